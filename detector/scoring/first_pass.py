@@ -70,11 +70,12 @@ class SeenByAnother:
 
 
 class FirstPass:
-    """Give it the sampled frames in order, each with :meth:`is_cut`, then :meth:`post_process`; ``detections`` holds the result.
+    """Give it the sampled frames in order, each with :meth:`is_cut`, then :meth:`post_process`.
 
-    Without a ``reader``, frames are those of a live video, and none is held back. ``on_frame``
-    is called with each frame, in order, and with its faces by track. Faces at moments spread over each
-    track are kept in ``keeper``, if given. ``others`` score the same faces, each in its own framing.
+    ``detections`` holds the result. Without a ``reader``, frames are those of a live video, and none is
+    held back. ``on_frame`` is called with each frame, in order, and with its faces by track. Faces at moments
+    spread over each track are kept in ``keeper``, if given. ``others`` score the same faces, each in its own
+    framing.
     """
 
     def __init__(

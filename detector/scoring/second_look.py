@@ -4,7 +4,8 @@ The scan's network is fast and sees every sampled frame; the second look's sees 
 moments of each person, the inner face and the whole head. In between its logits go over from one moment to
 the next (:mod:`detector.scoring.person_look`) and are fused with the scan's frame by frame
 (:mod:`detector.scoring.fusion`), so that all later rules go on as they are. Of a person who is clearly calm
-every other moment is enough. A track that is not calm is looked at in more moments; what stands out from the rest of it is raised (:mod:`detector.scoring.contrast`).
+every other moment is enough. A track that is not calm is looked at in more moments; what stands out from the
+rest of it is raised (:mod:`detector.scoring.contrast`).
 
 Where the fused score is not clearly on one side of the threshold, or something stands out, moments are looked
 at in further views: mirrored, shifted, scaled and re-encoded. Their mean counts, and how many agree is the
@@ -177,7 +178,7 @@ class FusedScorer(Scorer):
         """Look at the person of the tracks ``group``: ``most`` moments of those ``kept``, or twice as many.
 
         ``seen`` are the scan's rows of the person's usable faces. With ``doubt``, a probability, half of the
-        moments are enough where they are clearly below it and nothing stands out. None where nothing was kept.
+        moments are enough where they are clearly below it and nothing stands out. None: nothing was kept.
         """
         moments = spread(kept, seen["time"], most)
         if not moments:
@@ -199,7 +200,7 @@ class FusedScorer(Scorer):
         return replace(look, raised=outlying)
 
     def _is_calm(self, look: PersonLook, seen: NDArray[np.void], doubt: float) -> bool:
-        """Whether each moment of ``look`` is clearly below ``doubt``, and nothing of its tracks stands out."""
+        """Whether each moment of ``look`` is clearly below ``doubt`` and nothing of its tracks stands out."""
         told = look.track, look.times, look.scan_at
         highest = self.fusion.logit(look.inputs_at(*told, self.fusion.within)).max()
         if highest > logit_of(doubt) - _CALM or self.fusion.contradicts(look.inputs)[0]:
