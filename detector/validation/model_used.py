@@ -76,7 +76,11 @@ def _second(look: object) -> str | None:
     return getattr(look, "sha256", None)
 
 
+# Where random areas lie, and what is decoded although nothing is made of it
+_NO_RESULT = frozenset({"seed", "skip_unreferenced"})
+
+
 def _other_parameters(then: Parameters, now: Parameters) -> list[str]:
-    """Names of those that differ; the seed only places what heatmaps are compared with."""
-    names = [name for name in Parameters.model_fields if name != "seed"]
+    """Names of those that differ and change a result."""
+    names = [name for name in Parameters.model_fields if name not in _NO_RESULT]
     return [name for name in names if getattr(then, name) != getattr(now, name)]

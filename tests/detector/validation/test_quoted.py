@@ -71,6 +71,9 @@ def test_another_model_or_parameters_end_it(made: Validation, tmp_path: Path) ->
     assert why_not_of_analysis(fits, analysis) == ""
     other = analysis.model_copy(update={"parameters": Parameters(second_look=0)})
     assert "second_look" in why_not_of_analysis(fits, other)
+    for of_no_result in ({"skip_unreferenced": False}, {"seed": 7}):
+        given = analysis.parameters.model_copy(update=of_no_result)
+        assert why_not_of_analysis(fits, analysis.model_copy(update={"parameters": given})) == ""
     weights = analysis.model_copy(update={"model": analysis.model.model_copy(update={"sha256": "00" * 32})})
     assert "other weights" in why_not_of_analysis(fits, weights)
 
