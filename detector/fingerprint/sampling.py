@@ -58,6 +58,6 @@ def fingerprint_of(path: Path) -> Fingerprint | None:
     """The fingerprint of a file; raises :class:`~detector.errors.MediaError` as the analysis would."""
     with open_media(path) as reader:
         sampler = FingerprintSampler(still=reader.kind is MediaKind.IMAGE)
-        for frame in reader.frames(float(Fraction(RATE))):
+        for frame in reader.frames(float(Fraction(RATE)), all_decoded=False):
             sampler.process_frame(frame)
         return sampler.post_process()

@@ -85,7 +85,7 @@ class Distortion:
 
     def frames(self, reader: MediaReader, rate: float) -> Iterator[Frame]:
         """Sampled frames of the distorted file."""
-        return reader.frames(rate)
+        return reader.frames(rate, all_decoded=False)
 
 
 class _Counter:

@@ -21,6 +21,7 @@ from detector.media.completeness import lost_frames, missing_seconds
 from detector.media.open import open_media
 from detector.media.packet_stats import Tally
 from detector.media.reader import MediaReader
+from detector.media.unreferenced import NeededPackets
 from detector.metadata.anomalies import anomalies_of
 from detector.metadata.collect import details_of
 from detector.schema.analysis import MediaKind
@@ -178,8 +179,10 @@ class TestTimes:
         path = write_clip(tmp_path / "a.mp4", map(numbered, range(8)), options={"bf": "0"})
         raw = MediaReader._raw
 
-        def bare(reader: MediaReader, tally: Tally) -> Iterator[av.VideoFrame]:
-            for number, frame in enumerate(raw(reader, tally)):
+        def bare(
+            reader: MediaReader, tally: Tally, needed: NeededPackets | None
+        ) -> Iterator[av.VideoFrame]:
+            for number, frame in enumerate(raw(reader, tally, needed)):
                 if number < 3:
                     frame.pts = frame.dts = None
                 elif frame.pts is not None:

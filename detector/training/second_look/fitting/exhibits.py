@@ -137,7 +137,7 @@ def persons_of(
         scan = Scorer(model, still=reader.kind is MediaKind.IMAGE)
         keeper = MomentKeeper(parameters.second_look)
         first_pass = FirstPass(reader, parameters, scan, keeper=keeper)
-        for frame in reader.frames(parameters.sample_rate):
+        for frame in reader.frames(parameters.sample_rate, all_decoded=False):
             first_pass.process_frame(frame, first_pass.is_cut(frame))
         first_pass.post_process()
     rows = first_pass.detections.rows
