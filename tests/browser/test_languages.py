@@ -52,6 +52,10 @@ def of_a_page(browser: Browser, address: str, code: str) -> set[str]:
     page = context.new_page()
     page.goto(address)
     found = texts(page)
+    if address.startswith("http"):  # other tests may have annotated the analysis
+        kept = page.request.get(f"{address}/annotations.json").json()["annotations"]
+        written = {one[key] for one in kept for key in ("author", "note", "name") if one.get(key)}
+        found = {text for text in found if not any(word in text for word in written)}
     context.close()
     return found
 

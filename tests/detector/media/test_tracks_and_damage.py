@@ -179,9 +179,7 @@ class TestTimes:
         path = write_clip(tmp_path / "a.mp4", map(numbered, range(8)), options={"bf": "0"})
         raw = MediaReader._raw
 
-        def bare(
-            reader: MediaReader, tally: Tally, needed: NeededPackets | None
-        ) -> Iterator[av.VideoFrame]:
+        def bare(reader: MediaReader, tally: Tally, needed: NeededPackets | None) -> Iterator[av.VideoFrame]:
             for number, frame in enumerate(raw(reader, tally, needed)):
                 if number < 3:
                     frame.pts = frame.dts = None
