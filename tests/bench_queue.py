@@ -49,12 +49,7 @@ def make_exhibits(folder: Path, clips: int) -> list[Path]:
 def analysed(exhibits: list[Path], folder: Path, workers: int) -> float:
     """Results a second, from the first one to the last, with so many workers."""
     postgresql, redis = servers.PostgreSQL(), servers.Redis(folder / "redis")
-    shared = {
-        "REELPROOF_DATA": str(folder / "data"),
-        "REELPROOF_DATABASE": postgresql.url,
-        "REELPROOF_BROKER": redis.url,
-        "REELPROOF_WORKERS": "1",
-    }
+    shared = scaled.settings(folder, postgresql, redis)
     app = create_app(shared)
     database, settings, send = (app.extensions[name] for name in ("database", "settings", "send"))
     for path in exhibits:

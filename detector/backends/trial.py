@@ -50,13 +50,13 @@ def try_onnx_file(model: LoadedModel) -> None:
     if used > MEMORY_LIMIT:
         raise ModelError(
             N_(
-                "%(name)s.onnx takes %(text)s GB of memory for %(crops)s crops; at most %(text2)s GB "
+                "%(name)s.onnx takes %(used)s GB of memory for %(crops)s crops; at most %(allowed)s GB "
                 "are allowed. Export a smaller network or a smaller input."
             )
             % {
                 "name": model.card.name,
-                "text": f"{used / 1000000000.0:.1f}",
+                "used": f"{used / 1e9:.1f}",
                 "crops": _CROPS,
-                "text2": f"{MEMORY_LIMIT / 1000000000.0:.0f}",
+                "allowed": f"{MEMORY_LIMIT / 1e9:.0f}",
             }
         )

@@ -57,10 +57,10 @@ class Bounds:
         if seconds > self.seconds:
             raise MediaError(
                 N_(
-                    "The video lasts %(text)s by the times in it; at most %(text2)s are examined at "
+                    "The video lasts %(length)s by the times in it; at most %(allowed)s are examined at "
                     "once. Cut out the part in question, or convert the file if its times are wrong."
                 )
-                % {"text": _words(seconds), "text2": _words(self.seconds)}
+                % {"length": _words(seconds), "allowed": _words(self.seconds)}
             )
 
     def refuse_count(self, frames: int) -> None:

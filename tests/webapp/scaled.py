@@ -10,10 +10,21 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+import servers
 from clips import write_clip
 from skimage import data as pictures
 
 from detector.paths import ROOT
+
+
+def settings(folder: Path, postgresql: servers.PostgreSQL, redis: servers.Redis) -> dict[str, str]:
+    """What an app and workers with the data folder ``folder/data`` share."""
+    return {
+        "REELPROOF_DATA": str(folder / "data"),
+        "REELPROOF_DATABASE": postgresql.url,
+        "REELPROOF_BROKER": redis.url,
+        "REELPROOF_WORKERS": "1",
+    }
 
 
 @contextmanager

@@ -236,8 +236,8 @@ def _first_pass(
                     crops.append(crop_square(frame.image, square_for_face(face), size))
 
         first_pass = FirstPass(reader, any_crop, cast(Scorer, _Counter()), settled)
-        for frame in distortion.frames(reader, parameters.sample_rate):
-            first_pass.process_frame(frame, first_pass.is_cut(frame))
+        for frame, is_cut in first_pass.with_cuts(distortion.frames(reader, parameters.sample_rate)):
+            first_pass.process_frame(frame, is_cut)
         first_pass.post_process()
         recording = Recording(
             faces=[_recorded(one, *found[one.pts, one.track]) for one in first_pass.detections],

@@ -35,12 +35,7 @@ def redis(tmp_path_factory):
 
 @pytest.fixture
 def shared(postgresql, redis, tmp_path) -> dict[str, str]:
-    return {
-        "REELPROOF_DATA": str(tmp_path / "data"),
-        "REELPROOF_DATABASE": postgresql.url,
-        "REELPROOF_BROKER": redis.url,
-        "REELPROOF_WORKERS": "1",
-    }
+    return scaled.settings(tmp_path, postgresql, redis)
 
 
 @pytest.fixture

@@ -30,12 +30,7 @@ def test_nothing_is_lost_and_nothing_comes_twice(tmp_path):
         pytest.skip(f"not installed: {', '.join(missing)}")
     chance = random.Random(_SEED)
     postgresql, redis = servers.PostgreSQL(), servers.Redis(tmp_path / "redis")
-    shared = {
-        "REELPROOF_DATA": str(tmp_path / "data"),
-        "REELPROOF_DATABASE": postgresql.url,
-        "REELPROOF_BROKER": redis.url,
-        "REELPROOF_WORKERS": "1",
-    }
+    shared = scaled.settings(tmp_path, postgresql, redis)
     app = create_app(shared)
     client, database, settings = app.test_client(), app.extensions["database"], app.extensions["settings"]
     send = app.extensions["send"]

@@ -137,8 +137,9 @@ def persons_of(
         scan = Scorer(model, still=reader.kind is MediaKind.IMAGE)
         keeper = MomentKeeper(parameters.second_look)
         first_pass = FirstPass(reader, parameters, scan, keeper=keeper)
-        for frame in reader.frames(parameters.sample_rate, all_decoded=False):
-            first_pass.process_frame(frame, first_pass.is_cut(frame))
+        sampled = reader.frames(parameters.sample_rate, all_decoded=False)
+        for frame, is_cut in first_pass.with_cuts(sampled):
+            first_pass.process_frame(frame, is_cut)
         first_pass.post_process()
     rows = first_pass.detections.rows
     rows = rows[~np.isnan(rows["logit"])]
