@@ -181,7 +181,7 @@ def _analyzed(job: _Job, report: Progress, turn: int = 0) -> tuple[Analysis, int
         analysis = conclude(first_pass, media, missing_seconds(reader), scorer, parameters, explained)
         wanted = 0
         if not turn and not analysis.coverage.frames_with_usable_face:
-            wanted = turn_with_faces(_spread_frames(reader, first_pass.times), parameters)
+            wanted = turn_with_faces(_spread_frames(reader, first_pass.times), parameters, still=still)
         told: dict[str, object] = {"declarations": declared}
         if photo is not None and job.images:
             flagged = {segment.person for segment in analysis.segments}

@@ -13,6 +13,7 @@ from detector import Parameters, Verdict, analyze, engine
 from detector.faces import photo_range
 from detector.faces.detector import FaceDetector
 from detector.faces.photo_range import DRAWN, WITHOUT_COLOUR, WITHOUT_DETAIL, flaw_of_photo, looks_of_photo
+from detector.faces.turned import turn_with_faces
 from detector.models.loaded import LoadedModel
 
 
@@ -76,7 +77,7 @@ def test_a_face_at_the_edge_or_beyond_it(astronaut: np.ndarray) -> None:
 def test_the_photo_shown_stays_upright_where_turning_it_did_not_help(
     astronaut: np.ndarray, tmp_path: Path, model: LoadedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine, "turn_with_faces", lambda *given: 1)
+    monkeypatch.setattr(engine, "turn_with_faces", lambda *given, still: 1)
     upright = grey(astronaut)[:, 60:460]
     Image.fromarray(upright).save(tmp_path / "grey.png")
     found = analyze(tmp_path / "grey.png", model=model, images=tmp_path)
@@ -84,6 +85,13 @@ def test_the_photo_shown_stays_upright_where_turning_it_did_not_help(
     assert np.array_equal(np.asarray(Image.open(tmp_path / found.picture).convert("RGB")), upright)
     boxed = np.asarray(Image.open(tmp_path / found.boxed).convert("RGB"))
     assert boxed.shape == upright.shape and not np.array_equal(boxed, upright)
+
+
+def test_what_is_not_judged_however_it_lies_turns_no_photo(astronaut: np.ndarray) -> None:
+    lying, parameters = np.rot90(astronaut), Parameters()
+    assert turn_with_faces([lying], parameters, still=True)
+    assert turn_with_faces([grey(lying)], parameters, still=True) == 0
+    assert turn_with_faces([grey(lying)], parameters)  # of a video, whose colours nobody asks about
 
 
 def test_the_analysis_says_so_instead_of_guessing(
