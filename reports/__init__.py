@@ -9,9 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from reports.render.result import write_result
     from reports.render.write import write_report
 
-__all__ = ["write_report"]
+__all__ = ["write_report", "write_result"]
 
 
 def __getattr__(name: str) -> object:
@@ -20,4 +21,8 @@ def __getattr__(name: str) -> object:
         from reports.render.write import write_report
 
         return write_report
+    if name == "write_result":
+        from reports.render.result import write_result
+
+        return write_result
     raise AttributeError(name)

@@ -421,8 +421,16 @@ class Client:
     def download(self, analysis_id: str, what: str, to: str | os.PathLike[str]) -> Path:
         """Fetch ``report.pdf``, ``report.html``, ``bundle.zip``, ``manifest.json`` or ``exports/NAME``.
 
-        The file appears whole or not at all.
+        The file appears whole or not at all. While the report is being made this waits for it, some minutes
+        at most.
         """
+        for _ in range(1, _TRIES):
+            try:
+                return self._fetched(f"analyses/{analysis_id}/{what}", to)
+            except Problem as problem:
+                if problem.status != 503 or problem.retry_after is None:
+                    raise
+                time.sleep(problem.retry_after)
         return self._fetched(f"analyses/{analysis_id}/{what}", to)
 
     def _fetched(self, path: str, to: str | os.PathLike[str]) -> Path:

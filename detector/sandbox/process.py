@@ -74,8 +74,8 @@ class Sandbox:
     ``report(stage, fraction)`` is handed to it beside ``arguments``; what it returns must be
     something JSON can hold, since nothing that comes out of the process is trusted to be more.
     ``modules`` are imported there before it is confined, and ``files`` are numbers of open files that
-    stay open there. In a process with several threads, target and arguments have to be such that
-    pickle can hold them.
+    stay open there. ``nice`` is by how much it lets others go first. In a process with several threads,
+    target and arguments have to be such that pickle can hold them.
     """
 
     def __init__(
@@ -87,12 +87,13 @@ class Sandbox:
         scratch: Path | None = None,
         modules: tuple[str, ...] = (),
         files: tuple[int, ...] = (),
+        nice: int = 0,
     ) -> None:
         _remove_abandoned(scratch)
         self._scratch = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=scratch))
         self._limits = limits
         alone = capabilities().network
-        job = _Job(target, arguments, modules, files, limits, places, self._scratch, os.getpid(), alone)
+        job = _Job(target, arguments, modules, files, nice, limits, places, self._scratch, os.getpid(), alone)
         self._pipe, writer = os.pipe()
         try:
             self._process = _forked(job, writer) if native_threads() == 1 else _afresh(job, writer)
@@ -186,6 +187,7 @@ class _Job:
     arguments: tuple[Any, ...]
     modules: tuple[str, ...]
     files: tuple[int, ...]
+    nice: int
     limits: Limits
     places: AllowedPaths
     scratch: Path
@@ -221,6 +223,8 @@ def live(job: _Job, writer: int) -> NoReturn:
     try:
         _forget_parent({writer, *job.files})
         os.environ |= _NO_POOL
+        if job.nice:
+            os.nice(job.nice)
         with gc_paused():
             for name in job.modules:
                 importlib.import_module(name)

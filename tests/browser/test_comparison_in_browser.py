@@ -80,7 +80,7 @@ def work(app: Served) -> None:
     with contextlib.ExitStack() as patched:
         for module in (sandboxed, thumbnails, preview_job):
             patched.enter_context(mock.patch.object(module, "Sandbox", Unconfined))
-        patched.enter_context(mock.patch.object(run_analysis, "analyse_and_report", stand_in))
+        patched.enter_context(mock.patch.object(run_analysis, "make_result", stand_in))
         run_analysis.work(app.app.extensions["settings"])
 
 

@@ -74,7 +74,7 @@ def hand_in(app: Served, page: Page, clip: Path, meanwhile: Callable[[], None] =
     with contextlib.ExitStack() as patched:
         for module in (thumbnails, preview_job):
             patched.enter_context(mock.patch.object(module, "Sandbox", Unconfined))
-        patched.enter_context(mock.patch.object(run_analysis, "analyse_and_report", engine))
+        patched.enter_context(mock.patch.object(run_analysis, "make_result", engine))
         run_analysis.work(app.app.extensions["settings"])
 
 

@@ -60,8 +60,11 @@ class House:
         self._client = self.app.test_client()
         self._peaks: list[int] = []
 
-    def through(self, data: bytes, name: str, changes: Mapping[str, float]) -> Outcome:
-        """Hand in one file, have it analysed with these changes to parameters, look at its pages."""
+    def through(self, data: bytes, name: str, changes: Mapping[str, float], report: bool = False) -> Outcome:
+        """Hand in one file, have it analysed with these changes to parameters, look at its pages.
+
+        With ``report`` its report is set as well.
+        """
         started = time.perf_counter()
         faults: list[str] = []
         self._peaks.clear()
@@ -76,7 +79,7 @@ class House:
                 session.get_one(AnalysisRow, analysis_id).settings = parameters.keep(changes)
         with self._watched():
             run_analysis.work(self.app.extensions["settings"])
-        for path in ("", "/state.json", ".json", "/review.json", "/thumbnail"):
+        for path in ("", "/state.json", ".json", "/review.json", "/thumbnail", *["/report.pdf"] * report):
             self._page(faults, self._client.get(f"/analyses/{analysis_id}{path}"))
         with self.app.extensions["database"].begin() as session:
             row = session.get_one(AnalysisRow, analysis_id)

@@ -13,8 +13,8 @@ from fuzz.bases import bases, suffix
 from fuzz.mutations import Recipe
 from fuzz.through import House, Outcome
 
-# One file in so many gets its report set too, which takes ten times what these small analyses do.
-_FULL_REPORT_EVERY = 25
+# The report of one file in so many is asked for, which takes ten times what these small analyses do.
+_REPORT_EVERY = 25
 # One file in so many is examined with thresholds that flag every face, so that its peak frames are sought
 # out again, explained and drawn. Others are scanned alone: a second look takes longer than all else.
 _FLAGGED_EVERY = 5
@@ -37,7 +37,6 @@ def examined(folder: Path, files: Iterable[tuple[int, Recipe]]) -> Iterator[tupl
 
     from detector.backends.torch import fused_network
     from detector.models import loaded as models_loaded
-    from reports.render import write
 
     torch.set_num_threads(1)  # the confined processes are forked from this one, where no pool may be
     loaded = models_loaded.load_model()
@@ -49,10 +48,8 @@ def examined(folder: Path, files: Iterable[tuple[int, Recipe]]) -> Iterator[tupl
             with contextlib.ExitStack() as stack:
                 # The weights are read once: they are not what is tested.
                 stack.enter_context(mock.patch("detector.engine.load_model", lambda _name: loaded))
-                if number % _FULL_REPORT_EVERY:
-                    stack.enter_context(mock.patch.object(write, "_rendered", lambda *_: (b"-", b"-")))
-                changes = _SCAN if number % _FLAGGED_EVERY else _FLAG_ALL
-                yield number, made, house.through(made.bake(), f"file{suffix(made.base)}", changes)
+                changes, report = _SCAN if number % _FLAGGED_EVERY else _FLAG_ALL, not number % _REPORT_EVERY
+                yield number, made, house.through(made.bake(), f"file{suffix(made.base)}", changes, report)
     finally:
         logging.disable(logging.NOTSET)
         house.close()

@@ -28,7 +28,7 @@ REPORT_PDF = b"%PDF-1.7 stand-in\n" * 400
 
 
 def write_result(analysis: Analysis, folder: Path) -> None:
-    """The files of a finished result, with stand-ins for the reports."""
+    """The files of a finished result, with stand-ins for reports, which earlier versions kept in it."""
     (folder / "analysis.json").write_text(analysis.to_json())
     (folder / "report.html").write_text("<!doctype html><style>p{color:red}</style><p>report</p>")
     (folder / "report.pdf").write_bytes(REPORT_PDF)

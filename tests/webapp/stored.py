@@ -109,7 +109,7 @@ def other_machine(app: Flask, data: Path) -> Settings:
 
 
 def engine(path, file, model, parameters, folder, progress, limits):
-    """Stand-in for :func:`webapp.worker.run_analysis.analyse_and_report`."""
+    """Stand-in for :func:`webapp.worker.run_analysis.make_result`."""
     progress("scoring", 0.5)
     assert path.is_file()
     analysis = build(folder, segments=1, file=file, sha256=path.name)

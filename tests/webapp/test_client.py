@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import socket
 import subprocess
 import sys
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from live import served
@@ -27,8 +29,10 @@ from webapp.client import (
     Problem,
     Unusable,
 )
+from webapp.downloads import kept_reports, reports
 from webapp.jobs import claims, failures
 from webapp.jobs.parameters import others
+from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow
 
 CONTENT = bytes(range(256)) * 4000
@@ -67,6 +71,25 @@ def test_hand_in_wait_and_fetch(app, live, clip, tmp_path, monkeypatch, quick_re
     assert reelproof.annotations(done.id) == [said]
     assert any(each["default"] for each in reelproof.models())
     assert len(list(reelproof.exhibits())) == 2
+
+
+def test_a_report_that_is_being_made_is_waited_for(app, live, tmp_path, monkeypatch, quick_reports):
+    row, folders = finished(app), Folders(app.extensions["settings"].data)
+    monkeypatch.setattr(reports, "_PATIENCE", 0.01)
+    monkeypatch.setattr(reports.ReportBeingMade, "seconds", 1)
+    with contextlib.ExitStack() as making:
+        assert making.enter_context(kept_reports.hold(folders, row.id, 0.0))
+        pauses = []
+
+        def pause(seconds: float) -> None:
+            assert Client(live).get(row.id)["report"] == "being made"
+            pauses.append(seconds)
+            making.close()
+
+        monkeypatch.setattr(module, "time", SimpleNamespace(sleep=pause))
+        pdf = Client(live).download(row.id, "report.pdf", tmp_path / "report.pdf")
+    assert pdf.read_bytes().startswith(b"%PDF") and pauses == [1.0]
+    assert Client(live).get(row.id)["report"] == "available"
 
 
 def test_errors_have_kinds(app, live, tmp_path):

@@ -20,6 +20,7 @@ from webapp.api.contract.schemas import (
     Prioritised,
     Search,
 )
+from webapp.downloads import kept_reports
 from webapp.errors import UserError
 from webapp.intake.exhibits import clean_name
 from webapp.intake.incoming import UploadLimit
@@ -73,6 +74,7 @@ def to_status(row: AnalysisRow, *, ahead: bool = True) -> AnalysisStatus:
     known = status_json(row, ahead=ahead) | {"case": row.case_id}
     if ahead:
         known["copies"] = copy_queries.count(row.exhibit_id)
+        known["report"] = kept_reports.stands(Folders(current_app.extensions["settings"].data), row)
     return AnalysisStatus.model_validate(known)
 
 

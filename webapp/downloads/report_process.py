@@ -1,4 +1,4 @@
-"""Sets a report as it is handed out. A process of its own: the web process never loads WeasyPrint.
+"""Sets a report as it is handed out. A process of its own: web process and worker never load WeasyPrint.
 
 ``python -m webapp.downloads.report_process ANALYSIS_JSON OUT`` writes ``report.html`` and ``report.pdf``
 into the folder ``OUT``, which holds ``custody.json``. On standard input, as JSON: annotations,
@@ -11,7 +11,9 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from detector import timestamps
 from detector.sandbox import AllowedPaths, Limits, capabilities, confine
@@ -32,11 +34,15 @@ def main(analysis: Path, out: Path) -> None:
     end_with(os.getppid())
     os.nice(5)  # as the worker is: pages stay quick
     given = json.load(sys.stdin)
-    root = analysis.parents[2]  # the data folder
-    compared = [Folders(root).comparison(each) for each in given["comparisons"]]
-    # Their pictures were drawn by the engine from the exhibits.
+    # Pictures of comparisons were drawn by the engine from the exhibits.
+    compared = [Folders(_data(analysis)).comparison(each) for each in given["comparisons"]]
     places = AllowedPaths(readable=(analysis.parent, *compared), writable=(out,))
     confine(Limits(), places, out, network=capabilities().network)
+    set_report(analysis, given, out)
+
+
+def set_report(analysis: Path, given: Mapping[str, Any], out: Path) -> None:
+    """Write ``report.html`` and ``report.pdf`` into ``out``, in this process, which should be confined."""
     check = given["check"] | {"checked": timestamps.parse(given["check"]["checked"])}
     text = analysis.read_bytes()
     about = Analysis.from_json(text)
@@ -49,11 +55,15 @@ def main(analysis: Path, out: Path) -> None:
         case_details(given["case"]),
         (out / CUSTODY).read_bytes() if (out / CUSTODY).is_file() else None,
         ExhibitCheck(**check),
-        read_comparisons(root, given["comparisons"], about.media.sha256),
+        read_comparisons(_data(analysis), given["comparisons"], about.media.sha256),
         given["laboratory"].encode() if given["laboratory"] is not None else None,
         speak=given.get("language", DEFAULT),
         second_review=given["second_review"].encode() if given["second_review"] is not None else None,
     )
+
+
+def _data(analysis: Path) -> Path:
+    return analysis.parents[2]
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from typing import Any
 from flask import Blueprint, Response, current_app, jsonify, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as Answer
 
+from webapp.downloads import kept_reports
 from webapp.pages.job_words import in_words
 from webapp.queries import analyses as analysis_queries
 from webapp.queries import copies as copy_queries
@@ -53,6 +54,7 @@ def show(analysis_id: str) -> str | Answer:
             else "",
             earlier=_earlier(row),
             copies=copies,
+            report=_report(row),
         )
     if row.state in (State.FAILED, State.CANCELLED, State.PAUSED):
         return render_template("pages/stopped.html", row=row, earlier=_earlier(row), copies=copies)
@@ -94,7 +96,11 @@ def as_json(analysis_id: str) -> Response:
 
 
 def _status(row: AnalysisRow) -> dict[str, Any]:
-    return status_json(row) | {"copies": copy_queries.count(row.exhibit_id)}
+    return status_json(row) | {"copies": copy_queries.count(row.exhibit_id), "report": _report(row)}
+
+
+def _report(row: AnalysisRow) -> str | None:
+    return kept_reports.stands(Folders(current_app.extensions["settings"].data), row)
 
 
 def _earlier(row: AnalysisRow) -> analysis_queries.EarlierAnalyses | None:

@@ -34,7 +34,7 @@ from webapp.services.sample import add_sample
 from webapp.settings import Settings, read_settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database, opened
-from webapp.worker import remembering
+from webapp.worker import prepared_report, remembering
 from webapp.worker.run_analysis import work
 
 log = logging.getLogger(__name__)
@@ -60,7 +60,7 @@ def make_worker(settings: Settings) -> Celery:
     @app.task(name=broker.ANALYSE, Request=Watched)
     def analyse(_analysis_id: str) -> None:
         # Which one, the rows say: a message wakes a worker up, and there is one for each that waits.
-        work(settings, end=_end_this_process)
+        work(settings, end=_end_this_process, around_finish=prepared_report.prepared)
         with opened(settings) as database:
             _fill_if_missing(app, settings, database)
 

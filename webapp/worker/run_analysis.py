@@ -3,7 +3,7 @@
 Analyses are made here, comparisons with a reference in :mod:`webapp.worker.run_comparison`.
 
 The result is written beside its place, flushed, renamed and only then marked done, so
-that no reader and no crash ever sees half of one.
+that no reader and no crash ever sees half of one. Its report is set after that (:mod:`.prepared_report`).
 """
 
 from __future__ import annotations
@@ -45,14 +45,14 @@ from webapp.worker.remembering import FINGERPRINT, Remembering
 log = logging.getLogger(__name__)
 
 Progress = Callable[[str, float], None]
+Around = contextlib.AbstractContextManager[None]
 
 _WRITE_EVERY = 0.4  # seconds between two writes of progress to the row
-# Where on the progress bar the engine ends and a preview, if one is needed, begins; between is the report.
-_ENGINE_SHARE, _PREVIEW_FROM = 0.85, 0.88
+_ENGINE_SHARE = 0.88  # where on the progress bar the engine ends and a preview, if one is needed, begins
 _DATABASE_BACK = 60.0  # seconds in which a database that is started anew should be there again
 
 
-def analyse_and_report(
+def make_result(
     path: Path,
     file: str,
     model: Path,
@@ -70,14 +70,14 @@ def analyse_and_report(
     """
     readable = (path, model.parent, *(each.parent for each in others))
     places = AllowedPaths(readable=readable, writable=(folder,))
-    what = (_engine_and_report, path, file, model, parameters, folder, tuple(others), joint)
+    what = (_engine, path, file, model, parameters, folder, tuple(others), joint)
     with Sandbox(*what, limits=limits, places=places, scratch=folder.parent) as confined:
         confined.result(progress)
     refuse_links(folder)
     return Analysis.from_json((folder / "analysis.json").read_bytes())
 
 
-def _engine_and_report(
+def _engine(
     path: Path,
     file: str,
     model: Path,
@@ -87,9 +87,9 @@ def _engine_and_report(
     joint: JointRule,
     progress: Progress,
 ) -> None:
-    # Here and nowhere else: these bring torch and WeasyPrint into the process.
+    # Here and nowhere else: the engine brings its networks into the process.
     from detector import analyze
-    from reports import write_report
+    from reports import write_result
 
     analysis = analyze(
         path,
@@ -102,15 +102,23 @@ def _engine_and_report(
         also=others,
         joint=joint,
     )
-    progress("writing the report", _ENGINE_SHARE)
-    write_report(analysis, folder)
+    write_result(analysis, folder)
 
 
-def work(settings: Settings, end: Callable[[], None] | None = None) -> None:
+def _nothing(_settings: Settings, _database: Database, _folders: Folders, _analysis_id: str) -> Around:
+    return contextlib.nullcontext()
+
+
+def work(
+    settings: Settings,
+    end: Callable[[], None] | None = None,
+    around_finish: Callable[[Settings, Database, Folders, str], Around] = _nothing,
+) -> None:
     """Claim the job that comes first and see it through; returns silently if there is none.
 
     Never raises for anything a file can do: that ends as a failed row with words. ``end`` ends this
-    process; it is called when a confined one was killed from outside. There must be no thread beside
+    process; it is called when a confined one was killed from outside. An analysis is marked done within
+    ``around_finish``, such as :func:`webapp.worker.prepared_report.prepared`. There must be no thread beside
     this one, so that confined processes can be forked: who waits for them keeps the heartbeat going.
     """
     with opened(settings) as database:
@@ -124,7 +132,7 @@ def work(settings: Settings, end: Callable[[], None] | None = None) -> None:
             if isinstance(held, ComparisonClaim):
                 _compare(settings, database, folders, held)
             else:
-                _analyse(settings, database, folders, held)
+                _analyse(settings, database, folders, held, around_finish)
         except claims.LostClaim:
             log.warning("%s was cancelled, paused or given to another worker; this attempt ends", name)
             shutil.rmtree(unfinished, ignore_errors=True)
@@ -150,16 +158,23 @@ def work(settings: Settings, end: Callable[[], None] | None = None) -> None:
             _forget(folders, held)
 
 
-def _analyse(settings: Settings, database: Database, folders: Folders, held: claims.Claim) -> None:
+def _analyse(
+    settings: Settings,
+    database: Database,
+    folders: Folders,
+    held: claims.Claim,
+    around_finish: Callable[[Settings, Database, Folders, str], Around],
+) -> None:
     analysis = _result(settings, database, held, reporter(database, held))
     length, made_of = analysis.media.duration, _made_of(folders, held, analysis)
     finding = json.dumps(summary_of(analysis))
     _forget(folders, held)
-    patiently(
-        lambda: claims.finish(
-            database, held, analysis.verdict, analysis.probability, length, made_of, finding
+    with around_finish(settings, database, folders, held.analysis_id):
+        patiently(
+            lambda: claims.finish(
+                database, held, analysis.verdict, analysis.probability, length, made_of, finding
+            )
         )
-    )
 
 
 def _compare(settings: Settings, database: Database, folders: Folders, held: ComparisonClaim) -> None:
@@ -216,7 +231,7 @@ def _result(settings: Settings, database: Database, held: claims.Claim, progress
             beside = [model_service.card_path(folders, name) for name in held.others.names]
         more: dict[str, Any] = {"others": beside, "joint": held.others.rule} if beside else {}
         remembering = Remembering(database, exhibit.name, unfinished, progress)
-        made = analyse_and_report(
+        made = make_result(
             exhibit, held.file, model, held.parameters, unfinished, remembering, settings.limits, **more
         )
         remembering.take()
@@ -236,7 +251,7 @@ def _result(settings: Settings, database: Database, held: claims.Claim, progress
 
     def encoding(share: float) -> None:
         words = N_("making a preview the browser can play")
-        progress(words, _PREVIEW_FROM + share * (1 - _PREVIEW_FROM))
+        progress(words, _ENGINE_SHARE + share * (1 - _ENGINE_SHARE))
 
     preview_job.prepare(folders, exhibit, analysis.media, settings.spare, encoding, settings.limits)
     if folders.store.elsewhere:

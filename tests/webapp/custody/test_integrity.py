@@ -109,7 +109,7 @@ def test_a_damaged_exhibit_is_not_analysed(app, database, settings, monkeypatch)
         write_result(analysis, folder)
         return analysis
 
-    monkeypatch.setattr(run_analysis, "analyse_and_report", engine)
+    monkeypatch.setattr(run_analysis, "make_result", engine)
     row = hand_in(app)
     run_analysis.work(settings)
     with database.begin() as session:

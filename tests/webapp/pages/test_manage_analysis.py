@@ -96,7 +96,7 @@ class TestCancel:
                 time.sleep(0.01)
             pytest.fail("nobody stopped it")
 
-        monkeypatch.setattr(run_analysis, "analyse_and_report", engine)
+        monkeypatch.setattr(run_analysis, "make_result", engine)
         analysis_id = hand_in(app).id
         canceller = threading.Thread(target=lambda: (started.wait(10), states.cancel(database, analysis_id)))
         canceller.start()
@@ -109,7 +109,7 @@ class TestCancel:
 
     @pytest.mark.parametrize(("act", "state"), [(states.cancel, "cancelled"), (states.pause, "paused")])
     def test_an_engine_that_is_silent_is_ended(self, app, database, folders, monkeypatch, act, state):
-        monkeypatch.setattr(run_analysis, "_engine_and_report", silent)
+        monkeypatch.setattr(run_analysis, "_engine", silent)
         analysis_id = hand_in(app).id
         stopped: list[float] = []
 
@@ -276,7 +276,7 @@ class TestSettings:
             write_result(analysis, folder)
             return analysis
 
-        monkeypatch.setattr(run_analysis, "analyse_and_report", engine)
+        monkeypatch.setattr(run_analysis, "make_result", engine)
         queued = hand_in(app, settings_changed={"minimum_face": 32})
         run_analysis.work(app.extensions["settings"])
         assert got == [Parameters(minimum_face=32.0)]
@@ -432,7 +432,7 @@ class TestDelete:
             for derived in (folders.preview(sha256), folders.playback(sha256)):
                 derived.write_bytes(b"made of it")
 
-        monkeypatch.setattr(run_analysis, "analyse_and_report", engine)
+        monkeypatch.setattr(run_analysis, "make_result", engine)
         monkeypatch.setattr(run_analysis, "publish", late)
         monkeypatch.setattr(run_analysis.preview_job, "prepare", lambda *_: None)
         handed_in = hand_in(app)

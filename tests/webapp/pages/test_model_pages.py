@@ -394,7 +394,7 @@ def test_an_analysis_from_before_there_was_a_choice_uses_the_default(app, databa
         used.append(model)
         raise MemoryError
 
-    monkeypatch.setattr(run_analysis, "analyse_and_report", noted)
+    monkeypatch.setattr(run_analysis, "make_result", noted)
     hand_in(app)
     run_analysis.work(app.extensions["settings"])
     assert used == [model_service.MODELS / f"{DEFAULT}.json"]

@@ -78,7 +78,7 @@ def pictures():
 
 @pytest.fixture(autouse=True)
 def no_engine(request, monkeypatch):
-    monkeypatch.setattr(run_analysis, "analyse_and_report", stored.engine)
+    monkeypatch.setattr(run_analysis, "make_result", stored.engine)
     if "pictures" not in request.fixturenames:
         monkeypatch.setattr(run_analysis, "confined_thumbnail", lambda *_: None)
         monkeypatch.setattr(run_analysis.preview_job, "prepare", lambda *_: None)
@@ -182,7 +182,7 @@ def test_a_result_of_an_attempt_that_was_cancelled_goes(app, client, bucket, wor
         assert client.post(f"/analyses/{analysis_id}/cancel").status_code == 303
         return made
 
-    monkeypatch.setattr(run_analysis, "analyse_and_report", cancelled)
+    monkeypatch.setattr(run_analysis, "make_result", cancelled)
     run_analysis.work(worker)
     assert row(app, analysis_id).state == "cancelled" and bucket.names() == [NAME]
 

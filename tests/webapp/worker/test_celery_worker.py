@@ -16,6 +16,7 @@ from made import hand_in
 from made_comparisons import queued
 
 from webapp import create_app
+from webapp.downloads import kept_reports
 from webapp.jobs import broker, claims, failures, recovery
 from webapp.jobs import queue as job_queue
 from webapp.jobs import states as jobs_states
@@ -156,6 +157,46 @@ def test_a_worker_that_was_killed_is_replaced(app, start):
         app.extensions["send"](again)
     done = wait(app, analysis_id, "done")
     assert done.attempt == 2
+
+
+def being_made(app, analysis_id: str) -> bool:
+    return kept_reports.being_made(Folders(app.extensions["settings"].data), analysis_id)
+
+
+def until(true: Callable[[], bool]) -> None:
+    end = time.monotonic() + _GRACE
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def test_a_worker_killed_while_it_sets_a_report_leaves_a_result(app, client, start, quick_reports):
+    start()
+    analysis_id = queue(app, "slow report.mp4")
+    done = wait(app, analysis_id, "done")
+    assert done.verdict == "manipulated" and being_made(app, analysis_id)
+    assert client.get(f"/analyses/{analysis_id}/state.json").json["report"] == "being made"
+    until(lambda: bool(list(Folders(app.extensions["settings"].data).reviewed(analysis_id).iterdir())))
+    os.kill(int(done.worker.partition(":")[2]), signal.SIGKILL)
+    until(lambda: not being_made(app, analysis_id))
+    with client.get(f"/analyses/{analysis_id}/report.pdf") as answer:
+        assert answer.status_code == 200
+    after = wait(app, queue(app, "after.mp4"), "done")
+    until(lambda: not being_made(app, after.id))
+    again = row(app, analysis_id)
+    assert (again.state, again.attempt, again.finished) == ("done", 1, done.finished)
+
+
+def test_a_job_that_waits_goes_before_a_report(app, start):
+    start()
+    first = queue(app, "slow report.mp4")
+    wait(app, first, "done")
+    assert being_made(app, first)
+    second = wait(app, queue(app, "second.mp4"), "done").id
+    assert not being_made(app, first)
+    until(lambda: not being_made(app, second))
+    reviewed = Folders(app.extensions["settings"].data).reviewed
+    assert list(reviewed(first).iterdir()) == [] and len(list(reviewed(second).iterdir())) == 1
 
 
 def test_a_lost_attempt_takes_only_its_own_folder_along(app):

@@ -36,10 +36,9 @@ _MOMENTS = (
     "finding and scoring faces",
     "explaining",
     "finishing",
-    "writing the report",
     "making a thumbnail",  # the result is in its place, the row does not know of it
     "making a preview",
-    "done",
+    "done",  # the report is being made
 )
 # Every other clip has each face flagged, and each that is to be killed while it is explained.
 _FLAG_ALL = '{"enter_threshold": 0.02, "exit_threshold": 0.01, "minimum_duration": 0}'

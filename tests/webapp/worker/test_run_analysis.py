@@ -52,7 +52,7 @@ def test_a_result_is_published_whole_and_then_marked(app, settings, database, fo
         seen.append((path.read_bytes(), file, folder.name, folders.result(analysis_id).exists()))
         return engine(path, file, model, parameters, folder, progress, limits)
 
-    monkeypatch.setattr(run_analysis, "analyse_and_report", watched)
+    monkeypatch.setattr(run_analysis, "make_result", watched)
     analysis_id = hand_in(app, b"the bytes", "clip.mp4").id
     run_analysis.work(settings)
     ((content, name, folder, there),) = seen
@@ -81,7 +81,7 @@ def test_failures_have_words(app, settings, database, folders, monkeypatch, prob
         (folder / "half").write_text("half")
         raise problem
 
-    monkeypatch.setattr(run_analysis, "analyse_and_report", broken)
+    monkeypatch.setattr(run_analysis, "make_result", broken)
     analysis_id = hand_in(app).id
     run_analysis.work(settings)
     failed = row(database, analysis_id)
@@ -94,7 +94,7 @@ def test_the_engines_own_words_are_shown(app, settings, database, monkeypatch, k
     def broken(*_arguments):
         raise kind("The weights are damaged; train or copy them again.")
 
-    monkeypatch.setattr(run_analysis, "analyse_and_report", broken)
+    monkeypatch.setattr(run_analysis, "make_result", broken)
     analysis_id = hand_in(app).id
     run_analysis.work(settings)
     assert row(database, analysis_id).error == "The weights are damaged; train or copy them again."
@@ -109,7 +109,7 @@ def test_a_whole_result_of_a_lost_attempt_is_kept(app, settings, database, folde
     write_result(build(folder, segments=1), folder)
     claims.claim(database, analysis_id)  # published, and lost before it was marked
     recovery.recover(database, count_attempt=True)
-    monkeypatch.setattr(run_analysis, "analyse_and_report", lambda *_: pytest.fail("it was done already"))
+    monkeypatch.setattr(run_analysis, "make_result", lambda *_: pytest.fail("it was done already"))
     run_analysis.work(settings)
     done = row(database, analysis_id)
     assert (done.state, done.attempt, done.verdict) == ("done", 2, "manipulated")
@@ -120,7 +120,7 @@ def test_an_attempt_given_up_for_lost_publishes_nothing(app, settings, database,
         recovery.recover(database, count_attempt=True)
         return engine(path, file, model, folder, lambda *_: None)
 
-    monkeypatch.setattr(run_analysis, "analyse_and_report", slow)
+    monkeypatch.setattr(run_analysis, "make_result", slow)
     analysis_id = hand_in(app).id
     run_analysis.work(settings)
     assert row(database, analysis_id).state == "queued"

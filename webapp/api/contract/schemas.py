@@ -116,6 +116,11 @@ class AnalysisStatus(JobStatus):
         description="how many other exhibits show the same or a part of it, as far as you may see them; not "
         "in lists",
     )
+    report: Literal["being made", "available"] | None = Field(
+        default=None,
+        description="whether report.pdf is just being made; available: it is handed out, and set first where "
+        "something was added since; null: not done; not in lists",
+    )
 
 
 class Listing(Value):

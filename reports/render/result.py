@@ -1,0 +1,32 @@
+"""The folder of a result that keeps no reports: what was found, its pictures, and a manifest of both.
+
+The web app keeps results so. Its reports hold what was said and done until they are handed out, and are set
+then; setting one takes seconds, which nobody who waits for the findings should wait for as well.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from detector.files import write_atomically
+from detector.schema.analysis import Analysis
+from reports.bundle.manifest import ANALYSIS, CASE, file_entries, manifest_files, new_manifest
+from reports.inputs.case import CaseDetails
+from reports.view.report import report_view
+
+
+def write_result(analysis: Analysis, folder: Path) -> None:
+    """Write ``analysis.json``, ``case.json`` and ``manifest.json`` into ``folder``, the manifest last.
+
+    ``folder`` holds the pictures the analysis names; the manifest lists them. Raises ``OSError`` where one of
+    them cannot be read, :class:`~reports.errors.ReportError` where one lies outside the folder.
+    """
+    case = CaseDetails().settled()
+    kept = report_view(analysis, folder, case=case).kept
+    texts = {ANALYSIS: analysis.to_json().encode(), CASE: case.to_json().encode()}
+    for name, data in texts.items():
+        write_atomically(folder / name, data)
+    listed = file_entries(folder, {*texts, *kept})
+    stated = new_manifest(analysis, "result").model_copy(update={"files": listed})
+    for name, data in reversed(manifest_files(stated, case=texts[CASE]).items()):
+        write_atomically(folder / name, data)

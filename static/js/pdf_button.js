@@ -1,0 +1,48 @@
+// The PDF report while it is being made: a button that cannot be used yet becomes the link it is without scripts.
+// Without them the link works too, only later: the server answers once the report is there.
+
+import { _ } from "./language.js";
+
+const EVERY = 400;
+const SLOWER = 3000;
+
+const button = document.getElementById("pdf-report");
+const words = button.querySelector("span");
+const announced = document.getElementById("pdf-state");
+const { state } = button.dataset;
+const { href } = button;
+const label = words.textContent;
+
+function wait() {
+  button.removeAttribute("href");
+  button.setAttribute("role", "link");
+  button.setAttribute("aria-disabled", "true");
+  words.textContent = _("PDF report is being made…");
+  announced.textContent = words.textContent;
+}
+
+function ready() {
+  button.href = href;
+  button.removeAttribute("role");
+  button.removeAttribute("aria-disabled");
+  words.textContent = label;
+  announced.textContent = _("The PDF report can be downloaded.");
+}
+
+async function ask(pause) {
+  let next = pause;
+  try {
+    const answer = await fetch(state, { headers: { Accept: "application/json" }, cache: "no-store" });
+    // Whatever else the server says, the link will say it in words.
+    if (answer.status < 500 && !(answer.ok && (await answer.json()).report === "being made")) {
+      ready();
+      return;
+    }
+  } catch {
+    next = Math.min(pause * 1.6, SLOWER);
+  }
+  setTimeout(ask, document.hidden ? SLOWER : next, next);
+}
+
+wait();
+ask(EVERY);

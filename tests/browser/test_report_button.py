@@ -1,0 +1,32 @@
+"""The button of the PDF report while a process makes the report."""
+
+from __future__ import annotations
+
+import pytest
+from desk import Workbench
+from playwright.sync_api import Page, expect
+
+from webapp.downloads import kept_reports
+
+pytestmark = pytest.mark.browser
+
+
+def test_it_says_so_and_becomes_a_link_without_a_reload(workbench: Workbench, page: Page) -> None:
+    address = f"/analyses/{workbench.still}"
+    with kept_reports.hold(workbench.app.folders, workbench.still, 5.0) as mine:
+        assert mine
+        page.goto(workbench.app.address + address)
+        button = page.locator("#pdf-report")
+        expect(button).to_have_text("PDF report is being made…")
+        expect(button).to_be_disabled()
+        assert button.get_attribute("href") is None
+        expect(page.locator("#pdf-state")).to_have_text("PDF report is being made…")
+        expect(page.locator("#review")).to_be_visible()  # all else is there
+        page.evaluate("window.same = true")
+    expect(button).to_have_text("PDF report")
+    expect(button).to_be_enabled()
+    expect(button).to_have_attribute("href", f"{workbench.app.address}{address}/report.pdf")
+    assert page.evaluate("window.same")
+    page.reload()
+    expect(button).to_have_attribute("href", f"{address}/report.pdf")
+    assert button.get_attribute("data-state") is None

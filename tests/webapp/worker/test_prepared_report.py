@@ -1,0 +1,156 @@
+"""The first report of an analysis: set by its worker after the result is shown, and never in its way."""
+
+from __future__ import annotations
+
+import errno
+import threading
+
+import pytest
+from analyses import build
+from made import hand_in, write_result
+
+from webapp.downloads import kept_reports
+from webapp.downloads import reports as report_downloads
+from webapp.services import deletion
+from webapp.storage.data_folder import Folders
+from webapp.storage.tables import AnalysisRow
+from webapp.worker import prepared_report, run_analysis
+
+
+@pytest.fixture(autouse=True)
+def engine(monkeypatch):
+    def made(path, file, model, parameters, folder, progress, limits):
+        analysis = build(folder, segments=1, peaks=1, file=file, sha256=path.name)
+        write_result(analysis, folder)
+        return analysis
+
+    monkeypatch.setattr(run_analysis, "make_result", made)
+
+
+@pytest.fixture
+def folders(app) -> Folders:
+    return Folders(app.extensions["settings"].data)
+
+
+@pytest.fixture
+def none_in_the_web_process(monkeypatch):
+    monkeypatch.setattr(report_downloads, "_render", lambda *_: pytest.fail("it is there already"))
+
+
+def work(app) -> None:
+    run_analysis.work(app.extensions["settings"], around_finish=prepared_report.prepared)
+
+
+def stand_in(analysis, _given, out, look) -> None:
+    for name in ("report.html", "report.pdf"):
+        (out / name).write_text("stand-in")
+
+
+def test_it_is_the_one_that_is_handed_out(app, client, folders, none_in_the_web_process):
+    analysis_id = hand_in(app).id
+    work(app)
+    state = client.get(f"/analyses/{analysis_id}/state.json").json
+    assert (state["state"], state["report"]) == ("done", "available")
+    assert "data-state" not in client.get(f"/analyses/{analysis_id}").text
+    answer = client.get(f"/analyses/{analysis_id}/report.pdf")
+    assert answer.status_code == 200 and answer.data.startswith(b"%PDF-1.7")
+    assert "computed for this report on" in client.get(f"/analyses/{analysis_id}/report.html").text
+
+
+def test_the_result_is_there_while_it_is_set(app, client, folders, monkeypatch, none_in_the_web_process):
+    seen = []
+
+    def setting(analysis, given, out, look):
+        seen.append(client.get(f"/analyses/{analysis_id}/state.json").json)
+        seen.append(client.get(f"/api/v1/analyses/{analysis_id}").json)
+        seen.append(client.get(f"/analyses/{analysis_id}").text)
+        monkeypatch.setattr(report_downloads, "_PATIENCE", 0.01)
+        seen.append(client.get(f"/api/v1/analyses/{analysis_id}/report.pdf"))
+        stand_in(analysis, given, out, look)
+
+    monkeypatch.setattr(prepared_report, "_set_confined", setting)
+    analysis_id = hand_in(app).id
+    assert client.get(f"/analyses/{analysis_id}/state.json").json["report"] is None
+    work(app)
+    polled, asked, page, refused = seen
+    for each in (polled, asked):
+        assert (each["state"], each["verdict"], each["report"]) == ("done", "manipulated", "being made")
+    # Without scripts the link works: the server answers when the report is there.
+    assert f'href="/analyses/{analysis_id}/report.pdf"' in page and "data-state=" in page
+    assert (refused.status_code, refused.headers["Retry-After"]) == (503, "5")
+    assert refused.json["detail"] == "The report of this analysis is being made at the moment."
+    assert client.get(f"/api/v1/analyses/{analysis_id}").json["report"] == "available"
+    assert "report" not in client.get("/api/v1/analyses").json["items"][0]
+    assert client.get(f"/analyses/{analysis_id}/report.pdf").text == "stand-in"
+
+
+def test_who_asks_for_it_meanwhile_gets_that_one(app, client, monkeypatch, none_in_the_web_process):
+    began, answers = threading.Event(), []
+
+    def setting(analysis, given, out, look):
+        began.set()
+        assert answers == []
+        stand_in(analysis, given, out, look)
+
+    def ask() -> None:
+        began.wait(60)
+        answers.append(client.get(f"/analyses/{analysis_id}/report.pdf"))
+
+    monkeypatch.setattr(prepared_report, "_set_confined", setting)
+    analysis_id = hand_in(app).id
+    asker = threading.Thread(target=ask)
+    asker.start()
+    work(app)
+    asker.join()
+    assert [answer.text for answer in answers] == ["stand-in"]
+
+
+def test_none_while_a_job_waits(app, client, folders, monkeypatch, quick_reports):
+    monkeypatch.setattr(prepared_report, "_set_confined", lambda *_: pytest.fail("a job waits"))
+    first, _second = hand_in(app, b"first").id, hand_in(app, b"second")
+    work(app)
+    assert client.get(f"/analyses/{first}/state.json").json["report"] == "available"
+    assert not folders.reviewed(first).exists()
+    assert client.get(f"/analyses/{first}/report.pdf").status_code == 200
+
+
+def test_it_is_given_up_for_a_job(app, client, folders, monkeypatch, quick_reports):
+    monkeypatch.setattr(prepared_report, "_LOOK_EVERY", 0.0)
+
+    def setting(_analysis, _given, _out, look):
+        hand_in(app, b"second")
+        look("", 0.0)
+        pytest.fail("it looks at the queue")
+
+    monkeypatch.setattr(prepared_report, "_set_confined", setting)
+    first = hand_in(app, b"first").id
+    work(app)
+    assert list(folders.reviewed(first).iterdir()) == []
+    assert client.get(f"/analyses/{first}/report.pdf").status_code == 200
+
+
+@pytest.mark.parametrize("where", ["_set_confined", "hold"])
+def test_nothing_fails_for_want_of_it(app, client, monkeypatch, quick_reports, where):
+    def broken(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(prepared_report if where == "_set_confined" else kept_reports, where, broken)
+        analysis_id = hand_in(app).id
+        work(app)
+    assert client.get(f"/analyses/{analysis_id}/state.json").json["state"] == "done"
+    assert client.get(f"/analyses/{analysis_id}/report.pdf").status_code == 200
+
+
+def test_nothing_stays_of_an_analysis_deleted_meanwhile(app, folders, monkeypatch):
+    def setting(analysis, given, out, look):
+        deletion.delete(app.extensions["database"], folders, analysis_id)
+        out.mkdir(parents=True, exist_ok=True)
+        stand_in(analysis, given, out, look)
+
+    monkeypatch.setattr(prepared_report, "_set_confined", setting)
+    analysis_id = hand_in(app).id
+    work(app)
+    with app.extensions["database"].begin() as session:
+        assert session.get(AnalysisRow, analysis_id) is None
+    assert not folders.reviewed(analysis_id).exists() and not folders.result(analysis_id).exists()

@@ -1,0 +1,222 @@
+"""Reports that are kept until more is said or done: where they lie, who sets them, whether they were changed.
+
+A report lies in a folder named after all that goes into it, so that one which no longer says everything is
+not found. One process at a time sets those of an analysis; it holds a lock of the operating system
+meanwhile, which goes with it however it ends. So whether a report is being made is never written down: what a
+killed process left behind is nothing but a report that is not there, and is set when it is asked for.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from detector.files import hashed, publish
+from detector.timestamps import iso_milliseconds
+from detector.version import __version__
+from reports.custody.format import NAME as CUSTODY
+from reports.review.annotation_file import canonical, to_json
+from reports.text.language import gettext
+from reports.text.languages import DEFAULT
+from webapp.custody import integrity
+from webapp.custody import log as custody_log
+from webapp.errors import UserError
+from webapp.queries import second_reviews
+from webapp.services import annotations as annotation_service
+from webapp.services import case_details, validations
+from webapp.storage import key_files
+from webapp.storage.data_folder import Folders
+from webapp.storage.database import Database
+from webapp.storage.key_files import mac
+from webapp.storage.tables import AnalysisRow, CustodyRow, Exhibit, State
+
+Render = Callable[[Path, dict[str, object], bytes | None, Path], None]
+"""Sets a report from ``analysis.json``, what is given beside it and the text of the log, at a place."""
+
+_SUMS = "macs.json"
+_LOOK_EVERY = 0.05  # seconds
+# What is done so often, and changes nothing in a report, that none is set anew for it.
+_PASSING = ("view", "export", "integrity check")
+
+
+@dataclass(frozen=True)
+class Kept:
+    """The report of one analysis as one person may have it in one language.
+
+    ``compared`` are the ids of comparisons with references that go into it; ``key`` is the file of the
+    custody log's key.
+    """
+
+    database: Database
+    folders: Folders
+    key: Path
+    row: AnalysisRow
+    compared: Sequence[str] = ()
+    with_log: bool = True
+    speak: str = DEFAULT
+
+    def place(self) -> Path:
+        """Where the report for what is said and done until now lies, or would."""
+        row = self.row
+        with self.database.begin() as session:
+            inputs = [
+                [to_json(annotation) for annotation in annotation_service.listed(session, row.id)],
+                case_details.stored(session, row.id).model_dump(),
+                _last_act(session, row.exhibit.sha256) if self.with_log else "without the log",
+                session.scalar(select(Exhibit.condition).where(Exhibit.id == row.exhibit_id)) or "fits",
+                list(self.compared),
+                hashlib.sha256(validations.in_reports(session, self.folders) or b"").hexdigest(),
+                _second_review(session, row),
+                __version__,
+                *([] if self.speak == DEFAULT else [self.speak]),
+            ]
+        name = hashlib.sha256(canonical(inputs).encode()).hexdigest()[:32]
+        return self.folders.reviewed(row.id) / name
+
+    def unaltered(self, place: Path) -> bool:
+        """Whether a report lies there, and is the one that was set."""
+        try:
+            return bool(json.loads((place / _SUMS).read_bytes()) == self._sums(place))
+        except (OSError, ValueError):
+            return False
+
+    def make(self, render: Render, stopping: Callable[[], bool] = lambda: False) -> Path:
+        """Set it, after the kept exhibit was hashed again; where it lies. Only for who holds the lock.
+
+        Raises ``InterruptedError`` while the exhibit is hashed, as soon as ``stopping`` says so.
+        """
+        row = self.row
+        check = integrity.check(self.database, self.folders, row.exhibit, stopping=stopping)
+        with self.database.begin() as session:
+            said = [to_json(annotation) for annotation in annotation_service.listed(session, row.id)]
+            case = case_details.stored(session, row.id)
+            known = custody_log.export(session, row.exhibit.sha256) if self.with_log else None
+            place = self.place()  # not before the check, which may have found something
+            laboratory = validations.in_reports(session, self.folders)
+            reviewed = _second_review(session, row)
+        given: dict[str, object] = {
+            "language": self.speak,
+            "annotations": said,
+            "case": case.model_dump(),
+            "check": asdict(check) | {"checked": iso_milliseconds(check.checked)},
+            "comparisons": list(self.compared),
+            "laboratory": laboratory.decode() if laboratory is not None else None,
+            "second_review": reviewed,
+        }
+        if place.exists():
+            shutil.rmtree(place)
+        render(self.folders.result(row.id) / "analysis.json", given, known, place)
+        (place / _SUMS).write_text(json.dumps(self._sums(place)))
+        self._refuse_deleted()
+        return place
+
+    def _refuse_deleted(self) -> None:
+        """Rows go first when an analysis is deleted: what was set meanwhile, nobody else would remove."""
+        with self.database.begin() as session:
+            if session.get(AnalysisRow, self.row.id) is not None:
+                return
+        shutil.rmtree(self.folders.reviewed(self.row.id), ignore_errors=True)
+        raise UserError(
+            404,
+            gettext("There is no analysis at this address."),
+            gettext("Check the address, or look for the analysis in the library."),
+        )
+
+    def _sums(self, place: Path) -> dict[str, str]:
+        """A MAC of each file of a folder of reports, by name; to change one unseen takes the key."""
+        of = "/".join(place.parts[-2:])  # reports set for something else do not fit
+        files = sorted(path for path in place.iterdir() if path.name != _SUMS)
+        return {
+            path.name: mac(key_files.read(self.key), "report", f"{of}/{path.name}\0{hashed(path)[1]}")
+            for path in files
+        }
+
+
+@contextlib.contextmanager
+def hold(folders: Folders, analysis_id: str, patience: float) -> Iterator[bool]:
+    """Hold the lock of who sets the reports of an analysis; False if another had it for ``patience`` seconds.
+
+    Where the file system knows no locks of folders everybody gets it: then a report may be set twice.
+    """
+    place = folders.reviewed(analysis_id)
+    place.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock, until = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC), time.monotonic() + patience
+    try:
+        while not (mine := _locked(lock, fcntl.LOCK_EX)) and time.monotonic() < until:
+            time.sleep(_LOOK_EVERY)
+        yield mine
+    finally:
+        os.close(lock)
+
+
+def stands(folders: Folders, row: AnalysisRow) -> Literal["being made", "available"] | None:
+    """What programs and pages are told of the report of an analysis; None before it is done.
+
+    One that is not kept is available too: it is set when somebody asks for it.
+    """
+    if row.state != State.DONE:
+        return None
+    return "being made" if being_made(folders, row.id) else "available"
+
+
+def being_made(folders: Folders, analysis_id: str) -> bool:
+    """Whether a process on this machine, or one that shares its locks, is setting a report of an analysis."""
+    try:
+        lock = os.open(folders.reviewed(analysis_id), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        return not _locked(lock, fcntl.LOCK_SH)
+    finally:
+        os.close(lock)
+
+
+def _locked(lock: int, kind: int) -> bool:
+    try:
+        fcntl.flock(lock, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+@contextlib.contextmanager
+def set_aside(known: bytes | None, place: Path) -> Iterator[Path]:
+    """A folder to set a report in, with the log's text; at the end it becomes ``place``, and others go."""
+    aside = place.parent / f".{secrets.token_hex(8)}"
+    aside.mkdir(mode=0o700, parents=True)
+    try:
+        if known is not None:
+            (aside / CUSTODY).write_bytes(known)
+        yield aside
+        publish(aside, place)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+    for older in place.parent.iterdir():
+        if older != place:
+            shutil.rmtree(older, ignore_errors=True)
+
+
+def _second_review(session: Session, row: AnalysisRow) -> str | None:
+    """What is disclosed of the second review, if there is one."""
+    found = second_reviews.find(session, session.get_one(AnalysisRow, row.id))
+    return found.disclosed.to_json() if found is not None else None
+
+
+def _last_act(session: Session, sha256: str) -> str | None:
+    query = select(CustodyRow.sha256).where(CustodyRow.exhibit == sha256, CustodyRow.action.not_in(_PASSING))
+    return session.scalar(query.order_by(CustodyRow.number.desc()).limit(1))

@@ -1,0 +1,110 @@
+"""The first report of an analysis, set by its worker once the result is shown.
+
+Nobody waits for it and nothing fails for want of it: where it was not set, because another job waits, the
+process was killed or the object store has the exhibit, the first who asks for it has it set.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+
+from detector.sandbox import AllowedPaths, Limits, Sandbox, refuse_links
+from webapp.downloads import kept_reports
+from webapp.downloads.kept_reports import Kept
+from webapp.jobs import queue as job_queue
+from webapp.settings import Settings
+from webapp.storage.data_folder import Folders
+from webapp.storage.database import Database
+from webapp.storage.tables import AnalysisRow, ComparisonRow, State
+
+log = logging.getLogger(__name__)
+
+_PATIENCE = 0.5  # seconds to wait for the lock; who only asks whether it is held has it for an instant
+_LOOK_EVERY = 0.2  # seconds between two looks at the queue
+_LIMITS = Limits(wall=300.0)
+_NICE = 10  # more than the worker's own: the page of the result is just being opened
+
+
+@contextlib.contextmanager
+def prepared(settings: Settings, database: Database, folders: Folders, analysis_id: str) -> Iterator[None]:
+    """A block that marks an analysis done. From then on its report is said to be being made, and then is set.
+
+    What goes wrong with the report is logged and nothing else.
+    """
+    with contextlib.ExitStack() as held:
+        mine = False
+        if not folders.store.elsewhere and not _a_job_waits(database, settings):
+            with contextlib.suppress(OSError):  # a full disk: then the findings may be all there is
+                mine = held.enter_context(kept_reports.hold(folders, analysis_id, _PATIENCE))
+        yield
+        if mine:
+            try:
+                _prepare(settings, database, folders, analysis_id)
+            except (InterruptedError, _JobWaits):
+                log.info("the report of analysis %s is set when it is asked for: a job waits", analysis_id)
+            except Exception as problem:
+                log.warning("no report of analysis %s was prepared: %s", analysis_id, problem)
+
+
+class _JobWaits(Exception):
+    """Somebody waits for findings, which comes first."""
+
+
+def _prepare(settings: Settings, database: Database, folders: Folders, analysis_id: str) -> None:
+    with database.begin() as session:
+        row = session.get_one(AnalysisRow, analysis_id)
+        own = (ComparisonRow.exhibit_id == row.exhibit_id, ComparisonRow.state == State.DONE)
+        if session.scalars(select(ComparisonRow.id).where(*own).limit(1)).first() is not None:
+            return  # who asks decides which of them go in
+    waits = _Looking(lambda: _a_job_waits(database, settings))
+
+    def look(_stage: str, _fraction: float) -> None:
+        if waits():
+            raise _JobWaits
+
+    def render(analysis: Path, given: dict[str, object], known: bytes | None, place: Path) -> None:
+        with kept_reports.set_aside(known, place) as aside:
+            _set_confined(analysis, given, aside, look)
+
+    Kept(database, folders, settings.custody_key, row).make(render, waits)
+
+
+class _Looking:
+    """Asks a question that costs something, at most a few times a second."""
+
+    def __init__(self, question: Callable[[], bool]) -> None:
+        self._question, self._last = question, time.monotonic()
+
+    def __call__(self) -> bool:
+        if time.monotonic() - self._last < _LOOK_EVERY:
+            return False
+        self._last = time.monotonic()
+        return self._question()
+
+
+def _a_job_waits(database: Database, settings: Settings) -> bool:
+    return job_queue.next_id(database, settings.queues) is not None
+
+
+def _set_confined(
+    analysis: Path, given: dict[str, object], out: Path, look: Callable[[str, float], None]
+) -> None:
+    places = AllowedPaths(readable=(analysis.parent,), writable=(out,))
+    what = (_set, analysis, json.dumps(given), out)
+    with Sandbox(*what, limits=_LIMITS, places=places, scratch=out, nice=_NICE) as confined:
+        confined.result(look)
+    refuse_links(out)
+
+
+def _set(analysis: Path, given: str, out: Path, _progress: Any) -> None:
+    from webapp.downloads.report_process import set_report  # brings WeasyPrint
+
+    set_report(analysis, json.loads(given), out)
