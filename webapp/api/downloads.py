@@ -7,7 +7,7 @@ from werkzeug.wrappers import Response
 
 from webapp.api.analyses import require_finished
 from webapp.api.contract.operation import Answer, operation
-from webapp.api.contract.schemas import BundleSearch, Export, Exports
+from webapp.api.contract.schemas import BundleSearch, Export, Exports, ReportSearch
 from webapp.downloads import bundles as bundle_downloads
 from webapp.downloads import exports as export_downloads
 from webapp.downloads import reports as report_downloads
@@ -24,12 +24,13 @@ _ERRORS = (404, 409, 503)
     "GET",
     "/analyses/<analysis_id>/report.pdf",
     permission=Permission.EXPORT,
+    query=ReportSearch,
     answers={200: Answer("The report.", media=("application/pdf",), headers=("ETag",))},
-    errors=_ERRORS,
+    errors=(*_ERRORS, 422),
 )
-def report_pdf(analysis_id: str) -> Response:
+def report_pdf(analysis_id: str, query: ReportSearch) -> Response:
     """The evidence report as PDF, with what reviewers said until now."""
-    return report_downloads.send(*require_finished(analysis_id), "report.pdf")
+    return report_downloads.send(*require_finished(analysis_id), "report.pdf", query.language)
 
 
 @operation(
@@ -37,12 +38,13 @@ def report_pdf(analysis_id: str) -> Response:
     "GET",
     "/analyses/<analysis_id>/report.html",
     permission=Permission.EXPORT,
+    query=ReportSearch,
     answers={200: Answer("The report.", media=("text/html",), headers=("ETag",))},
-    errors=_ERRORS,
+    errors=(*_ERRORS, 422),
 )
-def report_html(analysis_id: str) -> Response:
+def report_html(analysis_id: str, query: ReportSearch) -> Response:
     """The same as one HTML page."""
-    return report_downloads.send(*require_finished(analysis_id), "report.html")
+    return report_downloads.send(*require_finished(analysis_id), "report.html", query.language)
 
 
 @operation(
@@ -69,7 +71,8 @@ def manifest(analysis_id: str) -> Response:
 )
 def bundle(analysis_id: str, query: BundleSearch) -> Response:
     """Everything needed to review offline and to check it, as one zip."""
-    return bundle_downloads.send(*require_finished(analysis_id), video=query.video == "yes")
+    found = require_finished(analysis_id)
+    return bundle_downloads.send(*found, video=query.video == "yes", speak=query.language)
 
 
 @operation(

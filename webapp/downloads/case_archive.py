@@ -44,8 +44,11 @@ NAME, SUMS = "case.json", "sha256sums.txt"
 _EXPORTS = threading.BoundedSemaphore(4)  # each holds one of the server's threads until it is read
 
 
-def send(case_id: int) -> Response:
-    """The zip of a case, sent while it is made. Each export, and that of the whole, is in the custody log."""
+def send(case_id: int, speak: str = language.DEFAULT) -> Response:
+    """The zip of a case, sent while it is made, its bundles in the language ``speak``.
+
+    Each export, and that of the whole, is in the custody log.
+    """
     settings: Settings = current_app.extensions["settings"]
     folders = Folders.of(settings)
     with database().begin() as session:
@@ -63,7 +66,7 @@ def send(case_id: int) -> Response:
             gettext("Try again when they are done."),
         )
     try:
-        pieces = stream_with_context(_sent(case_id, _files(about, settings, folders, rows)))
+        pieces = stream_with_context(_sent(case_id, _files(about, settings, folders, rows, speak)))
         response = Response(pieces, mimetype="application/zip")
     except BaseException:
         _EXPORTS.release()
@@ -123,7 +126,7 @@ class _File:
 
 
 def _files(
-    about: dict[str, Any], settings: Settings, folders: Folders, rows: list[AnalysisRow]
+    about: dict[str, Any], settings: Settings, folders: Folders, rows: list[AnalysisRow], speak: str
 ) -> Iterator[_File]:
     """All files of the zip, each made when the one before has been sent."""
     sums: list[str] = []
@@ -138,7 +141,7 @@ def _files(
         yield from file(f"exhibits/{row.exhibit.sha256}", _exhibit(folders, row))
     for row in rows:
         if row.state == State.DONE:
-            bundle = _bundle(settings, folders, row)
+            bundle = _bundle(settings, folders, row, speak)
             try:
                 yield from file(f"analyses/{row.id}.zip", bundle)
             finally:
@@ -220,7 +223,7 @@ def _exhibit(folders: Folders, row: AnalysisRow) -> Path:
     return path
 
 
-def _bundle(settings: Settings, folders: Folders, row: AnalysisRow) -> Path:
+def _bundle(settings: Settings, folders: Folders, row: AnalysisRow, speak: str) -> Path:
     """The review bundle of an analysis without the video, which lies beside it as the exhibit."""
     folder = result_folder(database(), folders, row)
     refuse_altered(folder)
@@ -228,7 +231,7 @@ def _bundle(settings: Settings, folders: Folders, row: AnalysisRow) -> Path:
     with database().begin() as session:
         said = annotation_service.listed(session, row.id)
         with_log = not custody_access.hidden_analyses(session, current(), row.exhibit.sha256)
-    with language.speaking(language.DEFAULT):  # whatever the page speaks: archives go to others
+    with language.speaking(speak):  # whatever the page speaks: archives go to others
         result = load(folder)
         files = bundles.contents(
             database(), folders, row, result, said, video=False, made=made, with_log=with_log

@@ -30,6 +30,12 @@ def install_accounts(app: Flask) -> None:
     app.before_request(_accounts)
 
 
+def of_download() -> str:
+    """The language a page's download is asked for in: English unless ``language`` names another there is."""
+    asked = request.args.get("language", language.DEFAULT)
+    return asked if asked in language.LANGUAGES else language.DEFAULT
+
+
 def _browsers() -> None:
     """The first language of the request that there is, whatever its region."""
     asked = [] if problem_details.is_api() else [code for code, _ in request.accept_languages]

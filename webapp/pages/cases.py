@@ -9,6 +9,7 @@ from reports.text.language import gettext
 from webapp.custody import log
 from webapp.downloads import case_archive
 from webapp.errors import UserError
+from webapp.http.interface_language import of_download
 from webapp.queries import analyses as analysis_queries
 from webapp.queries import second_reviews as review_queries
 from webapp.queries.analyses import database
@@ -162,8 +163,8 @@ def reopen(case_id: int) -> Response:
 @blueprint.get("/cases/<int:case_id>/case.zip")
 @require(Permission.EXPORT)
 def export(case_id: int) -> Response:
-    """The case whole: exhibits, and the bundle of each analysis."""
-    return case_archive.send(case_id)
+    """The case whole: exhibits, and the bundle of each analysis; ``language`` is that of the bundles."""
+    return case_archive.send(case_id, of_download())
 
 
 @blueprint.get("/cases/<int:case_id>/purge")

@@ -8,11 +8,11 @@ from flask import Blueprint, current_app, request, send_file
 from werkzeug.wrappers import Response
 
 from reports.text.language import gettext
-from reports.text.languages import DEFAULT, LANGUAGES
 from webapp.downloads import bundles as bundle_downloads
 from webapp.downloads import exports as export_downloads
 from webapp.downloads import reports as report_downloads
 from webapp.errors import UserError
+from webapp.http.interface_language import of_download
 from webapp.http.range_responses import send_part
 from webapp.http.security_headers import MEDIA_POLICY
 from webapp.media import playback
@@ -28,14 +28,14 @@ blueprint = Blueprint("downloads", __name__, url_prefix="/analyses/<analysis_id>
 @require(Permission.EXPORT)
 def report_pdf(analysis_id: str) -> Response:
     """The evidence report as PDF, with what reviewers said until now."""
-    return report_downloads.send(*finished(analysis_id), "report.pdf", _language())
+    return report_downloads.send(*finished(analysis_id), "report.pdf", of_download())
 
 
 @blueprint.get("/report.html")
 @require(Permission.EXPORT)
 def report_html(analysis_id: str) -> Response:
     """The same as one HTML page: its own style sheet works, and nothing in it can run."""
-    return report_downloads.send(*finished(analysis_id), "report.html", _language())
+    return report_downloads.send(*finished(analysis_id), "report.html", of_download())
 
 
 @blueprint.get("/analysis.json")
@@ -95,7 +95,7 @@ def bundle(analysis_id: str) -> Response:
             gettext("A bundle comes with the video or without it."),
             gettext("Ask for video=yes or video=no."),
         )
-    return bundle_downloads.send(row, folder, video=video == "yes", speak=_language())
+    return bundle_downloads.send(row, folder, video=video == "yes", speak=of_download())
 
 
 @blueprint.get("/exports/<name>")
@@ -103,9 +103,3 @@ def bundle(analysis_id: str) -> Response:
 def export(analysis_id: str, name: str) -> Response:
     """One of the formats of ``docs/exports.md``, by its name."""
     return export_downloads.send(*finished(analysis_id, Discloses.FINDINGS), name)
-
-
-def _language() -> str:
-    """The language a report or bundle is asked for in; English unless ``language`` names another there is."""
-    asked = request.args.get("language", DEFAULT)
-    return asked if asked in LANGUAGES else DEFAULT

@@ -6,6 +6,7 @@ import io
 import json
 import re
 import zipfile
+from typing import get_args
 
 import pytest
 from made import digest, finished, hand_in
@@ -15,8 +16,10 @@ from detector.schema.analysis import Analysis, MediaKind
 from detector.schema.second_look import Answers, ManipulationKind
 from detector.schema.summary import summary_of
 from reports.custody.chain import check_export
+from reports.text.languages import LANGUAGES
 from webapp.api.contract.openapi import document
-from webapp.api.contract.schemas import AnalysisStatus
+from webapp.api.contract.schemas import AnalysisStatus, ReportSearch
+from webapp.downloads import reports as report_downloads
 from webapp.jobs import claims, failures
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, State
@@ -350,6 +353,30 @@ def test_files(app, client, quick_reports):
         )
     problem(client.get(f"{path}/exports/odd"), 404)
     assert client.get(f"{path}/manifest.json").is_json
+
+
+def test_reports_and_bundles_in_a_language(app, client, quick_reports, monkeypatch):
+    set_, asked_for = report_downloads._render, []
+
+    def recorded(analysis, given, *rest):
+        asked_for.append(given["language"])
+        set_(analysis, given, *rest)
+
+    monkeypatch.setattr(report_downloads, "_render", recorded)
+    path = f"{API}/analyses/{finished(app, segments=1).id}"
+    for asked, title in (("", "Reelproof review bundle"), ("&language=de", "Reelproof-Prüfpaket")):
+        bundle = client.get(f"{path}/bundle.zip?video=no{asked}")
+        with zipfile.ZipFile(io.BytesIO(bundle.data)) as packed:
+            assert packed.read("README.txt").decode().startswith(f"{title}\n")
+    assert client.get(f"{path}/report.pdf?language=es").status_code == 200
+    assert client.get(f"{path}/report.html?language=es").status_code == 200
+    assert asked_for == ["en", "de", "es"], "set once in each language"
+    for name in ("report.pdf", "report.html", "bundle.zip"):
+        problem(client.get(f"{path}/{name}?language=tlh"), 422)
+
+
+def test_every_language_can_be_asked_for():
+    assert get_args(ReportSearch.model_fields["language"].annotation) == tuple(LANGUAGES)
 
 
 def test_models_and_exhibits(app, client):

@@ -113,6 +113,20 @@ def test_exported_whole(app, ada, case, tmp_path):
     assert (whole["what"], whole["sha256"]) == ("case", hashlib.sha256(answer.data).hexdigest())
 
 
+@pytest.mark.parametrize(
+    ("asked", "title"), [("", "Reelproof review bundle"), ("?language=de", "Reelproof-Prüfpaket")]
+)
+def test_exported_in_a_language(app, ada, case, asked, title):
+    assert f"{case.partition('localhost')[2]}/case.zip?language=de" in ada.get(case).text
+    with zipfile.ZipFile(io.BytesIO(ada.get(f"{case}/case.zip{asked}").data)) as archive:
+        bundles = [
+            io.BytesIO(archive.read(name)) for name in archive.namelist() if name.startswith("analyses/")
+        ]
+    for each in bundles:
+        with zipfile.ZipFile(each) as bundle:
+            assert bundle.read("README.txt").decode().startswith(f"{title}\n")
+
+
 def test_an_export_that_breaks_off_is_no_zip_and_in_the_log(app, ada, case, tmp_path):
     answer = ada.get(f"{case}/case.zip", buffered=False)
     pieces = iter(answer.response)

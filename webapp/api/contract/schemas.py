@@ -265,8 +265,16 @@ class Imported(Annotations):
     unverified: int = Field(description="of the new ones, those whose author is not you; 0 without login")
 
 
-class BundleSearch(RequestModel):
-    """What the bundle is to hold."""
+class ReportSearch(RequestModel):
+    """Which language the report is to speak."""
+
+    language: Literal["en", "de", "es"] = Field(
+        default="en", description="of the report, and of a bundle's pages and README.txt; data stay English"
+    )
+
+
+class BundleSearch(ReportSearch):
+    """What the bundle is to hold, and which language it is to speak."""
 
     video: Literal["yes", "no"] = Field(default="yes", description="no: without what plays of the exhibit")
 
