@@ -52,13 +52,15 @@ class File:
     """One file to score, or with ``error`` one that cannot be.
 
     ``name`` is what its line calls it, ``path`` where its bytes are, ``source`` what was given or
-    found: for a zip's entry the zip, else the same as ``path``.
+    found: for a zip's entry the zip, else the same as ``path``. ``sha256`` is that of its bytes, where
+    whoever asks has hashed them: it is then known by them, wherever it lies.
     """
 
     name: str
     path: Path
     source: Path
     error: str = ""
+    sha256: str = ""
 
     @property
     def unpacked(self) -> bool:

@@ -1,8 +1,8 @@
 """The file that ``score --out`` adds its lines to, and by which it knows what was done before.
 
 A kept line is a printed one and, beside it, what says whether it still holds: ``bytes`` and
-``modified`` (nanoseconds since 1970) of the file that was read, ``zip`` for an entry of one, and
-``by``, which is the same as long as model, parameters and program are.
+``modified`` (nanoseconds since 1970) of the file that was read, ``sha256`` where it was hashed before,
+``zip`` for an entry of one, and ``by``, which is the same as long as model, parameters and program are.
 """
 
 from __future__ import annotations
@@ -65,12 +65,15 @@ def _deciding(model: str | Path | None) -> tuple[str, str]:
 
 
 def read_lines(path: Path, by: str) -> dict[str, Line]:
-    """The last whole line of each file's name in ``path`` that was made in the way ``by`` says."""
+    """The last whole line of each file in ``path`` that was made in the way ``by`` says.
+
+    By the SHA-256 of the file, or by its name where the line has none.
+    """
     found = {}
     with path.open("rb") as lines:
         for text in lines:
             if text.endswith(b"\n") and (line := json.loads(text)).get("by") == by:
-                found[str(line["file"])] = line
+                found[str(line.get("sha256") or line["file"])] = line
     return found
 
 
@@ -86,6 +89,7 @@ class ResultsFile:
         self.before = 0
         self._by = by
         self._done: set[_Known] = set()
+        self._hashed: set[str] = set()  # SHA-256 of those that were hashed before
         self._facts: dict[File, tuple[int, int]] = {}
         self._file = path.open("a+b")
         try:
@@ -117,7 +121,10 @@ class ResultsFile:
             except (ValueError, KeyError, TypeError):
                 raise _other(path) from None
             if "error" not in line and line.get("by") == self._by:
-                self._done.add(known)
+                if sha256 := line.get("sha256"):
+                    self._hashed.add(str(sha256))
+                else:
+                    self._done.add(known)
         self._file.truncate(whole)
 
     def has(self, file: File) -> bool:
@@ -127,7 +134,8 @@ class ResultsFile:
         except OSError:
             return False
         self._facts[file] = facts.st_size, facts.st_mtime_ns
-        if (file.name, _zip(file), *self._facts[file]) not in self._done:
+        known = file.name, _zip(file), *self._facts[file]
+        if file.sha256 not in self._hashed and known not in self._done:
             return False
         del self._facts[file]
         self.before += 1
@@ -138,6 +146,8 @@ class ResultsFile:
         kept = dict(line)
         if file in self._facts:
             kept["bytes"], kept["modified"] = self._facts.pop(file)
+        if file.sha256:
+            kept["sha256"] = file.sha256
         if _zip(file):
             kept["zip"] = _zip(file)
         data = json.dumps(kept | {"by": self._by}).encode() + b"\n"

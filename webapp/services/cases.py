@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from reports.text.language import gettext
 from webapp.errors import UserError
 from webapp.security.permissions import PERMISSIONS, Permission, Principal, visible
-from webapp.storage.tables import AnalysisRow, CaseMember, CaseRow, User, now
+from webapp.storage.tables import AnalysisRow, CaseMember, CaseRow, State, User, now
 
 _LONGEST_NAME, _LONGEST_DESCRIPTION = 120, 2000
 
@@ -60,6 +60,14 @@ def counts(session: Session, shown: Sequence[CaseRow]) -> tuple[Counter[int], Co
         Counter({case: n for case, n in session.execute(of_analyses.group_by(AnalysisRow.case_id)) if case}),
         Counter({case: n for case, n in session.execute(of_members.group_by(CaseMember.case_id))}),
     )
+
+
+def finished_exhibits(session: Session, shown: Sequence[CaseRow]) -> Counter[int]:
+    """By id of the case: of how many exhibits it has a finished analysis."""
+    query = select(AnalysisRow.case_id, func.count(AnalysisRow.exhibit_id.distinct())).where(
+        AnalysisRow.case_id.in_([case.id for case in shown]), AnalysisRow.state == State.DONE
+    )
+    return Counter({case: n for case, n in session.execute(query.group_by(AnalysisRow.case_id)) if case})
 
 
 def members(session: Session, case: CaseRow) -> list[User]:

@@ -6,6 +6,7 @@ Analyses are replaced by what their file's name says, in a process of its own.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import os
 import signal
@@ -24,7 +25,7 @@ from warm import Script
 from detector import Parameters
 from detector.batch.input_files import File, InputFiles
 from detector.batch.other_models import Others
-from detector.batch.results_file import ResultsFile, run_key
+from detector.batch.results_file import ResultsFile, read_lines, run_key
 from detector.batch.run import BatchRun
 from detector.batch.worker_pool import score_files
 from detector.errors import ModelError, ParameterError, ReelproofError
@@ -184,6 +185,20 @@ class TestKept:
         assert not self.has(tmp_path / "out.jsonl", file)
         os.utime(file.path, ns=(before, before))
         assert self.has(tmp_path / "out.jsonl", file)
+
+    def test_a_hashed_file_is_known_by_its_bytes(self, tmp_path: Path, file: File) -> None:
+        """Wherever it lies and however it is called; not by its name once it is another."""
+        out = tmp_path / "out.jsonl"
+        self.keep(out, dataclasses.replace(file, sha256="a" * 64))
+        elsewhere = tmp_path / "elsewhere.jpg"
+        elsewhere.write_bytes(PHOTO)
+        assert self.has(out, File("elsewhere.jpg", elsewhere, elsewhere, sha256="a" * 64))
+        assert not self.has(out, dataclasses.replace(file, sha256="b" * 64))
+        assert list(read_lines(out, self.BY)) == ["a" * 64]
+
+    def test_a_hashed_file_is_known_of_a_line_without_sha256(self, tmp_path: Path, file: File) -> None:
+        self.keep(tmp_path / "out.jsonl", file)
+        assert self.has(tmp_path / "out.jsonl", dataclasses.replace(file, sha256="a" * 64))
 
     def test_another_model_or_parameter(self, tmp_path: Path, file: File) -> None:
         self.keep(tmp_path / "out.jsonl", file)

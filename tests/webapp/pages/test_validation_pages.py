@@ -25,7 +25,7 @@ from webapp.custody import log as custody_log
 from webapp.security.permissions import Role
 from webapp.services import validations as validation_service
 from webapp.storage.data_folder import Folders
-from webapp.storage.tables import AnalysisRow
+from webapp.storage.tables import AnalysisRow, State
 
 
 @pytest.fixture(scope="module")
@@ -131,6 +131,15 @@ def test_a_labelled_case_becomes_a_validation_that_reports_quote(app, shipped, t
     assert client.post(f"{address}/remove").status_code == 303
     assert client.get(address).status_code == 404
     assert not list(Folders(app.extensions["settings"].data).validations.iterdir())
+
+
+def test_cases_are_listed_with_the_exhibits_that_can_be_labelled(app, shipped):
+    """Not with every analysis: some exhibits have two, and some analyses were cancelled."""
+    _, rows = fill(app, shipped, 2)
+    with app.extensions["database"].begin() as session:
+        session.get_one(AnalysisRow, rows[0].id).state = State.CANCELLED
+        session.get_one(AnalysisRow, rows[1].id).exhibit_id = rows[2].exhibit_id
+    assert "Reference material (2)" in app.test_client().get("/validations").text
 
 
 def test_what_is_wrong_with_labels_is_told_and_the_table_kept(app, shipped):
