@@ -121,10 +121,10 @@ class _Comparing:
             if exhibit.kind is MediaKind.VIDEO and reference.kind is MediaKind.IMAGE:
                 raise MediaError(
                     N_(
-                        "%(names)s is a photo and %(names2)s is a video. Compare the photo with the "
+                        "%(photo)s is a photo and %(video)s is a video. Compare the photo with the "
                         "video: name the photo first."
                     )
-                    % {"names": self.names[1], "names2": self.names[0]}
+                    % {"photo": self.names[1], "video": self.names[0]}
                 )
             seen, located = self._located(exhibit, reference)
             files = [

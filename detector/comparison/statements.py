@@ -32,19 +32,19 @@ def of_segment(segment: ComparedSegment) -> str:
     )
     return N_(
         "%(when)s the face of person %(person)s differs from the reference by "
-        "%(times)s what compression, colour and scaling explain, while its "
-        "surroundings differ by %(times2)s that."
+        "%(face_times)s what compression, colour and scaling explain, while its "
+        "surroundings differ by %(surroundings_times)s that."
     ) % {
         "when": when,
         "person": segment.person,
-        "times": _times(segment.difference),
-        "times2": _times(segment.surroundings),
+        "face_times": _times(segment.difference),
+        "surroundings_times": _times(segment.surroundings),
     }
 
 
 def _times(difference: float) -> str:
     """The log of a ratio of squares as a ratio of levels."""
-    return N_("%(exp)s times") % {"exp": f"{math.exp(difference / 2):.1f}"}
+    return N_("%(factor)s times") % {"factor": f"{math.exp(difference / 2):.1f}"}
 
 
 def of_region(region: Region) -> str:

@@ -28,7 +28,7 @@ def opened(path: Path) -> Iterator[BinaryIO]:
         number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         raise MediaError(
-            N_("The file cannot be opened: %(text)s.") % {"text": os.strerror(error.errno or 0)}
+            N_("The file cannot be opened: %(problem)s.") % {"problem": os.strerror(error.errno or 0)}
         ) from None
     mode = os.fstat(number).st_mode
     if not stat.S_ISREG(mode):

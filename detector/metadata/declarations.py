@@ -164,8 +164,8 @@ def _of_claims(claims: Iterable[Claim], credentials: Credentials) -> Iterator[De
             }
         elif claim.action in _CHANGES:
             meaning, says = Meaning.EDITED, ", ".join(p for p in (claim.action, claim.agent) if p)
-            told = N_("The picture was changed: %(removeprefix)s. %(standing)s") % {
-                "removeprefix": claim.action.removeprefix("c2pa."),
+            told = N_("The picture was changed: %(changes)s. %(standing)s") % {
+                "changes": claim.action.removeprefix("c2pa."),
                 "standing": standing,
             }
         elif claim.role is Role.OWN and program and _is_generator(program):

@@ -85,7 +85,11 @@ def _web_ui(text: Text, _: Iterable[Text]) -> str | None:
     ends = text.value[:_EDGE] + "\n" + text.value[-_EDGE:]
     name = next((name for pattern, name in _WEB_UIS if pattern.search(ends)), _WEB_UI)
     model = _MODEL.search(ends)
-    return N_("%(name)s, model %(strip)s") % {"name": name, "strip": model[1].strip()} if model else name
+    return (
+        N_("%(generator)s, model %(model)s") % {"generator": name, "model": model[1].strip()}
+        if model
+        else name
+    )
 
 
 def _comfy(text: Text, _: Iterable[Text]) -> str | None:
@@ -182,8 +186,8 @@ def _google(text: Text) -> Recognised | None:
         DeclarationKind.AI_LABEL,
         Meaning.GENERATED if made else Meaning.COMPOSITE_WITH_GENERATED,
         "Google AI",
-        N_("The credit line says that Google's AI %(text)s the picture.")
-        % {"text": (N_("made") if made else N_("edited"))},
+        N_("The credit line says that Google's AI %(made_or_edited)s the picture.")
+        % {"made_or_edited": (N_("made") if made else N_("edited"))},
     )
 
 

@@ -271,11 +271,11 @@ def load_card(model: str | Path | None = None) -> tuple[Card, Path]:
     if not by_path and not is_name(str(model)):
         raise ModelError(
             N_(
-                "%(str)s names no model: a name is made of small letters, digits and hyphens. "
+                "%(given)s names no model: a name is made of small letters, digits and hyphens. "
                 "%(models_here)s A model elsewhere is named by the path of its .json, .safetensors "
                 "or .onnx file."
             )
-            % {"str": repr(str(model)), "models_here": _models_here()}
+            % {"given": repr(str(model)), "models_here": _models_here()}
         )
     path = given if by_path else MODELS / f"{given}.json"
     card_path = path.with_suffix(".json")
@@ -285,11 +285,11 @@ def load_card(model: str | Path | None = None) -> tuple[Card, Path]:
     if path.suffix in WEIGHTS and path.suffix != card.suffix:
         raise ModelError(
             N_(
-                "%(name)s beside %(name2)s is the card of a %(suffix)s file. That of an ONNX file "
+                "%(card)s beside %(weights)s is the card of a %(suffix)s file. That of an ONNX file "
                 "has a part onnx, which says how faces are framed and what the output means "
                 "(docs/models.md)."
             )
-            % {"name": card_path.name, "name2": path.name, "suffix": card.suffix}
+            % {"card": card_path.name, "weights": path.name, "suffix": card.suffix}
         )
     _require(weights, given, by_path)
     return card, weights
@@ -324,10 +324,10 @@ def read_second_look(card: Card, weights: Path) -> SecondLookCard | None:
     if found.of != card.sha256:
         raise ModelError(
             N_(
-                "%(second_looks)s/%(name)s belongs to other weights than those of %(name2)s. Fetch "
+                "%(folder)s/%(card)s belongs to other weights than those of %(model)s. Fetch "
                 "both again, or remove the folder second-look."
             )
-            % {"second_looks": SECOND_LOOKS, "name": path.name, "name2": card.name}
+            % {"folder": SECOND_LOOKS, "card": path.name, "model": card.name}
         )
     return found
 

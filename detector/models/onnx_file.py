@@ -72,8 +72,8 @@ def read_onnx(data: bytes, name: str) -> ModelProto:
         )
     if not 0 < len(data) <= FILE_LIMIT:
         raise ModelError(
-            N_("%(name)s has %(text)s bytes; ONNX files have at most %(file_limit)s.")
-            % {"name": name, "text": f"{len(data):,}", "file_limit": f"{FILE_LIMIT:,}"}
+            N_("%(name)s has %(size)s bytes; ONNX files have at most %(file_limit)s.")
+            % {"name": name, "size": f"{len(data):,}", "file_limit": f"{FILE_LIMIT:,}"}
         )
     import onnx
     from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
@@ -100,8 +100,8 @@ def shape_of(model: ModelProto, size: int, name: str) -> OnnxShape:
     given = [each for each in model.graph.input if each.name not in held]
     if len(given) != 1:
         raise ModelError(
-            N_("%(name)s takes %(text)s inputs; one is wanted, the crops. Export it so.")
-            % {"name": name, "text": len(given)}
+            N_("%(name)s takes %(inputs)s inputs; one is wanted, the crops. Export it so.")
+            % {"name": name, "inputs": len(given)}
         )
     kind = given[0].type.tensor_type
     dims = [each.dim_value for each in kind.shape.dim]  # 0 where it is open
@@ -123,8 +123,8 @@ def shape_of(model: ModelProto, size: int, name: str) -> OnnxShape:
         )
     if dims[0] not in (0, 1):
         raise ModelError(
-            N_("%(name)s takes batches of exactly %(dims)s. Export it with an open batch, or with one of 1.")
-            % {"name": name, "dims": dims[0]}
+            N_("%(name)s takes batches of exactly %(batch)s. Export it with an open batch, or with one of 1.")
+            % {"name": name, "batch": dims[0]}
         )
     return OnnxShape(given[0].name, last, dims[0] == 1)
 
@@ -199,26 +199,26 @@ def _rename(graph: GraphProto, name: str, to: str) -> None:
 def _refuse_versions(model: ModelProto, name: str) -> None:
     if model.functions:
         raise ModelError(
-            N_("%(name)s defines operators of its own (%(name2)s). Inline them.")
-            % {"name": name, "name2": repr(model.functions[0].name[:40])}
+            N_("%(name)s defines operators of its own (%(operator)s). Inline them.")
+            % {"name": name, "operator": repr(model.functions[0].name[:40])}
         )
     used = {each.domain: each.version for each in model.opset_import}
     version = next((used[domain] for domain in _STANDARD if domain in used), 0)
     if version not in OPSETS:
         raise ModelError(
             N_(
-                "%(name)s is of opset %(version)s; %(start)s to %(text)s are known. Export it with "
+                "%(name)s is of opset %(version)s; %(oldest)s to %(newest)s are known. Export it with "
                 "another opset_version."
             )
-            % {"name": name, "version": version, "start": OPSETS.start, "text": OPSETS.stop - 1}
+            % {"name": name, "version": version, "oldest": OPSETS.start, "newest": OPSETS.stop - 1}
         )
 
 
 def _refuse_nodes(model: ModelProto, name: str) -> None:
     if len(model.graph.node) > NODES:
         raise ModelError(
-            N_("%(name)s has %(text)s operators; at most %(nodes)s are accepted.")
-            % {"name": name, "text": f"{len(model.graph.node):,}", "nodes": f"{NODES:,}"}
+            N_("%(name)s has %(operators)s operators; at most %(most)s are accepted.")
+            % {"name": name, "operators": f"{len(model.graph.node):,}", "most": f"{NODES:,}"}
         )
     for node in model.graph.node:
         if node.domain not in _STANDARD:
@@ -274,8 +274,8 @@ def _refuse_tensor(tensor: TensorProto, name: str) -> None:
         )
     if tensor.data_type == TensorProto.STRING:
         raise ModelError(
-            N_("%(name)s holds text as tensor %(name2)s. A network needs numbers only.")
-            % {"name": name, "name2": repr(tensor.name[:40])}
+            N_("%(name)s holds text as tensor %(tensor)s. A network needs numbers only.")
+            % {"name": name, "tensor": repr(tensor.name[:40])}
         )
     try:
         width = helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize

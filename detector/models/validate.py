@@ -30,10 +30,10 @@ def check_card(data: bytes) -> Card:
     if len(data) > CARD_LIMIT:
         raise ModelError(
             N_(
-                "The model card has %(text)s bytes, and at most %(card_limit)s are accepted. Choose "
+                "The model card has %(size)s bytes, and at most %(card_limit)s are accepted. Choose "
                 "the card (JSON), not the weights, or shorten it."
             )
-            % {"text": f"{len(data):,}", "card_limit": f"{CARD_LIMIT:,}"}
+            % {"size": f"{len(data):,}", "card_limit": f"{CARD_LIMIT:,}"}
         )
     card = read_card(data, "handed in")
     if not is_name(card.name):

@@ -125,7 +125,7 @@ def _none_usable(image: bool, parameters: Parameters, coverage: Coverage) -> str
         }
     if image and outside:
         rest = set(coverage.flaws) - set(outside)
-        others = N_(", others %(sorted)s to judge") % {"sorted": " or ".join(sorted(rest))} if rest else ""
+        others = N_(", others %(flaws)s to judge") % {"flaws": " or ".join(sorted(rest))} if rest else ""
         return N_(
             "%(what)s found %(verb)s %(outside)s%(others)s. The networks were neither made "
             "for such pictures nor measured on them, so no figure is given."
@@ -149,14 +149,11 @@ def _nothing_flagged(
     if usable < _LEAST_USABLE_SHARE * seen_in_all:
         return (
             Verdict.INCONCLUSIVE,
-            N_(
-                "Nothing was flagged, but most faces seen (%(seen_in_all)s of "
-                "%(seen_in_all2)s) are %(too_much)s."
-            )
+            N_("Nothing was flagged, but most faces seen (%(not_judged)s of %(faces)s) are %(flaws)s.")
             % {
-                "seen_in_all": seen_in_all - usable,
-                "seen_in_all2": seen_in_all,
-                "too_much": _too_much(image, coverage),
+                "not_judged": seen_in_all - usable,
+                "faces": seen_in_all,
+                "flaws": _too_much(image, coverage),
             },
         )
     if unstable:
@@ -176,10 +173,10 @@ def _nothing_flagged(
         N_("%(usable)s usable %(what)s judged") % {"usable": usable, "what": what}
         if image
         else (
-            N_("%(count)s judged in %(count2)s")
+            N_("%(persons)s judged in %(frames)s")
             % {
-                "count": _count(len([p for p in persons if p.usable_frames]), "person"),
-                "count2": _count(coverage.frames_with_usable_face, "sampled frame"),
+                "persons": _count(len([p for p in persons if p.usable_frames]), "person"),
+                "frames": _count(coverage.frames_with_usable_face, "sampled frame"),
             }
         )
     )
@@ -309,12 +306,12 @@ def _too_few(persons: Sequence[Person], best: int, parameters: Parameters) -> st
         ) % {"count": _count(best, "sampled frame"), "needed": needed}
     most = max(person.usable_frames for person in high)
     return N_(
-        "%(who)s scored high, but could be judged in %(text)s%(count)s, too short to "
+        "%(who)s scored high, but could be judged in %(at_most)s%(frames)s, too short to "
         "judge: a finding takes %(minimum_duration)s s, and %(needed)s to find none."
     ) % {
         "who": _who([person.id for person in high]),
-        "text": (N_("only ") if most == 1 else N_("no more than ")),
-        "count": _count(most, "sampled frame"),
+        "at_most": (N_("only ") if most == 1 else N_("no more than ")),
+        "frames": _count(most, "sampled frame"),
         "minimum_duration": f"{parameters.minimum_duration:g}",
         "needed": needed,
     }

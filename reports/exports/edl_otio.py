@@ -33,10 +33,10 @@ def segments_edl(analysis: Analysis) -> bytes:
     if len(segments) > _MOST_EVENTS:
         raise ExportError(
             N_(
-                "An EDL holds at most %(most_events)s events, and %(text)s segments are flagged. "
+                "An EDL holds at most %(most_events)s events, and %(segments)s segments are flagged. "
                 "Export OTIO or CSV."
             )
-            % {"most_events": _MOST_EVENTS, "text": f"{len(segments):,}"}
+            % {"most_events": _MOST_EVENTS, "segments": f"{len(segments):,}"}
         )
     grid = timecode_grid(analysis.media)
     name = file_name(analysis.media.file)

@@ -112,8 +112,8 @@ def _put(archive: zipfile.ZipFile, name: str, path: Path, moment: _Moment) -> st
         data = path.read_bytes()
     except OSError as error:
         raise PictureError(
-            N_("The picture %(name)s cannot be read: %(strerror)s.")
-            % {"name": path.name, "strerror": error.strerror}
+            N_("The picture %(name)s cannot be read: %(problem)s.")
+            % {"name": path.name, "problem": error.strerror}
         ) from error
     if not data.startswith(PNG_SIGNATURE):
         raise PictureError(

@@ -69,7 +69,7 @@ def find_picture(
         )
     if not (folder / pure).is_file():
         return Picture(
-            None, alt, gettext("The file %(pure)s is missing from the folder of the analysis.", pure=pure)
+            None, alt, gettext("The file %(file)s is missing from the folder of the analysis.", file=pure)
         )
     return Picture(str(pure), alt, part=part)
 

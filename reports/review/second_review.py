@@ -186,7 +186,7 @@ def read_review(text: bytes) -> SecondReview:
         return SecondReview.model_validate_json(text)
     except ValidationError as error:
         raise SecondReviewError(
-            N_("%(name)s cannot be read: %(text)s") % {"name": NAME, "text": _words(error)}
+            N_("%(file)s cannot be read: %(problem)s") % {"file": NAME, "problem": _words(error)}
         ) from None
 
 

@@ -56,10 +56,10 @@ def in_zone(text: str, zone: str) -> str:
         return ""
     offset = f"{local:%z}"
     return gettext(
-        "%(local)s UTC%(replace)s:%(offset)s",
-        local=_day_and_time(local),
-        replace=offset[:3].replace("-", "−"),
-        offset=offset[3:5],
+        "%(time)s UTC%(hours)s:%(minutes)s",
+        time=_day_and_time(local),
+        hours=offset[:3].replace("-", "−"),
+        minutes=offset[3:5],
     )
 
 

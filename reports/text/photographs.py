@@ -154,7 +154,7 @@ def learnt(model: Model) -> str:
     return gettext(
         "Of photographs, the model has learnt: %(learnt)s. What other generators and "
         "programs make can go unnoticed.",
-        learnt="; ".join(model.learnt),
+        learnt="; ".join(map(stored, model.learnt)),
     )
 
 

@@ -160,7 +160,9 @@ def person_list(names: Sequence[str]) -> str:
     """Persons by their letters: ``person A``, ``persons A, B and C``."""
     if not names[1:]:
         return gettext("person %(names)s", names=names[0])
-    return gettext("persons %(names)s and %(names2)s", names=", ".join(names[:-1]), names2=names[-1])
+    return gettext(
+        "persons %(all_but_last)s and %(last)s", all_but_last=", ".join(names[:-1]), last=names[-1]
+    )
 
 
 def verdict_meaning(analysis: Analysis) -> tuple[str, ...]:

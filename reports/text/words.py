@@ -84,63 +84,6 @@ NAMES = (
     N_("levels"),
 )
 
-# What the card of the default model says of itself; other cards' own words stay as they are.
-CARD = (
-    N_(
-        "Faces at least as wide as the smallest face judged, roughly frontal, in video: "
-        "face swaps, reenactment and lip-sync of the generators named under Data. It is "
-        "meant to find where to look; with its second look it decides."
-    ),
-    N_("Methods unlike those it was trained and measured on may go unseen."),
-    N_(
-        "Faces generated as a whole (talking heads, generated photographs) are seen less "
-        "surely than altered ones; the second look is there for them."
-    ),
-    N_(
-        "It sees DFDC's kinds of swaps a little less well than the second generation "
-        "did, and FaceForensics++, reenactment and lip-sync far better."
-    ),
-    N_("Sound, and anything outside the inner face, are not examined."),
-    N_("Actors recur across DFDC's videos, so its test figures flatter the model a little."),
-    N_("Figures for strong compression (FaceForensics++ c40) rest on few clips of few people."),
-    N_("Filters, make-up effects, heavy retouching and hard re-compression can look like manipulation."),
-    N_("develop clips"),
-    N_("frames of develop clips"),
-    N_("dfdc-test crops"),
-    N_("dfdc-val crops"),
-    N_("crops reduced to 48 px lose 0.08 of AUC; faces of the clips were 78 to 340 px wide"),
-    N_("the clips had 0.0037 (FaceForensics++ c40) to 0.34; x264's crf 40 loses 0.09 of AUC over frames"),
-    N_(
-        "with the second generation blur to 0.047 lost 0.09 of AUC, to 0.030 0.19; noise to 0.11 lost 0.04, "
-        "to 0.20 0.15"
-    ),
-    N_(
-        "with the second generation half as bright (16) lost 0.05 of AUC, a quarter (8) 0.16; the clips had "
-        "up to 74"
-    ),
-    N_("with the second generation quality 30 lost 0.01 of AUC, quality 10 0.11"),
-    # Names of figures, of their data and of what was measured.
-    N_("equal error rate"),
-    N_("accuracy at %(threshold)s"),
-    N_("Brier score"),
-    N_("balanced accuracy"),
-    N_("dfdc-val crops reduced to %(width)s px"),
-    N_("develop clips of FaceForensics++ c40"),
-    N_("manipulated ones flagged"),
-    N_("unmanipulated ones flagged"),
-    N_("partly manipulated clips"),
-    N_("flagged"),
-    N_("control clips (a cut or a stretch compressed again)"),
-    N_("splices"),
-    N_("threshold chosen leaving one identity pair out: %(figure)s"),
-    N_("self-blended faces"),
-    N_("frames within partly manipulated clips"),
-    N_("energy of heatmaps inside the mask against an even map"),
-    N_("energy of random maps inside the mask against an even map"),
-    N_("energy of perfect maps inside the mask against an even map"),
-    N_("pointing-game hits of heatmaps"),
-)
-
 # Messages of calls that stand inside other calls, which Babel's reader of Python does not look into;
 # tests/test_translations.py reads the syntax tree and names what lacks here.
 INSIDE = (
@@ -170,6 +113,8 @@ def counted(number: int) -> tuple[str, ...]:
     return (
         ngettext("sampled frame", "sampled frames", number),
         ngettext("clip", "clips", number),
+        ngettext("develop clip", "develop clips", number),
+        ngettext("step", "steps", number),
         ngettext("crop", "crops", number),
         ngettext("photograph", "photographs", number),
         ngettext("more picture", "more pictures", number),

@@ -218,8 +218,8 @@ def _title(comparison: Comparison) -> str:
     people = len({segment.person for segment in comparison.segments})
     if people:
         return gettext(
-            "%(text)s from the reference",
-            text=(
+            "%(faces_differ)s from the reference",
+            faces_differ=(
                 gettext("One face differs")
                 if people == 1
                 else gettext("%(people)s faces differ", people=people)
@@ -304,7 +304,7 @@ def _gap(gap: Gap) -> GapView:
 
 def _times(difference: float) -> str:
     """The log of a ratio of squares as a ratio of levels, as the engine's sentences give it."""
-    return gettext("%(exp)s times", exp=shown(math.exp(difference / 2), ".1f"))
+    return gettext("%(factor)s times", factor=shown(math.exp(difference / 2), ".1f"))
 
 
 def _segment(segment: ComparedSegment, still: bool) -> DifferenceView:
@@ -400,8 +400,8 @@ def _triple(
         half(
             1 - share,
             gettext(
-                "Reference%(text)s, as the exhibit shows it, %(title)s",
-                text=("" if still else gettext(" at %(there)s", there=there)),
+                "Reference%(at)s, as the exhibit shows it, %(title)s",
+                at=("" if still else gettext(" at %(there)s", there=there)),
                 title=title,
             ),
         ),
@@ -443,11 +443,11 @@ def _drawing(comparison: Comparison) -> TimeMapView | None:
                 (share(piece.exhibit.start, here), share(piece.exhibit.end + last[0], here)),
                 (share(piece.reference.start, there), share(piece.reference.end + last[1], there)),
                 gettext(
-                    "%(start)s to %(end)s shows %(start2)s to %(end2)s",
-                    start=timecode(piece.exhibit.start),
-                    end=timecode(piece.exhibit.end),
-                    start2=timecode(piece.reference.start),
-                    end2=timecode(piece.reference.end),
+                    "%(exhibit_start)s to %(exhibit_end)s shows %(reference_start)s to %(reference_end)s",
+                    exhibit_start=timecode(piece.exhibit.start),
+                    exhibit_end=timecode(piece.exhibit.end),
+                    reference_start=timecode(piece.reference.start),
+                    reference_end=timecode(piece.reference.end),
                 ),
             )
             for piece in comparison.time_map

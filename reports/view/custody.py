@@ -74,11 +74,11 @@ def custody_view(data: bytes | None, exhibit_sha256: str) -> CustodyView:
 def _summary(log: Export, own: list[Entry], wrong: bool) -> tuple[str, ...]:
     lines = [
         gettext(
-            "The log holds %(entrys)s about this exhibit, of %(count)s in all when it was "
+            "The log holds %(entries)s about this exhibit, of %(all)s in all when it was "
             "exported. Each entry holds the SHA-256 of the one before it, so that none can "
             "be changed, moved or taken out unnoticed.",
-            entrys=plural(len(own), "entry", "entries"),
-            count=shown(log.count, ","),
+            entries=plural(len(own), "entry", "entries"),
+            all=shown(log.count, ","),
         )
     ]
     if not wrong:

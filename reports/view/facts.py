@@ -104,10 +104,10 @@ def _compared(media: Media, check: ExhibitCheck) -> tuple[Fact, ...]:
         )
     differs = gettext(
         "NOT THE SAME: the kept file no longer has the bytes that were handed in "
-        "(%(bytes)s bytes now, %(bytes2)s then). The findings are about the bytes that "
+        "(%(bytes_now)s bytes now, %(bytes_then)s then). The findings are about the bytes that "
         "were handed in.",
-        bytes=shown(check.bytes, ","),
-        bytes2=shown(media.bytes, ","),
+        bytes_now=shown(check.bytes, ","),
+        bytes_then=shown(media.bytes, ","),
     )
     return Fact(gettext("SHA-256, again"), check.sha256, when, exact=True), Fact(
         gettext("Comparison"), differs
@@ -235,10 +235,10 @@ def _platt(value: Platt | None) -> str:
         return gettext("as of frames")
     sign = "−" if value.offset < 0 else "+"
     return gettext(
-        "mean raw score × %(scale)s %(sign)s %(abs)s",
+        "mean raw score × %(scale)s %(sign)s %(offset)s",
         scale=numbers.number(value.scale),
         sign=sign,
-        abs=numbers.number(abs(value.offset)),
+        offset=numbers.number(abs(value.offset)),
     )
 
 

@@ -236,7 +236,7 @@ def _intervals(timing: Timing, variable: bool) -> tuple[str, str]:
         return gettext("%(kind)s, %(least)s ms", kind=kind, least=least), "measured"
     return (
         gettext("%(kind)s, %(least)s to %(greatest)s ms", kind=kind, least=least, greatest=greatest),
-        gettext("measured; median %(text)s ms", text=shown(1000 * (timing.median_interval or 0), ".3f")),
+        gettext("measured; median %(median)s ms", median=shown(1000 * (timing.median_interval or 0), ".3f")),
     )
 
 
@@ -276,7 +276,9 @@ def _exactly(rate: str | None) -> str:
     if rate is None:
         return gettext("not stated")
     return gettext(
-        "%(rate)s (%(float)s a second)", rate=rate, float=numbers.number(round(float(Fraction(rate)), 3))
+        "%(fraction)s (%(decimal)s a second)",
+        fraction=rate,
+        decimal=numbers.number(round(float(Fraction(rate)), 3)),
     )
 
 
@@ -286,7 +288,9 @@ def _shape(ratio: str | None) -> str:
     return (
         gettext("square")
         if Fraction(ratio) == 1
-        else gettext("%(replace)s; frames were judged unstretched", replace=ratio.replace("/", " : "))
+        else gettext(
+            "%(aspect_ratio)s; frames were judged unstretched", aspect_ratio=ratio.replace("/", " : ")
+        )
     )
 
 

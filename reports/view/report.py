@@ -321,9 +321,9 @@ def _running(case: CaseDetails) -> str:
     )
     exhibit = numbers.shortened(numbers.file_name(case.exhibit_number), 20)
     return gettext(
-        "Case %(number)s%(text)s",
+        "Case %(number)s%(exhibit)s",
         number=number,
-        text=(gettext(" · Exhibit %(exhibit)s", exhibit=exhibit) if exhibit else ""),
+        exhibit=(gettext(" · Exhibit %(exhibit)s", exhibit=exhibit) if exhibit else ""),
     )
 
 

@@ -244,7 +244,9 @@ def _summary(analysis: Analysis, opinions: Sequence[Annotation], unverified: int
     if exhibit:
         lines.append(
             gettext(
-                "The verdict “%(value)s”: %(counts)s.", value=analysis.verdict.value, counts=_counts(exhibit)
+                "The verdict “%(verdict)s”: %(counts)s.",
+                verdict=analysis.verdict.value,
+                counts=_counts(exhibit),
             )
         )
     segments = [each for each in opinions if isinstance(each, SegmentAnnotation)]
@@ -255,9 +257,9 @@ def _summary(analysis: Analysis, opinions: Sequence[Annotation], unverified: int
             flagged = plural(count, "flagged face", "flagged faces")
         lines.append(
             gettext(
-                "Of %(segments)s, %(text)s annotated: %(counts)s.",
+                "Of %(segments)s, %(annotated)s annotated: %(counts)s.",
                 segments=flagged,
-                text=len({each.segment for each in segments}),
+                annotated=len({each.segment for each in segments}),
                 counts=_counts(each.verdict for each in segments),
             )
         )
@@ -265,8 +267,8 @@ def _summary(analysis: Analysis, opinions: Sequence[Annotation], unverified: int
     if missed:
         lines.append(
             gettext(
-                "Marked as manipulated and not flagged by the machine: %(stretchs)s.",
-                stretchs=plural(missed, "stretch", "stretches"),
+                "Marked as manipulated and not flagged by the machine: %(stretches)s.",
+                stretches=plural(missed, "stretch", "stretches"),
             )
         )
     return (*lines, *imported)

@@ -84,21 +84,21 @@ def _when(analysis: Analysis, section: int) -> str:
         several = len({each.person for each in segments}) > 1
         return "; ".join(
             gettext(
-                "%(start)s to %(end)s%(text)s",
+                "%(start)s to %(end)s%(person)s",
                 start=timecode(each.start),
                 end=timecode(each.end),
-                text=(gettext(" (person %(person)s)", person=each.person) if several else ""),
+                person=(gettext(" (person %(person)s)", person=each.person) if several else ""),
             )
             for each in sorted(segments, key=lambda each: each.start)
         )
     longest = max(segments, key=lambda each: each.end - each.start)
     return gettext(
-        "In %(segments)s segments between %(segments2)s and %(segments3)s; the longest "
-        "is %(id)s, %(start)s to %(end)s. Section %(section)s lists all of them.",
-        segments=shown(len(segments), ","),
-        segments2=timecode(min(each.start for each in segments)),
-        segments3=timecode(max(each.end for each in segments)),
-        id=longest.id,
+        "In %(count)s segments between %(first_start)s and %(last_end)s; the longest "
+        "is %(longest)s, %(start)s to %(end)s. Section %(section)s lists all of them.",
+        count=shown(len(segments), ","),
+        first_start=timecode(min(each.start for each in segments)),
+        last_end=timecode(max(each.end for each in segments)),
+        longest=longest.id,
         start=timecode(longest.start),
         end=timecode(longest.end),
         section=section,
@@ -117,9 +117,8 @@ def _persons(analysis: Analysis) -> str:
         else ""
     )
     return gettext(
-        "%(upper)s%(names)s.%(rest)s Letters tell faces apart; they do not say who a person is.",
-        upper=names[:1].upper(),
-        names=names[1:],
+        "%(names)s.%(rest)s Letters tell faces apart; they do not say who a person is.",
+        names=capitalize_first(names),
         rest=rest,
     )
 
@@ -143,9 +142,9 @@ def _confidence(analysis: Analysis, sections: dict[str, Section]) -> str:
     interval = segment_interval(analysis, strongest) if strongest else None
     between = f", {interval_words(interval)}" if interval else ""
     return gettext(
-        "%(capitalize)s. %(name)s: %(figure)s%(between)s. It is not the odds that this "
+        "%(strength)s. %(name)s: %(figure)s%(between)s. It is not the odds that this "
         "file is manipulated; section %(meaning)s defines the words and the figure.",
-        capitalize=capitalize_first(numbers.strength(figure).phrase),
+        strength=capitalize_first(numbers.strength(figure).phrase),
         name=name,
         figure=numbers.probability(figure),
         between=between,
@@ -196,9 +195,8 @@ def _not_examined(analysis: Analysis, section: int) -> str:
         found.append(gettext("parts that could not be decoded"))
     listed = "; ".join(found)
     return gettext(
-        "%(upper)s%(listed)s. Section %(section)s has the whole list.",
-        upper=listed[:1].upper(),
-        listed=listed[1:],
+        "%(listed)s. Section %(section)s has the whole list.",
+        listed=capitalize_first(listed),
         section=section,
     )
 

@@ -117,7 +117,7 @@ export class Item {
     words.replaceChildren(...(icon ? [icon.content.cloneNode(true)] : []), text);
     const figure = this.part("figure");
     figure.hidden = typeof this.status?.probability !== "number" || this.state !== "done";
-    if (!figure.hidden) figure.textContent = _("probability %(value)s", { value: probability(this.status.probability) });
+    if (!figure.hidden) figure.textContent = _("probability %(probability)s", { probability: probability(this.status.probability) });
     const bar = this.part("bar");
     bar.hidden = look.bar === null;
     const value = look.bar?.(this);

@@ -83,8 +83,8 @@ def begin(
             raise UserError(
                 429,
                 gettext(
-                    "Your unfinished uploads may have %(text)s MB in all, so that others have room.",
-                    text=shown(share / 1000000.0, ",.10g"),
+                    "Your unfinished uploads may have %(megabytes)s MB in all, so that others have room.",
+                    megabytes=shown(share / 1000000.0, ",.10g"),
                 ),
                 gettext("Finish or delete one of them; each goes by itself a day after its last part."),
             )

@@ -117,7 +117,9 @@ def set_thresholds(session: Session, form: Mapping[str, str]) -> None:
             raise UserError(
                 400,
                 gettext(
-                    "“%(text)s” is no whole number up to %(most)s.", text=text[:20], most=shown(_MOST, ",")
+                    "“%(entered)s” is no whole number up to %(most)s.",
+                    entered=text[:20],
+                    most=shown(_MOST, ","),
                 ),
                 gettext("Nothing was changed."),
             )

@@ -78,14 +78,16 @@ def gone(session: Session, analysis_id: str) -> UserError:
     who, of = permissions.somebody(), ""
     if who is not None and who.sees_all:  # nobody knows any more who else could see it
         of = gettext(
-            " of %(get)s, SHA-256 %(exhibit)s,", get=tombstone.details.get("name"), exhibit=tombstone.exhibit
+            " of %(file)s, SHA-256 %(exhibit)s,",
+            file=tombstone.details.get("name"),
+            exhibit=tombstone.exhibit,
         )
     return UserError(
         410,
         gettext(
-            "This analysis%(of)s was deleted on %(tombstone)s.",
+            "This analysis%(of)s was deleted on %(when)s.",
             of=of,
-            tombstone=dates.moment(custody_log.moment(tombstone)),
+            when=dates.moment(custody_log.moment(tombstone)),
         ),
         gettext(
             "Entry %(number)s of the custody log says so. To analyse the file again, hand it in again.",

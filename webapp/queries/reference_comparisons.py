@@ -83,9 +83,9 @@ def _gone(session: Session, comparison_id: str) -> UserError:
     return UserError(
         410,
         gettext(
-            "This comparison was deleted on %(tombstone)s%(text)s.",
-            tombstone=dates.moment(custody_log.moment(tombstone)),
-            text=(gettext(", with one of its exhibits") if with_exhibit else ""),
+            "This comparison was deleted on %(when)s%(reason)s.",
+            when=dates.moment(custody_log.moment(tombstone)),
+            reason=(gettext(", with one of its exhibits") if with_exhibit else ""),
         ),
         gettext("Entry %(number)s of the custody log says so. To compare again, ", number=tombstone.number)
         + (

@@ -172,8 +172,8 @@ def _peak(segment: Segment, peak: Peak, view: PeakView, pictures: str, when: str
         "effect": view.effect,
         "check": [list(row) for row in view.check],
         "caption": gettext(
-            "%(text)s %(id)s, person %(person)s%(when)s, score %(score)s",
-            text=(gettext("Segment") if when else gettext("Flagged face")),
+            "%(kind)s %(id)s, person %(person)s%(when)s, score %(score)s",
+            kind=(gettext("Segment") if when else gettext("Flagged face")),
             id=segment.id,
             person=segment.person,
             when=when,

@@ -46,11 +46,11 @@ def laboratory_view(laboratory: Laboratory, analysis: Analysis) -> LaboratoryVie
     return LaboratoryView(
         heading=gettext("This laboratory's validation of %(date)s", date=date),
         about=gettext(
-            "“%(title)s”%(whose)s, %(files)s labelled files, %(title2)s.",
-            title=laboratory.title,
-            whose=whose,
+            "“%(material)s”%(laboratory)s, %(files)s labelled files, %(model)s.",
+            material=laboratory.title,
+            laboratory=whose,
             files=shown(laboratory.files, ","),
-            title2=laboratory.model.title,
+            model=laboratory.model.title,
         ),
         sha256=laboratory.validation_sha256,
         refused=refused,
@@ -117,9 +117,7 @@ def _named(level: Level) -> str:
 def _threshold(own: OwnThreshold) -> tuple[str, ...]:
     cells = []
     for rate in (own.false_positive, own.false_negative):
-        ends = gettext(
-            "(%(percent)s to %(percent2)s)", percent=percent(rate.low or 0), percent2=percent(rate.high or 0)
-        )
+        ends = gettext("(%(low)s to %(high)s)", low=percent(rate.low or 0), high=percent(rate.high or 0))
         cells.append(
             gettext(
                 "%(percent)s %(ends)s, %(events)s of %(items)s",
@@ -149,18 +147,18 @@ def _ratio(laboratory: Laboratory, analysis: Analysis) -> str:
     if stated < 0:
         first, second = second, first
     ends = gettext(
-        "%(ratio_words)s to %(ratio_words2)s",
-        ratio_words=ratio_words(ratios.least),
-        ratio_words2=ratio_words(ratios.most),
+        "%(least)s to %(most)s",
+        least=ratio_words(ratios.least),
+        most=ratio_words(ratios.most),
     )
     return gettext(
-        "Likelihood ratio: %(value)s. On this material a probability of "
-        "%(probability)s is %(ratio_words)s times as likely of what is %(first)s as of "
+        "Likelihood ratio: %(ratio)s. On this material a probability of "
+        "%(probability)s is %(times)s times as likely of what is %(first)s as of "
         "what is %(second)s (Platt, Cllr %(cost)s; ratios are stated from %(ends)s "
         "only). It is not a probability of manipulation.",
-        value=value,
+        ratio=value,
         probability=numbers.probability(analysis.probability),
-        ratio_words=ratio_words(abs(stated)),
+        times=ratio_words(abs(stated)),
         first=first,
         second=second,
         cost=shown(cost, ".2f"),

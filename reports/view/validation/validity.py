@@ -119,10 +119,10 @@ def _sentence(found: tuple[Criterion, ...], outside: tuple[str, ...]) -> str:
             rest=rest,
         )
     return gettext(
-        "In all %(propertys)s that could be compared, this exhibit lies within what "
+        "In all %(properties)s that could be compared, this exhibit lies within what "
         "the model was validated on.%(rest)s Kinds of manipulation, cameras and people "
         "unlike the measured ones are not covered by this comparison.",
-        propertys=plural(len(found) - len(unknown), "property", "properties"),
+        properties=plural(len(found) - len(unknown), "property", "properties"),
         rest=rest,
     )
 
@@ -173,13 +173,13 @@ def _row(each: Criterion) -> DomainRow:
         wanted = f"{ends[0]}{unit}"
     else:
         wanted = gettext(
-            "%(ends)s to %(ends2)s%(unit)s", ends=ends[0] or "any", ends2=ends[1] or "any", unit=unit
+            "%(least)s to %(most)s%(unit)s", least=ends[0] or "any", most=ends[1] or "any", unit=unit
         )
     value = gettext("not known") if each.value is None else f"{numbers.number(round(each.value, 4))}{unit}"
     if each.spread:
         value = gettext(
-            "median %(value)s (%(tenth)s to %(ninetieth)s)",
-            value=value,
+            "median %(median)s (%(tenth)s to %(ninetieth)s)",
+            median=value,
             tenth=numbers.number(each.spread.tenth),
             ninetieth=numbers.number(each.spread.ninetieth),
         )

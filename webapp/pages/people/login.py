@@ -162,9 +162,11 @@ def _too_early(wait: timedelta, name: str, *, again: bool = False) -> Response:
 def waiting(wait: timedelta, of: str = "passwords") -> tuple[str, str]:
     """What to say to somebody who has to wait before the next try, and the header Retry-After."""
     seconds = max(1, math.ceil(wait.total_seconds()))
-    words = f"{seconds} s" if seconds < 120 else gettext("%(ceil)s minutes", ceil=math.ceil(seconds / 60))
+    words = (
+        f"{seconds} s" if seconds < 120 else gettext("%(minutes)s minutes", minutes=math.ceil(seconds / 60))
+    )
     return gettext(
-        "Too many wrong %(of)s from here. Wait %(words)s, then try again.", of=of, words=words
+        "Too many wrong %(entries)s from here. Wait %(how_long)s, then try again.", entries=of, how_long=words
     ), str(seconds)
 
 

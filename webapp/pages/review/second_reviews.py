@@ -202,7 +202,7 @@ def _seconds(text: str) -> float:
     if found is None:
         raise UserError(
             400,
-            gettext("“%(strip)s” is no time.", strip=text.strip()[:40]),
+            gettext("“%(entered)s” is no time.", entered=text.strip()[:40]),
             gettext("Write it as 1:23.5, minutes and seconds."),
         )
     hours, minutes, seconds = found.groups()

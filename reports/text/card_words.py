@@ -1,0 +1,150 @@
+"""What the cards of the default model and of its second look say of themselves, marked for translation.
+
+A limit of several sentences is marked sentence by sentence, as :func:`reports.text.language.stored` looks it
+up, with placeholders for figures, so that it stays translated when the next card measures others. The words
+of other cards stay as their authors wrote them.
+"""
+
+from __future__ import annotations
+
+from reports.text.language import N_
+
+CARD = (
+    N_(
+        "Faces at least as wide as the smallest face judged, roughly frontal, in video: "
+        "face swaps, reenactment and lip-sync of the generators named under Data. It is "
+        "meant to find where to look; with its second look it decides."
+    ),
+    N_("Methods unlike those it was trained and measured on may go unseen."),
+    N_(
+        "Faces generated as a whole (talking heads, generated photographs) are seen less "
+        "surely than altered ones; the second look is there for them."
+    ),
+    N_(
+        "It sees DFDC's kinds of swaps a little less well than the second generation "
+        "did, and FaceForensics++, reenactment and lip-sync far better."
+    ),
+    N_("Sound, and anything outside the inner face, are not examined."),
+    N_("Actors recur across DFDC's videos, so its test figures flatter the model a little."),
+    N_("Figures for strong compression (FaceForensics++ c40) rest on few clips of few people."),
+    N_("Filters, make-up effects, heavy retouching and hard re-compression can look like manipulation."),
+    N_("develop clips"),
+    N_("frames of develop clips"),
+    N_("dfdc-test crops"),
+    N_("dfdc-val crops"),
+    N_("crops reduced to 48 px lose 0.08 of AUC; faces of the clips were 78 to 340 px wide"),
+    N_("the clips had 0.0037 (FaceForensics++ c40) to 0.34; x264's crf 40 loses 0.09 of AUC over frames"),
+    N_(
+        "with the second generation blur to 0.047 lost 0.09 of AUC, to 0.030 0.19; noise to 0.11 lost 0.04, "
+        "to 0.20 0.15"
+    ),
+    N_(
+        "with the second generation half as bright (16) lost 0.05 of AUC, a quarter (8) 0.16; the clips had "
+        "up to 74"
+    ),
+    N_("with the second generation quality 30 lost 0.01 of AUC, quality 10 0.11"),
+    # Names of figures, of their data and of what was measured.
+    N_("equal error rate"),
+    N_("accuracy at %(threshold)s"),
+    N_("Brier score"),
+    N_("balanced accuracy"),
+    N_("dfdc-val crops reduced to %(width)s px"),
+    N_("develop clips of FaceForensics++ c40"),
+    N_("manipulated ones flagged"),
+    N_("unmanipulated ones flagged"),
+    N_("partly manipulated clips"),
+    N_("flagged"),
+    N_("control clips (a cut or a stretch compressed again)"),
+    N_("splices"),
+    N_("threshold chosen leaving one identity pair out: %(figure)s"),
+    N_("self-blended faces"),
+    N_("frames within partly manipulated clips"),
+    N_("energy of heatmaps inside the mask against an even map"),
+    N_("energy of random maps inside the mask against an even map"),
+    N_("energy of perfect maps inside the mask against an even map"),
+    N_("pointing-game hits of heatmaps"),
+)
+
+SECOND_LOOK = (
+    N_(
+        "Faces at least as wide as the smallest face judged, roughly frontal, in video: face swaps, "
+        "reenactment, lip-sync and talking heads of the generators and the kinds of footage named under "
+        "Data; photographs of faces, generated or retouched, of the kinds named there."
+    ),
+    N_(
+        "Generators and kinds of footage that were in no training set may go unseen: of the manipulated "
+        "clips measured, a share given in the error rates was not flagged."
+    ),
+    N_(
+        "The whole program, which leaves more verdicts open than the step that measured the rates, did "
+        "not flag %(missed)s of the %(clips)s, %(inconclusive)s of them inconclusive."
+    ),
+    N_(
+        "Talking heads of recent generators (FLOAT above all) are seen least surely: %(flagged)s of "
+        "%(clips)s clips were flagged, %(inconclusive)s more inconclusive; strongly compressed Face2Face "
+        "likewise."
+    ),
+    N_(
+        "Probabilities are scaled so that few unmanipulated clips reach the thresholds, not to the share "
+        "of manipulated clips in any collection."
+    ),
+    N_(
+        "Fusion and thresholds rest on %(clips)s clips, %(unmanipulated)s of them unmanipulated, "
+        "%(shortest)s to %(longest)s seconds long."
+    ),
+    N_(
+        "Photographs (%(photographs)s of the sets learnt from, other pictures): %(wrong)s of "
+        "%(unmanipulated)s unmanipulated, %(generated_flagged)s of %(generated)s generated and "
+        "%(retouched_flagged)s of %(retouched)s retouched ones were flagged, and %(half_wrong)s, "
+        "%(half_generated)s and %(half_retouched)s of the same at half size, as JPEG of quality "
+        "%(quality)s: many generated and most retouched photographs are not found."
+    ),
+    N_("The threshold was raised after these had been seen."),
+    N_(
+        "Generators of a new kind: of seventeen left out of what linear heads on the untuned start learnt"
+        " from, seven were told with an AUC of %(told)s or more, portraits by FLUX with %(flux)s, "
+        "DeepFaceLive not at all."
+    ),
+    N_("Stretches of a second or two: about two thirds are found."),
+    N_(
+        "Ready-made crops are scored by the first network alone, calibrated for two sets together; on "
+        "either alone probabilities are off by the stated calibration error."
+    ),
+    N_(
+        "Pictures changed on purpose to mislead the first network mislead the fused score of single faces"
+        " as well: in one step (FGSM) mostly unnoticed; in eight (PGD) seven or eight of ten are noticed,"
+        " because the networks contradict each other, and leave the verdict open."
+    ),
+    N_(
+        "Of whole clips of which every frame was changed so, one to three of ten manipulated ones were "
+        "still flagged, and three to five of ten unmanipulated ones were flagged."
+    ),
+    N_("Sound, and anything outside the head, are not examined."),
+    N_("portraits by StyleGAN 1 and StyleGAN 2"),
+    N_("portraits by FLUX.1 with LoRA, of four people"),
+    N_("composites by experts with Photoshop, in which eyes, nose or mouth were replaced"),
+    N_(
+        "fusion and thresholds chosen each time without the clip's own group; an early stop of the "
+        "training was chosen on these clips"
+    ),
+    N_("calibrated on validation crops of the same sets"),
+    N_("fitted on stills of role val, twice each, and %(frames)s frames of develop clips"),
+    N_("ffpp-crops test"),
+    N_("stills test"),
+    N_("stills test at half size"),
+    N_("AUC of the answer about them"),
+    N_("inconclusive by doubt"),
+    N_("swaps"),
+    N_("swap"),
+    N_("reenactment"),
+    N_("lip-sync"),
+    N_("talking head"),
+    N_("talking heads and lip-sync"),
+    N_("not FaceForensics++"),
+    N_("composites"),
+    N_("not attacked"),
+    N_("contradicted"),
+    N_("scan"),
+    N_("fused"),
+    N_("AP at tIoU %(overlap)s"),
+)
