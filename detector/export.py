@@ -134,11 +134,11 @@ def _of_features(model: LoadedModel) -> bytes:
 
 
 def _onnx(network: bytes, stem: Path) -> tuple[list[Path], Run]:
-    import onnxruntime
+    from detector.backends.onnxruntime import imported
 
     path = stem.with_name(f"{stem.name}.onnx")
     path.write_bytes(network)
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    session = imported().InferenceSession(path, providers=["CPUExecutionProvider"])
 
     def run(given: NDArray[Any]) -> NDArray[np.float32]:
         result: NDArray[np.float32] = session.run(None, {session.get_inputs()[0].name: given})[0]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from functools import cached_property
 from importlib import metadata
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +18,18 @@ if TYPE_CHECKING:
     import onnxruntime
 
 _ERRORS_ONLY = 3
+
+
+def imported() -> ModuleType:
+    """The package ``onnxruntime``, kept from reporting to its makers.
+
+    Its builds keep an identifier of the machine in the home folder and send what they are used for, unless
+    this variable is set before the first import (``Privacy.md`` of the package).
+    """
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+    import onnxruntime
+
+    return onnxruntime
 
 
 class OnnxRuntime:
@@ -32,13 +46,12 @@ class OnnxRuntime:
 
     @cached_property
     def _session(self) -> onnxruntime.InferenceSession:
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
+        runtime = imported()
+        options = runtime.SessionOptions()
         options.intra_op_num_threads = self.threads
         options.inter_op_num_threads = 1
         options.log_severity_level = _ERRORS_ONLY
-        return onnxruntime.InferenceSession(self._network(), options, providers=["CPUExecutionProvider"])
+        return runtime.InferenceSession(self._network(), options, providers=["CPUExecutionProvider"])
 
     def run(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         """See :class:`detector.backends.base.Backend`."""

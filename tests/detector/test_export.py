@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 import pytest
 import torch
 
 from detector import export as exporting
+from detector.backends.onnxruntime import imported
 from detector.backends.openvino import core
 from detector.cli.main import main
 from detector.errors import ModelError
@@ -55,7 +55,7 @@ def test_onnx(
     written = sorted(path.name for path in (tmp_path / "new").iterdir())
     assert written == ["reelproof.onnx", "reelproof.onnx.json"]
     # As any other program would use it.
-    session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
+    session = imported().InferenceSession(data, providers=["CPUExecutionProvider"])
     (given,) = session.get_inputs()
     assert (given.name, given.type, given.shape[1:]) == ("crops", "tensor(uint8)", [128, 128, 3])
     (logits,) = session.run(None, {"crops": crops[:5]})
@@ -75,7 +75,7 @@ def test_a_sequence_network_becomes_two_parts(crops: np.ndarray, tmp_path: Path)
     facts = export("efficientnet-lstm", tmp_path)
     assert [part["part"] for part in facts["parts"]] == ["features", "judge"]
     sessions = [
-        onnxruntime.InferenceSession(tmp_path / part["files"][0]["file"], providers=["CPUExecutionProvider"])
+        imported().InferenceSession(tmp_path / part["files"][0]["file"], providers=["CPUExecutionProvider"])
         for part in facts["parts"]
     ]
     model = load_model("efficientnet-lstm")
@@ -121,7 +121,7 @@ def test_a_size_without_a_shipped_graph(model: LoadedModel, crops: np.ndarray) -
     graph = traced(other.network, 64)
     tensors = {name: value.numpy() for name, value in other.network.state_dict().items()}
     data = graphs.bound(graph, card.input.mean, card.input.std, tensors)
-    session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
+    session = imported().InferenceSession(data, providers=["CPUExecutionProvider"])
     (logits,) = session.run(None, {"crops": given})
     assert logits == pytest.approx(expected(other, given), abs=TOLERANCE)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -317,6 +319,20 @@ class TestStartUp:
             "assert isinstance(Line2D, type)\n"
         )
         subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
+    @pytest.mark.fresh
+    def test_onnx_runtime_tells_nobody(self, tmp_path: Path) -> None:
+        """Its package keeps an identifier in the home folder and reports, unless it is kept from that."""
+        shot = str(picture(tmp_path))
+        home = tmp_path / "home"
+        home.mkdir()
+        environment = os.environ | {"HOME": str(home), "XDG_CACHE_HOME": str(home / "cache")}
+        environment.pop("ORT_DISABLE_TELEMETRY", None)
+        command = [sys.executable, "-m", "detector", "score", "--crops", shot, "--backend", "onnxruntime"]
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+        assert json.loads(done.stdout)["verdict"], done.stderr
+        assert "telemetry" not in done.stderr
+        assert not [path for path in home.rglob("*") if "icrosoft" in path.name or "onnx" in path.name]
 
     def test_openvino_tells_nobody(self, tmp_path: Path) -> None:
         """Its package reports that it was imported, unless it is kept from that."""
