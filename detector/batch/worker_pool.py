@@ -208,15 +208,14 @@ def _ready(models: Sequence[str | None], several: bool) -> bool:
             else:
                 os.environ[name] = value
     for loaded in map(_loaded, models):
-        if not backends.needs_torch(loaded):
-            continue
-        if native_threads() == 1:
-            _one_thread()  # folding a network into another computes, which would start more
-        from detector.backends.torch import fused_network
+        if backends.needs_torch(loaded):
+            if native_threads() == 1:
+                _one_thread()  # folding a network into another computes, which would start more
+            from detector.backends.torch import fused_network
 
-        fused_network(loaded)  # made here, all have it
-    if several:
-        _make_networks(loaded)
+            fused_network(loaded)  # made here, all have it
+        if several:
+            _make_networks(loaded)
     capabilities()
     return native_threads() == 1
 

@@ -18,6 +18,8 @@ from detector.paths import ROOT
 from detector.schema.laboratory.quoted import Laboratory
 from detector.schema.laboratory.validation import Validation
 from detector.schema.others import JointRule
+from detector.validation.model_used import validated_model, why_not_of_model
+from tests.detector.models.onnx_models import put
 
 # A name is `LABEL-PROBABILITY-NUMBER`; what it gives in the confined process stands in for an analysis.
 ACTING = Script("""
@@ -120,6 +122,17 @@ def test_another_model_stands_beside_the_first(tmp_path: Path, material: Path) -
     assert "Each model by its own verdict" in page and "manipulated if any model says so" in page
     assert Laboratory.from_json((out / "laboratory.json").read_bytes()).others == made.others
     assert f"{beside.model.title}:" in done.stdout
+
+
+def test_an_onnx_file_is_validated(tmp_path: Path, material: Path) -> None:
+    out, tiny = tmp_path / "out", put(tmp_path, "tiny")
+    done = validated(material, "--out", out, "--workers", "1", "--repeat", "0", "--model", tiny)
+    assert done.returncode == 0, done.stderr
+    made = Validation.from_json((out / "validation.json").read_bytes())
+    assert made.model.name == "tiny" and made.model.second_look is None
+    quoted = Laboratory.from_json((out / "laboratory.json").read_bytes())
+    assert not why_not_of_model(quoted, validated_model(tiny))
+    assert "weights" in why_not_of_model(quoted, validated_model(None))
 
 
 def test_a_model_named_twice_is_refused_before_any_work(tmp_path: Path, material: Path) -> None:

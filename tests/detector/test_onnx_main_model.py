@@ -1,0 +1,136 @@
+"""A network in an ONNX file as the model that decides: alone, explained by occlusion, and measured."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from clips import write_clip
+from engine_clips import ALL_FLAGGED, room
+
+from detector import analyze
+from detector.batch.run import BatchRun
+from detector.errors import ModelError
+from detector.export import export
+from detector.models.card import load_card
+from detector.models.loaded import load_model
+from detector.schema.analysis import Analysis, Parameters
+from detector.scoring.scorer import Scorer
+from detector.training.evaluation import leaderboard as board
+from detector.training.evaluation.clips import analysed, custom_clips
+from detector.training.evaluation.evaluate import evaluate
+from detector.training.evaluation.leaderboard import leaderboard, read_record
+from detector.validation.model_used import validated_model
+from reports.text import prose
+from reports.view.report import report_view
+from tests.detector.models.onnx_models import put
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return put(tmp_path_factory.mktemp("model"), "tiny", temperature=0.02)
+
+
+@pytest.fixture(scope="module")
+def material(tmp_path_factory: pytest.TempPathFactory, astronaut: np.ndarray) -> Path:
+    """Labelled pictures, and a clip of each label."""
+    folder = tmp_path_factory.mktemp("material")
+    for label, gain in (("real", 0.8), ("fake", 1.0)):
+        face = np.clip(astronaut * gain, 0, 255).astype(np.uint8)
+        (folder / label).mkdir()
+        frames = [room(face, 640, 480, 400, 110 + number % 6) for number in range(20)]
+        write_clip(folder / label / f"{label}.mp4", frames, rate=25)
+        assert cv2.imwrite(str(folder / label / f"{label}.png"), room(face, 640, 480, 400)[:, :, ::-1])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("pictures")
+
+
+@pytest.fixture(scope="module")
+def analysis(tiny: Path, material: Path, pictures: Path) -> Analysis:
+    return analyze(
+        material / "fake" / "fake.mp4", model=tiny, parameters=Parameters(**ALL_FLAGGED), images=pictures
+    )
+
+
+def test_it_decides_alone(analysis: Analysis) -> None:
+    """No second look is taken, although the parameters ask for one."""
+    model = analysis.model
+    assert model.name == "tiny" and model.onnx is not None and model.second_look is None
+    assert analysis.parameters.second_look == 2 and analysis.answers is None
+    assert analysis.segments and analysis.others == () and analysis.joint is None
+
+
+def test_it_is_explained_by_occlusion(analysis: Analysis, pictures: Path) -> None:
+    peak = analysis.segments[0].peaks[0]
+    assert peak.overlay is not None and (pictures / peak.overlay).is_file()
+    terms = " ".join(words for _, words in prose.glossary(analysis))
+    assert "an occlusion map" in prose.procedure(analysis) and "Occlusion map: " in terms
+    assert "Grad-CAM" not in prose.procedure(analysis) + terms
+
+
+def test_its_report_is_made(analysis: Analysis, pictures: Path) -> None:
+    assert "tiny" in {fact.value for fact in report_view(analysis, pictures).model.facts}
+
+
+def test_what_needs_a_network_of_torch_refuses(tiny: Path, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="of which only scores can be had"):
+        export(tiny, tmp_path / "out")
+
+
+def test_evaluate_judges_as_the_engine_does(tiny: Path, material: Path, tmp_path: Path) -> None:
+    """By sampled frames alone: without those around ends of segments."""
+    parameters = Parameters()
+    evaluated = {
+        clip.file: clip.analysis
+        for clip in analysed(
+            custom_clips(material), Scorer(load_model(tiny)), tmp_path, print, parameters=parameters
+        )
+    }
+    assert len(evaluated) == 4
+    alone = parameters.model_copy(update={"edge_window": 0.0})
+    for name in ("fake/fake.mp4", "real/real.png"):
+        wanted = analyze(material / name, model=tiny, parameters=alone)
+        assert evaluated[name].verdict == wanted.verdict
+        assert evaluated[name].probability == pytest.approx(wanted.probability, abs=1e-3)
+
+
+def test_evaluate_and_its_page(tiny: Path, material: Path, tmp_path: Path) -> None:
+    measured = evaluate(tiny, material, tmp_path / "out")
+    assert measured.levels["clips"]["items"] == 4 and (tmp_path / "out" / "index.html").is_file()
+    crops = evaluate(tiny, material, tmp_path / "crops", crops=True)
+    assert crops.levels["crops"]["items"] == 2
+
+
+def test_a_batch_of_files(tiny: Path, material: Path) -> None:
+    lines = list(BatchRun([material / "real" / "real.png"], str(tiny), Parameters(), workers=1).lines())
+    assert lines[0]["faces"] == 1 and lines[0]["answers"] is None
+
+
+def test_a_row_of_the_leaderboard(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without speed, which compares networks of torch."""
+    card, _ = load_card(tiny)
+    kept = tmp_path / "out" / "evaluation-tiny" / "metrics.json"
+    kept.parent.mkdir(parents=True)
+    figures = {name: 0.5 for _, name, _ in board.COLUMNS}
+    model = {"sha256": card.sha256, "temperature": card.temperature}
+    kept.write_text(json.dumps({"model": model, "parameters": Parameters().model_dump(), "figures": figures}))
+    table = leaderboard([str(tiny)], tmp_path, tmp_path / "out", folder=tmp_path)
+    (row,) = read_record(tmp_path)
+    assert (row.name, row.figures, row.speed) == ("tiny", figures, None) and row.parameters > 100
+    assert "`tiny`" in table.read_text()
+
+
+def test_a_validation_is_of_its_weights_framing_and_calibration(tiny: Path, tmp_path: Path) -> None:
+    then = validated_model(tiny)
+    assert then.name == "tiny" and then.second_look is None
+    output = {"gives": "logit"}
+    for changes in ({"temperature": 2.0}, {"onnx": {"framing": {"box": 2}, "output": output}}):
+        other = put(tmp_path, "tiny", **{"temperature": 0.02, **changes})
+        assert validated_model(other).card_sha256 != then.card_sha256
