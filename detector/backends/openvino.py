@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from detector.networks.graphs import Unbound
+
 
 def imported() -> ModuleType:
     """The package ``openvino``, kept from reporting to its makers that it was imported.
@@ -37,11 +39,29 @@ def core() -> Any:
     return imported().Core()
 
 
+def _read(network: bytes | Unbound) -> Any:
+    """OpenVINO's model of a network.
+
+    Where constants come apart they are put in where they lie. One ONNX file of both would be a third copy of
+    them, and OpenVINO's a fourth.
+    """
+    if isinstance(network, bytes):
+        return core().read_model(network)
+    model = core().read_model(network.graph)
+    for parameter in model.get_parameters():
+        value = network.constants.get(parameter.get_friendly_name())
+        if value is not None:
+            constant = imported().opset13.constant(value, shared_memory=True)
+            parameter.output(0).replace(constant.output(0))
+            model.remove_parameter(parameter)
+    return model
+
+
 _MOST = 8  # crops that one thread takes at a time
 
 
 class OpenVINO:
-    """``network`` makes an ONNX model in bytes (:func:`detector.networks.graphs.bound`).
+    """``network`` makes an ONNX model in bytes, or a graph and its constants apart.
 
     It is asked for and compiled when crops come: many a file has no face. With ``rough`` it computes in
     bfloat16, where the processor knows that.
@@ -49,7 +69,7 @@ class OpenVINO:
 
     device = "cpu"
 
-    def __init__(self, network: Callable[[], bytes], threads: int, rough: bool = False) -> None:
+    def __init__(self, network: Callable[[], bytes | Unbound], threads: int, rough: bool = False) -> None:
         rough = rough and "BF16" in core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         self.name = "openvino-bf16" if rough else "openvino"
         self.precision = "bfloat16" if rough else "float32"
@@ -64,7 +84,7 @@ class OpenVINO:
             "INFERENCE_NUM_THREADS": self.threads,
             "NUM_STREAMS": self.threads,
         }
-        compiled = core().compile_model(core().read_model(self._network()), "CPU", settings)
+        compiled = core().compile_model(_read(self._network()), "CPU", settings)
         return [compiled.create_infer_request() for _ in range(2 * self.threads)]
 
     def run(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:

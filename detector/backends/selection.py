@@ -187,14 +187,18 @@ def _create(name: str, model: LoadedModel) -> Backend:
     graph = graph_path(model)
     assert graph is not None  # can_run() looked
     # Not of ``model``, which would then never be given up (_READY).
-    return _run_by(name, partial(_bound, graph, model.card.input, model.tensors))
-
-
-def _run_by(name: str, network: Callable[[], bytes]) -> Backend:
     if name == "onnxruntime":
-        from detector.backends.onnxruntime import OnnxRuntime
+        return _onnxruntime(partial(_bound, graph, model.card.input, model.tensors))
+    return _openvino(name, partial(_unbound, graph, model.card.input, model.tensors))
 
-        return OnnxRuntime(network, processor_threads())
+
+def _onnxruntime(network: Callable[[], bytes]) -> Backend:
+    from detector.backends.onnxruntime import OnnxRuntime
+
+    return OnnxRuntime(network, processor_threads())
+
+
+def _openvino(name: str, network: Callable[[], bytes | graphs.Unbound]) -> Backend:
     from detector.backends.openvino import OpenVINO
 
     return OpenVINO(network, processor_threads(), rough=name in ROUGH)
@@ -207,8 +211,13 @@ def _create_of_onnx_file(name: str, card: Card, network: OnnxNetwork, data: byte
     read = read_onnx(data, file)
     shape = shape_of(read, card.input.size, file)
     whole = bound_onnx(read, card.input, network, shape, file)
-    return OnnxFile(_run_by(name, lambda: whole), network.output, shape.one_by_one, file)
+    inner = _onnxruntime(lambda: whole) if name == "onnxruntime" else _openvino(name, lambda: whole)
+    return OnnxFile(inner, network.output, shape.one_by_one, file)
 
 
 def _bound(graph: Path, given: Input, tensors: Mapping[str, NDArray[np.generic]]) -> bytes:
     return graphs.bound(graphs.read(graph), given.mean, given.std, tensors)
+
+
+def _unbound(graph: Path, given: Input, tensors: Mapping[str, NDArray[np.generic]]) -> graphs.Unbound:
+    return graphs.Unbound(graph.read_bytes(), graphs.constants(given.mean, given.std, tensors))

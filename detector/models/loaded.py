@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING
 from detector.errors import ModelError
 from detector.models.card import Card, NetworkFile, load_card, read_second_look, second_look_path
 from detector.models.onnx_file import read_onnx, shape_of
-from detector.models.weights import looks_pickled, mismatch, pickled_error, read_tensors, refuse_wrong_weights
+from detector.models.weights import (
+    StoredTensor,
+    looks_pickled,
+    mismatch,
+    pickled_error,
+    read_tensors,
+    refuse_wrong_weights,
+)
 from detector.networks import graphs
 
 if TYPE_CHECKING:
@@ -59,10 +66,15 @@ class LoadedModel:
         return _network(self.card, self.weights)
 
     @cached_property
+    def stored(self) -> dict[str, StoredTensor]:
+        """The weights' tensors by name; raises ``ValueError`` where the file is none."""
+        assert self.weights is not None
+        return read_tensors(self.weights)
+
+    @cached_property
     def tensors(self) -> dict[str, NDArray[np.generic]]:
         """The weights as they are stored, by name."""
-        assert self.weights is not None
-        return {name: tensor.array() for name, tensor in read_tensors(self.weights).items()}
+        return {name: tensor.array() for name, tensor in self.stored.items()}
 
     @cached_property
     def is_sequence(self) -> bool:
@@ -123,7 +135,7 @@ def load_pair(card: Card, weights: Path) -> LoadedModel:
     # A graph says what tensors there must be; without one torch has to be asked.
     wanted = graphs.wanted(graphs.read(path)) if path else _wanted(card.architecture)
     try:
-        given = read_tensors(data)
+        given = model.stored
     except ValueError as error:
         reason = " ".join(str(error).split())[:120]
         raise ModelError(

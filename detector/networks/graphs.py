@@ -68,6 +68,23 @@ def gives_features(graph: ModelProto) -> bool:
     return len(graph.graph.output[0].type.tensor_type.shape.dim) == 2
 
 
+class Unbound(NamedTuple):
+    """A graph file's bytes, and apart from it what :func:`bound` makes constants of."""
+
+    graph: bytes
+    constants: dict[str, NDArray[np.float32]]
+
+
+def constants(
+    mean: tuple[float, ...], std: tuple[float, ...], tensors: Mapping[str, NDArray[np.generic]]
+) -> dict[str, NDArray[np.float32]]:
+    """A card's preprocessing and a network's tensors, float32, by the names of a graph's inputs."""
+    values = {name: np.array(by, np.float32).reshape(1, 3, 1, 1) for name, by in ((MEAN, mean), (STD, std))}
+    for name, value in tensors.items():
+        values[PREFIX + name] = np.ascontiguousarray(value.astype(np.float32, copy=False))
+    return values
+
+
 def bound(
     graph: ModelProto,
     mean: tuple[float, ...],
@@ -83,11 +100,10 @@ def bound(
 
     body = graph.graph
     used = {name for node in body.node for name in node.input}
-    values = {name: np.array(by, np.float32).reshape(1, 3, 1, 1) for name, by in ((MEAN, mean), (STD, std))}
-    values |= {PREFIX + name: value.astype(np.float32, copy=False) for name, value in tensors.items()}
+    values = constants(mean, std, tensors)
     given = next(one for one in body.input if one.name in (CROPS, FEATURES))
     for name in sorted(values.keys() & used):
-        body.initializer.append(numpy_helper.from_array(np.ascontiguousarray(values[name]), name))
+        body.initializer.append(numpy_helper.from_array(values[name], name))
     del body.input[:]
     body.input.append(given)
     data: bytes = graph.SerializeToString()

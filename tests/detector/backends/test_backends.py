@@ -17,12 +17,13 @@ from safetensors.torch import load_file, save
 
 from detector import analyze
 from detector.backends import selection as backends
+from detector.backends.openvino import OpenVINO
 from detector.cli.main import main
 from detector.errors import ModelError, ParameterError
 from detector.faces.crop import crop_square, square_for_face
 from detector.faces.detector import FaceDetector
 from detector.models.card import Card, load_card
-from detector.models.loaded import LoadedModel, load_model, load_pair
+from detector.models.loaded import LoadedModel, graph_path, load_model, load_pair
 from detector.networks import graphs
 from detector.networks.base import create
 from detector.networks.trace_graphs import SHIPPED
@@ -342,3 +343,13 @@ class TestStartUp:
         code = "from detector.backends.openvino import imported; imported(); import openvino_telemetry"
         done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
         assert done.returncode == 1 and "openvino_telemetry" in done.stderr
+
+
+def test_openvino_gives_the_same_of_a_graph_and_its_constants_apart(crops: np.ndarray) -> None:
+    model = load_model()
+    path, given = graph_path(model), model.card.input
+    assert path is not None
+    whole = graphs.bound(graphs.read(path), given.mean, given.std, model.tensors)
+    apart = graphs.Unbound(path.read_bytes(), graphs.constants(given.mean, given.std, model.tensors))
+    one, other = (OpenVINO(lambda network=network: network, 1).run(crops) for network in (whole, apart))
+    assert np.array_equal(one, other)
