@@ -82,6 +82,7 @@ NAMES = (
     N_("expected calibration error"),
     N_("mean temporal IoU"),
     N_("levels"),
+    N_("frames/s"),
 )
 
 # Messages of calls that stand inside other calls, which Babel's reader of Python does not look into;

@@ -225,7 +225,7 @@ def _kind(validation: Validation, kind: MediaKind) -> KindView:
         ),
         parts=tuple(_part(name, tuple(of)) for name, of in groupby(own, lambda each: each.attribute)),
         covered=tuple(
-            (stored(each.name) + (f", {each.unit}" if each.unit else ""), grouped(each.items),
+            (stored(each.name) + (f", {stored(each.unit)}" if each.unit else ""), grouped(each.items),
              *(numbers.number(v) for v in (each.least, each.tenth, each.median, each.ninetieth, each.most)))
             for each in validation.covered
             if each.kind is kind
