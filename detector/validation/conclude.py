@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import platform
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from detector import environment, timestamps
-from detector.schema.analysis import MediaKind, Verdict
+from detector import timestamps
+from detector.schema.analysis import MediaKind, Software, Verdict
 from detector.schema.laboratory.validation import (
     LabelledSegment,
     LikelihoodRatios,
@@ -21,18 +20,16 @@ from detector.schema.laboratory.validation import (
     ValidatedModel,
     Validation,
     ValidationItem,
-    Versions,
 )
 from detector.schema.translatable import N_
 from detector.training.evaluation import temporal_metrics
 from detector.training.evaluation.temporal_metrics import Timed
-from detector.validation import others, rates
+from detector.validation import others, rates, versions
 from detector.validation.likelihood import likelihood_ratios
 from detector.validation.limits import limits_found
 from detector.validation.material import LabelledFile, Material, read_material
 from detector.validation.measuring import Line, Measurements, Progress, Run, measure
 from detector.validation.model_used import validated_model
-from detector.version import __version__
 
 RESULT = "validation.json"
 _KINDS = (MediaKind.VIDEO, MediaKind.IMAGE)
@@ -72,8 +69,9 @@ def concluded(
     title: str = "",
     laboratory: str | None = None,
     other_machine: Validation | None = None,
+    made_with: Sequence[Software] = (),
 ) -> Validation:
-    """The validation of what was measured."""
+    """The validation of what was measured: by this process, or by analyses ``made_with`` these versions."""
     items = tuple(_item(each, found.first.get(str(each.path)), material.numbers) for each in material.files)
     threshold = run.parameters.enter_threshold
     ratios = tuple(filter(None, (_ratios(kind, items) for kind in _KINDS)))
@@ -89,7 +87,11 @@ def concluded(
         created=timestamps.iso_seconds(datetime.now(UTC)),
         model=model,
         parameters=run.parameters,
-        versions=_versions(found.first),
+        versions=(
+            versions.of_analyses(made_with, _backends(found.first))
+            if made_with
+            else versions.of_this_process(_backends(found.first))
+        ),
         labelled=material.labelled,
         remarks=material.remarks,
         levels=levels,
@@ -241,18 +243,8 @@ def _covered(items: Sequence[ValidationItem]) -> tuple[Spread, ...]:
     return tuple(found)
 
 
-def _versions(lines: Mapping[str, Line]) -> Versions:
-    backends = sorted({str(line["backend"]) for line in lines.values() if "backend" in line})
-    return Versions(
-        reelproof=__version__,
-        commit=environment.commit(environment.ROOT),
-        source_sha256=environment.source_sha256(),
-        python=platform.python_version(),
-        system=environment.system(),
-        processor=environment.processor(),
-        backends=tuple(backends),
-        libraries=environment.libraries(),
-    )
+def _backends(lines: Mapping[str, Line]) -> list[str]:
+    return sorted({str(line["backend"]) for line in lines.values() if "backend" in line})
 
 
 def _material_sha256(items: Sequence[ValidationItem]) -> str:

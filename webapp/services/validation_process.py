@@ -18,15 +18,14 @@ from typing import Any
 from detector.errors import ReelproofError
 from detector.sandbox import AllowedPaths, Limits, capabilities, confine
 from detector.sandbox.kernel import end_with
-from detector.schema.analysis import Analysis
+from detector.schema.analysis import Analysis, Software
 from detector.validation.conclude import concluded
 from detector.validation.material import LabelledFile, MaterialError, labelled_rows, material_of
 from detector.validation.measuring import Line, Measurements, Run, line_of
 from detector.validation.model_used import validated_model, why_not_the_same
 from detector.validation.quoted import LABORATORY, quoted
+from detector.validation.versions import remarks_on
 from reports.signing.validation import write_validation
-
-_NAMED = 3
 
 
 def main(out: Path) -> int:
@@ -55,6 +54,7 @@ def _write(given: dict[str, Any], card: Path, out: Path) -> None:
         named.setdefault(each["name"], []).append(each)
     files: list[LabelledFile] = []
     lines: dict[str, Line] = {}
+    made_with: list[Software] = []
     used: Analysis | None = None
     for row in labelled_rows(given["table"], "The table", remarks, empty_labels=True):
         found = [known[row.name]] if row.name in known else named.get(row.name, [])
@@ -71,7 +71,8 @@ def _write(given: dict[str, Any], card: Path, out: Path) -> None:
         named_ = replace(row, name=each["name"], group=group, path=path)
         files.append(replace(named_, bytes=each["bytes"], sha256=each["sha256"]))
         lines[str(path)] = line_of(analysis)
-    material = material_of(given["title"], files, remarks)
+        made_with.append(analysis.software)
+    material = material_of(given["title"], files, [*remarks, *remarks_on(made_with)])
     assert used is not None  # there are files of both labels
     run = Run(given["model"], used.parameters)
     nothing: dict[str, Line] = {}
@@ -82,6 +83,7 @@ def _write(given: dict[str, Any], card: Path, out: Path) -> None:
         model,
         title=given["title"],
         laboratory=given["laboratory"] or None,
+        made_with=made_with,
     )
     text = validation.to_json().encode()
     extract = quoted(validation, text).to_json().encode()

@@ -13,6 +13,7 @@ from made import finished
 from people import Client, account, signed_in, with_login
 
 from detector.models.card import DEFAULT, MODELS
+from detector.schema.analysis import Analysis
 from detector.schema.laboratory.quoted import Laboratory
 from detector.schema.laboratory.validation import Validation
 from detector.schema.model import Model
@@ -140,6 +141,24 @@ def test_cases_are_listed_with_the_exhibits_that_can_be_labelled(app, shipped):
         session.get_one(AnalysisRow, rows[0].id).state = State.CANCELLED
         session.get_one(AnalysisRow, rows[1].id).exhibit_id = rows[2].exhibit_id
     assert "Reference material (2)" in app.test_client().get("/validations").text
+
+
+def test_versions_are_those_that_made_the_analyses(app, shipped):
+    """Not those of the pages, which may be newer; with several none is named."""
+    case_id, rows = fill(app, shipped, 2)
+    client, folders = app.test_client(), Folders(app.extensions["settings"].data)
+    made = Analysis.from_json((folders.result(rows[0].id) / "analysis.json").read_bytes()).software
+    found = Validation.from_json(client.get(f"{make(app, case_id)}/validation.json").data)
+    assert (found.versions.source_sha256, found.versions.libraries) == (made.source_sha256, made.libraries)
+    assert found.remarks == ()
+    other = made.model_copy(update={"source_sha256": "b" * 64, "created": "2099-01-01T00:00:00Z"})
+    fields = {"model": shipped, "parameters": Parameters(), "probability": 0.3, "software": other}
+    row = finished(app, fields, file="real-9.mp4", duration=99.0)
+    with app.extensions["database"].begin() as session:
+        session.get_one(AnalysisRow, row.id).case_id = case_id
+    found = Validation.from_json(client.get(f"{make(app, case_id)}/validation.json").data)
+    assert found.versions.source_sha256 is None
+    assert found.remarks[0].startswith("The analyses were made by 2 versions of the program")
 
 
 def test_what_is_wrong_with_labels_is_told_and_the_table_kept(app, shipped):
