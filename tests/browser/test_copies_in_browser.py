@@ -14,12 +14,12 @@ import cv2
 import numpy as np
 import pytest
 from analyses import build
+from axe import complaints
 from clips import write_clip
 from desk import Seen, Served, served
 from made import write_result
 from playwright.sync_api import Page, expect
 from seen import scene
-from test_accessibility import complaints
 from unconfined import Unconfined
 
 from detector.files import hashed

@@ -8,11 +8,11 @@ import shutil
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 
 import pikepdf
 import pytest
+from axe import complaints
 from desk import Seen, Workbench
 from live import served
 from playwright.sync_api import Browser, Page, expect
@@ -27,7 +27,6 @@ from webapp.storage.tables import AnalysisRow
 
 pytestmark = pytest.mark.browser
 
-_AXE = (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
 _PASSWORD = "otter velvet ladder 93"
 _SHOTS = os.environ.get("REELPROOF_SHOTS")  # a folder to look at the pages and the PDF in
 _PEOPLE = (
@@ -87,8 +86,7 @@ def lab(workbench: Workbench, browser: Browser, tmp_path: Path) -> Iterator[Lab]
 
 def look(page: Page, name: str) -> None:
     """axe-core finds nothing, nothing sticks out; a picture of the page where one is asked for."""
-    found = page.evaluate(f"async () => {{ {_AXE}; return (await axe.run(document)).violations; }}")
-    assert [f"{one['id']}: {node['html'][:150]}" for one in found for node in one["nodes"]] == [], name
+    assert complaints(page) == [], name
     over = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     assert over <= 0, name
     if _SHOTS:

@@ -1,0 +1,26 @@
+"""What axe-core says of a page, in either theme (WCAG 2.2 AA and its best practices)."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+from playwright.sync_api import Page
+
+_AXE = (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
+_OF_COLOURS = ("color-contrast", "link-in-text-block")
+
+
+def complaints(page: Page, theme: str = "light") -> list[str]:
+    """What it finds: of the dark theme, which is the same page in other colours, by the rules for colours.
+
+    The context of ``page`` needs ``bypass_csp``: pages forbid scripts from elsewhere, and this is one.
+    """
+    options = {"runOnly": {"type": "rule", "values": _OF_COLOURS}} if theme == "dark" else {}
+    found = page.evaluate(
+        f"async (options) => {{ {_AXE}; return (await axe.run(document, options)).violations; }}", options
+    )
+    return [
+        f"{one['id']}: {one['help']}\n  {node['html'][:200]}\n  {node['failureSummary']}"
+        for one in found
+        for node in one["nodes"]
+    ]
