@@ -2,11 +2,12 @@
 
 Absolute seconds on a shared machine say little. So for each clip the *floor* is measured in the same
 run, each part alone and in turn with the whole: decoding, finding faces in one of four sampled
-frames, and scoring the same crops at the best batch size. Three rounds, the shortest of each counts.
+frames, and scoring the same crops at the best batch size. What the stages of an analysis take is the
+processor time by which longer parts of it exceed shorter ones. Three rounds, the shortest of each counts.
 ``--long`` adds a clip of two hours, whose memory is held against that of two minutes.
 
 The last committed run lies in ``docs/bench.json``; the new one is written to ``out/bench.json``
-and each figure is shown beside the old one.
+and each figure is shown beside the old one. ``tests.bench_picture`` draws it.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import platform
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -27,9 +28,12 @@ import torch
 from detector import analyze
 from detector.faces.crop import crop_square, square_for_face
 from detector.faces.detector import FaceDetector
-from detector.media.frame import Image
+from detector.faces.search import FaceSearch
+from detector.media.cuts import CutDetector
+from detector.media.frame import Frame, Image
 from detector.media.open import open_media
 from detector.models.loaded import LoadedModel, load_model
+from detector.schema.analysis import Parameters
 from detector.scoring.first_pass import BATCH
 from detector.scoring.scorer import Scorer
 from tests.bench_clips import lengthen, make_clip
@@ -37,8 +41,17 @@ from tests.bench_clips import lengthen, make_clip
 ROUNDS = 3
 SECONDS = 60
 RATE = 8.0
-CLIPS = [((1280, 720), 1), ((1280, 720), 2), ((1280, 720), 5), ((1920, 1080), 1), ((1920, 1080), 2)]
+CLIPS = [
+    ((1280, 720), 1),
+    ((1280, 720), 2),
+    ((1280, 720), 5),
+    ((1920, 1080), 1),
+    ((1920, 1080), 2),
+    ((3840, 2160), 1),
+]
 LONG = (640, 360)
+# Each as the processor time by which the next longer part of an analysis exceeds the one before.
+STAGES = ("decoding", "finding faces", "scoring and conclusions", "second look")
 COMMITTED = Path("docs/bench.json")
 CACHE = Path("out/bench-clips")
 # The open pipeline is slow, so it is given every eighth of the frames and compared by the frame.
@@ -89,7 +102,7 @@ def clip(size: tuple[int, int], people: int, minutes: int = 1) -> Path:
 
 
 def measured(path: Path, model: LoadedModel) -> dict[str, float]:
-    """Ratios of one clip, and its floor's parts as shares of the floor."""
+    """Ratios of one clip, its floor's parts as shares of the floor, and its stages' processor time."""
     scorer, detector = Scorer(model), FaceDetector()
     searched: list[Image] = []
     crops: list[Image] = []
@@ -102,26 +115,47 @@ def measured(path: Path, model: LoadedModel) -> dict[str, float]:
                 crop_square(frame.image, square_for_face(face), scorer.card.input.size) for face in found
             ]
 
-    def decode() -> None:
-        with open_media(path) as reader:
-            for _ in reader.frames(RATE):
-                pass
-
-    parts: dict[str, Callable[[], object]] = {
-        "analysis": lambda: analyze(path, model=model),
-        "decoding": decode,
+    floor: dict[str, Callable[[], object]] = {
+        "decoding": lambda: list(map(_nothing, _frames(path))),
         "finding faces": lambda: [detector(image) for image in searched],
         "scoring": lambda: [scorer.features(crops[i : i + BATCH]) for i in range(0, len(crops), BATCH)],
     }
-    wall, worked = timed(parts)
-    floor, floor_worked = (sum(t[p] for p in parts if p != "analysis") for t in (wall, worked))
+    stages: dict[str, Callable[[], object]] = {
+        "reading": lambda: list(map(_nothing, _frames(path, all_decoded=False))),
+        "finding": lambda: _found(path),
+        "scanning": lambda: analyze(path, model=model, parameters=Parameters(second_look=0)),
+        "analysis": lambda: analyze(path, model=model),
+    }
+    wall, worked = timed(floor | stages)
+    whole, whole_worked = (sum(t[part] for part in floor) for t in (wall, worked))
+    steps = zip(STAGES, stages, [None, *stages], strict=False)
     return {
         "clip ÷ analysis": SECONDS / wall["analysis"],
-        "analysis ÷ floor": wall["analysis"] / floor,
-        "analysis ÷ floor, processor time": worked["analysis"] / floor_worked,
+        "analysis ÷ floor": wall["analysis"] / whole,
+        "analysis ÷ floor, processor time": worked["analysis"] / whole_worked,
         "clip ÷ processor time of the analysis": SECONDS / worked["analysis"],
-        **{f"{part}, share of the floor": wall[part] / floor for part in parts if part != "analysis"},
+        **{f"{part}, share of the floor": wall[part] / whole for part in floor},
+        **{
+            f"{stage}, seconds of processor time": worked[part] - (worked[before] if before else 0.0)
+            for stage, part, before in steps
+        },
     }
+
+
+def _frames(path: Path, all_decoded: bool = True) -> Iterator[Frame]:
+    with open_media(path) as reader:
+        yield from reader.frames(RATE, all_decoded=all_decoded)
+
+
+def _found(path: Path) -> None:
+    search, cuts = FaceSearch(Parameters()), CutDetector(RATE)
+    for frame in _frames(path, all_decoded=False):
+        search.process_frame(frame, cuts.process_frame(frame.image))
+    search.flush()
+
+
+def _nothing(_frame: Frame) -> None:
+    """So that no frame is kept."""
 
 
 def timed(parts: dict[str, Callable[[], object]]) -> tuple[dict[str, float], dict[str, float]]:
