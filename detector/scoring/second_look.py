@@ -8,9 +8,10 @@ every other moment is enough. A track that is not calm is looked at in more mome
 rest of it is raised (:mod:`detector.scoring.contrast`).
 
 Where the fused score is not clearly on one side of the threshold, or something stands out, moments are looked
-at in further views: mirrored, shifted, scaled and re-encoded. Their mean counts, and how many agree is the
-*stability*. It is one half where the two networks lie further apart on the same question than on anyone they
-were measured on, as with pictures made to mislead the first (adversarial examples).
+at in further views: mirrored, shifted, scaled and re-encoded; the first two are enough where they leave no
+doubt. Their mean counts, and the share that agrees with most of them is the *stability*. It is one half where
+the two networks lie further apart on the same question than on anyone they were measured on, as with pictures
+made to mislead the first (adversarial examples).
 """
 
 from __future__ import annotations
@@ -46,7 +47,9 @@ _CALM = 0.5  # of the published logit: a person so far below the threshold of do
 _HALVED = 8  # moments of a person, of which every other one is enough where they are calm
 _DENSE = 0.6  # seconds from one moment to the next: more would show nothing new
 _IN_VIEWS = 3  # moments inside an interval that stands out, and outside, that further views are of
-_CLEAR = 1.5  # of the logit, from the threshold: beyond it, other views are not looked at
+_CLEAR = -1.2, 1.5  # of the logit, from the threshold: beyond, other views are not looked at
+_FIRST = 2  # of the other views, which are enough where with them all lie on one side of the threshold,
+_SURE = 0.5  # of the logit, so far from it
 _USABLE_PER_MOMENT = 3
 MANY = 5  # people in one photograph, beyond whom views and checks are spared
 _ONE_OF_TWO = 0.5  # the stability of a person on whom the two networks contradict each other
@@ -230,6 +233,8 @@ class FusedScorer(Scorer):
     def settle(self, look: PersonLook, enter: float, sparing: bool = False) -> PersonLook:
         """``look`` with the mean over views and its stability, where it is near ``enter`` or stands out.
 
+        The stability is the share of views on that side of ``enter`` where most of them lie.
+
         If ``sparing``, the inner face is not looked at in views where it would decide nothing. Where the two
         networks contradict each other, no view is asked: pictures made to mislead one of them do so in any.
         """
@@ -237,22 +242,29 @@ class FusedScorer(Scorer):
             return replace(look, contradiction=True, stability=_ONE_OF_TWO)
         threshold = logit_of(enter)
         above = float(self.fusion.logit(look.inputs)[0]) - threshold
-        if look.raised and above < _CLEAR:
+        if look.raised and above < _CLEAR[1]:
             look = self._settle_contrast(look)
-        if look.raised or abs(above) > _CLEAR:
+        if look.raised or not _CLEAR[0] <= above <= _CLEAR[1]:
             return look
         altered, synthesised = (float(half[0]) for half in self.fusion.halves(look.inputs))
-        parts = (HEAD,) if sparing and synthesised - altered > _CLEAR else (INNER, HEAD)
-        seen = self._views(look, range(0, len(look.moments), 2), parts).mean(axis=1)
-        # What a view changes, added to what the person amounts to as it is.
-        moved = seen - seen[0] + look.inputs
-        mean = moved.mean(axis=0)
-        flagged = float(self.fusion.logit(mean[None])[0]) >= threshold
+        parts = (HEAD,) if sparing and synthesised - altered > _CLEAR[1] else (INNER, HEAD)
+        moved = self._moved(look, parts, OTHERS[:_FIRST])
+        apart = self.fusion.logit(moved) - threshold
+        if np.abs(apart).min() < _SURE or (apart > 0).any() != (apart > 0).all():
+            moved = np.concatenate([moved, self._moved(look, parts, OTHERS[_FIRST:])[1:]])
+            apart = self.fusion.logit(moved) - threshold
+        flagged = np.median(apart) >= 0
         return replace(
             look,
-            strong=look.strong + (mean[1:] - look.inputs[0, 1:]),
-            stability=float(np.mean((self.fusion.logit(moved) >= threshold) == flagged)),
+            strong=look.strong + (moved.mean(axis=0)[1:] - look.inputs[0, 1:]),
+            stability=float(np.mean((apart >= 0) == flagged)),
         )
+
+    def _moved(self, look: PersonLook, parts: Sequence[int], views: Sequence[View]) -> Floats:
+        """The inputs (v, 5) a person amounts to as it is and in ``views``, each with what it changes."""
+        seen = self._views(look, range(0, len(look.moments), 2), parts, views).mean(axis=1)
+        moved: Floats = seen - seen[0] + look.inputs
+        return moved
 
     def _settle_contrast(self, look: PersonLook) -> PersonLook:
         """``look`` with the contrast that is the mean over views; without what no longer stands out in it."""
@@ -281,17 +293,19 @@ class FusedScorer(Scorer):
             ),
         )
 
-    def _views(self, look: PersonLook, chosen: Sequence[int], parts: Sequence[int]) -> Floats:
-        """The fusion's inputs (v, m, 5) of ``chosen`` moments of ``look``, as they are and in other views.
+    def _views(
+        self, look: PersonLook, chosen: Sequence[int], parts: Sequence[int], views: Sequence[View] = OTHERS
+    ) -> Floats:
+        """The fusion's inputs (v, m, 5) of ``chosen`` moments of ``look``: as they are, and in ``views``.
 
         Of other framings than ``parts`` the second network says in other views what it said as they are.
         """
         moments, as_they_are = [look.moments[i] for i in chosen], look.strong[list(chosen)]
         strong = [as_they_are]
-        for view in OTHERS:
+        for view in views:
             seen = self._strong(moments, view, parts)
             strong.append(np.where(np.isnan(seen), as_they_are, seen))
-        fast = [self._fast(moments, view) for view in (AS_IT_IS, *OTHERS)]
+        fast = [self._fast(moments, view) for view in (AS_IT_IS, *views)]
         return np.concatenate([np.array(fast)[:, :, None], np.array(strong)], axis=2)
 
     def _fast(self, moments: Sequence[KeptMoment], view: View) -> Floats:

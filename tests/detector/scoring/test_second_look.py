@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from detector.scoring.moments import KeptMoment
 from detector.scoring.person_look import PersonLook
 from detector.scoring.scorer import Scorer
 from detector.scoring.second_look import FusedScorer
+from detector.scoring.views import OTHERS, View
 
 HALVES = {
     "altered": FusionHalf(
@@ -249,6 +251,60 @@ def test_what_stands_out_is_raised_if_other_views_agree(
     assert inside > 0.05 and outside == 0.0
     told = scorer.second_look_at([0])
     assert told is not None and told.contrasts[0].raised == settled.raised[0].amount
+
+
+class OneInput:
+    """A fusion whose logit is what the second network says of the inner face, *altered*."""
+
+    def logit(self, inputs: np.ndarray) -> np.ndarray:
+        return inputs[:, 1]
+
+    def halves(self, inputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return inputs[:, 1], inputs[:, 2]
+
+    def contradicts(self, inputs: np.ndarray) -> np.ndarray:
+        return np.zeros(len(inputs), bool)
+
+
+@pytest.mark.parametrize(
+    ("as_it_is", "others", "asked", "stability"),
+    [
+        (-1.3, [], 0, None),  # clearly on one side
+        (1.6, [], 0, None),
+        (-0.9, [-0.6, -0.8, 2.0, 2.0], 2, 1.0),  # the first views leave no doubt
+        (0.8, [0.6, 1.4, -2.0, -2.0], 2, 1.0),
+        (-0.9, [-0.4, -0.8, 2.0, -0.7], 4, 0.8),  # one of them lies near
+        (0.8, [-0.6, 1.4, 2.0, -0.7], 4, 0.6),
+        (0.6, [1.0, 0.3, 0.7, -2.7], 4, 0.8),  # most of them say so, whatever their mean
+    ],
+)
+def test_views_are_asked_until_they_leave_no_doubt_and_most_of_them_count(
+    astronaut: np.ndarray,
+    scan: Scorer,
+    model: LoadedModel,
+    as_it_is: float,
+    others: list[float],
+    asked: int,
+    stability: float | None,
+) -> None:
+    scorer = FusedScorer(scan, with_second_look(model, Says((0.0,) * 4).eval()))
+    scorer.fusion = OneInput()
+    seen: dict[View, float] = dict(zip(OTHERS, others, strict=False))
+
+    def views(look: PersonLook, chosen: Sequence[int], parts: object, views: Sequence[View]) -> np.ndarray:
+        nonlocal asked
+        asked -= len(views)
+        told = np.zeros((1 + len(views), len(chosen), 5))
+        told[:, :, 1] = np.array([as_it_is, *(seen[view] for view in views)])[:, None]
+        return told
+
+    scorer._views = views
+    rows = np.zeros(1, [("track", np.int32), ("time", float), ("logit", float)])
+    strong = np.tile([as_it_is, -9.0, 0.0, 0.0], (2, 1))
+    settled = scorer.settle(PersonLook.of([0], moments_of(astronaut, (9.0, 9.0))[:2], strong, rows), 0.5)
+    assert (asked, settled.stability) == (0, stability)
+    used = [as_it_is, *others[: 2 if stability == 1.0 else 4]]
+    assert settled.inputs[0, 1] == pytest.approx(np.mean(used))
 
 
 def test_half_of_the_moments_are_enough_of_a_person_who_is_clearly_calm(
