@@ -28,7 +28,7 @@ from webapp.storage.tables import AnalysisRow, ComparisonRow, State
 log = logging.getLogger(__name__)
 
 _PATIENCE = 0.5  # seconds to wait for the lock; who only asks whether it is held has it for an instant
-_LOOK_EVERY = 0.2  # seconds between two looks at the queue
+_LOOK_EVERY = 0.1  # seconds between two looks at the queue
 _LIMITS = Limits(wall=300.0)
 _NICE = 10  # more than the worker's own: the page of the result is just being opened
 
