@@ -8,10 +8,10 @@ every other moment is enough. A track that is not calm is looked at in more mome
 rest of it is raised (:mod:`detector.scoring.contrast`).
 
 Where the fused score is not clearly on one side of the threshold, or something stands out, moments are looked
-at in further views: mirrored, shifted, scaled and re-encoded; the first two are enough where they leave no
-doubt. Their mean counts, and the share that agrees with most of them is the *stability*. It is one half where
-the two networks lie further apart on the same question than on anyone they were measured on, as with pictures
-made to mislead the first (adversarial examples).
+at in further views: mirrored, shifted, scaled and re-encoded; of a video the first two are enough where they
+leave no doubt. Their mean counts, and the share that agrees with most of them is the *stability*. It is one
+half where the two networks lie further apart on the same question than on anyone they were measured on, as
+with pictures made to mislead the first (adversarial examples).
 """
 
 from __future__ import annotations
@@ -233,7 +233,8 @@ class FusedScorer(Scorer):
     def settle(self, look: PersonLook, enter: float, sparing: bool = False) -> PersonLook:
         """``look`` with the mean over views and its stability, where it is near ``enter`` or stands out.
 
-        The stability is the share of views on that side of ``enter`` where most of them lie.
+        The stability is the share of views on that side of ``enter`` where most of them lie; of a photograph,
+        which is a single moment, where their mean lies.
 
         If ``sparing``, the inner face is not looked at in views where it would decide nothing. Where the two
         networks contradict each other, no view is asked: pictures made to mislead one of them do so in any.
@@ -244,19 +245,21 @@ class FusedScorer(Scorer):
         above = float(self.fusion.logit(look.inputs)[0]) - threshold
         if look.raised and above < _CLEAR[1]:
             look = self._settle_contrast(look)
-        if look.raised or not _CLEAR[0] <= above <= _CLEAR[1]:
+        if look.raised or not (-_CLEAR[1] if self.still else _CLEAR[0]) <= above <= _CLEAR[1]:
             return look
         altered, synthesised = (float(half[0]) for half in self.fusion.halves(look.inputs))
         parts = (HEAD,) if sparing and synthesised - altered > _CLEAR[1] else (INNER, HEAD)
         moved = self._moved(look, parts, OTHERS[:_FIRST])
         apart = self.fusion.logit(moved) - threshold
-        if np.abs(apart).min() < _SURE or (apart > 0).any() != (apart > 0).all():
+        if self.still or np.abs(apart).min() < _SURE or (apart > 0).any() != (apart > 0).all():
             moved = np.concatenate([moved, self._moved(look, parts, OTHERS[_FIRST:])[1:]])
             apart = self.fusion.logit(moved) - threshold
-        flagged = np.median(apart) >= 0
+        mean = moved.mean(axis=0)
+        of_mean = float(self.fusion.logit(mean[None])[0]) - threshold
+        flagged = (of_mean if self.still else np.median(apart)) >= 0
         return replace(
             look,
-            strong=look.strong + (moved.mean(axis=0)[1:] - look.inputs[0, 1:]),
+            strong=look.strong + (mean[1:] - look.inputs[0, 1:]),
             stability=float(np.mean((apart >= 0) == flagged)),
         )
 

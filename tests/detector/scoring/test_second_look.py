@@ -267,28 +267,31 @@ class OneInput:
 
 
 @pytest.mark.parametrize(
-    ("as_it_is", "others", "asked", "stability"),
+    ("still", "as_it_is", "others", "asked", "stability"),
     [
-        (-1.3, [], 0, None),  # clearly on one side
-        (1.6, [], 0, None),
-        (-0.9, [-0.6, -0.8, 2.0, 2.0], 2, 1.0),  # the first views leave no doubt
-        (0.8, [0.6, 1.4, -2.0, -2.0], 2, 1.0),
-        (-0.9, [-0.4, -0.8, 2.0, -0.7], 4, 0.8),  # one of them lies near
-        (0.8, [-0.6, 1.4, 2.0, -0.7], 4, 0.6),
-        (0.6, [1.0, 0.3, 0.7, -2.7], 4, 0.8),  # most of them say so, whatever their mean
+        (False, -1.3, [], 0, None),  # clearly on one side
+        (False, 1.6, [], 0, None),
+        (False, -0.9, [-0.6, -0.8, 2.0, 2.0], 2, 1.0),  # the first views leave no doubt
+        (False, 0.8, [0.6, 1.4, -2.0, -2.0], 2, 1.0),
+        (False, -0.9, [-0.4, -0.8, 2.0, -0.7], 4, 0.8),  # one of them lies near
+        (False, 0.8, [-0.6, 1.4, 2.0, -0.7], 4, 0.6),
+        (False, 0.6, [1.0, 0.3, 0.7, -2.7], 4, 0.8),  # most of them say so, whatever their mean
+        (True, 0.6, [1.0, 0.3, 0.7, -2.7], 4, 0.2),  # of a photograph their mean counts
+        (True, -1.3, [-1.0, -0.9, -1.1, -1.2], 4, 1.0),
     ],
 )
 def test_views_are_asked_until_they_leave_no_doubt_and_most_of_them_count(
     astronaut: np.ndarray,
     scan: Scorer,
     model: LoadedModel,
+    still: bool,
     as_it_is: float,
     others: list[float],
     asked: int,
     stability: float | None,
 ) -> None:
     scorer = FusedScorer(scan, with_second_look(model, Says((0.0,) * 4).eval()))
-    scorer.fusion = OneInput()
+    scorer.fusion, scorer.still = OneInput(), still
     seen: dict[View, float] = dict(zip(OTHERS, others, strict=False))
 
     def views(look: PersonLook, chosen: Sequence[int], parts: object, views: Sequence[View]) -> np.ndarray:
@@ -303,7 +306,7 @@ def test_views_are_asked_until_they_leave_no_doubt_and_most_of_them_count(
     strong = np.tile([as_it_is, -9.0, 0.0, 0.0], (2, 1))
     settled = scorer.settle(PersonLook.of([0], moments_of(astronaut, (9.0, 9.0))[:2], strong, rows), 0.5)
     assert (asked, settled.stability) == (0, stability)
-    used = [as_it_is, *others[: 2 if stability == 1.0 else 4]]
+    used = [as_it_is, *others[: 2 if stability == 1.0 and not still else 4]]
     assert settled.inputs[0, 1] == pytest.approx(np.mean(used))
 
 
