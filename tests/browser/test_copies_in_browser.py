@@ -76,6 +76,7 @@ def hand_in(app: Served, page: Page, clip: Path, meanwhile: Callable[[], None] =
             patched.enter_context(mock.patch.object(module, "Sandbox", Unconfined))
         patched.enter_context(mock.patch.object(run_analysis, "make_result", engine))
         run_analysis.work(app.app.extensions["settings"])
+    expect(page.locator("#review")).to_be_attached()  # the page goes on by itself
 
 
 def test_what_was_found_before_is_told(app: Served, page: Page, seen: Seen, clips: tuple[Path, Path]) -> None:
