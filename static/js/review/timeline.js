@@ -200,6 +200,7 @@ export class Timeline {
     const step = STEPS.find((one) => (span / one) * 96 <= width) ?? STEPS[STEPS.length - 1];
     pen.font = "11px system-ui, sans-serif";
     pen.textBaseline = "middle";
+    let free = 0; // px, from which on the next time may be written
     for (let n = Math.ceil(this.from / step); n * step <= this.to + 1e-9; n += 1) {
       const x = Math.round(this.x(n * step)) + 0.5;
       pen.strokeStyle = this.colours.rule;
@@ -209,8 +210,11 @@ export class Timeline {
       pen.stroke();
       const text = step < 1 ? timecode(n * step) : timecode(n * step).slice(0, 8);
       const half = pen.measureText(text).width / 2;
+      const left = clamp(x - half, 0, width - 2 * half);
+      if (left < free) continue;
+      free = left + 2 * half + 6;
       pen.fillStyle = this.colours.muted;
-      pen.fillText(text, clamp(x - half, 0, width - 2 * half), 8);
+      pen.fillText(text, left, 8);
     }
   }
 
