@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import matplotlib
@@ -21,6 +22,8 @@ def main() -> None:
     figures = json.loads(COMMITTED.read_text())["figures"]
     last = f": {STAGES[-1]}, seconds of processor time"
     clips = [name.removesuffix(last) for name in figures if name.endswith(last)]
+    if not clips:
+        sys.exit(f"{COMMITTED} has no stages: run `make bench` and copy out/bench.json there.")
     matplotlib.rcParams |= {"svg.hashsalt": "bench", "font.size": 10, "svg.fonttype": "none"}
     figure, axes = plt.subplots(figsize=(8, 0.45 * len(clips) + 1.4), layout="constrained")
     ends = [0.0] * len(clips)
