@@ -88,3 +88,8 @@ def spread(moments: list[KeptMoment], times: NDArray[np.float64], count: int) ->
     kept = np.array([moment.time for moment in moments])
     nearest = {int(np.abs(kept - times[place]).argmin()) for place in places}
     return [moments[number] for number in sorted(nearest)]
+
+
+def evenly(count: int, most: int) -> list[int]:
+    """At most ``most`` places of ``count``, evenly spread."""
+    return sorted({int(place) for place in np.linspace(0, count - 1, min(count, most)).round()})

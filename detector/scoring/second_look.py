@@ -8,10 +8,7 @@ every other moment is enough. A track that is not calm is looked at in more mome
 rest of it is raised (:mod:`detector.scoring.contrast`).
 
 Where the fused score is not clearly on one side of the threshold, or something stands out, moments are looked
-at in further views: mirrored, shifted, scaled and re-encoded; of a video the first two are enough where they
-leave no doubt. Their mean counts, and the share that agrees with most of them is the *stability*. It is one
-half where the two networks lie further apart on the same question than on anyone they were measured on, as
-with pictures made to mislead the first (adversarial examples).
+at in further views (:mod:`detector.scoring.settling`).
 """
 
 from __future__ import annotations
@@ -37,22 +34,18 @@ from detector.schema import analysis as schema
 from detector.scoring.contrast import amounts, outliers
 from detector.scoring.first_pass import FirstPassResult
 from detector.scoring.fusion import INPUTS, Floats, Fusion
-from detector.scoring.moments import KeptMoment, MomentKeeper, spread
+from detector.scoring.moments import KeptMoment, MomentKeeper, evenly, spread
 from detector.scoring.person_look import PersonLook
 from detector.scoring.scorer import Explainable, Scorer, logit_of, run_in_batches, sigmoid
-from detector.scoring.views import AS_IT_IS, OTHERS, View, framings, in_frame, squares
+from detector.scoring.settling import Settler
+from detector.scoring.views import AS_IT_IS, View, framings, in_frame, squares
 
 _UNEVEN = 1.5  # of the altered half's logit: a track with such a contrast is looked at in more moments
 _CALM = 0.5  # of the published logit: a person so far below the threshold of doubt is calm
 _HALVED = 8  # moments of a person, of which every other one is enough where they are calm
 _DENSE = 0.6  # seconds from one moment to the next: more would show nothing new
-_IN_VIEWS = 3  # moments inside an interval that stands out, and outside, that further views are of
-_CLEAR = -1.2, 1.5  # of the logit, from the threshold: beyond, other views are not looked at
-_FIRST = 2  # of the other views, which are enough where with them all lie on one side of the threshold,
-_SURE = 0.5  # of the logit, so far from it
 _USABLE_PER_MOMENT = 3
 MANY = 5  # people in one photograph, beyond whom views and checks are spared
-_ONE_OF_TWO = 0.5  # the stability of a person on whom the two networks contradict each other
 _run = partial(run_in_batches, batch=8)
 
 
@@ -228,88 +221,26 @@ class FusedScorer(Scorer):
                     for moment in kept
                     if moment.track == track and start <= moment.time <= end and moment.time not in own
                 ]
-        return more if len(more) <= most else [more[i] for i in _evenly(len(more), most)]
+        return more if len(more) <= most else [more[i] for i in evenly(len(more), most)]
 
     def settle(self, look: PersonLook, enter: float, sparing: bool = False) -> PersonLook:
-        """``look`` with the mean over views and its stability, where it is near ``enter`` or stands out.
-
-        The stability is the share of views on that side of ``enter`` where most of them lie; of a photograph,
-        which is a single moment, where their mean lies.
-
-        If ``sparing``, the inner face is not looked at in views where it would decide nothing. Where the two
-        networks contradict each other, no view is asked: pictures made to mislead one of them do so in any.
-        """
-        if self.fusion.contradicts(look.inputs)[0]:
-            return replace(look, contradiction=True, stability=_ONE_OF_TWO)
-        threshold = logit_of(enter)
-        above = float(self.fusion.logit(look.inputs)[0]) - threshold
-        if look.raised and above < _CLEAR[1]:
-            look = self._settle_contrast(look)
-        if look.raised or not (-_CLEAR[1] if self.still else _CLEAR[0]) <= above <= _CLEAR[1]:
-            return look
-        altered, synthesised = (float(half[0]) for half in self.fusion.halves(look.inputs))
-        parts = (HEAD,) if sparing and synthesised - altered > _CLEAR[1] else (INNER, HEAD)
-        moved = self._moved(look, parts, OTHERS[:_FIRST])
-        apart = self.fusion.logit(moved) - threshold
-        if self.still or np.abs(apart).min() < _SURE or (apart > 0).any() != (apart > 0).all():
-            moved = np.concatenate([moved, self._moved(look, parts, OTHERS[_FIRST:])[1:]])
-            apart = self.fusion.logit(moved) - threshold
-        mean = moved.mean(axis=0)
-        of_mean = float(self.fusion.logit(mean[None])[0]) - threshold
-        flagged = (of_mean if self.still else np.median(apart)) >= 0
-        return replace(
-            look,
-            strong=look.strong + (mean[1:] - look.inputs[0, 1:]),
-            stability=float(np.mean((apart >= 0) == flagged)),
-        )
-
-    def _moved(self, look: PersonLook, parts: Sequence[int], views: Sequence[View]) -> Floats:
-        """The inputs (v, 5) a person amounts to as it is and in ``views``, each with what it changes."""
-        seen = self._views(look, range(0, len(look.moments), 2), parts, views).mean(axis=1)
-        moved: Floats = seen - seen[0] + look.inputs
-        return moved
-
-    def _settle_contrast(self, look: PersonLook) -> PersonLook:
-        """``look`` with the contrast that is the mean over views; without what no longer stands out in it."""
-        assert self.fusion.contrast is not None
-        standing_out = amounts(look.raised, look.track, look.times) > 0
-        if standing_out.all() or not standing_out.any():
-            return look
-        inside, outside = (
-            side[_evenly(len(side), _IN_VIEWS)] for side in map(np.flatnonzero, (standing_out, ~standing_out))
-        )
-        heads = any(INPUTS[column].startswith("head") for column in self.fusion.altered.columns)
-        seen = self._views(look, [*inside, *outside], (INNER, HEAD) if heads else (INNER,))
-        altered = self.fusion.altered.logit(seen.reshape(-1, len(INPUTS))).reshape(seen.shape[:2])
-        contrast = altered[:, : len(inside)].mean(axis=1) - altered[:, len(inside) :].mean(axis=1)
-        moved = contrast - contrast[0]
-        least = self.fusion.contrast.least
-        highest = max(one.contrast for one in look.raised)
-        stays = highest + moved.mean() >= least
-        return replace(
-            look,
-            stability=float(np.mean((highest + moved >= least) == stays)),
-            raised=tuple(
-                one.moved(float(moved.mean()), self.fusion.contrast)
-                for one in look.raised
-                if one.contrast + moved.mean() >= least
-            ),
-        )
+        """See :meth:`detector.scoring.settling.Settler.settle`."""
+        return Settler(self.fusion, self._views, self.still).settle(look, enter, sparing)
 
     def _views(
-        self, look: PersonLook, chosen: Sequence[int], parts: Sequence[int], views: Sequence[View] = OTHERS
+        self, look: PersonLook, chosen: Sequence[int], parts: Sequence[int], views: Sequence[View]
     ) -> Floats:
-        """The fusion's inputs (v, m, 5) of ``chosen`` moments of ``look``: as they are, and in ``views``.
+        """The fusion's inputs (v, m, 5) of ``chosen`` moments of ``look`` in ``views``.
 
         Of other framings than ``parts`` the second network says in other views what it said as they are.
         """
         moments, as_they_are = [look.moments[i] for i in chosen], look.strong[list(chosen)]
-        strong = [as_they_are]
-        for view in views:
-            seen = self._strong(moments, view, parts)
-            strong.append(np.where(np.isnan(seen), as_they_are, seen))
-        fast = [self._fast(moments, view) for view in (AS_IT_IS, *views)]
-        return np.concatenate([np.array(fast)[:, :, None], np.array(strong)], axis=2)
+        seen = np.empty((len(views), len(moments), len(INPUTS)))
+        for view, into in zip(views, seen, strict=True):
+            into[:, 0] = self._fast(moments, view)
+            strong = as_they_are if view is AS_IT_IS else self._strong(moments, view, parts)
+            into[:, 1:] = np.where(np.isnan(strong), as_they_are, strong)
+        return seen
 
     def _fast(self, moments: Sequence[KeptMoment], view: View) -> Floats:
         """The fast network's logits (m,) of ``moments`` in one view."""
@@ -389,11 +320,6 @@ def look_again(
 
 def _key(crop: Image) -> bytes:
     return hashlib.sha256(crop.tobytes()).digest()
-
-
-def _evenly(count: int, most: int) -> list[int]:
-    """At most ``most`` places of ``count``, evenly spread."""
-    return sorted({int(place) for place in np.linspace(0, count - 1, min(count, most)).round()})
 
 
 def moments_wanted(parameters: schema.Parameters, usable: int) -> int:

@@ -28,7 +28,7 @@ from detector.scoring.moments import KeptMoment
 from detector.scoring.person_look import PersonLook
 from detector.scoring.scorer import Scorer
 from detector.scoring.second_look import FusedScorer
-from detector.scoring.views import OTHERS, View
+from detector.scoring.views import AS_IT_IS, OTHERS, View
 
 HALVES = {
     "altered": FusionHalf(
@@ -292,13 +292,13 @@ def test_views_are_asked_until_they_leave_no_doubt_and_most_of_them_count(
 ) -> None:
     scorer = FusedScorer(scan, with_second_look(model, Says((0.0,) * 4).eval()))
     scorer.fusion, scorer.still = OneInput(), still
-    seen: dict[View, float] = dict(zip(OTHERS, others, strict=False))
+    seen: dict[View, float] = {AS_IT_IS: as_it_is, **dict(zip(OTHERS, others, strict=False))}
 
     def views(look: PersonLook, chosen: Sequence[int], parts: object, views: Sequence[View]) -> np.ndarray:
         nonlocal asked
-        asked -= len(views)
-        told = np.zeros((1 + len(views), len(chosen), 5))
-        told[:, :, 1] = np.array([as_it_is, *(seen[view] for view in views)])[:, None]
+        asked -= sum(view is not AS_IT_IS for view in views)
+        told = np.zeros((len(views), len(chosen), 5))
+        told[:, :, 1] = np.array([seen[view] for view in views])[:, None]
         return told
 
     scorer._views = views

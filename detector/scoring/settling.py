@@ -1,0 +1,108 @@
+"""Whether what was found of a person holds in other views: the mean over them, and its *stability*.
+
+Views are asked where the fused score is not clearly on one side of the threshold, or something stands out:
+mirrored, shifted, scaled and re-encoded. Of a video the first two are enough where they leave no doubt. Their
+mean counts. The stability is the share of views on that side of the threshold where most of them lie; of a
+photograph, which is a single moment, where their mean lies. It is one half where the two networks lie further
+apart on the same question than on anyone they were measured on, as with pictures made to mislead the first
+(adversarial examples).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from detector.faces.framing import HEAD, INNER
+from detector.scoring.contrast import amounts
+from detector.scoring.fusion import INPUTS, Floats, Fusion
+from detector.scoring.moments import evenly
+from detector.scoring.person_look import PersonLook
+from detector.scoring.scorer import logit_of
+from detector.scoring.views import AS_IT_IS, OTHERS, View
+
+See = Callable[[PersonLook, Sequence[int], Sequence[int], Sequence[View]], Floats]
+"""The fusion's inputs (v, m, 5) of chosen moments of a look, in some framings, in each of some views."""
+
+_CLEAR = -1.2, 1.5  # of the logit, from the threshold: beyond, other views are not looked at
+_FIRST = 2  # of the other views, which are enough where with them all lie on one side of the threshold,
+_SURE = 0.5  # of the logit, so far from it
+_IN_VIEWS = 3  # moments inside an interval that stands out, and outside, that further views are of
+_ONE_OF_TWO = 0.5  # the stability of a person on whom the two networks contradict each other
+
+
+@dataclass(frozen=True)
+class Settler:
+    """Settles looks at persons by ``fusion`` and what ``see`` finds; ``still``: of a photograph."""
+
+    fusion: Fusion
+    see: See
+    still: bool
+
+    def settle(self, look: PersonLook, enter: float, sparing: bool = False) -> PersonLook:
+        """``look`` with the mean over views and its stability, where it is near ``enter`` or stands out.
+
+        If ``sparing``, the inner face is not looked at in views where it would decide nothing. Where the two
+        networks contradict each other, no view is asked: pictures made to mislead one of them do so in any.
+        """
+        if self.fusion.contradicts(look.inputs)[0]:
+            return replace(look, contradiction=True, stability=_ONE_OF_TWO)
+        threshold = logit_of(enter)
+        above = float(self.fusion.logit(look.inputs)[0]) - threshold
+        below, beyond = (-_CLEAR[1], _CLEAR[1]) if self.still else _CLEAR
+        if look.raised and above < beyond:
+            look = self._settle_contrast(look)
+        if look.raised or not below <= above <= beyond:
+            return look
+        altered, synthesised = (float(half[0]) for half in self.fusion.halves(look.inputs))
+        parts = (HEAD,) if sparing and synthesised - altered > beyond else (INNER, HEAD)
+        moved = self._moved(look, parts, threshold)
+        mean = moved.mean(axis=0)
+        apart = self.fusion.logit(moved) - threshold
+        decides = self.fusion.logit(mean[None])[0] - threshold if self.still else np.median(apart)
+        return replace(
+            look,
+            strong=look.strong + (mean[1:] - look.inputs[0, 1:]),
+            stability=float(np.mean((apart >= 0) == (decides >= 0))),
+        )
+
+    def _moved(self, look: PersonLook, parts: Sequence[int], threshold: float) -> Floats:
+        """What the person amounts to (v, 5): the inputs with what each view changes; as it is first."""
+        chosen = range(0, len(look.moments), 2)
+        seen = self.see(look, chosen, parts, (AS_IT_IS, *OTHERS[:_FIRST])).mean(axis=1)
+        moved: Floats = seen - seen[0] + look.inputs
+        apart = self.fusion.logit(moved) - threshold
+        if not self.still and ((apart >= _SURE).all() or (apart <= -_SURE).all()):
+            return moved
+        more = self.see(look, chosen, parts, OTHERS[_FIRST:]).mean(axis=1)
+        return np.concatenate([moved, more - seen[0] + look.inputs])
+
+    def _settle_contrast(self, look: PersonLook) -> PersonLook:
+        """``look`` with the contrast that is the mean over views; without what no longer stands out in it."""
+        assert self.fusion.contrast is not None
+        standing_out = amounts(look.raised, look.track, look.times) > 0
+        if standing_out.all() or not standing_out.any():
+            return look
+        inside, outside = (
+            side[evenly(len(side), _IN_VIEWS)] for side in map(np.flatnonzero, (standing_out, ~standing_out))
+        )
+        heads = any(INPUTS[column].startswith("head") for column in self.fusion.altered.columns)
+        parts = (INNER, HEAD) if heads else (INNER,)
+        seen = self.see(look, [*inside, *outside], parts, (AS_IT_IS, *OTHERS))
+        altered = self.fusion.altered.logit(seen.reshape(-1, len(INPUTS))).reshape(seen.shape[:2])
+        contrast = altered[:, : len(inside)].mean(axis=1) - altered[:, len(inside) :].mean(axis=1)
+        moved = contrast - contrast[0]
+        least = self.fusion.contrast.least
+        highest = max(one.contrast for one in look.raised)
+        stays = highest + moved.mean() >= least
+        return replace(
+            look,
+            stability=float(np.mean((highest + moved >= least) == stays)),
+            raised=tuple(
+                one.moved(float(moved.mean()), self.fusion.contrast)
+                for one in look.raised
+                if one.contrast + moved.mean() >= least
+            ),
+        )
