@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import shutil
 import socket
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,7 +19,7 @@ from made import finished, hand_in
 from made_comparisons import compared
 
 from detector.paths import ROOT
-from webapp import client as module
+from webapp import client
 from webapp.client import (
     AnalysisFailed,
     Client,
@@ -28,6 +30,8 @@ from webapp.client import (
     NotReached,
     Problem,
     Unusable,
+    findings,
+    uploads,
 )
 from webapp.downloads import kept_reports, reports
 from webapp.jobs import claims, failures
@@ -52,7 +56,7 @@ def clip(tmp_path) -> Path:
 
 
 def test_hand_in_wait_and_fetch(app, live, clip, tmp_path, monkeypatch, quick_reports):
-    monkeypatch.setattr(module, "PART", 300_000)
+    monkeypatch.setattr(uploads, "PART", 300_000)
     reelproof, parts = Client(live), []
     stands = reelproof.create(clip, parameters={"seed": 1}, on_part=lambda *so_far: parts.append(so_far))
     assert stands["file"] == clip.name and stands["sha256"] == hashlib.sha256(CONTENT).hexdigest()
@@ -86,7 +90,7 @@ def test_a_report_that_is_being_made_is_waited_for(app, live, tmp_path, monkeypa
             pauses.append(seconds)
             making.close()
 
-        monkeypatch.setattr(module, "time", SimpleNamespace(sleep=pause))
+        monkeypatch.setattr(findings, "time", SimpleNamespace(sleep=pause))
         pdf = Client(live).download(row.id, "report.pdf", tmp_path / "report.pdf")
     assert pdf.read_bytes().startswith(b"%PDF") and pauses == [1.0]
     assert Client(live).get(row.id)["report"] == "available"
@@ -168,8 +172,8 @@ def test_several_models(app, live, clip):
 
 def test_a_broken_line_costs_one_part_and_makes_nothing_twice(app, live, clip, sent, monkeypatch):
     """Through a relay that cuts every third connection after some bytes."""
-    monkeypatch.setattr(module, "PART", 200_000)
-    monkeypatch.setattr(module.time, "sleep", lambda _seconds: None)
+    monkeypatch.setattr(uploads, "PART", 200_000)
+    monkeypatch.setattr(time, "sleep", lambda _seconds: None)
     with Relay(int(live.rsplit(":", 1)[1])) as relay:
         stands = Client(relay.address, timeout=5).create(clip)
     assert relay.cut >= 2
@@ -194,7 +198,9 @@ def test_an_upload_goes_on_another_day(app, live, clip):
 
 
 def test_it_needs_the_standard_library_alone(tmp_path):
-    (tmp_path / "copied.py").write_bytes(Path(module.__file__).read_bytes())
+    shutil.copytree(
+        Path(client.__file__).parent, tmp_path / "copied", ignore=shutil.ignore_patterns("__pycache__")
+    )
     # -S: no installed packages can be found.
     subprocess.run([sys.executable, "-S", "-c", "import copied"], cwd=tmp_path, check=True, timeout=60)
 

@@ -1,0 +1,51 @@
+"""The API from Python, with the standard library alone.
+
+    from webapp.client import Client
+    reelproof = Client("http://127.0.0.1:8000", token=None)
+    analysis = reelproof.wait(reelproof.create("clip.mp4")["id"])
+    for segment in reelproof.segments(analysis["id"]):
+        print(segment["person"], segment["start"], segment["end"])
+
+This folder needs nothing else of Reelproof and may be copied to where it is needed: imports in it are
+relative. Answers are JSON as ``/api/v1/openapi.json`` describes it. Errors are :class:`Problem` or one of
+its kinds.
+"""
+
+from __future__ import annotations
+
+from .analyses import Analyses
+from .comparisons import Comparisons
+from .errors import (
+    AnalysisFailed,
+    ClientError,
+    ComparisonFailed,
+    Conflict,
+    NotAllowed,
+    NotFound,
+    NotReached,
+    Problem,
+    TooOften,
+    Unusable,
+)
+from .findings import Findings
+from .reviews import Reviews
+from .uploads import PART, Uploads
+
+__all__ = [
+    "PART",
+    "AnalysisFailed",
+    "Client",
+    "ClientError",
+    "ComparisonFailed",
+    "Conflict",
+    "NotAllowed",
+    "NotFound",
+    "NotReached",
+    "Problem",
+    "TooOften",
+    "Unusable",
+]
+
+
+class Client(Uploads, Analyses, Findings, Reviews, Comparisons):
+    """One Reelproof. ``address`` is that of its start page; ``token`` is needed where people sign in."""

@@ -1,0 +1,140 @@
+"""Requests to the API and their answers: JSON, pages, files, what is asked again and what is waited for."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import IO, Any
+from urllib.parse import quote, urlencode, urljoin, urlsplit
+
+from .errors import KINDS, NotReached, Problem
+
+TRIES = 5
+_CHUNK = 1 << 20
+_ENDED = ("done", "failed", "cancelled")
+
+
+class Connection:
+    """One Reelproof, asked over HTTP. What can be asked are the classes that build on this one."""
+
+    def __init__(self, address: str = "http://127.0.0.1:8000", token: str | None = None, timeout: float = 60):
+        self._root = address.rstrip("/") + "/"
+        self._token = token
+        self._timeout = timeout
+        # No proxy: what goes through is evidence. No redirects either: the token stays here.
+        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirects())
+
+    def _fetched(self, path: str, to: str | os.PathLike[str]) -> Path:
+        place = Path(to)
+        aside = place.with_name(f".{place.name}.{secrets.token_hex(4)}")
+        try:
+            with self._open("GET", path) as answer, aside.open("xb") as out:
+                announced, came = answer.headers.get("Content-Length"), 0
+                while chunk := answer.read(_CHUNK):
+                    came += out.write(chunk)
+            if announced is not None and came != int(announced):
+                raise NotReached(f"{path} broke off after {came} of {announced} bytes")
+            os.replace(aside, place)
+        finally:
+            aside.unlink(missing_ok=True)
+        return place
+
+    def _ended(
+        self,
+        ask: Callable[[], dict[str, Any]],
+        failed: Callable[[dict[str, Any]], Exception],
+        timeout: float | None,
+        on_progress: Callable[[dict[str, Any]], None] | None,
+    ) -> dict[str, Any]:
+        """Where a job stands once it is done."""
+        until = None if timeout is None else time.monotonic() + timeout
+        pause = 0.2
+        while True:
+            stands = ask()
+            if on_progress is not None:
+                on_progress(stands)
+            if stands["state"] == "done":
+                return stands
+            if stands["state"] in _ENDED:
+                raise failed(stands)
+            if until is not None and time.monotonic() + pause > until:
+                raise TimeoutError(f"{stands['id']} is {stands['state']} after {timeout} s")
+            time.sleep(pause)
+            pause = min(pause * 1.5, 3.0)
+
+    def _pages(self, path: str, query: Mapping[str, object], items: str) -> Iterator[dict[str, Any]]:
+        asked = {name: value for name, value in query.items() if value is not None}
+        address: str | None = f"{path}?{urlencode(asked)}" if asked else path
+        while address:
+            page = self._json("GET", address)
+            yield from page[items]
+            address = page["next"]
+
+    def _again(self, ask: Callable[[dict[str, str]], Any]) -> Any:
+        """Ask under one key until there is an answer: it is done once, however often it is asked."""
+        key = {"Idempotency-Key": secrets.token_hex(16)}
+        for failures in range(1, TRIES):
+            with contextlib.suppress(NotReached):
+                return ask(key)
+            time.sleep(min(0.25 * 2**failures, 5))
+        return ask(key)
+
+    def _json(
+        self, method: str, path: str, body: object = None, *, headers: Mapping[str, str] | None = None
+    ) -> Any:
+        data, more = None, dict(headers or {})
+        if body is not None:
+            data, more["Content-Type"] = json.dumps(body).encode(), "application/json"
+        with self._open(method, path, data, more) as answer:
+            try:
+                return json.load(answer)
+            except (ValueError, OSError) as problem:
+                raise NotReached(f"the answer to {method} {path} broke off: {problem}") from None
+
+    def _open(
+        self, method: str, path: str, data: bytes | None = None, headers: Mapping[str, str] | None = None
+    ) -> Any:
+        address = urljoin(self._root, path if path.startswith("/") else f"api/v1/{path}")
+        if urlsplit(address).netloc != urlsplit(self._root).netloc:
+            raise NotReached(f"{address} is not at {self._root}")
+        request = urllib.request.Request(
+            quote(address, safe=":/?&=%+-._~[]"), data=data, method=method, headers=dict(headers or {})
+        )
+        if data is None and method in ("POST", "PATCH"):
+            request.data = b""
+        request.add_header("Accept", "application/json, */*")
+        if self._token:
+            request.add_header("Authorization", f"Bearer {self._token}")
+        try:
+            return self._opener.open(request, timeout=self._timeout)
+        except urllib.error.HTTPError as refused:
+            with refused:
+                raise _problem(refused.code, refused.headers, refused) from None
+        except (OSError, urllib.error.URLError) as problem:
+            raise NotReached(f"{self._root} did not answer: {getattr(problem, 'reason', problem)}") from None
+
+
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_: Any) -> None:
+        """None: the redirect becomes an error with its status."""
+
+
+def _problem(status: int, headers: Any, body: IO[bytes]) -> Problem:
+    told: Mapping[str, Any] = {}
+    with contextlib.suppress(ValueError, OSError):
+        read = json.loads(body.read(1 << 20))
+        told = read if isinstance(read, dict) else {}
+    wait = headers.get("Retry-After") or ""
+    return KINDS.get(status, Problem)(status, told, float(wait) if wait.isdigit() else None)
+
+
+def given(**values: object) -> dict[str, Any]:
+    """What of a request was given: the rest has the defaults of the API."""
+    return {name: value for name, value in values.items() if value is not None}

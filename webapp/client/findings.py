@@ -1,0 +1,58 @@
+"""What an analysis found and what was said of it: segments, scores, annotations, downloads."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from .connection import TRIES, Connection
+from .errors import Problem
+
+
+class Findings(Connection):
+    """The result of an analysis."""
+
+    def analysis(self, analysis_id: str) -> dict[str, Any]:
+        """The whole result (docs/analysis.schema.json)."""
+        found: dict[str, Any] = self._json("GET", f"analyses/{analysis_id}/analysis.json")
+        return found
+
+    def segments(self, analysis_id: str) -> list[dict[str, Any]]:
+        """The segments that were flagged."""
+        found: list[dict[str, Any]] = self._json("GET", f"analyses/{analysis_id}/segments")["segments"]
+        return found
+
+    def scores(self, analysis_id: str, **search: object) -> Iterator[dict[str, Any]]:
+        """Scores one after another: ``person``, ``start`` and ``end`` in seconds narrow them down."""
+        yield from self._pages(f"analyses/{analysis_id}/scores", search, "items")
+
+    def annotations(self, analysis_id: str) -> list[dict[str, Any]]:
+        """What reviewers said."""
+        found: list[dict[str, Any]] = self._json("GET", f"analyses/{analysis_id}/annotations")["annotations"]
+        return found
+
+    def annotate(self, analysis_id: str, **said: object) -> dict[str, Any]:
+        """Record what somebody says (docs/bundle.md), without ``id`` and ``made``."""
+        made: dict[str, Any] = self._again(
+            lambda key: self._json("POST", f"analyses/{analysis_id}/annotations", said, headers=key)
+        )
+        found: dict[str, Any] = made["annotation"]
+        return found
+
+    def download(self, analysis_id: str, what: str, to: str | os.PathLike[str]) -> Path:
+        """Fetch ``report.pdf``, ``report.html``, ``bundle.zip``, ``manifest.json`` or ``exports/NAME``.
+
+        The file appears whole or not at all. While the report is being made this waits for it, some minutes
+        at most.
+        """
+        for _ in range(1, TRIES):
+            try:
+                return self._fetched(f"analyses/{analysis_id}/{what}", to)
+            except Problem as problem:
+                if problem.status != 503 or problem.retry_after is None:
+                    raise
+                time.sleep(problem.retry_after)
+        return self._fetched(f"analyses/{analysis_id}/{what}", to)

@@ -1,0 +1,116 @@
+"""A file handed in, in parts that are sent again where the line breaks."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from .connection import TRIES, Connection, given
+from .errors import NotReached, Problem
+
+PART = 8 * 1024 * 1024  # bytes of one part: what a broken line costs
+
+
+class Uploads(Connection):
+    """Handing in files."""
+
+    def create(
+        self,
+        file: str | os.PathLike[str],
+        *,
+        name: str | None = None,
+        model: str | None = None,
+        parameters: Mapping[str, Any] | None = None,
+        also: Sequence[str] | None = None,
+        joint: str | None = None,
+        case: int | None = None,
+        priority: str | None = None,
+        on_part: Callable[[int, int], None] | None = None,
+    ) -> dict[str, Any]:
+        """Hand in a file, in parts that are sent again where the line breaks; where its analysis stands.
+
+        ``also`` names other models that judge the same faces, ``joint`` the rule of their joint verdict.
+        ``on_part`` is told of bytes sent and bytes in all. The file's SHA-256 is checked on arrival.
+        """
+        path = Path(file)
+        upload = self.begin_upload(path, name=name)
+        self.send_parts(upload["id"], path, on_part=on_part)
+        asked = given(
+            model=model, parameters=parameters, also=also, joint=joint, case=case, priority=priority
+        )
+        return self.analyse_upload(upload["id"], **asked)
+
+    def begin_upload(self, path: Path, *, name: str | None = None) -> dict[str, Any]:
+        """Announce a file that will come in parts; its ``id`` lets :meth:`send_parts` go on another day."""
+        with path.open("rb") as source:
+            sha256 = hashlib.file_digest(source, "sha256").hexdigest()
+        metadata = {"filename": name or path.name, "sha256": sha256}
+        headers = {
+            "Tus-Resumable": "1.0.0",
+            "Upload-Length": str(path.stat().st_size),
+            "Upload-Metadata": ",".join(
+                f"{key} {base64.b64encode(value.encode()).decode()}" for key, value in metadata.items()
+            ),
+        }
+        begun: dict[str, Any] = self._again(lambda key: self._json("POST", "uploads", headers=headers | key))
+        return begun
+
+    def send_parts(
+        self, upload_id: str, path: Path, *, on_part: Callable[[int, int], None] | None = None
+    ) -> None:
+        """Send what is missing of a file; after a break it goes on where the other side says."""
+        size, failures = path.stat().st_size, 0
+        offset = self._offset(upload_id)
+        with path.open("rb") as source:
+            while offset < size:
+                source.seek(offset)
+                part = source.read(PART)
+                digest = base64.b64encode(hashlib.sha256(part).digest()).decode()
+                headers = {
+                    "Tus-Resumable": "1.0.0",
+                    "Upload-Offset": str(offset),
+                    "Upload-Checksum": f"sha256 {digest}",
+                    "Content-Type": "application/offset+octet-stream",
+                }
+                try:
+                    with self._open("PATCH", f"uploads/{upload_id}", part, headers) as answer:
+                        offset, failures = int(answer.headers["Upload-Offset"]), 0
+                except (NotReached, Problem) as problem:
+                    # Damaged on the way (460), somewhere else than thought (409), busy (423) or broken off.
+                    if isinstance(problem, Problem) and problem.status not in (409, 423, 460):
+                        raise
+                    failures += 1
+                    if failures >= TRIES:
+                        raise
+                    time.sleep(min(0.5 * 2**failures, 10))
+                    offset = self._offset(upload_id)
+                if on_part is not None:
+                    on_part(offset, size)
+
+    def analyse_upload(
+        self,
+        upload_id: str,
+        *,
+        model: str | None = None,
+        parameters: Mapping[str, Any] | None = None,
+        also: Sequence[str] | None = None,
+        joint: str | None = None,
+        case: int | None = None,
+        priority: str | None = None,
+    ) -> dict[str, Any]:
+        """Have a file that came whole analysed; asked again it is the same analysis."""
+        asked = given(
+            model=model, parameters=parameters, also=also, joint=joint, case=case, priority=priority
+        )
+        made: dict[str, Any] = self._again(
+            lambda key: self._json("POST", f"uploads/{upload_id}/analysis", asked, headers=key)
+        )
+        return made
+
+    def _offset(self, upload_id: str) -> int:
+        return int(self._json("GET", f"uploads/{upload_id}")["offset"])
