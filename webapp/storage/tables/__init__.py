@@ -1,0 +1,54 @@
+"""The rows: exhibits, analyses, what was said, done and chosen. Alembic's migrations make them.
+
+A module for each subject; whoever reads or writes rows imports them from here, where all tables are known.
+"""
+
+from __future__ import annotations
+
+from webapp.storage.tables.accounts import ApiToken, RecoveryCode, SessionRow, SignInFailure, User
+from webapp.storage.tables.base import Base, UtcDateTime, now
+from webapp.storage.tables.cases import CaseDetailsRow, CaseMember, CaseRow
+from webapp.storage.tables.custody import CustodyRow
+from webapp.storage.tables.data_folder import Choice, Milestone
+from webapp.storage.tables.exhibits import Condition, Exhibit
+from webapp.storage.tables.fingerprints import FingerprintBlock, FingerprintRow, MatchRow
+from webapp.storage.tables.jobs import JOBS, AnalysisRow, ComparisonRow, JobRow, Priority, State, WorkerRow
+from webapp.storage.tables.requests import KeyedRequest, UploadRow
+from webapp.storage.tables.reviews import AnnotationRow, CaseReview, ReviewStatement
+from webapp.storage.tables.webhooks import Delivery, WebhookRow
+
+__all__ = [
+    "AnalysisRow",
+    "AnnotationRow",
+    "ApiToken",
+    "Base",
+    "CaseDetailsRow",
+    "CaseMember",
+    "CaseReview",
+    "CaseRow",
+    "Choice",
+    "ComparisonRow",
+    "Condition",
+    "CustodyRow",
+    "Delivery",
+    "Exhibit",
+    "FingerprintBlock",
+    "FingerprintRow",
+    "JOBS",
+    "JobRow",
+    "KeyedRequest",
+    "MatchRow",
+    "Milestone",
+    "Priority",
+    "RecoveryCode",
+    "ReviewStatement",
+    "SessionRow",
+    "SignInFailure",
+    "State",
+    "UploadRow",
+    "User",
+    "UtcDateTime",
+    "WebhookRow",
+    "WorkerRow",
+    "now",
+]
