@@ -22,9 +22,14 @@ from reports.inputs.exhibit_check import ExhibitCheck
 from reports.inputs.pictures import Picture, find_picture, heat_scale
 from reports.review.annotations import Annotation
 from reports.review.second_review import SecondReview
-from reports.text import dates, language, numbers, photographs, prose
+from reports.text import dates, language, numbers, photographs
+from reports.text.coverage import not_examined
+from reports.text.finding import figure_name, finding, second_look
+from reports.text.glossary import glossary
 from reports.text.language import gettext
+from reports.text.meaning import SCALE, interval_made, verdict_limits, verdict_meaning
 from reports.text.numbers import timecode
+from reports.text.procedure import procedure
 from reports.text.words import gap_reason
 from reports.view import facts, reproduction, summary
 from reports.view.comparisons import ComparisonView, comparison_view
@@ -248,7 +253,7 @@ def _view(
         zone=case.time_zone,
         reelproof=analysis.software.reelproof,
         verdict=analysis.verdict.value,
-        finding=prose.finding(analysis),
+        finding=finding(analysis),
         reason=analysis.reason,
         declared=declarations_view(analysis),
         answers=summary.key_answers(analysis, sections)
@@ -257,12 +262,12 @@ def _view(
         + (summary.models(analysis, sections) if analysis.joint else ())
         + (summary.references([each.title for each in references], sections) if references else ()),
         figure=numbers.probability(figure),
-        figure_name=prose.figure_name(analysis),
+        figure_name=figure_name(analysis),
         both=photographs.both(analysis.answers) if still else "",
         # Beside another verdict a phrase would contradict it.
         strength=numbers.strength(figure) if figure is not None and manipulated else None,
         strengths=numbers.STRENGTHS,
-        scale=prose.SCALE,
+        scale=SCALE,
         exhibit=facts.exhibit(media, check),
         recording=facts.recording(media),
         metadata=metadata_view(media),
@@ -277,7 +282,7 @@ def _view(
         else None,
         clean=find_picture(folder, analysis.picture, gettext("The photograph")) if analysis.picture else None,
         heat_scale=heat_scale(),
-        procedure=prose.procedure(analysis),
+        procedure=procedure(analysis),
         coverage=facts.coverage(analysis),
         settings=facts.settings(analysis),
         method=reproduction.computed_with(analysis),
@@ -289,11 +294,11 @@ def _view(
             Gap(timecode(gap.start), timecode(gap.end), timecode(gap.end - gap.start), gap_reason(gap.reason))
             for gap in analysis.coverage.not_examined
         ),
-        not_examined=prose.not_examined(analysis),
-        verdict_meaning=prose.verdict_meaning(analysis),
-        verdict_limits=prose.verdict_limits(analysis),
-        interval_made=prose.interval_made(analysis),
-        glossary=prose.glossary(analysis),
+        not_examined=not_examined(analysis),
+        verdict_meaning=verdict_meaning(analysis),
+        verdict_limits=verdict_limits(analysis),
+        interval_made=interval_made(analysis),
+        glossary=glossary(analysis),
         annotations=reviewer_view(analysis, annotations),
         second_review=reviewed,
         references=references,
@@ -343,7 +348,7 @@ def _person(analysis: Analysis, person: Person) -> PersonView:
         strength=strength,
         position=numbers.box(person.median_box),
         segments=flagged,
-        second_look="" if still else prose.second_look(person),
+        second_look="" if still else second_look(person),
         altered=_answer(person, "altered"),
         synthesised=_answer(person, "synthesised"),
         kind=str(kind_of(person.second_look) or "") if flagged else "",

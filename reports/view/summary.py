@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from detector.schema.analysis import Analysis, MediaKind, Segment, Verdict
 from detector.schema.others import JointRule
-from reports.text import numbers, photographs, prose
+from reports.text import numbers, photographs
+from reports.text.finding import MOST_NAMED, figure_name, person_list
 from reports.text.language import N_, capitalize_first, gettext, stored
 from reports.text.numbers import plural, shown, timecode
 from reports.text.uncertainty import Interval, segment_interval
@@ -108,8 +109,8 @@ def _when(analysis: Analysis, section: int) -> str:
 def _persons(analysis: Analysis) -> str:
     flagged = {segment.person for segment in analysis.segments}
     others = len(analysis.persons) - len(flagged)
-    names = prose.person_list(sorted(flagged, key=lambda name: (len(name), name)))
-    if len(flagged) > prose.MOST_NAMED:
+    names = person_list(sorted(flagged, key=lambda name: (len(name), name)))
+    if len(flagged) > MOST_NAMED:
         names = gettext("%(flagged)s persons", flagged=len(flagged))
     rest = (
         gettext(" %(persons)s not flagged.", persons=plural(others, "other person", "other persons"))
@@ -127,7 +128,7 @@ def _confidence(analysis: Analysis, sections: dict[str, Section]) -> str:
     figure, meaning = analysis.probability, sections["limits"].number
     if figure is None:
         return gettext("Not stated: nothing could be judged.")
-    name = prose.figure_name(analysis)
+    name = figure_name(analysis)
     if analysis.answers and analysis.media.kind is MediaKind.IMAGE:
         name = f"{photographs.both(analysis.answers)}. {name}"
     if analysis.verdict is not Verdict.MANIPULATED:

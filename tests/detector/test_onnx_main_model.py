@@ -24,7 +24,8 @@ from detector.training.evaluation.clips import analysed, custom_clips
 from detector.training.evaluation.evaluate import evaluate
 from detector.training.evaluation.leaderboard import leaderboard, read_record
 from detector.validation.model_used import validated_model
-from reports.text import prose
+from reports.text.glossary import glossary
+from reports.text.procedure import procedure
 from reports.view.report import report_view
 from tests.detector.models.onnx_models import put
 
@@ -70,9 +71,9 @@ def test_it_decides_alone(analysis: Analysis) -> None:
 def test_it_is_explained_by_occlusion(analysis: Analysis, pictures: Path) -> None:
     peak = analysis.segments[0].peaks[0]
     assert peak.overlay is not None and (pictures / peak.overlay).is_file()
-    terms = " ".join(words for _, words in prose.glossary(analysis))
-    assert "an occlusion map" in prose.procedure(analysis) and "Occlusion map: " in terms
-    assert "Grad-CAM" not in prose.procedure(analysis) + terms
+    terms = " ".join(words for _, words in glossary(analysis))
+    assert "an occlusion map" in procedure(analysis) and "Occlusion map: " in terms
+    assert "Grad-CAM" not in procedure(analysis) + terms
 
 
 def test_its_report_is_made(analysis: Analysis, pictures: Path) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from flask import Blueprint, render_template
 
+from reports.text.glossary import GLOSSARY
 from reports.text.language import spoken
 from reports.text.numbers import STRENGTHS
-from reports.text.prose import GLOSSARY
 from reports.view.reader import reader_view
 from webapp.security.permissions import signed_in
 from webapp.services import models

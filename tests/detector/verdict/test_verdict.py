@@ -10,7 +10,7 @@ from detector.schema.analysis import Coverage, MediaKind, Parameters, Person, Sc
 from detector.schema.metadata import Details, Photo, Stream
 from detector.schema.second_look import ManipulationKind, SecondLook, SecondLookContrast
 from detector.verdict.verdict import decide, manipulation_kind, not_seen
-from reports.text.prose import second_look
+from reports.text.finding import second_look
 
 DEFAULT = Parameters()
 VIDEO, IMAGE = MediaKind.VIDEO, MediaKind.IMAGE

@@ -18,7 +18,8 @@ from detector.schema.analysis import (
 )
 from reports.errors import PictureError
 from reports.inputs.pictures import embed
-from reports.text import prose
+from reports.text.coverage import not_examined
+from reports.text.procedure import procedure
 from reports.view.report import report_view
 
 
@@ -224,12 +225,12 @@ def test_frames_judged_around_the_ends_of_segments_are_told_of(tmp_path: Path) -
     plain = build(tmp_path, segments=1)
     coverage = plain.coverage.model_copy(update={"frames_between": 84})
     told = plain.model_copy(update={"coverage": coverage})
-    before, after = (prose.not_examined(one)[0] for one in (plain, told))
+    before, after = (not_examined(one)[0] for one in (plain, told))
     assert "around the ends" not in before and after.endswith(
         "and 84 of the others judged around the ends of segments."
     )
-    assert "every frame was then judged" in prose.procedure(told)
-    assert "every frame was then judged" not in prose.procedure(plain)
+    assert "every frame was then judged" in procedure(told)
+    assert "every frame was then judged" not in procedure(plain)
     left = plain.media.frames - plain.coverage.frames_sampled
     looked = [" ".join(map(str, report_view(one, tmp_path).answers)) for one in (plain, told)]
     assert f"{left:,} of" in looked[0] and f"{left - 84:,} of" in looked[1]

@@ -1,0 +1,126 @@
+"""The finding in words: the verdict as a sentence, what its figure is of, what both networks said."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from detector.schema.analysis import (
+    Analysis,
+    ManipulationKind,
+    MediaKind,
+    Person,
+    SecondLook,
+    Segment,
+    Verdict,
+)
+from reports.text.language import N_, gettext
+from reports.text.numbers import plural, probability, timecode
+
+MOST_NAMED = 6  # more persons than this are counted in the finding, not listed
+
+
+_KINDS = {
+    ManipulationKind.EDITED: N_("a face swap or edit"),
+    ManipulationKind.GENERATED: N_("a generated face"),
+}
+
+
+def finding(analysis: Analysis) -> str:
+    """The verdict as a sentence."""
+    still = analysis.media.kind is MediaKind.IMAGE
+    if analysis.verdict is Verdict.NOT_FOUND:
+        if still:
+            return gettext("No manipulation was found in the faces that were examined in this photograph.")
+        return gettext("No manipulation was found in the faces that were examined in this video.")
+    if analysis.verdict is Verdict.INCONCLUSIVE:
+        if still:
+            return gettext("It cannot be said from this photograph whether faces in it were manipulated.")
+        return gettext("It cannot be said from this video whether faces in it were manipulated.")
+    persons = sorted({segment.person for segment in analysis.segments}, key=lambda name: (len(name), name))
+    if not persons:
+        if still:
+            return gettext("Faces in this photograph were judged to be manipulated.")
+        return gettext("Faces in this video were judged to be manipulated.")
+    if len(persons) > MOST_NAMED:
+        who = gettext("The faces of %(persons)s persons were", persons=len(persons))
+    else:
+        who = (
+            gettext("The faces of %(person_list)s were", person_list=person_list(persons))
+            if persons[1:]
+            else gettext("The face of %(person_list)s was", person_list=person_list(persons))
+        )
+    if still:
+        what = f": {gettext(_KINDS[analysis.kind])}" if analysis.kind else ""
+        return gettext("%(who)s judged to be manipulated in this photograph%(what)s.", who=who, what=what)
+    flagged, whole = timecode(_covered(analysis.segments)), timecode(analysis.media.duration)
+    return gettext(
+        "%(who)s judged to be manipulated in %(segments)s of this video, %(flagged)s of its %(whole)s.",
+        who=who,
+        segments=plural(len(analysis.segments), "segment", "segments"),
+        flagged=flagged,
+        whole=whole,
+    )
+
+
+def _covered(segments: Sequence[Segment]) -> float:
+    """Seconds during which at least one person is flagged; overlaps count once."""
+    total, reached = 0.0, 0.0
+    for segment in sorted(segments, key=lambda each: each.start):
+        total += max(0.0, segment.end - max(segment.start, reached))
+        reached = max(reached, segment.end)
+    return total
+
+
+def person_list(names: Sequence[str]) -> str:
+    """Persons by their letters: ``person A``, ``persons A, B and C``."""
+    if not names[1:]:
+        return gettext("person %(names)s", names=names[0])
+    return gettext(
+        "persons %(all_but_last)s and %(last)s", all_but_last=", ".join(names[:-1]), last=names[-1]
+    )
+
+
+def figure_name(analysis: Analysis) -> str:
+    """What the figure of the whole analysis is the probability of; empty when there is none."""
+    if analysis.probability is None:
+        return ""
+    name = gettext("Calibrated probability of manipulation")
+    if analysis.media.kind is MediaKind.IMAGE:
+        return gettext("%(name)s, highest-scoring face", name=name)
+    if any(segment.confidence == analysis.probability for segment in analysis.segments):
+        return gettext("%(name)s, strongest segment", name=name)
+    return gettext("%(name)s, all usable frames of the highest-scoring person", name=name)
+
+
+def second_look(person: Person) -> str:
+    """What both networks said of a person, in one line; empty without a second look."""
+    look = person.second_look
+    if look is None:
+        return ""
+    stable = (
+        ""
+        if look.stability is None
+        else gettext("; stability %(stability)s", stability=probability(look.stability))
+    )
+    if look.contradiction:
+        stable = gettext("; the two networks contradict each other")
+    return gettext(
+        "scan alone %(scan)s; with the second look at %(moments)s: replaced or altered "
+        "%(altered)s, synthesised %(synthesised)s%(stable)s%(standing_out)s",
+        scan=probability(look.scan),
+        moments=plural(len(look.moments), "moment", "moments"),
+        altered=probability(look.altered),
+        synthesised=probability(look.synthesised),
+        stable=stable,
+        standing_out=_standing_out(look),
+    )
+
+
+def _standing_out(look: SecondLook) -> str:
+    if not look.contrasts:
+        return ""
+    spans = ", ".join(
+        gettext("%(start)s to %(end)s", start=timecode(one.start), end=timecode(one.end))
+        for one in look.contrasts
+    )
+    return gettext("; stands out from the rest of its track, and was raised: %(spans)s", spans=spans)

@@ -1,0 +1,92 @@
+"""The terms of a report."""
+
+from __future__ import annotations
+
+from detector.schema.analysis import Analysis, MediaKind
+from reports.text import photographs
+from reports.text.language import N_
+from reports.text.numbers import CLEAR_MARGIN, CLEAR_RATIO, shown
+
+GLOSSARY = (
+    (N_("exhibit"), N_("The file handed in, unchanged, known by its SHA-256.")),
+    (N_("analysis"), N_("One run of one model over one exhibit. It is never altered afterwards.")),
+    (N_("track"), N_("One face followed through time between two cuts.")),
+    (N_("person"), N_("One or more tracks judged to be the same face. Letters say nothing about who it is.")),
+    (
+        N_("calibrated probability"),
+        N_(
+            "The model's output, rescaled so that on the validation data, half of it "
+            "manipulated, about 70 of 100 faces that got 0.70 were manipulated. Elsewhere, "
+            "or where manipulation is rarer, the share differs."
+        ),
+    ),
+    (N_("frame score"), N_("The calibrated probability that one face in one frame was manipulated.")),
+    (
+        N_("smoothed score"),
+        N_("Frame scores after a sliding median along the track; segments are cut from it."),
+    ),
+    (N_("segment"), N_("An interval of one person's time flagged as manipulated.")),
+    (
+        N_("confidence"),
+        N_(
+            "Calibrated probability of a segment: that of the mean raw score of its own "
+            "frames, not the smoothed one."
+        ),
+    ),
+    (
+        N_("interval"),
+        N_(
+            "How far a segment's probability could be off, as section 5 explains. A wider "
+            "one means a less certain figure."
+        ),
+    ),
+    (
+        N_("peak frame"),
+        N_("A frame of a segment where the smoothed score is a local maximum; at most three."),
+    ),
+    (
+        N_("heatmap"),
+        N_("Grad-CAM: the areas of the face that raised the score most, as colour over the frame."),
+    ),
+    (
+        N_("hide and re-score"),
+        N_(
+            "A test of a heatmap: its hottest area is blurred and the face scored again, "
+            "beside random areas of the same size. The map counts as confirmed when the "
+            "logit falls by at least %(margin)s more, and at least %(ratio)s times as far, "
+            "as for random areas."
+        )
+        % {"margin": shown(CLEAR_MARGIN, "g"), "ratio": shown(CLEAR_RATIO, "g")},
+    ),
+    (
+        N_("logit"),
+        N_("The model's raw output before it becomes a probability; equal steps are equal evidence."),
+    ),
+    ("PTS", N_("Presentation time stamp: the exact time of a frame as the file itself stores it.")),
+    (
+        N_("frame number"),
+        N_("How many decoded frames come before it; the first frame of the file has the number 0."),
+    ),
+    ("UTC", N_("Coordinated universal time, the same everywhere; local time is given beside it.")),
+    (
+        N_("custody log"),
+        N_(
+            "Who did what to the exhibit, and when. Each entry holds the fingerprint of "
+            "the one before it, so that a change anywhere shows."
+        ),
+    ),
+    ("SHA-256", N_("A fingerprint of a file. Two files with the same one are the same, bit for bit.")),
+)
+
+
+_OCCLUSION = N_(
+    "Occlusion map: the areas of the face without which the score falls most, as colour over the picture."
+)
+
+
+def glossary(analysis: Analysis) -> tuple[tuple[str, str], ...]:
+    """The terms of the report."""
+    terms = photographs.glossary(GLOSSARY) if analysis.media.kind is MediaKind.IMAGE else GLOSSARY
+    if analysis.model.onnx is None:
+        return terms
+    return tuple((term, _OCCLUSION if words.startswith("Grad-CAM") else words) for term, words in terms)

@@ -1,0 +1,112 @@
+"""What the finding means and what it does not: the scale of words, and how intervals are made."""
+
+from __future__ import annotations
+
+from detector.schema.analysis import Analysis, MediaKind, Verdict
+from reports.text import photographs
+from reports.text.language import N_, gettext
+from reports.text.numbers import number, shown
+from reports.text.uncertainty import LEAST_FRAMES, LEVEL, calibration_error
+
+SCALE = N_(
+    "Figures are also given in words, so that nobody reads more into them than "
+    "they hold. The scale follows the idea of the verbal equivalents in the ENFSI "
+    "Guideline for Evaluative Reporting in Forensic Science (2015), but it is "
+    "another scale: ENFSI's words stand for likelihood ratios, which say how much "
+    "the evidence alone should move an opinion. The words here stand for "
+    "calibrated probabilities, which are right for material like the validation "
+    "data, half of which was manipulated. No likelihood ratio is stated, because "
+    "the scores measured for this model are too few to support one."
+)
+
+
+def verdict_meaning(analysis: Analysis) -> tuple[str, ...]:
+    """What the finding says."""
+    verdict = analysis.verdict
+    if analysis.media.kind is MediaKind.IMAGE:
+        return photographs.meaning(analysis)
+    if verdict is Verdict.MANIPULATED:
+        return (
+            gettext("The flagged faces look to the model like the manipulated faces it was trained on."),
+            gettext(
+                "Confidence was calibrated on single faces of the validation data, half of "
+                "them manipulated: of those that got the same figure, about that share was. It "
+                "is not the odds that this file is manipulated, which also depend on where it "
+                "comes from."
+            ),
+            gettext("A person should look at every peak frame and weigh it with the origin of the file."),
+        )
+    if verdict is Verdict.NOT_FOUND:
+        return (
+            gettext("No face that could be judged was flagged at the thresholds given in this report."),
+            gettext("It covers the frames and usable faces counted in this report, and nothing else."),
+        )
+    return (
+        gettext("Too little could be judged, or its quality was below what the model was validated on."),
+        gettext("A better copy of the same recording may allow a finding."),
+    )
+
+
+def verdict_limits(analysis: Analysis) -> tuple[str, ...]:
+    """What the finding does not say, however it is quoted."""
+    if analysis.media.kind is MediaKind.IMAGE:
+        return photographs.limits(analysis)
+    common = (
+        gettext(
+            "It says nothing about sound, scenery, bodies, text, or the order and "
+            "completeness of the recording."
+        ),
+        gettext("It does not name the persons shown, the maker of the file, or anyone's intent."),
+        gettext(
+            "Measured figures do not carry over to material unlike the validation data; "
+            "strong compression, filters, beauty effects and re-filmed screens can raise "
+            "or lower scores."
+        ),
+    )
+    first = {
+        Verdict.MANIPULATED: gettext(
+            "It does not prove manipulation. A machine's finding alone must not decide "
+            "about a person or a publication."
+        ),
+        Verdict.NOT_FOUND: gettext(
+            "It does not show that the file is unaltered. Methods unknown to the model can go unnoticed."
+        ),
+        Verdict.INCONCLUSIVE: gettext("It is neither a sign of manipulation nor a sign of its absence."),
+    }[analysis.verdict]
+    return (first, *common)
+
+
+def interval_made(analysis: Analysis) -> str:
+    """How intervals are made, with the figures of this analysis's model."""
+    if analysis.media.kind is MediaKind.IMAGE:
+        return photographs.interval_made(analysis)
+    error = calibration_error(analysis.model.figures)
+    by_frames = gettext(
+        "Beside each probability stands an interval. It allows for two sources of "
+        "doubt. First, the frames: others of the same stretch would have given another "
+        "mean. Frames that follow each other look alike, so their number is reduced to "
+        "that of independent ones (by their correlation, as a first-order "
+        "autoregression), and Student's t gives the ends at %(level)s. With fewer than "
+        "%(least_frames)s frames this part is left out. ",
+        level=shown(LEVEL, ".0%"),
+        least_frames=LEAST_FRAMES,
+    )
+    if error is None:
+        calibrated = gettext(
+            "Second, the calibration: how far off the probabilities themselves are was not "
+            "measured for this model, so this part is missing and the intervals are too "
+            "narrow. "
+        )
+    else:
+        calibrated = gettext(
+            "Second, the calibration: both ends are moved outwards by the largest "
+            "calibration error measured for this model, %(error)s, an average over the "
+            "measured data and not a bound. ",
+            error=number(round(error, 3)),
+        )
+    return gettext(
+        "%(by_frames)s%(calibrated)sThat a segment was picked out because its scores "
+        "were high is not allowed for: both ends lie rather too high than too low.",
+        by_frames=by_frames,
+        calibrated=calibrated,
+    )

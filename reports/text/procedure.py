@@ -1,0 +1,104 @@
+"""How the finding came about, in the order of the work."""
+
+from __future__ import annotations
+
+from detector.schema.analysis import Analysis, MediaKind
+from reports.text import photographs
+from reports.text.language import gettext
+from reports.text.numbers import plural, shown
+
+
+def procedure(analysis: Analysis) -> str:
+    """How the finding came about, in the order of the work."""
+    if analysis.media.kind is MediaKind.IMAGE:
+        return photographs.procedure(analysis)
+    given = analysis.parameters
+    flagged = gettext(
+        "Along each track the scores were smoothed by a median over %(median_window)s "
+        "s. A segment opens where the smoothed score reaches %(enter_threshold)s and "
+        "closes where it falls below %(exit_threshold)s; segments nearer than "
+        "%(merge_gap)s s become one, those shorter than %(minimum_duration)s s are "
+        "dropped. A person's tracks too short for one are judged together, laid end to "
+        "end. %(refined)sThe confidence of those that remain is that of the mean raw "
+        "score of their own frames, not the smoothed one. Where none remains, a person "
+        "whose mean raw score over all frames amounts to %(doubt_threshold)s or more "
+        "leaves the verdict inconclusive. ",
+        median_window=shown(given.median_window, "g"),
+        enter_threshold=shown(given.enter_threshold, "g"),
+        exit_threshold=shown(given.exit_threshold, "g"),
+        merge_gap=shown(given.merge_gap, "g"),
+        minimum_duration=shown(given.minimum_duration, "g"),
+        refined=_refined(analysis),
+        doubt_threshold=shown(given.doubt_threshold, "g"),
+    )
+    seen = gettext(
+        "Frames were sampled at %(sample_rate)s a second; faces were found with "
+        "CenterFace and followed between scene cuts. %(search_words)s Each usable face "
+        "was ",
+        sample_rate=shown(given.sample_rate, "g"),
+        search_words=_search_words(given.search_interval),
+    )
+    return gettext(
+        "%(seen)scut out upright and scored by the network named in this report; its "
+        "output%(fused_words)s. %(flagged)sAt the peak frames %(maps)s shows which "
+        "areas of the face raised the score; each map was then tested by hiding what "
+        "it highlights and scoring the face again.",
+        seen=seen,
+        fused_words=_fused_words(analysis),
+        flagged=flagged,
+        maps=photographs.maps_of(analysis.model),
+    )
+
+
+def _fused_words(analysis: Analysis) -> str:
+    second = analysis.model.second_look
+    if second is None:
+        return gettext(", divided by the calibration temperature, became a probability")
+    most = analysis.parameters.second_look
+    moments = gettext("up to %(moments)s of each person", moments=plural(most, "moment", "moments"))
+    transformer = ""
+    if second.transformer is not None:
+        transformer = gettext(
+            "; a transformer, %(architecture)s, scored the whole head as well",
+            architecture=second.transformer.architecture,
+        )
+    return gettext(
+        " was fused with that of a second network, %(name)s, and became a probability. "
+        "The second network scored %(moments)s: the inner face and the whole head, "
+        "each for a face that was replaced or altered and for one that was "
+        "synthesised%(transformer)s. Where the fused score lay near the threshold, all "
+        "networks scored the same moments mirrored, shifted, scaled and re-encoded as "
+        "well; the share of these views on the same side of the threshold is the "
+        "stability, and a person of low stability is not flagged but leaves the "
+        "verdict inconclusive. So does one on whom the two networks lay further apart "
+        "than on anyone they were measured on. Where a stretch of a track scored "
+        "higher than the rest of it by a set amount, it was raised further, and it was "
+        "scored in more moments",
+        name=second.name,
+        moments=moments,
+        transformer=transformer,
+    )
+
+
+def _refined(analysis: Analysis) -> str:
+    if not analysis.coverage.frames_between:
+        return ""
+    return gettext(
+        "From %(edge_window)s s and a sampling interval before each end of a segment "
+        "to as long after it every frame was then judged by the same rules, which "
+        "moves the ends to where they are; whether there is a segment was left to the "
+        "sampled frames. In medians and means each sampling interval counts once. ",
+        edge_window=shown(analysis.parameters.edge_window, "g"),
+    )
+
+
+def _search_words(interval: float) -> str:
+    if not interval:
+        return gettext("Every sampled frame was searched whole.")
+    return gettext(
+        "Whole frames were searched at the start, around cuts, every %(interval)s s "
+        "and whenever a known face was not where it had been, the places of known "
+        "faces every half second; in between, the box of a face that hardly moved was "
+        "taken from the line between two such places.",
+        interval=shown(interval, "g"),
+    )
