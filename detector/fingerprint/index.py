@@ -18,6 +18,9 @@ from detector.fingerprint.fingerprint import Fingerprint
 from detector.fingerprint.matching import COARSE
 
 MOST_FOUND = 40
+MOST_ALIKE = 200
+"""Of those that look nearly the same: one picture may have been handed in a hundred times."""
+_NEARLY = 30  # bits of 256, in which pictures differ that are one look
 _THOROUGH = 2  # looks of which parts and surroundings are looked for too
 _COARSE_BITS, _COARSE_BITS_OF_PARTS = 18, 16  # of 64 by which a coarse code differs at most
 _BITS = 84  # of 256 by which the whole code does
@@ -47,7 +50,10 @@ class Entries:
 
 
 def search(entries: Entries, fingerprint: Fingerprint) -> list[int]:
-    """Owners that may show the same as ``fingerprint``, the likeliest first, MOST_FOUND at most."""
+    """Owners that may show the same as ``fingerprint``, the likeliest first.
+
+    MOST_FOUND, or more where more look nearly the same: of these MOST_ALIKE at most.
+    """
     nearest: dict[int, int] = defaultdict(lambda: _BITS + 1)
     coarse = np.ascontiguousarray(entries.codes[0])
     for code, most in _wanted(fingerprint):
@@ -56,7 +62,9 @@ def search(entries: Entries, fingerprint: Fingerprint) -> list[int]:
         near = bits <= _BITS
         for owner, count in zip(entries.owners[hits[near]].tolist(), bits[near].tolist(), strict=True):
             nearest[owner] = min(nearest[owner], count)
-    return sorted(nearest, key=lambda owner: nearest[owner])[:MOST_FOUND]
+    nearly = sum(count <= _NEARLY for count in nearest.values())
+    most = max(MOST_FOUND, min(nearly, MOST_ALIKE))
+    return sorted(nearest, key=lambda owner: nearest[owner])[:most]
 
 
 def _wanted(fingerprint: Fingerprint) -> Iterator[tuple[Codes, int]]:

@@ -24,6 +24,7 @@ class CopyShape(Value):
 
     exhibit: Sha256 = Field(description="the other one")
     analysis: Id = Field(description="its latest finished analysis, or else its latest")
+    analyses: int = Field(description="of that exhibit; the same bytes handed in again are the same exhibit")
     file: str
     created: Moment = Field(description="when that analysis was asked for")
     state: State
@@ -64,6 +65,7 @@ def _told(copy: Copy) -> CopyShape:
     return CopyShape(
         exhibit=row.exhibit.sha256,
         analysis=row.id,
+        analyses=copy.analyses,
         file=row.file,
         created=moment(row.created) or "",
         state=State(row.state),

@@ -30,11 +30,13 @@ class Copy:
     """Another exhibit with the analysis that stands for it, and what both have in common.
 
     ``match`` is told of the exhibit that was asked about. ``earlier``: the other was handed in before, as far
-    as who asks may know; ``said`` are the latest annotations of its analysis.
+    as who asks may know; ``said`` are the latest annotations of its analysis. ``analyses`` is how many it
+    has: the same bytes handed in again are the same exhibit.
     """
 
     match: Match
     analysis: AnalysisRow
+    analyses: int
     earlier: bool
     said: tuple[Annotation, ...]
     more_said: int
@@ -112,15 +114,16 @@ def of_exhibit(exhibit_id: int, than: AnalysisRow | None = None) -> tuple[Copy, 
             for row in session.scalars(select(MatchRow).where(either))
         }
         analyses = _standing_for(session, matches)
-        first = _first_handed_in(session, analyses)
+        handed_in = _handed_in(session, analyses)
         said = _said(session, [row.id for row in analyses.values()])
     found = []
     for other, row in analyses.items():
         told = Match.model_validate_json(matches[other].body)
         told = told if matches[other].exhibit_id == exhibit_id else told.inverse()
         every = said[row.id]
-        earlier = than is None or first[other] < than.created
-        found.append(Copy(told, row, earlier, tuple(every[:_MOST_SAID]), max(0, len(every) - _MOST_SAID)))
+        first, times = handed_in[other]
+        earlier, more_said = than is None or first < than.created, max(0, len(every) - _MOST_SAID)
+        found.append(Copy(told, row, times, earlier, tuple(every[:_MOST_SAID]), more_said))
     return tuple(
         sorted(
             found,
@@ -164,10 +167,11 @@ def _standing_for(session: Session, exhibits: Iterable[int]) -> dict[int, Analys
     return {row.exhibit_id: row for row in session.scalars(ordered)}
 
 
-def _first_handed_in(session: Session, exhibits: Iterable[int]) -> dict[int, datetime]:
-    own = select(AnalysisRow.exhibit_id, func.min(AnalysisRow.created))
+def _handed_in(session: Session, exhibits: Iterable[int]) -> dict[int, tuple[datetime, int]]:
+    """By exhibit, when it was handed in first, and how many analyses of it there are."""
+    own = select(AnalysisRow.exhibit_id, func.min(AnalysisRow.created), func.count())
     own = own.where(AnalysisRow.exhibit_id.in_(list(exhibits))).group_by(AnalysisRow.exhibit_id)
-    return {exhibit: created for exhibit, created in session.execute(own)}
+    return {exhibit: (created, times) for exhibit, created, times in session.execute(own)}
 
 
 def _said(session: Session, analyses: Sequence[str]) -> dict[str, list[Annotation]]:

@@ -75,14 +75,21 @@ def matches(database: Database, sha256: str, own: Fingerprint) -> Iterator[tuple
     """Ids of other exhibits that show the same as one, or a part of it, each with what was found."""
     with database.begin() as session:
         candidates = search(entries(session), own)
+    yield from matching.matches(own, _readable(_kept(database, candidates, sha256)))
+
+
+def _kept(database: Database, candidates: Sequence[int], sha256: str) -> Iterator[tuple[int, bytes | None]]:
+    """Exhibits and fingerprints of candidates, in their order, but those of one exhibit; a few at a time."""
+    for start in range(0, len(candidates), matching.PATIENCE):
+        few = candidates[start : start + matching.PATIENCE]
         query = (
             select(FingerprintRow.id, FingerprintRow.exhibit_id, FingerprintRow.body)
             .join(Exhibit, Exhibit.id == FingerprintRow.exhibit_id)
-            .where(FingerprintRow.id.in_(candidates), Exhibit.sha256 != sha256)
+            .where(FingerprintRow.id.in_(few), Exhibit.sha256 != sha256)
         )
-        rows = {row.id: row for row in session.execute(query)}
-    kept = ((row.exhibit_id, row.body) for row in (rows[each] for each in candidates if each in rows))
-    yield from matching.matches(own, _readable(kept))
+        with database.begin() as session:
+            rows = {row.id: row for row in session.execute(query)}
+        yield from ((row.exhibit_id, row.body) for row in (rows[each] for each in few if each in rows))
 
 
 def _readable(rows: Iterable[tuple[int, bytes | None]]) -> Iterator[tuple[int, Fingerprint]]:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from seen import HEIGHT, WIDTH, captioned, film, fingerprint, noisy, scene
 
-from detector.fingerprint.index import Entries, search
+from detector.fingerprint.index import MOST_ALIKE, MOST_FOUND, Entries, search
 from detector.fingerprint.match import Match, View
 from detector.fingerprint.matching import match
 
@@ -117,3 +117,17 @@ def test_the_index_finds_copies_and_parts_among_others():
         assert 77 in search(entries, fingerprint(copy))
     assert search(entries, fingerprint(film(501))) == []
     assert search(Entries.joined([]), fingerprint(FILM)) == []
+
+
+def test_many_near_identical_ones_are_all_candidates_and_others_the_forty_likeliest():
+    photo = scene(1)
+    alike = [fingerprint(noisy(photo, seed), still=True) for seed in range(90)]
+    mixed = [np.uint8(0.6 * photo + 0.4 * scene(100 + seed)) for seed in range(90)]
+    remote = [fingerprint(each, still=True) for each in mixed]
+    index = Entries.joined(Entries.of(number, each) for number, each in enumerate([*alike, *remote]))
+    found = search(index, fingerprint(photo, still=True))
+    assert set(found) == set(range(90))
+    index = Entries.joined(Entries.of(number, each) for number, each in enumerate(remote))
+    assert len(search(index, fingerprint(photo, still=True))) == MOST_FOUND
+    index = Entries.joined(Entries.of(number, alike[0]) for number in range(MOST_ALIKE + 20))
+    assert len(search(index, fingerprint(photo, still=True))) == MOST_ALIKE

@@ -10,7 +10,9 @@ from made_copies import PART, match_of, matched
 from made_rows import say
 from people import account, signed_in, with_login
 
+from detector.fingerprint.index import MOST_ALIKE, MOST_FOUND
 from detector.fingerprint.match import Piece, View
+from webapp.jobs import states
 from webapp.queries.copies import changes
 from webapp.security.permissions import Role
 from webapp.storage.tables import AnalysisRow
@@ -71,6 +73,26 @@ def test_what_waits_or_failed_says_it_as_well(app, client, original):
     assert "was examined before" in client.get(f"/analyses/{row.id}").text
     client.post(f"/analyses/{row.id}/cancel")
     assert "was examined before" in client.get(f"/analyses/{row.id}").text
+
+
+def test_the_same_bytes_handed_in_again_are_listed_once_and_the_page_says_so(app, client, original, copy):
+    assert "bit for bit" not in client.get(f"/analyses/{copy.id}").text
+    with app.extensions["database"].begin() as session:
+        exhibit = session.get_one(AnalysisRow, original.id).exhibit
+        for _ in range(2):
+            states.create(session, exhibit, "original again.mp4", None)
+    for address in (f"/analyses/{copy.id}", f"/analyses/{copy.id}/copies"):
+        page = client.get(address).text
+        assert "original.mp4" in page and "original again.mp4" not in page
+        assert "analysed 3 times</span>" in page
+        assert "listed once, by its latest analysis. The one here was analysed 3 times." in page
+    (told,) = client.get(f"/api/v1/exhibits/{copy.exhibit.sha256}/copies").json["copies"]
+    assert told["analyses"] == 3
+
+
+def test_the_page_says_with_how_many_an_exhibit_is_compared(client, copy):
+    page = client.get(f"/analyses/{copy.id}/copies").text
+    assert f"the {MOST_FOUND} that look most like it, or with up to {MOST_ALIKE} that look nearly" in page
 
 
 def test_the_page_of_copies_lets_compare(client, original, copy):

@@ -15,6 +15,7 @@ from webapp.storage.data_folder import Folders
 from webapp.storage.tables import Exhibit, FingerprintBlock, FingerprintRow, MatchRow
 
 FILM = film(1, 2)
+PHOTO = scene(1)
 
 
 @pytest.fixture
@@ -133,3 +134,11 @@ def test_photos_are_remembered_as_well(app, database):
     photo, clip = exhibit(app, "photo"), exhibit(app, "clip")
     fingerprints.remember(database, clip.sha256, fingerprint(FILM))
     assert fingerprints.remember(database, photo.sha256, fingerprint(scene(1, 4)[3:], still=True)) == 1
+
+
+def test_of_fifty_near_identical_photos_the_next_one_finds_all(app, database):
+    for number in range(50):
+        row = exhibit(app, f"{number}.jpg")
+        fingerprints.keep(database, row.sha256, fingerprint(noisy(PHOTO, number), still=True))
+    last = exhibit(app, "last.jpg")
+    assert fingerprints.remember(database, last.sha256, fingerprint(PHOTO, still=True)) == 50
