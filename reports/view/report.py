@@ -32,7 +32,7 @@ from reports.text.numbers import timecode
 from reports.text.procedure import procedure
 from reports.text.words import gap_reason
 from reports.view import facts, reproduction, summary
-from reports.view.comparisons import ComparisonView, comparison_view
+from reports.view.comparisons.view import ComparisonView, comparison_view
 from reports.view.contents import Section, contents
 from reports.view.custody import CustodyView, custody_view
 from reports.view.declarations import DeclarationsView, declarations_view

@@ -82,7 +82,7 @@ def contents(
     an application context. Its reports and its page speak the language spoken now, in which ``result``
     has to be.
     """
-    from reports.view.comparisons import comparison_view  # brings OpenCV, as the report's view does
+    from reports.view.comparisons.view import comparison_view  # brings OpenCV, as the report's view does
 
     folder = folders.result(row.id)
     reports = current_report(database, folders, row, with_log=with_log, speak=language.current())

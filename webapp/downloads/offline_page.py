@@ -22,7 +22,7 @@ from detector.paths import FILES
 
 if TYPE_CHECKING:
     from reports.review.annotations import Annotation
-    from reports.view.comparisons import ComparisonView
+    from reports.view.comparisons.view import ComparisonView
     from reports.view.report import ReportView
 
 _STATIC = FILES / "static"

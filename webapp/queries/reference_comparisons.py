@@ -26,7 +26,7 @@ from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, ComparisonRow, Exhibit, State
 
 if TYPE_CHECKING:
-    from reports.view.comparisons import ComparisonView
+    from reports.view.comparisons.view import ComparisonView
 
 MOST_OFFERED = 25  # exhibits in the list to choose a reference from
 _MOST_SEEN = 200  # analyses looked through for them
@@ -57,7 +57,8 @@ class ComparisonResult:
     @property
     def view(self) -> ComparisonView:
         """It in words."""
-        from reports.view.comparisons import comparison_view  # brings OpenCV; only pages of results need it
+        # Brings OpenCV; only pages of results need it.
+        from reports.view.comparisons.view import comparison_view
 
         return comparison_view(self.comparison, self.folder, self.sums[RESULT])
 

@@ -8,7 +8,7 @@ import pytest
 from compared import comparison_of
 
 from detector.schema.comparison import Comparison
-from reports.view.comparisons import ComparisonView, comparison_view
+from reports.view.comparisons.view import ComparisonView, comparison_view
 
 
 def view_of(folder: Path, **crop: object) -> ComparisonView:

@@ -1,0 +1,1 @@
+"""Comparisons with a reference as they are shown: words, facts, time map and pictures. No markup."""

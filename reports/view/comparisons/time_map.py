@@ -1,0 +1,113 @@
+"""The time map of a comparison, as a table and as a drawing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+from detector.schema.comparison import Comparison, Gap, TimePiece
+from reports.text.language import gettext
+from reports.text.numbers import shown, timecode
+
+_SAME_SPEED = 0.0015
+
+
+@dataclass(frozen=True)
+class PieceView:
+    """A stretch of the exhibit that shows a stretch of the reference."""
+
+    exhibit: str
+    reference: str
+    speed: str
+    uncertainty: str
+
+
+@dataclass(frozen=True)
+class GapView:
+    """Time of one file that the other does not show."""
+
+    file: str
+    interval: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class MapPiece:
+    """A stretch in the drawing of the time map: percentages of each file's length from the left."""
+
+    exhibit: tuple[float, float]
+    reference: tuple[float, float]
+    words: str
+
+
+@dataclass(frozen=True)
+class TimeMapView:
+    """The time map as a drawing: two bars, and bands between what belongs together."""
+
+    pieces: tuple[MapPiece, ...]
+    flagged: tuple[tuple[float, float, str], ...]  # of the exhibit's bar: from, to, segment
+    exhibit_end: str
+    reference_end: str
+
+
+def piece_view(piece: TimePiece) -> PieceView:
+    """A row of the table."""
+    speed = gettext("the same") if abs(piece.speed - 1) < _SAME_SPEED else shown(piece.speed, ".3f")
+    return PieceView(
+        gettext("%(start)s to %(end)s", start=timecode(piece.exhibit.start), end=timecode(piece.exhibit.end)),
+        gettext(
+            "%(start)s to %(end)s", start=timecode(piece.reference.start), end=timecode(piece.reference.end)
+        ),
+        speed,
+        f"± {shown(piece.uncertainty, '.3f')} s",
+    )
+
+
+def gap_view(gap: Gap) -> GapView:
+    """Likewise, of what the other file does not show."""
+    return GapView(
+        gap.file,
+        gettext("%(start)s to %(end)s", start=timecode(gap.start), end=timecode(gap.end)),
+        gap.reason,
+    )
+
+
+def time_map_view(comparison: Comparison) -> TimeMapView | None:
+    """The time map to draw; none where one side has no time."""
+    here, there = comparison.exhibit.duration, comparison.reference.duration
+    if not (comparison.related and here > 0 and there > 0):
+        return None
+
+    # A frame is shown until the next one.
+    last = [_interval(file.frame_rate) for file in (comparison.exhibit, comparison.reference)]
+
+    def share(value: float, whole: float) -> float:
+        return round(100 * min(1.0, max(0.0, value / whole)), 3)
+
+    return TimeMapView(
+        pieces=tuple(
+            MapPiece(
+                (share(piece.exhibit.start, here), share(piece.exhibit.end + last[0], here)),
+                (share(piece.reference.start, there), share(piece.reference.end + last[1], there)),
+                gettext(
+                    "%(exhibit_start)s to %(exhibit_end)s shows %(reference_start)s to %(reference_end)s",
+                    exhibit_start=timecode(piece.exhibit.start),
+                    exhibit_end=timecode(piece.exhibit.end),
+                    reference_start=timecode(piece.reference.start),
+                    reference_end=timecode(piece.reference.end),
+                ),
+            )
+            for piece in comparison.time_map
+        ),
+        flagged=tuple(
+            (share(each.start, here), share(each.end, here), each.id) for each in comparison.segments
+        ),
+        exhibit_end=timecode(here),
+        reference_end=timecode(there),
+    )
+
+
+def _interval(frame_rate: str | None) -> float:
+    """Seconds from one frame to the next, 0 where the file does not say."""
+    rate = Fraction(frame_rate or 0)
+    return float(1 / rate) if rate > 0 else 0.0

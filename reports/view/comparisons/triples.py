@@ -1,0 +1,131 @@
+"""What differs, in pictures: exhibit, reference and difference of the same moment."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from detector.schema.analysis import MediaKind
+from detector.schema.comparison import ComparedPeak, Comparison
+from reports.inputs.pictures import PNG_SIGNATURE, Picture, find_picture
+from reports.text.language import gettext
+from reports.text.numbers import timecode
+
+BETWEEN = 8  # px of white between the two halves of a picture side by side
+
+
+@dataclass(frozen=True)
+class Triple:
+    """The same moment in both files and what differs: exhibit, reference as the exhibit shows it, difference.
+
+    The first two are halves of one kept picture, ``both``, of ``wide`` px; each is ``width`` by ``height``.
+    """
+
+    about: str
+    title: str
+    when: str
+    time: float
+    exhibit: Picture
+    reference: Picture
+    difference: Picture
+    overlay: Picture
+    width: int
+    height: int
+
+    @property
+    def wide(self) -> int:
+        """Width in px of the picture that holds both sides."""
+        return 2 * self.width + BETWEEN
+
+    @property
+    def second(self) -> int:
+        """Where the reference begins in it."""
+        return self.width + BETWEEN
+
+
+def picture_triples(comparison: Comparison, folder: Path, below: str) -> Iterator[Triple]:
+    """The strongest first: of each segment one moment, then its others; regions after the faces."""
+    segments = sorted(comparison.segments, key=lambda each: (-each.confidence, -each.difference))
+    regions = sorted(comparison.regions, key=lambda each: -each.difference)
+    found: list[tuple[int, str, str, ComparedPeak]] = []
+    for segment in segments:
+        found += [
+            (
+                rank,
+                segment.id,
+                gettext("%(id)s, face of person %(person)s", id=segment.id, person=segment.person),
+                peak,
+            )
+            for rank, peak in enumerate(segment.peaks)
+        ]
+    found.sort(key=lambda each: each[0])
+    found += [
+        (0, each.id, gettext("%(id)s, part of the picture", id=each.id), peak)
+        for each in regions
+        for peak in each.peaks
+    ]
+    if comparison.example is not None:
+        found.append(
+            (0, "example", gettext("The moment that comes closest to a difference"), comparison.example)
+        )
+    still = comparison.exhibit.kind is MediaKind.IMAGE
+    for _rank, about, title, peak in found:
+        if (triple := _triple(about, title, peak, still, folder, below)) is not None:
+            yield triple
+
+
+def _triple(
+    about: str, title: str, peak: ComparedPeak, still: bool, folder: Path, below: str
+) -> Triple | None:
+    if peak.side_by_side is None:
+        return None
+    here, there = timecode(peak.time), timecode(peak.reference_time)
+    both = find_picture(folder, below + peak.side_by_side, "")
+    size = _size(folder / both.path) if both.path else None
+    if size is None:
+        return None
+    width, share = (size[0] - BETWEEN) // 2, (size[0] - BETWEEN) / 2 / size[0]
+
+    def half(left: float, words: str) -> Picture:
+        return find_picture(folder, both.path, words, (left, 0.0, share, 1.0))
+
+    def whole(path: str | None, words: str) -> Picture:
+        return find_picture(folder, None if path is None else below + path, words)
+
+    at = "" if still else gettext(" at %(here)s", here=here)
+    return Triple(
+        about,
+        title,
+        ("" if still else here)
+        if peak.reference_time == 0 and still
+        else gettext("%(here)s · reference %(there)s", here=here, there=there),
+        peak.time,
+        half(0.0, gettext("Exhibit%(at)s, %(title)s", at=at, title=title)),
+        half(
+            1 - share,
+            gettext(
+                "Reference%(at)s, as the exhibit shows it, %(title)s",
+                at=("" if still else gettext(" at %(there)s", there=there)),
+                title=title,
+            ),
+        ),
+        whole(peak.difference, gettext("Difference of both%(at)s, %(title)s", at=at, title=title)),
+        whole(
+            peak.overlay,
+            gettext("Exhibit%(at)s with the difference laid over it, %(title)s", at=at, title=title),
+        ),
+        width,
+        size[1],
+    )
+
+
+def _size(path: Path) -> tuple[int, int] | None:
+    """Width and height of a PNG, of its header alone."""
+    with path.open("rb") as file:
+        head = file.read(24)
+    if head[:8] != PNG_SIGNATURE or len(head) < 24:
+        return None
+    width, height = struct.unpack(">II", head[16:24])
+    return (width, height) if width > 2 * BETWEEN and height else None

@@ -1,0 +1,196 @@
+"""A comparison with a reference in words: both files, what is shown of the reference, what differs.
+
+The page of a comparison, the report and the bundle show what is here. The sentences themselves are the
+engine's (:mod:`detector.comparison.statements`), as they stand in ``comparison.json``.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from detector.schema.analysis import MediaKind
+from detector.schema.comparison import ComparedSegment, Comparison, Region
+from reports.inputs.pictures import Picture
+from reports.text import numbers
+from reports.text.language import gettext, spoken
+from reports.text.numbers import probability, shown, timecode
+from reports.view.comparisons.facts import file_facts, transform_facts
+from reports.view.comparisons.time_map import (
+    GapView,
+    PieceView,
+    TimeMapView,
+    gap_view,
+    piece_view,
+    time_map_view,
+)
+from reports.view.comparisons.triples import Triple, picture_triples
+from reports.view.facts import Fact
+
+SHOWN_IN_REPORT = 3  # picture triples
+# Fields whose texts are names and keys.
+_NOT_OURS = frozenset(
+    {
+        *(f"ComparisonView.{name}" for name in ("exhibit_file", "reference_file", "sha256", "path")),
+        *(f"Picture.{name}" for name in ("key", "path")),
+        "Triple.about",
+    }
+)
+
+
+@dataclass(frozen=True)
+class DifferenceView:
+    """A segment of a person, or a region beside the faces, that differs; times in words and in seconds."""
+
+    id: str
+    who: str
+    start: str
+    end: str
+    start_seconds: float
+    end_seconds: float
+    reference: str
+    confidence: str  # of a segment
+    difference: str
+    surroundings: str  # of a segment
+    statement: str
+
+
+@dataclass(frozen=True)
+class ComparisonView:
+    """All that is shown of one comparison."""
+
+    title: str
+    still: bool  # no time on the exhibit's side
+    reference_still: bool
+    related: bool
+    differs: bool
+    statement: str
+    limits: str
+    exhibit_file: str
+    reference_file: str
+    reference_sha256: str
+    exhibit: tuple[Fact, ...]
+    reference: tuple[Fact, ...]
+    transform: tuple[Fact, ...]
+    pieces: tuple[PieceView, ...]
+    gaps: tuple[GapView, ...]
+    segments: tuple[DifferenceView, ...]
+    regions: tuple[DifferenceView, ...]
+    triples: tuple[Triple, ...]
+    drawing: TimeMapView | None
+    not_compared: tuple[str, ...]
+    created: str
+    reelproof: str
+    sha256: str  # of comparison.json
+    path: str  # of comparison.json, from the folder that holds the report's pictures
+
+    @property
+    def shown(self) -> tuple[Triple, ...]:
+        """Those triples that a report prints."""
+        return self.triples[:SHOWN_IN_REPORT]
+
+    @property
+    def pictures(self) -> tuple[Picture, ...]:
+        """Every picture a report shows, in reading order."""
+        every = [
+            picture for each in self.shown for picture in (each.exhibit, each.reference, each.difference)
+        ]
+        return tuple(picture for picture in every if picture.path)
+
+
+def comparison_view(
+    comparison: Comparison, folder: Path, sha256: str = "", below: str = ""
+) -> ComparisonView:
+    """Put a comparison into words.
+
+    ``folder`` is where the report's pictures lie, and ``below`` where, in it, ``comparison.json`` and its
+    own pictures do. Raises :class:`~reports.errors.PictureError` for one outside of it.
+    """
+    return cast(ComparisonView, spoken(_view(comparison, folder, sha256, below), _NOT_OURS))
+
+
+def _view(comparison: Comparison, folder: Path, sha256: str, below: str) -> ComparisonView:
+    still = comparison.exhibit.kind is MediaKind.IMAGE
+    return ComparisonView(
+        title=_title(comparison),
+        still=still,
+        reference_still=comparison.reference.kind is MediaKind.IMAGE,
+        related=comparison.related,
+        differs=bool(comparison.segments),
+        statement=comparison.statement,
+        limits=comparison.limits,
+        exhibit_file=numbers.file_name(comparison.exhibit.file),
+        reference_file=numbers.file_name(comparison.reference.file),
+        reference_sha256=comparison.reference.sha256,
+        exhibit=tuple(file_facts(comparison.exhibit)),
+        reference=tuple(file_facts(comparison.reference)),
+        transform=tuple(transform_facts(comparison, comparison.transform)) if comparison.transform else (),
+        pieces=() if still else tuple(piece_view(piece) for piece in comparison.time_map),
+        gaps=tuple(gap_view(gap) for gap in comparison.gaps),
+        segments=tuple(_segment(each, still) for each in comparison.segments),
+        regions=tuple(_region(each, still) for each in comparison.regions),
+        triples=tuple(picture_triples(comparison, folder, below)),
+        drawing=time_map_view(comparison),
+        not_compared=comparison.not_compared,
+        created=comparison.created,
+        reelproof=comparison.reelproof,
+        sha256=sha256,
+        path=f"{below}comparison.json",
+    )
+
+
+def _title(comparison: Comparison) -> str:
+    if not comparison.related:
+        return gettext("Unrelated")
+    people = len({segment.person for segment in comparison.segments})
+    if people:
+        return gettext(
+            "%(faces_differ)s from the reference",
+            faces_differ=(
+                gettext("One face differs")
+                if people == 1
+                else gettext("%(people)s faces differ", people=people)
+            ),
+        )
+    if comparison.regions:
+        return gettext("Parts of the picture differ, no face does")
+    return gettext("No difference that re-encoding would not explain")
+
+
+def _times(difference: float) -> str:
+    """The log of a ratio of squares as a ratio of levels, as the engine's sentences give it."""
+    return gettext("%(factor)s times", factor=shown(math.exp(difference / 2), ".1f"))
+
+
+def _segment(segment: ComparedSegment, still: bool) -> DifferenceView:
+    return DifferenceView(
+        segment.id,
+        gettext("Person %(person)s", person=segment.person),
+        "" if still else timecode(segment.start),
+        "" if still else timecode(segment.end),
+        segment.start,
+        segment.end,
+        timecode(segment.reference_start),
+        probability(segment.confidence),
+        _times(segment.difference),
+        _times(segment.surroundings),
+        segment.statement,
+    )
+
+
+def _region(region: Region, still: bool) -> DifferenceView:
+    return DifferenceView(
+        region.id,
+        numbers.box(region.box),
+        "" if still else timecode(region.start),
+        "" if still else timecode(region.end),
+        region.start,
+        region.end,
+        "",
+        "",
+        _times(region.difference),
+        "",
+        region.statement,
+    )
