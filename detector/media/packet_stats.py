@@ -28,7 +28,7 @@ _I, _P, _B = 1, 2, 3  # FFmpeg's AVPictureType
 
 
 class Packets:
-    """Fed by :class:`~detector.media.reader.MediaReader` with each packet and each frame of the pictures."""
+    """Fed by a :class:`~detector.media.decoder.FrameDecoder` with each packet and frame of the pictures."""
 
     def __init__(self) -> None:
         self.count = self.bytes = self.keys = self.leading = 0

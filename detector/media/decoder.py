@@ -1,0 +1,150 @@
+"""Frames in order of presentation, each with its time; what is broken is counted."""
+
+from __future__ import annotations
+
+import math
+from array import array
+from collections.abc import Iterable, Iterator
+from fractions import Fraction
+
+import av
+
+from detector.media.limits import Bounds
+from detector.media.packet_stats import Tally
+from detector.media.picture_stream import PictureStream
+from detector.media.unreferenced import CONTAINERS, NeededPackets, length_size_of
+from detector.schema.analysis import MediaKind
+
+_MOST_HELD, _HELD_BYTES = 16, 64 * 1024 * 1024  # frames without a time that are held back
+
+
+class FrameDecoder(PictureStream):
+    """Decodes the pictures of a container from wherever it stands, and keeps count in :attr:`tally`."""
+
+    def __init__(self, container: av.container.InputContainer, bounds: Bounds) -> None:
+        super().__init__(container, bounds)
+        self.tally = Tally()
+        self._keys = array("q")  # PTS of key frames
+
+    @property
+    def duration(self) -> Fraction:
+        """From the first frame's start to the last one's end; 0 for a still."""
+        tally = self.tally
+        if self.kind is MediaKind.IMAGE or tally.first_pts is None or tally.end_pts is None:
+            return Fraction(0)
+        return (tally.end_pts - tally.first_pts) * self.time_base
+
+    @property
+    def start_offset(self) -> float | None:
+        """Where the first frame stands on the clock of a player, which starts with what begins first."""
+        if self.kind is MediaKind.IMAGE or self.tally.first_pts is None:
+            return None
+        began = Fraction(self._container.start_time or 0, av.time_base)
+        return float(max(Fraction(0), self.tally.first_pts * self.time_base - began))
+
+    @property
+    def variable_frame_rate(self) -> bool:
+        """True when the gaps between frames differ by more than the clock's own rounding."""
+        shortest, longest = self.tally.shortest, self.tally.longest
+        return shortest is not None and longest is not None and longest - shortest > max(1, shortest // 50)
+
+    def _decoded(
+        self, counting: bool = True, rate: Fraction | None = None
+    ) -> Iterator[tuple[av.VideoFrame, int]]:
+        """Sound frames in order of presentation with their PTS; what is broken is counted.
+
+        With a ``rate``, frames not needed to sample so many a second are counted and may not come.
+        """
+        tally = self.tally if counting else Tally()
+        needed = self._needed(rate, tally) if rate else None
+        for frame, pts in self._dated(tally, needed):
+            if pts is None:
+                pts = 0 if tally.last_pts is None else tally.last_pts + max(1, frame.duration or 1)
+            for over in needed.passed_over(pts) if needed else ():
+                tally.shown(over.pts, over.kind, over.duration, decoded=False)
+            if tally.last_pts is not None and pts <= tally.last_pts:  # a clock that runs backwards
+                tally.undecodable += 1
+                tally.packets.failed(pts, "a frame whose time is not after the one before")
+                continue
+            tally.shown(pts, int(frame.pict_type), frame.duration or 0)
+            if counting and frame.key_frame:
+                self._keys.append(pts)
+            self._bounds.refuse_length(float((pts - (tally.first_pts or 0)) * self.time_base))
+            yield frame, pts
+        for over in needed.passed_over(math.inf) if needed else ():
+            tally.shown(over.pts, over.kind, over.duration, decoded=False)
+
+    def _needed(self, rate: Fraction, tally: Tally) -> NeededPackets | None:
+        """What tells the packets to be decoded; None where nothing can be told."""
+        length_size = length_size_of(self._stream.codec_context.extradata)
+        if self.codec != "h264" or self.container_format not in CONTAINERS or length_size is None:
+            return None
+        return NeededPackets(rate, self.time_base, length_size, lambda: tally.first_pts)
+
+    def _dated(
+        self, tally: Tally, needed: NeededPackets | None
+    ) -> Iterator[tuple[av.VideoFrame, int | None]]:
+        """Sound frames with their PTS; those without any before the first that has one are counted back."""
+        held: list[av.VideoFrame] = []
+        begun = False
+        for frame in self._raw(tally, needed):
+            self._bounds.refuse_count(tally.frames + tally.undecodable)
+            if frame.is_corrupt:
+                tally.undecodable += 1
+                tally.packets.failed(frame.pts, "a frame decoded with errors")
+                continue
+            # AVI keeps no presentation times, and those FFmpeg guesses for reordered frames are wrong.
+            pts = frame.dts if self.container_format == "avi" or frame.pts is None else frame.pts
+            most = min(_MOST_HELD, _HELD_BYTES // max(1, 3 * frame.width * frame.height))
+            if pts is None and not begun and len(held) < most:
+                held.append(frame)
+                continue
+            begun = True
+            rate = self._stream.average_rate
+            step = frame.duration or max(1, round(1 / rate / self.time_base) if rate else 1)
+            for rank, early in enumerate(held):
+                yield early, None if pts is None else pts - step * (len(held) - rank)
+            held = []
+            yield frame, pts
+        yield from ((frame, None) for frame in held)
+
+    def _raw(self, tally: Tally, needed: NeededPackets | None) -> Iterator[av.VideoFrame]:
+        for packet in self._packets(tally):
+            tally.packets.add(packet, self.codec)
+            if needed is not None and tally.undecodable:
+                needed.distrust()
+            yield from self._frames_of([packet] if needed is None else needed.offer(packet), tally)
+        if needed is not None:
+            yield from self._frames_of(needed.flush(), tally)
+
+    def _packets(self, tally: Tally) -> Iterator[av.Packet]:
+        """Those of the pictures, in the order of the file."""
+        # Sound is not decoded; where it ends tells whether the file does too early.
+        packets = self._container.demux(self._stream, *self._container.streams.audio[:1])
+        while True:
+            try:
+                packet = next(packets)
+            except StopIteration:
+                return
+            except av.FFmpegError:  # the container breaks off
+                tally.undecodable += 1
+                tally.packets.failed(tally.end_pts, "the container breaks off")
+                return
+            if packet.stream is self._stream:
+                yield packet
+            elif packet.pts is not None and packet.time_base is not None:
+                end = float((packet.pts + (packet.duration or 0)) * packet.time_base)
+                tally.sound_end = max(tally.sound_end, end)
+
+    def _frames_of(self, packets: Iterable[av.Packet], tally: Tally) -> Iterator[av.VideoFrame]:
+        for packet in packets:
+            try:
+                yield from packet.decode()
+            except av.error.EOFError:
+                return
+            except MemoryError:  # of this machine, not of the file; FFmpeg's own is one of both
+                raise
+            except av.FFmpegError:
+                tally.undecodable += 1
+                tally.packets.failed(packet.pts, "a packet the decoder refused")
+                self._bounds.refuse_count(tally.frames + tally.undecodable)

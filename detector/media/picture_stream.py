@@ -1,0 +1,111 @@
+"""The stream of pictures that is examined, and what the file says of it before a frame is decoded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from fractions import Fraction
+
+import av
+
+from detector.errors import MediaError
+from detector.media.limits import Bounds
+from detector.media.signatures import ACCEPTED, PHOTO_DEMUXERS
+from detector.schema.analysis import MediaKind
+from detector.schema.translatable import N_
+
+
+class PictureStream:
+    """The pictures of an open container. Raises :class:`MediaError` for none, or too large ones."""
+
+    def __init__(self, container: av.container.InputContainer, bounds: Bounds) -> None:
+        self._container = container
+        self._bounds = bounds
+        self._stream = _picture_stream(container)
+        self._stream.thread_type = "AUTO"
+        bounds.refuse_picture(self._stream.codec_context.width, self._stream.codec_context.height)
+        # FFmpeg itself refuses frames that are larger than what the file said of itself.
+        self._stream.codec_context.options = {"max_pixels": str(bounds.pixels)}
+        if self._stream.time_base is None:
+            raise MediaError(N_("The file gives its frames no times. Convert it to mp4 and try again."))
+        self.time_base: Fraction = self._stream.time_base
+        self.container_format: str = container.format.name
+        self.codec: str = self._stream.codec_context.name
+        self.has_sound: bool = bool(container.streams.audio)
+        still = self.container_format in PHOTO_DEMUXERS or (
+            self.container_format == "gif" and self._stream.frames == 1
+        )
+        self.kind = MediaKind.IMAGE if still else MediaKind.VIDEO
+        self.pixel_aspect = _pixel_aspect(self._stream) if self.kind is MediaKind.VIDEO else Fraction(1)
+        """How much wider than high a stored pixel is."""
+        bounds.refuse_claims(self.expected_duration, self._stream.frames)
+
+    @property
+    def stream(self) -> av.VideoStream:
+        """The stream of pictures that is examined."""
+        return self._stream
+
+    @property
+    def stream_index(self) -> int:
+        """Its number in the file."""
+        return int(self._stream.index)
+
+    @property
+    def streams(self) -> Iterable[av.stream.Stream]:
+        """All streams of the file."""
+        return self._container.streams
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """Tags of the whole file, as written."""
+        return dict(self._container.metadata)
+
+    @property
+    def container_duration(self) -> float | None:
+        """Seconds stated for the whole file."""
+        stated = self._container.duration
+        return stated / av.time_base if stated and stated > 0 else None
+
+    @property
+    def stream_duration(self) -> float | None:
+        """Seconds stated for the pictures."""
+        stated = self._stream.duration
+        return float(stated * self.time_base) if stated and stated > 0 else None
+
+    @property
+    def frame_rate(self) -> Fraction | None:
+        """Average frames a second as the container states it; None for a still."""
+        return None if self.kind is MediaKind.IMAGE else self._stream.average_rate
+
+    @property
+    def expected_duration(self) -> float:
+        """Seconds the container claims; 0 if it claims nothing."""
+        if self._stream.duration:
+            return float(self._stream.duration * self.time_base)
+        return (self._container.duration or 0) / av.time_base
+
+    @property
+    def can_skip(self) -> bool:
+        """Whether frames keep their times when others are not decoded (:meth:`some_frames`)."""
+        return self.container_format != "avi"  # keeps no presentation times
+
+
+def _picture_stream(container: av.container.InputContainer) -> av.VideoStream:
+    cover = av.stream.Disposition.attached_pic
+    streams = [
+        s for s in container.streams.video if not s.disposition & cover and s.codec_context is not None
+    ]
+    if not streams:
+        if container.streams.audio:
+            raise MediaError(
+                N_("The file holds sound but no picture, and Reelproof examines faces. %(accepted)s")
+                % {"accepted": ACCEPTED}
+            )
+        raise MediaError(N_("The file holds no picture. %(accepted)s") % {"accepted": ACCEPTED})
+    # What a player shows is what is examined; the others are named.
+    return next((s for s in streams if s.disposition & av.stream.Disposition.default), streams[0])
+
+
+def _pixel_aspect(stream: av.VideoStream) -> Fraction:
+    """How much wider than high a stored pixel is; 1 where the file does not say or says nonsense."""
+    aspect = stream.sample_aspect_ratio
+    return aspect if aspect and Fraction(1, 4) <= aspect <= 4 else Fraction(1)
