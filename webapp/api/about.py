@@ -9,7 +9,7 @@ from flask import Blueprint, Response, current_app, render_template
 from detector.version import __version__
 from webapp.api.contract import openapi
 from webapp.api.contract.operation import Answer, operation
-from webapp.api.contract.schemas import Health, Me
+from webapp.api.contract.schemas.about import Health, Me
 from webapp.security.permissions import Permission, current
 
 blueprint = Blueprint("api_about", __name__)

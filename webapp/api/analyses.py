@@ -11,15 +11,9 @@ from werkzeug.wrappers import Response
 from webapp.api.contract import pagination
 from webapp.api.contract.idempotency import identity
 from webapp.api.contract.operation import Answer, Form, operation, uploaded
-from webapp.api.contract.schemas import (
-    Again,
-    AnalysisStatus,
-    Listing,
-    NewAnalysis,
-    OfUpload,
-    Prioritised,
-    Search,
-)
+from webapp.api.contract.schemas.analyses import Again, AnalysisStatus, Listing, NewAnalysis, Search
+from webapp.api.contract.schemas.jobs import Prioritised
+from webapp.api.contract.schemas.uploads import OfUpload
 from webapp.downloads import kept_reports
 from webapp.errors import UserError
 from webapp.intake.exhibits import clean_name

@@ -6,7 +6,13 @@ from flask import Blueprint
 
 from reports.review.annotation_file import to_json
 from webapp.api.contract.operation import Answer, Form, operation, uploaded
-from webapp.api.contract.schemas import Added, AnnotationFile, Annotations, Imported, NewAnnotation
+from webapp.api.contract.schemas.annotations import (
+    Added,
+    AnnotationFile,
+    Annotations,
+    Imported,
+    NewAnnotation,
+)
 from webapp.queries.analyses import database
 from webapp.security.permissions import Permission, current
 from webapp.services import annotations as annotation_service

@@ -9,7 +9,8 @@ from detector.schema.analysis import Value
 from detector.schema.comparison import Comparison
 from webapp.api.contract.idempotency import identity
 from webapp.api.contract.operation import Answer, operation
-from webapp.api.contract.schemas import JobStatus, PriorityName, RequestModel, Sha256
+from webapp.api.contract.schemas.base import RequestModel, Sha256
+from webapp.api.contract.schemas.jobs import JobStatus, PriorityName
 from webapp.api.exhibits import find
 from webapp.errors import UserError
 from webapp.queries import reference_comparisons as comparison_queries

@@ -8,7 +8,7 @@ from pydantic import Field
 from detector.fingerprint.match import Match
 from detector.schema.analysis import Value, Verdict
 from webapp.api.contract.operation import Answer, operation
-from webapp.api.contract.schemas import Id, Moment, Sha256, moment
+from webapp.api.contract.schemas.base import Id, Moment, Sha256, moment
 from webapp.api.exhibits import find
 from webapp.queries import copies as copy_queries
 from webapp.queries.analyses import visible_session

@@ -12,7 +12,7 @@ from detector.schema.analysis import Value
 from reports.custody.format import NAME, CustodyError, Entry
 from webapp.api.contract import pagination
 from webapp.api.contract.operation import Answer, operation
-from webapp.api.contract.schemas import RequestModel, Sha256
+from webapp.api.contract.schemas.base import RequestModel, Sha256
 from webapp.api.exhibits import find
 from webapp.custody import log as custody_log
 from webapp.downloads import custody_access

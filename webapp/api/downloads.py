@@ -7,7 +7,7 @@ from werkzeug.wrappers import Response
 
 from webapp.api.analyses import require_finished
 from webapp.api.contract.operation import Answer, operation
-from webapp.api.contract.schemas import BundleSearch, Export, Exports, ReportSearch
+from webapp.api.contract.schemas.downloads import BundleSearch, Export, Exports, ReportSearch
 from webapp.downloads import bundles as bundle_downloads
 from webapp.downloads import exports as export_downloads
 from webapp.downloads import reports as report_downloads

@@ -15,7 +15,9 @@ from webapp.api.analyses import QUEUED, accepted_response, changes, priority
 from webapp.api.contract import pagination
 from webapp.api.contract.idempotency import identity
 from webapp.api.contract.operation import Answer, operation
-from webapp.api.contract.schemas import Again, Exhibits, ExhibitShape, Paged, moment
+from webapp.api.contract.schemas.analyses import Again
+from webapp.api.contract.schemas.base import Paged, moment
+from webapp.api.contract.schemas.exhibits import Exhibits, ExhibitShape
 from webapp.errors import UserError
 from webapp.queries.analyses import visible_session
 from webapp.security.permissions import Permission, current

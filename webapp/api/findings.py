@@ -12,7 +12,7 @@ from detector.schema.analysis import Analysis, Person
 from webapp.api.analyses import require_finished
 from webapp.api.contract import pagination
 from webapp.api.contract.operation import Answer, operation
-from webapp.api.contract.schemas import PersonScore, Scores, ScoreSearch, Segments
+from webapp.api.contract.schemas.findings import PersonScore, Scores, ScoreSearch, Segments
 from webapp.queries.results import analysis_text, load, viewed
 from webapp.security.blinding import Discloses
 from webapp.security.permissions import Permission

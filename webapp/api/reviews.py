@@ -22,7 +22,7 @@ from reports.review.second_review import (
     outcome,
 )
 from webapp.api.contract.operation import Answer, operation
-from webapp.api.contract.schemas import Id, Moment, RequestModel, Sha256, moment
+from webapp.api.contract.schemas.base import Id, Moment, RequestModel, Sha256, moment
 from webapp.downloads import exhibits as exhibit_downloads
 from webapp.errors import UserError
 from webapp.queries import analyses as analysis_queries

@@ -20,7 +20,8 @@ from werkzeug.wrappers import Response as Answered
 from webapp.api.analyses import QUEUED, accepted_response, case_of, changes, priority
 from webapp.api.contract.idempotency import identity
 from webapp.api.contract.operation import Answer, Bytes, operation
-from webapp.api.contract.schemas import LONGEST_METADATA, METADATA, OfUpload, UploadShape, moment
+from webapp.api.contract.schemas.base import moment
+from webapp.api.contract.schemas.uploads import LONGEST_METADATA, METADATA, OfUpload, UploadShape
 from webapp.errors import UserError
 from webapp.http.problem_details import FieldProblem, FieldsError
 from webapp.intake import resumable

@@ -7,14 +7,14 @@ from sqlalchemy import select
 
 from webapp.api.contract.idempotency import identity
 from webapp.api.contract.operation import Answer, operation
-from webapp.api.contract.schemas import (
+from webapp.api.contract.schemas.base import moment
+from webapp.api.contract.schemas.webhooks import (
     Deliveries,
     DeliveryShape,
     MadeWebhook,
     NewWebhook,
     Webhook,
     Webhooks,
-    moment,
 )
 from webapp.errors import UserError
 from webapp.queries.analyses import database

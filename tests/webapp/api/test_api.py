@@ -18,7 +18,8 @@ from detector.schema.summary import summary_of
 from reports.custody.chain import check_export
 from reports.text.languages import LANGUAGES
 from webapp.api.contract.openapi import document
-from webapp.api.contract.schemas import AnalysisStatus, ReportSearch
+from webapp.api.contract.schemas.analyses import AnalysisStatus
+from webapp.api.contract.schemas.downloads import ReportSearch
 from webapp.downloads import reports as report_downloads
 from webapp.jobs import claims, failures
 from webapp.storage.data_folder import Folders

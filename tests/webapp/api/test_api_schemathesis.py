@@ -14,7 +14,7 @@ from flask import Flask
 from made import finished, hand_in
 from people import account, with_login
 
-from webapp.api.contract.schemas import METADATA
+from webapp.api.contract.schemas.uploads import METADATA
 from webapp.security import api_tokens
 from webapp.security.accounts import principal
 from webapp.security.permissions import Permission, Role

@@ -13,7 +13,7 @@ from pydantic.json_schema import JsonSchemaMode, models_json_schema
 from detector.version import __version__
 from webapp.api.contract.idempotency import HEADER, REPLAYED
 from webapp.api.contract.operation import JSON, OPERATIONS, PREFIX, Answer, Bytes, Form, Operation
-from webapp.api.contract.schemas import LONGEST_METADATA, METADATA
+from webapp.api.contract.schemas.uploads import LONGEST_METADATA, METADATA
 from webapp.http.problem_details import MEDIA_TYPE, Problem, title
 from webapp.security.permissions import Permission
 from webapp.webhooks.registry import OF_ANALYSES, OF_COMPARISONS, OF_OPERATIONS

@@ -1,0 +1,30 @@
+"""What the API takes and answers, as models, a module for each area; ``openapi.json`` is made from them.
+
+An analysis itself has the engine's own schema, :class:`detector.schema.analysis.Analysis`. Models that only
+one area has may stand beside its operations.
+"""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from detector.models.card import Card
+from detector.schema.analysis import Value
+
+
+# The engine has a `Model` too, so openapi.json names this one by its module: it stays in this one, and code
+# that programs generated from the document keeps its names.
+class Model(Value):
+    """A model that can be chosen."""
+
+    name: str
+    default: bool
+    shipped: bool
+    bytes: int = Field(description="size of its weights")
+    card: Card
+
+
+class Models(Value):
+    """All models."""
+
+    models: tuple[Model, ...]

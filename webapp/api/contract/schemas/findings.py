@@ -1,0 +1,39 @@
+"""What an analysis found: segments and scores."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from detector.schema.analysis import Score, Segment, Value
+from webapp.api.contract.schemas.base import RequestModel
+
+
+class Segments(Value):
+    """The segments that were flagged."""
+
+    segments: tuple[Segment, ...]
+
+
+class PersonScore(Score):
+    """One score, with whose face it is."""
+
+    person: str
+
+
+class Scores(Value):
+    """Scores in order of person and time."""
+
+    items: tuple[PersonScore, ...]
+    next: str | None
+
+
+class ScoreSearch(RequestModel):
+    """Which scores to list; times in seconds from the first frame."""
+
+    person: Annotated[str, Field(pattern=r"^[A-Z]{1,4}$")] | None = None
+    start: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    end: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    limit: int = Field(default=1000, ge=1, le=10_000)
+    cursor: int = Field(default=0, ge=0, le=1_000_000_000, description="from the address in “next”")
