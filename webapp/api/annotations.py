@@ -15,6 +15,7 @@ from webapp.api.contract.schemas.annotations import (
 )
 from webapp.queries.analyses import database
 from webapp.security.permissions import Permission, current
+from webapp.services import annotation_import
 from webapp.services import annotations as annotation_service
 
 blueprint = Blueprint("api_annotations", __name__)
@@ -63,7 +64,7 @@ def add(analysis_id: str, body: NewAnnotation) -> tuple[Added, int]:
     "POST",
     "/analyses/<analysis_id>/annotations/import",
     permission=Permission.ANNOTATE,
-    body=Form(AnnotationFile, "file", annotation_service.import_limit),
+    body=Form(AnnotationFile, "file", annotation_import.import_limit),
     answers={200: Answer("They were merged.", Imported)},
     errors=(404, 409, 413, 415, 422, 507),
     keyed=True,
@@ -76,7 +77,7 @@ def take_in(analysis_id: str, body: AnnotationFile) -> Imported:
     """
     row = annotation_service.find_annotatable(analysis_id)
     stream, _name = uploaded("file")
-    merged, everything = annotation_service.import_file(row, stream)
+    merged, everything = annotation_import.import_file(row, stream)
     said = {"analysis": row.id, "annotations": [to_json(each) for each in everything]}
     counts = {"new": merged.new, "known": merged.known, "unverified": merged.unverified}
     return Imported.model_validate(said | counts)

@@ -33,6 +33,7 @@ from webapp.security import accounts
 from webapp.security.blinding import Discloses
 from webapp.security.permissions import Permission, current
 from webapp.services import cases as case_service
+from webapp.services import reviewers as reviewer_service
 from webapp.services import second_reviews as review_service
 from webapp.storage.tables import AnalysisRow, CaseReview, CaseRow
 
@@ -183,7 +184,7 @@ def name_reviewers(case_id: str, body: NewReviewers) -> Reviewers:
         case = _case(session, case_id)
         first, second = (_account(session, name) for name in (body.first, body.second))
         third = _account(session, body.third) if body.third is not None else None
-        review_service.name_reviewers(session, current(), case, first, second, third, body.blind)
+        reviewer_service.name_reviewers(session, current(), case, first, second, third, body.blind)
         session.flush()
         return _reviewers(session, case)
 
@@ -199,7 +200,7 @@ def name_reviewers(case_id: str, body: NewReviewers) -> Reviewers:
 def end_review(case_id: str) -> None:
     """End the second review of a case in which no judgement is in."""
     with database().alone() as session:
-        review_service.end_review(session, current(), _case(session, case_id))
+        reviewer_service.end_review(session, current(), _case(session, case_id))
 
 
 @operation(

@@ -16,7 +16,8 @@ from webapp.queries.analyses import database
 from webapp.security import blinding
 from webapp.security.permissions import Permission, current, login_is_on, require
 from webapp.services import cases as case_service
-from webapp.services import retention, second_reviews
+from webapp.services import retention
+from webapp.services import reviewers as reviewer_service
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, CaseReview, User
 
@@ -101,7 +102,7 @@ def dismiss(case_id: int, user_id: int) -> Response:
     """Let somebody see it no longer."""
     with database().begin() as session:
         case = case_service.find(session, current(), case_id)
-        second_reviews.refuse_dismissing(session, case.id, user_id)
+        reviewer_service.refuse_dismissing(session, case.id, user_id)
         user = case_service.dismiss(session, case, user_id)
         log.append_account_event(session, "case member removed", case=case.id, account=user.name)
     if user_id == current().user_id:
@@ -130,8 +131,8 @@ def assign(analysis_id: str) -> Response:
         for concerned in {row.case_id, chosen}:
             case_service.refuse_closed(session, concerned)
         if chosen != row.case_id:
-            second_reviews.refuse_taking_out(session, row)
-            second_reviews.refuse_from_second(session, chosen, row.owner_id, row.id)
+            reviewer_service.refuse_taking_out(session, row)
+            reviewer_service.refuse_from_second(session, chosen, row.owner_id, row.id)
         before, row.case_id = row.case_id, chosen
         log.append_account_event(
             session, "case assigned", analysis=analysis_id, case=chosen or 0, before=before or 0

@@ -26,8 +26,9 @@ from webapp.jobs.queue import tell_workers
 from webapp.queries import analyses as analysis_queries
 from webapp.queries.analyses import database
 from webapp.security.permissions import Principal, current
-from webapp.services import case_details, cases, deletion, second_reviews
+from webapp.services import case_details, cases, deletion
 from webapp.services import models as model_service
+from webapp.services import reviewers as reviewer_service
 from webapp.settings import Settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database
@@ -139,7 +140,7 @@ def start(
         row = session.get(AnalysisRow, identity) if identity else None
         if row is None:
             cases.refuse_closed(session, case_id)
-            second_reviews.refuse_from_second(session, case_id, current().user_id)
+            reviewer_service.refuse_from_second(session, case_id, current().user_id)
             chosen = model or model_service.default(session, folders)
             exhibit, details = find(session)
             row = states.create(session, exhibit, file, chosen, changes, identity, priority)

@@ -16,6 +16,7 @@ from webapp.http.error_pages import wants_json
 from webapp.intake.incoming import Incoming, this_request
 from webapp.queries.analyses import database
 from webapp.security.permissions import Permission, current, require
+from webapp.services import annotation_import
 from webapp.services import annotations as annotation_service
 
 blueprint = Blueprint("annotations", __name__, url_prefix="/analyses/<analysis_id>")
@@ -49,7 +50,7 @@ def take_in(analysis_id: str) -> Response:
     """Merge the annotations of a file: one that a bundle's page saved, or a bundle itself."""
     row = annotation_service.find_annotatable(analysis_id)
     asked = this_request()
-    asked.allowance = annotation_service.import_limit(current_app.extensions["settings"])
+    asked.allowance = annotation_import.import_limit(current_app.extensions["settings"])
     part = asked.files.get("file")
     stream = part.stream if part is not None else None
     if not isinstance(stream, Incoming) or not stream.bytes:
@@ -58,7 +59,7 @@ def take_in(analysis_id: str) -> Response:
             gettext("No file came with the form."),
             gettext("Choose the file that the bundle's page saved."),
         )
-    merged, everything = annotation_service.import_file(row, stream)
+    merged, everything = annotation_import.import_file(row, stream)
     if wants_json():
         counts = {"new": merged.new, "known": merged.known, "unverified": merged.unverified}
         return jsonify(**counts, **_list(row.id, everything))

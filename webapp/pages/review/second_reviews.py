@@ -21,6 +21,7 @@ from webapp.security import blinding
 from webapp.security.blinding import Discloses
 from webapp.security.permissions import Permission, current, require
 from webapp.services import cases as case_service
+from webapp.services import reviewers as reviewer_service
 from webapp.services import second_reviews as review_service
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow
@@ -119,7 +120,7 @@ def name(case_id: int) -> Response:
         chosen = [_account(request.form.get(part, "")) for part in ("first", "second", "third")]
         first, second, third = chosen
         if not any(chosen):
-            review_service.end_review(session, current(), case)
+            reviewer_service.end_review(session, current(), case)
         else:
             if first is None or second is None:
                 raise UserError(
@@ -132,7 +133,7 @@ def name(case_id: int) -> Response:
                 raise UserError(
                     400, gettext("It was not said what is hidden."), gettext("Choose it in the form.")
                 )
-            review_service.name_reviewers(session, current(), case, first, second, third, blind)  # type: ignore[arg-type]
+            reviewer_service.name_reviewers(session, current(), case, first, second, third, blind)  # type: ignore[arg-type]
     return redirect(url_for("cases.show", case_id=case_id, _anchor="second-review"), 303)
 
 

@@ -1,0 +1,226 @@
+"""Who reviews the exhibits of a case: named, recorded, and refused where they would not review blind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from reports.review.second_review import Hidden, Part
+from reports.text.language import N_, gettext
+from webapp.custody import log as custody_log
+from webapp.custody import records
+from webapp.errors import UserError
+from webapp.queries import second_reviews
+from webapp.security.permissions import PERMISSIONS, Permission, Principal, Role
+from webapp.services import cases
+from webapp.storage.tables import (
+    AnalysisRow,
+    AnnotationRow,
+    CaseMember,
+    CaseReview,
+    CaseRow,
+    ReviewStatement,
+    User,
+    now,
+)
+
+
+def name_reviewers(
+    session: Session,
+    who: Principal,
+    case: CaseRow,
+    first: int,
+    second: int,
+    third: int | None,
+    blind: Hidden,
+) -> CaseReview:
+    """Say who reviews the exhibits of a case, and what the second does not see until then.
+
+    They become members of the case. Whoever has given a judgement stays, and so does what was hidden. The
+    session must be alone. Raises :class:`UserError`.
+    """
+    cases.refuse_closed(session, case.id)
+    _refuse_while_blind(session, who, case.id)
+    chosen: dict[Part, int | None] = {"first": first, "second": second, "third": third}
+    ids = [each for each in chosen.values() if each is not None]
+    if len(set(ids)) < len(ids):
+        raise UserError(400, gettext("The reviewers must be different people."), gettext("Choose others."))
+    people: dict[Part, User] = {
+        part: _able(session, part, each) for part, each in chosen.items() if each is not None
+    }
+    was = session.get(CaseReview, case.id)
+    if was is not None:
+        _refuse_replacing(session, was, chosen, blind)
+    if was is None or was.second_id != second:
+        _refuse_who_has_seen(
+            session, people["second"], select(AnalysisRow.id).where(AnalysisRow.case_id == case.id)
+        )
+    naming = was or CaseReview(case_id=case.id)
+    naming.first_id, naming.second_id, naming.third_id = first, second, third
+    naming.blind, naming.named = blind, now()
+    session.add(naming)
+    for user in people.values():
+        session.merge(CaseMember(case_id=case.id, user_id=user.id))
+    details: dict[str, str | int | None] = {
+        "case": case.id,
+        "case name": case.name,
+        **{part: user.name for part, user in people.items()},
+        "hidden from the second": blind,
+        "named": records.naming(naming),
+    }
+    custody_log.append(session, "reviewers named", details)
+    for row in second_reviews.subjects(session, [case.id]):
+        custody_log.append(session, "reviewers named", details, exhibit=row.exhibit.sha256, analysis=row.id)
+    return naming
+
+
+def end_review(session: Session, who: Principal, case: CaseRow) -> None:
+    """Name nobody any more; only while no judgement is in."""
+    cases.refuse_closed(session, case.id)
+    _refuse_while_blind(session, who, case.id)
+    naming = session.get(CaseReview, case.id)
+    if naming is None:
+        return
+    if _given(session, case.id):
+        raise UserError(
+            409, gettext("Judgements are in already, so the review stays."), gettext("Name another reviewer.")
+        )
+    session.delete(naming)
+    details: dict[str, str | int | None] = {"case": case.id, "case name": case.name, "named": "nobody"}
+    custody_log.append(session, "reviewers named", details)
+
+
+def refuse_from_second(
+    session: Session, case_id: int | None, owner_id: int | None, analysis: str = ""
+) -> None:
+    """Raise :class:`UserError` where what would come into a case is not blind for its second reviewer."""
+    naming = session.get(CaseReview, case_id) if case_id is not None else None
+    if naming is None:
+        return
+    second = session.get_one(User, naming.second_id)
+    if owner_id == second.id:
+        raise UserError(
+            409,
+            gettext(
+                "%(display)s is the second reviewer of this case, so what they handed in cannot be in it.",
+                display=second.display,
+            ),
+            gettext("Let somebody else hand the file in, or name another second reviewer."),
+        )
+    if analysis:
+        _refuse_who_has_seen(session, second, [analysis])
+
+
+def refuse_taking_out(session: Session, row: AnalysisRow) -> None:
+    """Raise :class:`UserError` for an analysis whose review has begun: it belongs to its case."""
+    said = select(ReviewStatement.id).where(ReviewStatement.analysis_id == row.id).limit(1)
+    if session.scalar(said) is not None:
+        raise UserError(
+            409,
+            gettext("The second review of this analysis has begun in its case."),
+            gettext("It stays in this case."),
+        )
+
+
+def refuse_dismissing(session: Session, case_id: int, user_id: int) -> None:
+    """Raise :class:`UserError` for somebody who reviews the case."""
+    naming = session.get(CaseReview, case_id)
+    if naming is not None and user_id in (naming.first_id, naming.second_id, naming.third_id):
+        raise UserError(409, gettext("They review this case."), gettext("Name another reviewer first."))
+
+
+def _able(session: Session, part: Part, user_id: int) -> User:
+    """The account that is to take a part, or an answer that says why it cannot."""
+    user = session.get(User, user_id)
+    if user is None or user.disabled is not None:
+        raise UserError(
+            400, gettext("There is no such account, or it is disabled."), gettext("Choose one from the list.")
+        )
+    if Permission.ANNOTATE not in PERMISSIONS[Role(user.role)]:
+        raise UserError(
+            400,
+            gettext("%(display)s is a reader, who judges nothing.", display=user.display),
+            gettext("Choose a reviewer or examiner."),
+        )
+    if part == "second" and user.role == Role.ADMINISTRATOR:
+        raise UserError(
+            400,
+            gettext(
+                "%(display)s is an administrator and sees everything, so they cannot review blind.",
+                display=user.display,
+            ),
+            gettext("Choose somebody else as second reviewer."),
+        )
+    return user
+
+
+_JUDGED: dict[Part, str] = {
+    "first": N_("The first reviewer has judged already, and stays."),
+    "second": N_("The second reviewer has judged already, and stays."),
+    "third": N_("The third reviewer has judged already, and stays."),
+}
+
+
+def _refuse_replacing(
+    session: Session, was: CaseReview, chosen: Mapping[Part, int | None], blind: Hidden
+) -> None:
+    given = _given(session, was.case_id)
+    before: dict[Part, int | None] = {"first": was.first_id, "second": was.second_id, "third": was.third_id}
+    for part in given:
+        if chosen[part] != before[part]:
+            raise UserError(
+                409,
+                gettext(_JUDGED[part]),
+                gettext("Change the others."),
+            )
+    if given and blind != was.blind:
+        raise UserError(
+            409,
+            gettext("Judgements are in already, so what is hidden stays hidden."),
+            gettext("Leave it as it is."),
+        )
+
+
+def _given(session: Session, case_id: int) -> set[Part]:
+    """Whose judgements of anything in a case are in, or decisions."""
+    query = (
+        select(ReviewStatement.part)
+        .join(AnalysisRow, AnalysisRow.id == ReviewStatement.analysis_id)
+        .where(AnalysisRow.case_id == case_id, ReviewStatement.kind.in_(("judgement", "decision")))
+    )
+    return set(session.scalars(query.distinct()))
+
+
+def _refuse_while_blind(session: Session, who: Principal, case_id: int) -> None:
+    """Whoever reviews second does not change what is hidden from them."""
+    naming = session.get(CaseReview, case_id)
+    if naming is not None and naming.second_id == who.user_id:
+        raise UserError(
+            403, gettext("You are the second reviewer of this case."), gettext("Let somebody else change it.")
+        )
+
+
+def _refuse_who_has_seen(session: Session, second: User, analyses: Any) -> None:
+    """Raise :class:`UserError` for a second reviewer who handed an analysis in, or has annotated one."""
+    exhibits = select(AnalysisRow.exhibit_id).where(AnalysisRow.id.in_(analyses))
+    of_these = AnalysisRow.exhibit_id.in_(session.scalars(exhibits).all())
+    own = select(AnalysisRow.file).where(of_these, AnalysisRow.owner_id == second.id)
+    said = (
+        select(AnalysisRow.file)
+        .join(AnnotationRow, AnnotationRow.analysis_id == AnalysisRow.id)
+        .where(of_these, AnnotationRow.author == second.display)
+    )
+    for query, words in (
+        (own, N_("%(display)s handed in “%(file)s”, and would not review it blind.")),
+        (said, N_("%(display)s has annotated “%(file)s”, and would not review it blind.")),
+    ):
+        file = session.scalar(query.limit(1))
+        if file is not None:
+            raise UserError(
+                409,
+                gettext(words, display=second.display, file=file),
+                gettext("Choose somebody else as second reviewer."),
+            )
