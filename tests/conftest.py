@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import pickle
 import subprocess
 import sys
@@ -38,6 +39,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure() -> None:
+    # Workers of tests keep no process waiting beside them; tests/webapp/worker/test_ready_engine.py does.
+    os.environ["REELPROOF_READY_SECONDS"] = "0"
     warm.install()
 
 

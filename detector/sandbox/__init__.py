@@ -9,16 +9,20 @@ do with it they do in a process of their own, which this package starts and conf
 :mod:`~detector.sandbox.limits` says what it may use, :mod:`~detector.sandbox.kernel`,
 :mod:`~detector.sandbox.landlock` and :mod:`~detector.sandbox.seccomp` hold it to that,
 :mod:`~detector.sandbox.monitor` sees from outside that they do, and
-:mod:`~detector.sandbox.process` is the process. docs/security.md says what is covered.
+:mod:`~detector.sandbox.process` is the process, and :mod:`~detector.sandbox.ready` one that
+waits for its job with everything loaded. docs/security.md says what is covered.
 """
 
 from detector.sandbox.kernel import Capabilities, capabilities, confine
 from detector.sandbox.limits import AllowedPaths, Limits
 from detector.sandbox.monitor import CrashError, KilledError, LimitError
 from detector.sandbox.process import Sandbox, UnexpectedError, refuse_links
+from detector.sandbox.ready import NotReadyError, ReadySandbox
 
 __all__ = [
     "Sandbox",
+    "ReadySandbox",
+    "NotReadyError",
     "CrashError",
     "KilledError",
     "LimitError",

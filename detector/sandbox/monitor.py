@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from detector.errors import ReelproofError
-from detector.sandbox.limits import MEGABYTE, AllowedPaths, Limits
+from detector.sandbox.limits import MEGABYTE, Limits
 from detector.schema.translatable import N_
 
 _LOOK_EVERY = 0.05  # seconds
@@ -94,16 +94,18 @@ def too_much_written(limits: Limits) -> LimitError:
 
 
 class Monitor:
-    """What a confined process uses; :meth:`look` raises :class:`LimitError` when that is too much.
+    """What a confined process uses from now on; :meth:`look` raises :class:`LimitError` if it is too much.
+
+    ``writable`` are the files and folders whose sizes count together.
 
     The kernel holds the process to most limits by itself. Seen from here are what it does not
     count: memory shared with nobody, files taken together, and the clock.
     """
 
-    def __init__(self, process: int, limits: Limits, places: AllowedPaths) -> None:
+    def __init__(self, process: int, limits: Limits, writable: tuple[Path, ...]) -> None:
         self.limits = limits
         self.peak = self._data = 0  # bytes
-        self._process, self._places = process, places
+        self._process, self._writable = process, writable
         self._until = time.monotonic() + limits.wall
         self._weighed = time.monotonic()
 
@@ -118,7 +120,7 @@ class Monitor:
             raise too_much_memory(self.limits)
         if now - self._weighed >= _WEIGH_EVERY:
             self._weighed = now
-            if sum(map(_weight, self._places.writable)) > self.limits.written:
+            if sum(map(_weight, self._writable)) > self.limits.written:
                 raise too_much_written(self.limits)
 
     def ending(self, status: int) -> ReelproofError | None:

@@ -15,6 +15,7 @@ import json
 import logging
 import os
 import pickle
+import select
 import shutil
 import signal
 import stat
@@ -45,8 +46,8 @@ log = logging.getLogger(__name__)
 
 Report = Callable[[str, float], None]
 
-# What becomes of a folder for temporary files whose maker was killed: the next one removes it.
-_PREFIX = ".reelproof-"
+PREFIX = ".reelproof-"
+"""How folders for temporary files are called. If their maker is killed, the next one removes them."""
 # What a new Python runs: where modules are has to be known before the job can be read.
 _AFRESH = """
 import pickle, sys
@@ -90,7 +91,7 @@ class Sandbox:
         nice: int = 0,
     ) -> None:
         _remove_abandoned(scratch)
-        self._scratch = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=scratch))
+        self._scratch = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=scratch))
         self._limits = limits
         alone = capabilities().network
         job = _Job(target, arguments, modules, files, nice, limits, places, self._scratch, os.getpid(), alone)
@@ -100,8 +101,7 @@ class Sandbox:
         finally:
             os.close(writer)
         self._status: int | None = None
-        writable = (*places.writable, self._scratch)
-        self._watch = Monitor(self._process, limits, AllowedPaths(places.readable, writable))
+        self._watch = Monitor(self._process, limits, (*places.writable, self._scratch))
 
     @property
     def peak(self) -> int:
@@ -111,6 +111,14 @@ class Sandbox:
     def look(self) -> None:
         """Raise :class:`LimitError` if it uses too much: for who waits for something else than its result."""
         self._watch.look()
+
+    def restart(self, writable: tuple[Path, ...]) -> None:
+        """Its time begins now, and what it may write has these names: for one that was started early.
+
+        Returns once it has said a first word and so is confined, or has ended.
+        """
+        select.select([self._pipe], [], [])
+        self._watch = Monitor(self._process, self._limits, (*writable, self._scratch))
 
     def result(self, report: Report | None = None) -> Any:
         """Wait for what the target returns.
@@ -299,7 +307,7 @@ def native_threads() -> int:
 
 
 def _remove_abandoned(scratch: Path | None) -> None:
-    for folder in Path(scratch or tempfile.gettempdir()).glob(f"{_PREFIX}[0-9]*-*"):
-        maker = folder.name.removeprefix(_PREFIX).partition("-")[0]
+    for folder in Path(scratch or tempfile.gettempdir()).glob(f"{PREFIX}[0-9]*-*"):
+        maker = folder.name.removeprefix(PREFIX).partition("-")[0]
         if not os.path.exists(f"/proc/{maker}"):
             shutil.rmtree(folder, ignore_errors=True)

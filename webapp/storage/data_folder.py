@@ -34,6 +34,11 @@ class Folders:
         return self.data / "incoming"
 
     @property
+    def ready(self) -> Path:
+        """What processes that wait for an analysis keep beside them (:mod:`webapp.worker.ready_engine`)."""
+        return self.data / "ready"
+
+    @property
     def exhibits(self) -> Path:
         """Exhibits, read-only, by SHA-256."""
         return self.data / "exhibits"
@@ -152,6 +157,7 @@ class Folders:
         for folder in (
             self.data,
             self.incoming,
+            self.ready,
             self.uploads,
             self.broker,
             self.deletions,

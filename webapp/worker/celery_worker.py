@@ -2,7 +2,8 @@
 
 ``python -m webapp.worker.celery_worker`` runs one. Each analysis has a child process of its own, forked
 from a parent in which the engine is already imported, and recycled afterwards. That child keeps the
-row; what touches the exhibit is done in confined processes, which it forks in turn.
+row; what touches the exhibit is done in confined processes, which it forks in turn, the first of them before
+there is an exhibit (:mod:`webapp.worker.ready_engine`).
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from celery.exceptions import SecurityWarning, TimeLimitExceeded
 from celery.worker.request import Request
 
 from detector.gc_pause import gc_paused
-from detector.sandbox.kernel import PARENT, end_with
+from detector.sandbox.kernel import PARENT, capabilities, end_with
 from webapp import logs
 from webapp.custody import actors
 from webapp.jobs import broker, recovery
@@ -35,6 +36,7 @@ from webapp.settings import Settings, read_settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database, opened
 from webapp.worker import prepared_report, remembering
+from webapp.worker.ready_engine import Waiting
 from webapp.worker.run_analysis import work
 
 log = logging.getLogger(__name__)
@@ -46,8 +48,8 @@ _HEAVY = (
 )  # fmt: skip
 
 
-def make_worker(settings: Settings) -> Celery:
-    """The Celery app with its tasks."""
+def make_worker(settings: Settings, ready: Waiting) -> Celery:
+    """The Celery app with its tasks; ``ready`` is asked in its children."""
     app = broker.make_celery(settings)
 
     class Watched(Request):
@@ -60,12 +62,13 @@ def make_worker(settings: Settings) -> Celery:
     @app.task(name=broker.ANALYSE, Request=Watched)
     def analyse(_analysis_id: str) -> None:
         # Which one, the rows say: a message wakes a worker up, and there is one for each that waits.
-        work(settings, end=_end_this_process, around_finish=prepared_report.prepared)
+        work(settings, end=_end_this_process, around_finish=prepared_report.prepared, ready=ready.take())
         with opened(settings) as database:
             _fill_if_missing(app, settings, database)
 
     @app.task(name=broker.SAMPLE)
     def sample() -> None:
+        ready.give_up()
         try:
             with opened(settings) as database:
                 add_sample(settings, database, broker.Sender(settings, database))
@@ -74,6 +77,7 @@ def make_worker(settings: Settings) -> Celery:
 
     @app.task(name=broker.FINGERPRINTS)
     def fingerprints() -> None:
+        ready.give_up()
         with opened(settings) as database:
             if remembering.fill(settings, database):
                 app.send_task(broker.FINGERPRINTS)
@@ -134,11 +138,17 @@ def main() -> None:
     logs.prepare(as_json=settings.log_json)
     Folders(settings.data).create()
     os.nice(5)  # pages stay quick while an analysis takes every core
-    app = make_worker(settings)
+    ready = Waiting(settings)
+    app = make_worker(settings, ready)
     this_process = os.getpid()
 
+    def begin(**_: object) -> None:
+        end_with(this_process)
+        ready.start()
+
     # Connected strongly (weak=False): Celery would drop a local function at once.
-    signals.worker_process_init.connect(lambda **_: end_with(this_process), weak=False)
+    signals.worker_process_init.connect(begin, weak=False)
+    capabilities()  # tried out once, not by every child
     for module in _HEAVY:
         # Imported before the fork so that children share it. Nothing may run yet, only load: threads
         # do not survive a fork. A module that fails to load fails again, in words, in its analysis.

@@ -40,7 +40,8 @@ from webapp.settings import Settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database, opened
 from webapp.worker import run_comparison, store_transfer
-from webapp.worker.remembering import FINGERPRINT, Remembering
+from webapp.worker.ready_engine import ENGINE_SHARE, ReadyEngine, run_engine
+from webapp.worker.remembering import Remembering
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +49,6 @@ Progress = Callable[[str, float], None]
 Around = contextlib.AbstractContextManager[None]
 
 _WRITE_EVERY = 0.4  # seconds between two writes of progress to the row
-_ENGINE_SHARE = 0.88  # where on the progress bar the engine ends and a preview, if one is needed, begins
 _DATABASE_BACK = 60.0  # seconds in which a database that is started anew should be there again
 
 
@@ -62,47 +62,21 @@ def make_result(
     limits: Limits,
     others: Sequence[Path] = (),
     joint: JointRule = JointRule.FIRST,
+    ready: ReadyEngine | None = None,
 ) -> Analysis:
     """Run the engine over an exhibit and write everything the result consists of into ``folder``.
 
     ``model`` is the path of the model's card, ``others`` are those of other models, which decide with it by
-    the rule ``joint``. All of it is done in a confined process.
+    the rule ``joint``. All of it is done in a confined process: in that of ``ready`` if it is for this model.
     """
-    readable = (path, model.parent, *(each.parent for each in others))
-    places = AllowedPaths(readable=readable, writable=(folder,))
-    what = (_engine, path, file, model, parameters, folder, tuple(others), joint)
-    with Sandbox(*what, limits=limits, places=places, scratch=folder.parent) as confined:
-        confined.result(progress)
+    if others or ready is None or not ready.make(path, file, model, parameters, folder, progress):
+        readable = (path, model.parent, *(each.parent for each in others))
+        places = AllowedPaths(readable=readable, writable=(folder,))
+        what = (run_engine, model, path, folder, file, parameters, tuple(others), joint)
+        with Sandbox(*what, limits=limits, places=places, scratch=folder.parent) as confined:
+            confined.result(progress)
     refuse_links(folder)
     return Analysis.from_json((folder / "analysis.json").read_bytes())
-
-
-def _engine(
-    path: Path,
-    file: str,
-    model: Path,
-    parameters: Parameters,
-    folder: Path,
-    others: Sequence[Path],
-    joint: JointRule,
-    progress: Progress,
-) -> None:
-    # Here and nowhere else: the engine brings its networks into the process.
-    from detector import analyze
-    from reports import write_result
-
-    analysis = analyze(
-        path,
-        name=file,
-        model=model,
-        parameters=parameters,
-        images=folder,
-        fingerprint=folder / FINGERPRINT,
-        progress=lambda stage, fraction: progress(stage, fraction * _ENGINE_SHARE),
-        also=others,
-        joint=joint,
-    )
-    write_result(analysis, folder)
 
 
 def _nothing(_settings: Settings, _database: Database, _folders: Folders, _analysis_id: str) -> Around:
@@ -113,15 +87,17 @@ def work(
     settings: Settings,
     end: Callable[[], None] | None = None,
     around_finish: Callable[[Settings, Database, Folders, str], Around] = _nothing,
+    ready: ReadyEngine | None = None,
 ) -> None:
     """Claim the job that comes first and see it through; returns silently if there is none.
 
     Never raises for anything a file can do: that ends as a failed row with words. ``end`` ends this
     process; it is called when a confined one was killed from outside. An analysis is marked done within
-    ``around_finish``, such as :func:`webapp.worker.prepared_report.prepared`. There must be no thread beside
-    this one, so that confined processes can be forked: who waits for them keeps the heartbeat going.
+    ``around_finish``, such as :func:`webapp.worker.prepared_report.prepared`. An engine that is ``ready`` is
+    used if the analysis is for its model, and closed. There must be no thread beside this one, so that
+    confined processes can be forked: who waits for them keeps the heartbeat going.
     """
-    with opened(settings) as database:
+    with contextlib.closing(ready) if ready else contextlib.nullcontext(), opened(settings) as database:
         held = next_job.claim_first(database, settings.queues)
         if held is None:
             return
@@ -132,7 +108,7 @@ def work(
             if isinstance(held, ComparisonClaim):
                 _compare(settings, database, folders, held)
             else:
-                _analyse(settings, database, folders, held, around_finish)
+                _analyse(settings, database, folders, held, around_finish, ready)
         except claims.LostClaim:
             log.warning("%s was cancelled, paused or given to another worker; this attempt ends", name)
             shutil.rmtree(unfinished, ignore_errors=True)
@@ -164,8 +140,9 @@ def _analyse(
     folders: Folders,
     held: claims.Claim,
     around_finish: Callable[[Settings, Database, Folders, str], Around],
+    ready: ReadyEngine | None,
 ) -> None:
-    analysis = _result(settings, database, held, reporter(database, held))
+    analysis = _result(settings, database, held, reporter(database, held), ready)
     length, made_of = analysis.media.duration, _made_of(folders, held, analysis)
     finding = json.dumps(summary_of(analysis))
     _forget(folders, held)
@@ -217,7 +194,13 @@ def patiently(write: Callable[[], None], patience: float = _DATABASE_BACK) -> No
             time.sleep(1)
 
 
-def _result(settings: Settings, database: Database, held: claims.Claim, progress: Progress) -> Analysis:
+def _result(
+    settings: Settings,
+    database: Database,
+    held: claims.Claim,
+    progress: Progress,
+    ready: ReadyEngine | None,
+) -> Analysis:
     """The finished result in its place, made now or found whole from an attempt that was lost after it."""
     folders = Folders.of(settings)
     place, exhibit = folders.result(held.analysis_id), folders.data / held.exhibit
@@ -230,6 +213,7 @@ def _result(settings: Settings, database: Database, held: claims.Claim, progress
             model = model_service.card_path(folders, held.model or model_service.default(session, folders))
             beside = [model_service.card_path(folders, name) for name in held.others.names]
         more: dict[str, Any] = {"others": beside, "joint": held.others.rule} if beside else {}
+        more |= {"ready": ready} if ready else {}
         remembering = Remembering(database, exhibit.name, unfinished, progress)
         made = make_result(
             exhibit, held.file, model, held.parameters, unfinished, remembering, settings.limits, **more
@@ -246,12 +230,12 @@ def _result(settings: Settings, database: Database, held: claims.Claim, progress
         exhibit,
         folders.thumbnail(held.analysis_id),
         settings.limits,
-        lambda *_: progress("making a thumbnail", _ENGINE_SHARE),
+        lambda *_: progress("making a thumbnail", ENGINE_SHARE),
     )
 
     def encoding(share: float) -> None:
         words = N_("making a preview the browser can play")
-        progress(words, _ENGINE_SHARE + share * (1 - _ENGINE_SHARE))
+        progress(words, ENGINE_SHARE + share * (1 - ENGINE_SHARE))
 
     preview_job.prepare(folders, exhibit, analysis.media, settings.spare, encoding, settings.limits)
     if folders.store.elsewhere:

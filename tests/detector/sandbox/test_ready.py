@@ -1,0 +1,130 @@
+"""A confined process that waits for its job: what it is handed, how long it waits, what it may touch."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import cloudpickle
+import pytest
+from confined import called, error_of
+
+from detector.errors import ModelError
+from detector.sandbox import Limits, NotReadyError, ReadySandbox, capabilities, monitor
+
+
+def prepare(number):
+    return {"number": number, "process": os.getpid()}
+
+
+def work(prepared, path, folder, word, report):
+    report("working", 0.5)
+    (folder / "out.txt").write_text(f"{path.read_text()} {word}")
+    return prepared
+
+
+@pytest.fixture
+def data(tmp_path) -> Path:
+    for name in ("ready", "analyses", "analyses/result"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "exhibit").write_text("bytes")
+    return tmp_path
+
+
+@pytest.fixture
+def start(data) -> Iterator[Callable[..., ReadySandbox]]:
+    """Start one; functions of this module are sent whole, and nothing may be left of any."""
+    cloudpickle.register_pickle_by_value(sys.modules[__name__])
+    started: list[ReadySandbox] = []
+
+    def start(prepare=prepare, work=work, patience=600.0, limits=None) -> ReadySandbox:
+        functions = (partial(called, cloudpickle.dumps(each)) for each in (prepare, work))
+        more = {"limits": limits or Limits(), "readable": (), "folder": data / "ready", "patience": patience}
+        started.append(ReadySandbox(*functions, 21, **more))
+        return started[-1]
+
+    yield start
+    cloudpickle.unregister_pickle_by_value(sys.modules[__name__])
+    for each in started:
+        each.close()
+    assert list((data / "ready").iterdir()) == []
+
+
+def test_it_does_one_job_with_what_it_had_ready(start, data):
+    said = []
+    result = data / "analyses/result"
+    done = start().hand(data / "exhibit", result, "word", report=lambda *at: said.append(at))
+    assert done["number"] == 21 and done["process"] != os.getpid()
+    assert (result / "out.txt").read_text() == "bytes word"
+    assert ("working", 0.5) in said
+
+
+def test_it_reads_and_writes_nothing_else(start, data):
+    if not (capabilities().calls and capabilities().files):
+        pytest.skip(f"this machine offers only {capabilities()}")
+    other = data / "other"
+    other.write_text("somebody else's")
+
+    def curious(_prepared, path, folder, other, _report):
+        tried = {
+            "read": lambda: other.read_text(),
+            "write beside": lambda: (folder.parent / "more").write_text("x"),
+            "write exhibit": lambda: path.write_text("x"),
+        }
+        told = {}
+        for name, attempt in tried.items():
+            try:
+                attempt()
+            except OSError as problem:
+                told[name] = error_of(problem)
+        return told
+
+    told = start(work=curious).hand(data / "exhibit", data / "analyses/result", other)
+    assert told == dict.fromkeys(("read", "write beside", "write exhibit"), "EACCES")
+
+
+def test_it_ends_when_it_has_waited_long_enough(start, data):
+    waiting = start(patience=0.05)
+    os.waitid(os.P_PID, waiting._sandbox._process, os.WEXITED | os.WNOWAIT)
+    with pytest.raises(NotReadyError):
+        waiting.hand(data / "exhibit", data / "analyses/result", "word")
+    assert list((data / "analyses/result").iterdir()) == []
+
+
+def test_killed_while_it_waits_it_has_done_nothing(start, data):
+    waiting = start()
+    os.kill(waiting._sandbox._process, signal.SIGKILL)
+    os.waitid(os.P_PID, waiting._sandbox._process, os.WEXITED | os.WNOWAIT)
+    with pytest.raises(NotReadyError):
+        waiting.hand(data / "exhibit", data / "analyses/result", "word")
+
+
+def test_a_file_that_cannot_be_linked_is_for_others(start, data, monkeypatch):
+    def link(*_):
+        raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+
+    monkeypatch.setattr(os, "link", link)
+    with pytest.raises(NotReadyError):
+        start().hand(data / "exhibit", data / "analyses/result", "word")
+    assert (data / "analyses/result").is_dir()
+
+
+def test_what_went_wrong_while_it_got_ready_is_said(start, data):
+    def broken(_number):
+        raise ModelError("The weights are damaged.")
+
+    # Whether it is still there to be asked depends on who is faster.
+    with pytest.raises((ModelError, NotReadyError)):
+        start(prepare=broken).hand(data / "exhibit", data / "analyses/result", "word")
+
+
+def test_its_time_begins_with_the_job(start, data, monkeypatch):
+    waiting, really = start(limits=Limits(wall=1000)), time.monotonic
+    monkeypatch.setattr(monitor.time, "monotonic", lambda: really() + 5000)
+    assert waiting.hand(data / "exhibit", data / "analyses/result", "word")["number"] == 21

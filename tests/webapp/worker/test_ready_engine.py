@@ -1,0 +1,127 @@
+"""The engine that waits for an exhibit: the same result, for its own model alone, and ended in any case."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+import skimage
+from made import hand_in
+from made_comparisons import queued
+from PIL import Image
+
+from detector.models.card import DEFAULT, MODELS
+from detector.sandbox import Limits
+from detector.schema.analysis import Analysis, Parameters
+from webapp.jobs import states
+from webapp.settings import read_settings
+from webapp.storage.data_folder import Folders
+from webapp.worker import ready_engine, run_analysis
+from webapp.worker.ready_engine import ReadyEngine, Waiting
+
+CARD = MODELS / f"{DEFAULT}.json"
+LIMITS = Limits()
+
+
+@pytest.fixture
+def settings(app):
+    return app.extensions["settings"]
+
+
+@pytest.fixture
+def folders(settings) -> Folders:
+    return Folders(settings.data)
+
+
+@pytest.fixture
+def without_networks(monkeypatch):
+    """Getting ready takes seconds, which only the test of the result needs."""
+    monkeypatch.setattr(ready_engine, "_prepared", Path)
+
+
+@pytest.fixture
+def engine(settings, folders):
+    engine = ReadyEngine(settings)
+    yield engine
+    engine.close()
+    assert list(folders.ready.iterdir()) == []
+
+
+def result(path: Path, folder: Path, ready: ReadyEngine | None, model: Path = CARD) -> Analysis:
+    folder.mkdir()
+    given = (path, "photo.png", model, Parameters(), folder, lambda *_: None, LIMITS)
+    return run_analysis.make_result(*given, ready=ready)
+
+
+def test_it_says_what_a_process_of_its_own_says(engine, folders):
+    photo = folders.exhibits / "photo"
+    Image.fromarray(skimage.data.astronaut()[:300, 80:380]).save(photo, "PNG")
+    made = [result(photo, folders.analyses / name, ready) for name, ready in (("a", engine), ("b", None))]
+    ready, own = (each.model_dump(exclude={"software": {"created"}}) for each in made)
+    assert ready == own and ready["probability"] is not None
+    names = [{path.name for path in (folders.analyses / name).rglob("*")} for name in "ab"]
+    assert names[0] == names[1] >= {"analysis.json", "photo.png", "fingerprint.bin"}
+
+
+def test_it_is_there_for_its_own_model_alone(engine, folders, without_networks, tmp_path):
+    other = MODELS / "reelproof-2.json"
+    told = (folders.exhibits / "x", "x.png", other, Parameters(), folders.analyses / "x", lambda *_: None)
+    assert not engine.make(*told)
+
+
+@pytest.fixture
+def added(folders, settings) -> Path:
+    place = folders.models / "mine"
+    place.mkdir()
+    return Path(shutil.copy(CARD, place / "mine.json"))
+
+
+def test_it_is_not_there_for_a_model_that_was_replaced(
+    added, settings, folders, without_networks, monkeypatch
+):
+    monkeypatch.setattr(ready_engine.model_service, "default", lambda *_: "mine")
+    engine = ReadyEngine(settings)
+    added.write_text(added.read_text() + "\n")
+    told = (folders.exhibits / "x", "x.png", added, Parameters(), folders.analyses / "x", lambda *_: None)
+    assert not engine.make(*told)
+    engine.close()
+
+
+def test_it_ends_where_the_job_is_a_comparison(app, settings, folders, monkeypatch, without_networks):
+    exhibit, original = hand_in(app, b"a", "a.mp4"), hand_in(app, b"b", "b.mp4")
+    for each in (exhibit, original):
+        states.cancel(app.extensions["database"], each.id)
+    queued(app, exhibit, original)
+    monkeypatch.setattr(run_analysis, "_compare", lambda *_: None)
+    run_analysis.work(settings, ready=ReadyEngine(settings))
+    assert list(folders.ready.iterdir()) == []
+
+
+def test_nothing_waits_unless_it_is_wished_for(settings, folders, without_networks):
+    waiting = Waiting(settings)  # of tests: none
+    waiting.start()
+    assert waiting.take() is None
+
+    waiting = Waiting(read_settings({"REELPROOF_DATA": settings.data, "REELPROOF_READY_SECONDS": 600}))
+    waiting.start()
+    assert len(list(folders.ready.iterdir())) == 2
+    waiting.give_up()
+    assert list(folders.ready.iterdir()) == [] and waiting.take() is None
+
+
+def test_nothing_waits_where_memory_is_short(settings, folders, without_networks, monkeypatch):
+    monkeypatch.setattr(ready_engine, "_memory_available", lambda: 1_500_000_000)
+    waiting = Waiting(read_settings({"REELPROOF_DATA": settings.data, "REELPROOF_READY_SECONDS": 600}))
+    waiting.start()
+    assert waiting.take() is None and list(folders.ready.iterdir()) == []
+
+
+def test_a_process_that_cannot_be_started_is_no_failure(settings, monkeypatch, caplog):
+    def broken(_settings):
+        raise OSError("no memory")
+
+    monkeypatch.setattr(ready_engine, "ReadyEngine", broken)
+    waiting = Waiting(read_settings({"REELPROOF_DATA": settings.data, "REELPROOF_READY_SECONDS": 600}))
+    waiting.start()
+    assert waiting.take() is None and "no memory" in caplog.text

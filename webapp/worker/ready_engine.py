@@ -1,0 +1,151 @@
+"""The engine in a confined process that has its networks loaded and waits for the next exhibit.
+
+Modules, weights and compiled networks take some two seconds, more than a photo itself. A worker's process
+starts this one before it has a job, and it ends if none comes within ``REELPROOF_READY_SECONDS``, because it
+holds memory. It serves one analysis and ends.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from detector.sandbox import NotReadyError, ReadySandbox
+from detector.sandbox.limits import MEGABYTE
+from detector.schema.analysis import Parameters
+from detector.schema.others import JointRule
+from webapp.services import models as model_service
+from webapp.settings import Settings
+from webapp.storage.data_folder import Folders
+from webapp.storage.database import opened
+from webapp.worker.remembering import FINGERPRINT
+
+if TYPE_CHECKING:
+    from detector.models.loaded import LoadedModel
+
+log = logging.getLogger(__name__)
+
+Progress = Callable[[str, float], None]
+
+ENGINE_SHARE = 0.88
+"""Where on the progress bar the engine ends and a preview, if one is needed, begins."""
+
+
+class ReadyEngine:
+    """The process starts now, with the model that is the default now."""
+
+    def __init__(self, settings: Settings) -> None:
+        folders = Folders(settings.data)
+        with opened(settings) as database, database.begin() as session:
+            self._card = model_service.card_path(folders, model_service.default(session, folders))
+        self._read = self._card.read_bytes()
+        self._sandbox = ReadySandbox(
+            _prepared,
+            run_engine,
+            self._card,
+            limits=settings.limits,
+            readable=(self._card.parent,),
+            folder=folders.ready,
+            patience=settings.ready,
+        )
+
+    def make(
+        self, path: Path, file: str, model: Path, parameters: Parameters, folder: Path, progress: Progress
+    ) -> bool:
+        """Do what :func:`webapp.worker.run_analysis.make_result` does; False where this cannot be done here.
+
+        Then nothing has been written. ``model`` may have been replaced by another one of its name.
+        """
+        if model != self._card or model.read_bytes() != self._read:
+            return False
+        try:
+            what = (file, parameters, (), JointRule.FIRST)
+            self._sandbox.hand(path, folder, *what, report=progress)
+        except NotReadyError:
+            return False
+        finally:
+            self.close()
+        return True
+
+    def close(self) -> None:
+        """End the process, if it still runs."""
+        self._sandbox.close()
+
+
+_ENOUGH = 2000 * MEGABYTE  # of memory that is free: with less, what others need comes first
+
+
+class Waiting:
+    """The engine that waits in this process, if there is one."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._engine: ReadyEngine | None = None
+
+    def start(self) -> None:
+        """Start it, unless the settings want none or memory is short."""
+        if self._settings.ready and _memory_available() >= _ENOUGH:
+            try:
+                self._engine = ReadyEngine(self._settings)
+            except Exception as problem:  # analyses start their own process, and say what is wrong
+                log.warning("no process waits for the next analysis: %s", problem)
+
+    def take(self) -> ReadyEngine | None:
+        """The engine, for whoever takes it to use or close."""
+        engine, self._engine = self._engine, None
+        return engine
+
+    def give_up(self) -> None:
+        """End it: what comes is no analysis."""
+        if (engine := self.take()) is not None:
+            engine.close()
+
+
+def _memory_available() -> float:
+    """Bytes that are free or soon can be; infinite where the system does not say."""
+    try:
+        text = Path("/proc/meminfo").read_text()
+    except OSError:
+        return math.inf
+    found = re.search(r"^MemAvailable:\s+(\d+) kB", text, re.MULTILINE)
+    return int(found[1]) * 1024 if found else math.inf
+
+
+def run_engine(
+    model: Path | LoadedModel,
+    path: Path,
+    folder: Path,
+    file: str,
+    parameters: Parameters,
+    others: Sequence[Path],
+    joint: JointRule,
+    progress: Progress,
+) -> None:
+    """What a confined process does, ready before or not: everything the result consists of, in ``folder``."""
+    # Here and nowhere else: the engine brings its networks into the process.
+    from detector import analyze
+    from reports import write_result
+
+    analysis = analyze(
+        path,
+        name=file,
+        model=model,
+        parameters=parameters,
+        images=folder,
+        fingerprint=folder / FINGERPRINT,
+        progress=lambda stage, fraction: progress(stage, fraction * ENGINE_SHARE),
+        also=others,
+        joint=joint,
+    )
+    write_result(analysis, folder)
+
+
+def _prepared(card: Path) -> LoadedModel:
+    import reports  # noqa: F401 - writes the result
+    from detector.preloaded import preload
+
+    return preload(card)
