@@ -1,8 +1,9 @@
 """The file that ``score --out`` adds its lines to, and by which it knows what was done before.
 
 A kept line is a printed one and, beside it, what says whether it still holds: ``bytes`` and
-``modified`` (nanoseconds since 1970) of the file that was read, ``sha256`` where it was hashed before,
-``zip`` for an entry of one, and ``by``, which is the same as long as model, parameters and program are.
+``modified`` (nanoseconds since 1970) of the file that was read, ``sha256`` (not in lines of earlier
+versions), ``zip`` for an entry of one, and ``by``, which is the same as long as model, parameters and
+program are.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from detector.version import __version__
 Line = dict[str, object]
 _Known = tuple[str, str, int, int]  # name, zip, bytes, modified
 _KINDS = (str, str, int, int)
+_KEPT = frozenset({"bytes", "modified", "sha256", "zip", "by"})  # of a line, what is not printed
 _BEGINNING = b'{"file": '  # of each line: what begins otherwise is not half of one
 
 
@@ -89,8 +91,9 @@ class ResultsFile:
         self.before = 0
         self._by = by
         self._done: set[_Known] = set()
-        self._hashed: set[str] = set()  # SHA-256 of those that were hashed before
-        self._facts: dict[File, tuple[int, int]] = {}
+        self._unhashed: set[_Known] = set()  # of these, those of lines without SHA-256
+        self._places: dict[str, tuple[int, int]] = {}  # by SHA-256, where in the file its line is
+        self._facts: dict[tuple[str, str], tuple[int, int]] = {}
         self._file = path.open("a+b")
         try:
             try:
@@ -112,7 +115,7 @@ class ResultsFile:
                 if not (text.startswith(_BEGINNING) or _BEGINNING.startswith(text)):
                     raise _other(path)
                 break
-            whole += len(text)
+            place, whole = (whole, len(text)), whole + len(text)
             try:
                 line = json.loads(text)
                 known = line["file"], line.get("zip", ""), line.get("bytes", 0), line.get("modified", 0)
@@ -121,36 +124,51 @@ class ResultsFile:
             except (ValueError, KeyError, TypeError):
                 raise _other(path) from None
             if "error" not in line and line.get("by") == self._by:
+                self._done.add(known)
                 if sha256 := line.get("sha256"):
-                    self._hashed.add(str(sha256))
+                    self._places[str(sha256)] = place
                 else:
-                    self._done.add(known)
+                    self._unhashed.add(known)
         self._file.truncate(whole)
 
     def has(self, file: File) -> bool:
-        """Whether the same file was scored before in the same way; what could not be is tried again."""
-        try:
-            facts = file.source.stat()
-        except OSError:
+        """Whether the same file was scored before in the same way; what could not be is tried again.
+
+        A file with ``sha256`` is known by its bytes, another one by its name, size and time.
+        """
+        facts = _facts(file)
+        if facts is None:
             return False
-        self._facts[file] = facts.st_size, facts.st_mtime_ns
-        known = file.name, _zip(file), *self._facts[file]
-        if file.sha256 not in self._hashed and known not in self._done:
+        self._facts[_name(file)] = facts
+        known = *_name(file), *facts
+        by_name = self._unhashed if file.sha256 else self._done
+        if file.sha256 not in self._places and known not in by_name:
             return False
-        del self._facts[file]
+        del self._facts[_name(file)]
         self.before += 1
         return True
+
+    def line_of(self, sha256: str) -> Line | None:
+        """The line, as it was printed, of a file with these bytes; none if there is none."""
+        if sha256 not in self._places:
+            return None
+        place, length = self._places[sha256]
+        line: Line = json.loads(os.pread(self._file.fileno(), length, place))
+        return {name: value for name, value in line.items() if name not in _KEPT}
 
     def add(self, file: File, line: Line) -> None:
         """Write the line of a file that :meth:`has` was asked about, as one piece and at once."""
         kept = dict(line)
-        if file in self._facts:
-            kept["bytes"], kept["modified"] = self._facts.pop(file)
-        if file.sha256:
+        facts = self._facts.pop(_name(file), None)
+        if facts is not None:
+            kept["bytes"], kept["modified"] = facts
+        if file.sha256 and facts == _facts(file):  # else it is not known which bytes were analysed
             kept["sha256"] = file.sha256
         if _zip(file):
             kept["zip"] = _zip(file)
         data = json.dumps(kept | {"by": self._by}).encode() + b"\n"
+        if "sha256" in kept and "error" not in kept:
+            self._places[file.sha256] = self._file.seek(0, os.SEEK_END), len(data)
         while data:
             data = data[os.write(self._file.fileno(), data) :]
 
@@ -167,6 +185,19 @@ def _other(path: Path) -> ParameterError:
     return ParameterError(
         f"{path} holds something else than the lines of `score`. Name another file with --out."
     )
+
+
+def _facts(file: File) -> tuple[int, int] | None:
+    """Bytes and time of change of what was given; none where it is gone."""
+    try:
+        found = file.source.stat()
+    except OSError:
+        return None
+    return found.st_size, found.st_mtime_ns
+
+
+def _name(file: File) -> tuple[str, str]:
+    return file.name, _zip(file)
 
 
 def _zip(file: File) -> str:

@@ -12,13 +12,14 @@ from __future__ import annotations
 import contextlib
 import tempfile
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from detector.batch.input_files import File, InputFiles
 from detector.batch.other_models import ALONE, Others
 from detector.batch.results_file import ResultsFile, run_key
 from detector.errors import ParameterError
+from detector.files import hashed
 from detector.schema.analysis import Parameters
 
 Line = dict[str, object]
@@ -31,7 +32,8 @@ class BatchRun:
     """One run over files, folders and zips; :meth:`lines` does the work.
 
     ``workers`` files are analysed at a time (default: one a core); ``crops`` are scored in this process.
-    Lines are kept in the file ``out``, where there is one, and what it holds already is left out.
+    Lines are kept in the file ``out``, where there is one, and what it holds already is left out. A file
+    whose bytes it holds under another name gets a line of its own, but is not analysed again.
     """
 
     given: Sequence[Path]
@@ -43,6 +45,7 @@ class BatchRun:
     others: Others = ALONE
     _left_out: dict[str, int] = field(default_factory=dict)
     _before: int = 0
+    _taken_over: int = 0
 
     def lines(self) -> Iterator[Line]:
         """Lines as they are finished, each kept before it is handed out.
@@ -61,11 +64,15 @@ class BatchRun:
                 kept = stack.enter_context(ResultsFile(self.out, by))
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
             input_files = InputFiles(self.given, folder, only_images=self.crops)
-            found = stack.enter_context(contextlib.closing(self._scored(_new(input_files, kept))))
+            taken_over: list[Line] = []
+            new = iter(input_files) if kept is None else _new(input_files, kept, taken_over)
+            found = stack.enter_context(contextlib.closing(self._scored(new)))
             for file, line in found:
                 if kept is not None:
                     kept.add(file, line)
+                yield from self._drained(taken_over)
                 yield line
+            yield from self._drained(taken_over)
             self._left_out = dict(input_files.left_out.most_common())
             self._before = kept.before if kept is not None else 0
 
@@ -79,11 +86,19 @@ class BatchRun:
 
         return score_files(files, self.model, self.parameters, self.workers, others=self.others)
 
+    def _drained(self, lines: list[Line]) -> Iterator[Line]:
+        self._taken_over += len(lines)
+        while lines:
+            yield lines.pop(0)
+
     def remarks(self) -> list[str]:
         """What a whole run has to say beside its lines, one sentence each."""
         said = []
         if self._before:
             said.append(f"{_files(self._before)} done before, by {self.out}.")
+        if self._taken_over:
+            known = _files(self._taken_over)
+            said.append(f"{known} known by their bytes from other names; their results were taken over.")
         if self._left_out:
             named = [f"{number:,} {ending}" for ending, number in self._left_out.items()]
             if len(named) > _MOST_ENDINGS:
@@ -94,11 +109,24 @@ class BatchRun:
         return said
 
 
-def _new(input_files: InputFiles, kept: ResultsFile | None) -> Iterator[File]:
+def _new(input_files: InputFiles, kept: ResultsFile, taken_over: list[Line]) -> Iterator[File]:
+    """The files that are to be analysed, hashed; lines of those that are known by their bytes are kept."""
     for file in input_files:
-        if kept is None or not kept.has(file):
+        if file.error:
             yield file
-        elif file.unpacked:
+            continue
+        known = kept.has(file)
+        if not known:
+            with contextlib.suppress(OSError):  # the analysis will say so
+                file = replace(file, sha256=hashed(file.path)[1])  # noqa: PLW2901
+            line = kept.line_of(file.sha256)
+            if line is None:
+                yield file
+                continue
+            line |= {"file": file.name}
+            kept.add(file, line)
+            taken_over.append(line)
+        if file.unpacked:
             file.path.unlink(missing_ok=True)
 
 

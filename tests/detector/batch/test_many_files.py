@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -196,6 +197,17 @@ class TestKept:
         assert not self.has(out, dataclasses.replace(file, sha256="b" * 64))
         assert list(read_lines(out, self.BY)) == ["a" * 64]
 
+    def test_a_file_that_changed_meanwhile_is_not_known_by_what_it_was(
+        self, tmp_path: Path, file: File
+    ) -> None:
+        out, before = tmp_path / "out.jsonl", dataclasses.replace(file, sha256="a" * 64)
+        with ResultsFile(out, self.BY) as kept:
+            assert not kept.has(before)
+            file.path.write_bytes(PHOTO + b"more")
+            kept.add(before, {"file": file.name, "verdict": "x"})
+            assert kept.line_of("a" * 64) is None
+        assert not self.has(out, before)
+
     def test_a_hashed_file_is_known_of_a_line_without_sha256(self, tmp_path: Path, file: File) -> None:
         self.keep(tmp_path / "out.jsonl", file)
         assert self.has(tmp_path / "out.jsonl", dataclasses.replace(file, sha256="a" * 64))
@@ -334,6 +346,26 @@ class TestProcesses:
         assert [line["file"] for line in kept] == [line["file"] for line in (*before, *lines)]
         assert done(folder, "--out", out)[0] == []
 
+    def test_a_file_is_known_by_its_bytes_however_it_is_named(self, tmp_path: Path) -> None:
+        """By a relative path, through a link, as a copy in a zip: it has a line each time, measured once."""
+        folder, out = tmp_path / "folder", tmp_path / "out.jsonl"
+        folder.mkdir()
+        (path,) = files(folder, "a.jpg")
+        (measured,), _, _ = done(path, "--out", out)
+        (folder / "link.jpg").symlink_to("a.jpg")
+        named = [Path(os.path.relpath(path, ROOT)), folder / "link.jpg"]
+        lines, err, status = done(*named, "--out", out)
+        assert status == 0 and "2 files known by their bytes from other names" in err
+        assert lines == [measured | {"file": str(name)} for name in named]
+        assert done(*named, path, "--out", out)[0] == []
+        with zipfile.ZipFile(folder / "given.zip", "w") as archive:
+            archive.writestr("copy.jpg", PHOTO)
+        assert done(folder / "given.zip", "--out", out)[0] == [measured | {"file": "copy.jpg"}]
+        assert done(folder / "given.zip", "--out", out)[0] == []
+        path.write_bytes(PHOTO + b"another")
+        (line,), _, _ = done(named[0], "--out", out)
+        assert line["from"] > measured["from"]
+
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
     def test_nothing_goes_on_after_it_was_stopped(self, tmp_path: Path, number: signal.Signals) -> None:
         paths = files(tmp_path, "good.jpg", "sleep-60.jpg", "sleep-61.jpg")
@@ -354,8 +386,6 @@ class TestProcesses:
             assert sorted(path for path in tmp_path.iterdir()) == sorted(paths)
 
     def test_no_more_is_unpacked_than_is_worked_on(self, tmp_path: Path) -> None:
-        import zipfile
-
         given = tmp_path / "given.zip"
         with zipfile.ZipFile(given, "w") as archive:
             for number in range(12):
