@@ -196,6 +196,8 @@ def summary(analysis: Analysis) -> dict[str, object]:
 
 
 def _score(options: argparse.Namespace) -> int:
+    # OpenBLAS would start threads with NumPy, and the worker pool could not be forked from this process.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from detector.batch.other_models import Others
     from detector.batch.run import BatchRun
 

@@ -329,7 +329,8 @@ class TestProcesses:
     def test_a_killed_run_goes_on_where_it_was(self, tmp_path: Path) -> None:
         folder = tmp_path / "folder"
         folder.mkdir()
-        files(folder, "a.jpg", "b.jpg", "sleep-30.jpg")
+        for path in files(folder, "a.jpg", "b.jpg", "sleep-30.jpg"):
+            path.write_bytes(PHOTO + path.name.encode())  # the same bytes would be known
         out = tmp_path / "out.jsonl"
         run = acting(folder, "--workers", "1", "--out", out)
         with run:
@@ -420,14 +421,24 @@ def gone(leader: int) -> None:
         time.sleep(0.05)
 
 
-def test_a_process_that_loaded_everything_still_has_one_thread() -> None:
-    """Else each file would have torch imported anew, which takes longer than most analyses."""
-    command = [
-        sys.executable,
-        "-c",
-        "from detector.batch.worker_pool import _ready; print(_ready([None], True))",
-    ]
-    assert subprocess.check_output(command, cwd=ROOT, text=True).split() == ["True"]
+# Ends as soon as it is known how the pool's processes are started.
+ASKED = """
+import multiprocessing, sys
+multiprocessing.get_context = sys.exit
+from detector.cli.main import main
+main(["score", *sys.argv[1:]])
+"""
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_process_that_loaded_everything_still_has_one_thread(tmp_path: Path, count: int) -> None:
+    """Else the pool is started afresh and loads for itself, and each of its files may as well."""
+    paths = files(tmp_path, *("a.jpg", "b.jpg")[:count])
+    # As it is started by people: with tests, arithmetic has one thread in any case.
+    environment = {name: value for name, value in os.environ.items() if not name.endswith("NUM_THREADS")}
+    command = [sys.executable, "-c", ASKED, *map(str, paths)]
+    ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert ended.stderr.split() == ["fork"]
 
 
 class TestFromAProcessWithThreads:
