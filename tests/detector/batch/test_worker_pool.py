@@ -1,4 +1,4 @@
-"""Many files at once: where they are found, what is kept of them, and processes that come to grief.
+"""Many files at once, and processes that come to grief.
 
 Analyses are replaced by what their file's name says, in a process of its own.
 """
@@ -6,7 +6,6 @@ Analyses are replaced by what their file's name says, in a process of its own.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import json
 import os
 import signal
@@ -21,22 +20,21 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from batch_files import PHOTO, files
 from warm import Script
 
 from detector import Parameters
-from detector.batch.input_files import File, InputFiles
+from detector.batch.input_files import File
 from detector.batch.other_models import Others
-from detector.batch.results_file import ResultsFile, read_lines, run_key
 from detector.batch.run import BatchRun
 from detector.batch.worker_pool import score_files
-from detector.errors import ModelError, ParameterError, ReelproofError
-from detector.models.card import MODELS, SECOND_LOOKS
+from detector.errors import ModelError, ReelproofError
 from detector.paths import ROOT
 from detector.schema.others import JointRule
 from tests.detector.models.onnx_models import put
 
-PHOTO = b"\xff\xd8\xff\xe0" + bytes(60)
 DEFAULT = Parameters()
+
 
 # `score` with analyses that do what a file's name says, in the confined process or in the hand.
 ACTING = Script("""
@@ -90,210 +88,6 @@ def done(*arguments: str | Path) -> tuple[list[dict[str, Any]], str, int]:
     process = acting(*arguments)
     out, err = process.communicate(timeout=400)
     return [json.loads(line) for line in out.splitlines()], err, process.returncode
-
-
-def files(folder: Path, *names: str) -> list[Path]:
-    paths = [folder / name for name in names]
-    for path in paths:
-        path.write_bytes(PHOTO)
-    return paths
-
-
-class TestFolders:
-    def found(self, tmp_path: Path, *given: Path, **options: Any) -> tuple[list[File], InputFiles]:
-        (tmp_path / "unpacked").mkdir()
-        handed_in = InputFiles(given, tmp_path / "unpacked", **options)
-        return list(handed_in), handed_in
-
-    @pytest.fixture
-    def folder(self, tmp_path: Path) -> Path:
-        folder = tmp_path / "folder"
-        (folder / "below" / "deeper").mkdir(parents=True)
-        (folder / ".hidden").mkdir()
-        files(folder, "b.MP4", "a.jpg", "notes.txt", "._a.jpg", "photo-without-ending", "below/c.mkv")
-        files(folder, "below/deeper/d.webp", ".hidden/e.mp4")
-        (folder / "notes.txt").write_text("words")
-        (folder / "below" / "README").write_text("words")
-        os.mkfifo(folder / "below" / "pipe")
-        return folder
-
-    def test_videos_and_photos_below_it_in_order(self, tmp_path: Path, folder: Path) -> None:
-        found, handed_in = self.found(tmp_path, folder)
-        names = ["a.jpg", "b.MP4", "photo-without-ending", "below/c.mkv", "below/deeper/d.webp"]
-        assert [file.name for file in found] == [str(folder / name) for name in names]
-        assert not any(file.error or file.unpacked for file in found)
-        assert handed_in.left_out == {".txt": 1, ".jpg": 1, "without ending": 2}
-
-    def test_for_crops_only_images(self, tmp_path: Path, folder: Path) -> None:
-        found, _ = self.found(tmp_path, folder, only_images=True)
-        assert [file.path.name for file in found] == ["a.jpg", "d.webp"]
-
-    def test_a_file_given_by_name_is_taken_whatever_it_is(self, tmp_path: Path, folder: Path) -> None:
-        found, handed_in = self.found(tmp_path, folder / "notes.txt", folder / "gone.mp4")
-        assert [(file.path.name, file.error) for file in found] == [
-            ("notes.txt", ""), ("gone.mp4", "No such file.")
-        ]  # fmt: skip
-        assert not handed_in.left_out
-
-    def test_one_that_holds_nothing_is_an_error(self, tmp_path: Path) -> None:
-        (tmp_path / "empty").mkdir()
-        ((file,), _) = self.found(tmp_path, tmp_path / "empty")
-        assert file.error == "The folder holds no video or photo."
-
-    def test_a_circle_of_links_ends(self, tmp_path: Path, folder: Path) -> None:
-        (folder / "below" / "up").symlink_to(folder)
-        found, _ = self.found(tmp_path, folder)
-        assert len(found) == 5
-
-    def test_nothing_is_looked_for_before_it_is_wanted(self, tmp_path: Path, folder: Path) -> None:
-        handed_in = iter(InputFiles([folder, tmp_path / "gone"], tmp_path))
-        assert next(handed_in).path.name == "a.jpg"
-        (folder / "below" / "c.mkv").unlink()
-        assert "c.mkv" not in [file.path.name for file in handed_in]
-
-
-class TestKept:
-    BY = "0123456789abcdef"
-
-    @pytest.fixture
-    def file(self, tmp_path: Path) -> File:
-        (path,) = files(tmp_path, "a.jpg")
-        return File(str(path), path, path)
-
-    def keep(self, out: Path, file: File, **line: object) -> None:
-        with ResultsFile(out, self.BY) as kept:
-            assert not kept.has(file)
-            kept.add(file, {"file": file.name, "verdict": "x", **line})
-
-    def has(self, out: Path, file: File, by: str = BY) -> bool:
-        with ResultsFile(out, by) as kept:
-            return kept.has(file)
-
-    def test_what_was_done_is_known(self, tmp_path: Path, file: File) -> None:
-        self.keep(tmp_path / "out.jsonl", file)
-        assert self.has(tmp_path / "out.jsonl", file)
-        line = json.loads((tmp_path / "out.jsonl").read_text())
-        assert (line["verdict"], line["bytes"], line["by"]) == ("x", len(PHOTO), self.BY)
-
-    def test_a_file_that_changed_is_done_again(self, tmp_path: Path, file: File) -> None:
-        self.keep(tmp_path / "out.jsonl", file)
-        before = file.path.stat().st_mtime_ns
-        file.path.write_bytes(PHOTO + b"more")
-        os.utime(file.path, ns=(before, before))
-        assert not self.has(tmp_path / "out.jsonl", file)
-        file.path.write_bytes(PHOTO)
-        os.utime(file.path, ns=(before, before + 1))
-        assert not self.has(tmp_path / "out.jsonl", file)
-        os.utime(file.path, ns=(before, before))
-        assert self.has(tmp_path / "out.jsonl", file)
-
-    def test_a_hashed_file_is_known_by_its_bytes(self, tmp_path: Path, file: File) -> None:
-        """Wherever it lies and however it is called; not by its name once it is another."""
-        out = tmp_path / "out.jsonl"
-        self.keep(out, dataclasses.replace(file, sha256="a" * 64))
-        elsewhere = tmp_path / "elsewhere.jpg"
-        elsewhere.write_bytes(PHOTO)
-        assert self.has(out, File("elsewhere.jpg", elsewhere, elsewhere, sha256="a" * 64))
-        assert not self.has(out, dataclasses.replace(file, sha256="b" * 64))
-        assert list(read_lines(out, self.BY)) == ["a" * 64]
-
-    def test_a_file_that_changed_meanwhile_is_not_known_by_what_it_was(
-        self, tmp_path: Path, file: File
-    ) -> None:
-        out, before = tmp_path / "out.jsonl", dataclasses.replace(file, sha256="a" * 64)
-        with ResultsFile(out, self.BY) as kept:
-            assert not kept.has(before)
-            file.path.write_bytes(PHOTO + b"more")
-            kept.add(before, {"file": file.name, "verdict": "x"})
-            assert kept.line_of("a" * 64) is None
-        assert not self.has(out, before)
-
-    def test_a_hashed_file_is_known_of_a_line_without_sha256(self, tmp_path: Path, file: File) -> None:
-        self.keep(tmp_path / "out.jsonl", file)
-        assert self.has(tmp_path / "out.jsonl", dataclasses.replace(file, sha256="a" * 64))
-
-    def test_another_model_or_parameter(self, tmp_path: Path, file: File) -> None:
-        self.keep(tmp_path / "out.jsonl", file)
-        assert not self.has(tmp_path / "out.jsonl", file, by="f" * 16)
-        ways = [
-            run_key(None, DEFAULT),
-            run_key(None, Parameters(sample_rate=4)),
-            run_key("reelproof-lite0", DEFAULT),
-            run_key(None, DEFAULT, crops=True),
-            run_key(None, DEFAULT, others=Others(["reelproof-lite0"])),
-            run_key(None, DEFAULT, others=Others(["reelproof-lite0"], JointRule.ALL)),
-        ]
-        assert len(set(ways)) == 6 and run_key("reelproof", Parameters()) == ways[0]
-
-    def test_another_second_look_but_not_other_figures(self, tmp_path: Path) -> None:
-        folder = tmp_path / "models"
-        (folder / SECOND_LOOKS).mkdir(parents=True)
-        for path in (
-            Path("reelproof.json"),
-            Path("reelproof.safetensors"),
-            Path(SECOND_LOOKS, "reelproof.json"),
-        ):
-            (folder / path).symlink_to(MODELS / path)
-        card, second = folder / "reelproof.json", folder / SECOND_LOOKS / "reelproof.json"
-        before = run_key(card, DEFAULT)
-
-        def change(**values: object) -> None:
-            text = json.dumps(json.loads(second.read_text()) | values)
-            second.unlink()
-            second.write_text(text)
-
-        change(figures={}, rates=[])
-        assert run_key(card, DEFAULT) == before
-        change(reserve=1.0)
-        assert run_key(card, DEFAULT) != before
-
-    @pytest.mark.parametrize("text", ["[1, 2]", '{"a": 1}', "notes", '{"file": "a", "bytes": []}\n'])
-    def test_a_file_of_something_else_is_left_alone(self, tmp_path: Path, text: str) -> None:
-        """Without an end of line, too, where half a line of ours would be removed."""
-        (tmp_path / "out.jsonl").write_text(text)
-        with pytest.raises(ParameterError, match="something else"):
-            ResultsFile(tmp_path / "out.jsonl", self.BY)
-        assert (tmp_path / "out.jsonl").read_text() == text
-
-    def test_a_back_end_that_rounds(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        plain = run_key(None, DEFAULT)
-        monkeypatch.setenv("REELPROOF_BACKEND", "onnxruntime")
-        assert run_key(None, DEFAULT) == plain
-        monkeypatch.setenv("REELPROOF_BACKEND", "openvino-bf16")
-        assert run_key(None, DEFAULT) != plain
-
-    def test_what_failed_is_tried_again(self, tmp_path: Path, file: File) -> None:
-        self.keep(tmp_path / "out.jsonl", file, error="Out of memory.")
-        assert not self.has(tmp_path / "out.jsonl", file)
-
-    def test_entries_of_two_zips_are_two_files(self, tmp_path: Path, file: File) -> None:
-        zips = files(tmp_path, "a.zip", "b.zip")
-        first, second = (File("face.jpg", tmp_path / "1.jpg", path) for path in zips)
-        self.keep(tmp_path / "out.jsonl", first)
-        assert self.has(tmp_path / "out.jsonl", first) and not self.has(tmp_path / "out.jsonl", second)
-
-    def test_half_a_line_is_removed(self, tmp_path: Path, file: File) -> None:
-        out = tmp_path / "out.jsonl"
-        self.keep(out, file)
-        whole = out.read_bytes()
-        out.write_bytes(whole + whole[: len(whole) // 2])
-        assert self.has(out, file)
-        assert out.read_bytes() == whole
-
-    def test_what_is_no_such_file_is_left_alone(self, tmp_path: Path) -> None:
-        out = tmp_path / "thesis.txt"
-        for text in ("years of work\n", '{"other": 1}\n', "[1]\n"):
-            out.write_text(text)
-            with pytest.raises(ParameterError, match="holds something else"):
-                ResultsFile(out, self.BY)
-            assert out.read_text() == text
-
-    def test_two_runs_do_not_add_to_one(self, tmp_path: Path) -> None:
-        with (
-            ResultsFile(tmp_path / "out.jsonl", self.BY),
-            pytest.raises(ParameterError, match="another run"),
-        ):
-            ResultsFile(tmp_path / "out.jsonl", self.BY)
 
 
 class TestProcesses:

@@ -1,0 +1,15 @@
+"""Files that pass for photographs, for runs over many files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+PHOTO = b"\xff\xd8\xff\xe0" + bytes(60)
+
+
+def files(folder: Path, *names: str) -> list[Path]:
+    """Such files in ``folder``, by these names."""
+    paths = [folder / name for name in names]
+    for path in paths:
+        path.write_bytes(PHOTO)
+    return paths
