@@ -1,4 +1,4 @@
-"""What axe-core says of a page, in either theme (WCAG 2.2 AA and its best practices)."""
+"""What axe-core says of a page, in either theme (WCAG 2.2 AA and its best practices), and whether it fits."""
 
 from __future__ import annotations
 
@@ -24,3 +24,11 @@ def complaints(page: Page, theme: str = "light") -> list[str]:
         for one in found
         for node in one["nodes"]
     ]
+
+
+def horizontal_overflow(page: Page) -> int:
+    """Pixels by which a page is wider than its window; above 0 it scrolls sideways."""
+    width: int = page.evaluate(
+        "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    )
+    return width

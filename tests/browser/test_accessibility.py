@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from axe import complaints
+from axe import complaints, horizontal_overflow
 from desk import Served, Workbench
 from playwright.sync_api import Browser, expect
 
@@ -73,9 +73,7 @@ def test_nothing_sticks_out_sideways(
     for name, path in addresses.items():
         page.goto(app.address + path)
         page.wait_for_timeout(300)
-        over = page.evaluate(
-            "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
-        )
+        over = horizontal_overflow(page)
         if over > 0:
             wide[name] = over
     context.close()

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import pytest
 from analyses import build
-from axe import complaints
+from axe import complaints, horizontal_overflow
 from clips import write_clip
 from desk import Seen, Served, served
 from made import write_result
@@ -207,8 +207,7 @@ def test_pages_of_comparisons_are_accessible(app: Served, browser, theme: str, k
             page.goto(app.address + address)
             page.wait_for_timeout(200)
             assert complaints(page, theme) == []
-            over = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
-            assert page.evaluate(over) <= 0
+            assert horizontal_overflow(page) <= 0
         context.close()
 
 

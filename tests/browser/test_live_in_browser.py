@@ -12,7 +12,7 @@ from pathlib import Path
 
 import av
 import pytest
-from axe import complaints
+from axe import complaints, horizontal_overflow
 from desk import Seen, Served, served
 from playwright.sync_api import Browser, Page, expect
 
@@ -131,8 +131,7 @@ def test_it_is_seen_as_it_plays(
         for path in (address, f"{app.address}/live"):
             other.goto(path)
             assert complaints(other, theme) == [], (theme, width, path)
-            over = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-            assert other.evaluate(over) <= 0, (width, path)
+            assert horizontal_overflow(other) <= 0, (width, path)
         context.close()
 
     context = browser.new_context(java_script_enabled=False)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pikepdf
 import pytest
-from axe import complaints
+from axe import complaints, horizontal_overflow
 from desk import Seen, Workbench
 from live import served
 from playwright.sync_api import Browser, Page, expect
@@ -87,8 +87,7 @@ def lab(workbench: Workbench, browser: Browser, tmp_path: Path) -> Iterator[Lab]
 def look(page: Page, name: str) -> None:
     """axe-core finds nothing, nothing sticks out; a picture of the page where one is asked for."""
     assert complaints(page) == [], name
-    over = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-    assert over <= 0, name
+    assert horizontal_overflow(page) <= 0, name
     if _SHOTS:
         page.screenshot(path=f"{_SHOTS}/{name}.png", full_page=True)
 

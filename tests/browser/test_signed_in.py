@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from axe import complaints
+from axe import complaints, horizontal_overflow
 from live import served
 from playwright.sync_api import Browser, Page, expect
 
@@ -180,9 +180,7 @@ def test_pages_of_accounts_and_cases(
 
     def look(name: str) -> None:
         found = complaints(page, theme)
-        over = page.evaluate(
-            "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
-        )
+        over = horizontal_overflow(page)
         if found or over > 0:
             problems[name] = found, over
         if _SHOTS:
