@@ -37,6 +37,7 @@ SENDER = ["-m", "webapp.webhooks.delivery"]
 _LOOK_EVERY = 0.25  # seconds
 _SWEEP_EVERY = 5.0
 _DEAF_AFTER = 20.0
+_WORKED = 0.1  # seconds of processor time; of children that only wait it is next to none
 _RESTART_AFTER = 2.0
 
 
@@ -60,6 +61,7 @@ class Worker:
         self.names = actors.instance(started_by) if settings.shared else None
         self._process: subprocess.Popen[bytes] | None = None
         self._started = self._heard = float("-inf")
+        self._work: dict[int, float] = {}  # of its children, when it was last heard
 
     def keep_running(self) -> bool:
         """Start the worker if it does not run; True if that was a restart after it died."""
@@ -92,17 +94,30 @@ class Worker:
     def replace_if_deaf(self, database: Database) -> None:
         """End a worker that takes nothing although ids wait on the shared broker; it is started anew.
 
-        After Redis was started anew a Celery worker may be connected again and yet hear nothing.
+        After Redis was started anew a Celery worker may be connected again and yet hear nothing. One that
+        still loads, or makes what no row tells of, the sample or fingerprints, is left alone.
         """
         if self.names is None or self._process is None or self._process.poll() is not None:
             return
         there = messages_waiting(self._settings, self._settings.queues)
-        if recovery.running(database, self.names) or not any(there.values()):
+        if recovery.running(database, self.names) or not any(there.values()) or self._works():
             self._heard = time.monotonic()
         elif time.monotonic() - max(self._heard, self._started) > _DEAF_AFTER:
             log.warning("the worker takes nothing though analyses wait; starting another one")
             self.stop()
             self._process = None
+
+    def _works(self) -> bool:
+        """Whether it has yet to start its children, or these have worked since it was last heard."""
+        assert self._process is not None
+        now = processor_time_below(self._process.pid)
+        before, self._work = self._work, now
+        if not now or now.keys() != before.keys():
+            return True
+        if sum(now.values()) - sum(before.values()) > _WORKED:
+            return True
+        self._work = before
+        return False
 
     def stop(self) -> None:
         """End the worker and all its children, at once.
@@ -115,6 +130,26 @@ class Worker:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
+
+
+def processor_time_below(process: int) -> dict[int, float]:
+    """Seconds that each process below one has computed, with its children that ended; by their ids."""
+    below: dict[int, list[int]] = {}
+    times: dict[int, float] = {}
+    for place in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # it is gone
+            # After the name, which may hold anything: state, parent, ..., and the 12th to 15th are times.
+            told = place.read_text(errors="replace").rpartition(")")[2].split()
+            number = int(place.parent.name)
+            below.setdefault(int(told[1]), []).append(number)
+            times[number] = sum(map(int, told[11:15])) / os.sysconf("SC_CLK_TCK")
+    found: dict[int, float] = {}
+    waiting = list(below.get(process, ()))
+    while waiting:
+        number = waiting.pop()
+        found[number] = times[number]
+        waiting += below.get(number, ())
+    return found
 
 
 def lock(data: Path) -> TextIO:
