@@ -34,16 +34,6 @@ from webapp.storage.tables import AnalysisRow, CustodyRow, now
 LATER = datetime.now(UTC) + timedelta(seconds=1)
 
 
-@pytest.fixture
-def row(app: Flask) -> AnalysisRow:
-    return finished_earlier(app)
-
-
-@pytest.fixture
-def address(row: AnalysisRow) -> str:
-    return f"/analyses/{row.id}/annotations"
-
-
 def said(number: int, **more: Any) -> dict[str, Any]:
     made = (LATER - timedelta(hours=2) + timedelta(seconds=number)).isoformat(timespec="milliseconds")
     return {**AGREE, "id": f"{number:032x}", "made": made.replace("+00:00", "Z"), **more}

@@ -8,24 +8,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from annotated import AGREE, finished_earlier, stored
-from flask import Flask
+from annotated import AGREE, stored
 from made import hand_in
 
 from webapp.jobs import claims
 from webapp.jobs.failures import CRASHED
 from webapp.services import annotations as annotation_service
-from webapp.storage.tables import AnalysisRow, now
-
-
-@pytest.fixture
-def row(app: Flask) -> AnalysisRow:
-    return finished_earlier(app)
-
-
-@pytest.fixture
-def address(row: AnalysisRow) -> str:
-    return f"/analyses/{row.id}/annotations"
+from webapp.storage.tables import now
 
 
 def test_what_is_said_is_kept_with_its_moment(app, client, row, address):
