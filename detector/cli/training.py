@@ -80,7 +80,10 @@ def _train(options: argparse.Namespace) -> int:
             print(checkpoint)
             continue
         name, temperature = config.name, publish(config, checkpoint, options.data).temperature
-        print(f"models/{name}: temperature {temperature}. Now measure it: make evaluate MODEL={name}")
+        measure = f"make evaluate MODEL={name}"
+        if config.set is not None:
+            measure = f"python -m detector evaluate {name} DATA, with material it did not learn from"
+        print(f"models/{name}: temperature {temperature}. Now measure it: {measure}")
     return 0
 
 

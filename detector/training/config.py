@@ -31,7 +31,7 @@ class Metric(StrEnum):
 
 
 class MixConfig(Value):
-    """Shares of each kind of example, see ``dataset.Examples``."""
+    """Shares of each kind of example, see :class:`~detector.training.data.crop_examples.Examples`."""
 
     dfdc_real: float = Field(ge=0)
     dfdc_fake: float = Field(ge=0)
@@ -44,14 +44,14 @@ class MixConfig(Value):
 
 
 class SequencesConfig(Value):
-    """Sequences of one face, see ``sequences.Sequences``."""
+    """Sequences of one face, see :class:`~detector.training.data.sequence_examples.Sequences`."""
 
     shortest: int = Field(ge=1, description="frames")
     longest: int = Field(ge=1, description="frames")
 
 
 class SetConfig(Value):
-    """A data set of one's own, see ``sets.read_set`` and ``streaming.StreamedVideos``."""
+    """A data set of one's own, see :mod:`~detector.training.data.custom_set` and ``streamed_videos``."""
 
     frames: int = Field(gt=0, description="evenly spaced frames taken of a video")
     streamed: bool = Field(description="decode videos anew each epoch, one by one, keeping nothing")
@@ -59,7 +59,7 @@ class SetConfig(Value):
 
 
 class FeaturesConfig(Value):
-    """The examples as features of a frozen backbone, kept once, see ``features``."""
+    """Examples as features of a frozen backbone (:mod:`~detector.training.data.cached_features`)."""
 
     examples: int = Field(gt=0, description="kept; the recipe's samples go over them again and again")
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import cv2
@@ -313,6 +315,23 @@ def test_train_with_a_recipe_that_is_not_one(
     assert main(["train", str(tmp_path / "recipe.toml"), "--data", str(tmp_path)]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert "speed" in line
+
+
+def test_train_reads_the_documents_own_set_and_says_how_to_measure(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A shipped recipe with what docs/training.md says to put in place of its [mix]."""
+    monkeypatch.setattr("detector.training.train.train", lambda *_: tmp_path / "checkpoint")
+    monkeypatch.setattr(
+        "detector.training.publish.publish.publish", lambda *_: SimpleNamespace(temperature=1.5)
+    )
+    shipped = (ROOT / "detector/training/configs/resnet18.toml").read_text().partition("[mix]")[0]
+    told = re.search(r"^    \[set\]\n(?:    .+\n)+", (ROOT / "docs/training.md").read_text(), re.MULTILINE)
+    assert told is not None
+    recipe = tmp_path / "my.toml"
+    recipe.write_text(shipped + told[0])
+    assert main(["train", str(recipe), "--data", "videos"]) == 0
+    assert "python -m detector evaluate resnet18 DATA" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("command", ["train", "evaluate"])
