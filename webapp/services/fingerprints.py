@@ -34,41 +34,56 @@ def remember(database: Database, sha256: str, made: Fingerprint | None) -> int:
     None is kept too, for a file that cannot be read: it need not be tried again. Does nothing where there is
     one already, or no such exhibit any more.
     """
-    if not keep(database, sha256, made) or made is None:
-        return 0
-    found = dict(matches(database, sha256, made))
+    found, newest = {}, 0
+    if made is not None:
+        with database.begin() as session:
+            if _unknown(session, sha256) is None:
+                return 0
+            newest = _newest(session)
+        found = dict(matches(database, sha256, made))
+    # Fingerprint and matches at once: of what ends in between nothing is kept, and it is done again.
     with database.alone() as session:
-        own = session.scalar(select(Exhibit.id).where(Exhibit.sha256 == sha256))
-        # Of two that come in at once each may find the other.
-        known = set(session.scalars(select(MatchRow.exhibit_id).where(MatchRow.other_id == own)))
-        known |= set(session.scalars(select(MatchRow.other_id).where(MatchRow.exhibit_id == own)))
+        own = keep(session, sha256, made)
+        if own is None or made is None:
+            return 0
+        rows = FingerprintRow
+        later = select(rows.exhibit_id, rows.body).where(rows.id > newest, rows.exhibit_id != own)
+        found |= matching.matches(made, _readable(session.execute(later)))
         there = set(session.scalars(select(Exhibit.id).where(Exhibit.id.in_(found))))
-        new = there - known if own is not None else set()
-        for other in new:
+        for other in there:
             what = found[other]
             body, of_all = what.model_dump_json(), what.of_all
             session.add(MatchRow(exhibit_id=own, other_id=other, of_all=of_all, found=now(), body=body))
-    return len(new)
+    return len(there)
 
 
-def keep(database: Database, sha256: str, made: Fingerprint | None) -> bool:
-    """Put a fingerprint into its table and the index; False where there is one, or no such exhibit."""
+def keep(session: Session, sha256: str, made: Fingerprint | None) -> int | None:
+    """Put a fingerprint into its table and the index; the exhibit's id, none as of :func:`remember`.
+
+    The session must be alone.
+    """
+    own = _unknown(session, sha256)
+    if own is None:
+        return None
+    forget_fingerprint(session, own)
     looks = b"" if made is None else made.codes[made.looks].tobytes()
-    with database.alone() as session:
-        exhibit = session.scalar(select(Exhibit).where(Exhibit.sha256 == sha256))
-        if exhibit is None:
-            return False
-        known = select(FingerprintRow.version).where(FingerprintRow.exhibit_id == exhibit.id)
-        if session.scalar(known) == VERSION:
-            return False
-        forget_fingerprint(session, exhibit.id)
-        body = made.to_bytes() if made else None
-        session.add(
-            FingerprintRow(exhibit_id=exhibit.id, version=VERSION, made=now(), looks=looks, body=body)
-        )
-        session.flush()
-        build_blocks(session)
-    return True
+    body = made.to_bytes() if made else None
+    session.add(FingerprintRow(exhibit_id=own, version=VERSION, made=now(), looks=looks, body=body))
+    session.flush()
+    build_blocks(session)
+    return own
+
+
+def _unknown(session: Session, sha256: str) -> int | None:
+    """Id of an exhibit that has no fingerprint of this version; none for any other, or none there is."""
+    kept = (FingerprintRow.exhibit_id == Exhibit.id) & (FingerprintRow.version == VERSION)
+    unknown = ~select(FingerprintRow.id).where(kept).exists()
+    return session.scalar(select(Exhibit.id).where(Exhibit.sha256 == sha256, unknown))
+
+
+def _newest(session: Session) -> int:
+    """Number of the newest fingerprint; 0 without one."""
+    return session.scalar(select(FingerprintRow.id).order_by(FingerprintRow.id.desc()).limit(1)) or 0
 
 
 def matches(database: Database, sha256: str, own: Fingerprint) -> Iterator[tuple[int, Match]]:
@@ -115,7 +130,7 @@ def entries(session: Session) -> Entries:
     for number, owners, codes in session.execute(every):
         numbers.append(number)
         parts.append(Entries(np.frombuffer(owners, np.int32), np.frombuffer(codes, np.uint64).reshape(4, -1)))
-    newest = session.scalar(select(FingerprintRow.id).order_by(FingerprintRow.id.desc()).limit(1)) or 0
+    newest = _newest(session)
     rest = sorted(set(range(newest // _SIZE + 1)) - set(numbers))
     if rest:
         parts.append(_of_rows(_looks(session, rest)))
@@ -124,7 +139,7 @@ def entries(session: Session) -> Entries:
 
 def build_blocks(session: Session) -> None:
     """Make blocks of the index of which no fingerprint is to come. The session must be alone."""
-    newest = session.scalar(select(FingerprintRow.id).order_by(FingerprintRow.id.desc()).limit(1)) or 0
+    newest = _newest(session)
     there = set(session.scalars(select(FingerprintBlock.number)))
     for number in sorted(set(range(newest // _SIZE)) - there)[:_MOST_BUILT]:
         made = _of_rows(_looks(session, [number]))

@@ -8,6 +8,8 @@ from made_rows import count
 from seen import film, fingerprint, noisy, scene
 from sqlalchemy import select
 
+from detector.fingerprint import matching
+from detector.fingerprint.fingerprint import Fingerprint
 from detector.fingerprint.match import Match
 from webapp.jobs import states
 from webapp.services import deletion, fingerprints
@@ -27,6 +29,12 @@ def exhibit(app, name: str) -> Exhibit:
     row = hand_in(app, name.encode(), f"{name}.mp4")
     states.cancel(app.extensions["database"], row.id)
     return row.exhibit
+
+
+def keep(database, row: Exhibit, made: Fingerprint) -> None:
+    """Without looking for copies."""
+    with database.alone() as session:
+        fingerprints.keep(session, row.sha256, made)
 
 
 def found(database) -> dict[tuple[int, int], Match]:
@@ -87,7 +95,7 @@ def test_blocks_of_the_index_say_what_the_rows_say(app, database, monkeypatch):
     names = [f"exhibit {number}" for number in range(7)]
     rows = [exhibit(app, name) for name in names]
     for number, row in enumerate(rows):
-        fingerprints.keep(database, row.sha256, fingerprint(film(number, 50 + number, seconds=2)))
+        keep(database, row, fingerprint(film(number, 50 + number, seconds=2)))
     assert count(database, FingerprintBlock) == 3
     with database.begin() as session:
         built = fingerprints.entries(session)
@@ -121,13 +129,41 @@ def test_a_deleted_exhibit_is_forgotten(app, database, monkeypatch):
 def test_two_at_once_are_paired_once(app, database):
     first, copy = exhibit(app, "first"), exhibit(app, "copy")
     for row in (first, copy):
-        fingerprints.keep(database, row.sha256, fingerprint(FILM))
+        keep(database, row, fingerprint(FILM))
     # As if both had come this far before either looked.
     for row in (first, copy):
         with database.begin() as session:
             session.query(FingerprintRow).filter_by(exhibit_id=row.id).one().version = 0
         fingerprints.remember(database, row.sha256, fingerprint(FILM))
     assert count(database, MatchRow) == 1
+
+
+def test_what_ends_while_it_compares_finds_them_the_next_time(app, database, monkeypatch):
+    """A worker that is stopped, or a database that is gone for a moment: nothing half done is kept."""
+    first, copy = exhibit(app, "first"), exhibit(app, "copy")
+    fingerprints.remember(database, first.sha256, fingerprint(FILM))
+    with monkeypatch.context() as stopped:
+        stopped.setattr(matching, "match", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            fingerprints.remember(database, copy.sha256, fingerprint(FILM))
+    assert fingerprints.remember(database, copy.sha256, fingerprint(FILM)) == 1
+    assert set(found(database)) == {(copy.id, first.id)}
+
+
+def test_one_that_comes_in_while_another_is_compared_is_found(app, database, monkeypatch):
+    first, second, copy = (exhibit(app, name) for name in ("first", "second", "copy"))
+    fingerprints.remember(database, first.sha256, fingerprint(FILM))
+    matches = fingerprints.matches
+
+    def meanwhile(*asked):
+        yield from list(matches(*asked))
+        monkeypatch.setattr(fingerprints, "matches", matches)
+        assert fingerprints.remember(database, second.sha256, fingerprint(FILM)) == 1
+
+    monkeypatch.setattr(fingerprints, "matches", meanwhile)
+    assert fingerprints.remember(database, copy.sha256, fingerprint(FILM)) == 2
+    pairs = {(second.id, first.id), (copy.id, first.id), (copy.id, second.id)}
+    assert set(found(database)) == pairs
 
 
 def test_photos_are_remembered_as_well(app, database):
@@ -138,7 +174,6 @@ def test_photos_are_remembered_as_well(app, database):
 
 def test_of_fifty_near_identical_photos_the_next_one_finds_all(app, database):
     for number in range(50):
-        row = exhibit(app, f"{number}.jpg")
-        fingerprints.keep(database, row.sha256, fingerprint(noisy(PHOTO, number), still=True))
+        keep(database, exhibit(app, f"{number}.jpg"), fingerprint(noisy(PHOTO, number), still=True))
     last = exhibit(app, "last.jpg")
     assert fingerprints.remember(database, last.sha256, fingerprint(PHOTO, still=True)) == 50
