@@ -22,7 +22,8 @@ from detector.errors import MediaError
 from detector.media import hdr
 from detector.media.encode import BT709, Colours, H264Writer, clock_of
 from detector.media.open import open_media
-from detector.media.reader import MediaReader, Orientation
+from detector.media.orientation import Orientation
+from detector.media.reader import MediaReader
 from detector.schema.analysis import Media, MediaKind
 from detector.schema.translatable import N_
 from webapp.media.browser_support import NotPlayable, judge
