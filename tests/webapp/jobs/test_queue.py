@@ -75,7 +75,7 @@ class TestOrder:
     def test_every_message_does_one_whichever_it_names(self, app, database, three, monkeypatch):
         done = []
 
-        def result(_settings, _database, held, _progress):
+        def result(_settings, _database, held, _progress, _ready):
             done.append(held.analysis_id)
             raise MemoryError  # any end will do
 
@@ -216,7 +216,7 @@ class TestPause:
         folders = run_analysis.Folders(app.extensions["settings"].data)
         queued = hand_in(app).id
 
-        def late(_settings, _database, held, _progress):
+        def late(_settings, _database, held, _progress, _ready):
             folders.result(held.analysis_id).mkdir()
             states.pause(database, held.analysis_id)
             raise claims.LostClaim(held.analysis_id)

@@ -109,7 +109,7 @@ class TestCancel:
 
     @pytest.mark.parametrize(("act", "state"), [(states.cancel, "cancelled"), (states.pause, "paused")])
     def test_an_engine_that_is_silent_is_ended(self, app, database, folders, monkeypatch, act, state):
-        monkeypatch.setattr(run_analysis, "_engine", silent)
+        monkeypatch.setattr(run_analysis, "run_engine", silent)
         analysis_id = hand_in(app).id
         stopped: list[float] = []
 
@@ -128,7 +128,7 @@ class TestCancel:
         assert list(folders.analyses.iterdir()) == []
 
 
-def silent(_path, _file, _model, _parameters, folder, _others, _joint, _progress):
+def silent(_model, _path, folder, _file, _parameters, _others, _joint, _progress):
     """An engine that says nothing and never looks up."""
     (folder / "half").write_text("half")
     time.sleep(600)
