@@ -15,6 +15,8 @@ from webapp import create_app
 from webapp.downloads import reports as report_downloads
 from webapp.intake import exhibits
 from webapp.queries import results
+from webapp.storage.data_folder import Folders
+from webapp.storage.database import Database
 
 
 class Client(FlaskClient):
@@ -56,7 +58,7 @@ def sent() -> list[str]:
 
 @pytest.fixture
 def store() -> dict[str, str]:
-    """Settings of the app's store: it has none, but in ``test_store``."""
+    """Settings of the app's store: it has none, but in tests of stores."""
     return {}
 
 
@@ -73,6 +75,16 @@ def app(tmp_path: Path, sent: list[str], store: dict[str, str]) -> Iterator[Flas
 @pytest.fixture
 def client(app: Flask) -> FlaskClient:
     return app.test_client()
+
+
+@pytest.fixture
+def database(app: Flask) -> Database:
+    return app.extensions["database"]
+
+
+@pytest.fixture
+def folders(app: Flask) -> Folders:
+    return Folders(app.extensions["settings"].data)
 
 
 @pytest.fixture

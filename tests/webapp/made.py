@@ -24,6 +24,7 @@ from webapp.jobs import states
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, State, now
 
+HOSTILE = "<script>alert(1)</script>\"'><img src=x>"
 REPORT_PDF = b"%PDF-1.7 stand-in\n" * 400
 
 
@@ -121,6 +122,11 @@ def add_model(client, card: bytes, weights: bytes, file: str = "weights.safetens
     )
     form = f"multipart/form-data; boundary={boundary}"
     return client.post("/models", data=body, content_type=form, headers=headers)
+
+
+def kept_models(folders: Folders) -> list[str]:
+    """Everything of added models on the disk, and what is left in the way in."""
+    return [path.name for path in (*folders.models.rglob("*"), *folders.incoming.iterdir())]
 
 
 def digest(content: bytes) -> str:

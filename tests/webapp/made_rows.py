@@ -38,6 +38,7 @@ def change(database, analysis_id: str, **values) -> None:
             setattr(row, name, value)
 
 
-def row(database, analysis_id: str) -> AnalysisRow:
+def row(database, analysis_id: str) -> AnalysisRow | None:
+    """None: there is none, such as after it was deleted."""
     with database.begin() as session:
-        return session.get_one(AnalysisRow, analysis_id)
+        return session.get(AnalysisRow, analysis_id)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import re
+from datetime import timedelta
 from pathlib import Path
 
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import select
 
 from webapp import create_app
 from webapp.custody import log as custody_log
 from webapp.security import accounts as account_store
 from webapp.security.passwords import Cost, Passwords
 from webapp.security.permissions import Role
-from webapp.storage.tables import User
+from webapp.storage.tables import CustodyRow, SessionRow, User
 
 CHEAP = Passwords(Cost(memory=8, passes=1, lanes=1))
 PASSWORD = "otter velvet ladder 93"
@@ -68,3 +71,24 @@ def signed_in(app: Flask, name: str) -> FlaskClient:
     assert sign_in(client, name).status_code == 303
     client.environ_base["HTTP_X_CSRF_TOKEN"] = token(client)
     return client
+
+
+def rows(app: Flask, of: type) -> list:
+    """All rows of a table."""
+    with app.extensions["database"].begin() as session:
+        return list(session.scalars(select(of)))
+
+
+def age(app: Flask, **by: timedelta) -> None:
+    """Make every session older than it is."""
+    with app.extensions["database"].begin() as session:
+        for row in session.scalars(select(SessionRow)):
+            for name, how_much in by.items():
+                setattr(row, name, getattr(row, name) - how_much)
+
+
+def log_of_accounts(app: Flask) -> list[dict]:
+    """Entries of the custody log about accounts, in order."""
+    with app.extensions["database"].begin() as session:
+        own = select(CustodyRow.details).where(CustodyRow.action == "account").order_by(CustodyRow.number)
+        return [json.loads(text) for text in session.scalars(own)]

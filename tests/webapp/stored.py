@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 import subprocess
 import sys
@@ -15,11 +16,15 @@ import servers
 from analyses import build
 from botocore.config import Config
 from flask import Flask
-from made import write_result
+from flask.testing import FlaskClient
+from made import digest, write_result
 
 from webapp.settings import Settings, read_settings
+from webapp.storage.tables import AnalysisRow
 
 BUCKET = "evidence"
+CONTENT = b"the bytes of a clip"
+NAME = f"lab/exhibits/{digest(CONTENT)[:2]}/{digest(CONTENT)}"  # of that content in the store
 KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
 
 
@@ -115,3 +120,21 @@ def engine(path, file, model, parameters, folder, progress, limits):
     analysis = build(folder, segments=1, file=file, sha256=path.name)
     write_result(analysis, folder)
     return analysis
+
+
+def upload(client: FlaskClient, content: bytes = CONTENT) -> str:
+    """The id of the analysis of a clip handed in."""
+    answer = client.post("/analyses", data={"file": (io.BytesIO(content), "clip.mp4")})
+    assert answer.status_code == 303, answer.text
+    return answer.location.split("?")[0].rsplit("/", 1)[1]
+
+
+def row(app: Flask, analysis_id: str) -> AnalysisRow:
+    """Of an analysis, as it is now."""
+    with app.extensions["database"].begin() as session:
+        return session.get_one(AnalysisRow, analysis_id)
+
+
+def kept(folder: Path) -> list[str]:
+    """Names of all files in a folder and below."""
+    return sorted(path.name for path in folder.rglob("*") if path.is_file())

@@ -1,4 +1,4 @@
-"""Cancel, retry, analyse again, delete: rows, files and words."""
+"""Cancel, retry, pause, put first, analyse again: rows, files and words."""
 
 from __future__ import annotations
 
@@ -6,41 +6,17 @@ import io
 import json
 import threading
 import time
-from pathlib import Path
 
 import pytest
-from analyses import build
-from made import finished, hand_in, put_model, write_result
-from made_rows import count, say
+from made import finished, hand_in, put_model
+from made_rows import count, row
 from sqlalchemy import select
 
 from detector.models.card import DEFAULT
-from detector.schema.analysis import Parameters
 from webapp.jobs import claims, failures, recovery, states
 from webapp.jobs import queue as job_queue
-from webapp.services import deletion
-from webapp.storage.data_folder import Folders
-from webapp.storage.tables import AnalysisRow, AnnotationRow, CustodyRow, Exhibit, Priority, State, now
+from webapp.storage.tables import AnalysisRow, CustodyRow, Exhibit, Priority, State, now
 from webapp.worker import run_analysis
-
-
-@pytest.fixture
-def database(app):
-    return app.extensions["database"]
-
-
-@pytest.fixture
-def folders(app):
-    return Folders(app.extensions["settings"].data)
-
-
-def row(database, analysis_id: str) -> AnalysisRow | None:
-    with database.begin() as session:
-        return session.get(AnalysisRow, analysis_id)
-
-
-def exhibits(folders: Folders) -> list[Path]:
-    return [path for path in folders.exhibits.rglob("*") if path.is_file()]
 
 
 class TestCancel:
@@ -254,35 +230,6 @@ class TestPriority:
         assert row(database, queued.id).priority == Priority.NORMAL
 
 
-class TestSettings:
-    def test_only_what_differs_is_kept(self, app, database):
-        changed = {"sample_rate": 4, "enter_threshold": Parameters().enter_threshold}
-        queued = hand_in(app, settings_changed=changed)
-        assert json.loads(queued.settings) == {"sample_rate": 4.0}
-        assert claims.claim(database, queued.id).parameters == Parameters(sample_rate=4.0)
-        assert hand_in(app, b"other").settings is None
-
-    @pytest.mark.parametrize("changes", [{"sample_rate": 0}, {"sample_rate": "x"}, {"nonsense": 1}])
-    def test_what_the_engine_cannot_use_is_refused(self, app, changes):
-        with pytest.raises(ValueError):
-            hand_in(app, settings_changed=changes)
-
-    def test_the_engine_gets_them_and_the_length_is_kept(self, app, database, monkeypatch):
-        got = []
-
-        def engine(path, file, _model, parameters, folder, _progress, _limits):
-            got.append(parameters)
-            analysis = build(folder, segments=1, file=file, duration=12.5, sha256=path.name)
-            write_result(analysis, folder)
-            return analysis
-
-        monkeypatch.setattr(run_analysis, "make_result", engine)
-        queued = hand_in(app, settings_changed={"minimum_face": 32})
-        run_analysis.work(app.extensions["settings"])
-        assert got == [Parameters(minimum_face=32.0)]
-        assert row(database, queued.id).duration == 12.5
-
-
 class TestAgain:
     def test_the_form_shows_what_is_and_what_is_the_default(self, app, client):
         earlier = hand_in(app, settings_changed={"sample_rate": 12.5})
@@ -329,133 +276,6 @@ class TestAgain:
         earlier = hand_in(app)
         assert client.post(f"/analyses/{earlier.id}/again", data={"model": "nope"}).status_code == 400
         assert count(database, AnalysisRow) == 1
-
-
-class TestDelete:
-    def test_everything_of_it_goes(self, app, client, database, folders):
-        done = finished(app)
-        say(database, done.id)
-        for derived in (folders.preview(done.exhibit.sha256), folders.playback(done.exhibit.sha256)):
-            derived.write_bytes(b"made of it")
-        (folders.reviewed(done.id) / "state").mkdir(parents=True)
-        asked = client.get(f"/analyses/{done.id}/delete").text
-        for words in ("cannot be undone", "The exhibit,", "1 entry", "Delete the analysis and the exhibit"):
-            assert words in asked, words
-        assert row(database, done.id) is not None
-        answer = client.post(f"/analyses/{done.id}/delete", data={"back": "sort=name&page=2"})
-        assert answer.location == "/analyses?sort=name&page=2&deleted=1"
-        assert "The analysis was deleted." in client.get(answer.location).text
-        assert [count(database, table) for table in (AnalysisRow, AnnotationRow, Exhibit)] == [0, 0, 0]
-        assert exhibits(folders) == [] and not folders.thumbnail(done.id).exists()
-        assert list(folders.previews.iterdir()) == list(folders.reviews.iterdir()) == []
-        assert list(folders.analyses.iterdir()) == [] and list(folders.deletions.iterdir()) == []
-        assert client.get(f"/analyses/{done.id}").status_code == 410
-
-    def test_an_exhibit_others_use_stays(self, app, client, database, folders):
-        done = finished(app)
-        again = client.post(f"/analyses/{done.id}/again", data={"model": DEFAULT}).location.rpartition("/")[2]
-        asked = client.get(f"/analyses/{done.id}/delete").text
-        assert "1 other analysis uses it" in asked and "and the exhibit" not in asked
-        said = client.post(f"/analyses/{done.id}/delete", headers={"Accept": "application/json"})
-        assert said.json == {"deleted": done.id}
-        assert len(exhibits(folders)) == 1 and row(database, again).exhibit.sha256 == done.exhibit.sha256
-
-    def test_what_waits_or_runs_stays(self, app, client, database, folders):
-        queued = hand_in(app)
-        for words in ("in the queue", "running"):
-            for ask in (client.get, client.post):
-                answer = ask(f"/analyses/{queued.id}/delete")
-                assert answer.status_code == 409 and words in answer.text and "Cancel it first" in answer.text
-            claims.claim(database, queued.id)
-        assert row(database, queued.id).state == "running" and len(exhibits(folders)) == 1
-
-    @pytest.mark.parametrize("lost", ["_remove_result", "_remove_exhibit"])
-    def test_a_crash_midway_leaves_nothing_that_looks_whole(
-        self, app, client, database, folders, monkeypatch, lost
-    ):
-        done, other = finished(app), finished(app, segments=2)
-        with monkeypatch.context() as patched:
-            patched.setattr(deletion, lost, lambda *_: 1 / 0)
-            with pytest.raises(ZeroDivisionError):
-                deletion.delete(database, folders, done.id)
-        assert client.get(f"/analyses/{done.id}").status_code == 410
-        assert client.get(f"/analyses/{done.id}/report.pdf").status_code == 410
-        folders.remove_leftovers()
-        deletion.finish_deletions(database, folders)
-        assert [path.name for path in folders.analyses.iterdir()] == [other.id]
-        assert [path.name for path in exhibits(folders)] == [other.exhibit.sha256]
-        assert [path.stem for path in folders.thumbnails.iterdir()] == [other.id]
-        assert list(folders.deletions.iterdir()) == []
-
-    def test_a_crash_before_the_rows_went_deletes_nothing(self, app, database, folders):
-        done = finished(app)
-        for text in (done.exhibit.sha256, ""):
-            (folders.deletions / done.id).write_text(text)
-            deletion.finish_deletions(database, folders)
-            assert list(folders.deletions.iterdir()) == []
-            assert folders.result(done.id).is_dir() and len(exhibits(folders)) == 1
-
-    def test_files_that_no_note_names_are_left_alone(self, app, database, folders):
-        """As after somebody put back an older copy of the database."""
-        done = finished(app)
-        with database.begin() as session:
-            session.delete(session.get_one(AnalysisRow, done.id))
-        deletion.finish_deletions(database, folders)
-        assert folders.result(done.id).is_dir() and len(exhibits(folders)) == 1
-
-    def test_the_same_bytes_handed_in_meanwhile_keep_theirs(self, app, database, folders, monkeypatch):
-        done = hand_in(app, b"same")
-        states.cancel(database, done.id)
-        really = deletion._remove_result
-
-        def handed_in_between(place, analysis_id):
-            hand_in(app, b"same")
-            really(place, analysis_id)
-
-        monkeypatch.setattr(deletion, "_remove_result", handed_in_between)
-        deletion.delete(database, folders, done.id)
-        assert len(exhibits(folders)) == count(database, Exhibit) == count(database, AnalysisRow) == 1
-
-    @pytest.mark.parametrize("deleted", [True, False])
-    def test_what_an_attempt_finished_too_late_goes_too(self, app, database, folders, monkeypatch, deleted):
-        def engine(path, file, _model, _parameters, folder, _progress, _limits):
-            analysis = build(folder, segments=1, file=file, sha256=path.name)
-            write_result(analysis, folder)
-            return analysis
-
-        def late(unfinished, place):
-            states.cancel(database, analysis_id)
-            if deleted:
-                deletion.delete(database, folders, analysis_id)
-            unfinished.rename(place)
-            sha256 = handed_in.exhibit.sha256
-            for derived in (folders.preview(sha256), folders.playback(sha256)):
-                derived.write_bytes(b"made of it")
-
-        monkeypatch.setattr(run_analysis, "make_result", engine)
-        monkeypatch.setattr(run_analysis, "publish", late)
-        monkeypatch.setattr(run_analysis.preview_job, "prepare", lambda *_: None)
-        handed_in = hand_in(app)
-        analysis_id = handed_in.id
-        run_analysis.work(app.extensions["settings"])
-        assert list(folders.analyses.iterdir()) == [] and list(folders.thumbnails.iterdir()) == []
-        assert (exhibits(folders) == []) == (list(folders.previews.iterdir()) == []) == deleted
-
-    def test_deleting_all_at_once(self, app, database, folders):
-        """Two analyses of one exhibit deleted in the same moment take the exhibit along, once."""
-        first = hand_in(app, b"same")
-        second = hand_in(app, b"same")
-        for each in (first, second):
-            states.cancel(database, each.id)
-        threads = [
-            threading.Thread(target=deletion.delete, args=(database, folders, each.id))
-            for each in (first, second)
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert exhibits(folders) == [] and count(database, Exhibit) == 0
 
 
 @pytest.mark.parametrize("act", ["cancel", "retry", "pause", "resume", "priority", "delete", "again"])

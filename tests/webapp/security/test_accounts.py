@@ -7,7 +7,7 @@ import re
 from datetime import timedelta
 
 import pytest
-from people import PASSWORD, account, sign_in, signed_in, with_login
+from people import PASSWORD, account, age, sign_in, signed_in, with_login
 from sqlalchemy import select
 
 from webapp.cli import main as cli
@@ -39,13 +39,6 @@ def user(app, name: str) -> User:
 def sessions_of(app, name: str) -> int:
     with app.extensions["database"].begin() as session:
         return len(list(session.scalars(select(SessionRow).where(SessionRow.user_id == user(app, name).id))))
-
-
-def age(app, **by):
-    with app.extensions["database"].begin() as session:
-        for row in session.scalars(select(SessionRow)):
-            for name, how_much in by.items():
-                setattr(row, name, getattr(row, name) - how_much)
 
 
 def change(client, old=PASSWORD, new=NEW, again=NEW):

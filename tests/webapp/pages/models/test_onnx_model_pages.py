@@ -7,7 +7,6 @@ import json
 
 import onnx
 import pytest
-from flask import Flask
 from flask.testing import FlaskClient
 from onnx import TensorProto, helper
 from werkzeug.test import TestResponse
@@ -15,11 +14,6 @@ from werkzeug.test import TestResponse
 from detector.models.loaded import load_model
 from tests.detector.models.onnx_models import card_of, tiny
 from webapp.storage.data_folder import Folders
-
-
-@pytest.fixture
-def folders(app: Flask) -> Folders:
-    return Folders(app.extensions["settings"].data)
 
 
 def add(client: FlaskClient, data: bytes, **changes: object) -> TestResponse:

@@ -1,69 +1,22 @@
-"""The models page: what is listed, what is refused and why, and analyses with a chosen model."""
+"""The models page: what is listed, chosen and removed, and analyses with a chosen model."""
 
 from __future__ import annotations
 
-import dataclasses
 import io
-import json
-import pickle
 import shutil
-import zipfile
 from pathlib import Path
 
 import pytest
-import torch
-from made import add_model, digest, hand_in, pair, put_model
-from safetensors.torch import load, save
+from made import HOSTILE, add_model, digest, hand_in, kept_models, pair, put_model
 
-from detector.models.card import DEFAULT, MODELS
-from detector.models.validate import CARD_LIMIT, check_pair
-from detector.networks.base import architectures
+from detector.models.card import DEFAULT
 from webapp import create_app
 from webapp.jobs import claims, states
-from webapp.pages.models import _PAIR
 from webapp.queries.results import load as load_result
 from webapp.services import models as model_service
 from webapp.services import sample as sample_service
-from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, Choice
 from webapp.worker import run_analysis
-
-HOSTILE = "<script>alert(1)</script>\"'><img src=x>"
-
-
-@pytest.fixture
-def database(app):
-    return app.extensions["database"]
-
-
-@pytest.fixture
-def folders(app):
-    return Folders(app.extensions["settings"].data)
-
-
-@pytest.fixture(autouse=True)
-def one_shipped(tmp_path, monkeypatch):
-    """Whatever else ships, here the default ships alone."""
-    shipped = tmp_path / "shipped"
-    shipped.mkdir()
-    for suffix in (".json", ".safetensors"):
-        shutil.copy(MODELS / f"{DEFAULT}{suffix}", shipped)
-    monkeypatch.setattr(model_service, "MODELS", shipped)
-
-
-@pytest.fixture
-def checked_here(monkeypatch):
-    """The last check in this process, where torch is loaded already: a process of its own takes seconds."""
-    monkeypatch.setattr(
-        model_service,
-        "refuse_unfit",
-        lambda card: check_pair(card.read_bytes(), card.with_suffix(".safetensors")),
-    )
-
-
-def kept(folders: Folders) -> list[str]:
-    """Everything of added models on the disk, and what is left in the way in."""
-    return [path.name for path in (*folders.models.rglob("*"), *folders.incoming.iterdir())]
 
 
 def upload(client, **fields: str):
@@ -124,135 +77,6 @@ class TestPage:
         assert (folders.models / "other" / "other.json").is_file()
 
 
-class TestAdding:
-    def test_a_pair_that_fits_is_kept_whole_and_listed(self, client, folders, checked_here):
-        card, weights = pair("my-model")
-        answer = add_model(client, card, weights)
-        assert answer.status_code == 303, answer.text
-        assert answer.location == "/models?added=my-model#model-my-model"
-        place = folders.models / "my-model"
-        assert (place / "my-model.json").read_bytes() == card
-        assert (place / "my-model.safetensors").read_bytes() == weights
-        assert sorted(kept(folders)) == ["my-model", "my-model.json", "my-model.safetensors"]
-        text = client.get(answer.location).text
-        assert "Model my-model" in text and "The card and the weights fit together" in text
-
-    def test_weights_of_another_architecture(self, client, folders):
-        """By the process that really checks."""
-        card, weights = pair("bad")
-        other = next(name for name in architectures() if name != json.loads(card)["architecture"])
-        answer = add_model(client, pair("bad", architecture=other)[0], weights)
-        assert answer.status_code == 400
-        assert f"bad.safetensors does not fit architecture {other}" in answer.text
-        assert kept(folders) == []
-
-    @pytest.mark.parametrize(
-        ("case", "reason"),
-        [
-            ("another shape", "is wanted"),
-            ("cut short", "no whole safetensors file"),
-            ("no architecture", "Unknown architecture"),
-        ],
-    )
-    def test_weights_that_do_not_fit_their_card(self, client, folders, checked_here, case, reason):
-        card, weights = pair("bad")
-        changes = {}
-        if case == "another shape":
-            tensors = load(weights)
-            wide = next(n for n, value in tensors.items() if value.ndim == 4)
-            weights = save({**tensors, wide: tensors[wide][:1].contiguous()})
-        elif case == "cut short":
-            weights = weights[:100_000]
-        else:
-            changes = {"architecture": HOSTILE}
-        answer = add_model(client, pair("bad", sha256=digest(weights), **changes)[0], weights)
-        assert answer.status_code == 400
-        assert reason in answer.text and "<script>alert" not in answer.text
-        assert kept(folders) == []
-
-    @pytest.mark.parametrize(
-        ("changes", "reason"),
-        [
-            ({"sha256": "0" * 64}, "SHA-256 differs"),
-            ({"name": DEFAULT}, "There is a model called"),
-            ({"name": "taken"}, "There is a model called taken already"),
-            ({"name": "../../escape"}, "name cannot be used"),
-            ({"name": "Capital"}, "name cannot be used"),
-            ({"temperature": 0}, "malformed at temperature"),
-            ({HOSTILE: 1}, "malformed at &lt;script&gt;"),
-            ({"title": "right\u202eleft"}, "direction characters"),
-            ({"title": "x" * CARD_LIMIT}, "at most 64,000"),
-        ],
-    )
-    def test_cards_that_are_refused(self, app, client, folders, monkeypatch, changes, reason):
-        monkeypatch.setattr(model_service, "refuse_unfit", lambda _card: pytest.fail("this takes seconds"))
-        put_model(app, "taken")
-        before = kept(folders)
-        answer = add_model(client, *pair("new", **changes))
-        assert answer.status_code in (400, 409)
-        assert reason in answer.text and "<script>alert" not in answer.text
-        assert kept(folders) == before
-
-    @pytest.mark.parametrize("kind", ["pickle", "torch.save", "zip", "name"])
-    def test_pickled_checkpoints_are_refused_and_never_opened(
-        self, client, folders, monkeypatch, tmp_path, kind
-    ):
-        monkeypatch.setattr(model_service, "refuse_unfit", lambda _card: pytest.fail("it was to be opened"))
-        weights, file = io.BytesIO(), "weights.safetensors"
-        if kind == "pickle":
-            weights.write(pickle.dumps({"x": 1}))
-        elif kind == "torch.save":
-            torch.save({"x": torch.zeros(1)}, weights)
-        elif kind == "zip":
-            with zipfile.ZipFile(weights, "w") as archive:
-                archive.writestr("data.pkl", b"x")
-        else:
-            weights.write(pair("new")[1])
-            file = "weights.pt"
-        answer = add_model(
-            client, pair("new", sha256=digest(weights.getvalue()))[0], weights.getvalue(), file
-        )
-        assert answer.status_code == 400
-        assert "is a pickled checkpoint" in answer.text and "run any program hidden in it" in answer.text
-        assert kept(folders) == []
-
-    def test_too_large_is_said_with_the_limit(self, client, folders, monkeypatch):
-        monkeypatch.setattr("webapp.pages.models._PAIR", models_allowance(200_000))
-        card, weights = pair("new")
-        answer = add_model(client, card, weights, Accept="application/json")
-        assert answer.status_code == 413 and "larger than 0.2 MB" in answer.json["error"]
-        assert kept(folders) == []
-
-    def test_a_request_too_large_altogether(self, client, folders, monkeypatch):
-        monkeypatch.setattr("webapp.pages.models.FILE_LIMIT", 1000)
-        answer = add_model(client, *pair("new"))
-        assert answer.status_code == 413 and "larger than 250 MB" in answer.text
-        assert kept(folders) == []
-
-    def test_files_missing_or_too_many(self, client, folders):
-        for data, words in (
-            ({}, "No file came"),
-            ({"card": (io.BytesIO(b"{}"), "c.json")}, "only one came"),
-            ({"card": "text", "weights": "text"}, "No file came"),
-            ({n: (io.BytesIO(b"x"), n) for n in ("card", "weights", "third")}, "More than 2 files"),
-        ):
-            answer = client.post("/models", data=data, content_type="multipart/form-data")
-            assert answer.status_code == 400 and words in answer.text
-        assert kept(folders) == []
-
-    def test_one_check_at_a_time(self, client, folders):
-        with model_service._CHECKING:
-            answer = add_model(client, *pair("new"))
-        assert answer.status_code == 409 and "being checked" in answer.text
-        assert kept(folders) == []
-
-    def test_a_check_that_dies_adds_nothing(self, client, folders, monkeypatch):
-        monkeypatch.setattr("webapp.services.model_check.sys.executable", shutil.which("false"))
-        answer = add_model(client, *pair("new"))
-        assert answer.status_code == 400 and "was not added" in answer.text
-        assert kept(folders) == []
-
-
 class TestChoosing:
     def test_the_default_lasts(self, app, client, sent, database):
         put_model(app, "other")
@@ -295,7 +119,7 @@ class TestChoosing:
     def test_a_model_nobody_has_is_refused(self, client, sent, folders):
         answer = upload(client, model="nosuch")
         assert answer.status_code == 400 and "no model of this name" in answer.text
-        assert (sent, kept(folders)) == ([], [])
+        assert (sent, kept_models(folders)) == ([], [])
 
     def test_the_chosen_model_is_shown_while_it_runs(self, app, client, sent):
         put_model(app, "other")
@@ -316,7 +140,7 @@ class TestRemoving:
     def test_an_added_one_is_gone(self, app, client, folders):
         put_model(app, "other")
         assert client.post("/models/other/remove").status_code == 303
-        assert kept(folders) == []
+        assert kept_models(folders) == []
         assert client.post("/models/other/remove").status_code == 404
 
     def test_a_shipped_one_stays(self, client):
@@ -398,8 +222,3 @@ def test_an_analysis_from_before_there_was_a_choice_uses_the_default(app, databa
     hand_in(app)
     run_analysis.work(app.extensions["settings"])
     assert used == [model_service.MODELS / f"{DEFAULT}.json"]
-
-
-def models_allowance(limit: int):
-    """The allowance of the models form with another limit."""
-    return dataclasses.replace(_PAIR, bytes=limit)

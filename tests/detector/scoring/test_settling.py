@@ -1,0 +1,155 @@
+"""Whether what was found of a person holds in other views, and what an analysis says where it does not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from second_looks import Says, judged, moments_of, with_second_look
+from torch import Tensor
+
+from detector import analyze
+from detector.models.card import Contrast
+from detector.models.loaded import LoadedModel
+from detector.schema.analysis import Parameters, Verdict
+from detector.schema.model import Platt
+from detector.scoring.person_look import PersonLook
+from detector.scoring.scorer import Scorer
+from detector.scoring.second_look import FusedScorer
+from detector.scoring.views import AS_IT_IS, OTHERS, View
+
+
+def test_a_scan_that_the_second_look_contradicts_leaves_the_verdict_open(
+    sample: Path, model: LoadedModel
+) -> None:
+    sure = Says((6.0, -3.0, 6.0, -3.0)).eval()
+    agreeing, contradicted = (
+        analyze(
+            sample,
+            model=with_second_look(model, sure, agreement=limit),
+            parameters=Parameters(edge_window=0),
+        )
+        for limit in (None, 1.0)
+    )
+    assert agreeing.verdict is Verdict.MANIPULATED
+    assert contradicted.verdict is Verdict.INCONCLUSIVE and "contradict" in contradicted.reason
+    look = contradicted.persons[0].second_look
+    assert look is not None and look.contradiction and look.stability == contradicted.stability == 0.5
+
+
+class Reads(Says):
+    """Says how bright the picture is; with ``unsteady``, less of the mirrored one."""
+
+    def forward(self, crops: Tensor) -> Tensor:
+        bright = torch.clamp(crops, -1, 1).mean(dim=(1, 2, 3))[:, None]
+        out = 14.0 * bright.expand(-1, 4) + 0 * self.said.sum()
+        if self.unsteady:
+            half = crops.shape[-1] // 2
+            out = out * (crops[..., :half].mean() > crops[..., half:].mean())
+        return out
+
+
+@pytest.mark.parametrize("unsteady", [False, True])
+def test_what_stands_out_is_raised_if_other_views_agree(
+    astronaut: np.ndarray, scan: Scorer, model: LoadedModel, unsteady: bool
+) -> None:
+    loaded = with_second_look(model, Reads((0.0,) * 4, unsteady).eval())
+    fused = loaded.card.second_look
+    assert fused is not None
+    fused = fused.model_copy(update={"contrast": Contrast(least=2.0, gain=1.5)})
+    loaded = replace(loaded, card=loaded.card.model_copy(update={"second_look": fused}))
+    scorer = FusedScorer(scan, loaded)
+    rows = np.zeros(40, [("track", np.int32), ("time", float), ("logit", float)])
+    rows["time"], rows["logit"] = np.arange(40) / 8, -6.0
+    look = scorer.look([0], rows, moments_of(astronaut, (2.0, 3.5)), 8)
+    assert look is not None and len(look.raised) == 1
+    assert (look.raised[0].start, look.raised[0].end) == pytest.approx((2.0, 3.5), abs=0.4)
+    settled = scorer.settle(look, 0.9999)
+    assert settled.stability is not None
+    if unsteady:
+        assert settled.stability < 1 or not settled.raised
+        return
+    assert settled.stability == 1.0 and len(settled.raised) == 1
+    scorer.looks.append(settled)
+    at = [np.zeros(2, np.int32), np.array([2.75, 0.5]), np.full(2, -6.0)]
+    inside, outside = scorer.fuse(*at) - scorer.fusion.logit(np.column_stack([at[2], settled.strong_at(*at)]))
+    assert inside > 0.05 and outside == 0.0
+    told = scorer.second_look_at([0])
+    assert told is not None and told.contrasts[0].raised == settled.raised[0].amount
+
+
+class OneInput:
+    """A fusion whose logit is what the second network says of the inner face, *altered*."""
+
+    def logit(self, inputs: np.ndarray) -> np.ndarray:
+        return inputs[:, 1]
+
+    def halves(self, inputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return inputs[:, 1], inputs[:, 2]
+
+    def contradicts(self, inputs: np.ndarray) -> np.ndarray:
+        return np.zeros(len(inputs), bool)
+
+
+@pytest.mark.parametrize(
+    ("still", "as_it_is", "others", "asked", "stability"),
+    [
+        (False, -1.3, [], 0, None),  # clearly on one side
+        (False, 1.6, [], 0, None),
+        (False, -0.9, [-0.6, -0.8, 2.0, 2.0], 2, 1.0),  # the first views leave no doubt
+        (False, 0.8, [0.6, 1.4, -2.0, -2.0], 2, 1.0),
+        (False, -0.9, [-0.4, -0.8, 2.0, -0.7], 4, 0.8),  # one of them lies near
+        (False, 0.8, [-0.6, 1.4, 2.0, -0.7], 4, 0.6),
+        (False, 0.6, [1.0, 0.3, 0.7, -2.7], 4, 0.8),  # most of them say so, whatever their mean
+        (True, 0.6, [1.0, 0.3, 0.7, -2.7], 4, 0.2),  # of a photograph their mean counts
+        (True, -1.3, [-1.0, -0.9, -1.1, -1.2], 4, 1.0),
+    ],
+)
+def test_views_are_asked_until_they_leave_no_doubt_and_most_of_them_count(
+    astronaut: np.ndarray,
+    scan: Scorer,
+    model: LoadedModel,
+    still: bool,
+    as_it_is: float,
+    others: list[float],
+    asked: int,
+    stability: float | None,
+) -> None:
+    scorer = FusedScorer(scan, with_second_look(model, Says((0.0,) * 4).eval()))
+    scorer.fusion, scorer.still = OneInput(), still
+    seen: dict[View, float] = {AS_IT_IS: as_it_is, **dict(zip(OTHERS, others, strict=False))}
+
+    def views(look: PersonLook, chosen: Sequence[int], parts: object, views: Sequence[View]) -> np.ndarray:
+        nonlocal asked
+        asked -= sum(view is not AS_IT_IS for view in views)
+        told = np.zeros((len(views), len(chosen), 5))
+        told[:, :, 1] = np.array([seen[view] for view in views])[:, None]
+        return told
+
+    scorer._views = views
+    rows = np.zeros(1, [("track", np.int32), ("time", float), ("logit", float)])
+    strong = np.tile([as_it_is, -9.0, 0.0, 0.0], (2, 1))
+    settled = scorer.settle(PersonLook.of([0], moments_of(astronaut, (9.0, 9.0))[:2], strong, rows), 0.5)
+    assert (asked, settled.stability) == (0, stability)
+    used = [as_it_is, *others[: 2 if stability == 1.0 and not still else 4]]
+    assert settled.inputs[0, 1] == pytest.approx(np.mean(used))
+
+
+def test_a_verdict_that_other_views_contradict_is_inconclusive(photo: Path, model: LoadedModel) -> None:
+    """The mirrored view says the opposite; where the threshold lies between both, nobody should decide."""
+    seen = {}
+    for offset in np.arange(-5.0, 6.0, 1.0).tolist():
+        network = Says((-2.0, -1.5, 0.5, -2.5), unsteady=True)
+        analysis = judged(photo, model, network, Platt(scale=1.0, offset=offset))
+        seen[offset] = analysis.stability, analysis.verdict
+        if analysis.stability is not None and analysis.stability < 0.7:
+            assert analysis.verdict is Verdict.INCONCLUSIVE
+            assert "small changes" in analysis.reason
+            break
+    assert any(stability is not None and stability < 0.7 for stability, _ in seen.values()), seen
+    steady = judged(photo, model, Says((-2.0, -1.5, 0.5, -2.5)), Platt(scale=1.0, offset=8.0))
+    assert steady.stability in (None, 1.0)

@@ -1,0 +1,141 @@
+"""What the REST API hands out of a finished analysis: findings, files, annotations, its custody log."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from typing import get_args
+
+import pytest
+from api_requests import API, form, problem
+from made import digest, finished, hand_in
+
+from detector.schema.analysis import Analysis
+from reports.custody.chain import check_export
+from reports.text.languages import LANGUAGES
+from webapp.api.contract.schemas.downloads import ReportSearch
+from webapp.downloads import reports as report_downloads
+from webapp.storage.data_folder import Folders
+
+
+def test_findings(app, client):
+    row = finished(app, segments=2)
+    path = f"{API}/analyses/{row.id}"
+    stored = Folders(app.extensions["settings"].data).result(row.id) / "analysis.json"
+    answer = client.get(f"{path}/analysis.json")
+    assert answer.data == stored.read_bytes()
+    assert answer.headers["ETag"] == f'"{digest(stored.read_bytes())}"'
+    again = client.get(f"{path}/analysis.json", headers={"If-None-Match": answer.headers["ETag"]})
+    assert again.status_code == 304 and not again.data
+    analysis = Analysis.from_json(stored.read_bytes())
+    segments = client.get(f"{path}/segments").json["segments"]
+    assert [each["id"] for each in segments] == [each.id for each in analysis.segments]
+    everything, address = [], f"{path}/scores?limit=100"
+    while address:
+        page = client.get(address).json
+        everything += page["items"]
+        address = page["next"]
+    assert len(everything) == sum(len(person.scores) for person in analysis.persons)
+    some = client.get(f"{path}/scores?person=A&start=1&end=2").json["items"]
+    assert some and all(each["person"] == "A" and 1 <= each["time"] <= 2 for each in some)
+
+
+@pytest.mark.parametrize(
+    "path", ["analysis.json", "segments", "scores", "report.pdf", "bundle.zip", "exports"]
+)
+def test_nothing_is_handed_out_of_an_unfinished_analysis(app, client, path):
+    problem(client.get(f"{API}/analyses/{hand_in(app).id}/{path}"), 409)
+
+
+@pytest.mark.parametrize("path", ["analysis.json", "report.html", "manifest.json", "exports/csv"])
+def test_nor_of_one_that_was_cancelled(app, client, path):
+    row = hand_in(app)
+    client.post(f"{API}/analyses/{row.id}/cancel")
+    told = problem(client.get(f"{API}/analyses/{row.id}/{path}"), 409)
+    assert "cancelled" in told["detail"]
+
+
+def test_annotations(app, client, quick_reports):
+    row = finished(app, segments=1)
+    path = f"{API}/analyses/{row.id}/annotations"
+    said = {"kind": "exhibit", "author": "Ada", "verdict": "agree", "note": "as I saw it"}
+    made = client.post(path, json=said, headers={"Idempotency-Key": "k"})
+    assert made.status_code == 201 and made.json["annotation"]["note"] == said["note"]
+    assert client.post(path, json=said, headers={"Idempotency-Key": "k"}).json == made.json
+    assert client.get(path).json["annotations"] == [made.json["annotation"]]
+    problem(client.post(path, json=said | {"id": "0" * 32}), 400)
+    for tracks in ([False], ["0"], [0.5]):
+        split = {"kind": "split", "author": "A", "person": "A", "tracks": tracks}
+        assert "integer" in problem(client.post(path, json=split), 400)["detail"]
+    problem(
+        client.post(path, json={"kind": "segment", "author": "A", "segment": "Z9", "verdict": "agree"}), 400
+    )
+    bundle = client.get(f"{API}/analyses/{row.id}/bundle.zip?video=no")
+    assert bundle.mimetype == "application/zip"
+    with zipfile.ZipFile(io.BytesIO(bundle.data)) as packed:
+        saved = packed.read("annotations.json")
+    told = client.post(f"{path}/import", **form(saved, "annotations.json"))
+    assert (told.status_code, told.json["new"], told.json["known"]) == (200, 0, 1)
+    problem(client.post(f"{path}/import", **form(b"{}", "x.json")), 400)
+
+
+def test_files(app, client, quick_reports):
+    path = f"{API}/analyses/{finished(app, segments=1).id}"
+    assert client.get(f"{path}/report.pdf").data.startswith(b"%PDF")
+    page = client.get(f"{path}/report.html")
+    assert page.mimetype == "text/html" and "sandbox" in page.headers["Content-Security-Policy"]
+    exports = client.get(f"{path}/exports").json["exports"]
+    assert {each["name"] for each in exports} >= {"csv", "webvtt", "scores-parquet"}
+    for each in exports:
+        answer = client.get(each["href"])
+        assert answer.status_code == 200 and answer.content_type.startswith(
+            each["media_type"].partition(";")[0]
+        )
+    problem(client.get(f"{path}/exports/odd"), 404)
+    assert client.get(f"{path}/manifest.json").is_json
+
+
+def test_reports_and_bundles_in_a_language(app, client, quick_reports, monkeypatch):
+    set_, asked_for = report_downloads._render, []
+
+    def recorded(analysis, given, *rest):
+        asked_for.append(given["language"])
+        set_(analysis, given, *rest)
+
+    monkeypatch.setattr(report_downloads, "_render", recorded)
+    path = f"{API}/analyses/{finished(app, segments=1).id}"
+    for asked, title in (("", "Reelproof review bundle"), ("&language=de", "Reelproof-Prüfpaket")):
+        bundle = client.get(f"{path}/bundle.zip?video=no{asked}")
+        with zipfile.ZipFile(io.BytesIO(bundle.data)) as packed:
+            assert packed.read("README.txt").decode().startswith(f"{title}\n")
+    assert client.get(f"{path}/report.pdf?language=es").status_code == 200
+    assert client.get(f"{path}/report.html?language=es").status_code == 200
+    assert asked_for == ["en", "de", "es"], "set once in each language"
+    for name in ("report.pdf", "report.html", "bundle.zip"):
+        problem(client.get(f"{path}/{name}?language=tlh"), 422)
+
+
+def test_every_language_can_be_asked_for():
+    assert get_args(ReportSearch.model_fields["language"].annotation) == tuple(LANGUAGES)
+
+
+def test_what_the_api_does_is_in_the_custody_log(app, client, quick_reports):
+    row = finished(app, segments=1)
+    path, sha256 = f"{API}/analyses/{row.id}", row.exhibit.sha256
+    client.get(f"{path}/segments")
+    client.get(f"{path}/report.pdf")
+    client.get(f"{path}/exports/csv")
+    client.post(f"{path}/annotations", json={"kind": "exhibit", "author": "Ada", "verdict": "agree"})
+    client.post(f"{path}/again", json={})
+    log = client.get(f"{API}/exhibits/{sha256}/custody.json")
+    assert check_export(log.data) == []
+    actions = [entry["action"] for entry in log.json["entries"]]
+    assert actions[0] == "intake" and {"view", "annotation"} < set(actions) and actions.count("export") == 2
+    everything, address = [], f"{API}/custody?limit=3"
+    while address:
+        page = client.get(address).json
+        everything += page["items"]
+        address = page["next"]
+    assert [entry["number"] for entry in everything] == list(range(1, page["count"] + 1))
+    assert everything[-1]["sha256"] == page["head"] and everything[-1]["action"] == "export"
+    problem(client.get(f"{API}/exhibits/{'0' * 64}/custody.json"), 404)

@@ -1,0 +1,43 @@
+"""Settings of an analysis that differ from the shipped ones: kept with its row, and handed to the engine."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from analyses import build
+from made import hand_in, write_result
+from made_rows import row
+
+from detector.schema.analysis import Parameters
+from webapp.jobs import claims
+from webapp.worker import run_analysis
+
+
+class TestSettings:
+    def test_only_what_differs_is_kept(self, app, database):
+        changed = {"sample_rate": 4, "enter_threshold": Parameters().enter_threshold}
+        queued = hand_in(app, settings_changed=changed)
+        assert json.loads(queued.settings) == {"sample_rate": 4.0}
+        assert claims.claim(database, queued.id).parameters == Parameters(sample_rate=4.0)
+        assert hand_in(app, b"other").settings is None
+
+    @pytest.mark.parametrize("changes", [{"sample_rate": 0}, {"sample_rate": "x"}, {"nonsense": 1}])
+    def test_what_the_engine_cannot_use_is_refused(self, app, changes):
+        with pytest.raises(ValueError):
+            hand_in(app, settings_changed=changes)
+
+    def test_the_engine_gets_them_and_the_length_is_kept(self, app, database, monkeypatch):
+        got = []
+
+        def engine(path, file, _model, parameters, folder, _progress, _limits):
+            got.append(parameters)
+            analysis = build(folder, segments=1, file=file, duration=12.5, sha256=path.name)
+            write_result(analysis, folder)
+            return analysis
+
+        monkeypatch.setattr(run_analysis, "make_result", engine)
+        queued = hand_in(app, settings_changed={"minimum_face": 32})
+        run_analysis.work(app.extensions["settings"])
+        assert got == [Parameters(minimum_face=32.0)]
+        assert row(database, queued.id).duration == 12.5

@@ -1,0 +1,40 @@
+"""Requests one person or network may make in a while."""
+
+from __future__ import annotations
+
+import pytest
+from people import rows, sign_in
+
+from webapp.security.rate_limits import Rates, TooOften
+from webapp.storage.tables import SessionRow
+
+
+def test_rates_are_a_persons_own(monkeypatch):
+    monkeypatch.setattr("webapp.security.rate_limits._ANYTHING", "3/minute")
+    rates = Rates()
+    for _ in range(3):
+        rates.count("ada", None)
+    with pytest.raises(TooOften) as stopped:
+        rates.count("ada", None)
+    assert 1 <= stopped.value.seconds <= 60
+    rates.count("bob", None)
+
+
+def test_who_is_not_signed_in_is_counted_by_network_however_a_proxy_writes_it(app, monkeypatch):
+    monkeypatch.setattr("webapp.security.rate_limits._ANYTHING", "3/minute")
+    app.extensions["rates"] = Rates()
+    client = app.test_client()
+    places = [f"[2001:db8::{number}]:{50000 + number}" for number in range(1, 6)]
+    answers = [client.get("/login", environ_overrides={"REMOTE_ADDR": place}) for place in places]
+    assert [answer.status_code for answer in answers] == [200] * 3 + [429] * 2
+    sign_in(client, "ada", environ_overrides={"REMOTE_ADDR": "[::ffff:10.9.8.7]:443"})
+    assert [row.address for row in rows(app, SessionRow)] == ["10.9.8.7"]
+
+
+def test_too_often_is_said_in_words(app, monkeypatch):
+    monkeypatch.setattr("webapp.security.rate_limits._ANYTHING", "3/minute")
+    app.extensions["rates"] = Rates()
+    client = app.test_client()
+    answers = [client.get("/login") for _ in range(5)]
+    assert [answer.status_code for answer in answers[-2:]] == [429, 429]
+    assert "Wait " in answers[-1].text and int(answers[-1].headers["Retry-After"]) >= 1

@@ -1,0 +1,60 @@
+"""An S3-compatible store on loopback, the machine with the pages, and one that only works."""
+
+from __future__ import annotations
+
+import pytest
+import stored
+
+from webapp.storage.data_folder import Folders
+from webapp.worker import run_analysis
+
+
+@pytest.fixture(scope="session")
+def server():
+    server = stored.Bucket()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def bucket(server):
+    yield server
+    server.empty()
+
+
+@pytest.fixture(autouse=True)
+def keys(monkeypatch):
+    for name, value in stored.KEYS.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
+def store(bucket):
+    """Settings of the app, the machine with the pages."""
+    return bucket.settings
+
+
+@pytest.fixture
+def pictures():
+    """Thumbnails are made; each takes seconds here, where no process can be forked."""
+
+
+@pytest.fixture(autouse=True)
+def no_engine(request, monkeypatch):
+    monkeypatch.setattr(run_analysis, "make_result", stored.engine)
+    if "pictures" not in request.fixturenames:
+        monkeypatch.setattr(run_analysis, "confined_thumbnail", lambda *_: None)
+        monkeypatch.setattr(run_analysis.preview_job, "prepare", lambda *_: None)
+
+
+@pytest.fixture
+def folders(app):
+    return Folders.of(app.extensions["settings"])
+
+
+@pytest.fixture
+def worker(app, tmp_path):
+    """Settings of a machine that only works."""
+    settings = stored.other_machine(app, tmp_path / "worker")
+    Folders(settings.data).create()
+    return settings

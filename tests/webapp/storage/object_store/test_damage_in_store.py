@@ -1,0 +1,99 @@
+"""Files that changed in the store or in the data folder, or are in neither: found, named, put right."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import tarfile
+import zipfile
+
+import pytest
+from made import digest
+from sqlalchemy import select
+from stored import CONTENT, NAME, row, upload
+
+from webapp.custody import integrity
+from webapp.custody.integrity import DamagedExhibit
+from webapp.errors import DamagedFile
+from webapp.jobs import failures
+from webapp.media import playback
+from webapp.storage.tables import CustodyRow, Exhibit
+from webapp.worker import run_analysis
+
+
+def test_a_flipped_byte_in_the_store_is_found_and_put_right(app, client, bucket, folders, worker):
+    analysis_id, database = upload(client), app.extensions["database"]
+    flipped = bytes([CONTENT[0] ^ 1]) + CONTENT[1:]
+    bucket.write(NAME, flipped)
+    run_analysis.work(worker)
+    failed = row(app, analysis_id)
+    assert (failed.state, failed.error) == ("failed", failures.explain(DamagedExhibit()).error)
+    with database.begin() as session:
+        exhibit = session.scalars(select(Exhibit)).one()
+    assert integrity.check(database, folders, exhibit).sha256 == digest(flipped)
+    with database.begin() as session:
+        assert session.get_one(Exhibit, exhibit.id).condition == "changed"
+        acts = session.scalars(select(CustodyRow).order_by(CustodyRow.number)).all()
+        assert json.loads(acts[-1].details)["sha256 found"] == digest(flipped)
+    shutil.rmtree(folders.exhibits / digest(CONTENT)[:2])
+    with pytest.raises(DamagedFile, match=digest(CONTENT)):
+        folders.store.fetch(folders.exhibit(digest(CONTENT)), digest(CONTENT))
+    assert not folders.exhibit(digest(CONTENT)).exists()
+    upload(client)
+    assert bucket.read(NAME) == CONTENT
+    (aside,) = [name for name in bucket.names() if name.startswith(f"{NAME}.damaged.")]
+    assert bucket.read(aside) == flipped
+    with database.begin() as session:
+        assert session.get_one(Exhibit, exhibit.id).condition == "fits"
+
+
+def test_a_damaged_copy_in_the_data_folder_is_replaced(app, client, folders):
+    analysis_id, place = upload(client), folders.exhibit(digest(CONTENT))
+    place.chmod(0o600)
+    place.write_bytes(b"other bytes")
+    run_analysis.work(app.extensions["settings"])
+    assert row(app, analysis_id).state == "done"
+
+
+def test_a_bundle_has_the_exhibit_that_was_handed_in(app, client, folders, quick_reports):
+    analysis_id, place = upload(client), folders.exhibit(digest(CONTENT))
+    run_analysis.work(app.extensions["settings"])
+    playback.save_playback(folders, digest(CONTENT), playback.Playback("exhibit", "video/mp4", 0.0, 4, 4, ""))
+    place.chmod(0o600)
+    place.write_bytes(b"other bytes")
+    bundle = client.get(f"/analyses/{analysis_id}/bundle.zip")
+    with zipfile.ZipFile(io.BytesIO(bundle.data)) as files:
+        assert files.read("media/exhibit.mp4") == CONTENT
+
+
+def test_a_damaged_result_is_named(app, client, bucket, worker):
+    analysis_id = upload(client)
+    run_analysis.work(worker)
+    name = f"lab/analyses/{analysis_id}.tar"
+    changed = io.BytesIO()
+    with (
+        tarfile.open(fileobj=io.BytesIO(bucket.read(name))) as old,
+        tarfile.open(fileobj=changed, mode="w") as new,
+    ):
+        for member in old.getmembers():
+            content = old.extractfile(member).read().replace(b"manipulated", b"manipulater")
+            new.addfile(member, io.BytesIO(content))
+    other = upload(client, b"another clip")
+    run_analysis.work(worker)  # whole, and of another exhibit
+    for bytes_ in (
+        bucket.read(f"lab/analyses/{other}.tar"),
+        changed.getvalue(),
+        b"no tar",
+        bucket.read(name)[:5000],
+    ):
+        bucket.write(name, bytes_)
+        answer = client.get(f"/analyses/{analysis_id}")
+        assert answer.status_code == 500 and name in answer.text
+
+
+def test_an_analysis_waits_for_what_it_needs(app, client, bucket, worker):
+    analysis_id = upload(client)
+    bucket.empty()
+    run_analysis.work(worker)
+    assert row(app, analysis_id).error == "The exhibit is not in the store."

@@ -1,0 +1,90 @@
+"""Commands for a store: filling it, clearing the cache, backing it up and restoring it."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import tarfile
+
+import pytest
+from made import digest
+from stored import CONTENT, NAME, kept, row, upload
+
+from webapp.cli import main as cli
+from webapp.errors import UserError
+from webapp.services.backups import backup, restore
+from webapp.settings import read_settings
+from webapp.worker import run_analysis
+
+
+def test_filling_a_store_and_clearing_the_cache(app, client, bucket, folders, monkeypatch, capsys):
+    for name, value in {"REELPROOF_DATA": str(folders.data), **bucket.settings}.items():
+        monkeypatch.setenv(name, value)
+    analysis_id = upload(client)
+    run_analysis.work(app.extensions["settings"])
+    before = bucket.names()
+    assert NAME in before and f"lab/analyses/{analysis_id}.tar" in before
+    bucket.empty()
+    assert cli.run(["clear-cache", "--days", "0"]) == 0
+    assert folders.exhibit(digest(CONTENT)).exists() and folders.result(analysis_id).exists()
+    assert cli.run(["fill-store"]) == 0
+    assert bucket.names() == before
+    assert cli.run(["clear-cache"]) == 0
+    assert folders.exhibit(digest(CONTENT)).exists() and folders.result(analysis_id).exists()
+    assert cli.run(["clear-cache", "--days", "0"]) == 0
+    assert kept(folders.exhibits) == [] and not folders.result(analysis_id).exists()
+    assert client.get(f"/analyses/{analysis_id}").status_code == 200
+    monkeypatch.setenv("REELPROOF_STORE", "")
+    assert cli.run(["fill-store"]) == 2
+    assert "REELPROOF_STORE names no store" in capsys.readouterr().err
+
+
+def test_a_backup_holds_what_the_store_has(
+    app, client, bucket, folders, worker, tmp_path, monkeypatch, capsys
+):
+    first, second = upload(client), upload(client, b"the bytes of another clip")
+    for _ in (first, second):
+        run_analysis.work(worker)
+    result, name = bucket.read(f"lab/analyses/{first}.tar"), row(app, first).exhibit.path
+    shutil.rmtree(folders.exhibits)  # a cache, emptied
+    folders.exhibits.mkdir()
+    monkeypatch.setenv("REELPROOF_DATA", str(folders.data))
+    for setting, value in bucket.settings.items():
+        monkeypatch.setenv(setting, value)
+    kept, again = tmp_path / "kept", tmp_path / "again"
+    assert cli.run(["backup", str(kept)]) == 0, capsys.readouterr()
+    assert (kept / "data" / name).read_bytes() == CONTENT
+    assert not list(folders.analyses.glob(".*"))
+    assert cli.run(["backup", str(tmp_path / "next"), "--earlier", str(kept)]) == 0
+    assert (tmp_path / "next/data" / name).stat().st_nlink == 2
+
+    bucket.empty()  # the store is lost, and the machine with the pages
+    monkeypatch.setenv("REELPROOF_DATA", str(again))
+    assert cli.run(["restore", str(kept)]) == 0, capsys.readouterr()
+    assert "fill-store" in capsys.readouterr().out
+    assert cli.run(["fill-store"]) == 0 and cli.run(["verify-log"]) == 0, capsys.readouterr()
+    assert bucket.read(NAME) == CONTENT
+    with (
+        tarfile.open(fileobj=io.BytesIO(bucket.read(f"lab/analyses/{first}.tar"))) as new,
+        tarfile.open(fileobj=io.BytesIO(result)) as old,
+    ):
+        assert {each.name: new.extractfile(each).read() for each in new} == {
+            each.name: old.extractfile(each).read() for each in old
+        }
+
+    bucket.write(f"lab/{row(app, second).exhibit.path}", b"something else")
+    bucket.remove(f"lab/analyses/{first}.tar")
+    monkeypatch.setenv("REELPROOF_DATA", str(folders.data))
+    assert cli.run(["backup", str(tmp_path / "damaged")]) == 1
+    said = capsys.readouterr().err
+    assert f"Analysis {first}: analyses/{first} is missing" in said and "is not what was handed in" in said
+
+
+def test_a_backup_without_files_needs_its_bucket(app, tmp_path, bucket):
+    """As older versions made them of a machine with a store."""
+    settings = app.extensions["settings"]
+    manifest = backup.make(app.extensions["database"], settings, tmp_path / "kept")
+    manifest.model_copy(update={"store": "s3://gone/lab"}).write(tmp_path / "kept")
+    there = read_settings({"REELPROOF_DATA": tmp_path / "again"})
+    with pytest.raises(UserError, match="s3://gone/lab"):
+        restore.restore(there, tmp_path / "kept")

@@ -1,0 +1,148 @@
+"""Two machines that share no folder: what one stores the other reads, and deletes from both."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from pathlib import Path
+
+import made_comparisons
+import scaled
+import servers
+import stored
+from made import add_model, pair
+from made_comparisons import queued
+from stored import CONTENT, NAME, kept, row, upload
+
+from webapp import create_app
+from webapp.queries import results
+from webapp.services import models as model_service
+from webapp.storage.data_folder import Folders
+from webapp.storage.tables import ComparisonRow
+from webapp.worker import run_analysis, run_comparison
+
+HERE = Path(__file__).resolve().parents[2]
+
+
+def test_handed_in_here_analysed_there_read_here(
+    app, client, bucket, folders, worker, pictures, quick_reports
+):
+    analysis_id = upload(client)
+    assert bucket.names() == [NAME] and bucket.read(NAME) == CONTENT
+    run_analysis.work(worker)
+    assert (row(app, analysis_id).state, row(app, analysis_id).error) == ("done", None)
+    assert f"lab/analyses/{analysis_id}.tar" in bucket.names()
+    there = Folders(worker.data)
+    for folder in (there.exhibits, there.analyses, there.previews, there.thumbnails):
+        assert kept(folder) == []  # nobody deletes anything there
+    for report in ("report.pdf", "analysis.json"):
+        assert not folders.result(analysis_id).exists()
+        results.remembered.clear()
+        assert client.get(f"/analyses/{analysis_id}").status_code == 200
+        answer = client.get(f"/analyses/{analysis_id}/{report}")
+        assert answer.status_code == 200 and len(answer.data) > 5_000
+        assert client.get(f"/analyses/{analysis_id}/thumbnail").mimetype == "image/jpeg"
+        assert f"/analyses/{analysis_id}/thumbnail" in client.get("/analyses").text
+        results.refuse_damaged(folders.result(analysis_id))
+        for path in (folders.result(analysis_id), *folders.reviews.iterdir(), *folders.exhibits.iterdir()):
+            shutil.rmtree(path)
+        folders.thumbnail(analysis_id).unlink()
+    assert not list(folders.analyses.glob(".*"))
+
+
+def test_compared_there_and_read_here(app, client, bucket, folders, worker, monkeypatch):
+    rows = []
+    for content in (CONTENT, b"the bytes of its original"):
+        rows.append(upload(client, content))
+        run_analysis.work(worker)
+    comparison = queued(app, *(row(app, each) for each in rows))
+
+    def compare(exhibit, reference, folder, *rest):
+        assert (exhibit.read_bytes(), reference.read_bytes()) == (CONTENT, b"the bytes of its original")
+        return made_comparisons.engine(exhibit, reference, folder, *rest)
+
+    monkeypatch.setattr(run_comparison, "compare", compare)
+    run_analysis.work(worker)
+    with app.extensions["database"].begin() as session:
+        done = session.get_one(ComparisonRow, comparison.id)
+    assert (done.state, done.error) == ("done", None)
+    name = f"lab/comparisons/{comparison.id}.tar"
+    there = Folders(worker.data)
+    assert name in bucket.names() and kept(there.comparisons) == kept(there.analyses) == []
+    assert not folders.comparison(comparison.id).exists()
+    assert "One face differs" in client.get(f"/comparisons/{comparison.id}").text
+    assert folders.comparison(comparison.id).exists()
+    assert client.post(f"/analyses/{rows[1]}/delete").status_code == 303
+    assert name not in bucket.names() and not folders.comparison(comparison.id).exists()
+
+
+def test_deleting_empties_the_store(app, client, bucket, folders, worker):
+    analysis_id, other = upload(client), upload(client)
+    for _ in (analysis_id, other):
+        run_analysis.work(worker)
+    assert client.post(f"/analyses/{analysis_id}/delete").status_code == 303
+    assert NAME in bucket.names() and not [name for name in bucket.names() if analysis_id in name]
+    assert client.post(f"/analyses/{other}/delete").status_code == 303
+    assert bucket.names() == []
+
+
+def test_a_result_of_an_attempt_that_was_cancelled_goes(app, client, bucket, worker, monkeypatch):
+    analysis_id = upload(client)
+
+    def cancelled(*arguments):
+        made = stored.engine(*arguments)
+        assert client.post(f"/analyses/{analysis_id}/cancel").status_code == 303
+        return made
+
+    monkeypatch.setattr(run_analysis, "make_result", cancelled)
+    run_analysis.work(worker)
+    assert row(app, analysis_id).state == "cancelled" and bucket.names() == [NAME]
+
+
+def test_added_models_reach_workers(client, bucket, worker, monkeypatch):
+    there = Folders.of(worker)
+    monkeypatch.setattr(model_service, "refuse_unfit", lambda _card: None)
+    assert add_model(client, *pair("mine")).status_code == 303
+    model_service.fetch_all(there)
+    assert model_service.card_path(there, "mine").with_suffix(".safetensors").is_file()
+    card, _weights = pair("mine", title="Another one")
+    bucket.write("lab/models/mine/mine.json", card)
+    model_service.fetch(there, "mine")
+    assert model_service.card_path(there, "mine").read_bytes() == card
+    assert client.post("/models/mine/remove").status_code == 303
+    assert bucket.names() == []
+
+
+def test_workers_with_a_data_folder_of_their_own(postgresql, bucket, tmp_path):
+    """As docs/deployment.md has it: rows and ids on servers, files in the store, the custody key copied."""
+    redis = servers.Redis(tmp_path / "redis")
+    shared = {
+        "REELPROOF_DATABASE": postgresql.url,
+        "REELPROOF_BROKER": redis.url,
+        "REELPROOF_WORKERS": "1",
+    } | bucket.settings
+    app = create_app({"TESTING": True, "REELPROOF_DATA": str(tmp_path / "pages")} | shared)
+    settings, database = app.extensions["settings"], app.extensions["database"]
+    folders, there, log = Folders.of(settings), tmp_path / "there", tmp_path / "log"
+    path = os.pathsep.join(map(str, (scaled.ROOT, HERE, HERE.parent)))
+    environment = shared | {"REELPROOF_DATA": str(there), "PYTHONPATH": path}
+    analysis_id = upload(app.test_client())
+    end = time.monotonic() + 400
+    try:
+        with scaled.processes() as started:
+            keyless = scaled.run(started, "-m", "webapp.worker.standalone", environment=environment, log=log)
+            assert keyless.wait(60) == 2 and "custody.key is missing" in log.read_text()
+            shutil.copy(settings.custody_key, there)
+            scaled.run(started, str(HERE / "fake_workers.py"), environment=environment, log=log)
+            while row(app, analysis_id).state in ("queued", "running"):
+                assert time.monotonic() < end, log.read_text()
+                time.sleep(0.2)
+        assert (row(app, analysis_id).error, row(app, analysis_id).state) == (None, "done"), log.read_text()
+        assert f"lab/analyses/{analysis_id}.tar" in bucket.names()
+        assert kept(there / "exhibits") == kept(there / "analyses") == []
+        assert not folders.result(analysis_id).exists()
+        assert app.test_client().get(f"/analyses/{analysis_id}").status_code == 200
+    finally:
+        redis.stop()
+        database.close()

@@ -1,0 +1,118 @@
+"""A store that is not there, does not let Reelproof in, or is full; and none at all."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+
+import pytest
+import servers
+import stored
+from botocore.exceptions import ClientError
+from made import digest
+from sqlalchemy import select
+from stored import CONTENT, kept, upload
+
+from webapp.errors import StoreError
+from webapp.services import deletion
+from webapp.settings import SettingError, read_settings
+from webapp.storage.data_folder import Folders
+from webapp.storage.tables import Exhibit
+from webapp.worker import run_analysis, store_transfer
+
+
+@pytest.fixture
+def closed(monkeypatch, folders):
+    """The store's server is gone."""
+    monkeypatch.setattr(folders.store, "_endpoint", f"http://127.0.0.1:{servers.free_port()}")
+    folders.store.__dict__.pop("_files", None)
+    yield folders.store._endpoint
+    folders.store.__dict__.pop("_files", None)
+
+
+def test_a_store_that_cannot_be_reached(app, client, folders, closed, capsys, monkeypatch):
+    answer = client.post("/analyses", data={"file": (io.BytesIO(CONTENT), "clip.mp4")})
+    assert answer.status_code == 503 and "The store cannot be reached" in answer.text
+    assert kept(folders.exhibits) == kept(folders.incoming) == []
+    with app.extensions["database"].begin() as session:
+        assert session.scalars(select(Exhibit)).all() == []
+    assert "The store cannot be reached" in client.get("/readyz").text
+    monkeypatch.setenv("REELPROOF_DATA", str(folders.data))
+    monkeypatch.setenv("REELPROOF_STORE", "s3://evidence/lab")
+    monkeypatch.setenv("REELPROOF_STORE_ENDPOINT", closed)
+    arguments = ["bring", "0" * 32, digest(CONTENT), str(folders.data / "to"), "reelproof"]
+    assert store_transfer.main(arguments, patience=0) == 3
+    assert json.loads(capsys.readouterr().out)[:2] == [503, "The store cannot be reached, or failed."]
+    for program in ("webapp", "webapp.worker.standalone"):
+        monkeypatch.setenv("REELPROOF_DATABASE", "postgresql://nobody@127.0.0.1:1/none")
+        monkeypatch.setenv("REELPROOF_BROKER", "redis://127.0.0.1:1/0")
+        ended = subprocess.run([sys.executable, "-m", program], capture_output=True, text=True, timeout=200)
+        assert ended.returncode == 2 and "The store cannot be reached" in ended.stderr
+
+
+def test_a_result_that_cannot_be_fetched_is_there_later(app, client, bucket, worker, folders, monkeypatch):
+    analysis_id = upload(client)
+    run_analysis.work(worker)
+    with monkeypatch.context() as gone:
+        gone.setattr(folders.store, "_endpoint", f"http://127.0.0.1:{servers.free_port()}")
+        folders.store.__dict__.pop("_files", None)
+        assert client.get(f"/analyses/{analysis_id}").status_code == 503
+        deleted = client.post(f"/analyses/{analysis_id}/delete")
+        assert deleted.status_code == 503 and "The next start of Reelproof removes them" in deleted.text
+    folders.store.__dict__.pop("_files", None)
+    assert (folders.deletions / analysis_id).exists() and bucket.names()
+    deletion.finish_deletions(app.extensions["database"], folders)
+    assert bucket.names() == [] and not list(folders.deletions.iterdir())
+
+
+def test_no_bucket_no_keys_no_room(app, client, bucket, folders, tmp_path, monkeypatch):
+    missing = Folders.of(
+        read_settings(
+            {"REELPROOF_DATA": folders.data} | bucket.settings | {"REELPROOF_STORE": "s3://another"}
+        )
+    )
+    with pytest.raises(StoreError, match="no such bucket"):
+        missing.store.check()
+
+    def full(*_arguments, **_named):
+        raise OSError("full") from ClientError({"Error": {"Code": "XMinioStorageFull"}}, "PutObject")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(folders.store._files, "put_file", full)
+        answer = client.post("/analyses", data={"file": (io.BytesIO(CONTENT), "clip.mp4")})
+        assert answer.status_code == 507 and "The store is full" in answer.text
+    with bucket.asking_for_keys(), pytest.raises(StoreError, match="does not let Reelproof in"):
+        folders.store.check()
+    for name in stored.KEYS:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    folders.store.__dict__.pop("_files")
+    with pytest.raises(StoreError, match="does not let Reelproof in"):
+        folders.store.check()
+    folders.store.__dict__.pop("_files")
+
+
+def test_an_upload_that_comes_to_nothing_leaves_nothing(app, client, bucket, monkeypatch):
+    monkeypatch.setattr("webapp.services.analyses.states.create", lambda *_, **__: 1 / 0)
+    answer = client.post("/analyses", data={"file": (io.BytesIO(CONTENT), "clip.mp4")})
+    assert answer.status_code == 500 and bucket.names() == []
+
+
+@pytest.mark.parametrize(
+    "url", ["s3://", "evidence", "https://store.example/evidence", "s3://key:secret@evidence"]
+)
+def test_what_is_no_store(url):
+    with pytest.raises(SettingError, match="s3://bucket/prefix"):
+        read_settings({"REELPROOF_STORE": url})
+
+
+def test_without_a_store_nothing_of_it_is_loaded(tmp_path):
+    script = (
+        "import sys; from webapp import create_app; "
+        f"create_app({{'REELPROOF_DATA': {str(tmp_path)!r}, 'SEND': print}}); "
+        "assert not {'fsspec', 's3fs', 'botocore'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
