@@ -1,0 +1,279 @@
+"""The steps of training the second look, each run with the options of its command."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from detector.errors import ParameterError
+from detector.faces.framing import HEAD, INNER
+from detector.files import atomic_path, write_atomically
+from detector.models.card import SecondLookCard, load_card
+from detector.models.loaded import LoadedModel, load_model, load_pair
+from detector.networks.framings import FramingNetwork
+from detector.networks.vit_small_14 import PRETRAINED, ViTSmall14, network_from
+from detector.schema.analysis import Parameters
+from detector.scoring.scorer import Scorer
+from detector.training.data.face_samples import harvest
+from detector.training.second_look import scan
+from detector.training.second_look.examples.blends import WithBlends
+from detector.training.second_look.examples.patches import SOURCES, load, training_patches
+from detector.training.second_look.examples.prepare import prepare
+from detector.training.second_look.examples.sampling import (
+    HEAD_SHARES,
+    TRANSFORMER_BLENDS,
+    TRANSFORMER_SHARES,
+    Sampler,
+)
+from detector.training.second_look.examples.source_probe import probe_sources
+from detector.training.second_look.fitting.adversarial import attacked_card
+from detector.training.second_look.fitting.attacked_clips import measure_attacked_clips
+from detector.training.second_look.fitting.composed import measure_composed
+from detector.training.second_look.fitting.crop_calibration import crops_card
+from detector.training.second_look.fitting.exhibits import fitted_card, measured_card, record_shares
+from detector.training.second_look.fitting.heatmap_check import measure_heatmaps
+from detector.training.second_look.fitting.left_out_generators import measure_left_out
+from detector.training.second_look.fitting.measuring import (
+    WHILE_TRAINING,
+    by_clip,
+    clip_aucs,
+    every_nth_frame,
+    logits,
+)
+from detector.training.second_look.fitting.photograph_fusion import photographs_card
+from detector.training.second_look.fitting.report import Inputs, read_network, report_checkpoint
+from detector.training.second_look.fitting.steadiness import measure_steadiness
+from detector.training.second_look.halves import (
+    DISTILLED,
+    UPPER,
+    UPPER_AGAIN,
+    distil_lower,
+    join,
+    new_network,
+    tune_upper,
+)
+from detector.training.second_look.kept_tokens import KeptTokens, head_examples, keep_tokens
+from detector.training.second_look.linear_heads import fit_linear_heads
+from detector.training.second_look.photograph_heads import (
+    fit_photograph_heads,
+    photograph_examples,
+    without_photograph_heads,
+)
+from detector.training.second_look.ship import loaded_with, ship
+from detector.training.second_look.train import Recipe, Trainer, tune
+
+START, TOKENS = "start.pt", "tokens"
+
+say = partial(print, flush=True)
+
+
+def _folder(options: argparse.Namespace) -> Path:
+    path: Path = options.out / "runs" / options.name
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def _pretrained(options: argparse.Namespace) -> Path:
+    path: Path = options.data / "pretrained" / "vit-small-14.int8.safetensors"
+    if not path.is_file():
+        raise ParameterError(f"{path}: the pretrained start is missing.")
+    return path
+
+
+def cut_patches(options: argparse.Namespace) -> None:
+    """Cut the patches of every source."""
+    unknown = sorted(set(options.sources) - set(SOURCES))
+    if unknown:
+        raise ParameterError(f"No such source: {', '.join(unknown)}. There are {', '.join(SOURCES)}.")
+    prepare(options.data, options.out, options.sources, say)
+
+
+def _measure(out: Path, network: FramingNetwork) -> dict[str, Any]:
+    """AUC over develop clips: of the larger head in each framing, and of their sum."""
+    patches = every_nth_frame([p for p in load(out, "clips") if p.role == "develop"], WHILE_TRAINING)
+    both = [logits(network, patches, framing).max(axis=1) for framing in (INNER, HEAD)]
+    clips = by_clip(patches, np.column_stack(both))
+    total = clip_aucs(clips, clips.scores.sum(axis=1))
+    inner, head = (clip_aucs(clips, column) for column in clips.scores.T)
+    return {"inner": inner, "head": head, "sum": total}
+
+
+def keep_features(options: argparse.Namespace) -> None:
+    """Keep what the transformer makes of heads, or of inner faces and blends as well."""
+    if options.of is None:
+        network, seed = ViTSmall14(PRETRAINED), Recipe().seed
+        network.load_pretrained(_pretrained(options))
+    else:  # other examples than those its upper blocks know
+        network, seed = _network_of(options.of), Recipe().seed + 1
+    patches = training_patches(options.data, options.out)
+    if options.inner:
+        samples = harvest(options.data, options.out / "harvest")
+        source = WithBlends(patches, samples, network.size, seed, TRANSFORMER_SHARES, TRANSFORMER_BLENDS)
+        examples = source.batch(np.random.default_rng(seed), options.count)
+    else:
+        examples = head_examples(Sampler(patches, shares=HEAD_SHARES), options.count, seed)
+    keep_tokens(network, examples, _folder(options) / TOKENS, say)
+
+
+def train_half(options: argparse.Namespace) -> None:
+    """Train the transformer's upper or lower blocks on kept tokens."""
+    folder = _folder(options)
+    kept = KeptTokens.read(folder / TOKENS)
+    network = _network_of(options.of) if options.of else new_network(_pretrained(options))
+    half = DISTILLED
+    if options.half == "upper":
+        half = UPPER_AGAIN if options.of else UPPER
+    half = dataclasses.replace(half, examples=options.examples or half.examples)
+    if options.half == "upper":
+        tune_upper(network, kept, half, say)
+    else:
+        distil_lower(network, kept, half, say)
+    with atomic_path(folder / f"{options.half}.pt") as temporary:
+        torch.save(network.state_dict(), temporary)
+
+
+def fit_heads(options: argparse.Namespace) -> None:
+    """Fit heads that say nothing yet on kept features."""
+    folder = _folder(options)
+    kept, network = KeptTokens.read(folder / TOKENS), _network_of(options.of)
+    fit_linear_heads(network, np.asarray(kept.features), kept.framings, kept.targets)
+    with atomic_path(folder / "heads.pt") as temporary:
+        torch.save(network.state_dict(), temporary)
+
+
+def fit_photographs(options: argparse.Namespace) -> None:
+    """Fit the heads for photographs on features of the finished network."""
+    network = read_network(options.of)
+    without_photograph_heads(network)
+    fit_photograph_heads(network, photograph_examples(training_patches(options.data, options.out)), say)
+    with atomic_path(_folder(options) / "photographs.pt") as temporary:
+        torch.save(network.state_dict(), temporary)
+
+
+def join_halves(options: argparse.Namespace) -> None:
+    """Make the start of a training of both halves."""
+    folder = _folder(options)
+    join(folder / "lower.pt", folder / "upper.pt", folder / START)
+    say(str(_measure(options.out, _network_of(folder / START))))
+
+
+def _network_of(weights: Path) -> ViTSmall14:
+    return network_from(torch.load(weights, map_location="cpu", weights_only=True))
+
+
+def train_scan(options: argparse.Namespace) -> None:
+    """Train the scan's network on from the fast one."""
+    folder, recipe = _folder(options), Recipe(examples=options.examples)
+    samples = harvest(options.data, options.out / "harvest")
+    source = scan.ScanSource(training_patches(options.data, options.out), samples, recipe.seed)
+    develop = [patch for patch in load(options.out, "clips") if patch.role == "develop"]
+    network = scan.ScanNetwork.from_model(_fast(options), options.put_back)
+    crops = {name: [p for p in load(options.out, name) if p.role == "val"] for name in ("dfdc", "ffpp")}
+    say(str(scan.measure(develop, crops, network)[1]))
+    tune(Trainer(network, recipe), source, folder, partial(scan.measure, develop, crops), say)
+
+
+def publish_scan(options: argparse.Namespace) -> None:
+    """Write the scan's network as the fast model anew."""
+    last = _folder(options) / "best.pt"
+    if not last.is_file():
+        raise ParameterError(f"{last} is missing. Run the step `scan` first.")
+    start = scan.ScanNetwork.from_model(_fast(options), options.put_back)
+    state = scan.between(start, last, options.share)
+    validation = [p for source in ("dfdc", "ffpp") for p in load(options.out, source) if p.role == "val"]
+    card, _ = load_card(options.fast)
+    written = scan.publish_scan(state, card, validation, options.recipe, options.to, options.reserve)
+    say(written.sha256)
+
+
+def _fast(options: argparse.Namespace) -> LoadedModel:
+    """The fast model alone, whatever second look its card names."""
+    card, weights = load_card(options.fast)
+    return load_pair(card.alone, weights)
+
+
+def report(options: argparse.Namespace) -> None:
+    """Measure on the develop clips and fit the fusion."""
+    scorer = Scorer(_fast(options))
+    report_checkpoint(Inputs(options.weights, scorer, options.out, options.every), say)
+
+
+def fit(options: argparse.Namespace) -> None:
+    """Run the engine on a share of the develop clips; fit fusion and thresholds once all are done."""
+    model = loaded_with(_fast(options), options.weights)
+    card = model.card.second_look
+    assert card is not None
+    records = record_shares(options.data, model, _fitted(options), tuple(options.share), say)
+    if records is not None:
+        fitted = measured_card(records, fitted_card(records, card, Parameters()), Parameters(), say)
+        network = read_network(options.weights)
+        fitted = photographs_card(
+            Scorer(model.alone, still=True), network, fitted, options.out, Parameters(), say
+        )
+        fitted = crops_card(model, fitted, options.out, Parameters(), say)
+        develop = [patch for patch in load(options.out, "clips") if patch.role == "develop"]
+        fitted = attacked_card(Scorer(model.alone), network, fitted, develop, Parameters(), say)
+        write_atomically(_fitted(options), (fitted.model_dump_json(indent=2) + "\n").encode())
+
+
+def _fitted(options: argparse.Namespace) -> Path:
+    weights: Path = options.weights
+    return _folder(options) / f"{weights.stem}.fitted.json"
+
+
+def measure_compositions(options: argparse.Namespace) -> None:
+    """Compose splices and duos, and measure the model on them."""
+    measure_composed(options.data, load_model(options.fast), options.out / "composed", say)
+
+
+def measure_changes(options: argparse.Namespace) -> None:
+    """Measure how often a verdict changes with shift, scale and encoding."""
+    folder = options.out / "changed"
+    measure_steadiness(options.data, load_model(options.fast), folder, options.every, say)
+
+
+def measure_attacks(options: argparse.Namespace) -> None:
+    """Measure verdicts of clips attacked against the fast network."""
+    folder = options.out / "attacked"
+    measure_attacked_clips(options.data, load_model(options.fast), folder, options.count, say)
+
+
+def check_heatmaps(options: argparse.Namespace) -> None:
+    """Measure whether hiding what a heatmap shows lowers the answer."""
+    measure_heatmaps(options.out, load_model(options.fast), options.every, say)
+
+
+def leave_generators_out(options: argparse.Namespace) -> None:
+    """Measure how well a generator is told that was not learnt from."""
+    network = ViTSmall14(PRETRAINED)
+    network.load_pretrained(_pretrained(options))
+    measure_left_out(options.out, network, _folder(options), say)
+
+
+def probe(options: argparse.Namespace) -> None:
+    """Measure how well labels are told by sharpness, size and bytes alone."""
+    probe_sources(training_patches(options.data, options.out), say)
+
+
+def ship_model(options: argparse.Namespace) -> None:
+    """Write weights and description."""
+    if not _fitted(options).is_file():
+        raise ParameterError(f"{_fitted(options)} is missing. Run the step `fit` first.")
+    fitted = SecondLookCard.model_validate_json(_fitted(options).read_bytes())
+    say(
+        ship(
+            options.weights,
+            fitted,
+            _pretrained(options),
+            options.to,
+            options.fast,
+            options.recipe,
+            say,
+        )
+    )
