@@ -18,8 +18,9 @@ from pathlib import Path
 from detector.backends.base import Backend
 from detector.backends.selection import ROUGH
 from detector.paths import ROOT
-from detector.schema.analysis import Analysis, Library, Parameters, Software
+from detector.schema.analysis import Analysis, Parameters
 from detector.schema.others import JointRule
+from detector.schema.software import Library, Software
 from detector.version import __version__
 
 # What takes part in a result, by its name on the package index.

@@ -21,6 +21,10 @@ from detector.schema.base import Probability as Probability
 from detector.schema.base import Seconds as Seconds
 from detector.schema.base import Sha256 as Sha256
 from detector.schema.base import Value as Value
+from detector.schema.coverage import Coverage as Coverage
+from detector.schema.coverage import FaceQuality as FaceQuality
+from detector.schema.coverage import Span as Span
+from detector.schema.coverage import Spread as Spread
 from detector.schema.declarations import Declaration as Declaration
 from detector.schema.metadata import Anomaly, Credentials, Details
 from detector.schema.model import Model as Model
@@ -38,6 +42,9 @@ from detector.schema.second_look import ManipulationKind as ManipulationKind
 from detector.schema.second_look import SecondLook as SecondLook
 from detector.schema.second_look import SecondLookContrast as SecondLookContrast
 from detector.schema.second_look import SecondLookMoment as SecondLookMoment
+from detector.schema.software import Library as Library
+from detector.schema.software import Ran as Ran
+from detector.schema.software import Software as Software
 
 SCHEMA_VERSION = "1.11"
 FrameIndex = Annotated[
@@ -179,100 +186,6 @@ class Segment(Value):
     )
     frames: int = Field(gt=0, description="frames scored inside")
     peaks: tuple[Peak, ...] = Field(max_length=3)
-
-
-class Span(Value):
-    """A stretch of time with a reason, such as one where no face was usable."""
-
-    start: Seconds
-    end: Seconds
-    reason: str
-
-
-class Spread(Value):
-    """The middle eight tenths of a measure, and its median."""
-
-    tenth: float
-    median: float
-    ninetieth: float
-
-
-class FaceQuality(Value):
-    """Of all usable faces; what the domain check holds against the model's validated ranges."""
-
-    width: Spread = Field(description="px of the upright frame")
-    contrast: Spread = Field(description="standard deviation of grey levels, of 255")
-    sharpness: Spread = Field(description="fine detail, as a share of contrast")
-    tilt: Spread = Field(description="degrees from level of the line between the eyes")
-    grey: Probability = Field(description="share of faces without colour")
-
-
-class Coverage(Value):
-    """What was looked at and what was not."""
-
-    frames_sampled: int = Field(ge=0)
-    frames_with_face: int = Field(ge=0)
-    frames_with_usable_face: int = Field(ge=0)
-    faces_found: int = Field(ge=0, description="faces over all sampled frames")
-    faces_unusable: int = Field(ge=0)
-    flaws: dict[str, int] = Field(
-        default_factory=dict,
-        description="why faces were not judged, in words that follow “faces”, and how many of those found; "
-        "since 1.8",
-    )
-    faces_discarded: int = Field(
-        ge=0, description="large enough to judge, but the detector was never sure: taken for no faces"
-    )
-    frames_between: int = Field(
-        default=0,
-        ge=0,
-        description="judged frames between those sampled, around the ends of segments; since 1.4",
-    )
-    cuts: tuple[Seconds, ...] = Field(description="times of scene cuts, at which tracks are broken")
-    not_examined: tuple[Span, ...]
-    quality: FaceQuality | None = Field(
-        default=None, description="null: no usable face, or an analysis before 1.2"
-    )
-
-
-class Library(Value):
-    """A library that took part, under its name on the Python package index."""
-
-    name: str
-    version: str
-
-
-class Software(Value):
-    """What the analysis was computed with; all but the first four fields since 1.2."""
-
-    reelproof: str
-    torch: str
-    device: str = Field(description="cpu or cuda, and the device's name")
-    created: str = Field(description="UTC, ISO 8601")
-    python: str | None = None
-    libraries: tuple[Library, ...] = ()
-    system: str | None = Field(default=None, description="operating system and kernel")
-    processor: str | None = None
-    instructions: str | None = Field(default=None, description="the widest vector instructions there are")
-    commit: str | None = Field(default=None, description="of the source tree; null outside a git checkout")
-    source_sha256: Sha256 | None = Field(
-        default=None, description="over the engine's source; docs/exhibit.md says how it is made"
-    )
-    backend: str | None = Field(default=None, description="what ran the network; since 1.3")
-    precision: str | None = Field(default=None, description="of the network's arithmetic")
-    threads: int | None = Field(default=None, ge=1, description="for that, on the processor")
-    batch: int | None = Field(default=None, ge=1, description="crops scored at once, at most")
-    command: str | None = Field(
-        default=None, description="for a POSIX shell in the exhibit's folder; repeats the analysis"
-    )
-
-
-class Ran(Value):
-    """What ran a model."""
-
-    backend: str
-    precision: str
-    device: str = Field(description="cpu or cuda, and the device's name")
 
 
 class OtherModel(Value):

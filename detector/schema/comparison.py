@@ -10,8 +10,9 @@ import json
 
 from pydantic import Field
 
-from detector.schema.analysis import Box, Library, MediaKind
+from detector.schema.analysis import Box, MediaKind
 from detector.schema.base import Probability, Seconds, Sha256, Value
+from detector.schema.software import Library
 
 COMPARISON_SCHEMA_VERSION = "1.0"
 

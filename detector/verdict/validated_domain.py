@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
-from detector.schema.analysis import Analysis, MediaKind, Range, Spread
+from detector.schema.analysis import Analysis, MediaKind, Range
+from detector.schema.coverage import Spread
 from detector.schema.translatable import N_
 
 
