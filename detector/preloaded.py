@@ -33,3 +33,14 @@ def preload(model: str | Path | None = None) -> LoadedModel:
     FaceDetector()(np.zeros((64, 64, 3), np.uint8))
     libraries(), source_sha256()  # kept by both
     return loaded
+
+
+def preload_heatmaps(loaded: LoadedModel) -> None:
+    """What only findings need: torch with its networks, and Grad-CAM."""
+    if loaded.card.onnx:
+        return  # whose heatmaps are made by occlusion
+    import detector.explain.grad_cam  # noqa: F401
+
+    for one in (loaded, loaded.second_look):
+        if one is not None:
+            _ = one.network  # kept by the model

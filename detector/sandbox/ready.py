@@ -21,6 +21,7 @@ from detector.sandbox.limits import AllowedPaths, Limits
 from detector.sandbox.process import PREFIX, Report, Sandbox
 
 _QUIET = 1.0  # seconds without a job before it gets ready: where jobs wait, it would only be in the way
+_LONGER = 8.0  # and before it does what takes longer, during which a job would have to wait
 _GIVEN, _RESULT = "given", "result"
 
 
@@ -32,15 +33,17 @@ class ReadySandbox:
     """``work(prepare(*given), path, *arguments, report)`` in a confined process that starts now.
 
     ``prepare`` runs as soon as a second has passed without a job, ``work`` once :meth:`hand` says on what.
-    After ``patience`` seconds without one the process ends and gives its memory back. ``readable`` is what
-    it may read beside the file it is handed; its folders are made below ``folder``, which has to lie on the
-    same file system as the files and results of its job. All else is as in
+    What only some jobs need is for ``prepare_more``, which is given what ``prepare`` returned once there has
+    been no job for longer. After ``patience`` seconds without one the process ends and gives its memory back.
+    ``readable`` is what it may read beside the file it is handed; its folders are made below ``folder``,
+    which has to lie on the same file system as the files and results of its job. All else is as in
     :class:`~detector.sandbox.process.Sandbox`.
     """
 
     def __init__(
         self,
         prepare: Callable[..., Any],
+        prepare_more: Callable[[Any], None],
         work: Callable[..., Any],
         *given: Any,
         limits: Limits,
@@ -54,7 +57,7 @@ class ReadySandbox:
         places = AllowedPaths((self._place / _GIVEN, *readable), (self._place / _RESULT,))
         reader, self._writer = os.pipe()
         try:
-            what = (_live, reader, prepare, work, given, patience)
+            what = (_live, reader, prepare, prepare_more, work, given, patience)
             self._sandbox = Sandbox(*what, limits=limits, places=places, scratch=folder, files=(reader,))
         except BaseException:
             os.close(self._writer)
@@ -100,6 +103,7 @@ class ReadySandbox:
 def _live(
     reader: int,
     prepare: Callable[..., Any],
+    prepare_more: Callable[[Any], None],
     work: Callable[..., Any],
     given: tuple[Any, ...],
     patience: float,
@@ -108,8 +112,10 @@ def _live(
     report("getting ready", 0.0)  # a folder may be renamed once its rules hold, not before
     _waits(reader, min(_QUIET, patience))
     prepared = prepare(*given)
-    if not _waits(reader, patience):
-        return False, None
+    if not _waits(reader, min(_LONGER, patience)):
+        prepare_more(prepared)
+        if not _waits(reader, patience):
+            return False, None
     with os.fdopen(reader, "rb") as told:
         job = told.read(int.from_bytes(told.read(8)))
     return (True, work(prepared, *pickle.loads(job), report)) if job else (False, None)

