@@ -21,11 +21,6 @@ from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, Exhibit, now
 
 
-@pytest.fixture
-def database(app):
-    return app.extensions["database"]
-
-
 def key(app) -> bytes:
     return app.extensions["settings"].custody_key.read_bytes()
 

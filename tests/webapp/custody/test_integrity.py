@@ -18,11 +18,6 @@ from webapp.worker import run_analysis
 
 
 @pytest.fixture
-def database(app):
-    return app.extensions["database"]
-
-
-@pytest.fixture
 def settings(app):
     return app.extensions["settings"]
 

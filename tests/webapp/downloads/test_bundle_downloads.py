@@ -31,11 +31,6 @@ Disk = namedtuple("Disk", "total used free")
 
 
 @pytest.fixture
-def folders(app) -> Folders:
-    return Folders(app.extensions["settings"].data)
-
-
-@pytest.fixture
 def row(app, folders):
     row = finished(app, segments=1, peaks=1, file="Interview – <Teil> 2.mp4")
     playback.save_playback(folders, row.exhibit.sha256, VIDEO)

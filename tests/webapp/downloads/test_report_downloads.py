@@ -16,14 +16,8 @@ from reports.custody.format import read_export
 from webapp.custody import log as custody_log
 from webapp.downloads import reports as report_downloads
 from webapp.services import deletion
-from webapp.storage.data_folder import Folders
 
 AGREE = {"kind": "segment", "segment": "A1", "verdict": "agree", "author": "Ann", "note": "seams at the jaw"}
-
-
-@pytest.fixture
-def folders(app) -> Folders:
-    return Folders(app.extensions["settings"].data)
 
 
 @pytest.fixture

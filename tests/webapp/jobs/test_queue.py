@@ -22,11 +22,6 @@ from webapp.worker.supervisor import sweep
 
 
 @pytest.fixture
-def database(app):
-    return app.extensions["database"]
-
-
-@pytest.fixture
 def three(app, database) -> list[str]:
     """Ids of a low, a normal and a high one, handed in in this order."""
     ids = [hand_in(app, bytes([number]), f"{number}.mp4").id for number in range(3)]

@@ -20,11 +20,6 @@ from webapp.worker import supervisor
 from webapp.worker.supervisor import sweep
 
 
-@pytest.fixture
-def database(app):
-    return app.extensions["database"]
-
-
 def test_ids_cannot_be_guessed(app):
     ids = {hand_in(app, b"x").id for _ in range(20)}
     assert len(ids) == 20 and all(len(bytes.fromhex(each)) == 16 for each in ids)

@@ -6,7 +6,6 @@ import json
 import logging
 from datetime import timedelta
 
-import pytest
 from made import finished, hand_in
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import text
@@ -14,11 +13,6 @@ from sqlalchemy import text
 from webapp import logs
 from webapp.jobs import heartbeat, states
 from webapp.storage.tables import AnalysisRow, Milestone, WorkerRow, now
-
-
-@pytest.fixture
-def database(app):
-    return app.extensions["database"]
 
 
 def figures(client) -> dict[tuple, float]:

@@ -22,11 +22,6 @@ from webapp.storage.tables import AnalysisRow, CustodyRow, Delivery, Exhibit, Mi
 from webapp.webhooks import registry
 
 
-@pytest.fixture
-def database(app):
-    return app.extensions["database"]
-
-
 def look(app) -> dict[str, str]:
     return alerts.look(app.extensions["settings"], app.extensions["database"])
 

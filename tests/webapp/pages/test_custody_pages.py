@@ -22,11 +22,6 @@ from webapp.storage.tables import CaseDetailsRow, Exhibit, State
 pytestmark = pytest.mark.usefixtures("quick_reports")
 
 
-@pytest.fixture
-def database(app):
-    return app.extensions["database"]
-
-
 def log(database, exhibit=None):
     with database.begin() as session:
         return list(custody_log.entries(session, exhibit))

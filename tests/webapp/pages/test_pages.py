@@ -20,11 +20,6 @@ pytestmark = pytest.mark.usefixtures("quick_reports")
 NAME = "<script>alert(1)</script>\u202e4.mp4"
 
 
-@pytest.fixture
-def database(app):
-    return app.extensions["database"]
-
-
 def test_the_front_page_is_a_form_that_needs_no_script(client):
     text = client.get("/").text
     assert 'method="post" action="/analyses" enctype="multipart/form-data"' in text

@@ -23,11 +23,6 @@ from webapp.storage.tables import AnalysisRow, AnnotationRow, Exhibit, State, no
 
 
 @pytest.fixture
-def database(app):
-    return app.extensions["database"]
-
-
-@pytest.fixture
 def find(database):
     """Names of the files a search finds, in order."""
 

@@ -25,11 +25,6 @@ from webapp.storage.tables import AnalysisRow
 
 
 @pytest.fixture
-def database(app):
-    return app.extensions["database"]
-
-
-@pytest.fixture
 def change(database):
     def change(analysis_id: str, **values) -> None:
         with database.begin() as session:

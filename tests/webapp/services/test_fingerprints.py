@@ -20,11 +20,6 @@ FILM = film(1, 2)
 PHOTO = scene(1)
 
 
-@pytest.fixture
-def database(app):
-    return app.extensions["database"]
-
-
 def exhibit(app, name: str) -> Exhibit:
     row = hand_in(app, name.encode(), f"{name}.mp4")
     states.cancel(app.extensions["database"], row.id)
