@@ -1,11 +1,11 @@
 """Whether what was found of a person holds in other views: the mean over them, and its *stability*.
 
 Views are asked where the fused score is not clearly on one side of the threshold, or something stands out:
-mirrored, shifted, scaled and re-encoded. Of a video the first two are enough where they leave no doubt. Their
-mean counts. The stability is the share of views on that side of the threshold where most of them lie; of a
-photograph, which is a single moment, where their mean lies. It is one half where the two networks lie further
-apart on the same question than on anyone they were measured on, as with pictures made to mislead the first
-(adversarial examples).
+mirrored, shifted, scaled and re-encoded. The first two are enough where they leave no doubt, of a photograph
+only where they show no manipulation. Their mean counts. The stability is the share of views on that side of
+the threshold where most of them lie; of a photograph, which is a single moment, where their mean lies. It is
+one half where the two networks lie further apart on the same question than on anyone they were measured on,
+as with pictures made to mislead the first (adversarial examples).
 """
 
 from __future__ import annotations
@@ -74,7 +74,8 @@ class Settler:
         seen = self.see(look, chosen, parts, (AS_IT_IS, *OTHERS[:_FIRST])).mean(axis=1)
         moved: Floats = seen - seen[0] + look.inputs
         apart = self.fusion.logit(moved) - threshold
-        if not self.still and ((apart >= _SURE).all() or (apart <= -_SURE).all()):
+        # A photograph has this one moment: before it is flagged, all views are looked at.
+        if (apart <= -_SURE).all() or not self.still and (apart >= _SURE).all():
             return moved
         more = self.see(look, chosen, parts, OTHERS[_FIRST:]).mean(axis=1)
         return np.concatenate([moved, more - seen[0] + look.inputs])

@@ -106,7 +106,8 @@ class OneInput:
         (False, 0.8, [-0.6, 1.4, 2.0, -0.7], 4, 0.6),
         (False, 0.6, [1.0, 0.3, 0.7, -2.7], 4, 0.8),  # most of them say so, whatever their mean
         (True, 0.6, [1.0, 0.3, 0.7, -2.7], 4, 0.2),  # of a photograph their mean counts
-        (True, -1.3, [-1.0, -0.9, -1.1, -1.2], 4, 1.0),
+        (True, -1.3, [-1.0, -0.9, 2.0, 2.0], 2, 1.0),
+        (True, 0.9, [0.7, 0.8, -0.1, 0.6], 4, 0.8),  # nor is it flagged before all were looked at
     ],
 )
 def test_views_are_asked_until_they_leave_no_doubt_and_most_of_them_count(
@@ -135,7 +136,7 @@ def test_views_are_asked_until_they_leave_no_doubt_and_most_of_them_count(
     strong = np.tile([as_it_is, -9.0, 0.0, 0.0], (2, 1))
     settled = scorer.settle(PersonLook.of([0], moments_of(astronaut, (9.0, 9.0))[:2], strong, rows), 0.5)
     assert (asked, settled.stability) == (0, stability)
-    used = [as_it_is, *others[: 2 if stability == 1.0 and not still else 4]]
+    used = [as_it_is, *others[: 2 if stability == 1.0 else 4]]
     assert settled.inputs[0, 1] == pytest.approx(np.mean(used))
 
 
