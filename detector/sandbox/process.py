@@ -90,7 +90,7 @@ class Sandbox:
         files: tuple[int, ...] = (),
         nice: int = 0,
     ) -> None:
-        _remove_abandoned(scratch)
+        remove_abandoned(scratch)
         self._scratch = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=scratch))
         self._limits = limits
         alone = capabilities().network
@@ -306,7 +306,8 @@ def native_threads() -> int:
         return 1
 
 
-def _remove_abandoned(scratch: Path | None) -> None:
+def remove_abandoned(scratch: Path | None) -> None:
+    """Remove the folders for temporary files below ``scratch`` whose makers are gone."""
     for folder in Path(scratch or tempfile.gettempdir()).glob(f"{PREFIX}[0-9]*-*"):
         maker = folder.name.removeprefix(PREFIX).partition("-")[0]
         if not os.path.exists(f"/proc/{maker}"):

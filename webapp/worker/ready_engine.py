@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from detector.sandbox import NotReadyError, ReadySandbox
 from detector.sandbox.limits import MEGABYTE
+from detector.sandbox.process import remove_abandoned
 from detector.schema.analysis import Parameters
 from detector.schema.others import JointRule
 from webapp.services import models as model_service
@@ -91,6 +92,8 @@ class Waiting:
 
     def start(self) -> None:
         """Start it, unless the settings want none or memory is short."""
+        # With what a killed one left: a link to an exhibit, which may have been deleted since.
+        remove_abandoned(Folders(self._settings.data).ready)
         if self._settings.ready and _memory_available() >= _ENOUGH:
             try:
                 self._engine = ReadyEngine(self._settings)

@@ -116,9 +116,12 @@ def test_it_ends_where_the_job_is_a_comparison(app, settings, folders, monkeypat
 
 
 def test_nothing_waits_unless_it_is_wished_for(settings, folders, without_networks):
+    left = folders.ready / f".reelproof-{10**9}-killed" / "given"  # no process has such a number
+    left.mkdir(parents=True)
+    (left / "exhibit").touch()
     waiting = Waiting(settings)  # of tests: none
     waiting.start()
-    assert waiting.take() is None
+    assert waiting.take() is None and list(folders.ready.iterdir()) == []
 
     waiting = Waiting(read_settings({"REELPROOF_DATA": settings.data, "REELPROOF_READY_SECONDS": 600}))
     waiting.start()
