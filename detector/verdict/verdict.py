@@ -89,7 +89,7 @@ def decide(
     unstable = sorted(filter(_unstable, persons), key=lambda person: person.id)
     flagged = _flagged(persons, segments)
     if segments and not flagged:
-        return Verdict.INCONCLUSIVE, _instability(unstable)
+        return Verdict.INCONCLUSIVE, _instability(unstable, parameters)
     if segments:
         found = N_("%(who)s: %(count)s flagged as manipulated%(kind)s%(contrast)s.")
         if image:
@@ -157,7 +157,7 @@ def _nothing_flagged(
             },
         )
     if unstable:
-        return Verdict.INCONCLUSIVE, _instability(unstable)
+        return Verdict.INCONCLUSIVE, _instability(unstable, parameters)
     doubtful = [
         person.id
         for person in persons
@@ -347,28 +347,46 @@ def _who(names: Sequence[str]) -> str:
     return (N_("Person %(names)s") if len(names) == 1 else N_("Persons %(names)s")) % {"names": listed}
 
 
-def _instability(persons: Sequence[Person]) -> str:
-    looks = ((person.id, person.second_look) for person in persons)
-    contradicted = [name for name, look in looks if look is not None and look.contradiction]
-    near = [person.id for person in persons if person.id not in contradicted]
-    said = []
-    if contradicted:
-        said.append(
+def _instability(persons: Sequence[Person], parameters: Parameters) -> str:
+    """Why the persons on whom views disagree leave the verdict open, by what the views disagree about."""
+    contradicted, stretch, near = [], [], []
+    for person in persons:
+        look = person.second_look
+        if look is not None and look.contradiction:
+            contradicted.append(person.id)
+        elif look is not None and look.contrasts or _calm(person, parameters):
+            stretch.append(person.id)
+        else:
+            near.append(person.id)
+    said = (
+        (
+            contradicted,
             N_(
                 "%(who)s: the two networks contradict each other more than on anyone they were "
                 "measured on, which happens with pictures made to mislead one of them."
-            )
-            % {"who": _who(contradicted)}
-        )
-    if near:
-        said.append(
+            ),
+        ),
+        (
+            stretch,
+            N_(
+                "%(who)s: a stretch stands out from the rest, but not in all of several views of the same "
+                "pictures (mirrored, shifted, scaled, re-encoded)."
+            ),
+        ),
+        (
+            near,
             N_(
                 "%(who)s: the score lies so near the threshold that small changes of the same "
                 "pictures (mirrored, shifted, scaled, re-encoded) move it across."
-            )
-            % {"who": _who(near)}
-        )
-    return " ".join(said)
+            ),
+        ),
+    )
+    return " ".join(words % {"who": _who(names)} for names, words in said if names)
+
+
+def _calm(person: Person, parameters: Parameters) -> bool:
+    """Whether a person's score is so low that views were not asked about it."""
+    return person.probability is not None and person.probability < parameters.doubt_threshold
 
 
 def _count(number: int, noun: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from analyses import media as media_facts
 
 from detector.schema.analysis import Coverage, MediaKind, Parameters, Person, Score, Scores, Segment, Verdict
@@ -63,6 +64,33 @@ def test_a_segment_that_stands_out_from_its_own_track_is_said_to() -> None:
         assert verdict is Verdict.MANIPULATED
         assert ("before and after" in reason) is said
     assert "and was raised: 00:00:01.900 to 00:00:04.600" in second_look(differs)
+
+
+@pytest.mark.parametrize(
+    ("probability", "standing_out", "contradiction", "said"),
+    [
+        (0.6, False, False, "so near the threshold"),
+        (0.6, True, False, "a stretch stands out"),
+        (0.2, False, False, "a stretch stands out"),  # it did, until other views were looked at
+        (0.6, True, True, "contradict each other"),
+    ],
+)
+def test_it_says_what_views_disagree_about(
+    probability: float, standing_out: bool, contradiction: bool, said: str
+) -> None:
+    contrast = SecondLookContrast(track=0, start=1.9, end=4.6, contrast=3.0, raised=1.4)
+    look = SecondLook(
+        scan=0.3,
+        altered=0.4,
+        synthesised=0.1,
+        stability=0.6,
+        moments=(),
+        contrasts=(contrast,) * standing_out,
+        contradiction=contradiction,
+    )
+    unstable = person(probability=probability).model_copy(update={"second_look": look})
+    verdict, reason = decide(VIDEO, DEFAULT, coverage(), [unstable], [])
+    assert verdict is Verdict.INCONCLUSIVE and reason.startswith("Person A: ") and said in reason
 
 
 def test_several_persons_are_named_once_each_in_order() -> None:
