@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from detector.schema.analysis import Model, Rate
 from reports.text.language import gettext
 from reports.text.numbers import grouped, plural, shown
+from reports.view.facts import concerns
 
 _FALSE_ALARMS, _MISSES = "false positive rate", "false negative rate"
 
@@ -43,9 +44,9 @@ def reader_view(title: str, rates: Sequence[Rate]) -> ReaderView:
     )
 
 
-def of_model(model: Model) -> ReaderView:
-    """The annex of an analysis: the model that decided it."""
-    return reader_view(model.title, model.rates)
+def of_model(model: Model, still: bool) -> ReaderView:
+    """The annex of an analysis: the model that decided it, measured on photos (``still``) or on videos."""
+    return reader_view(model.title, [rate for rate in model.rates if concerns(model, rate.data, still)])
 
 
 def _by_verdict(rates: Sequence[Rate]) -> list[Rate]:

@@ -302,7 +302,7 @@ def _view(
         annotations=reviewer_view(analysis, annotations),
         second_review=reviewed,
         references=references,
-        reader=of_model(analysis.model),
+        reader=of_model(analysis.model, still),
         check=f"{check.sha256} {check.bytes} {timestamps.iso_seconds(check.checked)}" if check else "",
         beside=tuple(f"{each.below}{path}" for each in comparisons for path in files_of(each.comparison)),
         custody=custody_view(custody, media.sha256),
