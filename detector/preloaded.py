@@ -41,6 +41,4 @@ def preload_heatmaps(loaded: LoadedModel) -> None:
         return  # whose heatmaps are made by occlusion
     import detector.explain.grad_cam  # noqa: F401
 
-    for one in (loaded, loaded.second_look):
-        if one is not None:
-            _ = one.network  # kept by the model
+    loaded.make_networks()

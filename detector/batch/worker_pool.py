@@ -224,9 +224,7 @@ def _make_networks(loaded: LoadedModel) -> None:
     """Make the networks that heatmaps need, a third of a second for each file with a finding."""
     if native_threads() == 1:
         _one_thread()
-    for each in (loaded, loaded.second_look):
-        if each is not None and not each.card.onnx:
-            _ = each.network
+    loaded.make_networks()
 
 
 def _one_thread() -> None:

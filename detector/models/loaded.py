@@ -65,6 +65,12 @@ class LoadedModel:
         assert self.weights is not None
         return _network(self.card, self.weights)
 
+    def make_networks(self) -> None:
+        """Make :attr:`network` here and of the second look, where torch knows them: heatmaps need both."""
+        for each in (self, self.second_look):
+            if each is not None and not each.card.onnx:
+                _ = each.network
+
     @cached_property
     def stored(self) -> dict[str, StoredTensor]:
         """The weights' tensors by name; raises ``ValueError`` where the file is none."""

@@ -46,8 +46,8 @@ log = logging.getLogger(__name__)
 
 Report = Callable[[str, float], None]
 
-PREFIX = ".reelproof-"
-"""How folders for temporary files are called. If their maker is killed, the next one removes them."""
+# What becomes of a folder for temporary files whose maker was killed: the next one removes it.
+_PREFIX = ".reelproof-"
 # What a new Python runs: where modules are has to be known before the job can be read.
 _AFRESH = """
 import pickle, sys
@@ -90,8 +90,7 @@ class Sandbox:
         files: tuple[int, ...] = (),
         nice: int = 0,
     ) -> None:
-        remove_abandoned(scratch)
-        self._scratch = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=scratch))
+        self._scratch = folder_of_this_process(scratch)
         self._limits = limits
         alone = capabilities().network
         job = _Job(target, arguments, modules, files, nice, limits, places, self._scratch, os.getpid(), alone)
@@ -306,9 +305,15 @@ def native_threads() -> int:
         return 1
 
 
+def folder_of_this_process(scratch: Path | None) -> Path:
+    """A new folder for temporary files below ``scratch``; those that killed processes left are removed."""
+    remove_abandoned(scratch)
+    return Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=scratch))
+
+
 def remove_abandoned(scratch: Path | None) -> None:
     """Remove the folders for temporary files below ``scratch`` whose makers are gone."""
-    for folder in Path(scratch or tempfile.gettempdir()).glob(f"{PREFIX}[0-9]*-*"):
-        maker = folder.name.removeprefix(PREFIX).partition("-")[0]
+    for folder in Path(scratch or tempfile.gettempdir()).glob(f"{_PREFIX}[0-9]*-*"):
+        maker = folder.name.removeprefix(_PREFIX).partition("-")[0]
         if not os.path.exists(f"/proc/{maker}"):
             shutil.rmtree(folder, ignore_errors=True)

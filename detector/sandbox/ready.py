@@ -12,13 +12,12 @@ import os
 import pickle
 import select
 import shutil
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from detector.sandbox.limits import AllowedPaths, Limits
-from detector.sandbox.process import PREFIX, Report, Sandbox
+from detector.sandbox.process import Report, Sandbox, folder_of_this_process
 
 _QUIET = 1.0  # seconds without a job before it gets ready: where jobs wait, it would only be in the way
 _LONGER = 8.0  # and before it does what takes longer, during which a job would have to wait
@@ -51,7 +50,7 @@ class ReadySandbox:
         folder: Path,
         patience: float,
     ) -> None:
-        self._place = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=folder))
+        self._place = folder_of_this_process(folder)
         for name in (_GIVEN, _RESULT):
             (self._place / name).mkdir(mode=0o700)
         places = AllowedPaths((self._place / _GIVEN, *readable), (self._place / _RESULT,))
