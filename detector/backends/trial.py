@@ -5,13 +5,12 @@ It runs the network, so it belongs in a confined process.
 
 from __future__ import annotations
 
-import resource
-
 import numpy as np
 
 from detector.backends.selection import open_backend
 from detector.errors import ModelError
 from detector.models.loaded import LoadedModel
+from detector.peak_memory import peak_memory
 from detector.schema.translatable import N_
 
 MEMORY_LIMIT = 2_000_000_000
@@ -22,7 +21,7 @@ _APART = 0.05  # of the logit, between a crop alone and the same crop in a batch
 
 def try_onnx_file(model: LoadedModel) -> None:
     """Raise :class:`ModelError` with the reason where ``model``, an ONNX file, cannot be used."""
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = peak_memory()
     backend = open_backend(model)
     size = model.card.input.size
     rng = np.random.default_rng(0)
@@ -46,7 +45,7 @@ def try_onnx_file(model: LoadedModel) -> None:
             )
             % {"name": model.card.name}
         )
-    used = 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+    used = peak_memory() - before
     if used > MEMORY_LIMIT:
         raise ModelError(
             N_(
