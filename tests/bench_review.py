@@ -19,6 +19,7 @@ from playwright.sync_api import Page, sync_playwright
 sys.path.insert(0, str(Path(__file__).parent))
 
 from analyses import build
+from chromium import ARGUMENTS, CHROMIUM
 
 from webapp import create_app
 from webapp.downloads import offline_page
@@ -109,9 +110,8 @@ def main() -> None:
         folder = Path(name)
         app = create_app({"TESTING": True, "REELPROOF_DATA": folder / "data", "SEND": lambda _id: None})
         address = page_of(app, folder).as_uri()
-        chromium = shutil.which("chromium")
-        assert chromium, "no Chromium on this machine"
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        assert CHROMIUM, "no Chromium on this machine"
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         page = browser.new_page(viewport={"width": 1280, "height": 720})
         page.add_init_script(_WATCH)
         page.goto(address)

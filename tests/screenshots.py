@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -23,6 +22,8 @@ from pathlib import Path
 import pypdfium2
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
+
+from tests.chromium import ARGUMENTS, CHROMIUM
 
 ROOT = Path(__file__).parent.parent
 IMAGES = ROOT / "docs" / "images"
@@ -93,16 +94,12 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=IMAGES, help="folder for the pictures")
     parser.add_argument("--data", type=Path, help="data folder to use, in place of a temporary one")
     options = parser.parse_args()
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if chromium is None:
+    if CHROMIUM is None:
         raise SystemExit("screenshots: no Chromium on this machine; `make screenshots` installs it")
     options.out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, running_app(options.data or Path(folder)) as address:
         with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(
-                executable_path=chromium,
-                args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-            )
+            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
             page = browser.new_page(viewport=_VIEWPORT, device_scale_factor=_DENSITY)
             analysis = open_sample(page, address)
             pdf = page.request.get(f"{analysis}/report.pdf", timeout=_LONGEST).body()

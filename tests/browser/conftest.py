@@ -17,6 +17,7 @@ from typing import Any
 
 import desk
 import pytest
+from chromium import ARGUMENTS, CHROMIUM
 from clips import Analysed
 from desk import Seen
 from once import made_once
@@ -32,7 +33,6 @@ from webapp.storage.data_folder import Folders
 from webapp.storage.tables import Milestone, now
 
 _PATIENCE = 60_000.0  # milliseconds an expectation is given on a slow machine
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -124,10 +124,7 @@ def chromium() -> Iterator[tuple[Browser, asyncio.AbstractEventLoop]]:
         pytest.skip("no Chromium on this machine")
     expect.set_options(timeout=_PATIENCE)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM,
-            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-        )
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         browser.new_context = partial(_patient, browser.new_context)  # type: ignore[method-assign]
         loop = asyncio.get_running_loop()
         asyncio._set_running_loop(None)
