@@ -3,41 +3,25 @@
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import ModuleType
 
 import numpy as np
 import torch
-import torchvision  # noqa: F401  # before Grad-CAM: it asks where the modules left out below would be found
 from numpy.typing import NDArray
 from torch import nn
+
+from detector.left_out import left_out
+
+# torchvision has to come first: it asks where the modules left out below would be found.
+from detector.networks import without_compiler  # noqa: F401
 
 # What the package imports for drawings and for methods that are not used here takes longer than torch,
 # and 75 MB; and a confined process could not reach matplotlib's cache of fonts.
 _NOT_USED = ("matplotlib", "matplotlib.lines", "matplotlib.pyplot", "sklearn", "sklearn.decomposition")
 
 
-class _StandIn(ModuleType):
-    def __getattr__(self, name: str) -> None:
-        if name.startswith("__"):
-            raise AttributeError(name)
-
-
-@contextmanager
-def _left_out(names: tuple[str, ...]) -> Iterator[None]:
-    """Where ``names`` are not imported yet, empty modules take their places for a while."""
-    put = [name for name in names if name not in sys.modules]
-    sys.modules.update((name, _StandIn(name)) for name in put)
-    try:
-        yield
-    finally:
-        for name in put:
-            del sys.modules[name]
-
-
-with _left_out(_NOT_USED):
+with left_out(*_NOT_USED):
     from pytorch_grad_cam import GradCAM
 
 

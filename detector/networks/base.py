@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from detector.errors import ModelError
+from detector.networks import without_compiler  # noqa: F401
 
 
 class Network(nn.Module):

@@ -321,6 +321,19 @@ class TestStartUp:
         )
         subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
 
+    def test_networks_bring_no_compiler_and_leave_it_to_others(self) -> None:
+        code = (
+            "import sys, torch\n"
+            "disable = torch.compiler.disable\n"
+            "from detector.preloaded import preload, preload_heatmaps\n"
+            "preload_heatmaps(preload())\n"
+            "assert 'timm' in sys.modules and 'torch._dynamo' not in sys.modules\n"
+            "assert torch.compiler.disable is disable\n"
+            "import torch._dynamo.utils\n"
+            "assert torch.compiler.disable(len)([1, 2]) == 2\n"
+        )
+        subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
     @pytest.mark.fresh
     def test_onnx_runtime_tells_nobody(self, tmp_path: Path) -> None:
         """Its package keeps an identifier in the home folder and reports, unless it is kept from that."""
