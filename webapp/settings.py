@@ -146,8 +146,8 @@ class Settings(BaseSettings):
         "REELPROOF_READY_SECONDS",
         "300",
         "seconds for which each worker keeps a process with the networks loaded for the next analysis, which "
-        "then is done two seconds sooner, with a finding up to seven; it holds 0.5 GB, with what heatmaps "
-        "need (where 4 GB are free) 1.3 GB; not started where less than 2 GB are free. 0: none",
+        "then is done two seconds sooner, with a finding up to five; it holds 0.5 GB, with what heatmaps "
+        "need (where 4 GB are free) 1.2 GB; not started where less than 2 GB are free. 0: none",
     )
     postgresql: Annotated[URL | None, PlainValidator(values.postgresql)] = _setting(
         "REELPROOF_DATABASE",

@@ -20,7 +20,7 @@ from detector.sandbox.limits import AllowedPaths, Limits
 from detector.sandbox.process import Report, Sandbox, folder_of_this_process
 
 _QUIET = 1.0  # seconds without a job before it gets ready: where jobs wait, it would only be in the way
-_LONGER = 8.0  # and before it does what takes longer, during which a job would have to wait
+_LONGER = 5.0  # and before it does what takes longer, during which a job would have to wait
 _GIVEN, _RESULT = "given", "result"
 
 

@@ -80,7 +80,7 @@ class ReadyEngine:
 
 # Of memory that is free: with less, what others need comes first.
 _ENOUGH = 2000 * MEGABYTE  # for networks, which take 0.45 GB
-_PLENTY = 4000 * MEGABYTE  # for torch as well, which takes another 0.8 GB
+_PLENTY = 4000 * MEGABYTE  # for torch as well, which takes another 0.6 GB
 
 
 class Waiting:
