@@ -1,7 +1,8 @@
 """Moments of each track kept during the first pass, for the second look: no frame is decoded twice.
 
 How long a track will be is not known while it lasts. Every so-manieth usable face is kept; where too many are
-kept, every other one is dropped and from then on half as many are taken. So they always lie evenly.
+kept, every other one is dropped and from then on half as many are taken. So they always lie evenly. Where all
+tracks together hold much, the oldest moments are packed.
 """
 
 from __future__ import annotations
@@ -13,21 +14,43 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.faces.crop import Face, roll
-from detector.faces.patch import FacePatch, cut_patch, cut_photo_patch
+from detector.faces.patch import FacePatch, PackedPatch, cut_patch, cut_photo_patch
 from detector.media.frame import Frame
 
-MOST_BYTES = 96 * 1024 * 1024  # of all patches together
+MOST_BYTES = 48 * 1024 * 1024  # of all patches together
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, slots=True)
 class KeptMoment:
     """One face in one frame, with the pixels around it."""
 
     track: int
     time: float
     pts: int
-    patch: FacePatch
+    pixels: FacePatch | PackedPatch
     lean: float
+
+    @property
+    def patch(self) -> FacePatch:
+        """The pixels around the face, which stay unpacked once they have been asked for."""
+        if isinstance(self.pixels, PackedPatch):
+            self.pixels = self.pixels.unpacked()
+        return self.pixels
+
+    def pack(self) -> None:
+        """Take less memory until the patch is asked for."""
+        if isinstance(self.pixels, FacePatch):
+            self.pixels = PackedPatch.of(self.pixels)
+
+    @property
+    def is_packed(self) -> bool:
+        """Whether the pixels are packed now."""
+        return isinstance(self.pixels, PackedPatch)
+
+    @property
+    def bytes_held(self) -> int:
+        """What the pixels take."""
+        return self.pixels.bytes_held
 
 
 @dataclass
@@ -57,20 +80,32 @@ class MomentKeeper:
         of_track.offered += 1
         if not wanted:
             return
-        patch = self._cut(frame.image, face.box)
-        of_track.kept.append(KeptMoment(track, float(frame.time), frame.pts, patch, roll(face)))
-        self._bytes += patch.image.nbytes
+        moment = KeptMoment(track, float(frame.time), frame.pts, self._cut(frame.image, face.box), roll(face))
+        of_track.kept.append(moment)
+        self._bytes += moment.bytes_held
         if len(of_track.kept) >= 2 * self._most:
             self._thin(of_track)
+        self._pack(track)
         while self._bytes > self._most_bytes:
             largest = max(self._tracks.values(), key=lambda each: len(each.kept))
             if len(largest.kept) == 1:
-                self._bytes -= of_track.kept.pop().patch.image.nbytes
+                self._bytes -= of_track.kept.pop().bytes_held
                 return
             self._thin(largest)
 
+    def _pack(self, current: int) -> None:
+        """Pack the oldest where all together hold much; not of the ``current`` track, which may drop them."""
+        while self._bytes > self._most_bytes // 2:
+            others = (each.kept for track, each in self._tracks.items() if track != current)
+            oldest = next((moment for kept in others for moment in kept if not moment.is_packed), None)
+            if oldest is None:
+                return
+            self._bytes -= oldest.bytes_held
+            oldest.pack()
+            self._bytes += oldest.bytes_held
+
     def _thin(self, of_track: _OfTrack) -> None:
-        self._bytes -= sum(moment.patch.image.nbytes for moment in of_track.kept[1::2])
+        self._bytes -= sum(moment.bytes_held for moment in of_track.kept[1::2])
         of_track.kept = of_track.kept[::2]
         of_track.stride *= 2
 

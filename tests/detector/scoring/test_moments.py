@@ -12,7 +12,7 @@ from detector.media.frame import Frame
 from detector.scoring.moments import MomentKeeper, spread
 
 FACE = Face((20.0, 20.0, 40.0, 44.0), 0.9, np.zeros((5, 2), np.float32))
-PICTURE = np.zeros((64, 64, 3), np.uint8)
+PICTURE = np.random.default_rng(0).integers(0, 8, (64, 64, 3), np.uint8)  # as fine as a face's skin
 
 
 def offered(keeper: MomentKeeper, count: int, track: int = 0) -> None:
@@ -56,11 +56,29 @@ def test_memory_is_bounded_however_many_tracks_there_are() -> None:
     offered(one, 1)
     (moment,) = one.of([0])
     size = moment.patch.image.nbytes
+    moment.pack()
+    packed = moment.bytes_held
     keeper = MomentKeeper(8, most_bytes=40 * size)
-    for track in range(100):
+    for track in range(1000):
         offered(keeper, 12, track)
-    kept = keeper.of(range(100))
-    assert len(kept) <= 40
-    assert sum(each.patch.image.nbytes for each in kept) <= 40 * size
-    # Early tracks are thinned for later ones before any later one goes without.
-    assert len({each.track for each in kept}) == len(kept) == 40
+    kept = keeper.of(range(1000))
+    assert sum(each.bytes_held for each in kept) <= 40 * size
+    # Early tracks are thinned for later ones before any later one goes without, and packed before that.
+    assert len({each.track for each in kept}) == len(kept) > 40
+    assert sum(each.is_packed for each in kept) > len(kept) - 20
+    assert packed < 0.6 * size
+
+
+def test_packed_moments_are_as_they_were() -> None:
+    loose, packing = MomentKeeper(8), MomentKeeper(8, most_bytes=1 << 16)
+    for track in range(4):
+        offered(loose, 12, track)
+        offered(packing, 12, track)
+    pairs = [(one, other) for other in packing.of(range(4)) for one in loose.of([other.track])]
+    same = [(one, other) for one, other in pairs if one.time == other.time]
+    assert any(other.is_packed for _, other in same)
+    for one, other in same:
+        assert (one.pts, one.lean) == (other.pts, other.lean)
+        assert np.array_equal(one.patch.image, other.patch.image)
+        assert one.patch[1:] == other.patch[1:]
+        assert not other.is_packed  # from now on it is at hand
