@@ -24,7 +24,7 @@ $(BROWSER): $(READY) setup.sh
 run: $(READY)
 	@exec $(BIN)/python -m webapp
 
-# Three processes for two cores, each with one thread for arithmetic: a third of the time tests wait for browsers,
+# Four processes for two cores, each with one thread for arithmetic: much of the time tests wait for browsers,
 # servers and workers. The longest files begin first (tests/durations.txt), so that no process is left with one at
 # the end.
 # Compiled modules are kept, whatever the environment says: hundreds of processes read them.
@@ -32,7 +32,7 @@ PYTEST := OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest
 PARALLEL := --dist loadfile --no-loadscope-reorder
 
 test: $(BROWSER)
-	$(PYTEST) -n 3 $(PARALLEL)
+	$(PYTEST) -n 4 $(PARALLEL)
 
 # The inner loop: lint, and as many of the quickest tests as fit into a minute (tests/durations.py). They wait for
 # nothing, and each process more has to collect them.

@@ -1,6 +1,6 @@
 """How `score` over a folder uses the cores: ``python -m tests.bench_many [CLIPS]``.
 
-A hundred clips of two seconds by the demonstration clip's recipe, four different ones under many
+A dozen clips of two seconds by the demonstration clip's recipe, four different ones under many
 names, are scored by the command itself, in turn pinned to one core and with two. Of a few rounds the shortest
 of each counts: seconds by the clock say something only where nothing else is done, so the share
 of the cores that the command got stands beside them.
@@ -19,7 +19,7 @@ from pathlib import Path
 
 import detector.demo_clip as sample
 
-CLIPS, DISTINCT, SECONDS, ROUNDS = 100, 4, 2, 2
+CLIPS, DISTINCT, SECONDS, ROUNDS = 12, 4, 2, 1
 
 
 def make_clips(folder: Path, clips: int) -> None:

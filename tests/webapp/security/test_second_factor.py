@@ -28,7 +28,8 @@ class Clock:
     """The moment that codes are checked at, moved by hand."""
 
     def __init__(self) -> None:
-        self.moment = datetime(2026, 11, 22, 12, 0, 5, tzinfo=UTC)
+        # Of today, as that of passwords: what was counted a day before is forgotten.
+        self.moment = datetime.now(UTC).replace(second=5, microsecond=0)
 
     def __call__(self) -> datetime:
         return self.moment
