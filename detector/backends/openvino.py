@@ -35,8 +35,13 @@ def core() -> Any:
 
     With its last core OpenVINO unloads its plug-in, and the next process that torch's DataLoader waits
     for ends this one with a segmentation fault (OpenVINO 2026.4.1, torch 2.14.1).
+
+    Its threads run on whatever core is free. OpenVINO would tie those of each network to the first cores: the
+    same ones for all networks, and for all processes that analyse at the same time.
     """
-    return imported().Core()
+    made = imported().Core()
+    made.set_property("CPU", {"ENABLE_CPU_PINNING": False})
+    return made
 
 
 def _read(network: bytes | Unbound) -> Any:

@@ -321,6 +321,22 @@ class TestStartUp:
         )
         subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
 
+    @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="reads /proc")
+    def test_analyses_side_by_side_do_not_share_a_core(self) -> None:
+        """OpenVINO's threads may run on every core, whichever network they are of."""
+        code = (
+            "from pathlib import Path\n"
+            "from detector.preloaded import preload\n"
+            "preload()\n"
+            "for status in Path('/proc/self/task').glob('*/status'):\n"
+            "    print(*[line for line in status.read_text().splitlines() if 'Cpus_allowed_list' in line])\n"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+        )
+        threads = done.stdout.splitlines()
+        assert len(threads) > 1 and len(set(threads)) == 1, threads
+
     def test_networks_bring_no_compiler_and_leave_it_to_others(self) -> None:
         code = (
             "import sys, torch\n"
