@@ -1,9 +1,8 @@
 """How `score` over a folder uses the cores: ``python -m tests.bench_many [CLIPS]``.
 
 A dozen clips of two seconds by the demonstration clip's recipe, four different ones under many
-names, are scored by the command itself, in turn pinned to one core and with two. Of a few rounds the shortest
-of each counts: seconds by the clock say something only where nothing else is done, so the share
-of the cores that the command got stands beside them.
+names, are scored by the command itself, pinned to one core and then with two. Seconds by the clock say
+something only where nothing else is done, so the share of the cores that the command got stands beside them.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from pathlib import Path
 
 import detector.demo_clip as sample
 
-CLIPS, DISTINCT, SECONDS, ROUNDS = 12, 4, 2, 1
+CLIPS, DISTINCT, SECONDS = 12, 4, 2
 
 
 def make_clips(folder: Path, clips: int) -> None:
@@ -57,8 +56,7 @@ def main() -> None:
     cores = sorted(os.sched_getaffinity(0))[:2]
     with tempfile.TemporaryDirectory() as name:
         make_clips(Path(name), clips)
-        rounds = [(score(Path(name), set(cores[:1])), score(Path(name), set(cores))) for _ in range(ROUNDS)]
-        one, two = (min(times) for times in zip(*rounds, strict=True))
+        one, two = score(Path(name), set(cores[:1])), score(Path(name), set(cores))
     figures: dict[str, float] = {"clips": clips, "cores": len(cores), "ratio": one[0] / two[0]}
     for words, (wall, busy, first), number in (("one", one, 1), ("two", two, len(cores))):
         figures[f"{words}: files a second"] = clips / wall

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from detector.errors import ReelproofError
+from detector.memory import memory_of
 from detector.sandbox.limits import MEGABYTE, Limits
 from detector.schema.translatable import N_
 
@@ -141,17 +142,9 @@ class Monitor:
 
     def _memory(self) -> int:
         """Bytes in memory that are its own; also notes what RLIMIT_DATA counts."""
-        try:
-            text = Path(f"/proc/{self._process}/status").read_text()
-        except OSError:  # it has ended
-            return 0
-        sizes = dict.fromkeys(("VmData", "RssAnon", "RssShmem"), 0)
-        for line in text.splitlines():
-            name, _, rest = line.partition(":")
-            if name in sizes:
-                sizes[name] = int(rest.split()[0]) * 1024
-        self._data = sizes["VmData"] or self._data
-        return sizes["RssAnon"] + sizes["RssShmem"]
+        sizes = memory_of(f"/proc/{self._process}/status")  # empty when it has ended
+        self._data = sizes.get("VmData") or self._data
+        return sizes.get("RssAnon", 0) + sizes.get("RssShmem", 0)
 
 
 def lines(pipe: int, watch: Monitor) -> Iterator[bytes]:

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import logging
 import math
-import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from detector.memory import memory_of
 from detector.sandbox import NotReadyError, ReadySandbox
 from detector.sandbox.limits import MEGABYTE
 from detector.sandbox.process import remove_abandoned
@@ -113,12 +113,7 @@ class Waiting:
 
 def _memory_available() -> float:
     """Bytes that are free or soon can be; infinite where the system does not say."""
-    try:
-        text = Path("/proc/meminfo").read_text()
-    except OSError:
-        return math.inf
-    found = re.search(r"^MemAvailable:\s+(\d+) kB", text, re.MULTILINE)
-    return int(found[1]) * 1024 if found else math.inf
+    return memory_of("/proc/meminfo").get("MemAvailable", math.inf)
 
 
 def run_engine(

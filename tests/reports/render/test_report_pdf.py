@@ -13,7 +13,7 @@ from pypdf import PdfReader
 from pypdf.generic import Destination
 from weasyprint import HTML
 
-from detector.peak_memory import peak_memory
+from detector.memory import peak_memory
 from detector.schema.analysis import MediaKind, Verdict
 from reports.inputs.pictures import embed
 from reports.render.pdf import RefusedAddress, SuppliedOnly, render_pdf

@@ -6,7 +6,7 @@ import sys
 MEGABYTE = 1 << 20
 HELD = 300 * MEGABYTE
 PROGRAM = f"""
-from detector.peak_memory import peak_memory
+from detector.memory import peak_memory
 print(peak_memory())
 held = b"x" * {HELD}
 print(peak_memory())

@@ -1,0 +1,26 @@
+"""What Linux says of memory."""
+
+from __future__ import annotations
+
+import resource
+from pathlib import Path
+
+
+def memory_of(place: str) -> dict[str, int]:
+    """Bytes by name, of a file such as ``/proc/self/status``; empty where there is none."""
+    try:
+        lines = Path(place).read_text("utf-8", "replace").splitlines()
+    except OSError:
+        return {}
+    pairs = (line.split(":", 1) for line in lines if line.endswith(" kB"))
+    return {name: int(rest.split()[0]) * 1024 for name, rest in pairs}
+
+
+def peak_memory() -> int:
+    """Resident bytes that this process has held at most.
+
+    Linux counts them for the program that runs. ``getrusage``, the way elsewhere, begins on Linux with what
+    the process had that started this one, so that a small program seems to need what its large parent did.
+    """
+    counted = memory_of("/proc/self/status").get("VmHWM")
+    return counted or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
