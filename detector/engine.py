@@ -19,8 +19,8 @@ from detector.faces.turned import turn_with_faces
 from detector.files import hashed, write_atomically
 from detector.fingerprint.sampling import FingerprintSampler
 from detector.media.completeness import lost_frames, missing_seconds
+from detector.media.exhibit.limits import Bounds
 from detector.media.frame import Image
-from detector.media.limits import Bounds
 from detector.media.open import open_media
 from detector.media.prefetch import ahead
 from detector.media.reader import MediaReader

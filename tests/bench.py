@@ -29,9 +29,9 @@ from detector import analyze
 from detector.faces.crop import crop_square, square_for_face
 from detector.faces.detector import FaceDetector
 from detector.faces.search import FaceSearch
-from detector.media.cuts import CutDetector
 from detector.media.frame import Frame, Image
 from detector.media.open import open_media
+from detector.media.pictures.cuts import CutDetector
 from detector.models.loaded import LoadedModel, load_model
 from detector.schema.analysis import Parameters
 from detector.scoring.first_pass import BATCH

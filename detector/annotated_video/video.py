@@ -29,10 +29,10 @@ from detector.annotated_video.layout import Layout, arrange
 from detector.annotated_video.panel import Inset, Panel, cropped
 from detector.errors import MediaError
 from detector.files import atomic_path, hashed
-from detector.media import hdr
 from detector.media.encode import BT709, H264Writer, clock_of
 from detector.media.frame import Image
 from detector.media.open import open_container, open_media
+from detector.media.pictures import hdr
 from detector.media.reader import MediaReader
 from detector.schema.analysis import Analysis, MediaKind, Peak, Segment
 from detector.schema.formatting import timecode

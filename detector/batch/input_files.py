@@ -18,7 +18,7 @@ from itertools import count
 from pathlib import Path
 
 from detector.errors import MediaError
-from detector.media.signatures import HEAD, is_accepted
+from detector.media.exhibit.signatures import HEAD, is_accepted
 
 IMAGES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif", ".avif", ".tif", ".tiff", ".bmp"})
 VIDEOS = frozenset(

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from detector.cli.engine_options import add_engine_options, add_other_models, parameters_from
 from detector.cli.progress import progress_bar
 from detector.errors import ParameterError
-from detector.media.exhibit_file import refuse_early
+from detector.media.exhibit.file import refuse_early
 from detector.schema.others import JointRule
 from reports.cli.case_options import add_case_options, given_case
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from detector.cli.progress import progress_bar
 from detector.errors import MediaError, ParameterError
-from detector.media.exhibit_file import refuse_early
+from detector.media.exhibit.file import refuse_early
 
 if TYPE_CHECKING:
     from detector.schema.comparison import Comparison

@@ -27,8 +27,8 @@ from detector.comparison.views import View
 from detector.environment import libraries
 from detector.errors import MediaError
 from detector.faces.detector import FaceDetector
+from detector.media.exhibit.limits import Bounds
 from detector.media.frame import Frame
-from detector.media.limits import Bounds
 from detector.media.open import open_media
 from detector.media.prefetch import ahead
 from detector.media.reader import MediaReader

@@ -17,8 +17,8 @@ from detector.comparison.views import View
 from detector.faces.crop import Face
 from detector.faces.search import FaceSearch
 from detector.faces.tracks import Tracker, persons
-from detector.media.cuts import CutDetector
 from detector.media.frame import Frame
+from detector.media.pictures.cuts import CutDetector
 from detector.schema.analysis import Box, MediaKind, Parameters
 from detector.schema.boxes import rounded
 from detector.schema.comparison import (

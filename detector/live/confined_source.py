@@ -23,8 +23,8 @@ import numpy as np
 
 from detector.errors import MediaError, ParameterError
 from detector.live.sources import Source, camera_device, open_source
+from detector.media.exhibit.limits import Bounds
 from detector.media.frame import Frame
-from detector.media.limits import Bounds
 from detector.sandbox import AllowedPaths, CrashError, Sandbox
 from detector.sandboxed_engine import Report, limits_of_environment
 

@@ -17,12 +17,12 @@ import cv2
 import numpy as np
 
 from detector.errors import MediaError, ParameterError
+from detector.media.exhibit.limits import Bounds
+from detector.media.exhibit.signatures import VIDEO_DEMUXERS
 from detector.media.frame import Frame, Image
-from detector.media.limits import Bounds
 from detector.media.open import open_media
-from detector.media.orientation import UPRIGHT
+from detector.media.pictures.orientation import UPRIGHT
 from detector.media.reader import MediaReader
-from detector.media.signatures import VIDEO_DEMUXERS
 
 # What a network camera may speak, and in which wrappings. No playlists: they name further addresses.
 _STREAM_FORMATS = ("rtsp", "sdp", "rtp", "mpegts", "mpjpeg", "h264", "hevc", *VIDEO_DEMUXERS)

@@ -1,7 +1,7 @@
 """Open video and photos without trusting the file.
 
 FFmpeg (through PyAV) is given an open file, never a name or an address, and may use
-only the demuxers on :data:`~detector.media.signatures.DEMUXERS`: a playlist, or a file that points at
+only the demuxers on :data:`~detector.media.exhibit.signatures.DEMUXERS`: a playlist, or a file that points at
 another one, can open nothing.
 """
 
@@ -18,13 +18,13 @@ from typing import BinaryIO
 import av
 
 from detector.errors import MediaError
-from detector.media.exhibit_file import UNREADABLE, accepted_head, opened
-from detector.media.limits import Bounds
-from detector.media.orientation import photo_orientation
-from detector.media.photo_file import is_whole
+from detector.media.exhibit.file import UNREADABLE, accepted_head, opened
+from detector.media.exhibit.limits import Bounds
+from detector.media.exhibit.signatures import DEMUXERS, is_animated_webp, is_boxed_picture, refuse_mismatch
+from detector.media.pictures.orientation import photo_orientation
+from detector.media.pictures.photo_file import is_whole
 from detector.media.pillow_reader import open_with_pillow
 from detector.media.reader import MediaReader
-from detector.media.signatures import DEMUXERS, is_animated_webp, is_boxed_picture, refuse_mismatch
 
 
 class _Nameless:

@@ -16,12 +16,12 @@ import PIL.Image
 from PIL import ImageSequence
 
 from detector.errors import MediaError
-from detector.media.limits import Bounds
-from detector.media.orientation import photo_orientation
-from detector.media.packet_stats import Tally
-from detector.media.photo_file import open_photo, strictly
+from detector.media.exhibit.limits import Bounds
+from detector.media.pictures.orientation import photo_orientation
+from detector.media.pictures.photo_file import open_photo, strictly
 from detector.media.reader import PICTURE_DAMAGED, Decoded, MediaReader, first_at
-from detector.media.unreferenced import NeededPackets
+from detector.media.stream.packet_stats import Tally
+from detector.media.stream.unreferenced import NeededPackets
 from detector.schema.analysis import MediaKind
 
 # What Pillow and its plugins raise on damaged files.

@@ -1,8 +1,8 @@
 """Read video and photos: frames in order, each with its presentation time.
 
-Files are opened by :mod:`detector.media.open` and decoded by :mod:`detector.media.decoder`. Times are exact,
-``pts * time_base`` as fractions, counted from the first frame; frame numbers and average rates are never
-turned into times. Whether a file held all that it promised is told by :mod:`detector.media.completeness`.
+Files are opened by :mod:`detector.media.open` and decoded by :mod:`detector.media.stream.decoder`. Times are
+exact, ``pts * time_base`` as fractions, counted from the first frame; frame numbers and average rates are
+never turned into times. Whether a file held all it promised is told by :mod:`detector.media.completeness`.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
 from detector.errors import MediaError
-from detector.media import hdr
-from detector.media.decoder import FrameDecoder
+from detector.media.exhibit.limits import Bounds
 from detector.media.frame import Frame, Image
-from detector.media.limits import Bounds
-from detector.media.orientation import Orientation, display_orientation
-from detector.media.packet_stats import Tally
+from detector.media.pictures import hdr
+from detector.media.pictures.orientation import Orientation, display_orientation
+from detector.media.stream.decoder import FrameDecoder
+from detector.media.stream.packet_stats import Tally
 from detector.schema.analysis import MediaKind
 from detector.schema.translatable import N_
 

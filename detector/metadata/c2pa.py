@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, BinaryIO
 
-from detector.media.text import clean
+from detector.media.exhibit.text import clean
 from detector.schema.metadata import Credentials
 
 # No manifest is fetched, no revocation asked for. Trust is asked for and, without a list, never found:

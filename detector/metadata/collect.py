@@ -14,8 +14,8 @@ from typing import Any
 from av.stream import Disposition
 from av.video import reformatter
 
+from detector.media.exhibit.text import MOST_TAGS, clean, location_of, tags_of
 from detector.media.reader import MediaReader
-from detector.media.text import MOST_TAGS, clean, location_of, tags_of
 from detector.metadata.isobmff import Layout, read_layout
 from detector.metadata.photo import read_photo
 from detector.metadata.texts import Text, texts_of

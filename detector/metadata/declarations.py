@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from detector.media.text import clean
+from detector.media.exhibit.text import clean
 from detector.metadata import known_programs
 from detector.metadata.c2pa import Claim, Role
 from detector.metadata.generation_texts import recognised

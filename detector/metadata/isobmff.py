@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import BinaryIO
 
 from detector import timestamps
-from detector.media.text import clean
+from detector.media.exhibit.text import clean
 from detector.schema.metadata import Edit, Moment, Structure
 
 _INSIDE = {b"moov", b"trak", b"mdia", b"minf", b"stbl", b"edts"}

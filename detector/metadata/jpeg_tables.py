@@ -12,7 +12,7 @@ import numpy as np
 import PIL.Image
 from PIL import JpegImagePlugin
 
-from detector.media.signatures import PHOTOS
+from detector.media.exhibit.signatures import PHOTOS
 from detector.schema.metadata import Table
 
 

@@ -17,8 +17,8 @@ from typing import Any, BinaryIO
 import PIL.Image
 from PIL import ExifTags, ImageCms, JpegImagePlugin, TiffImagePlugin
 
-from detector.media.photo_file import open_photo
-from detector.media.text import clean, tags_of
+from detector.media.exhibit.text import clean, tags_of
+from detector.media.pictures.photo_file import open_photo
 from detector.metadata.jpeg_tables import nearest_table
 from detector.metadata.png_text import png_texts
 from detector.metadata.texts import Text, texts_of, user_comment

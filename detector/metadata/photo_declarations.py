@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import BinaryIO
 
-from detector.media.signatures import HEAD, container_of
+from detector.media.exhibit.signatures import HEAD, container_of
 from detector.metadata.c2pa import read_store
 from detector.metadata.declarations import declarations_of
 from detector.metadata.photo import read_photo

@@ -6,7 +6,7 @@ import html
 import re
 from itertools import islice
 
-from detector.media.text import clean
+from detector.media.exhibit.text import clean
 from detector.metadata.texts import LONGEST, Text
 from detector.schema.metadata import Tag
 

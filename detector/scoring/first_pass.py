@@ -17,8 +17,8 @@ from detector.faces.detections import DetectionBuffer, Detections
 from detector.faces.photo_range import flaw_of_photo
 from detector.faces.quality import LOW_CONFIDENCE, assess_face
 from detector.faces.search import FaceSearch, FoundFaces
-from detector.media import cuts
 from detector.media.frame import Frame, Image
+from detector.media.pictures import cuts
 from detector.media.reader import MediaReader
 from detector.schema.analysis import MediaKind, Parameters
 from detector.scoring.moments import MomentKeeper

@@ -89,7 +89,7 @@ def _outcome(seed: int, number: int, folder: Path) -> str:
 
 def _read(path: Path) -> None:
     from detector.media.completeness import lost_frames, missing_seconds
-    from detector.media.exhibit_file import refuse_early
+    from detector.media.exhibit.file import refuse_early
     from detector.media.open import open_media
     from detector.metadata.c2pa import read_store
     from detector.metadata.collect import collect

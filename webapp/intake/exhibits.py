@@ -10,8 +10,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from detector.errors import MediaError
-from detector.media import signatures
-from detector.media.signatures import is_accepted
+from detector.media.exhibit import signatures
+from detector.media.exhibit.signatures import is_accepted
 from detector.timestamps import iso_milliseconds
 from reports.text.language import N_, gettext, stored
 from webapp.custody import log as custody_log

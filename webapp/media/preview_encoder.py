@@ -19,10 +19,10 @@ import PIL.Image
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 
 from detector.errors import MediaError
-from detector.media import hdr
 from detector.media.encode import BT709, Colours, H264Writer, clock_of
 from detector.media.open import open_media
-from detector.media.orientation import Orientation
+from detector.media.pictures import hdr
+from detector.media.pictures.orientation import Orientation
 from detector.media.reader import MediaReader
 from detector.schema.analysis import Media, MediaKind
 from detector.schema.translatable import N_

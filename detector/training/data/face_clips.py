@@ -24,9 +24,9 @@ from numpy.typing import NDArray
 from detector.faces.crop import CropSquare, Face, crop_square, square_for_face
 from detector.faces.detector import FaceDetector
 from detector.files import open_atomically
-from detector.media.cuts import CutDetector
 from detector.media.frame import Frame, Image
 from detector.media.open import open_media
+from detector.media.pictures.cuts import CutDetector
 from detector.training.data.face_samples import MARGIN, read_csv
 
 RATE = 8.0  # frames a second, as an analysis samples them

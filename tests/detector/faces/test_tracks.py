@@ -8,7 +8,7 @@ import pytest
 
 from detector.faces.crop import Face
 from detector.faces.tracks import Tracker, persons
-from detector.media.cuts import CutDetector
+from detector.media.pictures.cuts import CutDetector
 from detector.schema.formatting import name_of
 
 WIDTH, HEIGHT = 640, 360

@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 from people import account, with_login
 
 from detector.errors import MediaError
-from detector.media import signatures
+from detector.media.exhibit import signatures
 from reports.text import language
 from webapp.security.permissions import Role
 

@@ -10,8 +10,8 @@ import numpy as np
 import PIL.Image
 from PIL import ExifTags
 
-from detector.media.limits import Bounds
-from detector.media.photo_file import open_photo
+from detector.media.exhibit.limits import Bounds
+from detector.media.pictures.photo_file import open_photo
 
 # Clockwise quarter turns, 0 to 3, and whether to mirror left to right before them.
 Orientation = tuple[int, bool]

@@ -15,7 +15,7 @@ from PIL import Image, PngImagePlugin
 
 from detector.errors import MediaError
 from detector.media import open as media_open
-from detector.media.limits import Bounds
+from detector.media.exhibit.limits import Bounds
 from detector.media.open import open_media
 
 

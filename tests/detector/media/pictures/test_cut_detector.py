@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from detector.media.cuts import CutDetector
+from detector.media.pictures.cuts import CutDetector
 
 
 @pytest.fixture(scope="module")

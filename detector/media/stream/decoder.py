@@ -9,10 +9,10 @@ from fractions import Fraction
 
 import av
 
-from detector.media.limits import Bounds
-from detector.media.packet_stats import Tally
-from detector.media.picture_stream import PictureStream
-from detector.media.unreferenced import CONTAINERS, NeededPackets, length_size_of
+from detector.media.exhibit.limits import Bounds
+from detector.media.stream.packet_stats import Tally
+from detector.media.stream.picture_stream import PictureStream
+from detector.media.stream.unreferenced import CONTAINERS, NeededPackets, length_size_of
 from detector.schema.analysis import MediaKind
 
 _MOST_HELD, _HELD_BYTES = 16, 64 * 1024 * 1024  # frames without a time that are held back

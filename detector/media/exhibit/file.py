@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from detector.errors import MediaError
-from detector.media.signatures import ACCEPTED, HEAD, is_accepted, refuse_others
+from detector.media.exhibit.signatures import ACCEPTED, HEAD, is_accepted, refuse_others
 from detector.schema.translatable import N_
 
 UNREADABLE = (

@@ -21,8 +21,8 @@ from media_files import (
 )
 
 from detector.errors import MediaError
+from detector.media.exhibit.signatures import HEAD, container_of, is_accepted, refuse_others
 from detector.media.open import open_media
-from detector.media.signatures import HEAD, container_of, is_accepted, refuse_others
 from detector.schema.analysis import MediaKind
 
 

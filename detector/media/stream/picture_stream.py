@@ -8,8 +8,8 @@ from fractions import Fraction
 import av
 
 from detector.errors import MediaError
-from detector.media.limits import Bounds
-from detector.media.signatures import ACCEPTED, PHOTO_DEMUXERS
+from detector.media.exhibit.limits import Bounds
+from detector.media.exhibit.signatures import ACCEPTED, PHOTO_DEMUXERS
 from detector.schema.analysis import MediaKind
 from detector.schema.translatable import N_
 

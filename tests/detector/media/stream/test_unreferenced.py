@@ -12,8 +12,8 @@ from reading import KINDS, clip
 
 from detector.media.frame import Frame
 from detector.media.open import open_media
-from detector.media.packet_stats import Tally
-from detector.media.unreferenced import length_size_of, unreferenced_kind
+from detector.media.stream.packet_stats import Tally
+from detector.media.stream.unreferenced import length_size_of, unreferenced_kind
 
 RATE = 8.0
 _REORDERED = {"crf": "12", "g": "40", "bf": "3", "b-pyramid": "normal"}

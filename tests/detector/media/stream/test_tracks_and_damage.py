@@ -16,12 +16,12 @@ from clips import HEIGHT, UPRIGHT, WIDTH, cornered, corners, number_of, numbered
 from media_files import photo
 
 from detector.engine import gaps_of, media_facts
-from detector.media import hdr
 from detector.media.completeness import lost_frames, missing_seconds
 from detector.media.open import open_media
-from detector.media.packet_stats import Tally
+from detector.media.pictures import hdr
 from detector.media.reader import MediaReader
-from detector.media.unreferenced import NeededPackets
+from detector.media.stream.packet_stats import Tally
+from detector.media.stream.unreferenced import NeededPackets
 from detector.metadata.anomalies import anomalies_of
 from detector.metadata.collect import details_of
 from detector.schema.analysis import MediaKind

@@ -10,7 +10,7 @@ from typing import BinaryIO
 import PIL.Image
 import PIL.ImageFile
 
-from detector.media.signatures import HEAD, PHOTOS, is_boxed_picture
+from detector.media.exhibit.signatures import HEAD, PHOTOS, is_boxed_picture
 
 
 @contextmanager
@@ -28,7 +28,7 @@ def open_photo(file: BinaryIO) -> Iterator[PIL.Image.Image]:
 
         pillow_heif.register_heif_opener(thumbnails=False, decode_threads=1)
         formats = ("HEIF",)
-    # Sizes are refused by `detector.media.limits`, in words, before anything is decoded.
+    # Sizes are refused by `detector.media.exhibit.limits`, in words, before anything is decoded.
     PIL.Image.MAX_IMAGE_PIXELS = None
     with warnings.catch_warnings(action="ignore"), PIL.Image.open(file, formats=formats) as picture:
         yield picture

@@ -11,7 +11,7 @@ from fractions import Fraction
 
 import av
 
-from detector.media.text import clean
+from detector.media.exhibit.text import clean
 from detector.schema.metadata import Encoding, Failure, Gap, Groups, Repeats, Timing
 
 _MOST_FAILURES = 100
@@ -28,7 +28,7 @@ _I, _P, _B = 1, 2, 3  # FFmpeg's AVPictureType
 
 
 class Packets:
-    """Fed by a :class:`~detector.media.decoder.FrameDecoder` with each packet and frame of the pictures."""
+    """Fed by :class:`~detector.media.stream.decoder.FrameDecoder` with each packet and frame of pictures."""
 
     def __init__(self) -> None:
         self.count = self.bytes = self.keys = self.leading = 0
