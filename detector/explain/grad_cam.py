@@ -46,16 +46,17 @@ def gradients_of(layer: nn.Module) -> Iterator[None]:
 
 
 class UnscaledGradCAM(GradCAM):
-    """Grad-CAM without the package's stretching of each map to its own range."""
+    """Grad-CAM without the package's stretching of each map to its own range.
+
+    Called, it gives the maps (layers, n, h, w) of each layer; what lowers the target is negative.
+    """
 
     def compute_cam_per_layer(
         self, input_tensor: torch.Tensor, targets: list[object], eigen_smooth: bool
     ) -> list[NDArray[np.float32]]:
-        (activations,), (gradients,) = (
-            self.activations_and_grads.activations,
-            self.activations_and_grads.gradients,
-        )
-        return [torch.relu(self.weighted(activations, gradients).sum(dim=1)).cpu().numpy()]
+        recorded = self.activations_and_grads
+        pairs = zip(recorded.activations, recorded.gradients, strict=True)
+        return [self.weighted(*pair).sum(dim=1).cpu().numpy() for pair in pairs]
 
     @staticmethod
     def weighted(activations: torch.Tensor, gradients: torch.Tensor) -> torch.Tensor:
@@ -63,7 +64,7 @@ class UnscaledGradCAM(GradCAM):
         return activations * gradients.mean(dim=(2, 3), keepdim=True)
 
     def aggregate_multi_layers(self, cam_per_target_layer: list[NDArray[np.float32]]) -> NDArray[np.float32]:
-        return cam_per_target_layer[0]
+        return np.stack(cam_per_target_layer)
 
 
 class UnscaledHiResCAM(UnscaledGradCAM):

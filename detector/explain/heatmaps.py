@@ -1,11 +1,12 @@
 """Why a peak frame scored as it did: Grad-CAM, and a check that the map tells the truth.
 
 Grad-CAM is that of Selvaraju et al. (2017), by the package ``grad-cam``; of transformers it is the variant
-HiResCAM (:class:`detector.explain.grad_cam.UnscaledHiResCAM`). The package's own scaling
-stretches every map from 0 to 1, so that a weak frame looks as hot as a strong one; here
-maps keep their values, and all maps of one analysis share one scale. What is no hotter than
-the crop's average is left out, because the rest then agrees better with masks that are known
-(docs/models.md).
+HiResCAM (:class:`detector.explain.grad_cam.UnscaledHiResCAM`), added up over the last blocks. Maps of a
+convolutional network's layers, and of the networks that decided together, are joined by their geometric mean:
+hot is what all of them say, which agrees better with masks that are known (docs/models.md). The package's own
+scaling stretches every map from 0 to 1, so that a weak frame looks as hot as a strong one; here maps keep
+their values, and all maps of one analysis share one scale. What is no hotter than the crop's average is left
+out, for the same reason.
 
 Of a network in an ONNX file only scores can be had. Its map is an occlusion map (Zeiler and Fergus, 2014):
 squares of the face are hidden one after the other, and a place is as hot as the score falls without it.
@@ -29,14 +30,13 @@ from detector.faces.crop import CropSquare
 from detector.files import write_atomically
 from detector.media.frame import Image
 from detector.schema.analysis import RANDOM_AREAS, Box, HideAndRescore
-from detector.scoring.scorer import Explainable, Scorer
-from detector.scoring.second_look import MANY
+from detector.scoring.scorer import Explainable, Scorer, Seen
 
 HIDDEN_AREA = 0.15
-_MOST_AREAS, _LEAST_AREAS = MANY * RANDOM_AREAS, 2  # of all maps of one photograph; of one map
+_MOST_AREAS, _LEAST_AREAS = 2 * RANDOM_AREAS, 2  # of all maps of one photograph; of one map
 _WIDEST = 1280  # px; kept frames and overlays are scaled down to this
 _OPACITY = 0.75
-_TOKENS_TOGETHER = 1.0  # tokens: standard deviation of the blur of a transformer's map
+_TOKENS_TOGETHER = 0.7  # tokens: standard deviation of the blur of a transformer's map
 # Of an occlusion map: the side of what is hidden, as a share of the crop's; places across and down.
 _HIDDEN_SIDE, _PLACES = 0.25, 8
 _AT_ONCE = 16  # changed crops scored together
@@ -49,7 +49,7 @@ Logits = Callable[[Sequence[Image]], NDArray[np.float64]]
 
 @dataclass(frozen=True)
 class Explained:
-    """One peak frame's map in crop pixels, and its check."""
+    """One peak frame's map in pixels of its largest crop, and its check."""
 
     name: str
     square: CropSquare
@@ -59,25 +59,29 @@ class Explained:
 
 
 def heatmaps(scorer: Scorer, crops: list[Image]) -> list[Heat]:
-    """Grad-CAM of the logit above its mean over the crop, at the crop's size.
+    """Grad-CAM of the logit of ``scorer``'s network above its mean over the crop, at the crop's size.
 
     In units of the logit's gradient; of an ONNX file, of the logit.
     """
     if scorer.card.onnx:
         return [occlusion_map(crop, scorer.logits) for crop in crops]
-    # Imported here: few files have anything to explain, and torch takes seconds.
-    from detector.explain.grad_cam import UnscaledGradCAM, gradients_of
-
-    layer = scorer.network.cam_layer
-    with gradients_of(layer), UnscaledGradCAM(scorer.network, [layer]) as cam:
-        maps = cam(scorer.tensor(crops), targets=[lambda logit: logit] * len(crops))
-    return _above_mean(maps, crops[0].shape[0])
+    return [_of_network(Seen(crop, scorer.network, scorer.card.input)) for crop in crops]
 
 
 def heatmap_of(face: Explainable) -> Heat:
-    """Likewise of one crop, by the network that decided on it."""
-    if face.network is None:
-        return occlusion_map(face.crop, face.logits)
+    """What all networks that decided on ``face`` rest on, at the size of the largest crop.
+
+    Where they have nothing in common, the map of the one that counts most.
+    """
+    if face.seen[0].network is None:
+        return occlusion_map(face.seen[0].crop, lambda crops: face.logits([crops]))
+    size = max(one.crop.shape[0] for one in face.seen)
+    maps = [_resized(_of_network(one), size) for one in face.seen]
+    return _in_common(maps)
+
+
+def _of_network(seen: Seen) -> Heat:
+    # Imported here: few files have anything to explain, and torch takes seconds.
     import torch
 
     from detector.backends.torch import normalised
@@ -88,20 +92,32 @@ def heatmap_of(face: Explainable) -> Heat:
         places_of_tokens,
     )
 
-    network, card = face.network, face.input
-    device = next(network.parameters()).device
-    stacked = torch.from_numpy(face.crop[None]).to(device).permute(0, 3, 1, 2)
-    images = normalised(stacked, card.mean, card.std)
-    outputs = face.outputs
-    target = (lambda logit: logit) if outputs is None else (lambda logits: logits[..., list(outputs)].mean())
+    network, given = seen.network, seen.input
+    assert network is not None
+    # The mirror image is as much manipulated. Of a transformer once is enough: its maps are of many layers.
+    crops = [seen.crop] if network.gives_tokens else [seen.crop, seen.crop[:, ::-1]]
+    stacked = torch.from_numpy(np.stack(crops)).to(next(network.parameters()).device).permute(0, 3, 1, 2)
+    images = normalised(stacked, given.mean, given.std)
+    target = (lambda logit: logit) if seen.output is None else (lambda logits: logits[..., seen.output])
     method, places = (UnscaledHiResCAM, places_of_tokens) if network.gives_tokens else (UnscaledGradCAM, None)
-    layer = network.cam_layer
-    with gradients_of(layer), method(network, [layer], reshape_transform=places) as cam:
-        maps = cam(images, targets=[target])
+    layers = network.cam_layers
+    with gradients_of(layers[0]), method(network, list(layers), reshape_transform=places) as cam:
+        of_layers = cam(images, targets=[target] * len(crops))
+    size = seen.crop.shape[0]
     if network.gives_tokens:
         # Single tokens stand out by chance; what is hot together is what the answer rests on.
-        maps = [cv2.GaussianBlur(m, (0, 0), _TOKENS_TOGETHER, borderType=cv2.BORDER_REPLICATE) for m in maps]
-    return _above_mean(maps, face.crop.shape[0])[0]
+        shares = of_layers[:, 0].sum(axis=0)
+        together = cv2.GaussianBlur(shares, (0, 0), _TOKENS_TOGETHER, borderType=cv2.BORDER_REPLICATE)
+        return _above_mean(together, size)
+    there, back = np.maximum(of_layers, 0).swapaxes(0, 1)
+    common = _in_common([_above_mean(each, size) for each in (there + back[..., ::-1]) / 2])
+    return _above_mean(common, size)
+
+
+def _in_common(maps: Sequence[Heat]) -> Heat:
+    """The geometric mean of ``maps``; where it is empty, the first of them."""
+    common: Heat = np.prod(maps, axis=0) ** np.float32(1 / len(maps))
+    return common if common.any() else maps[0]
 
 
 def occlusion_map(crop: Image, logits: Logits) -> Heat:
@@ -127,21 +143,25 @@ def occlusion_map(crop: Image, logits: Logits) -> Heat:
             fall += np.float32(before - logit) * mask
             covered += mask
     smooth = cv2.GaussianBlur(fall / covered, (0, 0), side / 4)
-    return _above_mean([np.maximum(smooth, 0)], size)[0]
+    return _above_mean(smooth, size)
 
 
-def _above_mean(maps: Iterable[Heat], size: int) -> list[Heat]:
-    """Grad-CAM's small maps at ``size`` px; what is no hotter than their mean is left out."""
+def _above_mean(values: Heat, size: int) -> Heat:
+    """A small map at ``size`` px without what is negative; what is no hotter than its mean is left out."""
+    large = _resized(np.maximum(values, 0), size)
+    return np.maximum(large - large.mean(), 0)
+
+
+def _resized(heat: Heat, size: int) -> Heat:
     # Cubic interpolation of a 4×4 map overshoots below zero.
-    large = [np.maximum(cv2.resize(m, (size, size), interpolation=cv2.INTER_CUBIC), 0) for m in maps]
-    return [np.maximum(m - m.mean(), 0) for m in large]
+    return np.maximum(cv2.resize(heat, (size, size), interpolation=cv2.INTER_CUBIC), 0)
 
 
 def random_places(number: int, faces: int) -> tuple[int, ...]:
     """With which of the eight random places check ``number`` compares where ``faces`` are explained.
 
-    Each is one more crop for the slowest network, so that many faces of one photograph share what five would
-    take. They take turns, so that no place counts more than another over all of them.
+    Each is one more crop for the slowest network, so that several faces of one photograph share what two
+    would take. They take turns, so that no place counts more than another over all of them.
     """
     count = min(RANDOM_AREAS, max(_LEAST_AREAS, _MOST_AREAS // max(1, faces)))
     return tuple((number * count + place) % RANDOM_AREAS for place in range(count))
@@ -150,11 +170,11 @@ def random_places(number: int, faces: int) -> tuple[int, ...]:
 def occlusion_check(
     scorer: Scorer, face: Explainable, heat: Heat, seed: int, places: Sequence[int] = range(RANDOM_AREAS)
 ) -> HideAndRescore:
-    """Blur the hottest 15 % of ``face``'s crop, and as a comparison the same shape moved to random places.
+    """Blur the hottest 15 % of what was seen of ``face``, and for comparison that shape at random places.
 
     ``places`` are numbers of those.
     """
-    size = face.crop.shape[0]
+    size = heat.shape[0]
     rng = np.random.default_rng(seed)
     # Equal values, as in a map without any heat, go in random order and not from the top.
     order = np.lexsort((rng.random(size * size), heat.ravel()))
@@ -164,7 +184,7 @@ def occlusion_check(
     # Rolling wraps round the edge, so each random area has exactly the same size.
     moves = rng.integers(size // 8, size - size // 8, (RANDOM_AREAS, 2))[list(places)]
     elsewhere = [np.roll(mask, tuple(map(int, move)), axis=(0, 1)) for move in moves]
-    before, (hidden, *others) = face.logit, face.logits(hide_each(face.crop, [mask, *elsewhere]))
+    before, (hidden, *others) = face.logit, face.logits(_hidden_in(face, [mask, *elsewhere]))
     return HideAndRescore(
         area=float(mask.mean()),
         probability=scorer.probability(before),
@@ -174,6 +194,16 @@ def occlusion_check(
         drop_random=float(before - np.mean(others)),
         areas=len(places),
     )
+
+
+def _hidden_in(face: Explainable, masks: Sequence[Heat]) -> list[list[Image]]:
+    """Of each crop of ``face`` a copy for each of ``masks``, which may be larger than the crop."""
+    copies = []
+    for one in face.seen:
+        size = one.crop.shape[:2]
+        fitting = [cv2.resize(m, size, interpolation=cv2.INTER_AREA) if m.shape != size else m for m in masks]
+        copies.append(hide_each(one.crop, fitting))
+    return copies
 
 
 def explain(

@@ -1,7 +1,7 @@
 """Architectures, one file each, registered by name.
 
 A network takes crops (n, 3, size, size), normalised as its model card says, and gives
-logits (n,), positive for manipulated. ``cam_layer`` is where Grad-CAM looks. A
+logits (n,), positive for manipulated. ``cam_layers`` are where Grad-CAM looks. A
 :class:`SequenceNetwork` judges a face by the frames around it as well.
 """
 
@@ -21,11 +21,11 @@ class Network(nn.Module):
     """Base of all architectures."""
 
     gives_tokens = False
-    """Whether ``cam_layer`` gives the tokens of a transformer, (n, 1 + s · s, d), and not a map."""
+    """Whether ``cam_layers`` give the tokens of a transformer, (n, 1 + s · s, d), and not a map."""
 
     @property
-    def cam_layer(self) -> nn.Module:
-        """The last layer that still has a spatial map worth explaining."""
+    def cam_layers(self) -> tuple[nn.Module, ...]:
+        """The layers whose maps together say what a logit rests on, from early to late; all of one size."""
         raise AttributeError(f"{type(self).__name__} names no layer for Grad-CAM")
 
     def forward(self, crops: Tensor) -> Tensor:

@@ -25,9 +25,8 @@ class EfficientNetB1(Network):
         )
 
     @property
-    def cam_layer(self) -> nn.Module:
-        layer: nn.Module = self.backbone.blocks[5]
-        return layer
+    def cam_layers(self) -> tuple[nn.Module, ...]:
+        return self.backbone.blocks[5], self.backbone.bn2
 
     def forward(self, crops: Tensor) -> Tensor:
         real, fake = self.head(self.backbone(crops)).unbind(dim=1)

@@ -20,9 +20,8 @@ class EfficientNetLite0(Network):
         )
 
     @property
-    def cam_layer(self) -> nn.Module:
-        layer: nn.Module = self.backbone.blocks[5]
-        return layer
+    def cam_layers(self) -> tuple[nn.Module, ...]:
+        return self.backbone.blocks[5], self.backbone.bn2
 
     def forward(self, crops: Tensor) -> Tensor:
         logits: Tensor = self.backbone(crops)

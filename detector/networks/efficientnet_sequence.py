@@ -20,9 +20,8 @@ class EfficientNetSequence(SequenceNetwork):
         self.project = nn.Sequential(nn.LayerNorm(found), nn.Linear(found, width))
 
     @property
-    def cam_layer(self) -> nn.Module:
-        layer: nn.Module = self.backbone.blocks[5]
-        return layer
+    def cam_layers(self) -> tuple[nn.Module, ...]:
+        return self.backbone.blocks[5], self.backbone.bn2
 
     def start_from(self, other: Network) -> None:
         if not isinstance(other, EfficientNetLite0):

@@ -17,9 +17,8 @@ class ResNet18(Network):
         self.backbone = timm.create_model("resnet18", num_classes=1, drop_rate=0.2)
 
     @property
-    def cam_layer(self) -> nn.Module:
-        layer: nn.Module = self.backbone.layer4
-        return layer
+    def cam_layers(self) -> tuple[nn.Module, ...]:
+        return (self.backbone.layer4,)
 
     def forward(self, crops: Tensor) -> Tensor:
         logits: Tensor = self.backbone(crops)

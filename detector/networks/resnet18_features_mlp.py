@@ -34,9 +34,8 @@ class ResNet18FeaturesMLP(FeatureNetwork):
         )
 
     @property
-    def cam_layer(self) -> nn.Module:
-        layer: nn.Module = self.backbone.layer4
-        return layer
+    def cam_layers(self) -> tuple[nn.Module, ...]:
+        return (self.backbone.layer4,)
 
     def start_from(self, other: Network) -> None:
         if not isinstance(other, ResNet18):

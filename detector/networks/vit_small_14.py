@@ -107,10 +107,9 @@ class ViTSmall14(FramingNetwork):
         return self.through(self.embedded(crops), range(self.shape.depth))[1]
 
     @property
-    def cam_layer(self) -> nn.Module:
-        """The first norm of the last block: of all blocks its map says best what the logit rests on."""
-        layer: nn.Module = self.backbone.blocks[-1].norm1
-        return layer
+    def cam_layers(self) -> tuple[nn.Module, ...]:
+        """The first norms of the last four blocks: what one says of a place by chance, the others do not."""
+        return tuple(block.norm1 for block in self.backbone.blocks[-4:])
 
     def judged(self, features: Tensor) -> Tensor:
         """Features to logits (n, readings · heads)."""

@@ -149,7 +149,7 @@ class HideAndRescore(Value):
     areas: int = Field(
         default=RANDOM_AREAS,
         ge=1,
-        description="of how many random areas that is the mean: fewer than 8 where more than five faces of "
+        description="of how many random areas that is the mean: fewer than 8 where more than two faces of "
         "one photograph are explained, since 1.10",
     )
 

@@ -36,21 +36,31 @@ QUALITY_SIZE = 128
 
 
 @dataclass(frozen=True)
-class Explainable:
-    """A crop, the square of the frame it is of, and the network that decided on it.
+class Seen:
+    """What one network saw of a face.
 
-    ``network`` is None where it is in an ONNX file: only its scores can be had. ``outputs`` are those of the
-    network whose mean is explained, or None for its only one; ``logit`` is the deciding logit of the crop,
-    and ``logits`` gives those of changed copies, all else left as it is.
+    ``network`` is None where it is in an ONNX file: only its scores can be had. ``output`` is that of the
+    network's outputs which decided, or None for its only one.
     """
 
     crop: Image
-    square: CropSquare
     network: Network | None
     input: Input
-    outputs: tuple[int, ...] | None
+    output: int | None = None
+
+
+@dataclass(frozen=True)
+class Explainable:
+    """A face in a square of a frame, as each network that decided on it saw it, and their common logit.
+
+    ``logits`` gives the logits (n,) of changed copies of these crops, n for each network; all that does not
+    depend on the square stays as it is.
+    """
+
+    square: CropSquare
+    seen: tuple[Seen, ...]
     logit: float
-    logits: Callable[[Sequence[Image]], NDArray[np.float64]]
+    logits: Callable[[Sequence[Sequence[Image]]], Floats]
 
 
 class Scorer:
@@ -212,7 +222,9 @@ class Scorer:
         crop = crop_square(image, square, self.card.input.size)
         network = None if self.card.onnx else self.network
         logit = float(self.logits([crop])[0])
-        return Explainable(crop, square, network, self.card.input, None, logit, self.logits)
+        return Explainable(
+            square, (Seen(crop, network, self.card.input),), logit, lambda changed: self.logits(changed[0])
+        )
 
     def _of_mean(self, mean_logit: float, platt: Platt | None) -> float:
         if platt is None:

@@ -44,8 +44,9 @@ class Settler:
     def settle(self, look: PersonLook, enter: float, sparing: bool = False) -> PersonLook:
         """``look`` with the mean over views and its stability, where it is near ``enter`` or stands out.
 
-        If ``sparing``, the inner face is not looked at in views where it would decide nothing. Where the two
-        networks contradict each other, no view is asked: pictures made to mislead one of them do so in any.
+        If ``sparing``, the inner face is not looked at in views where it would decide nothing, and two
+        further views are enough that show no manipulation, however narrowly. Where the two networks
+        contradict each other, no view is asked: pictures made to mislead one of them do so in any.
         """
         if self.fusion.contradicts(look.inputs)[0]:
             return replace(look, contradiction=True, stability=_ONE_OF_TWO)
@@ -58,7 +59,7 @@ class Settler:
             return look
         altered, synthesised = (float(half[0]) for half in self.fusion.halves(look.inputs))
         parts = (HEAD,) if sparing and synthesised - altered > beyond else (INNER, HEAD)
-        moved = self._moved(look, parts, threshold)
+        moved = self._moved(look, parts, threshold, 0.0 if sparing else _SURE)
         mean = moved.mean(axis=0)
         apart = self.fusion.logit(moved) - threshold
         decides = self.fusion.logit(mean[None])[0] - threshold if self.still else np.median(apart)
@@ -68,14 +69,17 @@ class Settler:
             stability=float(np.mean((apart >= 0) == (decides >= 0))),
         )
 
-    def _moved(self, look: PersonLook, parts: Sequence[int], threshold: float) -> Floats:
-        """What the person amounts to (v, 5): the inputs with what each view changes; as it is first."""
+    def _moved(self, look: PersonLook, parts: Sequence[int], threshold: float, sure: float) -> Floats:
+        """What the person amounts to (v, 5): the inputs with what each view changes; as it is first.
+
+        So far below the threshold as ``sure`` in the first views, others are not asked.
+        """
         chosen = range(0, len(look.moments), 2)
         seen = self.see(look, chosen, parts, (AS_IT_IS, *OTHERS[:_FIRST])).mean(axis=1)
         moved: Floats = seen - seen[0] + look.inputs
         apart = self.fusion.logit(moved) - threshold
         # A photograph has this one moment: before it is flagged, all views are looked at.
-        if (apart <= -_SURE).all() or not self.still and (apart >= _SURE).all():
+        if (apart <= -sure).all() or not self.still and (apart >= _SURE).all():
             return moved
         more = self.see(look, chosen, parts, OTHERS[_FIRST:]).mean(axis=1)
         return np.concatenate([moved, more - seen[0] + look.inputs])

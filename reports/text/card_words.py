@@ -63,6 +63,8 @@ CARD = (
     N_("energy of random maps inside the mask against an even map"),
     N_("energy of perfect maps inside the mask against an even map"),
     N_("pointing-game hits of heatmaps"),
+    N_("energy of heatmaps of scan and second look together inside the mask against an even map"),
+    N_("pointing-game hits of heatmaps of scan and second look together"),
 )
 
 SECOND_LOOK = (

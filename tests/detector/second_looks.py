@@ -51,8 +51,8 @@ class Says(Network):
         self.unsteady = unsteady
 
     @property
-    def cam_layer(self) -> nn.Module:
-        return self.look
+    def cam_layers(self) -> tuple[nn.Module, ...]:
+        return (self.look,)
 
     def forward(self, crops: Tensor) -> Tensor:
         seen = self.look(crops).mean(dim=(1, 2, 3))[:, None]

@@ -80,7 +80,7 @@ def test_each_has_a_heatmap_of_their_own_face(analysed: Analysed) -> None:
 def test_each_map_is_checked_and_says_with_how_many_areas(analysed: Analysed) -> None:
     analysis, _, middles = analysed
     checks = [segment.peaks[0].check for segment in analysis.segments]
-    assert {check.areas for check in checks} == {8 if len(middles) == 4 else 2}
+    assert {check.areas for check in checks} == {4 if len(middles) == 4 else 2}
     for person, check in zip(analysis.persons, checks, strict=True):
         assert check.probability == pytest.approx(person.probability, abs=1e-3)
 

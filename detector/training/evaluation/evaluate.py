@@ -116,15 +116,11 @@ def _research(
 
 
 def _heatmaps(measured: Measured, scorer: Scorer, data: Path, report: Report) -> None:
-    from detector.training.evaluation.heatmap_metrics import explanation
+    from detector.training.evaluation.heatmap_metrics import explanation, figures_of
 
     report("heatmaps")
     measured.explanation = explanation(data / "photos-real.zip", scorer, report)
-    engine, *_, chance, _, perfect = measured.explanation
-    for row, name in ((engine, "heatmaps"), (chance, "random maps"), (perfect, "perfect maps")):
-        energy = f"self-blended faces, energy of {name} inside the mask against an even map"
-        measured.figures[energy] = float(row["energy"] or 0)
-    measured.figures["self-blended faces, pointing-game hits of heatmaps"] = float(engine["pointing"] or 0)
+    measured.figures |= figures_of(measured.explanation)
 
 
 def _given(

@@ -26,13 +26,13 @@ from pytorch_grad_cam.metrics.road import NoisyLinearImputer
 from torch import nn
 from torch.nn.functional import interpolate
 
-from detector.explain.heatmaps import heatmaps
-from detector.faces.crop import crop_square, square_for_face
+from detector.explain.heatmaps import heatmap_of, heatmaps
+from detector.faces.crop import CropSquare, crop_square, square_for_face
 from detector.faces.detector import FaceDetector
 from detector.faces.patch import decode
 from detector.media.frame import Image
 from detector.networks.base import Network
-from detector.scoring.scorer import Scorer
+from detector.scoring.scorer import Explainable, Scorer, Seen
 from detector.training.synthesis.blending import self_blend
 
 Maps = NDArray[np.float32]  # (n, size, size), not negative
@@ -46,7 +46,15 @@ METHODS = {
     "Eigen-CAM": EigenCAM,
 }
 ENGINE, OWN = "engine (detector.explain.heatmaps)", "the network's own map"
+TOGETHER = "engine, together with the second look"
 RANDOM, CENTRE, PERFECT = "random map", "hill at the centre", "perfect map (the mask)"
+_ON_CARDS = {
+    ENGINE: "heatmaps",
+    TOGETHER: "heatmaps of scan and second look together",
+    RANDOM: "random maps",
+    PERFECT: "perfect maps",
+}
+_INNER_ALTERED = 0  # of the second look's outputs
 _REMOVED = (0.1, 0.3)  # shares of the pixels that ROAD takes away
 _ROAD_SIZE = 64  # px; solving for the removed pixels at the crop's own size takes ten times as long
 _MOST_CHANNELS = 512  # Eigen-CAM's decomposition of wider layers takes seconds a face
@@ -103,6 +111,25 @@ def all_maps(
     if own is not None:
         yield OWN, "", own
     yield from cam_maps(scorer, crops, methods, layers(scorer.network))
+
+
+def together_maps(scorer: Scorer, crops: Sequence[Image], archive: Path, count: int) -> Maps:
+    """What the engine shows where the scan and the second look's inner face decide together.
+
+    At the size of ``crops``, those of :func:`blended_faces`; it makes the second look's larger ones too.
+    """
+    second, size = scorer.loaded.second_look, scorer.card.input.size
+    assert second is not None
+    square = CropSquare(0.0, 0.0, 1.0, 0.0)
+    maps = []
+    for crop, larger in zip(crops, blended_faces(archive, second.card.input.size, count).crops, strict=True):
+        seen = (
+            Seen(crop, scorer.network, scorer.card.input),
+            Seen(larger, second.network, second.card.input, _INNER_ALTERED),
+        )
+        heat = heatmap_of(Explainable(square, seen, 0.0, lambda changed: np.zeros(len(changed[0]))))
+        maps.append(cv2.resize(heat, (size, size), interpolation=cv2.INTER_AREA))
+    return np.stack(maps)
 
 
 def cam_maps(
@@ -240,10 +267,26 @@ def explanation(
     for method, layer, maps in all_maps(scorer, faces.crops, methods):
         report(f"{method} {layer}")
         rows.append(row(method, layer, maps))
+    if scorer.loaded.second_look is not None:
+        report(TOGETHER)
+        rows.append(row(TOGETHER, "", together_maps(scorer, faces.crops, archive, count)))
     rows.append(row(RANDOM, "", random_maps(len(faces.crops), size)))
     rows.append(row(CENTRE, "", centre_maps(len(faces.crops), size)))
     rows.append(row(PERFECT, "", faces.masks.astype(np.float32)))
     return rows
+
+
+def figures_of(rows: Sequence[dict[str, Any]]) -> dict[str, float]:
+    """What a card states of the rows that :func:`explanation` gives."""
+    figures = {}
+    for row in rows:
+        if name := _ON_CARDS.get(row["method"]):
+            energy = f"self-blended faces, energy of {name} inside the mask against an even map"
+            figures[energy] = float(row["energy"] or 0)
+            if row["method"] in (ENGINE, TOGETHER):
+                hits = f"self-blended faces, pointing-game hits of {name}"
+                figures[hits] = float(row["pointing"] or 0)
+    return figures
 
 
 def _own_maps(scorer: Scorer, crops: Sequence[Image]) -> Maps | None:

@@ -31,8 +31,9 @@ from detector.faces.crop import CropSquare, Face, crop_square, roll, square_for_
 from detector.faces.detections import Detection
 from detector.faces.detector import FaceDetector
 from detector.models.card import Input
+from detector.networks.base import Network
 from detector.networks.vit_small_14 import Shape, ViTSmall14
-from detector.scoring.scorer import Explainable, Scorer
+from detector.scoring.scorer import Explainable, Scorer, Seen
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +55,8 @@ def explained(scorer: Scorer, astronaut: np.ndarray, face: Face) -> Explained:
 def face_of(scorer: Scorer, crop: np.ndarray) -> Explainable:
     square = CropSquare(0, 0, crop.shape[0], 0)
     logit = float(scorer.logits([crop])[0])
-    return Explainable(crop, square, scorer.network, scorer.card.input, None, logit, scorer.logits)
+    seen = Seen(crop, scorer.network, scorer.card.input)
+    return Explainable(square, (seen,), logit, lambda changed: scorer.logits(changed[0]))
 
 
 def hooks(scorer: Scorer) -> int:
@@ -77,21 +79,33 @@ class TestHeatmaps:
         assert heat.min() >= 0 and np.isfinite(heat).all()
 
     def test_it_is_gradcam_of_the_logit(self, scorer: Scorer, crop: np.ndarray) -> None:
-        """Selvaraju et al. (2017), worked out again here: no stretching to the map's own range."""
+        """Selvaraju et al. (2017), worked out again here: no stretching to the map's own range.
+
+        At two layers, each averaged with the mirror image's map, less what is no hotter than average; of both
+        the geometric mean.
+        """
         kept: list[torch.Tensor] = []
-        hook = scorer.network.cam_layer.register_forward_hook(
-            lambda module, given, out: (kept.append(out), out.retain_grad())[0]
-        )
-        scorer.network(scorer.tensor([crop]).requires_grad_(True)).sum().backward()
-        hook.remove()
-        (activation,) = kept
-        assert activation.grad is not None
-        weights = activation.grad.mean(dim=(2, 3), keepdim=True)
-        coarse = torch.relu((weights * activation).sum(dim=1))[0].detach().cpu().numpy()
-        expected = np.maximum(cv2.resize(coarse, crop.shape[:2], interpolation=cv2.INTER_CUBIC), 0)
-        expected = np.maximum(expected - expected.mean(), 0)  # what is no hotter than average is left out
+        hooks = [
+            layer.register_forward_hook(lambda module, given, out: (kept.append(out), out.retain_grad())[0])
+            for layer in scorer.network.cam_layers
+        ]
+        both = scorer.tensor([crop, np.ascontiguousarray(crop[:, ::-1])])
+        scorer.network(both.requires_grad_(True)).sum().backward()
+        for hook in hooks:
+            hook.remove()
+        of_layers = []
+        for activation in kept:
+            assert activation.grad is not None
+            weights = activation.grad.mean(dim=(2, 3), keepdim=True)
+            there, back = torch.relu((weights * activation).sum(dim=1)).detach().cpu().numpy()
+            coarse = (there + back[:, ::-1]) / 2
+            large = np.maximum(cv2.resize(coarse, crop.shape[:2], interpolation=cv2.INTER_CUBIC), 0)
+            of_layers.append(np.maximum(large - large.mean(), 0))
+        first, second = of_layers
         (heat,) = heatmaps(scorer, [crop])
-        assert heat == pytest.approx(expected, rel=1e-3, abs=1e-5)
+        common = np.sqrt(first * second)
+        expected = np.maximum(common - common.mean(), 0)
+        assert heat.any() and heat == pytest.approx(expected, rel=1e-3, abs=1e-5)
 
     def test_no_crop_changes_anothers_scale(self, scorer: Scorer, crop: np.ndarray) -> None:
         faint = cv2.addWeighted(crop, 0.2, np.full_like(crop, 128), 0.8, 0)
@@ -128,24 +142,88 @@ class TestTransformers:
             network = ViTSmall14(Shape(size=56, taps=(1, 2), width=24, depth=2, attention_heads=2)).eval()
         crop = np.random.default_rng(0).integers(0, 256, (56, 56, 3), np.uint8)
         given = Input(size=56, mean=network.mean, std=network.std)
-        face = Explainable(
-            crop, CropSquare(28, 28, 56, 0), network, given, (1,), 0.0, lambda crops: np.zeros(1)
-        )
+        seen = Seen(crop, network, given, 1)
+        face = Explainable(CropSquare(28, 28, 56, 0), (seen,), 0.0, lambda changed: np.zeros(1))
         kept: list[torch.Tensor] = []
-        hook = network.cam_layer.register_forward_hook(
-            lambda module, inputs, out: (kept.append(out), out.retain_grad())[0]
-        )
+        hooks = [
+            layer.register_forward_hook(lambda module, inputs, out: (kept.append(out), out.retain_grad())[0])
+            for layer in network.cam_layers
+        ]
         images = network.normalised(torch.from_numpy(crop[None])).requires_grad_(True)
         network(images)[0, 1].backward()
-        hook.remove()
-        tokens, gradient = kept[0][0, 1:], kept[0].grad
-        assert gradient is not None
-        coarse = torch.relu((tokens * gradient[0, 1:]).sum(dim=1)).reshape(4, 4).detach().numpy()
-        coarse = cv2.GaussianBlur(coarse, (0, 0), 1.0, borderType=cv2.BORDER_REPLICATE)
+        for hook in hooks:
+            hook.remove()
+        assert len(kept) == 2, "both blocks"
+        coarse = np.zeros((4, 4), np.float32)
+        for tokens in kept:
+            assert tokens.grad is not None
+            shares = (tokens * tokens.grad)[0, 1:].sum(dim=1)
+            coarse += shares.reshape(4, 4).detach().numpy()
+        coarse = np.maximum(cv2.GaussianBlur(coarse, (0, 0), 0.7, borderType=cv2.BORDER_REPLICATE), 0)
         expected = np.maximum(cv2.resize(coarse, crop.shape[:2], interpolation=cv2.INTER_CUBIC), 0)
         expected = np.maximum(expected - expected.mean(), 0)
         assert expected.any()
         assert heatmap_of(face) == pytest.approx(expected, rel=1e-3, abs=1e-6)
+
+
+class Blind(Network):
+    """Every place lowers its logit, so that its maps are empty."""
+
+    gives_tokens = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.look = torch.nn.Conv2d(3, 1, 3, padding=1)
+        torch.nn.init.constant_(self.look.weight, -1.0)
+        torch.nn.init.constant_(self.look.bias, -1.0)
+
+    @property
+    def cam_layers(self) -> tuple[torch.nn.Module, ...]:
+        return (self.look,)
+
+    def forward(self, crops: torch.Tensor) -> torch.Tensor:
+        logits: torch.Tensor = self.look(crops).mean(dim=(1, 2, 3))
+        return logits
+
+
+class TestSeveralNetworks:
+    """Where more than one network decided, on crops of its own size."""
+
+    def face(self, scorer: Scorer, *crops: np.ndarray) -> Explainable:
+        seen = tuple(Seen(crop, scorer.network, scorer.card.input) for crop in crops)
+
+        def logits(changed: Sequence[Sequence[np.ndarray]]) -> np.ndarray:
+            assert len(changed) == len(crops)
+            with torch.inference_mode():  # in torch, which takes crops of any size
+                return sum(scorer.network(scorer.tensor(each)).double().numpy() for each in changed)
+
+        return Explainable(CropSquare(0, 0, 1, 0), seen, float(logits([[c] for c in crops])[0]), logits)
+
+    def test_the_map_is_hot_where_all_are(self, scorer: Scorer, crop: np.ndarray) -> None:
+        larger = cv2.resize(crop[:, ::-1], (192, 192), interpolation=cv2.INTER_CUBIC)
+        one, other = (heatmap_of(self.face(scorer, each)) for each in (crop, larger))
+        both = heatmap_of(self.face(scorer, crop, larger))
+        assert both.shape == (192, 192) and both.any()
+        assert not both[other == 0].any()
+        enlarged = np.maximum(cv2.resize(one, (192, 192), interpolation=cv2.INTER_CUBIC), 0)
+        assert both == pytest.approx(np.sqrt(enlarged * other), rel=1e-3, abs=1e-5)
+
+    def test_without_anything_in_common_the_first_counts(self, scorer: Scorer, crop: np.ndarray) -> None:
+        alone = self.face(scorer, crop)
+        blind = Seen(crop, Blind().eval(), Input(size=crop.shape[0], mean=(0.0,) * 3, std=(1.0,) * 3))
+        assert not heatmap_of(dataclasses.replace(alone, seen=(blind,))).any()
+        together = dataclasses.replace(alone, seen=(*alone.seen, blind))
+        assert np.array_equal(heatmap_of(together), heatmap_of(alone))
+
+    def test_the_check_hides_the_place_from_each(self, scorer: Scorer, crop: np.ndarray) -> None:
+        """A patch of both crops in which one is flat: hiding it changes the other's logit alone."""
+        larger = cv2.resize(crop, (192, 192), interpolation=cv2.INTER_CUBIC)
+        heat = np.zeros((192, 192), np.float32)
+        heat[60:130, 60:130] = 1
+        alone = [occlusion_check(scorer, self.face(scorer, each), heat, 0) for each in (crop, larger)]
+        both = occlusion_check(scorer, self.face(scorer, crop, larger), heat, 0)
+        assert both.drop_highlight == pytest.approx(sum(one.drop_highlight for one in alone), abs=1e-3)
+        assert both.drop_random == pytest.approx(sum(one.drop_random for one in alone), abs=1e-3)
 
 
 class TestHideAndRescore:
@@ -180,9 +258,9 @@ class TestHideAndRescore:
         assert abs(check.drop_highlight) < 1e-3
         assert abs(check.drop_random) > 10 * abs(check.drop_highlight)
 
-    def test_many_faces_of_a_photograph_share_what_five_would_take(self) -> None:
-        assert [len(random_places(0, n)) for n in (0, 1, 5, 6, 10, 20, 100)] == [8, 8, 8, 6, 4, 2, 2]
-        assert {random_places(number, 5) for number in range(5)} == {tuple(range(8))}
+    def test_faces_of_a_photograph_share_what_two_would_take(self) -> None:
+        assert [len(random_places(0, n)) for n in (0, 1, 2, 3, 4, 8, 100)] == [8, 8, 8, 5, 4, 2, 2]
+        assert {random_places(number, 2) for number in range(2)} == {tuple(range(8))}
         of_all = [place for number in range(20) for place in random_places(number, 20)]
         assert {of_all.count(place) for place in range(8)} == {5}
 
@@ -190,9 +268,9 @@ class TestHideAndRescore:
         (heat,) = heatmaps(scorer, [crop])
         asked: list[int] = []
 
-        def counted(crops: Sequence[np.ndarray]) -> np.ndarray:
-            asked.append(len(crops))
-            return scorer.logits(crops)
+        def counted(changed: Sequence[Sequence[np.ndarray]]) -> np.ndarray:
+            asked.append(len(changed[0]))
+            return scorer.logits(changed[0])
 
         face = dataclasses.replace(face_of(scorer, crop), logits=counted)
         few, many = (occlusion_check(scorer, face, heat, 0, places) for places in ((0, 1), range(8)))

@@ -13,7 +13,7 @@ from detector.explain.heatmaps import heatmap_of, heatmaps, occlusion_check, occ
 from detector.explain.occlusion import hide
 from detector.faces.crop import CropSquare
 from detector.models.loaded import load_model
-from detector.scoring.scorer import Explainable, Scorer
+from detector.scoring.scorer import Explainable, Scorer, Seen
 from tests.detector.models import onnx_models
 
 SIZE = 96
@@ -107,9 +107,16 @@ class TestOcclusionMap:
         crop = np.random.default_rng(1).integers(0, 256, (side, side, 3), np.uint8)
         (heat,) = heatmaps(scorer, [crop])
         logit = float(scorer.logits([crop])[0])
-        face = Explainable(crop, CropSquare(0, 0, 1, 0), None, scorer.card.input, None, logit, scorer.logits)
+        face = Explainable(
+            CropSquare(0, 0, 1, 0),
+            (Seen(crop, None, scorer.card.input),),
+            logit,
+            lambda changed: scorer.logits(changed[0]),
+        )
         assert np.array_equal(heatmap_of(face), heat)
         look = self.looks_at((slice(16, 24), slice(8, 16)))
-        seen = dataclasses.replace(face, logit=float(look([crop])[0]), logits=look)
+        seen = dataclasses.replace(
+            face, logit=float(look([crop])[0]), logits=lambda changed: look(changed[0])
+        )
         check = occlusion_check(scorer, seen, occlusion_map(crop, look), 0)
         assert check.drop_highlight > check.drop_random

@@ -315,7 +315,7 @@ class TestArchitectures:
     def test_the_layer_for_heatmaps_keeps_a_map(self) -> None:
         network = create("efficientnet_lite0").eval()
         shapes = []
-        hook = network.cam_layer.register_forward_hook(lambda *call: shapes.append(call[2].shape))
+        hook = network.cam_layers[-1].register_forward_hook(lambda *call: shapes.append(call[2].shape))
         with torch.inference_mode():
             network(torch.zeros(1, 3, 128, 128))
         hook.remove()

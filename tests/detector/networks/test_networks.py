@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -48,15 +49,17 @@ def test_one_logit_a_crop(networks: dict[str, Network], crops: Tensor, name: str
 
 
 @pytest.mark.parametrize("name", architectures())
-def test_grad_cams_layer_has_a_map(networks: dict[str, Network], crops: Tensor, name: str) -> None:
+def test_grad_cams_layers_have_maps(networks: dict[str, Network], crops: Tensor, name: str) -> None:
     """As many places as strides of 32 px go into the crop, or twice that."""
     shapes = []
-    hook = networks[name].cam_layer.register_forward_hook(lambda _, __, out: shapes.append(out.shape))
-    with hook, torch.inference_mode():
+    with ExitStack() as hooks, torch.inference_mode():
+        for layer in networks[name].cam_layers:
+            hooks.enter_context(layer.register_forward_hook(lambda _, __, out: shapes.append(out.shape)))
         networks[name](crops)
-    (shape,) = shapes
-    assert len(shape) == 4 and shape[0] == 2
-    assert shape[2] == shape[3] and shape[2] in {crops.shape[2] // 32, crops.shape[2] // 16}
+    assert len(shapes) == len(networks[name].cam_layers)
+    assert {len(shape) for shape in shapes} == {4} and {shape[0] for shape in shapes} == {2}
+    ((height, width),) = {tuple(shape[2:]) for shape in shapes}
+    assert height == width and height in {crops.shape[2] // 32, crops.shape[2] // 16}
 
 
 @pytest.mark.parametrize("name", architectures())

@@ -79,13 +79,15 @@ def test_what_is_synthesised_is_said_so(sample: Path, model: LoadedModel) -> Non
 
 
 def test_the_map_is_of_what_the_deciding_network_sees(
-    astronaut: np.ndarray, scan: Scorer, model: LoadedModel
+    astronaut: np.ndarray, scan: Scorer, model: LoadedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The inner face where the scan decides, the whole head where the second look's head does."""
+    """The inner face where the scan decides, by both networks where both do; the head where that does."""
     face = FaceDetector()(astronaut)[0]
     peak = Detection(0, 0.0, 0, 0, True, face.box, 0.0, 0.0, 0.0)
-    sides = {}
-    for name, said in (("scan", (-9.0,) * 4), ("head", (-9.0, -9.0, -9.0, 9.0))):
+    monkeypatch.setattr(scan, "logits", lambda crops: np.full(len(crops), 4.0))
+    sides, crops = {}, {}
+    saying = {"scan": (-9.0,) * 4, "both": (3.0, -9.0, -9.0, -9.0), "head": (-9.0, -9.0, -9.0, 9.0)}
+    for name, said in saying.items():
         scorer = FusedScorer(scan, with_second_look(model, Says(said).eval()))
         moment = KeptMoment(0, 0.0, 0, cut_patch(astronaut, face.box), 0.0)
         rows = np.zeros(1, [("track", np.int32), ("time", float), ("logit", float)])
@@ -94,10 +96,15 @@ def test_the_map_is_of_what_the_deciding_network_sees(
         scorer.looks.append(look)
         explainable = scorer.explainable(astronaut, peak)
         sides[name] = explainable.square.side
+        crops[name] = [seen.crop.shape[0] for seen in explainable.seen]
         fast = scan.logits([crop_square(astronaut, peak.square, scan.card.input.size)])
         deciding = scorer.fuse(np.array([0]), np.zeros(1), fast)
-        assert explainable.logits([explainable.crop]) == pytest.approx(deciding, abs=1e-6)
-    assert sides["scan"] == pytest.approx(peak.square.side)
+        as_they_are = [[seen.crop] for seen in explainable.seen]
+        assert explainable.logits(as_they_are) == pytest.approx(deciding, abs=1e-6)
+    scan_side, second_side = scan.card.input.size, 32
+    assert crops["scan"] == [scan_side] and crops["head"] == [second_side]
+    assert sorted(crops["both"]) == [second_side, scan_side]
+    assert sides["scan"] == sides["both"] == pytest.approx(peak.square.side)
     assert sides["head"] == pytest.approx(head_square(face.box, *astronaut.shape[1::-1]).side)
 
 

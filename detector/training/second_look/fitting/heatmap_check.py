@@ -1,9 +1,9 @@
 """Whether the second look's heatmaps show what its answers rest on: hidden and scored again.
 
-One face of each manipulated develop clip, in both framings; of each framing the answer that is higher is
-explained. The figures are those of the check that every report prints
-(:func:`detector.explain.heatmaps.occlusion_check`): by how much the logit falls when the hottest 15 % are
-hidden, and when as much is hidden elsewhere.
+One face of each manipulated develop clip: in both framings the higher answer of the transformer alone, and
+the altered half of the fusion, on which it and the scan decide together. The figures are those of the check
+that every report prints (:func:`detector.explain.heatmaps.occlusion_check`): by how much the logit falls when
+the hottest 15 % are hidden, and when as much is hidden elsewhere.
 """
 
 from __future__ import annotations
@@ -22,11 +22,14 @@ from detector.faces.framing import HEAD, INNER
 from detector.media.frame import Image
 from detector.models.loaded import LoadedModel
 from detector.networks.readings import HEADS
-from detector.scoring.scorer import Explainable, Scorer, run_in_batches
+from detector.schema.analysis import HideAndRescore
+from detector.scoring.fusion import Fusion
+from detector.scoring.scorer import Explainable, Scorer, Seen, run_in_batches
 from detector.training.second_look.examples.crops import plain_crop
 from detector.training.second_look.examples.patches import Patch, load
 
 _BATCH = 8
+_TOGETHER = "inner face, scan and transformer"
 _NAMES = {INNER: "inner face", HEAD: "whole head"}
 
 
@@ -52,9 +55,10 @@ def measure_heatmaps(
     chosen = middle_of_fakes(load(out, "clips"))[::every]
     falls = {}
     for framing, name in _NAMES.items():
-        checks = [_checked(model, patch, framing) for patch in chosen]
-        falls[name] = Falls(*(np.array(side) for side in zip(*checks, strict=True)))
-        report(f"{name}, {falls[name]}")
+        falls[name] = _falls([_checked(model, patch, framing) for patch in chosen])
+    falls[_TOGETHER] = _falls([_checked_together(model, patch) for patch in chosen])
+    for name, fall in falls.items():
+        report(f"{name}, {fall}")
     return falls
 
 
@@ -67,7 +71,14 @@ def middle_of_fakes(patches: Sequence[Patch]) -> list[Patch]:
     return [of_clip[len(of_clip) // 2] for _, of_clip in sorted(by_clip.items())]
 
 
-def _checked(model: LoadedModel, patch: Patch, framing: int) -> tuple[float, float]:
+def _falls(checks: Sequence[HideAndRescore]) -> Falls:
+    return Falls(
+        np.array([check.drop_highlight for check in checks]),
+        np.array([check.drop_random for check in checks]),
+    )
+
+
+def _checked(model: LoadedModel, patch: Patch, framing: int) -> HideAndRescore:
     second = model.second_look
     assert second is not None
     scorer = Scorer(second)
@@ -78,12 +89,32 @@ def _checked(model: LoadedModel, patch: Patch, framing: int) -> tuple[float, flo
     answers = run([crop])[0, first : first + HEADS]
     output = first + int(np.argmax(answers))
 
-    def of_answer(crops: Sequence[Image]) -> NDArray[np.float64]:
-        return run(crops)[:, output]
-
     whole = CropSquare(size / 2, size / 2, size, 0.0)
     face = Explainable(
-        crop, whole, second.network, second.card.input, (output,), float(answers.max()), of_answer
+        whole,
+        (Seen(crop, second.network, second.card.input, output),),
+        float(answers.max()),
+        lambda changed: run(changed[0])[:, output],
     )
-    check = occlusion_check(Scorer(model.alone), face, heatmap_of(face), seed=0)
-    return check.drop_highlight, check.drop_random
+    return occlusion_check(Scorer(model.alone), face, heatmap_of(face), seed=0)
+
+
+def _checked_together(model: LoadedModel, patch: Patch) -> HideAndRescore:
+    scan, second, card = Scorer(model.alone), model.second_look, model.card.second_look
+    assert second is not None and card is not None
+    fusion, run = Fusion.of(card), partial(run_in_batches, Scorer(second).backend, batch=_BATCH)
+    sides = scan.card.input.size, second.card.input.size
+    crops = [plain_crop(patch, INNER, side) for side in sides]
+
+    def altered(changed: Sequence[Sequence[Image]]) -> NDArray[np.float64]:
+        inputs = np.tile(fusion.neutral, (len(changed[0]), 1))
+        inputs[:, 0], inputs[:, 1] = scan.logits(changed[0]), run(changed[1])[:, 0]
+        return fusion.altered.logit(inputs)
+
+    seen = (
+        Seen(crops[0], scan.network, scan.card.input),
+        Seen(crops[1], second.network, second.card.input, 0),
+    )
+    whole = CropSquare(sides[1] / 2, sides[1] / 2, sides[1], 0.0)
+    face = Explainable(whole, seen, float(altered([[crop] for crop in crops])[0]), altered)
+    return occlusion_check(scan, face, heatmap_of(face), seed=0)
