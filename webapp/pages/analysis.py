@@ -43,7 +43,7 @@ def show(analysis_id: str) -> str | Answer:
             case = case_details.stored(session, row.id)
             reviewed = second_reviews.find(session, session.get_one(AnalysisRow, row.id))
         return render_template(
-            "pages/result.html",
+            "pages/analysis/result.html",
             row=row,
             view=view,
             others=analysis_queries.sibling_analyses(row),
@@ -57,9 +57,9 @@ def show(analysis_id: str) -> str | Answer:
             report=_report(row),
         )
     if row.state in (State.FAILED, State.CANCELLED, State.PAUSED):
-        return render_template("pages/stopped.html", row=row, earlier=_earlier(row), copies=copies)
+        return render_template("pages/analysis/stopped.html", row=row, earlier=_earlier(row), copies=copies)
     return render_template(
-        "pages/progress.html",
+        "pages/analysis/progress.html",
         row=row,
         ahead=analysis_queries.count_ahead(row),
         earlier=_earlier(row),
@@ -72,7 +72,9 @@ def show(analysis_id: str) -> str | Answer:
 def copies(analysis_id: str) -> str:
     """Other exhibits that show the same as its exhibit, or a part of it."""
     row = analysis_queries.get_or_404(analysis_id, Discloses.FINDINGS)
-    return render_template("pages/copies.html", row=row, copies=copy_queries.of_exhibit(row.exhibit_id, row))
+    return render_template(
+        "pages/analysis/copies.html", row=row, copies=copy_queries.of_exhibit(row.exhibit_id, row)
+    )
 
 
 @blueprint.get("/analyses/<analysis_id>/state.json")

@@ -31,7 +31,7 @@ def listing() -> str:
     with database().begin() as session:
         shown = case_service.listed(session, current())
         analyses, members = case_service.counts(session, shown)
-    return render_template("pages/cases.html", cases=shown, analyses=analyses, members=members)
+    return render_template("pages/cases/cases.html", cases=shown, analyses=analyses, members=members)
 
 
 @blueprint.post("/cases")
@@ -56,7 +56,7 @@ def show(case_id: int) -> str:
         naming = session.get(CaseReview, case_id)
         able = case_service.able_to_review(session) if who.may(Permission.ARRANGE) else []
         return render_template(
-            "pages/case.html",
+            "pages/cases/case.html",
             case=case,
             naming=naming,
             reviewers=review_queries.reviewers(session, naming) if naming else {},
@@ -117,7 +117,7 @@ def ask(analysis_id: str) -> str:
     row = analysis_queries.get_or_404(analysis_id)
     with database().begin() as session:
         known = case_service.listed(session, current())
-    return render_template("pages/assign.html", row=row, cases=known)
+    return render_template("pages/cases/assign.html", row=row, cases=known)
 
 
 @blueprint.post("/analyses/<analysis_id>/assign")
@@ -175,7 +175,7 @@ def ask_to_purge(case_id: int) -> str:
     with database().begin() as session:
         case = case_service.find(session, current(), case_id)
         means = retention.consequences(session, case)
-    return render_template("pages/purge.html", case=case, means=means)
+    return render_template("pages/cases/purge.html", case=case, means=means)
 
 
 @blueprint.post("/cases/<int:case_id>/purge")

@@ -27,7 +27,7 @@ def listing() -> str:
     # Where people sign in, what lies where on the machine is not for all of them.
     folder = "DATA/live" if login_is_on() else shlex.quote(str(_place()))
     return render_template(
-        "pages/live_sessions.html", sessions=live_sessions.list_sessions(_place()), folder=folder
+        "pages/live/live_sessions.html", sessions=live_sessions.list_sessions(_place()), folder=folder
     )
 
 
@@ -35,7 +35,7 @@ def listing() -> str:
 @require(Permission.WATCH)
 def show(live_id: str) -> str:
     """The page of one session."""
-    return render_template("pages/live.html", session=_found(live_id))
+    return render_template("pages/live/live.html", session=_found(live_id))
 
 
 @blueprint.get("/live/<live_id>/state.json")
@@ -43,7 +43,7 @@ def show(live_id: str) -> str:
 def state(live_id: str) -> Response:
     """The parts of its page that change, for scripts to put in their place."""
     session = _found(live_id)
-    parts = {name: get_template_attribute("pages/_live.html", name)(session) for name in _PARTS}
+    parts = {name: get_template_attribute("pages/live/_live.html", name)(session) for name in _PARTS}
     picture = session.state.picture
     return jsonify(
         standing=session.standing,

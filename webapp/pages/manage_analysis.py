@@ -72,7 +72,7 @@ def ask_to_delete(analysis_id: str) -> str:
     deletion.refuse_unfinished(row)
     with analysis_queries.visible_session() as session:
         means = deletion.consequences(session, row)
-    return render_template("pages/delete.html", row=row, means=means, back=request.args.get("back"))
+    return render_template("pages/analysis/delete.html", row=row, means=means, back=request.args.get("back"))
 
 
 @blueprint.post("/delete")
@@ -116,7 +116,7 @@ def _form(row: AnalysisRow, values: Mapping[str, str], problems: Mapping[str, st
     known = model_service.listed()
     wanted = values.get("model") or row.model
     page = render_template(
-        "pages/again.html",
+        "pages/analysis/again.html",
         row=row,
         models=known,
         chosen=next((model.name for model in known if model.name == wanted), None),

@@ -29,7 +29,10 @@ def listing() -> str:
         cases = case_service.listed(session, current())
         exhibits = case_service.finished_exhibits(session, cases)
     return render_template(
-        "pages/validations.html", validations=validation_service.listed(), cases=cases, exhibits=exhibits
+        "pages/validations/validations.html",
+        validations=validation_service.listed(),
+        cases=cases,
+        exhibits=exhibits,
     )
 
 
@@ -42,7 +45,7 @@ def ask() -> str:
         case = case_service.find(session, current(), case_id)
         rows = validation_service.offered(case_service.analyses(session, case))
     return render_template(
-        "pages/label_case.html",
+        "pages/validations/label_case.html",
         case=case,
         rows=rows,
         table=validation_service.empty_table(rows),
@@ -67,7 +70,7 @@ def make() -> Response | tuple[str, int]:
         )
     except UserError as problem:
         page = render_template(
-            "pages/label_case.html", case=case, rows=rows, table=table, problem=problem, form=form
+            "pages/validations/label_case.html", case=case, rows=rows, table=table, problem=problem, form=form
         )
         return page, problem.status
     return redirect(url_for("validations.show", validation_id=new), 303)
@@ -95,7 +98,7 @@ def show(validation_id: str) -> str:
         if any(each.kind is kind for each in about.levels)
     ]
     return render_template(
-        "pages/validation.html",
+        "pages/validations/validation.html",
         found=found,
         tables=tables,
         others=others_tables(about.model.title, about.levels, about.others, about.joint),

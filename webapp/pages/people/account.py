@@ -127,7 +127,7 @@ def _page(problem: str = "", status: int = 400) -> Response:
         tokens = api_tokens.working(session, row.user_id)
         rows = sessions.of_user(session, current_app.extensions["settings"], row.user_id, now())
     page = render_template(
-        "pages/account.html",
+        "pages/people/account.html",
         user=row.user,
         this_one=row.id,
         sessions=rows,

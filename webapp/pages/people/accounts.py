@@ -154,7 +154,7 @@ def _page(
     with database().begin() as session:
         users = account_store.listed(session)
     page = render_template(
-        "pages/users.html",
+        "pages/people/users.html",
         users=users,
         roles={str(role): ", ".join(sorted(PERMISSIONS[role])) for role in Role},
         problem=problem,

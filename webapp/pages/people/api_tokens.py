@@ -84,7 +84,7 @@ def _page(*, token: str = "", problem: str = "") -> Response:
     with database().begin() as session:
         own = api_tokens.listed(session, who)
     page = render_template(
-        "pages/tokens.html",
+        "pages/people/tokens.html",
         tokens=own,
         moment=now(),
         token=token,

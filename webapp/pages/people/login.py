@@ -174,7 +174,7 @@ def page(status: int, *, again: bool = False, name: str = "", problem: str = "")
     """The form to sign in, or to show ``again`` that one is there."""
     onwards = request.values.get("next", "")
     text = render_template(
-        "pages/login.html",
+        "pages/people/login.html",
         again=again,
         name=name,
         problem=problem,

@@ -147,7 +147,9 @@ def _settings() -> Settings:
 
 def _code_page(problem: str = "", status: int = 200) -> Response:
     onwards = request.values.get("next", "")
-    return make_response(render_template("pages/login_code.html", problem=problem, next=onwards), status)
+    return make_response(
+        render_template("pages/people/login_code.html", problem=problem, next=onwards), status
+    )
 
 
 def _page(
@@ -158,7 +160,7 @@ def _page(
         left = second_factor.codes_left(session, user)
     shown = setting_up and user.factor_secret is not None
     page = render_template(
-        "pages/second_factor.html",
+        "pages/people/second_factor.html",
         user=user,
         left=left,
         codes=codes,

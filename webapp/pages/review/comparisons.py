@@ -33,7 +33,9 @@ def ask(analysis_id: str) -> str:
     row = analysis_queries.get_or_404(analysis_id)
     text = request.args.get("q", "")[:200]
     offered, more = comparison_queries.references(row, text)
-    return render_template("pages/choose_reference.html", row=row, offered=offered, more=more, text=text)
+    return render_template(
+        "pages/review/choose_reference.html", row=row, offered=offered, more=more, text=text
+    )
 
 
 @blueprint.post("/analyses/<analysis_id>/compare")
@@ -58,11 +60,11 @@ def show(comparison_id: str) -> str:
     sides = comparison_queries.side(row.exhibit_id), comparison_queries.side(row.reference_id)
     if row.state != State.DONE:
         ahead = comparison_queries.status_json(row).get("ahead")
-        return render_template("pages/comparison_progress.html", row=row, sides=sides, ahead=ahead)
+        return render_template("pages/review/comparison_progress.html", row=row, sides=sides, ahead=ahead)
     found = comparison_queries.result(row)
     view, data = found.view, _players(found, sides)
     return render_template(
-        "pages/comparison.html",
+        "pages/review/comparison.html",
         row=row,
         sides=sides,
         view=view,
@@ -96,7 +98,7 @@ def ask_to_delete(comparison_id: str) -> str:
     """What deleting a comparison means."""
     row = comparison_queries.get_or_404(comparison_id)
     deletion.refuse_unfinished(row)
-    return render_template("pages/delete_comparison.html", row=row)
+    return render_template("pages/review/delete_comparison.html", row=row)
 
 
 @blueprint.post("/comparisons/<comparison_id>/delete")

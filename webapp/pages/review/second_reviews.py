@@ -44,7 +44,7 @@ def listing() -> str:
     """The queue: all that waits for who asks."""
     with database().begin() as session:
         found = second_reviews.waiting(session, current())
-    return render_template("pages/reviews.html", waiting=found, tasks=_TASKS)
+    return render_template("pages/review/reviews.html", waiting=found, tasks=_TASKS)
 
 
 @blueprint.get("/reviews/<analysis_id>")
@@ -155,7 +155,7 @@ def _page(row: AnalysisRow, problem: UserError | None = None) -> str:
     standing = second_reviews.standing(found.statements)
     plays = playback.playback(Folders.of(current_app.extensions["settings"]), row)
     return render_template(
-        "pages/review.html",
+        "pages/review/review.html",
         row=row,
         case=found.case,
         part=part,

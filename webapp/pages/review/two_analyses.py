@@ -37,7 +37,7 @@ def show() -> str:
         )
     first, second = load(folder_a), load(folder_b)
     return render_template(
-        "pages/compare.html",
+        "pages/review/compare.html",
         sides=((row_a, first.view), (row_b, second.view)),
         pairs=comparison.persons(first.analysis, second.analysis),
         segments=comparison.segments(first.analysis, second.analysis),
