@@ -14,10 +14,9 @@ at in further views (:mod:`detector.scoring.settling`).
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,42 +31,22 @@ from detector.models.loaded import LoadedModel
 from detector.networks import readings
 from detector.schema import analysis as schema
 from detector.scoring.contrast import amounts, outliers
+from detector.scoring.decided import SCAN, Part, explainable
 from detector.scoring.first_pass import FirstPassResult
 from detector.scoring.fusion import INPUTS, Floats, Fusion
 from detector.scoring.moments import KeptMoment, MomentKeeper, evenly, spread
 from detector.scoring.person_look import PersonLook
-from detector.scoring.scorer import Explainable, Scorer, Seen, logit_of, run_in_batches, sigmoid
+from detector.scoring.scorer import Explainable, Scorer, logit_of, run_in_batches, sigmoid
 from detector.scoring.settling import Settler
 from detector.scoring.views import AS_IT_IS, View, framings, in_frame, squares
 
 _UNEVEN = 1.5  # of the altered half's logit: a track with such a contrast is looked at in more moments
 _CALM = 0.5  # of the published logit: a person so far below the threshold of doubt is calm
 _HALVED = 8  # moments of a person, of which every other one is enough where they are calm
-_SCAN = 0  # of the fusion's inputs
 _DENSE = 0.6  # seconds from one moment to the next: more would show nothing new
 _USABLE_PER_MOMENT = 3
 _MANY = 5  # people in one photograph, beyond whom views are spared
 _run = partial(run_in_batches, batch=8)
-
-
-class _Part(NamedTuple):
-    """What one network sees of a face: ``run`` gives its logits (n, c) of the fusion's inputs ``columns``."""
-
-    columns: tuple[int, ...]
-    model: LoadedModel
-    outputs: tuple[int, ...] | None  # of the network, one for each column; None: it has one
-    framing: int | None  # of the second network's, which :func:`framings` gives; None: the scan's
-    square: CropSquare
-    run: Callable[[Sequence[Image]], Floats]
-
-    @property
-    def square_of(self) -> int:
-        """The framing of its square; the scan sees the inner face."""
-        return INNER if self.framing is None else self.framing
-
-    def output(self, column: int) -> int | None:
-        """Which of the network's outputs is the fusion's input ``column``."""
-        return None if self.outputs is None else self.outputs[self.columns.index(column)]
 
 
 class FusedScorer(Scorer):
@@ -124,71 +103,30 @@ class FusedScorer(Scorer):
         )
 
     def explainable(self, image: Image, peak: Detection) -> Explainable:
-        """What was seen of ``peak`` in the square without whose answers to one question the score falls most.
-
-        By each network whose answer raised the score, the one that raised it most first. What is told of
-        other squares stays as it is.
-        """
-        small = crop_square(image, peak.square, self._scan.card.input.size)
-        scanned, track = self._scan.logits([small]), np.array([peak.track])
-        inputs = self._inputs_at(track, np.array([peak.time]), scanned)
+        """See :func:`detector.scoring.decided.explainable`."""
+        track, time = np.array([peak.track]), np.array([peak.time])
+        scanned = self._scan.logits([crop_square(image, peak.square, self._scan.card.input.size)])
         look = self._look_of(peak.track)
-        added = amounts(look.raised if look else (), np.array([peak.track]), np.array([peak.time]))
-        logit = float(self.fusion.logit(inputs, added)[0])
-
-        def without(*columns: int) -> float:
-            """The fused logit if the inputs of ``columns`` said nothing."""
-            silent = inputs.copy()
-            silent[0, columns] = self.fusion.neutral[list(columns)]
-            return float(self.fusion.logit(silent, added)[0])
-
-        parts = {column: part for part in self._parts(image, peak) for column in part.columns}
-        decided = min(self._questions(parts), key=lambda columns: without(*columns))
-        by_weight = sorted(decided, key=without)
-        chosen = [column for column in by_weight if without(column) < logit] or by_weight[:1]
-        crops, squares_seen = zip(*(self._crop(image, parts[column], peak) for column in chosen), strict=True)
-        before = [parts[column].run([crop]) for column, crop in zip(chosen, crops, strict=True)]
-
-        def changed_by(changed: Sequence[Sequence[Image]]) -> Floats:
-            rows = np.tile(inputs, (len(changed[0]), 1))
-            for column, was, copies in zip(chosen, before, changed, strict=True):
-                counts = self.fusion.within if column == _SCAN else 1.0
-                rows[:, parts[column].columns] += counts * (parts[column].run(copies) - was)
-            return self.fusion.logit(rows, added)
-
-        seen = tuple(
-            Seen(
-                crop,
-                parts[column].model.network,
-                parts[column].model.card.input,
-                parts[column].output(column),
-            )
-            for column, crop in zip(chosen, crops, strict=True)
+        raised = amounts(look.raised if look else (), track, time)
+        inputs = self._inputs_at(track, time, scanned)
+        return explainable(
+            self.fusion, inputs, raised, self._parts(image, peak), partial(self._crop, image, peak)
         )
-        return Explainable(squares_seen[0], seen, logit, changed_by)
 
-    def _questions(self, parts: Mapping[int, _Part]) -> Iterator[tuple[int, ...]]:
-        """The fusion's inputs that answer one question about one square."""
-        for half in (self.fusion.altered, self.fusion.synthesised):
-            for framing in (INNER, HEAD):
-                columns = tuple(column for column in half.columns if parts[column].square_of == framing)
-                if columns:
-                    yield columns
-
-    def _parts(self, image: Image, peak: Detection) -> Iterator[_Part]:
+    def _parts(self, image: Image, peak: Detection) -> tuple[Part, ...]:
         height, width = image.shape[:2]
         inner, head = peak.square, head_square(peak.box, width, height)
-        of_second, of_head = self._of_second, self._of_head
-        yield _Part(
-            (_SCAN,), self._scan.loaded, None, None, inner, lambda crops: self._scan.logits(crops)[:, None]
+        of_second, of_head, second = self._of_second, self._of_head, self._second
+        return (
+            Part((SCAN,), self._scan.loaded, None, INNER, inner, lambda c: self._scan.logits(c)[:, None]),
+            Part((1, 2), second, (0, 1), INNER, inner, lambda c: of_second(c)[:, :2]),
+            Part((3, 4), second, of_head, HEAD, head, lambda c: of_second(c)[:, of_head]),
         )
-        yield _Part((1, 2), self._second, (0, 1), INNER, inner, lambda crops: of_second(crops)[:, :2])
-        yield _Part((3, 4), self._second, of_head, HEAD, head, lambda crops: of_second(crops)[:, of_head])
 
-    def _crop(self, image: Image, part: _Part, peak: Detection) -> tuple[Image, CropSquare]:
+    def _crop(self, image: Image, peak: Detection, part: Part) -> tuple[Image, CropSquare]:
         """What ``part`` sees of ``peak``, and where: of a photograph the very crop that was judged."""
         size, look = part.model.card.input.size, self._look_of(peak.track)
-        if self.still and part.framing is not None and look is not None:
+        if self.still and SCAN not in part.columns and look is not None:
             moment = look.moments[0]
             square = squares(moment, AS_IT_IS)[part.framing]
             return framings(moment, AS_IT_IS, size)[part.framing], in_frame(square, moment, peak.box)
