@@ -64,6 +64,7 @@ def open_sample(page: Page, address: str) -> str:
     page.get_by_role("link", name="Reelproof sample.mp4").first.click()
     page.get_by_role("heading", name="Manipulated").wait_for()
     page.wait_for_function("() => document.getElementById('video')?.readyState >= 2")
+    page.locator("#pdf-report[href]").wait_for()
     return page.url.split("?")[0]
 
 
