@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
@@ -13,6 +14,8 @@ from detector.networks.base import Network, SequenceNetwork
 from detector.networks.fuse_batchnorm import fused
 
 if TYPE_CHECKING:
+    from detector.media.frame import Image
+    from detector.models.card import Input
     from detector.models.loaded import LoadedModel
 
 
@@ -38,6 +41,12 @@ def normalised(batch: torch.Tensor, mean: tuple[float, ...], std: tuple[float, .
     centre = torch.tensor(mean).view(shape).to(batch.device, non_blocking=True)
     spread = torch.tensor(std).view(shape).to(batch.device, non_blocking=True)
     return ((batch.float() / 255 - centre) / spread).contiguous(memory_format=torch.channels_last)
+
+
+def images_of(crops: Sequence[Image], given: Input, device: torch.device) -> torch.Tensor:
+    """Crops (size, size, 3) as a network wants them: (n, 3, size, size), normalised."""
+    pixels = torch.from_numpy(np.stack(crops)).to(device).permute(0, 3, 1, 2)
+    return normalised(pixels, given.mean, given.std)
 
 
 class Torch:

@@ -69,22 +69,24 @@ def heatmaps(scorer: Scorer, crops: list[Image]) -> list[Heat]:
 
 
 def heatmap_of(face: Explainable) -> Heat:
-    """What all networks that decided on ``face`` rest on, at the size of the largest crop.
-
-    Where they have nothing in common, the map of the one that counts most.
-    """
+    """:func:`joined_map` of what decided on ``face``; of an ONNX file its occlusion map."""
     if face.seen[0].network is None:
         return occlusion_map(face.seen[0].crop, lambda crops: face.logits([crops]))
-    size = max(one.crop.shape[0] for one in face.seen)
-    maps = [_resized(_of_network(one), size) for one in face.seen]
-    return _in_common(maps)
+    return joined_map(face.seen)
+
+
+def joined_map(seen: Sequence[Seen]) -> Heat:
+    """What all networks of ``seen`` rest on, at the size of the largest crop.
+
+    Where they have nothing in common, the map of the first.
+    """
+    size = max(one.crop.shape[0] for one in seen)
+    return _in_common([_resized(_of_network(one), size) for one in seen])
 
 
 def _of_network(seen: Seen) -> Heat:
     # Imported here: few files have anything to explain, and torch takes seconds.
-    import torch
-
-    from detector.backends.torch import normalised
+    from detector.backends.torch import images_of
     from detector.explain.grad_cam import (
         UnscaledGradCAM,
         UnscaledHiResCAM,
@@ -92,12 +94,11 @@ def _of_network(seen: Seen) -> Heat:
         places_of_tokens,
     )
 
-    network, given = seen.network, seen.input
+    network = seen.network
     assert network is not None
     # The mirror image is as much manipulated. Of a transformer once is enough: its maps are of many layers.
     crops = [seen.crop] if network.gives_tokens else [seen.crop, seen.crop[:, ::-1]]
-    stacked = torch.from_numpy(np.stack(crops)).to(next(network.parameters()).device).permute(0, 3, 1, 2)
-    images = normalised(stacked, given.mean, given.std)
+    images = images_of(crops, seen.input, next(network.parameters()).device)
     target = (lambda logit: logit) if seen.output is None else (lambda logits: logits[..., seen.output])
     method, places = (UnscaledHiResCAM, places_of_tokens) if network.gives_tokens else (UnscaledGradCAM, None)
     layers = network.cam_layers

@@ -137,12 +137,9 @@ class Scorer:
 
     def tensor(self, crops: Sequence[Image]) -> torch.Tensor:
         """Crops (size, size, 3) as :attr:`network` wants them: (n, 3, size, size), normalised."""
-        import torch
+        from detector.backends.torch import images_of
 
-        from detector.backends.torch import normalised
-
-        stacked = torch.from_numpy(np.stack(crops)).to(self.device).permute(0, 3, 1, 2)
-        return normalised(stacked, self.card.input.mean, self.card.input.std)
+        return images_of(crops, self.card.input, self.device)
 
     def logits(self, crops: Sequence[Image]) -> NDArray[np.float64]:
         """One logit a crop, each on its own; an empty sequence gives an empty array."""

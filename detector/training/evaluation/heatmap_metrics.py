@@ -26,13 +26,13 @@ from pytorch_grad_cam.metrics.road import NoisyLinearImputer
 from torch import nn
 from torch.nn.functional import interpolate
 
-from detector.explain.heatmaps import heatmap_of, heatmaps
-from detector.faces.crop import CropSquare, crop_square, square_for_face
+from detector.explain.heatmaps import heatmaps, joined_map
+from detector.faces.crop import crop_square, square_for_face
 from detector.faces.detector import FaceDetector
 from detector.faces.patch import decode
 from detector.media.frame import Image
 from detector.networks.base import Network
-from detector.scoring.scorer import Explainable, Scorer, Seen
+from detector.scoring.scorer import Scorer, Seen
 from detector.training.synthesis.blending import self_blend
 
 Maps = NDArray[np.float32]  # (n, size, size), not negative
@@ -120,15 +120,13 @@ def together_maps(scorer: Scorer, crops: Sequence[Image], archive: Path, count: 
     """
     second, size = scorer.loaded.second_look, scorer.card.input.size
     assert second is not None
-    square = CropSquare(0.0, 0.0, 1.0, 0.0)
     maps = []
     for crop, larger in zip(crops, blended_faces(archive, second.card.input.size, count).crops, strict=True):
         seen = (
             Seen(crop, scorer.network, scorer.card.input),
             Seen(larger, second.network, second.card.input, _INNER_ALTERED),
         )
-        heat = heatmap_of(Explainable(square, seen, 0.0, lambda changed: np.zeros(len(changed[0]))))
-        maps.append(cv2.resize(heat, (size, size), interpolation=cv2.INTER_AREA))
+        maps.append(cv2.resize(joined_map(seen), (size, size), interpolation=cv2.INTER_AREA))
     return np.stack(maps)
 
 

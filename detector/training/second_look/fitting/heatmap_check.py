@@ -28,6 +28,8 @@ from detector.scoring.scorer import Explainable, Scorer, Seen, run_in_batches
 from detector.training.second_look.examples.crops import plain_crop
 from detector.training.second_look.examples.patches import Patch, load
 
+Logits = Callable[[Sequence[Sequence[Image]]], NDArray[np.float64]]
+
 _BATCH = 8
 _TOGETHER = "inner face, scan and transformer"
 _NAMES = {INNER: "inner face", HEAD: "whole head"}
@@ -89,14 +91,8 @@ def _checked(model: LoadedModel, patch: Patch, framing: int) -> HideAndRescore:
     answers = run([crop])[0, first : first + HEADS]
     output = first + int(np.argmax(answers))
 
-    whole = CropSquare(size / 2, size / 2, size, 0.0)
-    face = Explainable(
-        whole,
-        (Seen(crop, second.network, second.card.input, output),),
-        float(answers.max()),
-        lambda changed: run(changed[0])[:, output],
-    )
-    return occlusion_check(Scorer(model.alone), face, heatmap_of(face), seed=0)
+    seen = Seen(crop, second.network, second.card.input, output)
+    return _check(model, (seen,), lambda changed: run(changed[0])[:, output])
 
 
 def _checked_together(model: LoadedModel, patch: Patch) -> HideAndRescore:
@@ -115,6 +111,11 @@ def _checked_together(model: LoadedModel, patch: Patch) -> HideAndRescore:
         Seen(crops[0], scan.network, scan.card.input),
         Seen(crops[1], second.network, second.card.input, 0),
     )
-    whole = CropSquare(sides[1] / 2, sides[1] / 2, sides[1], 0.0)
-    face = Explainable(whole, seen, float(altered([[crop] for crop in crops])[0]), altered)
-    return occlusion_check(scan, face, heatmap_of(face), seed=0)
+    return _check(model, seen, altered)
+
+
+def _check(model: LoadedModel, seen: tuple[Seen, ...], logits: Logits) -> HideAndRescore:
+    as_it_is = float(logits([[one.crop] for one in seen])[0])
+    nowhere = CropSquare(0.0, 0.0, 1.0, 0.0)  # of no frame
+    face = Explainable(nowhere, seen, as_it_is, logits)
+    return occlusion_check(Scorer(model.alone), face, heatmap_of(face), seed=0)

@@ -1,0 +1,77 @@
+"""Maps and checks where more than one network decided."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from detector.explain.heatmaps import heatmap_of, occlusion_check
+from detector.faces.crop import CropSquare
+from detector.models.card import Input
+from detector.networks.base import Network
+from detector.scoring.scorer import Explainable, Scorer, Seen
+
+
+class Blind(Network):
+    """Every place lowers its logit, so that its maps are empty."""
+
+    gives_tokens = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.look = torch.nn.Conv2d(3, 1, 3, padding=1)
+        torch.nn.init.constant_(self.look.weight, -1.0)
+        torch.nn.init.constant_(self.look.bias, -1.0)
+
+    @property
+    def cam_layers(self) -> tuple[torch.nn.Module, ...]:
+        return (self.look,)
+
+    def forward(self, crops: torch.Tensor) -> torch.Tensor:
+        logits: torch.Tensor = self.look(crops).mean(dim=(1, 2, 3))
+        return logits
+
+
+class TestSeveralNetworks:
+    """Where more than one network decided, on crops of its own size."""
+
+    def face(self, scorer: Scorer, *crops: np.ndarray) -> Explainable:
+        seen = tuple(Seen(crop, scorer.network, scorer.card.input) for crop in crops)
+
+        def logits(changed: Sequence[Sequence[np.ndarray]]) -> np.ndarray:
+            assert len(changed) == len(crops)
+            with torch.inference_mode():  # in torch, which takes crops of any size
+                return sum(scorer.network(scorer.tensor(each)).double().numpy() for each in changed)
+
+        return Explainable(CropSquare(0, 0, 1, 0), seen, float(logits([[c] for c in crops])[0]), logits)
+
+    def test_the_map_is_hot_where_all_are(self, scorer: Scorer, crop: np.ndarray) -> None:
+        larger = cv2.resize(crop[:, ::-1], (192, 192), interpolation=cv2.INTER_CUBIC)
+        one, other = (heatmap_of(self.face(scorer, each)) for each in (crop, larger))
+        both = heatmap_of(self.face(scorer, crop, larger))
+        assert both.shape == (192, 192) and both.any()
+        assert not both[other == 0].any()
+        enlarged = np.maximum(cv2.resize(one, (192, 192), interpolation=cv2.INTER_CUBIC), 0)
+        assert both == pytest.approx(np.sqrt(enlarged * other), rel=1e-3, abs=1e-5)
+
+    def test_without_anything_in_common_the_first_counts(self, scorer: Scorer, crop: np.ndarray) -> None:
+        alone = self.face(scorer, crop)
+        blind = Seen(crop, Blind().eval(), Input(size=crop.shape[0], mean=(0.0,) * 3, std=(1.0,) * 3))
+        assert not heatmap_of(dataclasses.replace(alone, seen=(blind,))).any()
+        together = dataclasses.replace(alone, seen=(*alone.seen, blind))
+        assert np.array_equal(heatmap_of(together), heatmap_of(alone))
+
+    def test_the_check_hides_the_place_from_each(self, scorer: Scorer, crop: np.ndarray) -> None:
+        """A patch of both crops in which one is flat: hiding it changes the other's logit alone."""
+        larger = cv2.resize(crop, (192, 192), interpolation=cv2.INTER_CUBIC)
+        heat = np.zeros((192, 192), np.float32)
+        heat[60:130, 60:130] = 1
+        alone = [occlusion_check(scorer, self.face(scorer, each), heat, 0) for each in (crop, larger)]
+        both = occlusion_check(scorer, self.face(scorer, crop, larger), heat, 0)
+        assert both.drop_highlight == pytest.approx(sum(one.drop_highlight for one in alone), abs=1e-3)
+        assert both.drop_random == pytest.approx(sum(one.drop_random for one in alone), abs=1e-3)
