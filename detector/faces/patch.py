@@ -6,7 +6,7 @@ that crops made of it later are those the frame itself would have given.
 
 from __future__ import annotations
 
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -25,36 +25,6 @@ class FacePatch(NamedTuple):
     image: Image
     box: Box
     scale: float
-
-    @property
-    def bytes_held(self) -> int:
-        """What the pixels take."""
-        return self.image.nbytes
-
-
-class PackedPatch(NamedTuple):
-    """A patch in about half of its memory, without loss."""
-
-    png: bytes
-    box: Box
-    scale: float
-
-    @property
-    def bytes_held(self) -> int:
-        """What the pixels take."""
-        return len(self.png)
-
-    @classmethod
-    def of(cls, patch: FacePatch) -> Self:
-        """``patch`` packed, which takes some milliseconds."""
-        quickly = [cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE]
-        # The order of the colours does not matter to a PNG.
-        return cls(cv2.imencode(".png", patch.image, quickly)[1].tobytes(), patch.box, patch.scale)
-
-    def unpacked(self) -> FacePatch:
-        """The patch as it was."""
-        image = cv2.imdecode(np.frombuffer(self.png, np.uint8), cv2.IMREAD_COLOR)
-        return FacePatch(np.asarray(image, np.uint8), self.box, self.scale)
 
 
 def reach_of(box: Box) -> float:

@@ -2,11 +2,12 @@
 
 How long a track will be is not known while it lasts. Every so-manieth usable face is kept; where too many are
 kept, every other one is dropped and from then on half as many are taken. So they always lie evenly. Where all
-tracks together hold much, the oldest moments are packed.
+tracks together hold much, the oldest moments are put into a temporary file.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -14,43 +15,35 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.faces.crop import Face, roll
-from detector.faces.patch import FacePatch, PackedPatch, cut_patch, cut_photo_patch
+from detector.faces.patch import FacePatch, cut_patch, cut_photo_patch
+from detector.faces.patch_file import PatchFile, PatchInFile
 from detector.media.frame import Frame
 
-MOST_BYTES = 48 * 1024 * 1024  # of all patches together
+MOST_BYTES = 96 * 1024 * 1024  # of all patches together
+_IN_MEMORY = 8 * 1024 * 1024  # of them; the rest lies in a file
 
 
 @dataclass(eq=False, slots=True)
 class KeptMoment:
-    """One face in one frame, with the pixels around it."""
+    """One face in one frame, with the pixels around it, in memory or in a file."""
 
     track: int
     time: float
     pts: int
-    pixels: FacePatch | PackedPatch
+    pixels: FacePatch | PatchInFile
     lean: float
 
     @property
     def patch(self) -> FacePatch:
-        """The pixels around the face, which stay unpacked once they have been asked for."""
-        if isinstance(self.pixels, PackedPatch):
-            self.pixels = self.pixels.unpacked()
-        return self.pixels
-
-    def pack(self) -> None:
-        """Take less memory until the patch is asked for."""
-        if isinstance(self.pixels, FacePatch):
-            self.pixels = PackedPatch.of(self.pixels)
+        """The pixels around the face."""
+        return self.pixels.read() if isinstance(self.pixels, PatchInFile) else self.pixels
 
     @property
-    def is_packed(self) -> bool:
-        """Whether the pixels are packed now."""
-        return isinstance(self.pixels, PackedPatch)
-
-    @property
-    def bytes_held(self) -> int:
-        """What the pixels take."""
-        return self.pixels.bytes_held
+    def size(self) -> int:
+        """Of the pixels, in bytes."""
+        if isinstance(self.pixels, PatchInFile):
+            return int(np.prod(self.pixels.shape))
+        return self.pixels.image.nbytes
 
 
 @dataclass
@@ -63,14 +56,24 @@ class _OfTrack:
 class MomentKeeper:
     """Offer it every usable face; it keeps between ``most`` and twice as many a track, evenly spread.
 
-    Fewer where all together would fill the memory. ``still`` says that they are of a photograph.
+    Fewer where all together would take more than ``most_bytes``, of which ``in_memory`` lie in memory and the
+    rest in a file. ``still`` says that they are of a photograph.
     """
 
-    def __init__(self, most: int, most_bytes: int = MOST_BYTES, still: bool = False) -> None:
+    def __init__(
+        self,
+        most: int,
+        most_bytes: int = MOST_BYTES,
+        in_memory: int = _IN_MEMORY,
+        still: bool = False,
+    ) -> None:
         self._cut = cut_photo_patch if still else cut_patch
         self._most = most
         self._most_bytes = most_bytes
+        self._in_memory = in_memory
         self._bytes = 0
+        self._held: dict[KeptMoment, int] = {}  # in memory, the oldest first
+        self._file: PatchFile | None = None
         self._tracks: dict[int, _OfTrack] = {}
 
     def offer(self, frame: Frame, track: int, face: Face) -> None:
@@ -82,32 +85,41 @@ class MomentKeeper:
             return
         moment = KeptMoment(track, float(frame.time), frame.pts, self._cut(frame.image, face.box), roll(face))
         of_track.kept.append(moment)
-        self._bytes += moment.bytes_held
+        self._held[moment] = moment.size
+        self._bytes += moment.size
         if len(of_track.kept) >= 2 * self._most:
             self._thin(of_track)
-        self._pack(track)
+        self._put_aside()
         while self._bytes > self._most_bytes:
             largest = max(self._tracks.values(), key=lambda each: len(each.kept))
             if len(largest.kept) == 1:
-                self._bytes -= of_track.kept.pop().bytes_held
+                self._drop([of_track.kept.pop()])
                 return
             self._thin(largest)
 
-    def _pack(self, current: int) -> None:
-        """Pack the oldest where all together hold much; not of the ``current`` track, which may drop them."""
-        while self._bytes > self._most_bytes // 2:
-            others = (each.kept for track, each in self._tracks.items() if track != current)
-            oldest = next((moment for kept in others for moment in kept if not moment.is_packed), None)
-            if oldest is None:
+    def _put_aside(self) -> None:
+        """Put the oldest into the file, where memory holds more than it should."""
+        total = sum(self._held.values())
+        while total > self._in_memory and len(self._held) > 1:
+            oldest = next(iter(self._held))
+            assert isinstance(oldest.pixels, FacePatch)
+            try:
+                self._file = self._file or PatchFile()
+                oldest.pixels = self._file.put(oldest.pixels)
+            except OSError:  # no room on the disk: all stay in memory, half as many
+                self._most_bytes, self._in_memory = self._most_bytes // 2, sys.maxsize
                 return
-            self._bytes -= oldest.bytes_held
-            oldest.pack()
-            self._bytes += oldest.bytes_held
+            total -= self._held.pop(oldest)
 
     def _thin(self, of_track: _OfTrack) -> None:
-        self._bytes -= sum(moment.bytes_held for moment in of_track.kept[1::2])
+        self._drop(of_track.kept[1::2])
         of_track.kept = of_track.kept[::2]
         of_track.stride *= 2
+
+    def _drop(self, moments: Iterable[KeptMoment]) -> None:
+        for moment in moments:
+            self._bytes -= moment.size
+            self._held.pop(moment, None)
 
     def of(self, tracks: Iterable[int]) -> list[KeptMoment]:
         """All that is kept of these tracks, in order of time."""

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from fractions import Fraction
 
 import numpy as np
 import pytest
 
 from detector.faces.crop import Face
+from detector.faces.patch_file import PatchInFile
 from detector.media.frame import Frame
-from detector.scoring.moments import MomentKeeper, spread
+from detector.scoring.moments import KeptMoment, MomentKeeper, spread
 
 FACE = Face((20.0, 20.0, 40.0, 44.0), 0.9, np.zeros((5, 2), np.float32))
 PICTURE = np.random.default_rng(0).integers(0, 8, (64, 64, 3), np.uint8)  # as fine as a face's skin
@@ -51,34 +54,47 @@ def test_tracks_are_kept_apart_and_asked_for_together() -> None:
     assert [moment.time for moment in both] == sorted(moment.time for moment in both)
 
 
+def in_file(moment: KeptMoment) -> bool:
+    return isinstance(moment.pixels, PatchInFile)
+
+
 def test_memory_is_bounded_however_many_tracks_there_are() -> None:
     one = MomentKeeper(8)
     offered(one, 1)
     (moment,) = one.of([0])
-    size = moment.patch.image.nbytes
-    moment.pack()
-    packed = moment.bytes_held
-    keeper = MomentKeeper(8, most_bytes=40 * size)
+    size = moment.size
+    keeper = MomentKeeper(8, most_bytes=40 * size, in_memory=10 * size)
     for track in range(1000):
         offered(keeper, 12, track)
     kept = keeper.of(range(1000))
-    assert sum(each.bytes_held for each in kept) <= 40 * size
-    # Early tracks are thinned for later ones before any later one goes without, and packed before that.
-    assert len({each.track for each in kept}) == len(kept) > 40
-    assert sum(each.is_packed for each in kept) > len(kept) - 20
-    assert packed < 0.6 * size
+    assert sum(each.size for each in kept) <= 40 * size
+    # Early tracks are thinned for later ones before any later one goes without.
+    assert len({each.track for each in kept}) == len(kept) == 40
+    assert sum(not in_file(each) for each in kept) <= 10
 
 
-def test_packed_moments_are_as_they_were() -> None:
-    loose, packing = MomentKeeper(8), MomentKeeper(8, most_bytes=1 << 16)
+def test_moments_in_the_file_are_as_they_were() -> None:
+    loose, apart = MomentKeeper(8), MomentKeeper(8, in_memory=0)
     for track in range(4):
         offered(loose, 12, track)
-        offered(packing, 12, track)
-    pairs = [(one, other) for other in packing.of(range(4)) for one in loose.of([other.track])]
-    same = [(one, other) for one, other in pairs if one.time == other.time]
-    assert any(other.is_packed for _, other in same)
-    for one, other in same:
-        assert (one.pts, one.lean) == (other.pts, other.lean)
+        offered(apart, 12, track)
+    for one, other in zip(loose.of(range(4)), apart.of(range(4)), strict=True):
+        assert (one.time, one.pts, one.lean, one.size) == (other.time, other.pts, other.lean, other.size)
         assert np.array_equal(one.patch.image, other.patch.image)
         assert one.patch[1:] == other.patch[1:]
-        assert not other.is_packed  # from now on it is at hand
+    assert sum(in_file(each) for each in apart.of(range(4))) == len(apart.of(range(4))) - 1
+
+
+def test_without_room_on_the_disk_fewer_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*given: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "pwrite", full)
+    one = MomentKeeper(8)
+    offered(one, 1)
+    size = one.of([0])[0].size
+    keeper = MomentKeeper(8, most_bytes=40 * size, in_memory=10 * size)
+    for track in range(100):
+        offered(keeper, 3, track)
+    kept = keeper.of(range(100))
+    assert not any(in_file(each) for each in kept) and len(kept) == 20
