@@ -19,7 +19,7 @@ from detector.errors import ModelError
 from detector.models.weights import is_pickled_name, pickled_error
 from detector.paths import FILES
 from detector.schema.base import Sha256, Value
-from detector.schema.model import Model, Platt, Range, Rate, SecondLookModel
+from detector.schema.model import FurtherNetwork, Model, Platt, Range, Rate, SecondLookModel
 from detector.schema.onnx_network import OnnxNetwork
 from detector.schema.translatable import N_
 
@@ -94,20 +94,6 @@ class Bound(Value):
     published: float
 
 
-class PhotographFusion(Value):
-    """How photographs are judged: ``probability`` scales each half alone, and the larger logit counts.
-
-    ``bounds``, in rising order, keep the thresholds of a finding and of doubt where few unmanipulated
-    photographs reach them, so that ``probability`` can be the share of manipulated ones.
-    """
-
-    altered: FusionHalf
-    synthesised: FusionHalf
-    probability: Platt
-    bounds: tuple[Bound, ...] = ()
-    agreement: Agreement = None
-
-
 class NetworkFile(Value):
     """A network of the second look, whose weights lie in a file of its own, and what it is fed."""
 
@@ -131,6 +117,26 @@ class NetworkFile(Value):
             domain="",
             limits=(),
         )
+
+
+class PhotographFusion(Value):
+    """How photographs are judged: ``probability`` scales each half alone, and the larger logit counts.
+
+    ``bounds``, in rising order, keep the thresholds of a finding and of doubt where few unmanipulated
+    photographs reach them, so that ``probability`` can be the share of manipulated ones.
+    """
+
+    altered: FusionHalf
+    synthesised: FusionHalf
+    probability: Platt
+    bounds: tuple[Bound, ...] = ()
+    agreement: Agreement = None
+    network: NetworkFile | None = Field(
+        default=None,
+        exclude_if=lambda given: given is None,
+        description="looks at the whole head, its weights beside the second network's as "
+        "MODEL-photographs.safetensors; null: the second network does",
+    )
 
 
 class SecondLookCard(NetworkFile):
@@ -177,7 +183,13 @@ class SecondLookCard(NetworkFile):
 
     def as_model(self) -> SecondLookModel:
         """The part that goes into an analysis."""
-        return SecondLookModel(name=self.name, architecture=self.architecture, sha256=self.sha256)
+        own = self.photographs.network if self.photographs else None
+        return SecondLookModel(
+            name=self.name,
+            architecture=self.architecture,
+            sha256=self.sha256,
+            photographs=FurtherNetwork(architecture=own.architecture, sha256=own.sha256) if own else None,
+        )
 
 
 class Card(Value):
@@ -310,6 +322,12 @@ def _require(needed: Path, given: Path, by_path: bool) -> None:
 def second_look_path(weights: Path) -> Path:
     """Where the second look of the model with these ``weights`` would lie, without an ending."""
     return weights.parent / SECOND_LOOKS / weights.stem
+
+
+def photographs_path(weights: Path) -> Path:
+    """Where the weights of the network for photographs lie beside the second look's of such ``weights``."""
+    path = second_look_path(weights)
+    return path.with_name(f"{path.name}-photographs.safetensors")
 
 
 def read_second_look(card: Card, weights: Path) -> SecondLookCard | None:

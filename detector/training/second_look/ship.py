@@ -18,6 +18,7 @@ from detector.models.card import (
     NetworkFile,
     SecondLookCard,
     load_card,
+    photographs_path,
     second_look_path,
 )
 from detector.models.loaded import LoadedModel
@@ -124,7 +125,7 @@ def tensors_of(weights: Path) -> tuple[ViTSmall14, bytes]:
 
 def loaded_with(fast: LoadedModel, weights: Path) -> LoadedModel:
     """``fast`` with the checkpoint as its second look, neither fused nor calibrated yet."""
-    file, data = _network_file(weights)
+    file, data = network_file(weights)
     name = file.architecture.replace("_", "-")
     idle = FusionHalf(inputs=("fast",), centre=(0.0,), spread=(1.0,), weight=(1.0,), bias=0.0)
     columns = ("inner altered", "head altered", "inner synthesised", "head synthesised")
@@ -142,7 +143,8 @@ def loaded_with(fast: LoadedModel, weights: Path) -> LoadedModel:
     return LoadedModel(card, weights=fast.weights, second_look=second)
 
 
-def _network_file(weights: Path) -> tuple[NetworkFile, bytes]:
+def network_file(weights: Path) -> tuple[NetworkFile, bytes]:
+    """A checkpoint's entry on a card, and its safetensors file; raises :class:`PrecisionError`."""
     network, data = tensors_of(weights)
     given = Input(size=network.size, mean=network.mean, std=network.std)
     digest = hashlib.sha256(data).hexdigest()
@@ -165,7 +167,7 @@ def require_trained(data: bytes, pretrained: Path, report: Callable[[str], None]
 
 
 def ship(
-    weights: Path,
+    weights: tuple[Path, Path],
     fitted: SecondLookCard,
     pretrained: Path,
     models: Path,
@@ -173,16 +175,21 @@ def ship(
     recipe: Sequence[str],
     report: Callable[[str], None],
 ) -> Path:
-    """Write the checkpoint and what was ``fitted`` to ``models``/second-look, under the name of ``model``.
+    """Write what was ``fitted`` to ``models``/second-look, under the name of ``model``, with its ``weights``:
+    those of the second look, and of its network for photographs.
 
-    ``recipe`` says in words how it was trained.
+    ``recipe`` says in words how they were trained.
 
     Raises :class:`NotTrainedError`, :class:`PrecisionError` or, where it was fitted for other weights,
     :class:`~detector.errors.ModelError`.
     """
-    _, data = tensors_of(weights)
-    refuse_wrong_weights(weights.name, hashlib.sha256(data).hexdigest(), fitted.sha256)
-    require_trained(data, pretrained, report)
+    assert fitted.photographs is not None and fitted.photographs.network is not None
+    written = []
+    for path, entry in zip(weights, (fitted, fitted.photographs.network), strict=True):
+        file, data = network_file(path)
+        refuse_wrong_weights(path.name, file.sha256, entry.sha256)
+        require_trained(data, pretrained, report)
+        written.append(data)
     card, fast = load_card(models / f"{model}.json")
     told = fitted.model_copy(
         update={
@@ -196,6 +203,7 @@ def ship(
     )
     path = second_look_path(fast)
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path.with_suffix(".safetensors"), data)
+    for to, data in zip((path.with_suffix(".safetensors"), photographs_path(fast)), written, strict=True):
+        write_atomically(to, data)
     write_second_look(told, path)
     return path.with_suffix(".safetensors")

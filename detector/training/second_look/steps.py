@@ -35,10 +35,11 @@ from detector.training.second_look.examples.source_probe import probe_sources
 from detector.training.second_look.fitting.adversarial import attacked_card
 from detector.training.second_look.fitting.attacked_clips import measure_attacked_clips
 from detector.training.second_look.fitting.composed import measure_composed
+from detector.training.second_look.fitting.composite_maps import measure_composite_maps
 from detector.training.second_look.fitting.crop_calibration import crops_card
 from detector.training.second_look.fitting.exhibits import fitted_card, measured_card, record_shares
 from detector.training.second_look.fitting.heatmap_check import measure_heatmaps
-from detector.training.second_look.fitting.left_out_generators import measure_left_out
+from detector.training.second_look.fitting.left_out_generators import measure_left_out, measure_left_out_tuned
 from detector.training.second_look.fitting.measuring import (
     WHILE_TRAINING,
     by_clip,
@@ -60,12 +61,8 @@ from detector.training.second_look.halves import (
 )
 from detector.training.second_look.kept_tokens import KeptTokens, head_examples, keep_tokens
 from detector.training.second_look.linear_heads import fit_linear_heads
-from detector.training.second_look.photograph_heads import (
-    fit_photograph_heads,
-    photograph_examples,
-    without_photograph_heads,
-)
-from detector.training.second_look.ship import loaded_with, ship
+from detector.training.second_look.photograph_network import TUNED, tune_for_photographs
+from detector.training.second_look.ship import loaded_with, network_file, ship
 from detector.training.second_look.train import Recipe, Trainer, tune
 
 START, TOKENS = "start.pt", "tokens"
@@ -147,11 +144,11 @@ def fit_heads(options: argparse.Namespace) -> None:
         torch.save(network.state_dict(), temporary)
 
 
-def fit_photographs(options: argparse.Namespace) -> None:
-    """Fit the heads for photographs on features of the finished network."""
+def tune_photographs(options: argparse.Namespace) -> None:
+    """Tune a copy of the finished network on photographs."""
     network = read_network(options.of)
-    without_photograph_heads(network)
-    fit_photograph_heads(network, photograph_examples(training_patches(options.data, options.out)), say)
+    half = dataclasses.replace(TUNED, examples=options.examples or TUNED.examples)
+    tune_for_photographs(network, training_patches(options.data, options.out), half, say)
     with atomic_path(_folder(options) / "photographs.pt") as temporary:
         torch.save(network.state_dict(), temporary)
 
@@ -213,13 +210,31 @@ def fit(options: argparse.Namespace) -> None:
     if records is not None:
         fitted = measured_card(records, fitted_card(records, card, Parameters()), Parameters(), say)
         network = read_network(options.weights)
-        fitted = photographs_card(
-            Scorer(model.alone, still=True), network, fitted, options.out, Parameters(), say
-        )
         fitted = crops_card(model, fitted, options.out, Parameters(), say)
         develop = [patch for patch in load(options.out, "clips") if patch.role == "develop"]
         fitted = attacked_card(Scorer(model.alone), network, fitted, develop, Parameters(), say)
-        write_atomically(_fitted(options), (fitted.model_dump_json(indent=2) + "\n").encode())
+        _write(fitted, _fitted(options))
+
+
+def fit_photographs(options: argparse.Namespace) -> None:
+    """Fit how photographs are judged, and add it to what `fit` left."""
+    fitted, file = _read_fitted(options), network_file(options.photographs)[0]
+    networks = read_network(options.weights), (read_network(options.photographs), file)
+    scorer = Scorer(_fast(options), still=True)
+    _write(
+        photographs_card(scorer, *networks, fitted, options.out, Parameters(), say),
+        _fitted(options),
+    )
+
+
+def _write(fitted: SecondLookCard, path: Path) -> None:
+    write_atomically(path, (fitted.model_dump_json(indent=2) + "\n").encode())
+
+
+def _read_fitted(options: argparse.Namespace) -> SecondLookCard:
+    if not _fitted(options).is_file():
+        raise ParameterError(f"{_fitted(options)} is missing. Run the step `fit` first.")
+    return SecondLookCard.model_validate_json(_fitted(options).read_bytes())
 
 
 def _fitted(options: argparse.Namespace) -> Path:
@@ -249,11 +264,25 @@ def check_heatmaps(options: argparse.Namespace) -> None:
     measure_heatmaps(options.out, load_model(options.fast), options.every, say)
 
 
+def measure_composites(options: argparse.Namespace) -> None:
+    """Measure whether maps of composites lie on what was replaced."""
+    measure_composite_maps(options.data, options.out, load_model(options.fast), say)
+
+
 def leave_generators_out(options: argparse.Namespace) -> None:
     """Measure how well a generator is told that was not learnt from."""
-    network = ViTSmall14(PRETRAINED)
-    network.load_pretrained(_pretrained(options))
-    measure_left_out(options.out, network, _folder(options), say)
+
+    def pretrained() -> ViTSmall14:
+        network = ViTSmall14(PRETRAINED)
+        network.load_pretrained(_pretrained(options))
+        return network
+
+    if options.tuned:
+        half = dataclasses.replace(TUNED, examples=options.tuned)
+        patches = training_patches(options.data, options.out)
+        measure_left_out_tuned(options.out, pretrained, patches, half, say)
+    else:
+        measure_left_out(options.out, pretrained(), _folder(options), say)
 
 
 def probe(options: argparse.Namespace) -> None:
@@ -263,13 +292,10 @@ def probe(options: argparse.Namespace) -> None:
 
 def ship_model(options: argparse.Namespace) -> None:
     """Write weights and description."""
-    if not _fitted(options).is_file():
-        raise ParameterError(f"{_fitted(options)} is missing. Run the step `fit` first.")
-    fitted = SecondLookCard.model_validate_json(_fitted(options).read_bytes())
     say(
         ship(
-            options.weights,
-            fitted,
+            (options.weights, options.photographs),
+            _read_fitted(options),
             _pretrained(options),
             options.to,
             options.fast,

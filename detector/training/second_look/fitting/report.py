@@ -40,11 +40,9 @@ def read_network(weights: Path) -> ViTSmall14:
     return network_from(torch.load(weights, map_location="cpu", weights_only=True))
 
 
-def fusion_columns(
-    network: FramingNetwork, scorer: Scorer, patches: Sequence[Patch], head: int = HEAD
-) -> NDArray[np.float64]:
-    """The inputs (n, 5) of the fusion for each patch, the whole head as the reading ``head`` has it."""
-    seen = [logits(network, patches, reading) for reading in (INNER, head)]
+def fusion_columns(network: FramingNetwork, scorer: Scorer, patches: Sequence[Patch]) -> NDArray[np.float64]:
+    """The inputs (n, 5) of the fusion for each patch."""
+    seen = [logits(network, patches, reading) for reading in (INNER, HEAD)]
     return np.column_stack([fast_logits(scorer, patches), *seen]).astype(np.float64)
 
 

@@ -1,0 +1,122 @@
+"""Whether maps of composites lie on what was replaced: Photoshop composites of which the parts are known.
+
+The hottest place of a map counts as a hit where it lies on a replaced part. By chance it does as often as
+these parts have a share of the crop; and as often as it lies, in the same face, on what was replaced in the
+other composites, which takes into account that networks look at eyes and mouths anyway.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.explain.heatmaps import heatmap_of
+from detector.faces.crop import CropSquare, Face, roll
+from detector.faces.detections import Detection
+from detector.faces.detector import FaceDetector
+from detector.faces.patch import cut_photo_patch, decode
+from detector.models.loaded import LoadedModel
+from detector.scoring.moments import KeptMoment
+from detector.scoring.scorer import Scorer
+from detector.scoring.second_look import FusedScorer
+from detector.training.data.face_samples import read_csv
+from detector.training.second_look.examples.kinds import COMPOSITE
+from detector.training.second_look.examples.patches import TRAIN, load
+
+_ALL = "1111"
+_RADIUS = {"eye": 0.35, "nose": 0.35, "mouth": 0.45}  # of the distance between the eyes
+_NAMES = ("eye", "eye", "nose", "mouth")  # of the digits of `parts`: left eye, right eye, nose, mouth
+_LEAST_CONFIDENCE = 0.4
+
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A composite's map (s, s), the places of its four parts (4, s, s), and which of them were replaced."""
+
+    heat: NDArray[np.float32]
+    places: Mask
+    replaced: tuple[bool, ...]
+
+    def on(self, replaced: Sequence[bool]) -> Mask:
+        """Where these parts lie."""
+        return np.asarray(self.places[list(replaced)].any(axis=0))
+
+    def hit(self, replaced: Sequence[bool]) -> bool:
+        """Whether the hottest place lies on these parts."""
+        return bool(self.on(replaced).flat[int(self.heat.argmax())])
+
+    def energy(self, replaced: Sequence[bool]) -> float:
+        """Heat on these parts, in times that of an even map."""
+        mask = self.on(replaced)
+        return float(self.heat[mask].sum() / max(self.heat.sum(), 1e-9) / max(mask.mean(), 1e-9))
+
+
+def measure_composite_maps(
+    data: Path, out: Path, model: LoadedModel, report: Callable[[str], None]
+) -> dict[str, float]:
+    """Hits and energy over composites of roles ``val`` and ``test`` of which some parts were not replaced."""
+    parts = {row["file"]: row["parts"] for row in read_csv(data / "stills.csv")}
+    placed = []
+    for patch in load(out, "stills"):
+        if patch.family == COMPOSITE and patch.role != TRAIN and parts[patch.file] != _ALL:
+            found = map_of(model, decode(patch.data), parts[patch.file])
+            placed += [found] if found else []
+    figures = figures_of(placed)
+    for name, value in figures.items():
+        report(f"{name}: {value:.3f}")
+    return figures
+
+
+def figures_of(placed: Sequence[Placed]) -> dict[str, float]:
+    """Shares of hits and energy, on what was replaced and on what was in the others."""
+    others = [
+        [other.replaced for number, other in enumerate(placed) if number != own] for own in range(len(placed))
+    ]
+    pairs = [(one, which) for one, some in zip(placed, others, strict=True) for which in some]
+    return {
+        "composites": float(len(placed)),
+        "hottest place on a replaced part": float(np.mean([one.hit(one.replaced) for one in placed])),
+        "the same, parts replaced in the others": float(np.mean([one.hit(which) for one, which in pairs])),
+        "the same, by their area": float(np.mean([one.on(one.replaced).mean() for one in placed])),
+        "energy on replaced parts": float(np.mean([one.energy(one.replaced) for one in placed])),
+        "energy on parts replaced in the others": float(np.mean([one.energy(which) for one, which in pairs])),
+    }
+
+
+def map_of(model: LoadedModel, image: NDArray[np.uint8], parts: str) -> Placed | None:
+    """The map that a report would show of a photograph's largest face; None where there is no face."""
+    faces = sorted(FaceDetector(_LEAST_CONFIDENCE)(image), key=lambda face: -face.width)
+    if not faces:
+        return None
+    face = faces[0]
+    scan = Scorer(model.alone, still=True)
+    scorer = FusedScorer(scan, model)
+    moment = KeptMoment(0, 0.0, 0, cut_photo_patch(image, face.box), roll(face))
+    rows = np.zeros(1, [("track", np.int32), ("time", float), ("logit", float)])
+    peak = Detection(0, 0.0, 0, 0, True, face.box, roll(face), 0.0, 0.0)
+    look = scorer.look([0], rows, [moment], 1)
+    assert look is not None
+    scorer.looks.append(look)
+    explainable = scorer.explainable(image, peak)
+    heat = heatmap_of(explainable)
+    places = np.stack([_place(face, number, explainable.square, heat.shape[0]) for number in range(4)])
+    return Placed(heat, places, tuple(digit == "1" for digit in parts))
+
+
+def _place(face: Face, number: int, square: CropSquare, size: int) -> Mask:
+    """Where a part lies in the crop of ``square``, as a disc around its landmarks."""
+    points = face.landmarks
+    middle = points[3:].mean(axis=0) if _NAMES[number] == "mouth" else points[number]
+    between = float(np.linalg.norm(points[1] - points[0]))
+    x, y = square.matrix(size) @ (*middle, 1.0)
+    radius = _RADIUS[_NAMES[number]] * between / square.side * size
+    mask = np.zeros((size, size), np.uint8)
+    cv2.circle(mask, (round(x), round(y)), round(radius), 1, -1)
+    return mask > 0
