@@ -17,7 +17,7 @@ from babel.messages.pofile import read_po
 from bare_script_text import bare_script_text
 from bare_text import bare_text
 
-from detector.models.card import DEFAULT, MODELS, SECOND_LOOKS
+from detector.models.card_files import DEFAULT, MODELS, SECOND_LOOKS
 from detector.paths import ROOT
 from reports.text import language
 

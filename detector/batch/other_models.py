@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from detector.errors import ModelError, ParameterError
-from detector.models.card import load_card
+from detector.models.card_files import load_card
 from detector.schema.others import MOST_OTHERS, JointRule
 
 

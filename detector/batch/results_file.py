@@ -19,7 +19,8 @@ from detector.backends import selection as backends
 from detector.batch.input_files import File
 from detector.batch.other_models import ALONE, Others
 from detector.errors import ParameterError
-from detector.models.card import deciding_sha256, load_card, read_second_look
+from detector.models.card import deciding_sha256
+from detector.models.card_files import load_card, read_second_look
 from detector.schema.analysis import Parameters
 from detector.version import __version__
 

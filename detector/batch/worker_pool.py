@@ -30,7 +30,7 @@ from detector.batch.input_files import File
 from detector.batch.other_models import ALONE, Others, placed
 from detector.errors import ReelproofError
 from detector.gc_pause import gc_paused
-from detector.models.card import WEIGHTS
+from detector.models.card_files import WEIGHTS
 from detector.models.loaded import LoadedModel, load_model
 from detector.sandbox import AllowedPaths, KilledError, Limits, Sandbox, UnexpectedError, capabilities
 from detector.sandbox.kernel import end_with_parent

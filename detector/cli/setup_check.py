@@ -203,7 +203,7 @@ def _models(folder: Path) -> Iterator[Finding]:
     """Each weights file against its card; the weights are hashed, not loaded."""
     try:
         from detector.errors import ModelError
-        from detector.models.card import DEFAULT, load_card
+        from detector.models.card_files import DEFAULT, load_card
         from detector.models.weights import OTHER_FILE
     except ImportError as error:
         yield Finding("models", "missing", f"cannot be checked: {_first_line(error)}", SETUP)

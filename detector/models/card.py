@@ -9,26 +9,13 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable
-from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from detector.errors import ModelError
-from detector.models.weights import is_pickled_name, pickled_error
-from detector.paths import FILES
 from detector.schema.base import Sha256, Value
 from detector.schema.model import FurtherNetwork, Model, Platt, Range, Rate, SecondLookModel
 from detector.schema.onnx_network import OnnxNetwork
-from detector.schema.translatable import N_
-
-MODELS = FILES / "models"
-DEFAULT = "reelproof"
-SECOND_LOOKS = "second-look"
-"""Folder beside the models."""
-WEIGHTS = (".safetensors", ".onnx")
-"""Endings of weights, which lie beside their card."""
 
 # A name is also a file's, and part of an address: nothing in it can lead elsewhere.
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,59}")
@@ -268,88 +255,6 @@ def is_name(text: str) -> bool:
     return _NAME.fullmatch(text) is not None
 
 
-def load_card(model: str | Path | None = None) -> tuple[Card, Path]:
-    """The card named or pointed at by ``model`` (default: the shipped one), and its weights' path.
-
-    ``model`` is a name in ``models/`` or the path of a ``.json`` card or of the weights beside it, a
-    ``.safetensors`` or ``.onnx`` file. Raises :class:`ModelError` when either is missing or the card is
-    malformed.
-    """
-    model = DEFAULT if model is None else model
-    given = Path(model)
-    if is_pickled_name(given.name):
-        raise pickled_error(given.name)
-    by_path = given.suffix in {".json", *WEIGHTS}
-    if not by_path and not is_name(str(model)):
-        raise ModelError(
-            N_(
-                "%(given)s names no model: a name is made of small letters, digits and hyphens. "
-                "%(models_here)s A model elsewhere is named by the path of its .json, .safetensors "
-                "or .onnx file."
-            )
-            % {"given": repr(str(model)), "models_here": _models_here()}
-        )
-    path = given if by_path else MODELS / f"{given}.json"
-    card_path = path.with_suffix(".json")
-    _require(card_path, given, by_path)
-    card = read_card(card_path.read_bytes(), card_path.name)
-    weights = card_path.with_suffix(card.suffix)
-    if path.suffix in WEIGHTS and path.suffix != card.suffix:
-        raise ModelError(
-            N_(
-                "%(card)s beside %(weights)s is the card of a %(suffix)s file. That of an ONNX file "
-                "has a part onnx, which says how faces are framed and what the output means "
-                "(docs/models.md)."
-            )
-            % {"card": card_path.name, "weights": path.name, "suffix": card.suffix}
-        )
-    _require(weights, given, by_path)
-    return card, weights
-
-
-def _require(needed: Path, given: Path, by_path: bool) -> None:
-    if needed.is_file():
-        return
-    beside = f" It belongs beside {given.name}." if by_path and needed.name != given.name else ""
-    if given.suffix == ".onnx" and needed.suffix == ".json":
-        beside += " It says how faces are framed and what the output means (docs/models.md)."
-    raise ModelError(
-        N_("Model file %(name)s not found.%(beside)s %(models_here)s")
-        % {"name": needed.name, "beside": beside, "models_here": _models_here()}
-    )
-
-
-def second_look_path(weights: Path) -> Path:
-    """Where the second look of the model with these ``weights`` would lie, without an ending."""
-    return weights.parent / SECOND_LOOKS / weights.stem
-
-
-def photographs_path(weights: Path) -> Path:
-    """Where the weights of the network for photographs lie beside the second look's of such ``weights``."""
-    path = second_look_path(weights)
-    return path.with_name(f"{path.name}-photographs.safetensors")
-
-
-def read_second_look(card: Card, weights: Path) -> SecondLookCard | None:
-    """The second look of a model, if there is one beside its ``weights``; raises :class:`ModelError`."""
-    path = second_look_path(weights).with_suffix(".json")
-    if card.onnx or not path.is_file():
-        return None
-    try:
-        found = SecondLookCard.model_validate_json(path.read_bytes())
-    except ValidationError as error:
-        raise _malformed(f"{SECOND_LOOKS}/{path.name}", error) from None
-    if found.of != card.sha256:
-        raise ModelError(
-            N_(
-                "%(folder)s/%(card)s belongs to other weights than those of %(model)s. Fetch "
-                "both again, or remove the folder second-look."
-            )
-            % {"folder": SECOND_LOOKS, "card": path.name, "model": card.name}
-        )
-    return found
-
-
 # What a card decides by; the rest describes and measures it.
 _DECIDING = {"architecture", "sha256", "input", "temperature", "segment", "exhibit"}
 _TOLD = {"name", "domain", "limits", "learnt", "data", "recipe", "figures", "rates"}
@@ -363,40 +268,3 @@ def deciding_sha256(card: Card) -> str:
         facts["onnx"] = card.onnx.model_dump(mode="json")
     facts["second_look"] = second.model_dump(mode="json", exclude=_TOLD) if second else None
     return hashlib.sha256(json.dumps(facts, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
-
-
-def _models_here() -> str:
-    return f"Models here: {', '.join(sorted(card.stem for card in MODELS.glob('*.json'))) or 'none'}."
-
-
-def read_card(data: bytes, name: str) -> Card:
-    """The card in ``data``, called ``name`` in the :class:`ModelError` raised when it is malformed."""
-    try:
-        return Card.model_validate_json(data)
-    except ValidationError as error:
-        raise _malformed(name, error) from None
-
-
-def _malformed(name: str, error: ValidationError) -> ModelError:
-    first = error.errors()[0]
-    place = ".".join(map(str, first["loc"]))[:80] or "its top level"
-    told = f"Model card {name} is malformed at {place}: {first['msg']}."
-    return ModelError(f"{told} Correct it; docs/models.md has an example.")
-
-
-def known_models(folders: Iterable[Path] = (MODELS,)) -> list[tuple[Card, Path]]:
-    """Cards and weights' paths of the whole pairs in ``folders``, each folder's in order of their names.
-
-    Nothing is loaded or hashed. Left out are cards without weights, cards that are malformed
-    or under another name than their own, and names that an earlier folder has already.
-    """
-    found: dict[str, tuple[Card, Path]] = {}
-    for folder in folders:
-        for path in sorted(folder.glob("*.json")):
-            try:
-                card, weights = load_card(path)
-            except (ModelError, OSError):
-                continue
-            if card.name == path.stem and is_name(card.name):
-                found.setdefault(card.name, (card, weights))
-    return list(found.values())

@@ -13,14 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from detector.errors import ModelError
-from detector.models.card import (
-    Card,
-    NetworkFile,
-    load_card,
-    photographs_path,
-    read_second_look,
-    second_look_path,
-)
+from detector.models.card import Card, NetworkFile
+from detector.models.card_files import load_card, photographs_path, read_second_look, second_look_path
 from detector.models.onnx_file import read_onnx, shape_of
 from detector.models.weights import (
     StoredTensor,

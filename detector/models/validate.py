@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from detector.errors import ModelError
-from detector.models.card import Card, is_name, read_card
+from detector.models.card import Card, is_name
+from detector.models.card_files import read_card
 from detector.models.loaded import LoadedModel, load_pair
 from detector.models.onnx_file import FILE_LIMIT
 from detector.models.weights import is_pickled_name, looks_pickled, pickled_error, refuse_wrong_weights

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from detector.errors import ParameterError
 from detector.files import atomic_path
-from detector.models.card import MODELS
+from detector.models.card_files import MODELS
 from detector.models.loaded import load_model
 from detector.networks.base import Network, create
 from detector.training.config import Config, Metric, Schedule

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from detector.models.card import Card, deciding_sha256, load_card, read_second_look
+from detector.models.card import Card, deciding_sha256
+from detector.models.card_files import load_card, read_second_look
 from detector.schema.analysis import Analysis, Parameters
 from detector.schema.laboratory.quoted import Laboratory
 from detector.schema.laboratory.validation import ValidatedModel, Validation

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from detector.errors import ModelError
 from detector.files import hashed
-from detector.models.card import MODELS, WEIGHTS, load_card
+from detector.models.card_files import MODELS, WEIGHTS, load_card
 from detector.schema.analysis import Analysis
 from reports.errors import ReportError
 from reports.verification.problems import Findings

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from detector.files import hashed
-from detector.models.card import load_card, read_second_look
+from detector.models.card_files import load_card, read_second_look
 from detector.schema.analysis import Analysis
 from detector.verdict.reproducibility import TOLERANCE, Agreement, compare
 from reports.errors import ReportError

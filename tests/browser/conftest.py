@@ -24,7 +24,7 @@ from once import made_once
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from quick_apps import Quick
 
-from detector.models.card import DEFAULT
+from detector.models.card_files import DEFAULT
 from detector.paths import ROOT
 from webapp import create_app
 from webapp.services import models

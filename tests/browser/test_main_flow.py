@@ -16,7 +16,7 @@ from playwright.sync_api import Page, expect
 from pypdf import PdfReader
 
 from detector.demo_clip import MANIPULATED
-from detector.models.card import DEFAULT
+from detector.models.card_files import DEFAULT
 
 pytestmark = pytest.mark.browser
 

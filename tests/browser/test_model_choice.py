@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from detector.models.card import DEFAULT, MODELS
+from detector.models.card_files import DEFAULT, MODELS
 
 pytestmark = pytest.mark.browser
 

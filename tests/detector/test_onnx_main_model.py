@@ -15,7 +15,7 @@ from detector import analyze
 from detector.batch.run import BatchRun
 from detector.errors import ModelError
 from detector.export import export
-from detector.models.card import load_card
+from detector.models.card_files import load_card
 from detector.models.loaded import load_model
 from detector.schema.analysis import Analysis, Parameters
 from detector.scoring.scorer import Scorer

@@ -13,7 +13,7 @@ from flask import Flask
 from werkzeug.datastructures import FileStorage
 from werkzeug.test import encode_multipart
 
-from detector.models.card import DEFAULT, MODELS
+from detector.models.card_files import DEFAULT, MODELS
 from detector.schema.analysis import Analysis
 from detector.schema.summary import summary_of
 from reports.bundle import manifest

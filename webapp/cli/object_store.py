@@ -12,7 +12,7 @@ from pathlib import Path
 from sqlalchemy import ColumnElement, select
 
 from detector.files import hashed
-from detector.models.card import WEIGHTS
+from detector.models.card_files import WEIGHTS
 from webapp.settings import SettingError, read_settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database

@@ -44,7 +44,7 @@ def refuse_unfit(card: Path) -> None:
 
 def main(card: Path) -> int:
     """Check one pair; prints the reason of a refusal."""
-    from detector.models.card import load_card
+    from detector.models.card_files import load_card
     from detector.models.validate import check_pair
     from detector.sandbox import AllowedPaths, Limits, capabilities, confine
 

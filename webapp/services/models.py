@@ -15,7 +15,8 @@ from sqlalchemy.orm import Session
 
 from detector.errors import ModelError
 from detector.files import publish
-from detector.models.card import DEFAULT, MODELS, WEIGHTS, Card, is_name, known_models
+from detector.models.card import Card, is_name
+from detector.models.card_files import DEFAULT, MODELS, WEIGHTS, known_models
 from detector.models.validate import check_card, check_weights
 from reports.text.language import gettext
 from webapp.custody import log as custody_log

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from detector.models.card import Card, load_card
+from detector.models.card import Card
+from detector.models.card_files import load_card
 from detector.models.loaded import load_model
 from detector.schema.analysis import Analysis, Person, Platt
 from detector.scoring.scorer import Scorer

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from detector.errors import ParameterError
-from detector.models.card import load_card
+from detector.models.card_files import load_card
 from detector.models.loaded import load_model
 from detector.schema.analysis import Parameters
 from detector.scoring.scorer import Scorer

@@ -21,7 +21,8 @@ import torch
 from pydantic import ValidationError
 
 from detector.errors import ParameterError
-from detector.models.card import DEFAULT, MODELS, SECOND_LOOKS, Card, SecondLookCard, known_models, load_card
+from detector.models.card import Card, SecondLookCard
+from detector.models.card_files import DEFAULT, MODELS, SECOND_LOOKS, known_models, load_card
 from detector.models.loaded import LoadedModel, load_model
 from detector.models.onnx_file import read_onnx
 from detector.schema.analysis import Sha256, Value

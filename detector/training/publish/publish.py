@@ -10,7 +10,8 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
-from detector.models.card import MODELS, Card, Input, SecondLookCard
+from detector.models.card import Card, Input, SecondLookCard
+from detector.models.card_files import MODELS
 from detector.models.loaded import load_model
 from detector.networks.base import create
 from detector.schema.model import Range, Rate

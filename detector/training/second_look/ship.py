@@ -12,15 +12,8 @@ from torch import Tensor
 
 from detector.errors import ModelError
 from detector.files import write_atomically
-from detector.models.card import (
-    FusionHalf,
-    Input,
-    NetworkFile,
-    SecondLookCard,
-    load_card,
-    photographs_path,
-    second_look_path,
-)
+from detector.models.card import FusionHalf, Input, NetworkFile, SecondLookCard
+from detector.models.card_files import load_card, photographs_path, second_look_path
 from detector.models.loaded import LoadedModel
 from detector.models.weights import refuse_wrong_weights
 from detector.networks.vit_small_14 import ViTSmall14, pretrained_state

@@ -14,7 +14,8 @@ import torch
 from detector.errors import ParameterError
 from detector.faces.framing import HEAD, INNER
 from detector.files import atomic_path, write_atomically
-from detector.models.card import SecondLookCard, load_card
+from detector.models.card import SecondLookCard
+from detector.models.card_files import load_card
 from detector.models.loaded import LoadedModel, load_model, load_pair
 from detector.networks.framings import FramingNetwork
 from detector.networks.vit_small_14 import PRETRAINED, ViTSmall14, network_from

@@ -15,7 +15,7 @@ from detector.batch.input_files import File
 from detector.batch.other_models import Others
 from detector.batch.results_file import ResultsFile, read_lines, run_key
 from detector.errors import ParameterError
-from detector.models.card import MODELS, SECOND_LOOKS
+from detector.models.card_files import MODELS, SECOND_LOOKS
 from detector.schema.others import JointRule
 
 DEFAULT = Parameters()

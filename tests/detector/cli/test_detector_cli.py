@@ -22,7 +22,7 @@ from unconfined import Unconfined
 from detector import Analysis, engine
 from detector.cli.analyze import summary
 from detector.cli.main import main
-from detector.models.card import DEFAULT
+from detector.models.card_files import DEFAULT
 from detector.models.loaded import LoadedModel
 from detector.paths import ROOT
 from detector.schema.analysis import schema_text

@@ -15,7 +15,7 @@ import pytest
 from detector.cli import setup_check
 from detector.cli.main import main
 from detector.cli.setup_check import Finding, check_setup, table
-from detector.models.card import DEFAULT, MODELS
+from detector.models.card_files import DEFAULT, MODELS
 from detector.paths import ROOT
 
 

@@ -13,7 +13,8 @@ import torch
 from safetensors.torch import load_file, save
 
 from detector.errors import ModelError
-from detector.models.card import DEFAULT, MODELS, Card, is_name, known_models, load_card
+from detector.models.card import Card, is_name
+from detector.models.card_files import DEFAULT, MODELS, known_models, load_card
 from detector.models.loaded import LoadedModel, load_model
 from detector.models.validate import CARD_LIMIT, check_card, check_pair, check_weights
 from detector.networks.base import Network, create

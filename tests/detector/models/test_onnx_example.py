@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from detector.models.card import load_card
+from detector.models.card_files import load_card
 from detector.models.loaded import load_model
 from detector.paths import ROOT
 from detector.scoring.scorer import Scorer

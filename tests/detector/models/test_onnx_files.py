@@ -19,7 +19,8 @@ from detector.backends.trial import try_onnx_file
 from detector.errors import ModelError
 from detector.faces.crop import square_for_box
 from detector.models import onnx_file
-from detector.models.card import deciding_sha256, known_models, load_card
+from detector.models.card import deciding_sha256
+from detector.models.card_files import known_models, load_card
 from detector.models.loaded import load_model
 from detector.models.validate import check_pair
 from detector.schema.onnx_network import Gives, Output

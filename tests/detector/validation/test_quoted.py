@@ -10,7 +10,7 @@ from analyses import build
 from validated import items, of_analysis, validation
 
 from detector.errors import ParameterError
-from detector.models.card import load_card, read_second_look
+from detector.models.card_files import load_card, read_second_look
 from detector.schema.analysis import Parameters
 from detector.schema.laboratory.quoted import Laboratory
 from detector.schema.laboratory.validation import Validation

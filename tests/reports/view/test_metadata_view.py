@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from analyses import EXHIBIT_SHA256, build
 
-from detector.models.card import load_card
+from detector.models.card_files import load_card
 from detector.schema.analysis import Analysis, MediaKind, Rate, Software
 from detector.schema.metadata import (
     Anomaly,

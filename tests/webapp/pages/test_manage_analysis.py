@@ -12,7 +12,7 @@ from made import finished, hand_in, put_model
 from made_rows import count, row
 from sqlalchemy import select
 
-from detector.models.card import DEFAULT
+from detector.models.card_files import DEFAULT
 from webapp.jobs import claims, failures, recovery, states
 from webapp.jobs import queue as job_queue
 from webapp.storage.tables import AnalysisRow, CustodyRow, Exhibit, Priority, State, now

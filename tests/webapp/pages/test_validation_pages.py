@@ -12,7 +12,7 @@ from keys import make_key
 from made import finished
 from people import Client, account, signed_in, with_login
 
-from detector.models.card import DEFAULT, MODELS
+from detector.models.card_files import DEFAULT, MODELS
 from detector.schema.analysis import Analysis
 from detector.schema.laboratory.quoted import Laboratory
 from detector.schema.laboratory.validation import Validation

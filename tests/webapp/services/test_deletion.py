@@ -10,7 +10,7 @@ from analyses import build
 from made import finished, hand_in, write_result
 from made_rows import count, row, say
 
-from detector.models.card import DEFAULT
+from detector.models.card_files import DEFAULT
 from webapp.jobs import claims, states
 from webapp.services import deletion
 from webapp.storage.data_folder import Folders

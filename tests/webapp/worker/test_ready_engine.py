@@ -13,7 +13,7 @@ from made import hand_in
 from made_comparisons import queued
 from PIL import Image
 
-from detector.models.card import DEFAULT, MODELS
+from detector.models.card_files import DEFAULT, MODELS
 from detector.paths import ROOT
 from detector.sandbox import Limits
 from detector.schema.analysis import Analysis, Parameters

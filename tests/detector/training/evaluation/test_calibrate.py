@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from detector.models.card import DEFAULT, MODELS, load_card
+from detector.models.card_files import DEFAULT, MODELS, load_card
 from detector.schema.analysis import Analysis
 from detector.training.evaluation import calibrate
 from detector.training.evaluation.calibrate import WINDOW, Levels, exhibit_levels, strongest, window_levels

@@ -14,7 +14,7 @@ from made_faces import crop, encoded
 
 from detector.cli.main import main
 from detector.errors import ParameterError
-from detector.models.card import MODELS, load_card
+from detector.models.card_files import MODELS, load_card
 from detector.models.loaded import LoadedModel
 from detector.schema.analysis import Analysis, Parameters, Verdict
 from detector.scoring.scorer import Scorer

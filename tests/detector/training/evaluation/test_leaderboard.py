@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from detector.errors import ParameterError
-from detector.models.card import DEFAULT, MODELS, load_card
+from detector.models.card_files import DEFAULT, MODELS, load_card
 from detector.models.loaded import LoadedModel
 from detector.schema.analysis import Parameters
 from detector.scoring.scorer import Scorer

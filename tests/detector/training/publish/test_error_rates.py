@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from detector.models.card import DEFAULT, MODELS, load_card, read_card
+from detector.models.card_files import DEFAULT, MODELS, load_card, read_card
 from detector.training.publish.error_rates import (
     DRAWN,
     DRAWN_ERROR,

@@ -13,7 +13,7 @@ from made_faces import samples
 from second_look_cases import patch
 
 from detector.faces.framing import INNER
-from detector.models.card import load_card
+from detector.models.card_files import load_card
 from detector.models.loaded import LoadedModel, load_model, load_pair
 from detector.training.second_look.examples.blends import Blended, WithBlends
 from detector.training.second_look.examples.kinds import UNASKED

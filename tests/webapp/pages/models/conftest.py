@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from detector.models.card import DEFAULT, MODELS
+from detector.models.card_files import DEFAULT, MODELS
 from webapp.services import models as model_service
 
 

@@ -14,7 +14,7 @@ import torch
 from made import HOSTILE, add_model, digest, kept_models, pair, put_model
 from safetensors.torch import load, save
 
-from detector.models.card import DEFAULT
+from detector.models.card_files import DEFAULT
 from detector.models.validate import CARD_LIMIT, check_pair
 from detector.networks.base import architectures
 from webapp.pages.models import _PAIR

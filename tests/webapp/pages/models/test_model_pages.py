@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from made import HOSTILE, add_model, digest, hand_in, kept_models, pair, put_model
 
-from detector.models.card import DEFAULT
+from detector.models.card_files import DEFAULT
 from webapp import create_app
 from webapp.jobs import claims, states
 from webapp.queries.results import load as load_result
