@@ -83,6 +83,16 @@ def photographs_path(weights: Path) -> Path:
     return path.with_name(f"{path.name}-photographs.safetensors")
 
 
+def files_of(card: Card, weights: Path) -> dict[Path, str]:
+    """All weights of a model, its second look's among them, with their SHA-256; raises :class:`ModelError`."""
+    files = {weights: card.sha256}
+    if found := read_second_look(card, weights):
+        files[second_look_path(weights).with_suffix(".safetensors")] = found.sha256
+        if found.photographs and found.photographs.network:
+            files[photographs_path(weights)] = found.photographs.network.sha256
+    return files
+
+
 def read_second_look(card: Card, weights: Path) -> SecondLookCard | None:
     """The second look of a model, if there is one beside its ``weights``; raises :class:`ModelError`."""
     path = second_look_path(weights).with_suffix(".json")

@@ -107,7 +107,7 @@ def tune_for_photographs(
 def _logits(network: ViTSmall14, examples: Sequence[PhotographExample]) -> Tensor:
     """Logits (n, heads) for photographs, of a random share of each crop's patches."""
     crops = torch.from_numpy(np.stack([example.crop(network.size) for example in examples]))
-    # Half precision: with matrix units (AMX) twice as fast, 26 instead of 11 examples a second on two cores.
+    # On a processor with matrix units (AMX) half precision learns from 14.6 examples a second instead of 6.2.
     with torch.autocast("cpu", torch.bfloat16):
         tokens = random_patches(network.embedded(network.normalised(crops)))
         features = network.through(tokens, range(network.shape.depth))[1]

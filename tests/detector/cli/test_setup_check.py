@@ -15,7 +15,7 @@ import pytest
 from detector.cli import setup_check
 from detector.cli.main import main
 from detector.cli.setup_check import Finding, check_setup, table
-from detector.models.card_files import DEFAULT, MODELS
+from detector.models.card_files import DEFAULT, MODELS, SECOND_LOOKS
 from detector.paths import ROOT
 
 
@@ -129,6 +129,21 @@ def test_models(models: Path) -> None:
     assert "stray.json not found" in found["model stray"].words
     assert {f.state for f in found.values()} == {"missing"}
     assert hashlib.sha256(data).hexdigest() not in (models / f"{DEFAULT}.json").read_text()
+
+
+def test_weights_of_the_second_look_are_checked(models: Path) -> None:
+    shutil.copytree(MODELS / SECOND_LOOKS, models / SECOND_LOOKS)
+    (whole,) = setup_check._models(models)
+    assert whole.state == "ok"
+    for path in sorted((models / SECOND_LOOKS).glob("*.safetensors")):
+        data = path.read_bytes()
+        path.write_bytes(data[:-1])
+        (damaged,) = setup_check._models(models)
+        assert damaged.state == "missing" and "SHA-256 differs" in damaged.words
+        path.unlink()
+        (lacking,) = setup_check._models(models)
+        assert lacking.state == "missing"
+        path.write_bytes(data)
 
 
 def test_no_default_model(tmp_path: Path) -> None:
