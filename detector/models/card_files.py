@@ -84,7 +84,7 @@ def photographs_path(weights: Path) -> Path:
 
 
 def files_of(card: Card, weights: Path) -> dict[Path, str]:
-    """All weights of a model, its second look's among them, with their SHA-256; raises :class:`ModelError`."""
+    """All weights of a model, its second look's too, with their SHA-256; raises :class:`ModelError`."""
     files = {weights: card.sha256}
     if found := read_second_look(card, weights):
         files[second_look_path(weights).with_suffix(".safetensors")] = found.sha256

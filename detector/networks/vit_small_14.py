@@ -8,7 +8,6 @@ after blocks 5, 8 and 11: traces of generated pictures are strongest in the midd
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,9 +53,11 @@ class ViTSmall14(FramingNetwork):
     gives_tokens = True
     mean, std = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
+    usual = Shape()
+
     def __init__(self, shape: Shape | None = None) -> None:
         super().__init__()
-        self.shape = shape or Shape()
+        self.shape = shape or self.usual
         self.size = self.shape.size
         self.backbone = timm.create_model(
             "vit_small_patch14_dinov2",
@@ -133,10 +134,3 @@ def pretrained_state(weights: Path) -> dict[str, Tensor]:
         elif not name.endswith(".scale"):
             state[name] = value.float()
     return state
-
-
-def network_from(state: Mapping[str, Tensor]) -> ViTSmall14:
-    """The network in evaluation mode with the weights of ``state``."""
-    network = ViTSmall14()
-    network.load_state_dict(dict(state))
-    return network.eval()

@@ -235,9 +235,7 @@ def procedure(analysis: Analysis) -> str:
                 " and a transformer, %(architecture)s,", architecture=second.transformer.architecture
             )
         if second.photographs is not None:
-            further = gettext(
-                " and a copy of it that was trained on for photographs, which judged the whole head,"
-            )
+            further = gettext(" and another one trained for photographs, which judged the whole head,")
         looked = gettext(
             "Each face that could be judged was cut out upright and scored, together with "
             "its mirror image, by the network named in this report; a second network, "

@@ -19,7 +19,7 @@ from detector.models.weights import refuse_wrong_weights
 from detector.networks.vit_small_14 import ViTSmall14, pretrained_state
 from detector.schema.model import Platt
 from detector.training.publish.publish import in_half_precision, write_second_look
-from detector.training.second_look.fitting.report import read_network
+from detector.training.second_look.checkpoints import read_network
 
 LEAST_MOVED = 0.02  # relative Frobenius norm
 
@@ -80,7 +80,8 @@ DATA = (
     "et al., 2023), Apache-2.0; every matrix has moved by more than 2 %",
     "Blends of unmanipulated faces of these, every tenth example of the inner face's heads",
     STILLS,
-    "Photographs' heads: the stills, each twice, and a frame of each training clip",
+    "Photographs' network, the same start tuned as a whole: the stills, photographs of Labeled Faces in the "
+    "Wild, and heads of the training clips, as they are and as platforms hand them on",
     "Photographs' rule: 161 stills of role val, other pictures, as they are and at half size as JPEG of "
     "quality 60, and a frame of each develop clip",
     "Fusion and thresholds: 126 develop clips of 69 groups of people, 62 of them manipulated; "

@@ -18,11 +18,13 @@ from detector.models.card import SecondLookCard
 from detector.models.card_files import load_card
 from detector.models.loaded import LoadedModel, load_model, load_pair
 from detector.networks.framings import FramingNetwork
-from detector.networks.vit_small_14 import PRETRAINED, ViTSmall14, network_from
+from detector.networks.vit_small_14 import PRETRAINED, ViTSmall14
+from detector.networks.vit_small_14_depth_12 import ViTSmall14Depth12
 from detector.schema.analysis import Parameters
 from detector.scoring.scorer import Scorer
 from detector.training.data.face_samples import harvest
 from detector.training.second_look import scan
+from detector.training.second_look.checkpoints import read_network
 from detector.training.second_look.examples.blends import WithBlends
 from detector.training.second_look.examples.patches import SOURCES, load, training_patches
 from detector.training.second_look.examples.prepare import prepare
@@ -49,7 +51,7 @@ from detector.training.second_look.fitting.measuring import (
     logits,
 )
 from detector.training.second_look.fitting.photograph_fusion import photographs_card
-from detector.training.second_look.fitting.report import Inputs, read_network, report_checkpoint
+from detector.training.second_look.fitting.report import Inputs, report_checkpoint
 from detector.training.second_look.fitting.steadiness import measure_steadiness
 from detector.training.second_look.halves import (
     DISTILLED,
@@ -108,7 +110,7 @@ def keep_features(options: argparse.Namespace) -> None:
         network, seed = ViTSmall14(PRETRAINED), Recipe().seed
         network.load_pretrained(_pretrained(options))
     else:  # other examples than those its upper blocks know
-        network, seed = _network_of(options.of), Recipe().seed + 1
+        network, seed = read_network(options.of), Recipe().seed + 1
     patches = training_patches(options.data, options.out)
     if options.inner:
         samples = harvest(options.data, options.out / "harvest")
@@ -123,7 +125,7 @@ def train_half(options: argparse.Namespace) -> None:
     """Train the transformer's upper or lower blocks on kept tokens."""
     folder = _folder(options)
     kept = KeptTokens.read(folder / TOKENS)
-    network = _network_of(options.of) if options.of else new_network(_pretrained(options))
+    network = read_network(options.of) if options.of else new_network(_pretrained(options))
     half = DISTILLED
     if options.half == "upper":
         half = UPPER_AGAIN if options.of else UPPER
@@ -139,15 +141,16 @@ def train_half(options: argparse.Namespace) -> None:
 def fit_heads(options: argparse.Namespace) -> None:
     """Fit heads that say nothing yet on kept features."""
     folder = _folder(options)
-    kept, network = KeptTokens.read(folder / TOKENS), _network_of(options.of)
+    kept, network = KeptTokens.read(folder / TOKENS), read_network(options.of)
     fit_linear_heads(network, np.asarray(kept.features), kept.framings, kept.targets)
     with atomic_path(folder / "heads.pt") as temporary:
         torch.save(network.state_dict(), temporary)
 
 
 def tune_photographs(options: argparse.Namespace) -> None:
-    """Tune a copy of the finished network on photographs."""
-    network = read_network(options.of)
+    """Tune the pretrained start on photographs."""
+    network = ViTSmall14Depth12()
+    network.load_pretrained(_pretrained(options))
     half = dataclasses.replace(TUNED, examples=options.examples or TUNED.examples)
     tune_for_photographs(network, training_patches(options.data, options.out), half, say)
     with atomic_path(_folder(options) / "photographs.pt") as temporary:
@@ -158,11 +161,7 @@ def join_halves(options: argparse.Namespace) -> None:
     """Make the start of a training of both halves."""
     folder = _folder(options)
     join(folder / "lower.pt", folder / "upper.pt", folder / START)
-    say(str(_measure(options.out, _network_of(folder / START))))
-
-
-def _network_of(weights: Path) -> ViTSmall14:
-    return network_from(torch.load(weights, map_location="cpu", weights_only=True))
+    say(str(_measure(options.out, read_network(folder / START))))
 
 
 def train_scan(options: argparse.Namespace) -> None:

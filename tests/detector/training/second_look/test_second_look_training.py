@@ -15,13 +15,14 @@ from detector.errors import ModelError
 from detector.models.card import FusionHalf, PhotographFusion
 from detector.models.loaded import load_model
 from detector.networks.readings import HEADS, READINGS
-from detector.networks.vit_small_14 import ViTSmall14, network_from
+from detector.networks.vit_small_14 import ViTSmall14
 from detector.schema.analysis import Parameters
 from detector.scoring.fusion import Fusion, Half
 from detector.scoring.person_look import PersonLook
 from detector.scoring.scorer import logit_of
 from detector.training.second_look import ship as shipping
 from detector.training.second_look.__main__ import main
+from detector.training.second_look.checkpoints import network_from
 from detector.training.second_look.examples.patches import store
 from detector.training.second_look.examples.source_probe import label_auc, matched_auc
 from detector.training.second_look.fitting import fusion, report
