@@ -119,8 +119,8 @@ _SHIPPED = frozenset(
         "resnet18_features_mlp",
     }
 )
-# Of the second look: give several logits a crop and decide nothing alone.
-_SECOND_LOOK = frozenset({"vit_small_14", "vit_small_14_depth_12"})
+# Of the second look: gives several logits a crop and decides nothing alone.
+_SECOND_LOOK = frozenset({"vit_small_14"})
 
 
 def register(name: str) -> Callable[[type[Network]], type[Network]]:

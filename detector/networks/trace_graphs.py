@@ -23,7 +23,6 @@ SHIPPED = (
     ("resnet18", 128),
     ("resnet18_features_mlp", 128),
     ("vit_small_14", 224),
-    ("vit_small_14_depth_12", 224),
 )
 
 

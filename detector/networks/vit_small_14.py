@@ -53,11 +53,9 @@ class ViTSmall14(FramingNetwork):
     gives_tokens = True
     mean, std = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
-    usual = Shape()
-
     def __init__(self, shape: Shape | None = None) -> None:
         super().__init__()
-        self.shape = shape or self.usual
+        self.shape = shape or Shape()
         self.size = self.shape.size
         self.backbone = timm.create_model(
             "vit_small_patch14_dinov2",

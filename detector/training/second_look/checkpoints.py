@@ -9,8 +9,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from detector.networks.vit_small_14 import PRETRAINED, ViTSmall14
-from detector.networks.vit_small_14_depth_12 import ViTSmall14Depth12
+from detector.networks.vit_small_14 import ViTSmall14
 
 
 def read_network(weights: Path) -> ViTSmall14:
@@ -21,8 +20,7 @@ def read_network(weights: Path) -> ViTSmall14:
 
 
 def network_from(state: Mapping[str, Tensor]) -> ViTSmall14:
-    """The network, of as many blocks as ``state`` has, with its weights; in evaluation mode."""
-    blocks = {name.split(".")[2] for name in state if name.startswith("backbone.blocks.")}
-    network = ViTSmall14Depth12() if len(blocks) == PRETRAINED.depth else ViTSmall14()
+    """The network with the weights of ``state``, in evaluation mode."""
+    network = ViTSmall14()
     network.load_state_dict(dict(state))
     return network.eval()

@@ -80,7 +80,7 @@ DATA = (
     "et al., 2023), Apache-2.0; every matrix has moved by more than 2 %",
     "Blends of unmanipulated faces of these, every tenth example of the inner face's heads",
     STILLS,
-    "Photographs' network, the same start tuned as a whole: the stills, photographs of Labeled Faces in the "
+    "Photographs' network, a copy tuned as a whole: the stills, photographs of Labeled Faces in the "
     "Wild, and heads of the training clips, as they are and as platforms hand them on",
     "Photographs' rule: 161 stills of role val, other pictures, as they are and at half size as JPEG of "
     "quality 60, and a frame of each develop clip",

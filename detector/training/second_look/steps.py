@@ -19,7 +19,6 @@ from detector.models.card_files import load_card
 from detector.models.loaded import LoadedModel, load_model, load_pair
 from detector.networks.framings import FramingNetwork
 from detector.networks.vit_small_14 import PRETRAINED, ViTSmall14
-from detector.networks.vit_small_14_depth_12 import ViTSmall14Depth12
 from detector.schema.analysis import Parameters
 from detector.scoring.scorer import Scorer
 from detector.training.data.face_samples import harvest
@@ -148,9 +147,8 @@ def fit_heads(options: argparse.Namespace) -> None:
 
 
 def tune_photographs(options: argparse.Namespace) -> None:
-    """Tune the pretrained start on photographs."""
-    network = ViTSmall14Depth12()
-    network.load_pretrained(_pretrained(options))
+    """Tune a copy of the finished network on photographs."""
+    network = read_network(options.of)
     half = dataclasses.replace(TUNED, examples=options.examples or TUNED.examples)
     tune_for_photographs(network, training_patches(options.data, options.out), half, say)
     with atomic_path(_folder(options) / "photographs.pt") as temporary:

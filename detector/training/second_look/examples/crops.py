@@ -22,7 +22,7 @@ _CLEAN = 0.55  # share of examples of footage that are not degraded
 _PHOTOGRAPH, _RESAVED = 0.6, 0.25  # share of photographs that no video codec passes; of all, saved again
 _TWICE = 0.3  # share of those that are saved twice
 _WEBP = 0.15  # share of savings of whole photographs that are WebP
-_UNCHANGED, _HANDED_ON = 0.3, 0.5  # shares of the examples of photographs; the rest is degraded
+_UNCHANGED, _HANDED_ON = 0.45, 0.4  # shares of the examples of photographs; the rest is degraded
 _TONED = 0.25  # of them
 _LARGEST = 240  # px; of a degraded crop
 
