@@ -41,9 +41,7 @@ class KeptMoment:
     @property
     def size(self) -> int:
         """Of the pixels, in bytes."""
-        if isinstance(self.pixels, PatchInFile):
-            return int(np.prod(self.pixels.shape))
-        return self.pixels.image.nbytes
+        return self.pixels.size if isinstance(self.pixels, PatchInFile) else self.pixels.image.nbytes
 
 
 @dataclass
@@ -120,6 +118,8 @@ class MomentKeeper:
         for moment in moments:
             self._bytes -= moment.size
             self._held.pop(moment, None)
+            if isinstance(moment.pixels, PatchInFile):
+                moment.pixels.give_up()
 
     def of(self, tracks: Iterable[int]) -> list[KeptMoment]:
         """All that is kept of these tracks, in order of time."""

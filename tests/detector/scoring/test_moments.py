@@ -85,6 +85,14 @@ def test_moments_in_the_file_are_as_they_were() -> None:
     assert sum(in_file(each) for each in apart.of(range(4))) == len(apart.of(range(4))) - 1
 
 
+def test_the_file_grows_no_larger_than_what_is_kept() -> None:
+    keeper = MomentKeeper(8, most_bytes=1 << 20, in_memory=0)
+    for track in range(300):
+        offered(keeper, 40, track)
+    file = next(moment.pixels.file for moment in keeper.of(range(300)) if in_file(moment))
+    assert os.fstat(file._to).st_size <= 1.1 * (1 << 20)
+
+
 def test_without_room_on_the_disk_fewer_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*given: object) -> int:
         raise OSError(errno.ENOSPC, "No space left on device")
