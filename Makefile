@@ -76,9 +76,8 @@ train-second-look: $(READY)
 	$(SECOND_LOOK) --run inner tokens --inner --of $(TRANSFORMER)/upper.pt --count 8400
 	$(SECOND_LOOK) --run inner heads --of $(TRANSFORMER)/upper.pt
 	$(SECOND_LOOK) --fast reelproof-2 --run scan scan
-	$(SECOND_LOOK) fit out/second-look/runs/inner/heads.pt
-	$(SECOND_LOOK) --run photographs photographs --of out/second-look/runs/inner/heads.pt
-	$(SECOND_LOOK) fit-photographs out/second-look/runs/inner/heads.pt out/second-look/runs/photographs/photographs.pt
+	$(SECOND_LOOK) --run inner photographs --of out/second-look/runs/inner/heads.pt
+	$(SECOND_LOOK) fit out/second-look/runs/inner/photographs.pt
 
 evaluate: $(READY)
 	$(BIN)/python -m detector calibrate $(MODEL) $(DATA)

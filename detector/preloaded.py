@@ -16,6 +16,8 @@ from detector.environment import libraries, source_sha256
 from detector.faces.detector import FaceDetector
 from detector.models.loaded import LoadedModel, load_model
 
+_CROPS = 2  # as a photograph has at first: networks are made ready for the number they are given
+
 
 def preload(model: str | Path | None = None) -> LoadedModel:
     """A model whose networks have run once, for the argument ``model`` of :func:`detector.engine.analyze`.
@@ -24,10 +26,10 @@ def preload(model: str | Path | None = None) -> LoadedModel:
     cannot be used.
     """
     loaded = load_model(model)
-    for one, crops in ((loaded, 2), (loaded.second_look, 1), (loaded.photographs, 1)):
-        if one is not None:  # made ready for as many crops as a photograph has at first: each and its mirror
+    for one in (loaded, loaded.second_look):
+        if one is not None:
             size = one.card.input.size
-            open_backend(one).run(np.full((crops, size, size, 3), 128, np.uint8))
+            open_backend(one).run(np.full((_CROPS, size, size, 3), 128, np.uint8))
     FaceDetector()(np.zeros((64, 64, 3), np.uint8))
     libraries(), source_sha256()  # kept by both
     return loaded

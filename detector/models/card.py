@@ -14,7 +14,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from detector.schema.base import Sha256, Value
-from detector.schema.model import FurtherNetwork, Model, Platt, Range, Rate, SecondLookModel
+from detector.schema.model import Model, Platt, Range, Rate, SecondLookModel
 from detector.schema.onnx_network import OnnxNetwork
 
 # A name is also a file's, and part of an address: nothing in it can lead elsewhere.
@@ -118,12 +118,6 @@ class PhotographFusion(Value):
     probability: Platt
     bounds: tuple[Bound, ...] = ()
     agreement: Agreement = None
-    network: NetworkFile | None = Field(
-        default=None,
-        exclude_if=lambda given: given is None,
-        description="looks at the whole head, its weights beside the second network's as "
-        "MODEL-photographs.safetensors; null: the second network does",
-    )
 
 
 class SecondLookCard(NetworkFile):
@@ -170,13 +164,7 @@ class SecondLookCard(NetworkFile):
 
     def as_model(self) -> SecondLookModel:
         """The part that goes into an analysis."""
-        own = self.photographs.network if self.photographs else None
-        return SecondLookModel(
-            name=self.name,
-            architecture=self.architecture,
-            sha256=self.sha256,
-            photographs=FurtherNetwork(architecture=own.architecture, sha256=own.sha256) if own else None,
-        )
+        return SecondLookModel(name=self.name, architecture=self.architecture, sha256=self.sha256)
 
 
 class Card(Value):

@@ -77,19 +77,11 @@ def second_look_path(weights: Path) -> Path:
     return weights.parent / SECOND_LOOKS / weights.stem
 
 
-def photographs_path(weights: Path) -> Path:
-    """Where the weights of the network for photographs lie beside the second look's of such ``weights``."""
-    path = second_look_path(weights)
-    return path.with_name(f"{path.name}-photographs.safetensors")
-
-
 def files_of(card: Card, weights: Path) -> dict[Path, str]:
     """All weights of a model, its second look's too, with their SHA-256; raises :class:`ModelError`."""
     files = {weights: card.sha256}
     if found := read_second_look(card, weights):
         files[second_look_path(weights).with_suffix(".safetensors")] = found.sha256
-        if found.photographs and found.photographs.network:
-            files[photographs_path(weights)] = found.photographs.network.sha256
     return files
 
 

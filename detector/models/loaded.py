@@ -6,15 +6,14 @@ Loading runs no code from the file, and needs torch only where the network itsel
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from detector.errors import ModelError
 from detector.models.card import Card, NetworkFile
-from detector.models.card_files import load_card, photographs_path, read_second_look, second_look_path
+from detector.models.card_files import load_card, read_second_look, second_look_path
 from detector.models.onnx_file import read_onnx, shape_of
 from detector.models.weights import (
     StoredTensor,
@@ -46,21 +45,13 @@ class LoadedModel:
     """The whole safetensors file, its SHA-256 and its tensors checked."""
     second_look: LoadedModel | None = None
     """The network of the second look, if the card names one."""
-    open_photographs: Callable[[], LoadedModel] | None = None
-    """Reads the network that looks at heads in photographs, if the second look's card names one."""
 
     @property
     def alone(self) -> LoadedModel:
         """The same without a second look."""
         if self.second_look is None:
             return self
-        return replace(self, card=self.card.alone, second_look=None, open_photographs=None)
-
-    @cached_property
-    def photographs(self) -> LoadedModel | None:
-        """The network that looks at heads in photographs, read when it is first asked for: videos have no
-        use for it. None: the second look's does. Raises :class:`ModelError`."""
-        return self.open_photographs() if self.open_photographs else None
+        return replace(self, card=self.card.alone, second_look=None)
 
     @cached_property
     def network(self) -> Network:
@@ -76,8 +67,8 @@ class LoadedModel:
         return _network(self.card, self.weights)
 
     def make_networks(self) -> None:
-        """Make :attr:`network` here and of the second look, where torch knows them: heatmaps need them."""
-        for each in (self, self.second_look, self.photographs):
+        """Make :attr:`network` here and of the second look, where torch knows them: heatmaps need both."""
+        for each in (self, self.second_look):
             if each is not None and not each.card.onnx:
                 _ = each.network
 
@@ -125,10 +116,7 @@ def with_second_look(model: LoadedModel, weights: Path) -> LoadedModel:
     path = second_look_path(weights)
     card = model.card.model_copy(update={"second_look": found})
     second = _beside_card(found, found.name, path.with_suffix(".safetensors"))
-    read = None
-    if found.photographs is not None and (own := found.photographs.network) is not None:
-        read = partial(_beside_card, own, f"{found.name}-photographs", photographs_path(weights))
-    return replace(model, card=card, second_look=second, open_photographs=read)
+    return replace(model, card=card, second_look=second)
 
 
 def _beside_card(file: NetworkFile, name: str, path: Path) -> LoadedModel:

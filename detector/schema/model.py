@@ -44,8 +44,8 @@ class Range(Value):
     basis: str = Field(description="what was measured, in words")
 
 
-class FurtherNetwork(Value):
-    """Which network the second look has besides the one it is named after."""
+class TransformerModel(Value):
+    """Which network looked at whole heads beside the first in the second look; versions 1.6 and 1.7."""
 
     architecture: str
     sha256: Sha256
@@ -57,12 +57,8 @@ class SecondLookModel(Value):
     name: str
     architecture: str
     sha256: Sha256
-    transformer: FurtherNetwork | None = Field(
-        default=None, description="looked at whole heads, where there was one; versions 1.6 and 1.7"
-    )
-    photographs: FurtherNetwork | None = Field(
-        default=None,
-        description="looks at whole heads in photographs; null: as in videos; since 1.12",
+    transformer: TransformerModel | None = Field(
+        default=None, description="the second of its networks, where it had two; versions 1.6 and 1.7"
     )
 
 

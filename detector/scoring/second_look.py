@@ -38,7 +38,7 @@ from detector.scoring.moments import KeptMoment, MomentKeeper, evenly, spread
 from detector.scoring.person_look import PersonLook
 from detector.scoring.scorer import Explainable, Scorer, logit_of, run_in_batches, sigmoid
 from detector.scoring.settling import Settler
-from detector.scoring.views import AS_IT_IS, View, crop_of, in_frame, squares
+from detector.scoring.views import AS_IT_IS, View, framings, in_frame, squares
 
 _UNEVEN = 1.5  # of the altered half's logit: a track with such a contrast is looked at in more moments
 _CALM = 0.5  # of the published logit: a person so far below the threshold of doubt is calm
@@ -46,6 +46,7 @@ _HALVED = 8  # moments of a person, of which every other one is enough where the
 _DENSE = 0.6  # seconds from one moment to the next: more would show nothing new
 _USABLE_PER_MOMENT = 3
 _MANY = 5  # people in one photograph, beyond whom views are spared
+_run = partial(run_in_batches, batch=8)
 
 
 class FusedScorer(Scorer):
@@ -55,15 +56,14 @@ class FusedScorer(Scorer):
         assert model.second_look is not None and model.card.second_look is not None
         self.__dict__.update(scan.__dict__)
         self._scan = scan
-        of_head = scan.still and model.photographs or model.second_look
-        self._networks = (model.second_look, of_head)  # by framing
-        self._backends = tuple(backends.open_backend(one, scan.requested_backend) for one in self._networks)
+        self._second = model.second_look
+        self._second_backend = backends.open_backend(model.second_look, scan.requested_backend)
         self.card = scan.card.fused
-        read = (readings.INNER, readings.PHOTOGRAPH if scan.still else readings.HEAD)
-        self._outputs = tuple(tuple(range(readings.HEADS * r, readings.HEADS * (r + 1))) for r in read)
+        first = readings.HEADS * (readings.PHOTOGRAPH if scan.still else readings.HEAD)
+        self._of_head = tuple(range(first, first + readings.HEADS))  # of the network's outputs
         self.fusion = Fusion.of(model.card.second_look, scan.still)
         self.looks: list[PersonLook] = []
-        self._known: dict[bytes, Floats] = {}  # what was said of a photograph's crops, by framing and crop
+        self._known: dict[bytes, Floats] = {}  # what the second network gave, by a photograph's crops
 
     def fuse(self, track: NDArray[np.int32], time: Floats, logits: Floats) -> Floats:
         """See :meth:`Scorer.fuse`. For people who were not looked at, the second network says nothing."""
@@ -116,11 +116,11 @@ class FusedScorer(Scorer):
     def _parts(self, image: Image, peak: Detection) -> tuple[Part, ...]:
         height, width = image.shape[:2]
         inner, head = peak.square, head_square(peak.box, width, height)
-        of_inner, of_head = (partial(self._answers, framing=framing) for framing in (INNER, HEAD))
+        of_second, of_head, second = self._of_second, self._of_head, self._second
         return (
             Part((SCAN,), self._scan.loaded, None, INNER, inner, lambda c: self._scan.logits(c)[:, None]),
-            Part((1, 2), self._networks[INNER], self._outputs[INNER], INNER, inner, of_inner),
-            Part((3, 4), self._networks[HEAD], self._outputs[HEAD], HEAD, head, of_head),
+            Part((1, 2), second, (0, 1), INNER, inner, lambda c: of_second(c)[:, :2]),
+            Part((3, 4), second, of_head, HEAD, head, lambda c: of_second(c)[:, of_head]),
         )
 
     def _crop(self, image: Image, peak: Detection, part: Part) -> tuple[Image, CropSquare]:
@@ -129,7 +129,7 @@ class FusedScorer(Scorer):
         if self.still and SCAN not in part.columns and look is not None:
             moment = look.moments[0]
             square = squares(moment, AS_IT_IS)[part.framing]
-            return crop_of(moment, AS_IT_IS, part.framing, size), in_frame(square, moment, peak.box)
+            return framings(moment, AS_IT_IS, size)[part.framing], in_frame(square, moment, peak.box)
         return crop_square(image, part.square, size), part.square
 
     def look(
@@ -214,34 +214,32 @@ class FusedScorer(Scorer):
     def _fast(self, moments: Sequence[KeptMoment], view: View) -> Floats:
         """The fast network's logits (m,) of ``moments`` in one view."""
         size = self._scan.card.input.size
-        return self._scan.logits([crop_of(moment, view, INNER, size) for moment in moments])
+        return self._scan.logits([framings(moment, view, size)[0] for moment in moments])
 
     def _strong(
         self, moments: Sequence[KeptMoment], view: View, parts: Sequence[int] = (INNER, HEAD)
     ) -> Floats:
-        """The second look's logits (m, 4), as :class:`~detector.schema.analysis.SecondLookMoment`.
+        """The second network's logits (m, 4), as :class:`~detector.schema.analysis.SecondLookMoment`.
 
         Those of other framings than ``parts`` are no numbers, and cost nothing.
         """
+        size = self._second.card.input.size
+        crops = [framings(moment, view, size)[part] for moment in moments for part in parts]
+        out = _run(self._second_backend, crops)
+        if self.still and view is AS_IT_IS:
+            self._known.update(zip(map(_key, crops), out[:, None], strict=True))
+        # Framings in turn; each reading has its own two of the network's logits.
         seen = np.full((len(moments), 4), np.nan)
-        for part in parts:
-            size = self._networks[part].card.input.size
-            crops = [crop_of(moment, view, part, size) for moment in moments]
-            out = self._ask(crops, part)
-            if self.still and view is AS_IT_IS:
-                self._known.update(zip((_key(crop, part) for crop in crops), out[:, None], strict=True))
-            seen[:, 2 * part : 2 * part + 2] = out
+        for place, part in enumerate(parts):
+            columns = self._of_head if part == HEAD else (0, 1)
+            seen[:, 2 * part : 2 * part + 2] = out[place :: len(parts), columns]
         return seen
 
-    def _answers(self, crops: Sequence[Image], framing: int) -> Floats:
-        """As :meth:`_ask`; what was said of a photograph as it is is not asked again."""
-        if len(crops) == 1 and (known := self._known.get(_key(crops[0], framing))) is not None:
+    def _of_second(self, crops: Sequence[Image]) -> Floats:
+        """The second network's logits (n, c); what it has seen of a photograph it is not asked again."""
+        if len(crops) == 1 and (known := self._known.get(_key(crops[0]))) is not None:
             return known
-        return self._ask(crops, framing)
-
-    def _ask(self, crops: Sequence[Image], framing: int) -> Floats:
-        """The two answers (n, 2) about crops of one framing."""
-        return run_in_batches(self._backends[framing], crops, batch=8)[:, self._outputs[framing]]
+        return _run(self._second_backend, crops)
 
     def _inputs_at(self, track: NDArray[np.int32], time: Floats, fast: Floats) -> Floats:
         """The fusion's inputs (n, 5) at ``time`` of ``track``; ``fast`` are the scan's logits (n,)."""
@@ -289,8 +287,8 @@ def look_again(
     return scorer
 
 
-def _key(crop: Image, framing: int) -> bytes:
-    return hashlib.sha256(bytes([framing]) + crop.tobytes()).digest()
+def _key(crop: Image) -> bytes:
+    return hashlib.sha256(crop.tobytes()).digest()
 
 
 def moments_wanted(parameters: schema.Parameters, usable: int) -> int:

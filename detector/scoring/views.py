@@ -28,9 +28,11 @@ AS_IT_IS = View()
 OTHERS = (View(mirrored=True), View(dx=0.02, dy=0.012), View(scale=1.1), View(quality=60))
 
 
-def crop_of(moment: KeptMoment, view: View, framing: int, size: int) -> Image:
-    """The inner face or the head, as ``view`` has it."""
-    return _seen(crop_square(moment.patch.image, squares(moment, view)[framing], size), view)
+def framings(moment: KeptMoment, view: View, size: int) -> tuple[Image, Image]:
+    """Inner face and head, as ``view`` has them."""
+    image = moment.patch.image
+    inner, head = (_seen(crop_square(image, square, size), view) for square in squares(moment, view))
+    return inner, head
 
 
 def squares(moment: KeptMoment, view: View) -> tuple[CropSquare, CropSquare]:

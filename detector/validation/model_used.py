@@ -55,7 +55,7 @@ def why_not_the_same(then: ValidatedModel, parameters: Parameters, analysis: Ana
     model = analysis.model
     if model.sha256 != then.sha256:
         return N_("the analysis was made with other weights (%(model)s)") % {"model": model.title}
-    if model.second_look != then.second_look:
+    if _second(model.second_look) != _second(then.second_look):
         return N_("the analysis was made with another second look")
     if (model.temperature, model.segment, model.exhibit) not in _calibrations(then):
         return N_("the analysis was made with another calibration")
@@ -71,6 +71,10 @@ def _calibrations(then: ValidatedModel) -> list[tuple[float, Platt | None, Platt
     """
     own = (then.temperature, then.segment, then.exhibit)
     return [own, (1.0, None, None)] if then.second_look else [own]
+
+
+def _second(look: object) -> str | None:
+    return getattr(look, "sha256", None)
 
 
 # Where random areas lie, and what is decoded although nothing is made of it

@@ -229,17 +229,15 @@ def procedure(analysis: Analysis) -> str:
             "its mirror image, by the network named in this report. "
         )
     else:
-        further = ""
+        transformer = ""
         if second.transformer is not None:
-            further = gettext(
+            transformer = gettext(
                 " and a transformer, %(architecture)s,", architecture=second.transformer.architecture
             )
-        if second.photographs is not None:
-            further = gettext(" and another one trained for photographs, which judged the whole head,")
         looked = gettext(
             "Each face that could be judged was cut out upright and scored, together with "
             "its mirror image, by the network named in this report; a second network, "
-            "%(name)s,%(further)s looked at the inner face and the whole head, and "
+            "%(name)s,%(transformer)s looked at the inner face and the whole head, and "
             "answered two questions: was the face swapped or edited, was it generated. "
             "Both answers were fused with the first network's and calibrated. Where the "
             "result lay near the threshold, all networks scored the face mirrored, "
@@ -248,7 +246,7 @@ def procedure(analysis: Analysis) -> str:
             "the verdict inconclusive, as does one on which the two networks lay further "
             "apart than on any face they were measured on. ",
             name=second.name,
-            further=further,
+            transformer=transformer,
         )
     return gettext(
         "What the file declares of its making was read first; it entered no score. "

@@ -143,9 +143,6 @@ def write_second_look(card: SecondLookCard, path: Path) -> None:
 
 
 def _second_look(card: SecondLookCard) -> str:
-    of_photographs = []
-    if card.photographs and (own := card.photographs.network):
-        of_photographs = [f"Heads in photographs: network of its own, weights SHA-256 `{own.sha256}`.", ""]
     lines = [
         f"# Second look: `{card.name}`",
         "",
@@ -153,7 +150,6 @@ def _second_look(card: SecondLookCard) -> str:
         f"`{card.sha256}`. Its logits are fused with those of the model whose weights have SHA-256 "
         f"`{card.of}`; figures are of all together.",
         "",
-        *of_photographs,
         *_validity(card),
         *_figures(card),
         *_rates(card.rates, ()),

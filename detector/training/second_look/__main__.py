@@ -60,10 +60,11 @@ def _add_training(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     step = commands.add_parser("heads", help="fit heads that say nothing yet on kept features")
     step.add_argument("--of", type=Path, metavar="FILE", required=True, help="weights to fit them for")
     step.set_defaults(run=steps.fit_heads)
-    step = commands.add_parser("photographs", help="tune a copy of the finished network on photographs")
-    step.add_argument("--of", type=Path, metavar="FILE", required=True, help="its weights")
-    step.add_argument("--examples", type=int, metavar="N")
-    step.set_defaults(run=steps.tune_photographs)
+    step = commands.add_parser(
+        "photographs", help="fit the heads for photographs on features of the finished network"
+    )
+    step.add_argument("--of", type=Path, metavar="FILE", required=True, help="weights to fit them for")
+    step.set_defaults(run=steps.fit_photographs)
     step = commands.add_parser("join", help="make the start of a training of both halves")
     step.set_defaults(run=steps.join_halves)
 
@@ -85,10 +86,6 @@ def _add_measuring(commands: argparse._SubParsersAction[argparse.ArgumentParser]
         help="every N-th clip, the K-th first",
     )
     step.set_defaults(run=steps.fit)
-    step = commands.add_parser("fit-photographs", help="fit how photographs are judged, after `fit`")
-    step.add_argument("weights", type=Path)
-    step.add_argument("photographs", type=Path, help="weights of the network for photographs")
-    step.set_defaults(run=steps.fit_photographs)
     step = commands.add_parser("composed", help="compose splices and duos, and measure the model on them")
     step.set_defaults(run=steps.measure_compositions)
     step = commands.add_parser(
@@ -105,13 +102,11 @@ def _add_measuring(commands: argparse._SubParsersAction[argparse.ArgumentParser]
     step = commands.add_parser("composite-maps", help="whether maps of composites lie on what was replaced")
     step.set_defaults(run=steps.measure_composites)
     step = commands.add_parser("left-out", help="how well a generator is told that was not learnt from")
-    step.add_argument("--tuned", type=int, metavar="N", help="pictures, of a start tuned on N examples each")
     step.set_defaults(run=steps.leave_generators_out)
     step = commands.add_parser("probe-sources", help="tell labels by sharpness, size and bytes alone")
     step.set_defaults(run=steps.probe)
     step = commands.add_parser("ship", help="write weights and description")
     step.add_argument("weights", type=Path)
-    step.add_argument("photographs", type=Path, help="weights of the network for photographs")
     step.add_argument("to", type=Path, metavar="DIR", help="folder of the models")
     step.add_argument(
         "--recipe", action="append", default=[], metavar="LINE", help="a line of the card's recipe"

@@ -111,11 +111,11 @@ def tune_upper(network: ViTSmall14, kept: KeptTokens, half: Half, report: Report
     for step, rows in enumerate(_batches(len(kept), half)):
         tokens = torch.from_numpy(np.stack([kept.tokens[row] for row in rows])).float()
         low = torch.from_numpy(np.stack([kept.features[row, :width] for row in rows]))
-        _, high = network.through(random_patches(tokens), blocks)
+        _, high = network.through(_some_patches(tokens), blocks)
         judged = network.judged(torch.cat([low, high], dim=1))
         given = network.of_reading(judged, torch.from_numpy(kept.framings[rows]))
         loss = head_loss(given, torch.from_numpy(kept.targets[rows]), _SMOOTHING)
-        take_step(optimiser, trained, loss, half.rate_at(step))
+        _step(optimiser, trained, loss, half.rate_at(step))
         share = min(_AVERAGE, (1 + step) / (10 + step))
         with torch.no_grad():
             for mean, now in zip(average, trained, strict=True):
@@ -152,7 +152,7 @@ def distil_lower(network: ViTSmall14, kept: KeptTokens, half: Half, report: Repo
         wanted_low = torch.from_numpy(np.stack([kept.features[row, :width] for row in rows]))
         of_tokens = F.smooth_l1_loss(tokens / of_token, wanted / of_token)
         of_features = F.smooth_l1_loss(low / of_feature, wanted_low / of_feature)
-        take_step(optimiser, trained, of_tokens + _FEATURES * of_features, half.rate_at(step))
+        _step(optimiser, trained, of_tokens + _FEATURES * of_features, half.rate_at(step))
         if step % _REPORT_EVERY == 0:
             report(f"lower blocks: step {step} of {half.steps}, tokens {float(of_tokens.detach()):.4f}")
 
@@ -186,7 +186,7 @@ def _batches(count: int, half: Half) -> Iterable[NDArray[np.int64]]:
         yield np.array(rows)
 
 
-def random_patches(tokens: Tensor) -> Tensor:
+def _some_patches(tokens: Tensor) -> Tensor:
     """The class token and a random share of the patches."""
     patches = tokens.shape[1] - 1
     chosen = 1 + torch.randperm(patches)[: int(patches * _KEEP)]
@@ -202,10 +202,9 @@ def _spread(kept: KeptTokens, width: int, few: int = 50) -> tuple[Tensor, Tensor
     return torch.from_numpy(of_token), torch.from_numpy(of_feature)
 
 
-def take_step(
+def _step(
     optimiser: torch.optim.Optimizer, trained: Sequence[nn.Parameter], loss: Tensor, share: float
 ) -> None:
-    """One step at ``share`` of each group's highest rate."""
     for group in optimiser.param_groups:
         group["lr"] = group["peak"] * share
     optimiser.zero_grad()

@@ -13,13 +13,13 @@ from torch import Tensor
 from detector.errors import ModelError
 from detector.files import write_atomically
 from detector.models.card import FusionHalf, Input, NetworkFile, SecondLookCard
-from detector.models.card_files import load_card, photographs_path, second_look_path
+from detector.models.card_files import load_card, second_look_path
 from detector.models.loaded import LoadedModel
 from detector.models.weights import refuse_wrong_weights
 from detector.networks.vit_small_14 import ViTSmall14, pretrained_state
 from detector.schema.model import Platt
 from detector.training.publish.publish import in_half_precision, write_second_look
-from detector.training.second_look.checkpoints import read_network
+from detector.training.second_look.fitting.report import read_network
 
 LEAST_MOVED = 0.02  # relative Frobenius norm
 
@@ -80,8 +80,7 @@ DATA = (
     "et al., 2023), Apache-2.0; every matrix has moved by more than 2 %",
     "Blends of unmanipulated faces of these, every tenth example of the inner face's heads",
     STILLS,
-    "Photographs' network, a copy tuned as a whole: the stills, photographs of Labeled Faces in the "
-    "Wild, and heads of the training clips, as they are and as platforms hand them on",
+    "Photographs' heads: the stills, each twice, and a frame of each training clip",
     "Photographs' rule: 161 stills of role val, other pictures, as they are and at half size as JPEG of "
     "quality 60, and a frame of each develop clip",
     "Fusion and thresholds: 126 develop clips of 69 groups of people, 62 of them manipulated; "
@@ -119,7 +118,7 @@ def tensors_of(weights: Path) -> tuple[ViTSmall14, bytes]:
 
 def loaded_with(fast: LoadedModel, weights: Path) -> LoadedModel:
     """``fast`` with the checkpoint as its second look, neither fused nor calibrated yet."""
-    file, data = network_file(weights)
+    file, data = _network_file(weights)
     name = file.architecture.replace("_", "-")
     idle = FusionHalf(inputs=("fast",), centre=(0.0,), spread=(1.0,), weight=(1.0,), bias=0.0)
     columns = ("inner altered", "head altered", "inner synthesised", "head synthesised")
@@ -137,8 +136,7 @@ def loaded_with(fast: LoadedModel, weights: Path) -> LoadedModel:
     return LoadedModel(card, weights=fast.weights, second_look=second)
 
 
-def network_file(weights: Path) -> tuple[NetworkFile, bytes]:
-    """A checkpoint's entry on a card, and its safetensors file; raises :class:`PrecisionError`."""
+def _network_file(weights: Path) -> tuple[NetworkFile, bytes]:
     network, data = tensors_of(weights)
     given = Input(size=network.size, mean=network.mean, std=network.std)
     digest = hashlib.sha256(data).hexdigest()
@@ -161,7 +159,7 @@ def require_trained(data: bytes, pretrained: Path, report: Callable[[str], None]
 
 
 def ship(
-    weights: tuple[Path, Path],
+    weights: Path,
     fitted: SecondLookCard,
     pretrained: Path,
     models: Path,
@@ -169,21 +167,16 @@ def ship(
     recipe: Sequence[str],
     report: Callable[[str], None],
 ) -> Path:
-    """Write what was ``fitted`` to ``models``/second-look, under the name of ``model``, with its ``weights``:
-    those of the second look, and of its network for photographs.
+    """Write the checkpoint and what was ``fitted`` to ``models``/second-look, under the name of ``model``.
 
-    ``recipe`` says in words how they were trained.
+    ``recipe`` says in words how it was trained.
 
     Raises :class:`NotTrainedError`, :class:`PrecisionError` or, where it was fitted for other weights,
     :class:`~detector.errors.ModelError`.
     """
-    assert fitted.photographs is not None and fitted.photographs.network is not None
-    written = []
-    for path, entry in zip(weights, (fitted, fitted.photographs.network), strict=True):
-        file, data = network_file(path)
-        refuse_wrong_weights(path.name, file.sha256, entry.sha256)
-        require_trained(data, pretrained, report)
-        written.append(data)
+    _, data = tensors_of(weights)
+    refuse_wrong_weights(weights.name, hashlib.sha256(data).hexdigest(), fitted.sha256)
+    require_trained(data, pretrained, report)
     card, fast = load_card(models / f"{model}.json")
     told = fitted.model_copy(
         update={
@@ -197,7 +190,6 @@ def ship(
     )
     path = second_look_path(fast)
     path.parent.mkdir(parents=True, exist_ok=True)
-    for to, data in zip((path.with_suffix(".safetensors"), photographs_path(fast)), written, strict=True):
-        write_atomically(to, data)
+    write_atomically(path.with_suffix(".safetensors"), data)
     write_second_look(told, path)
     return path.with_suffix(".safetensors")

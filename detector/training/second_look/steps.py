@@ -18,12 +18,11 @@ from detector.models.card import SecondLookCard
 from detector.models.card_files import load_card
 from detector.models.loaded import LoadedModel, load_model, load_pair
 from detector.networks.framings import FramingNetwork
-from detector.networks.vit_small_14 import PRETRAINED, ViTSmall14
+from detector.networks.vit_small_14 import PRETRAINED, ViTSmall14, network_from
 from detector.schema.analysis import Parameters
 from detector.scoring.scorer import Scorer
 from detector.training.data.face_samples import harvest
 from detector.training.second_look import scan
-from detector.training.second_look.checkpoints import read_network
 from detector.training.second_look.examples.blends import WithBlends
 from detector.training.second_look.examples.patches import SOURCES, load, training_patches
 from detector.training.second_look.examples.prepare import prepare
@@ -41,7 +40,7 @@ from detector.training.second_look.fitting.composite_maps import measure_composi
 from detector.training.second_look.fitting.crop_calibration import crops_card
 from detector.training.second_look.fitting.exhibits import fitted_card, measured_card, record_shares
 from detector.training.second_look.fitting.heatmap_check import measure_heatmaps
-from detector.training.second_look.fitting.left_out_generators import measure_left_out, measure_left_out_tuned
+from detector.training.second_look.fitting.left_out_generators import measure_left_out
 from detector.training.second_look.fitting.measuring import (
     WHILE_TRAINING,
     by_clip,
@@ -50,7 +49,7 @@ from detector.training.second_look.fitting.measuring import (
     logits,
 )
 from detector.training.second_look.fitting.photograph_fusion import photographs_card
-from detector.training.second_look.fitting.report import Inputs, report_checkpoint
+from detector.training.second_look.fitting.report import Inputs, read_network, report_checkpoint
 from detector.training.second_look.fitting.steadiness import measure_steadiness
 from detector.training.second_look.halves import (
     DISTILLED,
@@ -63,8 +62,12 @@ from detector.training.second_look.halves import (
 )
 from detector.training.second_look.kept_tokens import KeptTokens, head_examples, keep_tokens
 from detector.training.second_look.linear_heads import fit_linear_heads
-from detector.training.second_look.photograph_network import TUNED, tune_for_photographs
-from detector.training.second_look.ship import loaded_with, network_file, ship
+from detector.training.second_look.photograph_heads import (
+    fit_photograph_heads,
+    photograph_examples,
+    without_photograph_heads,
+)
+from detector.training.second_look.ship import loaded_with, ship
 from detector.training.second_look.train import Recipe, Trainer, tune
 
 START, TOKENS = "start.pt", "tokens"
@@ -109,7 +112,7 @@ def keep_features(options: argparse.Namespace) -> None:
         network, seed = ViTSmall14(PRETRAINED), Recipe().seed
         network.load_pretrained(_pretrained(options))
     else:  # other examples than those its upper blocks know
-        network, seed = read_network(options.of), Recipe().seed + 1
+        network, seed = _network_of(options.of), Recipe().seed + 1
     patches = training_patches(options.data, options.out)
     if options.inner:
         samples = harvest(options.data, options.out / "harvest")
@@ -124,7 +127,7 @@ def train_half(options: argparse.Namespace) -> None:
     """Train the transformer's upper or lower blocks on kept tokens."""
     folder = _folder(options)
     kept = KeptTokens.read(folder / TOKENS)
-    network = read_network(options.of) if options.of else new_network(_pretrained(options))
+    network = _network_of(options.of) if options.of else new_network(_pretrained(options))
     half = DISTILLED
     if options.half == "upper":
         half = UPPER_AGAIN if options.of else UPPER
@@ -140,17 +143,17 @@ def train_half(options: argparse.Namespace) -> None:
 def fit_heads(options: argparse.Namespace) -> None:
     """Fit heads that say nothing yet on kept features."""
     folder = _folder(options)
-    kept, network = KeptTokens.read(folder / TOKENS), read_network(options.of)
+    kept, network = KeptTokens.read(folder / TOKENS), _network_of(options.of)
     fit_linear_heads(network, np.asarray(kept.features), kept.framings, kept.targets)
     with atomic_path(folder / "heads.pt") as temporary:
         torch.save(network.state_dict(), temporary)
 
 
-def tune_photographs(options: argparse.Namespace) -> None:
-    """Tune a copy of the finished network on photographs."""
+def fit_photographs(options: argparse.Namespace) -> None:
+    """Fit the heads for photographs on features of the finished network."""
     network = read_network(options.of)
-    half = dataclasses.replace(TUNED, examples=options.examples or TUNED.examples)
-    tune_for_photographs(network, training_patches(options.data, options.out), half, say)
+    without_photograph_heads(network)
+    fit_photograph_heads(network, photograph_examples(training_patches(options.data, options.out)), say)
     with atomic_path(_folder(options) / "photographs.pt") as temporary:
         torch.save(network.state_dict(), temporary)
 
@@ -159,7 +162,11 @@ def join_halves(options: argparse.Namespace) -> None:
     """Make the start of a training of both halves."""
     folder = _folder(options)
     join(folder / "lower.pt", folder / "upper.pt", folder / START)
-    say(str(_measure(options.out, read_network(folder / START))))
+    say(str(_measure(options.out, _network_of(folder / START))))
+
+
+def _network_of(weights: Path) -> ViTSmall14:
+    return network_from(torch.load(weights, map_location="cpu", weights_only=True))
 
 
 def train_scan(options: argparse.Namespace) -> None:
@@ -208,31 +215,13 @@ def fit(options: argparse.Namespace) -> None:
     if records is not None:
         fitted = measured_card(records, fitted_card(records, card, Parameters()), Parameters(), say)
         network = read_network(options.weights)
+        fitted = photographs_card(
+            Scorer(model.alone, still=True), network, fitted, options.out, Parameters(), say
+        )
         fitted = crops_card(model, fitted, options.out, Parameters(), say)
         develop = [patch for patch in load(options.out, "clips") if patch.role == "develop"]
         fitted = attacked_card(Scorer(model.alone), network, fitted, develop, Parameters(), say)
-        _write(fitted, _fitted(options))
-
-
-def fit_photographs(options: argparse.Namespace) -> None:
-    """Fit how photographs are judged, and add it to what `fit` left."""
-    fitted, file = _read_fitted(options), network_file(options.photographs)[0]
-    networks = read_network(options.weights), (read_network(options.photographs), file)
-    scorer = Scorer(_fast(options), still=True)
-    _write(
-        photographs_card(scorer, *networks, fitted, options.out, Parameters(), say),
-        _fitted(options),
-    )
-
-
-def _write(fitted: SecondLookCard, path: Path) -> None:
-    write_atomically(path, (fitted.model_dump_json(indent=2) + "\n").encode())
-
-
-def _read_fitted(options: argparse.Namespace) -> SecondLookCard:
-    if not _fitted(options).is_file():
-        raise ParameterError(f"{_fitted(options)} is missing. Run the step `fit` first.")
-    return SecondLookCard.model_validate_json(_fitted(options).read_bytes())
+        write_atomically(_fitted(options), (fitted.model_dump_json(indent=2) + "\n").encode())
 
 
 def _fitted(options: argparse.Namespace) -> Path:
@@ -269,18 +258,9 @@ def measure_composites(options: argparse.Namespace) -> None:
 
 def leave_generators_out(options: argparse.Namespace) -> None:
     """Measure how well a generator is told that was not learnt from."""
-
-    def pretrained() -> ViTSmall14:
-        network = ViTSmall14(PRETRAINED)
-        network.load_pretrained(_pretrained(options))
-        return network
-
-    if options.tuned:
-        half = dataclasses.replace(TUNED, examples=options.tuned)
-        patches = training_patches(options.data, options.out)
-        measure_left_out_tuned(options.out, pretrained, patches, half, say)
-    else:
-        measure_left_out(options.out, pretrained(), _folder(options), say)
+    network = ViTSmall14(PRETRAINED)
+    network.load_pretrained(_pretrained(options))
+    measure_left_out(options.out, network, _folder(options), say)
 
 
 def probe(options: argparse.Namespace) -> None:
@@ -290,10 +270,13 @@ def probe(options: argparse.Namespace) -> None:
 
 def ship_model(options: argparse.Namespace) -> None:
     """Write weights and description."""
+    if not _fitted(options).is_file():
+        raise ParameterError(f"{_fitted(options)} is missing. Run the step `fit` first.")
+    fitted = SecondLookCard.model_validate_json(_fitted(options).read_bytes())
     say(
         ship(
-            (options.weights, options.photographs),
-            _read_fitted(options),
+            options.weights,
+            fitted,
             _pretrained(options),
             options.to,
             options.fast,

@@ -340,8 +340,6 @@ def _model(validation: Validation) -> tuple[Fact, ...]:
     if model.second_look:
         found.append(Fact(N_("Second look"), model.second_look.architecture))
         found.append(Fact(N_("… weights, SHA-256"), model.second_look.sha256, exact=True))
-        if of_photographs := model.second_look.photographs:
-            found.append(Fact(N_("… for photographs, SHA-256"), of_photographs.sha256, exact=True))
     found.append(Fact(N_("Deciding part of the card, SHA-256"), model.card_sha256, exact=True))
     return tuple(found)
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
 import numpy as np
 import pytest
-from second_looks import Says, card, judged, moments_of, with_second_look
+from second_looks import Says, judged, moments_of, with_second_look
 
 from detector import analyze
 from detector.faces.crop import crop_square
@@ -145,39 +144,3 @@ def test_of_a_photo_the_heads_for_photographs_count(photo: Path, sample: Path, m
         moment = look.moments[0]
         assert (moment.inner_altered, moment.inner_synthesised) == pytest.approx((-2.0, -1.5), abs=0.01)
         assert (moment.head_altered, moment.head_synthesised) == pytest.approx(told, abs=0.01)
-
-
-def test_the_map_of_a_head_in_a_photograph_is_of_the_network_for_photographs(
-    astronaut: np.ndarray, model: LoadedModel
-) -> None:
-    own = LoadedModel(card().as_card("own"), Says((-9.0, -9.0, -9.0, 9.0)).eval())
-    both = dataclasses.replace(
-        with_second_look(model, Says((-9.0,) * 4).eval()), open_photographs=lambda: own
-    )
-    scorer = FusedScorer(Scorer(model.alone, still=True), both)
-    face = FaceDetector()(astronaut)[0]
-    rows = np.zeros(1, [("track", np.int32), ("time", float), ("logit", float)])
-    moment = KeptMoment(0, 0.0, 0, cut_patch(astronaut, face.box), 0.0)
-    look = scorer.look([0], rows, [moment], 8)
-    assert look is not None
-    scorer.looks.append(look)
-    peak = Detection(0, 0.0, 0, 0, True, face.box, 0.0, 0.0, 0.0)
-    assert [seen.network for seen in scorer.explainable(astronaut, peak).seen] == [own.network]
-
-
-def test_a_network_for_photographs_looks_at_their_heads_and_at_nothing_else(
-    photo: Path, sample: Path, model: LoadedModel
-) -> None:
-    own = LoadedModel(card().as_card("own"), Says((5.0, 5.0, 5.0, 5.0, -4.0, 6.0)).eval())
-    both = with_second_look(model, Says((-2.0, -1.5, 0.5, -2.5, 7.0, 8.0)).eval())
-    both = dataclasses.replace(both, open_photographs=lambda: own)
-    moments = {}
-    for exhibit in (photo, sample):
-        analysis = analyze(exhibit, model=both, parameters=Parameters(edge_window=0))
-        look = analysis.persons[0].second_look
-        assert look is not None
-        moments[exhibit] = look.moments[0]
-    of_photo, of_sample = moments[photo], moments[sample]
-    assert (of_photo.inner_altered, of_sample.inner_altered) == pytest.approx((-2.0, -2.0), abs=0.01)
-    assert (of_photo.head_altered, of_photo.head_synthesised) == pytest.approx((-4.0, 6.0), abs=0.01)
-    assert (of_sample.head_altered, of_sample.head_synthesised) == pytest.approx((0.5, -2.5), abs=0.01)

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from detector.faces.crop import CropSquare, crop_square
-from detector.faces.framing import HEAD, INNER, Box, head_square, inner_square
+from detector.faces.framing import INNER, Box, head_square, inner_square
 from detector.faces.patch import decode
 from detector.media.frame import Image
 from detector.training.second_look.examples.patches import Patch
@@ -22,8 +22,6 @@ _CLEAN = 0.55  # share of examples of footage that are not degraded
 _PHOTOGRAPH, _RESAVED = 0.6, 0.25  # share of photographs that no video codec passes; of all, saved again
 _TWICE = 0.3  # share of those that are saved twice
 _WEBP = 0.15  # share of savings of whole photographs that are WebP
-_UNCHANGED, _HANDED_ON = 0.45, 0.4  # shares of the examples of photographs; the rest is degraded
-_TONED = 0.25  # of them
 _LARGEST = 240  # px; of a degraded crop
 
 
@@ -66,30 +64,6 @@ def resaved_crop(patch: Patch, framing: int, size: int, rng: np.random.Generator
     smaller = dataclasses.replace(patch, width=width, height=height, box=box)
     crop = crop_square(image, square_of(smaller, framing, rng), size)
     return np.ascontiguousarray(crop[:, ::-1] if rng.random() < 0.5 else crop)
-
-
-def photograph_crop(patch: Patch, size: int, rng: np.random.Generator) -> Image:
-    """A whole head as an example of a photograph: as it is, handed on or degraded, its tones changed or not.
-
-    What is drawn does not depend on the label, only on the source.
-    """
-    kind = rng.random()
-    if kind < _UNCHANGED:
-        crop = crop_square(decode(patch.data), square_of(patch, HEAD, rng), size)
-        crop = crop[:, ::-1] if rng.random() < 0.5 else crop
-    elif kind < _UNCHANGED + _HANDED_ON and patch.source in _WITHOUT_VIDEO:
-        crop = resaved_crop(patch, HEAD, size, rng)
-    else:
-        crop = augmented_crop(patch, HEAD, size, rng)
-    return np.ascontiguousarray(_other_tones(crop, rng) if rng.random() < _TONED else crop)
-
-
-def _other_tones(crop: Image, rng: np.random.Generator) -> Image:
-    """As filters change brightness, contrast and colour."""
-    toned = 255 * (crop / 255.0) ** rng.uniform(0.75, 1.3)
-    toned = (toned - 128) * rng.uniform(0.8, 1.2) + 128 + rng.uniform(-12, 12)
-    grey = toned.mean(axis=2, keepdims=True)
-    return np.clip(grey + (toned - grey) * rng.uniform(0.5, 1.4), 0, 255).astype(np.uint8)
 
 
 def augmented_crop(patch: Patch, framing: int, size: int, rng: np.random.Generator) -> Image:

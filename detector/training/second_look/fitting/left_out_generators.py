@@ -4,8 +4,6 @@ The shipped network's upper blocks were tuned on examples of all generators, so 
 would say little. Here the blocks are those of the pretrained start, which has seen no generator's name, and
 linear heads on its features of whole heads are fitted without one generator at a time. Its pictures and clips
 are then told from unmanipulated ones held out: photographs of role ``val``, clips of role ``develop``.
-
-Or the start is tuned as the network for photographs is, without one kind of pictures at a time.
 """
 
 from __future__ import annotations
@@ -20,15 +18,13 @@ from sklearn.metrics import roc_auc_score
 
 from detector.faces.framing import HEAD
 from detector.files import atomic_path
-from detector.networks.readings import PHOTOGRAPH
 from detector.networks.vit_small_14 import ViTSmall14
 from detector.training.second_look.examples.crops import plain_crop
 from detector.training.second_look.examples.kinds import PICTURE, TALKING_HEAD, targets
 from detector.training.second_look.examples.patches import Patch, load, require_training
-from detector.training.second_look.fitting.measuring import by_clip, every_nth_frame, logits
-from detector.training.second_look.halves import Half
+from detector.training.second_look.fitting.measuring import by_clip, every_nth_frame
 from detector.training.second_look.linear_heads import linear_heads, standardised
-from detector.training.second_look.photograph_network import head_features, tune_for_photographs
+from detector.training.second_look.photograph_heads import head_features
 
 PICTURES = ("stylegan1", "stylegan2", "flux", "photoshop")
 CLIPS = (
@@ -100,34 +96,6 @@ def left_out_auc(learnt: Known, held_out: Known, generator: str) -> tuple[float,
     logits = standardised(shown.features, centre, spread) @ weight[asked] + bias[asked]
     whole = by_clip(shown.patches, logits[:, None])
     return float(roc_auc_score(whole.fake, whole.scores[:, 0])), int(whole.fake.sum())
-
-
-def measure_left_out_tuned(
-    out: Path,
-    start: Callable[[], ViTSmall14],
-    patches: Sequence[Patch],
-    half: Half,
-    report: Callable[[str], None],
-) -> dict[str, float]:
-    """AUC of each kind of pictures when a ``start`` is tuned on the training ``patches`` without it.
-
-    Told are its pictures of roles ``train`` and ``val``, against the photographs of role ``val``.
-    """
-    stills, told = load(out, "stills"), {}
-    for name in PICTURES:
-
-        def of_it(patch: Patch, name: str = name) -> bool:
-            return patch.fake and name in patch.generator.lower()
-
-        network = start()
-        tune_for_photographs(network, [patch for patch in patches if not of_it(patch)], half, report)
-        mine = [patch for patch in stills if of_it(patch) and patch.role != "test"]
-        others = [patch for patch in stills if not patch.fake and patch.role == "val"]
-        asked = int(mine[0].family in _SYNTHESISED)
-        said = logits(network, [*mine, *others], PHOTOGRAPH)[:, asked]
-        told[name] = float(roc_auc_score([True] * len(mine) + [False] * len(others), said))
-        report(f"{name}: AUC {told[name]:.3f} over {len(mine)} of it, tuned without")
-    return told
 
 
 def _kept(path: Path, network: ViTSmall14, patches: Sequence[Patch], report: Callable[[str], None]) -> Known:

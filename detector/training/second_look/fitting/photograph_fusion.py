@@ -18,9 +18,9 @@ import cv2
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-from detector.faces.framing import INNER, Box
+from detector.faces.framing import Box
 from detector.faces.patch import decode
-from detector.models.card import Bound, NetworkFile, PhotographFusion, SecondLookCard
+from detector.models.card import Bound, PhotographFusion, SecondLookCard
 from detector.networks.framings import FramingNetwork
 from detector.networks.readings import PHOTOGRAPH
 from detector.schema.analysis import Parameters
@@ -33,7 +33,7 @@ from detector.training.second_look.examples.patches import Patch, load
 from detector.training.second_look.fitting import fusion
 from detector.training.second_look.fitting.exhibits import DOUBTED
 from detector.training.second_look.fitting.fusion import Flags
-from detector.training.second_look.fitting.measuring import fast_logits, logits
+from detector.training.second_look.fitting.report import fusion_columns
 
 ALTERED, SYNTHESISED = (0, 1, 3), (4,)  # of INPUTS
 _GENERATED = (PICTURE, TALKING_HEAD)
@@ -50,13 +50,10 @@ class Pictures:
     family: tuple[str, ...]
 
     @classmethod
-    def of(
-        cls, patches: Sequence[Patch], scorer: Scorer, network: FramingNetwork, of_heads: FramingNetwork
-    ) -> Pictures:
-        """What the networks say of ``patches``: the scan's, the second look's, and that ``of_heads``."""
-        inner, head = logits(network, patches, INNER), logits(of_heads, patches, PHOTOGRAPH)
+    def of(cls, patches: Sequence[Patch], scorer: Scorer, network: FramingNetwork) -> Pictures:
+        """What both networks say of ``patches``."""
         return cls(
-            np.column_stack([fast_logits(scorer, patches), inner, head]).astype(np.float64),
+            fusion_columns(network, scorer, patches, PHOTOGRAPH),
             np.array([patch.fake for patch in patches]),
             tuple(patch.family for patch in patches),
         )
@@ -69,34 +66,26 @@ class Pictures:
 def photographs_card(
     scorer: Scorer,
     network: FramingNetwork,
-    of_heads: tuple[FramingNetwork, NetworkFile],
     card: SecondLookCard,
     out: Path,
     parameters: Parameters,
     report: Callable[[str], None],
 ) -> SecondLookCard:
-    """``card`` with the fusion for photographs and its figures; patches lie below ``out``.
-
-    ``of_heads`` is the network for heads in photographs, and its entry on the card.
-    """
-
-    def seen(patches: Sequence[Patch]) -> Pictures:
-        return Pictures.of(patches, scorer, network, of_heads[0])
-
+    """``card`` with the fusion for photographs and its figures; patches lie below ``out``."""
     stills, clips = load(out, "stills"), load(out, "clips") + load(out, "videos")
     chosen = [patch for patch in stills if patch.role == "val"]
     frames = first_of_each([patch for patch in clips if patch.role == "develop"])
     chosen += [as_handed_on(patch) for patch in chosen]
-    found = fit_photographs(seen([*chosen, *frames]), parameters).model_copy(update={"network": of_heads[1]})
+    found = fit_photographs(Pictures.of([*chosen, *frames], scorer, network), parameters)
     judged = card.model_copy(update={"photographs": found})
     stills = [patch for patch in stills if patch.role == "test"]
-    tested = seen(stills)
-    handed_on = seen([as_handed_on(patch) for patch in stills])
+    tested = Pictures.of(stills, scorer, network)
+    handed_on = Pictures.of([as_handed_on(patch) for patch in stills], scorer, network)
     note = f"fitted on stills of role val, twice each, and {len(frames)} frames of develop clips"
     judged = measured_photographs(judged, tested, TEST, parameters, report)
     judged = measured_photographs(judged, handed_on, HANDED_ON, parameters, report)
     flagged, real = _published(judged, tested) >= logit_of(parameters.enter_threshold), ~tested.fake
-    rates = [rate for rate in card.rates if rate.data != TEST]
+    rates = list(card.rates)
     for figure, events in (("false positive rate", flagged[real]), ("false negative rate", ~flagged[~real])):
         count, of = int(events.sum()), len(events)
         rates.append(counted_rate(figure, count, of, data=TEST, unit="photographs", groups=of, note=note))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +11,7 @@ from second_look_cases import patch, tiny_network
 
 from detector.training.second_look.examples.patches import Patch, store
 from detector.training.second_look.fitting import left_out_generators
-from detector.training.second_look.fitting.left_out_generators import (
-    Known,
-    left_out_auc,
-    measure_left_out,
-    measure_left_out_tuned,
-)
-from detector.training.second_look.photograph_network import TUNED
+from detector.training.second_look.fitting.left_out_generators import Known, left_out_auc, measure_left_out
 
 FLOAT = {"fake": True, "generator": "FLOAT", "family": "talking head"}
 FOMM = {"fake": True, "generator": "FOMM", "family": "talking head"}
@@ -78,40 +71,3 @@ def test_features_are_kept_and_every_generator_is_reported(
     told = measure_left_out(tmp_path, network, tmp_path, lines.append)
     assert set(told) == {"stylegan2", "float"} and told["stylegan2"][1] == 8
     assert measure_left_out(tmp_path, tiny_network(), tmp_path, lines.append) == told, "features were kept"
-
-
-def test_a_start_is_tuned_without_each_kind_of_pictures(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(left_out_generators, "PICTURES", ("stylegan2",))
-    generated = {"fake": True, "family": "generated picture"}
-    kinds: tuple[dict[str, object], ...] = (
-        {},
-        {"generator": "stylegan2", **generated},
-        {"generator": "flux1", **generated},
-        {"generator": "photoshop", "fake": True, "family": "composite"},
-    )
-    stills = [
-        patch(n, source="stills", role=role, file=f"{role}-{n}-{kind.get('generator')}.jpg", **kind)
-        for n in range(6)
-        for role in ("train", "val", "test")
-        for kind in kinds
-    ]
-    store(tmp_path, "stills", stills)
-    learnt: list[str] = []
-
-    def tuned(network: object, patches: list[Patch], half: object, report: object) -> None:
-        learnt.extend(one.generator for one in patches)
-        tune_for_photographs(network, patches, half, report)  # type: ignore[arg-type]
-
-    tune_for_photographs = left_out_generators.tune_for_photographs
-    monkeypatch.setattr(left_out_generators, "tune_for_photographs", tuned)
-    lines: list[str] = []
-    train = [one for one in stills if one.role == "train"]
-    half = dataclasses.replace(TUNED, examples=16, batch=8, warm_up=2)
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        told = measure_left_out_tuned(tmp_path, tiny_network, train, half, lines.append)
-    assert set(learnt) == {"none", "flux1", "photoshop"}
-    assert set(told) == {"stylegan2"} and 0.5 < told["stylegan2"] <= 1, "both are red"
-    assert lines[-1].startswith("stylegan2: AUC") and "over 12 of it" in lines[-1]

@@ -12,17 +12,15 @@ import torch
 from second_look_cases import SIZE, idle_card, patch, tiny_network
 
 from detector.errors import ModelError
-from detector.models.card import FusionHalf, PhotographFusion
+from detector.models.card import FusionHalf
 from detector.models.loaded import load_model
 from detector.networks.readings import HEADS, READINGS
-from detector.networks.vit_small_14 import ViTSmall14
+from detector.networks.vit_small_14 import ViTSmall14, network_from
 from detector.schema.analysis import Parameters
 from detector.scoring.fusion import Fusion, Half
 from detector.scoring.person_look import PersonLook
 from detector.scoring.scorer import logit_of
-from detector.training.second_look import ship as shipping
 from detector.training.second_look.__main__ import main
-from detector.training.second_look.checkpoints import network_from
 from detector.training.second_look.examples.patches import store
 from detector.training.second_look.examples.source_probe import label_auc, matched_auc
 from detector.training.second_look.fitting import fusion, report
@@ -42,7 +40,6 @@ from detector.training.second_look.ship import (
     NotTrainedError,
     loaded_with,
     moved,
-    network_file,
     require_trained,
     ship,
     tensors_of,
@@ -207,25 +204,14 @@ def test_the_start_itself_is_refused(data: Path, tmp_path: Path) -> None:
         require_trained(stored, pretrained, lambda line: None)
 
 
-@pytest.mark.parametrize("wrong", ["second look", "photographs"])
-def test_what_was_fitted_for_other_weights_is_not_shipped(
-    tmp_path: Path, wrong: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(shipping, "require_trained", lambda *given: None)
-    weights = tmp_path / "one.pt", tmp_path / "two.pt"
-    for path in weights:
-        torch.save(ViTSmall14().state_dict(), path)
-    fitted = loaded_with(load_model(), weights[0]).card.second_look
-    entry = network_file(weights[1])[0]
-    assert fitted is not None
-    if wrong == "photographs":
-        entry = entry.model_copy(update={"sha256": "0" * 64})
-    else:
-        fitted = fitted.model_copy(update={"sha256": "0" * 64})
-    halves = {name: getattr(fitted, name) for name in ("altered", "synthesised", "probability")}
-    fitted = fitted.model_copy(update={"photographs": PhotographFusion(**halves, network=entry)})
-    with pytest.raises(ModelError, match="two.pt" if wrong == "photographs" else "one.pt"):
-        ship(weights, fitted, tmp_path / "none", tmp_path, "reelproof", [], lambda line: None)
+def test_what_was_fitted_for_other_weights_is_not_shipped(tmp_path: Path) -> None:
+    torch.save(ViTSmall14().state_dict(), tmp_path / "one.pt")
+    model = loaded_with(load_model(), tmp_path / "one.pt")
+    fitted = model.card.second_look
+    assert fitted is not None and model.second_look is not None
+    other = fitted.model_copy(update={"sha256": "0" * 64})
+    with pytest.raises(ModelError, match="one.pt"):
+        ship(tmp_path / "one.pt", other, tmp_path / "none", tmp_path, "reelproof", [], lambda line: None)
     assert not (tmp_path / "second-look").exists()
 
 
