@@ -134,6 +134,7 @@ SECOND_LOOK = (
     N_("ffpp-crops test"),
     N_("stills test"),
     N_("stills test at half size"),
+    N_("generator left out of linear heads on the start"),
     N_("AUC of the answer about them"),
     N_("inconclusive by doubt"),
     N_("swaps"),
