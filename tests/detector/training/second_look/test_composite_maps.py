@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from detector.faces.detector import FaceDetector
 from detector.models.loaded import LoadedModel
 from detector.training.second_look.fitting.composite_maps import Placed, figures_of, map_of
 
@@ -44,5 +43,4 @@ def test_parts_lie_where_the_face_has_them(astronaut: np.ndarray, model: LoadedM
     left, right, nose, mouth = range(4)
     assert rows[left] < rows[nose] < rows[mouth] and columns[left] < columns[nose] < columns[right]
     assert all(0.1 < place < 0.9 for place in (*rows, *columns))
-    assert FaceDetector()(astronaut)
     assert map_of(model, np.zeros((64, 64, 3), np.uint8), "1000") is None
