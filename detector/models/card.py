@@ -81,6 +81,20 @@ class Bound(Value):
     published: float
 
 
+class PhotographFusion(Value):
+    """How photographs are judged: ``probability`` scales each half alone, and the larger logit counts.
+
+    ``bounds``, in rising order, keep the thresholds of a finding and of doubt where few unmanipulated
+    photographs reach them, so that ``probability`` can be the share of manipulated ones.
+    """
+
+    altered: FusionHalf
+    synthesised: FusionHalf
+    probability: Platt
+    bounds: tuple[Bound, ...] = ()
+    agreement: Agreement = None
+
+
 class NetworkFile(Value):
     """A network of the second look, whose weights lie in a file of its own, and what it is fed."""
 
@@ -104,20 +118,6 @@ class NetworkFile(Value):
             domain="",
             limits=(),
         )
-
-
-class PhotographFusion(Value):
-    """How photographs are judged: ``probability`` scales each half alone, and the larger logit counts.
-
-    ``bounds``, in rising order, keep the thresholds of a finding and of doubt where few unmanipulated
-    photographs reach them, so that ``probability`` can be the share of manipulated ones.
-    """
-
-    altered: FusionHalf
-    synthesised: FusionHalf
-    probability: Platt
-    bounds: tuple[Bound, ...] = ()
-    agreement: Agreement = None
 
 
 class SecondLookCard(NetworkFile):

@@ -77,11 +77,19 @@ def second_look_path(weights: Path) -> Path:
     return weights.parent / SECOND_LOOKS / weights.stem
 
 
+def second_look_weights(weights: Path) -> Path:
+    """The weights of that second look; raises :class:`ModelError` where they are missing."""
+    path = second_look_path(weights).with_suffix(".safetensors")
+    if not path.is_file():
+        raise ModelError(f"{SECOND_LOOKS}/{path.name} is missing beside its card. Fetch both again.")
+    return path
+
+
 def files_of(card: Card, weights: Path) -> dict[Path, str]:
     """All weights of a model, its second look's too, with their SHA-256; raises :class:`ModelError`."""
     files = {weights: card.sha256}
     if found := read_second_look(card, weights):
-        files[second_look_path(weights).with_suffix(".safetensors")] = found.sha256
+        files[second_look_weights(weights)] = found.sha256
     return files
 
 

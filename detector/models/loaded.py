@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from detector.errors import ModelError
-from detector.models.card import Card, NetworkFile
-from detector.models.card_files import load_card, read_second_look, second_look_path
+from detector.models.card import Card
+from detector.models.card_files import load_card, read_second_look, second_look_weights
 from detector.models.onnx_file import read_onnx, shape_of
 from detector.models.weights import (
     StoredTensor,
@@ -113,16 +113,9 @@ def with_second_look(model: LoadedModel, weights: Path) -> LoadedModel:
     found = read_second_look(model.card, weights)
     if found is None:
         return model
-    path = second_look_path(weights)
     card = model.card.model_copy(update={"second_look": found})
-    second = _beside_card(found, found.name, path.with_suffix(".safetensors"))
+    second = load_pair(found.as_card(found.name), second_look_weights(weights))
     return replace(model, card=card, second_look=second)
-
-
-def _beside_card(file: NetworkFile, name: str, path: Path) -> LoadedModel:
-    if not path.is_file():
-        raise ModelError(f"second-look/{path.name} is missing beside its card. Fetch both again.")
-    return load_pair(file.as_card(name), path)
 
 
 def load_pair(card: Card, weights: Path) -> LoadedModel:

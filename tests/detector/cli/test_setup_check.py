@@ -142,7 +142,7 @@ def test_weights_of_the_second_look_are_checked(models: Path) -> None:
         assert damaged.state == "missing" and "SHA-256 differs" in damaged.words
         path.unlink()
         (lacking,) = setup_check._models(models)
-        assert lacking.state == "missing"
+        assert lacking.state == "missing" and "is missing beside its card" in lacking.words
         path.write_bytes(data)
 
 

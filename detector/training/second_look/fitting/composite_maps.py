@@ -63,10 +63,10 @@ def measure_composite_maps(
 ) -> dict[str, float]:
     """Hits and energy over composites of roles ``val`` and ``test`` of which some parts were not replaced."""
     parts = {row["file"]: row["parts"] for row in read_csv(data / "stills.csv")}
-    placed = []
+    detector, placed = FaceDetector(_LEAST_CONFIDENCE), []
     for patch in load(out, "stills"):
         if patch.family == COMPOSITE and patch.role != TRAIN and parts[patch.file] != _ALL:
-            found = map_of(model, decode(patch.data), parts[patch.file])
+            found = map_of(model, detector, decode(patch.data), parts[patch.file])
             placed += [found] if found else []
     figures = figures_of(placed)
     for name, value in figures.items():
@@ -76,10 +76,7 @@ def measure_composite_maps(
 
 def figures_of(placed: Sequence[Placed]) -> dict[str, float]:
     """Shares of hits and energy, on what was replaced and on what was in the others."""
-    others = [
-        [other.replaced for number, other in enumerate(placed) if number != own] for own in range(len(placed))
-    ]
-    pairs = [(one, which) for one, some in zip(placed, others, strict=True) for which in some]
+    pairs = [(one, other.replaced) for one in placed for other in placed if other is not one]
     return {
         "composites": float(len(placed)),
         "hottest place on a replaced part": float(np.mean([one.hit(one.replaced) for one in placed])),
@@ -90,14 +87,12 @@ def figures_of(placed: Sequence[Placed]) -> dict[str, float]:
     }
 
 
-def map_of(model: LoadedModel, image: NDArray[np.uint8], parts: str) -> Placed | None:
+def map_of(model: LoadedModel, detector: FaceDetector, image: NDArray[np.uint8], parts: str) -> Placed | None:
     """The map that a report would show of a photograph's largest face; None where there is no face."""
-    faces = sorted(FaceDetector(_LEAST_CONFIDENCE)(image), key=lambda face: -face.width)
-    if not faces:
+    face = max(detector(image), key=lambda face: face.width, default=None)
+    if face is None:
         return None
-    face = faces[0]
-    scan = Scorer(model.alone, still=True)
-    scorer = FusedScorer(scan, model)
+    scorer = FusedScorer(Scorer(model.alone, still=True), model)
     moment = KeptMoment(0, 0.0, 0, cut_photo_patch(image, face.box), roll(face))
     rows = np.zeros(1, [("track", np.int32), ("time", float), ("logit", float)])
     peak = Detection(0, 0.0, 0, 0, True, face.box, roll(face), 0.0, 0.0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from detector.faces.detector import FaceDetector
 from detector.models.loaded import LoadedModel
 from detector.training.second_look.fitting.composite_maps import Placed, figures_of, map_of
 
@@ -33,7 +34,8 @@ def test_hits_are_compared_with_chance() -> None:
 
 
 def test_parts_lie_where_the_face_has_them(astronaut: np.ndarray, model: LoadedModel) -> None:
-    found = map_of(model, astronaut, "1000")
+    detector = FaceDetector()
+    found = map_of(model, detector, astronaut, "1000")
     assert found is not None and found.replaced == (True, False, False, False)
     assert found.heat.shape == found.places.shape[1:] and found.heat.min() >= 0
     rows, columns = (
@@ -43,4 +45,4 @@ def test_parts_lie_where_the_face_has_them(astronaut: np.ndarray, model: LoadedM
     left, right, nose, mouth = range(4)
     assert rows[left] < rows[nose] < rows[mouth] and columns[left] < columns[nose] < columns[right]
     assert all(0.1 < place < 0.9 for place in (*rows, *columns))
-    assert map_of(model, np.zeros((64, 64, 3), np.uint8), "1000") is None
+    assert map_of(model, detector, np.zeros((64, 64, 3), np.uint8), "1000") is None
