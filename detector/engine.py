@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from detector import timestamps
 from detector.environment import repeated_with, software
 from detector.explain.boxed_photo import BOXED, PHOTO, write_boxed, write_photo
-from detector.faces.turned import turn_with_faces
+from detector.faces.finding.turned import turn_with_faces
 from detector.files import hashed, write_atomically
 from detector.fingerprint.sampling import FingerprintSampler
 from detector.media.completeness import lost_frames, missing_seconds

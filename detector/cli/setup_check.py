@@ -66,6 +66,7 @@ def check_setup(root: Path = FILES) -> list[Finding]:
         _disk("disk, data", Path(os.environ.get("REELPROOF_DATA", "instance")), _DATA_NEEDED),
         _disk("disk, models", root / "models", _MODELS_NEEDED),
         *_models(root / "models"),
+        *_face_proposals(root / "models"),
         *_confinement(),
         _gpu(),
         _chromium(),
@@ -225,6 +226,20 @@ def _models(folder: Path) -> Iterator[Finding]:
             yield Finding(name, "ok", f"{card.title}, {size / 10**6:.1f} MB", "")
         else:
             yield Finding(name, "missing", OTHER_FILE, remedy)
+
+
+def _face_proposals(folder: Path) -> Iterator[Finding]:
+    """The small network by which faces are found sooner."""
+    try:
+        from detector.errors import ModelError
+        from detector.models.face_proposals import proposals_file
+    except ImportError:
+        return  # said of the models
+    try:
+        size = proposals_file(folder).stat().st_size
+        yield Finding("face proposals", "ok", f"{size / 10**6:.1f} MB", "")
+    except (ModelError, ValueError) as error:
+        yield Finding("face proposals", "missing", _first_line(error), "Fetch models/face-proposals again.")
 
 
 def _confinement() -> Iterator[Finding]:

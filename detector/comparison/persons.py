@@ -15,7 +15,7 @@ from detector.comparison.difference import FaceMeasure, measure_face
 from detector.comparison.regions import FrameGrid, compare_frame
 from detector.comparison.views import View
 from detector.faces.crop import Face
-from detector.faces.search import FaceSearch
+from detector.faces.finding.search import FaceSearch
 from detector.faces.tracks import Tracker, persons
 from detector.media.frame import Frame
 from detector.media.pictures.cuts import CutDetector

@@ -31,14 +31,14 @@ class Parameters(Value):
         default=640, ge=128, description=N_("frames are searched at most this wide, px")
     )
     search_interval: float = Field(
-        default=2.0,
+        default=8.0,
         ge=0,
         le=60,
         description=N_(
-            "seconds between searches of whole frames; in between, large newcomers are "
-            "looked for four times as often, known faces twice a second where they were, and "
-            "are predicted from one such look to the next where they hardly move; 0: every "
-            "sampled frame is searched whole; since 1.3"
+            "seconds between searches of whole frames, a quarter of it in frames so large that a smaller "
+            "network, which proposes faces in between, may miss one that is judged; known faces are looked "
+            "for once a second where they were, and followed by their pictures from one such look to the "
+            "next; 0: every sampled frame is searched whole; since 1.3, with proposals since 1.12"
         ),
     )
     edge_window: float = Field(

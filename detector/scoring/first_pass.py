@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from detector.faces import tracks
 from detector.faces.crop import Face
 from detector.faces.detections import DetectionBuffer, Detections
+from detector.faces.finding.search import FaceSearch, FoundFaces
 from detector.faces.photo_range import flaw_of_photo
 from detector.faces.quality import LOW_CONFIDENCE, assess_face
-from detector.faces.search import FaceSearch, FoundFaces
 from detector.media.frame import Frame, Image
 from detector.media.pictures import cuts
 from detector.media.reader import MediaReader

@@ -7,6 +7,9 @@ from reports.text import photographs
 from reports.text.language import gettext
 from reports.text.numbers import plural, shown
 
+_BEFORE_PROPOSALS = frozenset(f"1.{minor}" for minor in range(12))
+"""Schema versions of analyses that searched frames at half the size instead."""
+
 
 def procedure(analysis: Analysis) -> str:
     """How the finding came about, in the order of the work."""
@@ -36,7 +39,7 @@ def procedure(analysis: Analysis) -> str:
         "CenterFace and followed between scene cuts. %(search_words)s Each usable face "
         "was ",
         sample_rate=shown(given.sample_rate, "g"),
-        search_words=_search_words(given.search_interval),
+        search_words=_search_words(analysis),
     )
     return gettext(
         "%(seen)scut out upright and scored by the network named in this report; its "
@@ -92,9 +95,18 @@ def _refined(analysis: Analysis) -> str:
     )
 
 
-def _search_words(interval: float) -> str:
+def _search_words(analysis: Analysis) -> str:
+    interval = analysis.parameters.search_interval
     if not interval:
         return gettext("Every sampled frame was searched whole.")
+    if analysis.schema_version not in _BEFORE_PROPOSALS:
+        return gettext(
+            "Whole frames were searched at the start, after cuts, every %(interval)s s and "
+            "whenever a known face was not where it had been; once a second, the places of "
+            "known faces and those where a smaller network proposed others. In between, faces "
+            "were followed by their pictures.",
+            interval=shown(interval, "g"),
+        )
     return gettext(
         "Whole frames were searched at the start, around cuts, every %(interval)s s "
         "and whenever a known face was not where it had been, the places of known "

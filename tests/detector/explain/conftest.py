@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from detector.faces.crop import Face, crop_square, square_for_face
-from detector.faces.detector import FaceDetector
+from detector.faces.finding.detector import FaceDetector
 from detector.scoring.scorer import Scorer
 
 

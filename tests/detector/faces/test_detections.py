@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from detector.faces.crop import Face, roll, square_for_face
 from detector.faces.detections import DetectionBuffer, Detections
+from detector.faces.finding.search import FoundFaces
 from detector.faces.quality import LOW_CONFIDENCE, Quality
-from detector.faces.search import FoundFaces
 from detector.media.frame import Frame, Image
 from detector.schema.analysis import Parameters
 from detector.scoring import first_pass

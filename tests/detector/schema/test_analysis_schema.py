@@ -174,7 +174,7 @@ def test_the_sample_is_known_in_full(analysed_sample: Analysed) -> None:
     )
 
 
-@pytest.mark.parametrize(("version", "interval"), [("1.0", 0.0), ("1.2", 0.0), ("1.3", 2.0)])
+@pytest.mark.parametrize(("version", "interval"), [("1.0", 0.0), ("1.2", 0.0), ("1.3", 8.0)])
 def test_older_analyses_searched_every_frame(document: dict[str, Any], version: str, interval: float) -> None:
     old = json.loads(json.dumps(document)) | {"schema_version": version}
     old["parameters"].pop("search_interval", None)

@@ -17,7 +17,7 @@ from made_faces import crop, encoded
 
 from detector.errors import MediaError, ParameterError
 from detector.faces.crop import Face, crop_square, square_for_face
-from detector.faces.detector import FaceDetector
+from detector.faces.finding.detector import FaceDetector
 from detector.media.frame import Image
 from detector.scoring.single_crops import framed_crop
 from detector.training.config import DEFAULT_RECIPE, Config, SetConfig, read_config

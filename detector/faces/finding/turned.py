@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from detector.faces.detector import FaceDetector
+from detector.faces.finding.detector import FaceDetector
 from detector.faces.photo_range import flaw_of_photo
 from detector.media.frame import Image
 from detector.schema.analysis import Parameters

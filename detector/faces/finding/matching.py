@@ -1,0 +1,126 @@
+"""Where a face lies in the frames between two in which it was found: where its pictures match best.
+
+The face is expected on the line between both boxes. Around each place on it both pictures of the face are
+slid over the frame (normalised cross-correlation); the best match, between pixels by a parabola, says how far
+beside the line it lies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import cast
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.faces.crop import Face
+from detector.faces.tracks import correlating
+from detector.media.frame import Frame, Image
+from detector.schema.analysis import Box
+
+_WIDTH = 32  # px of a face's picture
+_AROUND = 10  # px of these: how far beside the line a face is looked for, three tenths of its width
+_SMALL = 16  # px of a picture that only says whether something changed
+_LIKE = 0.8  # correlation with its pictures at both ends, at least
+
+Grey = NDArray[np.uint8]
+
+
+def faces_along(frames: Sequence[Frame], start: Face, end: Face) -> list[Face] | None:
+    """The face in each of ``frames`` but the first, where it is ``start``, and the last, where it is ``end``.
+
+    None if there is one in which nothing looks enough like it: turned away, covered, or farther off.
+    """
+    height = int(np.clip(round(_WIDTH * _ratio(start)), _WIDTH // 2, 2 * _WIDTH))
+    pictures = [
+        _part(frame.image, face.box, (_WIDTH, height))
+        for frame, face in ((frames[0], start), (frames[-1], end))
+    ]
+    found = []
+    for frame in frames[1:-1]:
+        face = on_the_line(frames, frame, start, end)
+        beside = _beside(frame.image, face.box, pictures, _share(frames, frame))
+        if beside is None:
+            return None
+        found.append(_shifted(face, *beside))
+    return found
+
+
+def picture(image: Image, box: Box) -> NDArray[np.float32]:
+    """What is in ``box`` of ``image``, such that the product of two of them is their correlation."""
+    return correlating(_part(image, box, (_SMALL, _SMALL)).astype(np.float32).reshape(1, -1))[0]
+
+
+def _beside(image: Image, box: Box, pictures: Sequence[Grey], share: float) -> tuple[float, float] | None:
+    """How far from ``box`` the face of both ``pictures`` lies in ``image``, px; None if it is not there."""
+    x0, y0, x1, y1 = box
+    height, width = pictures[0].shape
+    across, down = (x1 - x0) / width, (y1 - y0) / height  # px of the frame to one of a picture
+    wide = x0 - _AROUND * across, y0 - _AROUND * down, x1 + _AROUND * across, y1 + _AROUND * down
+    place = _part(image, wide, (width + 2 * _AROUND, height + 2 * _AROUND))
+    first, last = (cv2.matchTemplate(place, picture, cv2.TM_CCOEFF_NORMED) for picture in pictures)
+    likeness = (1 - share) * first + share * last
+    row, column = divmod(int(likeness.argmax()), likeness.shape[1])
+    if likeness[row, column] < _LIKE or not 0 < row < 2 * _AROUND or not 0 < column < 2 * _AROUND:
+        return None
+    right = column + _top_of_parabola(likeness[row, column - 1 : column + 2]) - _AROUND
+    below = row + _top_of_parabola(likeness[row - 1 : row + 2, column]) - _AROUND
+    return right * across, below * down
+
+
+def _top_of_parabola(values: NDArray[np.float32]) -> float:
+    """Where the parabola through three neighbouring values is highest, from the middle one."""
+    before, middle, after = values.tolist()
+    bend = before - 2 * middle + after
+    return 0.5 * (before - after) / bend if bend < 0 else 0.0
+
+
+def _part(image: Image, box: Box, size: tuple[int, int]) -> Grey:
+    """What is in ``box``, grey, (width, height) px; what lies outside the frame repeats its edge."""
+    height, width = image.shape[:2]
+    x0, y0, x1, y1 = (round(edge) for edge in box)
+    x1, y1 = max(x1, x0 + 2), max(y1, y0 + 2)
+    left, right = (min(max(edge, 0), width) for edge in (x0, x1))
+    top, bottom = (min(max(edge, 0), height) for edge in (y0, y1))
+    if right - left < 2 or bottom - top < 2:
+        return np.zeros(size[::-1], np.uint8)  # is like nothing
+    step = max(1, (x1 - x0) // (2 * size[0]))  # some pixels do for this
+    inside = cv2.cvtColor(np.ascontiguousarray(image[top:bottom:step, left:right:step]), cv2.COLOR_RGB2GRAY)
+    across, down = size[0] / (x1 - x0), size[1] / (y1 - y0)
+    at = min(size[0] - 1, round((left - x0) * across)), min(size[1] - 1, round((top - y0) * down))
+    shown = (
+        max(1, min(size[0] - at[0], round((right - left) * across))),
+        max(1, min(size[1] - at[1], round((bottom - top) * down))),
+    )
+    small = cv2.resize(inside, shown, interpolation=cv2.INTER_AREA)
+    if shown == size:
+        return cast(Grey, small)
+    beyond = size[1] - at[1] - shown[1], size[0] - at[0] - shown[0]
+    return cast(Grey, cv2.copyMakeBorder(small, at[1], beyond[0], at[0], beyond[1], cv2.BORDER_REPLICATE))
+
+
+def _ratio(face: Face) -> float:
+    return (face.box[3] - face.box[1]) / max(1.0, face.width)
+
+
+def on_the_line(frames: Sequence[Frame], frame: Frame, start: Face, end: Face) -> Face:
+    """The face in ``frame``, if it moves evenly from ``start`` in the first to ``end`` in the last."""
+    share = _share(frames, frame)
+    x0, y0, x1, y1 = (a + (b - a) * share for a, b in zip(start.box, end.box, strict=True))
+    return Face(
+        (x0, y0, x1, y1),
+        start.confidence + (end.confidence - start.confidence) * share,
+        start.landmarks + (end.landmarks - start.landmarks) * np.float32(share),
+    )
+
+
+def _share(frames: Sequence[Frame], frame: Frame) -> float:
+    first = frames[0].time
+    return float((frame.time - first) / (frames[-1].time - first))
+
+
+def _shifted(face: Face, right: float, below: float) -> Face:
+    x0, y0, x1, y1 = face.box
+    moved = face.landmarks + np.array([right, below], np.float32)
+    return Face((x0 + right, y0 + below, x1 + right, y1 + below), face.confidence, moved)

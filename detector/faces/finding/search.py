@@ -1,0 +1,288 @@
+"""Find the faces of sampled frames without CenterFace's search of each of them.
+
+CenterFace searches whole frames at the start, after a cut, from time to time
+(:attr:`~detector.schema.analysis.Parameters.search_interval`) and whenever a known face is not where it
+was. In between, once a second, it looks only around the last places of known faces, at a size that suits
+them, and where a small network proposes others (:mod:`detector.faces.finding.proposals`). In the frames
+between two such looks faces are followed by their pictures (:mod:`detector.faces.finding.interpolation`), and
+a newcomer is followed backwards to where it came in. So frames are held back until the next look.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.faces.crop import Face
+from detector.faces.finding.detector import FaceDetector
+from detector.faces.finding.interpolation import LONGEST, faces_between
+from detector.faces.finding.matching import picture
+from detector.faces.finding.proposals import LEAST, FaceProposals
+from detector.media.frame import Frame, Image
+from detector.schema.analysis import Box, Parameters
+from detector.schema.boxes import grown, overlap
+
+# Side of the place that is looked at, and the face's longer side in it, px of the detector's input.
+_PLACE = 224
+_FACE = 112
+_LOOKED = 1.0  # seconds: known faces are looked for so often at least
+_PROPOSED = 0.5  # seconds from one search for newcomers to the next, at least
+_EDGE = 3  # px of the place: a face nearer to its edge may be cut off by it
+_OFTENER = (
+    4  # CenterFace's searches of whole frames, where a face that is judged may be too small to be proposed
+)
+_HELD = 128 * 1024 * 1024  # bytes of frames held back at most
+_SAME = 0.3  # overlap of two boxes that are one face
+_UNCHANGED = 0.9  # likeness of a place to itself when it was refused, which CenterFace would refuse again
+_LEAST = 0.25  # overlap of two grown boxes that may be one face at two times
+
+
+class FoundFaces(NamedTuple):
+    """A frame that is settled, the most confident face first."""
+
+    frame: Frame
+    is_cut: bool
+    faces: list[Face]
+
+
+class Place(NamedTuple):
+    """A place that was proposed, and what it looks like."""
+
+    box: Box
+    picture: NDArray[np.float32]
+
+    def is_like(self, other: Place) -> bool:
+        """Whether ``other`` is the same place and looks the same."""
+        return overlap(self.box, other.box) >= _SAME and float(self.picture @ other.picture) >= _UNCHANGED
+
+
+@dataclass
+class _Held:
+    frame: Frame
+    is_cut: bool
+    faces: list[Face]
+
+
+class FaceSearch:
+    """Give it the sampled frames in order; each comes back once, in order, with its faces.
+
+    Frames come back after the next look, or at once with ``hold`` false, when newcomers
+    are not followed backwards and nothing is predicted. :meth:`flush` gives back what is still held.
+    """
+
+    def __init__(self, parameters: Parameters, hold: bool = True) -> None:
+        self._threshold = parameters.detection_threshold
+        self._width = parameters.detection_width
+        self._detect = FaceDetector(self._threshold, self._width)
+        # A detector of its own: to change the size of one takes longer than a search of a place.
+        self._place = FaceDetector(self._threshold, _PLACE)
+        self._judged, self._sure = parameters.minimum_face, parameters.minimum_confidence
+        self._interval = parameters.search_interval
+        self._hold = hold
+        self._held: list[_Held] = []  # they wait for the next frame that is looked at
+        self._last: _Held | None = None  # that was looked at
+        self._whole = self._proposed = Fraction(0)  # times of the frames that were searched last
+        self._refused: list[Place] = []  # places proposed where CenterFace found nothing
+
+    def process_frame(self, frame: Frame, is_cut: bool) -> list[FoundFaces]:
+        """Take the next frame, which begins a new scene if ``is_cut``; returns the frames now settled."""
+        settled = self.flush() if is_cut else []
+        last = None if is_cut else self._last
+        if last is None or frame.time - self._whole >= self._every(frame.image):
+            found = self._searched(frame, last.faces if last and self._interval else [])
+        elif self._hold and not self._is_due(frame, last):
+            self._held.append(_Held(frame, is_cut, []))
+            return settled
+        else:
+            found = self._followed(frame, last.faces)
+        return settled + self._settled(_Held(frame, is_cut, []), *found)
+
+    def _every(self, image: Image) -> float:
+        """Seconds from one of CenterFace's searches of a whole frame to the next."""
+        scale = min(1.0, self._width / max(image.shape[:2]))
+        return self._interval / _OFTENER if self._judged * scale < LEAST else self._interval
+
+    def _is_due(self, frame: Frame, last: _Held) -> bool:
+        """Whether ``frame`` is to be looked at: because it is time, or because memory would be filled."""
+        if (len(self._held) + 1) * frame.image.nbytes > _HELD:
+            return True
+        return frame.time - last.frame.time >= (_LOOKED if last.faces else _PROPOSED)
+
+    def flush(self) -> list[FoundFaces]:
+        """The frames still held, the last of them looked at."""
+        if not self._held or self._last is None:
+            return []
+        ending = self._held.pop()
+        return self._settled(ending, *self._followed(ending.frame, self._last.faces, ending=True))
+
+    def _settled(self, looked: _Held, faces: list[Face], newcomers: list[Face]) -> list[FoundFaces]:
+        """The frames held and the one ``looked`` at, in which these ``faces`` are."""
+        looked.faces = faces
+        if self._last is not None and self._held and not self._predict(self._last, looked):
+            before = self._last.faces
+            for number, one in enumerate(self._held):
+                one.faces, came = self._followed(one.frame, before)
+                self._follow_back(came, number)
+                before = one.faces
+        self._follow_back(newcomers, len(self._held))
+        settled, self._held, self._last = [*self._held, looked], [], looked
+        return [
+            FoundFaces(held.frame, held.is_cut, sorted(held.faces, key=lambda face: -face.confidence))
+            for held in settled
+        ]
+
+    def _predict(self, first: _Held, last: _Held) -> bool:
+        """Whether the frames held between ``first`` and ``last`` could be given the faces of both."""
+        frames = [first.frame, *(held.frame for held in self._held), last.frame]
+        pairs = self._pairs(first.faces, last.faces)
+        if pairs is None or last.frame.time - first.frame.time > LONGEST:
+            return False
+        ways = []
+        for start, end in pairs:
+            way = faces_between(frames, start, end, self.look)
+            if way is None:
+                return False
+            ways.append(way)
+        moments = [list(faces) for faces in zip(*ways, strict=True)]
+        if any(_among(face, faces[:rank]) for faces in moments for rank, face in enumerate(faces)):
+            return False
+        for held, faces in zip(self._held, moments or [[]] * len(self._held), strict=True):
+            held.faces = list(faces)
+        return True
+
+    def _pairs(self, start: list[Face], end: list[Face]) -> list[tuple[Face, Face]] | None:
+        """Each face of ``start`` with the same one of ``end``; None where one it is sure of has no own."""
+        pairs: list[tuple[Face, Face]] = []
+        for face in start:
+            same = [one for one in end if overlap(face.box, one.box) >= _SAME]
+            if len(same) > 1 or any(one is taken for one in same for _, taken in pairs):
+                return None
+            if not same and face.confidence >= self._sure:
+                return None
+            pairs += [(face, one) for one in same]
+        return pairs
+
+    def _searched(self, frame: Frame, before: list[Face]) -> tuple[list[Face], list[Face]]:
+        """All faces of a frame that CenterFace searches, and those of them that were not there ``before``."""
+        self._whole = self._proposed = frame.time
+        found = self._detect(frame.image)
+        newcomers = [face for face in found if not any(_may_be(face, one) for one in before)]
+        # Near the threshold a search may miss what a look finds.
+        for lost in [one for one in before if not any(_may_be(face, one) for face in found)]:
+            again = self.look(frame.image, lost.box)
+            if again is not None and not _among(again, found):
+                found.append(again)
+        return found, newcomers
+
+    def _followed(
+        self, frame: Frame, before: list[Face], ending: bool = False
+    ) -> tuple[list[Face], list[Face]]:
+        """Faces of a frame, and the newcomers among them, which are looked for now and then and at an end.
+
+        Where one of those known ``before`` is lost CenterFace searches the whole frame, unless it was never
+        sure of it: what it takes for a face now and then would have it search again and again.
+        """
+        faces: list[Face] = []
+        for one in before:
+            face = self.look(frame.image, one.box)
+            if face is not None and not _among(face, faces):
+                faces.append(face)
+            elif one.confidence >= self._sure:
+                return self._searched(frame, before)
+        newcomers: list[Face] = []
+        if ending or frame.time - self._proposed >= _PROPOSED:
+            self._proposed = frame.time
+            newcomers = self._newcomers(frame.image, faces)
+        return [*faces, *newcomers], newcomers
+
+    def _newcomers(self, image: Image, known: list[Face]) -> list[Face]:
+        """Faces at the places proposed in ``image`` where none of those ``known`` is."""
+        newcomers: list[Face] = []
+        refused: list[Place] = []
+        for box in self._propose(image):
+            if any(overlap(box, face.box) >= _SAME for face in known):
+                continue
+            place = Place(box, picture(image, box))
+            before = next((one for one in self._refused if one.is_like(place)), None)
+            face = None if before else self.look(image, box)
+            if face is None:
+                refused.append(before or place)
+            elif not _among(face, [*known, *newcomers]):
+                newcomers.append(face)
+        self._refused = refused
+        return newcomers
+
+    @cached_property
+    def _propose(self) -> FaceProposals:
+        return FaceProposals(self._width)
+
+    def _follow_back(self, newcomers: list[Face], number: int) -> None:
+        """Look for faces new in the frame after the first ``number`` of those held in these, backwards."""
+        for newcomer in newcomers:
+            face: Face | None = newcomer if newcomer.confidence >= self._sure else None
+            for held in reversed(self._held[:number]):
+                face = face and self.look(held.frame.image, face.box)
+                if face is None or _among(face, held.faces):
+                    break
+                held.faces.append(face)
+
+    def look(self, image: Image, box: Box) -> Face | None:
+        """The face near ``box`` of ``image`` (RGB), if there is one."""
+        face, whole = self._at_place(image, box)
+        if face is not None and not whole:  # it went so far that the place cuts it off
+            face, _ = self._at_place(image, face.box)
+        return face
+
+    def _at_place(self, image: Image, box: Box) -> tuple[Face | None, bool]:
+        """The face in the place around ``box``, and whether it lies wholly in that place."""
+        height, width = image.shape[:2]
+        longer = max(box[2] - box[0], box[3] - box[1], 1.0)
+        # Never larger than a whole search would show it, unless that is not reduced at all.
+        scale = min(1.0, self._width / max(height, width), _FACE / longer)
+        side = 4 * round(_PLACE / scale / 4)  # so that it can be halved
+        left, top = (
+            _kept_inside((box[axis] + box[axis + 2]) / 2 - side / 2, side, whole)
+            for axis, whole in enumerate((width, height))
+        )
+        place = image[top : top + side, left : left + side]
+        if place.shape[0] < side or place.shape[1] < side:  # the frame is smaller than the place
+            below, beside = side - place.shape[0], side - place.shape[1]
+            place = cv2.copyMakeBorder(place, 0, below, 0, beside, cv2.BORDER_CONSTANT)
+        found = [_moved(face, left, top) for face in self._place(place)]
+        best = max(found, key=lambda face: overlap(grown(face.box), grown(box)), default=None)
+        if best is None or overlap(grown(best.box), grown(box)) < _LEAST:
+            return None, True
+        x0, y0, x1, y1 = best.box
+        edge = side / _PLACE * _EDGE
+        inside = (
+            (x0 - left > edge or left == 0)
+            and (y0 - top > edge or top == 0)
+            and (left + side - x1 > edge or left + side >= width)
+            and (top + side - y1 > edge or top + side >= height)
+        )
+        return best, inside
+
+
+def _kept_inside(start: float, side: int, whole: int) -> int:
+    return max(0, min(round(start), whole - side))
+
+
+def _moved(face: Face, x: int, y: int) -> Face:
+    x0, y0, x1, y1 = face.box
+    return Face(
+        (x0 + x, y0 + y, x1 + x, y1 + y), face.confidence, face.landmarks + np.array([x, y], np.float32)
+    )
+
+
+def _may_be(a: Face, b: Face) -> bool:
+    return overlap(grown(a.box), grown(b.box)) >= _LEAST
+
+
+def _among(face: Face, faces: list[Face]) -> bool:
+    return any(overlap(face.box, one.box) >= _SAME for one in faces)

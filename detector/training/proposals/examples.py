@@ -1,0 +1,181 @@
+"""Canvases for training: pieces of pictures side by side, at any size, and where their faces lie."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.faces.patch import decode
+from detector.media.frame import Image
+from detector.training.proposals.network import STRIDE
+from detector.training.proposals.pictures import SURE
+
+SIDE = 320  # px of a canvas
+_WIDTHS = 14.0, 280.0  # px of a face on a canvas
+_LEAST = 12.0  # px; of narrower faces nothing is learnt
+_VISIBLE = 0.75  # share of a face that must be in its piece to be learnt
+_HIDDEN = 0.35  # and that may be there without its being a face
+
+Source = tuple[Image, NDArray[np.float32], NDArray[np.float32]]
+"""A picture, the boxes (n, 4) of its faces and their confidence (n,)."""
+
+
+class Example(NamedTuple):
+    """A canvas (SIDE, SIDE, 3) and what :func:`detector.training.proposals.network.loss` wants of it."""
+
+    canvas: Image
+    wanted: NDArray[np.float32]
+    ignored: NDArray[np.bool_]
+    boxes: NDArray[np.float32]
+
+
+def example(sources: Sequence[Source], rng: np.random.Generator) -> Example:
+    """A canvas of pieces of random ``sources``."""
+    canvas = np.full((SIDE, SIDE, 3), rng.integers(0, 256, 3), np.uint8)
+    found: list[NDArray[np.float64]] = []  # rows: box, confidence, share that can be seen
+    for left, top, width, height in _pieces(rng):
+        piece = canvas[top : top + height, left : left + width]
+        ground = _ground(sources[int(rng.integers(len(sources)))], rng)
+        if ground is not None:
+            piece[:] = cv2.resize(ground, (width, height), interpolation=cv2.INTER_AREA)
+        source = sources[int(rng.integers(len(sources)))]
+        found += _fill(piece, (left, top), source, rng)
+    mirrored = bool(rng.integers(2))
+    canvas = _recoloured(canvas[:, ::-1] if mirrored else canvas, rng)
+    cells = SIDE // STRIDE
+    wanted = np.zeros((1, cells, cells), np.float32)
+    ignored = np.zeros((1, cells, cells), np.bool_)
+    boxes = np.zeros((4, cells, cells), np.float32)
+    for x0, y0, x1, y1, confidence, seen in found:
+        if mirrored:
+            x0, x1 = SIDE - x1, SIDE - x0
+        if seen < _HIDDEN:
+            continue
+        if confidence < SURE or seen < _VISIBLE or x1 - x0 < _LEAST:
+            at = [int(np.clip(edge, 0, SIDE)) // STRIDE for edge in (x0, y0, x1, y1)]
+            ignored[0, at[1] : at[3] + 1, at[0] : at[2] + 1] = True
+            continue
+        _mark(wanted[0], boxes, x0, y0, x1, y1)
+    return Example(canvas, wanted, ignored & (wanted != 1), boxes)
+
+
+def _mark(
+    wanted: NDArray[np.float32], boxes: NDArray[np.float32], x0: float, y0: float, x1: float, y1: float
+) -> None:
+    """Enter a face: 1 in the cell of its middle, falling around it as its size allows."""
+    cells = wanted.shape[0]
+    x, y = (x0 + x1) / 2 / STRIDE, (y0 + y1) / 2 / STRIDE
+    if not (0 <= x < cells and 0 <= y < cells):
+        return
+    column, row = int(x), int(y)
+    width, height = (x1 - x0) / STRIDE, (y1 - y0) / STRIDE
+    across, down = np.arange(cells) + 0.5 - x, np.arange(cells) + 0.5 - y
+    spread = max(0.4, 0.12 * width), max(0.4, 0.12 * height)
+    near = np.exp(-((across[None] / spread[0]) ** 2 + (down[:, None] / spread[1]) ** 2) / 2)
+    np.maximum(wanted, 0.999 * near, out=wanted, where=wanted != 1)
+    wanted[row, column] = 1
+    boxes[:, row, column] = x - column - 0.5, y - row - 0.5, np.log(width), np.log(height)
+
+
+def _pieces(rng: np.random.Generator) -> list[tuple[int, int, int, int]]:
+    """The canvas in one to some nine pieces: left, top, width, height."""
+    pieces = [(0, 0, SIDE, SIDE)]
+    for _ in range(int(rng.choice([0, 1, 2, 4, 8], p=[0.35, 0.2, 0.2, 0.15, 0.1]))):
+        largest = max(range(len(pieces)), key=lambda i: pieces[i][2] * pieces[i][3])
+        left, top, width, height = pieces.pop(largest)
+        share = rng.uniform(0.3, 0.7)
+        if width > height:
+            cut = int(width * share)
+            pieces += [(left, top, cut, height), (left + cut, top, width - cut, height)]
+        else:
+            cut = int(height * share)
+            pieces += [(left, top, width, cut), (left, top + cut, width, height - cut)]
+    return pieces
+
+
+def _fill(
+    piece: Image, at: tuple[int, int], source: Source, rng: np.random.Generator
+) -> list[NDArray[np.float64]]:
+    """Show part of a source in ``piece`` of the canvas; its faces in pixels of the canvas."""
+    image, boxes, confidence = source
+    height, width = piece.shape[:2]
+    scale, middle = _chosen(source, width, rng)
+    stretch = scale * np.exp(rng.normal(0, 0.06, 2))
+    turn = np.radians(rng.normal(0, 8) if rng.random() < 0.5 else 0.0)
+    matrix = np.zeros((2, 3))
+    matrix[:, :2] = np.diag(stretch) @ [[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]
+    matrix[:, 2] = rng.uniform(0.1, 0.9, 2) * (width, height) - matrix[:, :2] @ middle
+    _show(piece, image, matrix, scale)
+    found = []
+    for box, sure in zip(boxes, confidence, strict=True):
+        centre = matrix[:, :2] @ ((box[:2] + box[2:]) / 2) + matrix[:, 2]
+        half = (box[2:] - box[:2]) / 2 * stretch
+        low, high = centre - half, centre + half
+        inside = np.clip(np.minimum(high, (width, height)) - np.maximum(low, 0), 0, None)
+        seen = inside.prod() / max(1e-6, (2 * half).prod())
+        found.append(np.array([*(low + at), *(high + at), sure, seen]))
+    return found
+
+
+def _chosen(source: Source, width: int, rng: np.random.Generator) -> tuple[float, NDArray[np.float64]]:
+    """How large a source is shown in a piece so wide, and which of its points is put somewhere in it."""
+    image, boxes, _ = source
+    size = np.array(image.shape[1::-1], np.float64)
+    anywhere: NDArray[np.float64] = rng.uniform(0, 1, 2) * size
+    if not len(boxes):
+        return float(np.exp(rng.uniform(np.log(0.3), np.log(1.5)))), anywhere
+    box = boxes[int(rng.integers(len(boxes)))].astype(np.float64)
+    widest = min(_WIDTHS[1], max(_WIDTHS[0] + 1, width))
+    face = float(np.exp(rng.uniform(np.log(_WIDTHS[0]), np.log(widest))))
+    scale = min(face / max(1.0, float(box[2] - box[0])), 3.0)
+    # Now and then a part without the face, or with a piece of it.
+    return scale, anywhere if rng.random() < 0.25 else (box[:2] + box[2:]) / 2
+
+
+def _show(piece: Image, image: Image, matrix: NDArray[np.float64], scale: float) -> None:
+    """Draw ``image`` into ``piece`` by ``matrix``, averaged where it is made smaller, as frames are."""
+    height, width = piece.shape[:2]
+    if scale < 0.7:
+        small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        matrix = matrix.copy()
+        matrix[:, :2] @= np.diag(np.array(image.shape[1::-1]) / small.shape[1::-1])
+        image = small
+    shown = cv2.warpAffine(image, matrix, (width, height), flags=cv2.INTER_LINEAR)
+    covered = cv2.warpAffine(np.ones(image.shape[:2], np.uint8), matrix, (width, height))
+    np.copyto(piece, shown, where=covered[..., None] > 0)
+
+
+def _ground(source: Source, rng: np.random.Generator) -> Image | None:
+    """A part of a source without a face, if one is found soon."""
+    image, boxes, _ = source
+    for _ in range(6):
+        size = rng.uniform(0.15, 0.7, 2) * image.shape[1::-1]
+        x0, y0 = rng.uniform(0, 1, 2) * (image.shape[1::-1] - size)
+        x1, y1 = (x0, y0) + size
+        grow = 0.15 * (boxes[:, 2:] - boxes[:, :2])
+        low, high = boxes[:, :2] - grow, boxes[:, 2:] + grow
+        if not ((low < (x1, y1)) & (high > (x0, y0))).all(axis=1).any():
+            return image[int(y0) : int(y1) + 1, int(x0) : int(x1) + 1]
+    return None
+
+
+def _recoloured(canvas: Image, rng: np.random.Generator) -> Image:
+    """Brightness, contrast, colour, blur, noise and JPEG, each now and then."""
+    if rng.random() < 0.6:
+        gain, lift = np.exp(rng.normal(0, 0.25, 3 if rng.random() < 0.3 else 1)), rng.normal(0, 18)
+        canvas = np.clip(canvas * gain.astype(np.float32) + np.float32(lift), 0, 255).astype(np.uint8)
+    if rng.random() < 0.1:
+        canvas = cv2.cvtColor(cv2.cvtColor(canvas, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+    if rng.random() < 0.2:
+        canvas = cv2.GaussianBlur(canvas, (0, 0), rng.uniform(0.5, 1.8))
+    if rng.random() < 0.2:
+        noise = rng.normal(0, rng.uniform(2, 14), canvas.shape[:2])[..., None]
+        canvas = np.clip(canvas + noise.astype(np.float32), 0, 255).astype(np.uint8)
+    if rng.random() < 0.3:
+        options = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(25, 85))]
+        canvas = decode(cv2.imencode(".jpg", cv2.cvtColor(canvas, cv2.COLOR_RGB2BGR), options)[1].tobytes())
+    return np.ascontiguousarray(canvas)

@@ -1,0 +1,73 @@
+"""The small network proposes a place for each face, of whatever size; CenterFace says what is there."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from detector.errors import ModelError
+from detector.faces.finding.detector import FaceDetector
+from detector.faces.finding.proposals import FaceProposals, boxes_of
+from detector.media.frame import Image
+from detector.models.face_proposals import FOLDER, files_in, proposals_file
+from detector.paths import FILES
+from detector.schema.boxes import overlap
+
+
+@pytest.fixture(scope="module")
+def propose() -> FaceProposals:
+    return FaceProposals(640)
+
+
+@pytest.mark.parametrize("face", [30, 60, 120, 240, 420], ids=lambda face: f"{face}px")
+@pytest.mark.parametrize("at", [(0.3, 0.4), (0.65, 0.55)], ids=["left", "right"])
+def test_a_face_of_any_size(
+    propose: FaceProposals, astronaut: Image, face: int, at: tuple[float, float]
+) -> None:
+    """Its place is proposed, and hardly any other."""
+    scale = face / 85
+    matrix = np.array([[scale, 0, 1280 * at[0] - 222 * scale], [0, scale, 720 * at[1] - 120 * scale]])
+    small = cv2.resize(astronaut, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    matrix[:, :2] = np.eye(2)
+    image = cv2.warpAffine(small, matrix, (1280, 720), borderValue=(120, 130, 110))
+    (found, *_) = FaceDetector()(image)
+    proposed = propose(image)
+    assert any(overlap(box, found.box) >= 0.3 for box in proposed)
+    assert len(proposed) <= 6
+
+
+@pytest.mark.parametrize("size", [(1920, 1080), (360, 640), (40, 24)], ids=["wide", "high", "tiny"])
+def test_nothing_is_there(propose: FaceProposals, size: tuple[int, int]) -> None:
+    assert propose(np.full((size[1], size[0], 3), 90, np.uint8)) == []
+
+
+def test_boxes_lie_where_the_heat_is_highest() -> None:
+    heat = np.full((20, 30), -9.0, np.float32)
+    heat[4, 6], heat[4, 7], heat[15, 20] = 3.0, 2.0, 5.0
+    box = np.zeros((4, 20, 30), np.float32)
+    box[:, 15, 20] = 0.25, -0.5, np.log(4), np.log(6)
+    found = boxes_of(heat, box)
+    assert found[0] == pytest.approx([150, 96, 182, 144]), "4 by 6 cells of 8 px, around (166, 120)"
+    assert found[1] == pytest.approx([48, 32, 56, 40]), "its neighbour is no place of its own"
+    assert len(found) == 2
+
+
+def test_files_that_do_not_belong_together(tmp_path: Path) -> None:
+    shutil.copytree(FILES / "models" / FOLDER, tmp_path / FOLDER)
+    weights, card = files_in(tmp_path)
+    assert proposals_file(tmp_path) == weights
+    data = weights.read_bytes()
+    weights.write_bytes(data[:-1])
+    with pytest.raises(ModelError, match="SHA-256 differs"):
+        proposals_file(tmp_path)
+    weights.unlink()
+    with pytest.raises(ModelError, match=r"face-proposals\.onnx is missing"):
+        proposals_file(tmp_path)
+    weights.write_bytes(data)
+    card.unlink()
+    with pytest.raises(ModelError, match=r"face-proposals\.json is missing"):
+        proposals_file(tmp_path)
