@@ -24,6 +24,7 @@ from detector.media.frame import Image
 from detector.media.open import open_media
 from detector.media.prefetch import ahead
 from detector.media.reader import MediaReader
+from detector.memory import share_arenas
 from detector.metadata.anomalies import anomalies_of
 from detector.metadata.c2pa import read_store
 from detector.metadata.collect import collect
@@ -88,6 +89,7 @@ def analyze(
     job = _Job(
         Path(path), name, parameters or Parameters(), model, images, bounds, fingerprint, Others(also, joint)
     )
+    share_arenas()
     report = progress or (lambda stage, fraction: None)
     analysis, turn = _analyzed(job, report)
     if turn:

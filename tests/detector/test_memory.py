@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+import platform
 import subprocess
 import sys
+from pathlib import Path
+
+import pytest
 
 MEGABYTE = 1 << 20
 HELD = 300 * MEGABYTE
@@ -23,3 +27,34 @@ def test_what_is_held_counts_even_when_given_back_and_what_the_starting_process_
     # The system counts in steps, which differ a little from one question to the next.
     assert most - before > HELD - 10 * MEGABYTE
     assert after > most - 10 * MEGABYTE
+
+
+_HEAPS = """
+import ctypes, sys, threading
+from detector.memory import share_arenas
+if sys.argv[1] == "shared":
+    share_arenas()
+libc = ctypes.CDLL(None)
+libc.malloc.restype = ctypes.c_void_p
+here = threading.Barrier(6)
+def hold():
+    libc.malloc(1000)
+    here.wait()
+threads = [threading.Thread(target=hold) for _ in range(6)]
+for each in threads: each.start()
+for each in threads: each.join()
+libc.fopen.restype = ctypes.c_void_p
+file = libc.fopen(sys.argv[2].encode(), b"w")
+libc.malloc_info(0, ctypes.c_void_p(file))
+libc.fclose(ctypes.c_void_p(file))
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library")
+def test_threads_share_heaps(tmp_path: Path) -> None:
+    counts = {}
+    for how in ("shared", "each"):
+        told = tmp_path / how
+        subprocess.run([sys.executable, "-c", _HEAPS, how, str(told)], check=True)
+        counts[how] = told.read_text().count("<heap nr=")
+    assert counts["shared"] <= 2 < counts["each"]

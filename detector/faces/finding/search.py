@@ -34,9 +34,7 @@ _FACE = 112
 _LOOKED = 1.0  # seconds: known faces are looked for so often at least
 _PROPOSED = 0.5  # seconds from one search for newcomers to the next, at least
 _EDGE = 3  # px of the place: a face nearer to its edge may be cut off by it
-_OFTENER = (
-    4  # CenterFace's searches of whole frames, where a face that is judged may be too small to be proposed
-)
+_OFTENER = 4  # whole frames are searched where a face that is judged may be too small to be proposed
 _HELD = 128 * 1024 * 1024  # bytes of frames held back at most
 _SAME = 0.3  # overlap of two boxes that are one face
 _UNCHANGED = 0.9  # likeness of a place to itself when it was refused, which CenterFace would refuse again

@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from detector.faces.finding.proposals import STRIDE
 from detector.faces.patch import decode
 from detector.media.frame import Image
-from detector.training.proposals.network import STRIDE
 from detector.training.proposals.pictures import SURE
 
 SIDE = 320  # px of a canvas

@@ -8,15 +8,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-STRIDE = 8  # px of a cell
-OUTPUTS = ("heat", "box")
-
 
 class ProposalNetwork(nn.Module):
     """Pictures (n, 3, h, w), RGB in 0 to 255, both sides multiples of 32, to a heat map and boxes.
 
-    Heat (n, 1, h / 8, w / 8) is the logit that a face has its middle in a cell. Boxes (n, 4, h / 8, w / 8)
-    are the middle's offset from the cell's own, in cells, and the logarithms of width and height in cells.
+    Both have a cell for every :data:`~detector.faces.finding.proposals.STRIDE` px: heat (n, 1, ...) is the
+    logit that a face has its middle there; boxes (n, 4, ...) are the middle's offset from the cell's own, in
+    cells, and the logarithms of width and height in cells.
     """
 
     def __init__(self) -> None:

@@ -11,9 +11,10 @@ import torch
 
 from detector.errors import ParameterError
 from detector.faces.finding.detector import FaceDetector
+from detector.faces.finding.proposals import STRIDE
 from detector.media.frame import Image
 from detector.training.proposals.examples import SIDE, Example, Source, example
-from detector.training.proposals.network import STRIDE, ProposalNetwork, loss
+from detector.training.proposals.network import ProposalNetwork, loss
 from detector.training.proposals.pictures import load, picture_of
 from detector.training.proposals.ship import onnx_of
 
