@@ -21,7 +21,8 @@ class FaceProposalsCard(Value):
     name: str
     sha256: str
     taught_by: str
-    trained_on: tuple[str, ...]
+    data: tuple[str, ...]
+    terms: str
     figures: dict[str, float]
 
 
