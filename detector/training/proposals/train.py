@@ -37,6 +37,7 @@ class Canvases(IterableDataset[Example]):
 
 def train(out: Path, steps: int) -> Path:
     """Train for so many steps on what ``out`` holds, from where an earlier run ended; the checkpoint."""
+    load(out)  # where nothing was prepared this says so, not the process that makes examples
     path = out / "checkpoint.pt"
     network = ProposalNetwork().to(memory_format=torch.channels_last)  # a quarter faster on a processor
     optimizer = torch.optim.AdamW(network.parameters(), lr=RATE, weight_decay=0.02)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 
 import cv2
@@ -13,6 +14,7 @@ from detector.errors import ParameterError
 from detector.faces.finding.detector import FaceDetector
 from detector.faces.finding.proposals import STRIDE
 from detector.media.frame import Image
+from detector.training.proposals import train
 from detector.training.proposals.examples import SIDE, Example, Source, example
 from detector.training.proposals.network import ProposalNetwork, loss
 from detector.training.proposals.pictures import load, picture_of
@@ -81,6 +83,20 @@ def test_it_learns(source: Source) -> None:
     assert values[-1] < 0.5 * values[0]
 
 
+def test_training_goes_on_where_it_ended(
+    astronaut: Image, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(train, "BATCH", 2)
+    kept = [picture_of(astronaut, FaceDetector(0.2))]
+    (tmp_path / "pictures.pickle").write_bytes(pickle.dumps(kept))
+    first = torch.load(train.train(tmp_path, 1), weights_only=True)
+    again = torch.load(train.train(tmp_path, 2), weights_only=True)
+    assert (first["step"], again["step"]) == (1, 2)
+    weight = "stem.0.0.weight"
+    assert not torch.equal(first["network"][weight], again["network"][weight])
+    assert onnx_of(tmp_path / "checkpoint.pt")
+
+
 def test_what_is_shipped_gives_what_was_trained(tmp_path: Path) -> None:
     torch.manual_seed(2)
     network = ProposalNetwork().eval()
@@ -101,3 +117,5 @@ def test_nothing_was_prepared(tmp_path: Path) -> None:
         load(tmp_path)
     with pytest.raises(ParameterError, match="step `train`"):
         onnx_of(tmp_path / "checkpoint.pt")
+    with pytest.raises(ParameterError, match="step `prepare`"):
+        train.train(tmp_path, 1)
