@@ -49,6 +49,7 @@ class MediaReader(FrameDecoder):
         self.turned = 0
         """Clockwise quarter turns that the file does not ask for; to be set before frames are read."""
         self.width = self.height = self.rotation = 0
+        self._matrix: tuple[int, Orientation] | None = None  # the last rotation read, and what it meant
 
     def frames(self, sample_rate: float, all_decoded: bool = True) -> Generator[Frame]:
         """The first frame of each 1/``sample_rate`` seconds; all others are decoded and counted only.
@@ -107,8 +108,19 @@ class MediaReader(FrameDecoder):
 
     def orientation(self, frame: av.VideoFrame) -> Orientation:
         """How a frame is turned upright."""
-        turns, mirrored = self._photo if self.kind is MediaKind.IMAGE else display_orientation(frame)
+        turns, mirrored = self._photo if self.kind is MediaKind.IMAGE else self._displayed(frame)
         return (turns + self.turned) % 4, mirrored
+
+    def _displayed(self, frame: av.VideoFrame) -> Orientation:
+        """What the display matrix says; read again where its rotation is another than before.
+
+        In PyAV a frame whose matrix is read refers to itself and stays until Python looks for garbage: by
+        then 150 frames of 4K were held.
+        """
+        rotation = frame.rotation
+        if self._matrix is None or self._matrix[0] != rotation:
+            self._matrix = rotation, display_orientation(frame)
+        return self._matrix[1]
 
     def at(self, wanted: set[int]) -> Generator[Frame]:
         """The frames whose PTS are in ``wanted``, in order; after :meth:`frames` none is decoded twice."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import struct
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from clips import UPRIGHT, box, cornered, corners, number_of, numbered, write_clip
@@ -260,6 +262,20 @@ class TestRotation:
         path = self.with_matrix(write_clip(tmp_path / "clip.mp4", [stored] * 3), (-1, 0, 0, 1))
         frames, _ = read(path)
         assert corners(frames[0].image) in {UPRIGHT, "GRWB"}  # mirrored or not, but upright
+
+
+def test_decoded_frames_are_given_up_without_looking_for_garbage(tmp_path: Path) -> None:
+    path = tmp_path / "a.mp4"
+    write_clip(path, map(numbered, range(40)))
+    gc.collect()
+    gc.disable()
+    try:
+        with open_media(path) as reader:
+            assert sum(1 for _ in reader.frames(EVERY_FRAME)) == 40
+            held = sum(isinstance(each, av.VideoFrame) for each in gc.get_objects())
+    finally:
+        gc.enable()
+    assert held <= 4
 
 
 def test_the_file_is_closed_afterwards(tmp_path: Path) -> None:
