@@ -43,7 +43,7 @@ def faces_along(frames: Sequence[Frame], start: Face, end: Face) -> list[Face] |
         beside = _beside(frame.image, face.box, pictures, _share(frames, frame))
         if beside is None:
             return None
-        found.append(_shifted(face, *beside))
+        found.append(shifted(face, *beside))
     return found
 
 
@@ -120,7 +120,8 @@ def _share(frames: Sequence[Frame], frame: Frame) -> float:
     return float((frame.time - first) / (frames[-1].time - first))
 
 
-def _shifted(face: Face, right: float, below: float) -> Face:
+def shifted(face: Face, right: float, below: float) -> Face:
+    """``face`` so many px farther to the right and down."""
     x0, y0, x1, y1 = face.box
     moved = face.landmarks + np.array([right, below], np.float32)
     return Face((x0 + right, y0 + below, x1 + right, y1 + below), face.confidence, moved)

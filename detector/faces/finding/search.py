@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from detector.faces.crop import Face
 from detector.faces.finding.detector import FaceDetector
 from detector.faces.finding.interpolation import LONGEST, faces_between
-from detector.faces.finding.matching import picture
+from detector.faces.finding.matching import picture, shifted
 from detector.faces.finding.proposals import LEAST, FaceProposals
 from detector.media.frame import Frame, Image
 from detector.schema.analysis import Box, Parameters
@@ -252,7 +252,7 @@ class FaceSearch:
         if place.shape[0] < side or place.shape[1] < side:  # the frame is smaller than the place
             below, beside = side - place.shape[0], side - place.shape[1]
             place = cv2.copyMakeBorder(place, 0, below, 0, beside, cv2.BORDER_CONSTANT)
-        found = [_moved(face, left, top) for face in self._place(place)]
+        found = [shifted(face, left, top) for face in self._place(place)]
         best = max(found, key=lambda face: overlap(grown(face.box), grown(box)), default=None)
         if best is None or overlap(grown(best.box), grown(box)) < _LEAST:
             return None, True
@@ -269,13 +269,6 @@ class FaceSearch:
 
 def _kept_inside(start: float, side: int, whole: int) -> int:
     return max(0, min(round(start), whole - side))
-
-
-def _moved(face: Face, x: int, y: int) -> Face:
-    x0, y0, x1, y1 = face.box
-    return Face(
-        (x0 + x, y0 + y, x1 + x, y1 + y), face.confidence, face.landmarks + np.array([x, y], np.float32)
-    )
 
 
 def _may_be(a: Face, b: Face) -> bool:

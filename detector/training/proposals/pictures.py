@@ -18,6 +18,7 @@ from detector.faces.patch import decode, encode
 from detector.files import open_atomically
 from detector.media.frame import Image
 from detector.media.open import open_media
+from detector.scoring.moments import evenly
 from detector.training.data.face_samples import read_csv
 
 LARGEST = 448  # px, the longer side of a picture that is kept
@@ -93,4 +94,4 @@ def spread_frames(path: Path, count: int) -> list[Image]:
     """So many frames of a clip, evenly spread."""
     with open_media(path) as reader:
         frames = [frame.image for frame in reader.frames(4.0)]
-    return [frames[i] for i in sorted({int(i) for i in np.linspace(0, len(frames) - 1, count).round()})]
+    return [frames[i] for i in evenly(len(frames), count)]
