@@ -51,6 +51,7 @@ from detector.training.second_look.fitting.measuring import (
 from detector.training.second_look.fitting.photograph_fusion import photographs_card
 from detector.training.second_look.fitting.report import Inputs, read_network, report_checkpoint
 from detector.training.second_look.fitting.steadiness import measure_steadiness
+from detector.training.second_look.fitting.verdicts import measure_verdicts
 from detector.training.second_look.halves import (
     DISTILLED,
     UPPER,
@@ -238,6 +239,12 @@ def measure_changes(options: argparse.Namespace) -> None:
     """Measure how often a verdict changes with shift, scale and encoding."""
     folder = options.out / "changed"
     measure_steadiness(options.data, load_model(options.fast), folder, options.every, say)
+
+
+def compare_verdicts(options: argparse.Namespace) -> None:
+    """Measure verdicts of the whole engine against those of its slow way."""
+    folder = options.out / "verdicts"
+    measure_verdicts(options.data, load_model(options.fast), folder, options.every, say)
 
 
 def measure_attacks(options: argparse.Namespace) -> None:

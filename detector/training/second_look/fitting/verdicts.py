@@ -1,0 +1,86 @@
+"""The whole engine's verdicts of the develop clips, and whether its shortcuts change any of them.
+
+The slow way decodes every frame and has CenterFace search each sampled one whole.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from sklearn.metrics import roc_auc_score
+
+from detector.engine import analyze
+from detector.models.card import deciding_sha256
+from detector.models.loaded import LoadedModel
+from detector.schema.analysis import Parameters, Verdict
+from detector.training.second_look.fitting.exhibits import develop_clips
+
+_WAYS = {"as shipped": Parameters(), "slow": Parameters(search_interval=0, skip_unreferenced=False)}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What was said of a clip; a ``probability`` of 0 where there was no face to judge."""
+
+    file: str
+    fake: bool
+    verdict: Verdict
+    probability: float
+
+
+def measure_verdicts(
+    data: Path, model: LoadedModel, folder: Path, every: int, report: Callable[[str], None]
+) -> dict[str, list[Answer]]:
+    """Answers for every ``every``-th develop clip, both ways.
+
+    They are kept in ``folder`` for these weights and this fusion, so that an interrupted run goes on: empty
+    it after a change of the engine.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    answers: dict[str, list[Answer]] = {}
+    for name, parameters in _WAYS.items():
+        kept = folder / f"{deciding_sha256(model.card)[:12]}, {name}.jsonl"
+        known = {answer.file: answer for answer in _read(kept)}
+        for path, row in develop_clips(data)[::every]:
+            if path.name not in known:
+                fake = row["label"] == "fake"
+                analysis = analyze(path, model=model, parameters=parameters)
+                known[path.name] = Answer(path.name, fake, analysis.verdict, analysis.probability or 0.0)
+                with kept.open("a") as file:
+                    file.write(json.dumps(asdict(known[path.name])) + "\n")
+            answers.setdefault(name, []).append(known[path.name])
+        report(f"{name}: {told(answers[name])}")
+    for line in changed(answers["slow"], answers["as shipped"]):
+        report(line)
+    return answers
+
+
+def _read(kept: Path) -> list[Answer]:
+    if not kept.exists():
+        return []
+    told_before = [json.loads(line) for line in kept.read_text().splitlines()]
+    return [Answer(**{**each, "verdict": Verdict(each["verdict"])}) for each in told_before]
+
+
+def told(answers: list[Answer]) -> str:
+    """AUC of the published probability, and how many clips of each truth got which verdict."""
+    auc = roc_auc_score([each.fake for each in answers], [each.probability for each in answers])
+    counted = Counter((each.fake, each.verdict) for each in answers)
+    verdicts = (
+        f"{'manipulated' if fake else 'unmanipulated'} {verdict} {counted[fake, verdict]}"
+        for fake, verdict in sorted(counted)
+    )
+    return f"AUC {auc:.3f}; {', '.join(verdicts)}"
+
+
+def changed(before: list[Answer], after: list[Answer]) -> list[str]:
+    """A line for each clip whose verdict is another."""
+    return [
+        f"{one.file}: {one.verdict} {one.probability:.2f}, then {other.verdict} {other.probability:.2f}"
+        for one, other in zip(before, after, strict=True)
+        if one.verdict is not other.verdict
+    ]
