@@ -40,7 +40,7 @@ class FaceDetector:
     def __call__(self, image: Image) -> list[Face]:
         """Faces in ``image`` (RGB), the most confident first."""
         height, width = image.shape[:2]
-        scale = min(1.0, self._width / max(height, width))
+        scale = searched_scale(image, self._width)
         if scale < 1.0:
             size = (max(32, round(width * scale)), max(32, round(height * scale)))
             small = reduced(image, size)
@@ -58,6 +58,11 @@ class FaceDetector:
             if box[2] - box[0] >= 1 and box[3] - box[1] >= 1
         ]
         return sorted(faces, key=lambda face: -face.confidence)
+
+
+def searched_scale(image: Image, width: int) -> float:
+    """By what a frame is scaled down to be searched at ``width`` px at most, height or width; at most 1."""
+    return min(1.0, width / max(image.shape[:2]))
 
 
 def reduced(image: Image, size: tuple[int, int]) -> Image:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.faces.finding.centerface import Net
-from detector.faces.finding.detector import reduced
+from detector.faces.finding.detector import reduced, searched_scale
 from detector.media.frame import Image
 from detector.models.face_proposals import proposals_file
 from detector.schema.analysis import Box
@@ -40,7 +40,7 @@ class FaceProposals:
     def __call__(self, image: Image) -> list[Box]:
         """Boxes of what may be a face in ``image``, in its pixels."""
         height, width = image.shape[:2]
-        scale = min(1.0, self._width / max(height, width))
+        scale = searched_scale(image, self._width)
         proposed: list[Box] = []
         for part in (1, 2):  # at half the size for faces larger than any the network has learnt to see
             size = tuple(32 * max(1, -(-round(side * scale / part) // 32)) for side in (width, height))

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.faces.crop import Face
-from detector.faces.finding.detector import FaceDetector
+from detector.faces.finding.detector import FaceDetector, searched_scale
 from detector.faces.finding.interpolation import LONGEST, faces_between
 from detector.faces.finding.matching import picture, shifted
 from detector.faces.finding.proposals import LEAST, FaceProposals
@@ -103,8 +103,8 @@ class FaceSearch:
 
     def _every(self, image: Image) -> float:
         """Seconds from one of CenterFace's searches of a whole frame to the next."""
-        scale = min(1.0, self._width / max(image.shape[:2]))
-        return self._interval / _OFTENER if self._judged * scale < LEAST else self._interval
+        narrowest = self._judged * searched_scale(image, self._width)
+        return self._interval / _OFTENER if narrowest < LEAST else self._interval
 
     def _is_due(self, frame: Frame, last: _Held) -> bool:
         """Whether ``frame`` is to be looked at: because it is time, or because memory would be filled."""
@@ -242,7 +242,7 @@ class FaceSearch:
         height, width = image.shape[:2]
         longer = max(box[2] - box[0], box[3] - box[1], 1.0)
         # Never larger than a whole search would show it, unless that is not reduced at all.
-        scale = min(1.0, self._width / max(height, width), _FACE / longer)
+        scale = min(searched_scale(image, self._width), _FACE / longer)
         side = 4 * round(_PLACE / scale / 4)  # so that it can be halved
         left, top = (
             _kept_inside((box[axis] + box[axis + 2]) / 2 - side / 2, side, whole)

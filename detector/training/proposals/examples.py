@@ -9,13 +9,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.faces.finding.proposals import STRIDE
+from detector.faces.finding.proposals import LEAST, STRIDE
 from detector.faces.patch import decode
 from detector.media.frame import Image
 from detector.training.proposals.pictures import SURE
 
 SIDE = 320  # px of a canvas
-_WIDTHS = 14.0, 280.0  # px of a face on a canvas
+_WIDTHS = LEAST, 280.0  # px of a face on a canvas
 _LEAST = 12.0  # px; of narrower faces nothing is learnt
 _VISIBLE = 0.75  # share of a face that must be in its piece to be learnt
 _HIDDEN = 0.35  # and that may be there without its being a face
