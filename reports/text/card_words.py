@@ -107,7 +107,8 @@ SECOND_LOOK = (
         " from, seven were told with an AUC of %(told)s or more, portraits by FLUX with %(flux)s, "
         "DeepFaceLive not at all."
     ),
-    N_("Stretches of a second or two: about two thirds are found."),
+    N_("Stretches of a second or two: about three fifths are found."),
+    N_("Stretches of a second or two: about two thirds are found."),  # of cards before
     N_(
         "Ready-made crops are scored by the first network alone, calibrated for two sets together; on "
         "either alone probabilities are off by the stated calibration error."
