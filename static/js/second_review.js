@@ -14,7 +14,7 @@ function setUp() {
     out.value = timecode(time());
   };
   for (const event of ["timeupdate", "seeked", "loadedmetadata"]) video.addEventListener(event, show);
-  document.querySelector(".steps-of-frames").hidden = false;
+  delete document.querySelector(".steps-of-frames").dataset.beforeScript;
   for (const button of document.querySelectorAll("[data-step]")) {
     button.addEventListener("click", () => {
       video.pause();

@@ -15,7 +15,7 @@ import pytest
 from axe import complaints, horizontal_overflow
 from desk import Seen, Workbench
 from live import served
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from reports.verification.verify import verify
 from webapp import create_app
@@ -152,6 +152,25 @@ def hidden_from(page: Page, lab: Lab) -> None:
     look(page, "3-refused")
     page.goto(lab.address + "/analyses")
     expect(page.get_by_text("two people.mp4")).to_have_count(0)
+
+
+def test_the_form_stays_where_it_is_while_the_exhibit_loads(lab: Lab, seen: Seen) -> None:
+    ada, ben = (lab.signed_in(name, seen) for name in ("ada", "ben"))
+    named(ada, lab)
+    held: list[Route] = []
+    ben.route("**/media*", lambda route: held.append(route), times=1)
+    ben.goto(f"{lab.address}/reviews/{lab.analysis}", wait_until="domcontentloaded")
+    expect(ben.get_by_role("button", name="Frame on")).to_be_visible()
+    choice = ben.get_by_label("Manipulated", exact=True)
+    before = choice.bounding_box()
+    while not held:
+        ben.wait_for_timeout(20)
+    held.pop().continue_()
+    ben.wait_for_function("() => document.getElementById('player').readyState >= 2")
+    assert choice.bounding_box() == before
+    for page in (ada, ben):
+        page.context.close()
+    assert seen.console == []
 
 
 def test_from_naming_to_the_final_report(lab: Lab, tmp_path: Path, seen: Seen) -> None:
