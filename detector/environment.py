@@ -17,6 +17,7 @@ from pathlib import Path
 
 from detector.backends.base import Backend
 from detector.backends.selection import ROUGH
+from detector.models.face_proposals import proposals_sha256
 from detector.paths import ROOT
 from detector.schema.analysis import Analysis, Parameters
 from detector.schema.others import JointRule
@@ -64,6 +65,7 @@ def software(
         instructions=instructions(),
         commit=commit(ROOT),
         source_sha256=source_sha256(),
+        face_proposals_sha256=proposals_sha256(),
         backend=titled(backend),
         precision=backend.precision,
         threads=backend.threads,

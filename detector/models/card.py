@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
@@ -164,7 +164,17 @@ class SecondLookCard(NetworkFile):
 
     def as_model(self) -> SecondLookModel:
         """The part that goes into an analysis."""
-        return SecondLookModel(name=self.name, architecture=self.architecture, sha256=self.sha256)
+        return SecondLookModel(
+            name=self.name,
+            architecture=self.architecture,
+            sha256=self.sha256,
+            card_sha256=_sha256(self.deciding),
+        )
+
+    @property
+    def deciding(self) -> dict[str, Any]:
+        """What it decides by; the rest describes and measures it."""
+        return self.model_dump(mode="json", exclude=_TOLD)
 
 
 class Card(Value):
@@ -251,8 +261,11 @@ _TOLD = {"name", "domain", "limits", "learnt", "data", "recipe", "figures", "rat
 def deciding_sha256(card: Card) -> str:
     """Of all by which a model with its second look decides: not of what describes and measures it."""
     facts = card.model_dump(mode="json", include=_DECIDING)
-    second = card.second_look
     if card.onnx:  # others' sums stay what they were before there were ONNX files
         facts["onnx"] = card.onnx.model_dump(mode="json")
-    facts["second_look"] = second.model_dump(mode="json", exclude=_TOLD) if second else None
+    facts["second_look"] = card.second_look.deciding if card.second_look else None
+    return _sha256(facts)
+
+
+def _sha256(facts: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(facts, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

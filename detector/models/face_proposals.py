@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 
 from detector.errors import ModelError
@@ -37,6 +38,15 @@ def proposals_file(models: Path = FILES / "models") -> Path:
         raise ModelError(f"{missing} is missing. Fetch both files of this folder again.") from None
     refuse_wrong_weights(weights.name, found, known.sha256)
     return weights
+
+
+@lru_cache(maxsize=1)
+def proposals_sha256(models: Path = FILES / "models") -> str | None:
+    """Of the network among ``models``, as its card has it; None without one."""
+    try:
+        return FaceProposalsCard.model_validate_json(files_in(models)[1].read_bytes()).sha256
+    except FileNotFoundError:
+        return None
 
 
 def files_in(models: Path) -> tuple[Path, Path]:

@@ -60,6 +60,10 @@ class SecondLookModel(Value):
     transformer: TransformerModel | None = Field(
         default=None, description="the second of its networks, where it had two; versions 1.6 and 1.7"
     )
+    card_sha256: Sha256 | None = Field(
+        default=None,
+        description="over the deciding part of its card: what it is fed, fusion, calibration; since 1.13",
+    )
 
 
 class Model(Value):

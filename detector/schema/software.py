@@ -30,6 +30,9 @@ class Software(Value):
     source_sha256: Sha256 | None = Field(
         default=None, description="over the engine's source; docs/exhibit.md says how it is made"
     )
+    face_proposals_sha256: Sha256 | None = Field(
+        default=None, description="of the network that proposes where faces may be; since 1.13"
+    )
     backend: str | None = Field(default=None, description="what ran the network; since 1.3")
     precision: str | None = Field(default=None, description="of the network's arithmetic")
     threads: int | None = Field(default=None, ge=1, description="for that, on the processor")

@@ -9,7 +9,7 @@ from detector.models.card_files import load_card, read_second_look
 from detector.schema.analysis import Analysis, Parameters
 from detector.schema.laboratory.quoted import Laboratory
 from detector.schema.laboratory.validation import ValidatedModel, Validation
-from detector.schema.model import Platt
+from detector.schema.model import Platt, SecondLookModel
 from detector.schema.translatable import N_
 
 
@@ -55,7 +55,7 @@ def why_not_the_same(then: ValidatedModel, parameters: Parameters, analysis: Ana
     model = analysis.model
     if model.sha256 != then.sha256:
         return N_("the analysis was made with other weights (%(model)s)") % {"model": model.title}
-    if _second(model.second_look) != _second(then.second_look):
+    if _is_another(model.second_look, then.second_look):
         return N_("the analysis was made with another second look")
     if (model.temperature, model.segment, model.exhibit) not in _calibrations(then):
         return N_("the analysis was made with another calibration")
@@ -73,8 +73,12 @@ def _calibrations(then: ValidatedModel) -> list[tuple[float, Platt | None, Platt
     return [own, (1.0, None, None)] if then.second_look else [own]
 
 
-def _second(look: object) -> str | None:
-    return getattr(look, "sha256", None)
+def _is_another(one: SecondLookModel | None, other: SecondLookModel | None) -> bool:
+    """Whether two second looks differ; by their cards only where both were recorded."""
+    if one is None or other is None:
+        return one is not other
+    cards = {one.card_sha256, other.card_sha256} - {None}
+    return one.sha256 != other.sha256 or len(cards) > 1
 
 
 # Where random areas lie, and what is decoded although nothing is made of it

@@ -94,7 +94,8 @@ def _in_words(done: Verified, again: Reanalysis | None, compared: list[Recompari
     lines += [each.line() for each in compared]
     lines += [f"Note: {note}" for note in dict.fromkeys(findings.notes)]
     if findings.problems:
-        lines.append(f"DOES NOT FIT: {len(findings.problems)} found")
+        word = "NOT REPEATED" if findings.only_not_repeated else "DOES NOT FIT"
+        lines.append(f"{word}: {len(findings.problems)} found")
         lines += [f"  {problem}" for problem in findings.problems]
     else:
         lines.append("Everything fits.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Kind = Literal["changed", "missing", "not listed", "cannot be read", "does not fit"]
+Kind = Literal["changed", "missing", "not listed", "cannot be read", "does not fit", "not repeated"]
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,11 @@ class Findings:
         problem = Problem(file, kind, why)
         if problem not in self.problems:
             self.problems.append(problem)
+
+    @property
+    def only_not_repeated(self) -> bool:
+        """Whether all that speaks against it is that another version of the engine came to other findings."""
+        return all(problem.kind == "not repeated" for problem in self.problems)
 
     def wrong(self, file: str) -> bool:
         """Whether anything is wrong with a file so far."""

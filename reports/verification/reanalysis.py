@@ -9,10 +9,10 @@ from typing import Any
 
 from detector.files import hashed
 from detector.models.card_files import load_card, read_second_look
-from detector.schema.analysis import Analysis
+from detector.schema.analysis import Analysis, Software
 from detector.verdict.reproducibility import TOLERANCE, Agreement, compare
 from reports.errors import ReportError
-from reports.verification.problems import Findings
+from reports.verification.problems import Findings, Kind
 
 
 class ReanalysisError(ReportError):
@@ -46,9 +46,9 @@ def reanalyse(
 ) -> Reanalysis | None:
     """Analyse ``exhibit`` as ``recorded`` was, and compare; None where it is another exhibit.
 
-    Differences beyond the tolerance become problems of ``analysis.json``. Raises
-    :class:`ReanalysisError` without the model's ``weights`` or those of the ``others``, and
-    :class:`~detector.errors.MediaError`.
+    Differences beyond the tolerance become problems of ``analysis.json``, of a kind of their own where
+    another version of the engine made it. Raises :class:`ReanalysisError` without the model's ``weights``
+    or those of the ``others``, as they decided then, and :class:`~detector.errors.MediaError`.
     """
     try:
         _, sha256 = hashed(exhibit)
@@ -71,9 +71,26 @@ def reanalyse(
 
     made = analyze(exhibit, name=recorded.media.file, parameters=recorded.parameters, model=weights, **more)
     agreement = compare(recorded, made)
+    other = another_engine(recorded.software, made.software)
+    kind: Kind = "not repeated" if other else "does not fit"
     for problem in agreement.problems:
-        findings.add("analysis.json", "does not fit", f"analysed again, {problem}")
+        findings.add("analysis.json", kind, f"analysed again, {problem}")
+    if other:
+        findings.notes.append(other)
     return Reanalysis(agreement, _machine(recorded), _machine(made))
+
+
+def another_engine(then: Software, now: Software) -> str:
+    """What to know where an analysis was made by another version of the engine; empty by the same one."""
+    if (then.source_sha256, then.face_proposals_sha256) == (now.source_sha256, now.face_proposals_sha256):
+        return ""
+    commit = f"commit {then.commit}, " if then.commit else ""
+    source = f"its source has SHA-256 {then.source_sha256}" if then.source_sha256 else "which is not recorded"
+    return (
+        f"Another version of the engine made this analysis ({commit}{source}). It need not come to the "
+        "findings of the one here: where they differ, this says nothing against the file. Repeat it with "
+        "that version."
+    )
 
 
 def _required(recorded: Analysis, others: Sequence[Path | None]) -> list[Path]:
@@ -94,11 +111,18 @@ def _require_second_look(recorded: Analysis, weights: Path) -> None:
     wanted = recorded.model.second_look
     if wanted is None:
         return
-    found = read_second_look(*load_card(weights))
-    if found is None or found.as_model() != wanted:
+    card = read_second_look(*load_card(weights))
+    found = card.as_model() if card else None
+    if found is None or found.model_copy(update={"card_sha256": wanted.card_sha256}) != wanted:
         raise ReanalysisError(
             f"The network of the second look is not here: {wanted.name}, SHA-256 of its weights "
             f"{wanted.sha256}. Name a model that has it with --model FILE."
+        )
+    if wanted.card_sha256 not in (None, found.card_sha256):
+        raise ReanalysisError(
+            f"The second look of {weights.name} is fused or calibrated otherwise than when the analysis was "
+            f"made: the deciding part of its card has SHA-256 {found.card_sha256}, where "
+            f"{wanted.card_sha256} is recorded. Name the model as it was then with --model FILE."
         )
 
 

@@ -6,6 +6,7 @@ import shlex
 
 from detector.environment import command as command_of
 from detector.schema.analysis import Analysis
+from detector.schema.model import SecondLookModel
 from detector.schema.parameters import LACKING
 from detector.verdict.reproducibility import TOLERANCE
 from reports.text.dates import in_utc
@@ -21,6 +22,12 @@ def computed_with(analysis: Analysis) -> tuple[Fact, ...]:
         Fact(gettext("Commit of the source"), used.commit or "", exact=True),
         Fact(gettext("SHA-256 of the engine's source"), used.source_sha256 or "", exact=True),
         Fact(gettext("SHA-256 of the weights"), analysis.model.sha256, analysis.model.name, exact=True),
+        *_second_look(analysis.model.second_look),
+        Fact(
+            gettext("SHA-256 of the network that proposes faces"),
+            used.face_proposals_sha256 or "",
+            exact=True,
+        ),
         Fact(gettext("Torch"), used.torch),
         Fact(gettext("Computed on"), used.device),
         Fact(
@@ -45,6 +52,19 @@ def computed_with(analysis: Analysis) -> tuple[Fact, ...]:
         ),
     )
     return tuple(fact for fact in known if fact.value)
+
+
+def _second_look(used: SecondLookModel | None) -> tuple[Fact, ...]:
+    if used is None:
+        return ()
+    return (
+        Fact(gettext("SHA-256 of the second look’s weights"), used.sha256, used.name, exact=True),
+        Fact(
+            gettext("SHA-256 of the second look’s fusion and calibration"),
+            used.card_sha256 or "",
+            exact=True,
+        ),
+    )
 
 
 def command(analysis: Analysis) -> str:

@@ -93,6 +93,15 @@ def test_the_shipped_model_speaks_for_its_analyses_with_and_without_a_second_loo
     )
     assert "another calibration" in why_not_the_same(validated, made.parameters, other)  # type: ignore[arg-type]
 
+    look = validated.second_look
+    assert look is not None
+    for card_sha256, why in (("00" * 32, "another second look"), (None, "")):  # another fusion; not recorded
+        before = look.model_copy(update={"card_sha256": card_sha256})
+        model = whole.as_model().model_copy(update={"second_look": before})
+        analysis = SimpleNamespace(model=model, parameters=made.parameters)
+        assert why in why_not_the_same(validated, made.parameters, analysis)  # type: ignore[arg-type]
+        assert bool(why) == bool(why_not_the_same(validated, made.parameters, analysis))  # type: ignore[arg-type]
+
 
 def test_a_changed_model_marks_it_as_no_longer_applying(made: Validation) -> None:
     now = made.model

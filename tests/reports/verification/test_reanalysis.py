@@ -11,10 +11,14 @@ from analyses import build
 
 import detector
 from detector.demo_clip import make_sample
+from detector.models.card_files import load_card, read_second_look
 from detector.schema.analysis import Analysis
+from detector.schema.model import SecondLookModel
 from reports import write_report
 from reports.__main__ import main
 from reports.bundle.manifest import file_entries, manifest_files, new_manifest
+from reports.verification.problems import Findings
+from reports.verification.reanalysis import ReanalysisError, reanalyse
 
 
 @pytest.fixture
@@ -75,6 +79,50 @@ def test_findings_that_differ(
     assert main(["verify", str(folder), "--reanalyse", str(exhibit), "--model", str(weights)]) == 1
     said = capsys.readouterr().out
     assert "The findings differ." in said and "analysis.json: does not fit: analysed again" in said
+
+
+def test_differing_findings_of_another_version_of_the_engine_are_not_held_against_the_file(
+    case: tuple[Path, Path, Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, exhibit, weights = case
+    there = recorded(folder)
+    here = there.software.model_copy(update={"source_sha256": "b" * 64})
+    command = ["verify", str(folder), "--reanalyse", str(exhibit), "--model", str(weights)]
+
+    fewer = there.model_copy(update={"segments": there.segments[1:], "software": here})
+    monkeypatch.setattr(detector, "analyze", lambda path, **options: fewer, raising=False)
+    assert main(command) == 1
+    said = capsys.readouterr().out
+    assert "NOT REPEATED: 1 found" in said and "DOES NOT FIT" not in said
+    assert "analysis.json: not repeated: analysed again" in said
+    assert "Note: Another version of the engine made this analysis" in said
+
+    same = there.model_copy(update={"software": here})
+    monkeypatch.setattr(detector, "analyze", lambda path, **options: same, raising=False)
+    assert main(command) == 0
+    assert "Everything fits." in capsys.readouterr().out
+
+
+def test_another_fusion_is_refused_before_anything_is_computed(
+    case: tuple[Path, Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card, weights = load_card(None)
+    second = read_second_look(card, weights)
+    assert second is not None
+    there = recorded(case[0])
+    monkeypatch.setattr(detector, "analyze", lambda path, **options: there, raising=False)
+
+    def repeated(look: SecondLookModel) -> None:
+        model = card.as_model().model_copy(update={"second_look": look})
+        reanalyse(there.model_copy(update={"model": model}), case[1], weights, Findings())
+
+    repeated(second.as_model())
+    repeated(second.as_model().model_copy(update={"card_sha256": None}))  # before 1.13
+    refitted = second.model_copy(update={"reserve": second.reserve + 0.1}).as_model()
+    with pytest.raises(ReanalysisError, match=f"where {refitted.card_sha256} is recorded"):
+        repeated(refitted)
+    with pytest.raises(ReanalysisError, match="is not here"):
+        repeated(second.as_model().model_copy(update={"sha256": "c" * 64}))
 
 
 def test_another_exhibit_and_a_model_that_is_not_here(
