@@ -129,6 +129,41 @@ def test_keys_move_by_analysed_frames_seconds_and_segments(desk: Page) -> None:
     desk.keyboard.press("Escape")
 
 
+def test_a_frame_that_comes_late_takes_no_key_back(desk: Page) -> None:
+    go_to(desk, 1.0)
+    frames = of_desk(desk, "[...desk.data.frames]")
+    first, second = (f for f in frames if f > now(desk) + 0.002 and f < now(desk) + 0.3)
+    # From the second frame on, the player hears of a frame only once the next key has been pressed.
+    desk.evaluate(
+        """() => {
+            const video = document.getElementById("video");
+            const real = video.requestVideoFrameCallback.bind(video);
+            video.requestVideoFrameCallback = (hear) => real((...told) => {
+                window.late = () => hear(...told);
+                if (!window.holding) window.late();
+            });
+        }"""
+    )
+    desk.keyboard.press("ArrowRight")
+    settled(desk, first)
+    desk.wait_for_function("() => window.late")
+    desk.evaluate("() => { window.late = null; window.holding = true; }")
+    desk.keyboard.press("ArrowRight")
+    settled(desk, second)
+    desk.wait_for_function("() => window.late")
+    desk.evaluate(
+        """() => {
+            const press = () => document.body.dispatchEvent(
+                new KeyboardEvent("keydown", { key: "ArrowLeft", bubbles: true }));
+            press();
+            window.late();
+            press();
+            window.holding = false;
+        }"""
+    )
+    settled(desk, max(f for f in frames if f < first - 0.002))
+
+
 def test_a_heatmap_lies_over_peak_frames_and_can_be_faded(desk: Page) -> None:
     desk.keyboard.press("n")
     desk.wait_for_function(

@@ -59,7 +59,8 @@ export class Player {
     });
     if ("requestVideoFrameCallback" in video) {
       const frame = (_now, facts) => {
-        this.#at(facts.mediaTime - this.offset);
+        // While it seeks, this is a frame from before: the time wanted would be lost, and with it a second key.
+        if (!video.seeking) this.#at(facts.mediaTime - this.offset);
         video.requestVideoFrameCallback(frame);
       };
       video.requestVideoFrameCallback(frame);
@@ -164,6 +165,7 @@ export class Player {
     if (!this.plays || this.back !== null) return;
     this.video.pause();
     this.back = setInterval(() => {
+      if (this.video.seeking) return; // the frame before is not there yet: not to run ahead of the picture
       if (this.time <= this.data.frames[0]) this.#stopBack();
       else this.#jump(this.neighbour(-1, BACKWARDS / 1000 - SAME));
     }, BACKWARDS);
