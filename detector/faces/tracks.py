@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import count
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -110,12 +111,16 @@ def persons(tracks: Sequence[Track]) -> list[list[int]]:
     if not tracks:
         return []
     groups = [[track.number] for track in tracks]
-    pictures = np.array([track.thumbnail.ravel() for track in tracks])
-    units = correlating(pictures)
+    # Two hours have thousands of tracks: beside their pictures there is one table, of each by each.
+    pictures = np.stack([track.thumbnail.ravel() for track in tracks])
+    pictures -= pictures.mean(axis=1, keepdims=True)  # which their sums need not be
+    contrast = _contrast(pictures)
     first, last = (np.array([getattr(t, end) for t in tracks]) for end in ("first", "last"))
-    apart = (last[:, None] < first[None]) | (last[None] < first[:, None])
-    alike = units @ units.T
-    alike[~apart] = _NEVER
+    alike = pictures @ pictures.T
+    alike /= contrast
+    alike /= contrast[:, None]
+    for row, begins, ends in zip(alike, first, last, strict=True):
+        row[(first <= ends) & (begins <= last)] = _NEVER  # they overlap in time
     while True:
         one, other = sorted(map(int, np.unravel_index(int(alike.argmax()), alike.shape)))
         if alike[one, other] < _ALIKE:
@@ -123,13 +128,18 @@ def persons(tracks: Sequence[Track]) -> list[list[int]]:
         groups[one] += groups[other]
         groups[other] = []
         pictures[one] += pictures[other]
-        units[one] = correlating(pictures[one][None])[0]
-        apart[one] &= apart[other]
-        apart[:, one] &= apart[:, other]
-        apart[other] = apart[:, other] = False
+        contrast[one] = _contrast(pictures[one])
+        apart = (alike[one] != _NEVER) & (alike[other] != _NEVER)
         alike[other] = alike[:, other] = _NEVER
-        alike[one] = alike[:, one] = np.where(apart[one], units @ units[one], _NEVER)
+        mine = pictures @ pictures[one] / contrast / contrast[one]
+        alike[one] = alike[:, one] = np.where(apart, mine, _NEVER)
     return [group for group in groups if group]
+
+
+def _contrast(centred: NDArray[np.float32]) -> Any:
+    """What centred pictures (…, d) are divided by to correlate; without contrast, what makes it 0."""
+    spread = np.linalg.norm(centred, axis=-1)
+    return np.where(spread > 0, spread, np.float32(np.inf))
 
 
 def correlating(pictures: NDArray[np.float32]) -> NDArray[np.float32]:

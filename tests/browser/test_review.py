@@ -138,16 +138,19 @@ def test_a_frame_that_comes_late_takes_no_key_back(desk: Page) -> None:
         """() => {
             const video = document.getElementById("video");
             const real = video.requestVideoFrameCallback.bind(video);
-            video.requestVideoFrameCallback = (hear) => real((...told) => {
-                window.late = () => hear(...told);
-                if (!window.holding) window.late();
-            });
+            video.requestVideoFrameCallback = (hear) => {
+                window.hears = true;
+                real((...told) => {
+                    if (!window.holding) hear(...told);
+                    else window.late = () => hear(...told);
+                });
+            };
         }"""
     )
     desk.keyboard.press("ArrowRight")
     settled(desk, first)
-    desk.wait_for_function("() => window.late")
-    desk.evaluate("() => { window.late = null; window.holding = true; }")
+    desk.wait_for_function("() => window.hears")
+    desk.evaluate("() => { window.holding = true; }")
     desk.keyboard.press("ArrowRight")
     settled(desk, second)
     desk.wait_for_function("() => window.late")
