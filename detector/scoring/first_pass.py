@@ -31,16 +31,13 @@ class FirstPassResult(Protocol):
     """What a first pass leaves: detections in order of time, and what it saw on the way."""
 
     detections: Detections
+    persons: list[list[int]]  # numbers of their tracks
     cuts: list[float]
     discarded: int
 
     @property
     def times(self) -> Sequence[float]:
         """Of all sampled frames, in seconds from the first."""
-
-    @property
-    def tracks(self) -> list[tracks.Track]:
-        """The tracks that have a detection left."""
 
 
 class _Queue:
@@ -63,7 +60,7 @@ class SeenByAnother:
     """The same first pass with another model's logits."""
 
     detections: Detections
-    tracks: list[tracks.Track]
+    persons: list[list[int]]
     times: Sequence[float]
     cuts: list[float]
     discarded: int
@@ -102,15 +99,10 @@ class FirstPass:
         self._scored: Future[list[NDArray[np.float32]]] | None = None
         self._video = reader is None or reader.kind is MediaKind.VIDEO
         self.detections = self._gathered.take()
+        self.persons: list[list[int]] = []
         self.times = array("d")
         self.cuts: list[float] = []
         self.discarded = 0
-
-    @property
-    def tracks(self) -> list[tracks.Track]:
-        """The tracks that have a detection left."""
-        numbers = set(self.detections.rows["track"].tolist())
-        return [track for track in self._tracker.tracks if track.number in numbers]
 
     def with_cuts(self, frames: Iterable[Frame]) -> Generator[tuple[Frame, bool]]:
         """The sampled frames in order, each with whether it begins a new scene: for a thread of its own."""
@@ -152,7 +144,7 @@ class FirstPass:
         self._gathered.add(frame.pts, float(frame.time), frame.index, track, face, *looks[:3])
 
     def post_process(self) -> None:
-        """Score what still waits, forget what turned out to be no face, and judge the tracks.
+        """Score what still waits, forget what turned out to be no face, and judge and group the tracks.
 
         A toy or a pattern can pass for a face, but never surely. A track wide enough to
         judge in which the detector was never sure is dropped; small ones are kept,
@@ -172,6 +164,10 @@ class FirstPass:
             rows["logit"][usable] = self._scorer.track_logits(features[which[usable]])
             for queue, logits, own in zip(self._queues[1:], self._other_logits, of_others, strict=True):
                 logits[usable] = queue.scorer.track_logits(own[which[usable]])
+        # The tracks' pictures are needed no more: of two hours they are as large as all detections.
+        left = set(rows["track"].tolist())
+        self.persons = tracks.persons([track for track in self._tracker.tracks if track.number in left])
+        self._tracker = tracks.Tracker(self._parameters.bridge_gap)
 
     def seen_by_others(self) -> list[SeenByAnother]:
         """What each of the other models says, after :meth:`post_process` and before logits are fused."""
@@ -179,7 +175,7 @@ class FirstPass:
         for logits in self._other_logits:
             rows = self.detections.rows.copy()
             rows["logit"] = logits
-            found.append(SeenByAnother(Detections(rows), self.tracks, self.times, self.cuts, self.discarded))
+            found.append(SeenByAnother(Detections(rows), self.persons, self.times, self.cuts, self.discarded))
         return found
 
     def take(self) -> tuple[Detections, set[int]]:

@@ -22,7 +22,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.backends import selection as backends
-from detector.faces import tracks
 from detector.faces.crop import CropSquare, crop_square
 from detector.faces.detections import Detection
 from detector.faces.framing import HEAD, INNER, head_square
@@ -272,10 +271,9 @@ def look_again(
     if not len(usable):
         return scan
     scorer = FusedScorer(scan, model)
-    groups = tracks.persons(first_pass.tracks)
-    sparing = scan.still and len(groups) > _MANY
-    for done, group in enumerate(groups):
-        report(done / len(groups))
+    sparing = scan.still and len(first_pass.persons) > _MANY
+    for done, group in enumerate(first_pass.persons):
+        report(done / len(first_pass.persons))
         mine = usable[np.isin(usable["track"], group)]
         look = scorer.look(
             group, mine, keeper.of(group), moments_wanted(parameters, len(mine)), parameters.doubt_threshold

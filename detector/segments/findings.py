@@ -12,7 +12,6 @@ import numpy as np
 
 from detector.explain import heatmaps
 from detector.explain.boxed_photo import PHOTO
-from detector.faces import tracks
 from detector.faces.detections import Detection, Detections
 from detector.media.frame import Image
 from detector.media.prefetch import ahead
@@ -46,7 +45,7 @@ def group_persons(
     smooth(first_pass.detections, scorer, parameters)
     by_track = first_pass.detections.by_track()
     groups = []
-    for group in tracks.persons(first_pass.tracks):
+    for group in first_pass.persons:
         theirs = np.zeros(len(first_pass.detections), np.bool_)
         for number in group:
             theirs[by_track[number]] = True

@@ -26,7 +26,6 @@ from detector.faces import crop
 from detector.faces.crop import CropSquare, Face, crop_square, square_for_box, square_for_face
 from detector.faces.detections import Detection, DetectionBuffer, Detections
 from detector.faces.quality import flaw_of_crop, flaw_of_face
-from detector.faces.tracks import Track
 from detector.files import hashed, open_atomically
 from detector.media.completeness import missing_seconds
 from detector.media.frame import Frame, Image
@@ -37,7 +36,7 @@ from detector.scoring.first_pass import FirstPass
 from detector.scoring.scorer import Scorer
 from detector.segments import findings
 
-_VERSION = 5  # of the recording; raise it when face finding, tracking or these classes change
+_VERSION = 6  # of the recording; raise it when face finding, tracking or these classes change
 _BATCH = 64
 # Parameters that the first pass depends on.
 _FIRST_PASS = (
@@ -66,7 +65,7 @@ class Recording:
     """What the first pass saw of one file, before any network looked at it."""
 
     faces: list[RecordedFace]
-    tracks: list[Track]
+    persons: list[list[int]]
     times: list[Fraction]
     cuts: list[float]
     discarded: int
@@ -156,7 +155,7 @@ def replay(
     detections = _judgeable(recording, crops, parameters)
     _score(detections, recording, crops if seen is None else seen, scorer)
     times = list(map(float, recording.times))
-    first_pass = _Replayed(detections, recording.tracks, times, recording.cuts, recording.discarded)
+    first_pass = _Replayed(detections, recording.persons, times, recording.cuts, recording.discarded)
     return conclude(
         first_pass,
         recording.media,
@@ -172,7 +171,7 @@ class _Replayed:
     """A recording with scores, as the engine concludes from it."""
 
     detections: Detections
-    tracks: list[Track]
+    persons: list[list[int]]
     times: list[float]
     cuts: list[float]
     discarded: int
@@ -241,7 +240,7 @@ def _first_pass(
         first_pass.post_process()
         recording = Recording(
             faces=[_recorded(one, *found[one.pts, one.track]) for one in first_pass.detections],
-            tracks=first_pass.tracks,
+            persons=first_pass.persons,
             times=times,
             cuts=first_pass.cuts,
             discarded=first_pass.discarded,

@@ -144,7 +144,7 @@ def test_each_detection_gets_its_own_score(monkeypatch: pytest.MonkeyPatch, widt
     first.post_process()
     assert settled == [(number * 100, [0, 1, 2, 3]) for number in range(count)]
     assert list(first.times) == [number / 8 for number in range(count)]
-    assert first.discarded == count and sorted(t.number for t in first.tracks) == [0, 1, 2]
+    assert first.discarded == count and sorted(sum(first.persons, [])) == [0, 1, 2]
     seen = list(first.detections)
     assert [(one.index, one.track) for one in seen] == [(n, t) for n in range(count) for t in range(3)]
     for one in seen:

@@ -16,7 +16,6 @@ from detector import analyze
 from detector.demo_clip import MANIPULATED
 from detector.faces.crop import Face
 from detector.faces.detections import DetectionBuffer, Detections
-from detector.faces.tracks import Track
 from detector.media.frame import Frame, Image
 from detector.media.reader import MediaReader
 from detector.models.loaded import LoadedModel
@@ -262,9 +261,6 @@ def test_letters_go_by_screen_time_all_the_same() -> None:
     assert np.count_nonzero(first_pass.detections.rows["track"] == 0) > np.count_nonzero(
         first_pass.detections.rows["track"] == 1
     )
-    thumbnails = np.random.default_rng(2).random((2, 24, 24, 3), np.float32)
-    first_pass.tracks = [  # type: ignore[misc]
-        Track(number, face(20).box, 0.0, 9.0, thumbnail=thumbnails[number]) for number in (0, 1)
-    ]
+    first_pass.persons = [[0], [1]]
     people = findings.group_persons(first_pass, judge, PARAMETERS)
     assert [set(group.rows["track"].tolist()) for group in people.values()] == [{1}, {0}]

@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
-from detector.faces import tracks
 from detector.files import open_atomically
 from detector.media.open import open_media
 from detector.models.card import SecondLookCard
@@ -145,7 +144,7 @@ def persons_of(
     rows = rows[~np.isnan(rows["logit"])]
     scorer = FusedScorer(scan, model)
     out = []
-    for group in tracks.persons(first_pass.tracks):
+    for group in first_pass.persons:
         mine = rows[np.isin(rows["track"], group)]
         if not len(mine):
             continue
