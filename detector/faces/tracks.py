@@ -113,7 +113,7 @@ def persons(tracks: Sequence[Track]) -> list[list[int]]:
     groups = [[track.number] for track in tracks]
     # Two hours have thousands of tracks: beside their pictures there is one table, of each by each.
     pictures = np.stack([track.thumbnail.ravel() for track in tracks])
-    pictures -= pictures.mean(axis=1, keepdims=True)  # which their sums need not be
+    pictures -= pictures.mean(axis=1, keepdims=True)  # sums of centred pictures are centred
     contrast = _contrast(pictures)
     first, last = (np.array([getattr(t, end) for t in tracks]) for end in ("first", "last"))
     alike = pictures @ pictures.T
