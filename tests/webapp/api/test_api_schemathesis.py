@@ -31,7 +31,7 @@ from schemathesis.config import (  # noqa: E402
     SchemathesisConfig,
     SimpleCheckConfig,
 )
-from schemathesis.config._checks import NegativeDataRejectionConfig  # noqa: E402
+from schemathesis.config._checks import MissingRequiredHeaderConfig, NegativeDataRejectionConfig  # noqa: E402
 from schemathesis.engine import events, from_schema  # noqa: E402
 
 # Its WSGI client reads answers but never closes them, as a server does: a file sent may still be open when
@@ -78,7 +78,12 @@ def part(_context, value):
 @schemathesis.hook
 def before_call(_context, case, _kwargs):
     """A key of its own for each request: Schemathesis takes few, and one that was used answers as it did,
-    also when what it made is deleted by then, which is not a resource gone missing."""
+    also when what it made is deleted by then, which is not a resource gone missing.
+
+    A request without its token is left as it is: one that is changed here would be given the token again.
+    """
+    if case.meta is not None and getattr(case.meta.phase.data, "parameter", None) == "Authorization":
+        return
     if re.fullmatch("[!-~]{1,128}", str((case.headers or {}).get("Idempotency-Key", ""))):
         case.headers["Idempotency-Key"] = uuid4().hex
 
@@ -110,6 +115,7 @@ def attack(app: Flask, *, examples: int, token: str | None = None, brief: bool =
             # It passes the WSGI client an argument that is for another one. Who may use what without a
             # token is what test_permission_matrix.py tries for each operation.
             ignored_auth=SimpleCheckConfig(enabled=False),
+            missing_required_header=MissingRequiredHeaderConfig(expected_statuses=UNFIT),
             negative_data_rejection=NegativeDataRejectionConfig(expected_statuses=UNFIT),
         ),
         generation=GenerationConfig(max_examples=examples, deterministic=True, database="none"),
