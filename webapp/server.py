@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import functools
 import shutil
 import tempfile
 from typing import Any
@@ -36,16 +37,87 @@ class Refused(Error):
         self.code, self.reason = refusal.status, refusal.reason
 
 
+class AdmittedRequest(HTTPRequestParser):
+    """A request on its way in; once its headers are here, an upload is admitted or refused."""
+
+    completed: bool
+
+    def __init__(self, admission: Admission, settings: Settings, adjustments: Any) -> None:
+        """``adjustments`` are waitress's own settings."""
+        super().__init__(adjustments)
+        self._admission, self._settings = admission, settings
+        self._incoming = Folders(settings.data).incoming
+        self._sender = ""  # who counts as sending it, until :meth:`leave`
+
+    def received(self, data: bytes) -> int:
+        """Take in more bytes; how many of them belong to this request."""
+        in_header = not self.headers_finished
+        consumed: int = super().received(data)
+        if in_header and self.headers_finished and not self.completed:
+            self._admit()
+        if self.completed:
+            self.leave()
+        return consumed
+
+    def _admit(self) -> None:
+        entered = self._admission.enter(self.headers, None if self.chunked else self.content_length)
+        if isinstance(entered, Refusal):
+            self.error, self.completed = Refused(entered), True
+            return
+        self._sender = entered
+        room = shutil.disk_usage(self._incoming).free - self._settings.spare
+        # An upload is on the disk twice at worst: as it arrived, and as the exhibit.
+        if 2 * self.content_length > room:
+            words = no_space()
+            self.error, self.completed = NoSpace(f"{words.error} {words.remedy}"), True
+
+    def leave(self) -> None:
+        """It has arrived or never will."""
+        self._admission.leave(self._sender)
+        self._sender = ""
+
+
+class UploadChannel(TimedChannel):
+    """A connection whose requests are :class:`AdmittedRequest`: closing it ends the one on its way."""
+
+    request: AdmittedRequest | None
+
+    def handle_close(self) -> None:
+        """Stop counting the request that was on its way, and remove what had arrived of it."""
+        if self.request is not None:
+            self.request.leave()
+            self.request.close()
+        super().handle_close()
+
+
 def listen(app: Any, settings: Settings) -> Any:
     """The server, bound to its port. A port in use becomes a :class:`SettingError`."""
-    incoming = Folders(settings.data).incoming
     # The server keeps each request's body in a temporary file until it is complete. On many
     # machines /tmp is memory; the data folder is not.
-    tempfile.tempdir = str(incoming)
+    tempfile.tempdir = str(Folders(settings.data).incoming)
+    limits = Connections(network, settings.proxy)
+    server = _bound(app, settings, limits.most)
+
+    class Channel(UploadChannel):
+        parser_class = functools.partial(AdmittedRequest, Admission(app), settings)
+        connections = limits
+
+    server.channel_class = Channel
+    of_waitress = server.maintenance
+
+    def maintenance(now: float) -> None:
+        of_waitress(now)
+        close_overdue(server.active_channels.values(), now)
+
+    server.maintenance = maintenance
+    return server
+
+
+def _bound(app: Any, settings: Settings, most_connections: int) -> Any:
+    """waitress with our limits, bound to the port of the settings."""
     host = settings.host.strip("[]")
-    connections = Connections(network, settings.proxy)
     try:
-        server = create_server(
+        return create_server(
             app,
             host=host,
             port=settings.port,
@@ -57,7 +129,7 @@ def listen(app: Any, settings: Settings) -> Any:
             max_request_body_size=app.config["MAX_CONTENT_LENGTH"] + 1,
             channel_timeout=300,  # of one that does not read its answer; connections.py has the others
             cleanup_interval=LOOK_EVERY,
-            connection_limit=connections.most + 50,  # beyond it nothing is accepted; one closes before
+            connection_limit=most_connections + 50,  # beyond it nothing is accepted; one closes before
             asyncore_use_poll=True,  # select takes no more than 1024 files
             backlog=1024,
             recv_bytes=256 * 1024,  # 8 KiB, the default, takes twice the time for a large upload
@@ -70,61 +142,9 @@ def listen(app: Any, settings: Settings) -> Any:
             f"Port {settings.port} is in use. Stop the program that uses it, or set PORT to another number."
         ) from None
 
-    admission = Admission(app)
-
-    class Parser(HTTPRequestParser):
-        completed: bool
-        sender = ""
-
-        def received(self, data: bytes) -> int:
-            in_header = not self.headers_finished
-            consumed: int = super().received(data)
-            if in_header and self.headers_finished and not self.completed:
-                self._admit()
-            if self.completed:
-                self.leave()
-            return consumed
-
-        def _admit(self) -> None:
-            entered = admission.enter(self.headers, None if self.chunked else self.content_length)
-            if isinstance(entered, Refusal):
-                self.error, self.completed = Refused(entered), True
-                return
-            self.sender = entered
-            room = shutil.disk_usage(incoming).free - settings.spare
-            # An upload is on the disk twice at worst: as it arrived, and as the exhibit.
-            if 2 * self.content_length > room:
-                words = no_space()
-                self.error, self.completed = NoSpace(f"{words.error} {words.remedy}"), True
-
-        def leave(self) -> None:
-            """It has arrived or never will."""
-            admission.leave(self.sender)
-            self.sender = ""
-
-    class Channel(TimedChannel):
-        parser_class = Parser
-        request: Parser | None
-
-        def handle_close(self) -> None:
-            if self.request is not None:
-                self.request.leave()
-                self.request.close()  # what had arrived of it is on the disk
-            super().handle_close()
-
-    Channel.connections, server.channel_class = connections, Channel
-    of_waitress = server.maintenance
-
-    def maintenance(now: float) -> None:
-        of_waitress(now)
-        close_overdue(server.active_channels.values(), now)
-
-    server.maintenance = maintenance
-    return server
-
 
 def _proxy(settings: Settings) -> dict[str, Any]:
-    """Whose word counts on who asked, under which name and over what; everybody else's is dropped."""
+    """Which proxy's headers waitress believes about the client; without one, it believes nobody's."""
     if not settings.proxy:
         return {}
     return {
