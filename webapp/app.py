@@ -32,6 +32,56 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     (:data:`webapp.settings.SETTINGS`); other keys go to Flask's own configuration.
     ``SEND``, a callable taking an analysis id, replaces Celery; ``PASSWORDS`` the usual cost of hashing.
     """
+    settings = read_settings(config)
+    app = _flask(settings, config or {})
+    _open_data(app, settings)
+
+    # Each of these sees a request in this order, and the answer in the reverse.
+    interface_language.install(app)
+    static_files.install(app)
+    logs.install(app)
+    metrics.install(app)
+    security_headers.install(app, settings)
+    api.recognise(app)
+    request_guard.install(app)
+    interface_language.install_accounts(app)
+    error_pages.install(app)
+    template_filters.install(app)
+    _register_pages(app)
+    api.install(app)
+    return app
+
+
+def _flask(settings: Settings, config: Mapping[str, Any]) -> Flask:
+    """The bare app: folders, bounds of a request, how addresses and answers are written."""
+    app = Flask("webapp", template_folder=str(FILES / "templates"), static_folder=str(FILES / "static"))
+    app.request_class = incoming.UploadRequest
+    app.config.from_mapping(
+        # The exhibit's own limit is checked while it is written; this bounds the whole request.
+        MAX_CONTENT_LENGTH=settings.upload_limit + incoming.FORM_OVERHEAD,
+        MAX_FORM_PARTS=16,
+    )
+    app.config.from_mapping(config)
+    app.url_map.converters["int"] = RowNumber
+    app.json.sort_keys = False  # type: ignore[attr-defined]  # the schema's order
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    return app
+
+
+def _open_data(app: Flask, settings: Settings) -> None:
+    """Bring the data folder and its database up to date, and keep in the app what requests work with."""
+    Folders(settings.data).create()
+    database = connect(settings)
+    database.migrate()
+    custody_startup.begin(database, settings)
+    app.extensions["started"] = now()
+    app.extensions["settings"] = settings
+    app.extensions["database"] = database
+    app.extensions["passwords"] = app.config.get("PASSWORDS") or Passwords()
+    app.extensions["send"] = app.config.get("SEND") or celery_sender(settings, database)
+
+
+def _register_pages(app: Flask) -> None:
     from webapp.pages import (
         analysis,
         cases,
@@ -51,39 +101,6 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     from webapp.pages.people import account, accounts, api_tokens, login, provider, second_factor
     from webapp.pages.review import annotations, comparisons, desk, second_reviews, two_analyses
 
-    settings = read_settings(config)
-    app = Flask("webapp", template_folder=str(FILES / "templates"), static_folder=str(FILES / "static"))
-    app.request_class = incoming.UploadRequest
-    app.config.from_mapping(
-        # The exhibit's own limit is checked while it is written; this bounds the whole request.
-        MAX_CONTENT_LENGTH=settings.upload_limit + incoming.FORM_OVERHEAD,
-        MAX_FORM_PARTS=16,
-    )
-    app.config.from_mapping(config or {})
-    app.url_map.converters["int"] = RowNumber
-    app.json.sort_keys = False  # type: ignore[attr-defined]  # the schema's order
-    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-
-    Folders(settings.data).create()
-    database = connect(settings)
-    database.migrate()
-    custody_startup.begin(database, settings)
-    app.extensions["started"] = now()
-    app.extensions["settings"] = settings
-    app.extensions["database"] = database
-    app.extensions["passwords"] = app.config.get("PASSWORDS") or Passwords()
-    app.extensions["send"] = app.config.get("SEND") or celery_sender(settings, database)
-
-    interface_language.install(app)
-    static_files.install(app)
-    logs.install(app)
-    metrics.install(app)
-    security_headers.install(app, settings)
-    api.recognise(app)
-    request_guard.install(app)
-    interface_language.install_accounts(app)
-    error_pages.install(app)
-    template_filters.install(app)
     for area in (
         upload,
         library,
@@ -112,8 +129,6 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
         second_reviews,
     ):
         app.register_blueprint(area.blueprint)
-    api.install(app)
-    return app
 
 
 def celery_sender(settings: Settings, database: Database) -> Callable[[str], None]:
