@@ -61,33 +61,7 @@ def begin(
         allowed = limit(session)
         if size > allowed.bytes:
             raise allowed.too_large()
-        unfinished = UploadRow.analysis_id.is_(None)
-        if (
-            session.scalar(select(func.count()).where(unfinished, UploadRow.who == who)) or 0
-        ) >= MOST_AT_A_TIME:
-            raise UserError(
-                429,
-                gettext(
-                    "There are %(most_at_a_time)s unfinished uploads of yours, the most there can be.",
-                    most_at_a_time=MOST_AT_A_TIME,
-                ),
-                gettext("Finish or delete one of them; each goes by itself a day after its last part."),
-            )
-        sums = select(func.sum(UploadRow.size), func.sum(UploadRow.received)).where(unfinished)
-        announced, received = (int(found or 0) for found in session.execute(sums).one())
-        free = shutil.disk_usage(folders.uploads).free - settings.spare
-        if size > free - (announced - received):
-            raise no_space()
-        share = max(settings.upload_limit, (free + received) // _SHARE)
-        if settings.login and announced_bytes(session, who) + size > share:
-            raise UserError(
-                429,
-                gettext(
-                    "Your unfinished uploads may have %(megabytes)s MB in all, so that others have room.",
-                    megabytes=shown(share / 1000000.0, ",.10g"),
-                ),
-                gettext("Finish or delete one of them; each goes by itself a day after its last part."),
-            )
+        _refuse_without_room(session, settings, folders, who, size)
         moment = now()
         row = UploadRow(
             id=identity,
@@ -105,6 +79,35 @@ def begin(
         pass
     flush_folder(place.parent)
     return row
+
+
+def _refuse_without_room(session: Session, settings: Settings, folders: Folders, who: str, size: int) -> None:
+    """Raise an answer where ``who`` has too many unfinished uploads, or one of ``size`` bytes has no room."""
+    unfinished = UploadRow.analysis_id.is_(None)
+    if (session.scalar(select(func.count()).where(unfinished, UploadRow.who == who)) or 0) >= MOST_AT_A_TIME:
+        raise UserError(
+            429,
+            gettext(
+                "There are %(most_at_a_time)s unfinished uploads of yours, the most there can be.",
+                most_at_a_time=MOST_AT_A_TIME,
+            ),
+            gettext("Finish or delete one of them; each goes by itself a day after its last part."),
+        )
+    sums = select(func.sum(UploadRow.size), func.sum(UploadRow.received)).where(unfinished)
+    announced, received = (int(found or 0) for found in session.execute(sums).one())
+    free = shutil.disk_usage(folders.uploads).free - settings.spare
+    if size > free - (announced - received):
+        raise no_space()
+    share = max(settings.upload_limit, (free + received) // _SHARE)
+    if settings.login and announced_bytes(session, who) + size > share:
+        raise UserError(
+            429,
+            gettext(
+                "Your unfinished uploads may have %(megabytes)s MB in all, so that others have room.",
+                megabytes=shown(share / 1000000.0, ",.10g"),
+            ),
+            gettext("Finish or delete one of them; each goes by itself a day after its last part."),
+        )
 
 
 def announced_bytes(session: Session, who: str, but: str | None = None) -> int:
