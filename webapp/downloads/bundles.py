@@ -8,7 +8,8 @@ from __future__ import annotations
 import errno
 import secrets
 import shutil
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -39,6 +40,7 @@ from webapp.media import playback
 from webapp.media.playback import SUFFIXES, Playback
 from webapp.queries import reference_comparisons, review_data
 from webapp.queries.analyses import database
+from webapp.queries.reference_comparisons import ComparisonResult
 from webapp.queries.results import Result, download_name, load, refuse_altered
 from webapp.security.permissions import current
 from webapp.services import annotations as annotation_service
@@ -78,25 +80,11 @@ def contents(
 ) -> dict[str, bytes | Path]:
     """The files of a bundle by name, small ones as bytes, large ones as where they lie.
 
-    ``video``: whether what plays of the exhibit comes along; ``with_log``: its custody log. Needs
-    an application context. Its reports and its page speak the language spoken now, in which ``result``
-    has to be.
+    ``video`` says whether what plays of the exhibit comes along, ``with_log`` whether its custody log does.
+    Needs an application context. The reports and the page of the bundle speak the language spoken now, in
+    which ``result`` has to be.
     """
-    from reports.view.comparisons.view import comparison_view  # brings OpenCV, as the report's view does
-
-    folder = folders.result(row.id)
-    reports = current_report(database, folders, row, with_log=with_log, speak=language.current())
-    files: dict[str, bytes | Path] = {path: folder / path for path in result.view.kept}
-    files |= {name: reports / name for name in ("report.pdf", "report.html")}
-    files["analysis.json"] = folder / "analysis.json"
-    if (reports / LABORATORY).is_file():
-        files[LABORATORY] = reports / LABORATORY
-    if (reports / SECOND_REVIEW).is_file():
-        files[SECOND_REVIEW] = reports / SECOND_REVIEW
-    with database.begin() as session:
-        if with_log:
-            files[CUSTODY] = custody_log.export(session, row.exhibit.sha256)
-        files[CASE] = case_details.stored(session, row.id).settled().to_json().encode()
+    files = _kept_files(database, folders, row, result, with_log=with_log)
     compared = [
         reference_comparisons.result(each) for each in reference_comparisons.of_report(row.exhibit_id)
     ]
@@ -110,26 +98,79 @@ def contents(
         exhibit_sha256=row.exhibit.sha256,
         saved=made,
     ).encode()
-    plays = playback.playback(folders, row) if video else _WITHOUT
-    media = None
-    if video and (found := playback.media(folders, row)) is not None:
-        path, plays = found
-        if plays.source == "exhibit":
-            # The report's check may be an old one, or about the store's copy.
-            sha256 = hashed(path)[1]
-            if folders.store.elsewhere:
-                folders.store.fetch(path, row.exhibit.sha256, anew=sha256 != row.exhibit.sha256)
-            else:
-                refuse_altered_exhibit(database, folders, row, sha256)
-        media = f"media/{plays.source}.{SUFFIXES[plays.mimetype]}"
-        files[media] = path
+    media = _media(database, folders, row) if video else _Media(_WITHOUT)
+    if media.name and media.path:
+        files[media.name] = media.path
+    files["index.html"] = _index_page(folders, row, result, said, compared, media, files)
+    files["README.txt"] = readme(
+        result.view.file, row.exhibit.sha256, result.view.verdict, made, media.name
+    ).encode()
+    return files
+
+
+def _kept_files(
+    database: Database, folders: Folders, row: AnalysisRow, result: Result, *, with_log: bool
+) -> dict[str, bytes | Path]:
+    """The pictures and records of the analysis, its reports as of now, and what is known of its case."""
+    folder = folders.result(row.id)
+    reports = current_report(database, folders, row, with_log=with_log, speak=language.current())
+    files: dict[str, bytes | Path] = {path: folder / path for path in result.view.kept}
+    files |= {name: reports / name for name in ("report.pdf", "report.html")}
+    files["analysis.json"] = folder / "analysis.json"
+    for name in (LABORATORY, SECOND_REVIEW):
+        if (reports / name).is_file():
+            files[name] = reports / name
+    with database.begin() as session:
+        if with_log:
+            files[CUSTODY] = custody_log.export(session, row.exhibit.sha256)
+        files[CASE] = case_details.stored(session, row.id).settled().to_json().encode()
+    return files
+
+
+@dataclass(frozen=True)
+class _Media:
+    """What plays of the exhibit: ``name`` is its file in the bundle, ``path`` where that lies now."""
+
+    plays: Playback | None
+    name: str | None = None
+    path: Path | None = None
+
+
+def _media(database: Database, folders: Folders, row: AnalysisRow) -> _Media:
+    """What plays of the exhibit, which is checked against its SHA-256 first where it plays itself."""
+    found = playback.media(folders, row)
+    if found is None:
+        return _Media(playback.playback(folders, row))
+    path, plays = found
+    if plays.source == "exhibit":
+        # The report's check may be an old one, or about the store's copy.
+        sha256 = hashed(path)[1]
+        if folders.store.elsewhere:
+            folders.store.fetch(path, row.exhibit.sha256, anew=sha256 != row.exhibit.sha256)
+        else:
+            refuse_altered_exhibit(database, folders, row, sha256)
+    return _Media(plays, f"media/{plays.source}.{SUFFIXES[plays.mimetype]}", path)
+
+
+def _index_page(
+    folders: Folders,
+    row: AnalysisRow,
+    result: Result,
+    said: Sequence[Annotation],
+    compared: Sequence[ComparisonResult],
+    media: _Media,
+    files: Container[str],
+) -> bytes:
+    """``index.html``, which links to those of :data:`_FILES` that are among ``files``."""
+    from reports.view.comparisons.view import comparison_view  # brings OpenCV, as the report's view does
+
     data = review_data.document(
         result.analysis,
         result.view,
         analysis_id=row.id,
         sha256=result.sha256,
-        playback=plays,
-        media=media,
+        playback=media.plays,
+        media=media.name,
         pictures="",
     )
     references = [
@@ -139,11 +180,7 @@ def contents(
     linked = {
         name: gettext(words) for name, words in _FILES.items() if name in files or name not in _NOT_ALWAYS
     }
-    files["index.html"] = offline_page.page(result.view, data, said, linked, references).encode()
-    files["README.txt"] = readme(
-        result.view.file, row.exhibit.sha256, result.view.verdict, made, media
-    ).encode()
-    return files
+    return offline_page.page(result.view, data, said, linked, references).encode()
 
 
 def refuse_altered_exhibit(database: Database, folders: Folders, row: AnalysisRow, sha256: str) -> None:
