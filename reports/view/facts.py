@@ -1,10 +1,11 @@
-"""Names and values: the exhibit, what was covered, the settings and the model."""
+"""Names and values: the case, the exhibit, what was covered, the settings and the model."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from detector.schema.analysis import Analysis, Media, MediaKind, Model, Parameters, Platt
+from reports.inputs.case import NOT_STATED, CaseDetails
 from reports.inputs.exhibit_check import ExhibitCheck
 from reports.text import dates, numbers, photographs
 from reports.text.language import DEFAULT, N_, current, gettext, in_parts, stored
@@ -64,6 +65,17 @@ class ModelView:
     domain: str
     limits: tuple[str, ...]
     foreign: bool  # its author's words have no translation into the language spoken
+
+
+def case(details: CaseDetails) -> tuple[Fact, ...]:
+    """Numbers of case and exhibit, examiner, organisation; what was not given is said to be so."""
+    given = (
+        (gettext("Case number"), details.case_number),
+        (gettext("Exhibit number"), details.exhibit_number),
+        (gettext("Examiner"), details.examiner),
+        (gettext("Organisation"), details.organisation),
+    )
+    return tuple(Fact(name, numbers.file_name(value) or NOT_STATED) for name, value in given)
 
 
 def exhibit(media: Media, check: ExhibitCheck | None = None) -> tuple[Fact, ...]:

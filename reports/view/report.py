@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import cast
 
 from detector import timestamps
-from detector.schema.analysis import Analysis, MediaKind, Person, Verdict
+from detector.schema.analysis import Analysis, MediaKind, Span, Verdict
 from detector.schema.laboratory.quoted import Laboratory
-from detector.verdict.verdict import kind_of
 from reports.inputs.case import NOT_STATED, CaseDetails
 from reports.inputs.comparisons import KeptComparison, files_of
 from reports.inputs.exhibit_check import ExhibitCheck
@@ -24,7 +23,7 @@ from reports.review.annotations import Annotation
 from reports.review.second_review import SecondReview
 from reports.text import dates, language, numbers, photographs
 from reports.text.coverage import not_examined
-from reports.text.finding import figure_name, finding, second_look
+from reports.text.finding import figure_name, finding
 from reports.text.glossary import glossary
 from reports.text.language import gettext
 from reports.text.meaning import SCALE, interval_made, verdict_limits, verdict_meaning
@@ -39,6 +38,7 @@ from reports.view.declarations import DeclarationsView, declarations_view
 from reports.view.facts import Fact, ModelView, Setting
 from reports.view.metadata import MetadataView, metadata_view
 from reports.view.others import OthersView, others_view
+from reports.view.persons import PersonView, person_view
 from reports.view.reader import ReaderView, of_model
 from reports.view.reviewers import ReviewerView, reviewer_view
 from reports.view.second_review import SecondReviewView, second_review_view
@@ -70,24 +70,6 @@ _NOT_OURS = frozenset(
         "Section.key",
     }
 )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class PersonView:
-    """One row of the person table."""
-
-    id: str
-    name: str
-    screen_time: str
-    usable_frames: str
-    figure: str
-    strength: str
-    position: str
-    segments: tuple[str, ...]
-    second_look: str
-    altered: str
-    synthesised: str
-    kind: str
 
 
 @dataclass(frozen=True)
@@ -203,9 +185,11 @@ def report_view(
     ``second_review`` is that of the exhibit. ``speak`` is the language of the words. Raises
     :class:`~reports.errors.PictureError` when the analysis names a picture outside the folder.
     """
+    case = case or CaseDetails()
     with language.speaking(speak):
-        given = analysis, folder, annotations, case, custody, check, comparisons, laboratory
-        view = _view(*given, second_review)
+        view = _view(
+            analysis, folder, annotations, case, custody, check, comparisons, laboratory, second_review
+        )
         return cast(ReportView, language.spoken(view, _NOT_OURS))
 
 
@@ -213,14 +197,14 @@ def _view(
     analysis: Analysis,
     folder: Path,
     annotations: Iterable[Annotation],
-    case: CaseDetails | None,
+    case: CaseDetails,
     custody: bytes | None,
     check: ExhibitCheck | None,
     comparisons: Sequence[KeptComparison],
     laboratory: Laboratory | None,
     second_review: SecondReview | None,
 ) -> ReportView:
-    media, case = analysis.media, case or CaseDetails()
+    media = analysis.media
     created, created_iso = dates.in_utc(analysis.software.created)
     still = media.kind is MediaKind.IMAGE
     sections = contents(
@@ -241,7 +225,7 @@ def _view(
         language=language.current(),
         still=still,
         sections=sections,
-        case=_case(case),
+        case=facts.case(case),
         running=_running(case),
         paper=case.paper,
         file=numbers.file_name(media.file),
@@ -256,11 +240,7 @@ def _view(
         finding=finding(analysis),
         reason=analysis.reason,
         declared=declarations_view(analysis),
-        answers=summary.key_answers(analysis, sections)
-        + (((THRESHOLD, own.decision),) if own and own.decision else ())
-        + (((gettext("Second review"), reviewed.summary),) if reviewed else ())
-        + (summary.models(analysis, sections) if analysis.joint else ())
-        + (summary.references([each.title for each in references], sections) if references else ()),
+        answers=_answers(analysis, sections, own, reviewed, references),
         figure=numbers.probability(figure),
         figure_name=figure_name(analysis),
         both=photographs.both(analysis.answers) if still else "",
@@ -274,13 +254,11 @@ def _view(
         validation=validation(analysis),
         laboratory=own,
         timeline=draw(analysis),
-        persons=tuple(_person(analysis, person) for person in analysis.persons),
+        persons=tuple(person_view(analysis, person) for person in analysis.persons),
         segments=tuple(segment_view(analysis, segment, folder) for segment in analysis.segments),
         others=others_view(analysis, folder),
-        photo=find_picture(folder, analysis.boxed, gettext("The photograph with each face boxed and named"))
-        if analysis.boxed
-        else None,
-        clean=find_picture(folder, analysis.picture, gettext("The photograph")) if analysis.picture else None,
+        photo=_photo(folder, analysis.boxed, gettext("The photograph with each face boxed and named")),
+        clean=_photo(folder, analysis.picture, gettext("The photograph")),
         heat_scale=heat_scale(),
         procedure=procedure(analysis),
         coverage=facts.coverage(analysis),
@@ -290,10 +268,7 @@ def _view(
         comparison=reproduction.comparison(analysis),
         tolerance=reproduction.tolerance(),
         model=facts.model(analysis.model, still),
-        gaps=tuple(
-            Gap(timecode(gap.start), timecode(gap.end), timecode(gap.end - gap.start), gap_reason(gap.reason))
-            for gap in analysis.coverage.not_examined
-        ),
+        gaps=tuple(_gap(span) for span in analysis.coverage.not_examined),
         not_examined=not_examined(analysis),
         verdict_meaning=verdict_meaning(analysis),
         verdict_limits=verdict_limits(analysis),
@@ -309,16 +284,6 @@ def _view(
     )
 
 
-def _case(case: CaseDetails) -> tuple[Fact, ...]:
-    given = (
-        (gettext("Case number"), case.case_number),
-        (gettext("Exhibit number"), case.exhibit_number),
-        (gettext("Examiner"), case.examiner),
-        (gettext("Organisation"), case.organisation),
-    )
-    return tuple(Fact(name, numbers.file_name(value) or NOT_STATED) for name, value in given)
-
-
 def _running(case: CaseDetails) -> str:
     """What the head of every page says of the case."""
     number = numbers.shortened(numbers.file_name(case.case_number), 28) or gettext(
@@ -332,29 +297,31 @@ def _running(case: CaseDetails) -> str:
     )
 
 
-def _person(analysis: Analysis, person: Person) -> PersonView:
-    still = analysis.media.kind is MediaKind.IMAGE
-    flagged = tuple(segment.id for segment in analysis.segments if segment.person == person.id)
-    if person.probability is None:
-        strength = gettext("not judged")
-    else:
-        strength = numbers.strength(person.probability).phrase if flagged else gettext("not flagged")
-    return PersonView(
-        id=person.id,
-        name=gettext("Person %(id)s", id=person.id),
-        screen_time=timecode(person.screen_time),
-        usable_frames=numbers.grouped(person.usable_frames),
-        figure=numbers.probability(person.probability),
-        strength=strength,
-        position=numbers.box(person.median_box),
-        segments=flagged,
-        second_look="" if still else second_look(person),
-        altered=_answer(person, "altered"),
-        synthesised=_answer(person, "synthesised"),
-        kind=str(kind_of(person.second_look) or "") if flagged else "",
+def _answers(
+    analysis: Analysis,
+    sections: dict[str, Section],
+    own: LaboratoryView | None,
+    reviewed: SecondReviewView | None,
+    references: Sequence[ComparisonView],
+) -> tuple[summary.Answer, ...]:
+    """The questions of the first page with their answers, in reading order."""
+    found = [*summary.key_answers(analysis, sections)]
+    if own and own.decision:
+        found.append((THRESHOLD, own.decision))
+    if reviewed:
+        found.append((gettext("Second review"), reviewed.summary))
+    if analysis.joint:
+        found += summary.models(analysis, sections)
+    if references:
+        found += summary.references([each.title for each in references], sections)
+    return tuple(found)
+
+
+def _photo(folder: Path, path: str | None, words: str) -> Picture | None:
+    return find_picture(folder, path, words) if path else None
+
+
+def _gap(span: Span) -> Gap:
+    return Gap(
+        timecode(span.start), timecode(span.end), timecode(span.end - span.start), gap_reason(span.reason)
     )
-
-
-def _answer(person: Person, question: str) -> str:
-    """One of both answers about a person."""
-    return numbers.probability(getattr(person.second_look, question) if person.second_look else None)

@@ -1,0 +1,59 @@
+"""The person table: one row for each person of an analysis."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from detector.schema.analysis import Analysis, MediaKind, Person
+from detector.verdict.verdict import kind_of
+from reports.text import numbers
+from reports.text.finding import second_look
+from reports.text.language import gettext
+from reports.text.numbers import timecode
+
+
+@dataclass(frozen=True)
+class PersonView:
+    """One row of the person table; ``altered`` and ``synthesised`` are a photo's two figures."""
+
+    id: str
+    name: str
+    screen_time: str
+    usable_frames: str
+    figure: str
+    strength: str
+    position: str
+    segments: tuple[str, ...]
+    second_look: str
+    altered: str
+    synthesised: str
+    kind: str
+
+
+def person_view(analysis: Analysis, person: Person) -> PersonView:
+    """Put one person of ``analysis`` into words."""
+    still = analysis.media.kind is MediaKind.IMAGE
+    flagged = tuple(segment.id for segment in analysis.segments if segment.person == person.id)
+    if person.probability is None:
+        strength = gettext("not judged")
+    else:
+        strength = numbers.strength(person.probability).phrase if flagged else gettext("not flagged")
+    return PersonView(
+        id=person.id,
+        name=gettext("Person %(id)s", id=person.id),
+        screen_time=timecode(person.screen_time),
+        usable_frames=numbers.grouped(person.usable_frames),
+        figure=numbers.probability(person.probability),
+        strength=strength,
+        position=numbers.box(person.median_box),
+        segments=flagged,
+        second_look="" if still else second_look(person),
+        altered=_answer(person, "altered"),
+        synthesised=_answer(person, "synthesised"),
+        kind=str(kind_of(person.second_look) or "") if flagged else "",
+    )
+
+
+def _answer(person: Person, question: str) -> str:
+    """The figure for one of the second look's two questions; blank without a second look."""
+    return numbers.probability(getattr(person.second_look, question) if person.second_look else None)
