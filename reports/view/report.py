@@ -36,14 +36,14 @@ from reports.view.contents import Section, contents
 from reports.view.custody import CustodyView, custody_view
 from reports.view.declarations import DeclarationsView, declarations_view
 from reports.view.facts import Fact, ModelView, Setting
-from reports.view.metadata import MetadataView, metadata_view
+from reports.view.metadata.view import MetadataView, metadata_view
 from reports.view.others import OthersView, others_view
 from reports.view.persons import PersonView, person_view
 from reports.view.reader import ReaderView, of_model
 from reports.view.reviewers import ReviewerView, reviewer_view
 from reports.view.second_review import SecondReviewView, second_review_view
 from reports.view.segments import PeakView, SegmentView, segment_view
-from reports.view.timeline import Timeline, draw
+from reports.view.timeline.drawing import Timeline, draw
 from reports.view.validation.laboratory import THRESHOLD, LaboratoryView, laboratory_view
 from reports.view.validation.validity import ValidationView, validation
 

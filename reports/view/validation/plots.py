@@ -1,6 +1,6 @@
 """Geometry of a validation's plots as SVG path data: curves on two axes, with bands for intervals.
 
-Drawn by us, as the timeline is and for the same reasons (:mod:`reports.view.score_curves`). Curves differ by
+Drawn by us, as the timeline is and for the same reasons (:mod:`reports.view.timeline`). Curves differ by
 dashes as well as by colour. Units are those of the view box; two plots stand side by side on paper.
 """
 

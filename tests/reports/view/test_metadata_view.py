@@ -25,7 +25,7 @@ from detector.schema.metadata import (
 )
 from reports.inputs.exhibit_check import ExhibitCheck, check_exhibit
 from reports.render.html import render_html
-from reports.view.metadata import short
+from reports.view.metadata.credentials import short
 from reports.view.report import report_view
 
 

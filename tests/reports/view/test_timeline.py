@@ -14,9 +14,10 @@ from detector.paths import ROOT
 from detector.schema.analysis import Analysis, MediaKind, Score, Scores, Verdict
 from reports.render.html import TEMPLATES
 from reports.text import language
-from reports.view import timeline
 from reports.view.report import report_view
-from reports.view.timeline import LEFT, RIGHT, draw
+from reports.view.timeline import ticks as timeline_ticks
+from reports.view.timeline.drawing import ROOMY_LANES, draw
+from reports.view.timeline.scale import LEFT, RIGHT
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -84,7 +85,7 @@ def test_ticks_are_round_and_few(tmp_path: Path) -> None:
         assert ticks[0].label.startswith("00:00:00")
         labels = [tick.label for tick in ticks if tick.label]
         assert len(set(labels)) == len(labels) >= len(ticks) / 2
-        ends = [timeline._extent(tick) for tick in ticks if tick.label]
+        ends = [timeline_ticks._extent(tick) for tick in ticks if tick.label]
         assert all(left[1] < right[0] for left, right in pairwise(ends)), duration
 
 
@@ -175,5 +176,5 @@ def test_the_review_desk_has_the_same_ruler_and_lane_limit() -> None:
     script = (ROOT / "static" / "js" / "review" / "timeline.js").read_text(encoding="utf-8")
     steps = re.search(r"^const STEPS = (\[.*\]);", script, re.MULTILINE)
     roomy = re.search(r"^export const ROOMY = (\d+);", script, re.MULTILINE)
-    assert steps and tuple(json.loads(steps[1])) == timeline.STEPS
-    assert roomy and int(roomy[1]) == timeline.ROOMY_LANES
+    assert steps and tuple(json.loads(steps[1])) == timeline_ticks.STEPS
+    assert roomy and int(roomy[1]) == ROOMY_LANES

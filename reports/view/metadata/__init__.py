@@ -1,0 +1,1 @@
+"""What the file itself says and shows of its making, in words. No markup."""

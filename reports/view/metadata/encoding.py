@@ -1,0 +1,144 @@
+"""How the exhibit is encoded, in words: its container, its pictures, its encoder's settings."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from detector.schema.analysis import Media
+from detector.schema.metadata import Details, Photo, Picture, Structure
+from reports.text import numbers
+from reports.text.language import gettext
+from reports.text.numbers import plural, shown
+from reports.view.facts import Fact
+
+_LEVELS = {"h264": 10, "hevc": 30}
+
+
+def encoding_facts(media: Media, details: Details) -> tuple[Fact, ...]:
+    """What is known of container, pictures and encoder, and whether the tags name a place."""
+    found: list[Fact] = []
+    if details.structure:
+        found += _container(details.structure)
+    if details.photo is None and details.picture:
+        found += _picture(media, details.picture)
+    if details.photo:
+        found += _photo(details.photo)
+    if details.encoding:
+        found += [
+            Fact(gettext("Encoder's settings"), text, gettext("found in the stream"))
+            for text in details.encoding.texts
+        ]
+    if details.location:
+        found.append(
+            Fact(gettext("Place in the tags"), numbers.file_name(details.location), gettext("personal data"))
+        )
+    elif details.tags or details.photo:
+        found.append(Fact(gettext("Place in the tags"), "none"))
+    return tuple(found)
+
+
+def _container(structure: Structure) -> list[Fact]:
+    found: list[Fact] = []
+    brand = structure.brand or gettext("not stated")
+    also = (
+        gettext("compatible: %(compatible)s", compatible=", ".join(structure.compatible))
+        if structure.compatible
+        else ""
+    )
+    found.append(Fact(gettext("Container's brand"), brand, also))
+    found.append(Fact(gettext("Order of its parts"), ", ".join(structure.boxes) or gettext("not readable")))
+    if structure.edits:
+        found.append(Fact(gettext("Edit list"), plural(len(structure.edits), "entry", "entries")))
+    return found
+
+
+def _photo(photo: Photo) -> list[Fact]:
+    found = [Fact(gettext("Format"), photo.format, _colours(photo.mode))]
+    if photo.progressive is not None:
+        found.append(
+            Fact("JPEG", "progressive" if photo.progressive else "sequential", photo.subsampling or "")
+        )
+    for name, table in zip(("brightness", "colour", "third", "fourth"), photo.tables, strict=False):
+        kind = (
+            gettext("libjpeg's table")
+            if table.exact
+            else gettext("a table of its own; the nearest of libjpeg")
+        )
+        found.append(
+            Fact(
+                gettext("Quantisation, %(name)s", name=name),
+                gettext("quality %(quality)s", quality=table.quality),
+                kind,
+            )
+        )
+    profile = photo.colour_profile
+    found.append(Fact(gettext("Colour profile"), "none" if profile is None else profile or "unnamed"))
+    if photo.thumbnail:
+        small = photo.thumbnail
+        like = (
+            gettext("flat")
+            if small.correlation is None
+            else gettext(
+                "correlation with the picture %(correlation)s",
+                correlation=shown(small.correlation, ".2f"),
+            )
+        )
+        found.append(Fact(gettext("EXIF thumbnail"), f"{small.width} × {small.height} px", like))
+    else:
+        found.append(Fact(gettext("EXIF thumbnail"), "none"))
+    return found
+
+
+def _picture(media: Media, picture: Picture) -> list[Fact]:
+    level = picture.level
+    divisor = _LEVELS.get(media.codec)
+    shown = f"{level / divisor:g}" if level and divisor else str(level) if level else ""
+    colour = [
+        text
+        for text in (
+            picture.colour_range and gettext("%(colour_range)s range", colour_range=picture.colour_range),
+            picture.colour_space,
+            picture.colour_primaries
+            and gettext("primaries %(colour_primaries)s", colour_primaries=picture.colour_primaries),
+            picture.colour_transfer
+            and gettext("transfer %(colour_transfer)s", colour_transfer=picture.colour_transfer),
+        )
+        if text
+    ]
+    found = [
+        Fact(
+            gettext("Codec's profile"),
+            f"{picture.profile or 'not stated'}{f', level {shown}' if shown else ''}",
+            gettext("tag %(codec_tag)s", codec_tag=picture.codec_tag) if picture.codec_tag else "",
+        ),
+        Fact(gettext("Pixel format"), picture.pixel_format or gettext("not stated")),
+        Fact(gettext("Colour"), ", ".join(colour) or gettext("not stated")),
+        Fact(gettext("Shape of a pixel"), _shape(picture.sample_aspect_ratio)),
+    ]
+    if picture.bit_rate:
+        stated = picture.declared_bit_rate
+        note = (
+            f"stated: {numbers.number(stated / 1000)} kbit/s" if stated else gettext("not stated in the file")
+        )
+        found.append(
+            Fact(gettext("Bit rate of pictures"), f"{numbers.number(picture.bit_rate / 1000)} kbit/s", note)
+        )
+    return found
+
+
+def _shape(ratio: str | None) -> str:
+    if ratio is None:
+        return gettext("not stated; taken as square")
+    return (
+        gettext("square")
+        if Fraction(ratio) == 1
+        else gettext(
+            "%(aspect_ratio)s; frames were judged unstretched", aspect_ratio=ratio.replace("/", " : ")
+        )
+    )
+
+
+def _colours(mode: str) -> str:
+    return {"L": "grey", "RGB": "colour", "RGBA": gettext("colour with transparency"), "P": "palette"}.get(
+        mode, mode
+    )

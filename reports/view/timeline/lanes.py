@@ -1,0 +1,158 @@
+"""One lane of the timeline: a person's scores, and bands over what is flagged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from detector.schema.analysis import Analysis, MediaKind, Person, Scores, Segment
+from reports.text.language import gettext
+from reports.text.numbers import plural, probability, timecode
+from reports.view.timeline.scale import LEFT, LETTER, RIGHT, time_x
+from reports.view.timeline.score_curves import curve, dots, strips
+
+LABEL_ROW = 13.0
+LEAST_BAND = 2.5
+# Letters of a model's name beside a lane, and of person and model together beside a low one.
+NAME_LETTERS, LOW_LETTERS = 15, 13
+
+
+@dataclass(frozen=True)
+class Band:
+    """A flagged segment: a tinted box, hatching and edges, and its label where there is room."""
+
+    segment: str
+    x: float
+    width: float
+    hatch: str
+    label: bool
+    title: str
+
+
+@dataclass(frozen=True)
+class Lane:
+    """One person's row. ``top`` and ``bottom`` are the scores 1 and 0."""
+
+    person: str
+    name: str
+    detail: str
+    top: float
+    bottom: float
+    enter: float
+    exit: float
+    line: str
+    dots: str
+    peaks: tuple[tuple[float, float], ...]
+    bands: tuple[Band, ...]
+    usable: str
+    unusable: str
+    strip: float
+    note: str
+    bar: float
+    figure: str
+
+
+def lane(
+    analysis: Analysis, person: Person, top: float, plot: float, span: float, roomy: bool, model: int
+) -> Lane:
+    """The lane of one person by one model; ``model`` is its number, 0 where there is only one."""
+    still = analysis.media.kind is MediaKind.IMAGE
+    top += 8.0 if still else LABEL_ROW
+    bottom = top + plot
+    segments = [segment for segment in analysis.segments if segment.person == person.id]
+    enter, leave = analysis.parameters.enter_threshold, analysis.parameters.exit_threshold
+    step = 1 / analysis.parameters.sample_rate
+    scores = Scores() if still else person.scores
+    usable, unusable = strips(scores, step, span, LEFT, RIGHT)
+    buckets = 400 if roomy else 160
+    bar = (RIGHT - LEFT) * (person.probability or 0.0) if still else 0.0
+    note = "" if person.usable_frames else gettext("no usable face")
+    name = gettext("Person %(id)s", id=person.id)
+    detail = probability(person.probability) if still else plural(person.usable_frames, "frame", "frames")
+    figure = ""
+    if model:
+        by_model = _cut(
+            f"{model} {analysis.model.name}", NAME_LETTERS if roomy else LOW_LETTERS - len(person.id)
+        )
+        figure, detail = detail if still else "", by_model
+        name = name if roomy else f"{person.id} {by_model}"
+    return Lane(
+        person=person.id,
+        name=name,
+        detail=detail,
+        top=top,
+        bottom=bottom,
+        enter=bottom - plot * enter,
+        exit=bottom - plot * leave,
+        line=curve(scores, step, span, LEFT, RIGHT, top, bottom, buckets),
+        dots=dots(scores, span, LEFT, RIGHT, top, bottom, buckets),
+        peaks=tuple(
+            (round(time_x(peak.time, span), 1), round(bottom - plot * peak.probability, 1))
+            for segment in segments
+            for peak in (() if still else segment.peaks)
+        ),
+        bands=_bands(segments, still, bar, top, bottom, span, analysis.model.name if model else ""),
+        usable=usable,
+        unusable=unusable,
+        strip=bottom + 4.0,
+        note=note,
+        bar=round(bar, 1),
+        figure=figure,
+    )
+
+
+def _cut(name: str, letters: int) -> str:
+    """A model's number and name as far as there is room; the table of models has it whole."""
+    return name if len(name) <= letters else name[: letters - 1] + "…"
+
+
+def _bands(
+    segments: Sequence[Segment], still: bool, bar: float, top: float, bottom: float, span: float, model: str
+) -> tuple[Band, ...]:
+    of_model = f", {model}" if model else ""
+    bands = []
+    free = LEFT
+    for segment in segments:
+        if still:
+            x, width = LEFT, max(bar, LEAST_BAND)
+        else:
+            x = time_x(segment.start, span)
+            width = max(time_x(segment.end, span) - x, LEAST_BAND)
+            x = min(x, RIGHT - width)
+        label = x >= free
+        if label:
+            free = x + max(len(segment.id) * LETTER, width) if still else x + len(segment.id) * LETTER + 3
+        when = (
+            ""
+            if still
+            else gettext(" %(start)s to %(end)s", start=timecode(segment.start), end=timecode(segment.end))
+        )
+        bands.append(
+            Band(
+                segment=segment.id,
+                x=round(x, 1),
+                width=round(width, 1),
+                hatch=_hatch(x, x + width, top, bottom),
+                label=label,
+                title=gettext("Segment %(id)s%(when)s", id=segment.id, when=of_model + when),
+            )
+        )
+    return tuple(bands)
+
+
+def _hatch(left: float, right: float, top: float, bottom: float, step: float = 7.0) -> str:
+    """Diagonals rising to the right, clipped to a box.
+
+    Drawn as one path because SVG patterns need ids, which clash when two figures meet on a
+    page, and PDF renderers disagree about them. Anchored to the page, not the box, so that
+    neighbouring bands line up.
+    """
+    parts = []
+    offset = (left + top) // step * step
+    while offset < right + bottom:
+        offset += step
+        x0 = max(left, offset - bottom)
+        x1 = min(right, offset - top)
+        if x1 - x0 > 0.2:
+            parts.append(f"M{x0:.1f} {offset - x0:.1f}L{x1:.1f} {offset - x1:.1f}")
+    return "".join(parts)
