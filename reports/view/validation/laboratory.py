@@ -14,7 +14,7 @@ from reports.text import dates, numbers
 from reports.text.language import N_, gettext, stored
 from reports.text.numbers import shown
 from reports.view.validation.levels import LevelRow, level_row, percent
-from reports.view.validation.validation_report import ratio_words
+from reports.view.validation.ratios import ratio_words
 
 _KINDS = {MediaKind.VIDEO: "videos", MediaKind.IMAGE: "photographs"}
 THRESHOLD = N_("The laboratory's threshold")

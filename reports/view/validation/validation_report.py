@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from typing import cast
 
-from detector.schema.analysis import MediaKind, Parameters, Rate
-from detector.schema.laboratory.likelihood import stated_log10
+from detector.schema.analysis import Parameters
 from detector.schema.laboratory.validation import (
-    CurvePoint,
-    Level,
-    LikelihoodRatios,
-    Outcomes,
     Validation,
     ValidationItem,
 )
@@ -22,9 +15,10 @@ from reports.text.language import N_, gettext, stored
 from reports.text.numbers import grouped, plural, shown
 from reports.view.contents import Section
 from reports.view.facts import Fact
-from reports.view.validation.levels import KINDS, LevelRow, counted_of, from_to, level_row, percent
+from reports.view.validation.levels import KINDS
 from reports.view.validation.others import OthersTable, others_tables
-from reports.view.validation.plots import Plot, cross_entropy, error_curves, tippett
+from reports.view.validation.rates import KindView, kind_view
+from reports.view.validation.ratios import RatioView, ratio_view
 from reports.view.validation.validity import MEANINGS
 
 _SECTIONS = (
@@ -41,8 +35,6 @@ _SECTIONS = (
     ("integrity", N_("Integrity and signature")),
     ("annex", N_("Annex: every file")),
 )
-_SHOWN_THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.65, 0.7, 0.8, 0.9, 0.95, 0.99)
-_SHOWN_PROBABILITIES = (0.02, 0.1, 0.3, 0.5, 0.65, 0.8, 0.9, 0.95, 0.98, 0.99)
 GLOSSARY = (
     (N_("Likelihood ratio"), N_("how many times likelier a score is of something manipulated than of "
      "something that is not, on this material. It is not a probability of manipulation: that takes prior "
@@ -55,54 +47,6 @@ GLOSSARY = (
 )  # fmt: skip
 # What people wrote, and names of files, models and machines.
 _NOT_OURS = frozenset({"ValidationReport.title", "ValidationReport.annex"})
-
-
-@dataclass(frozen=True)
-class Part:
-    """The parts of one kind by one attribute."""
-
-    title: str
-    note: str
-    rows: tuple[LevelRow, ...]
-
-
-@dataclass(frozen=True)
-class OutcomeRow:
-    """What was said of one class."""
-
-    label: str
-    total: str
-    flagged: str
-    not_found: str
-    inconclusive: str
-    not_judged: str
-
-
-@dataclass(frozen=True)
-class RatioView:
-    """Likelihood ratios of one kind."""
-
-    title: str
-    counted: str
-    formula: str
-    bounds: str
-    systems: tuple[tuple[str, ...], ...]
-    table: tuple[tuple[str, ...], ...]
-    plots: tuple[Plot, ...]
-
-
-@dataclass(frozen=True)
-class KindView:
-    """All rates of one kind."""
-
-    title: str
-    summary: LevelRow
-    outcomes: tuple[OutcomeRow, ...]
-    rates: tuple[tuple[str, ...], ...]
-    plot: Plot | None
-    thresholds: tuple[tuple[str, ...], ...]
-    parts: tuple[Part, ...]
-    covered: tuple[tuple[str, ...], ...]
 
 
 @dataclass(frozen=True)
@@ -168,14 +112,14 @@ def _view(validation: Validation) -> ValidationReport:
         remarks=validation.remarks,
         labelled=", ".join(map(stored, validation.labelled)) or gettext("nothing"),
         meanings=MEANINGS,
-        kinds=tuple(_kind(validation, kind) for kind in KINDS if validation.level(kind)),
+        kinds=tuple(kind_view(validation, kind) for kind in KINDS if validation.level(kind)),
         others=others_tables(validation.model.title, validation.levels, validation.others, validation.joint),
         other_models=tuple(
             Fact(f"{each.model.title} ({each.model.name})", each.model.sha256, exact=True)
             for each in validation.others
         ),
         model_title=validation.model.title,
-        ratios=tuple(map(_ratios, validation.likelihood_ratios)),
+        ratios=tuple(map(ratio_view, validation.likelihood_ratios)),
         time=tuple(
             Fact(name, gettext("none") if value is None else numbers.number(value))
             for name, value in validation.temporal.items()
@@ -203,131 +147,6 @@ def _facts(validation: Validation, created: str) -> tuple[Fact, ...]:
         Fact(N_("Weights, SHA-256"), model.sha256, exact=True),
         Fact(N_("Files"), grouped(len(validation.items))),
     )
-
-
-def _kind(validation: Validation, kind: MediaKind) -> KindView:
-    whole = validation.level(kind)
-    assert whole is not None
-    both = ((N_("manipulated"), whole.manipulated), (N_("unmanipulated"), whole.unmanipulated))
-    curve = next((each for each in validation.curves if each.kind is kind), None)
-    own = [each for each in validation.levels if each.kind is kind and each.attribute]
-    shipped = validation.parameters.enter_threshold
-    return KindView(
-        title=KINDS[kind],
-        summary=level_row(whole),
-        outcomes=tuple(_outcomes(label, of) for label, of in both),
-        rates=tuple(_figure(each) for each in whole.rates),
-        plot=error_curves(curve, shipped) if curve else None,
-        thresholds=tuple(
-            _threshold(point, shipped)
-            for point in (curve.points if curve else ())
-            if point.threshold in {*_SHOWN_THRESHOLDS, round(shipped, 2)}
-        ),
-        parts=tuple(_part(name, tuple(of)) for name, of in groupby(own, lambda each: each.attribute)),
-        covered=tuple(
-            (stored(each.name) + (f", {stored(each.unit)}" if each.unit else ""), grouped(each.items),
-             *(numbers.number(v) for v in (each.least, each.tenth, each.median, each.ninetieth, each.most)))
-            for each in validation.covered
-            if each.kind is kind
-        ),
-    )  # fmt: skip
-
-
-def _part(name: str, levels: Sequence[Level]) -> Part:
-    note = ""
-    if name == "generator":
-        note = gettext(
-            "Each generator's files against all unmanipulated ones, whose rate is the same in each row."
-        )
-    return Part(
-        gettext("By %(property)s", property=stored(name)), note, tuple(level_row(each) for each in levels)
-    )
-
-
-def _outcomes(label: str, of: Outcomes) -> OutcomeRow:
-    figures = (of.total, of.flagged, of.not_found, of.inconclusive, of.not_judged)
-    return OutcomeRow(label, *map(grouped, figures))
-
-
-def _figure(rate: Rate) -> tuple[str, ...]:
-    share = rate.figure.endswith("rate")
-
-    def told(value: float) -> str:
-        return percent(value) if share else shown(value, ".3f")
-
-    ends = gettext("not known")
-    if rate.low is not None and rate.high is not None:
-        ends = from_to(told(rate.low), told(rate.high))
-    counted = plural(rate.items, rate.unit.removesuffix("s"), rate.unit)
-    if rate.events is not None:
-        counted = counted_of(rate.events, counted)
-    return stored(rate.figure), told(rate.value), ends, counted, stored(rate.interval)
-
-
-def _threshold(point: CurvePoint, shipped: float) -> tuple[str, ...]:
-    name = shown(point.threshold, "g")
-    if abs(point.threshold - shipped) < 0.005:
-        name = gettext("%(threshold)s (shipped)", threshold=name)
-    return (
-        name,
-        percent(point.false_positive_rate),
-        from_to(percent(point.false_positive_low), percent(point.false_positive_high)),
-        percent(point.false_negative_rate),
-        from_to(percent(point.false_negative_low), percent(point.false_negative_high)),
-    )
-
-
-def _ratios(ratios: LikelihoodRatios) -> RatioView:
-    platt = ratios.platt
-    sign = "+" if platt.offset >= 0 else "−"
-    return RatioView(
-        title=KINDS[ratios.kind],
-        counted=", ".join(
-            (
-                plural(ratios.manipulated, "manipulated file", "manipulated files"),
-                plural(ratios.unmanipulated, "unmanipulated one", "unmanipulated ones"),
-                plural(ratios.groups, "group", "groups"),
-            )
-        ),
-        formula=f"ln LR = {shown(platt.scale, '.3f')} · ln(p / (1 − p)) {sign} "
-        f"{shown(abs(platt.offset), '.3f')}",
-        bounds=gettext(
-            "between %(least)s and %(most)s",
-            least=ratio_words(ratios.least),
-            most=ratio_words(ratios.most),
-        ),
-        systems=(
-            *(
-                (stored(each.name), stored(each.made), shown(each.cllr, ".3f"),
-                 percent(each.misleading_manipulated), percent(each.misleading_unmanipulated))
-                for each in ratios.systems
-            ),
-            ("Cllr min", gettext("isotonic regression on these very files: what their order allows"),
-             shown(ratios.cllr_min, ".3f"), "", ""),
-        ),
-        table=tuple(
-            (shown(p, "g"), ratio_words(stated_log10(ratios, p)), ratio_words(_pav_at(ratios, p)))
-            for p in _SHOWN_PROBABILITIES
-        ),
-        plots=(tippett(ratios), cross_entropy(ratios)),
-    )  # fmt: skip
-
-
-def _pav_at(ratios: LikelihoodRatios, probability: float) -> float:
-    below = [step.log10_lr for step in ratios.pav if step.probability <= probability]
-    return below[-1] if below else ratios.least
-
-
-def ratio_words(log10: float) -> str:
-    """A ratio in the form people read: 1 in 20 below one, times above."""
-    value = 10**log10
-    if value < 0.95:
-        return f"1/{_rounded(1 / value)}"
-    return _rounded(value)
-
-
-def _rounded(value: float) -> str:
-    return shown(value, ",.0f" if value >= 9.95 else ".1f")
 
 
 def _model(validation: Validation) -> tuple[Fact, ...]:

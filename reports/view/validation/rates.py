@@ -1,0 +1,130 @@
+"""Error rates of a validation, of videos or of photographs, in words and plots."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from detector.schema.analysis import MediaKind, Rate
+from detector.schema.laboratory.validation import (
+    CurvePoint,
+    Level,
+    Outcomes,
+    Validation,
+)
+from reports.text import numbers
+from reports.text.language import N_, gettext, stored
+from reports.text.numbers import grouped, plural, shown
+from reports.view.validation.levels import KINDS, LevelRow, counted_of, from_to, level_row, percent
+from reports.view.validation.plots import Plot, error_curves
+
+_SHOWN_THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.65, 0.7, 0.8, 0.9, 0.95, 0.99)
+
+
+@dataclass(frozen=True)
+class Part:
+    """The parts of one kind by one attribute."""
+
+    title: str
+    note: str
+    rows: tuple[LevelRow, ...]
+
+
+@dataclass(frozen=True)
+class OutcomeRow:
+    """What was said of one class."""
+
+    label: str
+    total: str
+    flagged: str
+    not_found: str
+    inconclusive: str
+    not_judged: str
+
+
+@dataclass(frozen=True)
+class KindView:
+    """All rates of one kind."""
+
+    title: str
+    summary: LevelRow
+    outcomes: tuple[OutcomeRow, ...]
+    rates: tuple[tuple[str, ...], ...]
+    plot: Plot | None
+    thresholds: tuple[tuple[str, ...], ...]
+    parts: tuple[Part, ...]
+    covered: tuple[tuple[str, ...], ...]
+
+
+def kind_view(validation: Validation, kind: MediaKind) -> KindView:
+    """All rates of the material of this kind, of which there is some."""
+    whole = validation.level(kind)
+    assert whole is not None
+    both = ((N_("manipulated"), whole.manipulated), (N_("unmanipulated"), whole.unmanipulated))
+    curve = next((each for each in validation.curves if each.kind is kind), None)
+    own = [each for each in validation.levels if each.kind is kind and each.attribute]
+    shipped = validation.parameters.enter_threshold
+    return KindView(
+        title=KINDS[kind],
+        summary=level_row(whole),
+        outcomes=tuple(_outcomes(label, of) for label, of in both),
+        rates=tuple(_figure(each) for each in whole.rates),
+        plot=error_curves(curve, shipped) if curve else None,
+        thresholds=tuple(
+            _threshold(point, shipped)
+            for point in (curve.points if curve else ())
+            if point.threshold in {*_SHOWN_THRESHOLDS, round(shipped, 2)}
+        ),
+        parts=tuple(_part(name, tuple(of)) for name, of in groupby(own, lambda each: each.attribute)),
+        covered=tuple(
+            (stored(each.name) + (f", {stored(each.unit)}" if each.unit else ""), grouped(each.items),
+             *(numbers.number(v) for v in (each.least, each.tenth, each.median, each.ninetieth, each.most)))
+            for each in validation.covered
+            if each.kind is kind
+        ),
+    )  # fmt: skip
+
+
+def _part(name: str, levels: Sequence[Level]) -> Part:
+    note = ""
+    if name == "generator":
+        note = gettext(
+            "Each generator's files against all unmanipulated ones, whose rate is the same in each row."
+        )
+    return Part(
+        gettext("By %(property)s", property=stored(name)), note, tuple(level_row(each) for each in levels)
+    )
+
+
+def _outcomes(label: str, of: Outcomes) -> OutcomeRow:
+    figures = (of.total, of.flagged, of.not_found, of.inconclusive, of.not_judged)
+    return OutcomeRow(label, *map(grouped, figures))
+
+
+def _figure(rate: Rate) -> tuple[str, ...]:
+    share = rate.figure.endswith("rate")
+
+    def told(value: float) -> str:
+        return percent(value) if share else shown(value, ".3f")
+
+    ends = gettext("not known")
+    if rate.low is not None and rate.high is not None:
+        ends = from_to(told(rate.low), told(rate.high))
+    counted = plural(rate.items, rate.unit.removesuffix("s"), rate.unit)
+    if rate.events is not None:
+        counted = counted_of(rate.events, counted)
+    return stored(rate.figure), told(rate.value), ends, counted, stored(rate.interval)
+
+
+def _threshold(point: CurvePoint, shipped: float) -> tuple[str, ...]:
+    name = shown(point.threshold, "g")
+    if abs(point.threshold - shipped) < 0.005:
+        name = gettext("%(threshold)s (shipped)", threshold=name)
+    return (
+        name,
+        percent(point.false_positive_rate),
+        from_to(percent(point.false_positive_low), percent(point.false_positive_high)),
+        percent(point.false_negative_rate),
+        from_to(percent(point.false_negative_low), percent(point.false_negative_high)),
+    )
