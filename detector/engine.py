@@ -50,7 +50,10 @@ from detector.scoring.scorer import Scorer
 from detector.scoring.second_look import look_again
 from detector.segments import findings
 from detector.segments.boundaries import refine_boundaries
-from detector.verdict.verdict import answers, decide, manipulation_kind, not_seen, stability
+from detector.verdict.kinds import manipulation_kind
+from detector.verdict.reasons import not_seen
+from detector.verdict.stability import stability
+from detector.verdict.verdict import answers, decide
 
 Progress = Callable[[str, float], None]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from detector.schema.analysis import Analysis, MediaKind, Segment
 from detector.schema.translatable import N_
-from detector.verdict.verdict import kind_of
+from detector.verdict.kinds import kind_of
 from reports.errors import ExportError
 from reports.exports.csv_writing import csv_table
 from reports.text.numbers import file_name, probability, strength, timecode

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from detector.schema.analysis import Analysis, MediaKind, Person
-from detector.verdict.verdict import kind_of
+from detector.verdict.kinds import kind_of
 from reports.text import numbers
 from reports.text.finding import second_look
 from reports.text.language import gettext

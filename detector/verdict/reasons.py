@@ -1,0 +1,273 @@
+"""The words of the verdict's reason. Each function gives the reason of one outcome; none decides."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from detector.faces.photo_range import OUTSIDE
+from detector.faces.quality import TOO_SMALL
+from detector.schema.analysis import Coverage, ManipulationKind, Media, MediaKind, Parameters, Person, Segment
+from detector.schema.translatable import N_
+from detector.verdict.kinds import common_kind, kind_of
+
+# A few frames lost at a cut or at the start of a stream are not worth a sentence of the reason.
+_FEW_LOST = 0.02
+_TRACES = {
+    ManipulationKind.EDITED: N_("face that was replaced or altered"),
+    ManipulationKind.GENERATED: N_("face generated as a whole"),
+}
+
+
+def no_face(image: bool, coverage: Coverage) -> str:
+    """No face was found at all."""
+    where = (
+        N_("in the picture")
+        if image
+        else N_("in any of %(count)s") % {"count": _count(coverage.frames_sampled, "sampled frame")}
+    )
+    return N_("No face was found %(where)s, so there was nothing to judge.") % {"where": where}
+
+
+def none_usable(image: bool, parameters: Parameters, coverage: Coverage) -> str:
+    """Faces were found, and none could be judged."""
+    outside = [flaw for flaw in coverage.flaws if flaw in OUTSIDE]
+    what, verb = (N_("The face"), "is") if coverage.faces_found == 1 else (N_("The faces"), "are")
+    if image and coverage.flaws and not outside:
+        needed = N_("; at least %(minimum_face)s pixels of width are needed") % {
+            "minimum_face": f"{parameters.minimum_face:.0f}"
+        }
+        small = needed if TOO_SMALL in coverage.flaws else ""
+        return N_("%(what)s found %(verb)s %(flaws)s to judge%(small)s.") % {
+            "what": what,
+            "verb": verb,
+            "flaws": ", or ".join(coverage.flaws),
+            "small": small,
+        }
+    if image and outside:
+        rest = set(coverage.flaws) - set(outside)
+        others = N_(", others %(flaws)s to judge") % {"flaws": " or ".join(sorted(rest))} if rest else ""
+        return N_(
+            "%(what)s found %(verb)s %(outside)s%(others)s. The networks were neither made "
+            "for such pictures nor measured on them, so no figure is given."
+        ) % {"what": what, "verb": verb, "outside": ", or ".join(outside), "others": others}
+    return N_(
+        "Faces were found, but none is large (at least %(minimum_face)s pixels wide), "
+        "clear and certain enough to judge."
+    ) % {"minimum_face": f"{parameters.minimum_face:.0f}"}
+
+
+def manipulated(
+    image: bool, persons: Sequence[Person], segments: Sequence[Segment], flagged: Sequence[str]
+) -> str:
+    """Segments were flagged, of the persons with the ids ``flagged``."""
+    found = N_("%(who)s: %(count)s flagged as manipulated%(kind)s%(contrast)s.")
+    if image:
+        found = N_("%(who)s: the face carries traces of manipulation%(kind)s%(contrast)s.")
+    return found % {
+        "who": _who(flagged),
+        "count": _count(len(segments), "segment"),
+        "kind": _kind_words(persons, flagged, image),
+        "contrast": _contrast_words(persons, segments),
+    }
+
+
+def _kind_words(persons: Sequence[Person], flagged: Sequence[str], image: bool) -> str:
+    """The kind as it follows what was found."""
+    told = common_kind(persons, flagged)
+    if told is not None:
+        return N_("; the traces are those of a %(traces)s") % {"traces": _TRACES[told]}
+    looks = [person for person in persons if person.id in flagged and person.second_look]
+    if not image or not looks:
+        return ""
+    each = [(person.id, kind_of(person.second_look)) for person in looks]
+    if all(kind is None for _, kind in each):
+        return N_("; whether it was swapped or edited, or generated as a whole, the traces do not tell")
+    return "; " + ", ".join(f"{name}: {kind or 'kind not told'}" for name, kind in each)
+
+
+def _contrast_words(persons: Sequence[Person], segments: Sequence[Segment]) -> str:
+    """Said where a segment was raised because it stands out from the rest of its track."""
+    looks = {person.id: person.second_look for person in persons}
+    for segment in segments:
+        look = looks.get(segment.person)
+        if look and any(one.start <= segment.end and one.end >= segment.start for one in look.contrasts):
+            return N_("; it counted that the face there differs from the same person's before and after")
+    return ""
+
+
+def too_few_frames(parameters: Parameters, persons: Sequence[Person], best: int) -> str:
+    """Nobody was seen long enough to be cleared; ``best`` is the most frames in which one was judged."""
+    needed = N_("at least %(minimum_usable_frames)s are needed") % {
+        "minimum_usable_frames": parameters.minimum_usable_frames
+    }
+    high = [
+        person
+        for person in persons
+        if person.probability is not None and person.probability >= parameters.enter_threshold
+    ]
+    if not high:
+        return N_(
+            "No person could be judged in more than %(count)s; %(needed)s before silence means anything."
+        ) % {"count": _count(best, "sampled frame"), "needed": needed}
+    most = max(person.usable_frames for person in high)
+    return N_(
+        "%(who)s scored high, but could be judged in %(at_most)s%(frames)s, too short to "
+        "judge: a finding takes %(minimum_duration)s s, and %(needed)s to find none."
+    ) % {
+        "who": _who([person.id for person in high]),
+        "at_most": (N_("only ") if most == 1 else N_("no more than ")),
+        "frames": _count(most, "sampled frame"),
+        "minimum_duration": f"{parameters.minimum_duration:g}",
+        "needed": needed,
+    }
+
+
+def mostly_not_judged(image: bool, coverage: Coverage, not_judged: int, faces: int) -> str:
+    """Nothing was flagged, but ``not_judged`` of all ``faces`` seen were unfit to be judged."""
+    return N_("Nothing was flagged, but most faces seen (%(not_judged)s of %(faces)s) are %(flaws)s.") % {
+        "not_judged": not_judged,
+        "faces": faces,
+        "flaws": _flaws_of_most(image, coverage),
+    }
+
+
+def _flaws_of_most(image: bool, coverage: Coverage) -> str:
+    """Why most faces were not judged."""
+    if image and any(flaw in OUTSIDE for flaw in coverage.flaws):
+        return N_("outside what can be judged: ") + ", or ".join(coverage.flaws)
+    return N_("too small, too unclear or too unsure to judge")
+
+
+def unstable(parameters: Parameters, persons: Sequence[Person]) -> str:
+    """Why the persons on whom views disagree leave the verdict open, by what the views disagree about."""
+    contradicted, stretch, near = [], [], []
+    for person in persons:
+        look = person.second_look
+        if look is not None and look.contradiction:
+            contradicted.append(person.id)
+        elif look is not None and look.contrasts or _calm(person, parameters):
+            stretch.append(person.id)
+        else:
+            near.append(person.id)
+    said = (
+        (
+            contradicted,
+            N_(
+                "%(who)s: the two networks contradict each other more than on anyone they were "
+                "measured on, which happens with pictures made to mislead one of them."
+            ),
+        ),
+        (
+            stretch,
+            N_(
+                "%(who)s: a stretch stands out from the rest, but not in all of several views of the same "
+                "pictures (mirrored, shifted, scaled, re-encoded)."
+            ),
+        ),
+        (
+            near,
+            N_(
+                "%(who)s: the score lies so near the threshold that small changes of the same "
+                "pictures (mirrored, shifted, scaled, re-encoded) move it across."
+            ),
+        ),
+    )
+    return " ".join(words % {"who": _who(names)} for names, words in said if names)
+
+
+def _calm(person: Person, parameters: Parameters) -> bool:
+    """Whether a person's score is so low that views were not asked about it."""
+    return person.probability is not None and person.probability < parameters.doubt_threshold
+
+
+def doubtful(image: bool, parameters: Parameters, names: Sequence[str], briefly: Sequence[str]) -> str:
+    """Nothing was flagged, but the scores of the persons ``names`` are too high to rule a finding out."""
+    if image:
+        return N_(
+            "%(who)s: the score is below the threshold for a finding, yet is too high to rule one out."
+        ) % {"who": _who(names)}
+    reached = N_("no stretch reaches the threshold for a finding")
+    if set(briefly) & set(names):
+        reached = N_(
+            "the threshold for a finding is reached, but for less than %(minimum_duration)s s at a time"
+        ) % {"minimum_duration": f"{parameters.minimum_duration:g}"}
+    return N_("%(who)s: %(reached)s, but the score over all frames is too high to rule one out.") % {
+        "who": _who(names),
+        "reached": reached,
+    }
+
+
+def nothing_found(
+    image: bool,
+    parameters: Parameters,
+    coverage: Coverage,
+    persons: Sequence[Person],
+    briefly: Sequence[str],
+) -> str:
+    """Enough was judged and nothing flagged; ``briefly`` names who reached the threshold too briefly."""
+    usable = coverage.faces_found - coverage.faces_unusable
+    what = N_("face was") if usable == 1 else N_("faces were")
+    outcome = N_("it did not reach") if image and usable == 1 else N_("none reached")
+    seen = (
+        N_("%(usable)s usable %(what)s judged") % {"usable": usable, "what": what}
+        if image
+        else (
+            N_("%(persons)s judged in %(frames)s")
+            % {
+                "persons": _count(len([p for p in persons if p.usable_frames]), "person"),
+                "frames": _count(coverage.frames_with_usable_face, "sampled frame"),
+            }
+        )
+    )
+    if not image and briefly:
+        return N_(
+            "%(seen)s; %(who)s reached the threshold for a finding, but for less than "
+            "%(minimum_duration)s s at a time, which is too short for one."
+        ) % {"seen": seen, "who": _who(briefly), "minimum_duration": f"{parameters.minimum_duration:g}"}
+    return N_("%(seen)s; %(outcome)s the threshold for a finding.") % {"seen": seen, "outcome": outcome}
+
+
+def not_seen(media: Media, missing: float) -> list[str]:
+    """What of the file itself was not looked at, in sentences that follow the verdict's reason.
+
+    ``missing`` is the number of seconds that its end breaks off early.
+    """
+    found = []
+    if media.turned:
+        found.append(
+            N_("No face was found as the file is stored; it was examined turned by %(turned)s° clockwise.")
+            % {"turned": media.turned}
+        )
+    lost = media.frames_undecodable > _FEW_LOST * media.frames
+    if media.details and (others := media.details.other_pictures):
+        named = ", ".join(N_("stream %(index)s") % {"index": stream.index} for stream in others)
+        found.append(
+            N_("The file holds %(count)s, not looked at (%(named)s).")
+            % {"count": _count(len(others), "more picture track"), "named": named}
+            if len(others) == 1
+            else N_("The file holds %(others)s more picture tracks, not looked at (%(named)s).")
+            % {"others": len(others), "named": named}
+        )
+    if media.kind is MediaKind.IMAGE and media.details and (pages := media.details.other_pages):
+        found.append(
+            N_("The file holds %(count)s, not looked at.") % {"count": _count(pages, "more picture")}
+        )
+    if media.kind is MediaKind.IMAGE and media.frames_undecodable:
+        found.append(N_("The file is damaged: a part of the picture is missing and was not looked at."))
+    elif missing or lost:
+        told = [
+            N_("%(frames_undecodable)s of its frames or packets could not be used")
+            % {"frames_undecodable": f"{media.frames_undecodable:,}"}
+        ] * bool(lost)
+        told += [N_("%(missing)s s are missing at its end") % {"missing": f"{missing:.1f}"}] * bool(missing)
+        found.append(N_("The file is damaged or incomplete: %(told)s.") % {"told": "; ".join(told)})
+    return found
+
+
+def _who(names: Sequence[str]) -> str:
+    listed = ", ".join(names)
+    return (N_("Person %(names)s") if len(names) == 1 else N_("Persons %(names)s")) % {"names": listed}
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
