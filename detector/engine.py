@@ -25,7 +25,7 @@ from detector.media.open import open_media
 from detector.media.prefetch import ahead
 from detector.media.reader import MediaReader
 from detector.memory import share_arenas
-from detector.metadata.anomalies import anomalies_of
+from detector.metadata.anomalies.rules import anomalies_of
 from detector.metadata.c2pa import read_store
 from detector.metadata.collect import collect
 from detector.metadata.declarations import declarations_of

@@ -16,7 +16,7 @@ from PIL.TiffImagePlugin import IFDRational
 
 from detector.engine import media_facts
 from detector.media.open import open_media
-from detector.metadata.anomalies import anomalies_of
+from detector.metadata.anomalies.rules import anomalies_of
 from detector.metadata.collect import details_of, exif_time, iso_time
 from detector.metadata.jpeg_tables import nearest_table, standard_tables
 from detector.metadata.thumbnail import likeness

@@ -15,7 +15,7 @@ from detector.engine import media_facts
 from detector.media.exhibit.text import clean
 from detector.media.open import open_media
 from detector.media.stream.packet_stats import Packets, sequence_headers
-from detector.metadata.anomalies import anomalies_of
+from detector.metadata.anomalies.rules import anomalies_of
 from detector.metadata.collect import details_of
 from detector.metadata.isobmff import read_layout
 from detector.schema.analysis import Media

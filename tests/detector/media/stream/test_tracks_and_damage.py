@@ -22,7 +22,7 @@ from detector.media.pictures import hdr
 from detector.media.reader import MediaReader
 from detector.media.stream.packet_stats import Tally
 from detector.media.stream.unreferenced import NeededPackets
-from detector.metadata.anomalies import anomalies_of
+from detector.metadata.anomalies.rules import anomalies_of
 from detector.metadata.collect import details_of
 from detector.schema.analysis import MediaKind
 

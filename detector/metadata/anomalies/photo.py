@@ -1,0 +1,48 @@
+"""Thumbnail, compression tables and further pictures of a photo file, where they are unusual."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from detector.metadata.anomalies.programs import listed
+from detector.schema.metadata import Anomaly, Details
+from detector.schema.translatable import N_
+
+# Below this correlation thumbnail and picture differ; docs/exhibit.md says what was measured.
+_UNLIKE = 0.9
+
+
+def of_photo(details: Details) -> Iterator[Anomaly]:
+    """Anomalies of a photo file."""
+    photo = details.photo
+    if photo is None:
+        return
+    thumb = photo.thumbnail
+    if thumb is not None and thumb.correlation is not None and thumb.correlation < _UNLIKE:
+        yield Anomaly(
+            kind=N_("thumbnail differs"),
+            observation=N_(
+                "The EXIF thumbnail (%(width)s×%(height)s px) differs from the picture "
+                "(correlation %(correlation)s)."
+            )
+            % {"width": thumb.width, "height": thumb.height, "correlation": f"{thumb.correlation:.2f}"},
+            concern=N_("The picture may have been changed by a program that kept the old thumbnail."),
+            innocent=N_("Cropping, turning, filters and some phones' own processing have the same effect."),
+        )
+    software = [t for t in details.tags if t.name in {"Software", "CreatorTool", "ProcessingSoftware"}]
+    if photo.tables and not all(table.exact for table in photo.tables) and software:
+        yield Anomaly(
+            kind=N_("unusual compression tables"),
+            observation=N_("The JPEG's tables are not libjpeg's, and tags name software: %(listed)s.")
+            % {"listed": listed(software)},
+            concern=N_("Programs have tables of their own, so the picture was perhaps saved by one."),
+            innocent=N_("Most cameras have tables of their own too and name their firmware in the same tag."),
+        )
+    if photo.frames > 1:
+        yield Anomaly(
+            kind=N_("more than one picture"),
+            observation=N_("The file holds %(frames)s pictures; the first one was examined.")
+            % {"frames": f"{photo.frames:,}"},
+            concern=N_("What the others show was not looked at."),
+            innocent=N_("Animations, and depth or preview pictures that phones store beside the photo."),
+        )

@@ -1,0 +1,26 @@
+"""What in an exhibit's facts deserves a person's look, and why that may mean nothing.
+
+Each is an observation, never a sign of manipulation by itself; nothing of it enters the verdict. What is
+not listed was not seen by these rules, which docs/exhibit.md defines.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from detector.metadata.anomalies.clocks import of_times
+from detector.metadata.anomalies.photo import of_photo
+from detector.metadata.anomalies.programs import of_programs
+from detector.metadata.anomalies.video import of_video
+from detector.schema.analysis import Media, MediaKind
+from detector.schema.metadata import Anomaly, Details
+
+
+def anomalies_of(media: Media, details: Details, now: datetime) -> tuple[Anomaly, ...]:
+    """Anomalies of an exhibit; ``now`` is when it was analysed, with its zone."""
+    found = [*of_programs(details.tags), *of_times(details.times, now)]
+    if media.kind is MediaKind.IMAGE:
+        found += of_photo(details)
+    else:
+        found += of_video(media, details)
+    return tuple(found)

@@ -1,0 +1,180 @@
+"""How a video's container and streams are made up, where that is unusual."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from detector.schema.analysis import Media
+from detector.schema.formatting import timecode
+from detector.schema.metadata import Anomaly, Details
+from detector.schema.translatable import N_
+
+# A frame's length and the rounding of containers.
+_SAME_LENGTH = 0.5
+_REORDERED = 2.5  # intervals between frames
+
+
+def of_video(media: Media, details: Details) -> Iterator[Anomaly]:
+    """Anomalies of a video's tracks, lengths, edit list, encodings and time stamps."""
+    yield from _tracks(details)
+    yield from _lengths(media, details)
+    yield from _edits(details)
+    yield from _joints(details)
+    yield from _time_stamps(details)
+
+
+def _lengths(media: Media, details: Details) -> Iterator[Anomaly]:
+    picture = details.picture
+    if picture is None:
+        return
+    stated = [
+        (N_("the file"), picture.container_duration),
+        (N_("the stream of pictures"), picture.stream_duration),
+    ]
+    stated += [
+        (N_("sound (stream %(index)s)") % {"index": s.index}, s.duration)
+        for s in details.streams
+        if s.kind == "audio"
+    ]
+    apart = [(n, v) for n, v in stated if v is not None and abs(v - media.duration) > _SAME_LENGTH]
+    if apart:
+        told = ", ".join(f"{name} {timecode(value)}" for name, value in apart)
+        yield Anomaly(
+            kind=N_("durations disagree"),
+            observation=N_("Decoded frames last %(duration)s, but stated are: %(told)s.")
+            % {"duration": timecode(media.duration), "told": told},
+            concern=N_("Pictures or sound are missing, were cut away, or begin and end at different times."),
+            innocent=N_(
+                "Recording that broke off, a partial copy, sound that runs on, or rounding by "
+                "simple programs."
+            ),
+        )
+
+
+def _tracks(details: Details) -> Iterator[Anomaly]:
+    if others := details.other_pictures:
+        told = ", ".join(
+            N_("stream %(index)s (%(codec)s)") % {"index": each.index, "codec": each.codec} for each in others
+        )
+        yield Anomaly(
+            kind=N_("another picture track"),
+            observation=N_("The file holds more than one track of pictures; not examined: %(told)s.")
+            % {"told": told},
+            concern=N_(
+                "Another program, or a viewer who chooses, may show other pictures than those examined."
+            ),
+            innocent=N_(
+                "Cameras with two lenses, recordings of meetings, and copies in another "
+                "resolution hold several tracks."
+            ),
+        )
+
+
+def _edits(details: Details) -> Iterator[Anomaly]:
+    if details.structure is None:
+        return
+    # Frames shown before those they are decoded after make the first one wait for two intervals at most.
+    interval = (details.timing.median_interval if details.timing else None) or 0.0
+    late = max(_SAME_LENGTH, _REORDERED * interval)
+    by_track: dict[int, list[str]] = {}
+    for edit in details.structure.edits:
+        by_track.setdefault(edit.track, [])
+        if edit.media_start is None:
+            if edit.duration > _SAME_LENGTH:
+                by_track[edit.track].append(N_("waits %(duration)s s") % {"duration": f"{edit.duration:.3f}"})
+        elif edit.media_start > late:
+            by_track[edit.track].append(
+                N_("begins %(media_start)s s into its material") % {"media_start": f"{edit.media_start:.3f}"}
+            )
+        if edit.rate != 1 and edit.media_start is not None:
+            by_track[edit.track].append(N_("plays at rate %(rate)s") % {"rate": f"{edit.rate:g}"})
+    played = [e for e in details.structure.edits if e.media_start is not None]
+    for track in by_track:
+        if sum(e.track == track for e in played) > 1:
+            by_track[track].append(
+                N_("is put together of %(played)s stretches")
+                % {"played": sum(e.track == track for e in played)}
+            )
+    hidden = details.timing.packets_not_shown if details.timing else 0
+    told = [
+        N_("track %(track)s %(said)s") % {"track": track, "said": ", ".join(said)}
+        for track, said in by_track.items()
+        if said
+    ]
+    if hidden:
+        told.append(N_("%(hidden)s frames are in the file and not shown") % {"hidden": f"{hidden:,}"})
+    if told:
+        yield Anomaly(
+            kind=N_("edit list"),
+            observation=N_("The file's edit list changes what is played: %(told)s.")
+            % {"told": "; ".join(told)},
+            concern=N_("What a player shows is not all that the file holds; hidden frames are not examined."),
+            innocent=N_(
+                "Trimming on a phone without converting, cutting at key frames, and the start "
+                "of sound are stored this way."
+            ),
+        )
+
+
+def _joints(details: Details) -> Iterator[Anomaly]:
+    signs = []
+    if details.encoding and len(details.encoding.texts) > 1:
+        signs.append(
+            N_("%(texts)s different settings of the encoder") % {"texts": len(details.encoding.texts)}
+        )
+    if details.encoding and details.encoding.parameter_sets > 1:
+        signs.append(
+            N_("%(parameter_sets)s different sequence headers")
+            % {"parameter_sets": details.encoding.parameter_sets}
+        )
+    if details.encoding and details.encoding.headers > 1:
+        signs.append(N_("%(headers)s different codec headers") % {"headers": details.encoding.headers})
+    if details.structure and any(count > 1 for count in details.structure.descriptions):
+        signs.append(
+            N_("%(descriptions)s sample descriptions for one track")
+            % {"descriptions": max(details.structure.descriptions)}
+        )
+    if signs:
+        yield Anomaly(
+            kind=N_("more than one encoding"),
+            observation=N_("The stream of pictures holds %(signs)s.") % {"signs": " and ".join(signs)},
+            concern=N_("Stretches that were encoded separately were put together."),
+            innocent=N_(
+                "Cameras that split recordings, live streams whose quality changes, and "
+                "advertisements joined without converting look alike."
+            ),
+        )
+
+
+def _time_stamps(details: Details) -> Iterator[Anomaly]:
+    timing = details.timing
+    if timing is None:
+        return
+    if timing.gaps:
+        told = ", ".join(
+            N_("%(length)s s from %(start)s") % {"length": f"{g.length:.3f}", "start": timecode(g.start)}
+            for g in timing.gaps[:4]
+        )
+        more = N_(" and %(gaps)s more") % {"gaps": len(timing.gaps) - 4} if len(timing.gaps) > 4 else ""
+        yield Anomaly(
+            kind=N_("gaps in time"),
+            observation=N_("No frame is shown for unusually long: %(told)s%(more)s.")
+            % {"told": told, "more": more},
+            concern=N_("Frames may have been removed, or were never recorded."),
+            innocent=N_(
+                "Phones in poor light, calls and streams on poor networks, screens that did "
+                "not change, slides."
+            ),
+        )
+    repeated = sum("not after" in failure.what for failure in timing.failures)
+    if repeated or timing.decoding_order_breaks:
+        yield Anomaly(
+            kind=N_("time stamps out of order"),
+            observation=N_(
+                "Time stamps run backwards or repeat: %(repeated)s of decoded frames, "
+                "%(decoding_order_breaks)s of packets."
+            )
+            % {"repeated": f"{repeated:,}", "decoding_order_breaks": f"{timing.decoding_order_breaks:,}"},
+            concern=N_("Stretches may have been joined, or the file was written by a faulty program."),
+            innocent=N_("Streams that were interrupted, and simple converters, leave such stamps."),
+        )
