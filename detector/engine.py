@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
 
 from detector import timestamps
 from detector.environment import repeated_with, software
@@ -18,30 +14,22 @@ from detector.explain.boxed_photo import BOXED, PHOTO, write_boxed, write_photo
 from detector.faces.finding.turned import turn_with_faces
 from detector.files import hashed, write_atomically
 from detector.fingerprint.sampling import FingerprintSampler
-from detector.media.completeness import lost_frames, missing_seconds
+from detector.media.completeness import missing_seconds
 from detector.media.exhibit.limits import Bounds
 from detector.media.frame import Image
 from detector.media.open import open_media
 from detector.media.prefetch import ahead
 from detector.media.reader import MediaReader
 from detector.memory import share_arenas
-from detector.metadata.anomalies.rules import anomalies_of
-from detector.metadata.c2pa import read_store
-from detector.metadata.collect import collect
-from detector.metadata.declarations import declarations_of
+from detector.metadata.exhibit import media_facts, printable_name, with_metadata
 from detector.models.loaded import LoadedModel, load_model
 from detector.other_models import Others, concluded, keeps_moments
 from detector.schema.analysis import (
     Analysis,
-    Coverage,
-    Declaration,
-    FaceQuality,
     Media,
     MediaKind,
     Parameters,
     Segment,
-    Span,
-    Spread,
 )
 from detector.schema.others import JointRule
 from detector.scoring.first_pass import BATCH, FirstPass, FirstPassResult
@@ -50,6 +38,7 @@ from detector.scoring.scorer import Scorer
 from detector.scoring.second_look import look_again
 from detector.segments import findings
 from detector.segments.boundaries import refine_boundaries
+from detector.verdict.coverage import coverage_of
 from detector.verdict.kinds import manipulation_kind
 from detector.verdict.reasons import not_seen
 from detector.verdict.stability import stability
@@ -138,41 +127,24 @@ def _analyzed(job: _Job, report: Progress, turn: int = 0) -> tuple[Analysis, int
     report("reading", 0.0)
     with open_media(path, job.bounds) as reader:
         reader.turned = turn
+        still = reader.kind is MediaKind.IMAGE
         loaded = model if isinstance(model, LoadedModel) else load_model(model)
         if not parameters.second_look:
             loaded = loaded.alone
-        scorer = Scorer(loaded, still=reader.kind is MediaKind.IMAGE)
+        scorer = Scorer(loaded, still=still)
         beside = job.others.loaded(loaded, parameters)
-        others = [Scorer(one, still=scorer.still) for one in beside]
+        others = [Scorer(one, still=still) for one in beside]
         size, digest = hashed(path)
-        still = reader.kind is MediaKind.IMAGE
         looking = keeps_moments([loaded, *beside])
         keeper = MomentKeeper(parameters.second_look, still=still) if looking else None
         first_pass = FirstPass(reader, parameters, scorer, keeper=keeper, others=others)
-        photo = None
-        # Of the picture as the file means it, not as it was turned to find faces.
-        sampler = None
-        if job.fingerprint and not turn:
-            sampler = FingerprintSampler(still=reader.kind is MediaKind.IMAGE)
-        sampled = reader.frames(parameters.sample_rate, all_decoded=not parameters.skip_unreferenced)
-        with ahead(first_pass.with_cuts(sampled), _depth(reader)) as frames:
-            for frame, is_cut in frames:
-                first_pass.process_frame(frame, is_cut)
-                if sampler is not None:
-                    sampler.process_frame(frame)
-                if reader.kind is MediaKind.IMAGE and job.images:
-                    photo = write_photo(job.images, frame.image)
-                done = float(frame.time) / reader.expected_duration if reader.expected_duration else 0.0
-                report("finding and scoring faces", _READ + (_SCORED - _READ) * min(1.0, done))
-        first_pass.post_process()
-        if job.fingerprint and sampler is not None and (made := sampler.post_process()):
-            write_atomically(job.fingerprint, made.to_bytes(), durable=False)
+        photo = _run_first_pass(job, reader, first_pass, report)
         seen_by_others = first_pass.seen_by_others()
         if keeper is not None and loaded.second_look is not None:
             scorer = look_again(
                 loaded, scorer, first_pass, keeper, parameters, reporter("looking again", _SCORED, _LOOKED)
             )
-        if reader.kind is MediaKind.VIDEO:
+        if not still:
             sharpen = reporter("finding where segments begin and end", _LOOKED, _SHARP)
             first_pass.detections = refine_boundaries(first_pass, reader, scorer, parameters, sharpen)
 
@@ -180,9 +152,8 @@ def _analyzed(job: _Job, report: Progress, turn: int = 0) -> tuple[Analysis, int
             show = reporter("explaining", _SHARP, 1.0)
             return findings.explained(found, reader, scorer, job.images, parameters.seed, show)
 
-        media, declared = _known(
-            media_facts(reader, _printable(job.name or path.name), size, digest), reader, path
-        )
+        facts = media_facts(reader, printable_name(job.name or path.name), size, digest)
+        media, declared = with_metadata(facts, reader, path)
         analysis = conclude(first_pass, media, missing_seconds(reader), scorer, parameters, explained)
         wanted = 0
         if not turn and not analysis.coverage.frames_with_usable_face:
@@ -197,6 +168,28 @@ def _analyzed(job: _Job, report: Progress, turn: int = 0) -> tuple[Analysis, int
             told |= concluded(analysis, seen_by_others, others, *asked, lambda share: None)
             told["software"] = repeated_with(analysis, [one.card.name for one in beside], job.others.rule)
         return analysis.model_copy(update=told), wanted
+
+
+def _run_first_pass(job: _Job, reader: MediaReader, first_pass: FirstPass, report: Progress) -> Image | None:
+    """Put all sampled frames through the first pass and the fingerprint; a photo is kept, and returned."""
+    still, rate = reader.kind is MediaKind.IMAGE, job.parameters.sample_rate
+    # The fingerprint is of the picture as the file means it, not as it was turned to find faces.
+    sampler = FingerprintSampler(still=still) if job.fingerprint and not reader.turned else None
+    photo = None
+    sampled = reader.frames(rate, all_decoded=not job.parameters.skip_unreferenced)
+    with ahead(first_pass.with_cuts(sampled), _depth(reader)) as frames:
+        for frame, is_cut in frames:
+            first_pass.process_frame(frame, is_cut)
+            if sampler is not None:
+                sampler.process_frame(frame)
+            if still and job.images:
+                photo = write_photo(job.images, frame.image)
+            done = float(frame.time) / reader.expected_duration if reader.expected_duration else 0.0
+            report("finding and scoring faces", _READ + (_SCORED - _READ) * min(1.0, done))
+    first_pass.post_process()
+    if job.fingerprint and sampler is not None and (made := sampler.post_process()):
+        write_atomically(job.fingerprint, made.to_bytes(), durable=False)
+    return photo
 
 
 def _spread_frames(reader: MediaReader, times: Sequence[float]) -> Iterator[Image]:
@@ -238,7 +231,7 @@ def conclude(
         findings.person(who, detections, found, scorer, parameters.sample_rate, interval)
         for who, detections in people.items()
     )
-    coverage = _coverage(first_pass, media, missing)
+    coverage = coverage_of(first_pass, media, missing)
     verdict, reason = decide(media.kind, parameters, coverage, persons, segments)
     reason = " ".join([reason, *not_seen(media, missing)])
     return Analysis(
@@ -263,114 +256,3 @@ def conclude(
             parameters,
         ),
     )
-
-
-def _coverage(first_pass: FirstPassResult, media: Media, missing: float) -> Coverage:
-    every, rows = first_pass.detections.rows, first_pass.detections.sampled.rows
-    usable = np.unique(rows["time"][rows["usable"]])
-    flaws: dict[float, set[str]] = defaultdict(set)
-    for time, flaw in rows[["time", "flaw"]][~np.isin(rows["time"], usable)].tolist():
-        flaws[time].add(flaw)
-    spans: list[Span] = []
-    if media.kind is MediaKind.VIDEO:
-        for i in np.flatnonzero(~np.isin(first_pass.times, usable)).tolist():
-            time = first_pass.times[i]
-            reason = "no face found"
-            if time in flaws:
-                reason = f"faces {' or '.join(sorted(flaws[time]))} to judge"
-            end = first_pass.times[i + 1] if i + 1 < len(first_pass.times) else media.duration
-            if spans and spans[-1].reason == reason and spans[-1].end == time:
-                spans[-1] = Span(start=spans[-1].start, end=end, reason=reason)
-            else:
-                spans.append(Span(start=time, end=max(end, time), reason=reason))
-    spans = sorted([*spans, *gaps_of(media)], key=lambda span: span.start)
-    if missing:
-        end = media.duration
-        spans.append(Span(start=end, end=end + missing, reason="the file breaks off here"))
-    return Coverage(
-        frames_sampled=len(first_pass.times),
-        frames_with_face=len(usable) + len(flaws),
-        frames_with_usable_face=len(usable),
-        faces_found=len(rows),
-        faces_unusable=int(np.count_nonzero(~rows["usable"])),
-        flaws=dict(Counter(sorted(rows["flaw"][~rows["usable"]].tolist()))),
-        faces_discarded=first_pass.discarded,
-        frames_between=len(np.unique(every["pts"][every["between"] & every["usable"]])),
-        cuts=tuple(first_pass.cuts),
-        not_examined=tuple(spans),
-        quality=_quality(rows),
-    )
-
-
-def gaps_of(media: Media) -> Iterator[Span]:
-    """Where the file is damaged and shows no frame for long."""
-    timing = media.details.timing if media.details else None
-    if timing is None or not media.frames_undecodable:
-        return
-    for gap in timing.gaps:
-        start = gap.start + min(gap.length, timing.median_interval or 0.0)
-        yield Span(start=start, end=gap.start + gap.length, reason="no picture could be decoded here")
-
-
-def _quality(rows: NDArray[np.void]) -> FaceQuality | None:
-    judged = rows[rows["usable"] & ~np.isnan(rows["contrast"])]
-    if not len(judged):
-        return None
-    return FaceQuality(
-        width=_spread(judged["box"][:, 2] - judged["box"][:, 0]),
-        contrast=_spread(judged["contrast"]),
-        sharpness=_spread(judged["sharpness"]),
-        tilt=_spread(np.abs(judged["tilt"])),
-        grey=int(np.count_nonzero(judged["grey"])) / len(judged),
-    )
-
-
-def _spread(values: NDArray[np.float64]) -> Spread:
-    tenth, median, ninetieth = np.percentile(values, [10, 50, 90]).tolist()
-    return Spread(tenth=round(tenth, 4), median=round(median, 4), ninetieth=round(ninetieth, 4))
-
-
-def media_facts(reader: MediaReader, name: str, size: int, digest: str) -> Media:
-    """Facts about the file ``reader`` has read."""
-    rate = reader.frame_rate
-    return Media(
-        file=name,
-        bytes=size,
-        sha256=digest,
-        kind=reader.kind,
-        container=reader.container_format,
-        codec=reader.codec,
-        width=reader.width,
-        height=reader.height,
-        rotation=reader.rotation,
-        turned=90 * reader.turned,
-        time_base=f"{reader.time_base.numerator}/{reader.time_base.denominator}",
-        frame_rate=f"{rate.numerator}/{rate.denominator}" if rate else None,
-        variable_frame_rate=reader.variable_frame_rate,
-        duration=float(reader.duration),
-        start_offset=reader.start_offset,
-        frames_decoded=reader.tally.decoded,
-        frames_passed_over=reader.tally.passed_over,
-        frames_undecodable=reader.tally.undecodable + lost_frames(reader),
-        has_sound=reader.has_sound,
-    )
-
-
-def _known(media: Media, reader: MediaReader, path: Path) -> tuple[Media, tuple[Declaration, ...]]:
-    """``media`` with everything else that is known of the file, and what the file declares."""
-    collected = collect(reader, path)
-    details = collected.details
-    with path.open("rb") as file:
-        credentials, claims = read_store(file, reader.container_format)
-    known = {
-        "details": details,
-        "anomalies": anomalies_of(media, details, datetime.now(UTC)),
-        "credentials": credentials,
-    }
-    declared = declarations_of(collected.texts, details.photo, credentials, claims)
-    return media.model_copy(update=known), declared
-
-
-def _printable(name: str) -> str:
-    """``name`` as text that UTF-8 can hold; bytes of a name that are no text become question marks."""
-    return name.encode("utf-8", "replace").decode()

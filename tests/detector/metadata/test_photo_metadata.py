@@ -14,10 +14,10 @@ import pytest
 from PIL import ExifTags
 from PIL.TiffImagePlugin import IFDRational
 
-from detector.engine import media_facts
 from detector.media.open import open_media
 from detector.metadata.anomalies.rules import anomalies_of
 from detector.metadata.collect import details_of, exif_time, iso_time
+from detector.metadata.exhibit import media_facts
 from detector.metadata.jpeg_tables import nearest_table, standard_tables
 from detector.metadata.thumbnail import likeness
 from detector.metadata.xmp import xmp_texts

@@ -11,12 +11,12 @@ import av
 import pytest
 from clips import box, numbered, write_clip
 
-from detector.engine import media_facts
 from detector.media.exhibit.text import clean
 from detector.media.open import open_media
 from detector.media.stream.packet_stats import Packets, sequence_headers
 from detector.metadata.anomalies.rules import anomalies_of
 from detector.metadata.collect import details_of
+from detector.metadata.exhibit import media_facts
 from detector.metadata.isobmff import read_layout
 from detector.schema.analysis import Media
 from detector.schema.metadata import Details

@@ -15,7 +15,6 @@ from av.stream import Disposition
 from clips import HEIGHT, UPRIGHT, WIDTH, cornered, corners, number_of, numbered, write_clip
 from media_files import photo
 
-from detector.engine import gaps_of, media_facts
 from detector.media.completeness import lost_frames, missing_seconds
 from detector.media.open import open_media
 from detector.media.pictures import hdr
@@ -24,7 +23,9 @@ from detector.media.stream.packet_stats import Tally
 from detector.media.stream.unreferenced import NeededPackets
 from detector.metadata.anomalies.rules import anomalies_of
 from detector.metadata.collect import details_of
+from detector.metadata.exhibit import media_facts
 from detector.schema.analysis import MediaKind
+from detector.verdict.coverage import gaps_of
 
 EVERY_FRAME = 1000.0
 NOW = datetime(2026, 11, 20, tzinfo=UTC)

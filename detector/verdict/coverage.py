@@ -1,0 +1,78 @@
+"""What of an exhibit was examined: frames, faces, their quality, and the stretches that were not."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.schema.analysis import Coverage, FaceQuality, Media, MediaKind, Span, Spread
+from detector.scoring.first_pass import FirstPassResult
+
+
+def coverage_of(first_pass: FirstPassResult, media: Media, missing: float) -> Coverage:
+    """The coverage of a finished first pass; ``missing`` is how many seconds the file breaks off early."""
+    every, rows = first_pass.detections.rows, first_pass.detections.sampled.rows
+    usable = np.unique(rows["time"][rows["usable"]])
+    flaws: dict[float, set[str]] = defaultdict(set)
+    for time, flaw in rows[["time", "flaw"]][~np.isin(rows["time"], usable)].tolist():
+        flaws[time].add(flaw)
+    spans: list[Span] = []
+    if media.kind is MediaKind.VIDEO:
+        for i in np.flatnonzero(~np.isin(first_pass.times, usable)).tolist():
+            time = first_pass.times[i]
+            reason = "no face found"
+            if time in flaws:
+                reason = f"faces {' or '.join(sorted(flaws[time]))} to judge"
+            end = first_pass.times[i + 1] if i + 1 < len(first_pass.times) else media.duration
+            if spans and spans[-1].reason == reason and spans[-1].end == time:
+                spans[-1] = Span(start=spans[-1].start, end=end, reason=reason)
+            else:
+                spans.append(Span(start=time, end=max(end, time), reason=reason))
+    spans = sorted([*spans, *gaps_of(media)], key=lambda span: span.start)
+    if missing:
+        end = media.duration
+        spans.append(Span(start=end, end=end + missing, reason="the file breaks off here"))
+    return Coverage(
+        frames_sampled=len(first_pass.times),
+        frames_with_face=len(usable) + len(flaws),
+        frames_with_usable_face=len(usable),
+        faces_found=len(rows),
+        faces_unusable=int(np.count_nonzero(~rows["usable"])),
+        flaws=dict(Counter(sorted(rows["flaw"][~rows["usable"]].tolist()))),
+        faces_discarded=first_pass.discarded,
+        frames_between=len(np.unique(every["pts"][every["between"] & every["usable"]])),
+        cuts=tuple(first_pass.cuts),
+        not_examined=tuple(spans),
+        quality=_quality(rows),
+    )
+
+
+def gaps_of(media: Media) -> Iterator[Span]:
+    """Where the file is damaged and shows no frame for long."""
+    timing = media.details.timing if media.details else None
+    if timing is None or not media.frames_undecodable:
+        return
+    for gap in timing.gaps:
+        start = gap.start + min(gap.length, timing.median_interval or 0.0)
+        yield Span(start=start, end=gap.start + gap.length, reason="no picture could be decoded here")
+
+
+def _quality(rows: NDArray[np.void]) -> FaceQuality | None:
+    judged = rows[rows["usable"] & ~np.isnan(rows["contrast"])]
+    if not len(judged):
+        return None
+    return FaceQuality(
+        width=_spread(judged["box"][:, 2] - judged["box"][:, 0]),
+        contrast=_spread(judged["contrast"]),
+        sharpness=_spread(judged["sharpness"]),
+        tilt=_spread(np.abs(judged["tilt"])),
+        grey=int(np.count_nonzero(judged["grey"])) / len(judged),
+    )
+
+
+def _spread(values: NDArray[np.float64]) -> Spread:
+    tenth, median, ninetieth = np.percentile(values, [10, 50, 90]).tolist()
+    return Spread(tenth=round(tenth, 4), median=round(median, 4), ninetieth=round(ninetieth, 4))
