@@ -14,15 +14,16 @@ import numpy as np
 
 from detector import timestamps
 from detector.comparison import statements
+from detector.comparison.alignment.best_way import NOWHERE
+from detector.comparison.alignment.locate import Located, locate
+from detector.comparison.alignment.refine import Pair, Refined, reduced, refine_view
+from detector.comparison.alignment.time_map import TimeMap
 from detector.comparison.frame_pairs import frame_pairs, sampled
-from detector.comparison.locate import Located, locate
 from detector.comparison.persons import PersonTracker, find_segments
 from detector.comparison.pictures import write_peaks
-from detector.comparison.refine import Pair, Refined, reduced, refine_view
 from detector.comparison.regions import find_regions
 from detector.comparison.result import facts, gaps, region, time_pieces, transform
 from detector.comparison.strips import Strip, read_strip
-from detector.comparison.time_map import NOWHERE, TimeMap
 from detector.comparison.views import View
 from detector.environment import libraries
 from detector.errors import MediaError

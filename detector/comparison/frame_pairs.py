@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
 
+from detector.comparison.alignment.best_way import NOWHERE
+from detector.comparison.alignment.time_map import TimeMap
 from detector.comparison.strips import Strip
-from detector.comparison.time_map import NOWHERE, TimeMap
 from detector.media.frame import Frame
 from detector.media.reader import MediaReader
 from detector.segments.rules import interval_index

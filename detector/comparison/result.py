@@ -9,11 +9,11 @@ import cv2
 import numpy as np
 
 from detector.comparison import statements
+from detector.comparison.alignment.refine import Refined
+from detector.comparison.alignment.time_map import TimeMap
 from detector.comparison.persons import ComparedTimes
-from detector.comparison.refine import Refined
 from detector.comparison.regions import FoundRegion
 from detector.comparison.strips import Floats, Strip
-from detector.comparison.time_map import TimeMap
 from detector.files import hashed
 from detector.media.reader import MediaReader
 from detector.schema.analysis import Box, MediaKind

@@ -2,7 +2,7 @@
 
 A file of up to 6,000 frames is read frame by frame, of a longer one only frames that others refer to, as
 many a second as memory allows. Of a long reference the key frames may tell which part is shown, and the
-rest need not be decoded (:mod:`detector.comparison.locate`).
+rest need not be decoded (:mod:`detector.comparison.alignment.locate`).
 """
 
 from __future__ import annotations

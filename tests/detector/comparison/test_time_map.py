@@ -13,9 +13,11 @@ import numpy as np
 import pytest
 from clips import write_clip
 
-from detector.comparison import locate, strips
+from detector.comparison import strips
+from detector.comparison.alignment import locate
+from detector.comparison.alignment.best_way import NOWHERE, best_way
+from detector.comparison.alignment.time_map import Stretch
 from detector.comparison.compare import compare
-from detector.comparison.time_map import NOWHERE, Stretch, best_way
 from detector.schema.comparison import Comparison
 
 RATE = 25

@@ -13,6 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from detector.comparison.alignment.best_way import NOWHERE
+from detector.comparison.alignment.pieces import MOST_SPEED
+from detector.comparison.alignment.time_map import Stretch, TimeMap, first_way, map_times
 from detector.comparison.strips import (
     Floats,
     Report,
@@ -22,7 +25,6 @@ from detector.comparison.strips import (
     read_spans,
     read_strip,
 )
-from detector.comparison.time_map import MOST_SPEED, NOWHERE, Stretch, TimeMap, first_way, map_times
 from detector.comparison.views import SAME, SURE, View, guess_view, shown_of
 from detector.media.reader import MediaReader
 from detector.schema.analysis import MediaKind

@@ -1,0 +1,167 @@
+"""Which moment of the reference each moment of the exhibit shows: pieces of straight lines.
+
+Pictures of both files are compared under one view (:mod:`.agreements`), and the most likely way through
+time is found (:mod:`.best_way`): time mostly runs on in both files alike; it may jump, where something was
+cut out or moved, and a stretch may show nothing of the reference. First at a few pictures a second, then
+frame by frame along that way. To each piece a line is fitted, whose slope is the speed (:mod:`.pieces`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.comparison.alignment.agreements import agreement_matrix, comparable
+from detector.comparison.alignment.best_way import NOWHERE, best_way
+from detector.comparison.alignment.pieces import KEPT, Piece, fit_piece
+from detector.comparison.strips import Floats, Strip
+from detector.comparison.views import Places, View
+
+_RATE = 8.0  # steps a second of the first way
+_COARSE = 2  # small pictures are halved for it
+_AROUND = 1.5  # seconds: what stands still for so long says nothing of the time
+_FEWEST_STEPS = 4  # of a piece of the first way
+_SEARCHED = 0.45  # seconds before and after the first way in which frames are tried
+_BEYOND = 0.75  # seconds by which its stretches may go on
+_MOST_CELLS = 20_000_000  # pairs of pictures of the first way
+_ROWS = 1500  # frames of the exhibit mapped at once
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Time of the exhibit, in seconds, and about the time of the reference that it shows."""
+
+    start: float
+    end: float
+    reference_start: float
+    reference_end: float
+
+
+@dataclass(frozen=True, eq=False)
+class TimeMap:
+    """``pieces`` in order of the exhibit's time; ``places`` (n,) in the reference's strip, of each frame.
+
+    They are :data:`NOWHERE` for frames that show nothing of it.
+    """
+
+    pieces: tuple[Piece, ...]
+    places: Places
+
+
+def first_way(exhibit: Strip, reference: Strip, view: View) -> list[Stretch]:
+    """The stretches that are shown, by a few pictures a second."""
+    rate = _RATE
+    while rate > 1 and len(_ticks(exhibit, rate)) * len(_ticks(reference, rate)) > _MOST_CELLS:
+        rate /= 2
+    seen_at, known_at = _ticks(exhibit, rate), _ticks(reference, rate)
+    seen, known = comparable(exhibit, reference, view, seen_at, known_at, _COARSE)
+    way = best_way(agreement_matrix(seen, known, _AROUND * rate), None, None)
+    runs = _runs(way)
+    for hole in reference.holes:
+        column = int(np.searchsorted(known_at, hole, side="right")) - 1
+        runs = [part for run in runs for part in _cut(way, run, column)]
+    return [
+        Stretch(
+            float(exhibit.times[seen_at[first]]),
+            float(exhibit.times[seen_at[last]]),
+            float(reference.times[known_at[way[first]]]),
+            float(reference.times[known_at[way[last]]]),
+        )
+        for first, last in runs
+        if last - first + 1 >= min(_FEWEST_STEPS, len(way))
+    ]
+
+
+def map_times(exhibit: Strip, reference: Strip, view: View, way: Sequence[Stretch]) -> TimeMap:
+    """Frame by frame along ``way`` (:func:`first_way`); ``reference`` holds every frame around it."""
+    count = len(exhibit)
+    places = np.full(count, NOWHERE, np.intp)
+    around = np.full((count, 2 * KEPT + 1), -1.0, np.float32)
+    for start in range(0, count, _ROWS):
+        rows = np.arange(start, min(count, start + _ROWS))
+        near = _near(exhibit.times[rows], reference.times, way)
+        columns = np.flatnonzero(near.any(axis=0))
+        if not len(columns):
+            continue
+        seen, known = comparable(exhibit, reference, view, rows, columns, 1)
+        steps = _AROUND / max(exhibit.interval, 1e-3)
+        agreements = agreement_matrix(seen, known, steps)
+        allowed = np.where(near[:, columns], agreements, np.float32(-1))
+        found = best_way(allowed, exhibit.times[rows], reference.times[columns])
+        for row, at in zip(rows, found, strict=True):
+            if at != NOWHERE:
+                places[row] = columns[at]
+                first, last = max(0, at - KEPT), min(len(columns), at + KEPT + 1)
+                around[row, first - at + KEPT : last - at + KEPT] = agreements[row - start, first:last]
+    pieces = [
+        piece
+        for first, last in _runs(places, exhibit.times, reference.times)
+        if (piece := fit_piece(exhibit.times, reference.times, around, places, first, last)) is not None
+    ]
+    kept = np.zeros(count, bool)
+    for piece in pieces:
+        kept[piece.first : piece.last + 1] = True
+    return TimeMap(tuple(pieces), np.where(kept, places, NOWHERE))
+
+
+def _cut(way: Places, run: tuple[int, int], hole: int) -> list[tuple[int, int]]:
+    """``run``, rows of ``way``, in two where it passes from column ``hole`` over to the next."""
+    first, last = run
+    before = int((way[first : last + 1] <= hole).sum())
+    return [run] if before in (0, last - first + 1) else [(first, first + before - 1), (first + before, last)]
+
+
+def _ticks(strip: Strip, rate: float) -> Places:
+    """Places in a strip at ``rate`` even steps a second, the nearest picture for each; none in its holes."""
+    if len(strip) < 2:
+        return np.zeros(1, np.intp)
+    wanted = np.arange(0.0, strip.times[-1] + 0.5 / rate, 1 / rate)
+    after = np.searchsorted(strip.times, wanted).clip(1, len(strip) - 1)
+    earlier = wanted - strip.times[after - 1] < strip.times[after] - wanted
+    read = np.ones(len(wanted), bool)
+    for hole in strip.holes:
+        read &= (wanted < strip.times[hole] + 0.5 / rate) | (wanted > strip.times[hole + 1] - 0.5 / rate)
+    return np.asarray((after - earlier)[read], np.intp)
+
+
+def _near(seen: Floats, known: Floats, way: Sequence[Stretch]) -> NDArray[np.bool_]:
+    """Which frames of the reference each of the exhibit is compared with.
+
+    Those around the line from the first to the last picture of a stretch, and those around the lines at the
+    same speed through either: where little moves, the first way may end half a second early or late.
+    """
+    out = np.zeros((len(seen), len(known)), bool)
+    for one in way:
+        lasts = one.end - one.start
+        speed = (one.reference_end - one.reference_start) / lasts if lasts > 0 else 1.0
+        expected = one.reference_start + (seen - one.start) * speed
+        alike = seen + one.reference_start - one.start, seen + one.reference_end - one.end
+        least = np.minimum(expected, np.minimum(*alike)) - _SEARCHED
+        most = np.maximum(expected, np.maximum(*alike)) + _SEARCHED
+        row = (seen >= one.start - _BEYOND) & (seen <= one.end + _BEYOND)
+        out |= row[:, None] & (known[None] >= least[:, None]) & (known[None] <= most[:, None])
+    return out
+
+
+def _runs(way: Places, seen: Floats | None = None, known: Floats | None = None) -> list[tuple[int, int]]:
+    """First and last row of each stretch along which time runs on in both."""
+    out: list[tuple[int, int]] = []
+    for row, at in enumerate(way):
+        if at == NOWHERE:
+            continue
+        if out and out[-1][1] == row - 1:
+            before = way[row - 1]
+            if seen is None or known is None:
+                runs_on = 0 <= at - before <= 2
+            else:
+                moved = known[at] - known[before]
+                step = seen[row] - seen[row - 1]
+                runs_on = 0 <= moved <= 2 * step + 0.1
+            if runs_on:
+                out[-1] = (out[-1][0], row)
+                continue
+        out.append((row, row))
+    return out
