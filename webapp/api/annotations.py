@@ -15,8 +15,8 @@ from webapp.api.contract.schemas.annotations import (
 )
 from webapp.queries.analyses import database
 from webapp.security.permissions import Permission, current
-from webapp.services import annotation_import
-from webapp.services import annotations as annotation_service
+from webapp.services.review import annotation_import
+from webapp.services.review import annotations as annotation_service
 
 blueprint = Blueprint("api_annotations", __name__)
 

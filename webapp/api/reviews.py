@@ -33,8 +33,8 @@ from webapp.security import accounts
 from webapp.security.blinding import Discloses
 from webapp.security.permissions import Permission, current
 from webapp.services import cases as case_service
-from webapp.services import reviewers as reviewer_service
-from webapp.services import second_reviews as review_service
+from webapp.services.review import reviewers as reviewer_service
+from webapp.services.review import second_reviews as review_service
 from webapp.storage.tables import AnalysisRow, CaseReview, CaseRow
 
 blueprint = Blueprint("api_reviews", __name__)

@@ -43,8 +43,8 @@ from webapp.queries.analyses import database
 from webapp.queries.reference_comparisons import ComparisonResult
 from webapp.queries.results import Result, download_name, load, refuse_altered
 from webapp.security.permissions import current
-from webapp.services import annotations as annotation_service
 from webapp.services import case_details
+from webapp.services.review import annotations as annotation_service
 from webapp.settings import Settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database

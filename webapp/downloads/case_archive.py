@@ -34,8 +34,8 @@ from webapp.queries.results import load, refuse_altered, result_folder
 from webapp.security import blinding
 from webapp.security.blinding import Discloses
 from webapp.security.permissions import current
-from webapp.services import annotations as annotation_service
 from webapp.services import cases as case_service
+from webapp.services.review import annotations as annotation_service
 from webapp.settings import Settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, CaseRow, State, now

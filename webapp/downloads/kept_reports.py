@@ -35,8 +35,8 @@ from webapp.custody import integrity
 from webapp.custody import log as custody_log
 from webapp.errors import UserError
 from webapp.queries import second_reviews
-from webapp.services import annotations as annotation_service
 from webapp.services import case_details, validations
+from webapp.services.review import annotations as annotation_service
 from webapp.storage import key_files
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database

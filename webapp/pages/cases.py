@@ -17,7 +17,7 @@ from webapp.security import blinding
 from webapp.security.permissions import Permission, current, login_is_on, require
 from webapp.services import cases as case_service
 from webapp.services import retention
-from webapp.services import reviewers as reviewer_service
+from webapp.services.review import reviewers as reviewer_service
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, CaseReview, User
 

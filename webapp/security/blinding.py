@@ -6,7 +6,7 @@ only judgements are hidden, annotations of others are left out of what they see,
 (reports, bundles, the custody log) is refused. Where findings are hidden, the exhibit's analyses are not
 there for them at all: :func:`webapp.security.permissions.visible` leaves them out of every select.
 
-Administrators see everything, so none is named as second reviewer (:mod:`webapp.services.reviewers`).
+Administrators see everything, so none is named as second reviewer (:mod:`webapp.services.review.reviewers`).
 """
 
 from __future__ import annotations

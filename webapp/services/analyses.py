@@ -28,7 +28,7 @@ from webapp.queries.analyses import database
 from webapp.security.permissions import Principal, current
 from webapp.services import case_details, cases, deletion
 from webapp.services import models as model_service
-from webapp.services import reviewers as reviewer_service
+from webapp.services.review import reviewers as reviewer_service
 from webapp.settings import Settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database

@@ -16,8 +16,8 @@ from webapp.http.error_pages import wants_json
 from webapp.intake.incoming import Incoming, this_request
 from webapp.queries.analyses import database
 from webapp.security.permissions import Permission, current, require
-from webapp.services import annotation_import
-from webapp.services import annotations as annotation_service
+from webapp.services.review import annotation_import
+from webapp.services.review import annotations as annotation_service
 
 blueprint = Blueprint("annotations", __name__, url_prefix="/analyses/<analysis_id>")
 

@@ -21,8 +21,8 @@ from webapp.security import blinding
 from webapp.security.blinding import Discloses
 from webapp.security.permissions import Permission, current, require
 from webapp.services import cases as case_service
-from webapp.services import reviewers as reviewer_service
-from webapp.services import second_reviews as review_service
+from webapp.services.review import reviewers as reviewer_service
+from webapp.services.review import second_reviews as review_service
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow
 

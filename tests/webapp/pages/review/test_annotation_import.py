@@ -154,7 +154,7 @@ def test_a_file_of_thousands_is_quick(app, client, row, address):
 
 
 def test_too_large_a_file_of_annotations(app, client, address, monkeypatch):
-    monkeypatch.setattr("webapp.services.annotation_import._LARGEST_FILE", 100)
+    monkeypatch.setattr("webapp.services.review.annotation_import._LARGEST_FILE", 100)
     assert bring_in(client, address, b"{" + b" " * 200 + b"}").status_code == 413
 
 

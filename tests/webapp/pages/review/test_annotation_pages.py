@@ -13,7 +13,7 @@ from made import hand_in
 
 from webapp.jobs import claims
 from webapp.jobs.failures import CRASHED
-from webapp.services import annotations as annotation_service
+from webapp.services.review import annotations as annotation_service
 from webapp.storage.tables import now
 
 

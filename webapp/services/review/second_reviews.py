@@ -1,7 +1,7 @@
 """The second review: judgements given, differences resolved. All of it is recorded.
 
-Who reviews is named in :mod:`webapp.services.reviewers`. What the second does not see until then is decided
-in :mod:`webapp.security.blinding` alone.
+Who reviews is named in :mod:`webapp.services.review.reviewers`. What the second reviewer does not see until
+their judgement is in is decided in :mod:`webapp.security.blinding` alone.
 """
 
 from __future__ import annotations

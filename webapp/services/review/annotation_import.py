@@ -39,7 +39,7 @@ from webapp.intake.incoming import Incoming, UploadLimit
 from webapp.queries.analyses import database
 from webapp.security.permissions import current, login_is_on
 from webapp.services import cases
-from webapp.services.annotations import MOST, annotation_row, listed, log_annotations, result_of, shown
+from webapp.services.review.annotations import MOST, annotation_row, listed, log_annotations, result_of, shown
 from webapp.settings import Settings
 from webapp.storage.tables import AnalysisRow, now
 
