@@ -1,24 +1,19 @@
 """What the review page works with: one analysis as JSON, its words from the report's view.
 
-Scores go as one list a person and a field, which is a quarter of the size of a list of
-objects. Those of a long analysis go in two levels: a small outline of all, and any stretch of it
-whole (:func:`outline`, :func:`stretch`). Times are seconds from the first frame to a ten-thousandth,
-boxes whole pixels.
+Scores of a long analysis go in two levels (:mod:`webapp.queries.review_scores`). Times are seconds from the
+first frame to a ten-thousandth, boxes whole pixels.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from detector.schema.analysis import Analysis, MediaKind, OtherModel, Peak, Person, Segment
+from detector.schema.analysis import Analysis, Media, MediaKind, OtherModel, Parameters, Peak, Person, Segment
 from reports.text import numbers
 from reports.text.language import gettext, stored
 from reports.text.words import gap_reason
 from webapp.queries.results import close_up
+from webapp.queries.review_scores import BUCKETS, columns_of, outline, stretch_length
 
 if TYPE_CHECKING:
     from reports.inputs.pictures import Picture
@@ -48,53 +43,54 @@ def document(
     ``view`` has to be.
     """
     length = stretch_length(analysis) if scores is not None else None
-    given = analysis.parameters
-    plays = playback is not None and playback.source != "none"
+    bucket = analysis.media.duration / BUCKETS if length else None
     shown = {segment.id: segment for segment in view.segments}
+    still = analysis.media.kind is MediaKind.IMAGE
     return {
         "review": VERSION,
         "analysis": {"id": analysis_id, "sha256": sha256, "exhibit_sha256": analysis.media.sha256},
-        "media": {
-            "kind": analysis.media.kind.value,
-            "file": view.file,
-            "width": analysis.media.width,
-            "height": analysis.media.height,
-            "duration": round(analysis.media.duration, 4),
-            "source": media if plays else None,
-            "offset": playback.offset if plays and playback else 0.0,
-            "reason": stored(playback.reason) if playback else "",
-            "rotation": analysis.media.rotation,
-        },
-        "photo": None
-        if analysis.media.kind is MediaKind.VIDEO
-        else _photo(analysis, view, playback, pictures),
-        "rules": {
-            "enter": given.enter_threshold,
-            "exit": given.exit_threshold,
-            "median_window": given.median_window,
-            "merge_gap": given.merge_gap,
-            "minimum_duration": given.minimum_duration,
-            "bridge_gap": given.bridge_gap,
-            "sample_rate": given.sample_rate,
-        },
+        "media": _media(analysis.media, view.file, playback, media),
+        "photo": _photo(analysis, view, playback, pictures) if still else None,
+        "rules": _rules(analysis.parameters),
         "cuts": [round(cut, 4) for cut in analysis.coverage.cuts],
         "gaps": [
             {"start": round(gap.start, 4), "end": round(gap.end, 4), "reason": gap_reason(gap.reason)}
             for gap in analysis.coverage.not_examined
         ],
-        "outline": None
-        if length is None
-        else {"bucket": analysis.media.duration / BUCKETS, "stretch": length, "scores": scores},
-        "persons": [
-            _person(person, analysis.media.duration / BUCKETS if length else None)
-            for person in analysis.persons
-        ],
+        "outline": {"bucket": bucket, "stretch": length, "scores": scores} if length else None,
+        "persons": [_person(person, bucket) for person in analysis.persons],
         "segments": [_segment(analysis, s, shown[s.id], pictures) for s in analysis.segments],
-        "others": [
-            _other(number, other, analysis.media.duration / BUCKETS if length else None)
-            for number, other in enumerate(analysis.others, start=2)
-        ],
+        "others": [_other(number, other, bucket) for number, other in enumerate(analysis.others, start=2)],
         "words": {"meaning": view.verdict_meaning[0] if view.verdict_meaning else ""},
+    }
+
+
+def _media(media: Media, file: str, playback: Playback | None, address: str | None) -> dict[str, Any]:
+    """The exhibit, and what plays of it: ``address`` says where the page finds that."""
+    plays = playback is not None and playback.source != "none"
+    return {
+        "kind": media.kind.value,
+        "file": file,
+        "width": media.width,
+        "height": media.height,
+        "duration": round(media.duration, 4),
+        "source": address if plays else None,
+        "offset": playback.offset if plays and playback else 0.0,
+        "reason": stored(playback.reason) if playback else "",
+        "rotation": media.rotation,
+    }
+
+
+def _rules(given: Parameters) -> dict[str, float]:
+    """Those by which scores become segments, for the desk to try other thresholds with."""
+    return {
+        "enter": given.enter_threshold,
+        "exit": given.exit_threshold,
+        "median_window": given.median_window,
+        "merge_gap": given.merge_gap,
+        "minimum_duration": given.minimum_duration,
+        "bridge_gap": given.bridge_gap,
+        "sample_rate": given.sample_rate,
     }
 
 
@@ -180,97 +176,3 @@ def _peak(segment: Segment, peak: Peak, view: PeakView, pictures: str, when: str
             score=view.score,
         ),
     }
-
-
-WHOLE = 10_000
-"""An analysis of no more scores than this is sent whole."""
-
-
-BUCKETS = 400
-"""Of an outline: about one for two or three pixels of a timeline."""
-
-
-STRETCH = 12_000
-"""Scores of a stretch, about: some 60 kB compressed, and a moment's work for a browser."""
-
-
-@dataclass(frozen=True)
-class Columns:
-    """The n scores of one person, in order of time; NaN where a face could not be judged."""
-
-    time: NDArray[np.float64]  # (n,), seconds from the first frame
-    track: NDArray[np.int64]  # (n,)
-    box: NDArray[np.int64]  # (n, 4), pixels
-    score: NDArray[np.float64]  # (n,), probability of the single frame
-    smooth: NDArray[np.float64]  # (n,), smoothed
-
-    def listed(self, chosen: NDArray[np.intp] | slice) -> dict[str, Any]:
-        """Some of them as JSON has them: a list a field, times to a ten-thousandth."""
-        return {
-            "time": self.time[chosen].round(4).tolist(),
-            "track": self.track[chosen].tolist(),
-            "box": self.box[chosen].ravel().tolist(),
-            "score": _listed(self.score[chosen]),
-            "smooth": _listed(self.smooth[chosen]),
-        }
-
-
-def columns_of(person: Person) -> Columns:
-    """The scores of a person as columns."""
-    scores = person.scores
-    return Columns(
-        scores.time,
-        scores.track.astype(np.int64),
-        scores.box.round().astype(np.int64),
-        scores.probability,
-        scores.smoothed,
-    )
-
-
-def outline(person: Columns, width: float) -> dict[str, Any]:
-    """The outline of a person's scores in buckets of ``width`` seconds, with fields ``low`` and ``high``."""
-    buckets = (person.time / width).astype(np.int64)
-    judged = np.flatnonzero(~np.isnan(person.smooth))
-    low, high = np.full(len(buckets), np.nan), np.full(len(buckets), np.nan)
-    kept = [_firsts(person.track)]  # of each track something stays: persons can be split along them
-    if len(judged):
-        order = judged[np.lexsort((person.smooth[judged], buckets[judged]))]
-        start = _firsts(buckets[order])
-        end = np.append(start[1:], len(order)) - 1
-        kept += [order[start], order[end]]
-        # The same buckets in the same order, each now sorted by single scores.
-        by_score = judged[np.lexsort((person.score[judged], buckets[judged]))]
-        lower, upper = start + (end - start) // 4, start + -(-3 * (end - start) // 4)
-        of_bucket = np.repeat(np.arange(len(start)), end - start + 1)
-        low[order] = person.score[by_score[lower]][of_bucket]
-        high[order] = person.score[by_score[upper]][of_bucket]
-    judged_buckets = np.isin(buckets, buckets[judged])
-    unjudged = np.flatnonzero(~judged_buckets)
-    kept.append(unjudged[_firsts(buckets[unjudged])])
-    chosen = np.unique(np.concatenate(kept))
-    return person.listed(chosen) | {"low": _listed(low[chosen]), "high": _listed(high[chosen])}
-
-
-def stretch(person: Columns, start: float, end: float) -> dict[str, Any]:
-    """All scores from ``start`` to ``end``, in seconds; what lies at the end is left out."""
-    first, last = np.searchsorted(person.time.round(4), [start, end])
-    return person.listed(slice(first, last))
-
-
-def stretch_length(analysis: Analysis) -> float | None:
-    """Seconds of one stretch of an analysis; None for one that is sent whole."""
-    count = sum(len(person.scores) for person in analysis.persons)
-    if count <= WHOLE:
-        return None
-    return max(1.0, round(analysis.media.duration * STRETCH / count))
-
-
-def _firsts(values: NDArray[Any]) -> NDArray[np.intp]:
-    """Where each run of equal values starts."""
-    if not len(values):
-        return np.empty(0, np.intp)
-    return np.flatnonzero(np.concatenate(([True], values[1:] != values[:-1])))
-
-
-def _listed(values: NDArray[np.float64]) -> list[float | None]:
-    return [None if value != value else value for value in values.round(6).tolist()]

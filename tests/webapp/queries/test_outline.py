@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made import finished, hand_in
 
-from webapp.queries import review_data
+from webapp.queries import review_scores
 
 
-def made(count: int, seed: int) -> review_data.Columns:
+def made(count: int, seed: int) -> review_scores.Columns:
     """Random scores of three tracks, a tenth of them not judged."""
     rng = np.random.default_rng(seed)
     time = np.sort(rng.choice(20_000, count, replace=False)) / 16
@@ -22,13 +22,13 @@ def made(count: int, seed: int) -> review_data.Columns:
     score[unjudged] = smooth[unjudged] = np.nan
     track = (np.arange(count) * 3 // max(count, 1)).astype(np.int64)
     box = rng.integers(0, 500, (count, 4))
-    return review_data.Columns(time, track, box, score, smooth)
+    return review_scores.Columns(time, track, box, score, smooth)
 
 
 @given(st.integers(0, 500), st.integers(0, 10_000), st.sampled_from([0.5, 3.0, 18.0, 5000.0]))
 def test_an_outline_keeps_what_is_least_and_most_of_each_bucket(count: int, seed: int, width: float) -> None:
     columns = made(count, seed)
-    found = review_data.outline(columns, width)
+    found = review_scores.outline(columns, width)
     index = np.searchsorted(columns.time, found["time"])
     assert found == columns.listed(index) | {"low": found["low"], "high": found["high"]}
     assert (np.diff(index) > 0).all()
@@ -58,7 +58,7 @@ def test_a_short_analysis_comes_whole_and_a_long_one_in_stretches(app: Flask, cl
     whole = client.get(f"{address}/review.json?scores=all").json
     assert outlined is not None and whole is not None
     assert whole["outline"] is None and "low" not in whole["persons"][0]
-    assert all(len(person["time"]) <= 2 * review_data.BUCKETS + 10 for person in outlined["persons"])
+    assert all(len(person["time"]) <= 2 * review_scores.BUCKETS + 10 for person in outlined["persons"])
     length, place = outlined["outline"]["stretch"], outlined["outline"]["scores"]
     joined: dict[str, dict[str, list[object]]] = {}
     for start in range(0, 3600, int(length)):

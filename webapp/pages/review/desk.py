@@ -13,7 +13,7 @@ from reports.text import language
 from reports.text.language import gettext
 from webapp.errors import UserError
 from webapp.media.playback import Playback, playback
-from webapp.queries import review_data
+from webapp.queries import review_data, review_scores
 from webapp.queries.results import finished, load
 from webapp.security.blinding import Discloses
 from webapp.security.permissions import Permission, require
@@ -39,7 +39,7 @@ def scores(analysis_id: str) -> Response:
     _row, folder = finished(analysis_id, Discloses.FINDINGS)
     start, end = _second("from"), _second("to")
     people = [
-        {"id": person, **review_data.stretch(columns, start, end)}
+        {"id": person, **review_scores.stretch(columns, start, end)}
         for person, columns in _columns(folder).items()
     ]
     text = json.dumps({"from": start, "to": end, "persons": people}, separators=(",", ":"))
@@ -61,8 +61,8 @@ def _second(name: str) -> float:
 
 
 @lru_cache(maxsize=4)
-def _columns(folder: Path) -> dict[str, review_data.Columns]:
-    return {person.id: review_data.columns_of(person) for person in load(folder).analysis.persons}
+def _columns(folder: Path) -> dict[str, review_scores.Columns]:
+    return {person.id: review_scores.columns_of(person) for person in load(folder).analysis.persons}
 
 
 @lru_cache(maxsize=4)
