@@ -96,24 +96,10 @@ def play(
     holds nothing that can be decoded.
     """
     latest = _Latest(waits=not (source.live or pace))
-    problems: list[BaseException] = []
-
-    def read() -> None:
-        try:
-            with open_confined(source, sample_rate, lambda: latest.stopped) as frames:
-                for frame in _paced(frames, latest) if pace and not source.live else frames:
-                    if latest.stopped:
-                        return
-                    latest.put(frame)
-        except BaseException as problem:  # told in the thread that is waited for
-            problems.append(problem)
-        finally:
-            latest.end()
-
+    reader = _Reader(source, sample_rate, latest, pace=pace and not source.live)
     started = time.monotonic()
     delays: deque[float] = deque(maxlen=_REMEMBERED)
-    thread = threading.Thread(target=read, name="frames", daemon=True)
-    thread.start()
+    reader.start()
     ended = N_("the source ended")
     try:
         while True:
@@ -133,11 +119,12 @@ def play(
             scored(delays[-1], latest.dropped)
     finally:
         latest.stopped = True
-        thread.join(timeout=15)
-    if problems and not (session.frames and isinstance(problems[0], ReelproofError)):
-        raise problems[0]
-    if problems:
-        ended = str(problems[0])
+        reader.join(timeout=15)
+    if reader.problem is not None:
+        # What had been scored before a broken source is worth reporting.
+        if not (session.frames and isinstance(reader.problem, ReelproofError)):
+            raise reader.problem
+        ended = str(reader.problem)
     for segment in session.finish():
         closed(segment)
     middle, late = (float(np.percentile(delays, share)) for share in (50, 95)) if delays else (None, None)
@@ -151,6 +138,28 @@ def play(
         late,
         ended,
     )
+
+
+class _Reader(threading.Thread):
+    """Reads the frames of a source into ``latest``; ``problem`` is what ended it, if not the source."""
+
+    def __init__(self, source: Source, sample_rate: float, latest: _Latest, *, pace: bool) -> None:
+        super().__init__(name="frames", daemon=True)
+        self._source, self._sample_rate, self._latest, self._pace = source, sample_rate, latest, pace
+        self.problem: BaseException | None = None
+
+    def run(self) -> None:
+        latest = self._latest
+        try:
+            with open_confined(self._source, self._sample_rate, lambda: latest.stopped) as frames:
+                for frame in _paced(frames, latest) if self._pace else frames:
+                    if latest.stopped:
+                        return
+                    latest.put(frame)
+        except BaseException as problem:  # told in the thread that is waited for
+            self.problem = problem
+        finally:
+            latest.end()
 
 
 def _paced(frames: Iterator[Frame], latest: _Latest) -> Iterator[Frame]:
