@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import threading
+from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -54,7 +55,16 @@ def main() -> int:
             file=sys.stderr,
         )
         return 2
+    try:
+        _run(app, server, settings, stops)
+    finally:
+        held.close()
+    return 0
 
+
+def _run(app: Any, server: Any, settings: Settings, stops: Collection[int]) -> None:
+    """Serve pages and look after the workers until a signal is noted in ``stops``."""
+    folders = Folders.of(settings)
     database, send = app.extensions["database"], app.extensions["send"]
     worker, sender = Worker(settings), Worker(settings, sender=True)
     with database.hold():
@@ -88,8 +98,6 @@ def main() -> int:
             sender.stop()
             worker.stop()
             recovery.recover(database, count_attempt=False, workers=worker.names)
-            held.close()
-    return 0
 
 
 def _administrators(app: Any) -> int:
