@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 from made import finished
 
 from detector.schema.analysis import Analysis, Parameters
-from webapp.queries import comparison
+from webapp.queries import two_analyses
 
 
 def placed(analysis: Analysis, boxes: dict[str, tuple[float, float, float, float]]) -> Analysis:
@@ -27,35 +27,35 @@ def pair(tmp_path: Path) -> tuple[Analysis, Analysis]:
 
 def test_the_same_face_under_another_letter(pair: tuple[Analysis, Analysis]) -> None:
     first, second = pair
-    assert comparison.persons(first, first) == {"A": "A", "B": "B"}
-    assert comparison.persons(first, second) == {"A": "B", "B": "A"}
+    assert two_analyses.persons(first, first) == {"A": "A", "B": "B"}
+    assert two_analyses.persons(first, second) == {"A": "B", "B": "A"}
     apart = placed(second, {"A": (0, 0, 9, 9), "B": (20, 0, 29, 9)})
-    assert comparison.persons(first, apart) == {}
+    assert two_analyses.persons(first, apart) == {}
 
 
 def test_segments_side_by_side(pair: tuple[Analysis, Analysis]) -> None:
     first, second = pair
-    rows = comparison.segments(first, first)
+    rows = two_analyses.segments(first, first)
     assert [row.first for row in rows] == [row.second for row in rows]
     assert {row.overlap for row in rows} == {"100%"}
     (a1, b1, a2) = first.segments
     shorter = a1.model_copy(update={"end": (a1.start + a1.end) / 2})
     fewer = first.model_copy(update={"segments": (shorter, a2)})
-    rows = comparison.segments(first, fewer)
+    rows = two_analyses.segments(first, fewer)
     assert [(bool(row.first), bool(row.second)) for row in rows] == [
         (True, True),
         (True, False),
         (True, True),
     ]
     assert rows[0].overlap == "50%" and rows[1].overlap == ""
-    back = comparison.segments(fewer, first)
+    back = two_analyses.segments(fewer, first)
     assert [(bool(row.first), bool(row.second)) for row in back] == [
         (True, True),
         (False, True),
         (True, True),
     ]
     assert back[1].person == "Person B"
-    swapped = comparison.segments(first, second)
+    swapped = two_analyses.segments(first, second)
     assert len(swapped) == 6 or any(row.overlap for row in swapped)
     for row in swapped:
         assert not (row.first and row.second) or row.first[0] != row.second[0], "A is the other's B"
@@ -66,8 +66,8 @@ def test_settings_that_differ(pair: tuple[Analysis, Analysis]) -> None:
     other = first.model_copy(
         update={"parameters": first.parameters.model_copy(update={"enter_threshold": 0.9})}
     )
-    assert comparison.differences(first, first) == ()
-    (one,) = comparison.differences(first, other)
+    assert two_analyses.differences(first, first) == ()
+    (one,) = two_analyses.differences(first, other)
     assert (one.first, one.second) == (f"{first.parameters.enter_threshold:g}", "0.9")
     assert Parameters.model_fields["enter_threshold"].description
 

@@ -6,7 +6,7 @@ from flask import Blueprint, render_template, request
 
 from reports.text.language import gettext
 from webapp.errors import UserError
-from webapp.queries import comparison
+from webapp.queries import two_analyses
 from webapp.queries.results import finished, load
 from webapp.security.blinding import Discloses
 from webapp.security.permissions import Permission, require
@@ -39,7 +39,7 @@ def show() -> str:
     return render_template(
         "pages/review/compare.html",
         sides=((row_a, first.view), (row_b, second.view)),
-        pairs=comparison.persons(first.analysis, second.analysis),
-        segments=comparison.segments(first.analysis, second.analysis),
-        differences=comparison.differences(first.analysis, second.analysis),
+        pairs=two_analyses.persons(first.analysis, second.analysis),
+        segments=two_analyses.segments(first.analysis, second.analysis),
+        differences=two_analyses.differences(first.analysis, second.analysis),
     )
