@@ -59,7 +59,7 @@ def percent(value: float) -> str:
     return f"{shown(100 * value, '.1f')} %"
 
 
-def ratecounted_of(level: Level, figure: str) -> Rate | None:
+def rate_of(level: Level, figure: str) -> Rate | None:
     """The rate of that name, if it was measured."""
     return next((each for each in level.rates if each.figure == figure), None)
 
@@ -68,13 +68,13 @@ def level_row(level: Level, name: str = "") -> LevelRow:
     """A row of a table of rates, called ``name`` or as the level is."""
     both = level.manipulated, level.unmanipulated
     silent = sum(each.inconclusive + each.not_judged for each in both)
-    auc = ratecounted_of(level, "AUC")
+    auc = rate_of(level, "AUC")
     return LevelRow(
         name=name or level.name,
         manipulated=grouped(level.manipulated.total),
         unmanipulated=grouped(level.unmanipulated.total),
-        false_positive=rate_cell(ratecounted_of(level, "false positive rate")),
-        false_negative=rate_cell(ratecounted_of(level, "false negative rate")),
+        false_positive=rate_cell(rate_of(level, "false positive rate")),
+        false_negative=rate_cell(rate_of(level, "false negative rate")),
         inconclusive=grouped(silent),
         auc=shown(auc.value, ".3f") if auc else "–",
     )
