@@ -22,7 +22,7 @@ from webapp.server import listen
 from webapp.services import backfill_durations, deletion
 from webapp.services import models as model_service
 from webapp.services.sample import sample_missing
-from webapp.settings import SettingError, Settings, is_loopback, read_settings, refuse_open_door
+from webapp.settings import SettingError, Settings, is_loopback, read_settings, refuse_unprotected
 from webapp.storage.data_folder import Folders
 from webapp.worker.supervisor import Worker, lock, noted_signals, watch
 
@@ -41,7 +41,7 @@ def main() -> int:
         folders.store.check()
         model_service.fetch_all(folders)
         app = create_app()
-        refuse_open_door(settings, _administrators(app))
+        refuse_unprotected(settings, _administrators(app))
         signing.check_key(settings)
         server = listen(app, settings)
     except (SettingError, StoreError, OSError) as problem:

@@ -319,7 +319,7 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def refuse_open_door(settings: Settings, administrators: int) -> None:
+def refuse_unprotected(settings: Settings, administrators: int) -> None:
     """Raise :class:`SettingError` where strangers could come in, or nobody could manage who may."""
     if not settings.login and not is_loopback(settings.host):
         raise SettingError(

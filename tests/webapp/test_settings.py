@@ -8,7 +8,7 @@ import pytest
 
 from detector.paths import ROOT
 from webapp.cli import main as cli
-from webapp.settings import SETTINGS, SettingError, is_loopback, read_settings, refuse_open_door
+from webapp.settings import SETTINGS, SettingError, is_loopback, read_settings, refuse_unprotected
 
 
 @pytest.fixture(autouse=True)
@@ -43,7 +43,7 @@ def test_units_and_names():
 def test_the_address_listened_on_is_answered_to(host, shown):
     settings = read_settings({"REELPROOF_HOST": host})
     assert settings.host == shown and shown in settings.allowed_hosts
-    refuse_open_door(settings, 0)
+    refuse_unprotected(settings, 0)
 
 
 @pytest.mark.parametrize(
@@ -67,22 +67,22 @@ def test_refuses_values_by_name(name, value):
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "[::1]", "localhost"])
 def test_loopback_is_allowed(host):
     assert is_loopback(host)
-    refuse_open_door(read_settings({"REELPROOF_HOST": host}), 0)
+    refuse_unprotected(read_settings({"REELPROOF_HOST": host}), 0)
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.2", "example.org", ""])
 def test_other_addresses_are_refused_until_login_is_on_and_somebody_administers(host):
     with pytest.raises(SettingError, match="REELPROOF_LOGIN=on"):
-        refuse_open_door(read_settings({"REELPROOF_HOST": host}), 1)
+        refuse_unprotected(read_settings({"REELPROOF_HOST": host}), 1)
     with_login = read_settings({"REELPROOF_HOST": host, "REELPROOF_LOGIN": "on"})
     with pytest.raises(SettingError, match="add-user NAME --role administrator"):
-        refuse_open_door(with_login, 0)
-    refuse_open_door(with_login, 1)
+        refuse_unprotected(with_login, 0)
+    refuse_unprotected(with_login, 1)
 
 
 def test_login_on_loopback_needs_an_administrator_too():
     with pytest.raises(SettingError, match="no administrator"):
-        refuse_open_door(read_settings({"REELPROOF_LOGIN": "on"}), 0)
+        refuse_unprotected(read_settings({"REELPROOF_LOGIN": "on"}), 0)
 
 
 def test_times_and_quota():

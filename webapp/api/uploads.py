@@ -26,7 +26,7 @@ from webapp.errors import UserError
 from webapp.http.problem_details import FieldProblem, FieldsError
 from webapp.intake import resumable
 from webapp.intake.exhibits import clean_name
-from webapp.intake.incoming import Whole
+from webapp.intake.incoming import AssembledFile
 from webapp.intake.resumable import CHECKSUMS
 from webapp.queries.analyses import database
 from webapp.security.permissions import Permission, current
@@ -181,7 +181,7 @@ def analyse(upload_id: str, body: OfUpload) -> Answered:
     case_id = case_of(body)
 
     def start(path: Path, upload: UploadRow) -> str:
-        whole = Whole(Folders.of(_settings()), path)
+        whole = AssembledFile(Folders.of(_settings()), path)
         if upload.sha256 is not None and whole.sha256 != upload.sha256:
             raise UserError(
                 460,

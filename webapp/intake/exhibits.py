@@ -16,14 +16,14 @@ from detector.timestamps import iso_milliseconds
 from reports.text.language import N_, gettext, stored
 from webapp.custody import log as custody_log
 from webapp.errors import IntakeError
-from webapp.intake.incoming import _CHUNK, Incoming, Kept, UploadLimit, Whole
+from webapp.intake.incoming import _CHUNK, AssembledFile, Incoming, Kept, UploadLimit
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import Condition, Exhibit, now
 
 _LONGEST_NAME = 200
 
 
-def take_in(session: Session, stream: Incoming | Whole, file: str) -> Exhibit:
+def take_in(session: Session, stream: Incoming | AssembledFile, file: str) -> Exhibit:
     """Make an exhibit of a complete upload, or find the one that has the same bytes."""
     if not stream.bytes:
         raise IntakeError(

@@ -159,8 +159,8 @@ class Kept(NamedTuple):
     put: bool
 
 
-class Whole:
-    """A whole, flushed file below the data folder that came in parts; hashed here, which takes its time.
+class AssembledFile:
+    """A whole, flushed file below the data folder that came in parts. Making one hashes it, which takes time.
 
     It stays where it is: an exhibit made of it is another name of the same bytes.
     """
@@ -180,7 +180,7 @@ class Whole:
 
 
 def _placed(
-    folders: Folders, file: Incoming | Whole, damaged: bool, put: Callable[[Path, Path], None]
+    folders: Folders, file: Incoming | AssembledFile, damaged: bool, put: Callable[[Path, Path], None]
 ) -> Kept:
     """A file in its place, put there by ``put``, or the one with the same bytes that is there."""
     place = folders.exhibit(file.sha256)
@@ -201,7 +201,7 @@ def _placed(
     return Kept(file.sha256, file.bytes, kept, put=file.sent if folders.store.elsewhere else not there)
 
 
-def _sent(folders: Folders, file: Incoming | Whole, damaged: bool) -> bool:
+def _sent(folders: Folders, file: Incoming | AssembledFile, damaged: bool) -> bool:
     """Put a file into the store unless that has it; True if it did. A damaged one gets another name."""
     if not folders.store.elsewhere:
         return False

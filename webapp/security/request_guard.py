@@ -1,4 +1,4 @@
-"""The door: finds out who asks, and turns away what is not for them, before any view runs.
+"""Finds out who asks, and refuses what they may not do, before any view runs.
 
 In this order: who it is (a token, a session's cookie or, without login, the person at this
 machine), whether the endpoint is open to them, whether they must first change a password they
@@ -44,7 +44,7 @@ TokenReader = Callable[[str], Principal | None]
 
 
 def install(app: Flask) -> None:
-    """Put the door before every request."""
+    """Have every request checked before its view, and let templates make form tokens."""
     app.extensions["secret"] = secret_key(app.extensions["settings"].data)
     app.extensions["rates"] = Rates()
     app.extensions["refusals"] = RepeatedRefusals()

@@ -20,7 +20,7 @@ from reports.text.numbers import shown
 from webapp.errors import UserError
 from webapp.intake import exhibits, resumable
 from webapp.intake.exhibits import take_in
-from webapp.intake.incoming import Incoming, UploadLimit, Whole
+from webapp.intake.incoming import AssembledFile, Incoming, UploadLimit
 from webapp.jobs import parameters, states
 from webapp.jobs.queue import tell_workers
 from webapp.queries import analyses as analysis_queries
@@ -70,7 +70,7 @@ def asked_others(names: Sequence[str], first: str | None, rule: str | None = Non
 
 
 def submit(
-    stream: Incoming | Whole,
+    stream: Incoming | AssembledFile,
     file: str,
     model: str | None = None,
     changes: Mapping[str, Any] | None = None,
