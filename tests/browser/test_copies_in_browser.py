@@ -26,7 +26,7 @@ from detector.files import hashed
 from detector.fingerprint.sampling import fingerprint_of
 from webapp.media import preview_job, thumbnails
 from webapp.worker import run_analysis
-from webapp.worker.remembering import FINGERPRINT
+from webapp.worker.fingerprint_jobs import FINGERPRINT
 
 pytestmark = pytest.mark.browser
 

@@ -35,7 +35,7 @@ from webapp.services.sample import add_sample
 from webapp.settings import Settings, read_settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database, opened
-from webapp.worker import prepared_report, remembering
+from webapp.worker import fingerprint_jobs, prepared_report
 from webapp.worker.ready_engine import Waiting
 from webapp.worker.run_analysis import work
 
@@ -77,7 +77,7 @@ def make_worker(settings: Settings, ready: Waiting) -> Celery:
     def fingerprints() -> None:
         ready.give_up()
         with opened(settings) as database:
-            if remembering.fill(settings, database):
+            if fingerprint_jobs.make_missing(settings, database):
                 app.send_task(broker.FINGERPRINTS)
 
     return app

@@ -64,7 +64,7 @@ def _prepare(settings: Settings, database: Database, folders: Folders, analysis_
         own = (ComparisonRow.exhibit_id == row.exhibit_id, ComparisonRow.state == State.DONE)
         if session.scalars(select(ComparisonRow.id).where(*own).limit(1)).first() is not None:
             return  # who asks decides which of them go in
-    waits = _Looking(lambda: _a_job_waits(database, settings))
+    waits = _Throttled(lambda: _a_job_waits(database, settings))
 
     def look(_stage: str, _fraction: float) -> None:
         if waits():
@@ -77,8 +77,8 @@ def _prepare(settings: Settings, database: Database, folders: Folders, analysis_
     Kept(database, folders, settings.custody_key, row).make(render, waits)
 
 
-class _Looking:
-    """Asks a question that costs something, at most a few times a second."""
+class _Throttled:
+    """Asks a costly question at most a few times a second; in between the answer is no."""
 
     def __init__(self, question: Callable[[], bool]) -> None:
         self._question, self._last = question, time.monotonic()

@@ -23,7 +23,7 @@ from webapp.services import models as model_service
 from webapp.settings import Settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import opened
-from webapp.worker.remembering import FINGERPRINT
+from webapp.worker.fingerprint_jobs import FINGERPRINT
 
 if TYPE_CHECKING:
     from detector.models.loaded import LoadedModel

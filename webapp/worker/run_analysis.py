@@ -40,8 +40,8 @@ from webapp.settings import Settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database, opened
 from webapp.worker import run_comparison, store_transfer
+from webapp.worker.fingerprint_jobs import FingerprintKeeper
 from webapp.worker.ready_engine import ENGINE_SHARE, ReadyEngine, run_engine
-from webapp.worker.remembering import Remembering
 
 log = logging.getLogger(__name__)
 
@@ -147,7 +147,7 @@ def _analyse(
     finding = json.dumps(summary_of(analysis))
     _forget(folders, held)
     with around_finish(settings, database, folders, held.analysis_id):
-        patiently(
+        retry_while_unreachable(
             lambda: claims.finish(
                 database, held, analysis.verdict, analysis.probability, length, made_of, finding
             )
@@ -158,7 +158,7 @@ def _compare(settings: Settings, database: Database, folders: Folders, held: Com
     comparison = run_comparison.result(settings, database, held, reporter(database, held))
     made_of = run_comparison.made_of(folders, held)
     _forget(folders, held)
-    patiently(lambda: comparisons.finish(database, held, comparison, made_of))
+    retry_while_unreachable(lambda: comparisons.finish(database, held, comparison, made_of))
 
 
 def _forget(folders: Folders, held: claims.Claim | ComparisonClaim) -> None:
@@ -181,7 +181,7 @@ def _logged(words: str) -> Iterator[None]:
         log.error("%s: %s", words, problem)
 
 
-def patiently(write: Callable[[], None], patience: float = _DATABASE_BACK) -> None:
+def retry_while_unreachable(write: Callable[[], None], patience: float = _DATABASE_BACK) -> None:
     """Write to the database, again and again for ``patience`` seconds where it cannot be reached."""
     until = time.monotonic() + patience
     while True:
@@ -205,7 +205,7 @@ def _result(
     folders = Folders.of(settings)
     place, exhibit = folders.result(held.analysis_id), folders.data / held.exhibit
     if folders.store.elsewhere:
-        exhibit = _brought(settings, database, held, exhibit.name, progress)
+        exhibit = _fetched_exhibit(settings, database, held, exhibit.name, progress)
     if not place.exists():
         unfinished = folders.unfinished(held.analysis_id, held.name)
         unfinished.mkdir(mode=0o700, parents=True)
@@ -214,11 +214,11 @@ def _result(
             beside = [model_service.card_path(folders, name) for name in held.others.names]
         more: dict[str, Any] = {"others": beside, "joint": held.others.rule} if beside else {}
         more |= {"ready": ready} if ready else {}
-        remembering = Remembering(database, exhibit.name, unfinished, progress)
+        keeper = FingerprintKeeper(database, exhibit.name, unfinished, progress)
         made = make_result(
-            exhibit, held.file, model, held.parameters, unfinished, remembering, settings.limits, **more
+            exhibit, held.file, model, held.parameters, unfinished, keeper, settings.limits, **more
         )
-        remembering.take()
+        keeper.take()
         if made.media.sha256 != exhibit.name:
             raise DamagedExhibit
         claims.beat(database, held)  # a lost claim ends here, not with somebody else's place taken
@@ -243,11 +243,11 @@ def _result(
         def waiting() -> None:
             progress("putting the result into the store", 1.0)
 
-        store_transfer.deliver(settings, held.analysis_id, exhibit.name, waiting)
+        store_transfer.put_result(settings, held.analysis_id, exhibit.name, waiting)
     return analysis
 
 
-def _brought(
+def _fetched_exhibit(
     settings: Settings, database: Database, held: claims.Claim, sha256: str, progress: Progress
 ) -> Path:
     """The exhibit, from the store unless the data folder has it."""
@@ -257,7 +257,7 @@ def _brought(
         model = held.model or model_service.default(session, folders)
     model = ",".join((model, *held.others.names))
     try:
-        return store_transfer.bring(
+        return store_transfer.fetch_inputs(
             settings,
             held.analysis_id,
             sha256,

@@ -41,7 +41,7 @@ def result(settings: Settings, database: Database, held: ComparisonClaim, progre
         claims.beat(database, held)  # a lost claim ends here, not with somebody else's place taken
         publish(unfinished, place)
     if folders.store.elsewhere:
-        store_transfer.deliver_comparison(
+        store_transfer.put_comparison(
             settings, held.job_id, lambda: progress("putting the result into the store", 1.0)
         )
     return Comparison.from_json((place / RESULT).read_bytes())
@@ -80,7 +80,7 @@ def _files(settings: Settings, held: ComparisonClaim, progress: Progress) -> tup
         return exhibit, reference
     to = folders.fetched(held.job_id, held.name)
     try:
-        return store_transfer.bring_both(
+        return store_transfer.fetch_both(
             settings,
             exhibit.name,
             reference.name,

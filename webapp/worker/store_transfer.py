@@ -33,7 +33,7 @@ _LOOK_EVERY = 0.2
 _REFUSED, _DAMAGED = 3, 4  # exit statuses that come with words; others are accidents
 
 
-def bring(
+def fetch_inputs(
     settings: Settings, analysis_id: str, sha256: str, to: Path, model: str, tick: Callable[[], None]
 ) -> Path:
     """Have in the data folder what an analysis needs of the store; where the exhibit is now.
@@ -42,40 +42,40 @@ def bring(
     what it raises ends this. Raises :class:`StoreError`, or :class:`DamagedFile` for an exhibit that is not
     what was handed in.
     """
-    _apart(settings, tick, "bring", analysis_id, sha256, str(to), model)
+    _in_own_process(settings, tick, "fetch_inputs", analysis_id, sha256, str(to), model)
     return to if to.exists() else Folders.of(settings).exhibit(sha256)
 
 
-def bring_exhibit(settings: Settings, sha256: str, to: Path, tick: Callable[[], None]) -> Path:
-    """Where an exhibit lies; below ``to`` if the data folder has it not. Raises as :func:`bring` does."""
-    return bring_both(settings, sha256, sha256, to, tick)[0]
+def fetch_exhibit(settings: Settings, sha256: str, to: Path, tick: Callable[[], None]) -> Path:
+    """Where an exhibit lies: below ``to`` unless the data folder has it. Raises as :func:`fetch_inputs`."""
+    return fetch_both(settings, sha256, sha256, to, tick)[0]
 
 
-def bring_both(
+def fetch_both(
     settings: Settings, exhibit: str, reference: str, to: Path, tick: Callable[[], None]
 ) -> tuple[Path, Path]:
-    """Where the two exhibits of a comparison lie, by SHA-256; below ``to`` if the data folder has not both.
+    """Where the two exhibits of a comparison lie, by SHA-256: below ``to`` unless the data folder has them.
 
-    Raises as :func:`bring` does.
+    Raises as :func:`fetch_inputs` does.
     """
-    _apart(settings, tick, "bring_both", exhibit, reference, str(to))
+    _in_own_process(settings, tick, "fetch_both", exhibit, reference, str(to))
     folders = Folders.of(settings)
     found = [to / each if (to / each).exists() else folders.exhibit(each) for each in (exhibit, reference)]
     return found[0], found[1]
 
 
-def deliver_comparison(settings: Settings, comparison_id: str, tick: Callable[[], None]) -> None:
+def put_comparison(settings: Settings, comparison_id: str, tick: Callable[[], None]) -> None:
     """Put the result of a comparison into the store. Raises :class:`StoreError`."""
-    _apart(settings, tick, "deliver_comparison", comparison_id)
+    _in_own_process(settings, tick, "put_comparison", comparison_id)
 
 
-def deliver(settings: Settings, analysis_id: str, sha256: str, tick: Callable[[], None]) -> None:
+def put_result(settings: Settings, analysis_id: str, sha256: str, tick: Callable[[], None]) -> None:
     """Put what an analysis made into the store. Raises :class:`StoreError`."""
-    _apart(settings, tick, "deliver", analysis_id, sha256)
+    _in_own_process(settings, tick, "put_result", analysis_id, sha256)
 
 
-def _bring(folders: Folders, analysis_id: str, sha256: str, to: str, model: str) -> None:
-    _bring_exhibit(folders, sha256, Path(to))
+def _fetch_inputs(folders: Folders, analysis_id: str, sha256: str, to: str, model: str) -> None:
+    _fetch_exhibit(folders, sha256, Path(to))
     for name in model.split(","):  # the first one and others beside it; a name has no comma
         model_service.fetch(folders, name)
     folders.store.fetch(folders.playback(sha256))
@@ -83,7 +83,7 @@ def _bring(folders: Folders, analysis_id: str, sha256: str, to: str, model: str)
         folders.store.fetch_folder(folders.result(analysis_id), refuse_damaged)
 
 
-def _bring_exhibit(folders: Folders, sha256: str, to: Path) -> None:
+def _fetch_exhibit(folders: Folders, sha256: str, to: Path) -> None:
     exhibit = folders.exhibit(sha256)
     if exhibit.exists() and hashed(exhibit)[1] != sha256:
         exhibit.unlink()
@@ -93,16 +93,16 @@ def _bring_exhibit(folders: Folders, sha256: str, to: Path) -> None:
         )
 
 
-def _bring_both(folders: Folders, exhibit: str, reference: str, to: str) -> None:
+def _fetch_both(folders: Folders, exhibit: str, reference: str, to: str) -> None:
     for sha256 in dict.fromkeys((exhibit, reference)):
-        _bring_exhibit(folders, sha256, Path(to, sha256))
+        _fetch_exhibit(folders, sha256, Path(to, sha256))
 
 
-def _deliver_comparison(folders: Folders, comparison_id: str) -> None:
+def _put_comparison(folders: Folders, comparison_id: str) -> None:
     folders.store.put_folder(folders.comparison(comparison_id))
 
 
-def _deliver(folders: Folders, analysis_id: str, sha256: str) -> None:
+def _put_result(folders: Folders, analysis_id: str, sha256: str) -> None:
     # Who sees what was decided, or a result, must find what it speaks of.
     for path in (folders.preview(sha256), folders.playback(sha256), folders.thumbnail(analysis_id)):
         if path.exists():
@@ -110,7 +110,8 @@ def _deliver(folders: Folders, analysis_id: str, sha256: str) -> None:
     folders.store.put_folder(folders.result(analysis_id))
 
 
-def _apart(settings: Settings, tick: Callable[[], None], *arguments: str) -> None:
+def _in_own_process(settings: Settings, tick: Callable[[], None], *arguments: str) -> None:
+    """Run :func:`main` with these arguments in another process; its refusals are raised here."""
     assert settings.store is not None
     environment = os.environ | {
         "REELPROOF_DATA": str(settings.data),
@@ -148,15 +149,15 @@ def _apart(settings: Settings, tick: Callable[[], None], *arguments: str) -> Non
 
 
 def main(arguments: list[str], patience: float = BACK) -> int:
-    """Do one of these, again and again for a while where the store cannot be reached."""
+    """Do the transfer that is named first; tried again for ``patience`` seconds without a reachable store."""
     if parent := os.environ.pop(PARENT, None):
         end_with(int(parent))
     folders = Folders.of(read_settings())
     does: dict[str, Callable[..., None]] = {
-        "bring": _bring,
-        "bring_both": _bring_both,
-        "deliver": _deliver,
-        "deliver_comparison": _deliver_comparison,
+        "fetch_inputs": _fetch_inputs,
+        "fetch_both": _fetch_both,
+        "put_result": _put_result,
+        "put_comparison": _put_comparison,
     }
     until = time.monotonic() + patience
     while True:

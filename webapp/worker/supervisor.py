@@ -36,7 +36,7 @@ WORKER = ["-m", "webapp.worker.celery_worker"]
 SENDER = ["-m", "webapp.webhooks.delivery"]
 _LOOK_EVERY = 0.25  # seconds
 _SWEEP_EVERY = 5.0
-_DEAF_AFTER = 20.0
+_UNRESPONSIVE_AFTER = 20.0
 _WORKED = 0.1  # seconds of processor time; of children that only wait it is next to none
 _RESTART_AFTER = 2.0
 
@@ -91,10 +91,10 @@ class Worker:
             name = f"{actors.instance(self._environment[actors.STARTED_BY])}{self._process.pid}"
             heartbeat.beat(database, name)
 
-    def replace_if_deaf(self, database: Database) -> None:
+    def restart_if_unresponsive(self, database: Database) -> None:
         """End a worker that takes nothing although ids wait on the shared broker; it is started anew.
 
-        After Redis was started anew a Celery worker may be connected again and yet hear nothing. One that
+        After a restart of Redis a Celery worker may be connected again and yet get no messages. One that
         still loads, or makes what no row tells of, the sample or fingerprints, is left alone.
         """
         if self.names is None or self._process is None or self._process.poll() is not None:
@@ -102,7 +102,7 @@ class Worker:
         there = messages_waiting(self._settings, self._settings.queues)
         if recovery.running(database, self.names) or not any(there.values()) or self._works():
             self._heard = time.monotonic()
-        elif time.monotonic() - max(self._heard, self._started) > _DEAF_AFTER:
+        elif time.monotonic() - max(self._heard, self._started) > _UNRESPONSIVE_AFTER:
             log.warning("the worker takes nothing though analyses wait; starting another one")
             self.stop()
             self._process = None
@@ -187,7 +187,7 @@ def watch_worker(worker: Worker, database: Database, stopping: Callable[[], bool
             if time.monotonic() - last >= _SWEEP_EVERY:
                 last = time.monotonic()
                 worker.note_presence(database)
-                worker.replace_if_deaf(database)
+                worker.restart_if_unresponsive(database)
         except Exception as problem:  # what it worked on goes silent, and is found by that
             log.warning("looking after the worker failed, trying again: %s", problem)
 
@@ -214,7 +214,7 @@ def watch(
                 continue
             last_sweep = time.time()
             worker.note_presence(database)
-            worker.replace_if_deaf(database)
+            worker.restart_if_unresponsive(database)
             if not 0 <= elapsed < 2 * _SWEEP_EVERY:
                 woke = last_sweep  # or the clock was set: heartbeats look stale though every worker is well
             sweep(

@@ -168,7 +168,7 @@ def test_the_watch_notices_that_the_machine_slept(monkeypatch):
     monkeypatch.setattr(supervisor.time, "sleep", pause)
     monkeypatch.setattr(supervisor, "sweep", lambda *_, silent_too: trusted.append(silent_too))
     worker = SimpleNamespace(
-        keep_running=lambda: False, note_presence=lambda _: None, replace_if_deaf=lambda _: None
+        keep_running=lambda: False, note_presence=lambda _: None, restart_if_unresponsive=lambda _: None
     )
     supervisor.watch(worker, worker, None, None, None, lambda: len(trusted) == 9)
     # Until every worker has had its time to be heard again.

@@ -59,7 +59,7 @@ def started(app, monkeypatch: pytest.MonkeyPatch, clock: list[float]) -> Iterato
 def replaced(app, worker: Worker, clock: list[float], seconds: int) -> bool:
     """Whether a worker was ended within so many seconds of looking at it."""
     for _ in range(0, seconds, 5):
-        worker.replace_if_deaf(app.extensions["database"])
+        worker.restart_if_unresponsive(app.extensions["database"])
         if worker._process is None:
             return True
         before, clock[0] = supervisor.time.process_time(), clock[0] + 5
@@ -69,7 +69,7 @@ def replaced(app, worker: Worker, clock: list[float], seconds: int) -> bool:
 
 
 def test_a_worker_that_still_loads_is_left_alone(app, started, clock):
-    """On a busy machine the engine's libraries take longer than a worker may be deaf."""
+    """On a busy machine the engine's libraries take longer than a worker may be unresponsive."""
     assert not replaced(app, started(LOADING), clock, 60)
 
 

@@ -11,7 +11,7 @@ from seen import film, fingerprint
 from detector.errors import MediaError
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import FingerprintRow, MatchRow
-from webapp.worker import remembering, run_analysis
+from webapp.worker import fingerprint_jobs, run_analysis
 
 FILM = film(1, 2, seconds=3)
 
@@ -28,7 +28,7 @@ def database(app):
 
 def engine_that_writes(content: bytes, kept: list[int], database):
     def engine(path, file, model, parameters, folder, progress, limits):
-        (folder / remembering.FINGERPRINT).write_bytes(content)
+        (folder / fingerprint_jobs.FINGERPRINT).write_bytes(content)
         progress("looking again", 0.8)
         kept.append(count(database, FingerprintRow))
         analysis = build(folder, segments=1, file=file, sha256=path.name)
@@ -50,7 +50,7 @@ def test_it_is_kept_while_the_analysis_goes_on_and_is_no_part_of_the_result(
     assert kept == [1, 2] and count(database, MatchRow) == 1
     folders = Folders(settings.data)
     for analysis_id in ids:
-        assert not (folders.result(analysis_id) / remembering.FINGERPRINT).exists()
+        assert not (folders.result(analysis_id) / fingerprint_jobs.FINGERPRINT).exists()
 
 
 def test_an_analysis_does_not_fail_for_it(app, settings, database, monkeypatch, caplog):
@@ -71,21 +71,21 @@ def test_what_is_missing_is_made_until_a_job_waits(app, settings, database, monk
             raise MediaError("no frame")
         return fingerprint(FILM)
 
-    monkeypatch.setattr(remembering, "fingerprint", fingerprint_of)
+    monkeypatch.setattr(fingerprint_jobs, "fingerprint", fingerprint_of)
     rows = [finished(app, file=f"{name}.mp4", segments=0) for name in ("one", "two", "broken")]
     broken = rows[2].exhibit.sha256
-    assert remembering.fill(settings, database) is False
+    assert fingerprint_jobs.make_missing(settings, database) is False
     assert made == [row.exhibit.sha256 for row in reversed(rows)]
     assert count(database, FingerprintRow) == 3 and count(database, MatchRow) == 1
-    assert remembering.fill(settings, database) is False and len(made) == 3
+    assert fingerprint_jobs.make_missing(settings, database) is False and len(made) == 3
     assert not list(Folders(settings.data).analyses.glob(".*"))
 
 
 def test_a_job_that_waits_comes_first_and_a_turn_ends(app, settings, database, monkeypatch):
-    monkeypatch.setattr(remembering, "fingerprint", lambda *_: fingerprint(FILM))
+    monkeypatch.setattr(fingerprint_jobs, "fingerprint", lambda *_: fingerprint(FILM))
     finished(app, segments=0)
-    monkeypatch.setattr(remembering, "_AT_A_TIME", -1.0)
-    assert remembering.fill(settings, database) is True
+    monkeypatch.setattr(fingerprint_jobs, "_AT_A_TIME", -1.0)
+    assert fingerprint_jobs.make_missing(settings, database) is True
     hand_in(app, b"waits")
-    assert remembering.fill(settings, database) is False
+    assert fingerprint_jobs.make_missing(settings, database) is False
     assert count(database, FingerprintRow) == 0

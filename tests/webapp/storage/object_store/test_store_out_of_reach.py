@@ -42,7 +42,7 @@ def test_a_store_that_cannot_be_reached(app, client, folders, closed, capsys, mo
     monkeypatch.setenv("REELPROOF_DATA", str(folders.data))
     monkeypatch.setenv("REELPROOF_STORE", "s3://evidence/lab")
     monkeypatch.setenv("REELPROOF_STORE_ENDPOINT", closed)
-    arguments = ["bring", "0" * 32, digest(CONTENT), str(folders.data / "to"), "reelproof"]
+    arguments = ["fetch_inputs", "0" * 32, digest(CONTENT), str(folders.data / "to"), "reelproof"]
     assert store_transfer.main(arguments, patience=0) == 3
     assert json.loads(capsys.readouterr().out)[:2] == [503, "The store cannot be reached, or failed."]
     for program in ("webapp", "webapp.worker.standalone"):

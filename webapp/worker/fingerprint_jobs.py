@@ -32,8 +32,11 @@ _MOST_BYTES = 64 * 1024 * 1024
 _AT_A_TIME = 60.0  # seconds of making those that are missing; then others have a turn
 
 
-class Remembering:
-    """Watches the folder of a result in the making; called with each progress, which it hands on."""
+class FingerprintKeeper:
+    """Stores the fingerprint that an analysis leaves in the folder of its unfinished result.
+
+    It is given to the engine in the place of ``progress``, looks at each call and passes the call on.
+    """
 
     def __init__(
         self, database: Database, sha256: str, folder: Path, progress: Callable[[str, float], None]
@@ -63,7 +66,7 @@ class Remembering:
             self._place.unlink(missing_ok=True)
 
 
-def fill(settings: Settings, database: Database) -> bool:
+def make_missing(settings: Settings, database: Database) -> bool:
     """Make fingerprints that are missing for a while, unless a job waits; True if more are to be made."""
     folders, until = Folders.of(settings), time.monotonic() + _AT_A_TIME
     while job_queue.next_id(database, settings.queues) is None:
@@ -73,18 +76,18 @@ def fill(settings: Settings, database: Database) -> bool:
             return False
         if time.monotonic() >= until:
             return True
-        _fill_one(settings, database, folders, sha256)
+        _make_one(settings, database, folders, sha256)
     return False  # the end of that job begins it again
 
 
-def _fill_one(settings: Settings, database: Database, folders: Folders, sha256: str) -> None:
+def _make_one(settings: Settings, database: Database, folders: Folders, sha256: str) -> None:
     place = folders.unfinished(sha256[:32], f"fingerprint.{time.time_ns():x}")
     made, folder = None, place / "made"
     try:
         folder.mkdir(mode=0o700, parents=True)
         exhibit = folders.exhibit(sha256)
         if folders.store.elsewhere:
-            exhibit = store_transfer.bring_exhibit(settings, sha256, place, lambda: None)
+            exhibit = store_transfer.fetch_exhibit(settings, sha256, place, lambda: None)
         made = fingerprint(exhibit, folder, settings)
     except (ReelproofError, UnexpectedError, DamagedFile, OSError) as problem:
         log.warning("exhibit %s has no fingerprint: %s", sha256, problem)
