@@ -1,4 +1,4 @@
-"""BatchRun files, one line each: what ``python -m detector score`` prints.
+"""Many files, one line each: what ``python -m detector score`` prints.
 
 A line is a dictionary with ``file``, ``verdict``, ``probability`` (calibrated, of manipulation; None when
 nothing could be judged), ``stability`` (None where it was not measured), ``faces``, ``duration`` (seconds),

@@ -49,7 +49,7 @@ _FOR_SEVERAL = ("detector.explain.grad_cam", "timm")
 # OpenBLAS would start threads as soon as NumPy is imported, and then nothing could be forked.
 _NO_POOL = {"OPENBLAS_NUM_THREADS": "1"}
 _OURS = frozenset({"file", "error", "seconds", "zip", "bytes", "modified", "sha256", "by"})
-_PATIENCE = 5.0  # seconds a hand is given to put its things away
+_PATIENCE = 5.0  # seconds a worker is given to end its confined process and remove its folder
 
 
 def cores() -> int:
@@ -101,7 +101,7 @@ class _Asked:
 
 @dataclass(frozen=True)
 class _Work:
-    """What all files have in common, as a hand is told it when it starts."""
+    """What all files have in common: given to each worker when it starts."""
 
     asked: _Asked
     limits: Limits
@@ -115,7 +115,7 @@ class _Worker:
         self.pipe, theirs = context.Pipe()
         self.file: File | None = None
         self.process = context.Process(target=_live, args=(theirs, work), daemon=True)
-        # A Ctrl-C goes to all processes of a terminal: a hand must not get one before it ignores it.
+        # A Ctrl-C goes to all processes of a terminal: a worker must not get one before it ignores them.
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             self.process.start()
@@ -129,7 +129,7 @@ class _Worker:
             self.pipe.send(file)
 
     def take(self) -> tuple[File, Line | None]:
-        """The file it had and its line, None if the hand itself was killed."""
+        """The file it had and its line, None if the worker itself was killed."""
         assert self.file is not None
         file, self.file = self.file, None
         try:
@@ -150,14 +150,14 @@ class _WorkerPool:
         threads = max(1, cores() // most)
         self._work = _Work(asked, limits_of_environment(), threads, os.getpid(), told)
         self._context = multiprocessing.get_context("fork" if _ready(asked.models, several) else "spawn")
-        self._hands: list[_Worker] = []
+        self._workers: list[_Worker] = []
         self._most = most
 
     def lines(self, files: Iterator[File]) -> Iterator[tuple[File, Line]]:
         """A line for each of ``files``."""
         for _ in range(self._most):
-            self._hands.append(_Worker(self._context, self._work))
-        idle = list(self._hands)
+            self._workers.append(_Worker(self._context, self._work))
+        idle = list(self._workers)
         while True:
             while idle and (file := next(files, None)) is not None:
                 if file.error:
@@ -165,20 +165,20 @@ class _WorkerPool:
                 else:
                     idle[-1].give(file)
                     idle.pop()
-            busy = {hand.pipe: hand for hand in self._hands if hand.file is not None}
+            busy = {worker.pipe: worker for worker in self._workers if worker.file is not None}
             if not busy:
                 return
             for pipe in wait(list(busy)):
                 assert isinstance(pipe, Connection)
-                hand = busy[pipe]
-                file, line = hand.take()
+                worker = busy[pipe]
+                file, line = worker.take()
                 if line is None:
-                    hand.close()
-                    self._hands.remove(hand)
-                    hand = _Worker(self._context, self._work)
-                    self._hands.append(hand)
+                    worker.close()
+                    self._workers.remove(worker)
+                    worker = _Worker(self._context, self._work)
+                    self._workers.append(worker)
                     line = {"file": file.name, "error": str(KilledError())}
-                idle.append(hand)
+                idle.append(worker)
                 if file.unpacked:
                     file.path.unlink(missing_ok=True)
                 yield file, line
@@ -187,10 +187,10 @@ class _WorkerPool:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for hand in self._hands:
-            hand.process.terminate()
-        for hand in self._hands:
-            hand.close()
+        for worker in self._workers:
+            worker.process.terminate()
+        for worker in self._workers:
+            worker.close()
 
 
 def _ready(models: Sequence[str | None], several: bool) -> bool:
@@ -239,7 +239,7 @@ def _loaded(model: str | None) -> LoadedModel:
 
 
 def _live(pipe: Connection, work: _Work) -> None:
-    """The whole life of a hand."""
+    """The whole life of a worker."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     signal.signal(signal.SIGTERM, _end)
