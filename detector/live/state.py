@@ -1,7 +1,7 @@
 """What ``live --share`` leaves for a page to show: a folder for each session, with its state and pictures.
 
-The live process writes; whoever reads takes it for a stranger's, since what that process decodes may
-be one. Imports nothing heavy: the web process reads it.
+The live process writes; whoever reads treats it as untrusted, since what that process decodes may have
+taken it over. Imports nothing heavy: the web process reads it.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from detector.segments.rules import find_in_pieces, find_intervals
 from reports.review.annotations import ANNOTATION, current, reviewed_persons
 from reports.text.numbers import timecode
 from webapp.queries import review_data
-from webapp.queries.results import load, remembered
+from webapp.queries.results import load, result_cache
 
 pytestmark = pytest.mark.browser
 
@@ -132,7 +132,7 @@ def test_exploring_follows_the_engines_rules(modules: Page, tmp_path: Path) -> N
             "return m.wouldFlag(p.lanes.get('A'), given.data.rules, given.enter);",
             {"data": document(analysis, tmp_path), "enter": enter},
         )
-        remembered.clear()
+        result_cache.clear()
         own = [np.flatnonzero(tracks == track) for track in np.unique(tracks)]
         spans = [
             track[[i.first, i.last]]

@@ -68,7 +68,7 @@ def app(tmp_path: Path, sent: list[str], store: dict[str, str]) -> Iterator[Flas
     app.test_client_class = Client
     yield app
     app.extensions["database"].close()
-    results.remembered.clear()
+    results.result_cache.clear()
     results.picture_sums.cache_clear()
 
 

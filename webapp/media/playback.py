@@ -60,7 +60,7 @@ _PLAYBACK = TypeAdapter(Playback)
 
 
 def checked(said: Any) -> Playback:
-    """What a confined process, which may be a stranger's by then, or a file says; else ``ValueError``.
+    """The value in what a file says, or a confined process, which may be taken over; else ``ValueError``.
 
     A browser is told the kind of a file, and must not be told one that it could run.
     """

@@ -91,7 +91,7 @@ def as_json(analysis_id: str) -> Response:
     row = analysis_queries.get_or_404(analysis_id, Discloses.FINDINGS)
     text = json.dumps(_status(row), ensure_ascii=False)
     if row.state == State.DONE:
-        # The stored bytes are put in as they are: one truth, and no re-encoding of thousands of scores.
+        # The stored bytes are put in as they are, without re-encoding thousands of scores.
         stored = analysis_text(_folder(row)).decode().strip()
         text = f'{text[:-1]}, "analysis": {stored}}}'
     return Response(text + "\n", mimetype="application/json")

@@ -1,7 +1,7 @@
 """Live sessions as pages show them, from what ``python -m detector live --share`` wrote.
 
 The web app starts none, opens no camera and no address, and decodes nothing: it reads small files,
-and takes them for a stranger's (:mod:`detector.live.state`).
+and treats them as untrusted (:mod:`detector.live.state`).
 """
 
 from __future__ import annotations

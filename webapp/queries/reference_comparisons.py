@@ -160,7 +160,7 @@ _texts: dict[str, bytes] = {}
 
 
 def _read(sha256: str, text: bytes) -> Comparison:
-    """Parsing takes long where there are thousands of faces: by its hash, the last few are remembered."""
+    """The comparison in a text. Parsing thousands of faces takes long, so the last few are cached by hash."""
     with _reading:
         _texts[sha256] = text
         try:

@@ -1,4 +1,4 @@
-"""Finished results, read back from their folders. They never change, so they are remembered."""
+"""Finished results, read back from their folders. They never change, so they are cached."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from webapp.storage.tables import AnalysisRow, State
 if TYPE_CHECKING:
     from reports.view.report import ReportView
 
-_MOST_REMEMBERED = 12_000_000  # bytes of analysis.json; in memory they are four times as many
+_MOST_CACHED = 12_000_000  # bytes of analysis.json; in memory they are four times as many
 _ROOM = 1.5  # side of a close-up, in sizes of the face
 
 
@@ -107,8 +107,8 @@ def refuse_damaged(folder: Path, made: str | None = None) -> None:
 _Key = tuple[Path, str]  # the folder of a result, and the language of its words
 
 
-class _Remembered:
-    """Results used last. An hour of video weighs as much as hundreds of short clips, so bytes are counted."""
+class _ResultCache:
+    """The results used last, by their bytes: an hour of video weighs as much as hundreds of short clips."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -128,7 +128,7 @@ class _Remembered:
                 return
             self._results[key] = result, size
             self._bytes += size
-            while self._bytes > _MOST_REMEMBERED and len(self._results) > 1:
+            while self._bytes > _MOST_CACHED and len(self._results) > 1:
                 _, (_, dropped) = self._results.popitem(last=False)
                 self._bytes -= dropped
 
@@ -138,7 +138,7 @@ class _Remembered:
             self._bytes = 0
 
 
-remembered = _Remembered()
+result_cache = _ResultCache()
 
 
 def load(folder: Path) -> Result:
@@ -146,14 +146,14 @@ def load(folder: Path) -> Result:
     from reports.view.report import report_view  # brings OpenCV; only result pages need it
 
     spoken = language.current()
-    if (known := remembered.get((folder, spoken))) is not None:
+    if (known := result_cache.get((folder, spoken))) is not None:
         return known
     text = analysis_text(folder)
     with gc_paused():
         analysis = Analysis.from_json(text)
         view = report_view(analysis, folder, speak=spoken)
     result = Result(analysis, view, hashlib.sha256(text).hexdigest())
-    remembered.add((folder, spoken), result, len(text))
+    result_cache.add((folder, spoken), result, len(text))
     return result
 
 

@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 SCOPE = "openid profile email"
 ALGORITHMS = ("RS256", "PS256", "ES256", "EdDSA")  # of ID tokens: signed by the provider's own key
 _TIME_OUT = 10.0  # seconds, for connecting and for each answer
-_REMEMBERED = 3600.0  # seconds the provider's own description is taken as it was
+_CACHED = 3600.0  # seconds the provider's own description is taken as it was
 _LEEWAY = 60  # seconds that clocks may differ by
 _ENDPOINTS = ("authorization_endpoint", "token_endpoint", "jwks_uri")
 _SIGNED_OUT = "http://schemas.openid.net/event/backchannel-logout"
@@ -32,7 +32,7 @@ _NEW_KEYS_AFTER = 60.0  # seconds; who may send anything cannot make us ask more
 
 
 class ProviderError(UserError):
-    """Nobody was signed in; the message says why, as far as somebody at the door may know."""
+    """Nobody was signed in; the message says why, as far as somebody who is not signed in may know."""
 
     def __init__(self, error: str, remedy: str = "Try again, or ask an administrator.") -> None:
         super().__init__(502, error, remedy)
@@ -57,7 +57,7 @@ class Attempt:
 
 
 class Provider:
-    """The configured provider. One for all requests; what it says of itself is remembered for an hour."""
+    """The configured provider. One for all requests; what it says of itself is cached for an hour."""
 
     def __init__(self, settings: Settings) -> None:
         assert settings.oidc_issuer is not None
@@ -184,7 +184,7 @@ class Provider:
 
     def _description(self) -> dict[str, Any]:
         with self._lock:
-            if self._described is None or time.monotonic() - self._described[0] > _REMEMBERED:
+            if self._described is None or time.monotonic() - self._described[0] > _CACHED:
                 self._described = time.monotonic(), self._fetched()
             return self._described[1]
 

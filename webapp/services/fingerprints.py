@@ -28,11 +28,11 @@ _LOOK_BYTES = 32
 _SIZE = FingerprintBlock.SIZE
 
 
-def remember(database: Database, sha256: str, made: Fingerprint | None) -> int:
+def keep_and_match(database: Database, sha256: str, made: Fingerprint | None) -> int:
     """Keep the fingerprint of an exhibit and find what shows the same; how many exhibits do.
 
-    None is kept too, for a file that cannot be read: it need not be tried again. Does nothing where there is
-    one already, or no such exhibit any more.
+    ``made`` is None for a file that cannot be read: that is kept too, so that it is not tried again. Does
+    nothing where there is one already, or no such exhibit any more.
     """
     found, newest = {}, 0
     if made is not None:
@@ -58,7 +58,7 @@ def remember(database: Database, sha256: str, made: Fingerprint | None) -> int:
 
 
 def keep(session: Session, sha256: str, made: Fingerprint | None) -> int | None:
-    """Put a fingerprint into its table and the index; the exhibit's id, none as of :func:`remember`.
+    """Put a fingerprint into its table and the index; the exhibit's id, none as of :func:`keep_and_match`.
 
     The session must be alone.
     """

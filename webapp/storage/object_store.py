@@ -229,7 +229,7 @@ class RemoteStore(Store):
     def _files(self) -> Any:
         import fsspec
 
-        # Listings are never remembered: other machines put and remove files.
+        # Listings are never cached: other machines put and remove files.
         options = {"use_listings_cache": False, "skip_instance_cache": True, "config_kwargs": _CONFIG}
         return fsspec.filesystem("s3", endpoint_url=self._endpoint, **options)
 

@@ -1,4 +1,4 @@
-"""``python -m webapp.webhooks.delivery``: sends what webhooks are owed, in a process of its own.
+"""``python -m webapp.webhooks.delivery``: sends the messages that are due, in a process of its own.
 
 Nothing waits for it: not the pages, not an analysis. A message is tried for about two days,
 each attempt once the one before has failed. The name is looked up once and the connection
@@ -210,7 +210,7 @@ def main() -> None:
             moment = now()
             tried = round_trip(settings, database, since)
             since = moment
-        except Exception as problem:  # a sender that ends owes its messages for ever
+        except Exception as problem:  # if this process ended, no message would be sent any more
             log.warning("webhooks: trying again: %s", problem)
             tried = 0
         if not tried:

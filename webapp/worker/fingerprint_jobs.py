@@ -55,7 +55,7 @@ class FingerprintKeeper:
             return
         try:
             if self._place.stat().st_size <= _MOST_BYTES:
-                fingerprints.remember(
+                fingerprints.keep_and_match(
                     self._database, self._sha256, Fingerprint.from_bytes(self._place.read_bytes())
                 )
         except SoftTimeLimitExceeded:
@@ -93,7 +93,7 @@ def _make_one(settings: Settings, database: Database, folders: Folders, sha256: 
         log.warning("exhibit %s has no fingerprint: %s", sha256, problem)
     finally:
         shutil.rmtree(place, ignore_errors=True)
-    fingerprints.remember(database, sha256, made)
+    fingerprints.keep_and_match(database, sha256, made)
 
 
 def fingerprint(exhibit: Path, folder: Path, settings: Settings) -> Fingerprint | None:

@@ -44,7 +44,7 @@ _RESTART_AFTER = 2.0
 class Worker:
     """The worker process, in a group of its own so that all of it can be ended at once.
 
-    With ``sender`` it is the process that sends what webhooks are owed, run where any are allowed.
+    With ``sender`` it is the process that sends the messages due to webhooks, run where any are allowed.
     """
 
     def __init__(self, settings: Settings, *, sender: bool = False) -> None:
@@ -122,8 +122,8 @@ class Worker:
     def stop(self) -> None:
         """End the worker and all its children, at once.
 
-        Nothing in them is worth waiting for: rows are the truth, and unfinished results
-        are removed at the next start.
+        Nothing in them is worth waiting for: rows are authoritative, and unfinished
+        results are removed at the next start.
         """
         if self._process is None:
             return

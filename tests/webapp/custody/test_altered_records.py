@@ -34,7 +34,7 @@ def verify(capsys) -> tuple[int, str]:
 def forget() -> None:
     """What is remembered is right, and may be shown; here it is read again."""
     desk._text.cache_clear()
-    results.remembered.clear()
+    results.result_cache.clear()
     results.picture_sums.cache_clear()
 
 

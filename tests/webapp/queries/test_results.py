@@ -12,7 +12,7 @@ def test_results_are_remembered_by_what_they_weigh(app, monkeypatch):
     folders = Folders(app.extensions["settings"].data)
     one, two, three = (folders.result(finished(app, file=f"{number}.mp4").id) for number in range(3))
     size = (one / "analysis.json").stat().st_size
-    monkeypatch.setattr(results, "_MOST_REMEMBERED", int(2.5 * size))
+    monkeypatch.setattr(results, "_MOST_CACHED", int(2.5 * size))
     first, second = results.load(one), results.load(two)
     assert results.load(one) is first and results.load(two) is second
     results.load(three)  # no room for three: the one used longest ago goes
@@ -22,6 +22,6 @@ def test_results_are_remembered_by_what_they_weigh(app, monkeypatch):
 
 
 def test_one_result_is_remembered_however_large(app, monkeypatch):
-    monkeypatch.setattr(results, "_MOST_REMEMBERED", 10)
+    monkeypatch.setattr(results, "_MOST_CACHED", 10)
     folder = Folders(app.extensions["settings"].data).result(finished(app).id)
     assert results.load(folder) is results.load(folder)

@@ -40,17 +40,17 @@ def found(database) -> dict[tuple[int, int], Match]:
 
 def test_a_copy_is_found_and_a_stranger_is_not(app, database):
     first, copy, other = (exhibit(app, name) for name in ("first", "copy", "other"))
-    assert fingerprints.remember(database, first.sha256, fingerprint(FILM)) == 0
-    assert fingerprints.remember(database, other.sha256, fingerprint(film(8, 9))) == 0
-    assert fingerprints.remember(database, copy.sha256, fingerprint(noisy(FILM)[:, :, ::-1])) == 1
+    assert fingerprints.keep_and_match(database, first.sha256, fingerprint(FILM)) == 0
+    assert fingerprints.keep_and_match(database, other.sha256, fingerprint(film(8, 9))) == 0
+    assert fingerprints.keep_and_match(database, copy.sha256, fingerprint(noisy(FILM)[:, :, ::-1])) == 1
     ((pair, match),) = found(database).items()
     assert pair == (copy.id, first.id) and match.mirrored and match.of_all
 
 
 def test_it_is_kept_once(app, database):
     first = exhibit(app, "first")
-    fingerprints.remember(database, first.sha256, fingerprint(FILM))
-    fingerprints.remember(database, first.sha256, fingerprint(film(5)))
+    fingerprints.keep_and_match(database, first.sha256, fingerprint(FILM))
+    fingerprints.keep_and_match(database, first.sha256, fingerprint(film(5)))
     assert count(database, FingerprintRow) == 1
     with database.begin() as session:
         assert len(session.scalars(select(FingerprintRow)).one().looks) > 32
@@ -59,29 +59,29 @@ def test_it_is_kept_once(app, database):
 def test_another_version_is_made_anew_and_matched_again(app, database):
     first, copy = exhibit(app, "first"), exhibit(app, "copy")
     for row in (first, copy):
-        fingerprints.remember(database, row.sha256, fingerprint(FILM))
+        fingerprints.keep_and_match(database, row.sha256, fingerprint(FILM))
     with database.begin() as session:
         session.scalars(select(FingerprintRow).where(FingerprintRow.exhibit_id == copy.id)).one().version = 0
-    fingerprints.remember(database, copy.sha256, fingerprint(FILM[6:]))
+    fingerprints.keep_and_match(database, copy.sha256, fingerprint(FILM[6:]))
     ((_, match),) = found(database).items()
     assert match.pieces[0].other_start == 3.0
     assert count(database, FingerprintRow) == 2
 
 
 def test_an_unknown_exhibit_or_one_that_cannot_be_read(app, database):
-    assert fingerprints.remember(database, "0" * 64, fingerprint(FILM)) == 0
+    assert fingerprints.keep_and_match(database, "0" * 64, fingerprint(FILM)) == 0
     first, copy = exhibit(app, "first"), exhibit(app, "copy")
-    fingerprints.remember(database, first.sha256, None)
-    assert fingerprints.remember(database, copy.sha256, fingerprint(FILM)) == 0
+    fingerprints.keep_and_match(database, first.sha256, None)
+    assert fingerprints.keep_and_match(database, copy.sha256, fingerprint(FILM)) == 0
     assert count(database, FingerprintRow) == 2
 
 
 def test_a_damaged_row_is_passed_over(app, database):
     first, copy = exhibit(app, "first"), exhibit(app, "copy")
-    fingerprints.remember(database, first.sha256, fingerprint(FILM))
+    fingerprints.keep_and_match(database, first.sha256, fingerprint(FILM))
     with database.begin() as session:
         session.scalars(select(FingerprintRow)).one().body = b"damaged"
-    assert fingerprints.remember(database, copy.sha256, fingerprint(FILM)) == 0
+    assert fingerprints.keep_and_match(database, copy.sha256, fingerprint(FILM)) == 0
 
 
 def test_blocks_of_the_index_say_what_the_rows_say(app, database, monkeypatch):
@@ -99,7 +99,7 @@ def test_blocks_of_the_index_say_what_the_rows_say(app, database, monkeypatch):
     assert sorted(built.owners) == sorted(anew.owners) and len(set(built.owners)) == 7
     assert (built.codes[:, built.owners.argsort(kind="stable")] == anew.codes).all()
     copy = exhibit(app, "copy")
-    assert fingerprints.remember(database, copy.sha256, fingerprint(noisy(film(2, 52, seconds=2)))) == 1
+    assert fingerprints.keep_and_match(database, copy.sha256, fingerprint(noisy(film(2, 52, seconds=2)))) == 1
 
 
 def test_a_deleted_exhibit_is_forgotten(app, database, monkeypatch):
@@ -108,7 +108,7 @@ def test_a_deleted_exhibit_is_forgotten(app, database, monkeypatch):
     handed_in = [hand_in(app, name.encode(), f"{name}.mp4") for name in ("first", "copy", "other", "last")]
     for row, pictures in zip(handed_in, (FILM, noisy(FILM), film(7), film(8)), strict=True):
         states.cancel(database, row.id)
-        fingerprints.remember(database, row.exhibit.sha256, fingerprint(pictures))
+        fingerprints.keep_and_match(database, row.exhibit.sha256, fingerprint(pictures))
     assert count(database, MatchRow) == 1 and count(database, FingerprintBlock) == 2
     deletion.delete(database, Folders(app.extensions["settings"].data), handed_in[0].id)
     assert count(database, MatchRow) == 0 and count(database, FingerprintRow) == 3
@@ -117,7 +117,7 @@ def test_a_deleted_exhibit_is_forgotten(app, database, monkeypatch):
         ids = set(session.scalars(select(FingerprintBlock.number)))
     assert 0 not in ids
     again = exhibit(app, "again")
-    assert fingerprints.remember(database, again.sha256, fingerprint(FILM)) == 1
+    assert fingerprints.keep_and_match(database, again.sha256, fingerprint(FILM)) == 1
     assert set(found(database)) == {(again.id, handed_in[1].exhibit_id)}
 
 
@@ -129,46 +129,46 @@ def test_two_at_once_are_paired_once(app, database):
     for row in (first, copy):
         with database.begin() as session:
             session.query(FingerprintRow).filter_by(exhibit_id=row.id).one().version = 0
-        fingerprints.remember(database, row.sha256, fingerprint(FILM))
+        fingerprints.keep_and_match(database, row.sha256, fingerprint(FILM))
     assert count(database, MatchRow) == 1
 
 
 def test_what_ends_while_it_compares_finds_them_the_next_time(app, database, monkeypatch):
     """A worker that is stopped, or a database that is gone for a moment: nothing half done is kept."""
     first, copy = exhibit(app, "first"), exhibit(app, "copy")
-    fingerprints.remember(database, first.sha256, fingerprint(FILM))
+    fingerprints.keep_and_match(database, first.sha256, fingerprint(FILM))
     with monkeypatch.context() as stopped:
         stopped.setattr(matching, "match", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
-            fingerprints.remember(database, copy.sha256, fingerprint(FILM))
-    assert fingerprints.remember(database, copy.sha256, fingerprint(FILM)) == 1
+            fingerprints.keep_and_match(database, copy.sha256, fingerprint(FILM))
+    assert fingerprints.keep_and_match(database, copy.sha256, fingerprint(FILM)) == 1
     assert set(found(database)) == {(copy.id, first.id)}
 
 
 def test_one_that_comes_in_while_another_is_compared_is_found(app, database, monkeypatch):
     first, second, copy = (exhibit(app, name) for name in ("first", "second", "copy"))
-    fingerprints.remember(database, first.sha256, fingerprint(FILM))
+    fingerprints.keep_and_match(database, first.sha256, fingerprint(FILM))
     matches = fingerprints.matches
 
     def meanwhile(*asked):
         yield from list(matches(*asked))
         monkeypatch.setattr(fingerprints, "matches", matches)
-        assert fingerprints.remember(database, second.sha256, fingerprint(FILM)) == 1
+        assert fingerprints.keep_and_match(database, second.sha256, fingerprint(FILM)) == 1
 
     monkeypatch.setattr(fingerprints, "matches", meanwhile)
-    assert fingerprints.remember(database, copy.sha256, fingerprint(FILM)) == 2
+    assert fingerprints.keep_and_match(database, copy.sha256, fingerprint(FILM)) == 2
     pairs = {(second.id, first.id), (copy.id, first.id), (copy.id, second.id)}
     assert set(found(database)) == pairs
 
 
 def test_photos_are_remembered_as_well(app, database):
     photo, clip = exhibit(app, "photo"), exhibit(app, "clip")
-    fingerprints.remember(database, clip.sha256, fingerprint(FILM))
-    assert fingerprints.remember(database, photo.sha256, fingerprint(scene(1, 4)[3:], still=True)) == 1
+    fingerprints.keep_and_match(database, clip.sha256, fingerprint(FILM))
+    assert fingerprints.keep_and_match(database, photo.sha256, fingerprint(scene(1, 4)[3:], still=True)) == 1
 
 
 def test_of_fifty_near_identical_photos_the_next_one_finds_all(app, database):
     for number in range(50):
         keep(database, exhibit(app, f"{number}.jpg"), fingerprint(noisy(PHOTO, number), still=True))
     last = exhibit(app, "last.jpg")
-    assert fingerprints.remember(database, last.sha256, fingerprint(PHOTO, still=True)) == 50
+    assert fingerprints.keep_and_match(database, last.sha256, fingerprint(PHOTO, still=True)) == 50

@@ -38,7 +38,7 @@ class Priority(IntEnum):
 
 
 class JobRow(Base):
-    """What workers do, and where it stands. This row, not the broker, is the truth."""
+    """What workers do, and where it stands. This row is authoritative, not the broker."""
 
     __abstract__ = True
     noun: ClassVar[str]  # what the custody log and messages call it

@@ -38,7 +38,7 @@ def test_handed_in_here_analysed_there_read_here(
         assert kept(folder) == []  # nobody deletes anything there
     for report in ("report.pdf", "analysis.json"):
         assert not folders.result(analysis_id).exists()
-        results.remembered.clear()
+        results.result_cache.clear()
         assert client.get(f"/analyses/{analysis_id}").status_code == 200
         answer = client.get(f"/analyses/{analysis_id}/{report}")
         assert answer.status_code == 200 and len(answer.data) > 5_000
