@@ -23,6 +23,7 @@ _HEADING = re.compile(r"^#{1,6} (.+)$", re.MULTILINE)
 _PATH = re.compile(
     r"(?<![\w./-])((?:detector|reports|webapp|tests|templates|static|docs|models)/[\w./-]*\w/?)(?![\w*<{])"
 )
+_NAME_IN_FILE = re.compile(r"`(\w+)` in `((?:detector|reports|webapp)/[\w/]+\.py)`")
 _MODULE = re.compile(r"(?<![\w./-])((?:detector|reports|webapp|tests)(?:\.[a-z_]\w*)+)\b")
 
 
@@ -97,6 +98,17 @@ def test_files_and_modules_it_names_exist(document: Path):
     missing = {path for path in paths if not (ROOT / path).exists()}
     missing |= {module for module in _MODULE.findall(words) if not exists(module)}
     assert missing == set()
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name)
+def test_what_it_says_is_in_a_file_is_there(document: Path):
+    """As in `weakness` in `webapp/security/passwords.py`."""
+    wrong = [
+        found[0]
+        for found in _NAME_IN_FILE.finditer(text(document))
+        if not re.search(rf"\b{found[1]}\b", text(ROOT / found[2]))
+    ]
+    assert not wrong, f"{name(document)} names what is not there: {', '.join(wrong)}"
 
 
 def test_the_front_door_stays_short():
