@@ -83,29 +83,27 @@ def _open_data(app: Flask, settings: Settings) -> None:
 
 def _register_pages(app: Flask) -> None:
     from webapp.pages import (
-        analysis,
         cases,
         custody,
-        downloads,
         health,
         help,
         library,
         live,
-        manage_analysis,
         models,
         operations,
         statistics,
         upload,
         validations,
     )
+    from webapp.pages.analysis import downloads, manage, show
     from webapp.pages.people import account, accounts, api_tokens, login, provider, second_factor
     from webapp.pages.review import annotations, comparisons, desk, second_reviews, two_analyses
 
     for area in (
         upload,
         library,
-        manage_analysis,
-        analysis,
+        manage,
+        show,
         desk,
         downloads,
         annotations,

@@ -1,0 +1,1 @@
+"""Pages of one analysis: what it shows, what can be done with it, what is handed out."""
