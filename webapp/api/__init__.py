@@ -9,7 +9,7 @@ from webapp.storage.database import Database
 
 
 def recognise(app: Flask) -> None:
-    """Have the gate know whose token a request brings."""
+    """Tell the request guard how to find out whose token a request brings."""
 
     def read(token: str) -> Principal | None:
         database: Database = app.extensions["database"]

@@ -16,7 +16,7 @@ from detector.timestamps import iso_milliseconds
 from reports.text.language import N_, gettext, stored
 from webapp.custody import log as custody_log
 from webapp.errors import IntakeError
-from webapp.intake.incoming import _CHUNK, AssembledFile, Incoming, Kept, UploadLimit
+from webapp.intake.incoming import CHUNK, AssembledFile, Incoming, Kept, UploadLimit
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import Condition, Exhibit, now
 
@@ -42,7 +42,7 @@ def take_in_file(session: Session, folders: Folders, source: Path, file: str, sp
     stream = Incoming(folders, UploadLimit(1, size), spare=spare, announced=size)
     try:
         with source.open("rb") as reader:
-            while chunk := reader.read(_CHUNK):
+            while chunk := reader.read(CHUNK):
                 stream.write(chunk)
         return take_in(session, stream, file)
     finally:
@@ -90,7 +90,7 @@ def clean_name(name: str | None) -> str:
 ACCEPTED = "mp4, mov, mkv, webm, avi, mpg, ts, flv, wmv, gif, jpeg, png, webp, heic, avif, tiff, bmp"
 
 
-def refuse_others(path: Path) -> None:
+def refuse_other_kinds(path: Path) -> None:
     """Raise :class:`IntakeError` for a file that is no video or photo of these kinds.
 
     Says nothing of what follows the first bytes: the engine opens the file confined, later.

@@ -33,7 +33,7 @@ from webapp.storage.tables import now
 
 # Room for the multipart frame around the largest exhibit.
 FORM_OVERHEAD = 64 * 1024
-_CHUNK = 1 << 20
+CHUNK = 1 << 20
 _LARGE = threading.BoundedSemaphore(1)  # uploads that are hashed and copied at a time
 
 
@@ -251,7 +251,7 @@ class UploadRequest(Request):
 
     def _load_form_data(self) -> None:
         # Each takes the processor for as long as it lasts; pages should not have to share it with ten.
-        with _LARGE if (self.content_length or 0) > _CHUNK else contextlib.nullcontext():
+        with _LARGE if (self.content_length or 0) > CHUNK else contextlib.nullcontext():
             super()._load_form_data()
         if self.on_form is not None:
             self.on_form()

@@ -17,6 +17,8 @@ from webapp.settings import QUEUES
 from webapp.storage.database import Database
 from webapp.storage.tables import JOBS, JobRow, State, now
 
+log = logging.getLogger(__name__)
+
 # A queued job that nobody started although there was room for it: its message was lost.
 UNHEARD_AFTER = timedelta(seconds=15)
 
@@ -53,11 +55,10 @@ def lost_messages(
 ) -> list[str]:
     """Queued jobs whose message must be sent (again), in order; they are marked as sent.
 
-    ``room`` is how many run at a time: only those at the head of the queue for which
-    there is room should be running already; the others wait as they should. Where nobody knows
-    that, ``messages`` says how many wait with the broker in each queue: as many as are fewer than
-    the queue's jobs were lost.
-    At start the broker is empty and every queued job needs its message.
+    ``room`` is how many run at a time: only those at the head of the queue for which there is room should be
+    running already; the others wait as they should. Where ``room`` is not known, ``messages`` says how many
+    messages the broker holds for each queue: where a queue has more jobs than that, the others were lost.
+    ``at_start`` the broker is empty, and every queued job needs its message.
     """
     moment = now()
     with database.begin() as session:
@@ -100,15 +101,12 @@ def _first(session: Session, most: int | None = None, queue: str | None = None) 
 
 
 def _beyond(session: Session, queue: str, messages: int) -> Iterable[JobRow]:
-    """The first jobs of a queue, as many as it has more than messages."""
+    """The first jobs of a queue: as many as exceed the number of ``messages``."""
     waiting = 0
     for table in JOBS:
         of_queue = func.coalesce(table.queue, QUEUES[0]) == queue
         waiting += session.scalar(select(func.count()).where(table.state == State.QUEUED, of_queue)) or 0
     return _first(session, max(0, waiting - messages), queue)
-
-
-log = logging.getLogger(__name__)
 
 
 def tell_workers(job_id: str) -> None:

@@ -1,4 +1,4 @@
-"""What is asked of analyses: start, cancel, retry, pause, prioritise. Pages and the API ask alike.
+"""What people do with analyses: start, cancel, retry, pause, prioritise; for pages and the API alike.
 
 All need an application context, and raise :class:`~webapp.errors.UserError` or
 :class:`~webapp.errors.IntakeError` in words.
@@ -83,8 +83,7 @@ def submit(
 
     ``identity`` is the id the analysis is to have; where it is there already nothing is done again.
     """
-
-    exhibits.refuse_others(stream.path)
+    exhibits.refuse_other_kinds(stream.path)
     stream.send()
 
     def taken_in(session: Session) -> tuple[Exhibit, CaseDetails]:

@@ -1,4 +1,4 @@
-"""What is asked of comparisons with a reference: start, cancel, delete. Pages and the API ask alike.
+"""What people do with comparisons with a reference: start, cancel, delete; for pages and the API alike.
 
 All need an application context, and raise :class:`~webapp.errors.UserError` in words.
 """

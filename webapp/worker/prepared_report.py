@@ -35,7 +35,7 @@ _NICE = 10  # more than the worker's own: the page of the result is just being o
 
 @contextlib.contextmanager
 def prepared(settings: Settings, database: Database, folders: Folders, analysis_id: str) -> Iterator[None]:
-    """A block that marks an analysis done. From then on its report is said to be being made, and then is set.
+    """The block marks an analysis done. Its report is then shown as being made, and is made after the block.
 
     What goes wrong with the report is logged and nothing else.
     """

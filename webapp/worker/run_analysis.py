@@ -131,7 +131,7 @@ def work(
             claims.fail(database, held, explain(problem))
         finally:
             shutil.rmtree(unfinished, ignore_errors=True)
-            _forget(folders, held)
+            _remove_fetched(folders, held)
 
 
 def _analyse(
@@ -145,7 +145,7 @@ def _analyse(
     analysis = _result(settings, database, held, reporter(database, held), ready)
     length, made_of = analysis.media.duration, _made_of(folders, held, analysis)
     finding = json.dumps(summary_of(analysis))
-    _forget(folders, held)
+    _remove_fetched(folders, held)
     with around_finish(settings, database, folders, held.analysis_id):
         retry_while_unreachable(
             lambda: claims.finish(
@@ -157,12 +157,15 @@ def _analyse(
 def _compare(settings: Settings, database: Database, folders: Folders, held: ComparisonClaim) -> None:
     comparison = run_comparison.result(settings, database, held, reporter(database, held))
     made_of = run_comparison.made_of(folders, held)
-    _forget(folders, held)
+    _remove_fetched(folders, held)
     retry_while_unreachable(lambda: comparisons.finish(database, held, comparison, made_of))
 
 
-def _forget(folders: Folders, held: claims.Claim | ComparisonClaim) -> None:
-    """Where the exhibit had to be fetched no pages are served, and nobody would delete what lies there."""
+def _remove_fetched(folders: Folders, held: claims.Claim | ComparisonClaim) -> None:
+    """Remove what was fetched from the store for this job.
+
+    A machine on which the exhibit had to be fetched serves no pages, so nothing else would remove it.
+    """
     fetched = folders.fetched(held.job_id, held.name)
     if not fetched.exists():
         return

@@ -61,15 +61,15 @@ def test_other_files_are_refused_in_words_and_nothing_is_kept(app, client, sent,
 
 
 def test_what_the_engine_makes_is_media(sample):
-    exhibits.refuse_others(sample)
+    exhibits.refuse_other_kinds(sample)
 
 
 @pytest.mark.parametrize("make", ACCEPTED.values(), ids=ACCEPTED)
 def test_what_the_engine_reads_is_taken_in(tmp_path, make):
-    exhibits.refuse_others(make(tmp_path))
+    exhibits.refuse_other_kinds(make(tmp_path))
 
 
 @pytest.mark.parametrize("make", REFUSED.values(), ids=REFUSED)
 def test_what_the_engine_refuses_is_refused(tmp_path, make):
     with pytest.raises(IntakeError):
-        exhibits.refuse_others(make(tmp_path))
+        exhibits.refuse_other_kinds(make(tmp_path))

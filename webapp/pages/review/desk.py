@@ -67,7 +67,7 @@ def _columns(folder: Path) -> dict[str, review_scores.Columns]:
 
 @lru_cache(maxsize=4)
 def _text(folder: Path, analysis_id: str, plays: Playback | None, _spoken: str, whole: bool) -> str:
-    """Remembered by language as well: ``_spoken`` is the one spoken now."""
+    """The review page's data as text. ``_spoken``, the language spoken now, is there for the cache alone."""
     result = load(folder)
     address = f"/analyses/{analysis_id}/"
     document = review_data.document(
