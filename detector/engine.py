@@ -165,7 +165,7 @@ def _analyzed(job: _Job, report: Progress, turn: int = 0) -> tuple[Analysis, int
             told |= {"picture": PHOTO, "boxed": BOXED}
         if others:
             asked = job.others.rule, keeper, reader, job.images
-            told |= concluded(analysis, seen_by_others, others, *asked, lambda share: None)
+            told |= concluded(analysis, seen_by_others, others, *asked)
             told["software"] = repeated_with(analysis, [one.card.name for one in beside], job.others.rule)
         return analysis.model_copy(update=told), wanted
 
@@ -221,16 +221,9 @@ def conclude(
     """
     interval = media.duration / len(first_pass.times)
     people = findings.group_persons(first_pass, scorer, parameters)
-    found = [
-        f
-        for who, detections in people.items()
-        for f in findings.flagged(who, detections, parameters, media.kind)
-    ]
+    found = findings.flagged_of_all(people, parameters, media.kind)
     segments = explained(found)
-    persons = tuple(
-        findings.person(who, detections, found, scorer, parameters.sample_rate, interval)
-        for who, detections in people.items()
-    )
+    persons = findings.persons_of(people, found, scorer, parameters.sample_rate, interval)
     coverage = coverage_of(first_pass, media, missing)
     verdict, reason = decide(media.kind, parameters, coverage, persons, segments)
     reason = " ".join([reason, *not_seen(media, missing)])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,8 +21,6 @@ from detector.scoring.second_look import look_again
 from detector.segments import findings
 from detector.verdict.joint import joint
 from detector.verdict.verdict import decide
-
-Report = Callable[[float], None]
 
 
 @dataclass(frozen=True)
@@ -58,11 +56,10 @@ def concluded(
     keeper: MomentKeeper | None,
     reader: MediaReader,
     images: Path | None,
-    report: Report,
 ) -> dict[str, object]:
     """The fields of ``analysis`` that speak of other models: ``scorers`` gave the logits of ``seen``."""
     others = tuple(
-        _concluded(analysis, one, scorer, number, keeper, reader, images, report)
+        _concluded(analysis, one, scorer, number, keeper, reader, images)
         for number, (one, scorer) in enumerate(zip(seen, scorers, strict=True), start=2)
     )
     verdicts = [(analysis.model.title, analysis.verdict)]
@@ -78,7 +75,6 @@ def _concluded(
     keeper: MomentKeeper | None,
     reader: MediaReader,
     images: Path | None,
-    report: Report,
 ) -> OtherModel:
     """By the rules of the first model, on sampled frames alone."""
     parameters, kind = analysis.parameters, analysis.media.kind
@@ -86,18 +82,11 @@ def _concluded(
     if keeper is not None and scorer.loaded.second_look is not None:
         scorer = look_again(scorer.loaded, scorer, seen, keeper, parameters, lambda share: None)
     people = findings.group_persons(seen, scorer, parameters)
-    found = [
-        one
-        for who, detections in people.items()
-        for one in findings.flagged(who, detections, parameters, kind)
-    ]
+    found = findings.flagged_of_all(people, parameters, kind)
     prefix = f"model{number}-"
-    segments = findings.explained(found, reader, scorer, images, parameters.seed, report, prefix)
+    segments = findings.explained(found, reader, scorer, images, parameters.seed, lambda share: None, prefix)
     interval = analysis.media.duration / len(seen.times)
-    persons = tuple(
-        findings.person(who, detections, found, scorer, parameters.sample_rate, interval)
-        for who, detections in people.items()
-    )
+    persons = findings.persons_of(people, found, scorer, parameters.sample_rate, interval)
     verdict, reason = decide(kind, parameters, analysis.coverage, persons, segments)
     return OtherModel(
         model=model,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -106,6 +106,17 @@ def person(
     )
 
 
+def persons_of(
+    people: Mapping[str, Detections],
+    found: Sequence[FlaggedInterval],
+    scorer: Scorer,
+    rate: float,
+    interval: float,
+) -> tuple[Person, ...]:
+    """The published values of all persons; arguments as of :func:`person`."""
+    return tuple(person(name, group, found, scorer, rate, interval) for name, group in people.items())
+
+
 def track_intervals(usable: Detections, parameters: Parameters) -> dict[int, list[rules.Interval]]:
     """Flagged intervals of each track, from what is smoothed, by their places in ``usable``."""
     times, smoothed = usable.rows["time"], usable.rows["smoothed"]
@@ -137,6 +148,13 @@ def flagged(name: str, group: Detections, parameters: Parameters, kind: MediaKin
             FlaggedInterval(f"{name}{rank}", name, inside, peaks, _mean_logit(inside, parameters.sample_rate))
         )
     return found
+
+
+def flagged_of_all(
+    people: Mapping[str, Detections], parameters: Parameters, kind: MediaKind
+) -> list[FlaggedInterval]:
+    """Flagged intervals of all persons, person by person."""
+    return [one for name, group in people.items() for one in flagged(name, group, parameters, kind)]
 
 
 def explained(
