@@ -6,7 +6,6 @@ import argparse
 import contextlib
 import json
 import os
-import shutil
 import sys
 import tempfile
 from functools import partial
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from detector.cli.engine_options import add_engine_options, add_other_models, parameters_from
 from detector.cli.progress import progress_bar
+from detector.cli.result_folder import put, refuse_occupied, temporary_beside
 from detector.errors import ParameterError
 from detector.media.exhibit.file import refuse_early
 from detector.schema.others import JointRule
@@ -66,7 +66,7 @@ def _analyze(options: argparse.Namespace) -> int:
     parameters = parameters_from(options)
     case = given_case(options)
     if options.out:
-        _refuse_others(options.out)
+        refuse_occupied(options.out, "manifest.json", "earlier result")
     elif case.model_fields_set:
         raise ParameterError("Case details are printed in the report. Say where to write it: --out DIR.")
     write = partial(
@@ -80,8 +80,7 @@ def _analyze(options: argparse.Namespace) -> int:
     from detector.sandboxed_engine import analyze_confined
 
     with contextlib.ExitStack() as stack:
-        # The result is made beside its place: what fails leaves an earlier result as it was.
-        beside = _beside(options.out) if options.out else tempfile.TemporaryDirectory()
+        beside = temporary_beside(options.out) if options.out else tempfile.TemporaryDirectory()
         made = Path(stack.enter_context(beside), "result").absolute()
         made.mkdir()
         show = stack.enter_context(progress_bar())
@@ -96,7 +95,8 @@ def _analyze(options: argparse.Namespace) -> int:
             joint=JointRule(options.joint),
         )
         if options.out:
-            _put(made, options.out)
+            (options.out / "manifest.sig").unlink(missing_ok=True)  # it signs the earlier one
+            put(made, options.out, pictures="overlays")
     if options.format == "json":
         sys.stdout.write(analysis.to_json())
     elif options.format == "summary":
@@ -130,28 +130,6 @@ def _write(
     from reports.inputs.exhibit_check import check_exhibit
 
     write_report(analysis, folder, case, check=check_exhibit(exhibit), laboratory=laboratory, speak=speak)
-
-
-def _refuse_others(folder: Path) -> None:
-    """A result goes into an empty folder, or takes the place of an earlier one."""
-    if folder.exists() and not folder.is_dir():
-        raise ParameterError(f"{folder} is a file. Name a folder.")
-    if folder.is_dir() and os.listdir(folder) and not (folder / "manifest.json").is_file():
-        raise ParameterError(f"{folder} is not empty and holds no earlier result. Name another folder.")
-
-
-def _beside(folder: Path) -> tempfile.TemporaryDirectory[str]:
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    return tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent)
-
-
-def _put(made: Path, folder: Path) -> None:
-    """Move a finished result into ``folder``; only the parts of an earlier one are replaced."""
-    folder.mkdir(exist_ok=True)
-    shutil.rmtree(folder / "overlays", ignore_errors=True)
-    (folder / "manifest.sig").unlink(missing_ok=True)  # it signs the earlier one
-    for part in made.iterdir():
-        part.replace(folder / part.name)
 
 
 def _print_words(analysis: Analysis, out: Path | None) -> None:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import os
-import shutil
 import sys
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from detector.cli.progress import progress_bar
+from detector.cli.result_folder import put, refuse_occupied, temporary_beside
 from detector.errors import MediaError, ParameterError
 from detector.media.exhibit.file import refuse_early
 
@@ -36,7 +34,7 @@ def add_commands(commands: Any) -> None:
 
 
 def _compare(options: argparse.Namespace) -> int:
-    _refuse_others(options.out)
+    refuse_occupied(options.out, _RESULT, "earlier comparison")
     for path in (options.exhibit, options.reference):
         try:
             refuse_early(path)
@@ -44,12 +42,7 @@ def _compare(options: argparse.Namespace) -> int:
             raise ParameterError(f"{path}: {error}") from None
     from detector.comparison.sandboxed import compare_confined
 
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    with (
-        tempfile.TemporaryDirectory(prefix=f".{options.out.name}-", dir=options.out.parent) as beside,
-        contextlib.ExitStack() as stack,
-    ):
-        # The result is made beside its place: what fails leaves an earlier result as it was.
+    with temporary_beside(options.out) as beside, contextlib.ExitStack() as stack:
         made = Path(beside, "result").absolute()
         made.mkdir()
         show = stack.enter_context(progress_bar())
@@ -57,27 +50,12 @@ def _compare(options: argparse.Namespace) -> int:
             comparison = compare_confined(options.exhibit, options.reference, made, progress=show)
         except MediaError as error:  # it names the file itself
             raise ParameterError(str(error)) from None
-        _put(made, options.out)
+        put(made, options.out, pictures=_PICTURES)
     if options.format == "json":
         sys.stdout.write(comparison.to_json())
     else:
         _print_words(comparison, options.out)
     return 0
-
-
-def _refuse_others(folder: Path) -> None:
-    """A result goes into an empty folder, or takes the place of an earlier one."""
-    if folder.exists() and not folder.is_dir():
-        raise ParameterError(f"{folder} is a file. Name a folder.")
-    if folder.is_dir() and os.listdir(folder) and not (folder / _RESULT).is_file():
-        raise ParameterError(f"{folder} is not empty and holds no earlier comparison. Name another folder.")
-
-
-def _put(made: Path, folder: Path) -> None:
-    folder.mkdir(exist_ok=True)
-    shutil.rmtree(folder / _PICTURES, ignore_errors=True)
-    for part in made.iterdir():
-        part.replace(folder / part.name)
 
 
 def _print_words(comparison: Comparison, out: Path) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from detector.cli.engine_options import add_engine_options, add_other_models, parameters_from
 from detector.cli.progress import progress_bar
+from detector.cli.result_folder import refuse_occupied
 from detector.errors import ParameterError
 from reports.text.languages import DEFAULT, LANGUAGES
 
@@ -74,7 +75,9 @@ def _validate(options: argparse.Namespace) -> int:
     parameters = parameters_from(options)
     if options.repeat < 0:
         raise ParameterError(f"--repeat {options.repeat}: name 0 or more.")
-    _refuse_others(options.out)
+    from detector.validation.measuring import MEASURED
+
+    refuse_occupied(options.out, MEASURED, "validation")  # one that was begun there is gone on with
     # OpenBLAS would start threads with NumPy, and the worker pool could not be forked from this process.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from detector.validation.conclude import validate
@@ -143,16 +146,6 @@ def _read(path: Path) -> Validation:
         return Validation.from_json(path.read_bytes())
     except ValidationError:
         raise ParameterError(f"{path} is no validation.json of this version.") from None
-
-
-def _refuse_others(folder: Path) -> None:
-    """A validation goes into an empty folder, or on with one that was begun there."""
-    from detector.validation.measuring import MEASURED
-
-    if folder.exists() and not folder.is_dir():
-        raise ParameterError(f"{folder} is a file. Name a folder.")
-    if folder.is_dir() and os.listdir(folder) and not (folder / MEASURED).is_file():
-        raise ParameterError(f"{folder} is not empty and holds no validation. Name another folder.")
 
 
 def _print_words(validation: Validation, out: Path) -> None:

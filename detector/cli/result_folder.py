@@ -1,0 +1,38 @@
+"""The folder that a command writes its result to: an empty one, or that of an earlier result."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from detector.errors import ParameterError
+
+
+def refuse_occupied(folder: Path, mark: str, earlier: str) -> None:
+    """Raise :class:`ParameterError` for a file, and for a folder of other things than ours.
+
+    ``mark`` is the file by which an earlier result is known, ``earlier`` what messages call one.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise ParameterError(f"{folder} is a file. Name a folder.")
+    if folder.is_dir() and os.listdir(folder) and not (folder / mark).is_file():
+        raise ParameterError(f"{folder} is not empty and holds no {earlier}. Name another folder.")
+
+
+def temporary_beside(folder: Path) -> tempfile.TemporaryDirectory[str]:
+    """A folder to make the result in: what fails leaves an earlier result as it was."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    return tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent)
+
+
+def put(made: Path, folder: Path, *, pictures: str) -> None:
+    """Move a finished result into ``folder``, where parts of an earlier one are replaced.
+
+    ``pictures`` is the folder among them that is removed first: the earlier result may have had more.
+    """
+    folder.mkdir(exist_ok=True)
+    shutil.rmtree(folder / pictures, ignore_errors=True)
+    for part in made.iterdir():
+        part.replace(folder / part.name)
