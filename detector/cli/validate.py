@@ -75,14 +75,12 @@ def _validate(options: argparse.Namespace) -> int:
     parameters = parameters_from(options)
     if options.repeat < 0:
         raise ParameterError(f"--repeat {options.repeat}: name 0 or more.")
-    from detector.validation.measuring import MEASURED
-
-    refuse_occupied(options.out, MEASURED, "validation")  # one that was begun there is gone on with
     # OpenBLAS would start threads with NumPy, and the worker pool could not be forked from this process.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from detector.validation.conclude import validate
-    from detector.validation.measuring import Run
+    from detector.validation.measuring import MEASURED, Run
 
+    refuse_occupied(options.out, MEASURED, "validation")  # one that was begun there is gone on with
     key = _key(options)  # a wrong password is told before hours of work
     against = _read(options.against) if options.against else None
     options.out.mkdir(parents=True, exist_ok=True)
