@@ -53,7 +53,7 @@ _PASSING = ("view", "export", "integrity check")
 
 
 @dataclass(frozen=True)
-class Kept:
+class KeptReport:
     """The report of one analysis as one person may have it in one language.
 
     ``compared`` are the ids of comparisons with references that go into it; ``key`` is the file of the

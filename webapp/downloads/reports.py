@@ -20,7 +20,7 @@ from reports.custody.format import NAME as CUSTODY
 from reports.text.language import gettext
 from reports.text.languages import DEFAULT
 from webapp.downloads import custody_access, kept_reports
-from webapp.downloads.kept_reports import Kept
+from webapp.downloads.kept_reports import KeptReport
 from webapp.errors import UserError
 from webapp.http.security_headers import REPORT_POLICY
 from webapp.queries import reference_comparisons
@@ -64,7 +64,7 @@ def current_report(
     """
     compared = reference_comparisons.of_report(row.exhibit_id)
     key = current_app.extensions["settings"].custody_key
-    kept = Kept(database, folders, key, row, tuple(each.id for each in compared), with_log, speak)
+    kept = KeptReport(database, folders, key, row, tuple(each.id for each in compared), with_log, speak)
     if kept.unaltered(place := kept.place()):
         return place
     with kept_reports.hold(folders, row.id, _PATIENCE) as mine:

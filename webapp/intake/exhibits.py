@@ -16,7 +16,7 @@ from detector.timestamps import iso_milliseconds
 from reports.text.language import N_, gettext, stored
 from webapp.custody import log as custody_log
 from webapp.errors import IntakeError
-from webapp.intake.incoming import CHUNK, AssembledFile, Incoming, Kept, UploadLimit
+from webapp.intake.incoming import CHUNK, AssembledFile, Incoming, KeptFile, UploadLimit
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import Condition, Exhibit, now
 
@@ -49,7 +49,7 @@ def take_in_file(session: Session, folders: Folders, source: Path, file: str, sp
         stream.close()
 
 
-def create_exhibit(session: Session, kept: Kept, file: str) -> Exhibit:
+def create_exhibit(session: Session, kept: KeptFile, file: str) -> Exhibit:
     """The row of this exhibit: the one there is, or a new one. Safe against two at once."""
     known = select(Exhibit).where(Exhibit.sha256 == kept.sha256)
     if (row := session.scalar(known)) is None:

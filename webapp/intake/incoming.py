@@ -106,7 +106,7 @@ class Incoming:
         """Do nothing: the form parser rewinds a stream once it is complete."""
         return 0
 
-    def keep(self, damaged: bool = False) -> Kept:
+    def keep(self, damaged: bool = False) -> KeptFile:
         """Flush the file and give it its place; an exhibit with the same bytes is kept as it is.
 
         ``damaged``: the kept file is known to hold other bytes by now. Those stay, under another name.
@@ -150,7 +150,7 @@ class Incoming:
         self.path.unlink(missing_ok=True)
 
 
-class Kept(NamedTuple):
+class KeptFile(NamedTuple):
     """An exhibit's file in its place; ``put``: it was put there just now."""
 
     sha256: str
@@ -169,7 +169,7 @@ class AssembledFile:
         self._folders, self.path, self.sent = folders, path, False
         self.bytes, self.sha256 = hashed(path)
 
-    def keep(self, damaged: bool = False) -> Kept:
+    def keep(self, damaged: bool = False) -> KeptFile:
         """Give it its place, as :meth:`Incoming.keep` does."""
         self.send(damaged)
         return _placed(self._folders, self, damaged, os.link)
@@ -181,7 +181,7 @@ class AssembledFile:
 
 def _placed(
     folders: Folders, file: Incoming | AssembledFile, damaged: bool, put: Callable[[Path, Path], None]
-) -> Kept:
+) -> KeptFile:
     """A file in its place, put there by ``put``, or the one with the same bytes that is there."""
     place = folders.exhibit(file.sha256)
     place.parent.mkdir(mode=0o700, exist_ok=True)
@@ -198,7 +198,7 @@ def _placed(
         flush_folder(place.parent)
         flush_folder(place.parent.parent)
     kept = place.relative_to(folders.data).as_posix()
-    return Kept(file.sha256, file.bytes, kept, put=file.sent if folders.store.elsewhere else not there)
+    return KeptFile(file.sha256, file.bytes, kept, put=file.sent if folders.store.elsewhere else not there)
 
 
 def _sent(folders: Folders, file: Incoming | AssembledFile, damaged: bool) -> bool:

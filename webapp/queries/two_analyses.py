@@ -14,7 +14,7 @@ _SAME_FACE = 0.3  # least overlap (intersection over union) of two persons' medi
 
 
 @dataclass(frozen=True)
-class Row:
+class SegmentRow:
     """A segment of the first analysis, of the second, or one that both found; each in words or empty."""
 
     person: str
@@ -44,18 +44,18 @@ def persons(first: Analysis, second: Analysis) -> dict[str, str]:
     return found
 
 
-def segments(first: Analysis, second: Analysis) -> tuple[Row, ...]:
+def segments(first: Analysis, second: Analysis) -> tuple[SegmentRow, ...]:
     """Every segment of either in order of time, those that overlap side by side."""
     known = persons(first, second)
     left = {segment.id: segment for segment in second.segments}
-    rows: list[tuple[float, Row]] = []
+    rows: list[tuple[float, SegmentRow]] = []
     for one in first.segments:
         same = [s for s in left.values() if s.person == known.get(one.person) and _shared(one, s) > 0]
         other = max(same, key=lambda s: _shared(one, s), default=None)
         if other is not None:
             del left[other.id]
         share = shown(_shared(one, other), ".0%") if other else ""
-        row = Row(
+        row = SegmentRow(
             gettext("Person %(person)s", person=one.person),
             _words(one),
             _words(other) if other else "",
@@ -70,7 +70,7 @@ def segments(first: Analysis, second: Analysis) -> tuple[Row, ...]:
             if who
             else gettext("Person %(person)s of the second", person=other.person)
         )
-        rows.append((other.start, Row(name, "", _words(other), "")))
+        rows.append((other.start, SegmentRow(name, "", _words(other), "")))
     return tuple(row for _, row in sorted(rows, key=lambda pair: pair[0]))
 
 

@@ -43,7 +43,7 @@ MEANINGS = {
 }
 
 
-class Made(NamedTuple):
+class NewToken(NamedTuple):
     """A new token and its row; the text is nowhere else."""
 
     token: str
@@ -59,7 +59,7 @@ class TokenError(UserError):
 
 def make(
     session: Session, principal: Principal, name: str, scopes: Iterable[str], expires: datetime | None = None
-) -> Made:
+) -> NewToken:
     """Make a token for a person, with no more than they may themselves."""
     name, wanted = " ".join(name.split()), sorted(set(scopes))
     if not name or len(name) > 80 or not name.isprintable():
@@ -101,7 +101,7 @@ def make(
         expires=expires,
     )
     session.add(row)
-    return Made(token, row)
+    return NewToken(token, row)
 
 
 def listed(session: Session, principal: Principal) -> Sequence[ApiToken]:

@@ -40,7 +40,7 @@ _CHECKING = threading.Lock()  # a check takes a core and half a gigabyte: one at
 
 
 @dataclass(frozen=True)
-class Listed:
+class ListedModel:
     """A model as the pages show it; ``bytes`` is the size of its weights."""
 
     card: Card
@@ -59,14 +59,14 @@ class Listed:
         return [(short, self.card.figures.get(figure)) for figure, short in HEADLINES]
 
 
-def listed() -> list[Listed]:
+def listed() -> list[ListedModel]:
     """All models, shipped ones first, each group by name."""
     folders = Folders.of(current_app.extensions["settings"])
     with database().begin() as session:
         chosen = default(session, folders)
     added = (place for place in sorted(folders.models.iterdir()) if not place.name.startswith("."))
     return [
-        Listed(card, weights.stat().st_size, weights.parent == MODELS, card.name == chosen)
+        ListedModel(card, weights.stat().st_size, weights.parent == MODELS, card.name == chosen)
         for card, weights in known_models((MODELS, *added))
     ]
 

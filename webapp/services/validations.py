@@ -59,7 +59,7 @@ _LONGEST = 120
 
 
 @dataclass(frozen=True)
-class Listed:
+class ListedValidation:
     """A validation as pages show it; ``ended`` says why it no longer applies, empty: it does."""
 
     id: str
@@ -68,7 +68,7 @@ class Listed:
     ended: str
 
 
-def listed() -> list[Listed]:
+def listed() -> list[ListedValidation]:
     """All of them, the latest first."""
     folders = Folders.of(current_app.extensions["settings"])
     found = [
@@ -79,7 +79,7 @@ def listed() -> list[Listed]:
     return sorted(found, key=lambda each: each.about.created, reverse=True)
 
 
-def find(validation_id: str) -> Listed:
+def find(validation_id: str) -> ListedValidation:
     """One of them, or a 404 page."""
     folders = Folders.of(current_app.extensions["settings"])
     found = _listed(folders, validation_id) if _NAME.fullmatch(validation_id) else None
@@ -292,7 +292,7 @@ def in_reports(session: Session, folders: Folders) -> bytes | None:
     return text
 
 
-def _listed(folders: Folders, validation_id: str) -> Listed | None:
+def _listed(folders: Folders, validation_id: str) -> ListedValidation | None:
     try:
         about = Laboratory.from_json((folders.validation(validation_id) / _EXTRACT).read_bytes())
     except (OSError, ValidationError):
@@ -305,7 +305,7 @@ def _listed(folders: Folders, validation_id: str) -> Listed | None:
     except (ModelError, OSError) as problem:
         ended = str(problem)
     is_quoted = chosen is not None and chosen.value.startswith(validation_id)
-    return Listed(validation_id, about, is_quoted, ended)
+    return ListedValidation(validation_id, about, is_quoted, ended)
 
 
 def _sha256(path: Path) -> str:

@@ -18,7 +18,7 @@ from sqlalchemy import select
 
 from detector.sandbox import AllowedPaths, Limits, Sandbox, refuse_links
 from webapp.downloads import kept_reports
-from webapp.downloads.kept_reports import Kept
+from webapp.downloads.kept_reports import KeptReport
 from webapp.jobs import queue as job_queue
 from webapp.settings import Settings
 from webapp.storage.data_folder import Folders
@@ -74,7 +74,7 @@ def _prepare(settings: Settings, database: Database, folders: Folders, analysis_
         with kept_reports.set_aside(known, place) as aside:
             _set_confined(analysis, given, aside, look)
 
-    Kept(database, folders, settings.custody_key, row).make(render, waits)
+    KeptReport(database, folders, settings.custody_key, row).make(render, waits)
 
 
 class _Throttled:

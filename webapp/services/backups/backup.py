@@ -24,7 +24,7 @@ from detector.version import __version__
 from webapp.custody import log as custody_log
 from webapp.errors import DamagedFile, UserError
 from webapp.services.backups import backup_manifest
-from webapp.services.backups.backup_manifest import DATA, DATABASE, KEYS, Listed, Manifest
+from webapp.services.backups.backup_manifest import DATA, DATABASE, KEYS, ListedFile, Manifest
 from webapp.settings import Settings
 from webapp.storage import database_copy
 from webapp.storage.data_folder import Folders
@@ -104,10 +104,12 @@ def make(database: Database, settings: Settings, place: Path, earlier: Path | No
 class _Copying:
     """The files of one backup."""
 
-    def __init__(self, folders: Folders, place: Path, earlier: Path | None, known: dict[str, Listed]) -> None:
+    def __init__(
+        self, folders: Folders, place: Path, earlier: Path | None, known: dict[str, ListedFile]
+    ) -> None:
         self.missing: list[str] = []
         self._folders, self._place, self._earlier, self._known = folders, place, earlier, known
-        self._listed: dict[str, Listed] = {}
+        self._listed: dict[str, ListedFile] = {}
         self._wanted: set[str] = set()
         self._taken: dict[Path, set[str]] = {}  # names of what was copied whole, at an earlier try as well
 
@@ -151,12 +153,12 @@ class _Copying:
                     self.missing.append(f"{folder.relative_to(self._folders.data)} cannot be read.")
         return True
 
-    def finish(self) -> Iterator[Listed]:
+    def finish(self) -> Iterator[ListedFile]:
         """What is in the backup, without what was deleted between two tries."""
         database = self._place / DATABASE
         flush_file(database)
         size, sha256 = hashed(database)
-        yield Listed(path=DATABASE, bytes=size, sha256=sha256)
+        yield ListedFile(path=DATABASE, bytes=size, sha256=sha256)
         for name, listed in sorted(self._listed.items()):
             if name in self._wanted or name.startswith(f"{KEYS}/"):
                 yield listed
@@ -184,7 +186,7 @@ class _Copying:
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._listed[name] = self._linked(source, name, target) or _copied(source, name, target)
 
-    def _linked(self, source: Path, name: str, target: Path) -> Listed | None:
+    def _linked(self, source: Path, name: str, target: Path) -> ListedFile | None:
         """A link to the file of the earlier backup, where the source still has the same bytes."""
         before = self._known.get(name)
         if before is None or self._earlier is None or name.startswith(f"{KEYS}/"):
@@ -205,7 +207,7 @@ def _whole(folder: Path) -> Iterator[Path]:
             yield path
 
 
-def _copied(source: Path, name: str, target: Path) -> Listed:
+def _copied(source: Path, name: str, target: Path) -> ListedFile:
     """Copy a file, reading it once."""
     digest, size = hashlib.sha256(), 0
     with (
@@ -218,7 +220,7 @@ def _copied(source: Path, name: str, target: Path) -> Listed:
             size += len(chunk)
         writing.flush()
         os.fsync(writing.fileno())
-    return Listed(path=name, bytes=size, sha256=digest.hexdigest())
+    return ListedFile(path=name, bytes=size, sha256=digest.hexdigest())
 
 
 def _open(source: Path) -> BinaryIO:

@@ -38,7 +38,7 @@ def _below(text: str) -> str:
     return text
 
 
-class Listed(BaseModel):
+class ListedFile(BaseModel):
     """One file of a backup."""
 
     model_config = ConfigDict(frozen=True)
@@ -61,7 +61,7 @@ class Manifest(BaseModel):
     entries: int  # of the custody log
     head: str  # SHA-256 of its last one
     missing: tuple[str, ...]  # what rows speak of and was not there, in words
-    files: tuple[Listed, ...]
+    files: tuple[ListedFile, ...]
 
     def write(self, place: Path) -> None:
         """Put it into the folder of the backup, last of all: without it there is none."""
@@ -86,7 +86,7 @@ def read(place: Path) -> Manifest:
         ) from None
 
 
-def located(place: Path, listed: Listed, keys: Path | None) -> Path:
+def located(place: Path, listed: ListedFile, keys: Path | None) -> Path:
     """Where a file of a backup lies; ``keys`` is the folder of the key files, if they are kept apart."""
     path = PurePosixPath(listed.path)
     return keys / path.name if keys is not None and path.parts[0] == KEYS else place / path
