@@ -1,4 +1,4 @@
-"""Evidence reports: one view model, an HTML page, a PDF and a manifest of their fingerprints.
+"""Evidence reports: one view model, an HTML page, a PDF and a manifest of their SHA-256.
 
 from reports import write_report
 write_report(analysis, folder)

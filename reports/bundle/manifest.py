@@ -1,4 +1,4 @@
-"""``manifest.json``: every file of a result or a bundle with its fingerprint, and what they are about.
+"""``manifest.json``: every file of a result or a bundle with its SHA-256, and what they are about.
 
 Beside it lie ``manifest.sha256``, so that a damaged manifest is known as such, and
 ``manifest.sig`` where a key was configured. ``docs/evidence.md`` defines the format.
@@ -113,7 +113,7 @@ class Signer(Protocol):
 
     @property
     def certificate_sha256(self) -> str:
-        """Fingerprint of the certificate."""
+        """SHA-256 of the certificate."""
 
     def sign(self, data: bytes) -> bytes:
         """A detached CMS signature over ``data``, DER."""
@@ -145,7 +145,7 @@ def new_manifest(
 
 
 def file_entries(folder: Path, names: Iterable[str]) -> tuple[Entry, ...]:
-    """The files ``names`` below ``folder``, sorted, with their fingerprints."""
+    """The files ``names`` below ``folder``, sorted, with size and SHA-256."""
     return tuple(_entry(folder, name) for name in sorted(set(names)))
 
 

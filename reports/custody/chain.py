@@ -17,7 +17,7 @@ from reports.custody.format import (
     Entry,
     Export,
     Unreadable,
-    fingerprint,
+    entry_sha256,
     mac,
     read_export,
     to_json,
@@ -54,7 +54,7 @@ class ChainCheck:
         elif self.whole and entry.number > expected:
             yield f"{_missing(expected, entry.number - 1)} before entry {entry.number}: removed."
         values = to_json(entry)
-        if fingerprint(values) != entry.sha256:
+        if entry_sha256(values) != entry.sha256:
             moved = _moved_from(values, entry.sha256)
             yield (
                 f"{name} was entry {moved} when it was written: entries were moved, removed or put in."
@@ -213,4 +213,4 @@ def _moved_from(values: dict[str, object], sha256: str) -> int | None:
     number = values["number"]
     assert isinstance(number, int)
     near = (number + step for step in range(-_NEAR, _NEAR + 1))
-    return next((n for n in near if fingerprint(values | {"number": n}) == sha256), None)
+    return next((n for n in near if entry_sha256(values | {"number": n}) == sha256), None)

@@ -141,11 +141,11 @@ def sign_entry(body: EntryBody, number: int, previous: str, previous_of_exhibit:
     """The entry with its number, the hashes of the entries before it, its own hash and its MAC."""
     values = body.model_dump()
     values |= {"number": number, "previous": previous, "previous_of_exhibit": previous_of_exhibit}
-    sha256 = fingerprint(values)
+    sha256 = entry_sha256(values)
     return Entry(**values, sha256=sha256, mac=mac(key, sha256))
 
 
-def fingerprint(fields: dict[str, Any]) -> str:
+def entry_sha256(fields: dict[str, Any]) -> str:
     """SHA-256 of an entry's own fields, of which there are nine; others are left out."""
     own = {name: fields[name] for name in _FIELDS}
     return hashlib.sha256(_CANONICAL.encode(own).encode()).hexdigest()

@@ -58,8 +58,8 @@ class SigningKey:
 
     @property
     def certificate_sha256(self) -> str:
-        """Fingerprint of the certificate."""
-        return fingerprint(self.certificate)
+        """SHA-256 of the certificate."""
+        return sha256_of_certificate(self.certificate)
 
     @property
     def self_signed(self) -> bool:
@@ -92,7 +92,7 @@ class SigningKey:
         return bytes(made.dump())
 
 
-def fingerprint(certificate: Certificate) -> str:
+def sha256_of_certificate(certificate: Certificate) -> str:
     """SHA-256 of a certificate's DER form."""
     return hashlib.sha256(certificate.public_bytes(Encoding.DER)).hexdigest()
 

@@ -26,7 +26,7 @@ from pyhanko_certvalidator import ValidationContext
 
 from detector import timestamps
 from reports.errors import ReportError
-from reports.signing.keys import PROGRAM, fingerprint, name_in, run
+from reports.signing.keys import PROGRAM, name_in, run, sha256_of_certificate
 from reports.verification.problems import Findings
 from reports.verification.trusted_time import check_stamp, refuse_odd_token, stamped_at, token_in
 
@@ -224,7 +224,7 @@ def _state(
     moment = timestamps.readable(when) if when else "an unknown time"
     findings.facts[f"signature of {file}"] = (
         f"by {name_in(certificate.subject)} ({vouched}), by the signer's clock on {moment}, "
-        f"certificate SHA-256 {fingerprint(certificate)}"
+        f"certificate SHA-256 {sha256_of_certificate(certificate)}"
     )
     findings.signed.append(file)
     stamped = check_stamp(file, status.timestamp_validity, trust, findings)
@@ -243,7 +243,7 @@ def _state(
             + ("The timestamp" if stamped else "Only the signer's clock")
             + " says that it was signed before."
         )
-    return fingerprint(certificate)
+    return sha256_of_certificate(certificate)
 
 
 def _short(error: Exception) -> str:

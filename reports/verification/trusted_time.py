@@ -15,7 +15,7 @@ from pyhanko.sign.validation.status import TimestampSignatureStatus
 from pyhanko_certvalidator import ValidationContext
 
 from detector import timestamps
-from reports.signing.keys import fingerprint, name_in, run
+from reports.signing.keys import name_in, run, sha256_of_certificate
 from reports.verification.problems import Findings
 
 _ODD = "its timestamp holds bytes that none has"
@@ -105,7 +105,7 @@ def check_stamp(
     certificate = x509.load_der_x509_certificate(stamp.signing_cert.dump())
     findings.facts[f"timestamp of {file}"] = (
         f"{timestamps.readable(stamp.timestamp)}, by the authority {name_in(certificate.subject)}, "
-        f"certificate SHA-256 {fingerprint(certificate)}"
+        f"certificate SHA-256 {sha256_of_certificate(certificate)}"
     )
     if not stamp.trusted:
         findings.notes.append(

@@ -79,7 +79,7 @@ def case(details: CaseDetails) -> tuple[Fact, ...]:
 
 
 def exhibit(media: Media, check: ExhibitCheck | None = None) -> tuple[Fact, ...]:
-    """What identifies the exhibit: its name and its fingerprint, and whether that was found again."""
+    """What identifies the exhibit: its name and its SHA-256, and whether that was found again."""
     found = [Fact(gettext("File name"), numbers.file_name(media.file))]
     if not media.file.isascii() or found[0].value != media.file:
         escaped = media.file.encode("unicode_escape").decode("ascii")

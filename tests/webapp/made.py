@@ -82,7 +82,7 @@ def finished(app: Flask, fields: dict[str, Any] | None = None, /, **changes: obj
                 "attempt": 1,
                 "verdict": analysis.verdict.value,
                 "probability": records.probability(analysis.probability),
-                records.FINDING: records.fingerprint(stored.finding),
+                records.FINDING: records.sha256_of(stored.finding),
                 "manifest sha256": digest((folder / manifest.NAME).read_bytes()),
             },
             exhibit=row.exhibit.sha256,

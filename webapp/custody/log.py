@@ -208,7 +208,7 @@ def of_query(session: Session, *which: ColumnElement[bool]) -> Iterator[Entry]:
 def is_own(session: Session, entry: Entry) -> bool:
     """Whether an entry was written with the log's key and not changed since; its place is not looked at."""
     key: CustodyKey = session.info[CUSTODY_KEY]
-    if custody_format.fingerprint(custody_format.to_json(entry)) != entry.sha256:
+    if custody_format.entry_sha256(custody_format.to_json(entry)) != entry.sha256:
         return False
     return hmac.compare_digest(custody_format.mac(key.read(), entry.sha256), entry.mac)
 

@@ -73,12 +73,12 @@ class Finished:
             return "The verdict in the database is not the one that the custody log holds."
         if self.probability is not None and self.probability != probability(row.probability):
             return "The probability in the database is not the one that the custody log holds."
-        if row.finding is not None and self.finding != fingerprint(row.finding):
+        if row.finding is not None and self.finding != sha256_of(row.finding):
             return "The answers in the database are not those that the custody log holds."
         return None
 
 
-def fingerprint(text: str) -> str:
+def sha256_of(text: str) -> str:
     """The SHA-256 of a text that a row holds."""
     return hashlib.sha256(text.encode()).hexdigest()
 

@@ -153,7 +153,7 @@ def finish(
             "attempt": held.attempt,
             "verdict": str(verdict),
             "probability": records.probability(probability),
-            **({records.FINDING: records.fingerprint(finding)} if finding else {}),
+            **({records.FINDING: records.sha256_of(finding)} if finding else {}),
             **(made_of or {}),
         }
         states.record(session, row, "finished", details)

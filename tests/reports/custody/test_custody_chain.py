@@ -109,7 +109,7 @@ def test_a_changed_entry_is_named(change):
 def test_a_changed_entry_with_its_hash_made_anew_breaks_the_chain_and_has_no_mac():
     entries = log()
     changed = entries[3].model_copy(update={"actor": "x"})
-    entries[3] = changed.model_copy(update={"sha256": custody_format.fingerprint(to_json(changed))})
+    entries[3] = changed.model_copy(update={"sha256": custody_format.entry_sha256(to_json(changed))})
     problems = found(entries)
     assert "Entry 4 was not written with this log's key." in problems
     assert "Entry 5 does not follow entry 4: something was removed, put in or changed there." in problems
