@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from flask import Blueprint, Response, url_for
-from pydantic import Field
 
-from detector.schema.analysis import Value
 from detector.schema.comparison import Comparison
 from webapp.api.contract.idempotency import identity
 from webapp.api.contract.operation import Answer, operation
-from webapp.api.contract.schemas.base import RequestModel, Sha256
-from webapp.api.contract.schemas.jobs import JobStatus, PriorityName
+from webapp.api.contract.schemas.comparisons import Comparisons, ComparisonStatus, NewComparison
 from webapp.api.exhibits import find
 from webapp.errors import UserError
 from webapp.queries import reference_comparisons as comparison_queries
@@ -22,30 +19,6 @@ from webapp.services.analyses import priority_of
 from webapp.storage.tables import ComparisonRow
 
 blueprint = Blueprint("api_comparisons", __name__)
-
-
-class NewComparison(RequestModel):
-    """With what an exhibit is to be compared."""
-
-    reference: Sha256 = Field(description="of another exhibit, said to be the original or an earlier version")
-    priority: PriorityName = "normal"
-
-
-class ComparisonStatus(JobStatus):
-    """Where a comparison stands."""
-
-    exhibit: Sha256
-    exhibit_file: str = Field(description="what who asked for it knew the exhibit as")
-    reference: Sha256
-    reference_file: str
-    related: bool | None = Field(description="whether the exhibit shows any part of it; null: not done")
-    segments: int | None = Field(description="how many differ; null: not done")
-
-
-class Comparisons(Value):
-    """The comparisons of an exhibit, newest first."""
-
-    comparisons: tuple[ComparisonStatus, ...]
 
 
 @operation(
