@@ -21,6 +21,7 @@ _ROW = np.dtype(
         ("usable", np.bool_),
         ("grey", np.bool_),
         ("between", np.bool_),  # in a frame between those sampled
+        ("interpolated", np.bool_),  # not scored itself: the logit is the mean of those beside it
         ("flaw", object),  # why it is not judged, one of a few constants, or None
         ("box", np.float64, 4),
         ("tilt", np.float64),  # degrees clockwise
@@ -49,6 +50,7 @@ class Detection:
     tilt: float
     logit: float | None
     smoothed: float | None
+    interpolated: bool = False
 
     @property
     def square(self) -> CropSquare:
@@ -120,7 +122,7 @@ class DetectionBuffer:
         frame = (pts, time, -1 if index is None else index)
         unknown = np.nan, np.nan
         looks = (face.box, roll(face), *(quality or _UNKNOWN))
-        self._last.append((*frame, track, flaw is None, grey, between, flaw, *looks, *unknown))
+        self._last.append((*frame, track, flaw is None, grey, between, False, flaw, *looks, *unknown))
         if len(self._last) == _BLOCK:
             self._pack()
 
@@ -158,4 +160,5 @@ def _seen(row: np.void) -> Detection:
         tilt=float(row["tilt"]),
         logit=None if np.isnan(logit) else logit,
         smoothed=None if np.isnan(smoothed) else smoothed,
+        interpolated=bool(row["interpolated"]),
     )

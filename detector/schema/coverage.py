@@ -46,6 +46,12 @@ class Coverage(Value):
         description="why faces were not judged, in words that follow “faces”, and how many of those found; "
         "since 1.8",
     )
+    faces_interpolated: int = Field(
+        default=0,
+        ge=0,
+        description="usable faces that the first network did not see, since it was calm about those beside "
+        "them; since 1.14",
+    )
     faces_discarded: int = Field(
         ge=0, description="large enough to judge, but the detector was never sure: taken for no faces"
     )

@@ -16,6 +16,7 @@ LACKING = {
         frozenset({"1.0", "1.1", "1.2", "1.3", "1.4", "1.5", "1.6", "1.7"}),
     ),
     "skip_unreferenced": frozenset(f"1.{minor}" for minor in range(11)),
+    "interpolate_below": frozenset(f"1.{minor}" for minor in range(14)),
 }
 """Parameters that are 0 in analyses of earlier schema versions, in which they had no name."""
 
@@ -136,6 +137,16 @@ class Parameters(Value):
         description=N_(
             "H.264 frames that are not sampled and to which no other frame refers are not decoded, in "
             "MP4, QuickTime and Matroska; 0: every frame is decoded; since 1.11"
+        ),
+    )
+    interpolate_below: float = Field(
+        default=0.3,
+        ge=0,
+        lt=1,
+        description=N_(
+            "videos: of a track the first network is given every other face, and those in between where its "
+            "probability of one of both beside it is this high; of others the score lies halfway between "
+            "these two; 0: every face is scored; not for networks that judge sequences; since 1.14"
         ),
     )
     seed: int = Field(default=0, description=N_("of the random areas that heatmaps are compared with"))

@@ -1,7 +1,7 @@
 """The scores of one person: read one by one as :class:`Score`, kept as columns of numbers.
 
 Two hours of one person have 57,600 scores. As objects each takes about a kilobyte, as a row of
-numbers 77 bytes. The JSON schema knows nothing of it, and what is read is validated score by score.
+numbers 78 bytes. The JSON schema knows nothing of it, and what is read is validated score by score.
 """
 
 from __future__ import annotations
@@ -38,12 +38,17 @@ class Score(Value):
     smoothed: Probability | None = Field(
         default=None, description="after the sliding median along the track; what segments are cut from"
     )
+    interpolated: bool = Field(
+        default=False,
+        description="true: the first network did not see this face; its logit, of which the others are made, "
+        "lies halfway between those beside it; since 1.14",
+    )
 
 
 _EDGES = ["left", "top", "right", "bottom"]
-_NAMES = ["time", "pts", "track", *_EDGES, "usable", "logit", "probability", "smoothed"]
-_ROW = np.dtype(list(zip(_NAMES, ["<f8", "<i8", "<i4", *["<f8"] * 4, "?", *["<f8"] * 3], strict=True)))
-_PACKED = struct.Struct("<dqi4d?3d")  # the same, for one row
+_NAMES = ["time", "pts", "track", *_EDGES, "usable", "logit", "probability", "smoothed", "interpolated"]
+_ROW = np.dtype(list(zip(_NAMES, ["<f8", "<i8", "<i4", *["<f8"] * 4, "?", *["<f8"] * 3, "?"], strict=True)))
+_PACKED = struct.Struct("<dqi4d?3d?")  # the same, for one row
 # Nothing bounds an integer in JSON. Where one does not fit, all integers are kept as Python's own.
 _WIDE = np.dtype([(name, object if name in {"pts", "track"} else _ROW[name]) for name in _NAMES])
 _BLOCK = 1024  # rows made into objects at a time
@@ -116,6 +121,11 @@ class Scores(Sequence[Score]):
     def smoothed(self) -> NDArray[np.float64]:
         """(n,), likewise."""
         return self._column("smoothed")
+
+    @property
+    def interpolated(self) -> NDArray[np.bool_]:
+        """(n,)."""
+        return self._column("interpolated")
 
     def _column(self, name: str) -> NDArray[Any]:
         # A copy: in a row most values lie across the processor's words.
@@ -202,6 +212,7 @@ def _packed(score: Score) -> bytes | _Values:
         math.nan if logit is None else logit,
         math.nan if probability is None else probability,
         math.nan if smoothed is None else smoothed,
+        values["interpolated"],
     )
     try:
         return _PACKED.pack(*row)
@@ -217,7 +228,7 @@ def _joined(rows: Sequence[bytes | _Values]) -> NDArray[np.void]:
 
 def _score(values: _Values) -> Score:
     """The score of one row, which was validated before it was packed."""
-    time, pts, track, left, top, right, bottom, usable, logit, probability, smoothed = values
+    time, pts, track, left, top, right, bottom, usable, logit, probability, smoothed, interpolated = values
     score = Score.__new__(Score)
     # A quarter of the time of `model_construct`: hours of video are read score by score in places.
     _set(
@@ -232,6 +243,7 @@ def _score(values: _Values) -> Score:
             "logit": logit if logit == logit else None,
             "probability": probability if probability == probability else None,
             "smoothed": smoothed if smoothed == smoothed else None,
+            "interpolated": interpolated,
         },
     )
     _set(score, "__pydantic_fields_set__", _GIVEN)

@@ -21,6 +21,7 @@ from detector.media.frame import Frame, Image
 from detector.media.pictures import cuts
 from detector.media.reader import MediaReader
 from detector.schema.analysis import MediaKind, Parameters
+from detector.scoring.coarse_to_fine import CoarseToFine, Numbered, fill_between
 from detector.scoring.moments import MomentKeeper
 from detector.scoring.scorer import Scorer
 
@@ -41,18 +42,43 @@ class FirstPassResult(Protocol):
 
 
 class _Queue:
-    """Crops that wait for one model, and what it has made of those before."""
+    """Crops that wait for one model, and what it has made of those before.
 
-    def __init__(self, scorer: Scorer) -> None:
+    Where it is calm about a track it is not given every face of it (``coarse``).
+    """
+
+    def __init__(self, scorer: Scorer, coarse: CoarseToFine | None = None) -> None:
         self.scorer = scorer
-        self.waiting: list[Image] = []
-        self.features: list[NDArray[np.float32]] = []  # of usable detections in their order, by batch
+        self.coarse = coarse
+        self.waiting: list[Numbered] = []
+        self._scored: list[tuple[list[int], NDArray[np.float32]]] = []  # numbers and features, by batch
 
-    def take(self) -> NDArray[np.float32]:
-        """The features (n, d) made since the last time."""
-        features = np.concatenate(self.features) if self.features else np.empty((0, 1), np.float32)
-        self.features = []
-        return features
+    def offer(self, face: Numbered, track: int, time: float) -> None:
+        """Take the next usable face; they are numbered in order, from 0 after each :meth:`take`."""
+        self.waiting += [face] if self.coarse is None else self.coarse.offer(face, track, time)
+
+    def scored(self, batch: Sequence[Numbered], features: Sequence[NDArray[np.float32]]) -> None:
+        """Take the ``features``, (d,) each, of a ``batch``."""
+        if not batch:
+            return
+        numbers, stacked = [face.number for face in batch], np.stack(features)
+        self._scored.append((numbers, stacked))
+        if self.coarse is not None:
+            self.waiting += self.coarse.scored(numbers, stacked[:, 0])
+
+    def flush(self) -> None:
+        """No other face will come: none waits for a later one any more."""
+        if self.coarse is not None:
+            self.waiting += self.coarse.flush()
+
+    def take(self, count: int) -> NDArray[np.float32]:
+        """The features (count, d) made since the last time; no numbers of faces that were not scored."""
+        width = self._scored[0][1].shape[1] if self._scored else 1
+        taken = np.full((count, width), np.nan, np.float32)
+        for numbers, features in self._scored:
+            taken[numbers] = features
+        self._scored = []
+        return taken
 
 
 @dataclass
@@ -92,17 +118,27 @@ class FirstPass:
         self._on_frame = on_frame
         self._keeper = keeper
         self._gathered = DetectionBuffer()
-        self._queues = [_Queue(each) for each in (scorer, *others)]
+        self._queues = [_Queue(scorer, self._coarse(reader)), *map(_Queue, others)]
+        self._usable = 0  # faces since they were taken last
         self._other_logits: list[NDArray[np.float64]] = []
         # A batch is scored while faces of later frames are looked for.
         self._beside = ThreadPoolExecutor(1, thread_name_prefix="scoring")
-        self._scored: Future[list[NDArray[np.float32]]] | None = None
+        self._batches: list[list[Numbered]] = []  # one for each queue, being scored
+        self._scored: Future[list[list[NDArray[np.float32]]]] | None = None
         self._video = reader is None or reader.kind is MediaKind.VIDEO
         self.detections = self._gathered.take()
         self.persons: list[list[int]] = []
         self.times = array("d")
         self.cuts: list[float] = []
         self.discarded = 0
+
+    def _coarse(self, reader: MediaReader | None) -> CoarseToFine | None:
+        """None where every face is scored: of what is live or a photo, and where a face's score depends on
+        those around it."""
+        below = self._parameters.interpolate_below
+        if not below or reader is None or reader.kind is MediaKind.IMAGE or self._scorer.is_sequence:
+            return None
+        return CoarseToFine(self._scorer.logit(below))
 
     def with_cuts(self, frames: Iterable[Frame]) -> Generator[tuple[Frame, bool]]:
         """The sampled frames in order, each with whether it begins a new scene: for a thread of its own."""
@@ -138,7 +174,9 @@ class FirstPass:
             looks = looks if flaw is None else looks._replace(flaw=flaw, crop=None)
         if looks.crop is not None:
             for queue in self._queues:
-                queue.waiting.append(queue.scorer.seen(frame.image, face, looks.crop))
+                crop = queue.scorer.seen(frame.image, face, looks.crop)
+                queue.offer(Numbered(self._usable, crop), track, float(frame.time))
+            self._usable += 1
             if self._keeper is not None:
                 self._keeper.offer(frame, track, face)
         self._gathered.add(frame.pts, float(frame.time), frame.index, track, face, *looks[:3])
@@ -161,9 +199,11 @@ class FirstPass:
         self._other_logits = [np.full(len(rows), np.nan) for _ in of_others]
         for track in self.detections.by_track().values():
             usable = track[rows["usable"][track]]
-            rows["logit"][usable] = self._scorer.track_logits(features[which[usable]])
-            for queue, logits, own in zip(self._queues[1:], self._other_logits, of_others, strict=True):
-                logits[usable] = queue.scorer.track_logits(own[which[usable]])
+            logits = self._scorer.track_logits(features[which[usable]])
+            rows["interpolated"][usable] = fill_between(logits)
+            rows["logit"][usable] = logits
+            for queue, others, own in zip(self._queues[1:], self._other_logits, of_others, strict=True):
+                others[usable] = queue.scorer.track_logits(own[which[usable]])
         # The tracks' pictures are needed no more: of two hours they are as large as all detections.
         left = set(rows["track"].tolist())
         self.persons = tracks.persons([track for track in self._tracker.tracks if track.number in left])
@@ -174,7 +214,7 @@ class FirstPass:
         found = []
         for logits in self._other_logits:
             rows = self.detections.rows.copy()
-            rows["logit"] = logits
+            rows["logit"], rows["interpolated"] = logits, False
             found.append(SeenByAnother(Detections(rows), self.persons, self.times, self.cuts, self.discarded))
         return found
 
@@ -191,24 +231,28 @@ class FirstPass:
 
     def _taken(self) -> tuple[Detections, list[NDArray[np.float32]]]:
         """All detections not yet taken, and each model's features (n, d) of the usable ones."""
-        self._score()
-        self._finish_scoring()
-        return self._gathered.take(), [queue.take() for queue in self._queues]
+        for queue in self._queues:
+            queue.flush()
+        while any(queue.waiting for queue in self._queues) or self._scored is not None:
+            self._score()
+        count, self._usable = self._usable, 0
+        return self._gathered.take(), [queue.take(count) for queue in self._queues]
 
     def _score(self) -> None:
         """Begin to score what waits, once the batch before has its features."""
-        self._finish_scoring()
-        if self._queues[0].waiting:
-            self._scored = self._beside.submit(_features, [(q.scorer, q.waiting) for q in self._queues])
+        if self._scored is not None:
+            for queue, batch, features in zip(
+                self._queues, self._batches, self._scored.result(), strict=True
+            ):
+                queue.scored(batch, features)
+            self._scored = None
+        if any(queue.waiting for queue in self._queues):
+            self._batches = [queue.waiting for queue in self._queues]
+            crops = [(queue.scorer, [face.crop for face in queue.waiting]) for queue in self._queues]
+            self._scored = self._beside.submit(_features, crops)
             for queue in self._queues:
                 queue.waiting = []
 
-    def _finish_scoring(self) -> None:
-        if self._scored is not None:
-            for queue, features in zip(self._queues, self._scored.result(), strict=True):
-                queue.features.append(features)
-            self._scored = None
 
-
-def _features(batches: Sequence[tuple[Scorer, list[Image]]]) -> list[NDArray[np.float32]]:
-    return [np.stack(scorer.features(crops)) for scorer, crops in batches]
+def _features(batches: Sequence[tuple[Scorer, list[Image]]]) -> list[list[NDArray[np.float32]]]:
+    return [scorer.features(crops) for scorer, crops in batches]

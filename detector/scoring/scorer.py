@@ -197,6 +197,10 @@ class Scorer:
         """Calibrated probability that one frame was manipulated (temperature scaling, Guo et al., 2017)."""
         return sigmoid(logit / self.card.temperature)
 
+    def logit(self, probability: float) -> float:
+        """The logit of a frame that has this calibrated probability."""
+        return logit_of(probability) * self.card.temperature
+
     def segment_probability(self, mean_logit: float) -> float:
         """The same of a segment, from the mean logit of its frames."""
         return self._of_mean(mean_logit, self.card.segment)

@@ -100,6 +100,7 @@ def person(
                 logit=s.logit,
                 probability=None if s.logit is None else scorer.probability(s.logit),
                 smoothed=s.smoothed,
+                interpolated=s.interpolated,
             )
             for s in group
         ),

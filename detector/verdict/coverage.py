@@ -42,6 +42,7 @@ def coverage_of(first_pass: FirstPassResult, media: Media, missing: float) -> Co
         faces_found=len(rows),
         faces_unusable=int(np.count_nonzero(~rows["usable"])),
         flaws=dict(Counter(sorted(rows["flaw"][~rows["usable"]].tolist()))),
+        faces_interpolated=int(np.count_nonzero(rows["interpolated"])),
         faces_discarded=first_pass.discarded,
         frames_between=len(np.unique(every["pts"][every["between"] & every["usable"]])),
         cuts=tuple(first_pass.cuts),

@@ -26,9 +26,10 @@ COLUMNS = (
     "probability",
     "smoothed",
     "segment",
+    "interpolated",
 )
 Row = tuple[
-    float, str, int, str, int, float, float, float, float, bool, float | None, float | None, str | None
+    float, str, int, str, int, float, float, float, float, bool, float | None, float | None, str | None, bool
 ]
 
 
@@ -53,6 +54,7 @@ def score_rows(analysis: Analysis) -> Iterator[Row]:
                 score.probability,
                 score.smoothed,
                 _inside(score.time, own, starts),
+                score.interpolated,
             )
             found.append((score.time, rank, row))
     found.sort(key=lambda each: each[:2])
@@ -81,7 +83,7 @@ def scores_parquet(analysis: Analysis) -> bytes:
     import pyarrow.parquet as pq
 
     text, real, whole = pa.string(), pa.float64(), pa.int64()
-    types = (real, text, whole, text, whole, real, real, real, real, pa.bool_(), real, real, text)
+    types = (real, text, whole, text, whole, real, real, real, real, pa.bool_(), real, real, text, pa.bool_())
     optional = {"probability", "smoothed", "segment"}
     about = {
         "reelproof.exhibit": analysis.media.file,

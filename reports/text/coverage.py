@@ -53,6 +53,15 @@ def not_examined(analysis: Analysis) -> tuple[str, ...]:
             "Unusable faces: none of %(faces)s found.", faces=plural(coverage.faces_found, "face", "faces")
         )
     )
+    if coverage.faces_interpolated:
+        lines.append(
+            gettext(
+                "Faces without a score of their own: %(interpolated)s. Where the probabilities beside a "
+                "face lay below %(below)s, the first network did not see it; its score is their mean.",
+                interpolated=plural(coverage.faces_interpolated, "face", "faces"),
+                below=shown(analysis.parameters.interpolate_below, "g"),
+            )
+        )
     if coverage.faces_discarded:
         lines.append(
             gettext(

@@ -35,7 +35,7 @@ class TestTheSample:
         assert segment.start == pytest.approx(MANIPULATED[0], abs=0.5)
         assert segment.end == pytest.approx(MANIPULATED[1], abs=0.5)
 
-    def test_searching_every_frame_whole_says_the_same(
+    def test_searching_every_frame_whole_and_scoring_every_face_says_the_same(
         self, sample: Path, scanned_alone: Analysis, scan: LoadedModel
     ) -> None:
         """The tolerance of what saves time: two sampled frames, 0.1 of probability, calibrated noise.
@@ -44,7 +44,7 @@ class TestTheSample:
         those of the clip itself.
         """
         fast = scanned_alone
-        parameters = fast.parameters.model_copy(update={"search_interval": 0.0})
+        parameters = fast.parameters.model_copy(update={"search_interval": 0.0, "interpolate_below": 0.0})
         slow = analyze(sample, model=scan, parameters=parameters)
         assert fast.verdict == slow.verdict and len(fast.segments) == len(slow.segments)
         for mine, theirs in zip(fast.segments, slow.segments, strict=True):
@@ -59,6 +59,23 @@ class TestTheSample:
             gaps = np.array([a - b for a, b in pairs if a is not None and b is not None])
             gaps /= scan.card.temperature
             assert len(gaps) == len(pairs) and abs(gaps.mean()) < 0.56 and gaps.std() < 1.05
+            assert not same.scores.interpolated.any()
+
+    def test_only_between_calm_faces_the_network_is_spared_one(self, scanned_alone: Analysis) -> None:
+        """With a second look logits are fused ones, and only the first network's would tell."""
+        below = scanned_alone.parameters.interpolate_below
+        count = 0
+        for person in scanned_alone.persons:
+            for track in person.tracks:
+                own = [score for score in person.scores if score.track == track and score.usable]
+                for before, score, after in zip(own, own[1:], own[2:], strict=False):
+                    if score.interpolated:
+                        count += 1
+                        assert before.probability is not None and after.probability is not None
+                        assert max(before.probability, after.probability) < below
+                        assert not before.interpolated and not after.interpolated
+                assert not own[0].interpolated and not own[-1].interpolated
+        assert count == scanned_alone.coverage.faces_interpolated > 0
 
     def test_times_and_pts_are_those_of_real_frames(self, analysed_sample: Analysed) -> None:
         analysis = analysed_sample.analysis

@@ -32,6 +32,7 @@ from detector.media.frame import Frame, Image
 from detector.media.open import open_media
 from detector.media.reader import MediaReader
 from detector.schema.analysis import Analysis, Box, Media, Parameters
+from detector.scoring.coarse_to_fine import fill_between, spared
 from detector.scoring.first_pass import FirstPass
 from detector.scoring.scorer import Scorer
 from detector.segments import findings
@@ -45,7 +46,12 @@ _FIRST_PASS = (
 )  # fmt: skip
 
 
-_ANY_CROP = {"minimum_contrast": 0.0, "minimum_sharpness": 0.0, "maximum_sharpness": float("inf")}
+_ANY_CROP = {
+    "minimum_contrast": 0.0,
+    "minimum_sharpness": 0.0,
+    "maximum_sharpness": float("inf"),
+    "interpolate_below": 0.0,
+}
 
 
 @dataclass(frozen=True)
@@ -154,6 +160,8 @@ def replay(
     parameters = parameters.model_copy(update={"edge_window": 0.0, "second_look": 0})
     detections = _judgeable(recording, crops, parameters)
     _score(detections, recording, crops if seen is None else seen, scorer)
+    if parameters.interpolate_below and not scorer.is_sequence:
+        _interpolate(detections, scorer.logit(parameters.interpolate_below))
     times = list(map(float, recording.times))
     first_pass = _Replayed(detections, recording.persons, times, recording.cuts, recording.discarded)
     return conclude(
@@ -203,6 +211,17 @@ def _score(detections: Detections, recording: Recording, crops: NDArray[np.uint8
     for track in by_track.values():
         logits = scorer.track_logits([values for _, values in track])
         detections.rows["logit"][[place for place, _ in track]] = logits
+
+
+def _interpolate(detections: Detections, calm: float) -> None:
+    """Give faces the logits that they have where the first pass did not score them."""
+    rows = detections.rows
+    for track in detections.by_track().values():
+        usable = track[rows["usable"][track]]
+        logits = rows["logit"][usable]
+        logits[spared(rows["time"][usable], logits, calm)] = np.nan
+        rows["interpolated"][usable] = fill_between(logits)
+        rows["logit"][usable] = logits
 
 
 def strongest_crop(recording: Recording, analysis: Analysis, crops: NDArray[np.uint8]) -> Image | None:

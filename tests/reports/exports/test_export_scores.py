@@ -29,7 +29,7 @@ def from_csv(data: bytes) -> list[dict[str, Any]]:
             return None
         if name in WORDS:
             return text
-        if name == "usable":
+        if name in ("usable", "interpolated"):
             return {"true": True, "false": False}[text]
         return int(text) if name in WHOLE else float(text)
 
@@ -68,6 +68,7 @@ def assert_whole(rows: list[dict[str, Any]], analysis: Analysis) -> None:
             "probability": score.probability,
             "smoothed": score.smoothed,
             "segment": inside[0] if inside else None,
+            "interpolated": score.interpolated,
         }
 
 
@@ -104,7 +105,7 @@ def test_types_and_what_the_table_is_about(tmp_path: Path) -> None:
         elif field.name in WHOLE:
             assert field.type == pa.int64()
         else:
-            assert field.type == (pa.bool_() if field.name == "usable" else pa.float64())
+            assert field.type == (pa.bool_() if field.name in ("usable", "interpolated") else pa.float64())
         assert field.nullable == (field.name in {"probability", "smoothed", "segment"})
     about = {key.decode(): value.decode() for key, value in schema.metadata.items()}
     assert about["reelproof.exhibit"] == "Ünterview.mp4"

@@ -1,6 +1,6 @@
 """The whole engine's verdicts of the develop clips, and whether its shortcuts change any of them.
 
-The slow way decodes every frame and has CenterFace search each sampled one whole.
+The slow way decodes every frame, has CenterFace search each sampled one whole and the scan score every face.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from detector.models.loaded import LoadedModel
 from detector.schema.analysis import Parameters, Verdict
 from detector.training.second_look.fitting.exhibits import develop_clips
 
-_WAYS = {"as shipped": Parameters(), "slow": Parameters(search_interval=0, skip_unreferenced=False)}
+_SLOW = Parameters(search_interval=0, skip_unreferenced=False, interpolate_below=0)
+_WAYS = {"as shipped": Parameters(), "slow": _SLOW}
 
 
 @dataclass(frozen=True)

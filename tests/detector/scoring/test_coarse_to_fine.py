@@ -1,0 +1,103 @@
+"""Which faces of a track are scored, and what the others get."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from detector.media.frame import Image
+from detector.scoring.coarse_to_fine import CoarseToFine, Numbered, fill_between, spared
+
+CALM = -1.0
+LOW, HIGH = -3.0, 2.0
+
+
+def crop_of(logit: float) -> Image:
+    return np.full((1, 1, 3), logit, np.float64)
+
+
+def scored(tracks: dict[int, Sequence[float]], batch: int, rate: float = 8.0) -> dict[int, list[float]]:
+    """The logits by track, those never scored no numbers; scored in batches of so many, each one late."""
+    coarse = CoarseToFine(CALM)
+    waiting: list[Numbered] = []
+    running: list[Numbered] = []
+    places: list[tuple[int, int]] = []
+    found = {track: [np.nan] * len(logits) for track, logits in tracks.items()}
+
+    def score() -> None:
+        nonlocal waiting, running
+        done, running, waiting = running, waiting, []
+        logits = np.array([face.crop[0, 0, 0] for face in done], np.float32)
+        for face, logit in zip(done, logits.tolist(), strict=True):
+            track, place = places[face.number]
+            assert np.isnan(found[track][place]), "scored twice"
+            found[track][place] = logit
+        if done:
+            waiting += coarse.scored([face.number for face in done], logits)
+
+    for place in range(max(map(len, tracks.values()))):
+        for track, logits in tracks.items():
+            if place < len(logits):
+                places.append((track, place))
+                face = Numbered(len(places) - 1, crop_of(logits[place]))
+                waiting += coarse.offer(face, track, place / rate)
+        if len(waiting) >= batch:
+            score()
+    waiting += coarse.flush()
+    while waiting or running:
+        score()
+    return found
+
+
+@pytest.mark.parametrize("batch", [1, 3, 32])
+def test_of_a_calm_track_every_other_face_is_scored(batch: int) -> None:
+    """The last one is, with nothing behind it to lie between."""
+    found = scored({0: [LOW] * 8}, batch)[0]
+    assert np.isnan(found).tolist() == [False, True] * 3 + [False, False]
+
+
+@pytest.mark.parametrize("batch", [1, 3, 32])
+def test_beside_a_face_that_is_not_calm_all_are_scored(batch: int) -> None:
+    found = scored({0: [LOW] * 4 + [HIGH] + [LOW] * 4}, batch)[0]
+    assert [place for place, logit in enumerate(found) if np.isnan(logit)] == [1, 7]
+
+
+def test_where_nothing_is_calm_every_face_is_scored() -> None:
+    logits = np.random.default_rng(3).uniform(CALM, HIGH, (3, 50))
+    found = scored({track: row.tolist() for track, row in enumerate(logits)}, 32)
+    assert np.allclose(list(found.values()), logits)
+
+
+def test_what_is_scored_does_not_depend_on_batches() -> None:
+    rng = np.random.default_rng(7)
+    tracks = {track: rng.normal(-1.5, 1, int(rng.integers(1, 60))).tolist() for track in range(9)}
+    answers = [scored(tracks, batch) for batch in (1, 2, 7, 32)]
+    assert all(np.array_equal(answers[0][t], other[t], equal_nan=True) for other in answers for t in tracks)
+    for track, logits in tracks.items():
+        times = np.arange(len(logits)) / 8
+        assert np.array_equal(np.isnan(answers[0][track]), spared(times, np.array(logits, np.float32), CALM))
+    assert 20 < np.isnan(np.concatenate(list(answers[0].values()))).sum() < 80
+
+
+def test_a_face_of_a_lost_track_waits_no_longer() -> None:
+    """Or a film of many short tracks would keep a crop of each."""
+    coarse = CoarseToFine(CALM)
+    assert [face.number for face in coarse.offer(Numbered(0, crop_of(LOW)), 0, 0.0)] == [0]
+    assert not list(coarse.offer(Numbered(1, crop_of(LOW)), 0, 0.125))
+    assert [face.number for face in coarse.offer(Numbered(2, crop_of(LOW)), 1, 2.0)] == [2]
+    assert [face.number for face in coarse.offer(Numbered(3, crop_of(LOW)), 2, 2.25)] == [1, 3]
+    assert not list(coarse.flush())
+
+
+def test_a_track_that_was_lost_begins_anew() -> None:
+    times = np.array([0.0, 0.1, 0.2, 0.3, 9.0, 9.1, 9.2])
+    places = spared(times, np.full(7, LOW), CALM)
+    assert np.flatnonzero(places).tolist() == [1, 5]
+
+
+def test_what_lies_between_gets_the_mean() -> None:
+    logits = np.array([-3.0, np.nan, -1.0, np.nan, -2.0, 4.0])
+    assert fill_between(logits).tolist() == [False, True, False, True, False, False]
+    assert logits.tolist() == [-3.0, -2.0, -1.0, -1.5, -2.0, 4.0]
