@@ -18,6 +18,7 @@ from reports.errors import ReportError
 from reports.inputs.pictures import Picture
 from reports.render.attachments import Attachment
 from reports.render.html import document_date, fill_template
+from reports.render.markup import Markup
 from reports.render.pdf_conformance import finish
 from reports.render.pdf_digest import PLACEHOLDER, with_digest
 from reports.text import language
@@ -120,9 +121,7 @@ def _set(
     with warnings.catch_warnings(), gc_paused():
         # WeasyPrint leaves the file of its colour profile for the garbage collector to close.
         warnings.simplefilter("ignore", ResourceWarning)
-        return with_digest(
-            bytes(weasyprint.HTML(string=markup, url_fetcher=fetcher).write_pdf(finisher=finisher, **options))
-        )
+        return with_digest(bytes(Markup(markup, fetcher).write_pdf(finisher=finisher, **options)))
 
 
 def _compress(pdf: pydyf.PDF) -> None:

@@ -44,9 +44,9 @@ from reports.view.report import report_view
 PAGE = "report.html"
 _BESIDE = (ANNOTATIONS, CUSTODY, LABORATORY, SECOND_REVIEW)
 _PICTURE = re.compile(r"data:image/jpeg;base64,([A-Za-z0-9+/=]*)")
-_DATES = re.compile(r'<meta name="dcterms\.\w+" content="[^"]*">')
+_DATES = re.compile(r'<meta name="dcterms\.\w+" content="[^"]*"/>')
 _LANGUAGE = re.compile(r'<html lang="([a-z]+)"')
-_CHECK = re.compile(r'<meta name="reelproof-check" content="([0-9a-f]*) (\d+) ([^"]+)">')
+_CHECK = re.compile(r'<meta name="reelproof-check" content="([0-9a-f]*) (\d+) ([^"]+)"/>')
 _AGAIN = re.compile(r"computed for this report on (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) UTC")
 _GONE = re.compile(r"looked for on (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) UTC")
 _SUM_AGAIN = re.compile(r"SHA-256, again.*?\b([0-9a-f]{64})\b", re.DOTALL)
@@ -66,7 +66,7 @@ def check_page(
         return
     try:
         page = source.read(PAGE)
-        if f'<meta name="{RENDERER}" content="{renderer()}">'.encode() not in page:
+        if f'<meta name="{RENDERER}" content="{renderer()}"/>'.encode() not in page:
             findings.notes.append(_OTHER)
             return
         if sys.platform != "linux":

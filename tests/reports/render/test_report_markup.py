@@ -1,0 +1,63 @@
+"""The report's markup is read as XML, with a sheet of its own; WeasyPrint's own means give the same."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from xml.etree.ElementTree import ParseError
+
+import pytest
+from test_pdf_conformance import EVERYTHING, made
+from weasyprint import HTML
+
+from detector.paths import FILES
+from detector.schema.analysis import MediaKind
+from reports.render.markup import Markup
+from reports.render.pdf import SuppliedOnly
+
+TEMPLATES = FILES / "templates"
+USED = [
+    *TEMPLATES.glob("report/*.html"),
+    *TEMPLATES.glob("validation/*.html"),
+    *TEMPLATES.glob("macros/*.html"),
+]
+INLINE = {"a", "bdi", "br", "img", "span", "svg"}
+NO_BOXES = {"title", "desc", "meta", "style", "head", "button"}  # button: pages only
+DRAWN = {"g", "path", "text", "rect", "circle", "ellipse", "line", "pattern", "polygon", "image", "defs"}
+
+
+@pytest.mark.parametrize(
+    "choices", [EVERYTHING, {"kind": MediaKind.IMAGE, "persons": 2, "segments": 1}], ids=["video", "photo"]
+)
+def test_sets_the_same_bytes_as_weasyprint_s_parser_and_sheet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, choices: dict[str, object]
+) -> None:
+    ours = made(tmp_path, **choices)[0]  # type: ignore[arg-type]
+    monkeypatch.setattr(
+        "reports.render.pdf.Markup", lambda markup, fetcher: HTML(string=markup, url_fetcher=fetcher)
+    )
+    assert ours == made(tmp_path, **choices)[0]  # type: ignore[arg-type]
+
+
+def test_templates_are_well_formed_and_their_elements_known() -> None:
+    """Branches that no test sets are too."""
+    known = set(re.findall(r"[a-z][a-z0-9]*(?=[ ,:{])", (TEMPLATES / "report" / "elements.css").read_text()))
+    for path in USED:
+        text = re.sub(r"\{#.*?#\}", "", path.read_text("utf-8"), flags=re.DOTALL)
+        assert not re.search(r"&(?!(amp|lt|gt|quot|apos|#\d+);)\w+;", text), path
+        plain = re.sub(r"\{\{.*?\}\}|\{%.*?%\}", "", text, flags=re.DOTALL)
+        for tag in re.findall(r"<(?:br|img|meta|hr|col|wbr|input|link)\b[^>]*>", plain):
+            assert tag.endswith("/>"), (path, tag)
+        assert not re.findall(r"<!doctype", plain), path
+        assert set(re.findall(r"<([a-zA-Z][a-zA-Z0-9]*)", plain)) <= known | INLINE | NO_BOXES | DRAWN, path
+
+
+def test_characters_that_xml_cannot_hold_become_escapes() -> None:
+    document = Markup("<html><body><p>a\x07b\x00\udcff\ufffec&amp;\x85</p></body></html>", SuppliedOnly({}))
+    (paragraph,) = document.etree_element.iter("p")
+    assert paragraph.text == r"a\x07b\x00\udcff\ufffec&" + "\x85"
+
+
+def test_markup_that_is_not_well_formed_is_refused() -> None:
+    with pytest.raises(ParseError):
+        Markup("<html><body><p>a<br></p></body></html>", SuppliedOnly({}))
