@@ -111,7 +111,7 @@ def _set(
         if missing:
             raise _Unprintable(missing)
         finish(pdf, places)
-        _compress(pdf)
+        _write(pdf)
 
     options: dict[str, Any] = {
         "pdf_variant": "pdf/a-3a",
@@ -124,10 +124,25 @@ def _set(
         return with_digest(bytes(Markup(markup, fetcher).write_pdf(finisher=finisher, **options)))
 
 
-def _compress(pdf: pydyf.PDF) -> None:
-    """Compress each stream once: pydyf would do it when it writes and again for the document's hash."""
-    for each in pdf.objects:
-        if isinstance(each, pydyf.Stream) and each.compress and each.free != "f":
+class _Written(pydyf.Object):
+    """An object as bytes: pydyf would make them when it writes and again for the document's hash."""
+
+    data = b""
+
+    def __init__(self, each: pydyf.Object) -> None:
+        super().__init__()
+        self.number, self.generation = each.number, each.generation
+        self.data = each.data
+
+
+def _write(pdf: pydyf.PDF) -> None:
+    """Turn each object into bytes, and compress each stream, once; nothing can be changed after it."""
+    for index, each in enumerate(pdf.objects):
+        if each.free == "f":
+            continue
+        if not isinstance(each, pydyf.Stream):
+            pdf.objects[index] = _Written(each)
+        elif each.compress:
             (text,) = pydyf.Stream(each.stream).data.split(b"stream\n", 1)[1:]
             each.stream = [zlib.compress(text[: -len(b"\nendstream")], _LEVEL)]
             each.extra["Filter"] = "/FlateDecode"
