@@ -7,11 +7,15 @@ second to apply, and WeasyPrint's sheet makes ten thousand styles of notes and m
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import cache
+from typing import Any
 from xml.etree import ElementTree
 
 import weasyprint
 from weasyprint import cssselect2
+from weasyprint.formatting_structure.boxes import TextBox
+from weasyprint.text.line_break import split_first_line
 from weasyprint.urls import URLFetcher
 
 from reports.render.html import TEMPLATES
@@ -39,6 +43,33 @@ class Markup(weasyprint.HTML):
 
     def _ua_stylesheets(self, forms: bool = False) -> list[weasyprint.CSS]:
         return [_elements()]
+
+    def render(self, *given: Any, **options: Any) -> weasyprint.Document:
+        """The document laid out, with page numbers where elements ask for that of ``data-page-of``."""
+        document = super().render(*given, **options)
+        _number(document.pages)
+        return document
+
+
+def _number(pages: Sequence[weasyprint.Page]) -> None:
+    """Put page numbers in the place of the two digits that hold it, and keep them at its end.
+
+    CSS would count for itself (``target-counter``), and lay out each page with such a number twice more.
+    """
+    page_of: dict[str, int] = {}
+    for number, page in enumerate(pages, 1):
+        for anchor in page.anchors:
+            page_of.setdefault(anchor, number)
+    for page in pages:
+        for box in page._page_box.descendants():
+            if not isinstance(box, TextBox) or box.element is None:  # None: in the margins
+                continue
+            if target := box.element.get("data-page-of"):
+                text = str(page_of[target])
+                layout, _, _, width, _, _ = split_first_line(text, box.style, None, None, 0)
+                if box.style["direction"] == "ltr":
+                    box.position_x += box.width - width
+                box.text, box.pango_layout, box.width = text, layout, width
 
 
 @cache

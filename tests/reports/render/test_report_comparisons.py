@@ -57,7 +57,7 @@ def page_of(analysis: Analysis, folder: Path) -> str:
 def test_the_section_says_what_it_proves_and_what_not(analysis, tmp_path):
     made = beside(tmp_path)
     page = page_of(analysis, tmp_path)
-    section = page.split('<section id="reference">')[1].split('<section id="method">')[0]
+    section = page.split('<h2 id="reference">')[1].split('<h2 id="method">')[0]
     assert "8 Comparison with a reference" in section
     for text in (made.statement, made.limits, REFERENCE, EXHIBIT_SHA256, "original.mp4", "00:00:02.000"):
         assert text in section
@@ -76,7 +76,7 @@ def test_unrelated_and_a_photograph(tmp_path):
     analysis = build(tmp_path, segments=1, peaks=1, kind=MediaKind.IMAGE)
     beside(tmp_path, "a", related=False)
     beside(tmp_path, "b", still=True)
-    section = page_of(analysis, tmp_path).split('<section id="reference">')[1]
+    section = page_of(analysis, tmp_path).split('<h2 id="reference">')[1]
     assert (
         "the two files are unrelated" in section
         and "It does not say that the exhibit is authentic" in section

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import logging
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -81,6 +82,17 @@ def test_bookmarks_lead_to_sections_and_segments(reader: PdfReader) -> None:
         "13 Integrity",
     ):
         assert any(title.startswith(start) for title in found), (start, found)
+
+
+def test_contents_give_the_pages_of_all_sections(reader: PdfReader) -> None:
+    listed = dict(re.findall(r"^(\d+ \D.*?) (\d+)$", reader.pages[0].extract_text(), re.MULTILINE))
+    flat = [item for part in reader.outline for item in (part if isinstance(part, list) else [part])]
+    where = {str(each.title): each for each in flat if isinstance(each, Destination)}
+    numbered = {title: each for title, each in where.items() if title[0].isdigit()}
+    assert len(numbered) >= 13
+    for title, each in numbered.items():
+        number = reader.get_destination_page_number(each)
+        assert number is not None and listed[title] == str(number + 1), title
 
 
 def test_table_of_segments_gives_their_pages(reader: PdfReader) -> None:

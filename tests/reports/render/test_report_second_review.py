@@ -74,7 +74,7 @@ def test_report_and_attachment_say_it_and_verify(analysis: Analysis, tmp_path: P
     (tmp_path / NAME).write_bytes(text)
     write_report(analysis, tmp_path)
     page = (tmp_path / "report.html").read_text()
-    section = page.split('<section id="second-review">')[1].split("</section>")[0]
+    section = page.split('<h2 id="second-review">')[1].split("</section>")[0]
     for words in (
         "Ben Nowak",
         "lips &lt;b&gt;",
