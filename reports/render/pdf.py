@@ -140,13 +140,27 @@ def _write(pdf: pydyf.PDF) -> None:
     for index, each in enumerate(pdf.objects):
         if each.free == "f":
             continue
-        if not isinstance(each, pydyf.Stream):
+        if isinstance(each, pydyf.Stream):
+            _compress(each)
+        else:
             pdf.objects[index] = _Written(each)
-        elif each.compress:
-            (text,) = pydyf.Stream(each.stream).data.split(b"stream\n", 1)[1:]
-            each.stream = [zlib.compress(text[: -len(b"\nendstream")], _LEVEL)]
-            each.extra["Filter"] = "/FlateDecode"
-            each.compress = False
+    add = pdf.add_object
+
+    def add_compressed(each: pydyf.Object) -> None:
+        """For the streams of objects and references, which come while it writes."""
+        if isinstance(each, pydyf.Stream):
+            _compress(each)
+        add(each)
+
+    pdf.add_object = add_compressed
+
+
+def _compress(stream: pydyf.Stream) -> None:
+    if stream.compress:
+        (text,) = pydyf.Stream(stream.stream).data.split(b"stream\n", 1)[1:]
+        stream.stream = [zlib.compress(text[: -len(b"\nendstream")], _LEVEL)]
+        stream.extra["Filter"] = "/FlateDecode"
+        stream.compress = False
 
 
 def _attachments(enclosed: Sequence[Attachment], date: str) -> list[weasyprint.Attachment]:
