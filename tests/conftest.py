@@ -41,6 +41,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure() -> None:
     # Workers of tests keep no process waiting beside them; tests/webapp/worker/test_ready_engine.py does.
     os.environ["REELPROOF_READY_SECONDS"] = "0"
+    warm.server.begin(fresh=False)  # heeds what files like this one have set
     warm.install()
 
 

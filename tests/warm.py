@@ -7,6 +7,9 @@ confined process is made in the same way where it would otherwise have been star
 
 Whatever is not alike (another interpreter, options such as ``-I``, another folder, other settings of
 libraries) is started as ever. A test marked ``fresh`` has everything started as ever.
+
+The processes of a parallel run are forked so as well, and each leaves a fork of its own behind
+(:func:`fork_server`): the engine is imported once a run, not twice for each of them.
 """
 
 from __future__ import annotations
@@ -34,6 +37,8 @@ _SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER
 # Read by the interpreter and by libraries when they are loaded.
 _EARLY = ("PYTHON", "LD_", "OMP_", "MKL_", "OPENBLAS_", "OPENCV_", "ATEN_", "TORCH", "MPL")
 _LATE = ("PYTHONPATH",)  # heeded by what is forked
+TEST_WORKER = "import sys;exec(eval(sys.stdin.readline()))"
+"""What execnet starts a process of a parallel run with."""
 _START = "import sys; sys.path[:0] = {paths!r}; import warm_server; warm_server.main({number})"
 
 _afresh = sandbox_process._afresh
@@ -125,15 +130,16 @@ class Popen(subprocess.Popen):
         _restore_signals, gid, gids, uid, umask, start_new_session, process_group = others
         environment = dict(os.environ if env is None else env)
         plain = (executable, preexec_fn, gid, gids, uid) == (None,) * 5 and umask == process_group == -1
-        if shell or not plain or not close_fds or not _may_be_forked(args, cwd, environment):
+        asked = [args[0], "-c", Script(TEST_WORKER)] if _is_test_worker(args) else args
+        if shell or not plain or not close_fds or not _may_be_forked(asked, cwd, environment):
             return super()._execute_child(args, executable, preexec_fn, close_fds, pass_fds, cwd, env, *rest)
         folder = os.path.abspath(cwd or os.getcwd())
-        first = {"-m": folder, "-c": ""}.get(args[1], os.path.dirname(args[1]))
+        first = {"-m": folder, "-c": ""}.get(asked[1], os.path.dirname(asked[1]))
         given = [0 if p2cread == -1 else p2cread, 1 if c2pwrite == -1 else c2pwrite]
         given.append(2 if errwrite == -1 else errwrite)
         self.pid = server.fork(
             {
-                "arguments": [os.fspath(each) for each in args[1:]],
+                "arguments": [os.fspath(each) for each in asked[1:]],
                 "folder": folder,
                 "environment": environment,
                 "session": start_new_session,
@@ -194,6 +200,10 @@ def fork_server() -> None:
     server.attach(ours)
     server.begin(fresh=False)
     install()
+
+
+def _is_test_worker(args: Any) -> bool:
+    return isinstance(args, list) and args[1:] == ["-u", "-c", TEST_WORKER]
 
 
 def _may_be_forked(args: Any, cwd: Any, environment: dict[str, str]) -> bool:

@@ -21,6 +21,7 @@ import threading
 import time
 import traceback
 import types
+import warnings
 from typing import Any, NoReturn
 
 # As the worker's list, with what pages and commands import besides. Whatever starts a thread when it is
@@ -41,9 +42,11 @@ def main(number: int) -> None:
     import warm  # also for those that fork in turn, which look for modules elsewhere
 
     warm.wait_for_no_disk()
-    for name in MODULES:
-        with contextlib.suppress(Exception):  # fails again, in words, in the process that needs it
-            importlib.import_module(name)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # as in the tests, whose processes do not import it again
+        for name in MODULES:
+            with contextlib.suppress(Exception):  # fails again, in words, in the process that needs it
+                importlib.import_module(name)
     with contextlib.suppress(Exception):
         from reports.render.html import environment
 
@@ -179,6 +182,8 @@ def _run(arguments: list[str]) -> None:
     option, what, *rest = arguments
     sys.modules["__main__"] = types.ModuleType("__main__")
     if option == "-c":
+        if what == warm.TEST_WORKER:
+            warm.fork_server()
         sys.argv[:] = ["-c", *rest]
         exec(compile(what, "<string>", "exec"), vars(sys.modules["__main__"]))
         return
