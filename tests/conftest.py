@@ -16,7 +16,7 @@ import durations
 import pytest
 import warm
 from hypothesis import settings
-from once import made_once
+from once import made_once, of_this_run
 
 from detector.paths import ROOT
 
@@ -122,6 +122,11 @@ def _name(item: pytest.Item) -> str:
 
 def _fixtures(item: pytest.Item) -> set[str]:
     return set(getattr(item, "fixturenames", ()))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _of_this_run(tmp_path_factory: pytest.TempPathFactory) -> None:
+    of_this_run.append(tmp_path_factory)
 
 
 @pytest.fixture(scope="session")

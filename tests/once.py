@@ -9,6 +9,14 @@ from pathlib import Path
 
 import pytest
 
+of_this_run: list[pytest.TempPathFactory] = []
+"""The factory, for what is made outside of fixtures (:func:`made_anywhere`)."""
+
+
+def made_anywhere(name: str, make: Callable[[Path], None]) -> Path:
+    """As :func:`made_once`, for functions that tests call."""
+    return made_once(of_this_run[0], name, make)
+
 
 def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
     """The folder ``make`` filled, for tests of all processes of this run; nobody changes what is in it."""

@@ -24,6 +24,11 @@ def bases() -> dict[str, bytes]:
         return {name: make(Path(folder)) for name, make in _MAKERS.items()}
 
 
+def names() -> list[str]:
+    """Of the bases, none of which is made for it."""
+    return list(_MAKERS)
+
+
 def suffix(name: str) -> str:
     """The file ending of a base."""
     return "." + name.partition("-")[0]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from once import made_anywhere
 from torch import nn
 
 SIZE = 32
@@ -35,13 +36,12 @@ class TinyNetwork(nn.Module):
         return out
 
 
-def exported(network: nn.Module, size: int, batch: bool = True) -> bytes:
-    """``network`` as one ONNX file."""
+def _exported(network: nn.Module, batch: bool) -> bytes:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         program = torch.onnx.export(
             network.eval(),
-            (torch.zeros(2 if batch else 1, 3, size, size),),
+            (torch.zeros(2 if batch else 1, 3, SIZE, SIZE),),
             dynamo=True,
             dynamic_shapes=({0: torch.export.Dim("batch", max=64)},) if batch else None,
             input_names=["crops"],
@@ -55,7 +55,12 @@ def exported(network: nn.Module, size: int, batch: bool = True) -> bytes:
 
 @cache
 def tiny(classes: int = 1, batch: bool = True) -> bytes:
-    return exported(TinyNetwork(classes), SIZE, batch)
+    """The tiny network as a file, exported once a run: torch's exporter takes seconds to import."""
+
+    def make(folder: Path) -> None:
+        (folder / "tiny.onnx").write_bytes(_exported(TinyNetwork(classes), batch))
+
+    return (made_anywhere(f"tiny-{classes}-{batch}", make) / "tiny.onnx").read_bytes()
 
 
 def card_of(data: bytes, name: str, **changes: Any) -> dict[str, Any]:
