@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -280,6 +281,44 @@ def imported_by(*arguments: str) -> set[str]:
     return set(done.stderr.splitlines()[-1].split())
 
 
+@pytest.fixture(scope="module")
+def ready() -> dict[str, Any]:
+    """What a process tells of itself that has all ready to analyse and explain, and imports more then."""
+    code = """
+import json, sys, torch
+from pathlib import Path
+disable = torch.compiler.disable
+from detector.preloaded import preload, preload_heatmaps
+loaded = preload()
+told = {
+    "threads": [
+        line
+        for status in Path("/proc/self/task").glob("*/status")
+        for line in status.read_text().splitlines()
+        if "Cpus_allowed_list" in line
+    ]
+}
+preload_heatmaps(loaded)
+told |= {"modules": sorted(sys.modules), "disable_kept": torch.compiler.disable is disable}
+import torch._dynamo.utils
+told["disable_works"] = torch.compiler.disable(len)([1, 2]) == 2
+from matplotlib.lines import Line2D
+told["lines_are_classes"] = isinstance(Line2D, type)
+print(json.dumps(told))
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    told: dict[str, Any] = json.loads(done.stdout)
+    return told
+
+
+@pytest.fixture(scope="module")
+def of_scored_crops(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
+    """The modules imported to score a photo by a few crops."""
+    shot = picture(tmp_path_factory.mktemp("shot"))
+    return imported_by("score", "--crops", str(shot), "--backend", "openvino")
+
+
 class TestStartUp:
     """By what is imported, not by the clock: a busy machine is slow, but imports no more."""
 
@@ -287,13 +326,14 @@ class TestStartUp:
         heavy = {"torch", "numpy", "cv2", "av", "pydantic", "openvino", "onnx", "scipy", "PIL", "tqdm"}
         assert not imported_by("--help") & heavy
 
-    def test_a_photo_with_nothing_to_explain_is_scored_without_torch(self, tmp_path: Path) -> None:
+    def test_a_photo_with_nothing_to_explain_is_scored_without_torch(
+        self, tmp_path: Path, of_scored_crops: set[str]
+    ) -> None:
         if backends.gpu_is_here():
             pytest.skip("torch scores where there is a GPU")
         found = imported_by("score", str(picture(tmp_path)))
         assert not found & {"torch", "timm", "torchvision", "matplotlib", "sklearn", "pytorch_grad_cam"}
-        found = imported_by("score", "--crops", str(picture(tmp_path)))
-        assert "openvino" in found and "torch" not in found
+        assert "openvino" in of_scored_crops and "torch" not in of_scored_crops
 
     def test_a_file_is_analysed_without_torch_until_something_is_explained(self) -> None:
         code = (
@@ -313,43 +353,22 @@ class TestStartUp:
         assert "detector.engine" in found, done.stderr
         assert not found & {"torch", "timm", "torchvision", "matplotlib", "sklearn", "pytorch_grad_cam"}
 
-    def test_grad_cam_brings_no_drawings_and_leaves_their_names_to_others(self) -> None:
-        code = (
-            "import sys, detector.explain.grad_cam\n"
-            "assert not {'matplotlib', 'sklearn'} & set(sys.modules), 'loaded'\n"
-            "from matplotlib.lines import Line2D\n"
-            "assert isinstance(Line2D, type)\n"
-        )
-        subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+    def test_grad_cam_brings_no_drawings_and_leaves_their_names_to_others(
+        self, ready: dict[str, Any]
+    ) -> None:
+        assert "detector.explain.grad_cam" in ready["modules"]
+        assert not {"matplotlib", "sklearn"} & set(ready["modules"]), "loaded"
+        assert ready["lines_are_classes"]
 
     @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="reads /proc")
-    def test_analyses_side_by_side_do_not_share_a_core(self) -> None:
+    def test_analyses_side_by_side_do_not_share_a_core(self, ready: dict[str, Any]) -> None:
         """OpenVINO's threads may run on every core, whichever network they are of."""
-        code = (
-            "from pathlib import Path\n"
-            "from detector.preloaded import preload\n"
-            "preload()\n"
-            "for status in Path('/proc/self/task').glob('*/status'):\n"
-            "    print(*[line for line in status.read_text().splitlines() if 'Cpus_allowed_list' in line])\n"
-        )
-        done = subprocess.run(
-            [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
-        )
-        threads = done.stdout.splitlines()
+        threads = ready["threads"]
         assert len(threads) > 1 and len(set(threads)) == 1, threads
 
-    def test_networks_bring_no_compiler_and_leave_it_to_others(self) -> None:
-        code = (
-            "import sys, torch\n"
-            "disable = torch.compiler.disable\n"
-            "from detector.preloaded import preload, preload_heatmaps\n"
-            "preload_heatmaps(preload())\n"
-            "assert 'timm' in sys.modules and 'torch._dynamo' not in sys.modules\n"
-            "assert torch.compiler.disable is disable\n"
-            "import torch._dynamo.utils\n"
-            "assert torch.compiler.disable(len)([1, 2]) == 2\n"
-        )
-        subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+    def test_networks_bring_no_compiler_and_leave_it_to_others(self, ready: dict[str, Any]) -> None:
+        assert "timm" in ready["modules"] and "torch._dynamo" not in ready["modules"]
+        assert ready["disable_kept"] and ready["disable_works"]
 
     @pytest.mark.fresh
     def test_onnx_runtime_tells_nobody(self, tmp_path: Path) -> None:
@@ -365,11 +384,10 @@ class TestStartUp:
         assert "telemetry" not in done.stderr
         assert not [path for path in home.rglob("*") if "icrosoft" in path.name or "onnx" in path.name]
 
-    def test_openvino_tells_nobody(self, tmp_path: Path) -> None:
+    def test_openvino_tells_nobody(self, of_scored_crops: set[str]) -> None:
         """Its package reports that it was imported, unless it is kept from that."""
-        found = imported_by("score", "--crops", str(picture(tmp_path)), "--backend", "openvino")
-        loaded = {name for name in found if name.startswith("openvino_telemetry.")}
-        assert "openvino" in found and not loaded
+        loaded = {name for name in of_scored_crops if name.startswith("openvino_telemetry.")}
+        assert "openvino" in of_scored_crops and not loaded
         code = "from detector.backends.openvino import imported; imported(); import openvino_telemetry"
         done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
         assert done.returncode == 1 and "openvino_telemetry" in done.stderr
