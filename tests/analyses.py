@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -65,9 +66,22 @@ def check(confirmed: bool = True) -> HideAndRescore:
     )
 
 
+@cache
+def pictures(seed: int, width: int, height: int) -> tuple[bytes, bytes, bytes]:
+    """PNG files of a frame, its overlay and its map: hundreds of tests ask for the same few."""
+    picture = scene(seed, width, height)
+    warm = cv2.applyColorMap(picture[..., 0], cv2.COLORMAP_INFERNO)
+    frame, overlay, heat = (
+        cv2.imencode(".png", each)[1].tobytes()
+        for each in (picture, warm, np.dstack([warm, picture[..., 0]]))
+    )
+    return frame, overlay, heat
+
+
+@cache
 def scores(
-    index: int, duration: float, hot: list[tuple[float, float]], count: int | None = None
-) -> list[Score]:
+    index: int, duration: float, hot: tuple[tuple[float, float], ...], count: int | None = None
+) -> tuple[Score, ...]:
     """One score a sample: high inside ``hot``, an unusable stretch and a lost face in between."""
     total = count if count is not None else int(duration * RATE)
     found = []
@@ -99,7 +113,7 @@ def scores(
                 smoothed=smooth,
             )
         )
-    return found
+    return tuple(found)
 
 
 def peak(segment: str, number: int, time: float, kept: bool, confirmed: bool = True) -> Peak:
@@ -193,11 +207,11 @@ def build(
             for number in range(1, (1 if still else peaks) + 1)
         ]
         for each in chosen if kept else ():
-            picture_ = scene(index * 3 + len(label), *picture)
-            write_png(folder / str(each.frame), picture_)
-            warm = cv2.applyColorMap(picture_[..., 0], cv2.COLORMAP_INFERNO)
-            write_png(folder / str(each.overlay), warm)
-            write_png(folder / str(each.map), np.dstack([warm, picture_[..., 0]]))
+            files = (each.frame, each.overlay, each.map)
+            for file_name, data in zip(files, pictures(index * 3 + len(label), *picture), strict=True):
+                path = folder / str(file_name)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(data)
         found.append(
             Segment(
                 id=label,
@@ -226,7 +240,7 @@ def build(
             usable_frames=(1 if still else 440) if judged else 0,
             probability=probability(name),
             scores=tuple(
-                scores(index, duration, hot[name], 1 if still else count)
+                scores(index, duration, tuple(hot[name]), 1 if still else count)
                 if judged
                 else [Score(time=1.0, pts=12800, track=0, box=(5, 5, 20, 24), usable=False)]
             ),
