@@ -1,8 +1,9 @@
 """Whether what was found of a person holds in other views: the mean over them, and its *stability*.
 
-Views are asked where the fused score is not clearly on one side of the threshold, or something stands out:
-mirrored, shifted, scaled and re-encoded. The first two are enough where they leave no doubt, of a photograph
-only where they show no manipulation. Their mean counts. The stability is the share of views on that side of
+Views are asked where the fused score is not clearly on one side of the threshold, something stands out, or
+a few moments of a calm person reach the threshold: mirrored, shifted, scaled and re-encoded. The first two
+are enough where they leave no doubt, of a photograph only where they show no manipulation. Their mean counts.
+The stability is the share of views on that side of
 the threshold where most of them lie; of a photograph, which is a single moment, where their mean lies. It is
 one half where the two networks lie further apart on the same question than on anyone they were measured on,
 as with pictures made to mislead the first (adversarial examples).
@@ -55,6 +56,8 @@ class Settler:
         below, beyond = (-_CLEAR[1], _CLEAR[1]) if self.still else _CLEAR
         if look.raised and above < beyond:
             look = self._settle_contrast(look)
+        elif above < below:
+            return self._settle_peak(look, threshold)
         if look.raised or not below <= above <= beyond:
             return look
         altered, synthesised = (float(half[0]) for half in self.fusion.halves(look.inputs))
@@ -83,6 +86,22 @@ class Settler:
             return moved
         more = self.see(look, chosen, parts, OTHERS[_FIRST:]).mean(axis=1)
         return np.concatenate([moved, more - seen[0] + look.inputs])
+
+    def _settle_peak(self, look: PersonLook, threshold: float) -> PersonLook:
+        """``look`` with the share of views in which its moments above the threshold stay there, if any.
+
+        Such a person is calm on average, and nothing stands out enough to be raised: a finding would rest on
+        these moments alone.
+        """
+        at = self.fusion.logit(look.inputs_at(look.track, look.times, look.scan_at, self.fusion.within))
+        above = np.flatnonzero(at >= threshold)
+        if not len(above):
+            return look
+        above = above[evenly(len(above), _IN_VIEWS)]
+        seen = self.see(look, above.tolist(), (INNER, HEAD), (AS_IT_IS, *OTHERS))
+        levels = self.fusion.logit(seen.reshape(-1, len(INPUTS))).reshape(seen.shape[:2]).mean(axis=1)
+        moved = at[above].mean() + levels - levels[0]
+        return replace(look, stability=float(np.mean(moved >= threshold)))
 
     def _settle_contrast(self, look: PersonLook) -> PersonLook:
         """``look`` with the contrast that is the mean over views; without what no longer stands out in it."""

@@ -85,6 +85,8 @@ def test_what_stands_out_is_raised_if_other_views_agree(
 class OneInput:
     """A fusion whose logit is what the second network says of the inner face, *altered*."""
 
+    within = 1.0
+
     def logit(self, inputs: np.ndarray) -> np.ndarray:
         return inputs[:, 1]
 
@@ -154,6 +156,44 @@ def test_views_are_asked_until_they_leave_no_doubt_and_most_of_them_count(
     assert (looked, settled.stability) == (asked, stability)
     used = [as_it_is, *others[: 2 if stability == 1.0 else 4]]
     assert settled.inputs[0, 1] == pytest.approx(np.mean(used))
+
+
+@pytest.mark.parametrize(
+    ("highest", "others", "looked", "stability"),
+    [
+        (-0.2, [], 0, None),  # no moment would open a segment
+        (1.0, [-0.5, 0.5, -0.9, 0.1], 2, 1.0),
+        (1.0, [-0.5, -1.5, -2.0, -1.1], 2, 0.4),  # by so much the views lie lower
+    ],
+)
+def test_a_few_moments_above_the_threshold_of_a_calm_person_are_looked_at_in_views(
+    astronaut: np.ndarray,
+    scan: Scorer,
+    model: LoadedModel,
+    highest: float,
+    others: list[float],
+    looked: int,
+    stability: float | None,
+) -> None:
+    """Nothing stands out enough to be raised, so a finding would rest on them alone."""
+    scorer = FusedScorer(scan, with_second_look(model, Says((0.0,) * 4).eval()))
+    scorer.fusion = OneInput()
+    asked: list[int] = []
+
+    def views(look: PersonLook, chosen: Sequence[int], parts: object, views: Sequence[View]) -> np.ndarray:
+        asked.extend(chosen)
+        told = np.zeros((len(views), len(chosen), 5))
+        told[:, :, 1] = highest + np.array([0.0, *others])[:, None]
+        return told
+
+    scorer._views = views
+    rows = np.zeros(1, [("track", np.int32), ("time", float), ("logit", float)])
+    strong = np.tile([-3.0, -9.0, 0.0, 0.0], (8, 1))
+    strong[3:5, 0] = highest
+    look = PersonLook.of([0], moments_of(astronaut, (9.0, 9.0))[:8], strong, rows)
+    settled = scorer.settle(look, 0.5)
+    assert (len(asked), settled.stability) == (looked, stability)
+    assert set(asked) <= {3, 4} and np.array_equal(settled.strong, strong)
 
 
 def test_in_a_photograph_of_many_two_views_below_the_threshold_are_enough(
