@@ -9,6 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from detector import timestamps
+from detector.backends.selection import needs_torch, open_backend
 from detector.environment import repeated_with, software
 from detector.explain.boxed_photo import BOXED, PHOTO, write_boxed, write_photo
 from detector.faces.finding.turned import turn_with_faces
@@ -49,6 +50,7 @@ Progress = Callable[[str, float], None]
 # Shares of the whole that the stages take, for the progress bar.
 _READ, _SCORED, _LOOKED, _SHARP = 0.03, 0.80, 0.90, 0.93
 _TRIED = 6  # frames in which turned faces are looked for, about
+_SHORT = 15.0  # seconds of a video during which networks are made ready
 _AHEAD, _AHEAD_BYTES = 4, 96 * 1024 * 1024  # frames decoded before they are looked at, at most
 
 
@@ -137,7 +139,14 @@ def _analyzed(job: _Job, report: Progress, turn: int = 0) -> tuple[Analysis, int
         size, digest = hashed(path)
         looking = keeps_moments([loaded, *beside])
         keeper = MomentKeeper(parameters.second_look, still=still) if looking else None
-        first_pass = FirstPass(reader, parameters, scorer, keeper=keeper, others=others)
+        first_pass = FirstPass(
+            reader,
+            parameters,
+            scorer,
+            keeper=keeper,
+            others=others,
+            on_first_face=_preparation(reader, loaded, scorer),
+        )
         photo = _run_first_pass(job, reader, first_pass, report)
         seen_by_others = first_pass.seen_by_others()
         if keeper is not None and loaded.second_look is not None:
@@ -190,6 +199,26 @@ def _run_first_pass(job: _Job, reader: MediaReader, first_pass: FirstPass, repor
     if job.fingerprint and sampler is not None and (made := sampler.post_process()):
         write_atomically(job.fingerprint, made.to_bytes(), durable=False)
     return photo
+
+
+def _preparation(reader: MediaReader, loaded: LoadedModel, scorer: Scorer) -> Callable[[], None] | None:
+    """What makes the networks ready while faces are still looked for; None where that does not pay.
+
+    Of a short video the first pass takes no longer than that. Of a long one the time does not count, and the
+    second look's network would lie in memory beside the frames.
+    """
+    second = loaded.second_look
+    if reader.kind is MediaKind.IMAGE or reader.expected_duration > _SHORT:
+        return None
+    if second is None or needs_torch(loaded) or needs_torch(second):
+        return None
+    backends = scorer.backend, open_backend(second, scorer.requested_backend)
+
+    def get_ready() -> None:
+        for backend in backends:
+            backend.get_ready()
+
+    return get_ready
 
 
 def _spread_frames(reader: MediaReader, times: Sequence[float]) -> Iterator[Image]:

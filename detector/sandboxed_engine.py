@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -32,6 +33,7 @@ def analyze_confined(
     model: str | None = None,
     limits: Limits | None = None,
     write: Write | None = None,
+    get_ready: Callable[[], None] | None = None,
     progress: Report | None = None,
     also: Sequence[str] = (),
     joint: JointRule = JointRule.FIRST,
@@ -39,7 +41,9 @@ def analyze_confined(
     """Analyse ``path`` in a confined process; the result comes back by way of ``folder``, an empty one.
 
     With ``write``, pictures are kept there and it is called, in that process, with the analysis and
-    the folder; it has to write ``analysis.json``. Raises what :func:`detector.analyze` raises, and
+    the folder; it has to write ``analysis.json``. ``get_ready`` is called there, in a thread of its own while
+    the analysis goes on: what is written with takes as long to import as a short clip to be looked at.
+    Raises what :func:`detector.analyze` raises, and
     :mod:`detector.sandbox`'s errors for a file that takes too much or breaks what reads it.
     """
     path, folder = path.absolute(), folder.absolute()
@@ -51,7 +55,7 @@ def analyze_confined(
             readable.append(Path(one).parent)
         named.append(one)
     places = AllowedPaths(readable=tuple(readable), writable=(folder,))
-    what = (_analyzed, path, folder, parameters, named, joint, write)
+    what = (_analyzed, path, folder, parameters, named, joint, write, get_ready)
     with Sandbox(
         *what,
         limits=limits or limits_of_environment(),
@@ -70,10 +74,13 @@ def _analyzed(
     models: Sequence[str | None],
     joint: JointRule,
     write: Write | None,
+    get_ready: Callable[[], None] | None,
     report: Report,
 ) -> None:
     from detector.engine import analyze
 
+    if get_ready:
+        threading.Thread(target=get_ready, name="get-ready", daemon=True).start()
     images = folder if write else None
     model, *also = models
     others = [one for one in also if one]

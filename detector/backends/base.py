@@ -22,5 +22,8 @@ class Backend(Protocol):
     threads: int
     """On the processor."""
 
+    def get_ready(self) -> None:
+        """Do what else the first :meth:`run` would begin with; another thread may call it meanwhile."""
+
     def run(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Crops (n, size, size, 3), RGB, n of at least 1, to logits (n,) or features (n, d)."""

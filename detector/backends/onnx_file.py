@@ -21,6 +21,10 @@ class OnnxFile:
         self.precision, self.threads = runs.precision, runs.threads
         self._runs, self._output, self._one_by_one, self._title = runs, output, one_by_one, title
 
+    def get_ready(self) -> None:
+        """See :class:`detector.backends.base.Backend`."""
+        self._runs.get_ready()
+
     def run(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         """See :class:`detector.backends.base.Backend`."""
         if self._one_by_one:

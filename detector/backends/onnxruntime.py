@@ -53,6 +53,10 @@ class OnnxRuntime:
         options.log_severity_level = _ERRORS_ONLY
         return runtime.InferenceSession(self._network(), options, providers=["CPUExecutionProvider"])
 
+    def get_ready(self) -> None:
+        """See :class:`detector.backends.base.Backend`."""
+        _ = self._session
+
     def run(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         """See :class:`detector.backends.base.Backend`."""
         (out,) = self._session.run(None, {CROPS: np.ascontiguousarray(crops)})

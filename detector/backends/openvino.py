@@ -92,6 +92,10 @@ class OpenVINO:
         compiled = core().compile_model(_read(self._network()), "CPU", settings)
         return [compiled.create_infer_request() for _ in range(2 * self.threads)]
 
+    def get_ready(self) -> None:
+        """See :class:`detector.backends.base.Backend`."""
+        _ = self._requests
+
     def run(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         """See :class:`detector.backends.base.Backend`."""
         # Threads with a few crops each take two thirds of the time of all of them on one batch.

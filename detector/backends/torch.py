@@ -65,6 +65,9 @@ class Torch:
         self._input = model.card.input
         self._network = fused_network(model).to(device)
 
+    def get_ready(self) -> None:
+        """See :class:`detector.backends.base.Backend`: it is ready."""
+
     def run(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         """See :class:`detector.backends.base.Backend`."""
         with torch.inference_mode():

@@ -90,6 +90,7 @@ def _analyze(options: argparse.Namespace) -> int:
             parameters=parameters,
             model=options.model,
             write=write if options.out else None,
+            get_ready=_import_report if options.out else None,
             progress=show,
             also=options.also,
             joint=JointRule(options.joint),
@@ -115,6 +116,11 @@ def _laboratory(options: argparse.Namespace) -> bytes | None:
     text: bytes = options.laboratory.read_bytes()
     parse_laboratory(text, str(options.laboratory))
     return text
+
+
+def _import_report() -> None:
+    """Import what :func:`_write` needs."""
+    from reports import write_report  # noqa: F401
 
 
 def _write(

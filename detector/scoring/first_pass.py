@@ -98,7 +98,7 @@ class FirstPass:
     ``detections`` holds the result. Without a ``reader``, frames are those of a live video, and none is
     held back. ``on_frame`` is called with each frame, in order, and with its faces by track. Faces at moments
     spread over each track are kept in ``keeper``, if given. ``others`` score the same faces, each in its own
-    framing.
+    framing. ``on_first_face`` is called when the first usable face was seen, in the thread that scores.
     """
 
     def __init__(
@@ -109,6 +109,7 @@ class FirstPass:
         on_frame: Callable[[Frame, dict[int, Face]], None] | None = None,
         keeper: MomentKeeper | None = None,
         others: Sequence[Scorer] = (),
+        on_first_face: Callable[[], None] | None = None,
     ) -> None:
         self._search = FaceSearch(parameters, hold=reader is not None)
         self._tracker = tracks.Tracker(parameters.bridge_gap)
@@ -117,6 +118,7 @@ class FirstPass:
         self._parameters = parameters
         self._on_frame = on_frame
         self._keeper = keeper
+        self._on_first_face = on_first_face
         self._gathered = DetectionBuffer()
         self._queues = [_Queue(scorer, self._coarse(reader)), *map(_Queue, others)]
         self._usable = 0  # faces since they were taken last
@@ -173,6 +175,9 @@ class FirstPass:
             flaw = flaw_of_photo(frame.image, face.box, self._parameters)
             looks = looks if flaw is None else looks._replace(flaw=flaw, crop=None)
         if looks.crop is not None:
+            if self._on_first_face is not None:
+                self._beside.submit(self._on_first_face)
+                self._on_first_face = None
             for queue in self._queues:
                 crop = queue.scorer.seen(frame.image, face, looks.crop)
                 queue.offer(Numbered(self._usable, crop), track, float(frame.time))

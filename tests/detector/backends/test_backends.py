@@ -96,6 +96,14 @@ class TestAgreement:
         assert len({round(float(logit), 2) for logit in found}) > 3, "crops that tell nothing apart"
 
     @pytest.mark.parametrize("name", EXACT)
+    def test_getting_ready_changes_nothing(self, model: LoadedModel, crops: np.ndarray, name: str) -> None:
+        backend = backends.open_backend(model, name)
+        backend.get_ready()
+        found = backend.run(crops)
+        backend.get_ready()
+        assert np.array_equal(backend.run(crops), found)
+
+    @pytest.mark.parametrize("name", EXACT)
     def test_batches_of_any_size_and_what_was_given_stays_given(
         self, model: LoadedModel, crops: np.ndarray, name: str
     ) -> None:

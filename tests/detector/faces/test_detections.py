@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 import tracemalloc
 from collections.abc import Sequence
 from fractions import Fraction
@@ -152,6 +153,20 @@ def test_each_detection_gets_its_own_score(monkeypatch: pytest.MonkeyPatch, widt
         expected = one.index + one.track * 10 + 1000 * one.track * 10
         assert one.logit == (expected if one.usable else None)
         assert one.time == one.index / 8 and one.pts == one.index * 100
+
+
+def test_the_first_usable_face_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that networks are made ready for it, in the thread that scores."""
+    monkeypatch.setattr(first_pass, "FaceSearch", Search)
+    told: list[str] = []
+    first = FirstPass(
+        None, ANY_CROP, Brightness(1), on_first_face=lambda: told.append(threading.current_thread().name)
+    )
+    for number in range(3):
+        image = np.full((96, 256, 3), 7, np.uint8)
+        first.process_frame(Frame(number * 100, Fraction(number, 8), image, number), is_cut=False)
+    first.post_process()
+    assert len(told) == 1 and told[0].startswith("scoring")
 
 
 def test_where_all_are_chosen_nothing_is_copied() -> None:
