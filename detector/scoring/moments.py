@@ -1,6 +1,6 @@
 """Moments of each track kept during the first pass, for the second look: no frame is decoded twice.
 
-How long a track will be is not known while it lasts. Every so-manieth usable face is kept; where too many are
+How long a track will be is not known while it lasts. Every n-th usable face is kept; where too many are
 kept, every other one is dropped and from then on half as many are taken. So they always lie evenly. Where all
 tracks together hold much, the oldest moments are put into a temporary file.
 """

@@ -1,4 +1,4 @@
-"""The files a report carries inside its PDF, and lists with their fingerprints."""
+"""The files a report carries inside its PDF, and lists with their SHA-256."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ def render_html(view: ReportView, pictures: Mapping[str, bytes], enclosed: Seque
     """The self-contained page: styles and pictures inlined, no script, no network.
 
     ``pictures`` maps the keys of ``view.pictures`` to JPEG bytes; ``enclosed`` are the files the
-    PDF carries, listed here with their fingerprints.
+    PDF carries, listed here with their SHA-256.
     """
 
     def source(picture: Picture) -> str:

@@ -21,7 +21,7 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.engine import conclude, media_facts
+from detector.engine import conclude
 from detector.faces import crop
 from detector.faces.crop import CropSquare, Face, crop_square, square_for_box, square_for_face
 from detector.faces.detections import Detection, DetectionBuffer, Detections
@@ -31,6 +31,7 @@ from detector.media.completeness import missing_seconds
 from detector.media.frame import Frame, Image
 from detector.media.open import open_media
 from detector.media.reader import MediaReader
+from detector.metadata.exhibit import media_facts
 from detector.schema.analysis import Analysis, Box, Media, Parameters
 from detector.scoring.coarse_to_fine import fill_between, spared
 from detector.scoring.first_pass import FirstPass

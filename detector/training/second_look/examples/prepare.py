@@ -106,17 +106,6 @@ def _faces(image: Image, detector: FaceDetector, most: int) -> list[tuple[Box, f
     return [(face.box, roll(face)) for face in faces[:most]]
 
 
-def face_patches(images: Sequence[Image], fake: bool, detector: FaceDetector) -> list[Patch]:
-    """A patch of the largest face of each frame of a clip that has one; for measuring, not for training."""
-    known = _Known("clips", "", fake, "", "", "develop", "")
-    out = []
-    for number, image in enumerate(images):
-        for box, lean in _faces(image, detector, 1):
-            patch, moved, scale = cut_patch(image, box)
-            out.append(known.patch(encode(patch), patch.shape[1::-1], moved, lean, scale, number))
-    return out
-
-
 def _photograph(data: bytes, detector: FaceDetector, known: _Known) -> Iterator[Patch]:
     """The largest face of a photograph, which is kept whole and as encoded."""
     image = decode(data)

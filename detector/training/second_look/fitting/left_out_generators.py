@@ -32,7 +32,7 @@ CLIPS = (
     "wav2lip", "hyperlips", "deepfacelive", "deepfakes", "faceswap", "face2face",
 )  # fmt: skip
 """Parts of generators' names, in small letters; those that share one are left out together."""
-_LEARNT_FRAMES, _TOLD_FRAMES = 6, 3  # of a clip's patches every so-manieth
+_LEARNT_FRAMES, _TOLD_FRAMES = 6, 3  # every sixth and every third frame of a clip
 _SYNTHESISED = (PICTURE, TALKING_HEAD)
 
 Features = NDArray[np.float32]

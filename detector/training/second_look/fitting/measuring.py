@@ -24,7 +24,7 @@ FAMILIES = {
     "reenactment": (REENACTMENT,),
     "talking heads and lip-sync": (TALKING_HEAD, LIP_SYNC),
 }
-WHILE_TRAINING = 3  # of a develop clip's frames, every so-manieth is looked at
+WHILE_TRAINING = 3  # every third frame of a develop clip is looked at
 _BATCH = 8
 _FAST_BATCH = 32
 
