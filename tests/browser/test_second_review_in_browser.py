@@ -228,7 +228,7 @@ def test_from_naming_to_the_final_report(lab: Lab, tmp_path: Path, seen: Seen) -
     (tmp_path / "bundle.zip").write_bytes(bundle)
     assert verify(tmp_path / "bundle.zip").findings.problems == []
     ada.goto(f"{lab.address}/analyses/{lab.analysis}/report.html")
-    section = ada.locator("#second-review")
+    section = ada.locator("section:has(> #second-review)")
     expect(section).to_contain_text("Both reviewers differed, and the third reviewer decided: manipulated.")
     ada.goto(f"{lab.address}/analyses/{lab.analysis}/custody")
     expect(ada.get_by_text("second review").first).to_be_visible()

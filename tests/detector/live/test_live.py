@@ -126,7 +126,7 @@ def test_memory_does_not_grow_with_time(sample: Path, scorer: Scorer):
         first_pass = session._first_pass
         sizes.append(
             len(first_pass._gathered)
-            + sum(len(queue.features) for queue in first_pass._queues)
+            + sum(len(queue._scored) for queue in first_pass._queues)
             + len(first_pass.times)
             + len(first_pass.cuts)
             + len(first_pass._tracker.tracks)
