@@ -87,6 +87,7 @@ def _add_measuring(commands: argparse._SubParsersAction[argparse.ArgumentParser]
     )
     step.set_defaults(run=steps.fit)
     step = commands.add_parser("composed", help="compose splices and duos, and measure the model on them")
+    _add_update_card(step)
     step.set_defaults(run=steps.measure_compositions)
     step = commands.add_parser(
         "steadiness", help="how often a verdict changes with shift, scale and encoding"
@@ -95,6 +96,7 @@ def _add_measuring(commands: argparse._SubParsersAction[argparse.ArgumentParser]
     step.set_defaults(run=steps.measure_changes)
     step = commands.add_parser("verdicts", help="verdicts of the whole engine, and by its slow way")
     step.add_argument("--every", type=int, default=1, metavar="N", help="every N-th develop clip")
+    _add_update_card(step)
     step.set_defaults(run=steps.compare_verdicts)
     step = commands.add_parser("attacked-clips", help="verdicts of clips attacked against the fast network")
     step.add_argument("--count", type=int, default=20, metavar="N", help="develop clips, half manipulated")
@@ -115,6 +117,12 @@ def _add_measuring(commands: argparse._SubParsersAction[argparse.ArgumentParser]
         "--recipe", action="append", default=[], metavar="LINE", help="a line of the card's recipe"
     )
     step.set_defaults(run=steps.ship_model)
+
+
+def _add_update_card(step: argparse.ArgumentParser) -> None:
+    step.add_argument(
+        "--update-card", action="store_true", help="write the figures to the card of the shipped second look"
+    )
 
 
 def _add_scan(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

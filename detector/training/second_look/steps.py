@@ -49,9 +49,14 @@ from detector.training.second_look.fitting.measuring import (
     logits,
 )
 from detector.training.second_look.fitting.photograph_fusion import photographs_card
+from detector.training.second_look.fitting.program_figures import (
+    composed_figures,
+    update_card,
+    verdict_figures,
+)
 from detector.training.second_look.fitting.report import Inputs, read_network, report_checkpoint
 from detector.training.second_look.fitting.steadiness import measure_steadiness
-from detector.training.second_look.fitting.verdicts import measure_verdicts
+from detector.training.second_look.fitting.verdicts import AS_SHIPPED, measure_verdicts
 from detector.training.second_look.halves import (
     DISTILLED,
     UPPER,
@@ -232,7 +237,9 @@ def _fitted(options: argparse.Namespace) -> Path:
 
 def measure_compositions(options: argparse.Namespace) -> None:
     """Compose splices and duos, and measure the model on them."""
-    measure_composed(options.data, load_model(options.fast), options.out / "composed", say)
+    figures = measure_composed(options.data, load_model(options.fast), options.out / "composed", say)
+    if options.update_card:
+        say(str(update_card(options.fast, composed_figures(figures))))
 
 
 def measure_changes(options: argparse.Namespace) -> None:
@@ -244,7 +251,9 @@ def measure_changes(options: argparse.Namespace) -> None:
 def compare_verdicts(options: argparse.Namespace) -> None:
     """Measure verdicts of the whole engine against those of its slow way."""
     folder = options.out / "verdicts"
-    measure_verdicts(options.data, load_model(options.fast), folder, options.every, say)
+    answers = measure_verdicts(options.data, load_model(options.fast), folder, options.every, say)
+    if options.update_card:
+        say(str(update_card(options.fast, verdict_figures(answers[AS_SHIPPED]))))
 
 
 def measure_attacks(options: argparse.Namespace) -> None:

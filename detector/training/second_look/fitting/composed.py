@@ -129,6 +129,7 @@ def measure_composed(
         report(f"{listed.file}: manipulated {listed.truth}, found {found}")
     partly = timed([clip for clip in clips if clip.truth])
     figures = {f"AP at tIoU {least}": average_precision(partly, least) for least in (0.5, 0.75)}
+    figures["splices"] = float(sum(bool(clip.truth) for clip in clips))
     figures["splices flagged"] = flagged([clip for clip in clips if clip.truth])
     figures["controls flagged"] = flagged([clip for clip in clips if not clip.truth])
     duos = write_duos(pairs, folder)

@@ -20,7 +20,8 @@ from detector.schema.analysis import Parameters, Verdict
 from detector.training.second_look.fitting.exhibits import develop_clips
 
 _SLOW = Parameters(search_interval=0, skip_unreferenced=False, interpolate_below=0)
-_WAYS = {"as shipped": Parameters(), "slow": _SLOW}
+AS_SHIPPED = "as shipped"
+_WAYS = {AS_SHIPPED: Parameters(), "slow": _SLOW}
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ def measure_verdicts(
                     file.write(json.dumps(asdict(known[path.name])) + "\n")
             answers.setdefault(name, []).append(known[path.name])
         report(f"{name}: {told(answers[name])}")
-    for line in changed(answers["slow"], answers["as shipped"]):
+    for line in changed(answers["slow"], answers[AS_SHIPPED]):
         report(line)
     return answers
 

@@ -1,0 +1,55 @@
+"""Figures of the whole program on develop clips, as the second look's card states them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from sklearn.metrics import roc_auc_score
+
+from detector.models.card import SecondLookCard
+from detector.models.card_files import load_card, second_look_path
+from detector.schema.analysis import Verdict
+from detector.training.evaluation.leaderboard import read_record, write_record
+from detector.training.publish.publish import write_second_look
+from detector.training.second_look.fitting.verdicts import Answer
+
+PROGRAM = "whole program"
+
+
+def verdict_figures(answers: Sequence[Answer]) -> dict[str, float]:
+    """Of what was said of the develop clips, by the names of a card."""
+    of = f"{PROGRAM}, {len(answers)} develop clips"
+    fake = [answer.fake for answer in answers]
+    figures = {f"{of}, AUC": float(roc_auc_score(fake, [answer.probability for answer in answers]))}
+    for truth, name in ((True, "manipulated ones"), (False, "unmanipulated ones")):
+        verdicts = [answer.verdict for answer in answers if answer.fake is truth]
+        for verdict, word in ((Verdict.MANIPULATED, "flagged"), (Verdict.INCONCLUSIVE, "inconclusive")):
+            figures[f"{of}, {name} {word}"] = verdicts.count(verdict) / len(verdicts)
+    return figures
+
+
+def composed_figures(measured: Mapping[str, float]) -> dict[str, float]:
+    """Of what :func:`~detector.training.second_look.fitting.composed.measure_composed` measured."""
+    partly, duos = (int(measured[name]) for name in ("splices", "duos"))
+    of_splices = f"{PROGRAM}, {partly} partly manipulated clips"
+    of_duos = f"{PROGRAM}, {duos} clips of two people"
+    return {
+        **{f"{of_splices}, {name}": measured[name] for name in ("AP at tIoU 0.5", "AP at tIoU 0.75")},
+        f"{of_duos}, the right person alone flagged": measured["right person only"] / duos,
+        f"{of_duos}, a wrong one flagged": measured["wrong person"] / duos,
+    }
+
+
+def update_card(model: str, figures: Mapping[str, float]) -> Path:
+    """Put ``figures`` onto the card of the second look of ``model``, and into the leaderboard beside it.
+
+    ``model`` is a name or path as :func:`~detector.models.card_files.load_card` takes it.
+    """
+    _, weights = load_card(model)
+    path = second_look_path(weights)
+    card = SecondLookCard.model_validate_json(path.with_suffix(".json").read_bytes())
+    rounded = {name: round(value, 4) for name, value in figures.items()}
+    write_second_look(card.model_copy(update={"figures": {**card.figures, **rounded}}), path)
+    write_record(read_record(weights.parent), weights.parent)
+    return path

@@ -1,0 +1,61 @@
+"""Figures of the whole program on the card of a second look."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from detector.models.card import SecondLookCard
+from detector.models.card_files import MODELS
+from detector.schema.analysis import Verdict
+from detector.training.second_look.fitting.program_figures import (
+    composed_figures,
+    update_card,
+    verdict_figures,
+)
+from detector.training.second_look.fitting.verdicts import Answer
+
+
+def test_verdicts_are_shares_of_each_truth() -> None:
+    answers = [
+        Answer("a", False, Verdict.NOT_FOUND, 0.1),
+        Answer("b", False, Verdict.INCONCLUSIVE, 0.5),
+        Answer("c", True, Verdict.MANIPULATED, 0.9),
+        Answer("d", True, Verdict.NOT_FOUND, 0.3),
+    ]
+    assert verdict_figures(answers) == {
+        "whole program, 4 develop clips, AUC": 0.75,
+        "whole program, 4 develop clips, manipulated ones flagged": 0.5,
+        "whole program, 4 develop clips, manipulated ones inconclusive": 0.0,
+        "whole program, 4 develop clips, unmanipulated ones flagged": 0.0,
+        "whole program, 4 develop clips, unmanipulated ones inconclusive": 0.5,
+    }
+
+
+def test_the_card_and_the_leaderboard_state_what_was_measured(tmp_path: Path) -> None:
+    folder = tmp_path / "models"
+    weights = shutil.ignore_patterns("*.safetensors")
+    shutil.copytree(MODELS, folder, ignore=weights)
+    for name in ("reelproof", "second-look/reelproof"):
+        shutil.copy(MODELS / f"{name}.safetensors", folder / f"{name}.safetensors")
+    measured = {
+        "AP at tIoU 0.5": 0.123456,
+        "AP at tIoU 0.75": 0.1,
+        "splices": 21.0,
+        "duos": 15.0,
+        "right person only": 6.0,
+        "wrong person": 3.0,
+    }
+    path = update_card(str(folder / "reelproof.json"), composed_figures(measured))
+    before = SecondLookCard.model_validate_json((MODELS / "second-look" / "reelproof.json").read_bytes())
+    after = SecondLookCard.model_validate_json(path.with_suffix(".json").read_bytes())
+    assert after.figures.keys() == before.figures.keys() and after.deciding == before.deciding
+    assert after.figures["whole program, 21 partly manipulated clips, AP at tIoU 0.5"] == 0.1235
+    assert after.figures["whole program, 15 clips of two people, a wrong one flagged"] == pytest.approx(0.2)
+    for text in (path.with_suffix(".md"), folder / "LEADERBOARD.md"):
+        assert (
+            "| whole program, 15 clips of two people, the right person alone flagged | 0.4"
+            in text.read_text()
+        )
