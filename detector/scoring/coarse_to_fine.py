@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.media.frame import Image
+from detector.schema.analysis import Parameters
+from detector.scoring.scorer import Scorer
 
 _LOST = 2.0  # seconds without another face of a track, after which it begins anew
 
@@ -90,6 +92,16 @@ class CoarseToFine:
     def flush(self) -> Iterator[Numbered]:
         """The last faces of all tracks, after which no other comes."""
         yield from self._lost(np.inf)
+
+
+def calm_logit(scorer: Scorer, parameters: Parameters) -> float | None:
+    """The logit below which ``scorer`` is calm about a face of a video; None where it sees every face.
+
+    Where a face's score depends on those around it, as of sequence networks, none can be left out.
+    """
+    if not parameters.interpolate_below or scorer.is_sequence:
+        return None
+    return scorer.logit(parameters.interpolate_below)
 
 
 def spared(times: NDArray[np.float64], logits: NDArray[np.float64], calm: float) -> NDArray[np.bool_]:

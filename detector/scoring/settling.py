@@ -98,10 +98,20 @@ class Settler:
         if not len(above):
             return look
         above = above[evenly(len(above), _IN_VIEWS)]
-        seen = self.see(look, above.tolist(), (INNER, HEAD), (AS_IT_IS, *OTHERS))
-        levels = self.fusion.logit(seen.reshape(-1, len(INPUTS))).reshape(seen.shape[:2]).mean(axis=1)
+        levels = self._in_all_views(look, above.tolist(), (INNER, HEAD), self.fusion.logit).mean(axis=1)
         moved = at[above].mean() + levels - levels[0]
         return replace(look, stability=float(np.mean(moved >= threshold)))
+
+    def _in_all_views(
+        self,
+        look: PersonLook,
+        chosen: Sequence[int],
+        parts: Sequence[int],
+        logit: Callable[[Floats], Floats],
+    ) -> Floats:
+        """What ``logit`` makes of ``chosen`` moments (m,) as they are and in every other view: (v, m)."""
+        seen = self.see(look, chosen, parts, (AS_IT_IS, *OTHERS))
+        return logit(seen.reshape(-1, len(INPUTS))).reshape(seen.shape[:2])
 
     def _settle_contrast(self, look: PersonLook) -> PersonLook:
         """``look`` with the contrast that is the mean over views; without what no longer stands out in it."""
@@ -114,8 +124,7 @@ class Settler:
         )
         heads = any(INPUTS[column].startswith("head") for column in self.fusion.altered.columns)
         parts = (INNER, HEAD) if heads else (INNER,)
-        seen = self.see(look, [*inside, *outside], parts, (AS_IT_IS, *OTHERS))
-        altered = self.fusion.altered.logit(seen.reshape(-1, len(INPUTS))).reshape(seen.shape[:2])
+        altered = self._in_all_views(look, [*inside, *outside], parts, self.fusion.altered.logit)
         contrast = altered[:, : len(inside)].mean(axis=1) - altered[:, len(inside) :].mean(axis=1)
         moved = contrast - contrast[0]
         least = self.fusion.contrast.least

@@ -33,7 +33,7 @@ from detector.media.open import open_media
 from detector.media.reader import MediaReader
 from detector.metadata.exhibit import media_facts
 from detector.schema.analysis import Analysis, Box, Media, Parameters
-from detector.scoring.coarse_to_fine import fill_between, spared
+from detector.scoring.coarse_to_fine import calm_logit, fill_between, spared
 from detector.scoring.first_pass import FirstPass
 from detector.scoring.scorer import Scorer
 from detector.segments import findings
@@ -160,9 +160,8 @@ def replay(
     """
     parameters = parameters.model_copy(update={"edge_window": 0.0, "second_look": 0})
     detections = _judgeable(recording, crops, parameters)
-    _score(detections, recording, crops if seen is None else seen, scorer)
-    if parameters.interpolate_below and not scorer.is_sequence:
-        _interpolate(detections, scorer.logit(parameters.interpolate_below))
+    calm = calm_logit(scorer, parameters)
+    _score(detections, recording, crops if seen is None else seen, scorer, calm)
     times = list(map(float, recording.times))
     first_pass = _Replayed(detections, recording.persons, times, recording.cuts, recording.discarded)
     return conclude(
@@ -196,8 +195,14 @@ def _judgeable(recording: Recording, crops: NDArray[np.uint8], parameters: Param
     return gathered.take()
 
 
-def _score(detections: Detections, recording: Recording, crops: NDArray[np.uint8], scorer: Scorer) -> None:
-    """Fill in ``logit`` of what is usable, track by track, as the first pass does."""
+def _score(
+    detections: Detections,
+    recording: Recording,
+    crops: NDArray[np.uint8],
+    scorer: Scorer,
+    calm: float | None,
+) -> None:
+    """Fill in ``logit`` of what is usable, track by track, as the first pass does: coarse to fine."""
     usable = [
         (place, face.crop)
         for place, face in enumerate(recording.faces)
@@ -210,19 +215,12 @@ def _score(detections: Detections, recording: Recording, crops: NDArray[np.uint8
         for (place, _), values in zip(some, features, strict=True):
             by_track.setdefault(recording.faces[place].track, []).append((place, values))
     for track in by_track.values():
+        places = [place for place, _ in track]
         logits = scorer.track_logits([values for _, values in track])
-        detections.rows["logit"][[place for place, _ in track]] = logits
-
-
-def _interpolate(detections: Detections, calm: float) -> None:
-    """Give faces the logits that they have where the first pass did not score them."""
-    rows = detections.rows
-    for track in detections.by_track().values():
-        usable = track[rows["usable"][track]]
-        logits = rows["logit"][usable]
-        logits[spared(rows["time"][usable], logits, calm)] = np.nan
-        rows["interpolated"][usable] = fill_between(logits)
-        rows["logit"][usable] = logits
+        if calm is not None:
+            logits[spared(detections.rows["time"][places], logits, calm)] = np.nan
+            detections.rows["interpolated"][places] = fill_between(logits)
+        detections.rows["logit"][places] = logits
 
 
 def strongest_crop(recording: Recording, analysis: Analysis, crops: NDArray[np.uint8]) -> Image | None:

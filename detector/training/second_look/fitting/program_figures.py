@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from sklearn.metrics import roc_auc_score
-
 from detector.models.card import SecondLookCard
 from detector.models.card_files import load_card, second_look_path
 from detector.schema.analysis import Verdict
 from detector.training.evaluation.leaderboard import read_record, write_record
 from detector.training.publish.publish import write_second_look
-from detector.training.second_look.fitting.verdicts import Answer
+from detector.training.second_look.fitting.verdicts import Answer, auc_of
 
 PROGRAM = "whole program"
 
@@ -20,8 +18,7 @@ PROGRAM = "whole program"
 def verdict_figures(answers: Sequence[Answer]) -> dict[str, float]:
     """Of what was said of the develop clips, by the names of a card."""
     of = f"{PROGRAM}, {len(answers)} develop clips"
-    fake = [answer.fake for answer in answers]
-    figures = {f"{of}, AUC": float(roc_auc_score(fake, [answer.probability for answer in answers]))}
+    figures = {f"{of}, AUC": auc_of(answers)}
     for truth, name in ((True, "manipulated ones"), (False, "unmanipulated ones")):
         verdicts = [answer.verdict for answer in answers if answer.fake is truth]
         for verdict, word in ((Verdict.MANIPULATED, "flagged"), (Verdict.INCONCLUSIVE, "inconclusive")):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -68,15 +68,19 @@ def _read(kept: Path) -> list[Answer]:
     return [Answer(**{**each, "verdict": Verdict(each["verdict"])}) for each in told_before]
 
 
+def auc_of(answers: Sequence[Answer]) -> float:
+    """AUC of the published probability."""
+    return float(roc_auc_score([each.fake for each in answers], [each.probability for each in answers]))
+
+
 def told(answers: list[Answer]) -> str:
     """AUC of the published probability, and how many clips of each truth got which verdict."""
-    auc = roc_auc_score([each.fake for each in answers], [each.probability for each in answers])
     counted = Counter((each.fake, each.verdict) for each in answers)
     verdicts = (
         f"{'manipulated' if fake else 'unmanipulated'} {verdict} {counted[fake, verdict]}"
         for fake, verdict in sorted(counted)
     )
-    return f"AUC {auc:.3f}; {', '.join(verdicts)}"
+    return f"AUC {auc_of(answers):.3f}; {', '.join(verdicts)}"
 
 
 def changed(before: list[Answer], after: list[Answer]) -> list[str]:
