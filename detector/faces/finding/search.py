@@ -10,6 +10,7 @@ a newcomer is followed backwards to where it came in. So frames are held back un
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -122,22 +123,32 @@ class FaceSearch:
     def _settled(self, looked: _Held, faces: list[Face], newcomers: list[Face]) -> list[FoundFaces]:
         """The frames held and the one ``looked`` at, in which these ``faces`` are."""
         looked.faces = faces
-        if self._last is not None and self._held and not self._predict(self._last, looked):
-            before = self._last.faces
-            for number, one in enumerate(self._held):
-                one.faces, came = self._followed(one.frame, before)
-                self._follow_back(came, number)
-                before = one.faces
-        self._follow_back(newcomers, len(self._held))
+        if self._last is not None:
+            self._fill(self._last, self._held, looked)
+        self._follow_back(newcomers, self._held)
         settled, self._held, self._last = [*self._held, looked], [], looked
         return [
             FoundFaces(held.frame, held.is_cut, sorted(held.faces, key=lambda face: -face.confidence))
             for held in settled
         ]
 
-    def _predict(self, first: _Held, last: _Held) -> bool:
-        """Whether the frames held between ``first`` and ``last`` could be given the faces of both."""
-        frames = [first.frame, *(held.frame for held in self._held), last.frame]
+    def _fill(self, first: _Held, held: Sequence[_Held], last: _Held) -> None:
+        """Give the frames ``held`` between two others the faces of both.
+
+        Where these cannot be followed, faces are looked for in the middle frame, and then in both halves.
+        """
+        if not held or self._predict(first, held, last):
+            return
+        middle = len(held) // 2
+        before, halfway, after = held[:middle], held[middle], held[middle + 1 :]
+        halfway.faces, came = self._followed(halfway.frame, first.faces)
+        self._fill(first, before, halfway)
+        self._follow_back(came, before)
+        self._fill(halfway, after, last)
+
+    def _predict(self, first: _Held, held: Sequence[_Held], last: _Held) -> bool:
+        """Whether the frames ``held`` between ``first`` and ``last`` could be given the faces of both."""
+        frames = [first.frame, *(one.frame for one in held), last.frame]
         pairs = self._pairs(first.faces, last.faces)
         if pairs is None or last.frame.time - first.frame.time > LONGEST:
             return False
@@ -150,8 +161,8 @@ class FaceSearch:
         moments = [list(faces) for faces in zip(*ways, strict=True)]
         if any(_among(face, faces[:rank]) for faces in moments for rank, face in enumerate(faces)):
             return False
-        for held, faces in zip(self._held, moments or [[]] * len(self._held), strict=True):
-            held.faces = list(faces)
+        for one, found in zip(held, moments or [[]] * len(held), strict=True):
+            one.faces = list(found)
         return True
 
     def _pairs(self, start: list[Face], end: list[Face]) -> list[tuple[Face, Face]] | None:
@@ -220,15 +231,15 @@ class FaceSearch:
     def _propose(self) -> FaceProposals:
         return FaceProposals(self._width)
 
-    def _follow_back(self, newcomers: list[Face], number: int) -> None:
-        """Look for faces new in the frame after the first ``number`` of those held in these, backwards."""
+    def _follow_back(self, newcomers: list[Face], held: Sequence[_Held]) -> None:
+        """Look for faces new in the frame after those ``held`` in these, backwards."""
         for newcomer in newcomers:
             face: Face | None = newcomer if newcomer.confidence >= self._sure else None
-            for held in reversed(self._held[:number]):
-                face = face and self.look(held.frame.image, face.box)
-                if face is None or _among(face, held.faces):
+            for one in reversed(held):
+                face = face and self.look(one.frame.image, face.box)
+                if face is None or _among(face, one.faces):
                     break
-                held.faces.append(face)
+                one.faces.append(face)
 
     def look(self, image: Image, box: Box) -> Face | None:
         """The face near ``box`` of ``image`` (RGB), if there is one."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import cv2
-import numpy as np
 from scenedetect import FrameTimecode
 from scenedetect.detector import FlashFilter
 from scenedetect.detectors import ContentDetector
@@ -28,7 +27,7 @@ class CutDetector:
         height = max(16, round(image.shape[0] * _CUT_WIDTH / image.shape[1]))
         # Some pixels do for this: averaging all of them takes ten times as long.
         step = max(1, image.shape[1] // (2 * _CUT_WIDTH))
-        coarse = np.ascontiguousarray(image[::step, ::step])
+        coarse = cv2.resize(image, (0, 0), fx=1 / step, fy=1 / step, interpolation=cv2.INTER_NEAREST)
         small = cv2.resize(coarse, (_CUT_WIDTH, min(height, 4 * _CUT_WIDTH)), interpolation=cv2.INTER_AREA)
         # Noise, which changes the hue of grey and dark areas most, is no change of scene.
         small = cv2.GaussianBlur(small, (0, 0), _BLUR)

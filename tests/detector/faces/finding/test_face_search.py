@@ -222,6 +222,12 @@ class TestDoubt:
         assert found[0] == shown[0] and found[8:] == shown[8:]
         assert wholes() == 1
 
+    def test_one_that_moves_farther_than_its_width_is_looked_for_halfway(self) -> None:
+        """And not in each frame of that second."""
+        shown = [[(100 + 7 * n, 100, 60)] for n in range(9)]
+        assert_near(searched(frames(shown)), shown, apart=3)
+        assert wholes() == 1 and looks() <= 4
+
     def test_a_leap_is_found(self) -> None:
         shown = [[(100 if i < 6 else 450, 80, 60)] for i in range(12)]
         assert_near(searched(frames(shown)), shown)
