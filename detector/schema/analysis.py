@@ -46,7 +46,7 @@ from detector.schema.software import Library as Library
 from detector.schema.software import Ran as Ran
 from detector.schema.software import Software as Software
 
-SCHEMA_VERSION = "1.14"
+SCHEMA_VERSION = "1.15"
 FrameIndex = Annotated[
     int | None,
     Field(ge=0, description="frames before it, in order of presentation; null if not recorded"),

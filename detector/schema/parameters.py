@@ -17,6 +17,7 @@ LACKING = {
     ),
     "skip_unreferenced": frozenset(f"1.{minor}" for minor in range(11)),
     "interpolate_below": frozenset(f"1.{minor}" for minor in range(14)),
+    "alternate_heads": frozenset(f"1.{minor}" for minor in range(15)),
 }
 """Parameters that are 0 in analyses of earlier schema versions, in which they had no name."""
 
@@ -144,9 +145,16 @@ class Parameters(Value):
         ge=0,
         lt=1,
         description=N_(
-            "videos: of a track the first network is given every other face, and those in between where its "
-            "probability of one of both beside it is this high; of others the score lies halfway between "
-            "these two; 0: every face is scored; not for networks that judge sequences; since 1.14"
+            "videos: of a track the first network is given every fourth face, and, where its probability of "
+            "one of both ends of such a gap is this high, the middle one, and so on; scores of others lie on "
+            "the line between; 0: every face is scored; not for networks that judge sequences; since 1.14"
+        ),
+    )
+    alternate_heads: bool = Field(
+        default=True,
+        description=N_(
+            "videos: the second network sees the inner face in each of its moments, the whole head in every "
+            "other one of a track, and in between takes it from these; 0: the head in all; since 1.15"
         ),
     )
     seed: int = Field(default=0, description=N_("of the random areas that heatmaps are compared with"))

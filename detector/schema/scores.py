@@ -41,7 +41,7 @@ class Score(Value):
     interpolated: bool = Field(
         default=False,
         description="true: the first network did not see this face; its logit, of which the others are made, "
-        "lies halfway between those beside it; since 1.14",
+        "lies on the line between those scored before and after it; since 1.14",
     )
 
 

@@ -23,8 +23,11 @@ class SecondLookMoment(Value):
     pts: int
     inner_altered: float = Field(description="face replaced or altered, from the inner face")
     inner_synthesised: float = Field(description="face synthesised, from the inner face")
-    head_altered: float = Field(description="likewise from the whole head and its surroundings")
-    head_synthesised: float
+    head_altered: float | None = Field(
+        description="likewise from the whole head and its surroundings; null where only the inner face was "
+        "looked at, since 1.15"
+    )
+    head_synthesised: float | None
     transformer_altered: float | None = Field(
         default=None, description="the whole head by a second network; versions 1.6 and 1.7"
     )

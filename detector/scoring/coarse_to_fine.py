@@ -1,15 +1,17 @@
-"""Coarse to fine: of a calm stretch of a track the network is given every other face only.
+"""Coarse to fine: of a calm stretch of a track the network is given every fourth face only.
 
-The first face of a track is scored, the third, the fifth; each in between waits until both its neighbours are
-scored. Where the network is calm about both, it is never scored: its logit lies halfway between theirs.
-Otherwise it is scored after all, so that wherever something may be found every sampled frame is judged.
+The first face of a track is scored, the fifth, the ninth, and the last; those in between wait until both ends
+of their gap are scored. Where the network is calm about both they never are: their logits lie on the line
+between. Otherwise the middle one is scored, and both halves are treated the same way, so that wherever
+something may be found every sampled frame is judged.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +20,27 @@ from detector.media.frame import Image
 from detector.schema.analysis import Parameters
 from detector.scoring.scorer import Scorer
 
+_APART = 4, 0.5  # from one scored face to the next where the network is calm: faces, and seconds, at most
 _LOST = 2.0  # seconds without another face of a track, after which it begins anew
+
+
+class Sparing(NamedTuple):
+    """Where faces are spared: both scored ones around lie below ``calm``, a logit, ``apart`` faces apart."""
+
+    calm: float
+    apart: int
+
+    @classmethod
+    def of(cls, scorer: Scorer, parameters: Parameters) -> Self | None:
+        """Where ``scorer`` is spared faces of a video; None where it sees every one.
+
+        Where a face's score depends on those around it, as of sequence networks, none can be left out.
+        """
+        faces, seconds = _APART
+        apart = min(faces, int(seconds * parameters.sample_rate))
+        if not parameters.interpolate_below or scorer.is_sequence or apart < 2:
+            return None
+        return cls(scorer.logit(parameters.interpolate_below), apart)
 
 
 class Numbered(NamedTuple):
@@ -28,11 +50,11 @@ class Numbered(NamedTuple):
     crop: Image
 
 
-class _Between(NamedTuple):
-    """A crop that waits for the logits of its neighbours."""
+class _Gap(NamedTuple):
+    """Crops of a track that wait for the logits of the faces before and after them."""
 
     before: int
-    waiting: Numbered
+    waiting: Sequence[Numbered]
     after: int
 
 
@@ -40,30 +62,28 @@ class _Between(NamedTuple):
 class _Track:
     scored: int  # number of the last face that is scored
     time: float
-    waiting: Numbered | None = None
+    waiting: list[Numbered] = field(default_factory=list)
 
 
 class CoarseToFine:
-    """Offer it the faces of all tracks in order of time; it gives back those to be scored now.
+    """Offer it the faces of all tracks in order of time; it gives back those to be scored now."""
 
-    ``calm`` is the logit below which the network is calm about a face.
-    """
-
-    def __init__(self, calm: float) -> None:
-        self._calm = calm
+    def __init__(self, sparing: Sparing) -> None:
+        self._calm, self._apart = sparing
         self._tracks: dict[int, _Track] = {}
-        self._between: list[_Between] = []
+        self._gaps: list[_Gap] = []
         self._logits: dict[int, float] = {}  # of scored faces that others may wait for
 
     def offer(self, face: Numbered, track: int, time: float) -> Iterator[Numbered]:
         """Take the next ``face`` of ``track``."""
         yield from self._lost(time)
         last = self._tracks.get(track)
-        if last is not None and last.waiting is None:
-            last.waiting, last.time = face, time
+        if last is not None and len(last.waiting) < self._apart - 1:
+            last.waiting.append(face)
+            last.time = time
             return
-        if last is not None and last.waiting is not None:
-            self._between.append(_Between(last.scored, last.waiting, face.number))
+        if last is not None:
+            self._gaps.append(_Gap(last.scored, last.waiting, face.number))
         self._tracks[track] = _Track(face.number, time)
         yield face
 
@@ -71,21 +91,27 @@ class CoarseToFine:
         """The last faces of tracks that were lost, where they wait."""
         for number in [number for number, track in self._tracks.items() if now - track.time > _LOST]:
             lost = self._tracks.pop(number)
-            if lost.waiting is not None:
-                yield lost.waiting
+            if lost.waiting:
+                *waiting, end = lost.waiting
+                self._gaps.append(_Gap(lost.scored, waiting, end.number))
+                yield end
 
     def scored(self, numbers: Iterable[int], logits: NDArray[np.float32]) -> Iterator[Numbered]:
         """Take the ``logits`` (n,) of the faces of these ``numbers``; gives back what is not calm."""
         self._logits.update(zip(numbers, logits.tolist(), strict=True))
         known = self._logits
         still = []
-        for one in self._between:
-            if one.before not in known or one.after not in known:
-                still.append(one)
-            elif max(known[one.before], known[one.after]) >= self._calm:
-                yield one.waiting
-        self._between = still
-        needed = {one.before for one in still} | {one.after for one in still}
+        for gap in self._gaps:
+            if gap.before not in known or gap.after not in known:
+                still.append(gap)
+            elif gap.waiting and max(known[gap.before], known[gap.after]) >= self._calm:
+                middle = len(gap.waiting) // 2
+                one = gap.waiting[middle]
+                still.append(_Gap(gap.before, gap.waiting[:middle], one.number))
+                still.append(_Gap(one.number, gap.waiting[middle + 1 :], gap.after))
+                yield one
+        self._gaps = still
+        needed = {gap.before for gap in still} | {gap.after for gap in still}
         needed |= {track.scored for track in self._tracks.values()}
         self._logits = {number: logit for number, logit in known.items() if number in needed}
 
@@ -94,28 +120,29 @@ class CoarseToFine:
         yield from self._lost(np.inf)
 
 
-def calm_logit(scorer: Scorer, parameters: Parameters) -> float | None:
-    """The logit below which ``scorer`` is calm about a face of a video; None where it sees every face.
-
-    Where a face's score depends on those around it, as of sequence networks, none can be left out.
-    """
-    if not parameters.interpolate_below or scorer.is_sequence:
-        return None
-    return scorer.logit(parameters.interpolate_below)
-
-
-def spared(times: NDArray[np.float64], logits: NDArray[np.float64], calm: float) -> NDArray[np.bool_]:
+def spared(times: NDArray[np.float64], logits: NDArray[np.float64], sparing: Sparing) -> NDArray[np.bool_]:
     """Which faces (n,) of a track :class:`CoarseToFine` would not have scored, where all of them are."""
-    found = np.zeros(len(times), np.bool_)
+    found = np.ones(len(times), np.bool_)
     for run in np.split(np.arange(len(times)), np.flatnonzero(np.diff(times) > _LOST) + 1):
-        for place in run[1:-1:2].tolist():
-            found[place] = max(logits[place - 1], logits[place + 1]) < calm
+        known = [*run[:: sparing.apart].tolist(), *run[-1:].tolist()]
+        found[known] = False
+        gaps = list(pairwise(known))
+        while gaps:
+            before, after = gaps.pop()
+            if after - before > 1 and max(logits[before], logits[after]) >= sparing.calm:
+                middle = before + 1 + (after - before - 1) // 2
+                found[middle] = False
+                gaps += [(before, middle), (middle, after)]
     return found
 
 
 def fill_between(logits: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Give each of a track's ``logits`` (n,) that is no number the mean of its neighbours; returns which."""
+    """Put each of a track's ``logits`` (n,) that is no number on the line between those known; returns which.
+
+    The faces count as evenly spaced. The first and the last one are known.
+    """
     missing = np.isnan(logits)
-    places = np.flatnonzero(missing)
-    logits[places] = (logits[places - 1] + logits[places + 1]) / 2
+    places, known = np.flatnonzero(missing), np.flatnonzero(~missing)
+    if len(places):
+        logits[places] = np.interp(places, known, logits[known])
     return missing

@@ -21,7 +21,7 @@ from detector.media.frame import Frame, Image
 from detector.media.pictures import cuts
 from detector.media.reader import MediaReader
 from detector.schema.analysis import MediaKind, Parameters
-from detector.scoring.coarse_to_fine import CoarseToFine, Numbered, calm_logit, fill_between
+from detector.scoring.coarse_to_fine import CoarseToFine, Numbered, Sparing, fill_between
 from detector.scoring.moments import MomentKeeper
 from detector.scoring.scorer import Scorer
 
@@ -138,8 +138,8 @@ class FirstPass:
         """None where every face is scored: of what is live or a photo, and with some networks."""
         if reader is None or reader.kind is MediaKind.IMAGE:
             return None
-        calm = calm_logit(self._scorer, self._parameters)
-        return None if calm is None else CoarseToFine(calm)
+        sparing = Sparing.of(self._scorer, self._parameters)
+        return None if sparing is None else CoarseToFine(sparing)
 
     def with_cuts(self, frames: Iterable[Frame]) -> Generator[tuple[Frame, bool]]:
         """The sampled frames in order, each with whether it begins a new scene: for a thread of its own."""

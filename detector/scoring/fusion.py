@@ -126,6 +126,16 @@ class Fusion:
         difference: Floats = first - second
         return difference
 
+    @property
+    def altered_sees_heads(self) -> bool:
+        """Whether the altered half has an input from the whole head."""
+        return any(INPUTS[column].startswith("head") for column in self.altered.columns)
+
+    def lead(self, inputs: Floats) -> Floats:
+        """By how much (n,) the altered half exceeds the other, as both enter the maximum."""
+        lead: Floats = self.altered.logit(inputs) - (self.synthesised.logit(inputs) - self.reserve)
+        return lead
+
     def contradicts(self, inputs: Floats) -> NDArray[np.bool_]:
         """Where (n,) the two networks contradict each other on the same question about the same pixels."""
         if self.agreement is None or not set(_SAME_QUESTION) <= set(self.altered.columns):

@@ -26,9 +26,29 @@ def _scan_around(seen: NDArray[np.void], track: int, time: float) -> float:
     return float(np.median(own["logit"][apart <= max(_AROUND, float(apart.min()))]))
 
 
+def _filled(strong: Floats, track: NDArray[np.int32], times: Floats) -> Floats:
+    """``strong`` (m, 4) with what was not looked at evenly between its neighbours of the same track.
+
+    In a track where none was looked at it is the mean of all.
+    """
+    out = strong.copy()
+    for column in out.T:
+        known = ~np.isnan(column)
+        if known.all() or not known.any():
+            continue
+        mean = column[known].mean()
+        for number in np.unique(track[~known]):
+            there, missing = (track == number) & known, (track == number) & ~known
+            column[missing] = np.interp(times[missing], times[there], column[there]) if there.any() else mean
+    return out
+
+
 @dataclass(frozen=True)
 class PersonLook:
-    """What the second look found of one person: logits ``strong`` (m, 4) at ``times`` of ``track`` (m,)."""
+    """What the second look found of one person: logits ``strong`` (m, 4) at ``times`` of ``track`` (m,).
+
+    Where the whole head was not looked at (``headed`` (m,) is false) its logits lie between those beside it.
+    """
 
     tracks: tuple[int, ...]
     moments: tuple[KeptMoment, ...]
@@ -37,6 +57,7 @@ class PersonLook:
     strong: Floats
     scan_at: Floats  # (m,): the fast network's logits around the moments
     scan_level: float  # their mean over all of the person's usable faces
+    headed: NDArray[np.bool_]
     stability: float | None = None
     contradiction: bool = False  # the two networks lie too far apart
     raised: tuple[Raised, ...] = ()
@@ -47,12 +68,16 @@ class PersonLook:
     ) -> Self:
         """Of the person of the tracks ``group``, from logits ``strong`` (m, 4) of ``moments`` in order.
 
-        ``seen`` are the scan's rows of the person's usable faces.
+        Those of heads are no numbers where only the inner face was looked at. ``seen`` are the scan's rows of
+        the person's usable faces.
         """
         track = np.array([moment.track for moment in moments], np.int32)
         times = np.array([moment.time for moment in moments])
         around = np.array([_scan_around(seen, moment.track, moment.time) for moment in moments])
-        return cls(tuple(group), tuple(moments), track, times, strong, around, float(seen["logit"].mean()))
+        level = float(seen["logit"].mean())
+        headed = np.isfinite(strong[:, -1])
+        filled = _filled(strong, track, times)
+        return cls(tuple(group), tuple(moments), track, times, filled, around, level, headed)
 
     def strong_at(self, track: NDArray[np.int32], times: Floats, fast: Floats) -> Floats:
         """Logits (n, 4) at ``times`` of ``track``; their mean in a track without a moment.

@@ -51,7 +51,8 @@ _run = partial(run_in_batches, batch=8)
 class FusedScorer(Scorer):
     """A scorer whose logits are fused with what the second look found of each person."""
 
-    def __init__(self, scan: Scorer, model: LoadedModel) -> None:
+    def __init__(self, scan: Scorer, model: LoadedModel, alternate_heads: bool = True) -> None:
+        """``alternate_heads`` is :attr:`~detector.schema.analysis.Parameters.alternate_heads`."""
         assert model.second_look is not None and model.card.second_look is not None
         self.__dict__.update(scan.__dict__)
         self._scan = scan
@@ -62,6 +63,7 @@ class FusedScorer(Scorer):
         self._of_head = tuple(range(first, first + readings.HEADS))  # of the network's outputs
         self.fusion = Fusion.of(model.card.second_look, scan.still)
         self.looks: list[PersonLook] = []
+        self._alternate_heads = alternate_heads and not scan.still
         self._known: dict[bytes, Floats] = {}  # what the second network gave, by a photograph's crops
 
     def fuse(self, track: NDArray[np.int32], time: Floats, logits: Floats) -> Floats:
@@ -86,12 +88,12 @@ class FusedScorer(Scorer):
                 )
                 for one in look.raised
             ),
-            moments=tuple(map(self._told, look.moments, look.strong.tolist())),
+            moments=tuple(map(self._told, look.moments, look.strong.tolist(), look.headed.tolist())),
         )
 
-    def _told(self, moment: KeptMoment, logits: Sequence[float]) -> schema.SecondLookMoment:
-        rounded = [round(logit, 4) for logit in logits]
-        inner_altered, inner_synthesised, head_altered, head_synthesised = rounded
+    def _told(self, moment: KeptMoment, logits: Sequence[float], headed: bool) -> schema.SecondLookMoment:
+        inner_altered, inner_synthesised, *head = [round(logit, 4) for logit in logits]
+        head_altered, head_synthesised = head if headed else (None, None)
         return schema.SecondLookMoment(
             time=moment.time,
             pts=moment.pts,
@@ -147,21 +149,33 @@ class FusedScorer(Scorer):
         moments = spread(kept, seen["time"], most)
         if not moments:
             return None
-        strong = np.empty((len(moments), 4))
-        step = 2 if doubt is not None and len(moments) >= _HALVED else 1
-        strong[::step] = self._strong(moments[::step], AS_IT_IS)
-        if step == 2:
+        strong = np.full((len(moments), 4), np.nan)
+        if doubt is not None and len(moments) >= _HALVED:
+            self._look_at(moments[::2], strong[::2])
             half = PersonLook.of(group, moments[::2], strong[::2], seen)
-            if doubt is not None and self._is_calm(half, seen, doubt):
+            if self._is_calm(half, seen, doubt):
                 return half
-            strong[1::2] = self._strong(moments[1::2], AS_IT_IS)
+        self._look_at(moments, strong)
         look = PersonLook.of(group, moments, strong, seen)
         if more := self._more_moments(look, seen, kept, most):
-            strong = np.concatenate([look.strong, self._strong(more, AS_IT_IS)])
+            # They are looked at because the altered half stands out there.
+            parts = (INNER, HEAD) if self.fusion.altered_sees_heads else (INNER,)
+            strong = np.concatenate([strong, self._strong(more, AS_IT_IS, [parts] * len(more))])
             order = sorted(range(len(strong)), key=[moment.time for moment in (*moments, *more)].__getitem__)
             look = PersonLook.of(group, [(*moments, *more)[i] for i in order], strong[order], seen)
         outlying = look.outlying(self.fusion, seen["track"], seen["time"], seen["logit"])
         return replace(look, raised=outlying)
+
+    def _look_at(self, moments: Sequence[KeptMoment], strong: Floats) -> None:
+        """Put into ``strong`` (m, 4) what is not there yet: inner faces, and heads of every other moment."""
+        tracks = [moment.track for moment in moments]
+        parts: list[list[int]] = []
+        for i, track in enumerate(tracks):
+            headed = not self._alternate_heads or tracks[:i].count(track) % 2 == 0
+            wanted = (INNER, HEAD) if headed else (INNER,)
+            parts.append([part for part in wanted if np.isnan(strong[i, 2 * part])])
+        seen = self._strong(moments, AS_IT_IS, parts)
+        np.copyto(strong, seen, where=~np.isnan(seen))
 
     def _is_calm(self, look: PersonLook, seen: NDArray[np.void], doubt: float) -> bool:
         """Whether each moment of ``look`` is clearly below ``doubt`` and nothing of its tracks stands out."""
@@ -203,10 +217,15 @@ class FusedScorer(Scorer):
         Of other framings than ``parts`` the second network says in other views what it said as they are.
         """
         moments, as_they_are = [look.moments[i] for i in chosen], look.strong[list(chosen)]
+        if HEAD in parts:
+            lacking = [() if look.headed[i] else (HEAD,) for i in chosen]
+            heads = self._strong(moments, AS_IT_IS, lacking)
+            as_they_are = np.where(np.isnan(heads), as_they_are, heads)
         seen = np.empty((len(views), len(moments), len(INPUTS)))
         for view, into in zip(views, seen, strict=True):
             into[:, 0] = self._fast(moments, view)
-            strong = as_they_are if view is AS_IT_IS else self._strong(moments, view, parts)
+            own = [() if view is AS_IT_IS else parts] * len(moments)
+            strong = self._strong(moments, view, own)
             into[:, 1:] = np.where(np.isnan(strong), as_they_are, strong)
         return seen
 
@@ -215,23 +234,27 @@ class FusedScorer(Scorer):
         size = self._scan.card.input.size
         return self._scan.logits([framings(moment, view, size)[0] for moment in moments])
 
-    def _strong(
-        self, moments: Sequence[KeptMoment], view: View, parts: Sequence[int] = (INNER, HEAD)
-    ) -> Floats:
+    def _strong(self, moments: Sequence[KeptMoment], view: View, parts: Sequence[Sequence[int]]) -> Floats:
         """The second network's logits (m, 4), as :class:`~detector.schema.analysis.SecondLookMoment`.
 
-        Those of other framings than ``parts`` are no numbers, and cost nothing.
+        ``parts`` are the framings of each moment that are looked at; logits of others are no numbers, and
+        cost nothing.
         """
         size = self._second.card.input.size
-        crops = [framings(moment, view, size)[part] for moment in moments for part in parts]
+        shown = [
+            framings(moment, view, size) if own else () for moment, own in zip(moments, parts, strict=True)
+        ]
+        places = [(i, part) for i, own in enumerate(parts) for part in own]
+        seen = np.full((len(moments), 4), np.nan)
+        if not places:
+            return seen
+        crops = [shown[i][part] for i, part in places]
         out = _run(self._second_backend, crops)
         if self.still and view is AS_IT_IS:
             self._known.update(zip(map(_key, crops), out[:, None], strict=True))
-        # Framings in turn; each reading has its own two of the network's logits.
-        seen = np.full((len(moments), 4), np.nan)
-        for place, part in enumerate(parts):
-            columns = self._of_head if part == HEAD else (0, 1)
-            seen[:, 2 * part : 2 * part + 2] = out[place :: len(parts), columns]
+        for (i, part), logits in zip(places, out, strict=True):
+            # Each reading has its own two of the network's logits.
+            seen[i, 2 * part : 2 * part + 2] = logits[list(self._of_head) if part == HEAD else [0, 1]]
         return seen
 
     def _of_second(self, crops: Sequence[Image]) -> Floats:
@@ -270,7 +293,7 @@ def look_again(
     usable = rows[~np.isnan(rows["logit"])]
     if not len(usable):
         return scan
-    scorer = FusedScorer(scan, model)
+    scorer = FusedScorer(scan, model, parameters.alternate_heads)
     sparing = scan.still and len(first_pass.persons) > _MANY
     for done, group in enumerate(first_pass.persons):
         report(done / len(first_pass.persons))

@@ -30,6 +30,7 @@ See = Callable[[PersonLook, Sequence[int], Sequence[int], Sequence[View]], Float
 _CLEAR = -1.2, 1.5  # of the logit, from the threshold: beyond, other views are not looked at
 _FIRST = 2  # of the other views, which are enough where with them all lie on one side of the threshold,
 _SURE = 0.5  # of the logit, so far from it
+_LEADS = 1.5  # of the logit, by which the altered half exceeds the other: what the head says decides nothing
 _IN_VIEWS = 3  # moments inside an interval that stands out, and outside, that further views are of
 _ONE_OF_TWO = 0.5  # the stability of a person on whom the two networks contradict each other
 
@@ -61,7 +62,7 @@ class Settler:
         if look.raised or not below <= above <= beyond:
             return look
         altered, synthesised = (float(half[0]) for half in self.fusion.halves(look.inputs))
-        parts = (HEAD,) if sparing and synthesised - altered > beyond else (INNER, HEAD)
+        parts = (HEAD,) if sparing and synthesised - altered > beyond else self._parts(look.inputs)
         moved = self._moved(look, parts, threshold, 0.0 if sparing else _SURE)
         mean = moved.mean(axis=0)
         apart = self.fusion.logit(moved) - threshold
@@ -71,6 +72,11 @@ class Settler:
             strong=look.strong + (mean[1:] - look.inputs[0, 1:]),
             stability=float(np.mean((apart >= 0) == (decides >= 0))),
         )
+
+    def _parts(self, inputs: Floats) -> tuple[int, ...]:
+        """The framings by which other views of ``inputs`` (n, 5) could change anything."""
+        spared = not self.fusion.altered_sees_heads and (self.fusion.lead(inputs) >= _LEADS).all()
+        return (INNER,) if spared else (INNER, HEAD)
 
     def _moved(self, look: PersonLook, parts: Sequence[int], threshold: float, sure: float) -> Floats:
         """What the person amounts to (v, 5): the inputs with what each view changes; as it is first.
@@ -93,12 +99,14 @@ class Settler:
         Such a person is calm on average, and nothing stands out enough to be raised: a finding would rest on
         these moments alone.
         """
-        at = self.fusion.logit(look.inputs_at(look.track, look.times, look.scan_at, self.fusion.within))
+        inputs = look.inputs_at(look.track, look.times, look.scan_at, self.fusion.within)
+        at = self.fusion.logit(inputs)
         above = np.flatnonzero(at >= threshold)
         if not len(above):
             return look
         above = above[evenly(len(above), _IN_VIEWS)]
-        levels = self._in_all_views(look, above.tolist(), (INNER, HEAD), self.fusion.logit).mean(axis=1)
+        parts = self._parts(inputs[above])
+        levels = self._in_all_views(look, above.tolist(), parts, self.fusion.logit).mean(axis=1)
         moved = at[above].mean() + levels - levels[0]
         return replace(look, stability=float(np.mean(moved >= threshold)))
 
@@ -122,8 +130,7 @@ class Settler:
         inside, outside = (
             side[evenly(len(side), _IN_VIEWS)] for side in map(np.flatnonzero, (standing_out, ~standing_out))
         )
-        heads = any(INPUTS[column].startswith("head") for column in self.fusion.altered.columns)
-        parts = (INNER, HEAD) if heads else (INNER,)
+        parts = (INNER, HEAD) if self.fusion.altered_sees_heads else (INNER,)
         altered = self._in_all_views(look, [*inside, *outside], parts, self.fusion.altered.logit)
         contrast = altered[:, : len(inside)].mean(axis=1) - altered[:, len(inside) :].mean(axis=1)
         moved = contrast - contrast[0]

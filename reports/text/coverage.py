@@ -56,8 +56,9 @@ def not_examined(analysis: Analysis) -> tuple[str, ...]:
     if coverage.faces_interpolated:
         lines.append(
             gettext(
-                "Faces without a score of their own: %(interpolated)s. Where the probabilities beside a "
-                "face lay below %(below)s, the first network did not see it; its score is their mean.",
+                "Faces without a score of their own: %(interpolated)s. Where the probabilities before "
+                "and after them lay below %(below)s, the first network did not see them; their scores lie "
+                "in between.",
                 interpolated=plural(coverage.faces_interpolated, "face", "faces"),
                 below=shown(analysis.parameters.interpolate_below, "g"),
             )

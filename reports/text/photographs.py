@@ -50,7 +50,7 @@ _VIDEO_SETTINGS = frozenset(
     {
         "sample_rate", "search_interval", "edge_window", "median_window", "exit_threshold", "merge_gap",
         "minimum_duration", "bridge_gap", "minimum_usable_frames", "second_look", "skip_unreferenced",
-        "interpolate_below",
+        "interpolate_below", "alternate_heads",
     }
 )  # fmt: skip
 _PHOTO_SETTINGS = frozenset({"minimum_colour", "minimum_detail", "maximum_flatness"})

@@ -36,20 +36,28 @@ def procedure(analysis: Analysis) -> str:
     )
     seen = gettext(
         "Frames were sampled at %(sample_rate)s a second; faces were found with "
-        "CenterFace and followed between scene cuts. %(search_words)s Each usable face "
-        "was ",
+        "CenterFace and followed between scene cuts. %(search_words)s",
         sample_rate=shown(given.sample_rate, "g"),
         search_words=_search_words(analysis),
     )
     return gettext(
-        "%(seen)scut out upright and scored by the network named in this report; its "
-        "output%(fused_words)s. %(flagged)sAt the peak frames %(maps)s shows which "
+        "%(seen)s %(scored)s Its output%(fused_words)s. %(flagged)sAt the peak frames %(maps)s shows which "
         "areas of the face raised the score; each map was then tested by hiding what "
         "it highlights and scoring the face again.",
         seen=seen,
+        scored=_scored_words(analysis),
         fused_words=_fused_words(analysis),
         flagged=flagged,
         maps=photographs.maps_of(analysis.model),
+    )
+
+
+def _scored_words(analysis: Analysis) -> str:
+    if not analysis.coverage.faces_interpolated:
+        return gettext("Each usable face was cut out upright and scored by the network named in this report.")
+    return gettext(
+        "Usable faces were cut out upright and scored by the network named in this report, but for those "
+        "between two about which it was calm: their scores lie between those of the two."
     )
 
 
@@ -59,6 +67,9 @@ def _fused_words(analysis: Analysis) -> str:
         return gettext(", divided by the calibration temperature, became a probability")
     most = analysis.parameters.second_look
     moments = gettext("up to %(moments)s of each person", moments=plural(most, "moment", "moments"))
+    framings = gettext("the inner face and the whole head")
+    if analysis.parameters.alternate_heads:
+        framings = gettext("the inner face, and the whole head in every other one")
     transformer = ""
     if second.transformer is not None:
         transformer = gettext(
@@ -67,18 +78,19 @@ def _fused_words(analysis: Analysis) -> str:
         )
     return gettext(
         " was fused with that of a second network, %(name)s, and became a probability. "
-        "The second network scored %(moments)s: the inner face and the whole head, "
+        "The second network scored %(moments)s: %(framings)s, "
         "each for a face that was replaced or altered and for one that was "
-        "synthesised%(transformer)s. Where the fused score lay near the threshold, all "
-        "networks scored the same moments mirrored, shifted, scaled and re-encoded as "
-        "well; the share of these views on the same side of the threshold is the "
-        "stability, and a person of low stability is not flagged but leaves the "
+        "synthesised%(transformer)s. Where the fused score lay near the threshold, or in "
+        "a few moments above it, all networks scored the same moments mirrored, "
+        "shifted, scaled and re-encoded as well; the share of these views on the same side "
+        "of the threshold is the stability, and a person of low stability is not flagged but leaves the "
         "verdict inconclusive. So does one on whom the two networks lay further apart "
         "than on anyone they were measured on. Where a stretch of a track scored "
         "higher than the rest of it by a set amount, it was raised further, and it was "
         "scored in more moments",
         name=second.name,
         moments=moments,
+        framings=framings,
         transformer=transformer,
     )
 

@@ -33,7 +33,7 @@ from detector.media.open import open_media
 from detector.media.reader import MediaReader
 from detector.metadata.exhibit import media_facts
 from detector.schema.analysis import Analysis, Box, Media, Parameters
-from detector.scoring.coarse_to_fine import calm_logit, fill_between, spared
+from detector.scoring.coarse_to_fine import Sparing, fill_between, spared
 from detector.scoring.first_pass import FirstPass
 from detector.scoring.scorer import Scorer
 from detector.segments import findings
@@ -160,8 +160,8 @@ def replay(
     """
     parameters = parameters.model_copy(update={"edge_window": 0.0, "second_look": 0})
     detections = _judgeable(recording, crops, parameters)
-    calm = calm_logit(scorer, parameters)
-    _score(detections, recording, crops if seen is None else seen, scorer, calm)
+    sparing = Sparing.of(scorer, parameters)
+    _score(detections, recording, crops if seen is None else seen, scorer, sparing)
     times = list(map(float, recording.times))
     first_pass = _Replayed(detections, recording.persons, times, recording.cuts, recording.discarded)
     return conclude(
@@ -200,7 +200,7 @@ def _score(
     recording: Recording,
     crops: NDArray[np.uint8],
     scorer: Scorer,
-    calm: float | None,
+    sparing: Sparing | None,
 ) -> None:
     """Fill in ``logit`` of what is usable, track by track, as the first pass does: coarse to fine."""
     usable = [
@@ -217,8 +217,8 @@ def _score(
     for track in by_track.values():
         places = [place for place, _ in track]
         logits = scorer.track_logits([values for _, values in track])
-        if calm is not None:
-            logits[spared(detections.rows["time"][places], logits, calm)] = np.nan
+        if sparing is not None:
+            logits[spared(detections.rows["time"][places], logits, sparing)] = np.nan
             detections.rows["interpolated"][places] = fill_between(logits)
         detections.rows["logit"][places] = logits
 

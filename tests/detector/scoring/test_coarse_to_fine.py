@@ -8,9 +8,12 @@ import numpy as np
 import pytest
 
 from detector.media.frame import Image
-from detector.scoring.coarse_to_fine import CoarseToFine, Numbered, fill_between, spared
+from detector.schema.analysis import Parameters
+from detector.scoring.coarse_to_fine import CoarseToFine, Numbered, Sparing, fill_between, spared
+from detector.scoring.scorer import Scorer
 
 CALM = -1.0
+SPARING = Sparing(CALM, 4)
 LOW, HIGH = -3.0, 2.0
 
 
@@ -20,7 +23,7 @@ def crop_of(logit: float) -> Image:
 
 def scored(tracks: dict[int, Sequence[float]], batch: int, rate: float = 8.0) -> dict[int, list[float]]:
     """The logits by track, those never scored no numbers; scored in batches of so many, each one late."""
-    coarse = CoarseToFine(CALM)
+    coarse = CoarseToFine(SPARING)
     waiting: list[Numbered] = []
     running: list[Numbered] = []
     places: list[tuple[int, int]] = []
@@ -52,16 +55,16 @@ def scored(tracks: dict[int, Sequence[float]], batch: int, rate: float = 8.0) ->
 
 
 @pytest.mark.parametrize("batch", [1, 3, 32])
-def test_of_a_calm_track_every_other_face_is_scored(batch: int) -> None:
+def test_of_a_calm_track_every_fourth_face_is_scored(batch: int) -> None:
     """The last one is, with nothing behind it to lie between."""
-    found = scored({0: [LOW] * 8}, batch)[0]
-    assert np.isnan(found).tolist() == [False, True] * 3 + [False, False]
+    found = scored({0: [LOW] * 12}, batch)[0]
+    assert [place for place, logit in enumerate(found) if not np.isnan(logit)] == [0, 4, 8, 11]
 
 
 @pytest.mark.parametrize("batch", [1, 3, 32])
 def test_beside_a_face_that_is_not_calm_all_are_scored(batch: int) -> None:
-    found = scored({0: [LOW] * 4 + [HIGH] + [LOW] * 4}, batch)[0]
-    assert [place for place, logit in enumerate(found) if np.isnan(logit)] == [1, 7]
+    found = scored({0: [LOW] * 8 + [HIGH] + [LOW] * 8}, batch)[0]
+    assert [place for place, logit in enumerate(found) if np.isnan(logit)] == [1, 2, 3, 5, 11, 13, 14, 15]
 
 
 def test_where_nothing_is_calm_every_face_is_scored() -> None:
@@ -77,13 +80,15 @@ def test_what_is_scored_does_not_depend_on_batches() -> None:
     assert all(np.array_equal(answers[0][t], other[t], equal_nan=True) for other in answers for t in tracks)
     for track, logits in tracks.items():
         times = np.arange(len(logits)) / 8
-        assert np.array_equal(np.isnan(answers[0][track]), spared(times, np.array(logits, np.float32), CALM))
-    assert 20 < np.isnan(np.concatenate(list(answers[0].values()))).sum() < 80
+        assert np.array_equal(
+            np.isnan(answers[0][track]), spared(times, np.array(logits, np.float32), SPARING)
+        )
+    assert 60 < np.isnan(np.concatenate(list(answers[0].values()))).sum() < 180
 
 
 def test_a_face_of_a_lost_track_waits_no_longer() -> None:
     """Or a film of many short tracks would keep a crop of each."""
-    coarse = CoarseToFine(CALM)
+    coarse = CoarseToFine(SPARING)
     assert [face.number for face in coarse.offer(Numbered(0, crop_of(LOW)), 0, 0.0)] == [0]
     assert not list(coarse.offer(Numbered(1, crop_of(LOW)), 0, 0.125))
     assert [face.number for face in coarse.offer(Numbered(2, crop_of(LOW)), 1, 2.0)] == [2]
@@ -93,11 +98,17 @@ def test_a_face_of_a_lost_track_waits_no_longer() -> None:
 
 def test_a_track_that_was_lost_begins_anew() -> None:
     times = np.array([0.0, 0.1, 0.2, 0.3, 9.0, 9.1, 9.2])
-    places = spared(times, np.full(7, LOW), CALM)
-    assert np.flatnonzero(places).tolist() == [1, 5]
+    places = spared(times, np.full(7, LOW), SPARING)
+    assert np.flatnonzero(places).tolist() == [1, 2, 5]
 
 
-def test_what_lies_between_gets_the_mean() -> None:
-    logits = np.array([-3.0, np.nan, -1.0, np.nan, -2.0, 4.0])
-    assert fill_between(logits).tolist() == [False, True, False, True, False, False]
-    assert logits.tolist() == [-3.0, -2.0, -1.0, -1.5, -2.0, 4.0]
+def test_what_lies_between_lies_on_the_line() -> None:
+    logits = np.array([-3.0, np.nan, -1.0, np.nan, np.nan, np.nan, -3.0, 4.0])
+    assert fill_between(logits).tolist() == [False, True, False, True, True, True, False, False]
+    assert logits.tolist() == [-3.0, -2.0, -1.0, -1.5, -2.0, -2.5, -3.0, 4.0]
+
+
+@pytest.mark.parametrize(("rate", "apart"), [(30.0, 4), (8.0, 4), (4.0, 2), (2.0, None)])
+def test_scored_faces_are_never_half_a_second_apart(scan: Scorer, rate: float, apart: int | None) -> None:
+    sparing = Sparing.of(scan, Parameters(sample_rate=rate))
+    assert (None if sparing is None else sparing.apart) == apart

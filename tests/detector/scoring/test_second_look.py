@@ -47,6 +47,24 @@ def test_half_of_the_moments_are_enough_of_a_person_who_is_clearly_calm(
     assert moments(calm, doubt=0.4, kept=6) == 5, "few as they are"
 
 
+def test_whole_heads_are_looked_at_in_every_other_moment(
+    astronaut: np.ndarray, scan: Scorer, model: LoadedModel
+) -> None:
+    rows = np.zeros(40, [("track", np.int32), ("time", float), ("logit", float)])
+    rows["time"] = np.arange(40) / 8
+    seen = {}
+    for alternate in (True, False):
+        scorer = FusedScorer(scan, with_second_look(model, Says((9.0, -9.0, 9.0, -9.0)).eval()), alternate)
+        look = scorer.look([0], rows, moments_of(astronaut, (9.0, 9.0)), 8)
+        assert look is not None and np.isfinite(look.strong).all()
+        scorer.looks.append(look)
+        told = scorer.second_look_at([0])
+        assert told is not None
+        assert all(moment.inner_altered > 8 for moment in told.moments)
+        seen[alternate] = [moment.head_altered is not None for moment in told.moments]
+    assert seen == {True: [True, False] * 4, False: [True] * 8}
+
+
 def test_a_clear_second_look_decides_and_the_analysis_tells_of_it(sample: Path, model: LoadedModel) -> None:
     loud = judged(sample, model, Says((9.0, -9.0, 9.0, -9.0)))
     assert loud.verdict is Verdict.MANIPULATED

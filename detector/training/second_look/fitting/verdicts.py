@@ -19,7 +19,7 @@ from detector.models.loaded import LoadedModel
 from detector.schema.analysis import Parameters, Verdict
 from detector.training.second_look.fitting.exhibits import develop_clips
 
-_SLOW = Parameters(search_interval=0, skip_unreferenced=False, interpolate_below=0)
+_SLOW = Parameters(search_interval=0, skip_unreferenced=False, interpolate_below=0, alternate_heads=False)
 AS_SHIPPED = "as shipped"
 _WAYS = {AS_SHIPPED: Parameters(), "slow": _SLOW}
 

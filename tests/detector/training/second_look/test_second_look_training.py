@@ -227,7 +227,8 @@ def clip_record(number: int, fake: bool) -> ClipRecord:
     time = np.arange(24) / 8
     strong = rng.normal(2.6 * fake, 1.0, (4, 4))
     level, track = float(rng.normal(2.0 * fake)), np.zeros(len(strong), np.int32)
-    look = PersonLook((0,), (), track, time[::6], strong, np.full(len(strong), level), level)
+    scanned = np.full(len(strong), level)
+    look = PersonLook((0,), (), track, time[::6], strong, scanned, level, np.ones(len(strong), bool))
     fast = np.full(24, look.scan_level)
     person = PersonRecord(np.zeros(24, np.int32), time, fast, look)
     kind = ("swap", "talking head")[number % 4 // 2] if fake else "real"
