@@ -72,7 +72,7 @@ def render_pdf(view: ReportView, pictures: Mapping[str, bytes], enclosed: Sequen
 
     markup = fill_template(view, "print", source, enclosed)
     supplied = {address[key]: data for key, data in pictures.items()}
-    date = document_date(view.annotations.until_iso or view.created_iso)
+    date = document_date(view.annotations.until_iso or view.head.created_iso)
     return set_document(markup, supplied, enclosed, date, _places(view))
 
 
