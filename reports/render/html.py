@@ -119,7 +119,7 @@ def environment() -> Environment:
 @cache
 def renderer() -> str:
     """What tells this version's pages from others': a hash of the code and the templates that set them."""
-    places = [*ROOT.glob("reports/**/*.py"), *ROOT.glob("detector/schema/*.py")]
+    places = [*ROOT.glob("reports/**/*.py"), *ROOT.glob("detector/schema/**/*.py")]
     places += [*TEMPLATES.glob("report/*"), *TEMPLATES.glob("macros/*")]
     places += language.CATALOGUES.glob("*/LC_MESSAGES/*.po")
     digest = hashlib.sha256(version("jinja2").encode())

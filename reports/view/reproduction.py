@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from detector.environment import command as command_of
 from detector.schema.analysis import Analysis
+from detector.schema.method.parameters import LACKING
 from detector.schema.model import SecondLookModel
-from detector.schema.parameters import LACKING
 from detector.verdict.reproducibility import TOLERANCE
 from reports.text.dates import in_utc
 from reports.text.language import gettext
