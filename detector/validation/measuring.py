@@ -20,7 +20,7 @@ from detector.batch.worker_pool import judged, score_files
 from detector.errors import ParameterError
 from detector.schema.analysis import Analysis, Parameters
 from detector.validation.material import LabelledFile, Material
-from detector.validation.others import of_other
+from detector.validation.other_models import of_other
 from detector.verdict.validated_domain import criteria, measured
 
 Line = dict[str, object]

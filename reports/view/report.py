@@ -33,7 +33,7 @@ from reports.view.head import HeadView, head_view
 from reports.view.meaning import MeaningView, meaning_view
 from reports.view.metadata.view import MetadataView, metadata_view
 from reports.view.not_examined import NotExaminedView, not_examined_view
-from reports.view.others import OthersView, others_view
+from reports.view.other_models import OtherModelsView, other_models_view
 from reports.view.persons import PersonView, person_view
 from reports.view.reader import ReaderView, of_model
 from reports.view.report_inputs import ALONE, ReportInputs
@@ -99,7 +99,7 @@ class ReportView:
     timeline: Timeline
     persons: tuple[PersonView, ...]
     segments: tuple[SegmentView, ...]
-    others: OthersView | None
+    others: OtherModelsView | None
     photo: Picture | None  # with each face boxed
     clean: Picture | None  # the same without
     heat_scale: tuple[str, ...]
@@ -183,7 +183,7 @@ def _view(analysis: Analysis, folder: Path, inputs: ReportInputs) -> ReportView:
         timeline=draw(analysis),
         persons=tuple(person_view(analysis, person) for person in analysis.persons),
         segments=tuple(segment_view(analysis, segment, folder) for segment in analysis.segments),
-        others=others_view(analysis, folder),
+        others=other_models_view(analysis, folder),
         photo=_photo(folder, analysis.boxed, gettext("The photograph with each face boxed and named")),
         clean=_photo(folder, analysis.picture, gettext("The photograph")),
         heat_scale=heat_scale(),
