@@ -133,7 +133,8 @@ def renderer() -> str:
 def document_date(own: str) -> str:
     """A date in the documents' metadata: their own, or ``SOURCE_DATE_EPOCH`` where set.
 
-    Never the clock, so that the same analysis always makes the same bytes.
+    Never the clock, so that the same analysis always makes the same bytes. Raises
+    :class:`~reports.errors.ReportError` where the variable holds no whole seconds.
     """
     epoch = os.environ.get("SOURCE_DATE_EPOCH")
     if not epoch:

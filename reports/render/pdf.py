@@ -86,7 +86,8 @@ def set_document(
     """A report's markup as PDF, as :func:`render_pdf` says.
 
     ``supplied`` are the pictures it may ask for by address, ``date`` is that of ``enclosed``, ``places`` says
-    in words what its links lead to.
+    in words what its links lead to. Raises :class:`~reports.errors.ReportError` where the markup asks for
+    another address.
     """
     fetcher = SuppliedOnly(supplied)
     try:
