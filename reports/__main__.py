@@ -14,6 +14,7 @@ from reports.cli import verify as verify_command
 from reports.cli.case_options import add_case_options, given_case
 from reports.inputs.analysis_file import parse_analysis
 from reports.render.write import kept_custody, write_files
+from reports.view.report_inputs import ReportInputs
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -66,7 +67,8 @@ def _render(options: argparse.Namespace) -> None:
     case = given_case(options, folder)
     laboratory = options.laboratory.read_bytes() if options.laboratory else None
     analysis, out = parse_analysis(text, options.analysis), options.out or folder
-    write_files(analysis, text, folder, out, case, custody, laboratory=laboratory, speak=options.language)
+    inputs = ReportInputs(case=case, custody=custody, laboratory=laboratory, speak=options.language)
+    write_files(analysis, text, folder, out, inputs)
 
 
 def _refuse(message: str) -> int:

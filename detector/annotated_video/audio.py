@@ -37,7 +37,10 @@ class Sound:
         self._source = stream
 
     def begin(self, container: av.container.OutputContainer, first: Fraction) -> None:
-        """Add the track to ``container``. ``first`` is the first frame's time on the exhibit's clock."""
+        """Add the track to ``container``. ``first`` is the first frame's time on the exhibit's clock.
+
+        Raises :class:`SoundRefused` where the container does not take it.
+        """
         if self._source is None:
             return
         self._first = first
@@ -49,7 +52,10 @@ class Sound:
         self._advance()
 
     def until(self, container: av.container.OutputContainer, time: Fraction | None) -> None:
-        """Write what is heard before ``time``, in seconds from the first frame; None: all the rest."""
+        """Write what is heard before ``time``, in seconds from the first frame; None: all the rest.
+
+        Raises :class:`SoundRefused` where it cannot be written.
+        """
         while (packet := self._next) is not None:
             assert packet.pts is not None and packet.time_base is not None
             start = packet.pts * packet.time_base - self._first

@@ -12,8 +12,8 @@ from detector.schema.others import MOST_OTHERS, JointRule
 
 
 @dataclass(frozen=True)
-class Others:
-    """Models beside the first one, and the rule by which all decide together."""
+class OtherModelNames:
+    """Names or paths of the models beside the first one, not yet loaded, and the rule by which all decide."""
 
     models: Sequence[str] = ()
     rule: JointRule = JointRule.FIRST
@@ -30,9 +30,10 @@ class Others:
             names.append(name)
 
 
-ALONE = Others()
+ALONE = OtherModelNames()
+"""The first model alone."""
 
 
-def placed(model: str | None) -> str | None:
+def with_absolute_path(model: str | None) -> str | None:
     """A model given as a file by its whole path, for processes in another folder."""
     return str(Path(model).absolute()) if model and Path(model).suffix else model

@@ -17,7 +17,7 @@ from types import TracebackType
 
 from detector.backends import selection as backends
 from detector.batch.input_files import File
-from detector.batch.other_models import ALONE, Others
+from detector.batch.other_models import ALONE, OtherModelNames
 from detector.errors import ParameterError
 from detector.models.card import deciding_sha256
 from detector.models.card_files import load_card, read_second_look
@@ -37,7 +37,7 @@ def run_key(
     *,
     crops: bool = False,
     purpose: str = "",
-    others: Others = ALONE,
+    others: OtherModelNames = ALONE,
 ) -> str:
     """Sixteen hexadecimal digits for everything a line depends on but its file.
 

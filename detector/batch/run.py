@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from detector.batch.input_files import File, InputFiles
-from detector.batch.other_models import ALONE, Others
+from detector.batch.other_models import ALONE, OtherModelNames
 from detector.batch.results_file import ResultsFile, run_key
 from detector.errors import ParameterError
 from detector.files import hashed
@@ -42,7 +42,7 @@ class BatchRun:
     crops: bool = False
     workers: int | None = None
     out: Path | None = None
-    others: Others = ALONE
+    others: OtherModelNames = ALONE
     _left_out: dict[str, int] = field(default_factory=dict)
     _before: int = 0
     _taken_over: int = 0

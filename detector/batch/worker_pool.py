@@ -27,7 +27,7 @@ from typing import Any
 
 from detector.backends import selection as backends
 from detector.batch.input_files import File
-from detector.batch.other_models import ALONE, Others, placed
+from detector.batch.other_models import ALONE, OtherModelNames, with_absolute_path
 from detector.errors import ReelproofError
 from detector.gc_pause import gc_paused
 from detector.models.card_files import WEIGHTS
@@ -63,7 +63,7 @@ def score_files(
     parameters: Parameters,
     workers: int | None = None,
     told: Told | None = None,
-    others: Others = ALONE,
+    others: OtherModelNames = ALONE,
 ) -> Generator[tuple[File, Line]]:
     """Analyse ``files`` in ``workers`` processes (default: one a core); lines come as they are finished.
 
@@ -78,9 +78,8 @@ def score_files(
     first = list(islice(waiting, max(2, most)))
     if not first:
         return
-    asked = _Asked(
-        placed(model), parameters, Others([str(placed(one)) for one in others.models], others.rule)
-    )
+    named = [str(with_absolute_path(one)) for one in others.models]
+    asked = _Asked(with_absolute_path(model), parameters, OtherModelNames(named, others.rule))
     with _WorkerPool(asked, min(most, len(first)), len(first) > 1, told) as pool:
         yield from pool.lines(chain(first, waiting))
 
@@ -91,7 +90,7 @@ class _Asked:
 
     model: str | None
     parameters: Parameters
-    others: Others
+    others: OtherModelNames
 
     @property
     def models(self) -> list[str | None]:

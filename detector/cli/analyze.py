@@ -182,7 +182,7 @@ def summary(analysis: Analysis) -> dict[str, object]:
 def _score(options: argparse.Namespace) -> int:
     # OpenBLAS would start threads with NumPy, and the worker pool could not be forked from this process.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    from detector.batch.other_models import Others
+    from detector.batch.other_models import OtherModelNames
     from detector.batch.run import BatchRun
 
     many = BatchRun(
@@ -192,7 +192,7 @@ def _score(options: argparse.Namespace) -> int:
         options.crops,
         options.workers,
         options.out,
-        Others(options.also, JointRule(options.joint)),
+        OtherModelNames(options.also, JointRule(options.joint)),
     )
     failed = False
     for line in many.lines():

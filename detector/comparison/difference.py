@@ -1,8 +1,8 @@
 """One statistic of one face in two frames: does it differ by more than a re-encoding explains?
 
 Face and surroundings are brought to a common grid at the coarser file's resolution. What a re-encoding
-explains is estimated on the surroundings (:mod:`detector.comparison.explained`); what remains of the face is
-weighed by a few numbers, whose weights are fitted on pairs of which it is known
+explains is estimated on the surroundings (:mod:`detector.comparison.explained_difference`); what remains of
+the face is weighed by a few numbers, whose weights are fitted on pairs of which it is known
 (``python -m detector.training.evaluation.comparison.fit``).
 """
 
@@ -16,7 +16,7 @@ from itertools import pairwise
 import cv2
 import numpy as np
 
-from detector.comparison.explained import Mask, Picture, expected, remainder
+from detector.comparison.explained_difference import Mask, Picture, expected, remainder
 from detector.comparison.strips import Floats
 from detector.comparison.views import View
 from detector.media.frame import Image

@@ -109,7 +109,10 @@ def as_shown(
 
 
 def difference(seen: Image, known: Image, inside: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """How much two pictures differ, 0 to 1 of :data:`FULL_SCALE`, less what one change of colour explains."""
+    """How much two pictures differ, 0 to 1 of :data:`FULL_SCALE`, less what one change of colour explains.
+
+    Both are (height, width, 3); ``inside`` (height, width), like the result, is where that change is fitted.
+    """
     here, there = (cv2.GaussianBlur(one.astype(np.float32), (0, 0), _SMOOTH) for one in (seen, known))
     out = np.zeros(inside.shape, np.float32)
     for channel in range(3):

@@ -1,7 +1,8 @@
 """Parts of the picture that differ, faces aside: something painted out or in, a caption, a logo.
 
 The whole frame is compared on a coarse grid. What compression explains is estimated on the frame itself
-(:mod:`detector.comparison.explained`); what stands out for long enough, and is large enough, is a region.
+(:mod:`detector.comparison.explained_difference`); what stands out for long enough, and is large enough, is
+a region.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from detector.comparison.explained import Mask, Picture, explained
+from detector.comparison.explained_difference import Mask, Picture, explained
 from detector.comparison.strips import Floats, small_size
 from detector.comparison.tones import Colours, Tones
 from detector.comparison.views import View

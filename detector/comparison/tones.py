@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.comparison.explained import Mask
+from detector.comparison.explained_difference import Mask
 from detector.media.frame import Image
 
 Colours = NDArray[np.float32]  # (height, width, 3), levels of 0 to 255

@@ -11,17 +11,16 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from detector.left_out import left_out
-
 # torchvision has to come first: it asks where the modules left out below would be found.
 from detector.networks import without_compiler  # noqa: F401
+from detector.without_modules import without_modules
 
 # What the package imports for drawings and for methods that are not used here takes longer than torch,
 # and 75 MB; and a confined process could not reach matplotlib's cache of fonts.
 _NOT_USED = ("matplotlib", "matplotlib.lines", "matplotlib.pyplot", "sklearn", "sklearn.decomposition")
 
 
-with left_out(*_NOT_USED):
+with without_modules(*_NOT_USED):
     from pytorch_grad_cam import GradCAM
 
 

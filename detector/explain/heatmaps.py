@@ -226,7 +226,7 @@ def shared_maximum(explained: Iterable[Explained]) -> float:
 
 
 def write_png(path: Path, image: Image) -> None:
-    """Write an RGB or RGBA image, whole or not at all."""
+    """Write an RGB or RGBA image (height, width, 3 or 4), whole or not at all; raises ``OSError``."""
     order = cv2.COLOR_RGBA2BGRA if image.shape[2] == 4 else cv2.COLOR_RGB2BGR
     ok, data = cv2.imencode(".png", cv2.cvtColor(image, order), _PACKED)
     if not ok:

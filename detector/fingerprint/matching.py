@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.fingerprint.codes import BITS, WHOLE, Window, alike, codes, codes_of_windows, mirrored
-from detector.fingerprint.differing import place_of_difference
 from detector.fingerprint.fingerprint import RATE, Fingerprint
 from detector.fingerprint.match import Match, Piece, View
+from detector.fingerprint.place_of_difference import place_of_difference
 
 Key = TypeVar("Key")
 

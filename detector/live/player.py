@@ -6,7 +6,7 @@ import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -98,25 +98,9 @@ def play(
     latest = _Latest(waits=not (source.live or pace))
     reader = _Reader(source, sample_rate, latest, pace=pace and not source.live)
     started = time.monotonic()
-    delays: deque[float] = deque(maxlen=_REMEMBERED)
     reader.start()
-    ended = N_("the source ended")
     try:
-        while True:
-            if stopping():
-                ended = N_("stopped")
-                break
-            try:
-                item = latest.get()
-            except queue.Empty:
-                continue
-            if item is None:
-                break
-            frame, came = item
-            for segment in session.process_frame(frame):
-                closed(segment)
-            delays.append(time.monotonic() - came)
-            scored(delays[-1], latest.dropped)
+        ended, delays = _score_all(latest, session, stopping, closed, scored)
     finally:
         latest.stopped = True
         reader.join(timeout=15)
@@ -138,6 +122,30 @@ def play(
         late,
         ended,
     )
+
+
+def _score_all(
+    latest: _Latest,
+    session: LiveSession,
+    stopping: Callable[[], bool],
+    closed: Callable[[LiveSegment], None],
+    scored: Callable[[float, int], None],
+) -> tuple[str, Sequence[float]]:
+    """Score frames as they come: how it ended, and their delays in seconds, the latest of them."""
+    delays: deque[float] = deque(maxlen=_REMEMBERED)
+    while not stopping():
+        try:
+            item = latest.get()
+        except queue.Empty:
+            continue
+        if item is None:
+            return N_("the source ended"), delays
+        frame, came = item
+        for segment in session.process_frame(frame):
+            closed(segment)
+        delays.append(time.monotonic() - came)
+        scored(delays[-1], latest.dropped)
+    return N_("stopped"), delays
 
 
 class _Reader(threading.Thread):

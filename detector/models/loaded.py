@@ -55,7 +55,10 @@ class LoadedModel:
 
     @cached_property
     def network(self) -> Network:
-        """The network in evaluation mode, float32 on the CPU. Imports torch, which takes seconds."""
+        """The network in evaluation mode, float32 on the CPU. Imports torch, which takes seconds.
+
+        Raises :class:`~detector.errors.ModelError` for an ONNX file, which no network of torch belongs to.
+        """
         if self.made is not None:
             return self.made
         if self.card.onnx:

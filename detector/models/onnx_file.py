@@ -133,7 +133,7 @@ def bound_onnx(model: ModelProto, given: Input, card: OnnxNetwork, shape: OnnxSh
     """A whole ONNX model as back ends take them: crops as they are cut in, the one output out.
 
     What the card says of normalisation, order of channels and layout becomes part of it; ``model`` is
-    changed.
+    changed. Raises :class:`~detector.errors.ModelError` where the card does not say which output counts.
     """
     from onnx import TensorProto, helper, numpy_helper
 

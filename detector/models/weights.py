@@ -33,6 +33,7 @@ class StoredTensor:
         return self.kind in ("F64", "F32", "F16", "BF16")
 
     def array(self) -> NDArray[np.generic]:
+        """The tensor in its stored shape; bfloat16 as float32."""
         import numpy as np
 
         if self.kind == "BF16":  # the upper half of a float32

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from detector.left_out import left_out
+from detector.without_modules import without_modules
 
 
 def _as_it_is(fn: Any = None, recursive: Any = True, *, reason: Any = None) -> Any:
@@ -31,6 +31,6 @@ def _nothing_marked() -> Iterator[None]:
         torch.compiler.disable = disable
 
 
-with left_out("torch._dynamo", "torch._dynamo.utils"), _nothing_marked():
+with without_modules("torch._dynamo", "torch._dynamo.utils"), _nothing_marked():
     import timm  # noqa: F401
     import torchvision  # noqa: F401

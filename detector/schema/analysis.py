@@ -21,30 +21,30 @@ from detector.schema.base import Probability as Probability
 from detector.schema.base import Seconds as Seconds
 from detector.schema.base import Sha256 as Sha256
 from detector.schema.base import Value as Value
-from detector.schema.coverage import Coverage as Coverage
-from detector.schema.coverage import FaceQuality as FaceQuality
-from detector.schema.coverage import Span as Span
-from detector.schema.coverage import Spread as Spread
 from detector.schema.declarations import Declaration as Declaration
+from detector.schema.measurements.coverage import Coverage as Coverage
+from detector.schema.measurements.coverage import FaceQuality as FaceQuality
+from detector.schema.measurements.coverage import Span as Span
+from detector.schema.measurements.coverage import Spread as Spread
+from detector.schema.measurements.scores import Box as Box
+from detector.schema.measurements.scores import Score as Score
+from detector.schema.measurements.scores import Scores as Scores
+from detector.schema.measurements.second_look import Answers as Answers
+from detector.schema.measurements.second_look import ManipulationKind as ManipulationKind
+from detector.schema.measurements.second_look import SecondLook as SecondLook
+from detector.schema.measurements.second_look import SecondLookContrast as SecondLookContrast
+from detector.schema.measurements.second_look import SecondLookMoment as SecondLookMoment
 from detector.schema.metadata import Anomaly, Credentials, Details
+from detector.schema.method.parameters import LACKING
+from detector.schema.method.parameters import Parameters as Parameters
+from detector.schema.method.software import Library as Library
+from detector.schema.method.software import Ran as Ran
+from detector.schema.method.software import Software as Software
 from detector.schema.model import Model as Model
 from detector.schema.model import Platt as Platt
 from detector.schema.model import Range as Range
 from detector.schema.model import Rate as Rate
 from detector.schema.others import MOST_OTHERS, JointRule
-from detector.schema.parameters import LACKING
-from detector.schema.parameters import Parameters as Parameters
-from detector.schema.scores import Box as Box
-from detector.schema.scores import Score as Score
-from detector.schema.scores import Scores as Scores
-from detector.schema.second_look import Answers as Answers
-from detector.schema.second_look import ManipulationKind as ManipulationKind
-from detector.schema.second_look import SecondLook as SecondLook
-from detector.schema.second_look import SecondLookContrast as SecondLookContrast
-from detector.schema.second_look import SecondLookMoment as SecondLookMoment
-from detector.schema.software import Library as Library
-from detector.schema.software import Ran as Ran
-from detector.schema.software import Software as Software
 
 SCHEMA_VERSION = "1.15"
 FrameIndex = Annotated[

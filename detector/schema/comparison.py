@@ -12,7 +12,7 @@ from pydantic import Field
 
 from detector.schema.analysis import Box, MediaKind
 from detector.schema.base import Probability, Seconds, Sha256, Value
-from detector.schema.software import Library
+from detector.schema.method.software import Library
 
 COMPARISON_SCHEMA_VERSION = "1.0"
 

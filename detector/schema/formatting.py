@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 
 THRESHOLDS = (0.4, 0.65)
-"""Of doubt and of a finding, as shipped (:class:`~detector.schema.parameters.Parameters`)."""
+"""Of doubt and of a finding, as shipped (:class:`~detector.schema.method.parameters.Parameters`)."""
 
 
 def timecode(seconds: float) -> str:

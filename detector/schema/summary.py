@@ -11,8 +11,8 @@ from detector.schema.declarations import statements
 class Summary(TypedDict):
     """What ``score`` prints and the API tells of an analysis beside verdict and probability.
 
-    ``answers`` are those of :class:`~detector.schema.second_look.Answers`, ``declarations`` what the file
-    itself says of its making, the first few in short; both None where the analysis does not say.
+    ``answers`` are those of :class:`~detector.schema.measurements.second_look.Answers`, ``declarations`` what
+    the file itself says of its making, the first few in short; both None where the analysis does not say.
     """
 
     kind: str | None

@@ -24,7 +24,7 @@ from detector.schema.laboratory.validation import (
 from detector.schema.translatable import N_
 from detector.training.evaluation import temporal_metrics
 from detector.training.evaluation.temporal_metrics import Timed
-from detector.validation import others, rates, versions
+from detector.validation import other_models, rates, versions
 from detector.validation.likelihood import likelihood_ratios
 from detector.validation.limits import limits_found
 from detector.validation.material import LabelledFile, Material, read_material
@@ -76,7 +76,7 @@ def concluded(
     threshold = run.parameters.enter_threshold
     ratios = tuple(filter(None, (_ratios(kind, items) for kind in _KINDS)))
     levels = rates.levels(items, threshold)
-    beside, together = others.side_by_side(items, [*found.first.values()], threshold)
+    beside, together = other_models.side_by_side(items, [*found.first.values()], threshold)
     repetitions = _repetitions(material, found)
     if other_machine is not None:
         repetitions += _elsewhere(items, other_machine)
@@ -133,7 +133,7 @@ def _item(labelled: LabelledFile, line: Line | None, numbers: Mapping[str, int])
         segments=tuple(_segment(each) for each in told["segments"]),
         values=told["values"],
         outside=tuple(told["outside"]),
-        others=others.said(told),
+        others=other_models.said(told),
     )
 
 

@@ -14,13 +14,13 @@ from pathlib import Path
 
 from detector.backends import selection as backends
 from detector.batch.input_files import File
-from detector.batch.other_models import ALONE, Others
+from detector.batch.other_models import ALONE, OtherModelNames
 from detector.batch.results_file import ResultsFile, read_lines, run_key
 from detector.batch.worker_pool import judged, score_files
 from detector.errors import ParameterError
 from detector.schema.analysis import Analysis, Parameters
 from detector.validation.material import LabelledFile, Material
-from detector.validation.others import of_other
+from detector.validation.other_models import of_other
 from detector.verdict.validated_domain import criteria, measured
 
 Line = dict[str, object]
@@ -79,7 +79,7 @@ def measure(material: Material, out: Path, run: Run, card: str, progress: Progre
     """
     if run.workers is not None and run.workers < 1:
         raise ParameterError(f"--workers {run.workers}: at least one file is analysed at a time.")
-    others = Others(run.also)
+    others = OtherModelNames(run.also)
     others.refuse(run.model)
     first = _pass(material.files, out / MEASURED, run, card, "files", progress, others)
     some = _some(material.files, first, run.repeated)
@@ -99,7 +99,7 @@ def _pass(
     made: str,
     what: str,
     progress: Progress,
-    others: Others = ALONE,
+    others: OtherModelNames = ALONE,
 ) -> dict[str, Line]:
     by = run_key(run.model, run.parameters, purpose=f"{_PURPOSE} {made}", others=others)
     waiting = [File(str(each.path), each.path, each.path, sha256=each.sha256) for each in files]

@@ -88,7 +88,8 @@ def by_cost(validation: Validation, cost: float, prior: float = 0.5) -> tuple[Ow
     """For each kind the threshold of least expected cost; a false positive costs ``cost`` times as much.
 
     ``prior`` is the share of manipulated files among those to be expected. Of equally good thresholds the
-    highest is taken.
+    highest is taken. Raises :class:`~detector.errors.ParameterError` unless ``cost`` is above 0 and ``prior``
+    between 0 and 1.
     """
     if not cost > 0 or not 0 < prior < 1:
         raise ParameterError(N_("Name a cost above 0, and a share of manipulated files between 0 and 1."))

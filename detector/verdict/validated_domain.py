@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from detector.schema.analysis import Analysis, MediaKind, Range
-from detector.schema.coverage import Spread
+from detector.schema.measurements.coverage import Spread
 from detector.schema.translatable import N_
 
 

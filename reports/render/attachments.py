@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
 from detector.schema.analysis import Analysis
 from reports.exports.scores import scores_csv
-from reports.inputs.comparisons import KeptComparison
 from reports.inputs.laboratory import NAME as LABORATORY
 from reports.review.annotation_file import file_text
 from reports.review.annotations import Annotation, sort_key
 from reports.review.second_review import NAME as SECOND_REVIEW
 from reports.text.language import N_
 from reports.text.numbers import plural
+from reports.view.report_inputs import ALONE, ReportInputs
 
 
 @dataclass(frozen=True)
@@ -40,43 +39,35 @@ class Attachment:
         return plural(len(self.data), "byte", "bytes")
 
 
-def attachments(
-    analysis: Analysis,
-    text: bytes,
-    annotations: Iterable[Annotation] = (),
-    custody: bytes | None = None,
-    comparisons: Sequence[KeptComparison] = (),
-    laboratory: bytes | None = None,
-    second_review: bytes | None = None,
-) -> tuple[Attachment, ...]:
+def attachments(analysis: Analysis, text: bytes, inputs: ReportInputs = ALONE) -> tuple[Attachment, ...]:
     """What goes with the report of ``analysis``, sorted by name.
 
-    ``text`` is the bytes of its ``analysis.json``, ``custody`` those of ``custody.json``,
-    ``laboratory`` those of ``laboratory.json``, ``second_review`` those of ``second-review.json``.
+    ``text`` is the bytes of its ``analysis.json``.
     """
     found = [
         Attachment("analysis.json", text, "application/json", "Source", N_("all figures of this report")),
         Attachment("scores.csv", scores_csv(analysis), "text/csv", "Data", N_("every score as a table")),
     ]
-    said = sorted(annotations, key=sort_key)
+    said = sorted(inputs.annotations, key=sort_key)
     if said:
         data = _annotation_file(analysis, text, said, said[-1].made)
-        holds = N_("the reviewers' annotations")
-        found.append(Attachment("annotations.json", data, "application/json", "Supplement", holds))
-    if custody is not None:
-        holds = N_("the custody log of the exhibit")
-        found.append(Attachment("custody.json", custody, "application/json", "Supplement", holds))
-    if laboratory is not None:
+        found.append(_supplement("annotations.json", data, N_("the reviewers' annotations")))
+    if inputs.custody is not None:
+        found.append(_supplement("custody.json", inputs.custody, N_("the custody log of the exhibit")))
+    if inputs.laboratory is not None:
         holds = N_("what is quoted of the laboratory's own validation")
-        found.append(Attachment(LABORATORY, laboratory, "application/json", "Supplement", holds))
-    if second_review is not None:
+        found.append(_supplement(LABORATORY, inputs.laboratory, holds))
+    if inputs.second_review is not None:
         holds = N_("the second review of the exhibit")
-        found.append(Attachment(SECOND_REVIEW, second_review, "application/json", "Supplement", holds))
-    for number, each in enumerate(comparisons, start=1):
+        found.append(_supplement(SECOND_REVIEW, inputs.second_review, holds))
+    for number, each in enumerate(inputs.comparisons, start=1):
         holds = N_("the comparison with %(sha256)s…") % {"sha256": each.comparison.reference.sha256[:12]}
-        name = f"comparison-{number}.json"
-        found.append(Attachment(name, each.text, "application/json", "Supplement", holds))
+        found.append(_supplement(f"comparison-{number}.json", each.text, holds))
     return tuple(sorted(found, key=lambda each: each.name))
+
+
+def _supplement(name: str, data: bytes, holds: str) -> Attachment:
+    return Attachment(name, data, "application/json", "Supplement", holds)
 
 
 def _annotation_file(analysis: Analysis, text: bytes, said: list[Annotation], saved: datetime) -> bytes:

@@ -67,8 +67,8 @@ def fill_template(
                 source=source,
                 style=style,
                 policy=policy,
-                created=document_date(view.created_iso),
-                modified=document_date(view.annotations.until_iso or view.created_iso),
+                created=document_date(view.head.created_iso),
+                modified=document_date(view.annotations.until_iso or view.head.created_iso),
                 renderer=renderer() if medium == "screen" else None,
                 enclosed=enclosed,
                 picture_width=width_for(len({picture.key for picture in view.pictures})),
@@ -119,7 +119,7 @@ def environment() -> Environment:
 @cache
 def renderer() -> str:
     """What tells this version's pages from others': a hash of the code and the templates that set them."""
-    places = [*ROOT.glob("reports/**/*.py"), *ROOT.glob("detector/schema/*.py")]
+    places = [*ROOT.glob("reports/**/*.py"), *ROOT.glob("detector/schema/**/*.py")]
     places += [*TEMPLATES.glob("report/*"), *TEMPLATES.glob("macros/*")]
     places += language.CATALOGUES.glob("*/LC_MESSAGES/*.po")
     digest = hashlib.sha256(version("jinja2").encode())
@@ -133,7 +133,8 @@ def renderer() -> str:
 def document_date(own: str) -> str:
     """A date in the documents' metadata: their own, or ``SOURCE_DATE_EPOCH`` where set.
 
-    Never the clock, so that the same analysis always makes the same bytes.
+    Never the clock, so that the same analysis always makes the same bytes. Raises
+    :class:`~reports.errors.ReportError` where the variable holds no whole seconds.
     """
     epoch = os.environ.get("SOURCE_DATE_EPOCH")
     if not epoch:

@@ -72,7 +72,7 @@ def render_pdf(view: ReportView, pictures: Mapping[str, bytes], enclosed: Sequen
 
     markup = fill_template(view, "print", source, enclosed)
     supplied = {address[key]: data for key, data in pictures.items()}
-    date = document_date(view.annotations.until_iso or view.created_iso)
+    date = document_date(view.annotations.until_iso or view.head.created_iso)
     return set_document(markup, supplied, enclosed, date, _places(view))
 
 
@@ -86,7 +86,8 @@ def set_document(
     """A report's markup as PDF, as :func:`render_pdf` says.
 
     ``supplied`` are the pictures it may ask for by address, ``date`` is that of ``enclosed``, ``places`` says
-    in words what its links lead to.
+    in words what its links lead to. Raises :class:`~reports.errors.ReportError` where the markup asks for
+    another address.
     """
     fetcher = SuppliedOnly(supplied)
     try:

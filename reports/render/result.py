@@ -13,6 +13,7 @@ from detector.schema.analysis import Analysis
 from reports.bundle.manifest import ANALYSIS, CASE, file_entries, manifest_files, new_manifest
 from reports.inputs.case import CaseDetails
 from reports.view.report import report_view
+from reports.view.report_inputs import ReportInputs
 
 
 def write_result(analysis: Analysis, folder: Path) -> None:
@@ -22,7 +23,7 @@ def write_result(analysis: Analysis, folder: Path) -> None:
     them cannot be read, :class:`~reports.errors.ReportError` where one lies outside the folder.
     """
     case = CaseDetails().settled()
-    kept = report_view(analysis, folder, case=case).kept
+    kept = report_view(analysis, folder, ReportInputs(case=case)).kept
     texts = {ANALYSIS: analysis.to_json().encode(), CASE: case.to_json().encode()}
     for name, data in texts.items():
         write_atomically(folder / name, data)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from detector.files import write_atomically
@@ -14,16 +15,16 @@ from reports.inputs.case import CaseDetails, read_case
 from reports.inputs.comparisons import KeptComparison, kept_comparisons
 from reports.inputs.exhibit_check import ExhibitCheck
 from reports.inputs.laboratory import NAME as LABORATORY
-from reports.inputs.laboratory import kept_laboratory, parse_laboratory
+from reports.inputs.laboratory import kept_laboratory
 from reports.inputs.pictures import embed
 from reports.render.attachments import Attachment, attachments
 from reports.render.html import render_html
 from reports.render.pdf import render_pdf
-from reports.review.annotations import Annotation
 from reports.review.second_review import NAME as SECOND_REVIEW
-from reports.review.second_review import kept_review, review_of
+from reports.review.second_review import kept_review
 from reports.text.languages import DEFAULT
 from reports.view.report import ReportView, report_view
+from reports.view.report_inputs import ReportInputs
 
 
 def write_report(
@@ -44,113 +45,51 @@ def write_report(
     file appears whole or not at all, the manifest last. Raises :class:`~reports.errors.ReportError` when a
     picture lies outside the folder or cannot be read, before anything is written.
     """
-    write_files(
-        analysis, analysis.to_json().encode(), folder, folder, case, custody, check, laboratory, speak
-    )
+    inputs = ReportInputs(case=case, custody=custody, check=check, laboratory=laboratory, speak=speak)
+    write_files(analysis, analysis.to_json().encode(), folder, folder, inputs)
 
 
-def write_files(
-    analysis: Analysis,
-    text: bytes,
-    folder: Path,
-    out: Path,
-    case: CaseDetails | None = None,
-    custody: bytes | None = None,
-    check: ExhibitCheck | None = None,
-    laboratory: bytes | None = None,
-    speak: str = DEFAULT,
-) -> None:
+def write_files(analysis: Analysis, text: bytes, folder: Path, out: Path, inputs: ReportInputs) -> None:
     """As :func:`write_report`, with ``text`` the exact bytes of analysis.json and results in ``out``.
 
     The pictures, and comparisons kept in ``folder``, are copied there, so that ``out`` is complete by itself.
+    Laboratory and second review are those kept there unless given; comparisons are always those kept.
     """
-    case = (case or CaseDetails()).settled()
-    compared = kept_comparisons(folder, analysis.media.sha256)
-    laboratory = kept_laboratory(folder) if laboratory is None else laboratory
-    own = parse_laboratory(laboratory) if laboratory is not None else None
-    review = kept_review(folder)
-    view = report_view(
-        analysis,
-        folder,
+    case = (inputs.case or CaseDetails()).settled()
+    inputs = replace(
+        _with_kept(inputs, folder),
         case=case,
-        custody=custody,
-        check=check,
-        comparisons=compared,
-        laboratory=own,
-        speak=speak,
-        second_review=review_of(review, analysis.media.sha256),
+        comparisons=kept_comparisons(folder, analysis.media.sha256),
     )
-    enclosed = attachments(
-        analysis,
-        text,
-        custody=custody,
-        comparisons=compared,
-        laboratory=laboratory,
-        second_review=review,
-    )
-    page, document = _rendered(view, folder, enclosed, compared)
+    view = report_view(analysis, folder, inputs)
+    page, document = _rendered(view, folder, attachments(analysis, text, inputs), inputs.comparisons)
     out.mkdir(parents=True, exist_ok=True)
     if out.resolve() != folder.resolve():
-        for path in (*view.kept, *view.beside):
-            (out / path).parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(out / path, (folder / path).read_bytes())
-    beside_it = {"analysis.json": text, CASE: case.to_json().encode()}
-    if custody is not None:
-        beside_it[CUSTODY] = custody
-    if laboratory is not None:
-        beside_it[LABORATORY] = laboratory
-    if review is not None:
-        beside_it[SECOND_REVIEW] = review
-    for name, data in (beside_it | {"report.html": page, "report.pdf": document}).items():
-        write_atomically(out / name, data)
+        _copy((*view.kept, *view.beside), folder, out)
+    beside_it = {"analysis.json": text, CASE: case.to_json().encode(), **_stored_inputs(inputs)}
+    _write_all(beside_it | {"report.html": page, "report.pdf": document}, out)
     listed = file_entries(out, {*FILES, *beside_it, *view.kept, *view.beside})
     stated = new_manifest(analysis, "result").model_copy(update={"files": listed})
-    beside = manifest_files(stated, case=beside_it[CASE], custody=custody)
-    if SIGNATURE not in beside:  # an earlier result's says nothing of this one
+    manifest = manifest_files(stated, case=beside_it[CASE], custody=inputs.custody)
+    if SIGNATURE not in manifest:  # an earlier result's says nothing of this one
         (out / SIGNATURE).unlink(missing_ok=True)
-    for name, data in reversed(beside.items()):
-        write_atomically(out / name, data)
+    _write_all(dict(reversed(manifest.items())), out)
 
 
-def write_reviewed(
-    analysis: Analysis,
-    text: bytes,
-    folder: Path,
-    out: Path,
-    annotations: Iterable[Annotation],
-    case: CaseDetails | None = None,
-    custody: bytes | None = None,
-    check: ExhibitCheck | None = None,
-    comparisons: Sequence[KeptComparison] = (),
-    laboratory: bytes | None = None,
-    speak: str = DEFAULT,
-    second_review: bytes | None = None,
-) -> None:
+def write_reviewed(analysis: Analysis, text: bytes, folder: Path, out: Path, inputs: ReportInputs) -> None:
     """Write ``report.html`` and ``report.pdf`` with what reviewers say into ``out``, and nothing else.
 
-    The result in ``folder``, whose manifest covers its own reports, stays as it is. Case details
-    and custody log are those kept there unless given. ``check`` is what hashing the exhibit again,
-    just now, has shown. ``comparisons`` are those of the exhibit with references, ``laboratory`` is the text
-    of a ``laboratory.json``, ``second_review`` that of a ``second-review.json``; both are kept there as well.
-    ``speak`` is the language of the report.
+    ``text`` is the exact bytes of analysis.json. The result in ``folder``, whose manifest covers its own
+    reports, stays as it is. Case details, custody log, laboratory and second review are those kept there
+    unless given; the last two are written beside the reports.
     """
-    said = list(annotations)
-    case = read_case(folder) if case is None else case
-    custody = kept_custody(folder) if custody is None else custody
-    laboratory = kept_laboratory(folder) if laboratory is None else laboratory
-    own = parse_laboratory(laboratory) if laboratory is not None else None
-    second_review = kept_review(folder) if second_review is None else second_review
-    reviewed = review_of(second_review, analysis.media.sha256)
-    case = case.settled()
-    view = report_view(analysis, folder, said, case, custody, check, comparisons, own, speak, reviewed)
-    enclosed = attachments(analysis, text, said, custody, comparisons, laboratory, second_review)
-    page, document = _rendered(view, folder, enclosed, comparisons)
-    if laboratory is not None:
-        write_atomically(out / LABORATORY, laboratory)
-    if second_review is not None:
-        write_atomically(out / SECOND_REVIEW, second_review)
-    write_atomically(out / "report.html", page)
-    write_atomically(out / "report.pdf", document)
+    case = read_case(folder) if inputs.case is None else inputs.case
+    custody = kept_custody(folder) if inputs.custody is None else inputs.custody
+    inputs = replace(_with_kept(inputs, folder), case=case.settled(), custody=custody)
+    view = report_view(analysis, folder, inputs)
+    page, document = _rendered(view, folder, attachments(analysis, text, inputs), inputs.comparisons)
+    beside_it = {name: data for name, data in _stored_inputs(inputs).items() if name != CUSTODY}
+    _write_all(beside_it | {"report.html": page, "report.pdf": document}, out)
 
 
 def kept_custody(folder: Path) -> bytes | None:
@@ -169,3 +108,30 @@ def _rendered(
     root = comparisons[0].root if comparisons else None
     pictures = embed(folder, [picture.key for picture in view.pictures], root)
     return render_html(view, pictures, enclosed).encode(), render_pdf(view, pictures, enclosed)
+
+
+def _with_kept(inputs: ReportInputs, folder: Path) -> ReportInputs:
+    """With the laboratory and the second review kept in the folder of the result, where none is given."""
+    return replace(
+        inputs,
+        laboratory=kept_laboratory(folder) if inputs.laboratory is None else inputs.laboratory,
+        second_review=kept_review(folder) if inputs.second_review is None else inputs.second_review,
+    )
+
+
+def _stored_inputs(inputs: ReportInputs) -> dict[str, bytes]:
+    """The inputs that are files beside the report, by their names."""
+    texts = {CUSTODY: inputs.custody, LABORATORY: inputs.laboratory, SECOND_REVIEW: inputs.second_review}
+    return {name: text for name, text in texts.items() if text is not None}
+
+
+def _copy(paths: Iterable[str], folder: Path, out: Path) -> None:
+    for path in paths:
+        (out / path).parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(out / path, (folder / path).read_bytes())
+
+
+def _write_all(files: Mapping[str, bytes], out: Path) -> None:
+    """In the given order, each whole or not at all."""
+    for name, data in files.items():
+        write_atomically(out / name, data)

@@ -29,17 +29,16 @@ from reports.inputs.case import read_case
 from reports.inputs.comparisons import kept_comparisons
 from reports.inputs.exhibit_check import ExhibitCheck
 from reports.inputs.laboratory import NAME as LABORATORY
-from reports.inputs.laboratory import parse_laboratory
 from reports.inputs.pictures import COMPARISONS, embed
 from reports.render.attachments import attachments
 from reports.render.html import RENDERER, render_html, renderer
 from reports.review.annotation_file import read_file
 from reports.review.second_review import NAME as SECOND_REVIEW
-from reports.review.second_review import review_of
 from reports.text.languages import DEFAULT
 from reports.verification.problems import Findings
 from reports.verification.sources import Source, Unreadable
 from reports.view.report import report_view
+from reports.view.report_inputs import ReportInputs
 
 PAGE = "report.html"
 _BESIDE = (ANNOTATIONS, CUSTODY, LABORATORY, SECOND_REVIEW)
@@ -116,19 +115,20 @@ def _differing(folder: Path, _report: Callable[[str, float], None]) -> list[str]
     """How the page differs from what the other files make of it. Runs confined."""
     kept = {name: (folder / name).read_bytes() for name in _BESIDE if (folder / name).exists()}
     given, text = (folder / PAGE).read_text("utf-8"), (folder / ANALYSIS).read_bytes()
-    analysis, custody = Analysis.from_json(text), kept.get(CUSTODY)
-    said = read_file(kept[ANNOTATIONS]).annotations if ANNOTATIONS in kept else ()
-    check = _stated_check(given, analysis)
-    compared = kept_comparisons(folder, analysis.media.sha256)
-    laboratory = kept.get(LABORATORY)
-    own = parse_laboratory(laboratory) if laboratory is not None else None
-    reviewed = review_of(kept.get(SECOND_REVIEW), analysis.media.sha256)
-    spoken = _LANGUAGE.search(given)
-    case, speak = read_case(folder).settled(), spoken[1] if spoken else DEFAULT
-    view = report_view(analysis, folder, said, case, custody, check, compared, own, speak, reviewed)
+    analysis, spoken = Analysis.from_json(text), _LANGUAGE.search(given)
+    inputs = ReportInputs(
+        annotations=read_file(kept[ANNOTATIONS]).annotations if ANNOTATIONS in kept else (),
+        case=read_case(folder).settled(),
+        custody=kept.get(CUSTODY),
+        check=_stated_check(given, analysis),
+        comparisons=kept_comparisons(folder, analysis.media.sha256),
+        laboratory=kept.get(LABORATORY),
+        second_review=kept.get(SECOND_REVIEW),
+        speak=spoken[1] if spoken else DEFAULT,
+    )
+    view = report_view(analysis, folder, inputs)
     pictures = embed(folder, [picture.key for picture in view.pictures])
-    enclosed = attachments(analysis, text, said, custody, compared, laboratory, kept.get(SECOND_REVIEW))
-    again = render_html(view, pictures, enclosed)
+    again = render_html(view, pictures, attachments(analysis, text, inputs))
     ours, theirs = (_DATES.sub("", _PICTURE.sub("picture", page)) for page in (again, given))
     if ours != theirs:
         return [f"it does not say what {ANALYSIS} and the files beside it say: {_first(ours, theirs)}"]

@@ -7,39 +7,37 @@ disagree. Templates hold no number formatting and no decisions.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
 from detector import timestamps
-from detector.schema.analysis import Analysis, MediaKind, Span, Verdict
-from detector.schema.laboratory.quoted import Laboratory
-from reports.inputs.case import NOT_STATED, CaseDetails
-from reports.inputs.comparisons import KeptComparison, files_of
-from reports.inputs.exhibit_check import ExhibitCheck
+from detector.schema.analysis import Analysis, MediaKind
+from reports.inputs.case import CaseDetails
+from reports.inputs.comparisons import files_of
 from reports.inputs.pictures import Picture, find_picture, heat_scale
-from reports.review.annotations import Annotation
-from reports.review.second_review import SecondReview
-from reports.text import dates, language, numbers, photographs
-from reports.text.coverage import not_examined
-from reports.text.finding import figure_name, finding
+from reports.text import language
+from reports.text.finding import finding
 from reports.text.glossary import glossary
 from reports.text.language import gettext
-from reports.text.meaning import SCALE, interval_made, verdict_limits, verdict_meaning
-from reports.text.numbers import timecode
 from reports.text.procedure import procedure
-from reports.text.words import gap_reason
-from reports.view import facts, reproduction, summary
+from reports.view import facts, summary
 from reports.view.comparisons.view import ComparisonView, comparison_view
 from reports.view.contents import Section, contents
 from reports.view.custody import CustodyView, custody_view
 from reports.view.declarations import DeclarationsView, declarations_view
 from reports.view.facts import Fact, ModelView, Setting
+from reports.view.figure import FigureView, figure_view
+from reports.view.head import HeadView, head_view
+from reports.view.meaning import MeaningView, meaning_view
 from reports.view.metadata.view import MetadataView, metadata_view
-from reports.view.others import OthersView, others_view
+from reports.view.not_examined import NotExaminedView, not_examined_view
+from reports.view.other_models import OtherModelsView, other_models_view
 from reports.view.persons import PersonView, person_view
 from reports.view.reader import ReaderView, of_model
+from reports.view.report_inputs import ALONE, ReportInputs
+from reports.view.reproduction import ReproductionView, reproduction_view
 from reports.view.reviewers import ReviewerView, reviewer_view
 from reports.view.second_review import SecondReviewView, second_review_view
 from reports.view.segments import PeakView, SegmentView, segment_view
@@ -47,7 +45,7 @@ from reports.view.timeline.drawing import Timeline, draw
 from reports.view.validation.laboratory import THRESHOLD, LaboratoryView, laboratory_view
 from reports.view.validation.validity import ValidationView, validation
 
-__all__ = ["Fact", "PeakView", "PersonView", "ReportView", "SegmentView", "report_view", "timecode"]
+__all__ = ["PeakView", "ReportView", "SegmentView", "report_view"]
 
 # Fields whose texts are names, keys or other people's words.
 _NOT_OURS = frozenset(
@@ -55,10 +53,16 @@ _NOT_OURS = frozenset(
         *(
             f"ReportView.{name}"
             for name in (
-                "language", "verdict", "running", "paper", "file", "file_short", "exhibit_sha256",
-                "created_iso", "zone", "reelproof", "command", "comparison", "beside", "check",
+                "language", "verdict", "paper", "beside", "check",
             )
         ),
+        *(
+            f"HeadView.{name}"
+            for name in (
+                "running", "file", "file_short", "exhibit_sha256", "created_iso", "zone", "reelproof",
+            )
+        ),
+        *(f"ReproductionView.{name}" for name in ("command", "comparison")),
         *(f"JudgementView.{name}" for name in ("author", "made", "mark", "reasons", "direction")),
         *(f"StatementView.{name}" for name in ("id", "author", "made", "text", "direction")),
         *(f"OutcomeView.{name}" for name in ("mark", "reasons", "direction")),
@@ -73,44 +77,20 @@ _NOT_OURS = frozenset(
 
 
 @dataclass(frozen=True)
-class Gap:
-    """A stretch of time that was not examined, and why."""
-
-    start: str
-    end: str
-    duration: str
-    reason: str
-
-
-@dataclass(frozen=True)
 class ReportView:
     """All a report or a result page shows of one analysis."""
 
     language: str
     still: bool
     sections: dict[str, Section]
-    case: tuple[Fact, ...]
-    running: str
     paper: str
-    file: str
-    file_short: str
-    exhibit_sha256: str
-    created: str
-    created_iso: str
-    created_local: str
-    zone: str
-    reelproof: str
+    head: HeadView
     verdict: str
     finding: str
     reason: str
     declared: DeclarationsView
     answers: tuple[summary.Answer, ...]
-    figure: str
-    figure_name: str
-    both: str  # answers about a photo
-    strength: numbers.Strength | None
-    strengths: tuple[numbers.Strength, ...]
-    scale: str
+    figure: FigureView
     exhibit: tuple[Fact, ...]
     recording: tuple[Fact, ...]
     metadata: MetadataView
@@ -119,23 +99,17 @@ class ReportView:
     timeline: Timeline
     persons: tuple[PersonView, ...]
     segments: tuple[SegmentView, ...]
-    others: OthersView | None
+    others: OtherModelsView | None
     photo: Picture | None  # with each face boxed
     clean: Picture | None  # the same without
     heat_scale: tuple[str, ...]
     procedure: str
     coverage: tuple[Fact, ...]
     settings: tuple[Setting, ...]
-    method: tuple[Fact, ...]
-    command: str
-    comparison: str
-    tolerance: str
+    reproduction: ReproductionView
     model: ModelView
-    gaps: tuple[Gap, ...]
-    not_examined: tuple[str, ...]
-    verdict_meaning: tuple[str, ...]
-    verdict_limits: tuple[str, ...]
-    interval_made: str
+    not_examined: NotExaminedView
+    meaning: MeaningView
     glossary: tuple[tuple[str, str], ...]
     annotations: ReviewerView
     second_review: SecondReviewView | None
@@ -165,89 +139,42 @@ class ReportView:
         return [peak for segment in self.segments for peak in segment.peaks]
 
 
-def report_view(
-    analysis: Analysis,
-    folder: Path,
-    annotations: Iterable[Annotation] = (),
-    case: CaseDetails | None = None,
-    custody: bytes | None = None,
-    check: ExhibitCheck | None = None,
-    comparisons: Sequence[KeptComparison] = (),
-    laboratory: Laboratory | None = None,
-    speak: str = language.DEFAULT,
-    second_review: SecondReview | None = None,
-) -> ReportView:
+def report_view(analysis: Analysis, folder: Path, inputs: ReportInputs = ALONE) -> ReportView:
     """Put an analysis, and what people say of it, into words.
 
-    ``folder`` is where its ``analysis.json`` lies; pictures are looked up in it. ``custody`` is
-    the bytes of ``custody.json``, ``check`` what hashing the exhibit again showed, ``comparisons`` are
-    those of the exhibit with references, ``laboratory`` is what is quoted of the laboratory's own validation,
-    ``second_review`` is that of the exhibit. ``speak`` is the language of the words. Raises
-    :class:`~reports.errors.PictureError` when the analysis names a picture outside the folder.
+    ``folder`` is where its ``analysis.json`` lies; pictures are looked up in it. Raises
+    :class:`~reports.errors.PictureError` when the analysis names a picture outside the folder, and another
+    :class:`~reports.errors.ReportError` when one of ``inputs`` cannot be read or is about another exhibit.
     """
-    case = case or CaseDetails()
-    with language.speaking(speak):
-        view = _view(
-            analysis, folder, annotations, case, custody, check, comparisons, laboratory, second_review
-        )
-        return cast(ReportView, language.spoken(view, _NOT_OURS))
+    with language.speaking(inputs.speak):
+        return cast(ReportView, language.spoken(_view(analysis, folder, inputs), _NOT_OURS))
 
 
-def _view(
-    analysis: Analysis,
-    folder: Path,
-    annotations: Iterable[Annotation],
-    case: CaseDetails,
-    custody: bytes | None,
-    check: ExhibitCheck | None,
-    comparisons: Sequence[KeptComparison],
-    laboratory: Laboratory | None,
-    second_review: SecondReview | None,
-) -> ReportView:
-    media = analysis.media
-    created, created_iso = dates.in_utc(analysis.software.created)
+def _view(analysis: Analysis, folder: Path, inputs: ReportInputs) -> ReportView:
+    media, case, check = analysis.media, inputs.case or CaseDetails(), inputs.check
     still = media.kind is MediaKind.IMAGE
+    own, reviewed = _laboratory(analysis, inputs), _second_review(analysis, inputs)
+    references = tuple(
+        comparison_view(each.comparison, each.root, each.sha256, each.below) for each in inputs.comparisons
+    )
     sections = contents(
         still,
-        compared=bool(comparisons),
-        reviewed=second_review is not None,
+        compared=bool(references),
+        reviewed=reviewed is not None,
         several=analysis.joint is not None,
     )
-    reviewed = None
-    if second_review is not None:
-        reviewed = second_review_view(second_review, 0.0 if still else media.duration)
-    references = tuple(
-        comparison_view(each.comparison, each.root, each.sha256, each.below) for each in comparisons
-    )
-    own = laboratory_view(laboratory, analysis) if laboratory else None
-    figure, manipulated = analysis.probability, analysis.verdict is Verdict.MANIPULATED
     return ReportView(
         language=language.current(),
         still=still,
         sections=sections,
-        case=facts.case(case),
-        running=_running(case),
         paper=case.paper,
-        file=numbers.file_name(media.file),
-        file_short=numbers.shortened(numbers.file_name(media.file)),
-        exhibit_sha256=media.sha256,
-        created=created,
-        created_iso=created_iso,
-        created_local=dates.in_zone(analysis.software.created, case.time_zone),
-        zone=case.time_zone,
-        reelproof=analysis.software.reelproof,
+        head=head_view(analysis, case),
         verdict=analysis.verdict.value,
         finding=finding(analysis),
         reason=analysis.reason,
         declared=declarations_view(analysis),
         answers=_answers(analysis, sections, own, reviewed, references),
-        figure=numbers.probability(figure),
-        figure_name=figure_name(analysis),
-        both=photographs.both(analysis.answers) if still else "",
-        # Beside another verdict a phrase would contradict it.
-        strength=numbers.strength(figure) if figure is not None and manipulated else None,
-        strengths=numbers.STRENGTHS,
-        scale=SCALE,
+        figure=figure_view(analysis),
         exhibit=facts.exhibit(media, check),
         recording=facts.recording(media),
         metadata=metadata_view(media),
@@ -256,45 +183,38 @@ def _view(
         timeline=draw(analysis),
         persons=tuple(person_view(analysis, person) for person in analysis.persons),
         segments=tuple(segment_view(analysis, segment, folder) for segment in analysis.segments),
-        others=others_view(analysis, folder),
+        others=other_models_view(analysis, folder),
         photo=_photo(folder, analysis.boxed, gettext("The photograph with each face boxed and named")),
         clean=_photo(folder, analysis.picture, gettext("The photograph")),
         heat_scale=heat_scale(),
         procedure=procedure(analysis),
         coverage=facts.coverage(analysis),
         settings=facts.settings(analysis),
-        method=reproduction.computed_with(analysis),
-        command=reproduction.command(analysis),
-        comparison=reproduction.comparison(analysis),
-        tolerance=reproduction.tolerance(),
+        reproduction=reproduction_view(analysis),
         model=facts.model(analysis.model, still),
-        gaps=tuple(_gap(span) for span in analysis.coverage.not_examined),
-        not_examined=not_examined(analysis),
-        verdict_meaning=verdict_meaning(analysis),
-        verdict_limits=verdict_limits(analysis),
-        interval_made=interval_made(analysis),
+        not_examined=not_examined_view(analysis),
+        meaning=meaning_view(analysis),
         glossary=glossary(analysis),
-        annotations=reviewer_view(analysis, annotations),
+        annotations=reviewer_view(analysis, inputs.annotations),
         second_review=reviewed,
         references=references,
+        custody=custody_view(inputs.custody, media.sha256),
         reader=of_model(analysis.model, still),
         check=f"{check.sha256} {check.bytes} {timestamps.iso_seconds(check.checked)}" if check else "",
-        beside=tuple(f"{each.below}{path}" for each in comparisons for path in files_of(each.comparison)),
-        custody=custody_view(custody, media.sha256),
+        beside=tuple(f"{one.below}{path}" for one in inputs.comparisons for path in files_of(one.comparison)),
     )
 
 
-def _running(case: CaseDetails) -> str:
-    """What the head of every page says of the case."""
-    number = numbers.shortened(numbers.file_name(case.case_number), 28) or gettext(
-        "number %(not_stated)s", not_stated=gettext(NOT_STATED)
-    )
-    exhibit = numbers.shortened(numbers.file_name(case.exhibit_number), 20)
-    return gettext(
-        "Case %(number)s%(exhibit)s",
-        number=number,
-        exhibit=(gettext(" · Exhibit %(exhibit)s", exhibit=exhibit) if exhibit else ""),
-    )
+def _laboratory(analysis: Analysis, inputs: ReportInputs) -> LaboratoryView | None:
+    quoted = inputs.quoted_laboratory()
+    return laboratory_view(quoted, analysis) if quoted else None
+
+
+def _second_review(analysis: Analysis, inputs: ReportInputs) -> SecondReviewView | None:
+    media, review = analysis.media, inputs.parsed_review(analysis.media.sha256)
+    if review is None:
+        return None
+    return second_review_view(review, 0.0 if media.kind is MediaKind.IMAGE else media.duration)
 
 
 def _answers(
@@ -319,9 +239,3 @@ def _answers(
 
 def _photo(folder: Path, path: str | None, words: str) -> Picture | None:
     return find_picture(folder, path, words) if path else None
-
-
-def _gap(span: Span) -> Gap:
-    return Gap(
-        timecode(span.start), timecode(span.end), timecode(span.end - span.start), gap_reason(span.reason)
-    )

@@ -3,18 +3,42 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import dataclass
 
 from detector.environment import command as command_of
 from detector.schema.analysis import Analysis
+from detector.schema.method.parameters import LACKING
 from detector.schema.model import SecondLookModel
-from detector.schema.parameters import LACKING
 from detector.verdict.reproducibility import TOLERANCE
 from reports.text.dates import in_utc
 from reports.text.language import gettext
 from reports.view.facts import Fact
 
 
-def computed_with(analysis: Analysis) -> tuple[Fact, ...]:
+@dataclass(frozen=True)
+class ReproductionView:
+    """``command`` runs the analysis again; ``comparison`` also says whether the findings agree.
+
+    ``tolerance`` is within what two analyses of one exhibit count as the same.
+    """
+
+    computed_with: tuple[Fact, ...]
+    command: str
+    comparison: str
+    tolerance: str
+
+
+def reproduction_view(analysis: Analysis) -> ReproductionView:
+    """How to repeat this analysis."""
+    return ReproductionView(
+        computed_with=_computed_with(analysis),
+        command=_command(analysis),
+        comparison=_comparison(analysis),
+        tolerance=str(TOLERANCE),
+    )
+
+
+def _computed_with(analysis: Analysis) -> tuple[Fact, ...]:
     """Versions, source, machine and settings of the arithmetic; what an older analysis lacks is left out."""
     used = analysis.software
     known = (
@@ -67,7 +91,7 @@ def _second_look(used: SecondLookModel | None) -> tuple[Fact, ...]:
     )
 
 
-def command(analysis: Analysis) -> str:
+def _command(analysis: Analysis) -> str:
     """The command that runs this analysis again, in the folder of the exhibit."""
     # An older one does not name what is new since, and would be run with this version's.
     lacking = any(analysis.schema_version in versions for versions in LACKING.values())
@@ -76,11 +100,6 @@ def command(analysis: Analysis) -> str:
     return command_of(analysis.media.file, analysis.model.name, analysis.parameters)
 
 
-def comparison(analysis: Analysis) -> str:
+def _comparison(analysis: Analysis) -> str:
     """The command that runs it again with all its settings and says whether the findings agree."""
     return shlex.join(["python", "-m", "reports", "verify", "report.pdf", "--reanalyse", analysis.media.file])
-
-
-def tolerance() -> str:
-    """Within what two analyses of one exhibit count as the same."""
-    return str(TOLERANCE)

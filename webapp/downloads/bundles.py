@@ -103,7 +103,7 @@ def contents(
         files[media.name] = media.path
     files["index.html"] = _index_page(folders, row, result, said, compared, media, files)
     files["README.txt"] = readme(
-        result.view.file, row.exhibit.sha256, result.view.verdict, made, media.name
+        result.view.head.file, row.exhibit.sha256, result.view.verdict, made, media.name
     ).encode()
     return files
 

@@ -47,7 +47,8 @@ _EXPORTS = threading.BoundedSemaphore(4)  # each holds one of the server's threa
 def send(case_id: int, speak: str = language.DEFAULT) -> Response:
     """The zip of a case, sent while it is made, its bundles in the language ``speak``.
 
-    Each export, and that of the whole, is in the custody log.
+    Each export, and that of the whole, is in the custody log. Raises
+    :class:`~webapp.errors.UserError` while others are being exported.
     """
     settings: Settings = current_app.extensions["settings"]
     folders = Folders.of(settings)

@@ -19,7 +19,10 @@ from webapp.storage.tables import AnalysisRow
 
 
 def send(row: AnalysisRow, folder: Path, name: str) -> Response:
-    """A finished analysis in the format of this name."""
+    """A finished analysis in the format of this name.
+
+    Raises :class:`~webapp.errors.UserError` for a name that is none, and for what the format cannot hold.
+    """
     from reports.exports.formats import FORMATS  # brings pyarrow and OpenTimelineIO
 
     if name not in FORMATS:

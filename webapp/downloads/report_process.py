@@ -26,6 +26,7 @@ from reports.inputs.exhibit_check import ExhibitCheck
 from reports.render.write import write_reviewed
 from reports.review.annotation_file import parse
 from reports.text.languages import DEFAULT
+from reports.view.report_inputs import ReportInputs
 from webapp.storage.data_folder import Folders
 
 
@@ -46,20 +47,17 @@ def set_report(analysis: Path, given: Mapping[str, Any], out: Path) -> None:
     check = given["check"] | {"checked": timestamps.parse(given["check"]["checked"])}
     text = analysis.read_bytes()
     about = Analysis.from_json(text)
-    write_reviewed(
-        about,
-        text,
-        analysis.parent,
-        out,
-        [parse(values) for values in given["annotations"]],
-        case_details(given["case"]),
-        (out / CUSTODY).read_bytes() if (out / CUSTODY).is_file() else None,
-        ExhibitCheck(**check),
-        read_comparisons(_data(analysis), given["comparisons"], about.media.sha256),
-        given["laboratory"].encode() if given["laboratory"] is not None else None,
-        speak=given.get("language", DEFAULT),
+    inputs = ReportInputs(
+        annotations=[parse(values) for values in given["annotations"]],
+        case=case_details(given["case"]),
+        custody=(out / CUSTODY).read_bytes() if (out / CUSTODY).is_file() else None,
+        check=ExhibitCheck(**check),
+        comparisons=read_comparisons(_data(analysis), given["comparisons"], about.media.sha256),
+        laboratory=given["laboratory"].encode() if given["laboratory"] is not None else None,
         second_review=given["second_review"].encode() if given["second_review"] is not None else None,
+        speak=given.get("language", DEFAULT),
     )
+    write_reviewed(about, text, analysis.parent, out, inputs)
 
 
 def _data(analysis: Path) -> Path:

@@ -24,7 +24,10 @@ _LONGEST_NAME = 200
 
 
 def take_in(session: Session, stream: Incoming | AssembledFile, file: str) -> Exhibit:
-    """Make an exhibit of a complete upload, or find the one that has the same bytes."""
+    """Make an exhibit of a complete upload, or find the one that has the same bytes.
+
+    Raises :class:`~webapp.errors.IntakeError` for an empty file.
+    """
     if not stream.bytes:
         raise IntakeError(
             400,

@@ -126,7 +126,9 @@ def append(
 ) -> UploadRow:
     """Add a part that starts at ``offset``; of one whose checksum is wrong nothing is kept.
 
-    ``checksum`` is the name of one of :data:`CHECKSUMS` and its digest.
+    ``checksum`` is the name of one of :data:`CHECKSUMS` and its digest. Raises
+    :class:`~webapp.errors.UserError` where the part starts elsewhere, is damaged or is too long, and where
+    the upload is gone.
     """
     with _held(Folders(settings.data).upload(row.id)) as file:
         row = _still_there(database, row.id)  # as it is now that nobody else writes
@@ -177,7 +179,8 @@ def finish(
 ) -> str:
     """Make an analysis of a whole file; its id, also when it was made before.
 
-    ``start`` is given the file, which it may move away, and returns the id.
+    ``start`` is given the file, which it may move away, and returns the id. Raises
+    :class:`~webapp.errors.UserError` where parts are missing.
     """
     place = Folders(settings.data).upload(row.id)
     if row.analysis_id is not None:

@@ -81,7 +81,7 @@ def make() -> Response | tuple[str, int]:
 def show(validation_id: str) -> str:
     """Its figures, whether it still applies, its files, and the laboratory's own thresholds."""
     from reports.view.validation.levels import KINDS, level_row
-    from reports.view.validation.others import others_tables
+    from reports.view.validation.other_models import other_models_tables
 
     found = validation_service.find(validation_id)
     about = found.about
@@ -101,7 +101,7 @@ def show(validation_id: str) -> str:
         "pages/validations/validation.html",
         found=found,
         tables=tables,
-        others=others_tables(about.model.title, about.levels, about.others, about.joint),
+        others=other_models_tables(about.model.title, about.levels, about.others, about.joint),
         files=[name for name in validation_service.FILES if _there(validation_id, name)],
     )
 

@@ -144,6 +144,7 @@ result_cache = _ResultCache()
 def load(folder: Path) -> Result:
     """The finished result in a folder."""
     from reports.view.report import report_view  # brings OpenCV; only result pages need it
+    from reports.view.report_inputs import ReportInputs
 
     spoken = language.current()
     if (known := result_cache.get((folder, spoken))) is not None:
@@ -151,7 +152,7 @@ def load(folder: Path) -> Result:
     text = analysis_text(folder)
     with gc_paused():
         analysis = Analysis.from_json(text)
-        view = report_view(analysis, folder, speak=spoken)
+        view = report_view(analysis, folder, ReportInputs(speak=spoken))
     result = Result(analysis, view, hashlib.sha256(text).hexdigest())
     result_cache.add((folder, spoken), result, len(text))
     return result

@@ -49,7 +49,7 @@ def document(
     return {
         "review": VERSION,
         "analysis": {"id": analysis_id, "sha256": sha256, "exhibit_sha256": analysis.media.sha256},
-        "media": _media(analysis.media, view.file, playback, media),
+        "media": _media(analysis.media, view.head.file, playback, media),
         "photo": _photo(analysis, view, playback, pictures) if still else None,
         "rules": _rules(analysis.parameters),
         "cuts": [round(cut, 4) for cut in analysis.coverage.cuts],
@@ -61,7 +61,7 @@ def document(
         "persons": [_person(person, bucket) for person in analysis.persons],
         "segments": [_segment(analysis, s, shown[s.id], pictures) for s in analysis.segments],
         "others": [_other(number, other, bucket) for number, other in enumerate(analysis.others, start=2)],
-        "words": {"meaning": view.verdict_meaning[0] if view.verdict_meaning else ""},
+        "words": {"meaning": view.meaning.verdict_meaning[0] if view.meaning.verdict_meaning else ""},
     }
 
 

@@ -42,7 +42,10 @@ def add(
     *,
     one_time: bool,
 ) -> User:
-    """A new account. ``one_time``: the password was given out and is to be changed at the first sign-in."""
+    """A new account. ``one_time``: the password was given out and is to be changed at the first sign-in.
+
+    Raises :class:`AccountError` for a name or password that cannot be, or is taken.
+    """
     name = clean(name)
     if not _NAME.fullmatch(name) or name in (LOCAL.name, SYSTEM.name):
         raise AccountError(
@@ -86,7 +89,10 @@ def add(
 
 
 def set_role(session: Session, user: User, role: Role) -> None:
-    """Give an account another role."""
+    """Give an account another role.
+
+    Raises :class:`AccountError` for the last administrator, and for a second reviewer who would become one.
+    """
     if role != Role.ADMINISTRATOR:
         _keep_an_administrator(session, user)
     elif session.scalar(_REVIEWED_SECOND.where(CaseReview.second_id == user.id)):

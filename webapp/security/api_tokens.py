@@ -60,7 +60,10 @@ class TokenError(UserError):
 def make(
     session: Session, principal: Principal, name: str, scopes: Iterable[str], expires: datetime | None = None
 ) -> NewToken:
-    """Make a token for a person, with no more than they may themselves."""
+    """Make a token for a person, with no more than they may themselves.
+
+    Raises :class:`TokenError` for a name, scopes or day that cannot be, and where there are :data:`MOST`.
+    """
     name, wanted = " ".join(name.split()), sorted(set(scopes))
     if not name or len(name) > 80 or not name.isprintable():
         raise TokenError(

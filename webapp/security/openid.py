@@ -107,7 +107,10 @@ class Provider:
             raise ProviderError(gettext("The provider's answer could not be used.")) from problem
 
     def sign_out_address(self, back: str) -> str:
-        """Where the browser goes to sign out at the provider (RP-Initiated Logout 1.0)."""
+        """Where the browser goes to sign out at the provider (RP-Initiated Logout 1.0).
+
+        Raises :class:`ProviderError` where the provider has no such page.
+        """
         from authlib.common.urls import add_params_to_uri
 
         there = self._description().get("end_session_endpoint")

@@ -63,7 +63,10 @@ def account(session: Session, settings: Settings, passwords: Passwords, claims: 
 
 
 def link(session: Session, settings: Settings, user: User, sub: str) -> None:
-    """Let somebody of the provider sign in to an account there is."""
+    """Let somebody of the provider sign in to an account there is.
+
+    Raises :class:`~webapp.errors.UserError` where no provider is set.
+    """
     if settings.oidc_issuer is None:
         raise UserError(
             409, gettext("REELPROOF_OIDC_ISSUER names no provider."), gettext("Set it as the app has it.")

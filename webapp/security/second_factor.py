@@ -43,7 +43,10 @@ def required(settings: Settings, user: User) -> bool:
 
 
 def begin(settings: Settings, user: User) -> None:
-    """Give the account a new secret, which counts from its first right code on."""
+    """Give the account a new secret, which counts from its first right code on.
+
+    Raises :class:`~webapp.errors.UserError` where it has a second factor already.
+    """
     import pyotp
 
     if user.factor_since is not None:
@@ -52,7 +55,10 @@ def begin(settings: Settings, user: User) -> None:
 
 
 def secret(settings: Settings, user: User) -> str:
-    """The secret in base32, as authenticator apps take it."""
+    """The secret in base32, as authenticator apps take it.
+
+    Raises :class:`~webapp.errors.UserError` where it cannot be read with the key there is.
+    """
     from cryptography.exceptions import InvalidTag
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 

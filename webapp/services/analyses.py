@@ -106,7 +106,10 @@ def reanalyse(
     identity: str | None = None,
     priority: Priority = Priority.NORMAL,
 ) -> AnalysisRow:
-    """Queue a new analysis of the same exhibit; the one there is stays as it is."""
+    """Queue a new analysis of the same exhibit; the one there is stays as it is.
+
+    Raises :class:`~webapp.errors.UserError` where it was deleted meanwhile.
+    """
 
     def known(session: Session) -> tuple[Exhibit, CaseDetails]:
         row = session.get(AnalysisRow, earlier.id)
@@ -154,7 +157,10 @@ def _folders() -> Folders:
 
 
 def cancel(analysis_id: str) -> None:
-    """Take the analysis out of the queue, or stop it; one that was cancelled already is as asked."""
+    """Take the analysis out of the queue, or stop it; one that was cancelled already is as asked.
+
+    Raises :class:`~webapp.errors.UserError` where it has ended.
+    """
     row = analysis_queries.get_or_404(analysis_id)
     if (
         not states.cancel(database(), analysis_id)
@@ -168,7 +174,10 @@ def cancel(analysis_id: str) -> None:
 
 
 def retry(analysis_id: str) -> None:
-    """Queue an analysis that failed or was cancelled once more; one that waits or runs is as asked."""
+    """Queue an analysis that failed or was cancelled once more; one that waits or runs is as asked.
+
+    Raises :class:`~webapp.errors.UserError` for one that is paused or done.
+    """
     row = analysis_queries.get_or_404(analysis_id)
     if states.retry(database(), analysis_id):
         tell_workers(analysis_id)
@@ -185,7 +194,10 @@ def retry(analysis_id: str) -> None:
 
 
 def pause(analysis_id: str) -> None:
-    """Take the analysis out of the queue, or stop it, until it is resumed; a paused one is as asked."""
+    """Take the analysis out of the queue, or stop it, until it is resumed; a paused one is as asked.
+
+    Raises :class:`~webapp.errors.UserError` where it has ended.
+    """
     row = analysis_queries.get_or_404(analysis_id)
     if (
         not states.pause(database(), analysis_id)
@@ -199,7 +211,10 @@ def pause(analysis_id: str) -> None:
 
 
 def resume(analysis_id: str) -> None:
-    """Queue a paused analysis again; one that waits or runs is as asked."""
+    """Queue a paused analysis again; one that waits or runs is as asked.
+
+    Raises :class:`~webapp.errors.UserError` where it has ended.
+    """
     row = analysis_queries.get_or_404(analysis_id)
     if states.resume(database(), analysis_id):
         tell_workers(analysis_id)
@@ -212,7 +227,10 @@ def resume(analysis_id: str) -> None:
 
 
 def prioritise(analysis_id: str, priority: Priority) -> None:
-    """Have the analysis come earlier or later among those that wait."""
+    """Have the analysis come earlier or later among those that wait.
+
+    Raises :class:`~webapp.errors.UserError` where it does not wait any more.
+    """
     analysis_queries.get_or_404(analysis_id)
     if not states.prioritise(database(), analysis_id, priority):
         raise UserError(

@@ -97,7 +97,10 @@ def analyses(session: Session, case: CaseRow) -> list[AnalysisRow]:
 
 
 def admit(session: Session, case: CaseRow, user_id: int) -> User:
-    """Let somebody see the case."""
+    """Let somebody see the case.
+
+    Raises :class:`~webapp.errors.UserError` where there is no such account, or it is disabled.
+    """
     user = session.get(User, user_id)
     if user is None or user.disabled is not None:
         raise UserError(
@@ -108,7 +111,10 @@ def admit(session: Session, case: CaseRow, user_id: int) -> User:
 
 
 def dismiss(session: Session, case: CaseRow, user_id: int) -> User:
-    """Let somebody see it no longer, but for what they handed in themselves."""
+    """Let somebody see it no longer, but for what they handed in themselves.
+
+    Raises :class:`~webapp.errors.UserError` where there is no such account.
+    """
     user = session.get(User, user_id)
     if user is None:
         raise UserError(404, gettext("There is no such account."), gettext("Go back to the case."))
@@ -117,7 +123,10 @@ def dismiss(session: Session, case: CaseRow, user_id: int) -> User:
 
 
 def chosen(session: Session, who: Principal, text: str | None) -> int | None:
-    """The case a form asks for by its id; nothing, or empty, is no case."""
+    """The case a form asks for by its id; nothing, or empty, is no case.
+
+    Raises :class:`~webapp.errors.UserError` for one they may not see.
+    """
     if not text:
         return None
     if not text.isascii() or not text.isdigit() or len(text) > 9:

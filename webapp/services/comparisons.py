@@ -28,7 +28,8 @@ def start(
 ) -> ComparisonRow:
     """Queue a comparison of the exhibits of two analyses, which give the names of both.
 
-    ``identity`` is the id it is to have; where it is there already nothing is done again.
+    ``identity`` is the id it is to have; where it is there already nothing is done again. Raises
+    :class:`~webapp.errors.UserError` where both have the same bytes.
     """
     if exhibit.exhibit_id == reference.exhibit_id:
         raise UserError(
@@ -47,7 +48,10 @@ def start(
 
 
 def cancel(comparison_id: str) -> None:
-    """Take the comparison out of the queue, or stop it; one that was cancelled already is as asked."""
+    """Take the comparison out of the queue, or stop it; one that was cancelled already is as asked.
+
+    Raises :class:`~webapp.errors.UserError` where it has ended.
+    """
     comparison_queries.get_or_404(comparison_id)
     if (
         not states.cancel(database(), comparison_id, ComparisonRow)

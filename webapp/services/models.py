@@ -129,7 +129,10 @@ def choose_default(session: Session, folders: Folders, name: str) -> None:
 
 
 def remove(session: Session, folders: Folders, name: str) -> None:
-    """Remove an added model that nothing needs. Results made with it stay as they are."""
+    """Remove an added model that nothing needs. Results made with it stay as they are.
+
+    Raises :class:`~webapp.errors.UserError` for a shipped one, the default, and one that analyses wait for.
+    """
     if _find(folders, name).parent == MODELS:
         raise UserError(
             409,

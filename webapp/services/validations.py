@@ -204,7 +204,12 @@ def _worked_out(given: dict[str, object], out: Path) -> None:
 
 
 def set_thresholds(validation_id: str, rate: float | None, cost: float | None, share: float) -> None:
-    """Set the laboratory's own thresholds by a false positive rate or by a cost; neither: remove them."""
+    """Set the laboratory's own thresholds by a false positive rate or by a cost; neither: remove them.
+
+    ``rate`` is 0 to 1, ``cost`` how many times as much a false positive costs, ``share`` that of manipulated
+    files among those to be expected. Raises :class:`~webapp.errors.UserError` for figures that cannot be,
+    :class:`AlteredRecord` where the validation is not the one its extract was made of.
+    """
     from detector.schema.laboratory.validation import Validation
     from detector.validation.quoted import by_cost, by_false_positive_rate, quoted
 
@@ -252,7 +257,10 @@ def quote(validation_id: str | None) -> None:
 
 
 def remove(validation_id: str) -> None:
-    """Delete one that reports do not quote; the custody log keeps its SHA-256."""
+    """Delete one that reports do not quote; the custody log keeps its SHA-256.
+
+    Raises :class:`~webapp.errors.UserError` for one that they quote.
+    """
     folders, was = Folders.of(current_app.extensions["settings"]), find(validation_id)
     if was.quoted:
         raise UserError(

@@ -64,7 +64,7 @@ def read(file: Path) -> bytes:
 
 
 def create(file: Path) -> None:
-    """Make a new key unless the file exists."""
+    """Make a new key unless the file exists; raises :class:`CustodyKeyError` where it cannot be written."""
     try:
         _make_once(file)
     except OSError as problem:

@@ -17,8 +17,8 @@ from detector.schema.laboratory.validation import (
     Spread,
     ValidatedModel,
 )
+from detector.schema.method.parameters import Parameters
 from detector.schema.model import Rate
-from detector.schema.parameters import Parameters
 
 LABORATORY_SCHEMA_VERSION = "1.1"
 

@@ -44,6 +44,7 @@ class Sample:
 
 
 def read_csv(path: Path) -> list[dict[str, str]]:
+    """The rows of a CSV with a header, by the names of its columns."""
     with path.open(newline="") as file:
         return list(csv.DictReader(file))
 

@@ -131,6 +131,7 @@ def write_thumbnail(path: Path, image: np.ndarray) -> None:
 
 
 def found(analysis: Analysis) -> list[Span]:
+    """Start and end of each segment, in seconds from the first frame."""
     return [(s.start, s.end) for s in analysis.segments]
 
 

@@ -53,7 +53,7 @@ def scores(scorer: Scorer, crops: Sequence[Crop], width: int | None = None) -> N
 
 
 def scored_crops(crops: Sequence[Crop], logits: NDArray[np.float64], temperature: float) -> Scored:
-    """Crops as items to measure; resampling keeps a source video together."""
+    """Crops and their ``logits`` (n,) as items to measure; resampling keeps a source video together."""
     return Scored.of([c.label for c in crops], logits, [c.group for c in crops], temperature)
 
 

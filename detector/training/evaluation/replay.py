@@ -140,7 +140,7 @@ def record(
 def own_crops(
     path: Path, recording: Recording, scorer: Scorer, parameters: Parameters, distortion: Distortion | None
 ) -> NDArray[np.uint8]:
-    """The crops of a recording as the network of ``scorer`` frames and sizes them; the file is read again."""
+    """The crops (n, size, size, 3) as the network of ``scorer`` has them; the file is read again."""
     size = scorer.card.input.size
     return _crops_again(path, recording, size, parameters, distortion or Distortion(), scorer.square)
 
@@ -154,7 +154,8 @@ def replay(
 ) -> Analysis:
     """The analysis that ``scorer`` gives of a recording: what the engine says, without peak frames.
 
-    ``seen`` are the crops its network is given, where they are not those of which quality is judged.
+    ``crops`` (n, side, side, 3) are those of the recording, by which quality is judged; ``seen``, as many,
+    those its network is given where they are others.
     Only sampled frames are recorded, so ends of segments are theirs (``edge_window`` 0), without a second
     look.
     """
@@ -224,7 +225,7 @@ def _score(
 
 
 def strongest_crop(recording: Recording, analysis: Analysis, crops: NDArray[np.uint8]) -> Image | None:
-    """The crop of the frame with the highest logit, or None where no face was usable."""
+    """The one of ``crops`` (n, side, side, 3) with the highest logit, or None where no face was usable."""
     numbers = {(s.pts, s.track): s.crop for s in recording.faces if s.crop is not None}
     scores = [s for p in analysis.persons for s in p.scores if s.logit is not None]
     if not scores:

@@ -29,7 +29,10 @@ _TERMS = (
 
 
 def onnx_of(checkpoint: Path) -> bytes:
-    """The network of a ``checkpoint`` as ONNX, for pictures of any size."""
+    """The network of a ``checkpoint`` as ONNX, for pictures of any size.
+
+    Raises :class:`~detector.errors.ParameterError` where there is no checkpoint yet.
+    """
     if not checkpoint.is_file():
         raise ParameterError(f"{checkpoint} is missing. Run the step `train` first.")
     network = ProposalNetwork()

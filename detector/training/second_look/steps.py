@@ -95,7 +95,7 @@ def _pretrained(options: argparse.Namespace) -> Path:
 
 
 def cut_patches(options: argparse.Namespace) -> None:
-    """Cut the patches of every source."""
+    """Cut the patches of every source; raises :class:`~detector.errors.ParameterError` for an unknown one."""
     unknown = sorted(set(options.sources) - set(SOURCES))
     if unknown:
         raise ParameterError(f"No such source: {', '.join(unknown)}. There are {', '.join(SOURCES)}.")

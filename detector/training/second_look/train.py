@@ -193,7 +193,8 @@ def tune(
 ) -> None:
     """Train to the recipe's end, with checkpoints, averaged weights (``best.pt``) and a log in ``folder``.
 
-    ``measure`` gives the figure that chooses ``best.pt``, and all figures for the log.
+    ``measure`` gives the figure that chooses ``best.pt``, and all figures for the log. Raises
+    :class:`~detector.errors.ParameterError` where there are fewer examples than one batch holds.
     """
     recipe, last = trainer.recipe, folder / LAST
     if last.exists() and not trainer.resume(last):

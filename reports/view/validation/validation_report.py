@@ -16,7 +16,7 @@ from reports.text.numbers import grouped, plural, shown
 from reports.view.contents import Section
 from reports.view.facts import Fact
 from reports.view.validation.levels import KINDS
-from reports.view.validation.others import OthersTable, others_tables
+from reports.view.validation.other_models import OtherModelsTable, other_models_tables
 from reports.view.validation.rates import KindView, kind_view
 from reports.view.validation.ratios import RatioView, ratio_view
 from reports.view.validation.validity import MEANINGS
@@ -66,7 +66,7 @@ class ValidationReport:
     labelled: str
     meanings: tuple[tuple[str, str], ...]
     kinds: tuple[KindView, ...]
-    others: tuple[OthersTable, ...]
+    others: tuple[OtherModelsTable, ...]
     other_models: tuple[Fact, ...]
     model_title: str
     ratios: tuple[RatioView, ...]
@@ -113,7 +113,9 @@ def _view(validation: Validation) -> ValidationReport:
         labelled=", ".join(map(stored, validation.labelled)) or gettext("nothing"),
         meanings=MEANINGS,
         kinds=tuple(kind_view(validation, kind) for kind in KINDS if validation.level(kind)),
-        others=others_tables(validation.model.title, validation.levels, validation.others, validation.joint),
+        others=other_models_tables(
+            validation.model.title, validation.levels, validation.others, validation.joint
+        ),
         other_models=tuple(
             Fact(f"{each.model.title} ({each.model.name})", each.model.sha256, exact=True)
             for each in validation.others

@@ -12,7 +12,7 @@ from batch_files import PHOTO, files
 
 from detector import Parameters
 from detector.batch.input_files import File
-from detector.batch.other_models import Others
+from detector.batch.other_models import OtherModelNames
 from detector.batch.results_file import ResultsFile, read_lines, run_key
 from detector.errors import ParameterError
 from detector.models.card_files import MODELS, SECOND_LOOKS
@@ -89,8 +89,8 @@ class TestKept:
             run_key(None, Parameters(sample_rate=4)),
             run_key("reelproof-lite0", DEFAULT),
             run_key(None, DEFAULT, crops=True),
-            run_key(None, DEFAULT, others=Others(["reelproof-lite0"])),
-            run_key(None, DEFAULT, others=Others(["reelproof-lite0"], JointRule.ALL)),
+            run_key(None, DEFAULT, others=OtherModelNames(["reelproof-lite0"])),
+            run_key(None, DEFAULT, others=OtherModelNames(["reelproof-lite0"], JointRule.ALL)),
         ]
         assert len(set(ways)) == 6 and run_key("reelproof", Parameters()) == ways[0]
 

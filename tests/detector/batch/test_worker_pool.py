@@ -25,7 +25,7 @@ from warm import Script
 
 from detector import Parameters
 from detector.batch.input_files import File
-from detector.batch.other_models import Others
+from detector.batch.other_models import OtherModelNames
 from detector.batch.run import BatchRun
 from detector.batch.worker_pool import score_files
 from detector.errors import ModelError, ReelproofError
@@ -255,7 +255,7 @@ class TestFromAProcessWithThreads:
         path = tmp_path / "astronaut.png"
         assert cv2.imwrite(str(path), astronaut[:, :, ::-1])
         tiny = put(tmp_path, "tiny")
-        run = BatchRun([path], None, DEFAULT, workers=1, others=Others([str(tiny)], JointRule.ALL))
+        run = BatchRun([path], None, DEFAULT, workers=1, others=OtherModelNames([str(tiny)], JointRule.ALL))
         (line,) = run.lines()
         (said,) = line["others"]  # type: ignore[attr-defined]
         assert said["model"] == "tiny" and 0 <= said["probability"] <= 1
@@ -264,8 +264,8 @@ class TestFromAProcessWithThreads:
     @pytest.mark.parametrize(
         ("options", "words"),
         [
-            ({"others": Others(["reelproof"])}, "named twice"),
-            ({"others": Others(["reelproof-2"]), "crops": True}, "judged by one model"),
+            ({"others": OtherModelNames(["reelproof"])}, "named twice"),
+            ({"others": OtherModelNames(["reelproof-2"]), "crops": True}, "judged by one model"),
         ],
     )
     def test_what_cannot_be_asked_for(self, tmp_path: Path, options: dict[str, Any], words: str) -> None:

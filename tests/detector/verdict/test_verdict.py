@@ -8,8 +8,8 @@ import pytest
 from analyses import media as media_facts
 
 from detector.schema.analysis import Coverage, MediaKind, Parameters, Person, Score, Scores, Segment, Verdict
+from detector.schema.measurements.second_look import ManipulationKind, SecondLook, SecondLookContrast
 from detector.schema.metadata import Details, Photo, Stream
-from detector.schema.second_look import ManipulationKind, SecondLook, SecondLookContrast
 from detector.verdict.kinds import manipulation_kind
 from detector.verdict.reasons import not_seen
 from detector.verdict.verdict import decide

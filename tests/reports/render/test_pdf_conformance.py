@@ -24,6 +24,7 @@ from reports.render.pdf import render_pdf
 from reports.review.annotation_file import read_file
 from reports.review.annotations import ANNOTATION
 from reports.view.report import report_view
+from reports.view.report_inputs import ReportInputs
 
 CASE = CaseDetails(
     case_number="24-117 K",
@@ -72,9 +73,9 @@ def made(
 ) -> tuple[bytes, tuple[Attachment, ...]]:
     """A report's PDF and what it was given to carry."""
     analysis = build(folder, **{"segments": 1, "peaks": 1, **choices})  # type: ignore[arg-type]
-    said = SAID if judged else []
-    enclosed = attachments(analysis, analysis.to_json().encode(), said, custody)
-    view = report_view(analysis, folder, said, case, custody)
+    inputs = ReportInputs(annotations=SAID if judged else [], case=case, custody=custody)
+    enclosed = attachments(analysis, analysis.to_json().encode(), inputs)
+    view = report_view(analysis, folder, inputs)
     pictures = embed(folder, [picture.key for picture in view.pictures])
     return render_pdf(view, pictures, enclosed), enclosed
 

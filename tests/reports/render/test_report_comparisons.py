@@ -27,6 +27,7 @@ from reports.verification.recomparison import differences
 from reports.verification.verify import verify
 from reports.view.contents import contents
 from reports.view.report import report_view
+from reports.view.report_inputs import ReportInputs
 
 REFERENCE = "ab" * 32
 
@@ -49,9 +50,9 @@ def analysis(tmp_path: Path) -> Analysis:
 
 def page_of(analysis: Analysis, folder: Path) -> str:
     compared = kept_comparisons(folder, analysis.media.sha256)
-    view = report_view(analysis, folder, comparisons=compared)
+    view = report_view(analysis, folder, ReportInputs(comparisons=compared))
     pictures = embed(folder, [picture.key for picture in view.pictures])
-    return render_html(view, pictures, attachments(analysis, b"{}", comparisons=compared))
+    return render_html(view, pictures, attachments(analysis, b"{}", ReportInputs(comparisons=compared)))
 
 
 def test_the_section_says_what_it_proves_and_what_not(analysis, tmp_path):
@@ -87,10 +88,10 @@ def test_unrelated_and_a_photograph(tmp_path):
 
 def test_the_pdf_keeps_the_rules_and_carries_it(analysis, tmp_path):
     beside(tmp_path)
-    compared = kept_comparisons(tmp_path, EXHIBIT_SHA256)
-    view = report_view(analysis, tmp_path, comparisons=compared)
+    inputs = ReportInputs(comparisons=kept_comparisons(tmp_path, EXHIBIT_SHA256))
+    view = report_view(analysis, tmp_path, inputs)
     pictures = embed(tmp_path, [picture.key for picture in view.pictures])
-    enclosed = attachments(analysis, analysis.to_json().encode(), comparisons=compared)
+    enclosed = attachments(analysis, analysis.to_json().encode(), inputs)
     assert [each.name for each in enclosed] == ["analysis.json", "comparison-1.json", "scores.csv"]
     document = render_pdf(view, pictures, enclosed)
     with pikepdf.open(io.BytesIO(document)) as pdf:

@@ -23,6 +23,7 @@ from reports.review.second_review import (
 )
 from reports.verification.verify import verify
 from reports.view.report import report_view
+from reports.view.report_inputs import ReportInputs
 from reports.view.second_review import second_review_view
 
 MOMENT = datetime(2026, 11, 20, 10, tzinfo=UTC)
@@ -96,7 +97,7 @@ def test_report_and_attachment_say_it_and_verify(analysis: Analysis, tmp_path: P
 def test_a_report_without_one_has_no_section(analysis: Analysis, tmp_path: Path) -> None:
     view = report_view(analysis, tmp_path)
     assert "second-review" not in view.sections and view.second_review is None
-    with_one = report_view(analysis, tmp_path, second_review=whole(analysis))
+    with_one = report_view(analysis, tmp_path, ReportInputs(second_review=whole(analysis).to_json().encode()))
     assert list(with_one.sections).index("second-review") == list(view.sections).index("annotations") + 1
 
 

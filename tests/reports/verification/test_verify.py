@@ -37,6 +37,7 @@ from reports.verification.problems import Findings, Problem
 from reports.verification.signatures import check_detached
 from reports.verification.verify import verify
 from reports.view.report import report_view
+from reports.view.report_inputs import ReportInputs
 
 TEXTS = ("analysis.json", "annotations.json", "custody.json", "case.json", "report.html")
 
@@ -343,8 +344,10 @@ def test_a_changed_page_of_an_unsigned_result(tmp_path: Path) -> None:
     (folder / "report.pdf").unlink()
     annotations = read_file(said).annotations
     check = ExhibitCheck(analysis.media.sha256, analysis.media.bytes, MOMENT)
-    view = report_view(analysis, folder, annotations, read_case(folder).settled(), log, check)
-    enclosed = attachments(analysis, (folder / "analysis.json").read_bytes(), annotations, log)
+    case = read_case(folder).settled()
+    inputs = ReportInputs(annotations=annotations, case=case, custody=log, check=check)
+    view = report_view(analysis, folder, inputs)
+    enclosed = attachments(analysis, (folder / "analysis.json").read_bytes(), inputs)
     page = render_html(view, embed(folder, [p.key for p in view.pictures]), enclosed)
 
     def found(text: str) -> list[Problem]:

@@ -27,6 +27,7 @@ from reports.inputs.exhibit_check import ExhibitCheck, check_exhibit
 from reports.render.html import render_html
 from reports.view.metadata.credentials import short
 from reports.view.report import report_view
+from reports.view.report_inputs import ReportInputs
 
 
 def detailed(folder: Path, **changes: object) -> Analysis:
@@ -84,7 +85,7 @@ def detailed(folder: Path, **changes: object) -> Analysis:
 
 
 def page(analysis: Analysis, folder: Path, now: ExhibitCheck | None = None) -> str:
-    return render_html(report_view(analysis, folder, check=now), {}, ())
+    return render_html(report_view(analysis, folder, ReportInputs(check=now)), {}, ())
 
 
 def test_facts_are_told(tmp_path: Path) -> None:

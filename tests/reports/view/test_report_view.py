@@ -41,10 +41,11 @@ def test_many_persons_are_counted_not_listed(tmp_path: Path) -> None:
 def test_verdicts_without_segments_claim_nothing_more(tmp_path: Path) -> None:
     clear = report_view(build(tmp_path, segments=0), tmp_path)
     assert clear.finding == "No manipulation was found in the faces that were examined in this video."
-    assert "It does not show that the file is unaltered." in clear.verdict_limits[0]
+    assert "It does not show that the file is unaltered." in clear.meaning.verdict_limits[0]
     open_ = report_view(build(tmp_path, segments=0, verdict=Verdict.INCONCLUSIVE), tmp_path)
     assert open_.finding.startswith("It cannot be said")
-    assert open_.figure == "not judged" and open_.strength is None and not open_.figure_name
+    figure = open_.figure
+    assert figure.text == "not judged" and figure.strength is None and not figure.name
 
 
 def test_exhibit_facts_are_in_words(tmp_path: Path) -> None:
@@ -65,7 +66,7 @@ def test_still_image_has_faces_instead_of_intervals(tmp_path: Path) -> None:
     assert view.segments[0].title == "Flagged face A1"
     assert view.finding == "The face of person A was judged to be manipulated in this photograph."
     assert "Duration" not in {fact.name for fact in view.recording}
-    assert not any("Sound" in line for line in view.not_examined)
+    assert not any("Sound" in line for line in view.not_examined.lines)
     shown = {row.name for row in view.settings}
     assert "minimum colour" in shown and not shown & {"sample rate", "median window", "edge window"}
     assert not {"segment", "peak frame", "PTS"} & {term for term, _ in view.glossary}
@@ -84,7 +85,7 @@ def test_a_photo_shows_both_answers_its_kind_and_its_boxed_faces(tmp_path: Path)
     }
     view = report_view(analysis.model_copy(update=told), tmp_path)
     assert view.finding.endswith("in this photograph: a generated face.")
-    assert view.both == "Face swap or edit 0.12, generated face 0.93"
+    assert view.figure.both == "Face swap or edit 0.12, generated face 0.93"
     assert (view.persons[0].altered, view.persons[0].synthesised) == ("0.12", "0.93")
     assert view.persons[0].kind == "generated face"
     assert view.photo is not None and view.photo in view.pictures and boxed in view.kept
@@ -107,8 +108,8 @@ def test_an_inconclusive_photo_says_why(tmp_path: Path) -> None:
         coverage = analysis.coverage.model_copy(update=counts)
         told = {"verdict": Verdict.INCONCLUSIVE, "probability": probability, "coverage": coverage}
         view = report_view(analysis.model_copy(update=told), tmp_path)
-        assert words in view.verdict_meaning[0]
-        assert ("No face was found." in view.not_examined) == (words == "No face was found, so")
+        assert words in view.meaning.verdict_meaning[0]
+        assert ("No face was found." in view.not_examined.lines) == (words == "No face was found, so")
         assert view.validation.sentence.startswith("No face was judged") == (probability is None)
 
 
@@ -117,7 +118,7 @@ def test_a_report_says_which_generators_the_model_has_learnt(tmp_path: Path) -> 
     model = analysis.model.model_copy(update={"learnt": ("StyleGAN2", "FLUX.1-dev")})
     for given, words in ((analysis.model, "does not list"), (model, "has learnt: StyleGAN2; FLUX.1-dev.")):
         view = report_view(analysis.model_copy(update={"model": given}), tmp_path)
-        assert any(words in line for line in view.verdict_limits)
+        assert any(words in line for line in view.meaning.verdict_limits)
 
 
 def test_every_parameter_is_shown_with_its_meaning_and_marked_when_changed(tmp_path: Path) -> None:
@@ -151,12 +152,16 @@ def test_segment_and_peak_figures(tmp_path: Path) -> None:
 
 def test_what_was_not_examined(tmp_path: Path) -> None:
     view = report_view(build(tmp_path), tmp_path)
-    text = " ".join(view.not_examined)
+    text = " ".join(view.not_examined.lines)
     assert "480 of 1,798 frames" in text
     assert "Sound: present, not examined." in text
     assert "3 packets or frames" in text
     assert "41 of 900 faces" in text
-    assert (view.gaps[0].start, view.gaps[0].reason) == ("00:00:42.000", "no usable face: blurred")
+    gap = view.not_examined.gaps[0]
+    assert (gap.start, gap.reason) == (
+        "00:00:42.000",
+        "no usable face: blurred",
+    )
 
 
 @pytest.mark.parametrize(
@@ -207,10 +212,10 @@ def test_a_date_that_cannot_be_read_is_shown_and_left_out_of_metadata(tmp_path: 
         update={"software": analysis.software.model_copy(update={"created": "yesterday"})}
     )
     view = report_view(odd, tmp_path)
-    assert (view.created, view.created_iso) == ("yesterday", "")
+    assert (view.head.created, view.head.created_iso) == ("yesterday", "")
     other_zone = analysis.software.model_copy(update={"created": "2025-11-20T10:41:02+02:00"})
     view = report_view(analysis.model_copy(update={"software": other_zone}), tmp_path)
-    assert view.created_iso == "2025-11-20T08:41:02Z"
+    assert view.head.created_iso == "2025-11-20T08:41:02Z"
 
 
 def test_touching_gaps_join_in_the_figure_but_not_in_the_table(tmp_path: Path) -> None:
@@ -218,7 +223,7 @@ def test_touching_gaps_join_in_the_figure_but_not_in_the_table(tmp_path: Path) -
     spans = (Span(start=1, end=2, reason="dark"), Span(start=2, end=3, reason="blurred"))
     coverage = analysis.coverage.model_copy(update={"not_examined": spans})
     view = report_view(analysis.model_copy(update={"coverage": coverage}), tmp_path)
-    assert len(view.gaps) == 2 and len(view.timeline.not_examined) == 1
+    assert len(view.not_examined.gaps) == 2 and len(view.timeline.not_examined) == 1
 
 
 def test_frames_judged_around_the_ends_of_segments_are_told_of(tmp_path: Path) -> None:

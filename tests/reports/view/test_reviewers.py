@@ -22,6 +22,7 @@ from reports.render.write import write_reviewed
 from reports.review.annotation_file import checksum, to_json
 from reports.review.annotations import Annotation
 from reports.view.report import report_view
+from reports.view.report_inputs import ReportInputs
 from reports.view.reviewers import direction, readable, reviewer_view
 
 ARABIC = "هذا الوجه يبدو متلاعبا به: حافة الفك"
@@ -44,11 +45,11 @@ SAID = [
 
 def rendered(folder: Path, said: list[Annotation], **choices: object) -> Page:
     analysis = build(folder, **{"kept": False, **choices})  # type: ignore[arg-type]
-    return Page(render_html(report_view(analysis, folder, said), {}))
+    return Page(render_html(report_view(analysis, folder, ReportInputs(annotations=said)), {}))
 
 
 def document(folder: Path, said: list[Annotation]) -> bytes:
-    return render_pdf(report_view(build(folder, kept=False), folder, said), {})
+    return render_pdf(report_view(build(folder, kept=False), folder, ReportInputs(annotations=said)), {})
 
 
 def test_what_stands_who_is_who_and_what_stood_before(tmp_path: Path) -> None:
@@ -252,7 +253,9 @@ def test_only_the_reports_are_written_and_the_result_stays(tmp_path: Path) -> No
         (result / name).write_text("the machine's alone")
     before = {path: path.read_bytes() for path in result.rglob("*") if path.is_file()}
     out.mkdir()
-    write_reviewed(analysis, (result / "analysis.json").read_bytes(), result, out, SAID[:1])
+    write_reviewed(
+        analysis, (result / "analysis.json").read_bytes(), result, out, ReportInputs(annotations=SAID[:1])
+    )
     assert {path: path.read_bytes() for path in result.rglob("*") if path.is_file()} == before
     assert sorted(path.name for path in out.iterdir()) == ["report.html", "report.pdf"]
     page = (out / "report.html").read_text()

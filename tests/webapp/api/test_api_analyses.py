@@ -9,7 +9,7 @@ from api_requests import API, form, problem
 from made import digest, finished, hand_in
 
 from detector.schema.analysis import Analysis, MediaKind
-from detector.schema.second_look import Answers, ManipulationKind
+from detector.schema.measurements.second_look import Answers, ManipulationKind
 from detector.schema.summary import summary_of
 from webapp.api.contract.schemas.analyses import AnalysisStatus
 from webapp.jobs import claims, failures

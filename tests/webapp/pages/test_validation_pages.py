@@ -16,8 +16,8 @@ from detector.models.card_files import DEFAULT, MODELS
 from detector.schema.analysis import Analysis
 from detector.schema.laboratory.quoted import Laboratory
 from detector.schema.laboratory.validation import Validation
+from detector.schema.method.parameters import Parameters
 from detector.schema.model import Model
-from detector.schema.parameters import Parameters
 from detector.validation.model_used import validated_model
 from reports.signing.keys import read_key
 from reports.verification.verify import verify

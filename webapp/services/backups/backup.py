@@ -57,7 +57,8 @@ class _Wanted:
 def make(database: Database, settings: Settings, place: Path, earlier: Path | None = None) -> Manifest:
     """Write a backup to a new or empty folder, and note it in the custody log.
 
-    Files that an ``earlier`` backup on the same disk has as well become links to its own.
+    Files that an ``earlier`` backup on the same disk has as well become links to its own. Raises
+    :class:`~webapp.errors.UserError` where the folder is not empty, or too much was deleted meanwhile.
     """
     if place.exists() and any(place.iterdir()):
         raise UserError(409, f"{place} is not empty.", "Name a new folder for each backup.")

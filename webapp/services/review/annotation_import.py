@@ -74,7 +74,10 @@ def import_limit(settings: Settings) -> UploadLimit:
 
 
 def import_file(row: AnalysisRow, stream: Incoming) -> tuple[Merged, tuple[Annotation, ...]]:
-    """Take in an annotation file or a bundle; how many were new, and all there are now."""
+    """Take in an annotation file or a bundle; how many were new, and all there are now.
+
+    Raises :class:`~webapp.errors.UserError`, and takes in nothing, where it cannot be read.
+    """
     stream.complete()
     try:
         text = _annotation_file(stream)

@@ -78,7 +78,7 @@ def name_reviewers(
 
 
 def end_review(session: Session, who: Principal, case: CaseRow) -> None:
-    """Name nobody any more; only while no judgement is in."""
+    """Name nobody any more; raises :class:`~webapp.errors.UserError` once a judgement is in."""
     cases.refuse_closed(session, case.id)
     _refuse_while_blind(session, who, case.id)
     naming = session.get(CaseReview, case.id)

@@ -42,7 +42,11 @@ _TICK = timedelta(milliseconds=1)
 
 
 def judge(row: AnalysisRow, who: Principal, said: Mapping[str, Any]) -> Reviewed:
-    """Give one's own judgement: ``conclusion``, ``reasons`` and ``stretches``. It is never changed."""
+    """Give one's own judgement: ``conclusion``, ``reasons`` and ``stretches``. It is never changed.
+
+    Raises :class:`~webapp.errors.UserError` for the third reviewer, a second judgement, and stretches that do
+    not fit the exhibit.
+    """
     with database().alone() as session:
         found, part = _taking_part(session, row, who)
         if part == "third":
@@ -88,7 +92,10 @@ def propose(row: AnalysisRow, who: Principal, said: Mapping[str, Any]) -> Review
 
 
 def accept(row: AnalysisRow, who: Principal, proposal: str) -> Reviewed:
-    """Agree with what the other proposes, which resolves the difference."""
+    """Agree with what the other proposes, which resolves the difference.
+
+    Raises :class:`~webapp.errors.UserError` for one's own proposal, and for one that is not the newest.
+    """
     with database().alone() as session:
         found, part = _resolving(session, row, who)
         _refuse_third(part)
@@ -107,7 +114,10 @@ def accept(row: AnalysisRow, who: Principal, proposal: str) -> Reviewed:
 
 
 def decide(row: AnalysisRow, who: Principal, said: Mapping[str, Any]) -> Reviewed:
-    """Decide a difference as the third: ``conclusion`` and ``reasons``."""
+    """Decide a difference as the third: ``conclusion`` and ``reasons``.
+
+    Raises :class:`~webapp.errors.UserError` for anybody else.
+    """
     with database().alone() as session:
         found, part = _resolving(session, row, who)
         if part != "third":

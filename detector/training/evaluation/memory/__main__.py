@@ -23,7 +23,7 @@ from detector.fingerprint.match import Match
 from detector.fingerprint.matching import matches
 from detector.training.evaluation.memory import other_hashes
 from detector.training.evaluation.memory.copies import COPIES, Clip, clips, photo_copy, photos
-from detector.training.evaluation.memory.made import Maker, Seen, seen_photo
+from detector.training.evaluation.memory.kept_fingerprints import Maker, Seen, seen_photo
 
 _FALSE = 1e-4  # of unrelated pairs that may match
 _FILMS, _CLIPS_A_FILM, _PARTS_A_FILM, _PART = 6, 40, 16, 5.0

@@ -221,7 +221,10 @@ def probability_for(flagged: float, doubted: float, parameters: Parameters) -> P
 
 
 def thresholds(peaks: Floats, levels: Floats, fake: NDArray[np.bool_]) -> tuple[float, float]:
-    """Fused logits at which a segment opens, and from which a person's mean leaves doubt."""
+    """Fused logits at which a segment opens, and from which a person's mean leaves doubt.
+
+    ``peaks`` (n,) are the highest smoothed logits of the clips, ``levels`` (n,) their highest means.
+    """
     return fusion.threshold_for(peaks, fake, FLAGGED), fusion.threshold_for(levels, fake, DOUBTED)
 
 

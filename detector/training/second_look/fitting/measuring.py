@@ -81,7 +81,10 @@ def by_clip(patches: Sequence[Patch], scores: NDArray[np.floating]) -> ClipScore
 
 
 def clip_aucs(clips: ClipScores, score: NDArray[np.floating]) -> dict[str, float]:
-    """AUC over clips: overall, by family (against all real clips), FaceForensics++ alone, and without it."""
+    """AUC of ``score`` (n,), one a clip: overall, by family (against all real clips), and by source.
+
+    The sources are FaceForensics++ alone, and all without it.
+    """
     families = np.array(clips.family)
     from_ffpp = np.array([group.startswith("ffpp") for group in clips.group])
     chosen = {"all": np.ones(len(families), bool)}

@@ -16,6 +16,7 @@ from reports.inputs.laboratory import LaboratoryError, parse_laboratory
 from reports.render.write import write_report
 from reports.verification.verify import verify
 from reports.view.report import report_view
+from reports.view.report_inputs import ReportInputs
 from reports.view.validation.laboratory import THRESHOLD, fitting, laboratory_view
 
 
@@ -43,22 +44,24 @@ def test_the_rates_that_fit_are_chosen(analysis: Analysis) -> None:
 
 def test_own_threshold_and_ratio_stand_beside_the_verdict(tmp_path: Path, analysis: Analysis) -> None:
     own = laboratory_for(analysis)
+    given = ReportInputs(laboratory=own.to_json().encode())
     view = laboratory_view(own, analysis)
     assert not view.refused
     assert view.thresholds[0][:2] == (f"{own.thresholds[0].threshold:g}", "0.75")
     assert "The verdict is that of the shipped threshold" in view.decision
     assert "It is not a probability of manipulation" in view.ratio
-    answers = dict(report_view(analysis, tmp_path, laboratory=own).answers)
+    answers = dict(report_view(analysis, tmp_path, given).answers)
     assert answers[THRESHOLD] == view.decision
 
 
 def test_another_model_is_told_and_nothing_is_quoted(tmp_path: Path, analysis: Analysis) -> None:
     own = laboratory_for(analysis)
+    given = ReportInputs(laboratory=own.to_json().encode())
     other = analysis.model_copy(update={"model": analysis.model.model_copy(update={"sha256": "00" * 32})})
     view = laboratory_view(own, other)
     assert "other weights" in view.refused
     assert not (view.rows or view.thresholds or view.decision or view.ratio)
-    assert THRESHOLD not in dict(report_view(other, tmp_path, laboratory=own).answers)
+    assert THRESHOLD not in dict(report_view(other, tmp_path, given).answers)
 
 
 def test_a_result_keeps_it_and_is_verified_with_it(tmp_path: Path, analysis: Analysis) -> None:

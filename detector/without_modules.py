@@ -15,7 +15,7 @@ class _StandIn(ModuleType):
 
 
 @contextmanager
-def left_out(*names: str) -> Iterator[None]:
+def without_modules(*names: str) -> Iterator[None]:
     """Where ``names`` are not imported yet, empty modules take their places for a while."""
     put = [name for name in names if name not in sys.modules]
     sys.modules.update((name, _StandIn(name)) for name in put)

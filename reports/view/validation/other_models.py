@@ -19,7 +19,7 @@ _RULES = {
 
 
 @dataclass(frozen=True)
-class OthersTable:
+class OtherModelsTable:
     """One kind of media: a row for each model, then one for each rule."""
 
     title: str
@@ -27,14 +27,14 @@ class OthersTable:
     together: tuple[LevelRow, ...]
 
 
-def others_tables(
+def other_models_tables(
     first: str, levels: Sequence[Level], others: Sequence[ByOther], joint: Sequence[ByRule]
-) -> tuple[OthersTable, ...]:
+) -> tuple[OtherModelsTable, ...]:
     """A table for each kind; none where one model was validated alone. ``first`` is its title."""
     if not others:
         return ()
     return tuple(
-        OthersTable(
+        OtherModelsTable(
             KINDS[kind],
             (
                 *_rows(kind, gettext("%(model)s, validated here", model=first), levels),

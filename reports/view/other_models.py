@@ -50,7 +50,7 @@ class OtherView:
 
 
 @dataclass(frozen=True)
-class OthersView:
+class OtherModelsView:
     """All models of an analysis with several."""
 
     verdict: str
@@ -73,12 +73,12 @@ class OthersView:
                     yield from (peak.frame, peak.overlay, peak.map)
 
 
-def others_view(analysis: Analysis, folder: Path) -> OthersView | None:
+def other_models_view(analysis: Analysis, folder: Path) -> OtherModelsView | None:
     """What several models say; None where only one was asked. ``folder`` holds the pictures."""
     if analysis.joint is None:
         return None
     told = [analysis, *(analysis.by(other) for other in analysis.others)]
-    return OthersView(
+    return OtherModelsView(
         verdict=gettext(analysis.joint.verdict.value),
         reason=together(analysis),
         rows=tuple(_row(number, one) for number, one in enumerate(told, start=1)),

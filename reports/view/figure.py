@@ -1,0 +1,31 @@
+"""The figure beside the verdict: the analysis' probability, and the phrase for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from detector.schema.analysis import Analysis, MediaKind, Verdict
+from reports.text import numbers, photographs
+from reports.text.finding import figure_name
+
+
+@dataclass(frozen=True)
+class FigureView:
+    """What the figure is called, the figure, and how strong it is in words."""
+
+    name: str
+    text: str
+    both: str  # answers about a photo
+    strength: numbers.Strength | None
+
+
+def figure_view(analysis: Analysis) -> FigureView:
+    """The probability of an analysis; without a name where none was judged."""
+    figure, manipulated = analysis.probability, analysis.verdict is Verdict.MANIPULATED
+    return FigureView(
+        name=figure_name(analysis),
+        text=numbers.probability(figure),
+        both=photographs.both(analysis.answers) if analysis.media.kind is MediaKind.IMAGE else "",
+        # Beside another verdict a phrase would contradict it.
+        strength=numbers.strength(figure) if figure is not None and manipulated else None,
+    )

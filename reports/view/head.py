@@ -1,0 +1,60 @@
+"""What stands at the head of a report: which case and exhibit it is about, and when it was analysed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from detector.schema.analysis import Analysis
+from reports.inputs.case import NOT_STATED, CaseDetails
+from reports.text import dates, numbers
+from reports.text.language import gettext
+from reports.view import facts
+from reports.view.facts import Fact
+
+
+@dataclass(frozen=True)
+class HeadView:
+    """By what a reader knows the report, and each of its pages. ``created_iso`` is for programs."""
+
+    case: tuple[Fact, ...]
+    running: str  # at the head of every page
+    file: str
+    file_short: str
+    exhibit_sha256: str
+    created: str
+    created_iso: str
+    created_local: str
+    zone: str
+    reelproof: str
+
+
+def head_view(analysis: Analysis, case: CaseDetails) -> HeadView:
+    """Case, exhibit and moment of an analysis in words."""
+    media, software = analysis.media, analysis.software
+    created, created_iso = dates.in_utc(software.created)
+    file = numbers.file_name(media.file)
+    return HeadView(
+        case=facts.case(case),
+        running=_running(case),
+        file=file,
+        file_short=numbers.shortened(file),
+        exhibit_sha256=media.sha256,
+        created=created,
+        created_iso=created_iso,
+        created_local=dates.in_zone(software.created, case.time_zone),
+        zone=case.time_zone,
+        reelproof=software.reelproof,
+    )
+
+
+def _running(case: CaseDetails) -> str:
+    """What the head of every page says of the case."""
+    number = numbers.shortened(numbers.file_name(case.case_number), 28) or gettext(
+        "number %(not_stated)s", not_stated=gettext(NOT_STATED)
+    )
+    exhibit = numbers.shortened(numbers.file_name(case.exhibit_number), 20)
+    return gettext(
+        "Case %(number)s%(exhibit)s",
+        number=number,
+        exhibit=(gettext(" · Exhibit %(exhibit)s", exhibit=exhibit) if exhibit else ""),
+    )

@@ -1,0 +1,30 @@
+"""What the verdict and the figures of a report mean, and what they do not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from detector.schema.analysis import Analysis
+from reports.text import meaning, numbers
+
+
+@dataclass(frozen=True)
+class MeaningView:
+    """How to read the verdict, the scale of phrases and the intervals."""
+
+    verdict_meaning: tuple[str, ...]
+    verdict_limits: tuple[str, ...]
+    scale: str
+    strengths: tuple[numbers.Strength, ...]
+    interval_made: str
+
+
+def meaning_view(analysis: Analysis) -> MeaningView:
+    """The sentences that fit this analysis."""
+    return MeaningView(
+        verdict_meaning=meaning.verdict_meaning(analysis),
+        verdict_limits=meaning.verdict_limits(analysis),
+        scale=meaning.SCALE,
+        strengths=numbers.STRENGTHS,
+        interval_made=meaning.interval_made(analysis),
+    )

@@ -1,0 +1,50 @@
+"""What a report says beside the findings of the analysis, in one value."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from detector.schema.laboratory.quoted import Laboratory
+from reports.inputs.case import CaseDetails
+from reports.inputs.comparisons import KeptComparison
+from reports.inputs.exhibit_check import ExhibitCheck
+from reports.inputs.laboratory import parse_laboratory
+from reports.review.annotations import Annotation
+from reports.review.second_review import SecondReview, review_of
+from reports.text.languages import DEFAULT
+
+
+@dataclass(frozen=True)
+class ReportInputs:
+    """Each as it was handed in; what is bytes is the text of its file, which goes with the report.
+
+    ``custody`` is a ``custody.json``, ``laboratory`` a ``laboratory.json`` and ``second_review`` a
+    ``second-review.json``. ``check`` is what hashing the exhibit again, just now, has shown. ``comparisons``
+    are those of the exhibit with references. ``speak`` is the language of the report.
+    """
+
+    annotations: Sequence[Annotation] = ()
+    case: CaseDetails | None = None
+    custody: bytes | None = None
+    check: ExhibitCheck | None = None
+    comparisons: Sequence[KeptComparison] = ()
+    laboratory: bytes | None = None
+    second_review: bytes | None = None
+    speak: str = DEFAULT
+
+    def quoted_laboratory(self) -> Laboratory | None:
+        """The value of ``laboratory``; raises :class:`~reports.inputs.laboratory.LaboratoryError`."""
+        return parse_laboratory(self.laboratory) if self.laboratory is not None else None
+
+    def parsed_review(self, exhibit_sha256: str) -> SecondReview | None:
+        """The value of ``second_review``.
+
+        Raises :class:`~reports.review.second_review.SecondReviewError`, also for one about
+        another exhibit.
+        """
+        return review_of(self.second_review, exhibit_sha256)
+
+
+ALONE = ReportInputs()
+"""Nothing beside the findings."""
