@@ -24,7 +24,7 @@ from detector.media.reader import MediaReader
 from detector.memory import share_arenas
 from detector.metadata.exhibit import media_facts, printable_name, with_metadata
 from detector.models.loaded import LoadedModel, load_model
-from detector.other_models import Others, concluded, keeps_moments
+from detector.other_models import OtherModels, concluded, keeps_moments
 from detector.schema.analysis import (
     Analysis,
     Media,
@@ -32,7 +32,7 @@ from detector.schema.analysis import (
     Parameters,
     Segment,
 )
-from detector.schema.others import JointRule
+from detector.schema.joint_rule import JointRule
 from detector.scoring.first_pass import BATCH, FirstPass, FirstPassResult
 from detector.scoring.moments import MomentKeeper
 from detector.scoring.scorer import Scorer
@@ -82,7 +82,14 @@ def analyze(
     :class:`~detector.errors.ModelError` for a model that cannot be used.
     """
     job = _Job(
-        Path(path), name, parameters or Parameters(), model, images, bounds, fingerprint, Others(also, joint)
+        Path(path),
+        name,
+        parameters or Parameters(),
+        model,
+        images,
+        bounds,
+        fingerprint,
+        OtherModels(also, joint),
     )
     share_arenas()
     report = progress or (lambda stage, fraction: None)
@@ -117,7 +124,7 @@ class _Job:
     images: Path | None
     bounds: Bounds | None
     fingerprint: Path | None
-    others: Others
+    others: OtherModels
 
 
 def _analyzed(job: _Job, report: Progress, turn: int = 0) -> tuple[Analysis, int]:

@@ -20,8 +20,8 @@ from detector.backends.selection import ROUGH
 from detector.models.face_proposals import proposals_sha256
 from detector.paths import ROOT
 from detector.schema.analysis import Analysis, Parameters
+from detector.schema.joint_rule import JointRule
 from detector.schema.method.software import Library, Software
-from detector.schema.others import JointRule
 from detector.version import __version__
 
 # What takes part in a result, by its name on the package index.

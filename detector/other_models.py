@@ -11,8 +11,8 @@ from detector.errors import ModelError, ParameterError
 from detector.media.reader import MediaReader
 from detector.models.loaded import LoadedModel, load_model
 from detector.schema.analysis import Analysis, OtherModel, Parameters
+from detector.schema.joint_rule import MOST_OTHERS, JointRule
 from detector.schema.method.software import Ran
-from detector.schema.others import MOST_OTHERS, JointRule
 from detector.schema.translatable import N_
 from detector.scoring.first_pass import SeenByAnother
 from detector.scoring.moments import MomentKeeper
@@ -24,7 +24,7 @@ from detector.verdict.verdict import decide
 
 
 @dataclass(frozen=True)
-class Others:
+class OtherModels:
     """The models that judge beside the first one, and the rule by which all decide together."""
 
     models: Sequence[str | Path | LoadedModel] = ()

@@ -17,7 +17,7 @@ from detector.errors import MediaError, ParameterError
 from detector.sandbox import AllowedPaths, Limits, Sandbox, refuse_links
 from detector.sandbox.limits import MEGABYTE
 from detector.schema.analysis import Analysis, Parameters
-from detector.schema.others import JointRule
+from detector.schema.joint_rule import JointRule
 
 Write = Callable[[Analysis, Path], None]
 Report = Callable[[str, float], None]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from detector.errors import ModelError, ParameterError
 from detector.models.card_files import load_card
-from detector.schema.others import MOST_OTHERS, JointRule
+from detector.schema.joint_rule import MOST_OTHERS, JointRule
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from detector.cli.progress import progress_bar
 from detector.cli.result_folder import put, refuse_occupied, temporary_beside
 from detector.errors import ParameterError
 from detector.media.exhibit.file import refuse_early
-from detector.schema.others import JointRule
+from detector.schema.joint_rule import JointRule
 from reports.cli.case_options import add_case_options, given_case
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from detector.errors import ParameterError
-from detector.schema.others import JointRule
+from detector.schema.joint_rule import JointRule
 
 if TYPE_CHECKING:
     from detector.schema.analysis import Parameters

@@ -22,6 +22,7 @@ from detector.schema.base import Seconds as Seconds
 from detector.schema.base import Sha256 as Sha256
 from detector.schema.base import Value as Value
 from detector.schema.declarations import Declaration as Declaration
+from detector.schema.joint_rule import MOST_OTHERS, JointRule
 from detector.schema.measurements.coverage import Coverage as Coverage
 from detector.schema.measurements.coverage import FaceQuality as FaceQuality
 from detector.schema.measurements.coverage import Span as Span
@@ -44,7 +45,6 @@ from detector.schema.model import Model as Model
 from detector.schema.model import Platt as Platt
 from detector.schema.model import Range as Range
 from detector.schema.model import Rate as Rate
-from detector.schema.others import MOST_OTHERS, JointRule
 
 SCHEMA_VERSION = "1.15"
 FrameIndex = Annotated[

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from detector.schema.analysis import Model, Verdict
+from detector.schema.joint_rule import JointRule
 from detector.schema.laboratory.validation import (
     ByOther,
     ByRule,
@@ -17,7 +18,6 @@ from detector.schema.laboratory.validation import (
     SaidByOther,
     ValidationItem,
 )
-from detector.schema.others import JointRule
 from detector.validation import rates
 from detector.verdict.joint import decided
 

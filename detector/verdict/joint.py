@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from detector.schema.analysis import Joint, Verdict
-from detector.schema.others import JointRule
+from detector.schema.joint_rule import JointRule
 
 
 def joint(rule: JointRule, verdicts: Sequence[tuple[str, Verdict]]) -> Joint:

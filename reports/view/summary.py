@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from detector.schema.analysis import Analysis, MediaKind, Segment, Verdict
-from detector.schema.others import JointRule
+from detector.schema.joint_rule import JointRule
 from reports.text import numbers, photographs
 from reports.text.finding import MOST_NAMED, figure_name, person_list
 from reports.text.language import N_, capitalize_first, gettext, stored

@@ -14,7 +14,7 @@ from detector import analyze
 from detector.errors import ModelError, ParameterError
 from detector.models.loaded import LoadedModel, load_model
 from detector.schema.analysis import Analysis, MediaKind, Parameters, Verdict
-from detector.schema.others import MOST_OTHERS, JointRule
+from detector.schema.joint_rule import MOST_OTHERS, JointRule
 from detector.scoring.scorer import Scorer
 from detector.verdict.joint import joint
 from detector.verdict.reproducibility import compare

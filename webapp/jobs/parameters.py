@@ -14,7 +14,7 @@ from annotated_types import Ge, Gt, Le, Lt
 from pydantic import ValidationError
 
 from detector.schema.analysis import Parameters
-from detector.schema.others import JointRule
+from detector.schema.joint_rule import JointRule
 from reports.text import numbers
 from reports.text.language import N_, capitalize_first, gettext, stored
 from webapp.errors import UserError

@@ -13,7 +13,7 @@ from flask import current_app
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from detector.schema.others import MOST_OTHERS, JointRule
+from detector.schema.joint_rule import MOST_OTHERS, JointRule
 from reports.inputs.case import CaseDetails
 from reports.text.language import gettext
 from reports.text.numbers import shown

@@ -18,7 +18,7 @@ from detector.sandbox import NotReadyError, ReadySandbox
 from detector.sandbox.limits import MEGABYTE
 from detector.sandbox.process import remove_abandoned
 from detector.schema.analysis import Parameters
-from detector.schema.others import JointRule
+from detector.schema.joint_rule import JointRule
 from webapp.services import models as model_service
 from webapp.settings import Settings
 from webapp.storage.data_folder import Folders

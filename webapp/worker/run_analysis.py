@@ -24,7 +24,7 @@ from sqlalchemy.exc import OperationalError
 from detector.files import publish
 from detector.sandbox import AllowedPaths, KilledError, Limits, Sandbox, refuse_links
 from detector.schema.analysis import Analysis, Parameters
-from detector.schema.others import JointRule
+from detector.schema.joint_rule import JointRule
 from detector.schema.summary import summary_of
 from detector.schema.translatable import N_
 from webapp.custody.integrity import DamagedExhibit

@@ -12,10 +12,10 @@ from pydantic import Field
 
 from detector.schema.analysis import MediaKind, Verdict
 from detector.schema.base import Probability, Seconds, Sha256, Value
+from detector.schema.joint_rule import JointRule
 from detector.schema.method.parameters import Parameters
 from detector.schema.method.software import Library
 from detector.schema.model import Platt, Rate, SecondLookModel
-from detector.schema.others import JointRule
 
 VALIDATION_SCHEMA_VERSION = "1.1"
 

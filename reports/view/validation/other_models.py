@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from detector.schema.analysis import MediaKind
+from detector.schema.joint_rule import JointRule
 from detector.schema.laboratory.validation import ByOther, ByRule, Level
-from detector.schema.others import JointRule
 from reports.text.language import N_, gettext
 from reports.view.validation.levels import KINDS, LevelRow, level_row
 

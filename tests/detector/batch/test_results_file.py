@@ -16,7 +16,7 @@ from detector.batch.other_models import OtherModelNames
 from detector.batch.results_file import ResultsFile, read_lines, run_key
 from detector.errors import ParameterError
 from detector.models.card_files import MODELS, SECOND_LOOKS
-from detector.schema.others import JointRule
+from detector.schema.joint_rule import JointRule
 
 DEFAULT = Parameters()
 

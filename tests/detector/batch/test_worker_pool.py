@@ -30,7 +30,7 @@ from detector.batch.run import BatchRun
 from detector.batch.worker_pool import score_files
 from detector.errors import ModelError, ReelproofError
 from detector.paths import ROOT
-from detector.schema.others import JointRule
+from detector.schema.joint_rule import JointRule
 from tests.detector.models.onnx_models import put
 
 DEFAULT = Parameters()

@@ -15,9 +15,9 @@ import pytest
 from warm import Script
 
 from detector.paths import ROOT
+from detector.schema.joint_rule import JointRule
 from detector.schema.laboratory.quoted import Laboratory
 from detector.schema.laboratory.validation import Validation
-from detector.schema.others import JointRule
 from detector.validation.model_used import validated_model, why_not_of_model
 from tests.detector.models.onnx_models import put
 

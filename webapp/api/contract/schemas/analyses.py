@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, Json
 
 from detector.schema.analysis import Answers, ManipulationKind, Parameters, Value, Verdict
-from detector.schema.others import MOST_OTHERS, JointRule
+from detector.schema.joint_rule import MOST_OTHERS, JointRule
 from webapp.api.contract.schemas.base import Day, Id, RequestModel, Sha256, Text
 from webapp.api.contract.schemas.jobs import JobStatus, PriorityName
 from webapp.storage.tables import State
