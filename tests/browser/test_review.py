@@ -129,6 +129,26 @@ def test_keys_move_by_analysed_frames_seconds_and_segments(desk: Page) -> None:
     desk.keyboard.press("Escape")
 
 
+def test_the_timeline_tells_scores_in_between_from_those_of_the_network(desk: Page) -> None:
+    told = {}
+    desk.locator("#lanes").scroll_into_view_if_needed()
+    box = desk.locator("#lanes").bounding_box()
+    assert box is not None
+    for between in (0, 1):
+        x = of_desk(
+            desk,
+            f"""(() => {{
+                const {{ lane }} = desk.lanes[0];
+                const wanted = (value, i) => value >= 0 && lane.interpolated[i] === {between};
+                return desk.timeline.x(lane.time[lane.smooth.findIndex(wanted)]);
+            }})()""",
+        )
+        desk.mouse.move(box["x"] + x, box["y"] + of_desk(desk, "desk.timeline.laneHeight"))
+        told[between] = desk.locator("#lanes-tip").inner_text()
+    assert all("smoothed" in text for text in told.values())
+    assert [("between" in text) for text in told.values()] == [False, True]
+
+
 def test_a_frame_that_comes_late_takes_no_key_back(desk: Page) -> None:
     go_to(desk, 1.0)
     frames = of_desk(desk, "[...desk.data.frames]")

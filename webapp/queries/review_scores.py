@@ -32,6 +32,7 @@ class Columns:
     box: NDArray[np.int64]  # (n, 4), pixels
     score: NDArray[np.float64]  # (n,), probability of the single frame
     smooth: NDArray[np.float64]  # (n,), smoothed
+    interpolated: NDArray[np.bool_]  # (n,): the first network did not see this face
 
     def listed(self, chosen: NDArray[np.intp] | slice) -> dict[str, Any]:
         """Some of them as JSON has them: a list a field, times to a ten-thousandth."""
@@ -41,6 +42,7 @@ class Columns:
             "box": self.box[chosen].ravel().tolist(),
             "score": _listed(self.score[chosen]),
             "smooth": _listed(self.smooth[chosen]),
+            "interpolated": self.interpolated[chosen].astype(int).tolist(),
         }
 
 
@@ -53,6 +55,7 @@ def columns_of(person: Person) -> Columns:
         scores.box.round().astype(np.int64),
         scores.probability,
         scores.smoothed,
+        scores.interpolated,
     )
 
 

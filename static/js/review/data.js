@@ -7,7 +7,8 @@ import { inOrder, current, verified } from "./annotations.js";
 const STALE = 0.3; // seconds; a box is not carried over a longer gap
 
 const FIELDS = [["time", Float64Array], ["track", Int32Array], ["box", Float32Array], ["score", Float64Array],
-  ["smooth", Float64Array], ["low", Float64Array], ["high", Float64Array], ["reach", Float32Array]];
+  ["smooth", Float64Array], ["interpolated", Uint8Array], ["low", Float64Array], ["high", Float64Array],
+  ["reach", Float32Array]];
 
 /**
  * The scores of one face in order of time. A score is NaN where the face could not be judged; `reach` is how long
@@ -17,7 +18,7 @@ function arrays(person, rules, outline) {
   const numbers = (values) => Float64Array.from(values, (value) => (value === null ? NaN : value));
   const one = {
     time: numbers(person.time), track: Int32Array.from(person.track), box: Float32Array.from(person.box),
-    score: numbers(person.score), smooth: numbers(person.smooth),
+    score: numbers(person.score), smooth: numbers(person.smooth), interpolated: Uint8Array.from(person.interpolated),
   };
   one.reach = new Float32Array(one.time.length).fill(Math.max(rules.bridge_gap, outline ? 2.5 * outline.bucket : 0));
   if (outline) Object.assign(one, { low: numbers(person.low), high: numbers(person.high) });

@@ -150,6 +150,7 @@ export class Timeline {
       else {
         const [smooth, score] = [lane.lane.smooth[index], lane.lane.score[index]].map((value) => decimal(value, 2));
         lines.push(_("smoothed %(smooth)s, this frame %(score)s", { smooth, score }));
+        if (lane.lane.interpolated[index]) lines.push(_("this frame's score lies between those beside it"));
       }
       const segment = lane.segments.find((one) => time >= one.start && time <= one.end);
       if (segment) lines.push(_("segment %(segment)s", { segment: segment.id }));

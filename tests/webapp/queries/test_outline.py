@@ -22,7 +22,7 @@ def made(count: int, seed: int) -> review_scores.Columns:
     score[unjudged] = smooth[unjudged] = np.nan
     track = (np.arange(count) * 3 // max(count, 1)).astype(np.int64)
     box = rng.integers(0, 500, (count, 4))
-    return review_scores.Columns(time, track, box, score, smooth)
+    return review_scores.Columns(time, track, box, score, smooth, rng.random(count) < 0.4)
 
 
 @given(st.integers(0, 500), st.integers(0, 10_000), st.sampled_from([0.5, 3.0, 18.0, 5000.0]))
@@ -67,7 +67,7 @@ def test_a_short_analysis_comes_whole_and_a_long_one_in_stretches(app: Flask, cl
             for name, values in person.items():
                 own.setdefault(name, []).extend(values)
     assert joined == {p["id"]: {name: p[name] for name in joined[p["id"]]} for p in whole["persons"]}
-    assert set(joined["A"]) == {"time", "track", "box", "score", "smooth"}
+    assert set(joined["A"]) == {"time", "track", "box", "score", "smooth", "interpolated"}
 
 
 @pytest.mark.parametrize("query", ["", "?from=0", "?from=x&to=5", "?from=nan&to=5", "?from=0&to=inf"])

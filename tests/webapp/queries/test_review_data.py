@@ -31,6 +31,7 @@ def test_every_score_and_segment_is_in_it(app: Flask, client: FlaskClient) -> No
         count = len(person.scores)
         assert [len(given[name]) for name in ("time", "track", "score", "smooth")] == [count] * 4
         assert len(given["box"]) == 4 * count
+        assert given["interpolated"] == [int(s.interpolated) for s in person.scores]
         assert [value is None for value in given["score"]] == [not s.usable for s in person.scores]
     assert [s["id"] for s in data["segments"]] == [s.id for s in analysis.segments]
     peak = data["segments"][0]["peaks"][0]
