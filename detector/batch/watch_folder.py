@@ -58,6 +58,7 @@ class Watch:
     parameters: Parameters | None = None
     model: str | None = None
     stopping: Callable[[], bool] = lambda: False
+    get_ready: Callable[[], None] | None = None  # what ``write`` needs
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     _waiting: dict[Path, _Waiting] = field(default_factory=dict)
@@ -158,6 +159,7 @@ class Watch:
                 parameters=self.parameters,
                 model=self.model,
                 write=self.write,
+                get_ready=self.get_ready,
                 progress=self._look_up,
             )
             made.rename(place)

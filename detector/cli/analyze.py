@@ -90,7 +90,7 @@ def _analyze(options: argparse.Namespace) -> int:
             parameters=parameters,
             model=options.model,
             write=write if options.out else None,
-            get_ready=_import_report if options.out else None,
+            get_ready=import_report if options.out else None,
             progress=show,
             also=options.also,
             joint=JointRule(options.joint),
@@ -118,8 +118,8 @@ def _laboratory(options: argparse.Namespace) -> bytes | None:
     return text
 
 
-def _import_report() -> None:
-    """Import what :func:`_write` needs."""
+def import_report() -> None:
+    """Import what sets a report, which takes as long as a short clip."""
     from reports import write_report  # noqa: F401
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from detector.cli.analyze import import_report
 from detector.cli.engine_options import add_engine_options, parameters_from
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ def _watch(options: argparse.Namespace) -> int:
         parameters=parameters,
         model=options.model,
         stopping=stopping,
+        get_ready=import_report,
     )
     print(f"Watching {watching.folder}; results go to {watching.out}.", file=sys.stderr)
     failed = False
