@@ -40,7 +40,9 @@ from detector.scoring.settling import Settler
 from detector.scoring.views import AS_IT_IS, View, framings, in_frame, squares
 
 _UNEVEN = 1.5  # of the altered half's logit: a track with such a contrast is looked at in more moments
-_CALM = 0.5  # of the published logit: a person so far below the threshold of doubt is calm
+_CALM = (
+    0.3  # of the published logit: so far below the threshold of doubt are moments of a calm person on average
+)
 _HALVED = 8  # moments of a person, of which every other one is enough where they are calm
 _DENSE = 0.6  # seconds from one moment to the next: more would show nothing new
 _USABLE_PER_MOMENT = 3
@@ -178,10 +180,10 @@ class FusedScorer(Scorer):
         np.copyto(strong, seen, where=~np.isnan(seen))
 
     def _is_calm(self, look: PersonLook, seen: NDArray[np.void], doubt: float) -> bool:
-        """Whether each moment of ``look`` is clearly below ``doubt`` and nothing of its tracks stands out."""
+        """Whether ``look`` is clearly below ``doubt``, in each moment, and nothing of it stands out."""
         told = look.track, look.times, look.scan_at
-        highest = self.fusion.logit(look.inputs_at(*told, self.fusion.within)).max()
-        if highest > logit_of(doubt) - _CALM or self.fusion.contradicts(look.inputs)[0]:
+        below = logit_of(doubt) - self.fusion.logit(look.inputs_at(*told, self.fusion.within))
+        if below.min() < 0 or below.mean() < _CALM or self.fusion.contradicts(look.inputs)[0]:
             return False
         uneven = look.altered(self.fusion, seen["track"], seen["time"], seen["logit"])
         return not any(outliers(times, altered, _UNEVEN) for _, times, altered in uneven)
