@@ -216,19 +216,25 @@ class FusedScorer(Scorer):
     ) -> Floats:
         """The fusion's inputs (v, m, 5) of ``chosen`` moments of ``look`` in ``views``.
 
-        Of other framings than ``parts`` the second network says in other views what it said as they are.
+        Of other framings than ``parts`` the second network says in other views what it said as they are. The
+        heads of every other moment stand for all: from view to view these move as they do on average.
         """
         moments, as_they_are = [look.moments[i] for i in chosen], look.strong[list(chosen)]
-        if HEAD in parts:
-            lacking = [() if look.headed[i] else (HEAD,) for i in chosen]
-            heads = self._strong(moments, AS_IT_IS, lacking)
-            as_they_are = np.where(np.isnan(heads), as_they_are, heads)
+        without = [part for part in parts if part != HEAD or not self._alternate_heads]
+        own = [without if rank % 2 else parts for rank in range(len(moments))]
+        lacking = [
+            () if look.headed[i] or HEAD not in shown else (HEAD,)
+            for i, shown in zip(chosen, own, strict=True)
+        ]
+        heads = self._strong(moments, AS_IT_IS, lacking)
+        as_they_are = np.where(np.isnan(heads), as_they_are, heads)
         seen = np.empty((len(views), len(moments), len(INPUTS)))
         for view, into in zip(views, seen, strict=True):
             into[:, 0] = self._fast(moments, view)
-            own = [() if view is AS_IT_IS else parts] * len(moments)
-            strong = self._strong(moments, view, own)
-            into[:, 1:] = np.where(np.isnan(strong), as_they_are, strong)
+            if view is AS_IT_IS:
+                into[:, 1:] = as_they_are
+            else:
+                into[:, 1:] = as_they_are + _mended(self._strong(moments, view, own) - as_they_are)
         return seen
 
     def _fast(self, moments: Sequence[KeptMoment], view: View) -> Floats:
@@ -308,6 +314,15 @@ def look_again(
     known = ~np.isnan(rows["logit"])
     rows["logit"][known] = scorer.fuse(rows["track"][known], rows["time"][known], rows["logit"][known])
     return scorer
+
+
+def _mended(changes: Floats) -> Floats:
+    """``changes`` (m, 4) with the mean of its column in place of what is no number; 0 where all is none."""
+    out = changes.copy()
+    for column in out.T:
+        missing = np.isnan(column)
+        column[missing] = 0.0 if missing.all() else column[~missing].mean()
+    return out
 
 
 def _key(crop: Image) -> bytes:

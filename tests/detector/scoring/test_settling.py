@@ -18,6 +18,7 @@ from detector.models.card import Contrast
 from detector.models.loaded import LoadedModel
 from detector.schema.analysis import Parameters, Verdict
 from detector.schema.model import Platt
+from detector.scoring.moments import KeptMoment
 from detector.scoring.person_look import PersonLook
 from detector.scoring.scorer import Scorer
 from detector.scoring.second_look import FusedScorer
@@ -223,6 +224,32 @@ def test_heads_are_not_looked_at_in_views_where_what_they_say_decides_nothing(
     look = PersonLook.of([0], moments_of(astronaut, (9.0, 9.0))[:2], strong, rows)
     scorer.settle(look, 0.5)
     assert asked == {parts}
+
+
+@pytest.mark.parametrize("alternate", [True, False])
+def test_in_views_the_heads_of_every_other_moment_stand_for_all(
+    astronaut: np.ndarray, scan: Scorer, model: LoadedModel, alternate: bool
+) -> None:
+    """What a view changes in them on average it changes in all; of the inner faces each is looked at."""
+    scorer = FusedScorer(scan, with_second_look(model, Says((0.0,) * 4).eval()), alternate)
+    asked: list[tuple[int, ...]] = []
+
+    def strong(moments: Sequence[KeptMoment], view: View, parts: Sequence[Sequence[int]]) -> np.ndarray:
+        out = np.full((len(moments), 4), np.nan)
+        for row, own in zip(out, parts, strict=True):
+            for part in own:
+                row[2 * part : 2 * part + 2] = 3.0
+        if view is not AS_IT_IS:
+            asked.extend(map(tuple, parts))
+        return out
+
+    scorer._strong = strong
+    rows = np.zeros(1, [("track", np.int32), ("time", float), ("logit", float)])
+    look = PersonLook.of([0], moments_of(astronaut, (9.0, 9.0))[:4], np.ones((4, 4)), rows)
+    seen = scorer._views(look, range(4), (INNER, HEAD), (AS_IT_IS, OTHERS[0]))
+    assert seen[0, :, 1:].tolist() == [[1.0] * 4] * 4 and seen[1, :, 1:].tolist() == [[3.0] * 4] * 4
+    both, inner = (INNER, HEAD), (INNER,)
+    assert asked == ([both, inner] * 2 if alternate else [both] * 4)
 
 
 def test_in_a_photograph_of_many_two_views_below_the_threshold_are_enough(
