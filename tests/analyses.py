@@ -50,7 +50,7 @@ def write_png(path: Path, image: np.ndarray) -> None:
 
 def scene(seed: int, width: int = 160, height: int = 90) -> np.ndarray:
     """A small picture that differs by seed and compresses like a photo, not like noise."""
-    rows, columns = np.mgrid[0:height, 0:width]
+    rows, columns = np.ogrid[0:height, 0:width]
     waves = [np.sin((columns + seed * 7) / 19 + k) + np.cos((rows + seed * 5) / 13 + k) for k in range(3)]
     return ((np.stack(waves, axis=-1) + 2) * 63).astype(np.uint8)
 

@@ -17,6 +17,7 @@ import numpy as np
 from detector.schema.analysis import Analysis
 
 BITS = 10
+_X264 = {"crf": "12", "preset": "veryfast"}
 WIDTH, HEIGHT = 160, 96
 # Corners of :func:`cornered`, read as words are: top left, top right, bottom left, bottom right.
 UPRIGHT = "RGBW"
@@ -24,7 +25,7 @@ UPRIGHT = "RGBW"
 
 def numbered(number: int) -> np.ndarray:
     """A picture that says ``number`` (below 1024)."""
-    rows, columns = np.mgrid[0:HEIGHT, 0:WIDTH]
+    rows, columns = np.ogrid[0:HEIGHT, 0:WIDTH]
     waves = [np.sin((columns + 5 * number) / 11 + k) + np.cos((rows + 3 * number) / 7 + k) for k in range(3)]
     picture = ((np.stack(waves, axis=-1) + 2) * 50 + 20).astype(np.uint8)
     for bit in range(BITS):
@@ -75,7 +76,7 @@ def write_clip(
         stream.pix_fmt = pix_fmt
         stream.time_base = stream.codec_context.time_base = time_base
         stream.codec_context.thread_count = 1
-        stream.options = {"crf": "12"} if options is None and codec == "libx264" else options or {}
+        stream.options = _X264 if options is None and codec == "libx264" else options or {}
         voice = container.add_stream("aac", rate=8000, layout="mono") if sound else None
         for index, picture in enumerate(pictures):
             if not index:

@@ -16,7 +16,7 @@ from typing import Any
 from flask import Flask
 from jinja2 import BytecodeCache
 from jinja2.bccache import Bucket
-from sqlalchemy import URL, Engine, event
+from sqlalchemy import URL, Engine, QueuePool, event
 from sqlalchemy.dialects.sqlite.base import SQLiteDialect
 from sqlalchemy.util import LRUCache
 from werkzeug.routing import Rule
@@ -87,6 +87,8 @@ def _hash_of_kind(dialect: SQLiteDialect) -> int:
 
 
 def _open_knowing(database: Database, **pool: Any) -> Engine:
+    if database._sqlite:  # to open the file anew for each transaction is a quarter of an app's start
+        pool = {"poolclass": QueuePool, "max_overflow": -1}
     engine = _opened(database, **pool)
     engine.update_execution_options(compiled_cache=_statements)
     if engine.url.get_backend_name() == "sqlite":
@@ -111,7 +113,8 @@ class Quick:
             place = Path(database.engine.url.database or "")
             if database.engine.url.get_backend_name() == "sqlite" and not place.exists():
                 shutil.copy(self._made(), place)
-            _migrate(database)  # finds nothing to do, and would for any other file
+                return
+            _migrate(database)
 
         Database.migrate = migrate  # type: ignore[method-assign]
         Database._opened = _open_knowing  # type: ignore[method-assign]

@@ -24,6 +24,8 @@ from webapp.errors import UserError
 from webapp.storage.blind_exhibits import hidden_exhibits
 from webapp.storage.tables import AnalysisRow, AnnotationRow, CaseReview
 
+_inner = AnalysisRow.__table__.alias()
+
 
 class Discloses(IntEnum):
     """The most that an answer about an analysis may tell."""
@@ -95,8 +97,7 @@ def refuse_blinded(session: Session, user_id: int | None, exhibit_id: int, discl
 
 def annotations_of_others(user_id: int, display: str) -> Any:
     """Which annotations are hidden from somebody: those of others about what they have yet to judge."""
-    inner = AnalysisRow.__table__.alias()
-    about = select(inner.c.id).where(inner.c.exhibit_id.in_(hidden_exhibits(user_id)))
+    about = select(_inner.c.id).where(_inner.c.exhibit_id.in_(hidden_exhibits(user_id)))
     return (AnnotationRow.author != display) & AnnotationRow.analysis_id.in_(about)
 
 

@@ -177,6 +177,9 @@ def somebody() -> Principal | None:
 
 _Statement = TypeVar("_Statement", bound=Select[Any])
 
+# Under names of their own, or they would be taken for tables of the select around them.
+_inner, _member = AnalysisRow.__table__.alias(), CaseMember.__table__.alias()
+
 
 def visible(statement: _Statement, principal: Principal) -> _Statement:
     """The select, of analyses, annotations, exhibits, comparisons or cases, narrowed to what they may see."""
@@ -256,16 +259,13 @@ def _reachable(principal: Principal, row: Any) -> ColumnElement[bool]:
 
 
 def _cases_of(principal: Principal) -> Select[Any]:
-    # Under a name of its own, or it would be taken for the table of the select around it.
-    member = CaseMember.__table__.alias()
-    return select(member.c.case_id).where(member.c.user_id == principal.user_id)
+    return select(_member.c.case_id).where(_member.c.user_id == principal.user_id)
 
 
 def _conditions(principal: Principal) -> dict[type[Any], ColumnElement[bool]]:
-    inner = AnalysisRow.__table__.alias()
-    seen = _analyses(principal, inner.c)
-    exhibits = select(inner.c.exhibit_id).where(seen)
-    annotations: ColumnElement[bool] = AnnotationRow.analysis_id.in_(select(inner.c.id).where(seen))
+    seen = _analyses(principal, _inner.c)
+    exhibits = select(_inner.c.exhibit_id).where(seen)
+    annotations: ColumnElement[bool] = AnnotationRow.analysis_id.in_(select(_inner.c.id).where(seen))
     if principal.user_id is not None:
         annotations &= ~blinding.annotations_of_others(principal.user_id, principal.display)
     return {

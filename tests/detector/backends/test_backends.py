@@ -293,12 +293,12 @@ def imported_by(*arguments: str) -> set[str]:
 def ready() -> dict[str, Any]:
     """What a process tells of itself that has all ready to analyse and explain, and imports more then."""
     code = """
-import json, sys, torch
+import json, sys
 from pathlib import Path
-disable = torch.compiler.disable
 from detector.preloaded import preload, preload_heatmaps
 loaded = preload()
 told = {
+    "modules_at_first": sorted(sys.modules),
     "threads": [
         line
         for status in Path("/proc/self/task").glob("*/status")
@@ -306,6 +306,8 @@ told = {
         if "Cpus_allowed_list" in line
     ]
 }
+import torch
+disable = torch.compiler.disable
 preload_heatmaps(loaded)
 told |= {"modules": sorted(sys.modules), "disable_kept": torch.compiler.disable is disable}
 import torch._dynamo.utils
@@ -360,6 +362,10 @@ class TestStartUp:
         found = set(done.stdout.split())
         assert "detector.engine" in found, done.stderr
         assert not found & {"torch", "timm", "torchvision", "matplotlib", "sklearn", "pytorch_grad_cam"}
+
+    def test_what_heatmaps_need_is_there_once_it_is_asked_for(self, ready: dict[str, Any]) -> None:
+        needed = {"torch", "timm", "pytorch_grad_cam"}
+        assert not needed & set(ready["modules_at_first"]) and needed <= set(ready["modules"])
 
     def test_grad_cam_brings_no_drawings_and_leaves_their_names_to_others(
         self, ready: dict[str, Any]

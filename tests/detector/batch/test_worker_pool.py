@@ -34,6 +34,7 @@ from detector.schema.joint_rule import JointRule
 from tests.detector.models.onnx_models import put
 
 DEFAULT = Parameters()
+SCAN = Parameters(second_look=0)
 
 
 # `score` with analyses that do what a file's name says, in the confined process or in the hand.
@@ -248,14 +249,14 @@ class TestFromAProcessWithThreads:
         path = tmp_path / "astronaut.png"
         assert cv2.imwrite(str(path), astronaut[:, :, ::-1])
         given = [File(str(path), path, path), File("x", tmp_path / "gone.mp4", tmp_path / "gone.mp4")]
-        lines = [line for _, line in score_files(given, None, DEFAULT, workers=1)]
+        lines = [line for _, line in score_files(given, None, SCAN, workers=1)]
         assert lines[0]["faces"] == 1 and "error" in lines[1]
 
     def test_other_models_judge_the_same_faces(self, tmp_path: Path, astronaut: np.ndarray) -> None:
         path = tmp_path / "astronaut.png"
         assert cv2.imwrite(str(path), astronaut[:, :, ::-1])
         tiny = put(tmp_path, "tiny")
-        run = BatchRun([path], None, DEFAULT, workers=1, others=OtherModelNames([str(tiny)], JointRule.ALL))
+        run = BatchRun([path], None, SCAN, workers=1, others=OtherModelNames([str(tiny)], JointRule.ALL))
         (line,) = run.lines()
         (said,) = line["others"]  # type: ignore[attr-defined]
         assert said["model"] == "tiny" and 0 <= said["probability"] <= 1

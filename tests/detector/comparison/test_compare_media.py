@@ -75,10 +75,10 @@ def test_a_photo_saved_again(original: Path, tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def short_samples(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, tuple[float, float]]:
-    """The demonstration clip in three seconds, the same without its manipulation, and when that is."""
-    folder, inside = tmp_path_factory.mktemp("short"), (1.0, 2.0)
+    """The demonstration clip in two seconds, the same without its manipulation, and when that is."""
+    folder, inside = tmp_path_factory.mktemp("short"), (0.5, 1.5)
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(demo_clip, "SECONDS", 3)
+        patched.setattr(demo_clip, "SECONDS", 2)
         patched.setattr(demo_clip, "MANIPULATED", inside)
         demo_clip.make_sample(folder / "sample.mp4")
         patched.setattr(demo_clip, "swapped", lambda image, other: image)

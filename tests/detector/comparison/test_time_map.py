@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,13 @@ from detector.comparison.alignment import locate
 from detector.comparison.alignment.best_way import NOWHERE, best_way
 from detector.comparison.alignment.time_map import Stretch
 from detector.comparison.compare import compare
-from detector.schema.comparison import Comparison
+from detector.schema.comparison import Comparison, ComparisonParameters
 
 RATE = 25
 LENGTH = 200  # frames of the reference: 8 s
 SIZE = (240, 136)
-Write = Callable[..., Path]
+# What is shown where is found first; faces and surroundings are then compared at this rate.
+mapped = partial(compare, parameters=ComparisonParameters(sample_rate=1))
 
 
 def scene(number: int, seed: int = 1) -> np.ndarray:
@@ -48,7 +50,7 @@ def reference(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def exhibit(folder: Path, numbers: Sequence[int], rate: int | Fraction = RATE, **how: object) -> Path:
     change = how.get("change", lambda picture: picture)
     frames = (np.ascontiguousarray(change(scene(n))) for n in numbers)
-    options = {"crf": str(how.get("crf", 23))}
+    options = {"crf": str(how.get("crf", 23)), "preset": "veryfast"}
     return write_clip(
         folder / "exhibit.mp4", frames, rate=rate, time_base=1 / Fraction(rate), options=options
     )
@@ -68,7 +70,7 @@ def error_in_frames(found: Comparison, truth: Callable[[float], float]) -> float
 
 
 def test_another_start(tmp_path: Path, reference: Path) -> None:
-    found = compare(exhibit(tmp_path, range(60, 160)), reference)
+    found = mapped(exhibit(tmp_path, range(60, 160)), reference)
     assert found.related
     assert len(found.time_map) == 1
     assert error_in_frames(found, lambda t: t + 60 / RATE) <= 0.5
@@ -90,13 +92,13 @@ def test_a_first_way_that_ends_half_a_second_early(
         return [replace(one, reference_end=one.reference_end - 0.5)]
 
     monkeypatch.setattr(locate, "first_way", too_slow)
-    found = compare(exhibit(tmp_path, range(60, 160)), reference)
+    found = mapped(exhibit(tmp_path, range(60, 160)), reference)
     assert error_in_frames(found, lambda t: t + 60 / RATE) <= 0.5
     assert found.time_map[0].uncertainty <= 2 / RATE
 
 
 def test_a_stretch_cut_out(tmp_path: Path, reference: Path) -> None:
-    found = compare(exhibit(tmp_path, [*range(20, 80), *range(110, 180)]), reference)
+    found = mapped(exhibit(tmp_path, [*range(20, 80), *range(110, 180)]), reference)
     first, second = found.time_map
     assert first.exhibit.end == pytest.approx(59 / RATE, abs=1.1 / RATE)
     assert second.exhibit.start == pytest.approx(60 / RATE, abs=1.1 / RATE)
@@ -110,7 +112,7 @@ def test_a_stretch_cut_out(tmp_path: Path, reference: Path) -> None:
 @pytest.mark.parametrize("rate", [24, 30])
 def test_another_frame_rate(tmp_path: Path, reference: Path, rate: int) -> None:
     numbers = [min(LENGTH - 1, int(at * RATE / rate)) for at in range(rate * 7)]
-    found = compare(exhibit(tmp_path, numbers, rate), reference)
+    found = mapped(exhibit(tmp_path, numbers, rate), reference)
     assert len(found.time_map) == 1
     assert error_in_frames(found, lambda t: t) <= 1
 
@@ -135,7 +137,7 @@ def test_a_long_reference_is_read_in_part_and_then_exactly(
 
     monkeypatch.setattr(locate, "read_strip", read_strip)
     monkeypatch.setattr(locate, "read_spans", read_spans)
-    found = compare(exhibit(tmp_path, [*range(0, 45), *range(140, 200)]), reference)
+    found = mapped(exhibit(tmp_path, [*range(0, 45), *range(140, 200)]), reference)
     assert len(lengths) == 1 and lengths[0] < 150
     ((spans, read),) = spans_read
     assert spans == 2 and lengths[0] < read < LENGTH
@@ -182,7 +184,7 @@ def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_key_frames_tell_what_of_a_long_reference_need_not_be_read(
     tmp_path: Path, scenes: Path, read: list[str]
 ) -> None:
-    found = compare(exhibit_of_scenes(tmp_path, [*range(110, 160), *range(355, 390)]), scenes)
+    found = mapped(exhibit_of_scenes(tmp_path, [*range(110, 160), *range(355, 390)]), scenes)
     assert [name.split()[0] for name in read] == ["read_key_frames", "read_spans"]
     assert int(read[1].split()[1]) < 250  # of 400
     first, second = found.time_map
@@ -194,7 +196,7 @@ def test_key_frames_tell_what_of_a_long_reference_need_not_be_read(
 
 def test_what_key_frames_miss_is_looked_for_everywhere(tmp_path: Path, scenes: Path, read: list[str]) -> None:
     """The second part lies between two key frames."""
-    found = compare(exhibit_of_scenes(tmp_path, [*range(110, 160), *range(302, 322)]), scenes)
+    found = mapped(exhibit_of_scenes(tmp_path, [*range(110, 160), *range(302, 322)]), scenes)
     assert [name.split()[0] for name in read] == ["read_key_frames", "read_spans", "read_strip"]
     assert read[2] == "read_strip 400"
     assert error_in_frames(found, lambda t: t + (110 if t < 49.5 / RATE else 252) / RATE) <= 0.5
@@ -202,14 +204,14 @@ def test_what_key_frames_miss_is_looked_for_everywhere(tmp_path: Path, scenes: P
 
 def test_one_scene_throughout_is_read_whole(tmp_path: Path, reference: Path, read: list[str]) -> None:
     """Where all key frames look alike they tell nothing."""
-    found = compare(exhibit(tmp_path, range(60, 110)), reference)
+    found = mapped(exhibit(tmp_path, range(60, 110)), reference)
     assert read[-1] == f"read_strip {LENGTH}"
     assert error_in_frames(found, lambda t: t + 60 / RATE) <= 0.5
 
 
 def test_an_unrelated_long_reference(tmp_path: Path, scenes: Path, read: list[str]) -> None:
     unrelated = (scene(n, 40) for n in range(50))
-    assert not compare(write_clip(tmp_path / "exhibit.mp4", unrelated, rate=RATE), scenes).related
+    assert not mapped(write_clip(tmp_path / "exhibit.mp4", unrelated, rate=RATE), scenes).related
     assert [name.split()[0] for name in read] == ["read_key_frames", "read_strip"]
 
 
@@ -222,13 +224,13 @@ def test_a_long_reference_without_frames_to_leave_out(
     reference = write_clip(
         tmp_path / "reference.mp4", (scene(n) for n in range(LENGTH)), rate=RATE, options=options
     )
-    found = compare(exhibit(tmp_path, range(60, 160)), reference)
+    found = mapped(exhibit(tmp_path, range(60, 160)), reference)
     assert error_in_frames(found, lambda t: t + 60 / RATE) <= 0.5
 
 
 def test_a_changed_speed(tmp_path: Path, reference: Path) -> None:
     """The same frames at a rate 2 % higher."""
-    found = compare(exhibit(tmp_path, range(LENGTH), Fraction(RATE * 102, 100)), reference)
+    found = mapped(exhibit(tmp_path, range(LENGTH), Fraction(RATE * 102, 100)), reference)
     assert len(found.time_map) == 1
     assert found.time_map[0].speed == pytest.approx(1.02, abs=0.002)
     assert error_in_frames(found, lambda t: 1.02 * t) <= 1
@@ -238,7 +240,7 @@ def test_mirrored_scaled_and_cropped(tmp_path: Path, reference: Path) -> None:
     def change(picture: np.ndarray) -> np.ndarray:
         return cv2.resize(picture[8:128, 14:226], None, fx=1.5, fy=1.5)[:, ::-1]
 
-    found = compare(exhibit(tmp_path, range(40, 140), change=change, crf=30), reference)
+    found = mapped(exhibit(tmp_path, range(40, 140), change=change, crf=30), reference)
     transform = found.transform
     assert transform is not None
     assert transform.mirror
@@ -253,7 +255,7 @@ def test_letterboxed_and_turned(tmp_path: Path, reference: Path) -> None:
         turned = cv2.warpAffine(picture, turn, SIZE, borderMode=cv2.BORDER_REPLICATE)
         return cv2.copyMakeBorder(turned, 20, 20, 0, 0, cv2.BORDER_CONSTANT)
 
-    found = compare(exhibit(tmp_path, range(0, 100), change=change), reference)
+    found = mapped(exhibit(tmp_path, range(0, 100), change=change), reference)
     assert found.transform is not None
     assert found.transform.rotation == pytest.approx(3.0, abs=0.3)
     assert found.transform.scale == pytest.approx(1.0, abs=0.01)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -108,12 +109,18 @@ def test_one_of_another_exhibit_is_refused(analysis, tmp_path):
         page_of(analysis, tmp_path)
 
 
+@pytest.fixture(scope="module")
+def result(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("result")
+    beside(folder)
+    write_report(build(folder, segments=1, peaks=1), folder)
+    return folder
+
+
 class TestVerified:
     @pytest.fixture
-    def folder(self, analysis, tmp_path) -> Path:
-        beside(tmp_path)
-        write_report(analysis, tmp_path)
-        return tmp_path
+    def folder(self, result, tmp_path) -> Path:
+        return Path(shutil.copytree(result, tmp_path / "result"))
 
     def problems(self, path: Path) -> list[tuple[str, str]]:
         return [(one.file, one.kind) for one in verify(path).findings.problems]

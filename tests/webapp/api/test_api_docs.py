@@ -33,7 +33,7 @@ def test_the_table_is_what_the_code_says(app):
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not on this machine")
-def test_every_example_runs(tmp_path, sent):
+def test_every_example_runs(tmp_path, sent, quick_reports):
     lines = examples()
     assert sum("curl" in line for line in lines) >= 30
     with Receiver() as receiver:

@@ -84,7 +84,7 @@ def ask(app, client, method: str, path: str, headers=()):
 
 
 @pytest.mark.parametrize("role", [None, *ROLES])
-def test_every_route_answers_as_the_table_says(lab, role):
+def test_every_route_answers_as_the_table_says(lab, role, quick_reports):
     app, _row, spare, clients, _sent = lab
     with app.extensions["database"].begin() as session:
         session.execute(delete(SignInFailure))  # of the roles before, that the next need not wait

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,7 +12,6 @@ from made_comparisons import queued
 from PIL import Image
 
 from detector.models.card_files import DEFAULT, MODELS
-from detector.paths import ROOT
 from detector.sandbox import Limits
 from detector.schema.analysis import Analysis, Parameters
 from webapp.jobs import states
@@ -66,19 +63,6 @@ def test_it_says_what_a_process_of_its_own_says(engine, folders):
     assert ready == own and ready["probability"] is not None
     names = [{path.name for path in (folders.analyses / name).rglob("*")} for name in "ab"]
     assert names[0] == names[1] >= {"analysis.json", "photo.png", "fingerprint.bin"}
-
-
-def test_what_heatmaps_need_is_there_as_well():
-    """In a program of its own: this one has imported everything."""
-    code = (
-        "import sys\n"
-        "from detector.preloaded import preload, preload_heatmaps\n"
-        "loaded = preload()\n"
-        "assert not {'torch', 'timm', 'pytorch_grad_cam'} & set(sys.modules)\n"
-        "preload_heatmaps(loaded)\n"
-        "assert {'torch', 'timm', 'pytorch_grad_cam'} <= set(sys.modules)\n"
-    )
-    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
 
 
 def test_it_is_there_for_its_own_model_alone(engine, folders, without_networks, tmp_path):
