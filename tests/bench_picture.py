@@ -34,7 +34,7 @@ def main() -> None:
     for clip, end in zip(clips, ends, strict=True):
         axes.annotate(f" {end:.0f} s", (end, clip), va="center")
     axes.invert_yaxis()
-    axes.set_xlabel(f"seconds of processor time for a clip of {SECONDS} s")
+    axes.set_xlabel(f"seconds of processor time for a clip of about {SECONDS} s")
     axes.spines[["top", "right"]].set_visible(False)
     figure.legend(loc="outside upper center", ncols=len(STAGES), frameon=False)
     figure.savefig(PICTURE, metadata={"Date": None})

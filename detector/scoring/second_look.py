@@ -40,9 +40,7 @@ from detector.scoring.settling import Settler
 from detector.scoring.views import AS_IT_IS, View, framings, in_frame, squares
 
 _UNEVEN = 1.5  # of the altered half's logit: a track with such a contrast is looked at in more moments
-_CALM = (
-    0.3  # of the published logit: so far below the threshold of doubt are moments of a calm person on average
-)
+_CALM = 0.3  # of the published logit, from the threshold of doubt down to a calm person's moments on average
 _HALVED = 8  # moments of a person, of which every other one is enough where they are calm
 _DENSE = 0.6  # seconds from one moment to the next: more would show nothing new
 _USABLE_PER_MOMENT = 3
