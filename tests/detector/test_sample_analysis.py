@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -68,12 +69,13 @@ class TestTheSample:
         for person in scanned_alone.persons:
             for track in person.tracks:
                 own = [score for score in person.scores if score.track == track and score.usable]
-                for before, score, after in zip(own, own[1:], own[2:], strict=False):
-                    if score.interpolated:
-                        count += 1
-                        assert before.probability is not None and after.probability is not None
-                        assert max(before.probability, after.probability) < below
-                        assert not before.interpolated and not after.interpolated
+                scored = [place for place, score in enumerate(own) if not score.interpolated]
+                for before, after in pairwise(scored):
+                    assert after - before <= 4
+                    ends = own[before].probability, own[after].probability
+                    if after - before > 1:
+                        count += after - before - 1
+                        assert all(end is not None and end < below for end in ends)
                 assert not own[0].interpolated and not own[-1].interpolated
         assert count == scanned_alone.coverage.faces_interpolated > 0
 
