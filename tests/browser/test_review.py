@@ -145,6 +145,8 @@ def test_the_timeline_tells_scores_in_between_from_those_of_the_network(desk: Pa
         )
         desk.mouse.move(box["x"] + x, box["y"] + of_desk(desk, "desk.timeline.laneHeight"))
         told[between] = desk.locator("#lanes-tip").inner_text()
+        tip = desk.locator("#lanes-tip").bounding_box()
+        assert tip is not None and tip["y"] >= 0 and tip["y"] + tip["height"] <= desk.viewport_size["height"]
     assert all("smoothed" in text for text in told.values())
     assert [("between" in text) for text in told.values()] == [False, True]
 

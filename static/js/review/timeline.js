@@ -159,8 +159,17 @@ export class Timeline {
     if (gap) lines.push(_("not examined: %(reason)s", { reason: gap.reason }));
     this.tip.replaceChildren(...lines.map((line, i) => el(i ? "span" : "strong", {}, line)));
     this.tip.hidden = false;
-    const wide = this.tip.offsetWidth;
-    this.tip.style.transform = `translate(${clamp(x + 14, 0, this.width - wide)}px, ${clamp(y + 12, 0, this.body.clientHeight + 30)}px)`;
+    this.#placeTip(x, y);
+  }
+
+  /** Beside the pointer and in sight: a timeline of one person is lower than what there is to say. */
+  #placeTip(x, y) {
+    const { left, top } = this.body.getBoundingClientRect();
+    const { offsetWidth: wide, offsetHeight: tall } = this.tip;
+    const below = top + y + 12;
+    const beside = clamp(left + x + 14, 0, window.innerWidth - wide);
+    const down = below + tall <= window.innerHeight ? below : Math.max(0, top + y - 12 - tall);
+    this.tip.style.transform = `translate(${beside}px, ${down}px)`;
   }
 
   // Drawing
