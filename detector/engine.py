@@ -51,7 +51,7 @@ Progress = Callable[[str, float], None]
 _READ, _SCORED, _LOOKED, _SHARP = 0.03, 0.80, 0.90, 0.93
 _TRIED = 6  # frames in which turned faces are looked for, about
 _SHORT = 15.0  # seconds of a video during which networks are made ready
-# Frames decoded before they are looked at, at most. Every second the search takes as long as twelve of them.
+# Frames decoded before they are looked at, at most: the search comes in bursts, once a second.
 _AHEAD, _AHEAD_BYTES = 16, 96 * 1024 * 1024
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -96,7 +95,7 @@ class CoarseToFine:
                 self._gaps.append(_Gap(lost.scored, waiting, end.number))
                 yield end
 
-    def scored(self, numbers: Iterable[int], logits: NDArray[np.float32]) -> Iterator[Numbered]:
+    def scored(self, numbers: Iterable[int], logits: NDArray[np.floating]) -> Iterator[Numbered]:
         """Take the ``logits`` (n,) of the faces of these ``numbers``; gives back what is not calm."""
         self._logits.update(zip(numbers, logits.tolist(), strict=True))
         known = self._logits
@@ -122,17 +121,16 @@ class CoarseToFine:
 
 def spared(times: NDArray[np.float64], logits: NDArray[np.float64], sparing: Sparing) -> NDArray[np.bool_]:
     """Which faces (n,) of a track :class:`CoarseToFine` would not have scored, where all of them are."""
-    found = np.ones(len(times), np.bool_)
-    for run in np.split(np.arange(len(times)), np.flatnonzero(np.diff(times) > _LOST) + 1):
-        known = [*run[:: sparing.apart].tolist(), *run[-1:].tolist()]
-        found[known] = False
-        gaps = list(pairwise(known))
-        while gaps:
-            before, after = gaps.pop()
-            if after - before > 1 and max(logits[before], logits[after]) >= sparing.calm:
-                middle = before + 1 + (after - before - 1) // 2
-                found[middle] = False
-                gaps += [(before, middle), (middle, after)]
+    found, coarse = np.ones(len(times), np.bool_), CoarseToFine(sparing)
+    no_crop = np.empty((0, 0, 3), np.uint8)
+    waiting: list[Numbered] = []
+    for number, time in enumerate(times.tolist()):
+        waiting += coarse.offer(Numbered(number, no_crop), 0, time)
+    waiting += coarse.flush()
+    while waiting:
+        numbers = [face.number for face in waiting]
+        found[numbers] = False
+        waiting = list(coarse.scored(numbers, logits[numbers]))
     return found
 
 

@@ -23,6 +23,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from detector.faces.framing import HEAD, INNER
 from detector.models.card import Bound, Contrast, FusionHalf, SecondLookCard
 
 Floats = NDArray[np.float64]
@@ -127,9 +128,10 @@ class Fusion:
         return difference
 
     @property
-    def altered_sees_heads(self) -> bool:
-        """Whether the altered half has an input from the whole head."""
-        return any(INPUTS[column].startswith("head") for column in self.altered.columns)
+    def altered_framings(self) -> tuple[int, ...]:
+        """The framings that the altered half's inputs are read from."""
+        heads = any(INPUTS[column].startswith("head") for column in self.altered.columns)
+        return (INNER, HEAD) if heads else (INNER,)
 
     def lead(self, inputs: Floats) -> Floats:
         """By how much (n,) the altered half exceeds the other, as both enter the maximum."""

@@ -1,8 +1,8 @@
 """The second look: a stronger network at a few moments of each person, fused with what the scan said.
 
 The scan's network is fast and sees every sampled frame; the second look's sees larger crops of about eight
-moments of each person, the inner face and the whole head. In between its logits go over from one moment to
-the next (:mod:`detector.scoring.person_look`) and are fused with the scan's frame by frame
+moments of each person: the inner face, and the whole head in every other one. In between its logits go over
+from one moment to the next (:mod:`detector.scoring.person_look`) and are fused with the scan's frame by frame
 (:mod:`detector.scoring.fusion`), so that all later rules go on as they are. Of a person who is clearly calm
 every other moment is enough. A track that is not calm is looked at in more moments; what stands out from the
 rest of it is raised (:mod:`detector.scoring.contrast`).
@@ -37,7 +37,7 @@ from detector.scoring.moments import KeptMoment, MomentKeeper, evenly, spread
 from detector.scoring.person_look import PersonLook
 from detector.scoring.scorer import Explainable, Scorer, logit_of, run_in_batches, sigmoid
 from detector.scoring.settling import Settler
-from detector.scoring.views import AS_IT_IS, View, framings, in_frame, squares
+from detector.scoring.views import AS_IT_IS, View, in_frame, seen_in, squares
 
 _UNEVEN = 1.5  # of the altered half's logit: a track with such a contrast is looked at in more moments
 _CALM = 0.3  # of the published logit, from the threshold of doubt down to a calm person's moments on average
@@ -130,7 +130,7 @@ class FusedScorer(Scorer):
         if self.still and SCAN not in part.columns and look is not None:
             moment = look.moments[0]
             square = squares(moment, AS_IT_IS)[part.framing]
-            return framings(moment, AS_IT_IS, size)[part.framing], in_frame(square, moment, peak.box)
+            return seen_in(moment, AS_IT_IS, part.framing, size), in_frame(square, moment, peak.box)
         return crop_square(image, part.square, size), part.square
 
     def look(
@@ -159,8 +159,8 @@ class FusedScorer(Scorer):
         look = PersonLook.of(group, moments, strong, seen)
         if more := self._more_moments(look, seen, kept, most):
             # They are looked at because the altered half stands out there.
-            parts = (INNER, HEAD) if self.fusion.altered_sees_heads else (INNER,)
-            strong = np.concatenate([strong, self._strong(more, AS_IT_IS, [parts] * len(more))])
+            parts = [self.fusion.altered_framings] * len(more)
+            strong = np.concatenate([strong, self._strong(more, AS_IT_IS, parts)])
             order = sorted(range(len(strong)), key=[moment.time for moment in (*moments, *more)].__getitem__)
             look = PersonLook.of(group, [(*moments, *more)[i] for i in order], strong[order], seen)
         outlying = look.outlying(self.fusion, seen["track"], seen["time"], seen["logit"])
@@ -238,7 +238,7 @@ class FusedScorer(Scorer):
     def _fast(self, moments: Sequence[KeptMoment], view: View) -> Floats:
         """The fast network's logits (m,) of ``moments`` in one view."""
         size = self._scan.card.input.size
-        return self._scan.logits([framings(moment, view, size)[0] for moment in moments])
+        return self._scan.logits([seen_in(moment, view, INNER, size) for moment in moments])
 
     def _strong(self, moments: Sequence[KeptMoment], view: View, parts: Sequence[Sequence[int]]) -> Floats:
         """The second network's logits (m, 4), as :class:`~detector.schema.analysis.SecondLookMoment`.
@@ -247,14 +247,11 @@ class FusedScorer(Scorer):
         cost nothing.
         """
         size = self._second.card.input.size
-        shown = [
-            framings(moment, view, size) if own else () for moment, own in zip(moments, parts, strict=True)
-        ]
         places = [(i, part) for i, own in enumerate(parts) for part in own]
         seen = np.full((len(moments), 4), np.nan)
         if not places:
             return seen
-        crops = [shown[i][part] for i, part in places]
+        crops = [seen_in(moments[i], view, part, size) for i, part in places]
         out = _run(self._second_backend, crops)
         if self.still and view is AS_IT_IS:
             self._known.update(zip(map(_key, crops), out[:, None], strict=True))

@@ -75,8 +75,8 @@ class Settler:
 
     def _parts(self, inputs: Floats) -> tuple[int, ...]:
         """The framings by which other views of ``inputs`` (n, 5) could change anything."""
-        spared = not self.fusion.altered_sees_heads and (self.fusion.lead(inputs) >= _LEADS).all()
-        return (INNER,) if spared else (INNER, HEAD)
+        leads = (self.fusion.lead(inputs) >= _LEADS).all()
+        return self.fusion.altered_framings if leads else (INNER, HEAD)
 
     def _moved(self, look: PersonLook, parts: Sequence[int], threshold: float, sure: float) -> Floats:
         """What the person amounts to (v, 5): the inputs with what each view changes; as it is first.
@@ -130,7 +130,7 @@ class Settler:
         inside, outside = (
             side[evenly(len(side), _IN_VIEWS)] for side in map(np.flatnonzero, (standing_out, ~standing_out))
         )
-        parts = (INNER, HEAD) if self.fusion.altered_sees_heads else (INNER,)
+        parts = self.fusion.altered_framings
         altered = self._in_all_views(look, [*inside, *outside], parts, self.fusion.altered.logit)
         contrast = altered[:, : len(inside)].mean(axis=1) - altered[:, len(inside) :].mean(axis=1)
         moved = contrast - contrast[0]

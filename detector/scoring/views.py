@@ -28,11 +28,15 @@ AS_IT_IS = View()
 OTHERS = (View(mirrored=True), View(dx=0.02, dy=0.012), View(scale=1.1), View(quality=60))
 
 
-def framings(moment: KeptMoment, view: View, size: int) -> tuple[Image, Image]:
-    """Inner face and head, as ``view`` has them."""
-    image = moment.patch.image
-    inner, head = (_seen(crop_square(image, square, size), view) for square in squares(moment, view))
-    return inner, head
+def seen_in(moment: KeptMoment, view: View, framing: int, size: int) -> Image:
+    """The inner face or the head, by its ``framing``, as ``view`` has it: (size, size, 3)."""
+    crop = crop_square(moment.patch.image, squares(moment, view)[framing], size)
+    if view.quality is not None:
+        _, data = cv2.imencode(
+            ".jpg", cv2.cvtColor(crop, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, view.quality]
+        )
+        crop = cv2.cvtColor(cv2.imdecode(data, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+    return np.ascontiguousarray(crop[:, ::-1]) if view.mirrored else crop
 
 
 def squares(moment: KeptMoment, view: View) -> tuple[CropSquare, CropSquare]:
@@ -54,12 +58,3 @@ def in_frame(square: CropSquare, moment: KeptMoment, box: Box) -> CropSquare:
         square.side / scale,
         square.angle,
     )
-
-
-def _seen(crop: Image, view: View) -> Image:
-    if view.quality is not None:
-        _, data = cv2.imencode(
-            ".jpg", cv2.cvtColor(crop, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, view.quality]
-        )
-        crop = cv2.cvtColor(cv2.imdecode(data, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
-    return np.ascontiguousarray(crop[:, ::-1]) if view.mirrored else crop

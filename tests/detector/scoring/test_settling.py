@@ -88,7 +88,7 @@ class OneInput:
     """A fusion whose logit is what the second network says of the inner face, *altered*."""
 
     within = 1.0
-    altered_sees_heads = False
+    altered_framings = (INNER,)
 
     def lead(self, inputs: np.ndarray) -> np.ndarray:
         return inputs[:, 1] - inputs[:, 2]
