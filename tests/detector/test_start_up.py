@@ -1,0 +1,157 @@
+"""What processes import, and when: torch only where something is explained, and nothing that tells others.
+
+By what is imported, not by the clock: a busy machine is slow, but imports no more.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from detector.backends import selection as backends
+from detector.paths import ROOT
+
+
+@pytest.fixture(autouse=True)
+def _free_choice(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(backends.SETTING, "")
+
+
+def imported_by(*arguments: str) -> set[str]:
+    """The modules that a command of ``python -m detector`` has imported when it ends."""
+    code = (
+        "import sys\n"
+        "from detector.cli.main import main\n"
+        "try:\n    main(sys.argv[1:])\nexcept SystemExit:\n    pass\n"
+        "sys.stderr.write('\\n' + ' '.join(sorted(sys.modules)))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    return set(done.stderr.splitlines()[-1].split())
+
+
+@pytest.fixture(scope="module")
+def ready() -> dict[str, Any]:
+    """What a process tells of itself that has all ready to analyse and explain, and imports more then."""
+    code = """
+import json, sys
+from pathlib import Path
+from detector.preloaded import preload, preload_heatmaps
+loaded = preload()
+told = {
+    "modules_at_first": sorted(sys.modules),
+    "threads": [
+        line
+        for status in Path("/proc/self/task").glob("*/status")
+        for line in status.read_text().splitlines()
+        if "Cpus_allowed_list" in line
+    ]
+}
+import torch
+disable = torch.compiler.disable
+preload_heatmaps(loaded)
+told |= {"modules": sorted(sys.modules), "disable_kept": torch.compiler.disable is disable}
+import torch._dynamo.utils
+told["disable_works"] = torch.compiler.disable(len)([1, 2]) == 2
+from matplotlib.lines import Line2D
+told["lines_are_classes"] = isinstance(Line2D, type)
+print(json.dumps(told))
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    told: dict[str, Any] = json.loads(done.stdout)
+    return told
+
+
+@pytest.fixture(scope="module")
+def of_scored_crops(still: Path) -> set[str]:
+    """The modules imported to score a photo by a few crops."""
+    return imported_by("score", "--crops", str(still), "--backend", "openvino")
+
+
+def test_help_imports_next_to_nothing() -> None:
+    heavy = {"torch", "numpy", "cv2", "av", "pydantic", "openvino", "onnx", "scipy", "PIL", "tqdm"}
+    assert not imported_by("--help") & heavy
+
+
+def test_a_photo_with_nothing_to_explain_is_scored_without_torch(
+    still: Path, of_scored_crops: set[str]
+) -> None:
+    if backends.gpu_is_here():
+        pytest.skip("torch scores where there is a GPU")
+    found = imported_by("score", str(still))
+    assert not found & {"torch", "timm", "torchvision", "matplotlib", "sklearn", "pytorch_grad_cam"}
+    assert "openvino" in of_scored_crops and "torch" not in of_scored_crops
+
+
+def test_a_file_is_analysed_without_torch_until_something_is_explained() -> None:
+    code = (
+        "import importlib, sys\n"
+        "from detector import sandboxed_engine\n"
+        "class Recorded(Exception): pass\n"
+        "def sandbox(*what, modules, **others):\n"
+        "    for name in modules: importlib.import_module(name)\n"
+        "    raise Recorded(' '.join(sorted(sys.modules)))\n"
+        "sandboxed_engine.Sandbox = sandbox\n"
+        "from pathlib import Path\n"
+        "try:\n    sandboxed_engine.analyze_confined(Path('a.mp4'), Path('out'))\n"
+        "except Recorded as said:\n    print(said)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    found = set(done.stdout.split())
+    assert "detector.engine" in found, done.stderr
+    assert not found & {"torch", "timm", "torchvision", "matplotlib", "sklearn", "pytorch_grad_cam"}
+
+
+def test_what_heatmaps_need_is_there_once_it_is_asked_for(ready: dict[str, Any]) -> None:
+    needed = {"torch", "timm", "pytorch_grad_cam"}
+    assert not needed & set(ready["modules_at_first"]) and needed <= set(ready["modules"])
+
+
+def test_grad_cam_brings_no_drawings_and_leaves_their_names_to_others(ready: dict[str, Any]) -> None:
+    assert "detector.explain.grad_cam" in ready["modules"]
+    assert not {"matplotlib", "sklearn"} & set(ready["modules"]), "loaded"
+    assert ready["lines_are_classes"]
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="reads /proc")
+def test_analyses_side_by_side_do_not_share_a_core(ready: dict[str, Any]) -> None:
+    """OpenVINO's threads may run on every core, whichever network they are of."""
+    threads = ready["threads"]
+    assert len(threads) > 1 and len(set(threads)) == 1, threads
+
+
+def test_networks_bring_no_compiler_and_leave_it_to_others(ready: dict[str, Any]) -> None:
+    assert "timm" in ready["modules"] and "torch._dynamo" not in ready["modules"]
+    assert ready["disable_kept"] and ready["disable_works"]
+
+
+@pytest.mark.fresh
+def test_onnx_runtime_tells_nobody(still: Path, tmp_path: Path) -> None:
+    """Its package keeps an identifier in the home folder and reports, unless it is kept from that."""
+    home = tmp_path / "home"
+    home.mkdir()
+    environment = os.environ | {"HOME": str(home), "XDG_CACHE_HOME": str(home / "cache")}
+    environment.pop("ORT_DISABLE_TELEMETRY", None)
+    command = [sys.executable, "-m", "detector", "score", "--crops", str(still), "--backend", "onnxruntime"]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert json.loads(done.stdout)["verdict"], done.stderr
+    assert "telemetry" not in done.stderr
+    assert not [path for path in home.rglob("*") if "icrosoft" in path.name or "onnx" in path.name]
+
+
+def test_openvino_tells_nobody(of_scored_crops: set[str]) -> None:
+    """Its package reports that it was imported, unless it is kept from that."""
+    loaded = {name for name in of_scored_crops if name.startswith("openvino_telemetry.")}
+    assert "openvino" in of_scored_crops and not loaded
+    code = "from detector.backends.openvino import imported; imported(); import openvino_telemetry"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 1 and "openvino_telemetry" in done.stderr
