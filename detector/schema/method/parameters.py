@@ -141,7 +141,7 @@ class Parameters(Value):
         ),
     )
     interpolate_below: float = Field(
-        default=0.3,
+        default=0.4,
         ge=0,
         lt=1,
         description=N_(
