@@ -37,11 +37,11 @@ class Footage:
     def __init__(
         self, manipulated: Callable[[int], bool], tracks: int = 1, missing: int = -1, seconds: int = SECONDS
     ) -> None:
-        noise = np.random.default_rng(1).integers(0, 20, (120, 240, 3))
+        noise = np.random.default_rng(1).integers(0, 20, (120, 240, 3), np.uint8)
+        dark, light = noise + np.uint8(60), noise + np.uint8(180)
         self.frames = [
-            Frame(number * 512, Fraction(number, RATE), (noise + shift).astype(np.uint8))
+            Frame(number * 512, Fraction(number, RATE), light if manipulated(number) else dark)
             for number in range(RATE * seconds)
-            for shift in [180 if manipulated(number) else 60]
         ]
         self.missing = missing
         self.tracks = tracks
