@@ -49,7 +49,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 @pytest.fixture(scope="module")
 def clip(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The sample but for its end three times over, so that a busy machine opens the page while it still plays."""
+    """The sample but for its end, three times, so that a busy machine opens the page while it still plays."""
     path = tmp_path_factory.mktemp("clip") / "two people.mp4"
     with av.open(path, "w") as out:
         with av.open(sample) as given:

@@ -61,7 +61,7 @@ def scan(model: LoadedModel) -> LoadedModel:
 
 @pytest.fixture(scope="session")
 def fused(model: LoadedModel) -> LoadedModel:
-    """The shipped model with a small network for its second look; the shipped one explains a peak in seconds."""
+    """The shipped model with a small network for its second look, which explains a peak in no time."""
     import torch
     from second_looks import Says, with_second_look
 
