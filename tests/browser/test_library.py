@@ -177,11 +177,11 @@ def test_uploads_can_be_cancelled_retried_and_removed(without_sample, page: Page
     large = tmp_path / "large.mp4"
     with large.open("wb") as file:
         file.write(BROKEN)
-        file.truncate(400_000_000)
+        file.truncate(40_000_000)
     page.goto(without_sample.address)
     # A slow line, so that the upload can be met on its way.
     network = page.context.new_cdp_session(page)
-    slow = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 2_000_000}
+    slow = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 200_000}
     network.send("Network.enable")
     network.send("Network.emulateNetworkConditions", slow)
     page.set_input_files("#file", [large, photos[1]])
@@ -197,9 +197,9 @@ def test_uploads_can_be_cancelled_retried_and_removed(without_sample, page: Page
         page.wait_for_timeout(50)  # in which the dialog's event is heard
     assert asked == ["beforeunload"] and not page.is_closed()
 
-    network.send("Network.emulateNetworkConditions", slow | {"uploadThroughput": -1})
     page.get_by_role("button", name="Cancel large.mp4").click()
     expect(item(page, "large.mp4")).to_contain_text("Upload cancelled")
+    network.send("Network.emulateNetworkConditions", slow | {"uploadThroughput": -1})
     expect(item(page, "coffee.png")).to_contain_text("Inconclusive", timeout=_RESULT)
     page.get_by_role("button", name="Retry large.mp4").click()
     expect(item(page, "large.mp4")).to_contain_text("Failed", timeout=_RESULT)

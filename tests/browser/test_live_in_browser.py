@@ -12,14 +12,14 @@ from pathlib import Path
 
 import av
 import pytest
-from axe import complaints, horizontal_overflow
+from axe import complaints, complaints_in_both, horizontal_overflow
 from desk import Seen, Served, served
 from playwright.sync_api import Browser, Page, expect
 
 from detector.paths import ROOT
 
 pytestmark = pytest.mark.browser
-_TIMES = 3
+_TIMES, _SECONDS = 3, 7  # a second more than until the manipulated stretch ends
 
 
 # What the page shows while a face is flagged, in one look: it changes twice a second.
@@ -49,7 +49,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 @pytest.fixture(scope="module")
 def clip(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The sample three times over, so that a busy machine opens the page while it still plays."""
+    """The sample but for its end, three times, so that a busy machine opens the page while it still plays."""
     path = tmp_path_factory.mktemp("clip") / "two people.mp4"
     with av.open(path, "w") as out:
         with av.open(sample) as given:
@@ -57,11 +57,13 @@ def clip(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         for time in range(_TIMES):
             with av.open(sample) as given:
                 (video,) = given.streams.video
+                shown = int(_SECONDS / video.time_base)
+                apart = shown + shown // 20  # frames are not stored in the order they are shown in
                 for packet in given.demux(video):
-                    if packet.dts is None:
+                    if packet.dts is None or packet.pts >= shown:
                         continue
-                    packet.pts += time * video.duration
-                    packet.dts += time * video.duration
+                    packet.pts += time * apart
+                    packet.dts += time * apart
                     packet.stream = stream
                     out.mux(packet)
     return path
@@ -123,14 +125,12 @@ def test_it_is_seen_as_it_plays(
     assert [line for line in seen.console if line.startswith(("error", "warning"))] == []
 
     address = page.url
-    for theme, width, height in (("light", 1280, 720), ("light", 390, 844), ("dark", 1280, 720)):
-        context = browser.new_context(
-            color_scheme=theme, viewport={"width": width, "height": height}, bypass_csp=True
-        )
+    for width, height, found in ((1280, 720, complaints_in_both), (390, 844, complaints)):
+        context = browser.new_context(viewport={"width": width, "height": height}, bypass_csp=True)
         other = context.new_page()
         for path in (address, f"{app.address}/live"):
             other.goto(path)
-            assert complaints(other, theme) == [], (theme, width, path)
+            assert found(other) == [], (width, path)
             assert horizontal_overflow(other) <= 0, (width, path)
         context.close()
 

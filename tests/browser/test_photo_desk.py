@@ -17,7 +17,7 @@ from detector.demo_clip import portraits
 pytestmark = pytest.mark.browser
 
 _WORK = 60_000  # milliseconds
-_ALL_FLAGGED = {"enter_threshold": 0.002, "exit_threshold": 0.001, "doubt_threshold": 0.001}
+_ALL_FLAGGED = {"enter_threshold": 0.002, "exit_threshold": 0.001, "doubt_threshold": 0.001, "second_look": 0}
 
 
 @pytest.fixture(scope="module")

@@ -73,20 +73,23 @@ def test_what_stands_and_who_is_who(modules: Page, tmp_path: Path) -> None:
     data = document(analysis, tmp_path)
     assert any(len(person.tracks) > 1 for person in analysis.persons), "or nothing could be split"
     rng = random.Random(5)
-    changed = 0
+    cases = []
     for _ in range(60):
         annotations = said(rng, analysis, rng.randrange(1, 14))
         parsed = [ANNOTATION.validate_python(a) for a in annotations]
         rng.shuffle(annotations)
-        got = call(
-            modules,
-            "data.js",
-            "const s = await import('/static/js/review/annotations.js');"
-            "const d = m.prepare(given.data);"
-            "return [s.current(given.said).map((a) => a.id), m.faces(d, given.said)"
-            ".map((f) => [f.id, f.name, [...f.tracks].sort((a, b) => a - b), f.lane.time.length])];",
-            {"data": data, "said": annotations},
-        )
+        cases.append((annotations, parsed))
+    shown = call(
+        modules,
+        "data.js",
+        "const s = await import('/static/js/review/annotations.js');"
+        "return given.cases.map((said) => [s.current(said).map((a) => a.id), "
+        "m.faces(m.prepare(structuredClone(given.data)), said)"
+        ".map((f) => [f.id, f.name, [...f.tracks].sort((a, b) => a - b), f.lane.time.length])]);",
+        {"data": data, "cases": [annotations for annotations, _ in cases]},
+    )
+    changed = 0
+    for got, (_, parsed) in zip(shown, cases, strict=True):
         expected = reviewed_persons(analysis, parsed)
         assert got[0] == [a.id for a in current(parsed)]
         assert [row[:3] for row in got[1]] == [[f.id, f.name, list(f.tracks)] for f in expected]

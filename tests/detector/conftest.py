@@ -60,6 +60,16 @@ def scan(model: LoadedModel) -> LoadedModel:
 
 
 @pytest.fixture(scope="session")
+def fused(model: LoadedModel) -> LoadedModel:
+    """The shipped model with a small network for its second look, which explains a peak in no time."""
+    import torch
+    from second_looks import Says, with_second_look
+
+    torch.manual_seed(0)
+    return with_second_look(model, Says((3.0, -9.0, -9.0, -9.0), unsteady=True).eval())
+
+
+@pytest.fixture(scope="session")
 def talking(tmp_path_factory: pytest.TempPathFactory, portrait: np.ndarray) -> Path:
     """Two seconds of one usable face that moves a little."""
     path = tmp_path_factory.mktemp("talking") / "talking.mp4"

@@ -23,14 +23,14 @@ Told = list[tuple[str, float]]
 
 @pytest.fixture(scope="module")
 def flagged_and_told(
-    talking: Path, model: LoadedModel, tmp_path_factory: pytest.TempPathFactory
+    talking: Path, fused: LoadedModel, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Analysis, Path, Told]:
     """The talking face with everything flagged, the folder of its pictures, and the progress told."""
     folder = tmp_path_factory.mktemp("flagged")
     told: Told = []
     analysis = analyze(
         talking,
-        model=model,
+        model=fused,
         parameters=Parameters(**ALL_FLAGGED),
         images=folder,
         progress=lambda stage, done: told.append((stage, done)),
@@ -117,9 +117,9 @@ class TestOneTalkingFace:
         listed = {folder / name for peak in peaks for name in (peak.frame, peak.overlay, peak.map)}
         assert set((folder / "overlays").iterdir()) == listed, "and nothing else is left there"
 
-    def test_software_and_model(self, flagged: tuple[Analysis, Path], model: LoadedModel) -> None:
+    def test_software_and_model(self, flagged: tuple[Analysis, Path], fused: LoadedModel) -> None:
         analysis, _ = flagged
-        assert analysis.model == model.card.fused.as_model()
+        assert analysis.model == fused.card.fused.as_model()
         assert analysis.software.reelproof == __version__
         assert datetime.fromisoformat(analysis.software.created).tzinfo is not None
 
@@ -150,9 +150,9 @@ class TestProgress:
 
     @pytest.mark.parametrize("stage", STAGES)
     def test_what_it_raises_ends_the_analysis(
-        self, talking: Path, model: LoadedModel, scan: LoadedModel, stage: str
+        self, talking: Path, fused: LoadedModel, scan: LoadedModel, stage: str
     ) -> None:
-        loaded = model if stage == "looking again" else scan
+        loaded = fused if stage == "looking again" else scan
 
         def stop(now: str, done: float) -> None:
             if now == stage:
@@ -163,11 +163,11 @@ class TestProgress:
 
 
 def test_twice_the_same(
-    flagged: tuple[Analysis, Path], talking: Path, model: LoadedModel, tmp_path: Path
+    flagged: tuple[Analysis, Path], talking: Path, fused: LoadedModel, tmp_path: Path
 ) -> None:
     """All but the time of day, heatmaps and their checks included."""
     first, folder = flagged
-    second = analyze(talking, model=model, parameters=Parameters(**ALL_FLAGGED), images=tmp_path)
+    second = analyze(talking, model=fused, parameters=Parameters(**ALL_FLAGGED), images=tmp_path)
     assert first.model_copy(update={"software": second.software}) == second
     overlays = [sorted((each / "overlays").iterdir()) for each in (folder, tmp_path)]
     assert len(overlays[0]) > 1

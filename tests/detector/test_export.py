@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch import Tensor, nn
 
 from detector import export as exporting
 from detector.backends.onnxruntime import imported
@@ -19,7 +20,7 @@ from detector.errors import ModelError
 from detector.export import TOLERANCE, export, faces
 from detector.models.loaded import LoadedModel, load_model
 from detector.networks import graphs
-from detector.networks.base import SequenceNetwork, create
+from detector.networks.base import Network, SequenceNetwork
 from detector.networks.trace_graphs import traced
 from detector.scoring.scorer import Scorer
 
@@ -112,11 +113,28 @@ def test_values_that_are_no_numbers_are_no_agreement(tmp_path: Path, monkeypatch
         export("reelproof", tmp_path)
 
 
+class Small(Network):
+    """A network that is traced in a moment."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.look = nn.Sequential(nn.Conv2d(3, 4, 3, stride=2), nn.BatchNorm2d(4), nn.ReLU())
+        self.judge = nn.Linear(4, 1)
+
+    @property
+    def cam_layers(self) -> tuple[nn.Module, ...]:
+        return (self.look,)
+
+    def forward(self, crops: Tensor) -> Tensor:
+        logits: Tensor = self.judge(self.look(crops).mean(dim=(2, 3)))
+        return logits[:, 0]
+
+
 def test_a_size_without_a_shipped_graph(model: LoadedModel, crops: np.ndarray) -> None:
     """It is traced then, and says the same as torch at that size."""
     torch.manual_seed(0)
-    card = model.card.model_copy(update={"architecture": "resnet18"})  # traced in a third of the time
-    other = LoadedModel(card, create("resnet18").eval().requires_grad_(False))
+    card = model.card.model_copy(update={"architecture": "small"})
+    other = LoadedModel(card, Small().eval().requires_grad_(False))
     given = np.ascontiguousarray(crops[:3, ::2, ::2])
     graph = traced(other.network, 64)
     tensors = {name: value.numpy() for name, value in other.network.state_dict().items()}

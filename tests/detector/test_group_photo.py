@@ -34,14 +34,14 @@ def group_photo(columns: int, rows: int) -> tuple[np.ndarray, list[tuple[int, in
 
 @pytest.fixture(scope="module", params=GROUPS)
 def analysed(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, model: LoadedModel
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, fused: LoadedModel
 ) -> Analysed:
     """All of them flagged, so that each is explained."""
     folder = tmp_path_factory.mktemp("group")
     picture, middles = group_photo(*request.param)
     cv2.imwrite(str(folder / "group.jpg"), picture[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 92])
     parameters = Parameters(enter_threshold=0.0001, exit_threshold=0.0001)
-    return analyze(folder / "group.jpg", model=model, parameters=parameters, images=folder), folder, middles
+    return analyze(folder / "group.jpg", model=fused, parameters=parameters, images=folder), folder, middles
 
 
 def test_each_is_judged_and_boxed(analysed: Analysed) -> None:

@@ -24,7 +24,7 @@ from detector.models.loaded import LoadedModel, graph_path, load_model, load_pai
 from detector.networks import graphs
 from detector.networks.base import create
 from detector.networks.trace_graphs import SHIPPED
-from detector.schema.analysis import Analysis
+from detector.schema.analysis import Analysis, Parameters
 from detector.scoring.scorer import Scorer
 from detector.verdict.reproducibility import compare
 
@@ -225,7 +225,7 @@ def usual(model: LoadedModel, still: Path) -> Analysis:
     """The portrait's analysis by the back end that is chosen by itself."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv(backends.SETTING, "")
-        return analyze(still, model=model)
+        return analyze(still, model=model.alone, parameters=Parameters(second_look=0))
 
 
 class TestFromAShell:
@@ -245,7 +245,8 @@ class TestFromAShell:
         self, name: str, usual: Analysis, capsys: pytest.CaptureFixture[str], still: Path
     ) -> None:
         """In a confined process too."""
-        assert main(["analyze", str(still), "--format", "json", "--backend", name]) == 0
+        arguments = ["--format", "json", "--set", "second_look=0", "--backend", name]
+        assert main(["analyze", str(still), *arguments]) == 0
         analysis = Analysis.from_json(capsys.readouterr().out)
         assert (analysis.software.backend or "").lower().replace(" ", "").startswith(name)
         assert (usual.software.backend or "").startswith("OpenVINO") or backends.gpu_is_here()

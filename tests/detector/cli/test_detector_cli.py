@@ -29,11 +29,11 @@ from detector.schema.analysis import schema_text
 
 
 @pytest.fixture(autouse=True)
-def in_this_process(monkeypatch: pytest.MonkeyPatch, model: LoadedModel) -> None:
+def in_this_process(monkeypatch: pytest.MonkeyPatch, scan: LoadedModel) -> None:
     """With a model loaded once; but for ``TestScore``, whose files are confined as they should be."""
     monkeypatch.setattr("detector.sandboxed_engine.Sandbox", Unconfined)
     load = engine.load_model
-    monkeypatch.setattr(engine, "load_model", lambda name: model if name in (None, DEFAULT) else load(name))
+    monkeypatch.setattr(engine, "load_model", lambda name: scan if name in (None, DEFAULT) else load(name))
 
 
 @pytest.fixture(scope="module")
@@ -172,7 +172,7 @@ class TestOut:
         self, capsys: pytest.CaptureFixture[str], tmp_path: Path, still: Path, blank: Path
     ) -> None:
         folder = tmp_path / "new" / "result"
-        assert main(["analyze", str(still), "--out", str(folder), "--set", "second_look=0"]) == 0
+        assert main(["analyze", str(still), "--out", str(folder)]) == 0
         assert str(folder / "report.pdf") in capsys.readouterr().out
         written = {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()}
         assert {"analysis.json", "report.html", "report.pdf", "manifest.json"} <= written

@@ -65,8 +65,8 @@ def test_whole_heads_are_looked_at_in_every_other_moment(
     assert seen == {True: [True, False] * 4, False: [True] * 8}
 
 
-def test_a_clear_second_look_decides_and_the_analysis_tells_of_it(sample: Path, model: LoadedModel) -> None:
-    loud = judged(sample, model, Says((9.0, -9.0, 9.0, -9.0)))
+def test_a_clear_second_look_decides_and_the_analysis_tells_of_it(talking: Path, model: LoadedModel) -> None:
+    loud = judged(talking, model, Says((9.0, -9.0, 9.0, -9.0)))
     assert loud.verdict is Verdict.MANIPULATED
     assert loud.model.second_look is not None and loud.model.second_look.name == "says"
     assert loud.model.temperature == 1.0 and loud.model.segment is None

@@ -37,11 +37,11 @@ class Footage:
     def __init__(
         self, manipulated: Callable[[int], bool], tracks: int = 1, missing: int = -1, seconds: int = SECONDS
     ) -> None:
-        noise = np.random.default_rng(1).integers(0, 20, (120, 240, 3))
+        noise = np.random.default_rng(1).integers(0, 20, (120, 240, 3), np.uint8)
+        dark, light = noise + np.uint8(60), noise + np.uint8(180)
         self.frames = [
-            Frame(number * 512, Fraction(number, RATE), (noise + shift).astype(np.uint8))
+            Frame(number * 512, Fraction(number, RATE), light if manipulated(number) else dark)
             for number in range(RATE * seconds)
-            for shift in [180 if manipulated(number) else 60]
         ]
         self.missing = missing
         self.tracks = tracks
@@ -202,7 +202,7 @@ def test_an_interval_that_only_all_frames_show_is_none() -> None:
 
 def test_noise_neither_makes_nor_undoes_intervals() -> None:
     """Frames that are manipulated at random, more of them here than there."""
-    for seed in range(25):
+    for seed in range(12):
         rng = np.random.default_rng(seed)
         level = np.repeat(rng.uniform(0.2, 0.9, 18), RATE * SECONDS // 18 + 1)
         noisy = rng.random(RATE * SECONDS) < level[: RATE * SECONDS]

@@ -48,12 +48,15 @@ worker_pool._make_networks = lambda loaded: None
 worker_pool._one_thread = lambda: None
 worker_pool._loaded = lambda model: SimpleNamespace()
 worker_pool.backends.needs_torch = lambda model: False
+if sys.argv.pop(1) == "quick":  # setting a PDF takes longer than all else
+    from reports.render import validation
+    validation.set_document = lambda *given: b"%PDF-"
 sys.exit(main(["validate", *sys.argv[1:]]))
 """)
 
 
-def validated(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", ACTING, *map(str, arguments)]
+def validated(*arguments: str | Path, pdf: bool = False) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", ACTING, "whole" if pdf else "quick", *map(str, arguments)]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=400, check=False)
 
 
@@ -69,7 +72,9 @@ def material(tmp_path: Path) -> Path:
 
 def test_a_run_writes_validation_and_report_and_goes_on_later(tmp_path: Path, material: Path) -> None:
     out = tmp_path / "out"
-    done = validated(material, "--out", out, "--workers", "1", "--repeat", "1", "--laboratory", "Lab")
+    done = validated(
+        material, "--out", out, "--workers", "1", "--repeat", "1", "--laboratory", "Lab", pdf=True
+    )
     assert done.returncode == 0, done.stderr
     assert "false negative rate 0.250" in done.stdout
     made = Validation.from_json((out / "validation.json").read_bytes())

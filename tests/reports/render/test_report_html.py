@@ -128,6 +128,17 @@ def test_verdict_is_one_of_three_words(tmp_path: Path, choices: dict[str, object
     assert not re.search(r"\b(authentic|genuine|fake)\b", found.text.lower())
 
 
+def test_still_image(tmp_path: Path) -> None:
+    text = page(tmp_path, kind=MediaKind.IMAGE, segments=1).text
+    assert "4 Flagged faces" in text and "Flagged face A1" in text
+    assert "00:00" not in text.replace("00:00:00 UTC", "")
+
+
+def test_inconclusive(tmp_path: Path) -> None:
+    text = page(tmp_path, segments=0, verdict=Verdict.INCONCLUSIVE, persons=1).text
+    assert "inconclusive" in text and "nothing could be judged" in text
+
+
 @pytest.mark.parametrize("verdict", [Verdict.NOT_FOUND, Verdict.INCONCLUSIVE])
 def test_no_phrase_contradicts_the_verdict(tmp_path: Path, verdict: Verdict) -> None:
     analysis = build(tmp_path, segments=0)

@@ -15,7 +15,6 @@ from pypdf.generic import Destination
 from weasyprint import HTML
 
 from detector.memory import peak_memory
-from detector.schema.analysis import MediaKind, Verdict
 from reports.inputs.pictures import embed
 from reports.render.pdf import RefusedAddress, SuppliedOnly, render_pdf
 from reports.view.report import report_view
@@ -151,17 +150,6 @@ def test_fetcher_refuses_everything_not_supplied(address: str) -> None:
     for markup in (f'<img src="{address}">', f'<link rel="stylesheet" href="{address}">'):
         with pytest.raises(RefusedAddress):
             HTML(string=markup, url_fetcher=fetcher).write_pdf()
-
-
-def test_still_image(tmp_path: Path) -> None:
-    text = text_of(read(tmp_path, kind=MediaKind.IMAGE, segments=1))
-    assert "4 Flagged faces" in text and "Flagged face A1" in text
-    assert "00:00" not in text.replace("00:00:00 UTC", "")
-
-
-def test_inconclusive(tmp_path: Path) -> None:
-    text = text_of(read(tmp_path, segments=0, verdict=Verdict.INCONCLUSIVE, persons=1))
-    assert "Inconclusive" in text and "nothing could be judged" in text
 
 
 def test_twenty_persons_fit_the_page(tmp_path: Path) -> None:

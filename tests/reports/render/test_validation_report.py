@@ -14,6 +14,7 @@ from validated import items, validation
 from detector.schema.analysis import MediaKind, Parameters
 from detector.schema.laboratory.validation import Validation
 from reports.render.validation import validation_files
+from reports.signing import validation as signing
 from reports.signing.keys import read_key
 from reports.signing.validation import write_validation
 from reports.verification.verify import verify
@@ -61,7 +62,10 @@ def test_the_pdf_keeps_its_standards_and_can_be_verified(
     assert verify(path).findings.problems
 
 
-def test_a_key_signs_report_and_figures(tmp_path: Path, made: Validation) -> None:
+def test_a_key_signs_report_and_figures(
+    tmp_path: Path, made: Validation, files: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(signing, "validation_files", lambda *_, **__: dict(files))  # made once
     file, password, _ = make_key(tmp_path)
     key = read_key(file, password)
     write_validation(made, tmp_path, key)

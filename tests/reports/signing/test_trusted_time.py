@@ -64,7 +64,7 @@ def test_without_its_certificate_nothing_vouches_for_the_authority(keys, signatu
 def test_a_changed_byte_anywhere_is_found(keys, signature, authority):
     trust = (keys[2], authority.issuer)
     unseen = []
-    for at in (*range(970, 1010), *range(0, len(signature), 60)):  # the token begins there; and all over
+    for at in (*range(970, 1010, 2), *range(0, len(signature), 120)):  # the token begins there; and all over
         changed = bytearray(signature)
         changed[at] ^= 1
         found = checked(DATA, bytes(changed), *trust)

@@ -226,14 +226,14 @@ def test_notes_of_any_length_and_number_are_set_whole(tmp_path: Path) -> None:
         say(4, "exhibit", "字" * 80, verdict="unsure", note=ARABIC * 50),
         *(
             say(10 + n, "segment", f"R{n}", segment="A1", verdict="agree", note=f"Note number {n}.")
-            for n in range(80)
+            for n in range(40)
         ),
     ]
     data = document(tmp_path, said)
     reader = PdfReader(io.BytesIO(data))
     text = text_of(data)
     assert all(f"word{number} " in text for number in range(499))
-    assert all(f"Note number {n}." in text for n in range(80))
+    assert all(f"Note number {n}." in text for n in range(40))
     assert text.count("字") >= 4080 and len(re.findall("x", re.sub(r"[^x]", "", text))) >= 4000
     count = len(reader.pages)
     for number, page in enumerate(reader.pages, 1):

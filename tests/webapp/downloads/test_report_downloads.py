@@ -41,6 +41,20 @@ def _keeping(run, found):
     return kept
 
 
+def check_log(app, row, report: bytes) -> None:
+    """The report carries the custody log until then, which says that it was handed out."""
+    with pikepdf.open(io.BytesIO(report)) as pdf:
+        log = pdf.attachments["custody.json"].get_file().read_bytes()
+    assert check_export(log) == []
+    held = read_export(log)
+    assert held.exhibit == row.exhibit.sha256
+    assert {"intake", "analysis queued"} <= {entry.action for entry in held.entries}
+    with app.extensions["database"].begin() as session:
+        *_, last = custody_log.entries(session, row.exhibit.sha256)
+    assert (last.action, last.details["file"]) == ("export", "report.pdf")
+    assert (last.details["log count"], last.details["log head"]) == (held.count, held.head)
+
+
 def test_annotations_are_in_the_report_that_is_handed_out(app, client, row, folders, calls):
     address = f"/analyses/{row.id}"
     stored = {path.name: path.read_bytes() for path in folders.result(row.id).glob("*.*")}
@@ -52,6 +66,7 @@ def test_annotations_are_in_the_report_that_is_handed_out(app, client, row, fold
     assert pdf.headers["Content-Disposition"].startswith("attachment")
     text = " ".join(" ".join(page.extract_text() for page in PdfReader(io.BytesIO(pdf.data)).pages).split())
     assert "seams at the jaw" in text and "Agrees with the machine" in text
+    check_log(app, row, pdf.data)
     assert len(calls) == 1  # both at once
     assert {path.name: path.read_bytes() for path in folders.result(row.id).glob("*.*")} == stored
 
@@ -62,20 +77,6 @@ def test_annotations_are_in_the_report_that_is_handed_out(app, client, row, fold
     assert "not any more" in again and "Replaced" in again and len(calls) == 2
     assert "ST/2026/0815" in again
     assert len(list(folders.reviewed(row.id).iterdir())) == 1  # the older one went
-
-
-def test_each_report_carries_the_log_until_then(app, client, row, folders):
-    address = f"/analyses/{row.id}"
-    pdf = pikepdf.open(io.BytesIO(client.get(f"{address}/report.pdf").data))
-    log = pdf.attachments["custody.json"].get_file().read_bytes()
-    assert check_export(log) == []
-    held = read_export(log)
-    assert held.exhibit == row.exhibit.sha256
-    assert {"intake", "analysis queued"} <= {entry.action for entry in held.entries}
-    with app.extensions["database"].begin() as session:
-        *_, last = custody_log.entries(session, row.exhibit.sha256)
-    assert (last.action, last.details["file"]) == ("export", "report.pdf")
-    assert (last.details["log count"], last.details["log head"]) == (held.count, held.head)
 
 
 def test_a_report_says_that_its_exhibit_is_damaged(app, client, row, folders):

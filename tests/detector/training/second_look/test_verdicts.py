@@ -30,7 +30,7 @@ def test_verdicts_are_counted_by_truth_and_changed_ones_named() -> None:
 
 
 def test_both_ways_answer_and_answers_are_kept(
-    tmp_path: Path, sample: Path, scan: LoadedModel, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, talking: Path, scan: LoadedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for folder in ("clips", "videos"):
         (tmp_path / folder).mkdir()
@@ -38,7 +38,7 @@ def test_both_ways_answer_and_answers_are_kept(
             rows = csv.writer(file)
             rows.writerow(["file", "role", "label"])
             rows.writerow([f"{folder}.mp4", "develop", "fake" if folder == "clips" else "real"])
-        shutil.copy(sample, tmp_path / folder / f"{folder}.mp4")
+        shutil.copy(talking, tmp_path / folder / f"{folder}.mp4")
     said: list[str] = []
     answers = measure_verdicts(tmp_path, scan, tmp_path / "kept", 1, said.append)
     assert [len(each) for each in answers.values()] == [2, 2]
