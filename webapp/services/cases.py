@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 
 from reports.text.language import gettext
 from webapp.errors import UserError
-from webapp.security.permissions import PERMISSIONS, Permission, Principal, visible
+from webapp.security.permissions import PERMISSIONS, Permission, Principal
+from webapp.security.visibility import visible
 from webapp.storage.tables import AnalysisRow, CaseMember, CaseRow, State, User, now
 
 _LONGEST_NAME, _LONGEST_DESCRIPTION = 120, 2000
