@@ -39,6 +39,7 @@ from detector.scoring.scorer import Scorer
 from detector.scoring.second_look import look_again
 from detector.segments import findings
 from detector.segments.boundaries import refine_boundaries
+from detector.segments.explained_peaks import explain_peaks
 from detector.verdict.coverage import coverage_of
 from detector.verdict.kinds import manipulation_kind
 from detector.verdict.reasons import not_seen
@@ -173,7 +174,7 @@ def _analyzed(job: _Job, report: Progress, turn: int = 0) -> tuple[Analysis, int
 
         def explained(found: Sequence[findings.FlaggedInterval]) -> tuple[Segment, ...]:
             show = reporter("explaining", _SHARP, 1.0)
-            return findings.explained(found, reader, scorer, job.images, parameters.seed, show)
+            return explain_peaks(found, reader, scorer, job.images, parameters.seed, show)
 
         facts = media_facts(reader, printable_name(job.name or path.name), size, digest)
         media, declared = with_metadata(facts, reader, path)
