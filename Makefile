@@ -8,7 +8,7 @@ MODEL ?= reelproof
 READY := $(VENV)/.ready
 BROWSER := $(VENV)/.browser
 
-.PHONY: setup run check test durations test-slow test-faults test-load lint train train-second-look evaluate evaluate-comparison evaluate-memory leaderboard bench schema screenshots settings translations fuzz
+.PHONY: setup run check test durations test-slow test-faults test-load lint train train-second-look evaluate evaluate-comparison evaluate-fingerprints leaderboard bench schema screenshots settings translations fuzz
 
 setup: $(READY)
 
@@ -87,13 +87,13 @@ evaluate: $(READY)
 evaluate-comparison: $(READY)
 	$(BIN)/python -m detector.training.evaluation.comparison --data $(DATA) --out out/comparison
 
-# Copies found again (docs/memory.md). The two libraries of hashes are what others use; they are fetched to be
+# Copies found again (docs/copies.md). The two libraries of hashes are what others use; they are fetched to be
 # compared with, and not installed.
-evaluate-memory: $(READY)
-	test -d out/memory-packages || $(BIN)/pip install -q --no-deps --target out/memory-packages \
+evaluate-fingerprints: $(READY)
+	test -d out/fingerprints-packages || $(BIN)/pip install -q --no-deps --target out/fingerprints-packages \
 		pdqhash==0.2.8 ImageHash==4.3.2
-	PYTHONPATH=out/memory-packages $(BIN)/python -m detector.training.evaluation.memory --data $(DATA) --out out/memory
-	$(BIN)/python -m tests.bench_memory
+	PYTHONPATH=out/fingerprints-packages $(BIN)/python -m detector.training.evaluation.fingerprints --data $(DATA) --out out/fingerprints
+	$(BIN)/python -m tests.bench_fingerprints
 
 leaderboard: $(READY)
 	$(BIN)/python -m detector leaderboard --data $(DATA)

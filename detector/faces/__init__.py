@@ -1,4 +1,16 @@
-"""From frames to faces and tracks: detection, interpolation, crops, quality.
+"""From frames to faces and tracks.
 
-Networks that judge faces are in `networks`.
+- ``finding``: where the faces of each frame are.
+- :mod:`~detector.faces.tracks`: which of them are one face followed through time, and which tracks one
+  person.
+- :mod:`~detector.faces.crop`: the square that a network sees, in training as at run time;
+  :mod:`~detector.faces.framing` has both squares of the second look.
+- :mod:`~detector.faces.quality` and, of photographs, :mod:`~detector.faces.photo_range`: why a face is
+  not judged.
+- :mod:`~detector.faces.detections`: all faces of a file as rows of numbers, from here to the findings.
+- :mod:`~detector.faces.patch`, ``patch_file``, ``pasted``: the pixels around a face that are kept for the
+  second look, in memory or in a file, and where a pasted photograph ends.
+
+Networks that judge faces are in :mod:`detector.networks`, what they say of them in
+:mod:`detector.scoring`.
 """

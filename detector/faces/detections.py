@@ -21,7 +21,7 @@ _ROW = np.dtype(
         ("usable", np.bool_),
         ("grey", np.bool_),
         ("between", np.bool_),  # in a frame between those sampled
-        ("interpolated", np.bool_),  # not scored itself: the logit is the mean of those beside it
+        ("interpolated", np.bool_),  # not scored itself: its logit lies between those beside it
         ("flaw", object),  # why it is not judged, one of a few constants, or None
         ("box", np.float64, 4),
         ("tilt", np.float64),  # degrees clockwise

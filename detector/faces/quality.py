@@ -26,6 +26,8 @@ TOO_SMALL, LOW_CONFIDENCE = "too small", "too unsure"
 
 
 class Quality(NamedTuple):
+    """Of the grey crop, as the module says: grey levels of 255, and a share of the contrast."""
+
     contrast: float
     sharpness: float
 

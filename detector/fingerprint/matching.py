@@ -21,7 +21,7 @@ from detector.fingerprint.place_of_difference import place_of_difference
 Key = TypeVar("Key")
 
 ALIKE = 0.47
-"""From here on two pictures show the same (docs/memory.md has what was measured)."""
+"""From here on two pictures show the same (docs/copies.md has what was measured)."""
 PATIENCE = 12  # candidates in a row that come to nothing, after which the others are left
 _PROBES = 6  # pictures by which the view is looked for
 _CANDIDATES = 3  # pictures of the other that each is compared with, for that

@@ -101,7 +101,7 @@ class Shared:
                 height, width = picture.shape[:2]
                 self._shown = {"number": number, "time": snapshot["time"], "width": width, "height": height}
                 self._shown["faces"] = snapshot["faces"][:MOST_FACES]
-                self._remove_old(number)
+                self._remove_old()
             self._publish(STATE, self._state(snapshot).model_dump_json().encode())
         except OSError as problem:
             if not self._complained:
@@ -137,7 +137,7 @@ class Shared:
         # Of use only while the session runs: nothing of it need outlive a power cut.
         write_atomically(self.folder / name, data, durable=False)
 
-    def _remove_old(self, number: int) -> None:
+    def _remove_old(self) -> None:
         numbers = sorted(int(path.stem) for path in self.folder.glob("[0-9]*.jpg"))
         for old in numbers[:-_PICTURES]:
             (self.folder / picture_name(old)).unlink(missing_ok=True)

@@ -1,1 +1,20 @@
-"""From crops to calibrated probabilities: batches, and the first pass through a file."""
+"""From crops to calibrated probabilities: the first pass, and the second look at what it found.
+
+The first pass scores faces of all sampled frames with a fast network, which is called the *scan* wherever
+it stands beside the second one. In the order of the work:
+
+- :mod:`~detector.scoring.scorer`: one network on batches of crops, its logits and their calibration.
+- :mod:`~detector.scoring.first_pass`: finds, follows and scores the faces of each sampled frame. Beside
+  it :mod:`~detector.scoring.coarse_to_fine` says which of a track's faces the network need not see, and
+  :mod:`~detector.scoring.moments` keeps the pixels of a few faces of each track for the second look.
+- :mod:`~detector.scoring.second_look`: a stronger network at these moments, person by person, begun by
+  ``look_again``. :mod:`~detector.scoring.person_look` is what it found of one person,
+  :mod:`~detector.scoring.fusion` makes one logit of both networks, and :mod:`~detector.scoring.contrast`
+  finds stretches that stand out from the rest of their track.
+- :mod:`~detector.scoring.settling`: where that is near a threshold, the same moments are looked at
+  mirrored, shifted, scaled and re-encoded (:mod:`~detector.scoring.views`); gives the stability.
+- :mod:`~detector.scoring.decided`: which network, and which square of the face, a heatmap has to explain.
+
+:mod:`~detector.scoring.single_crops` scores crops that come without a frame. Segments are made of scores
+in :mod:`detector.segments`.
+"""

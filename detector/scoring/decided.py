@@ -23,7 +23,10 @@ SCAN = 0  # of the fusion's inputs
 
 
 class Part(NamedTuple):
-    """What one network sees of a face: ``run`` gives its logits (n, c) of the fusion's inputs ``columns``."""
+    """What one network sees of a face: ``run`` gives its logits (n, c) of the fusion's inputs ``columns``.
+
+    ``framing`` is :data:`~detector.faces.framing.INNER` or ``HEAD``.
+    """
 
     columns: tuple[int, ...]
     model: LoadedModel

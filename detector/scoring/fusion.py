@@ -28,6 +28,7 @@ from detector.models.card import Bound, Contrast, FusionHalf, SecondLookCard
 
 Floats = NDArray[np.float64]
 
+# The columns of what is called inputs (n, 5): the first is the scan's, the others the second network's.
 INPUTS = (
     "fast",
     "inner altered",

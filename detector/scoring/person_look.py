@@ -47,6 +47,7 @@ def _filled(strong: Floats, track: NDArray[np.int32], times: Floats) -> Floats:
 class PersonLook:
     """What the second look found of one person: logits ``strong`` (m, 4) at ``times`` of ``track`` (m,).
 
+    The columns of ``strong`` are :data:`~detector.scoring.fusion.INPUTS` but for the first, the scan's.
     Where the whole head was not looked at (``headed`` (m,) is false) its logits lie between those beside it.
     """
 

@@ -16,7 +16,7 @@ from detector.models.loaded import LoadedModel
 from detector.scoring.fusion import Floats
 from detector.scoring.scorer import Scorer, sigmoid
 
-# The framing of whole frames takes in a little less than the DFDC crops do; see faces.SIDE_PER_BOX.
+# The framing of whole frames takes in a little less than the DFDC crops do (crop.SIDE_PER_BOX).
 CROP_SCALE = 0.96
 
 

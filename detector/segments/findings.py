@@ -1,22 +1,17 @@
-"""From detections to findings: persons, their flagged segments, and the peaks explained."""
+"""From detections to findings: persons, and what is flagged of each.
+
+Published segments are made of that in :mod:`detector.segments.explained_peaks`.
+"""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
-from pathlib import Path
 
 import numpy as np
 
-from detector.explain import heatmaps
-from detector.explain.boxed_photo import PHOTO
 from detector.faces.detections import Detection, Detections
-from detector.media.frame import Image
-from detector.media.prefetch import ahead
-from detector.media.reader import MediaReader
-from detector.schema.analysis import MediaKind, Parameters, Peak, Person, Score, Scores, Segment
+from detector.schema.analysis import MediaKind, Parameters, Person, Score, Scores
 from detector.schema.boxes import rounded
 from detector.schema.formatting import name_of
 from detector.scoring.first_pass import FirstPassResult
@@ -156,107 +151,6 @@ def flagged_of_all(
 ) -> list[FlaggedInterval]:
     """Flagged intervals of all persons, person by person."""
     return [one for name, group in people.items() for one in flagged(name, group, parameters, kind)]
-
-
-def explained(
-    found: Sequence[FlaggedInterval],
-    reader: MediaReader,
-    scorer: Scorer,
-    images: Path | None,
-    seed: int,
-    report: Callable[[float], None],
-    prefix: str = "",
-) -> tuple[Segment, ...]:
-    """Second pass: peak frames are read again, explained, and drawn on one scale.
-
-    ``images`` is the folder below which ``overlays/`` is written, if any, under names that begin with
-    ``prefix``; ``report`` is told the share done.
-    """
-    wanted: dict[int, list[tuple[str, Detection]]] = defaultdict(list)
-    for f in found:
-        for rank, peak in enumerate(f.peaks, start=1):
-            wanted[peak.pts].append((f"{prefix}{f.name}-{rank}", peak))
-    folder = images / "overlays" if images else None
-    if folder and wanted:
-        folder.mkdir(parents=True, exist_ok=True)
-    still = reader.kind is MediaKind.IMAGE
-    faces = len(found) if still else 1
-    maps: dict[str, heatmaps.Explained] = {}
-    with ahead(reader.at(set(wanted)), 1) as frames:
-        for done, frame in enumerate(frames):
-            report(done / len(wanted))
-            for name, peak in wanted[frame.pts]:
-                maps[name] = _explained(
-                    scorer, frame.image, name, peak, seed, heatmaps.random_places(len(maps) % faces, faces)
-                )
-                if images and not still:
-                    place = images / _frame_path(name, still)
-                    heatmaps.write_png(place, heatmaps.to_kept_size(frame.image))
-    full = heatmaps.shared_maximum(maps.values())
-    kept = {name: _frame_path(name, still) for name in maps} if images else {}
-    if images:
-        for path, of_frame in groupby(maps.values(), key=lambda one: kept[one.name]):
-            frame_kept = heatmaps.read_png(images / path)
-            for one in of_frame:
-                heatmaps.write_overlay(frame_kept, one, full, reader.width, images / "overlays")
-    return tuple(_segment(f, maps, full, kept, scorer, prefix) for f in found)
-
-
-def _frame_path(name: str, still: bool) -> str:
-    """All faces of a photo share its one frame, which was kept before."""
-    return PHOTO if still else f"overlays/{name}-frame.png"
-
-
-def _explained(
-    scorer: Scorer, image: Image, name: str, peak: Detection, seed: int, places: Sequence[int]
-) -> heatmaps.Explained:
-    return heatmaps.explain(scorer, scorer.explainable(image, peak), name, rounded(peak.box), seed, places)
-
-
-def unexplained(found: Sequence[FlaggedInterval], scorer: Scorer) -> tuple[Segment, ...]:
-    """Segments without peaks, for where only the findings are wanted."""
-    return tuple(_segment(f, {}, 1.0, {}, scorer) for f in found)
-
-
-def _segment(
-    found: FlaggedInterval,
-    maps: dict[str, heatmaps.Explained],
-    full: float,
-    frames: dict[str, str],
-    scorer: Scorer,
-    prefix: str = "",
-) -> Segment:
-    """A flagged interval with its peaks; ``frames`` are the paths of those that were kept."""
-    peaks = []
-    for rank, peak in enumerate(found.peaks, start=1):
-        name = f"{prefix}{found.name}-{rank}"
-        # A frame the second reading did not reach cannot be shown; the segment stands without it.
-        if name in maps and peak.logit is not None:
-            peaks.append(
-                Peak(
-                    time=peak.time,
-                    pts=peak.pts,
-                    frame_index=peak.index,
-                    probability=scorer.probability(peak.logit),
-                    box=rounded(peak.box),
-                    frame=frames.get(name),
-                    overlay=f"overlays/{name}.png" if name in frames else None,
-                    map=f"overlays/{name}-map.png" if name in frames else None,
-                    heat=min(1.0, float(maps[name].heat.max()) / full),
-                    check=maps[name].check,
-                )
-            )
-    return Segment(
-        id=found.name,
-        person=found.person,
-        start=found.detections[0].time,
-        end=found.detections[-1].time,
-        start_frame=found.detections[0].index,
-        end_frame=found.detections[-1].index,
-        confidence=scorer.segment_probability(found.level),
-        frames=len(found.detections),
-        peaks=tuple(peaks),
-    )
 
 
 def _mean_logit(detections: Detections, rate: float) -> float:

@@ -1,1 +1,4 @@
-"""Manifest, archive and review bundle. How they are checked is in `verification`."""
+"""Manifest, archive and review bundle. How they are checked is in `verification`.
+
+Which files the bundle of an analysis holds is decided in :mod:`webapp.downloads.bundles`.
+"""

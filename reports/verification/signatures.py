@@ -227,7 +227,7 @@ def _state(
         f"certificate SHA-256 {sha256_of_certificate(certificate)}"
     )
     findings.signed.append(file)
-    stamped = check_stamp(file, status.timestamp_validity, trust, findings)
+    stamped = check_stamp(file, status.timestamp_validity, findings)
     if trust and not status.trusted:
         findings.add(
             file, "does not fit", "its signer is none of those that --trust names, nor vouched for by them"

@@ -86,14 +86,13 @@ def check_token(
         why = " ".join(str(error).split())[:120] or type(error).__name__
         findings.add(file, "does not fit", f"it is no timestamp of this file ({why})")
         return
-    if check_stamp(file, stamp, trust, findings):
+    if check_stamp(file, stamp, findings):
         findings.signed.append(file)
 
 
 def check_stamp(
     file: str,
     stamp: TimestampSignatureStatus | None,
-    trust: Sequence[x509.Certificate],
     findings: Findings,
 ) -> bool:
     """Say what a signature's timestamp is worth; whether there is one that fits."""

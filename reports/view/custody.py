@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from reports.custody.chain import check_export
 from reports.custody.format import CustodyError, Entry, Export, read_export
 from reports.text.dates import in_utc
+from reports.text.free_text import readable
 from reports.text.language import N_, gettext
 from reports.text.numbers import plural, shown
 from reports.view.facts import Fact
-from reports.view.reviewers import readable
 
 MOST_ROWS = 300
 _NOT_KEPT = (

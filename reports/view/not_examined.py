@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from detector.schema.analysis import Analysis, Span
-from reports.text.coverage import not_examined
+from reports.text.not_examined import not_examined
 from reports.text.numbers import timecode
 from reports.text.words import gap_reason
 

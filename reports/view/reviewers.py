@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -26,6 +25,7 @@ from reports.review.annotations import (
     withdrawals,
 )
 from reports.text import dates
+from reports.text.free_text import direction, one_line, readable
 from reports.text.language import N_, gettext
 from reports.text.numbers import plural, timecode
 
@@ -35,9 +35,6 @@ _OPINION = {
     "unsure": N_("Unsure"),
 }
 _SPAN = {"manipulated": N_("Manipulated; the machine did not flag it"), "unsure": N_("Unsure")}
-_RIGHT_TO_LEFT = {"R", "AL"}
-# Writing from right to left needs neither; they make "exe.4pm" of "mp4.exe".
-_OVERRIDES = {"\u202d": "\\u202d", "\u202e": "\\u202e"}
 
 
 @dataclass(frozen=True)
@@ -287,27 +284,3 @@ def _counts(verdicts: Iterable[str]) -> str:
 
 def _interval(start: float, end: float) -> str:
     return gettext("%(start)s to %(end)s", start=timecode(start), end=timecode(end))
-
-
-def one_line(text: str) -> str:
-    """A name as one line."""
-    return " ".join(readable(text).split())
-
-
-def readable(text: str) -> str:
-    """A text without characters that steer terminals, or that make others read backwards; lines stay."""
-    lines = text.replace("\r\n", "\n").replace("\r", "\n")
-    return "".join(_OVERRIDES.get(char) or ("\ufffd" if _steers(char) else char) for char in lines)
-
-
-def _steers(char: str) -> bool:
-    return unicodedata.category(char) == "Cc" and char not in "\n\t"
-
-
-def direction(text: str) -> str:
-    """``rtl`` or ``ltr``, by the first letter that has a direction (Unicode Annex 9, P2 and P3)."""
-    for char in text:
-        kind = unicodedata.bidirectional(char)
-        if kind == "L" or kind in _RIGHT_TO_LEFT:
-            return "rtl" if kind in _RIGHT_TO_LEFT else "ltr"
-    return "ltr"

@@ -22,10 +22,10 @@ from reports.review.second_review import (
     statement_json,
 )
 from reports.text import dates
+from reports.text.free_text import direction, one_line, readable
 from reports.text.language import N_, gettext
 from reports.text.numbers import timecode
 from reports.view.facts import Fact
-from reports.view.reviewers import direction, one_line, readable
 
 ROLES: dict[Part, str] = {
     "first": N_("First reviewer"),

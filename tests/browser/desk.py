@@ -24,7 +24,7 @@ from webapp.jobs import states
 from webapp.media import preview_job, thumbnails
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import Priority
-from webapp.worker import run_analysis
+from webapp.worker import run_analysis, run_job
 
 CLIP = "two people.mp4"
 # How an mp4 file begins: taken in, where what follows cannot be read.
@@ -67,7 +67,7 @@ class Served:
         with contextlib.ExitStack() as patched:
             for module in (run_analysis, thumbnails, preview_job):
                 patched.enter_context(mock.patch.object(module, "Sandbox", Unconfined))
-            run_analysis.work(self.app.extensions["settings"])
+            run_job.work(self.app.extensions["settings"])
         return analysis
 
 

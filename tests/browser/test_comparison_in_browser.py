@@ -28,7 +28,7 @@ from detector.files import hashed
 from detector.schema.analysis import MediaKind
 from webapp.media import preview_job, thumbnails
 from webapp.storage.tables import AnalysisRow
-from webapp.worker import run_analysis
+from webapp.worker import run_analysis, run_job
 
 pytestmark = pytest.mark.browser
 
@@ -81,7 +81,7 @@ def work(app: Served) -> None:
         for module in (sandboxed, thumbnails, preview_job):
             patched.enter_context(mock.patch.object(module, "Sandbox", Unconfined))
         patched.enter_context(mock.patch.object(run_analysis, "make_result", stand_in))
-        run_analysis.work(app.app.extensions["settings"])
+        run_job.work(app.app.extensions["settings"])
 
 
 def hand_in(app: Served, page: Page, clip: Path) -> str:

@@ -25,7 +25,7 @@ from unconfined import Unconfined
 from detector.files import hashed
 from detector.fingerprint.sampling import fingerprint_of
 from webapp.media import preview_job, thumbnails
-from webapp.worker import run_analysis
+from webapp.worker import run_analysis, run_job
 from webapp.worker.fingerprint_jobs import FINGERPRINT
 
 pytestmark = pytest.mark.browser
@@ -75,7 +75,7 @@ def hand_in(app: Served, page: Page, clip: Path, meanwhile: Callable[[], None] =
         for module in (thumbnails, preview_job):
             patched.enter_context(mock.patch.object(module, "Sandbox", Unconfined))
         patched.enter_context(mock.patch.object(run_analysis, "make_result", engine))
-        run_analysis.work(app.app.extensions["settings"])
+        run_job.work(app.app.extensions["settings"])
     expect(page.locator("#review")).to_be_attached()  # the page goes on by itself
 
 

@@ -16,7 +16,7 @@ from webapp import create_app
 from webapp.jobs import failures, parameters
 from webapp.media import preview_job, thumbnails
 from webapp.storage.tables import AnalysisRow
-from webapp.worker import run_analysis
+from webapp.worker import run_analysis, run_job
 
 MEMORY_MB = 2500
 CPU_LIMIT = 60  # seconds of processor time
@@ -78,7 +78,7 @@ class House:
             with self.app.extensions["database"].begin() as session:
                 session.get_one(AnalysisRow, analysis_id).settings = parameters.keep(changes)
         with self._watched():
-            run_analysis.work(self.app.extensions["settings"])
+            run_job.work(self.app.extensions["settings"])
         for path in ("", "/state.json", ".json", "/review.json", "/thumbnail", *["/report.pdf"] * report):
             self._page(faults, self._client.get(f"/analyses/{analysis_id}{path}"))
         with self.app.extensions["database"].begin() as session:

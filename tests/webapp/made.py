@@ -18,7 +18,7 @@ from detector.schema.analysis import Analysis
 from detector.schema.summary import summary_of
 from reports.bundle import manifest
 from webapp.custody import log as custody_log
-from webapp.custody import records
+from webapp.custody import result_records
 from webapp.intake import exhibits
 from webapp.jobs import states
 from webapp.storage.data_folder import Folders
@@ -81,8 +81,8 @@ def finished(app: Flask, fields: dict[str, Any] | None = None, /, **changes: obj
             {
                 "attempt": 1,
                 "verdict": analysis.verdict.value,
-                "probability": records.probability(analysis.probability),
-                records.FINDING: records.sha256_of(stored.finding),
+                "probability": result_records.probability(analysis.probability),
+                result_records.FINDING: result_records.sha256_of(stored.finding),
                 "manifest sha256": digest((folder / manifest.NAME).read_bytes()),
             },
             exhibit=row.exhibit.sha256,

@@ -28,7 +28,7 @@ from webapp.security.permissions import Permission, current
 from webapp.services import analyses as analysis_service
 from webapp.services import cases as case_service
 from webapp.services import deletion
-from webapp.services.analyses import upload_limit
+from webapp.services.quota import upload_limit
 from webapp.settings import Settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, Priority, State

@@ -31,6 +31,7 @@ from webapp.intake.resumable import CHECKSUMS
 from webapp.queries.analyses import database
 from webapp.security.permissions import Permission, current
 from webapp.services import analyses as analysis_service
+from webapp.services import quota
 from webapp.settings import Settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, UploadRow
@@ -75,7 +76,7 @@ def create() -> Response:
     row = resumable.begin(
         database(),
         _settings(),
-        lambda session: analysis_service.upload_limit_in(session, _settings(), current()),
+        lambda session: quota.upload_limit_in(session, _settings(), current()),
         current().name,
         clean_name(metadata.get("filename")),
         length,

@@ -1,6 +1,7 @@
 """All that is kept, compared with the whole custody log: for ``verify-log``.
 
-:mod:`webapp.custody.records` compares one thing when it is loaded; this finds what nobody opened as well.
+Other modules compare one thing when it is loaded (:mod:`webapp.custody.altered` names them); this finds what
+nobody opened as well.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from reports.custody.format import Entry, Unreadable
 from reports.inputs.case import CaseDetails
-from webapp.custody import comparison_records, records
+from webapp.custody import account_records, comparison_records, result_records, review_records
 from webapp.custody.comparison_records import FinishedComparison
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import (
@@ -35,14 +36,14 @@ class Audit:
     def __init__(self) -> None:
         self.elsewhere = 0  # results that only the store has; they are checked when they are fetched
         self._analyses: set[str] = set()  # queued since the log began, and not deleted
-        self._finished: dict[str, records.Finished] = {}
+        self._finished: dict[str, result_records.Finished] = {}
         self._comparisons: set[str] = set()
         self._compared: dict[str, FinishedComparison] = {}
         self._annotations: dict[str, dict[str, str | None]] = defaultdict(dict)
         self._cases: dict[str, dict[str, str | int]] = defaultdict(dict)
         self._reviews: dict[str, dict[str, str]] = defaultdict(dict)
         self._named: dict[int, str] = {}  # by case, who reviews it
-        self._accounts = records.Accounts()
+        self._accounts = account_records.Accounts()
 
     def noting(self, entries: Iterable[Entry | Unreadable]) -> Iterator[Entry | Unreadable]:
         """The same entries, each taken in as it passes."""
@@ -61,7 +62,7 @@ class Audit:
             case "analysis queued":
                 self._analyses.add(about)
             case "analysis finished":
-                self._finished[about] = records.Finished.of(entry)
+                self._finished[about] = result_records.Finished.of(entry)
             case "comparison queued":
                 self._comparisons.add(about)
             case "comparison finished":
@@ -91,7 +92,7 @@ class Audit:
             yield f"Analysis {lost}: it is not in the database, and the custody log has no deletion of it."
         yield from self._of_comparisons(session, folders)
         for review in session.scalars(select(CaseReview).order_by(CaseReview.case_id)):
-            if self._named.get(review.case_id) != records.naming(review):
+            if self._named.get(review.case_id) != review_records.naming(review):
                 yield f"Case {review.case_id}: who reviews it is not what the custody log holds."
             self._named.pop(review.case_id, None)
         for case_id, named in sorted(self._named.items()):
@@ -129,12 +130,13 @@ class Audit:
         if row.state == State.DONE:
             yield from self._of_result(folders, row, since)
         said = session.scalars(select(AnnotationRow).where(AnnotationRow.analysis_id == row.id)).all()
-        yield from records.annotation_problems(said, self._annotations.get(row.id, {}), since)
+        yield from review_records.annotation_problems(said, self._annotations.get(row.id, {}), since)
         reviewed = select(ReviewStatement).where(ReviewStatement.analysis_id == row.id)
-        yield from records.review_problems(session.scalars(reviewed).all(), self._reviews.get(row.id, {}))
+        statements = session.scalars(reviewed).all()
+        yield from review_records.review_problems(statements, self._reviews.get(row.id, {}))
         case = session.get(CaseDetailsRow, row.id)
         details = (CaseDetails.model_validate_json(case.body) if case else CaseDetails()).model_dump()
-        if problem := records.case_problem(details, self._cases.get(row.id, {}), since):
+        if problem := review_records.case_problem(details, self._cases.get(row.id, {}), since):
             yield problem
 
     def _of_result(self, folders: Folders, row: AnalysisRow, since: bool) -> Iterator[str]:
@@ -149,7 +151,7 @@ class Audit:
         if not folder.exists() and folders.store.elsewhere:
             self.elsewhere += 1
             return
-        if altered := records.manifest_problem(folder, told):
+        if altered := result_records.manifest_problem(folder, told):
             yield altered
         else:
-            yield from records.file_problems(folder)
+            yield from result_records.file_problems(folder)

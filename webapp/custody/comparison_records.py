@@ -1,4 +1,4 @@
-"""Whether the kept result of a comparison is still what the custody log says of it.
+"""Whether the kept result of a comparison is still what the custody log says of it (:mod:`.altered`).
 
 Beside ``comparison.json`` and its pictures lies ``sha256sums.txt`` over all of them, whose own SHA-256 the
 log's entry holds, as it holds that of ``comparison.json``.
@@ -17,7 +17,7 @@ from detector.files import hashed
 from reports.custody.format import Entry
 from reports.text.language import gettext
 from webapp.custody import log as custody_log
-from webapp.custody.records import AlteredRecord
+from webapp.custody.altered import AlteredRecord, refuse_forged
 from webapp.storage.tables import ComparisonRow
 
 RESULT = "comparison.json"
@@ -63,10 +63,7 @@ def finished(session: Session, row: ComparisonRow) -> FinishedComparison:
     entry = custody_log.latest(session, row.id, "comparison finished")
     if entry is None:
         raise AlteredRecord(gettext("The custody log does not say that this comparison was finished."))
-    if not custody_log.is_own(session, entry):
-        raise AlteredRecord(
-            gettext("Entry %(number)s of the custody log was not written with its key.", number=entry.number)
-        )
+    refuse_forged(session, entry)
     told = FinishedComparison.of(entry)
     if problem := told.row_problem(row):
         raise AlteredRecord(problem)

@@ -29,8 +29,8 @@ from reports.text import language
 from reports.text.language import DEFAULT, N_, gettext
 from webapp.custody import integrity
 from webapp.custody import log as custody_log
+from webapp.custody.altered import AlteredRecord
 from webapp.custody.comparison_records import RESULT, SUMS
-from webapp.custody.records import AlteredRecord
 from webapp.downloads import custody_access, offline_page, signing
 from webapp.downloads.bundle_readme import readme
 from webapp.downloads.reports import current_report

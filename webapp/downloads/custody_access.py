@@ -20,7 +20,8 @@ from webapp.errors import UserError
 from webapp.queries.analyses import database
 from webapp.security import blinding
 from webapp.security.blinding import Discloses
-from webapp.security.permissions import Principal, visible
+from webapp.security.permissions import Principal
+from webapp.security.visibility import visible
 from webapp.storage.tables import JOBS, AnalysisRow, CustodyRow, Exhibit
 
 

@@ -12,7 +12,7 @@ from reports.text import language
 from reports.text.language import N_, gettext
 from webapp.errors import UserError
 from webapp.http import problem_details
-from webapp.intake.incoming import this_request
+from webapp.intake.upload_request import this_request
 
 log = logging.getLogger(__name__)
 

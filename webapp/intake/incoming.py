@@ -14,27 +14,20 @@ import hashlib
 import os
 import secrets
 import shutil
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, BinaryIO, NamedTuple, cast
-
-from flask import Request, current_app, request
+from typing import BinaryIO, NamedTuple
 
 from detector.files import flush_file, flush_folder, hashed
 from detector.timestamps import compact
 from reports.text.language import N_, gettext
 from reports.text.numbers import plural, shown
 from webapp.errors import IntakeError
-from webapp.settings import Settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import now
 
-# Room for the multipart frame around the largest exhibit.
-FORM_OVERHEAD = 64 * 1024
 CHUNK = 1 << 20
-_LARGE = threading.BoundedSemaphore(1)  # uploads that are hashed and copied at a time
 
 
 @dataclass(frozen=True)
@@ -217,59 +210,6 @@ def _sent(folders: Folders, file: Incoming | AssembledFile, damaged: bool) -> bo
 
 def _aside(place: Path) -> Path:
     return place.with_name(f"{place.name}.damaged.{compact(now())}")
-
-
-class UploadRequest(Request):
-    """A request whose uploaded files are hashed into ``incoming/``, and kept nowhere if it breaks off.
-
-    A view that takes other files than an exhibit sets :attr:`allowance` before it looks at them.
-    """
-
-    allowance: UploadLimit | None = None
-    # Called once the form was read, before anybody is given any of it.
-    on_form: Callable[[], None] | None = None
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._incoming: list[Incoming] = []
-
-    def _get_file_stream(
-        self,
-        total_content_length: int | None,
-        content_type: str | None,
-        filename: str | None = None,
-        content_length: int | None = None,
-    ) -> IO[bytes]:
-        settings: Settings = current_app.extensions["settings"]
-        allowance = self.allowed()
-        # A file too many in one request is a mistake or an attack; it gets no room on the disk.
-        if len(self._incoming) >= allowance.files:
-            raise allowance.too_many()
-        stream = Incoming(Folders.of(settings), allowance, settings.spare, total_content_length)
-        self._incoming.append(stream)
-        return stream  # type: ignore[return-value]
-
-    def _load_form_data(self) -> None:
-        # Each takes the processor for as long as it lasts; pages should not have to share it with ten.
-        with _LARGE if (self.content_length or 0) > CHUNK else contextlib.nullcontext():
-            super()._load_form_data()
-        if self.on_form is not None:
-            self.on_form()
-
-    def allowed(self) -> UploadLimit:
-        """What this request may bring: one exhibit, unless its view says otherwise."""
-        return self.allowance or UploadLimit(1, current_app.extensions["settings"].upload_limit)
-
-    def close(self) -> None:
-        """Remove what was not kept. Werkzeug forgets streams of a form that broke off; this does not."""
-        for stream in self._incoming:
-            stream.close()
-        super().close()
-
-
-def this_request() -> UploadRequest:
-    """The request that is being answered, as the class the app makes them."""
-    return cast(UploadRequest, request)
 
 
 def no_space() -> IntakeError:

@@ -142,36 +142,42 @@ def append(
                 ),
                 gettext("Ask with HEAD where to go on, then send the part that starts there."),
             )
-        file.truncate(row.received)
-        file.seek(row.received)
-        digest = CHECKSUMS[checksum[0]]() if checksum else None
-        received = row.received
-        with disk_full_in_words():
-            while chunk := body.read(_CHUNK):
-                received += len(chunk)
-                if received > row.size:
-                    raise UserError(
-                        413,
-                        gettext("More came than the %(size)s bytes announced.", size=shown(row.size, ",")),
-                        gettext("Nothing of this part was kept."),
-                    )
-                file.write(chunk)
-                if digest is not None:
-                    digest.update(chunk)
-            file.flush()
-            os.fsync(file.fileno())
-        if checksum is not None and digest is not None and digest.digest() != checksum[1]:
-            file.truncate(row.received)
-            raise UserError(
-                460,
-                gettext("The part arrived damaged: its checksum is another one."),
-                gettext("Send the same part again."),
-            )
+        received = _write(file, row, body, checksum)
         with database.begin() as session:
             if (kept := session.get(UploadRow, row.id)) is None:
                 raise _gone()
             kept.received, kept.expires = received, now() + LIFETIME
         return kept
+
+
+def _write(file: BinaryIO, row: UploadRow, body: IO[bytes], checksum: tuple[str, bytes] | None) -> int:
+    """Write a part at the end of what ``row`` says was received, and flush it; bytes of the file then."""
+    file.truncate(row.received)
+    file.seek(row.received)
+    digest = CHECKSUMS[checksum[0]]() if checksum else None
+    received = row.received
+    with disk_full_in_words():
+        while chunk := body.read(_CHUNK):
+            received += len(chunk)
+            if received > row.size:
+                raise UserError(
+                    413,
+                    gettext("More came than the %(size)s bytes announced.", size=shown(row.size, ",")),
+                    gettext("Nothing of this part was kept."),
+                )
+            file.write(chunk)
+            if digest is not None:
+                digest.update(chunk)
+        file.flush()
+        os.fsync(file.fileno())
+    if checksum is not None and digest is not None and digest.digest() != checksum[1]:
+        file.truncate(row.received)
+        raise UserError(
+            460,
+            gettext("The part arrived damaged: its checksum is another one."),
+            gettext("Send the same part again."),
+        )
+    return received
 
 
 def finish(

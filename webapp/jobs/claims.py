@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from detector.schema.analysis import Parameters
 from detector.schema.translatable import N_
 from detector.timestamps import compact
-from webapp.custody import actors, records
+from webapp.custody import actors, result_records
 from webapp.custody import log as custody_log
 from webapp.jobs import parameters, states
 from webapp.jobs.failures import Failure, failure_of
@@ -152,8 +152,8 @@ def finish(
         details = {
             "attempt": held.attempt,
             "verdict": str(verdict),
-            "probability": records.probability(probability),
-            **({records.FINDING: records.sha256_of(finding)} if finding else {}),
+            "probability": result_records.probability(probability),
+            **({result_records.FINDING: result_records.sha256_of(finding)} if finding else {}),
             **(made_of or {}),
         }
         states.record(session, row, "finished", details)

@@ -79,7 +79,7 @@ def _judge(path: Path, media: Media) -> Playback:
             raise NotPlayable(N_("not every browser shows %(kind)s files") % {"kind": kind})
         return Playback("exhibit", mimetype, 0.0, media.width, media.height, "")
     with path.open("rb") as file, open_container(file) as container:
-        mimetype = _mimetype(path, media, container)
+        mimetype = _mimetype(path, media)
         _check_streams(container, media, mimetype)
         _check_key_frames(container, mimetype)
         if mimetype == "video/webm":
@@ -91,7 +91,7 @@ def _judge(path: Path, media: Media) -> Playback:
     return Playback("exhibit", mimetype, offset, media.width, media.height, "")
 
 
-def _mimetype(path: Path, media: Media, container: av.container.InputContainer) -> str:
+def _mimetype(path: Path, media: Media) -> str:
     if media.container == _MP4:
         return "video/mp4"
     if media.container == _MATROSKA:

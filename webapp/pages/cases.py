@@ -16,7 +16,7 @@ from webapp.queries.analyses import database
 from webapp.security import blinding
 from webapp.security.permissions import Permission, current, login_is_on, require
 from webapp.services import cases as case_service
-from webapp.services import retention
+from webapp.services import closed_cases
 from webapp.services.review import reviewers as reviewer_service
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, CaseReview, User
@@ -148,7 +148,7 @@ def assign(analysis_id: str) -> Response:
 def close(case_id: int) -> Response:
     """Close it: nothing in it is changed any more."""
     with database().alone() as session:
-        retention.close(session, case_service.find(session, current(), case_id))
+        closed_cases.close(session, case_service.find(session, current(), case_id))
     return _to(case_id)
 
 
@@ -157,7 +157,7 @@ def close(case_id: int) -> Response:
 def reopen(case_id: int) -> Response:
     """Open it again."""
     with database().alone() as session:
-        retention.reopen(session, case_service.find(session, current(), case_id))
+        closed_cases.reopen(session, case_service.find(session, current(), case_id))
     return _to(case_id)
 
 
@@ -174,7 +174,7 @@ def ask_to_purge(case_id: int) -> str:
     """Say what purging a closed case means, and ask."""
     with database().begin() as session:
         case = case_service.find(session, current(), case_id)
-        means = retention.consequences(session, case)
+        means = closed_cases.consequences(session, case)
     return render_template("pages/cases/purge.html", case=case, means=means)
 
 
@@ -184,7 +184,7 @@ def purge(case_id: int) -> Response:
     """Delete a closed case with all that is in it."""
     with database().begin() as session:
         case_service.find(session, current(), case_id)
-    retention.purge(database(), Folders.of(current_app.extensions["settings"]), case_id)
+    closed_cases.purge(database(), Folders.of(current_app.extensions["settings"]), case_id)
     return redirect(url_for("cases.listing"), 303)
 
 

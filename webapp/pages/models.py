@@ -12,7 +12,8 @@ from reports.text.language import N_, gettext, stored
 from webapp.errors import IntakeError, UserError
 from webapp.http.error_pages import answer, wants_json
 from webapp.intake.exhibits import clean_name
-from webapp.intake.incoming import FORM_OVERHEAD, Incoming, UploadLimit, this_request
+from webapp.intake.incoming import Incoming, UploadLimit
+from webapp.intake.upload_request import FORM_OVERHEAD, this_request
 from webapp.queries.analyses import database
 from webapp.security.permissions import Permission, require
 from webapp.services import models as model_service

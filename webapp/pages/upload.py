@@ -13,7 +13,8 @@ from reports.inputs.case import CaseDetails
 from reports.text.language import gettext
 from webapp.errors import IntakeError
 from webapp.intake.exhibits import clean_name
-from webapp.intake.incoming import Incoming, this_request
+from webapp.intake.incoming import Incoming
+from webapp.intake.upload_request import this_request
 from webapp.jobs.queue import tell_workers
 from webapp.queries import analyses as analysis_queries
 from webapp.queries.analyses import database, latest
@@ -23,7 +24,7 @@ from webapp.services import case_details
 from webapp.services import cases as case_service
 from webapp.services import models as model_service
 from webapp.services import sample as sample_service
-from webapp.services.analyses import upload_limit
+from webapp.services.quota import upload_limit
 from webapp.settings import Settings
 from webapp.storage.data_folder import Folders
 

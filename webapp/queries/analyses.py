@@ -28,7 +28,7 @@ from reports.text.language import gettext
 from webapp.custody import log as custody_log
 from webapp.errors import UserError
 from webapp.jobs import queue as job_queue
-from webapp.security import blinding, permissions
+from webapp.security import blinding, permissions, visibility
 from webapp.security.blinding import Discloses
 from webapp.storage.database import Database
 from webapp.storage.tables import AnalysisRow, AnnotationRow, JobRow, Priority, State
@@ -45,7 +45,7 @@ def database() -> Database:
 
 def visible_session() -> AbstractContextManager[Session]:
     """A session for pages: what who asks may not see is not there."""
-    return permissions.visible_session(database())
+    return visibility.visible_session(database())
 
 
 def get_or_404(analysis_id: str, discloses: Discloses = Discloses.JUDGEMENTS) -> AnalysisRow:
@@ -57,7 +57,7 @@ def get_or_404(analysis_id: str, discloses: Discloses = Discloses.JUDGEMENTS) ->
     who = permissions.current()
     with database().begin() as session:
         row = session.scalar(
-            permissions.reachable(select(AnalysisRow).where(AnalysisRow.id == analysis_id), who)
+            visibility.reachable(select(AnalysisRow).where(AnalysisRow.id == analysis_id), who)
         )
         if row is None:
             raise gone(session, analysis_id)

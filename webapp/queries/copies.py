@@ -20,7 +20,6 @@ from reports.text.numbers import shown
 from webapp.queries.analyses import ANNOTATIONS, visible_session
 from webapp.storage.tables import AnalysisRow, AnnotationRow, Exhibit, MatchRow, State
 
-MOST_TOLD = 3  # on the page of an analysis; its page of copies has all
 _MOST_SAID = 4  # annotations of each
 _ABOUT_ALL = 0.95  # of an exhibit's time
 

@@ -21,8 +21,8 @@ from reports.bundle import manifest
 from reports.text import language
 from reports.text.language import gettext
 from webapp.custody import log as custody_log
-from webapp.custody import records
-from webapp.custody.records import AlteredRecord
+from webapp.custody import result_records
+from webapp.custody.altered import AlteredRecord
 from webapp.errors import UserError
 from webapp.queries import analyses as analysis_queries
 from webapp.security.blinding import Discloses
@@ -49,22 +49,22 @@ class Result:
 def result_folder(database: Database, folders: Folders, row: AnalysisRow) -> Path:
     """The folder of a finished result, fetched from the store if only that has it.
 
-    Its manifest and the row are those of the custody log; else :class:`~webapp.custody.records.AlteredRecord`
+    Its manifest and the row are those of the custody log; else :class:`~webapp.custody.altered.AlteredRecord`
     is raised. Raises :class:`~webapp.errors.StoreError` where it cannot be had.
     """
     folder = folders.result(row.id)
     with database.begin() as session:
-        told = records.finished(session, row)
+        told = result_records.finished(session, row)
     if not folder.exists():
         folders.store.fetch_folder(folder, lambda fetched: refuse_damaged(fetched, told.manifest))
-    if problem := records.manifest_problem(folder, told):
+    if problem := result_records.manifest_problem(folder, told):
         raise AlteredRecord(problem)
     return folder
 
 
 def refuse_altered(folder: Path) -> None:
     """Before a hand-out: raise :class:`AlteredRecord` where a file is not what the manifest says."""
-    for problem in records.file_problems(folder):
+    for problem in result_records.file_problems(folder):
         raise AlteredRecord(problem)
 
 
@@ -77,7 +77,7 @@ def analysis_text(folder: Path) -> bytes:
 
 def _sums(folder: Path) -> dict[str, str]:
     try:
-        return records.file_sums(folder)
+        return result_records.file_sums(folder)
     except manifest.ManifestError as problem:
         raise AlteredRecord(str(problem)) from None
 

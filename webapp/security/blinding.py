@@ -4,7 +4,7 @@ A case names its reviewers. Until the second has judged an exhibit of it, other 
 exhibit are hidden from them and, if so chosen, the machine's findings too, in whichever analysis. Where
 only judgements are hidden, annotations of others are left out of what they see, and what cannot be cut
 (reports, bundles, the custody log) is refused. Where findings are hidden, the exhibit's analyses are not
-there for them at all: :func:`webapp.security.permissions.visible` leaves them out of every select.
+there for them at all: :func:`webapp.security.visibility.visible` leaves them out of every select.
 
 Administrators see everything, so none is named as second reviewer (:mod:`webapp.services.review.reviewers`).
 """

@@ -15,7 +15,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from reports.text.language import gettext
-from webapp.custody import log, records
+from webapp.custody import account_records, log
 from webapp.errors import UserError
 from webapp.security import accounts as account_store
 from webapp.security import sessions
@@ -53,7 +53,7 @@ def account(session: Session, settings: Settings, passwords: Passwords, claims: 
     user = session.scalar(select(User).where(User.subject == known))
     if user is None:
         return _made(session, passwords, claims, known, role)
-    records.refuse_altered_account(session, user)
+    account_records.refuse_altered_account(session, user)
     if user.disabled is not None:
         raise _refused("This account is disabled.")
     if user.role != role:

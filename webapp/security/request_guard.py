@@ -23,7 +23,7 @@ from webapp.custody import log
 from webapp.errors import UserError
 from webapp.http.error_pages import answer, wants_json
 from webapp.http.problem_details import is_api
-from webapp.intake.incoming import this_request
+from webapp.intake.upload_request import this_request
 from webapp.security import accounts as account_store
 from webapp.security import csrf, second_factor, sessions
 from webapp.security.login_throttle import network

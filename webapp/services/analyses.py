@@ -10,28 +10,24 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from flask import current_app
-from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from detector.schema.joint_rule import MOST_OTHERS, JointRule
 from reports.inputs.case import CaseDetails
 from reports.text.language import gettext
-from reports.text.numbers import shown
 from webapp.errors import UserError
-from webapp.intake import exhibits, resumable
+from webapp.intake import exhibits
 from webapp.intake.exhibits import take_in
-from webapp.intake.incoming import AssembledFile, Incoming, UploadLimit
+from webapp.intake.incoming import AssembledFile, Incoming
 from webapp.jobs import parameters, states
 from webapp.jobs.queue import tell_workers
 from webapp.queries import analyses as analysis_queries
 from webapp.queries.analyses import database
-from webapp.security.permissions import Principal, current
-from webapp.services import case_details, cases, deletion
+from webapp.security.permissions import current
+from webapp.services import case_details, cases, deletion, quota
 from webapp.services import models as model_service
 from webapp.services.review import reviewers as reviewer_service
-from webapp.settings import Settings
 from webapp.storage.data_folder import Folders
-from webapp.storage.database import Database
 from webapp.storage.tables import AnalysisRow, Exhibit, Priority, State
 
 NOTHING_STATED = CaseDetails()
@@ -88,7 +84,7 @@ def submit(
 
     def taken_in(session: Session) -> tuple[Exhibit, CaseDetails]:
         # Others of theirs may have arrived since the limit was set for this one.
-        _refuse_beyond_quota(session, stream.sha256, stream.bytes, identity)
+        quota.refuse_beyond(session, stream.sha256, stream.bytes, identity)
         return take_in(session, stream, file), details
 
     try:
@@ -118,7 +114,7 @@ def reanalyse(
                 404, gettext("This analysis was deleted meanwhile."), gettext("Hand the file in again.")
             )
         # It becomes theirs as well, whoever handed it in first.
-        _refuse_beyond_quota(session, row.exhibit.sha256, row.exhibit.bytes, identity)
+        quota.refuse_beyond(session, row.exhibit.sha256, row.exhibit.bytes, identity)
         return row.exhibit, case_details.stored(session, earlier.id)
 
     return start(known, earlier.file, model, changes, identity, earlier.case_id, priority)
@@ -248,55 +244,3 @@ def priority_of(name: str | None) -> Priority:
         raise UserError(
             400, gettext("There is no such priority."), gettext("Choose low, normal or high.")
         ) from None
-
-
-def _refuse_beyond_quota(session: Session, sha256: str, size: int, identity: str | None) -> None:
-    settings, who = current_app.extensions["settings"], current()
-    if settings.quota is None or who.user_id is None:
-        return
-    own = select(AnalysisRow.id).join(AnalysisRow.exhibit).where(AnalysisRow.owner_id == who.user_id)
-    if session.scalar(own.where(Exhibit.sha256 == sha256).limit(1)) is not None:
-        return  # counted already
-    limit = upload_limit_in(session, settings, who, identity)
-    if size > limit.bytes:
-        raise limit.too_large()
-
-
-def exhibit_bytes(session: Session, user_id: int) -> int:
-    """Bytes of the exhibits an account has analyses of, each once."""
-    own = select(AnalysisRow.exhibit_id).where(AnalysisRow.owner_id == user_id)
-    found = session.scalar(select(func.coalesce(func.sum(Exhibit.bytes), 0)).where(Exhibit.id.in_(own)))
-    return int(found or 0)
-
-
-def upload_limit(settings: Settings, who: Principal) -> UploadLimit:
-    """What one upload of theirs may bring, before it is read; checked again once it has arrived."""
-    database: Database = current_app.extensions["database"]
-    with database.begin() as session:
-        return upload_limit_in(session, settings, who)
-
-
-def upload_limit_in(
-    session: Session, settings: Settings, who: Principal, but: str | None = None
-) -> UploadLimit:
-    """The usual limit, or what their quota leaves where that is less.
-
-    Files that come in parts count with their whole size once they are announced, ``but`` one.
-    """
-    usual = UploadLimit(1, settings.upload_limit)
-    if settings.quota is None or who.user_id is None:
-        return usual
-    used = exhibit_bytes(session, who.user_id) + resumable.announced_bytes(session, who.name, but)
-    left = max(0, settings.quota - used)
-    if left >= settings.upload_limit:
-        return usual
-    return UploadLimit(
-        1,
-        left,
-        smaller=gettext(
-            "That is what is left of the %(total)s MB you may use in all, unfinished uploads "
-            "included. Delete "
-            "analyses you need no longer or ask whoever runs this Reelproof to raise REELPROOF_QUOTA_MB.",
-            total=shown(settings.quota / 1e6, ",.10g"),
-        ),
-    )

@@ -10,7 +10,7 @@ from reports.inputs.case import CaseDetails, CaseError, case_details
 from reports.text import language
 from reports.text.language import gettext
 from webapp.custody import log as custody_log
-from webapp.custody import records
+from webapp.custody import review_records
 from webapp.errors import UserError
 from webapp.services import cases
 from webapp.storage.tables import AnalysisRow, CaseDetailsRow, now
@@ -27,11 +27,11 @@ LABELS = {
 def stored(session: Session, analysis_id: str) -> CaseDetails:
     """What was said of the case; all blank where nothing was.
 
-    Raises :class:`~webapp.custody.records.AlteredRecord` where it is not what the custody log holds.
+    Raises :class:`~webapp.custody.altered.AlteredRecord` where it is not what the custody log holds.
     """
     row = session.get(CaseDetailsRow, analysis_id)
     details = CaseDetails.model_validate_json(row.body) if row else CaseDetails()
-    records.refuse_altered_case(session, analysis_id, details.model_dump())
+    review_records.refuse_altered_case(session, analysis_id, details.model_dump())
     return details
 
 

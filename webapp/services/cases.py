@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 
 from reports.text.language import gettext
 from webapp.errors import UserError
-from webapp.security.permissions import PERMISSIONS, Permission, Principal, visible
+from webapp.security.permissions import PERMISSIONS, Permission, Principal
+from webapp.security.visibility import visible
 from webapp.storage.tables import AnalysisRow, CaseMember, CaseRow, State, User, now
 
 _LONGEST_NAME, _LONGEST_DESCRIPTION = 120, 2000
@@ -20,7 +21,7 @@ _LONGEST_NAME, _LONGEST_DESCRIPTION = 120, 2000
 def make(session: Session, who: Principal, name: str, description: str) -> CaseRow:
     """A new case; whoever makes it is in it."""
     case = CaseRow(name="", description="", created=now(), created_by=who.name)
-    _describe(session, case, name, description)
+    _describe(case, name, description)
     session.add(case)
     session.flush()
     if who.user_id is not None:
@@ -31,7 +32,7 @@ def make(session: Session, who: Principal, name: str, description: str) -> CaseR
 def change(session: Session, case: CaseRow, name: str, description: str) -> None:
     """Name and describe a case anew."""
     refuse_closed(session, case.id)
-    _describe(session, case, name, description)
+    _describe(case, name, description)
 
 
 def find(session: Session, who: Principal, case_id: int) -> CaseRow:
@@ -147,7 +148,7 @@ def refuse_closed(session: Session, case_id: int | None) -> None:
         )
 
 
-def _describe(session: Session, case: CaseRow, name: str, description: str) -> None:
+def _describe(case: CaseRow, name: str, description: str) -> None:
     name = " ".join(unicodedata.normalize("NFC", name).split())
     if not name or len(name) > _LONGEST_NAME or any(unicodedata.category(c)[0] == "C" for c in name):
         raise UserError(

@@ -32,7 +32,7 @@ from detector.validation.model_used import validated_model, why_not_of_model
 from reports.text import language
 from reports.text.language import gettext, stored
 from webapp.custody import log as custody_log
-from webapp.custody.records import AlteredRecord
+from webapp.custody.altered import AlteredRecord
 from webapp.errors import UserError
 from webapp.queries import results
 from webapp.queries.analyses import database

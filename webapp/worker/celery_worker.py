@@ -1,4 +1,4 @@
-"""The worker process: Celery around :func:`webapp.worker.run_analysis.work`.
+"""The worker process: Celery around :func:`webapp.worker.run_job.work`.
 
 ``python -m webapp.worker.celery_worker`` runs one. Each analysis has a child process of its own, forked
 from a parent in which the engine is already imported, and recycled afterwards. That child keeps the
@@ -37,7 +37,7 @@ from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database, opened
 from webapp.worker import fingerprint_jobs, prepared_report
 from webapp.worker.ready_engine import Waiting
-from webapp.worker.run_analysis import work
+from webapp.worker.run_job import work
 
 log = logging.getLogger(__name__)
 

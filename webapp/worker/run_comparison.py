@@ -1,4 +1,4 @@
-"""The result of one comparison of an exhibit with a reference; :mod:`webapp.worker.run_analysis` calls it."""
+"""The result of one comparison of an exhibit with a reference; :mod:`webapp.worker.run_job` calls it."""
 
 from __future__ import annotations
 

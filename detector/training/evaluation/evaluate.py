@@ -101,7 +101,7 @@ def _research(
     _clip_level(measured, whole, "develop clips")
     measured.left_out = _rounded(clips_.left_out_figures(whole))
     measured.figures |= measured.left_out
-    measured.failures += clip_failures(clips, measured.parameters, "develop")
+    measured.failures += clip_failures(clips, "develop")
     _temporal(measured, clips)
     if quick:
         measured.notes.append("Distortions and heatmaps were not measured (--quick).")
@@ -131,7 +131,7 @@ def _given(
         return
     clips = clips_.analysed(custom_clips(data), scorer, faces, report, thumbnails=out / "gallery")
     _clip_level(measured, clips, "clips")
-    measured.failures += clip_failures(clips, measured.parameters, "given")
+    measured.failures += clip_failures(clips, "given")
     judged = clips_.scored_clips(clips)
     measured.figures["clips, inconclusive"] = 1 - len(judged.labels) / len(clips)
 

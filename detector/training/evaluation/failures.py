@@ -71,7 +71,7 @@ def crop_failures(
     return failures
 
 
-def clip_failures(clips: Sequence[Clip], parameters: Parameters, data: str) -> list[Failure]:
+def clip_failures(clips: Sequence[Clip], data: str) -> list[Failure]:
     """Clips with a wrong verdict or none; thumbnails are where ``clips.analysed`` put them."""
     failures = []
     for clip in clips:

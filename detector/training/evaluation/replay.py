@@ -36,7 +36,7 @@ from detector.schema.analysis import Analysis, Box, Media, Parameters
 from detector.scoring.coarse_to_fine import Sparing, fill_between, spared
 from detector.scoring.first_pass import FirstPass
 from detector.scoring.scorer import Scorer
-from detector.segments import findings
+from detector.segments.explained_peaks import without_peaks
 
 _VERSION = 7  # of the recording; raise it when face finding, tracking or these classes change
 _BATCH = 64
@@ -171,7 +171,7 @@ def replay(
         recording.missing,
         scorer,
         parameters,
-        lambda found: findings.unexplained(found, scorer),
+        lambda found: without_peaks(found, scorer),
     )
 
 

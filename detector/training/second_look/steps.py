@@ -38,7 +38,7 @@ from detector.training.second_look.fitting.attacked_clips import measure_attacke
 from detector.training.second_look.fitting.composed import measure_composed
 from detector.training.second_look.fitting.composite_maps import measure_composite_maps
 from detector.training.second_look.fitting.crop_calibration import crops_card
-from detector.training.second_look.fitting.exhibits import fitted_card, measured_card, record_shares
+from detector.training.second_look.fitting.exhibits import record_shares
 from detector.training.second_look.fitting.heatmap_check import measure_heatmaps
 from detector.training.second_look.fitting.left_out_generators import measure_left_out
 from detector.training.second_look.fitting.measuring import (
@@ -56,6 +56,7 @@ from detector.training.second_look.fitting.program_figures import (
 )
 from detector.training.second_look.fitting.report import Inputs, read_network, report_checkpoint
 from detector.training.second_look.fitting.steadiness import measure_steadiness
+from detector.training.second_look.fitting.thresholds import fitted_card, measured_card
 from detector.training.second_look.fitting.verdicts import AS_SHIPPED, measure_verdicts
 from detector.training.second_look.halves import (
     DISTILLED,

@@ -49,7 +49,6 @@ class DifferenceView:
     start: str
     end: str
     start_seconds: float
-    end_seconds: float
     reference: str
     confidence: str  # of a segment
     difference: str
@@ -166,31 +165,29 @@ def _times(difference: float) -> str:
 
 def _segment(segment: ComparedSegment, still: bool) -> DifferenceView:
     return DifferenceView(
-        segment.id,
-        gettext("Person %(person)s", person=segment.person),
-        "" if still else timecode(segment.start),
-        "" if still else timecode(segment.end),
-        segment.start,
-        segment.end,
-        timecode(segment.reference_start),
-        probability(segment.confidence),
-        _times(segment.difference),
-        _times(segment.surroundings),
-        segment.statement,
+        id=segment.id,
+        who=gettext("Person %(person)s", person=segment.person),
+        start="" if still else timecode(segment.start),
+        end="" if still else timecode(segment.end),
+        start_seconds=segment.start,
+        reference=timecode(segment.reference_start),
+        confidence=probability(segment.confidence),
+        difference=_times(segment.difference),
+        surroundings=_times(segment.surroundings),
+        statement=segment.statement,
     )
 
 
 def _region(region: Region, still: bool) -> DifferenceView:
     return DifferenceView(
-        region.id,
-        numbers.box(region.box),
-        "" if still else timecode(region.start),
-        "" if still else timecode(region.end),
-        region.start,
-        region.end,
-        "",
-        "",
-        _times(region.difference),
-        "",
-        region.statement,
+        id=region.id,
+        who=numbers.box(region.box),
+        start="" if still else timecode(region.start),
+        end="" if still else timecode(region.end),
+        start_seconds=region.start,
+        reference="",
+        confidence="",
+        difference=_times(region.difference),
+        surroundings="",
+        statement=region.statement,
     )

@@ -18,7 +18,7 @@ from detector.schema.analysis import (
 )
 from reports.errors import PictureError
 from reports.inputs.pictures import embed
-from reports.text.coverage import not_examined
+from reports.text.not_examined import not_examined
 from reports.text.procedure import procedure
 from reports.view.report import report_view
 

@@ -21,9 +21,10 @@ from reports.render.pdf import render_pdf
 from reports.render.write import write_reviewed
 from reports.review.annotation_file import checksum, to_json
 from reports.review.annotations import Annotation
+from reports.text.free_text import direction, readable
 from reports.view.report import report_view
 from reports.view.report_inputs import ReportInputs
-from reports.view.reviewers import direction, readable, reviewer_view
+from reports.view.reviewers import reviewer_view
 
 ARABIC = "هذا الوجه يبدو متلاعبا به: حافة الفك"
 CHINESE = "这张脸看起来被篡改过。"

@@ -14,7 +14,7 @@ from webapp.custody import log as custody_log
 from webapp.jobs import states
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, Exhibit, now
-from webapp.worker import run_analysis
+from webapp.worker import run_analysis, run_job
 
 
 @pytest.fixture
@@ -106,7 +106,7 @@ def test_a_damaged_exhibit_is_not_analysed(app, database, settings, monkeypatch)
 
     monkeypatch.setattr(run_analysis, "make_result", engine)
     row = hand_in(app)
-    run_analysis.work(settings)
+    run_job.work(settings)
     with database.begin() as session:
         failed = session.get_one(AnalysisRow, row.id)
         *_, last = custody_log.entries(session)

@@ -11,7 +11,7 @@ from made_rows import row
 
 from detector.schema.analysis import Parameters
 from webapp.jobs import claims
-from webapp.worker import run_analysis
+from webapp.worker import run_analysis, run_job
 
 
 class TestSettings:
@@ -38,6 +38,6 @@ class TestSettings:
 
         monkeypatch.setattr(run_analysis, "make_result", engine)
         queued = hand_in(app, settings_changed={"minimum_face": 32})
-        run_analysis.work(app.extensions["settings"])
+        run_job.work(app.extensions["settings"])
         assert got == [Parameters(minimum_face=32.0)]
         assert row(database, queued.id).duration == 12.5

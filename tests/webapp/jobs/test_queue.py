@@ -17,7 +17,7 @@ from webapp.queries.analyses import count_ahead
 from webapp.settings import QUEUES, read_settings
 from webapp.storage.database import Database
 from webapp.storage.tables import AnalysisRow, CustodyRow, Priority, State, now
-from webapp.worker import run_analysis
+from webapp.worker import run_analysis, run_job
 from webapp.worker.supervisor import sweep
 
 
@@ -74,9 +74,9 @@ class TestOrder:
             done.append(held.analysis_id)
             raise MemoryError  # any end will do
 
-        monkeypatch.setattr(run_analysis, "_result", result)
+        monkeypatch.setattr(run_analysis, "result", result)
         for _message in [*three, three[0]]:  # one too many, as after a lost acknowledgement
-            run_analysis.work(app.extensions["settings"])
+            run_job.work(app.extensions["settings"])
         assert done == three[::-1]
 
     def test_many_workers_share_them_out(self, app, database):
@@ -216,8 +216,8 @@ class TestPause:
             states.pause(database, held.analysis_id)
             raise claims.LostClaim(held.analysis_id)
 
-        monkeypatch.setattr(run_analysis, "_result", late)
-        run_analysis.work(app.extensions["settings"])
+        monkeypatch.setattr(run_analysis, "result", late)
+        run_job.work(app.extensions["settings"])
         assert row(database, queued).state == "paused" and list(folders.analyses.iterdir()) == []
 
 

@@ -16,7 +16,7 @@ from detector.models.card_files import DEFAULT
 from webapp.jobs import claims, failures, recovery, states
 from webapp.jobs import queue as job_queue
 from webapp.storage.tables import AnalysisRow, CustodyRow, Exhibit, Priority, State, now
-from webapp.worker import run_analysis
+from webapp.worker import run_analysis, run_job
 
 
 class TestCancel:
@@ -76,7 +76,7 @@ class TestCancel:
         analysis_id = hand_in(app).id
         canceller = threading.Thread(target=lambda: (started.wait(10), states.cancel(database, analysis_id)))
         canceller.start()
-        run_analysis.work(app.extensions["settings"], end=lambda: ended.append("forced"))
+        run_job.work(app.extensions["settings"], end=lambda: ended.append("forced"))
         canceller.join()
         stopped = row(database, analysis_id)
         assert stopped.state == "cancelled" and ended == []
@@ -97,7 +97,7 @@ class TestCancel:
 
         stopper = threading.Thread(target=stop)
         stopper.start()
-        run_analysis.work(app.extensions["settings"])
+        run_job.work(app.extensions["settings"])
         took = time.monotonic() - stopped[0]
         stopper.join()
         assert took < 2.0 and row(database, analysis_id).state == state

@@ -15,7 +15,8 @@ from sqlalchemy import delete
 from werkzeug.routing import Rule
 
 from detector.paths import ROOT
-from webapp.security.permissions import PERMISSIONS, SAMPLE_FILE, Asker, Need, Role, table
+from webapp.security.permissions import PERMISSIONS, Asker, Need, Role, table
+from webapp.security.visibility import SAMPLE_FILE
 from webapp.storage.tables import AnalysisRow, SignInFailure
 
 DOCUMENT = ROOT / "docs" / "security.md"

@@ -12,7 +12,8 @@ from sqlalchemy.orm import aliased
 from webapp.queries import library as library_search
 from webapp.queries import statistics as library_statistics
 from webapp.security import permissions
-from webapp.security.permissions import Permission, Principal, Role, visible, visible_session
+from webapp.security.permissions import Permission, Principal, Role
+from webapp.security.visibility import SAMPLE_FILE, visible, visible_session
 from webapp.storage.tables import AnalysisRow, AnnotationRow, CaseMember, CaseRow, Exhibit, User, now
 
 
@@ -119,7 +120,7 @@ def test_statistics_of_somebody_who_sees_nothing_are_those_of_an_empty_library(a
 
 def test_the_sample_is_for_everybody_unless_somebody_handed_it_in(app, lab):
     database, people, rows = lab
-    sample = hand_in(app, b"s", permissions.SAMPLE_FILE)
+    sample = hand_in(app, b"s", SAMPLE_FILE)
     his = visible(select(AnalysisRow.id).where(AnalysisRow.id == sample.id), people["bob"])
     with database.begin() as session:
         assert session.scalar(his) == sample.id

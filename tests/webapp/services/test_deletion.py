@@ -15,7 +15,7 @@ from webapp.jobs import claims, states
 from webapp.services import deletion
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, AnnotationRow, Exhibit
-from webapp.worker import run_analysis
+from webapp.worker import run_analysis, run_job
 
 
 def exhibits(folders: Folders) -> list[Path]:
@@ -128,7 +128,7 @@ class TestDelete:
         monkeypatch.setattr(run_analysis.preview_job, "prepare", lambda *_: None)
         handed_in = hand_in(app)
         analysis_id = handed_in.id
-        run_analysis.work(app.extensions["settings"])
+        run_job.work(app.extensions["settings"])
         assert list(folders.analyses.iterdir()) == [] and list(folders.thumbnails.iterdir()) == []
         assert (exhibits(folders) == []) == (list(folders.previews.iterdir()) == []) == deleted
 

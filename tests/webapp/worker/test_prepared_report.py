@@ -14,7 +14,7 @@ from webapp.downloads import reports as report_downloads
 from webapp.services import deletion
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow
-from webapp.worker import prepared_report, run_analysis
+from webapp.worker import prepared_report, run_analysis, run_job
 
 
 @pytest.fixture(autouse=True)
@@ -38,7 +38,7 @@ def none_in_the_web_process(monkeypatch):
 
 
 def work(app) -> None:
-    run_analysis.work(app.extensions["settings"], around_finish=prepared_report.prepared)
+    run_job.work(app.extensions["settings"], around_finish=prepared_report.prepared)
 
 
 def stand_in(analysis, _given, out, look) -> None:

@@ -17,7 +17,7 @@ from detector.schema.analysis import Analysis, Parameters
 from webapp.jobs import states
 from webapp.settings import read_settings
 from webapp.storage.data_folder import Folders
-from webapp.worker import ready_engine, run_analysis
+from webapp.worker import ready_engine, run_analysis, run_job
 from webapp.worker.ready_engine import ReadyEngine, Waiting
 
 CARD = MODELS / f"{DEFAULT}.json"
@@ -94,8 +94,8 @@ def test_it_ends_where_the_job_is_a_comparison(app, settings, folders, monkeypat
     for each in (exhibit, original):
         states.cancel(app.extensions["database"], each.id)
     queued(app, exhibit, original)
-    monkeypatch.setattr(run_analysis, "_compare", lambda *_: None)
-    run_analysis.work(settings, ready=ReadyEngine(settings))
+    monkeypatch.setattr(run_job, "_compare", lambda *_: None)
+    run_job.work(settings, ready=ReadyEngine(settings))
     assert list(folders.ready.iterdir()) == []
 
 

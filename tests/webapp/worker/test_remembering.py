@@ -11,7 +11,7 @@ from seen import film, fingerprint
 from detector.errors import MediaError
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import FingerprintRow, MatchRow
-from webapp.worker import fingerprint_jobs, run_analysis
+from webapp.worker import fingerprint_jobs, run_analysis, run_job
 
 FILM = film(1, 2, seconds=3)
 
@@ -46,7 +46,7 @@ def test_it_is_kept_while_the_analysis_goes_on_and_is_no_part_of_the_result(
     monkeypatch.setattr(run_analysis, "make_result", engine)
     ids = [hand_in(app, content).id for content in (b"one", b"two")]
     for _ in ids:
-        run_analysis.work(settings)
+        run_job.work(settings)
     assert kept == [1, 2] and count(database, MatchRow) == 1
     folders = Folders(settings.data)
     for analysis_id in ids:
@@ -56,7 +56,7 @@ def test_it_is_kept_while_the_analysis_goes_on_and_is_no_part_of_the_result(
 def test_an_analysis_does_not_fail_for_it(app, settings, database, monkeypatch, caplog):
     monkeypatch.setattr(run_analysis, "make_result", engine_that_writes(b"broken", [], database))
     analysis_id = hand_in(app).id
-    run_analysis.work(settings)
+    run_job.work(settings)
     assert app.test_client().get(f"/analyses/{analysis_id}/state.json").json["state"] == "done"
     assert count(database, FingerprintRow) == 0 and "is not remembered" in caplog.text
 

@@ -15,7 +15,7 @@ from webapp.jobs import claims, failures, recovery
 from webapp.services import sample as sample_service
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, Exhibit
-from webapp.worker import run_analysis
+from webapp.worker import run_analysis, run_job
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def test_a_result_is_published_whole_and_then_marked(app, settings, database, fo
 
     monkeypatch.setattr(run_analysis, "make_result", watched)
     analysis_id = hand_in(app, b"the bytes", "clip.mp4").id
-    run_analysis.work(settings)
+    run_job.work(settings)
     ((content, name, folder, there),) = seen
     assert (content, name, there) == (b"the bytes", "clip.mp4", False)
     assert folder.startswith(f".{analysis_id}.1.")
@@ -63,7 +63,7 @@ def test_a_result_is_published_whole_and_then_marked(app, settings, database, fo
     names = {path.name for path in folders.result(analysis_id).iterdir()}
     assert names == {"analysis.json", "report.html", "report.pdf", "manifest.json", "overlays"}
     assert not list(folders.analyses.glob(".*"))
-    run_analysis.work(settings)  # a second message finds nothing to do
+    run_job.work(settings)  # a second message finds nothing to do
     assert len(seen) == 1
 
 
@@ -83,7 +83,7 @@ def test_failures_have_words(app, settings, database, folders, monkeypatch, prob
 
     monkeypatch.setattr(run_analysis, "make_result", broken)
     analysis_id = hand_in(app).id
-    run_analysis.work(settings)
+    run_job.work(settings)
     failed = row(database, analysis_id)
     assert (failed.state, failed.error, failed.remedy) == ("failed", *failure)
     assert list(folders.analyses.iterdir()) == []
@@ -96,7 +96,7 @@ def test_the_engines_own_words_are_shown(app, settings, database, monkeypatch, k
 
     monkeypatch.setattr(run_analysis, "make_result", broken)
     analysis_id = hand_in(app).id
-    run_analysis.work(settings)
+    run_job.work(settings)
     assert row(database, analysis_id).error == "The weights are damaged; train or copy them again."
     # What a file needs, only the engine knows: its words hold the remedy.
     assert bool(row(database, analysis_id).remedy) == (kind is ModelError)
@@ -110,7 +110,7 @@ def test_a_whole_result_of_a_lost_attempt_is_kept(app, settings, database, folde
     claims.claim(database, analysis_id)  # published, and lost before it was marked
     recovery.recover(database, count_attempt=True)
     monkeypatch.setattr(run_analysis, "make_result", lambda *_: pytest.fail("it was done already"))
-    run_analysis.work(settings)
+    run_job.work(settings)
     done = row(database, analysis_id)
     assert (done.state, done.attempt, done.verdict) == ("done", 2, "manipulated")
 
@@ -122,7 +122,7 @@ def test_an_attempt_given_up_for_lost_publishes_nothing(app, settings, database,
 
     monkeypatch.setattr(run_analysis, "make_result", slow)
     analysis_id = hand_in(app).id
-    run_analysis.work(settings)
+    run_job.work(settings)
     assert row(database, analysis_id).state == "queued"
     assert list(folders.analyses.iterdir()) == []
 
@@ -130,7 +130,7 @@ def test_an_attempt_given_up_for_lost_publishes_nothing(app, settings, database,
 def test_progress_is_written_a_few_times_a_second(app, database):
     held = claims.claim(database, hand_in(app).id)
     clock = 0.0
-    report = run_analysis.reporter(database, held, clock=lambda: clock)
+    report = run_job.reporter(database, held, clock=lambda: clock)
     written = []
     for step in range(100):
         clock = step / 50

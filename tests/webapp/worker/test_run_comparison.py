@@ -18,7 +18,7 @@ from webapp.jobs import queue as job_queue
 from webapp.settings import QUEUES
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import ComparisonRow, CustodyRow, Priority, State, now
-from webapp.worker import run_analysis, run_comparison
+from webapp.worker import run_comparison, run_job
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def waiting(app, both):
 
 
 def work(app):
-    run_analysis.work(app.extensions["settings"])
+    run_job.work(app.extensions["settings"])
 
 
 def stored(database, comparison_id: str) -> ComparisonRow:

@@ -20,7 +20,8 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as Answered
 
 from webapp.errors import UserError
-from webapp.intake.incoming import Incoming, this_request
+from webapp.intake.incoming import Incoming
+from webapp.intake.upload_request import this_request
 from webapp.queries.analyses import database
 from webapp.security.permissions import current
 from webapp.storage.tables import KeyedRequest, now

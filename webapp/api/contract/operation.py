@@ -22,7 +22,8 @@ from werkzeug.wrappers import Response as Answered
 from webapp.api.contract import idempotency
 from webapp.errors import UserError
 from webapp.http.problem_details import FieldProblem, FieldsError
-from webapp.intake.incoming import Incoming, UploadLimit, this_request
+from webapp.intake.incoming import Incoming, UploadLimit
+from webapp.intake.upload_request import this_request
 from webapp.security.permissions import Permission, public, require
 from webapp.settings import Settings
 

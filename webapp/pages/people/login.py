@@ -9,7 +9,7 @@ from flask import Blueprint, current_app, g, make_response, redirect, render_tem
 from werkzeug.wrappers import Response
 
 from reports.text.language import N_, gettext
-from webapp.custody import log, records
+from webapp.custody import account_records, log
 from webapp.queries.analyses import database
 from webapp.security import accounts as account_store
 from webapp.security import login_throttle, pending_sign_in, request_guard, sessions
@@ -145,7 +145,7 @@ def tried(name: str, password: str) -> tuple[User | None, timedelta]:
     if user is None or not right or not account_store.usable(user, now()):
         return None, timedelta()
     with database().alone() as session:
-        records.refuse_altered_account(session, user)
+        account_records.refuse_altered_account(session, user)
         login_throttle.forget(session, counted)
         if passwords.outdated(user.password):
             session.get_one(User, user.id).password = passwords.hash(password)

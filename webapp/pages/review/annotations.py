@@ -13,7 +13,8 @@ from reports.text.language import gettext
 from webapp.errors import UserError
 from webapp.http import error_pages
 from webapp.http.error_pages import wants_json
-from webapp.intake.incoming import Incoming, this_request
+from webapp.intake.incoming import Incoming
+from webapp.intake.upload_request import this_request
 from webapp.queries.analyses import database
 from webapp.security.permissions import Permission, current, require
 from webapp.services.review import annotation_import

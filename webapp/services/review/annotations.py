@@ -17,7 +17,7 @@ from reports.review.annotations import ANNOTATION, Annotation, rejection_reason,
 from reports.text.language import gettext, stored
 from reports.text.numbers import grouped
 from webapp.custody import log as custody_log
-from webapp.custody import records
+from webapp.custody import review_records
 from webapp.errors import UserError
 from webapp.queries import analyses as analysis_queries
 from webapp.queries.analyses import database
@@ -36,10 +36,10 @@ _TICK = timedelta(milliseconds=1)
 def listed(session: Session, analysis_id: str) -> tuple[Annotation, ...]:
     """All annotations of an analysis, in order of time.
 
-    Raises :class:`~webapp.custody.records.AlteredRecord` where they are not those of the custody log.
+    Raises :class:`~webapp.custody.altered.AlteredRecord` where they are not those of the custody log.
     """
     rows = session.scalars(select(AnnotationRow).where(AnnotationRow.analysis_id == analysis_id)).all()
-    records.refuse_altered_annotations(session, analysis_id, rows)
+    review_records.refuse_altered_annotations(session, analysis_id, rows)
     return tuple(sorted((ANNOTATION.validate_json(row.body) for row in rows), key=sort_key))
 
 

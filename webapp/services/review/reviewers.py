@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from reports.review.second_review import Hidden, Part
 from reports.text.language import N_, gettext
 from webapp.custody import log as custody_log
-from webapp.custody import records
+from webapp.custody import review_records
 from webapp.errors import UserError
 from webapp.queries import second_reviews
 from webapp.security.permissions import PERMISSIONS, Permission, Principal, Role
@@ -69,7 +69,7 @@ def name_reviewers(
         "case name": case.name,
         **{part: user.name for part, user in people.items()},
         "hidden from the second": blind,
-        "named": records.naming(naming),
+        "named": review_records.naming(naming),
     }
     custody_log.append(session, "reviewers named", details)
     for row in second_reviews.subjects(session, [case.id]):

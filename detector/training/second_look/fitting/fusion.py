@@ -26,7 +26,7 @@ _SMOOTHED = 0.4  # logits
 _FAR = 8.0  # logits; a clip without a face has an infinite one
 Flags = NDArray[np.bool_]
 
-# Columns of INPUTS, and what is taken from the second half; chosen on develop clips (docs/models.md).
+# Columns of INPUTS, and what is taken from the second half; chosen on develop clips (docs/experiments.md).
 _ALTERED, _SYNTHESISED, RESERVE = (0, 1), (2, 4), 2.0
 WITHIN = 0.75
 CONTRAST = Contrast(least=2.8, gain=2.0)

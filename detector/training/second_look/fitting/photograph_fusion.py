@@ -31,9 +31,9 @@ from detector.training.publish.error_rates import counted_rate
 from detector.training.second_look.examples.kinds import COMPOSITE, PICTURE, TALKING_HEAD
 from detector.training.second_look.examples.patches import Patch, load
 from detector.training.second_look.fitting import fusion
-from detector.training.second_look.fitting.exhibits import DOUBTED
 from detector.training.second_look.fitting.fusion import Flags
 from detector.training.second_look.fitting.report import fusion_columns
+from detector.training.second_look.fitting.thresholds import DOUBTED
 
 ALTERED, SYNTHESISED = (0, 1, 3), (4,)  # of INPUTS
 _GENERATED = (PICTURE, TALKING_HEAD)

@@ -10,18 +10,14 @@ import pytest
 
 from detector.explain.heatmaps import heatmaps
 from detector.scoring.scorer import Scorer
+from detector.training.evaluation.heatmap_methods import ENGINE, cam_maps, centre_maps, layers, random_maps
 from detector.training.evaluation.heatmap_metrics import (
     CENTRE,
-    ENGINE,
     PERFECT,
     RANDOM,
-    cam_maps,
-    centre_maps,
     energy_ratios,
     explanation,
-    layers,
     pointing_hits,
-    random_maps,
     road,
 )
 

@@ -16,7 +16,7 @@ from webapp.queries.results import load as load_result
 from webapp.services import models as model_service
 from webapp.services import sample as sample_service
 from webapp.storage.tables import AnalysisRow, Choice
-from webapp.worker import run_analysis
+from webapp.worker import run_analysis, run_job
 
 
 def upload(client, **fields: str):
@@ -175,14 +175,14 @@ class TestRemoving:
 
     def test_an_analysis_whose_other_model_is_gone_says_so(self, app, database):
         row = hand_in(app, settings_changed={"also": ["gone"]})
-        run_analysis.work(app.extensions["settings"])
+        run_job.work(app.extensions["settings"])
         with database.begin() as session:
             failed = session.get_one(AnalysisRow, row.id)
         assert failed.state == "failed" and "The model gone is not here any more" in failed.error
 
     def test_an_analysis_whose_model_is_gone_says_so(self, app, database):
         row = hand_in(app, model="gone")
-        run_analysis.work(app.extensions["settings"])
+        run_job.work(app.extensions["settings"])
         with database.begin() as session:
             failed = session.get_one(AnalysisRow, row.id)
         assert failed.state == "failed" and "The model gone is not here any more" in failed.error
@@ -201,7 +201,7 @@ def test_from_two_files_to_a_result_made_with_them(app, client, sent, database, 
         "/analyses", data={"model": "second-opinion", "file": (photo.open("rb"), "portrait.png")}
     )
     assert answer.status_code == 303
-    run_analysis.work(app.extensions["settings"])
+    run_job.work(app.extensions["settings"])
     with database.begin() as session:
         row = session.get_one(AnalysisRow, sent[0])
     assert (row.state, row.model, row.error) == ("done", "second-opinion", None)
@@ -220,5 +220,5 @@ def test_an_analysis_from_before_there_was_a_choice_uses_the_default(app, databa
 
     monkeypatch.setattr(run_analysis, "make_result", noted)
     hand_in(app)
-    run_analysis.work(app.extensions["settings"])
+    run_job.work(app.extensions["settings"])
     assert used == [model_service.MODELS / f"{DEFAULT}.json"]

@@ -19,14 +19,14 @@ from webapp.errors import DamagedFile
 from webapp.jobs import failures
 from webapp.media import playback
 from webapp.storage.tables import CustodyRow, Exhibit
-from webapp.worker import run_analysis
+from webapp.worker import run_job
 
 
 def test_a_flipped_byte_in_the_store_is_found_and_put_right(app, client, bucket, folders, worker):
     analysis_id, database = upload(client), app.extensions["database"]
     flipped = bytes([CONTENT[0] ^ 1]) + CONTENT[1:]
     bucket.write(NAME, flipped)
-    run_analysis.work(worker)
+    run_job.work(worker)
     failed = row(app, analysis_id)
     assert (failed.state, failed.error) == ("failed", failures.explain(DamagedExhibit()).error)
     with database.begin() as session:
@@ -52,13 +52,13 @@ def test_a_damaged_copy_in_the_data_folder_is_replaced(app, client, folders):
     analysis_id, place = upload(client), folders.exhibit(digest(CONTENT))
     place.chmod(0o600)
     place.write_bytes(b"other bytes")
-    run_analysis.work(app.extensions["settings"])
+    run_job.work(app.extensions["settings"])
     assert row(app, analysis_id).state == "done"
 
 
 def test_a_bundle_has_the_exhibit_that_was_handed_in(app, client, folders, quick_reports):
     analysis_id, place = upload(client), folders.exhibit(digest(CONTENT))
-    run_analysis.work(app.extensions["settings"])
+    run_job.work(app.extensions["settings"])
     playback.save_playback(folders, digest(CONTENT), playback.Playback("exhibit", "video/mp4", 0.0, 4, 4, ""))
     place.chmod(0o600)
     place.write_bytes(b"other bytes")
@@ -69,7 +69,7 @@ def test_a_bundle_has_the_exhibit_that_was_handed_in(app, client, folders, quick
 
 def test_a_damaged_result_is_named(app, client, bucket, worker):
     analysis_id = upload(client)
-    run_analysis.work(worker)
+    run_job.work(worker)
     name = f"lab/analyses/{analysis_id}.tar"
     changed = io.BytesIO()
     with (
@@ -80,7 +80,7 @@ def test_a_damaged_result_is_named(app, client, bucket, worker):
             content = old.extractfile(member).read().replace(b"manipulated", b"manipulater")
             new.addfile(member, io.BytesIO(content))
     other = upload(client, b"another clip")
-    run_analysis.work(worker)  # whole, and of another exhibit
+    run_job.work(worker)  # whole, and of another exhibit
     for bytes_ in (
         bucket.read(f"lab/analyses/{other}.tar"),
         changed.getvalue(),
@@ -95,5 +95,5 @@ def test_a_damaged_result_is_named(app, client, bucket, worker):
 def test_an_analysis_waits_for_what_it_needs(app, client, bucket, worker):
     analysis_id = upload(client)
     bucket.empty()
-    run_analysis.work(worker)
+    run_job.work(worker)
     assert row(app, analysis_id).error == "The exhibit is not in the store."

@@ -14,14 +14,14 @@ from webapp.cli import main as cli
 from webapp.errors import UserError
 from webapp.services.backups import backup, restore
 from webapp.settings import read_settings
-from webapp.worker import run_analysis
+from webapp.worker import run_job
 
 
 def test_filling_a_store_and_clearing_the_cache(app, client, bucket, folders, monkeypatch, capsys):
     for name, value in {"REELPROOF_DATA": str(folders.data), **bucket.settings}.items():
         monkeypatch.setenv(name, value)
     analysis_id = upload(client)
-    run_analysis.work(app.extensions["settings"])
+    run_job.work(app.extensions["settings"])
     before = bucket.names()
     assert NAME in before and f"lab/analyses/{analysis_id}.tar" in before
     bucket.empty()
@@ -44,7 +44,7 @@ def test_a_backup_holds_what_the_store_has(
 ):
     first, second = upload(client), upload(client, b"the bytes of another clip")
     for _ in (first, second):
-        run_analysis.work(worker)
+        run_job.work(worker)
     result, name = bucket.read(f"lab/analyses/{first}.tar"), row(app, first).exhibit.path
     shutil.rmtree(folders.exhibits)  # a cache, emptied
     folders.exhibits.mkdir()

@@ -20,7 +20,7 @@ from webapp.queries import results
 from webapp.services import models as model_service
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import ComparisonRow
-from webapp.worker import run_analysis, run_comparison
+from webapp.worker import run_analysis, run_comparison, run_job
 
 HERE = Path(__file__).resolve().parents[2]
 
@@ -30,7 +30,7 @@ def test_handed_in_here_analysed_there_read_here(
 ):
     analysis_id = upload(client)
     assert bucket.names() == [NAME] and bucket.read(NAME) == CONTENT
-    run_analysis.work(worker)
+    run_job.work(worker)
     assert (row(app, analysis_id).state, row(app, analysis_id).error) == ("done", None)
     assert f"lab/analyses/{analysis_id}.tar" in bucket.names()
     there = Folders(worker.data)
@@ -55,7 +55,7 @@ def test_compared_there_and_read_here(app, client, bucket, folders, worker, monk
     rows = []
     for content in (CONTENT, b"the bytes of its original"):
         rows.append(upload(client, content))
-        run_analysis.work(worker)
+        run_job.work(worker)
     comparison = queued(app, *(row(app, each) for each in rows))
 
     def compare(exhibit, reference, folder, *rest):
@@ -63,7 +63,7 @@ def test_compared_there_and_read_here(app, client, bucket, folders, worker, monk
         return made_comparisons.engine(exhibit, reference, folder, *rest)
 
     monkeypatch.setattr(run_comparison, "compare", compare)
-    run_analysis.work(worker)
+    run_job.work(worker)
     with app.extensions["database"].begin() as session:
         done = session.get_one(ComparisonRow, comparison.id)
     assert (done.state, done.error) == ("done", None)
@@ -80,7 +80,7 @@ def test_compared_there_and_read_here(app, client, bucket, folders, worker, monk
 def test_deleting_empties_the_store(app, client, bucket, folders, worker):
     analysis_id, other = upload(client), upload(client)
     for _ in (analysis_id, other):
-        run_analysis.work(worker)
+        run_job.work(worker)
     assert client.post(f"/analyses/{analysis_id}/delete").status_code == 303
     assert NAME in bucket.names() and not [name for name in bucket.names() if analysis_id in name]
     assert client.post(f"/analyses/{other}/delete").status_code == 303
@@ -96,7 +96,7 @@ def test_a_result_of_an_attempt_that_was_cancelled_goes(app, client, bucket, wor
         return made
 
     monkeypatch.setattr(run_analysis, "make_result", cancelled)
-    run_analysis.work(worker)
+    run_job.work(worker)
     assert row(app, analysis_id).state == "cancelled" and bucket.names() == [NAME]
 
 

@@ -20,7 +20,7 @@ from webapp.services import deletion
 from webapp.settings import SettingError, read_settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import Exhibit
-from webapp.worker import run_analysis, store_transfer
+from webapp.worker import run_job, store_transfer
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def test_a_store_that_cannot_be_reached(app, client, folders, closed, capsys, mo
 
 def test_a_result_that_cannot_be_fetched_is_there_later(app, client, bucket, worker, folders, monkeypatch):
     analysis_id = upload(client)
-    run_analysis.work(worker)
+    run_job.work(worker)
     with monkeypatch.context() as gone:
         gone.setattr(folders.store, "_endpoint", f"http://127.0.0.1:{servers.free_port()}")
         folders.store.__dict__.pop("_files", None)

@@ -18,9 +18,9 @@ from detector.fingerprint.sampling import fingerprint_of, reduced
 from detector.media.frame import Image
 from detector.training.evaluation.comparison.pairs import Variant
 from detector.training.evaluation.films import Film, read_film, write_film
-from detector.training.evaluation.memory import other_hashes
-from detector.training.evaluation.memory.copies import SECONDS, Clip
-from detector.training.evaluation.memory.other_hashes import Hashes
+from detector.training.evaluation.fingerprints import other_hashes
+from detector.training.evaluation.fingerprints.copies import SECONDS, Clip
+from detector.training.evaluation.fingerprints.other_hashes import Hashes
 
 _FILM = (320, 240)  # px of composed films
 _FILM_RATE = Fraction(25)

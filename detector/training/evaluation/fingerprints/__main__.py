@@ -1,6 +1,6 @@
-"""How well copies are found again: the tables of docs/memory.md, but for the time in the database.
+"""How well copies are found again: the tables of docs/copies.md, but for the time in the database.
 
-    python -m detector.training.evaluation.memory --data DATA --out out/memory
+    python -m detector.training.evaluation.fingerprints --data DATA --out out/fingerprints
 
 Everything is looked for in an index of all clips, or all photographs, and then compared, as the web app does.
 """
@@ -21,9 +21,9 @@ from detector.fingerprint.fingerprint import Fingerprint
 from detector.fingerprint.index import Entries, search
 from detector.fingerprint.match import Match
 from detector.fingerprint.matching import matches
-from detector.training.evaluation.memory import other_hashes
-from detector.training.evaluation.memory.copies import COPIES, Clip, clips, photo_copy, photos
-from detector.training.evaluation.memory.kept_fingerprints import Maker, Seen, seen_photo
+from detector.training.evaluation.fingerprints import other_hashes
+from detector.training.evaluation.fingerprints.copies import COPIES, Clip, clips, photo_copy, photos
+from detector.training.evaluation.fingerprints.kept_fingerprints import Maker, Seen, seen_photo
 
 _FALSE = 1e-4  # of unrelated pairs that may match
 _FILMS, _CLIPS_A_FILM, _PARTS_A_FILM, _PART = 6, 40, 16, 5.0
@@ -198,7 +198,7 @@ def main() -> None:
     """Measure, print the tables and write them to ``figures.json``."""
     parser = argparse.ArgumentParser(description="Measure how well copies are found again.")
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="research folder")
-    parser.add_argument("--out", type=Path, default=Path("out/memory"), metavar="DIR")
+    parser.add_argument("--out", type=Path, default=Path("out/fingerprints"), metavar="DIR")
     parser.add_argument("--only", choices=["photographs", "parts", "clips"], help="one of the three tables")
     parser.add_argument("--clips", type=int, metavar="N", help="copies of the first N clips alone")
     options = parser.parse_args()

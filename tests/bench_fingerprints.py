@@ -1,4 +1,4 @@
-"""How long looking for copies takes among very many exhibits: ``python -m tests.bench_memory [EXHIBITS]``.
+"""What looking for copies takes among very many exhibits: ``python -m tests.bench_fingerprints [EXHIBITS]``.
 
 Exhibits are made up: half of them photos, half clips with two to twelve looks, pictures of 1/f noise mixed
 with one of forty layouts, so that codes crowd as those of portraits do. They are put into SQLite and, where

@@ -1,6 +1,6 @@
 """Perceptual hashes of kept libraries, to be compared with fingerprints: PDQ and ImageHash's pHash.
 
-They are installed for this measurement alone (`make evaluate-memory`); without them it is left out.
+They are installed for this measurement alone (`make evaluate-fingerprints`); without them it is left out.
 """
 
 from __future__ import annotations

@@ -1,1 +1,0 @@
-"""How well copies and parts are found again by fingerprints: the tables of docs/memory.md."""

@@ -1,0 +1,104 @@
+"""What was not examined, in sentences."""
+
+from __future__ import annotations
+
+from detector.schema.analysis import Analysis, Coverage, Media, MediaKind
+from reports.text import photographs
+from reports.text.language import gettext
+from reports.text.numbers import plural, shown
+
+
+def not_examined(analysis: Analysis) -> tuple[str, ...]:
+    """What was left out, apart from the stretches of time, in sentences."""
+    media, coverage = analysis.media, analysis.coverage
+    if media.kind is MediaKind.IMAGE:
+        return photographs.not_examined(analysis)
+    return (
+        _between_samples(analysis),
+        gettext("Sound: present, not examined.")
+        if media.has_sound
+        else gettext("Sound: the file has none; it would not have been examined."),
+        *_other_tracks(media),
+        _undecodable(media),
+        _unusable(coverage),
+        *_without_score(analysis),
+        *_no_faces(coverage),
+        gettext("Everything in the picture that is not a face."),
+    )
+
+
+def _between_samples(analysis: Analysis) -> str:
+    media, coverage = analysis.media, analysis.coverage
+    judged = ""
+    if coverage.frames_between:
+        judged = gettext(
+            ", and %(frames)s of the others judged around the ends of segments",
+            frames=shown(coverage.frames_between, ","),
+        )
+    return gettext(
+        "Frames between samples: %(frames_sampled)s of %(frames)s were sampled, at "
+        "most %(sample_rate)s a second%(frames_between)s.",
+        frames_sampled=shown(coverage.frames_sampled, ","),
+        frames=plural(media.frames, "frame", "frames"),
+        sample_rate=shown(analysis.parameters.sample_rate, "g"),
+        frames_between=judged,
+    )
+
+
+def _other_tracks(media: Media) -> tuple[str, ...]:
+    others = media.details.other_pictures if media.details else ()
+    if not others:
+        return ()
+    listed = ", ".join(
+        gettext("stream %(index)s (%(codec)s)", index=stream.index, codec=stream.codec) for stream in others
+    )
+    return (gettext("Other picture tracks: %(listed)s.", listed=listed),)
+
+
+def _undecodable(media: Media) -> str:
+    if not media.frames_undecodable:
+        return gettext("Undecodable frames: none.")
+    return gettext(
+        "Undecodable frames: %(frames)s that the decoder refused or that the file "
+        "promises and does not hold.",
+        frames=plural(media.frames_undecodable, "packet or frame", "packets or frames"),
+    )
+
+
+def _unusable(coverage: Coverage) -> str:
+    faces = plural(coverage.faces_found, "face", "faces")
+    if not coverage.faces_unusable:
+        return gettext("Unusable faces: none of %(faces)s found.", faces=faces)
+    return gettext(
+        "Unusable faces: %(faces_unusable)s of %(faces)s found were too small, too "
+        "unclear or too unsure to judge.",
+        faces_unusable=shown(coverage.faces_unusable, ","),
+        faces=faces,
+    )
+
+
+def _without_score(analysis: Analysis) -> tuple[str, ...]:
+    """Faces that the first network did not see (:mod:`detector.scoring.coarse_to_fine`)."""
+    if not analysis.coverage.faces_interpolated:
+        return ()
+    return (
+        gettext(
+            "Faces without a score of their own: %(interpolated)s. Where the probabilities before "
+            "and after them lay below %(below)s, the first network did not see them; their scores lie "
+            "in between.",
+            interpolated=plural(analysis.coverage.faces_interpolated, "face", "faces"),
+            below=shown(analysis.parameters.interpolate_below, "g"),
+        ),
+    )
+
+
+def _no_faces(coverage: Coverage) -> tuple[str, ...]:
+    if not coverage.faces_discarded:
+        return ()
+    return (
+        gettext(
+            "Taken for no faces: %(detections)s, large enough to judge, in which the face "
+            "detector was never sure.",
+            detections=plural(coverage.faces_discarded, "detection", "detections"),
+        ),
+    )

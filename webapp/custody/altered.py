@@ -1,0 +1,40 @@
+"""What is said where something kept is not what the custody log says of it.
+
+Whoever can write to the data folder or the database can change what the app shows, and recompute every hash
+beside it, but cannot write the log's entry anew without its key. So what is kept is compared with the entry,
+when it is loaded and before it is handed out. What differs is refused and never repaired.
+
+Each of :mod:`webapp.custody.result_records`, ``comparison_records``, ``review_records`` and
+``account_records`` compares one thing when it is loaded; :mod:`webapp.custody.audit` compares everything.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy.orm import Session
+
+from reports.custody.format import Entry
+from reports.text.language import gettext, stored
+from webapp.custody import log as custody_log
+from webapp.errors import UserError
+
+
+class AlteredRecord(UserError):
+    """Something kept is not what the custody log says of it; it is neither shown nor handed out."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(
+            500,
+            gettext("%(problem)s Nothing of it is shown or handed out.", problem=stored(str(problem))),
+            gettext(
+                "Put it back from a backup of the data folder and the database. `python -m webapp "
+                "verify-log` names everything that differs."
+            ),
+        )
+
+
+def refuse_forged(session: Session, entry: Entry) -> None:
+    """Raise :class:`AlteredRecord` for an entry that was not written with the log's key."""
+    if not custody_log.is_own(session, entry):
+        raise AlteredRecord(
+            gettext("Entry %(number)s of the custody log was not written with its key.", number=entry.number)
+        )

@@ -1,0 +1,155 @@
+"""Whether what people said of an analysis is still as logged: annotations, second review, case details.
+
+See :mod:`webapp.custody.altered`.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+from collections.abc import Iterable, Iterator, Mapping
+
+from sqlalchemy import ColumnElement, select
+from sqlalchemy.orm import Session
+
+from reports.inputs.case import CaseDetails
+from reports.review.annotation_file import checksum
+from reports.text.language import gettext
+from webapp.custody import log as custody_log
+from webapp.custody.altered import AlteredRecord, refuse_forged
+from webapp.storage.database import CUSTODY_KEY
+from webapp.storage.key_files import CustodyKey
+from webapp.storage.tables import AnnotationRow, CaseReview, CustodyRow, ReviewStatement
+
+
+def refuse_altered_annotations(session: Session, analysis_id: str, rows: Iterable[AnnotationRow]) -> None:
+    """Raise :class:`AlteredRecord` where the annotations of an analysis are not those that were logged."""
+    rows, own = tuple(rows), (CustodyRow.analysis == analysis_id, CustodyRow.action == "annotation")
+    state = _state(session, rows, *own)
+    if _fitting.get(analysis_id) == state:
+        return
+    logged: dict[str, str | None] = {}
+    for entry in custody_log.of_query(session, *own):
+        refuse_forged(session, entry)
+        sha256 = entry.details.get("sha256")
+        logged[str(entry.details.get("id"))] = None if sha256 is None else str(sha256)
+    since = bool(logged) or custody_log.latest(session, analysis_id, "analysis queued") is not None
+    for problem in annotation_problems(rows, logged, since):
+        raise AlteredRecord(problem)
+    if len(_fitting) >= _MOST_FITTING:
+        _fitting.clear()
+    _fitting[analysis_id] = state
+
+
+# By analysis, annotations and entries as they were when they last fitted: thousands take seconds to check.
+_fitting: dict[str, bytes] = {}
+_MOST_FITTING = 1000
+
+
+def _state(session: Session, rows: Iterable[AnnotationRow], *own: ColumnElement[bool]) -> bytes:
+    """A hash of annotations and of their entries as they lie in the database, keyed as the log is."""
+    key: CustodyKey = session.info[CUSTODY_KEY]
+    digest = hmac.new(key.read(), digestmod="sha256")
+    for row in rows:
+        digest.update(repr((row.id, row.author, row.verdict, row.kind, row.body)).encode())
+    for entry in session.execute(select(CustodyRow.__table__).where(*own)):
+        digest.update(repr(tuple(entry)).encode())
+    return digest.digest()
+
+
+def annotation_problems(
+    rows: Iterable[AnnotationRow], logged: Mapping[str, str | None], since: bool
+) -> Iterator[str]:
+    """How the annotations of an analysis differ from the log's, in words.
+
+    ``logged``: SHA-256 by id. ``since``: all of them were made since the log began.
+    """
+    missing = dict(logged)
+    for row in rows:
+        name = f"An annotation in the name of {row.author}"
+        missing.pop(row.id, None)
+        said = json.loads(row.body)
+        columns = (said.get("imported_by") or said.get("author"), said.get("verdict"), said.get("kind"))
+        if row.id not in logged:
+            if since:
+                yield f"{name} is not in the custody log: it was added to the database."
+        elif logged[row.id] not in (None, checksum([said])):
+            yield f"{name} is not as the custody log holds it: it was changed in the database."
+        elif said.get("id") != row.id or columns != (row.author, row.verdict, row.kind):
+            yield f"{name} is listed in the database as something other than what it says."
+    if missing:
+        count = "An annotation" if len(missing) == 1 else f"{len(missing):,} annotations"
+        yield f"{count} of the custody log cannot be found in the database."
+
+
+def refuse_altered_review(
+    session: Session, analysis_id: str, rows: Iterable[ReviewStatement], review: CaseReview | None
+) -> None:
+    """Raise :class:`AlteredRecord` where a second review, or who makes it, is not as it was logged."""
+    logged: dict[str, str] = {}
+    own = CustodyRow.analysis == analysis_id, CustodyRow.action == "second review"
+    for entry in custody_log.of_query(session, *own):
+        refuse_forged(session, entry)
+        logged[str(entry.details.get("id"))] = str(entry.details.get("sha256"))
+    for problem in review_problems(rows, logged):
+        raise AlteredRecord(problem)
+    if review is None:
+        return
+    about = CustodyRow.details.contains(f'"case": {review.case_id},', autoescape=True)
+    named = None
+    for entry in custody_log.of_query(session, CustodyRow.action == "reviewers named", about):
+        refuse_forged(session, entry)
+        named = entry
+    if named is None or named.details.get("named") != naming(review):
+        raise AlteredRecord(gettext("Who reviews the case is not what the custody log holds."))
+
+
+def naming(review: CaseReview) -> str:
+    """Who reviews a case, and what is hidden, as an entry holds it: by numbers of accounts."""
+    return f"{review.first_id} {review.second_id} {review.third_id or 0} {review.blind}"
+
+
+def review_problems(rows: Iterable[ReviewStatement], logged: Mapping[str, str]) -> Iterator[str]:
+    """How the statements of a second review differ from the log's (SHA-256 by id), in words."""
+    missing = dict(logged)
+    for row in rows:
+        said, known = json.loads(row.body), missing.pop(row.id, None)
+        columns = (said.get("id"), said.get("kind"), said.get("part"))
+        if known is None:
+            yield f"A {row.kind} of the second review is not in the custody log: it was added later."
+        elif known != checksum([said]) or columns != (row.id, row.kind, row.part):
+            yield f"A {row.kind} of the second review is not as the custody log holds it."
+    if missing:
+        yield "A part of the second review that the custody log holds cannot be found in the database."
+
+
+def refuse_altered_case(session: Session, analysis_id: str, details: Mapping[str, str | None]) -> None:
+    """Raise :class:`AlteredRecord` where the details of a case are not those that were logged."""
+    own = CustodyRow.analysis == analysis_id, CustodyRow.action == "case details"
+    logged: dict[str, str | int] = {}
+    for entry in custody_log.of_query(session, *own):
+        refuse_forged(session, entry)
+        logged |= entry.details
+    since = custody_log.latest(session, analysis_id, "analysis queued") is not None
+    if problem := case_problem(details, logged, since):
+        raise AlteredRecord(problem)
+
+
+def case_problem(
+    details: Mapping[str, str | None], logged: Mapping[str, str | int], since: bool
+) -> str | None:
+    """How details of a case differ from those that were logged last.
+
+    ``since``: all of them were stated since the log began.
+    """
+    blank = CaseDetails().model_dump()
+    for name, value in details.items():
+        told = logged.get(name.replace("_", " "))
+        fits = (
+            value == blank[name] or not since
+            if told is None
+            else told == custody_log.fitted(value or "removed")
+        )
+        if not fits:
+            return f"The {name.replace('_', ' ')} in the database is not the one that the custody log holds."
+    return None

@@ -1,0 +1,71 @@
+"""The request as the app makes it: files in its form are hashed into ``incoming/`` while they are read."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable
+from typing import IO, Any, cast
+
+from flask import Request, current_app, request
+
+from webapp.intake.incoming import CHUNK, Incoming, UploadLimit
+from webapp.settings import Settings
+from webapp.storage.data_folder import Folders
+
+# Room for the multipart frame around the largest exhibit.
+FORM_OVERHEAD = 64 * 1024
+_LARGE = threading.BoundedSemaphore(1)  # uploads that are hashed and copied at a time
+
+
+class UploadRequest(Request):
+    """A request whose uploaded files are hashed into ``incoming/``, and kept nowhere if it breaks off.
+
+    A view that takes other files than an exhibit sets :attr:`allowance` before it looks at them.
+    """
+
+    allowance: UploadLimit | None = None
+    # Called once the form was read, before anybody is given any of it.
+    on_form: Callable[[], None] | None = None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._incoming: list[Incoming] = []
+
+    def _get_file_stream(
+        self,
+        total_content_length: int | None,
+        content_type: str | None,
+        filename: str | None = None,
+        content_length: int | None = None,
+    ) -> IO[bytes]:
+        settings: Settings = current_app.extensions["settings"]
+        allowance = self.allowed()
+        # A file too many in one request is a mistake or an attack; it gets no room on the disk.
+        if len(self._incoming) >= allowance.files:
+            raise allowance.too_many()
+        stream = Incoming(Folders.of(settings), allowance, settings.spare, total_content_length)
+        self._incoming.append(stream)
+        return stream  # type: ignore[return-value]
+
+    def _load_form_data(self) -> None:
+        # Each takes the processor for as long as it lasts; pages should not have to share it with ten.
+        with _LARGE if (self.content_length or 0) > CHUNK else contextlib.nullcontext():
+            super()._load_form_data()
+        if self.on_form is not None:
+            self.on_form()
+
+    def allowed(self) -> UploadLimit:
+        """What this request may bring: one exhibit, unless its view says otherwise."""
+        return self.allowance or UploadLimit(1, current_app.extensions["settings"].upload_limit)
+
+    def close(self) -> None:
+        """Remove what was not kept. Werkzeug forgets streams of a form that broke off; this does not."""
+        for stream in self._incoming:
+            stream.close()
+        super().close()
+
+
+def this_request() -> UploadRequest:
+    """The request that is being answered, as the class the app makes them."""
+    return cast(UploadRequest, request)

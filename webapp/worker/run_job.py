@@ -1,0 +1,182 @@
+"""One job, from a claimed row to its end, whatever happens on the way. Runs in a worker's child process.
+
+What is made of an analysis is in :mod:`webapp.worker.run_analysis`, of a comparison with a reference in
+:mod:`webapp.worker.run_comparison`. Both write the result beside its place, flush and rename it, and only
+then is the row marked done, so that no reader and no crash ever sees half of one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from celery.exceptions import SoftTimeLimitExceeded
+from sqlalchemy.exc import OperationalError
+
+from detector.sandbox import KilledError
+from detector.schema.summary import summary_of
+from webapp.errors import StoreError
+from webapp.jobs import claims, comparisons, next_job
+from webapp.jobs.comparisons import ComparisonClaim
+from webapp.jobs.failures import OUT_OF_TIME, WORKER_LOST, explain
+from webapp.services import deletion
+from webapp.settings import Settings
+from webapp.storage.data_folder import Folders
+from webapp.storage.database import Database, opened
+from webapp.worker import run_analysis, run_comparison
+from webapp.worker.ready_engine import ReadyEngine
+from webapp.worker.run_analysis import Progress
+
+log = logging.getLogger(__name__)
+
+Around = contextlib.AbstractContextManager[None]
+
+_WRITE_EVERY = 0.4  # seconds between two writes of progress to the row
+_DATABASE_BACK = 60.0  # seconds in which a database that is started anew should be there again
+
+
+def _nothing(_settings: Settings, _database: Database, _folders: Folders, _analysis_id: str) -> Around:
+    return contextlib.nullcontext()
+
+
+def work(
+    settings: Settings,
+    end: Callable[[], None] | None = None,
+    around_finish: Callable[[Settings, Database, Folders, str], Around] = _nothing,
+    ready: ReadyEngine | None = None,
+) -> None:
+    """Claim the job that comes first and see it through; returns silently if there is none.
+
+    Never raises for anything a file can do: that ends as a failed row with words. ``end`` ends this
+    process; it is called when a confined one was killed from outside. An analysis is marked done within
+    ``around_finish``, such as :func:`webapp.worker.prepared_report.prepared`. An engine that is ``ready`` is
+    used if the analysis is for its model, and closed. There must be no thread beside this one, so that
+    confined processes can be forked: who waits for them keeps the heartbeat going.
+    """
+    with contextlib.closing(ready) if ready else contextlib.nullcontext(), opened(settings) as database:
+        held = next_job.claim_first(database, settings.queues)
+        if held is None:
+            return
+        name, folders = f"{held.table.noun} {held.job_id}", Folders.of(settings)
+        unfinished = folders.unfinished(held.job_id, held.name)
+
+        try:
+            if isinstance(held, ComparisonClaim):
+                _compare(settings, database, folders, held)
+            else:
+                _analyse(settings, database, folders, held, around_finish, ready)
+        except claims.LostClaim:
+            log.warning("%s was cancelled, paused or given to another worker; this attempt ends", name)
+            shutil.rmtree(unfinished, ignore_errors=True)
+            with _logged(f"what it put into the store of {name} is still there"):
+                if isinstance(held, ComparisonClaim):
+                    deletion.remove_unwanted_comparison(database, folders, held.job_id)
+                else:
+                    deletion.remove_unwanted(database, folders, held.job_id, Path(held.exhibit).name)
+        except SoftTimeLimitExceeded:
+            claims.fail(database, held, OUT_OF_TIME)
+        except KilledError:
+            # Most often the machine ran out of memory, which is worth another attempt: to this process's
+            # own parent it must look as if it had been this one, since it was for the same work.
+            shutil.rmtree(unfinished, ignore_errors=True)
+            if end is not None:
+                end()
+            claims.fail(database, held, WORKER_LOST)
+        except Exception as problem:
+            log.warning("%s failed: %s", name, problem, exc_info=problem)
+            claims.fail(database, held, explain(problem))
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)
+            _remove_fetched(folders, held)
+
+
+def _analyse(
+    settings: Settings,
+    database: Database,
+    folders: Folders,
+    held: claims.Claim,
+    around_finish: Callable[[Settings, Database, Folders, str], Around],
+    ready: ReadyEngine | None,
+) -> None:
+    analysis = run_analysis.result(settings, database, held, reporter(database, held), ready)
+    length, made_of = analysis.media.duration, run_analysis.made_of(folders, held, analysis)
+    finding = json.dumps(summary_of(analysis))
+    _remove_fetched(folders, held)
+    with around_finish(settings, database, folders, held.analysis_id):
+        retry_while_unreachable(
+            lambda: claims.finish(
+                database, held, analysis.verdict, analysis.probability, length, made_of, finding
+            )
+        )
+
+
+def _compare(settings: Settings, database: Database, folders: Folders, held: ComparisonClaim) -> None:
+    comparison = run_comparison.result(settings, database, held, reporter(database, held))
+    made_of = run_comparison.made_of(folders, held)
+    _remove_fetched(folders, held)
+    retry_while_unreachable(lambda: comparisons.finish(database, held, comparison, made_of))
+
+
+def _remove_fetched(folders: Folders, held: claims.Claim | ComparisonClaim) -> None:
+    """Remove what was fetched from the store for this job.
+
+    A machine on which the exhibit had to be fetched serves no pages, so nothing else would remove it.
+    """
+    fetched = folders.fetched(held.job_id, held.name)
+    if not fetched.exists():
+        return
+    if isinstance(held, ComparisonClaim):
+        shutil.rmtree(folders.comparison(held.job_id), ignore_errors=True)
+    else:
+        folders.forget(held.analysis_id, Path(held.exhibit).name)
+    shutil.rmtree(fetched, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _logged(words: str) -> Iterator[None]:
+    try:
+        yield
+    except StoreError as problem:
+        log.error("%s: %s", words, problem)
+
+
+def reporter(
+    database: Database,
+    held: claims.Hold,
+    clock: Callable[[], float] = time.monotonic,
+) -> Progress:
+    """A progress callback that writes the row a few times a second, and at each new stage.
+
+    That is the heartbeat as well. Raises :class:`~webapp.jobs.claims.LostClaim` once the claim is gone.
+    """
+    last, shown = float("-inf"), ""
+
+    def progress(stage: str, fraction: float) -> None:
+        nonlocal last, shown
+        moment = clock()
+        if stage == shown and moment - last < _WRITE_EVERY:
+            return
+        last, shown = moment, stage
+        # Progress is a courtesy: a busy database must not end an analysis.
+        with contextlib.suppress(OperationalError):
+            claims.beat(database, held, stage, fraction)
+
+    return progress
+
+
+def retry_while_unreachable(write: Callable[[], None], patience: float = _DATABASE_BACK) -> None:
+    """Write to the database, again and again for ``patience`` seconds where it cannot be reached."""
+    until = time.monotonic() + patience
+    while True:
+        try:
+            return write()
+        except OperationalError as problem:
+            if time.monotonic() >= until:
+                raise
+            log.warning("the database cannot be reached, trying again: %s", problem.orig)
+            time.sleep(1)
