@@ -7,8 +7,9 @@ it stands beside the second one. In the order of the work:
 - :mod:`~detector.scoring.first_pass`: finds, follows and scores the faces of each sampled frame. Beside
   it :mod:`~detector.scoring.coarse_to_fine` says which of a track's faces the network need not see, and
   :mod:`~detector.scoring.moments` keeps the pixels of a few faces of each track for the second look.
-- :mod:`~detector.scoring.second_look`: a stronger network at these moments, person by person, begun by
-  ``look_again``. :mod:`~detector.scoring.person_look` is what it found of one person,
+- :mod:`~detector.scoring.second_look`: a stronger network (:mod:`~detector.scoring.second_network`) at these
+  moments, person by person, begun by ``look_again``. :mod:`~detector.scoring.person_looker` chooses the
+  moments, :mod:`~detector.scoring.person_look` is what was found of one person,
   :mod:`~detector.scoring.fusion` makes one logit of both networks, and :mod:`~detector.scoring.contrast`
   finds stretches that stand out from the rest of their track.
 - :mod:`~detector.scoring.settling`: where that is near a threshold, the same moments are looked at

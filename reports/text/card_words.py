@@ -104,11 +104,17 @@ SECOND_LOOK = (
     N_("The threshold was raised after these had been seen."),
     N_(
         "Generators of a new kind: of seventeen left out of what linear heads on the untuned start learnt"
+        " from, eight were told with an AUC of %(told)s or more, portraits by FLUX with %(flux)s, "
+        "DeepFaceLive not at all."
+    ),
+    N_(  # of cards before
+        "Generators of a new kind: of seventeen left out of what linear heads on the untuned start learnt"
         " from, seven were told with an AUC of %(told)s or more, portraits by FLUX with %(flux)s, "
         "DeepFaceLive not at all."
     ),
-    N_("Stretches of a second or two: about three fifths are found."),
-    N_("Stretches of a second or two: about two thirds are found."),  # of cards before
+    N_("Stretches of a second or two: about half are found."),
+    N_("Stretches of a second or two: about three fifths are found."),  # of cards before
+    N_("Stretches of a second or two: about two thirds are found."),  # likewise
     N_(
         "Ready-made crops are scored by the first network alone, calibrated for two sets together; on "
         "either alone probabilities are off by the stated calibration error."

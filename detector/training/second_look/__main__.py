@@ -65,6 +65,11 @@ def _add_training(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     )
     step.add_argument("--of", type=Path, metavar="FILE", required=True, help="weights to fit them for")
     step.set_defaults(run=steps.fit_photographs)
+    step = commands.add_parser(
+        "clips", help="fit what whole heads of footage say of synthesis, on clips alone"
+    )
+    step.add_argument("--of", type=Path, metavar="FILE", required=True, help="weights to fit it for")
+    step.set_defaults(run=steps.fit_on_clips)
     step = commands.add_parser("join", help="make the start of a training of both halves")
     step.set_defaults(run=steps.join_halves)
 

@@ -23,6 +23,7 @@ from detector.schema.analysis import Parameters
 from detector.scoring.scorer import Scorer
 from detector.training.data.face_samples import harvest
 from detector.training.second_look import scan
+from detector.training.second_look.clip_heads import clip_frames, fit_clip_head
 from detector.training.second_look.examples.blends import WithBlends
 from detector.training.second_look.examples.patches import SOURCES, load, training_patches
 from detector.training.second_look.examples.prepare import prepare
@@ -162,6 +163,14 @@ def fit_photographs(options: argparse.Namespace) -> None:
     without_photograph_heads(network)
     fit_photograph_heads(network, photograph_examples(training_patches(options.data, options.out)), say)
     with atomic_path(_folder(options) / "photographs.pt") as temporary:
+        torch.save(network.state_dict(), temporary)
+
+
+def fit_on_clips(options: argparse.Namespace) -> None:
+    """Fit what whole heads of footage say of synthesis on features of the finished network."""
+    network = read_network(options.of)
+    fit_clip_head(network, clip_frames(training_patches(options.data, options.out)), say)
+    with atomic_path(_folder(options) / "clips.pt") as temporary:
         torch.save(network.state_dict(), temporary)
 
 

@@ -34,7 +34,7 @@ def test_half_of_the_moments_are_enough_of_a_person_who_is_clearly_calm(
         scorer = FusedScorer(scan, with_second_look(model, network.eval()))
         seen = rows.copy()
         seen["logit"][stretch] = 6.0
-        look = scorer.look([0], seen, moments_of(astronaut, (9.0, 9.0))[:kept], 8, doubt)
+        look = scorer.looker.look([0], seen, moments_of(astronaut, (9.0, 9.0))[:kept], 8, doubt)
         assert look is not None and np.isfinite(look.strong).all()
         assert [moment.time for moment in look.moments] == sorted(look.times)
         return len(look.moments)
@@ -55,7 +55,7 @@ def test_whole_heads_are_looked_at_in_every_other_moment(
     seen = {}
     for alternate in (True, False):
         scorer = FusedScorer(scan, with_second_look(model, Says((9.0, -9.0, 9.0, -9.0)).eval()), alternate)
-        look = scorer.look([0], rows, moments_of(astronaut, (9.0, 9.0)), 8)
+        look = scorer.looker.look([0], rows, moments_of(astronaut, (9.0, 9.0)), 8)
         assert look is not None and np.isfinite(look.strong).all()
         scorer.looks.append(look)
         told = scorer.second_look_at([0])
@@ -109,7 +109,7 @@ def test_the_map_is_of_what_the_deciding_network_sees(
         scorer = FusedScorer(scan, with_second_look(model, Says(said).eval()))
         moment = KeptMoment(0, 0.0, 0, cut_patch(astronaut, face.box), 0.0)
         rows = np.zeros(1, [("track", np.int32), ("time", float), ("logit", float)])
-        look = scorer.look([0], rows, [moment], 8)
+        look = scorer.looker.look([0], rows, [moment], 8)
         assert look is not None
         scorer.looks.append(look)
         explainable = scorer.explainable(astronaut, peak)

@@ -67,7 +67,7 @@ def test_what_stands_out_is_raised_if_other_views_agree(
     scorer = FusedScorer(scan, loaded)
     rows = np.zeros(40, [("track", np.int32), ("time", float), ("logit", float)])
     rows["time"], rows["logit"] = np.arange(40) / 8, -6.0
-    look = scorer.look([0], rows, moments_of(astronaut, (2.0, 3.5)), 8)
+    look = scorer.looker.look([0], rows, moments_of(astronaut, (2.0, 3.5)), 8)
     assert look is not None and len(look.raised) == 1
     assert (look.raised[0].start, look.raised[0].end) == pytest.approx((2.0, 3.5), abs=0.4)
     settled = scorer.settle(look, 0.9999)
@@ -243,7 +243,7 @@ def test_in_views_the_heads_of_every_other_moment_stand_for_all(
             asked.extend(map(tuple, parts))
         return out
 
-    scorer._strong = strong
+    scorer._network.of_moments = strong
     rows = np.zeros(1, [("track", np.int32), ("time", float), ("logit", float)])
     look = PersonLook.of([0], moments_of(astronaut, (9.0, 9.0))[:4], np.ones((4, 4)), rows)
     seen = scorer._views(look, range(4), (INNER, HEAD), (AS_IT_IS, OTHERS[0]))

@@ -96,7 +96,7 @@ def map_of(model: LoadedModel, detector: FaceDetector, image: NDArray[np.uint8],
     moment = KeptMoment(0, 0.0, 0, cut_photo_patch(image, face.box), roll(face))
     rows = np.zeros(1, [("track", np.int32), ("time", float), ("logit", float)])
     peak = Detection(0, 0.0, 0, 0, True, face.box, roll(face), 0.0, 0.0)
-    look = scorer.look([0], rows, [moment], 1)
+    look = scorer.looker.look([0], rows, [moment], 1)
     assert look is not None
     scorer.looks.append(look)
     explainable = scorer.explainable(image, peak)

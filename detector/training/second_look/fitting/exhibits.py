@@ -140,7 +140,7 @@ def persons_of(
         mine = rows[np.isin(rows["track"], group)]
         if not len(mine):
             continue
-        look = scorer.look(group, mine, keeper.of(group), moments_wanted(parameters, len(mine)))
+        look = scorer.looker.look(group, mine, keeper.of(group), moments_wanted(parameters, len(mine)))
         if look is not None:
             look = dataclasses.replace(look, moments=())
         track, time, fast = (mine[name].copy() for name in ("track", "time", "logit"))

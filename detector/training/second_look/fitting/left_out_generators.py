@@ -2,8 +2,9 @@
 
 The shipped network's upper blocks were tuned on examples of all generators, so leaving one out of its heads
 would say little. Here the blocks are those of the pretrained start, which has seen no generator's name, and
-linear heads on its features of whole heads are fitted without one generator at a time. Its pictures and clips
-are then told from unmanipulated ones held out: photographs of role ``val``, clips of role ``develop``.
+linear heads on its features of whole heads are fitted without one generator at a time; as in what ships,
+talking heads are learnt from clips alone. Its pictures and clips are then told from unmanipulated ones held
+out: photographs of role ``val``, clips of role ``develop``.
 """
 
 from __future__ import annotations
@@ -88,7 +89,10 @@ def left_out_auc(learnt: Known, held_out: Known, generator: str) -> tuple[float,
         return patch.fake and generator in patch.generator.lower()
 
     others, mine = learnt.of(lambda patch: not of_it(patch)), (learnt + held_out).of(of_it)
-    asked = int(mine.patches[0].family in _SYNTHESISED)
+    family = mine.patches[0].family
+    asked = int(family in _SYNTHESISED)
+    if family == TALKING_HEAD:
+        others = others.of(lambda patch: patch.source != "stills")
     centre, spread = others.features.mean(axis=0), others.features.std(axis=0) + 1e-3
     wanted = np.array([targets(patch.generator, patch.fake) for patch in others.patches], np.float32)
     weight, bias = linear_heads(standardised(others.features, centre, spread), wanted)

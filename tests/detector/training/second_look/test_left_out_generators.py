@@ -43,6 +43,21 @@ def test_a_generator_left_out_is_told_by_what_the_others_share() -> None:
     assert 0.8 < auc["left out"] < auc["learnt by another name"]
 
 
+def test_talking_heads_are_learnt_from_clips_alone() -> None:
+    rng = np.random.default_rng(0)
+    clips = known([patch(n, **kind) for n in range(40) for kind in ({}, FLOAT, FOMM, SWAP)], rng)
+    held_out = known([patch(n, role="develop", **kind) for n in range(100, 140) for kind in ({}, FLOAT)], rng)
+    made = {"fake": True, "generator": "stylegan2", "family": "generated picture"}
+    stills = [
+        patch(n, source="stills", file=f"{n}-{bool(kind)}.jpg", **kind)
+        for n in range(90)
+        for kind in ({}, made)
+    ]
+    misleading = known(stills, rng)
+    misleading.features[:, 2] *= -1
+    assert left_out_auc(clips + misleading, held_out, "float") == left_out_auc(clips, held_out, "float")
+
+
 def test_features_are_kept_and_every_generator_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,0 +1,64 @@
+"""The second look's network, which sees moments of faces in two framings, inner face and whole head."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from functools import partial
+
+import numpy as np
+
+from detector.backends import selection as backends
+from detector.faces.framing import HEAD
+from detector.media.frame import Image
+from detector.models.loaded import LoadedModel
+from detector.networks import readings
+from detector.scoring.fusion import Floats
+from detector.scoring.moments import KeptMoment
+from detector.scoring.scorer import run_in_batches
+from detector.scoring.views import AS_IT_IS, View, seen_in
+
+_run = partial(run_in_batches, batch=8)
+
+
+class SecondNetwork:
+    """``model`` in a back end, opened when it is needed first; ``still`` is for the faces of a photograph."""
+
+    def __init__(self, model: LoadedModel, backend: str | None, still: bool) -> None:
+        self.model = model
+        self._backend = backends.open_backend(model, backend)
+        self._still = still
+        first = readings.HEADS * (readings.PHOTOGRAPH if still else readings.HEAD)
+        self.head_columns = tuple(range(first, first + readings.HEADS))
+        """Which of the network's outputs are of whole heads."""
+        self._known: dict[bytes, Floats] = {}  # what it gave, by a photograph's crops
+
+    def of_moments(self, moments: Sequence[KeptMoment], view: View, parts: Sequence[Sequence[int]]) -> Floats:
+        """The logits (m, 4), as :class:`~detector.schema.analysis.SecondLookMoment`.
+
+        ``parts`` are the framings of each moment that are looked at; logits of others are no numbers, and
+        cost nothing.
+        """
+        size = self.model.card.input.size
+        places = [(i, part) for i, own in enumerate(parts) for part in own]
+        seen = np.full((len(moments), 4), np.nan)
+        if not places:
+            return seen
+        crops = [seen_in(moments[i], view, part, size) for i, part in places]
+        out = _run(self._backend, crops)
+        if self._still and view is AS_IT_IS:
+            self._known.update(zip(map(_key, crops), out[:, None], strict=True))
+        for (i, part), logits in zip(places, out, strict=True):
+            # Each reading has its own two of the network's logits.
+            seen[i, 2 * part : 2 * part + 2] = logits[list(self.head_columns) if part == HEAD else [0, 1]]
+        return seen
+
+    def of_crops(self, crops: Sequence[Image]) -> Floats:
+        """The logits (n, c); what it has seen of a photograph it is not asked again."""
+        if len(crops) == 1 and (known := self._known.get(_key(crops[0]))) is not None:
+            return known
+        return _run(self._backend, crops)
+
+
+def _key(crop: Image) -> bytes:
+    return hashlib.sha256(crop.tobytes()).digest()

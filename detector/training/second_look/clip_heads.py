@@ -1,0 +1,91 @@
+"""Fit what whole heads of footage say of synthesis on clips alone, after the blocks and the other heads.
+
+Photographs have heads of their own. While the blocks were tuned, this head learnt from stills as well, half
+of them pictures by generators of portraits. What gives those away is gone from most footage: talking heads of
+other people are told from unmanipulated clips better by a head that has learnt from clips alone
+(docs/experiments.md). It is a logistic regression; no block is tuned for it.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
+
+from detector.faces.framing import HEAD
+from detector.media.frame import Image
+from detector.networks.readings import HEADS
+from detector.networks.vit_small_14 import ViTSmall14
+from detector.training.second_look.examples.crops import plain_crop
+from detector.training.second_look.examples.kinds import UNASKED, targets
+from detector.training.second_look.examples.patches import Patch
+from detector.training.second_look.examples.sampling import Example
+from detector.training.second_look.linear_heads import standardised
+from detector.training.second_look.photograph_heads import head_features
+
+SYNTHESISED = 1  # of the two heads
+_FRAMES = 6  # of each clip, spread evenly
+_STRENGTH = 0.0002  # C of the logistic regression, for weights that add up to the number of clips
+
+
+def clip_frames(patches: Iterable[Patch]) -> list[Patch]:
+    """Some frames of each clip and video, all of role ``train``, of which it is known whether they were
+    synthesised."""
+    frames = defaultdict[str, list[Patch]](list)
+    for patch in patches:
+        if patch.source in {"clips", "videos"} and _target(patch) != UNASKED:
+            frames[patch.file].append(patch)
+    chosen = []
+    for of_file in frames.values():
+        of_file.sort(key=lambda patch: patch.frame)
+        chosen += of_file[:: max(1, len(of_file) // _FRAMES)][:_FRAMES]
+    return chosen
+
+
+def fit_clip_head(network: ViTSmall14, patches: Sequence[Patch], report: Callable[[str], None]) -> None:
+    """Set the head *synthesised* of whole heads anew, from ``patches`` as they are and degraded once each.
+
+    Raises :class:`~detector.training.second_look.examples.patches.RoleError` for a patch of another role.
+    """
+    features = head_features(network, _crops(patches, network.size), report)
+    z = standardised(features, network.centre.numpy(), network.spread.numpy())
+    twice = [patch for patch in patches for _ in range(2)]
+    model = LogisticRegression(C=_STRENGTH, max_iter=500)
+    model.fit(z, [_target(patch) for patch in twice], sample_weight=_places_alike(twice))
+    row = HEADS * HEAD + SYNTHESISED
+    with torch.no_grad():
+        network.judge.weight[row] = torch.from_numpy(model.coef_[0])
+        network.judge.bias[row] = float(model.intercept_[0])
+
+
+def _crops(patches: Sequence[Patch], size: int) -> Iterator[Image]:
+    for patch in patches:
+        # What is drawn follows from the frame's name alone.
+        degraded = Example(patch, HEAD, zlib.crc32(f"{patch.file}/{patch.frame}".encode()))
+        yield plain_crop(patch, HEAD, size)
+        yield degraded.crop(size)
+
+
+def _places_alike(patches: Sequence[Patch]) -> NDArray[np.float64]:
+    """Weights (n,): both classes alike; in one, each generator or place by the root of its clips' number."""
+    places = [(_target(patch), patch.generator if patch.fake else patch.origin) for patch in patches]
+    clips = Counter(
+        place for place, _ in {(place, patch.file) for place, patch in zip(places, patches, strict=True)}
+    )
+    frames = Counter(patch.file for patch in patches)
+    weights = np.array(
+        [clips[place] ** -0.5 / frames[patch.file] for place, patch in zip(places, patches, strict=True)]
+    )
+    fake = np.array([target == 1 for target, _ in places])
+    for of_class in (fake, ~fake):
+        weights[of_class] *= len(frames) / 2 / weights[of_class].sum()
+    return weights
+
+
+def _target(patch: Patch) -> int:
+    return targets(patch.generator, patch.fake)[SYNTHESISED]
