@@ -146,12 +146,9 @@ class FusedScorer(Scorer):
         seen = np.empty((len(views), len(moments), len(INPUTS)))
         for view, into in zip(views, seen, strict=True):
             into[:, 0] = self._fast(moments, view)
-            if view is AS_IT_IS:
-                into[:, 1:] = as_they_are
-            else:
-                into[:, 1:] = as_they_are + _mended(
-                    self._network.of_moments(moments, view, own) - as_they_are
-                )
+            into[:, 1:] = as_they_are
+            if view is not AS_IT_IS:
+                into[:, 1:] += _mended(self._network.of_moments(moments, view, own) - as_they_are)
         return seen
 
     def _fast(self, moments: Sequence[KeptMoment], view: View) -> Floats:

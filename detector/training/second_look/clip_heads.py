@@ -34,8 +34,7 @@ _STRENGTH = 0.0002  # C of the logistic regression, for weights that add up to t
 
 
 def clip_frames(patches: Iterable[Patch]) -> list[Patch]:
-    """Some frames of each clip and video, all of role ``train``, of which it is known whether they were
-    synthesised."""
+    """Some frames of each clip and video of which it is known whether they were synthesised."""
     frames = defaultdict[str, list[Patch]](list)
     for patch in patches:
         if patch.source in {"clips", "videos"} and _target(patch) != UNASKED:
