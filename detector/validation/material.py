@@ -149,7 +149,7 @@ def labelled_rows(
     """What the rows of a CSV say, with the name of each file as its path; ``where`` is what messages call it.
 
     With ``empty_labels`` rows without a label are left out. Columns that are not known become a remark.
-    Raises :class:`~MaterialError` for what is no such CSV.
+    Raises :class:`MaterialError` for what is no such CSV.
     """
     try:
         reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)

@@ -24,12 +24,12 @@ from detector.networks.vit_small_14 import ViTSmall14
 from detector.training.second_look.examples.crops import plain_crop
 from detector.training.second_look.examples.kinds import UNASKED, targets
 from detector.training.second_look.examples.patches import Patch
-from detector.training.second_look.examples.sampling import Example
+from detector.training.second_look.examples.sampling import Example, place_of
 from detector.training.second_look.linear_heads import standardised
 from detector.training.second_look.photograph_heads import head_features
 
 SYNTHESISED = 1  # of the two heads
-_FRAMES = 6  # of each clip, spread evenly
+_FRAMES = 6  # of each clip: of twelve patches every other one, of eight the first ones
 _STRENGTH = 0.0002  # C of the logistic regression, for weights that add up to the number of clips
 
 
@@ -72,7 +72,7 @@ def _crops(patches: Sequence[Patch], size: int) -> Iterator[Image]:
 
 def _places_alike(patches: Sequence[Patch]) -> NDArray[np.float64]:
     """Weights (n,): both classes alike; in one, each generator or place by the root of its clips' number."""
-    places = [(_target(patch), patch.generator if patch.fake else patch.origin) for patch in patches]
+    places = [(_target(patch), place_of(patch)) for patch in patches]
     clips = Counter(
         place for place, _ in {(place, patch.file) for place, patch in zip(places, patches, strict=True)}
     )

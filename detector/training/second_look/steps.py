@@ -144,8 +144,7 @@ def train_half(options: argparse.Namespace) -> None:
         tune_upper(network, kept, half, say)
     else:
         distil_lower(network, kept, half, say)
-    with atomic_path(folder / f"{options.half}.pt") as temporary:
-        torch.save(network.state_dict(), temporary)
+    _keep(network, folder / f"{options.half}.pt")
 
 
 def fit_heads(options: argparse.Namespace) -> None:
@@ -153,8 +152,7 @@ def fit_heads(options: argparse.Namespace) -> None:
     folder = _folder(options)
     kept, network = KeptTokens.read(folder / TOKENS), _network_of(options.of)
     fit_linear_heads(network, np.asarray(kept.features), kept.framings, kept.targets)
-    with atomic_path(folder / "heads.pt") as temporary:
-        torch.save(network.state_dict(), temporary)
+    _keep(network, folder / "heads.pt")
 
 
 def fit_photographs(options: argparse.Namespace) -> None:
@@ -162,16 +160,14 @@ def fit_photographs(options: argparse.Namespace) -> None:
     network = read_network(options.of)
     without_photograph_heads(network)
     fit_photograph_heads(network, photograph_examples(training_patches(options.data, options.out)), say)
-    with atomic_path(_folder(options) / "photographs.pt") as temporary:
-        torch.save(network.state_dict(), temporary)
+    _keep(network, _folder(options) / "photographs.pt")
 
 
 def fit_on_clips(options: argparse.Namespace) -> None:
     """Fit what whole heads of footage say of synthesis on features of the finished network."""
     network = read_network(options.of)
     fit_clip_head(network, clip_frames(training_patches(options.data, options.out)), say)
-    with atomic_path(_folder(options) / "clips.pt") as temporary:
-        torch.save(network.state_dict(), temporary)
+    _keep(network, _folder(options) / "clips.pt")
 
 
 def join_halves(options: argparse.Namespace) -> None:
@@ -179,6 +175,11 @@ def join_halves(options: argparse.Namespace) -> None:
     folder = _folder(options)
     join(folder / "lower.pt", folder / "upper.pt", folder / START)
     say(str(_measure(options.out, _network_of(folder / START))))
+
+
+def _keep(network: ViTSmall14, path: Path) -> None:
+    with atomic_path(path) as temporary:
+        torch.save(network.state_dict(), temporary)
 
 
 def _network_of(weights: Path) -> ViTSmall14:

@@ -118,7 +118,7 @@ class Sampler:
                 continue
             file = patch.file if patch.source in {"clips", "videos"} else ""
             for pool in _pools(patch):
-                place = pools[pool][patch.fake].setdefault(_place(patch), {})
+                place = pools[pool][patch.fake].setdefault(place_of(patch), {})
                 place.setdefault(file, []).append(patch)
             if patch.aligned:
                 self._aligned[patch.aligned, patch.frame][patch.generator].append(patch)
@@ -174,7 +174,8 @@ def _pools(patch: Patch) -> list[str]:
     return ["aligned"] if patch.family in {SWAP, REENACTMENT} else ["lips", "talking"]
 
 
-def _place(patch: Patch) -> str:
+def place_of(patch: Patch) -> str:
+    """The generator, or where unmanipulated footage is from: of each place as much is drawn as of others."""
     if patch.fake:
         return patch.generator
     return {"clips": patch.origin, "stills": patch.generator}.get(patch.source, patch.source)
