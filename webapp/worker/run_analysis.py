@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +29,9 @@ from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database
 from webapp.worker import store_transfer
 from webapp.worker.fingerprint_jobs import FingerprintKeeper
-from webapp.worker.ready_engine import ENGINE_SHARE, ReadyEngine, run_engine
+from webapp.worker.ready_engine import ENGINE_SHARE, Progress, ReadyEngine, run_engine
 
 log = logging.getLogger(__name__)
-
-Progress = Callable[[str, float], None]
 
 
 def result(

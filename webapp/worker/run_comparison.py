@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable
 from pathlib import Path
 
 from detector.files import publish, write_atomically
@@ -19,10 +18,9 @@ from webapp.settings import Settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database
 from webapp.worker import store_transfer
+from webapp.worker.ready_engine import Progress
 
 log = logging.getLogger(__name__)
-
-Progress = Callable[[str, float], None]
 
 
 def result(settings: Settings, database: Database, held: ComparisonClaim, progress: Progress) -> Comparison:

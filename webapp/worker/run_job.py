@@ -29,8 +29,7 @@ from webapp.settings import Settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database, opened
 from webapp.worker import run_analysis, run_comparison
-from webapp.worker.ready_engine import ReadyEngine
-from webapp.worker.run_analysis import Progress
+from webapp.worker.ready_engine import Progress, ReadyEngine
 
 log = logging.getLogger(__name__)
 
