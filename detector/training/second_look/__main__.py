@@ -70,6 +70,11 @@ def _add_training(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     )
     step.add_argument("--of", type=Path, metavar="FILE", required=True, help="weights to fit it for")
     step.set_defaults(run=steps.fit_on_clips)
+    step = commands.add_parser(
+        "altered", help="fit what inner faces say of alteration, on generators' examples and on blends"
+    )
+    step.add_argument("--of", type=Path, metavar="FILE", required=True, help="weights to fit it for")
+    step.set_defaults(run=steps.fit_on_blends)
     step = commands.add_parser("join", help="make the start of a training of both halves")
     step.set_defaults(run=steps.join_halves)
 

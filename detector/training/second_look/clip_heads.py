@@ -25,8 +25,8 @@ from detector.training.second_look.examples.crops import plain_crop
 from detector.training.second_look.examples.kinds import UNASKED, targets
 from detector.training.second_look.examples.patches import Patch
 from detector.training.second_look.examples.sampling import Example, place_of
+from detector.training.second_look.features import features_of
 from detector.training.second_look.linear_heads import standardised
-from detector.training.second_look.photograph_heads import head_features
 
 SYNTHESISED = 1  # of the two heads
 _FRAMES = 6  # of each clip: of twelve patches every other one, of eight the first ones
@@ -51,7 +51,7 @@ def fit_clip_head(network: ViTSmall14, patches: Sequence[Patch], report: Callabl
 
     Raises :class:`~detector.training.second_look.examples.patches.RoleError` for a patch of another role.
     """
-    features = head_features(network, _crops(patches, network.size), report)
+    features = features_of(network, _crops(patches, network.size), report)
     z = standardised(features, network.centre.numpy(), network.spread.numpy())
     twice = [patch for patch in patches for _ in range(2)]
     model = LogisticRegression(C=_STRENGTH, max_iter=500)

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import zlib
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from detector.faces.framing import HEAD
 from detector.media.frame import Image
@@ -23,11 +22,10 @@ from detector.networks.vit_small_14 import ViTSmall14
 from detector.training.second_look.examples.crops import plain_crop, resaved_crop
 from detector.training.second_look.examples.kinds import targets
 from detector.training.second_look.examples.patches import Patch, require_training
+from detector.training.second_look.features import features_of
 from detector.training.second_look.linear_heads import fit_linear_heads
 
 _FRAME = 3  # which of a clip's patches is taken: the first may be a title's
-_BATCH = 8
-_REPORT_EVERY = 50  # batches
 
 
 @dataclass(frozen=True)
@@ -70,7 +68,7 @@ def fit_photograph_heads(
     network: ViTSmall14, pictures: Sequence[Picture], report: Callable[[str], None]
 ) -> None:
     """Set the heads of ``network`` for photographs, which say nothing yet; its other heads stay."""
-    features = head_features(network, (picture.crop(network.size) for picture in pictures), report)
+    features = features_of(network, (picture.crop(network.size) for picture in pictures), report)
     wanted = np.array([picture.targets for picture in pictures], np.float32)
     fit_linear_heads(network, features, np.full(len(pictures), PHOTOGRAPH), wanted)
 
@@ -81,32 +79,3 @@ def without_photograph_heads(network: ViTSmall14) -> None:
     with torch.no_grad():
         network.judge.weight[own] = 0.0
         network.judge.bias[own] = 0.0
-
-
-@torch.inference_mode()
-def head_features(
-    network: ViTSmall14, crops: Iterable[Image], report: Callable[[str], None]
-) -> NDArray[np.float32]:
-    """Features (n, f) of whole heads, not standardised."""
-    network.eval()
-    out: list[NDArray[np.float32]] = []
-    for some in _batched(crops, _BATCH):
-        # Twice as fast in half precision; features differ by a hundredth.
-        with torch.autocast("cpu", torch.bfloat16):
-            seen = network.features(network.normalised(torch.from_numpy(np.stack(some))))
-        out.append(seen.float().numpy())
-        if len(out) % _REPORT_EVERY == 0:
-            report(f"features of {len(out) * _BATCH} heads")
-    return np.concatenate(out)
-
-
-def _batched(crops: Iterable[Image], size: int) -> Iterator[list[Image]]:
-    """Lists of ``size`` crops; the last may be shorter."""
-    some: list[Image] = []
-    for crop in crops:
-        some.append(crop)
-        if len(some) == size:
-            yield some
-            some = []
-    if some:
-        yield some

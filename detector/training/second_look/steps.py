@@ -23,6 +23,7 @@ from detector.schema.analysis import Parameters
 from detector.scoring.scorer import Scorer
 from detector.training.data.face_samples import harvest
 from detector.training.second_look import scan
+from detector.training.second_look.altered_head import fit_altered_head
 from detector.training.second_look.clip_heads import clip_frames, fit_clip_head
 from detector.training.second_look.examples.blends import WithBlends
 from detector.training.second_look.examples.patches import SOURCES, load, training_patches
@@ -168,6 +169,13 @@ def fit_on_clips(options: argparse.Namespace) -> None:
     network = read_network(options.of)
     fit_clip_head(network, clip_frames(training_patches(options.data, options.out)), say)
     _keep(network, _folder(options) / "clips.pt")
+
+
+def fit_on_blends(options: argparse.Namespace) -> None:
+    """Fit what inner faces say of alteration on features of the finished network."""
+    network = read_network(options.of)
+    fit_altered_head(network, training_patches(options.data, options.out), say)
+    _keep(network, _folder(options) / "altered.pt")
 
 
 def join_halves(options: argparse.Namespace) -> None:

@@ -90,6 +90,14 @@ def face_mask(shape: tuple[int, int], landmarks: Landmarks, rng: np.random.Gener
 
 def self_blend(image: Image, landmarks: Landmarks, rng: np.random.Generator) -> Blend:
     """Blend ``image`` with an altered copy of itself."""
+    return self_blend_pair(image, landmarks, rng)[1]
+
+
+def self_blend_pair(image: Image, landmarks: Landmarks, rng: np.random.Generator) -> tuple[Image, Blend]:
+    """What a self-blend is blended into, and the blend.
+
+    Colour and sharpness of both were changed alike, so that nothing but the blend tells one from the other.
+    """
     source, target = image, image
     if rng.random() < 0.5:
         source = _recoloured(source, rng)
@@ -109,7 +117,7 @@ def self_blend(image: Image, landmarks: Landmarks, rng: np.random.Generator) -> 
     )
     move[:, 2] += rng.uniform(-0.03, 0.03, 2) * side
     source = _warp(source, move, image.shape[:2])
-    return _blended(source, target, face_mask(image.shape[:2], landmarks, rng), rng)
+    return target, _blended(source, target, face_mask(image.shape[:2], landmarks, rng), rng)
 
 
 def swap_blend(

@@ -90,6 +90,19 @@ def augmented_crop(patch: Patch, framing: int, size: int, rng: np.random.Generat
     return np.ascontiguousarray(crop[:, ::-1] if mirrored else crop)
 
 
+def handed_on(crop: Image, patch: Patch, size: int, rng: np.random.Generator) -> Image:
+    """A ``crop`` of ``patch`` that is already made, degraded as :func:`augmented_crop` degrades footage."""
+    if patch.source in _WITHOUT_VIDEO and rng.random() < 0.85:
+        crop = degrade_h264(crop, rng)
+    if rng.random() >= _CLEAN:
+        side = int(np.clip(crop.shape[0] * np.exp(rng.uniform(np.log(0.45), 0.0)), 56, _LARGEST)) // 2 * 2
+        crop = degrade(cv2.resize(crop, (side, side), interpolation=cv2.INTER_AREA), rng)
+    enlarging = cv2.INTER_LINEAR if rng.random() < 0.5 else cv2.INTER_CUBIC
+    how = cv2.INTER_AREA if crop.shape[0] > size else enlarging
+    crop = cv2.resize(crop, (size, size), interpolation=how)
+    return np.ascontiguousarray(crop[:, ::-1] if rng.random() < 0.5 else crop)
+
+
 def _resaved(image: Image, square: CropSquare, size: int, rng: np.random.Generator) -> Image:
     """As a platform would hand a photograph on: smaller, and saved as JPEG once or twice."""
     side = int(np.clip(square.side * np.exp(rng.uniform(np.log(0.5), 0.0)), 64, _LARGEST)) // 2 * 2

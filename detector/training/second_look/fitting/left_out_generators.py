@@ -23,9 +23,9 @@ from detector.networks.vit_small_14 import ViTSmall14
 from detector.training.second_look.examples.crops import plain_crop
 from detector.training.second_look.examples.kinds import PICTURE, TALKING_HEAD, targets
 from detector.training.second_look.examples.patches import Patch, load, require_training
+from detector.training.second_look.features import features_of
 from detector.training.second_look.fitting.measuring import by_clip, every_nth_frame
 from detector.training.second_look.linear_heads import linear_heads, standardised
-from detector.training.second_look.photograph_heads import head_features
 
 PICTURES = ("stylegan1", "stylegan2", "flux", "photoshop")
 CLIPS = (
@@ -104,7 +104,7 @@ def left_out_auc(learnt: Known, held_out: Known, generator: str) -> tuple[float,
 
 def _kept(path: Path, network: ViTSmall14, patches: Sequence[Patch], report: Callable[[str], None]) -> Known:
     if not path.is_file():
-        features = head_features(network, (plain_crop(p, HEAD, network.size) for p in patches), report)
+        features = features_of(network, (plain_crop(p, HEAD, network.size) for p in patches), report)
         with atomic_path(path) as temporary, temporary.open("wb") as file:
             np.save(file, features)
     return Known(patches, np.load(path))

@@ -1,0 +1,119 @@
+"""Fit what inner faces say of alteration, on generators' examples and on blends, after the blocks.
+
+A head that learnt from generators alone knows these, and others hardly. A blend of a face with an altered
+copy of itself (Shiohara and Yamasaki, CVPR 2022) has what many of them leave and nothing of any one, so that
+generators nobody learnt from are told better by a head that knows both (docs/experiments.md). Each blend
+stands against the same face without it, changed in colour and sharpness as the blend is and degraded
+likewise: otherwise these changes would be the sign. It is a logistic regression; no block is tuned for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
+
+from detector.faces.crop import crop_square
+from detector.faces.framing import INNER
+from detector.faces.patch import decode
+from detector.media.frame import Image
+from detector.networks.readings import HEADS
+from detector.networks.vit_small_14 import ViTSmall14
+from detector.training.second_look.examples.crops import handed_on, square_of
+from detector.training.second_look.examples.patches import Patch, require_training
+from detector.training.second_look.examples.sampling import Sampler
+from detector.training.second_look.features import features_of
+from detector.training.second_look.linear_heads import standardised
+from detector.training.synthesis.blending import TEMPLATE, self_blend_pair
+
+ALTERED = 0  # of the two heads
+SHARES = {
+    ("ffpp", INNER): 0.34,
+    ("dfdc", INNER): 0.24,
+    ("aligned", INNER): 0.20,
+    ("lips", INNER): 0.14,
+    ("deepfacelive", INNER): 0.08,
+}
+BLENDED = {"clips": 900, "videos": 200, "ffpp": 1000, "dfdc": 700, "lfw": 350, "utkface": 350}
+"""How many unmanipulated faces of each source are blended."""
+_EXAMPLES = 5000  # of generators and unmanipulated faces
+_BLENDS = 0.4  # of the weight
+_STRENGTH = 0.001  # C of the logistic regression, for weights that add up to the number of examples
+_SIDE = 256  # px, at which a face is blended
+_SEED = 41
+
+
+@dataclass(frozen=True)
+class BlendPair:
+    """An unmanipulated inner face of role ``train`` without and with a blend; what is drawn follows from
+    ``seed``. Raises :class:`~detector.training.second_look.examples.patches.RoleError` for another role."""
+
+    patch: Patch
+    seed: int
+
+    def __post_init__(self) -> None:
+        require_training([self.patch], None)
+
+    def crops(self, size: int) -> tuple[Image, Image]:
+        """Without and with it, (size, size, 3)."""
+        rng = np.random.default_rng(self.seed)
+        face = crop_square(decode(self.patch.data), square_of(self.patch, INNER, rng), _SIDE)
+        landmarks = (TEMPLATE * _SIDE).astype(np.float32)  # where an inner face has them
+        without, blend = self_blend_pair(face, landmarks, rng)
+        return handed_on(without, self.patch, size, rng), handed_on(blend.image, self.patch, size, rng)
+
+
+def blend_pairs(patches: Sequence[Patch], counts: dict[str, int], seed: int = _SEED) -> list[BlendPair]:
+    """So many of the unmanipulated ``patches`` of each source, or all there are."""
+    rng = np.random.default_rng(seed)
+    pairs = []
+    for source, count in counts.items():
+        faces = [patch for patch in patches if patch.source == source and not patch.fake]
+        for row in rng.permutation(len(faces))[:count].tolist():
+            pairs.append(BlendPair(faces[row], int(rng.integers(2**31))))
+    return pairs
+
+
+def fit_altered_head(network: ViTSmall14, patches: Sequence[Patch], report: Callable[[str], None]) -> None:
+    """Set the head *altered* of inner faces anew, from ``patches`` of role ``train``."""
+    examples = Sampler(patches, shares=SHARES).batch(np.random.default_rng(_SEED), _EXAMPLES)
+    examples = [example for example in examples if example.targets[ALTERED] >= 0]
+    told = np.array([example.targets[ALTERED] for example in examples])
+    pairs = blend_pairs(patches, BLENDED)
+    known = features_of(network, (example.crop(network.size) for example in examples), report)
+    blended = features_of(network, pair_crops(pairs, network.size), report)
+    z = standardised(np.concatenate([known, blended]), network.centre.numpy(), network.spread.numpy())
+    weight, bias = with_blends(z, told)
+    row = HEADS * INNER + ALTERED
+    with torch.no_grad():
+        network.judge.weight[row] = torch.from_numpy(weight)
+        network.judge.bias[row] = bias
+
+
+def pair_crops(pairs: Sequence[BlendPair], size: int) -> Iterator[Image]:
+    """Without, with, without, with."""
+    for pair in pairs:
+        yield from pair.crops(size)
+
+
+def with_blends(
+    z: NDArray[np.float32], told: NDArray[np.int64], share: float = _BLENDS
+) -> tuple[NDArray[np.float32], float]:
+    """Weights (f,) and bias of a logistic regression on standardised features ``z`` (n + 2 · pairs, f).
+
+    The first n are examples with labels ``told`` (n,); the others are pairs and have the ``share`` of the
+    weight. In both, the two classes count alike.
+    """
+    labels = np.concatenate([told, np.tile([0, 1], (len(z) - len(told)) // 2)])
+    blended = np.arange(len(z)) >= len(told)
+    weights = np.empty(len(z))
+    for part, of_all in ((~blended, 1 - share), (blended, share)):
+        for label in (0, 1):
+            mine = part & (labels == label)
+            weights[mine] = of_all / 2 / max(mine.sum(), 1) * len(z)
+    model = LogisticRegression(C=_STRENGTH, max_iter=300).fit(z, labels, sample_weight=weights)
+    return model.coef_[0].astype(np.float32), float(model.intercept_[0])
