@@ -169,21 +169,21 @@ class FirstPass:
                 self._score()
 
     def _sight(self, frame: Frame, track: int, face: Face) -> None:
-        looks = assess_face(frame.image, face, self._scorer.quality_size, self._parameters)
-        if looks.crop is not None and not self._video:
+        shows = assess_face(frame.image, face, self._scorer.quality_size, self._parameters)
+        if shows.crop is not None and not self._video:
             flaw = flaw_of_photo(frame.image, face.box, self._parameters)
-            looks = looks if flaw is None else looks._replace(flaw=flaw, crop=None)
-        if looks.crop is not None:
+            shows = shows if flaw is None else shows._replace(flaw=flaw, crop=None)
+        if shows.crop is not None:
             if self._on_first_face is not None:
                 self._beside.submit(self._on_first_face)
                 self._on_first_face = None
             for queue in self._queues:
-                crop = queue.scorer.seen(frame.image, face, looks.crop)
+                crop = queue.scorer.seen(frame.image, face, shows.crop)
                 queue.offer(Numbered(self._usable, crop), track, float(frame.time))
             self._usable += 1
             if self._keeper is not None:
                 self._keeper.offer(frame, track, face)
-        self._gathered.add(frame.pts, float(frame.time), frame.index, track, face, *looks[:3])
+        self._gathered.add(frame.pts, float(frame.time), frame.index, track, face, shows)
 
     def post_process(self) -> None:
         """Score what still waits, forget what turned out to be no face, and judge and group the tracks.

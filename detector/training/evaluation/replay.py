@@ -25,7 +25,7 @@ from detector.engine import conclude
 from detector.faces import crop
 from detector.faces.crop import CropSquare, Face, crop_square, square_for_box, square_for_face
 from detector.faces.detections import Detection, DetectionBuffer, Detections
-from detector.faces.quality import flaw_of_crop, flaw_of_face
+from detector.faces.quality import Assessment, flaw_of_crop, flaw_of_face
 from detector.files import hashed, open_atomically
 from detector.media.completeness import missing_seconds
 from detector.media.frame import Frame, Image
@@ -192,7 +192,7 @@ def _judgeable(recording: Recording, crops: NDArray[np.uint8], parameters: Param
         flaw = flaw_of_face(one.face, parameters)
         if flaw is None and one.crop is not None:
             flaw = flaw_of_crop(crops[one.crop], parameters)
-        gathered.add(one.pts, float(one.time), None, one.track, one.face, flaw)
+        gathered.add(one.pts, float(one.time), None, one.track, one.face, Assessment(flaw))
     return gathered.take()
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from detector.faces.crop import Face, roll, square_for_face
 from detector.faces.detections import DetectionBuffer, Detections
 from detector.faces.finding.search import FoundFaces
-from detector.faces.quality import LOW_CONFIDENCE, Quality
+from detector.faces.quality import LOW_CONFIDENCE, Assessment, Quality
 from detector.media.frame import Frame, Image
 from detector.schema.analysis import Parameters
 from detector.scoring import first_pass
@@ -37,8 +37,9 @@ def gathered(count: int) -> tuple[Detections, list[Face]]:
     for step in range(count):
         faces.append(face(rng))
         flaw = LOW_CONFIDENCE if step % 5 == 0 else None
-        looks = Quality(step / 3, step / 7) if step % 2 else None
-        together.add(step * 1001, step / 7, step or None, step % 4, faces[-1], flaw, looks, step % 2 > 0)
+        quality = Quality(step / 3, step / 7) if step % 2 else None
+        shows = Assessment(flaw, quality, grey=step % 2 > 0)
+        together.add(step * 1001, step / 7, step or None, step % 4, faces[-1], shows)
     assert len(together) == count
     seen = together.take()
     assert len(together) == 0 and len(together.take()) == 0
@@ -56,7 +57,7 @@ def test_what_was_seen_comes_back(count: int) -> None:
         types = [type(one.pts), type(one.time), type(one.track), *map(type, one.box)]
         assert types == [int, float, int, *[float] * 4]
     assert set(seen.rows["flaw"]) <= {LOW_CONFIDENCE, None}
-    judged = seen.chosen(seen.rows["grey"])
+    judged = seen.only(seen.rows["grey"])
     assert judged.rows["contrast"].tolist() == [step / 3 for step in range(1, count, 2)]
     assert np.isnan(seen.rows["contrast"][::2]).all()
 
@@ -67,7 +68,7 @@ def test_by_track() -> None:
     assert list(tracks) == [0, 1, 2, 3]
     for number, places in tracks.items():
         assert places.tolist() == list(range(number, 2500, 4))
-    assert seen.chosen(tracks[3])[1].pts == 7 * 1001
+    assert seen.only(tracks[3])[1].pts == 7 * 1001
     assert gathered(0)[0].by_track() == {}
 
 
@@ -76,7 +77,7 @@ def test_memory_of_a_detection() -> None:
     tracemalloc.start()
     together = DetectionBuffer()
     for step in range(count):
-        together.add(step * 512, step / 8, step, 0, face(rng), None, Quality(20.0, 0.1))
+        together.add(step * 512, step / 8, step, 0, face(rng), Assessment(None, Quality(20.0, 0.1)))
     kept = tracemalloc.get_traced_memory()[0]
     seen = together.take()
     most = tracemalloc.get_traced_memory()[1]

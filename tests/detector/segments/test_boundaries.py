@@ -16,6 +16,7 @@ from detector import analyze
 from detector.demo_clip import MANIPULATED
 from detector.faces.crop import Face
 from detector.faces.detections import DetectionBuffer, Detections
+from detector.faces.quality import Assessment
 from detector.media.frame import Frame, Image
 from detector.media.reader import MediaReader
 from detector.models.loaded import LoadedModel
@@ -62,7 +63,9 @@ class Footage:
                 continue
             times.append(float(frame.time))
             for track in range(self.tracks):
-                gathered.add(frame.pts, float(frame.time), number, track, face(20 + 100 * track), None)
+                gathered.add(
+                    frame.pts, float(frame.time), number, track, face(20 + 100 * track), Assessment(None)
+                )
         seen = gathered.take()
         level = [self.frames[index].image for index in seen.rows["index"]]
         seen.rows["logit"] = scorer.logits(level)
@@ -115,7 +118,7 @@ def test_ends_are_exact_to_a_frame() -> None:
     (before,), (after,) = intervals(sampled), intervals(all_)
     assert before != after
     assert after == pytest.approx((52 / RATE, 98 / RATE), abs=1.01 / RATE)
-    added = all_.chosen(all_.rows["between"])
+    added = all_.only(all_.rows["between"])
     assert len(added) and len(added) + len(sampled) == len(all_)
     assert np.array_equal(all_.sampled.rows["pts"], sampled.rows["pts"])
     for one in added:
@@ -139,7 +142,7 @@ def test_only_near_the_ends() -> None:
 def test_each_face_in_the_picture() -> None:
     footage = Footage(lambda number: 52 <= number < 99, tracks=2)
     _, all_ = run(footage)
-    one, other = (all_.chosen(all_.rows["track"] == track) for track in (0, 1))
+    one, other = (all_.only(all_.rows["track"] == track) for track in (0, 1))
     assert len(one) == len(other) and np.array_equal(one.rows["pts"], other.rows["pts"])
     assert len(footage.asked) == len({first for first, _ in footage.asked}), "no frame is read twice"
 
@@ -249,7 +252,7 @@ def test_letters_go_by_screen_time_all_the_same() -> None:
     judge = scorer()
     first_pass = footage.sampled(judge)
     briefly, longer = (
-        first_pass.detections.chosen(first_pass.detections.rows["time"] < seconds).rows.copy()
+        first_pass.detections.only(first_pass.detections.rows["time"] < seconds).rows.copy()
         for seconds in (5.0, 7.0)
     )
     longer["track"], longer["logit"] = 1, -FLAGGED
