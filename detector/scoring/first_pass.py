@@ -11,12 +11,13 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.faces import tracks
 from detector.faces.crop import Face
 from detector.faces.detections import DetectionBuffer, Detections
 from detector.faces.finding.search import FaceSearch, FoundFaces
+from detector.faces.persons import group_tracks
 from detector.faces.photo_range import flaw_of_photo
 from detector.faces.quality import LOW_CONFIDENCE, assess_face
+from detector.faces.tracks import Tracker
 from detector.media.frame import Frame, Image
 from detector.media.pictures import cuts
 from detector.media.reader import MediaReader
@@ -112,7 +113,7 @@ class FirstPass:
         on_first_face: Callable[[], None] | None = None,
     ) -> None:
         self._search = FaceSearch(parameters, hold=reader is not None)
-        self._tracker = tracks.Tracker(parameters.bridge_gap)
+        self._tracker = Tracker(parameters.bridge_gap)
         self._cuts = cuts.CutDetector(parameters.sample_rate)
         self._scorer = scorer
         self._parameters = parameters
@@ -210,8 +211,8 @@ class FirstPass:
                 others[usable] = queue.scorer.track_logits(own[which[usable]])
         # The tracks' pictures are needed no more: of two hours they are as large as all detections.
         left = set(rows["track"].tolist())
-        self.persons = tracks.persons([track for track in self._tracker.tracks if track.number in left])
-        self._tracker = tracks.Tracker(self._parameters.bridge_gap)
+        self.persons = group_tracks([track for track in self._tracker.tracks if track.number in left])
+        self._tracker = Tracker(self._parameters.bridge_gap)
 
     def seen_by_others(self) -> list[SeenByAnother]:
         """What each of the other models says, after :meth:`post_process` and before logits are fused."""
