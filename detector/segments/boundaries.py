@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from detector.faces.crop import Face
 from detector.faces.detections import DetectionBuffer, Detections
 from detector.faces.finding.interpolation import faces_between
-from detector.faces.finding.search import FaceSearch
+from detector.faces.finding.place_search import PlaceSearch
 from detector.faces.quality import assess_face
 from detector.media.frame import Frame, Image
 from detector.media.prefetch import ahead
@@ -178,7 +178,7 @@ class _GapScorer:
         self._detections = detections
         self._scorer = scorer
         self._parameters = parameters
-        self._look = FaceSearch(parameters).look
+        self._look = PlaceSearch(parameters)
         self._gathered = DetectionBuffer()
         self._waiting: list[Image] = []
         self._logits = [np.empty(0)]

