@@ -4,9 +4,10 @@ The first pass scores faces of all sampled frames with a fast network, which is 
 it stands beside the second one. In the order of the work:
 
 - :mod:`~detector.scoring.scorer`: one network on batches of crops, its logits and their calibration.
-- :mod:`~detector.scoring.first_pass`: finds, follows and scores the faces of each sampled frame. Beside
-  it :mod:`~detector.scoring.coarse_to_fine` says which of a track's faces the network need not see, and
-  :mod:`~detector.scoring.moments` keeps the pixels of a few faces of each track for the second look.
+- :mod:`~detector.scoring.first_pass`: finds, follows and scores the faces of each sampled frame. Their crops
+  wait in a :mod:`~detector.scoring.crop_queue`; :mod:`~detector.scoring.coarse_to_fine` says which of a
+  track's faces the network need not see, and :mod:`~detector.scoring.moments` keeps the pixels of a few
+  faces of each track for the second look.
 - :mod:`~detector.scoring.second_look`: a stronger network (:mod:`~detector.scoring.second_network`) at these
   moments, person by person, begun by ``look_again``. :mod:`~detector.scoring.person_looker` chooses the
   moments, :mod:`~detector.scoring.person_look` is what was found of one person,

@@ -143,11 +143,11 @@ def test_each_detection_gets_its_own_score(monkeypatch: pytest.MonkeyPatch, widt
         for place in range(4):
             image[:, 64 * place :] = number + place * 10
         first.process_frame(Frame(number * 100, Fraction(number, 8), image, number), is_cut=False)
-    first.post_process()
+    (left,) = first.post_process()
     assert settled == [(number * 100, [0, 1, 2, 3]) for number in range(count)]
-    assert list(first.times) == [number / 8 for number in range(count)]
-    assert first.discarded == count and sorted(sum(first.persons, [])) == [0, 1, 2]
-    seen = list(first.detections)
+    assert list(left.times) == [number / 8 for number in range(count)]
+    assert left.discarded == count and sorted(sum(left.persons, [])) == [0, 1, 2]
+    seen = list(left.detections)
     assert [(one.index, one.track) for one in seen] == [(n, t) for n in range(count) for t in range(3)]
     for one in seen:
         assert one.usable is (one.track < 2 or one.index % 3 == 0)

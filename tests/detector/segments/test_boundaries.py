@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace
@@ -69,7 +70,7 @@ class Footage:
         seen = gathered.take()
         level = [self.frames[index].image for index in seen.rows["index"]]
         seen.rows["logit"] = scorer.logits(level)
-        return cast(FirstPassResult, SimpleNamespace(detections=seen, times=times))
+        return FirstPassResult(seen, [], times, [], 0)
 
 
 def face(left: float) -> Face:
@@ -257,13 +258,9 @@ def test_letters_go_by_screen_time_all_the_same() -> None:
     )
     longer["track"], longer["logit"] = 1, -FLAGGED
     rows = np.concatenate([briefly, longer])
-    first_pass.detections = Detections(rows[np.argsort(rows["time"], kind="stable")])
-    first_pass.detections = refine_boundaries(
-        first_pass, cast(MediaReader, footage), judge, PARAMETERS, lambda share: None
-    )
-    assert np.count_nonzero(first_pass.detections.rows["track"] == 0) > np.count_nonzero(
-        first_pass.detections.rows["track"] == 1
-    )
-    first_pass.persons = [[0], [1]]
-    people = findings.group_persons(first_pass, judge, PARAMETERS)
+    both = Detections(rows[np.argsort(rows["time"], kind="stable")])
+    first_pass = replace(first_pass, detections=both, persons=[[0], [1]])
+    refined = refine_boundaries(first_pass, cast(MediaReader, footage), judge, PARAMETERS, lambda share: None)
+    assert np.count_nonzero(refined.rows["track"] == 0) > np.count_nonzero(refined.rows["track"] == 1)
+    people = findings.group_persons(replace(first_pass, detections=refined), judge, PARAMETERS)
     assert [set(group.rows["track"].tolist()) for group in people.values()] == [{1}, {0}]

@@ -131,12 +131,12 @@ def persons_of(
         sampled = reader.frames(parameters.sample_rate, all_decoded=False)
         for frame, is_cut in first_pass.with_cuts(sampled):
             first_pass.process_frame(frame, is_cut)
-        first_pass.post_process()
-    rows = first_pass.detections.rows
+        (left,) = first_pass.post_process()
+    rows = left.detections.rows
     rows = rows[~np.isnan(rows["logit"])]
     scorer = FusedScorer(scan, model)
     out = []
-    for group in first_pass.persons:
+    for group in left.persons:
         mine = rows[np.isin(rows["track"], group)]
         if not len(mine):
             continue
