@@ -30,7 +30,8 @@ from detector.faces.crop import CropSquare
 from detector.files import write_atomically
 from detector.media.frame import Image
 from detector.schema.analysis import RANDOM_AREAS, Box, HideAndRescore
-from detector.scoring.scorer import Explainable, Scorer, Seen
+from detector.scoring.explainable import Explainable, Seen
+from detector.scoring.scorer import Scorer
 
 HIDDEN_AREA = 0.15
 _MOST_AREAS, _LEAST_AREAS = 2 * RANDOM_AREAS, 2  # of all maps of one photograph; of one map

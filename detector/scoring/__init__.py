@@ -15,7 +15,8 @@ it stands beside the second one. In the order of the work:
   finds stretches that stand out from the rest of their track.
 - :mod:`~detector.scoring.settling`: where that is near a threshold, the same moments are looked at
   mirrored, shifted, scaled and re-encoded (:mod:`~detector.scoring.views`); gives the stability.
-- :mod:`~detector.scoring.decided`: which network, and which square of the face, a heatmap has to explain.
+- :mod:`~detector.scoring.explainable`: which network, and which square of the face, a heatmap has to
+  explain.
 
 :mod:`~detector.scoring.single_crops` scores crops that come without a frame. Segments are made of scores
 in :mod:`detector.segments`.

@@ -122,7 +122,7 @@ class FirstPass:
                 self._beside.submit(self._on_first_face)
                 self._on_first_face = None
             for queue in self._queues:
-                crop = queue.scorer.seen(frame.image, face, shows.crop)
+                crop = queue.scorer.crop_of(frame.image, face, shows.crop)
                 queue.offer(NumberedCrop(self._usable, crop), track, float(frame.time))
             self._usable += 1
             if self._keeper is not None:

@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.scoring.contrast import Raised, raised
+from detector.scoring.contrast import Raised, raised_intervals
 from detector.scoring.fusion import Floats, Fusion
 from detector.scoring.moments import KeptMoment
 
@@ -122,7 +122,7 @@ class PersonLook:
         return tuple(
             one
             for number, at, altered in self.altered(fusion, track, times, fast)
-            for one in raised(number, at, altered, fusion.contrast)
+            for one in raised_intervals(number, at, altered, fusion.contrast)
         )
 
     @property

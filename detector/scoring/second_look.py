@@ -12,7 +12,7 @@ at in further views (:mod:`detector.scoring.settling`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
@@ -25,13 +25,13 @@ from detector.media.frame import Image
 from detector.models.loaded import LoadedModel
 from detector.schema import analysis as schema
 from detector.scoring.contrast import amounts
-from detector.scoring.decided import SCAN, Part, explainable
+from detector.scoring.explainable import SCAN, Explainable, Part, explainable_of_fused
 from detector.scoring.first_pass import FirstPassResult
 from detector.scoring.fusion import INPUTS, Floats, Fusion
 from detector.scoring.moments import KeptMoment, MomentKeeper
 from detector.scoring.person_look import PersonLook
 from detector.scoring.person_looker import PersonLooker
-from detector.scoring.scorer import Explainable, Scorer, sigmoid
+from detector.scoring.scorer import Scorer, sigmoid
 from detector.scoring.second_network import SecondNetwork
 from detector.scoring.settling import Settler
 from detector.scoring.views import AS_IT_IS, View, in_frame, seen_in, squares
@@ -60,8 +60,8 @@ class FusedScorer(Scorer):
         added = amounts([one for look in self.looks for one in look.raised], track, time)
         return self.fusion.logit(self._inputs_at(track, time, logits), added)
 
-    def second_look_at(self, tracks: Collection[int]) -> schema.SecondLook | None:
-        look = self._look_of(next(iter(tracks)))
+    def second_look_of(self, track: int) -> schema.SecondLook | None:
+        look = self._look_of(track)
         if look is None:
             return None
         altered, synthesised = (float(half[0]) for half in self.fusion.halves(look.inputs))
@@ -93,14 +93,14 @@ class FusedScorer(Scorer):
         )
 
     def explainable(self, image: Image, peak: Detection) -> Explainable:
-        """See :func:`detector.scoring.decided.explainable`."""
+        """See :func:`detector.scoring.explainable.explainable_of_fused`."""
         track, time = np.array([peak.track]), np.array([peak.time])
         scanned = self._scan.logits([crop_square(image, peak.square, self._scan.card.input.size)])
         look = self._look_of(peak.track)
-        raised = amounts(look.raised if look else (), track, time)
+        added = amounts(look.raised if look else (), track, time)
         inputs = self._inputs_at(track, time, scanned)
-        return explainable(
-            self.fusion, inputs, raised, self._parts(image, peak), partial(self._crop, image, peak)
+        return explainable_of_fused(
+            self.fusion, inputs, added, self._parts(image, peak), partial(self._crop, image, peak)
         )
 
     def _parts(self, image: Image, peak: Detection) -> tuple[Part, ...]:

@@ -195,7 +195,7 @@ class _GapScorer:
             first += 1
             shows = assess_face(frame.image, face, self._scorer.quality_size, self._parameters)
             if shows.crop is not None:
-                self._waiting.append(self._scorer.seen(frame.image, face, shows.crop))
+                self._waiting.append(self._scorer.crop_of(frame.image, face, shows.crop))
             track = int(rows["track"][0])
             self._gathered.add(frame.pts, float(frame.time), first, track, face, shows, between=True)
         if len(self._waiting) >= BATCH:

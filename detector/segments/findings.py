@@ -84,7 +84,7 @@ def person(
         tracks=tracks_,
         usable_frames=len(_known(sampled, "logit")),
         probability=max(map(scorer.exhibit_probability, levels), default=None),
-        second_look=scorer.second_look_at(tracks_),
+        second_look=scorer.second_look_of(tracks_[0]),
         scores=Scores(
             Score(
                 time=s.time,

@@ -101,7 +101,7 @@ class _Counter:
         self.quality_size = 8
         self._next = 0
 
-    def seen(self, _image: Image, _face: Face, crop: Image) -> Image:
+    def crop_of(self, _image: Image, _face: Face, crop: Image) -> Image:
         return crop
 
     def features(self, crops: Sequence[Image]) -> list[NDArray[np.float32]]:

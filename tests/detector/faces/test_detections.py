@@ -118,7 +118,7 @@ class Brightness:
     def __init__(self, width: int) -> None:
         self._width = width
 
-    def seen(self, _image: Image, _face: Face, crop: Image) -> Image:
+    def crop_of(self, _image: Image, _face: Face, crop: Image) -> Image:
         return crop
 
     def features(self, crops: Sequence[Image]) -> list[NDArray[np.float32]]:

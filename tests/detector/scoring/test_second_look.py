@@ -58,7 +58,7 @@ def test_whole_heads_are_looked_at_in_every_other_moment(
         look = scorer.looker.look([0], rows, moments_of(astronaut, (9.0, 9.0)), 8)
         assert look is not None and np.isfinite(look.strong).all()
         scorer.looks.append(look)
-        told = scorer.second_look_at([0])
+        told = scorer.second_look_of(0)
         assert told is not None
         assert all(moment.inner_altered > 8 for moment in told.moments)
         seen[alternate] = [moment.head_altered is not None for moment in told.moments]

@@ -80,7 +80,7 @@ def test_what_stands_out_is_raised_if_other_views_agree(
     at = [np.zeros(2, np.int32), np.array([2.75, 0.5]), np.full(2, -6.0)]
     inside, outside = scorer.fuse(*at) - scorer.fusion.logit(np.column_stack([at[2], settled.strong_at(*at)]))
     assert inside > 0.02 and outside == 0.0
-    told = scorer.second_look_at([0])
+    told = scorer.second_look_of(0)
     assert told is not None and told.contrasts[0].raised == settled.raised[0].amount
 
 

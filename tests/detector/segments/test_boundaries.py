@@ -89,7 +89,7 @@ def scorer(is_sequence: bool = False) -> Scorer:
         SimpleNamespace(
             card=SimpleNamespace(input=SimpleNamespace(size=32)),
             quality_size=32,
-            seen=lambda image, face, crop: crop,
+            crop_of=lambda image, face, crop: crop,
             is_sequence=is_sequence,
             logits=logits,
             probability=lambda logit: float(1 / (1 + np.exp(-logit))),
