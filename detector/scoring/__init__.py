@@ -11,8 +11,9 @@ it stands beside the second one. In the order of the work:
 - :mod:`~detector.scoring.second_look`: a stronger network (:mod:`~detector.scoring.second_network`) at these
   moments, person by person, begun by ``look_again``. :mod:`~detector.scoring.person_looker` chooses the
   moments, :mod:`~detector.scoring.person_look` is what was found of one person,
-  :mod:`~detector.scoring.fusion` makes one logit of both networks, and :mod:`~detector.scoring.contrast`
-  finds stretches that stand out from the rest of their track.
+  :mod:`~detector.scoring.fusion` makes one logit of both networks, :mod:`~detector.scoring.contrast`
+  finds stretches that stand out from the rest of their track, and
+  :mod:`~detector.scoring.fused_scorer` is the scorer from there on.
 - :mod:`~detector.scoring.settling`: where that is near a threshold, the same moments are looked at
   mirrored, shifted, scaled and re-encoded (:mod:`~detector.scoring.views`); gives the stability.
 - :mod:`~detector.scoring.explainable`: which network, and which square of the face, a heatmap has to
