@@ -1,10 +1,10 @@
 """The second look: a stronger network at a few moments of each person, fused with what the scan said.
 
-The scan's network is fast and sees every sampled frame; the second look's
-(:mod:`detector.scoring.second_network`) sees larger crops of about eight moments of each person, which
-:mod:`detector.scoring.person_looker` chooses: the inner face, and the whole head in every other one. Its
-logits go over from one moment to the next (:mod:`detector.scoring.person_look`) and are fused with the scan's
-frame by frame (:mod:`detector.scoring.fused_scorer`), so that all later rules go on as they are.
+The scan is fast and sees every sampled frame; the second network (:mod:`detector.scoring.second_network`)
+sees larger crops of about eight moments of each person, which :mod:`detector.scoring.person_looker` chooses:
+the inner face, and the whole head in every other one. Its logits go over from one moment to the next
+(:mod:`detector.scoring.person_look`) and are fused with the scan's frame by frame
+(:mod:`detector.scoring.fused_scorer`), so that all later rules go on as they are.
 
 Where the fused score is not clearly on one side of the threshold, or something stands out, moments are looked
 at in further views (:mod:`detector.scoring.settling`).

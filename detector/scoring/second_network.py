@@ -1,6 +1,6 @@
-"""The second look's network, which sees moments of faces in two framings, inner face and whole head.
+"""The second network, which sees moments of faces in two framings, inner face and whole head.
 
-:class:`BothNetworks` is it beside the scan's.
+:class:`BothNetworks` is it beside the scan.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class SecondNetwork:
 
 @dataclass(frozen=True)
 class BothNetworks:
-    """The scan's network and the second look's, and how their logits are fused."""
+    """The scan and the second network, and how their logits are fused."""
 
     scan: Scorer
     second: SecondNetwork
@@ -75,7 +75,7 @@ class BothNetworks:
 
     @classmethod
     def of(cls, scan: Scorer, model: LoadedModel) -> Self:
-        """``scan`` beside the second look's network of ``model``, which has one."""
+        """``scan`` beside the second network of ``model``, which has one."""
         assert model.second_look is not None and model.card.second_look is not None
         second = SecondNetwork(model.second_look, scan.requested_backend, scan.still)
         return cls(scan, second, Fusion.of(model.card.second_look, scan.still))
