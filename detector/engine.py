@@ -25,6 +25,7 @@ from detector.memory import share_arenas
 from detector.metadata.exhibit import media_facts, printable_name, with_metadata
 from detector.models.loaded import LoadedModel, load_model
 from detector.other_models import OtherModels, concluded, keeps_moments
+from detector.progress import Progress
 from detector.schema.analysis import (
     Analysis,
     Media,
@@ -45,8 +46,6 @@ from detector.verdict.kinds import manipulation_kind
 from detector.verdict.reasons import not_seen
 from detector.verdict.stability import stability
 from detector.verdict.verdict import answers, decide
-
-Progress = Callable[[str, float], None]
 
 # Shares of the whole that the stages take, for the progress bar.
 _READ, _SCORED, _LOOKED, _SHARP = 0.03, 0.80, 0.90, 0.93
