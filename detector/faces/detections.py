@@ -70,10 +70,10 @@ class Detections:
         return len(self.rows)
 
     def __iter__(self) -> Iterator[Detection]:
-        return map(_seen, self.rows)
+        return map(_detection, self.rows)
 
     def __getitem__(self, index: int) -> Detection:
-        return _seen(self.rows[index])
+        return _detection(self.rows[index])
 
     @property
     def sampled(self) -> Detections:
@@ -144,7 +144,7 @@ class DetectionBuffer:
         self._last = []
 
 
-def _seen(row: np.void) -> Detection:
+def _detection(row: np.void) -> Detection:
     x0, y0, x1, y1 = row["box"].tolist()
     index, logit, smoothed = int(row["index"]), float(row["logit"]), float(row["smoothed"])
     return Detection(

@@ -13,11 +13,11 @@ import math
 import numpy as np
 
 from detector.faces.crop import CropSquare, square_for_box
+from detector.schema.analysis import Box
 
 HEAD_PER_BOX = 1.8
 INNER, HEAD = 0, 1
 FRAMINGS = ("inner", "head")
-Box = tuple[float, float, float, float]
 
 
 def head_square(

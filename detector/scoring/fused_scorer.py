@@ -20,7 +20,7 @@ from detector.scoring.moments import KeptMoment
 from detector.scoring.person_look import PersonLook
 from detector.scoring.scorer import Scorer, sigmoid
 from detector.scoring.second_network import BothNetworks
-from detector.scoring.views import AS_IT_IS, in_frame, seen_in, squares
+from detector.scoring.views import AS_IT_IS, crop_in_view, in_frame, squares
 
 
 class FusedScorer(Scorer):
@@ -90,7 +90,7 @@ class FusedScorer(Scorer):
         if self.still and SCAN not in part.columns and look is not None:
             moment = look.moments[0]
             square = squares(moment, AS_IT_IS)[part.framing]
-            return seen_in(moment, AS_IT_IS, part.framing, size), in_frame(square, moment, peak.box)
+            return crop_in_view(moment, AS_IT_IS, part.framing, size), in_frame(square, moment, peak.box)
         return crop_square(image, part.square, size), part.square
 
     def _inputs_at(self, track: NDArray[np.int32], time: Floats, scanned: Floats) -> Floats:

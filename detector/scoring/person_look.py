@@ -17,32 +17,6 @@ _TELLING = 1.5  # of the scan's logit: from one moment to the next, it says wher
 _AROUND = 0.3  # seconds on either side of a moment
 
 
-def _scan_around(faces: NDArray[np.void], track: int, time: float) -> float:
-    """The scan's median logit around a moment; its mean where nothing of the track was usable."""
-    own = faces[faces["track"] == track]
-    if not len(own):
-        return float(faces["logit"].mean())
-    apart = np.abs(own["time"] - time)
-    return float(np.median(own["logit"][apart <= max(_AROUND, float(apart.min()))]))
-
-
-def _filled(strong: Floats, track: NDArray[np.int32], times: Floats) -> Floats:
-    """``strong`` (m, 4) with what was not looked at evenly between its neighbours of the same track.
-
-    In a track where none was looked at it is the mean of all.
-    """
-    out = strong.copy()
-    for column in out.T:
-        known = ~np.isnan(column)
-        if known.all() or not known.any():
-            continue
-        mean = column[known].mean()
-        for number in np.unique(track[~known]):
-            there, missing = (track == number) & known, (track == number) & ~known
-            column[missing] = np.interp(times[missing], times[there], column[there]) if there.any() else mean
-    return out
-
-
 @dataclass(frozen=True)
 class PersonLook:
     """What the second look found of one person: logits ``strong`` (m, 4) at ``times`` of ``track`` (m,).
@@ -129,3 +103,29 @@ class PersonLook:
     def inputs(self) -> Floats:
         """The inputs (1, 5) of the fusion, means over the person's time."""
         return np.array([[self.scan_level, *self.strong.mean(axis=0)]])
+
+
+def _scan_around(faces: NDArray[np.void], track: int, time: float) -> float:
+    """The scan's median logit around a moment; its mean where nothing of the track was usable."""
+    own = faces[faces["track"] == track]
+    if not len(own):
+        return float(faces["logit"].mean())
+    apart = np.abs(own["time"] - time)
+    return float(np.median(own["logit"][apart <= max(_AROUND, float(apart.min()))]))
+
+
+def _filled(strong: Floats, track: NDArray[np.int32], times: Floats) -> Floats:
+    """``strong`` (m, 4) with what was not looked at evenly between its neighbours of the same track.
+
+    In a track where none was looked at it is the mean of all.
+    """
+    out = strong.copy()
+    for column in out.T:
+        known = ~np.isnan(column)
+        if known.all() or not known.any():
+            continue
+        mean = column[known].mean()
+        for number in np.unique(track[~known]):
+            there, missing = (track == number) & known, (track == number) & ~known
+            column[missing] = np.interp(times[missing], times[there], column[there]) if there.any() else mean
+    return out

@@ -20,7 +20,7 @@ from detector.scoring.person_look import PersonLook
 from detector.scoring.scorer import logit_of
 from detector.scoring.second_network import BothNetworks
 from detector.scoring.settling import Settler
-from detector.scoring.views import AS_IT_IS, View, seen_in
+from detector.scoring.views import AS_IT_IS, View, crop_in_view
 
 _UNEVEN = 1.5  # of the altered half's logit: a track with such a contrast is looked at in more moments
 _CALM = 0.3  # of the published logit, from the threshold of doubt down to a calm person's moments on average
@@ -143,7 +143,7 @@ class PersonLooker:
         size = scan.card.input.size
         seen = np.empty((len(views), len(moments), len(INPUTS)))
         for view, into in zip(views, seen, strict=True):
-            into[:, 0] = scan.logits([seen_in(moment, view, INNER, size) for moment in moments])
+            into[:, 0] = scan.logits([crop_in_view(moment, view, INNER, size) for moment in moments])
             into[:, 1:] = as_they_are
             if view is not AS_IT_IS:
                 into[:, 1:] += _mended(self._networks.second.of_moments(moments, view, own) - as_they_are)

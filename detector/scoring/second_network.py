@@ -21,7 +21,7 @@ from detector.networks import readings
 from detector.scoring.fusion import Floats, Fusion
 from detector.scoring.moments import KeptMoment
 from detector.scoring.scorer import Scorer, run_in_batches
-from detector.scoring.views import AS_IT_IS, View, seen_in
+from detector.scoring.views import AS_IT_IS, View, crop_in_view
 
 _run = partial(run_in_batches, batch=8)
 
@@ -49,7 +49,7 @@ class SecondNetwork:
         seen = np.full((len(moments), 4), np.nan)
         if not places:
             return seen
-        crops = [seen_in(moments[i], view, part, size) for i, part in places]
+        crops = [crop_in_view(moments[i], view, part, size) for i, part in places]
         out = _run(self._backend, crops)
         if self._still and view is AS_IT_IS:
             self._known.update(zip(map(_key, crops), out[:, None], strict=True))
