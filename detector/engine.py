@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
@@ -25,6 +25,7 @@ from detector.memory import share_arenas
 from detector.metadata.exhibit import media_facts, printable_name, with_metadata
 from detector.models.loaded import LoadedModel, load_model
 from detector.other_models import OtherModels, concluded, keeps_moments
+from detector.progress import Progress
 from detector.schema.analysis import (
     Analysis,
     Media,
@@ -45,8 +46,6 @@ from detector.verdict.kinds import manipulation_kind
 from detector.verdict.reasons import not_seen
 from detector.verdict.stability import stability
 from detector.verdict.verdict import answers, decide
-
-Progress = Callable[[str, float], None]
 
 # Shares of the whole that the stages take, for the progress bar.
 _READ, _SCORED, _LOOKED, _SHARP = 0.03, 0.80, 0.90, 0.93
@@ -155,22 +154,20 @@ def _analyzed(job: _Job, report: Progress, turn: int = 0) -> tuple[Analysis, int
         size, digest = hashed(path)
         looking = keeps_moments([loaded, *beside])
         keeper = MomentKeeper(parameters.second_look, still=still) if looking else None
-        first_pass = FirstPass(
+        prepare = _preparation(reader, loaded, scorer)
+        photo, (first_pass, *seen_by_others) = _run_first_pass(
+            job,
             reader,
-            parameters,
-            scorer,
-            keeper=keeper,
-            others=others,
-            on_first_face=_preparation(reader, loaded, scorer),
+            FirstPass(reader, parameters, scorer, keeper=keeper, others=others, on_first_face=prepare),
+            report,
         )
-        photo = _run_first_pass(job, reader, first_pass, report)
-        seen_by_others = first_pass.seen_by_others()
         if keeper is not None and loaded.second_look is not None:
             looked = reporter("looking again", _SCORED, _LOOKED)
-            scorer = look_again(loaded, scorer, first_pass, keeper, parameters, looked)
+            scorer, first_pass = look_again(loaded, scorer, first_pass, keeper, parameters, looked)
         if not still:
             sharpen = reporter("finding where segments begin and end", _LOOKED, _SHARP)
-            first_pass.detections = refine_boundaries(first_pass, reader, scorer, parameters, sharpen)
+            refined = refine_boundaries(first_pass, reader, scorer, parameters, sharpen)
+            first_pass = replace(first_pass, detections=refined)
 
         def explained(found: Sequence[findings.FlaggedInterval]) -> tuple[Segment, ...]:
             show = reporter("explaining", _SHARP, 1.0)
@@ -199,8 +196,13 @@ def _pictures(job: _Job, photo: Image | None, width: int, analysis: Analysis) ->
     return {"picture": PHOTO, "boxed": BOXED}
 
 
-def _run_first_pass(job: _Job, reader: MediaReader, first_pass: FirstPass, report: Progress) -> Image | None:
-    """Put all sampled frames through the first pass and the fingerprint; a photo is kept, and returned."""
+def _run_first_pass(
+    job: _Job, reader: MediaReader, first_pass: FirstPass, report: Progress
+) -> tuple[Image | None, list[FirstPassResult]]:
+    """Put all sampled frames through the first pass and the fingerprint; a photo is kept, and returned.
+
+    Beside it, what the first pass leaves: by the first model, then by each of the others.
+    """
     still, rate = reader.kind is MediaKind.IMAGE, job.parameters.sample_rate
     # The fingerprint is of the picture as the file means it, not as it was turned to find faces.
     sampler = FingerprintSampler(still=still) if job.fingerprint and not reader.turned else None
@@ -215,10 +217,10 @@ def _run_first_pass(job: _Job, reader: MediaReader, first_pass: FirstPass, repor
                 photo = write_photo(job.images, frame.image)
             done = float(frame.time) / reader.expected_duration if reader.expected_duration else 0.0
             report("finding and scoring faces", _READ + (_SCORED - _READ) * min(1.0, done))
-    first_pass.post_process()
+    results = first_pass.post_process()
     if job.fingerprint and sampler is not None and (made := sampler.post_process()):
         write_atomically(job.fingerprint, made.to_bytes(), durable=False)
-    return photo
+    return photo, results
 
 
 def _preparation(reader: MediaReader, loaded: LoadedModel, scorer: Scorer) -> Callable[[], None] | None:

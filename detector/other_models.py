@@ -14,7 +14,7 @@ from detector.schema.analysis import Analysis, OtherModel, Parameters
 from detector.schema.joint_rule import MOST_OTHERS, JointRule
 from detector.schema.method.software import Ran
 from detector.schema.translatable import N_
-from detector.scoring.first_pass import SeenByAnother
+from detector.scoring.first_pass import FirstPassResult
 from detector.scoring.moments import MomentKeeper
 from detector.scoring.scorer import Scorer
 from detector.scoring.second_look import look_again
@@ -51,17 +51,17 @@ class OtherModels:
 
 def concluded(
     analysis: Analysis,
-    seen: Sequence[SeenByAnother],
+    first_passes: Sequence[FirstPassResult],
     scorers: Sequence[Scorer],
     rule: JointRule,
     keeper: MomentKeeper | None,
     reader: MediaReader,
     images: Path | None,
 ) -> dict[str, object]:
-    """The fields of ``analysis`` that speak of other models: ``scorers`` gave the logits of ``seen``."""
+    """The fields of ``analysis`` that speak of other models; ``scorers`` gave ``first_passes``."""
     others = tuple(
         _concluded(analysis, one, scorer, number, keeper, reader, images)
-        for number, (one, scorer) in enumerate(zip(seen, scorers, strict=True), start=2)
+        for number, (one, scorer) in enumerate(zip(first_passes, scorers, strict=True), start=2)
     )
     verdicts = [(analysis.model.title, analysis.verdict)]
     verdicts += [(other.model.title, other.verdict) for other in others]
@@ -70,7 +70,7 @@ def concluded(
 
 def _concluded(
     analysis: Analysis,
-    seen: SeenByAnother,
+    first_pass: FirstPassResult,
     scorer: Scorer,
     number: int,
     keeper: MomentKeeper | None,
@@ -81,12 +81,14 @@ def _concluded(
     parameters, kind = analysis.parameters, analysis.media.kind
     model, backend = scorer.card.as_model(), scorer.backend
     if keeper is not None and scorer.loaded.second_look is not None:
-        scorer = look_again(scorer.loaded, scorer, seen, keeper, parameters, lambda share: None)
-    people = findings.group_persons(seen, scorer, parameters)
+        scorer, first_pass = look_again(
+            scorer.loaded, scorer, first_pass, keeper, parameters, lambda share: None
+        )
+    people = findings.group_persons(first_pass, scorer, parameters)
     found = findings.flagged_of_all(people, parameters, kind)
     prefix = f"model{number}-"
     segments = explain_peaks(found, reader, scorer, images, parameters.seed, lambda share: None, prefix)
-    interval = analysis.media.duration / len(seen.times)
+    interval = analysis.media.duration / len(first_pass.times)
     persons = findings.persons_of(people, found, scorer, parameters.sample_rate, interval)
     verdict, reason = decide(kind, parameters, analysis.coverage, persons, segments)
     return OtherModel(

@@ -14,14 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from detector.errors import MediaError, ParameterError
+from detector.progress import Progress
 from detector.sandbox import AllowedPaths, Limits, Sandbox, refuse_links
 from detector.sandbox.limits import MEGABYTE
 from detector.schema.analysis import Analysis, Parameters
 from detector.schema.joint_rule import JointRule
 
 Write = Callable[[Analysis, Path], None]
-Report = Callable[[str, float], None]
-
 _RESULT = "analysis.json"
 
 
@@ -34,7 +33,7 @@ def analyze_confined(
     limits: Limits | None = None,
     write: Write | None = None,
     get_ready: Callable[[], None] | None = None,
-    progress: Report | None = None,
+    progress: Progress | None = None,
     also: Sequence[str] = (),
     joint: JointRule = JointRule.FIRST,
 ) -> Analysis:
@@ -75,7 +74,7 @@ def _analyzed(
     joint: JointRule,
     write: Write | None,
     get_ready: Callable[[], None] | None,
-    report: Report,
+    report: Progress,
 ) -> None:
     from detector.engine import analyze
 
@@ -94,7 +93,7 @@ def _analyzed(
 
 
 def annotate_confined(
-    exhibit: Path, analysis: Analysis, out: Path, maps: Mapping[str, Path], progress: Report | None = None
+    exhibit: Path, analysis: Analysis, out: Path, maps: Mapping[str, Path], progress: Progress | None = None
 ) -> dict[str, Any]:
     """:func:`detector.annotated_video.annotate` in a confined process; returns the fields of what it returns.
 
@@ -117,7 +116,7 @@ def annotate_confined(
 
 
 def _annotated(
-    exhibit: Path, analysis: str, out: Path, maps: Mapping[str, Path], report: Report
+    exhibit: Path, analysis: str, out: Path, maps: Mapping[str, Path], report: Progress
 ) -> dict[str, Any]:
     from detector.annotated_video import annotate
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from detector.progress import Progress
+
 
 class Unconfined:
     """``target(*arguments, report)`` in this process, with the same interface."""
@@ -15,7 +17,7 @@ class Unconfined:
     def __init__(self, target: Callable[..., Any], *arguments: Any, **_confinement: Any) -> None:
         self._target, self._arguments = target, arguments
 
-    def result(self, report: Callable[[str, float], None] | None = None) -> Any:
+    def result(self, report: Progress | None = None) -> Any:
         """What the target returns; what it raises is raised."""
         return self._target(*self._arguments, report or (lambda *_: None))
 

@@ -22,8 +22,9 @@ from detector.batch.input_files import File
 from detector.errors import ReelproofError
 from detector.media.frame import Image
 from detector.metadata.photo_declarations import declarations_of_photo
+from detector.progress import Progress
 from detector.sandbox import AllowedPaths, CrashError, LimitError, Limits, Sandbox, refuse_links
-from detector.sandboxed_engine import Report, limits_of_environment
+from detector.sandboxed_engine import limits_of_environment
 from detector.schema.declarations import LONGEST, statements
 
 
@@ -86,7 +87,7 @@ def _follow(at: list[float], _stage: str, number: float) -> None:
     at.append(number)
 
 
-def _decode(paths: Sequence[Path], folder: Path, report: Report) -> int:
+def _decode(paths: Sequence[Path], folder: Path, report: Progress) -> int:
     """Decode pictures until enough is written; returns how many were dealt with."""
     written = 0
     for number, path in enumerate(paths):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+
+from detector.progress import Progress
 
 
 @contextmanager
-def progress_bar(*, threads: bool = True, stages: bool = False) -> Iterator[Callable[[str, float], None]]:
+def progress_bar(*, threads: bool = True, stages: bool = False) -> Iterator[Progress]:
     """A bar from 0 to 1, drawn on a terminal only; call what is given with the stage and the share done.
 
     The bar never goes back, but with ``stages`` for each new stage. Without ``threads`` none is started, so

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -33,6 +33,7 @@ from detector.media.frame import Frame
 from detector.media.open import open_media
 from detector.media.prefetch import ahead
 from detector.media.reader import MediaReader
+from detector.progress import Progress
 from detector.schema.analysis import MediaKind
 from detector.schema.comparison import (
     ComparedFile,
@@ -48,8 +49,6 @@ from detector.schema.comparison import (
 )
 from detector.schema.translatable import N_
 from detector.version import __version__
-
-Progress = Callable[[str, float], None]
 
 RELATED = 0.5
 """Agreement of the surroundings at the refined view from which on two files show the same picture."""

@@ -16,7 +16,8 @@ from detector.comparison.regions import FrameGrid, compare_frame
 from detector.comparison.views import View
 from detector.faces.crop import Face
 from detector.faces.finding.search import FaceSearch
-from detector.faces.tracks import Tracker, persons
+from detector.faces.persons import group_tracks
+from detector.faces.tracks import Tracker
 from detector.media.frame import Frame
 from detector.media.pictures.cuts import CutDetector
 from detector.schema.analysis import Box, MediaKind, Parameters
@@ -123,7 +124,7 @@ class PersonTracker:
         for face in self.faces:
             counts[face.track] += 1
         tracks = [track for track in self._tracker.tracks if track.number in counts]
-        groups = persons(tracks)
+        groups = group_tracks(tracks)
         return sorted(groups, key=lambda group: (-sum(counts[number] for number in group), min(group)))
 
     def closest(self, size: tuple[int, int]) -> ComparedPeak | None:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from detector.comparison.frame_pairs import frame_pairs
 from detector.comparison.views import View
+from detector.explain.colours import heat_colours
 from detector.explain.heatmaps import write_png
 from detector.media.frame import Image
 from detector.media.reader import MediaReader
@@ -78,8 +79,7 @@ def draw(path: Path, exhibit: Image, reference: Image, view: View, box: Box) -> 
     seen = np.asarray(cv2.resize(exhibit, size, interpolation=cv2.INTER_AREA), np.uint8)
     known, inside = as_shown(reference, view, (exhibit.shape[1], exhibit.shape[0]), size)
     heat = np.where(inside, difference(seen, known, inside), 0.0)
-    colours = cv2.applyColorMap((heat * 255).astype(np.uint8), cv2.COLORMAP_INFERNO)
-    colours = np.asarray(cv2.cvtColor(colours, cv2.COLOR_BGR2RGB), np.uint8)
+    colours = heat_colours((heat * 255).astype(np.uint8))
     weight = (_OPACITY * np.sqrt(heat))[..., None]
     over = np.clip(seen * (1 - weight) + colours * weight + 0.5, 0, 255).astype(np.uint8)
     x0, y0, x1, y1 = (round(v * scale) for v in box)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 from detector.comparison.compare import compare
+from detector.progress import Progress
 from detector.sandbox import AllowedPaths, Limits, Sandbox, refuse_links
 from detector.sandboxed_engine import limits_of_environment
 from detector.schema.comparison import Comparison, ComparisonParameters
-
-Report = Callable[[str, float], None]
 
 RESULT = "comparison.json"
 
@@ -23,7 +21,7 @@ def compare_confined(
     names: tuple[str, str] | None = None,
     parameters: ComparisonParameters | None = None,
     limits: Limits | None = None,
-    progress: Report | None = None,
+    progress: Progress | None = None,
 ) -> Comparison:
     """:func:`~detector.comparison.compare.compare` in a confined process.
 
@@ -49,7 +47,7 @@ def compare_confined(
 
 
 def _compared(
-    exhibit: Path, reference: Path, names: tuple[str, str], parameters: str, folder: Path, report: Report
+    exhibit: Path, reference: Path, names: tuple[str, str], parameters: str, folder: Path, report: Progress
 ) -> None:
     comparison = compare(
         exhibit,

@@ -25,12 +25,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from detector.explain.colours import heat_colours
 from detector.explain.occlusion import hide_each
 from detector.faces.crop import CropSquare
 from detector.files import write_atomically
 from detector.media.frame import Image
 from detector.schema.analysis import RANDOM_AREAS, Box, HideAndRescore
-from detector.scoring.scorer import Explainable, Scorer, Seen
+from detector.scoring.explainable import Explainable, Seen
+from detector.scoring.scorer import Scorer
 
 HIDDEN_AREA = 0.15
 _MOST_AREAS, _LEAST_AREAS = 2 * RANDOM_AREAS, 2  # of all maps of one photograph; of one map
@@ -252,9 +254,9 @@ def heat_layer(explained: Explained, full: float, scale: float, size: tuple[int,
     placed = CropSquare(square.x * scale, square.y * scale, square.side * scale, square.angle)
     inverse = cv2.invertAffineTransform(placed.matrix(explained.heat.shape[0]))
     heat = cv2.warpAffine(np.clip(explained.heat / full, 0, 1), inverse, size, flags=cv2.INTER_LINEAR)
-    colours = cv2.applyColorMap((heat * 255).astype(np.uint8), cv2.COLORMAP_INFERNO)
+    colours = heat_colours((heat * 255).astype(np.uint8))
     alpha = (255 * np.sqrt(heat) + 0.5).astype(np.uint8)
-    return np.dstack([cv2.cvtColor(colours, cv2.COLOR_BGR2RGB), alpha])
+    return np.dstack([colours, alpha])
 
 
 def overlay(frame: Image, layer: Image, box: Box, scale: float) -> Image:

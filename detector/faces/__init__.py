@@ -1,8 +1,8 @@
 """From frames to faces and tracks.
 
 - ``finding``: where the faces of each frame are.
-- :mod:`~detector.faces.tracks`: which of them are one face followed through time, and which tracks one
-  person.
+- :mod:`~detector.faces.tracks`: which of them are one face followed through time;
+  :mod:`~detector.faces.persons`: which tracks are one person.
 - :mod:`~detector.faces.crop`: the square that a network sees, in training as at run time;
   :mod:`~detector.faces.framing` has both squares of the second look.
 - :mod:`~detector.faces.quality` and, of photographs, :mod:`~detector.faces.photo_range`: why a face is

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.faces.crop import CropSquare, Face, roll, square_for_box
-from detector.faces.quality import Quality
+from detector.faces.quality import Assessment, Quality
 from detector.schema.analysis import Box
 
 _ROW = np.dtype(
@@ -70,22 +70,20 @@ class Detections:
         return len(self.rows)
 
     def __iter__(self) -> Iterator[Detection]:
-        return map(_seen, self.rows)
+        return map(_detection, self.rows)
 
     def __getitem__(self, index: int) -> Detection:
-        return _seen(self.rows[index])
+        return _detection(self.rows[index])
 
     @property
     def sampled(self) -> Detections:
         """Those in sampled frames."""
         return self.only(~self.rows["between"])
 
-    def only(self, which: NDArray[np.bool_]) -> Detections:
-        """Those that are marked; this very object, not a copy, where all are."""
-        return self if which.all() else self.chosen(which)
-
-    def chosen(self, which: NDArray[np.bool_] | NDArray[np.intp] | slice) -> Detections:
-        """Some of them."""
+    def only(self, which: NDArray[np.bool_] | NDArray[np.intp] | slice) -> Detections:
+        """Those marked, at these places, or in this slice; where all are marked, this very object."""
+        if isinstance(which, np.ndarray) and which.dtype == np.bool_ and which.all():
+            return self
         return Detections(self.rows[which])
 
     def by_track(self) -> dict[int, NDArray[np.intp]]:
@@ -113,16 +111,15 @@ class DetectionBuffer:
         index: int | None,
         track: int,
         face: Face,
-        flaw: str | None,
-        quality: Quality | None = None,
-        grey: bool = False,
+        shows: Assessment,
         between: bool = False,
     ) -> None:
-        """One face; ``flaw`` says why it is not judged, if it is not; ``between``, that no sample has it."""
+        """One face and what it ``shows``; ``between`` says that its frame lies between those sampled."""
         frame = (pts, time, -1 if index is None else index)
-        unknown = np.nan, np.nan
-        looks = (face.box, roll(face), *(quality or _UNKNOWN))
-        self._last.append((*frame, track, flaw is None, grey, between, False, flaw, *looks, *unknown))
+        judged = (shows.flaw is None, shows.grey, between, False, shows.flaw)
+        place = (face.box, roll(face))
+        unknown = np.nan, np.nan  # logit and smoothed
+        self._last.append((*frame, track, *judged, *place, *(shows.quality or _UNKNOWN), *unknown))
         if len(self._last) == _BLOCK:
             self._pack()
 
@@ -147,7 +144,7 @@ class DetectionBuffer:
         self._last = []
 
 
-def _seen(row: np.void) -> Detection:
+def _detection(row: np.void) -> Detection:
     x0, y0, x1, y1 = row["box"].tolist()
     index, logit, smoothed = int(row["index"]), float(row["logit"]), float(row["smoothed"])
     return Detection(

@@ -1,6 +1,6 @@
 """The two squares the second look sees of a face: the inner face, and the head with its surroundings.
 
-The inner square is that of the fast network (:func:`detector.faces.crop.square_for_box`). The head's square
+The inner square is that of the scan (:func:`detector.faces.crop.square_for_box`). The head's square
 is upright, has its centre at that of the detector's box and 1.8 times the box's side (geometric mean of
 width and height). It never reaches beyond the picture: it shrinks to the picture's shorter side and moves
 inside, so that no repeated border tells tightly cut material from whole frames.
@@ -13,11 +13,11 @@ import math
 import numpy as np
 
 from detector.faces.crop import CropSquare, square_for_box
+from detector.schema.analysis import Box
 
 HEAD_PER_BOX = 1.8
 INNER, HEAD = 0, 1
 FRAMINGS = ("inner", "head")
-Box = tuple[float, float, float, float]
 
 
 def head_square(
@@ -35,7 +35,7 @@ def head_square(
 def inner_square(
     box: Box, lean: float, scale: float = 1.0, dx: float = 0.0, dy: float = 0.0, turn: float = 0.0
 ) -> CropSquare:
-    """The fast network's square, enlarged by ``scale``, moved by ``dx``, ``dy`` sides, turned by degrees."""
+    """The scan's square, enlarged by ``scale``, moved by ``dx``, ``dy`` sides, turned by degrees."""
     square = square_for_box(box, lean)
     return CropSquare(
         square.x + dx * square.side,

@@ -15,8 +15,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.faces.framing import Box
 from detector.media.frame import Image
+from detector.schema.analysis import Box
 
 Bounds = tuple[int, int, int, int]  # left, top, right, bottom, px
 

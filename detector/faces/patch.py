@@ -11,9 +11,10 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from detector.faces.framing import HEAD_PER_BOX, Box
+from detector.faces.framing import HEAD_PER_BOX
 from detector.faces.pasted import bounds_of_photo
 from detector.media.frame import Image
+from detector.schema.analysis import Box
 
 MARGIN = 1.2  # head squares kept around a face
 LARGEST = 480  # px; larger patches are reduced to this

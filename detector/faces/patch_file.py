@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from detector.faces.framing import Box
 from detector.faces.patch import FacePatch
+from detector.schema.analysis import Box
 
 
 class PatchFile:

@@ -36,16 +36,16 @@ class Assessment(NamedTuple):
     """What a face found shows: why it is not judged, if it is not, and its crop, if it is."""
 
     flaw: str | None
-    quality: Quality | None
-    grey: bool
-    crop: Image | None
+    quality: Quality | None = None
+    grey: bool = False
+    crop: Image | None = None
 
 
 def assess_face(image: Image, face: Face, size: int, parameters: Parameters) -> Assessment:
     """``face`` in ``image`` (RGB), cut out at ``size`` px if that is worth it."""
     flaw = flaw_of_face(face, parameters)
     if flaw is not None:
-        return Assessment(flaw, None, False, None)
+        return Assessment(flaw)
     crop = crop_square(image, square_for_face(face), size)
     looks = quality(crop)
     flaw = flaw_of(looks, parameters)

@@ -1,9 +1,9 @@
-"""Follow faces from frame to frame, and say which tracks are one person.
+"""Follow faces from frame to frame.
 
 Faces of neighbouring sampled frames are matched by overlap, all at once (Hungarian
 assignment, Kuhn 1955, in SciPy). A cut breaks every track but that of a face which looks as
 it did, where it was: flashes and strobe lights read as cuts. A face lost for a moment keeps its
-track. Tracks that never share a frame and look alike are one person.
+track.
 """
 
 from __future__ import annotations
@@ -11,26 +11,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from detector.faces.crop import CropSquare, Face, crop_square, square_for_face
+from detector.faces.finding.matching import correlating
 from detector.media.frame import Image
 from detector.schema.analysis import Box
 from detector.schema.boxes import grown, overlap
 
 _LEAST_OVERLAP = 0.25
 
-# Side of the colour thumbnail by which tracks are compared, and how alike two must be.
-_THUMBNAIL = 24
-_ALIKE = 0.85
+_THUMBNAIL = 24  # side of the colour thumbnail by which tracks are compared
 # What a face keeps over a cut that is none: its place, as the overlap of both boxes, and its looks.
 _SAME_PLACE, _SAME_LOOKS = 0.6, 0.9
 _EVERY = 4  # detections for one that goes into the mean picture: neighbours hardly differ
-_NEVER = np.float32(-2)
 
 
 @dataclass
@@ -99,54 +96,6 @@ class Tracker:
         """Keep only the tracks that may go on; returns their numbers."""
         self.tracks = list(self._live)
         return {track.number for track in self.tracks}
-
-
-def persons(tracks: Sequence[Track]) -> list[list[int]]:
-    """Track numbers grouped by person.
-
-    Two groups become one when their tracks never overlap in time and their mean
-    pictures correlate by at least 0.85, the most alike first. Careful on purpose: two
-    persons merged would give one the other's findings, one split in two only reads twice.
-    """
-    if not tracks:
-        return []
-    groups = [[track.number] for track in tracks]
-    # Two hours have thousands of tracks: beside their pictures there is one table, of each by each.
-    pictures = np.stack([track.thumbnail.ravel() for track in tracks])
-    pictures -= pictures.mean(axis=1, keepdims=True)  # sums of centred pictures are centred
-    contrast = _contrast(pictures)
-    first, last = (np.array([getattr(t, end) for t in tracks]) for end in ("first", "last"))
-    alike = pictures @ pictures.T
-    alike /= contrast
-    alike /= contrast[:, None]
-    for row, begins, ends in zip(alike, first, last, strict=True):
-        row[(first <= ends) & (begins <= last)] = _NEVER  # they overlap in time
-    while True:
-        one, other = sorted(map(int, np.unravel_index(int(alike.argmax()), alike.shape)))
-        if alike[one, other] < _ALIKE:
-            break
-        groups[one] += groups[other]
-        groups[other] = []
-        pictures[one] += pictures[other]
-        contrast[one] = _contrast(pictures[one])
-        apart = (alike[one] != _NEVER) & (alike[other] != _NEVER)
-        alike[other] = alike[:, other] = _NEVER
-        mine = pictures @ pictures[one] / contrast / contrast[one]
-        alike[one] = alike[:, one] = np.where(apart, mine, _NEVER)
-    return [group for group in groups if group]
-
-
-def _contrast(centred: NDArray[np.float32]) -> Any:
-    """What centred pictures (…, d) are divided by to correlate; without contrast, what makes it 0."""
-    spread = np.linalg.norm(centred, axis=-1)
-    return np.where(spread > 0, spread, np.float32(np.inf))
-
-
-def correlating(pictures: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Pictures (n, d) such that the product of two is their correlation; 0 for one without contrast."""
-    centred = pictures - pictures.mean(axis=1, keepdims=True)
-    spread = np.linalg.norm(centred, axis=1, keepdims=True)
-    return np.divide(centred, spread, out=np.zeros_like(centred), where=spread > 0)
 
 
 def _is_same(track: Track, image: Image, face: Face) -> bool:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 from detector.fingerprint.fingerprint import Fingerprint
+from detector.progress import Progress
 from detector.sandbox import AllowedPaths, Limits, Sandbox, refuse_links
 
 _RESULT = "fingerprint.bin"
@@ -27,7 +27,7 @@ def fingerprint_confined(path: Path, folder: Path, limits: Limits) -> Fingerprin
     return Fingerprint.from_bytes(found.read_bytes()) if found.exists() else None
 
 
-def _made(path: Path, folder: Path, _report: Callable[[str, float], None]) -> None:
+def _made(path: Path, folder: Path, _report: Progress) -> None:
     from detector.fingerprint.sampling import fingerprint_of
 
     found = fingerprint_of(path)

@@ -25,8 +25,9 @@ from detector.errors import MediaError, ParameterError
 from detector.live.sources import Source, camera_device, open_source
 from detector.media.exhibit.limits import Bounds
 from detector.media.frame import Frame
+from detector.progress import Progress
 from detector.sandbox import AllowedPaths, CrashError, Sandbox
-from detector.sandboxed_engine import Report, limits_of_environment
+from detector.sandboxed_engine import limits_of_environment
 
 _HEAD = struct.Struct("<qQQII")  # PTS, seconds as a fraction, height and width; then the pixels
 _PIPE = 1 << 20  # bytes
@@ -86,7 +87,7 @@ def _ports(address: str) -> tuple[int, ...]:
     return (port, _PORTS["https"]) if parts.scheme.lower() == "http" else (port,)
 
 
-def _decode(source: Source, sample_rate: float, writer: int, _report: Report) -> int:
+def _decode(source: Source, sample_rate: float, writer: int, _report: Progress) -> int:
     """Write each frame to the pipe; returns how many they were."""
     number = 0
     with open_source(source, sample_rate) as frames:

@@ -70,7 +70,6 @@ class LiveSession:
         """Score one frame; returns the segments that closed with it."""
         self._first_pass.process_frame(frame, self._first_pass.is_cut(frame))
         detections, going_on = self._first_pass.take()
-        self._first_pass.cuts.clear()
         closed = []
         for one in detections:
             if one.logit is not None:

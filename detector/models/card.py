@@ -124,7 +124,7 @@ class SecondLookCard(NetworkFile):
     """The second look of the model whose weights have the SHA-256 ``of``: ``second-look/MODEL.json``.
 
     It names the second network, whose weights lie beside it as ``MODEL.safetensors``, and says how its logits
-    are fused with the first network's. :mod:`detector.scoring.fusion` is the formula; ``probability`` turns a
+    are fused with the scan's. :mod:`detector.scoring.fusion` is the formula; ``probability`` turns a
     fused logit, of a frame or a mean of them, into a probability; beyond the published logit ``knee`` its
     scale is ``beyond``.
     """
@@ -140,14 +140,14 @@ class SecondLookCard(NetworkFile):
         default=1.0,
         gt=0,
         le=1,
-        description="share of what the first network's logit of a frame differs from the person's mean that "
+        description="share of what the scan's logit of a frame differs from the person's mean that "
         "counts: single frames are noisier than people differ",
     )
     contrast: Contrast | None = Field(default=None, description="null: only the level counts")
     agreement: Agreement = None
     photographs: PhotographFusion | None = Field(default=None, description="null: as videos")
     crops: Platt | None = Field(
-        default=None, description="of the first network's logits of ready-made crops; null: as of frames"
+        default=None, description="of the scan's logits of ready-made crops; null: as of frames"
     )
     probability: Platt
     knee: float = 0.0

@@ -31,6 +31,7 @@ from typing import Any, NoReturn
 from detector import errors
 from detector.errors import ReelproofError
 from detector.gc_pause import gc_paused
+from detector.progress import Progress
 from detector.sandbox.kernel import capabilities, confine, end_with_parent
 from detector.sandbox.limits import AllowedPaths, Limits
 from detector.sandbox.monitor import (
@@ -43,8 +44,6 @@ from detector.sandbox.monitor import (
 )
 
 log = logging.getLogger(__name__)
-
-Report = Callable[[str, float], None]
 
 # What becomes of a folder for temporary files whose maker was killed: the next one removes it.
 _PREFIX = ".reelproof-"
@@ -119,7 +118,7 @@ class Sandbox:
         select.select([self._pipe], [], [])
         self._watch = Monitor(self._process, self._limits, (*writable, self._scratch))
 
-    def result(self, report: Report | None = None) -> Any:
+    def result(self, report: Progress | None = None) -> Any:
         """Wait for what the target returns.
 
         ``report`` is called with its progress, and many times a second with the same again while
@@ -266,7 +265,7 @@ def _forget_parent(kept: set[int]) -> None:
                 os.close(int(name))
 
 
-def _reporter(writer: int) -> Report:
+def _reporter(writer: int) -> Progress:
     lock = threading.Lock()
 
     def report(stage: str, fraction: float) -> None:

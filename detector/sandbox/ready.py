@@ -16,8 +16,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from detector.progress import Progress
 from detector.sandbox.limits import AllowedPaths, Limits
-from detector.sandbox.process import Report, Sandbox, folder_of_this_process
+from detector.sandbox.process import Sandbox, folder_of_this_process
 
 _QUIET = 1.0  # seconds without a job before it gets ready: where jobs wait, it would only be in the way
 _LONGER = 5.0  # and before it does what takes longer, during which a job would have to wait
@@ -65,7 +66,7 @@ class ReadySandbox:
         finally:
             os.close(reader)
 
-    def hand(self, path: Path, folder: Path, *arguments: Any, report: Report | None = None) -> Any:
+    def hand(self, path: Path, folder: Path, *arguments: Any, report: Progress | None = None) -> Any:
         """Have it do its job on the file ``path``; what it writes lies in ``folder``, an empty one so far.
 
         ``work`` is called with the name by which it reads the file, the folder and the ``arguments``, which
@@ -106,7 +107,7 @@ def _live(
     work: Callable[..., Any],
     given: tuple[Any, ...],
     patience: float,
-    report: Report,
+    report: Progress,
 ) -> tuple[bool, Any]:
     report("getting ready", 0.0)  # a folder may be renamed once its rules hold, not before
     _waits(reader, min(_QUIET, patience))

@@ -42,7 +42,7 @@ class Sparing(NamedTuple):
         return cls(scorer.logit(parameters.interpolate_below), apart)
 
 
-class Numbered(NamedTuple):
+class NumberedCrop(NamedTuple):
     """A crop, and which of all that were offered it is."""
 
     number: int
@@ -53,7 +53,7 @@ class _Gap(NamedTuple):
     """Crops of a track that wait for the logits of the faces before and after them."""
 
     before: int
-    waiting: Sequence[Numbered]
+    waiting: Sequence[NumberedCrop]
     after: int
 
 
@@ -61,7 +61,7 @@ class _Gap(NamedTuple):
 class _Track:
     scored: int  # number of the last face that is scored
     time: float
-    waiting: list[Numbered] = field(default_factory=list)
+    waiting: list[NumberedCrop] = field(default_factory=list)
 
 
 class CoarseToFine:
@@ -73,7 +73,7 @@ class CoarseToFine:
         self._gaps: list[_Gap] = []
         self._logits: dict[int, float] = {}  # of scored faces that others may wait for
 
-    def offer(self, face: Numbered, track: int, time: float) -> Iterator[Numbered]:
+    def offer(self, face: NumberedCrop, track: int, time: float) -> Iterator[NumberedCrop]:
         """Take the next ``face`` of ``track``."""
         yield from self._lost(time)
         last = self._tracks.get(track)
@@ -86,7 +86,7 @@ class CoarseToFine:
         self._tracks[track] = _Track(face.number, time)
         yield face
 
-    def _lost(self, now: float) -> Iterator[Numbered]:
+    def _lost(self, now: float) -> Iterator[NumberedCrop]:
         """The last faces of tracks that were lost, where they wait."""
         for number in [number for number, track in self._tracks.items() if now - track.time > _LOST]:
             lost = self._tracks.pop(number)
@@ -95,7 +95,7 @@ class CoarseToFine:
                 self._gaps.append(_Gap(lost.scored, waiting, end.number))
                 yield end
 
-    def scored(self, numbers: Iterable[int], logits: NDArray[np.floating]) -> Iterator[Numbered]:
+    def scored(self, numbers: Iterable[int], logits: NDArray[np.floating]) -> Iterator[NumberedCrop]:
         """Take the ``logits`` (n,) of the faces of these ``numbers``; gives back what is not calm."""
         self._logits.update(zip(numbers, logits.tolist(), strict=True))
         known = self._logits
@@ -114,7 +114,7 @@ class CoarseToFine:
         needed |= {track.scored for track in self._tracks.values()}
         self._logits = {number: logit for number, logit in known.items() if number in needed}
 
-    def flush(self) -> Iterator[Numbered]:
+    def flush(self) -> Iterator[NumberedCrop]:
         """The last faces of all tracks, after which no other comes."""
         yield from self._lost(np.inf)
 
@@ -123,9 +123,9 @@ def spared(times: NDArray[np.float64], logits: NDArray[np.float64], sparing: Spa
     """Which faces (n,) of a track :class:`CoarseToFine` would not have scored, where all of them are."""
     found, coarse = np.ones(len(times), np.bool_), CoarseToFine(sparing)
     no_crop = np.empty((0, 0, 3), np.uint8)
-    waiting: list[Numbered] = []
+    waiting: list[NumberedCrop] = []
     for number, time in enumerate(times.tolist()):
-        waiting += coarse.offer(Numbered(number, no_crop), 0, time)
+        waiting += coarse.offer(NumberedCrop(number, no_crop), 0, time)
     waiting += coarse.flush()
     while waiting:
         numbers = [face.number for face in waiting]

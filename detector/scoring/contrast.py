@@ -51,7 +51,7 @@ class Raised:
         return replace(self, contrast=contrast, amount=constants.amount(contrast))
 
 
-def raised(track: int, times: Floats, logits: Floats, constants: Contrast | None) -> list[Raised]:
+def raised_intervals(track: int, times: Floats, logits: Floats, constants: Contrast | None) -> list[Raised]:
     """Where ``track`` is raised, with samples (n,) at ``times`` (n,)."""
     if constants is None:
         return []
@@ -69,10 +69,10 @@ def raised(track: int, times: Floats, logits: Floats, constants: Contrast | None
     ]
 
 
-def amounts(raised: Sequence[Raised], track: NDArray[np.int32], time: Floats) -> Floats:
-    """What is added to each logit (n,), at ``time`` of ``track``."""
+def amounts(intervals: Sequence[Raised], track: NDArray[np.int32], time: Floats) -> Floats:
+    """What ``intervals`` add to each logit (n,), at ``time`` of ``track``."""
     out = np.zeros(len(time))
-    for one in raised:
+    for one in intervals:
         out[(track == one.track) & (time >= one.start) & (time <= one.end)] += one.amount
     return out
 

@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.scoring.contrast import Raised, raised
+from detector.scoring.contrast import Raised, raised_intervals
 from detector.scoring.fusion import Floats, Fusion
 from detector.scoring.moments import KeptMoment
 
@@ -17,11 +17,99 @@ _TELLING = 1.5  # of the scan's logit: from one moment to the next, it says wher
 _AROUND = 0.3  # seconds on either side of a moment
 
 
-def _scan_around(seen: NDArray[np.void], track: int, time: float) -> float:
+@dataclass(frozen=True)
+class PersonLook:
+    """What the second look found of one person: logits ``strong`` (m, 4) at ``times`` of ``track`` (m,).
+
+    The columns of ``strong`` are :data:`~detector.scoring.fusion.INPUTS` but for the first, the scan's.
+    Where the whole head was not looked at (``headed`` (m,) is false) its logits lie between those beside it.
+    """
+
+    tracks: tuple[int, ...]
+    moments: tuple[KeptMoment, ...]
+    track: NDArray[np.int32]
+    times: Floats
+    strong: Floats
+    scan_at: Floats  # (m,): the scan's logits around the moments
+    scan_level: float  # their mean over all of the person's usable faces
+    headed: NDArray[np.bool_]
+    stability: float | None = None
+    contradiction: bool = False  # the two networks lie too far apart
+    raised: tuple[Raised, ...] = ()
+
+    @classmethod
+    def of(
+        cls, group: Sequence[int], moments: Sequence[KeptMoment], strong: Floats, faces: NDArray[np.void]
+    ) -> Self:
+        """Of the person of the tracks ``group``, from logits ``strong`` (m, 4) of ``moments`` in order.
+
+        Those of heads are no numbers where only the inner face was looked at. ``faces`` are the rows of
+        the person's usable faces, with the scan's logits.
+        """
+        track = np.array([moment.track for moment in moments], np.int32)
+        times = np.array([moment.time for moment in moments])
+        around = np.array([_scan_around(faces, moment.track, moment.time) for moment in moments])
+        level = float(faces["logit"].mean())
+        headed = np.isfinite(strong[:, -1])
+        filled = _filled(strong, track, times)
+        return cls(tuple(group), tuple(moments), track, times, filled, around, level, headed)
+
+    def strong_at(self, track: NDArray[np.int32], times: Floats, scanned: Floats) -> Floats:
+        """Logits (n, 4) at ``times`` of ``track``; their mean in a track without a moment.
+
+        Between two moments they go over from one to the other as the scan's logits ``scanned`` (n,) do, where
+        these differ, and evenly in time where not.
+        """
+        out: Floats = np.tile(self.strong.mean(axis=0), (len(times), 1))
+        for number in np.unique(self.track):
+            asked, own = track == number, self.track == number
+            at, known, strong, scan = times[asked], self.times[own], self.strong[own], self.scan_at[own]
+            if len(known) == 1:
+                out[asked] = strong
+                continue
+            after = np.searchsorted(known, at).clip(1, len(known) - 1)
+            before = after - 1
+            share = ((at - known[before]) / (known[after] - known[before])).clip(0, 1)
+            step = scan[after] - scan[before]
+            telling = (np.abs(step) >= _TELLING) & (share > 0) & (share < 1)
+            share[telling] = ((scanned[asked] - scan[before])[telling] / step[telling]).clip(0, 1)
+            out[asked] = strong[before] + share[:, None] * (strong[after] - strong[before])
+        return out
+
+    def inputs_at(self, track: NDArray[np.int32], times: Floats, scanned: Floats, within: float) -> Floats:
+        """The inputs (n, 5) of the fusion; the scan's are the share ``within`` of the way from their mean."""
+        levelled = self.scan_level + within * (scanned - self.scan_level)
+        return np.column_stack([levelled, self.strong_at(track, times, scanned)])
+
+    def altered(
+        self, fusion: Fusion, track: NDArray[np.int32], times: Floats, scanned: Floats
+    ) -> Iterator[tuple[int, Floats, Floats]]:
+        """Each track with its times (n,) and the altered half's logits (n,); ``scanned`` are the scan's."""
+        logits = fusion.altered.logit(np.column_stack([scanned, self.strong_at(track, times, scanned)]))
+        for number in np.unique(track).tolist():
+            yield number, times[track == number], logits[track == number]
+
+    def outlying(
+        self, fusion: Fusion, track: NDArray[np.int32], times: Floats, scanned: Floats
+    ) -> tuple[Raised, ...]:
+        """Where its tracks are raised; ``scanned`` are the scan's logits (n,) at ``times`` of ``track``."""
+        return tuple(
+            one
+            for number, at, altered in self.altered(fusion, track, times, scanned)
+            for one in raised_intervals(number, at, altered, fusion.contrast)
+        )
+
+    @property
+    def inputs(self) -> Floats:
+        """The inputs (1, 5) of the fusion, means over the person's time."""
+        return np.array([[self.scan_level, *self.strong.mean(axis=0)]])
+
+
+def _scan_around(faces: NDArray[np.void], track: int, time: float) -> float:
     """The scan's median logit around a moment; its mean where nothing of the track was usable."""
-    own = seen[seen["track"] == track]
+    own = faces[faces["track"] == track]
     if not len(own):
-        return float(seen["logit"].mean())
+        return float(faces["logit"].mean())
     apart = np.abs(own["time"] - time)
     return float(np.median(own["logit"][apart <= max(_AROUND, float(apart.min()))]))
 
@@ -41,91 +129,3 @@ def _filled(strong: Floats, track: NDArray[np.int32], times: Floats) -> Floats:
             there, missing = (track == number) & known, (track == number) & ~known
             column[missing] = np.interp(times[missing], times[there], column[there]) if there.any() else mean
     return out
-
-
-@dataclass(frozen=True)
-class PersonLook:
-    """What the second look found of one person: logits ``strong`` (m, 4) at ``times`` of ``track`` (m,).
-
-    The columns of ``strong`` are :data:`~detector.scoring.fusion.INPUTS` but for the first, the scan's.
-    Where the whole head was not looked at (``headed`` (m,) is false) its logits lie between those beside it.
-    """
-
-    tracks: tuple[int, ...]
-    moments: tuple[KeptMoment, ...]
-    track: NDArray[np.int32]
-    times: Floats
-    strong: Floats
-    scan_at: Floats  # (m,): the fast network's logits around the moments
-    scan_level: float  # their mean over all of the person's usable faces
-    headed: NDArray[np.bool_]
-    stability: float | None = None
-    contradiction: bool = False  # the two networks lie too far apart
-    raised: tuple[Raised, ...] = ()
-
-    @classmethod
-    def of(
-        cls, group: Sequence[int], moments: Sequence[KeptMoment], strong: Floats, seen: NDArray[np.void]
-    ) -> Self:
-        """Of the person of the tracks ``group``, from logits ``strong`` (m, 4) of ``moments`` in order.
-
-        Those of heads are no numbers where only the inner face was looked at. ``seen`` are the scan's rows of
-        the person's usable faces.
-        """
-        track = np.array([moment.track for moment in moments], np.int32)
-        times = np.array([moment.time for moment in moments])
-        around = np.array([_scan_around(seen, moment.track, moment.time) for moment in moments])
-        level = float(seen["logit"].mean())
-        headed = np.isfinite(strong[:, -1])
-        filled = _filled(strong, track, times)
-        return cls(tuple(group), tuple(moments), track, times, filled, around, level, headed)
-
-    def strong_at(self, track: NDArray[np.int32], times: Floats, fast: Floats) -> Floats:
-        """Logits (n, 4) at ``times`` of ``track``; their mean in a track without a moment.
-
-        Between two moments they go over from one to the other as the scan's logits ``fast`` (n,) do, where
-        these differ, and evenly in time where not.
-        """
-        out: Floats = np.tile(self.strong.mean(axis=0), (len(times), 1))
-        for number in np.unique(self.track):
-            asked, own = track == number, self.track == number
-            at, known, strong, scan = times[asked], self.times[own], self.strong[own], self.scan_at[own]
-            if len(known) == 1:
-                out[asked] = strong
-                continue
-            after = np.searchsorted(known, at).clip(1, len(known) - 1)
-            before = after - 1
-            share = ((at - known[before]) / (known[after] - known[before])).clip(0, 1)
-            step = scan[after] - scan[before]
-            telling = (np.abs(step) >= _TELLING) & (share > 0) & (share < 1)
-            share[telling] = ((fast[asked] - scan[before])[telling] / step[telling]).clip(0, 1)
-            out[asked] = strong[before] + share[:, None] * (strong[after] - strong[before])
-        return out
-
-    def inputs_at(self, track: NDArray[np.int32], times: Floats, fast: Floats, within: float) -> Floats:
-        """The inputs (n, 5) of the fusion; the scan's are the share ``within`` of the way from their mean."""
-        levelled = self.scan_level + within * (fast - self.scan_level)
-        return np.column_stack([levelled, self.strong_at(track, times, fast)])
-
-    def altered(
-        self, fusion: Fusion, track: NDArray[np.int32], times: Floats, fast: Floats
-    ) -> Iterator[tuple[int, Floats, Floats]]:
-        """Each track with its times (n,) and the altered half's logits (n,); ``fast`` are the scan's."""
-        logits = fusion.altered.logit(np.column_stack([fast, self.strong_at(track, times, fast)]))
-        for number in np.unique(track).tolist():
-            yield number, times[track == number], logits[track == number]
-
-    def outlying(
-        self, fusion: Fusion, track: NDArray[np.int32], times: Floats, fast: Floats
-    ) -> tuple[Raised, ...]:
-        """Where its tracks are raised; ``fast`` are the scan's logits (n,) at ``times`` of ``track``."""
-        return tuple(
-            one
-            for number, at, altered in self.altered(fusion, track, times, fast)
-            for one in raised(number, at, altered, fusion.contrast)
-        )
-
-    @property
-    def inputs(self) -> Floats:
-        """The inputs (1, 5) of the fusion, means over the person's time."""
-        return np.array([[self.scan_level, *self.strong.mean(axis=0)]])

@@ -1,4 +1,4 @@
-"""Look at one person: which moments the second network sees, and what stands out.
+"""Look at one person: which moments the second network sees, what stands out, and how it looks in views.
 
 Of a person who is clearly calm every other moment is enough. A track that is not calm is looked at in more
 moments; what stands out from the rest of it is raised (:mod:`detector.scoring.contrast`).
@@ -6,7 +6,7 @@ moments; what stands out from the rest of it is raised (:mod:`detector.scoring.c
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 
 from detector.faces.framing import HEAD, INNER
 from detector.scoring.contrast import outliers
-from detector.scoring.fusion import Floats, Fusion
+from detector.scoring.fusion import INPUTS, Floats
 from detector.scoring.moments import KeptMoment, evenly, spread
 from detector.scoring.person_look import PersonLook
 from detector.scoring.scorer import logit_of
-from detector.scoring.second_network import SecondNetwork
-from detector.scoring.views import AS_IT_IS
+from detector.scoring.second_network import BothNetworks
+from detector.scoring.settling import Settler
+from detector.scoring.views import AS_IT_IS, View, crop_in_view
 
 _UNEVEN = 1.5  # of the altered half's logit: a track with such a contrast is looked at in more moments
 _CALM = 0.3  # of the published logit, from the threshold of doubt down to a calm person's moments on average
@@ -28,73 +29,82 @@ _DENSE = 0.6  # seconds from one moment to the next: more would show nothing new
 
 
 class PersonLooker:
-    """Shows ``network`` inner faces, and the whole head in every other moment or, without
-    ``alternate_heads``, in each."""
+    """Shows the second network inner faces, and the whole head in every other moment or, of a photograph or
+    without ``alternate_heads``, in each.
+    """
 
-    def __init__(self, network: SecondNetwork, fusion: Fusion, alternate_heads: bool) -> None:
-        self._network = network
-        self._fusion = fusion
-        self._alternate_heads = alternate_heads
+    def __init__(self, networks: BothNetworks, alternate_heads: bool = True) -> None:
+        """``alternate_heads`` is :attr:`~detector.schema.analysis.Parameters.alternate_heads`."""
+        self._networks = networks
+        self._fusion = networks.fusion
+        self._alternate_heads = alternate_heads and not networks.still
 
     def look(
         self,
         group: Sequence[int],
-        seen: NDArray[np.void],
+        faces: NDArray[np.void],
         kept: list[KeptMoment],
         most: int,
         doubt: float | None = None,
     ) -> PersonLook | None:
         """Look at the person of the tracks ``group``: ``most`` moments of those ``kept``, or twice as many.
 
-        ``seen`` are the scan's rows of the person's usable faces. With ``doubt``, a probability, half of the
-        moments are enough where they are clearly below it and nothing stands out. None: nothing was kept.
+        ``faces`` are the rows of the person's usable faces, with the scan's logits. With ``doubt``, a
+        probability, half of the moments are enough where they are clearly below it and nothing stands out.
+        None: nothing was kept.
         """
-        moments = spread(kept, seen["time"], most)
+        moments = spread(kept, faces["time"], most)
         if not moments:
             return None
         strong = np.full((len(moments), 4), np.nan)
         if doubt is not None and len(moments) >= _HALVED:
-            self._look_at(moments[::2], strong[::2])
-            half = PersonLook.of(group, moments[::2], strong[::2], seen)
-            if self._is_calm(half, seen, doubt):
+            strong[::2] = self._completed(strong[::2], moments[::2])
+            half = PersonLook.of(group, moments[::2], strong[::2], faces)
+            if self._is_calm(half, faces, doubt):
                 return half
-        self._look_at(moments, strong)
-        look = PersonLook.of(group, moments, strong, seen)
-        if more := self._more_moments(look, seen, kept, most):
+        strong = self._completed(strong, moments)
+        look = PersonLook.of(group, moments, strong, faces)
+        if more := self._more_moments(look, faces, kept, most):
             # They are looked at because the altered half stands out there.
             parts = [self._fusion.altered_framings] * len(more)
-            strong = np.concatenate([strong, self._network.of_moments(more, AS_IT_IS, parts)])
+            strong = np.concatenate([strong, self._networks.second.of_moments(more, AS_IT_IS, parts)])
             order = sorted(range(len(strong)), key=[moment.time for moment in (*moments, *more)].__getitem__)
-            look = PersonLook.of(group, [(*moments, *more)[i] for i in order], strong[order], seen)
-        outlying = look.outlying(self._fusion, seen["track"], seen["time"], seen["logit"])
+            look = PersonLook.of(group, [(*moments, *more)[i] for i in order], strong[order], faces)
+        outlying = look.outlying(self._fusion, faces["track"], faces["time"], faces["logit"])
         return replace(look, raised=outlying)
 
-    def _look_at(self, moments: Sequence[KeptMoment], strong: Floats) -> None:
-        """Put into ``strong`` (m, 4) what is not there yet: inner faces, and heads of every other moment."""
+    def settle(self, look: PersonLook, enter: float, sparing: bool = False) -> PersonLook:
+        """See :meth:`detector.scoring.settling.Settler.settle`."""
+        return Settler(self._fusion, self._in_views, self._networks.still).settle(look, enter, sparing)
+
+    def _completed(self, strong: Floats, moments: Sequence[KeptMoment]) -> Floats:
+        """``strong`` (m, 4) with what is not there yet: inner faces, and heads of every other moment."""
         tracks = [moment.track for moment in moments]
         parts: list[list[int]] = []
         for i, track in enumerate(tracks):
             headed = not self._alternate_heads or tracks[:i].count(track) % 2 == 0
             wanted = (INNER, HEAD) if headed else (INNER,)
             parts.append([part for part in wanted if np.isnan(strong[i, 2 * part])])
-        seen = self._network.of_moments(moments, AS_IT_IS, parts)
-        np.copyto(strong, seen, where=~np.isnan(seen))
+        seen = self._networks.second.of_moments(moments, AS_IT_IS, parts)
+        return np.where(np.isnan(seen), strong, seen)
 
-    def _is_calm(self, look: PersonLook, seen: NDArray[np.void], doubt: float) -> bool:
+    def _is_calm(self, look: PersonLook, faces: NDArray[np.void], doubt: float) -> bool:
         """Whether ``look`` is clearly below ``doubt``, in each moment, and nothing of it stands out."""
         told = look.track, look.times, look.scan_at
         below = logit_of(doubt) - self._fusion.logit(look.inputs_at(*told, self._fusion.within))
         if below.min() < 0 or below.mean() < _CALM or self._fusion.contradicts(look.inputs)[0]:
             return False
-        uneven = look.altered(self._fusion, seen["track"], seen["time"], seen["logit"])
+        uneven = self._altered(look, faces)
         return not any(outliers(times, altered, _UNEVEN) for _, times, altered in uneven)
 
     def _more_moments(
-        self, look: PersonLook, seen: NDArray[np.void], kept: Sequence[KeptMoment], most: int
+        self, look: PersonLook, faces: NDArray[np.void], kept: Sequence[KeptMoment], most: int
     ) -> list[KeptMoment]:
         """At most ``most`` of the moments ``kept`` around what stands out, where ``look`` has few."""
         more: list[KeptMoment] = []
-        for track, times, altered in look.altered(self._fusion, seen["track"], seen["time"], seen["logit"]):
+        for track, times, altered in look.altered(
+            self._fusion, faces["track"], faces["time"], faces["logit"]
+        ):
             own = look.times[look.track == track]
             apart = float(np.ptp(times)) / max(1, len(own))
             if apart < _DENSE:
@@ -107,3 +117,43 @@ class PersonLooker:
                     if moment.track == track and start <= moment.time <= end and moment.time not in own
                 ]
         return more if len(more) <= most else [more[i] for i in evenly(len(more), most)]
+
+    def _altered(self, look: PersonLook, faces: NDArray[np.void]) -> Iterator[tuple[int, Floats, Floats]]:
+        """See :meth:`PersonLook.altered`; of each of ``faces``."""
+        return look.altered(self._fusion, faces["track"], faces["time"], faces["logit"])
+
+    def _in_views(
+        self, look: PersonLook, chosen: Sequence[int], parts: Sequence[int], views: Sequence[View]
+    ) -> Floats:
+        """The fusion's inputs (v, m, 5) of ``chosen`` moments of ``look`` in ``views``.
+
+        Of other framings than ``parts`` the second network says in other views what it said as they are. The
+        heads of every other moment stand for all: from view to view these move as they do on average.
+        """
+        moments, as_they_are = [look.moments[i] for i in chosen], look.strong[list(chosen)]
+        without = [part for part in parts if part != HEAD or not self._alternate_heads]
+        own = [without if rank % 2 else parts for rank in range(len(moments))]
+        lacking = [
+            () if look.headed[i] or HEAD not in shown else (HEAD,)
+            for i, shown in zip(chosen, own, strict=True)
+        ]
+        heads = self._networks.second.of_moments(moments, AS_IT_IS, lacking)
+        as_they_are = np.where(np.isnan(heads), as_they_are, heads)
+        scan = self._networks.scan
+        size = scan.card.input.size
+        seen = np.empty((len(views), len(moments), len(INPUTS)))
+        for view, into in zip(views, seen, strict=True):
+            into[:, 0] = scan.logits([crop_in_view(moment, view, INNER, size) for moment in moments])
+            into[:, 1:] = as_they_are
+            if view is not AS_IT_IS:
+                into[:, 1:] += _mended(self._networks.second.of_moments(moments, view, own) - as_they_are)
+        return seen
+
+
+def _mended(changes: Floats) -> Floats:
+    """``changes`` (m, 4) with the mean of its column in place of what is no number; 0 where all is none."""
+    out = changes.copy()
+    for column in out.T:
+        missing = np.isnan(column)
+        column[missing] = 0.0 if missing.all() else column[~missing].mean()
+    return out

@@ -7,8 +7,7 @@ is needed here only for what other back ends do not do: gradients, and the heads
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, cast
 
@@ -19,9 +18,9 @@ from detector.backends import selection as backends
 from detector.faces.crop import CropSquare, Face, crop_square, roll, square_for_box
 from detector.faces.detections import Detection
 from detector.media.frame import Image
-from detector.models.card import Input
 from detector.models.loaded import LoadedModel
 from detector.schema.analysis import Box, Platt, SecondLook
+from detector.scoring.explainable import Explainable, Seen
 
 if TYPE_CHECKING:
     import torch
@@ -33,34 +32,6 @@ Floats = NDArray[np.float64]
 _WINDOWS = 256  # judged at once
 QUALITY_SIZE = 128
 """px; of the crops for which the thresholds of quality were measured."""
-
-
-@dataclass(frozen=True)
-class Seen:
-    """What one network saw of a face.
-
-    ``network`` is None where it is in an ONNX file: only its scores can be had. ``output`` is that of the
-    network's outputs which decided, or None for its only one.
-    """
-
-    crop: Image
-    network: Network | None
-    input: Input
-    output: int | None = None
-
-
-@dataclass(frozen=True)
-class Explainable:
-    """A face in a square of a frame, as each network that decided on it saw it, and their common logit.
-
-    ``logits`` gives the logits (n,) of changed copies of these crops, n for each network; all that does not
-    depend on the square stays as it is.
-    """
-
-    square: CropSquare
-    seen: tuple[Seen, ...]
-    logit: float
-    logits: Callable[[Sequence[Sequence[Image]]], Floats]
 
 
 class Scorer:
@@ -109,7 +80,7 @@ class Scorer:
         framing = self.card.onnx.framing
         return square_for_box(box, lean, framing.box, framing.below, framing.upright)
 
-    def seen(self, image: Image, face: Face, crop: Image) -> Image:
+    def crop_of(self, image: Image, face: Face, crop: Image) -> Image:
         """The crop the network sees of ``face`` in ``image``; ``crop`` is that of its quality."""
         size = self.card.input.size
         if self.card.onnx is None and crop.shape[0] == size:
@@ -213,8 +184,8 @@ class Scorer:
         """The logits (n,) that decide, from this network's ``logits`` at ``time`` of ``track``: the same."""
         return logits
 
-    def second_look_at(self, tracks: Collection[int]) -> SecondLook | None:
-        """What a second look found of the person of ``tracks``; without one, none."""
+    def second_look_of(self, track: int) -> SecondLook | None:
+        """What a second look found of the person of ``track``; without one, none."""
         return None
 
     def explainable(self, image: Image, peak: Detection) -> Explainable:

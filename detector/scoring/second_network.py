@@ -1,10 +1,15 @@
-"""The second look's network, which sees moments of faces in two framings, inner face and whole head."""
+"""The second network, which sees moments of faces in two framings, inner face and whole head.
+
+:class:`BothNetworks` is it beside the scan.
+"""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
+from typing import Self
 
 import numpy as np
 
@@ -13,10 +18,10 @@ from detector.faces.framing import HEAD
 from detector.media.frame import Image
 from detector.models.loaded import LoadedModel
 from detector.networks import readings
-from detector.scoring.fusion import Floats
+from detector.scoring.fusion import Floats, Fusion
 from detector.scoring.moments import KeptMoment
-from detector.scoring.scorer import run_in_batches
-from detector.scoring.views import AS_IT_IS, View, seen_in
+from detector.scoring.scorer import Scorer, run_in_batches
+from detector.scoring.views import AS_IT_IS, View, crop_in_view
 
 _run = partial(run_in_batches, batch=8)
 
@@ -44,7 +49,7 @@ class SecondNetwork:
         seen = np.full((len(moments), 4), np.nan)
         if not places:
             return seen
-        crops = [seen_in(moments[i], view, part, size) for i, part in places]
+        crops = [crop_in_view(moments[i], view, part, size) for i, part in places]
         out = _run(self._backend, crops)
         if self._still and view is AS_IT_IS:
             self._known.update(zip(map(_key, crops), out[:, None], strict=True))
@@ -58,6 +63,27 @@ class SecondNetwork:
         if len(crops) == 1 and (known := self._known.get(_key(crops[0]))) is not None:
             return known
         return _run(self._backend, crops)
+
+
+@dataclass(frozen=True)
+class BothNetworks:
+    """The scan and the second network, and how their logits are fused."""
+
+    scan: Scorer
+    second: SecondNetwork
+    fusion: Fusion
+
+    @classmethod
+    def of(cls, scan: Scorer, model: LoadedModel) -> Self:
+        """``scan`` beside the second network of ``model``, which has one."""
+        assert model.second_look is not None and model.card.second_look is not None
+        second = SecondNetwork(model.second_look, scan.requested_backend, scan.still)
+        return cls(scan, second, Fusion.of(model.card.second_look, scan.still))
+
+    @property
+    def still(self) -> bool:
+        """Whether they judge faces of a photograph."""
+        return self.scan.still
 
 
 def _key(crop: Image) -> bytes:

@@ -1,7 +1,7 @@
-"""Ready-made crops of one face each, without the frame around them: scored by the fast network alone.
+"""Ready-made crops of one face each, without the frame around them: scored by the scan alone.
 
 The second look adds little where there is no frame around the face, at ten times the cost
-(docs/models.md). Where its card has a calibration for crops, that one counts: the fast network's own is set
+(docs/models.md). Where its card has a calibration for crops, that one counts: the scan's own is set
 for finding where to look. Each crop is seen with its mirror image, as photographs are.
 """
 
@@ -51,5 +51,5 @@ class CropScorer:
         return [sigmoid(own.scale * logit + own.offset) for logit in logits]
 
     def logits(self, images: Sequence[Image]) -> Floats:
-        """The fast network's logits (n,), not calibrated."""
+        """The scan's logits (n,), not calibrated."""
         return self._scan.logits([crop_for(image, self._scan.card) for image in images])

@@ -8,8 +8,9 @@ import cv2
 import numpy as np
 
 from detector.faces.crop import CropSquare, crop_square
-from detector.faces.framing import Box, head_square, inner_square
+from detector.faces.framing import head_square, inner_square
 from detector.media.frame import Image
+from detector.schema.analysis import Box
 from detector.scoring.moments import KeptMoment
 
 
@@ -28,7 +29,7 @@ AS_IT_IS = View()
 OTHERS = (View(mirrored=True), View(dx=0.02, dy=0.012), View(scale=1.1), View(quality=60))
 
 
-def seen_in(moment: KeptMoment, view: View, framing: int, size: int) -> Image:
+def crop_in_view(moment: KeptMoment, view: View, framing: int, size: int) -> Image:
     """The inner face or the head, by its ``framing``, as ``view`` has it: (size, size, 3)."""
     crop = crop_square(moment.patch.image, squares(moment, view)[framing], size)
     if view.quality is not None:

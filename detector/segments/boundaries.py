@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from detector.faces.crop import Face
 from detector.faces.detections import DetectionBuffer, Detections
 from detector.faces.finding.interpolation import faces_between
-from detector.faces.finding.search import FaceSearch
+from detector.faces.finding.place_search import PlaceSearch
 from detector.faces.quality import assess_face
 from detector.media.frame import Frame, Image
 from detector.media.prefetch import ahead
@@ -79,17 +79,17 @@ def refine_boundaries(
             del shown  # or they would be held while the next are gathered
     closer = judge.post_process()
     while True:
-        flagged = closer.chosen(np.isin(closer.rows["track"], list(found)))
+        flagged = closer.only(np.isin(closer.rows["track"], list(found)))
         findings.smooth(flagged, scorer, parameters)
         unfounded = _unsupported(closer, found, _intervals(flagged, parameters), reach)
         if not unfounded.any():
             return closer
-        closer = closer.chosen(~unfounded)
+        closer = closer.only(~unfounded)
 
 
 def _intervals(detections: Detections, parameters: Parameters) -> _ByTrack:
     """Start and end of the flagged intervals of each track, in seconds, from what is smoothed."""
-    usable = detections.chosen(detections.rows["usable"])
+    usable = detections.only(detections.rows["usable"])
     times = usable.rows["time"].tolist()
     return defaultdict(
         list,
@@ -178,7 +178,7 @@ class _GapScorer:
         self._detections = detections
         self._scorer = scorer
         self._parameters = parameters
-        self._look = FaceSearch(parameters).look
+        self._look = PlaceSearch(parameters)
         self._gathered = DetectionBuffer()
         self._waiting: list[Image] = []
         self._logits = [np.empty(0)]
@@ -193,12 +193,11 @@ class _GapScorer:
         faces = faces_between(frames, _face(rows[0]), _face(rows[1]), self._look)
         for frame, face in zip(frames[1:-1], faces or (), strict=faces is not None):
             first += 1
-            looks = assess_face(frame.image, face, self._scorer.quality_size, self._parameters)
-            if looks.crop is not None:
-                self._waiting.append(self._scorer.seen(frame.image, face, looks.crop))
-            self._gathered.add(
-                frame.pts, float(frame.time), first, int(rows["track"][0]), face, *looks[:3], between=True
-            )
+            shows = assess_face(frame.image, face, self._scorer.quality_size, self._parameters)
+            if shows.crop is not None:
+                self._waiting.append(self._scorer.crop_of(frame.image, face, shows.crop))
+            track = int(rows["track"][0])
+            self._gathered.add(frame.pts, float(frame.time), first, track, face, shows, between=True)
         if len(self._waiting) >= BATCH:
             self._score()
 

@@ -84,7 +84,7 @@ def person(
         tracks=tracks_,
         usable_frames=len(_known(sampled, "logit")),
         probability=max(map(scorer.exhibit_probability, levels), default=None),
-        second_look=scorer.second_look_at(tracks_),
+        second_look=scorer.second_look_of(tracks_[0]),
         scores=Scores(
             Score(
                 time=s.time,
@@ -127,7 +127,7 @@ def track_intervals(usable: Detections, parameters: Parameters) -> dict[int, lis
 
 def flagged(name: str, group: Detections, parameters: Parameters, kind: MediaKind) -> list[FlaggedInterval]:
     """Flagged intervals of one person: found track by track, in short ones together, then joined."""
-    usable = group.chosen(~np.isnan(group.rows["smoothed"]))
+    usable = group.only(~np.isnan(group.rows["smoothed"]))
     times, smoothed, raw = (_known(usable, field) for field in ("time", "smoothed", "logit"))
     if kind is MediaKind.IMAGE:
         over = np.flatnonzero(smoothed >= parameters.enter_threshold).tolist()
@@ -138,7 +138,7 @@ def flagged(name: str, group: Detections, parameters: Parameters, kind: MediaKin
         intervals = rules.merged(times, sorted(along, key=lambda i: i.first), parameters.merge_gap)
     found = []
     for rank, interval in enumerate(intervals, start=1):
-        inside = usable.chosen(slice(interval.first, interval.last + 1))
+        inside = usable.only(slice(interval.first, interval.last + 1))
         peaks = [usable[i] for i in rules.peaks(times, smoothed, raw, interval)]
         found.append(
             FlaggedInterval(f"{name}{rank}", name, inside, peaks, _mean_logit(inside, parameters.sample_rate))

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from detector import timestamps
+from detector.progress import Progress
 from detector.schema.analysis import MediaKind, Software, Verdict
 from detector.schema.laboratory.validation import (
     LabelledSegment,
@@ -28,7 +29,7 @@ from detector.validation import other_models, rates, versions
 from detector.validation.likelihood import likelihood_ratios
 from detector.validation.limits import limits_found
 from detector.validation.material import LabelledFile, Material, read_material
-from detector.validation.measuring import Line, Measurements, Progress, Run, measure
+from detector.validation.measuring import Line, Measurements, Run, measure
 from detector.validation.model_used import validated_model
 
 RESULT = "validation.json"

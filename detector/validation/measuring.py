@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,14 +18,13 @@ from detector.batch.other_models import ALONE, OtherModelNames
 from detector.batch.results_file import ResultsFile, read_lines, run_key
 from detector.batch.worker_pool import judged, score_files
 from detector.errors import ParameterError
+from detector.progress import Progress
 from detector.schema.analysis import Analysis, Parameters
 from detector.validation.material import LabelledFile, Material
 from detector.validation.other_models import of_other
 from detector.verdict.validated_domain import criteria, measured
 
 Line = dict[str, object]
-Progress = Callable[[str, float], None]
-
 MEASURED = "measured.jsonl"
 AGAIN = "again.jsonl"
 OTHER = "other-backend.jsonl"

@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 import cv2
 import numpy as np
 
+from detector.explain.colours import heat_colours
 from reports.errors import PictureError
 from reports.text.language import gettext
 
@@ -133,4 +134,4 @@ def _jpeg(folder: Path, key: str, width: int) -> bytes:
 def heat_scale(steps: int = 24) -> tuple[str, ...]:
     """The colours of the heatmaps from none to hottest, as ``#rrggbb``."""
     ramp = np.linspace(0, 255, steps).round().astype(np.uint8).reshape(1, -1)
-    return tuple(f"#{r:02x}{g:02x}{b:02x}" for b, g, r in cv2.applyColorMap(ramp, cv2.COLORMAP_INFERNO)[0])
+    return tuple(f"#{r:02x}{g:02x}{b:02x}" for r, g, b in heat_colours(ramp)[0])

@@ -78,7 +78,7 @@ def _unusable(coverage: Coverage) -> str:
 
 
 def _without_score(analysis: Analysis) -> tuple[str, ...]:
-    """Faces that the first network did not see (:mod:`detector.scoring.coarse_to_fine`)."""
+    """Faces that the scan did not see (:mod:`detector.scoring.coarse_to_fine`)."""
     if not analysis.coverage.faces_interpolated:
         return ()
     return (

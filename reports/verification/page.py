@@ -10,7 +10,7 @@ import html
 import re
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ import numpy as np
 
 from detector import timestamps
 from detector.errors import ReelproofError
+from detector.progress import Progress
 from detector.sandbox import AllowedPaths, Limits, Sandbox, UnexpectedError
 from detector.schema.analysis import Analysis
 from reports.bundle.archive import escapes_folder
@@ -111,7 +112,7 @@ def _put_there(
         (folder / name).write_bytes(data)
 
 
-def _differing(folder: Path, _report: Callable[[str, float], None]) -> list[str]:
+def _differing(folder: Path, _report: Progress) -> list[str]:
     """How the page differs from what the other files make of it. Runs confined."""
     kept = {name: (folder / name).read_bytes() for name in _BESIDE if (folder / name).exists()}
     given, text = (folder / PAGE).read_text("utf-8"), (folder / ANALYSIS).read_bytes()

@@ -63,7 +63,7 @@ class TestTheSample:
             assert not same.scores.interpolated.any()
 
     def test_only_between_calm_faces_the_network_is_spared_one(self, scanned_alone: Analysis) -> None:
-        """With a second look logits are fused ones, and only the first network's would tell."""
+        """With a second look logits are fused ones, and only the scan's would tell."""
         below = scanned_alone.parameters.interpolate_below
         count = 0
         for person in scanned_alone.persons:

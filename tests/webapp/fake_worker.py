@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import made_comparisons
-from analyses import build
-from made import write_result
+from made import made_result
 
 from detector.errors import MediaError
+from detector.progress import Progress
 from detector.sandbox import AllowedPaths, Limits, Sandbox
 from detector.schema.analysis import Analysis, Parameters
 from detector.schema.comparison import Comparison
@@ -27,17 +26,15 @@ def engine(
     model: Path,
     parameters: Parameters,
     folder: Path,
-    progress: run_analysis.Progress,
+    progress: Progress,
     limits: object,
 ) -> Analysis:
     """Stand-in for :func:`webapp.worker.run_analysis.make_result`."""
     _happens(file, progress)
-    analysis = build(folder, segments=1, file=file, sha256=path.name)
-    write_result(analysis, folder)
-    return analysis
+    return made_result(path, file, folder)
 
 
-def _happens(file: str, progress: run_analysis.Progress) -> None:
+def _happens(file: str, progress: Progress) -> None:
     progress("reading", 0.1)
     match Path(file).stem:
         case "segfault":
@@ -71,14 +68,14 @@ def compare(
     folder: Path,
     names: tuple[str, str],
     settings: Settings,
-    progress: run_analysis.Progress,
+    progress: Progress,
 ) -> Comparison:
     """Stand-in for :func:`webapp.worker.run_comparison.compare`."""
     _happens(names[0], progress)
     return made_comparisons.engine(exhibit, reference, folder, names, settings, progress)
 
 
-def report(analysis: Path, _given: object, out: Path, look: Callable[[str, float], None]) -> None:
+def report(analysis: Path, _given: object, out: Path, look: Progress) -> None:
     """Stand-in for :func:`webapp.worker.prepared_report._set_confined`."""
     while b"slow report" in analysis.read_bytes():
         look("", 0.0)

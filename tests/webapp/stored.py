@@ -13,11 +13,10 @@ from pathlib import Path
 
 import boto3
 import servers
-from analyses import build
 from botocore.config import Config
 from flask import Flask
 from flask.testing import FlaskClient
-from made import digest, write_result
+from made import digest
 
 from webapp.settings import Settings, read_settings
 from webapp.storage.tables import AnalysisRow
@@ -111,15 +110,6 @@ def other_machine(app: Flask, data: Path) -> Settings:
         }
     )
     return there
-
-
-def engine(path, file, model, parameters, folder, progress, limits):
-    """Stand-in for :func:`webapp.worker.run_analysis.make_result`."""
-    progress("scoring", 0.5)
-    assert path.is_file()
-    analysis = build(folder, segments=1, file=file, sha256=path.name)
-    write_result(analysis, folder)
-    return analysis
 
 
 def upload(client: FlaskClient, content: bytes = CONTENT) -> str:

@@ -24,6 +24,7 @@ from detector.media.open import open_media
 from detector.media.pictures import hdr
 from detector.media.pictures.orientation import Orientation
 from detector.media.reader import MediaReader
+from detector.progress import Progress
 from detector.schema.analysis import Media, MediaKind
 from detector.schema.translatable import N_
 from webapp.media.browser_support import NotPlayable, judge
@@ -185,9 +186,7 @@ def decide(source: Path, to: Path, media: Media, room: int, report: Callable[[fl
     return Playback(**(asdict(made) | {"reason": why}))
 
 
-def decided(
-    source: Path, to: Path, media: Media, room: int, report: Callable[[str, float], None]
-) -> dict[str, Any]:
+def decided(source: Path, to: Path, media: Media, room: int, report: Progress) -> dict[str, Any]:
     """:func:`decide` for a confined process: its answer as JSON can hold it, progress now and then."""
     last = time.monotonic()
 

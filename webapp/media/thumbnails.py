@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 from PIL import Image
 
 from detector.errors import MediaError, ReelproofError
+from detector.progress import Progress
 from detector.sandbox import AllowedPaths, Limits, Sandbox, UnexpectedError
 from detector.schema.analysis import Analysis
 
@@ -27,7 +27,7 @@ def confined_thumbnail(
     exhibit: Path,
     to: Path,
     limits: Limits,
-    report: Callable[[str, float], None] | None = None,
+    report: Progress | None = None,
 ) -> None:
     """:func:`make_thumbnail` in a confined process. One that cannot be made fails nothing.
 

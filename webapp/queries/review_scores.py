@@ -32,7 +32,7 @@ class Columns:
     box: NDArray[np.int64]  # (n, 4), pixels
     score: NDArray[np.float64]  # (n,), probability of the single frame
     smooth: NDArray[np.float64]  # (n,), smoothed
-    interpolated: NDArray[np.bool_]  # (n,): the first network did not see this face
+    interpolated: NDArray[np.bool_]  # (n,): the scan did not see this face
 
     def listed(self, chosen: NDArray[np.intp] | slice) -> dict[str, Any]:
         """Some of them as JSON has them: a list a field, times to a ten-thousandth."""

@@ -9,13 +9,13 @@ from __future__ import annotations
 import logging
 import shutil
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 from celery.exceptions import SoftTimeLimitExceeded
 
 from detector.errors import ReelproofError
 from detector.fingerprint.fingerprint import Fingerprint
+from detector.progress import Progress
 from detector.sandbox import UnexpectedError
 from webapp.errors import DamagedFile
 from webapp.jobs import queue as job_queue
@@ -38,9 +38,7 @@ class FingerprintKeeper:
     It is given to the engine in the place of ``progress``, looks at each call and passes the call on.
     """
 
-    def __init__(
-        self, database: Database, sha256: str, folder: Path, progress: Callable[[str, float], None]
-    ) -> None:
+    def __init__(self, database: Database, sha256: str, folder: Path, progress: Progress) -> None:
         self._database, self._sha256, self._progress = database, sha256, progress
         self._place = folder / FINGERPRINT
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from sqlalchemy import select
 
+from detector.progress import Progress
 from detector.sandbox import AllowedPaths, Limits, Sandbox, refuse_links
 from webapp.downloads import kept_reports
 from webapp.downloads.kept_reports import KeptReport
@@ -94,9 +95,7 @@ def _a_job_waits(database: Database, settings: Settings) -> bool:
     return job_queue.next_id(database, settings.queues) is not None
 
 
-def _set_confined(
-    analysis: Path, given: dict[str, object], out: Path, look: Callable[[str, float], None]
-) -> None:
+def _set_confined(analysis: Path, given: dict[str, object], out: Path, look: Progress) -> None:
     places = AllowedPaths(readable=(analysis.parent,), writable=(out,))
     what = (_set, analysis, json.dumps(given), out)
     with Sandbox(*what, limits=_LIMITS, places=places, scratch=out, nice=_NICE) as confined:

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from detector.memory import memory_of
+from detector.progress import Progress
 from detector.sandbox import NotReadyError, ReadySandbox
 from detector.sandbox.limits import MEGABYTE
 from detector.sandbox.process import remove_abandoned
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
     from detector.models.loaded import LoadedModel
 
 log = logging.getLogger(__name__)
-
-Progress = Callable[[str, float], None]
 
 ENGINE_SHARE = 0.88
 """Where on the progress bar the engine ends and a preview, if one is needed, begins."""

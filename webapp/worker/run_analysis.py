@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from detector.files import publish
+from detector.progress import Progress
 from detector.sandbox import AllowedPaths, Limits, Sandbox, refuse_links
 from detector.schema.analysis import Analysis, Parameters
 from detector.schema.joint_rule import JointRule
@@ -29,7 +30,7 @@ from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database
 from webapp.worker import store_transfer
 from webapp.worker.fingerprint_jobs import FingerprintKeeper
-from webapp.worker.ready_engine import ENGINE_SHARE, Progress, ReadyEngine, run_engine
+from webapp.worker.ready_engine import ENGINE_SHARE, ReadyEngine, run_engine
 
 log = logging.getLogger(__name__)
 

@@ -7,6 +7,7 @@ import logging
 from pathlib import Path
 
 from detector.files import publish, write_atomically
+from detector.progress import Progress
 from detector.schema.comparison import Comparison
 from webapp.custody import log as custody_log
 from webapp.custody.comparison_records import RESULT, SUMS, sums_text
@@ -18,7 +19,6 @@ from webapp.settings import Settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database
 from webapp.worker import store_transfer
-from webapp.worker.ready_engine import Progress
 
 log = logging.getLogger(__name__)
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from celery.exceptions import SoftTimeLimitExceeded
 from sqlalchemy.exc import OperationalError
 
+from detector.progress import Progress
 from detector.sandbox import KilledError
 from detector.schema.summary import summary_of
 from webapp.errors import StoreError
@@ -29,7 +30,7 @@ from webapp.settings import Settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database, opened
 from webapp.worker import run_analysis, run_comparison
-from webapp.worker.ready_engine import Progress, ReadyEngine
+from webapp.worker.ready_engine import ReadyEngine
 
 log = logging.getLogger(__name__)
 

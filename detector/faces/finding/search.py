@@ -3,9 +3,10 @@
 CenterFace searches whole frames at the start, after a cut, from time to time
 (:attr:`~detector.schema.analysis.Parameters.search_interval`) and whenever a known face is not where it
 was. In between, once a second, it looks only around the last places of known faces, at a size that suits
-them, and where a small network proposes others (:mod:`detector.faces.finding.proposals`). In the frames
-between two such looks faces are followed by their pictures (:mod:`detector.faces.finding.interpolation`), and
-a newcomer is followed backwards to where it came in. So frames are held back until the next look.
+them (:mod:`detector.faces.finding.place_search`), and where a small network proposes others
+(:mod:`detector.faces.finding.newcomers`). In the frames between two such looks faces are followed by their
+pictures (:mod:`detector.faces.finding.interpolation`), and a newcomer is followed backwards to where it came
+in. So frames are held back until the next look.
 """
 
 from __future__ import annotations
@@ -13,33 +14,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cached_property
 from typing import NamedTuple
-
-import cv2
-import numpy as np
-from numpy.typing import NDArray
 
 from detector.faces.crop import Face
 from detector.faces.finding.detector import FaceDetector, searched_scale
 from detector.faces.finding.interpolation import LONGEST, faces_between
-from detector.faces.finding.matching import picture, shifted
-from detector.faces.finding.proposals import LEAST, FaceProposals
+from detector.faces.finding.newcomers import NewcomerSearch
+from detector.faces.finding.place_search import PlaceSearch, among, may_be
+from detector.faces.finding.proposals import LEAST
 from detector.media.frame import Frame, Image
-from detector.schema.analysis import Box, Parameters
-from detector.schema.boxes import grown, overlap
+from detector.schema.analysis import Parameters
 
-# Side of the place that is looked at, and the face's longer side in it, px of the detector's input.
-_PLACE = 224
-_FACE = 112
 _LOOKED = 1.0  # seconds: known faces are looked for so often at least
 _PROPOSED = 0.5  # seconds from one search for newcomers to the next, at least
-_EDGE = 3  # px of the place: a face nearer to its edge may be cut off by it
 _OFTENER = 4  # whole frames are searched where a face that is judged may be too small to be proposed
 _HELD = 128 * 1024 * 1024  # bytes of frames held back at most
-_SAME = 0.3  # overlap of two boxes that are one face
-_UNCHANGED = 0.9  # likeness of a place to itself when it was refused, which CenterFace would refuse again
-_LEAST = 0.25  # overlap of two grown boxes that may be one face at two times
 
 
 class FoundFaces(NamedTuple):
@@ -48,17 +37,6 @@ class FoundFaces(NamedTuple):
     frame: Frame
     is_cut: bool
     faces: list[Face]
-
-
-class Place(NamedTuple):
-    """A place that was proposed, and what it looks like."""
-
-    box: Box
-    picture: NDArray[np.float32]
-
-    def is_like(self, other: Place) -> bool:
-        """Whether ``other`` is the same place and looks the same."""
-        return overlap(self.box, other.box) >= _SAME and float(self.picture @ other.picture) >= _UNCHANGED
 
 
 @dataclass
@@ -76,18 +54,16 @@ class FaceSearch:
     """
 
     def __init__(self, parameters: Parameters, hold: bool = True) -> None:
-        self._threshold = parameters.detection_threshold
         self._width = parameters.detection_width
-        self._detect = FaceDetector(self._threshold, self._width)
-        # A detector of its own: to change the size of one takes longer than a search of a place.
-        self._place = FaceDetector(self._threshold, _PLACE)
+        self._detect = FaceDetector(parameters.detection_threshold, self._width)
+        self._look = PlaceSearch(parameters)
+        self._newcomers = NewcomerSearch(self._width, self._look)
         self._judged, self._sure = parameters.minimum_face, parameters.minimum_confidence
         self._interval = parameters.search_interval
         self._hold = hold
         self._held: list[_Held] = []  # they wait for the next frame that is looked at
         self._last: _Held | None = None  # that was looked at
         self._whole = self._proposed = Fraction(0)  # times of the frames that were searched last
-        self._refused: list[Place] = []  # places proposed where CenterFace found nothing
 
     def process_frame(self, frame: Frame, is_cut: bool) -> list[FoundFaces]:
         """Take the next frame, which begins a new scene if ``is_cut``; returns the frames now settled."""
@@ -154,12 +130,12 @@ class FaceSearch:
             return False
         ways = []
         for start, end in pairs:
-            way = faces_between(frames, start, end, self.look)
+            way = faces_between(frames, start, end, self._look)
             if way is None:
                 return False
             ways.append(way)
         moments = [list(faces) for faces in zip(*ways, strict=True)]
-        if any(_among(face, faces[:rank]) for faces in moments for rank, face in enumerate(faces)):
+        if any(among(face.box, faces[:rank]) for faces in moments for rank, face in enumerate(faces)):
             return False
         for one, found in zip(held, moments or [[]] * len(held), strict=True):
             one.faces = list(found)
@@ -169,7 +145,7 @@ class FaceSearch:
         """Each face of ``start`` with the same one of ``end``; None where one it is sure of has no own."""
         pairs: list[tuple[Face, Face]] = []
         for face in start:
-            same = [one for one in end if overlap(face.box, one.box) >= _SAME]
+            same = [one for one in end if among(face.box, [one])]
             if len(same) > 1 or any(one is taken for one in same for _, taken in pairs):
                 return None
             if not same and face.confidence >= self._sure:
@@ -181,11 +157,11 @@ class FaceSearch:
         """All faces of a frame that CenterFace searches, and those of them that were not there ``before``."""
         self._whole = self._proposed = frame.time
         found = self._detect(frame.image)
-        newcomers = [face for face in found if not any(_may_be(face, one) for one in before)]
+        newcomers = [face for face in found if not any(may_be(face.box, one.box) for one in before)]
         # Near the threshold a search may miss what a look finds.
-        for lost in [one for one in before if not any(_may_be(face, one) for face in found)]:
-            again = self.look(frame.image, lost.box)
-            if again is not None and not _among(again, found):
+        for lost in [one for one in before if not any(may_be(face.box, one.box) for face in found)]:
+            again = self._look(frame.image, lost.box)
+            if again is not None and not among(again.box, found):
                 found.append(again)
         return found, newcomers
 
@@ -199,8 +175,8 @@ class FaceSearch:
         """
         faces: list[Face] = []
         for one in before:
-            face = self.look(frame.image, one.box)
-            if face is not None and not _among(face, faces):
+            face = self._look(frame.image, one.box)
+            if face is not None and not among(face.box, faces):
                 faces.append(face)
             elif one.confidence >= self._sure:
                 return self._searched(frame, before)
@@ -210,81 +186,12 @@ class FaceSearch:
             newcomers = self._newcomers(frame.image, faces)
         return [*faces, *newcomers], newcomers
 
-    def _newcomers(self, image: Image, known: list[Face]) -> list[Face]:
-        """Faces at the places proposed in ``image`` where none of those ``known`` is."""
-        newcomers: list[Face] = []
-        refused: list[Place] = []
-        for box in self._propose(image):
-            if any(overlap(box, face.box) >= _SAME for face in known):
-                continue
-            place = Place(box, picture(image, box))
-            before = next((one for one in self._refused if one.is_like(place)), None)
-            face = None if before else self.look(image, box)
-            if face is None:
-                refused.append(before or place)
-            elif not _among(face, [*known, *newcomers]):
-                newcomers.append(face)
-        self._refused = refused
-        return newcomers
-
-    @cached_property
-    def _propose(self) -> FaceProposals:
-        return FaceProposals(self._width)
-
     def _follow_back(self, newcomers: list[Face], held: Sequence[_Held]) -> None:
         """Look for faces new in the frame after those ``held`` in these, backwards."""
         for newcomer in newcomers:
             face: Face | None = newcomer if newcomer.confidence >= self._sure else None
             for one in reversed(held):
-                face = face and self.look(one.frame.image, face.box)
-                if face is None or _among(face, one.faces):
+                face = face and self._look(one.frame.image, face.box)
+                if face is None or among(face.box, one.faces):
                     break
                 one.faces.append(face)
-
-    def look(self, image: Image, box: Box) -> Face | None:
-        """The face near ``box`` of ``image`` (RGB), if there is one."""
-        face, whole = self._at_place(image, box)
-        if face is not None and not whole:  # it went so far that the place cuts it off
-            face, _ = self._at_place(image, face.box)
-        return face
-
-    def _at_place(self, image: Image, box: Box) -> tuple[Face | None, bool]:
-        """The face in the place around ``box``, and whether it lies wholly in that place."""
-        height, width = image.shape[:2]
-        longer = max(box[2] - box[0], box[3] - box[1], 1.0)
-        # Never larger than a whole search would show it, unless that is not reduced at all.
-        scale = min(searched_scale(image, self._width), _FACE / longer)
-        side = 4 * round(_PLACE / scale / 4)  # so that it can be halved
-        left, top = (
-            _kept_inside((box[axis] + box[axis + 2]) / 2 - side / 2, side, whole)
-            for axis, whole in enumerate((width, height))
-        )
-        place = image[top : top + side, left : left + side]
-        if place.shape[0] < side or place.shape[1] < side:  # the frame is smaller than the place
-            below, beside = side - place.shape[0], side - place.shape[1]
-            place = cv2.copyMakeBorder(place, 0, below, 0, beside, cv2.BORDER_CONSTANT)
-        found = [shifted(face, left, top) for face in self._place(place)]
-        best = max(found, key=lambda face: overlap(grown(face.box), grown(box)), default=None)
-        if best is None or overlap(grown(best.box), grown(box)) < _LEAST:
-            return None, True
-        x0, y0, x1, y1 = best.box
-        edge = side / _PLACE * _EDGE
-        inside = (
-            (x0 - left > edge or left == 0)
-            and (y0 - top > edge or top == 0)
-            and (left + side - x1 > edge or left + side >= width)
-            and (top + side - y1 > edge or top + side >= height)
-        )
-        return best, inside
-
-
-def _kept_inside(start: float, side: int, whole: int) -> int:
-    return max(0, min(round(start), whole - side))
-
-
-def _may_be(a: Face, b: Face) -> bool:
-    return overlap(grown(a.box), grown(b.box)) >= _LEAST
-
-
-def _among(face: Face, faces: list[Face]) -> bool:
-    return any(overlap(face.box, one.box) >= _SAME for one in faces)

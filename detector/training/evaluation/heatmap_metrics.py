@@ -28,7 +28,8 @@ from detector.faces.crop import crop_square, square_for_face
 from detector.faces.finding.detector import FaceDetector
 from detector.faces.patch import decode
 from detector.media.frame import Image
-from detector.scoring.scorer import Scorer, Seen
+from detector.scoring.explainable import Seen
+from detector.scoring.scorer import Scorer
 from detector.training.evaluation.heatmap_methods import (
     ENGINE,
     METHODS,

@@ -25,7 +25,7 @@ from detector.engine import conclude
 from detector.faces import crop
 from detector.faces.crop import CropSquare, Face, crop_square, square_for_box, square_for_face
 from detector.faces.detections import Detection, DetectionBuffer, Detections
-from detector.faces.quality import flaw_of_crop, flaw_of_face
+from detector.faces.quality import Assessment, flaw_of_crop, flaw_of_face
 from detector.files import hashed, open_atomically
 from detector.media.completeness import missing_seconds
 from detector.media.frame import Frame, Image
@@ -34,7 +34,7 @@ from detector.media.reader import MediaReader
 from detector.metadata.exhibit import media_facts
 from detector.schema.analysis import Analysis, Box, Media, Parameters
 from detector.scoring.coarse_to_fine import Sparing, fill_between, spared
-from detector.scoring.first_pass import FirstPass
+from detector.scoring.first_pass import FirstPass, FirstPassResult
 from detector.scoring.scorer import Scorer
 from detector.segments.explained_peaks import without_peaks
 
@@ -101,7 +101,7 @@ class _Counter:
         self.quality_size = 8
         self._next = 0
 
-    def seen(self, _image: Image, _face: Face, crop: Image) -> Image:
+    def crop_of(self, _image: Image, _face: Face, crop: Image) -> Image:
         return crop
 
     def features(self, crops: Sequence[Image]) -> list[NDArray[np.float32]]:
@@ -164,7 +164,7 @@ def replay(
     sparing = Sparing.of(scorer, parameters)
     _score(detections, recording, crops if seen is None else seen, scorer, sparing)
     times = list(map(float, recording.times))
-    first_pass = _Replayed(detections, recording.persons, times, recording.cuts, recording.discarded)
+    first_pass = FirstPassResult(detections, recording.persons, times, recording.cuts, recording.discarded)
     return conclude(
         first_pass,
         recording.media,
@@ -175,24 +175,13 @@ def replay(
     )
 
 
-@dataclass
-class _Replayed:
-    """A recording with scores, as the engine concludes from it."""
-
-    detections: Detections
-    persons: list[list[int]]
-    times: list[float]
-    cuts: list[float]
-    discarded: int
-
-
 def _judgeable(recording: Recording, crops: NDArray[np.uint8], parameters: Parameters) -> Detections:
     gathered = DetectionBuffer()
     for one in recording.faces:
         flaw = flaw_of_face(one.face, parameters)
         if flaw is None and one.crop is not None:
             flaw = flaw_of_crop(crops[one.crop], parameters)
-        gathered.add(one.pts, float(one.time), None, one.track, one.face, flaw)
+        gathered.add(one.pts, float(one.time), None, one.track, one.face, Assessment(flaw))
     return gathered.take()
 
 
@@ -256,13 +245,13 @@ def _first_pass(
         first_pass = FirstPass(reader, any_crop, cast(Scorer, _Counter()), settled)
         for frame, is_cut in first_pass.with_cuts(distortion.frames(reader, parameters.sample_rate)):
             first_pass.process_frame(frame, is_cut)
-        first_pass.post_process()
+        (left,) = first_pass.post_process()
         recording = Recording(
-            faces=[_recorded(one, *found[one.pts, one.track]) for one in first_pass.detections],
-            persons=first_pass.persons,
+            faces=[_recorded(one, *found[one.pts, one.track]) for one in left.detections],
+            persons=left.persons,
             times=times,
-            cuts=first_pass.cuts,
-            discarded=first_pass.discarded,
+            cuts=list(left.cuts),
+            discarded=left.discarded,
             media=media_facts(reader, path.name, length, digest),
             missing=missing_seconds(reader),
             key=key,

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from detector.faces.finding.detector import FaceDetector
+from detector.faces.finding.place_search import PlaceSearch
 from detector.faces.finding.proposals import FaceProposals
-from detector.faces.finding.search import FaceSearch
 from detector.media.frame import Image
 from detector.schema.analysis import Parameters
 from detector.schema.boxes import overlap
@@ -26,7 +26,7 @@ def measure(data: Path, onnx: Path) -> dict[str, float]:
     """Shares of faces found in frames below ``data``, with the network ``onnx``."""
     parameters = Parameters()
     detect = FaceDetector(parameters.detection_threshold, parameters.detection_width)
-    propose, look = FaceProposals(parameters.detection_width, onnx), FaceSearch(parameters).look
+    propose, look = FaceProposals(parameters.detection_width, onnx), PlaceSearch(parameters)
     found: dict[float, list[bool]] = {sure: [] for sure in _SURE}
     proposed, places = 0, 0
     for image in _frames(data):

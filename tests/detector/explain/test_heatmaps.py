@@ -31,7 +31,8 @@ from detector.faces.crop import CropSquare, Face, roll
 from detector.faces.detections import Detection
 from detector.models.card import Input
 from detector.networks.vit_small_14 import Shape, ViTSmall14
-from detector.scoring.scorer import Explainable, Scorer, Seen
+from detector.scoring.explainable import Explainable, Seen
+from detector.scoring.scorer import Scorer
 
 
 @pytest.fixture(scope="module")

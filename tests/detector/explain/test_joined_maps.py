@@ -14,7 +14,8 @@ from detector.explain.heatmaps import heatmap_of, occlusion_check
 from detector.faces.crop import CropSquare
 from detector.models.card import Input
 from detector.networks.base import Network
-from detector.scoring.scorer import Explainable, Scorer, Seen
+from detector.scoring.explainable import Explainable, Seen
+from detector.scoring.scorer import Scorer
 
 
 class Blind(Network):

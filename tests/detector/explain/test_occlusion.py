@@ -13,7 +13,8 @@ from detector.explain.heatmaps import heatmap_of, heatmaps, occlusion_check, occ
 from detector.explain.occlusion import hide
 from detector.faces.crop import CropSquare
 from detector.models.loaded import load_model
-from detector.scoring.scorer import Explainable, Scorer, Seen
+from detector.scoring.explainable import Explainable, Seen
+from detector.scoring.scorer import Scorer
 from tests.detector.models import onnx_models
 
 SIZE = 96

@@ -127,8 +127,8 @@ def test_memory_does_not_grow_with_time(sample: Path, scorer: Scorer):
         sizes.append(
             len(first_pass._gathered)
             + sum(len(queue._scored) for queue in first_pass._queues)
-            + len(first_pass.times)
-            + len(first_pass.cuts)
+            + len(first_pass._times)
+            + len(first_pass._cuts)
             + len(first_pass._tracker.tracks)
             + len(session._tracks)
             + len(session._recent)

@@ -9,7 +9,7 @@ import pytest
 
 from detector.media.frame import Image
 from detector.schema.analysis import Parameters
-from detector.scoring.coarse_to_fine import CoarseToFine, Numbered, Sparing, fill_between, spared
+from detector.scoring.coarse_to_fine import CoarseToFine, NumberedCrop, Sparing, fill_between, spared
 from detector.scoring.scorer import Scorer
 
 CALM = -1.0
@@ -24,8 +24,8 @@ def crop_of(logit: float) -> Image:
 def scored(tracks: dict[int, Sequence[float]], batch: int, rate: float = 8.0) -> dict[int, list[float]]:
     """The logits by track, those never scored no numbers; scored in batches of so many, each one late."""
     coarse = CoarseToFine(SPARING)
-    waiting: list[Numbered] = []
-    running: list[Numbered] = []
+    waiting: list[NumberedCrop] = []
+    running: list[NumberedCrop] = []
     places: list[tuple[int, int]] = []
     found = {track: [np.nan] * len(logits) for track, logits in tracks.items()}
 
@@ -44,7 +44,7 @@ def scored(tracks: dict[int, Sequence[float]], batch: int, rate: float = 8.0) ->
         for track, logits in tracks.items():
             if place < len(logits):
                 places.append((track, place))
-                face = Numbered(len(places) - 1, crop_of(logits[place]))
+                face = NumberedCrop(len(places) - 1, crop_of(logits[place]))
                 waiting += coarse.offer(face, track, place / rate)
         if len(waiting) >= batch:
             score()
@@ -89,10 +89,10 @@ def test_what_is_scored_does_not_depend_on_batches() -> None:
 def test_a_face_of_a_lost_track_waits_no_longer() -> None:
     """Or a film of many short tracks would keep a crop of each."""
     coarse = CoarseToFine(SPARING)
-    assert [face.number for face in coarse.offer(Numbered(0, crop_of(LOW)), 0, 0.0)] == [0]
-    assert not list(coarse.offer(Numbered(1, crop_of(LOW)), 0, 0.125))
-    assert [face.number for face in coarse.offer(Numbered(2, crop_of(LOW)), 1, 2.0)] == [2]
-    assert [face.number for face in coarse.offer(Numbered(3, crop_of(LOW)), 2, 2.25)] == [1, 3]
+    assert [face.number for face in coarse.offer(NumberedCrop(0, crop_of(LOW)), 0, 0.0)] == [0]
+    assert not list(coarse.offer(NumberedCrop(1, crop_of(LOW)), 0, 0.125))
+    assert [face.number for face in coarse.offer(NumberedCrop(2, crop_of(LOW)), 1, 2.0)] == [2]
+    assert [face.number for face in coarse.offer(NumberedCrop(3, crop_of(LOW)), 2, 2.25)] == [1, 3]
     assert not list(coarse.flush())
 
 

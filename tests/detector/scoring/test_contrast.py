@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from detector.models.card import Contrast
-from detector.scoring.contrast import Raised, amounts, outliers, raised
+from detector.scoring.contrast import Raised, amounts, outliers, raised_intervals
 
 RATE = 8.0  # samples a second
 NOISE = np.random.default_rng(5).normal(0, 0.5, 2400)
@@ -60,13 +60,13 @@ def test_a_glimpse_is_none() -> None:
 
 def test_logits_are_raised_inside_alone_by_what_exceeds_the_least() -> None:
     times, logits = track(5.0, (1.0, 2.5, 4.0))
-    (one,) = raised(3, times, logits, Contrast(least=2.0, gain=0.5))
+    (one,) = raised_intervals(3, times, logits, Contrast(least=2.0, gain=0.5))
     assert one.contrast == pytest.approx(4.0, abs=0.4)
     assert one.amount == pytest.approx(0.5 * (one.contrast - 2.0))
     asked = np.array([0.5, 1.0, 2.375, 2.6, 1.5])
     added = amounts([one], np.array([3, 3, 3, 3, 4], np.int32), asked)
     assert added == pytest.approx([0, one.amount, one.amount, 0, 0])
-    assert raised(3, times, logits, None) == []
+    assert raised_intervals(3, times, logits, None) == []
 
 
 def test_another_contrast_is_another_amount() -> None:

@@ -18,9 +18,11 @@ from detector.models.loaded import LoadedModel
 from detector.networks.base import Network
 from detector.schema.analysis import Analysis, ManipulationKind, Parameters, Verdict
 from detector.schema.model import Platt
+from detector.scoring.fused_scorer import FusedScorer
 from detector.scoring.moments import KeptMoment
+from detector.scoring.person_looker import PersonLooker
 from detector.scoring.scorer import Scorer
-from detector.scoring.second_look import FusedScorer
+from detector.scoring.second_network import BothNetworks
 
 
 def test_half_of_the_moments_are_enough_of_a_person_who_is_clearly_calm(
@@ -31,10 +33,10 @@ def test_half_of_the_moments_are_enough_of_a_person_who_is_clearly_calm(
     calm, loud = Says((-9.0,) * 4), Says((9.0, -9.0, 9.0, -9.0))
 
     def moments(network: Network, doubt: float | None, stretch: slice = slice(0), kept: int = 10) -> int:
-        scorer = FusedScorer(scan, with_second_look(model, network.eval()))
+        looker = PersonLooker(BothNetworks.of(scan, with_second_look(model, network.eval())))
         seen = rows.copy()
         seen["logit"][stretch] = 6.0
-        look = scorer.looker.look([0], seen, moments_of(astronaut, (9.0, 9.0))[:kept], 8, doubt)
+        look = looker.look([0], seen, moments_of(astronaut, (9.0, 9.0))[:kept], 8, doubt)
         assert look is not None and np.isfinite(look.strong).all()
         assert [moment.time for moment in look.moments] == sorted(look.times)
         return len(look.moments)
@@ -54,11 +56,10 @@ def test_whole_heads_are_looked_at_in_every_other_moment(
     rows["time"] = np.arange(40) / 8
     seen = {}
     for alternate in (True, False):
-        scorer = FusedScorer(scan, with_second_look(model, Says((9.0, -9.0, 9.0, -9.0)).eval()), alternate)
-        look = scorer.looker.look([0], rows, moments_of(astronaut, (9.0, 9.0)), 8)
+        networks = BothNetworks.of(scan, with_second_look(model, Says((9.0, -9.0, 9.0, -9.0)).eval()))
+        look = PersonLooker(networks, alternate).look([0], rows, moments_of(astronaut, (9.0, 9.0)), 8)
         assert look is not None and np.isfinite(look.strong).all()
-        scorer.looks.append(look)
-        told = scorer.second_look_at([0])
+        told = FusedScorer(networks, [look]).second_look_of(0)
         assert told is not None
         assert all(moment.inner_altered > 8 for moment in told.moments)
         seen[alternate] = [moment.head_altered is not None for moment in told.moments]
@@ -106,12 +107,12 @@ def test_the_map_is_of_what_the_deciding_network_sees(
     sides, crops = {}, {}
     saying = {"scan": (-9.0,) * 4, "both": (3.0, -9.0, -9.0, -9.0), "head": (-9.0, -9.0, -9.0, 9.0)}
     for name, said in saying.items():
-        scorer = FusedScorer(scan, with_second_look(model, Says(said).eval()))
+        networks = BothNetworks.of(scan, with_second_look(model, Says(said).eval()))
         moment = KeptMoment(0, 0.0, 0, cut_patch(astronaut, face.box), 0.0)
         rows = np.zeros(1, [("track", np.int32), ("time", float), ("logit", float)])
-        look = scorer.looker.look([0], rows, [moment], 8)
+        look = PersonLooker(networks).look([0], rows, [moment], 8)
         assert look is not None
-        scorer.looks.append(look)
+        scorer = FusedScorer(networks, [look])
         explainable = scorer.explainable(astronaut, peak)
         sides[name] = explainable.square.side
         crops[name] = [seen.crop.shape[0] for seen in explainable.seen]

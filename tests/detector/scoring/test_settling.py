@@ -18,10 +18,13 @@ from detector.models.card import Contrast
 from detector.models.loaded import LoadedModel
 from detector.schema.analysis import Parameters, Verdict
 from detector.schema.model import Platt
+from detector.scoring.fused_scorer import FusedScorer
 from detector.scoring.moments import KeptMoment
 from detector.scoring.person_look import PersonLook
+from detector.scoring.person_looker import PersonLooker
 from detector.scoring.scorer import Scorer
-from detector.scoring.second_look import FusedScorer
+from detector.scoring.second_network import BothNetworks
+from detector.scoring.settling import Settler
 from detector.scoring.views import AS_IT_IS, OTHERS, View
 
 
@@ -64,23 +67,26 @@ def test_what_stands_out_is_raised_if_other_views_agree(
     assert fused is not None
     fused = fused.model_copy(update={"contrast": Contrast(least=2.0, gain=1.5)})
     loaded = replace(loaded, card=loaded.card.model_copy(update={"second_look": fused}))
-    scorer = FusedScorer(scan, loaded)
+    networks = BothNetworks.of(scan, loaded)
+    looker = PersonLooker(networks)
     rows = np.zeros(40, [("track", np.int32), ("time", float), ("logit", float)])
     rows["time"], rows["logit"] = np.arange(40) / 8, -6.0
-    look = scorer.looker.look([0], rows, moments_of(astronaut, (2.0, 3.5)), 8)
+    look = looker.look([0], rows, moments_of(astronaut, (2.0, 3.5)), 8)
     assert look is not None and len(look.raised) == 1
     assert (look.raised[0].start, look.raised[0].end) == pytest.approx((2.0, 3.5), abs=0.4)
-    settled = scorer.settle(look, 0.9999)
+    settled = looker.settle(look, 0.9999)
     assert settled.stability is not None
     if unsteady:
         assert settled.stability < 1 or not settled.raised
         return
     assert settled.stability == 1.0 and len(settled.raised) == 1
-    scorer.looks.append(settled)
+    scorer = FusedScorer(networks, [settled])
     at = [np.zeros(2, np.int32), np.array([2.75, 0.5]), np.full(2, -6.0)]
-    inside, outside = scorer.fuse(*at) - scorer.fusion.logit(np.column_stack([at[2], settled.strong_at(*at)]))
+    inside, outside = scorer.fuse(*at) - networks.fusion.logit(
+        np.column_stack([at[2], settled.strong_at(*at)])
+    )
     assert inside > 0.02 and outside == 0.0
-    told = scorer.second_look_at([0])
+    told = scorer.second_look_of(0)
     assert told is not None and told.contrasts[0].raised == settled.raised[0].amount
 
 
@@ -105,16 +111,12 @@ class OneInput:
 
 def settled_in_views(
     astronaut: np.ndarray,
-    scan: Scorer,
-    model: LoadedModel,
     still: bool,
     as_it_is: float,
     others: list[float],
     sparing: bool = False,
 ) -> tuple[int, PersonLook]:
     """How many other views are looked at where they say ``others``, and what comes of it."""
-    scorer = FusedScorer(scan, with_second_look(model, Says((0.0,) * 4).eval()))
-    scorer.fusion, scorer.still = OneInput(), still
     seen: dict[View, float] = {AS_IT_IS: as_it_is, **dict(zip(OTHERS, others, strict=False))}
     asked = 0
 
@@ -125,11 +127,10 @@ def settled_in_views(
         told[:, :, 1] = np.array([seen[view] for view in views])[:, None]
         return told
 
-    scorer._views = views
     rows = np.zeros(1, [("track", np.int32), ("time", float), ("logit", float)])
     strong = np.tile([as_it_is, -9.0, 0.0, 0.0], (2, 1))
     look = PersonLook.of([0], moments_of(astronaut, (9.0, 9.0))[:2], strong, rows)
-    settled = scorer.settle(look, 0.5, sparing)
+    settled = Settler(OneInput(), views, still).settle(look, 0.5, sparing)
     return asked, settled
 
 
@@ -150,15 +151,13 @@ def settled_in_views(
 )
 def test_views_are_asked_until_they_leave_no_doubt_and_most_of_them_count(
     astronaut: np.ndarray,
-    scan: Scorer,
-    model: LoadedModel,
     still: bool,
     as_it_is: float,
     others: list[float],
     asked: int,
     stability: float | None,
 ) -> None:
-    looked, settled = settled_in_views(astronaut, scan, model, still, as_it_is, others)
+    looked, settled = settled_in_views(astronaut, still, as_it_is, others)
     assert (looked, settled.stability) == (asked, stability)
     used = [as_it_is, *others[: 2 if stability == 1.0 else 4]]
     assert settled.inputs[0, 1] == pytest.approx(np.mean(used))
@@ -174,16 +173,12 @@ def test_views_are_asked_until_they_leave_no_doubt_and_most_of_them_count(
 )
 def test_a_few_moments_above_the_threshold_of_a_calm_person_are_looked_at_in_views(
     astronaut: np.ndarray,
-    scan: Scorer,
-    model: LoadedModel,
     highest: float,
     others: list[float],
     looked: int,
     stability: float | None,
 ) -> None:
     """Nothing stands out enough to be raised, so a finding would rest on them alone."""
-    scorer = FusedScorer(scan, with_second_look(model, Says((0.0,) * 4).eval()))
-    scorer.fusion = OneInput()
     asked: list[int] = []
 
     def views(look: PersonLook, chosen: Sequence[int], parts: object, views: Sequence[View]) -> np.ndarray:
@@ -192,12 +187,11 @@ def test_a_few_moments_above_the_threshold_of_a_calm_person_are_looked_at_in_vie
         told[:, :, 1] = highest + np.array([0.0, *others])[:, None]
         return told
 
-    scorer._views = views
     rows = np.zeros(1, [("track", np.int32), ("time", float), ("logit", float)])
     strong = np.tile([-3.0, -9.0, 0.0, 0.0], (8, 1))
     strong[3:5, 0] = highest
     look = PersonLook.of([0], moments_of(astronaut, (9.0, 9.0))[:8], strong, rows)
-    settled = scorer.settle(look, 0.5)
+    settled = Settler(OneInput(), views, still=False).settle(look, 0.5)
     assert (len(asked), settled.stability) == (looked, stability)
     assert set(asked) <= {3, 4} and np.array_equal(settled.strong, strong)
 
@@ -206,10 +200,8 @@ def test_a_few_moments_above_the_threshold_of_a_calm_person_are_looked_at_in_vie
     ("synthesised", "parts"), [(-2.0, (INNER,)), (-1.0, (INNER, HEAD))], ids=["far below", "near"]
 )
 def test_heads_are_not_looked_at_in_views_where_what_they_say_decides_nothing(
-    astronaut: np.ndarray, scan: Scorer, model: LoadedModel, synthesised: float, parts: tuple[int, ...]
+    astronaut: np.ndarray, synthesised: float, parts: tuple[int, ...]
 ) -> None:
-    scorer = FusedScorer(scan, with_second_look(model, Says((0.0,) * 4).eval()))
-    scorer.fusion = OneInput()
     asked: set[tuple[int, ...]] = set()
 
     def views(
@@ -218,11 +210,10 @@ def test_heads_are_not_looked_at_in_views_where_what_they_say_decides_nothing(
         asked.add(tuple(parts))
         return np.zeros((len(views), len(chosen), 5))
 
-    scorer._views = views
     rows = np.zeros(1, [("track", np.int32), ("time", float), ("logit", float)])
     strong = np.tile([0.0, synthesised, 0.0, 0.0], (2, 1))
     look = PersonLook.of([0], moments_of(astronaut, (9.0, 9.0))[:2], strong, rows)
-    scorer.settle(look, 0.5)
+    Settler(OneInput(), views, still=False).settle(look, 0.5)
     assert asked == {parts}
 
 
@@ -231,7 +222,7 @@ def test_in_views_the_heads_of_every_other_moment_stand_for_all(
     astronaut: np.ndarray, scan: Scorer, model: LoadedModel, alternate: bool
 ) -> None:
     """What a view changes in them on average it changes in all; of the inner faces each is looked at."""
-    scorer = FusedScorer(scan, with_second_look(model, Says((0.0,) * 4).eval()), alternate)
+    networks = BothNetworks.of(scan, with_second_look(model, Says((0.0,) * 4).eval()))
     asked: list[tuple[int, ...]] = []
 
     def strong(moments: Sequence[KeptMoment], view: View, parts: Sequence[Sequence[int]]) -> np.ndarray:
@@ -243,24 +234,22 @@ def test_in_views_the_heads_of_every_other_moment_stand_for_all(
             asked.extend(map(tuple, parts))
         return out
 
-    scorer._network.of_moments = strong
+    networks.second.of_moments = strong
     rows = np.zeros(1, [("track", np.int32), ("time", float), ("logit", float)])
     look = PersonLook.of([0], moments_of(astronaut, (9.0, 9.0))[:4], np.ones((4, 4)), rows)
-    seen = scorer._views(look, range(4), (INNER, HEAD), (AS_IT_IS, OTHERS[0]))
+    seen = PersonLooker(networks, alternate)._in_views(look, range(4), (INNER, HEAD), (AS_IT_IS, OTHERS[0]))
     assert seen[0, :, 1:].tolist() == [[1.0] * 4] * 4 and seen[1, :, 1:].tolist() == [[3.0] * 4] * 4
     both, inner = (INNER, HEAD), (INNER,)
     assert asked == ([both, inner] * 2 if alternate else [both] * 4)
 
 
-def test_in_a_photograph_of_many_two_views_below_the_threshold_are_enough(
-    astronaut: np.ndarray, scan: Scorer, model: LoadedModel
-) -> None:
+def test_in_a_photograph_of_many_two_views_below_the_threshold_are_enough(astronaut: np.ndarray) -> None:
     """However narrowly; but nobody is flagged before all views were looked at."""
     below, above = [-0.1, -0.3, 2.0, 2.0], [0.9, 0.8, 0.7, 0.6]
     for still_asked, sparing in ((4, False), (2, True)):
-        asked, _ = settled_in_views(astronaut, scan, model, True, -0.2, below, sparing)
+        asked, _ = settled_in_views(astronaut, True, -0.2, below, sparing)
         assert asked == still_asked
-    asked, settled = settled_in_views(astronaut, scan, model, True, 0.9, above, sparing=True)
+    asked, settled = settled_in_views(astronaut, True, 0.9, above, sparing=True)
     assert (asked, settled.stability) == (4, 1.0)
 
 

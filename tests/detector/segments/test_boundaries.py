@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,6 +17,7 @@ from detector import analyze
 from detector.demo_clip import MANIPULATED
 from detector.faces.crop import Face
 from detector.faces.detections import DetectionBuffer, Detections
+from detector.faces.quality import Assessment
 from detector.media.frame import Frame, Image
 from detector.media.reader import MediaReader
 from detector.models.loaded import LoadedModel
@@ -62,11 +64,13 @@ class Footage:
                 continue
             times.append(float(frame.time))
             for track in range(self.tracks):
-                gathered.add(frame.pts, float(frame.time), number, track, face(20 + 100 * track), None)
+                gathered.add(
+                    frame.pts, float(frame.time), number, track, face(20 + 100 * track), Assessment(None)
+                )
         seen = gathered.take()
         level = [self.frames[index].image for index in seen.rows["index"]]
         seen.rows["logit"] = scorer.logits(level)
-        return cast(FirstPassResult, SimpleNamespace(detections=seen, times=times))
+        return FirstPassResult(seen, [], times, [], 0)
 
 
 def face(left: float) -> Face:
@@ -85,7 +89,7 @@ def scorer(is_sequence: bool = False) -> Scorer:
         SimpleNamespace(
             card=SimpleNamespace(input=SimpleNamespace(size=32)),
             quality_size=32,
-            seen=lambda image, face, crop: crop,
+            crop_of=lambda image, face, crop: crop,
             is_sequence=is_sequence,
             logits=logits,
             probability=lambda logit: float(1 / (1 + np.exp(-logit))),
@@ -115,7 +119,7 @@ def test_ends_are_exact_to_a_frame() -> None:
     (before,), (after,) = intervals(sampled), intervals(all_)
     assert before != after
     assert after == pytest.approx((52 / RATE, 98 / RATE), abs=1.01 / RATE)
-    added = all_.chosen(all_.rows["between"])
+    added = all_.only(all_.rows["between"])
     assert len(added) and len(added) + len(sampled) == len(all_)
     assert np.array_equal(all_.sampled.rows["pts"], sampled.rows["pts"])
     for one in added:
@@ -139,7 +143,7 @@ def test_only_near_the_ends() -> None:
 def test_each_face_in_the_picture() -> None:
     footage = Footage(lambda number: 52 <= number < 99, tracks=2)
     _, all_ = run(footage)
-    one, other = (all_.chosen(all_.rows["track"] == track) for track in (0, 1))
+    one, other = (all_.only(all_.rows["track"] == track) for track in (0, 1))
     assert len(one) == len(other) and np.array_equal(one.rows["pts"], other.rows["pts"])
     assert len(footage.asked) == len({first for first, _ in footage.asked}), "no frame is read twice"
 
@@ -249,18 +253,14 @@ def test_letters_go_by_screen_time_all_the_same() -> None:
     judge = scorer()
     first_pass = footage.sampled(judge)
     briefly, longer = (
-        first_pass.detections.chosen(first_pass.detections.rows["time"] < seconds).rows.copy()
+        first_pass.detections.only(first_pass.detections.rows["time"] < seconds).rows.copy()
         for seconds in (5.0, 7.0)
     )
     longer["track"], longer["logit"] = 1, -FLAGGED
     rows = np.concatenate([briefly, longer])
-    first_pass.detections = Detections(rows[np.argsort(rows["time"], kind="stable")])
-    first_pass.detections = refine_boundaries(
-        first_pass, cast(MediaReader, footage), judge, PARAMETERS, lambda share: None
-    )
-    assert np.count_nonzero(first_pass.detections.rows["track"] == 0) > np.count_nonzero(
-        first_pass.detections.rows["track"] == 1
-    )
-    first_pass.persons = [[0], [1]]
-    people = findings.group_persons(first_pass, judge, PARAMETERS)
+    both = Detections(rows[np.argsort(rows["time"], kind="stable")])
+    first_pass = replace(first_pass, detections=both, persons=[[0], [1]])
+    refined = refine_boundaries(first_pass, cast(MediaReader, footage), judge, PARAMETERS, lambda share: None)
+    assert np.count_nonzero(refined.rows["track"] == 0) > np.count_nonzero(refined.rows["track"] == 1)
+    people = findings.group_persons(replace(first_pass, detections=refined), judge, PARAMETERS)
     assert [set(group.rows["track"].tolist()) for group in people.values()] == [{1}, {0}]

@@ -6,7 +6,7 @@ import time
 from datetime import timedelta
 
 import pytest
-from made import hand_in
+from made import hand_in, made_result
 from sqlalchemy import update
 
 from webapp.custody import integrity
@@ -96,13 +96,8 @@ def test_reading_is_slowed_down(tmp_path):
 
 
 def test_a_damaged_exhibit_is_not_analysed(app, database, settings, monkeypatch):
-    from analyses import build
-    from made import write_result
-
-    def engine(_path, file, _model, _parameters, folder, _progress, _limits):
-        analysis = build(folder, segments=1, file=file, sha256="0" * 64)
-        write_result(analysis, folder)
-        return analysis
+    def engine(path, file, _model, _parameters, folder, _progress, _limits):
+        return made_result(path, file, folder, sha256="0" * 64)
 
     monkeypatch.setattr(run_analysis, "make_result", engine)
     row = hand_in(app)

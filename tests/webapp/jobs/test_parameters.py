@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from analyses import build
-from made import hand_in, write_result
+from made import hand_in, made_result
 from made_rows import row
 
 from detector.schema.analysis import Parameters
@@ -32,9 +31,7 @@ class TestSettings:
 
         def engine(path, file, _model, parameters, folder, _progress, _limits):
             got.append(parameters)
-            analysis = build(folder, segments=1, file=file, duration=12.5, sha256=path.name)
-            write_result(analysis, folder)
-            return analysis
+            return made_result(path, file, folder, duration=12.5)
 
         monkeypatch.setattr(run_analysis, "make_result", engine)
         queued = hand_in(app, settings_changed={"minimum_face": 32})

@@ -6,8 +6,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from analyses import build
-from made import finished, hand_in, write_result
+from made import engine, finished, hand_in
 from made_rows import count, row, say
 
 from detector.models.card_files import DEFAULT
@@ -109,11 +108,6 @@ class TestDelete:
 
     @pytest.mark.parametrize("deleted", [True, False])
     def test_what_an_attempt_finished_too_late_goes_too(self, app, database, folders, monkeypatch, deleted):
-        def engine(path, file, _model, _parameters, folder, _progress, _limits):
-            analysis = build(folder, segments=1, file=file, sha256=path.name)
-            write_result(analysis, folder)
-            return analysis
-
         def late(unfinished, place):
             states.cancel(database, analysis_id)
             if deleted:

@@ -6,8 +6,7 @@ import errno
 import threading
 
 import pytest
-from analyses import build
-from made import hand_in, write_result
+from made import hand_in, made_result
 
 from webapp.downloads import kept_reports
 from webapp.downloads import reports as report_downloads
@@ -19,10 +18,8 @@ from webapp.worker import prepared_report, run_analysis, run_job
 
 @pytest.fixture(autouse=True)
 def engine(monkeypatch):
-    def made(path, file, model, parameters, folder, progress, limits):
-        analysis = build(folder, segments=1, peaks=1, file=file, sha256=path.name)
-        write_result(analysis, folder)
-        return analysis
+    def made(path, file, _model, _parameters, folder, _progress, _limits):
+        return made_result(path, file, folder, peaks=1)
 
     monkeypatch.setattr(run_analysis, "make_result", made)
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from analyses import build
-from made import finished, hand_in, write_result
+from made import finished, hand_in, made_result
 from made_rows import count
 from seen import film, fingerprint
 
@@ -27,13 +26,11 @@ def database(app):
 
 
 def engine_that_writes(content: bytes, kept: list[int], database):
-    def engine(path, file, model, parameters, folder, progress, limits):
+    def engine(path, file, _model, _parameters, folder, progress, _limits):
         (folder / fingerprint_jobs.FINGERPRINT).write_bytes(content)
         progress("looking again", 0.8)
         kept.append(count(database, FingerprintRow))
-        analysis = build(folder, segments=1, file=file, sha256=path.name)
-        write_result(analysis, folder)
-        return analysis
+        return made_result(path, file, folder)
 
     return engine
 

@@ -7,7 +7,7 @@ import errno
 import pytest
 from analyses import build
 from celery.exceptions import SoftTimeLimitExceeded
-from made import hand_in, write_result
+from made import engine, hand_in, write_result
 
 from detector.errors import MediaError, ModelError
 from detector.files import publish
@@ -36,13 +36,6 @@ def folders(settings):
 def row(database, analysis_id: str) -> AnalysisRow:
     with database.begin() as session:
         return session.get_one(AnalysisRow, analysis_id)
-
-
-def engine(path, file, model, parameters, folder, progress, limits):
-    progress("scoring", 0.5)
-    analysis = build(folder, segments=1, file=file, sha256=path.name)
-    write_result(analysis, folder)
-    return analysis
 
 
 def test_a_result_is_published_whole_and_then_marked(app, settings, database, folders, monkeypatch):
@@ -118,7 +111,7 @@ def test_a_whole_result_of_a_lost_attempt_is_kept(app, settings, database, folde
 def test_an_attempt_given_up_for_lost_publishes_nothing(app, settings, database, folders, monkeypatch):
     def slow(path, file, model, parameters, folder, progress, limits):
         recovery.recover(database, count_attempt=True)
-        return engine(path, file, model, folder, lambda *_: None)
+        return engine(path, file, model, parameters, folder, lambda *_: None, limits)
 
     monkeypatch.setattr(run_analysis, "make_result", slow)
     analysis_id = hand_in(app).id

@@ -21,9 +21,11 @@ from detector.faces.detections import Detection
 from detector.faces.finding.detector import FaceDetector
 from detector.faces.patch import cut_photo_patch, decode
 from detector.models.loaded import LoadedModel
+from detector.scoring.fused_scorer import FusedScorer
 from detector.scoring.moments import KeptMoment
+from detector.scoring.person_looker import PersonLooker
 from detector.scoring.scorer import Scorer
-from detector.scoring.second_look import FusedScorer
+from detector.scoring.second_network import BothNetworks
 from detector.training.data.face_samples import read_csv
 from detector.training.second_look.examples.kinds import COMPOSITE
 from detector.training.second_look.examples.patches import TRAIN, load
@@ -92,14 +94,13 @@ def map_of(model: LoadedModel, detector: FaceDetector, image: NDArray[np.uint8],
     face = max(detector(image), key=lambda face: face.width, default=None)
     if face is None:
         return None
-    scorer = FusedScorer(Scorer(model.alone, still=True), model)
+    networks = BothNetworks.of(Scorer(model.alone, still=True), model)
     moment = KeptMoment(0, 0.0, 0, cut_photo_patch(image, face.box), roll(face))
     rows = np.zeros(1, [("track", np.int32), ("time", float), ("logit", float)])
     peak = Detection(0, 0.0, 0, 0, True, face.box, roll(face), 0.0, 0.0)
-    look = scorer.looker.look([0], rows, [moment], 1)
+    look = PersonLooker(networks).look([0], rows, [moment], 1)
     assert look is not None
-    scorer.looks.append(look)
-    explainable = scorer.explainable(image, peak)
+    explainable = FusedScorer(networks, [look]).explainable(image, peak)
     heat = heatmap_of(explainable)
     places = np.stack([_place(face, number, explainable.square, heat.shape[0]) for number in range(4)])
     return Placed(heat, places, tuple(digit == "1" for digit in parts))

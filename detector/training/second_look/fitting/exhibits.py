@@ -24,8 +24,10 @@ from detector.scoring.first_pass import FirstPass
 from detector.scoring.fusion import Floats, Fusion
 from detector.scoring.moments import MomentKeeper
 from detector.scoring.person_look import PersonLook
+from detector.scoring.person_looker import PersonLooker
 from detector.scoring.scorer import Scorer
-from detector.scoring.second_look import FusedScorer, moments_wanted
+from detector.scoring.second_look import moments_wanted
+from detector.scoring.second_network import BothNetworks
 from detector.training.data.face_samples import read_csv
 from detector.training.second_look.examples.kinds import family
 from detector.training.second_look.fitting.measuring import ClipScores
@@ -131,16 +133,16 @@ def persons_of(
         sampled = reader.frames(parameters.sample_rate, all_decoded=False)
         for frame, is_cut in first_pass.with_cuts(sampled):
             first_pass.process_frame(frame, is_cut)
-        first_pass.post_process()
-    rows = first_pass.detections.rows
+        (left,) = first_pass.post_process()
+    rows = left.detections.rows
     rows = rows[~np.isnan(rows["logit"])]
-    scorer = FusedScorer(scan, model)
+    looker = PersonLooker(BothNetworks.of(scan, model))
     out = []
-    for group in first_pass.persons:
+    for group in left.persons:
         mine = rows[np.isin(rows["track"], group)]
         if not len(mine):
             continue
-        look = scorer.looker.look(group, mine, keeper.of(group), moments_wanted(parameters, len(mine)))
+        look = looker.look(group, mine, keeper.of(group), moments_wanted(parameters, len(mine)))
         if look is not None:
             look = dataclasses.replace(look, moments=())
         track, time, fast = (mine[name].copy() for name in ("track", "time", "logit"))

@@ -23,8 +23,9 @@ from detector.media.frame import Image
 from detector.models.loaded import LoadedModel
 from detector.networks.readings import HEADS
 from detector.schema.analysis import HideAndRescore
+from detector.scoring.explainable import Explainable, Seen
 from detector.scoring.fusion import Fusion
-from detector.scoring.scorer import Explainable, Scorer, Seen, run_in_batches
+from detector.scoring.scorer import Scorer, run_in_batches
 from detector.training.second_look.examples.crops import plain_crop
 from detector.training.second_look.examples.patches import Patch, load
 

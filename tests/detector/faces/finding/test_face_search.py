@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from detector.faces.crop import Face, square_for_face
-from detector.faces.finding import search
+from detector.faces.finding import newcomers, place_search, search
 from detector.faces.finding.detector import FaceDetector
 from detector.faces.finding.proposals import LEAST
 from detector.faces.finding.search import FaceSearch, FoundFaces
@@ -65,8 +65,9 @@ class Proposals:
 
 @pytest.fixture(autouse=True)
 def squares(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(search, "FaceDetector", Squares)
-    monkeypatch.setattr(search, "FaceProposals", Proposals)
+    for module in (search, place_search):
+        monkeypatch.setattr(module, "FaceDetector", Squares)
+    monkeypatch.setattr(newcomers, "FaceProposals", Proposals)
     Squares.searched, Proposals.asked = [], []
 
 
@@ -264,7 +265,8 @@ class TestPlaces:
 
 def test_boxes_are_those_of_whole_searches(astronaut: Image, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the real detector, a face that moves, turns and comes nearer."""
-    monkeypatch.setattr(search, "FaceDetector", FaceDetector)
+    for module in (search, place_search):
+        monkeypatch.setattr(module, "FaceDetector", FaceDetector)
     shown = []
     for i in range(20):
         matrix = cv2.getRotationMatrix2D((222, 120), 8 * np.sin(i / 3), 1.3 + 0.03 * i)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
+from painted_faces import portrait
 
 from detector.media.pictures.cuts import CutDetector
 
@@ -50,3 +51,36 @@ def test_another_picture_is_a_cut_through_noise(pictures: dict[str, np.ndarray])
     turned = np.ascontiguousarray(bright[::-1, ::-1])
     frames = [noisy(image, 20, rng) for image in (bright, bright, turned, turned, dark, dark)]
     assert [cuts.process_frame(frame) for frame in frames] == [False, False, True, False, True, False]
+
+
+class TestCuts:
+    @staticmethod
+    def found(pictures: list[np.ndarray], rate: float = 8.0) -> list[int]:
+        detector = CutDetector(rate)
+        return [i for i, picture in enumerate(pictures) if detector.process_frame(picture)]
+
+    @staticmethod
+    def shot(look: int, count: int) -> list[np.ndarray]:
+        """A shot of a moving camera over one picture."""
+        wide = cv2.resize(portrait(look), (800, 450), interpolation=cv2.INTER_CUBIC)
+        return [np.ascontiguousarray(wide[4 * i : 4 * i + 360, 6 * i : 6 * i + 640]) for i in range(count)]
+
+    @pytest.mark.parametrize("rate", [1.0, 8.0, 25.0])
+    def test_at_the_first_frame_of_each_shot(self, rate: float) -> None:
+        pictures = self.shot(1, 10) + self.shot(2, 5) + self.shot(3, 1) + self.shot(4, 8)
+        assert self.found(pictures, rate) == [10, 15, 16]
+
+    def test_none_in_a_steady_shot(self) -> None:
+        assert self.found(self.shot(1, 20)) == []
+
+    def test_none_at_the_very_start(self) -> None:
+        assert self.found(self.shot(1, 1)) == []
+
+    def test_a_picture_of_another_shape_begins_a_new_scene(self) -> None:
+        wide, tall = self.shot(1, 4), [np.ascontiguousarray(p[:, :300]) for p in self.shot(1, 4)]
+        assert self.found(wide + tall + wide) == [4, 8]
+
+    @pytest.mark.parametrize("shape", [(1, 1), (2000, 10), (10, 2000)])
+    def test_odd_shapes(self, shape: tuple[int, int]) -> None:
+        black, white = (np.full((*shape, 3), value, np.uint8) for value in (0, 255))
+        assert self.found([black, black, white, white]) == [2]

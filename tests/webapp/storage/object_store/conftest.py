@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import stored
+from made import engine
 
 from webapp.storage.data_folder import Folders
 from webapp.worker import run_analysis
@@ -41,7 +42,7 @@ def pictures():
 
 @pytest.fixture(autouse=True)
 def no_engine(request, monkeypatch):
-    monkeypatch.setattr(run_analysis, "make_result", stored.engine)
+    monkeypatch.setattr(run_analysis, "make_result", engine)
     if "pictures" not in request.fixturenames:
         monkeypatch.setattr(run_analysis, "confined_thumbnail", lambda *_: None)
         monkeypatch.setattr(run_analysis.preview_job, "prepare", lambda *_: None)

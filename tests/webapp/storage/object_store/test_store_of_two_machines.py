@@ -10,8 +10,7 @@ from pathlib import Path
 import made_comparisons
 import scaled
 import servers
-import stored
-from made import add_model, pair
+from made import add_model, engine, pair
 from made_comparisons import queued
 from stored import CONTENT, NAME, kept, row, upload
 
@@ -91,7 +90,7 @@ def test_a_result_of_an_attempt_that_was_cancelled_goes(app, client, bucket, wor
     analysis_id = upload(client)
 
     def cancelled(*arguments):
-        made = stored.engine(*arguments)
+        made = engine(*arguments)
         assert client.post(f"/analyses/{analysis_id}/cancel").status_code == 303
         return made
 

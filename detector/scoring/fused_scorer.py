@@ -1,0 +1,120 @@
+"""The scorer that decides after second looks: the scan's logits, fused with what these found."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.faces.crop import CropSquare, crop_square
+from detector.faces.detections import Detection
+from detector.faces.framing import HEAD, INNER, head_square
+from detector.media.frame import Image
+from detector.schema import analysis as schema
+from detector.scoring.contrast import amounts
+from detector.scoring.explainable import SCAN, Explainable, Part, explainable_of_fused
+from detector.scoring.fusion import Floats
+from detector.scoring.moments import KeptMoment
+from detector.scoring.person_look import PersonLook
+from detector.scoring.scorer import Scorer, sigmoid
+from detector.scoring.second_network import BothNetworks
+from detector.scoring.views import AS_IT_IS, crop_in_view, in_frame, squares
+
+
+class FusedScorer(Scorer):
+    """The scan's scorer with logits fused by what ``looks`` found, one look a person."""
+
+    def __init__(self, networks: BothNetworks, looks: Sequence[PersonLook]) -> None:
+        scan = networks.scan
+        super().__init__(scan.loaded, scan._device, scan.still, scan.requested_backend)
+        self.card = scan.card.fused
+        self._networks = networks
+        self._looks = tuple(looks)
+
+    def fuse(self, track: NDArray[np.int32], time: Floats, logits: Floats) -> Floats:
+        """See :meth:`Scorer.fuse`. For people who were not looked at, the second network says nothing."""
+        added = amounts([one for look in self._looks for one in look.raised], track, time)
+        return self._networks.fusion.logit(self._inputs_at(track, time, logits), added)
+
+    def second_look_of(self, track: int) -> schema.SecondLook | None:
+        look = self._look_of(track)
+        if look is None:
+            return None
+        altered, synthesised = (float(half[0]) for half in self._networks.fusion.halves(look.inputs))
+        return schema.SecondLook(
+            scan=self._networks.scan.exhibit_probability(look.scan_level),
+            altered=sigmoid(altered),
+            synthesised=sigmoid(synthesised),
+            stability=look.stability,
+            contradiction=look.contradiction,
+            contrasts=tuple(
+                schema.SecondLookContrast(
+                    track=one.track, start=one.start, end=one.end, contrast=one.contrast, raised=one.amount
+                )
+                for one in look.raised
+            ),
+            moments=tuple(map(_told, look.moments, look.strong.tolist(), look.headed.tolist())),
+        )
+
+    def explainable(self, image: Image, peak: Detection) -> Explainable:
+        """See :func:`detector.scoring.explainable.explainable_of_fused`."""
+        track, time = np.array([peak.track]), np.array([peak.time])
+        scan = self._networks.scan
+        scanned = scan.logits([crop_square(image, peak.square, scan.card.input.size)])
+        look = self._look_of(peak.track)
+        added = amounts(look.raised if look else (), track, time)
+        return explainable_of_fused(
+            self._networks.fusion,
+            self._inputs_at(track, time, scanned),
+            added,
+            self._parts(image, peak),
+            partial(self._crop, image, peak),
+        )
+
+    def _parts(self, image: Image, peak: Detection) -> tuple[Part, ...]:
+        height, width = image.shape[:2]
+        inner, head = peak.square, head_square(peak.box, width, height)
+        scan, second = self._networks.scan, self._networks.second
+        of_head, of_second = second.head_columns, second.of_crops
+        return (
+            Part((SCAN,), scan.loaded, None, INNER, inner, lambda c: scan.logits(c)[:, None]),
+            Part((1, 2), second.model, (0, 1), INNER, inner, lambda c: of_second(c)[:, :2]),
+            Part((3, 4), second.model, of_head, HEAD, head, lambda c: of_second(c)[:, of_head]),
+        )
+
+    def _crop(self, image: Image, peak: Detection, part: Part) -> tuple[Image, CropSquare]:
+        """What ``part`` sees of ``peak``, and where: of a photograph the very crop that was judged."""
+        size, look = part.model.card.input.size, self._look_of(peak.track)
+        if self.still and SCAN not in part.columns and look is not None:
+            moment = look.moments[0]
+            square = squares(moment, AS_IT_IS)[part.framing]
+            return crop_in_view(moment, AS_IT_IS, part.framing, size), in_frame(square, moment, peak.box)
+        return crop_square(image, part.square, size), part.square
+
+    def _inputs_at(self, track: NDArray[np.int32], time: Floats, scanned: Floats) -> Floats:
+        """The fusion's inputs (n, 5) at ``time`` of ``track``; ``scanned`` are the scan's logits (n,)."""
+        fusion = self._networks.fusion
+        out = np.column_stack([scanned, np.tile(fusion.neutral[1:], (len(time), 1))])
+        for look in self._looks:
+            mine = np.isin(track, look.tracks)
+            if mine.any():
+                out[mine] = look.inputs_at(track[mine], time[mine], scanned[mine], fusion.within)
+        return out
+
+    def _look_of(self, track: int) -> PersonLook | None:
+        return next((look for look in self._looks if track in look.tracks), None)
+
+
+def _told(moment: KeptMoment, logits: Sequence[float], headed: bool) -> schema.SecondLookMoment:
+    inner_altered, inner_synthesised, *head = [round(logit, 4) for logit in logits]
+    head_altered, head_synthesised = head if headed else (None, None)
+    return schema.SecondLookMoment(
+        time=moment.time,
+        pts=moment.pts,
+        inner_altered=inner_altered,
+        inner_synthesised=inner_synthesised,
+        head_altered=head_altered,
+        head_synthesised=head_synthesised,
+    )

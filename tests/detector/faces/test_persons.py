@@ -1,0 +1,66 @@
+"""Golden results for which tracks are one person."""
+
+from __future__ import annotations
+
+import pytest
+from painted_faces import face, scene
+
+from detector.faces.crop import Face
+from detector.faces.persons import group_tracks
+from detector.faces.tracks import Tracker
+from detector.schema.formatting import name_of
+
+
+def followed(*shots: list[tuple[Face, int]]) -> list[list[int]]:
+    """Persons of a clip of shots, each four sampled frames long and begun by a cut."""
+    tracker, time = Tracker(0.75), 0.0
+    for shot in shots:
+        for i in range(4):
+            tracker.process_frame(time, scene(*shot), [one for one, _ in shot], i == 0)
+            time += 0.125
+    return sorted(sorted(group) for group in group_tracks(tracker.tracks))
+
+
+def test_the_same_face_after_a_cut() -> None:
+    assert followed([(face(200), 1)], [(face(420, 150), 1)]) == [[0, 1]]
+
+
+def test_another_face_after_a_cut() -> None:
+    assert followed([(face(200), 1)], [(face(200), 2)]) == [[0], [1]]
+
+
+def test_shot_and_reverse_shot() -> None:
+    assert followed(
+        [(face(200), 1)], [(face(420), 2)], [(face(210), 1)], [(face(410), 2)]
+    ) == [[0, 2], [1, 3]]  # fmt: skip
+
+
+def test_twins_in_one_frame_stay_two() -> None:
+    assert followed([(face(150), 1), (face(450), 1)]) == [[0], [1]]
+
+
+def test_a_third_track_joins_only_one_of_two_twins() -> None:
+    groups = followed([(face(150), 1), (face(450), 1)], [(face(300), 1)])
+    assert sorted(map(len, groups)) == [1, 2]
+
+
+def test_nobody() -> None:
+    assert group_tracks([]) == []
+
+
+@pytest.mark.parametrize(
+    ("rank", "name"),
+    [
+        (0, "A"),
+        (1, "B"),
+        (25, "Z"),
+        (26, "AA"),
+        (27, "AB"),
+        (51, "AZ"),
+        (52, "BA"),
+        (701, "ZZ"),
+        (702, "AAA"),
+    ],
+)
+def test_names(rank: int, name: str) -> None:
+    assert name_of(rank) == name
