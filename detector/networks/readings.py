@@ -9,3 +9,4 @@ from __future__ import annotations
 
 INNER, HEAD, PHOTOGRAPH = range(3)
 READINGS, HEADS = 3, 2
+ALTERED, SYNTHESISED = range(HEADS)

@@ -102,9 +102,7 @@ class PersonLooker:
     ) -> list[KeptMoment]:
         """At most ``most`` of the moments ``kept`` around what stands out, where ``look`` has few."""
         more: list[KeptMoment] = []
-        for track, times, altered in look.altered(
-            self._fusion, faces["track"], faces["time"], faces["logit"]
-        ):
+        for track, times, altered in self._altered(look, faces):
             own = look.times[look.track == track]
             apart = float(np.ptp(times)) / max(1, len(own))
             if apart < _DENSE:

@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
@@ -21,23 +20,15 @@ from detector.faces.crop import crop_square
 from detector.faces.framing import INNER
 from detector.faces.patch import decode
 from detector.media.frame import Image
-from detector.networks.readings import HEADS
+from detector.networks.readings import ALTERED
 from detector.networks.vit_small_14 import ViTSmall14
 from detector.training.second_look.examples.crops import handed_on, square_of
 from detector.training.second_look.examples.patches import Patch, require_training
-from detector.training.second_look.examples.sampling import Sampler
+from detector.training.second_look.examples.sampling import ALTERED_SHARES, Sampler
 from detector.training.second_look.features import features_of
-from detector.training.second_look.linear_heads import standardised
+from detector.training.second_look.linear_heads import set_head, standardised
 from detector.training.synthesis.blending import TEMPLATE, self_blend_pair
 
-ALTERED = 0  # of the two heads
-SHARES = {
-    ("ffpp", INNER): 0.34,
-    ("dfdc", INNER): 0.24,
-    ("aligned", INNER): 0.20,
-    ("lips", INNER): 0.14,
-    ("deepfacelive", INNER): 0.08,
-}
 BLENDED = {"clips": 900, "videos": 200, "ffpp": 1000, "dfdc": 700, "lfw": 350, "utkface": 350}
 """How many unmanipulated faces of each source are blended."""
 _EXAMPLES = 5000  # of generators and unmanipulated faces
@@ -80,7 +71,7 @@ def blend_pairs(patches: Sequence[Patch], counts: dict[str, int], seed: int = _S
 
 def fit_altered_head(network: ViTSmall14, patches: Sequence[Patch], report: Callable[[str], None]) -> None:
     """Set the head *altered* of inner faces anew, from ``patches`` of role ``train``."""
-    examples = Sampler(patches, shares=SHARES).batch(np.random.default_rng(_SEED), _EXAMPLES)
+    examples = Sampler(patches, shares=ALTERED_SHARES).batch(np.random.default_rng(_SEED), _EXAMPLES)
     examples = [example for example in examples if example.targets[ALTERED] >= 0]
     told = np.array([example.targets[ALTERED] for example in examples])
     pairs = blend_pairs(patches, BLENDED)
@@ -88,10 +79,7 @@ def fit_altered_head(network: ViTSmall14, patches: Sequence[Patch], report: Call
     blended = features_of(network, pair_crops(pairs, network.size), report)
     z = standardised(np.concatenate([known, blended]), network.centre.numpy(), network.spread.numpy())
     weight, bias = with_blends(z, told)
-    row = HEADS * INNER + ALTERED
-    with torch.no_grad():
-        network.judge.weight[row] = torch.from_numpy(weight)
-        network.judge.bias[row] = bias
+    set_head(network, INNER, ALTERED, weight, bias)
 
 
 def pair_crops(pairs: Sequence[BlendPair], size: int) -> Iterator[Image]:

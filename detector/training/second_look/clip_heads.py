@@ -13,22 +13,20 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
 from detector.faces.framing import HEAD
 from detector.media.frame import Image
-from detector.networks.readings import HEADS
+from detector.networks.readings import SYNTHESISED
 from detector.networks.vit_small_14 import ViTSmall14
 from detector.training.second_look.examples.crops import plain_crop
 from detector.training.second_look.examples.kinds import UNASKED, targets
 from detector.training.second_look.examples.patches import Patch
 from detector.training.second_look.examples.sampling import Example, place_of
 from detector.training.second_look.features import features_of
-from detector.training.second_look.linear_heads import standardised
+from detector.training.second_look.linear_heads import set_head, standardised
 
-SYNTHESISED = 1  # of the two heads
 _FRAMES = 6  # of each clip: of twelve patches every other one, of eight the first ones
 _STRENGTH = 0.0002  # C of the logistic regression, for weights that add up to the number of clips
 
@@ -56,10 +54,7 @@ def fit_clip_head(network: ViTSmall14, patches: Sequence[Patch], report: Callabl
     twice = [patch for patch in patches for _ in range(2)]
     model = LogisticRegression(C=_STRENGTH, max_iter=500)
     model.fit(z, [_target(patch) for patch in twice], sample_weight=_places_alike(twice))
-    row = HEADS * HEAD + SYNTHESISED
-    with torch.no_grad():
-        network.judge.weight[row] = torch.from_numpy(model.coef_[0])
-        network.judge.bias[row] = float(model.intercept_[0])
+    set_head(network, HEAD, SYNTHESISED, model.coef_[0], float(model.intercept_[0]))
 
 
 def _crops(patches: Sequence[Patch], size: int) -> Iterator[Image]:

@@ -46,6 +46,14 @@ def standardised(
     return np.clip((features - centre) / spread, -_CLIPPED, _CLIPPED)
 
 
+def set_head(network: ViTSmall14, reading: int, head: int, weight: NDArray[np.float32], bias: float) -> None:
+    """Let one head of ``network`` say what weights (f,) and ``bias`` make of standardised features."""
+    row = HEADS * reading + head
+    with torch.no_grad():
+        network.judge.weight[row] = torch.from_numpy(weight)
+        network.judge.bias[row] = bias
+
+
 def linear_heads(
     z: NDArray[np.float32], targets: NDArray[np.float32]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

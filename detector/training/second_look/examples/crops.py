@@ -22,6 +22,7 @@ _CLEAN = 0.55  # share of examples of footage that are not degraded
 _PHOTOGRAPH, _RESAVED = 0.6, 0.25  # share of photographs that no video codec passes; of all, saved again
 _TWICE = 0.3  # share of those that are saved twice
 _WEBP = 0.15  # share of savings of whole photographs that are WebP
+_AS_VIDEO = 0.85  # share of the other photographs that go through a video codec
 _LARGEST = 240  # px; of a degraded crop
 
 
@@ -81,26 +82,31 @@ def augmented_crop(patch: Patch, framing: int, size: int, rng: np.random.Generat
     else:
         native = min(square.side, patch.native or square.side) * np.exp(shrink)
         crop = crop_square(image, square, int(np.clip(native, 56, _LARGEST)) // 2 * 2)
-        if patch.source in _WITHOUT_VIDEO and rng.random() < 0.85:
-            crop = degrade_h264(crop, rng)
-        crop = degrade(crop, rng)
-        enlarging = cv2.INTER_LINEAR if linear else cv2.INTER_CUBIC
-        how = cv2.INTER_AREA if crop.shape[0] > size else enlarging
-        crop = cv2.resize(crop, (size, size), interpolation=how)
+        crop = _at_size(degrade(_through_video(crop, patch, rng), rng), size, linear)
     return np.ascontiguousarray(crop[:, ::-1] if mirrored else crop)
 
 
 def handed_on(crop: Image, patch: Patch, size: int, rng: np.random.Generator) -> Image:
-    """A ``crop`` of ``patch`` that is already made, degraded as :func:`augmented_crop` degrades footage."""
-    if patch.source in _WITHOUT_VIDEO and rng.random() < 0.85:
-        crop = degrade_h264(crop, rng)
+    """A ``crop`` of ``patch`` that is already made, degraded much as :func:`augmented_crop` does."""
+    crop = _through_video(crop, patch, rng)
     if rng.random() >= _CLEAN:
         side = int(np.clip(crop.shape[0] * np.exp(rng.uniform(np.log(0.45), 0.0)), 56, _LARGEST)) // 2 * 2
         crop = degrade(cv2.resize(crop, (side, side), interpolation=cv2.INTER_AREA), rng)
-    enlarging = cv2.INTER_LINEAR if rng.random() < 0.5 else cv2.INTER_CUBIC
-    how = cv2.INTER_AREA if crop.shape[0] > size else enlarging
-    crop = cv2.resize(crop, (size, size), interpolation=how)
+    crop = _at_size(crop, size, linear=rng.random() < 0.5)
     return np.ascontiguousarray(crop[:, ::-1] if rng.random() < 0.5 else crop)
+
+
+def _through_video(crop: Image, patch: Patch, rng: np.random.Generator) -> Image:
+    """``crop`` through a video codec, mostly, where it is of a photograph; footage has passed one."""
+    if patch.source in _WITHOUT_VIDEO and rng.random() < _AS_VIDEO:
+        return degrade_h264(crop, rng)
+    return crop
+
+
+def _at_size(crop: Image, size: int, linear: bool) -> Image:
+    enlarging = cv2.INTER_LINEAR if linear else cv2.INTER_CUBIC
+    how = cv2.INTER_AREA if crop.shape[0] > size else enlarging
+    return cv2.resize(crop, (size, size), interpolation=how)
 
 
 def _resaved(image: Image, square: CropSquare, size: int, rng: np.random.Generator) -> Image:

@@ -67,6 +67,15 @@ HEAD_SHARES = {
     ("photos", HEAD): 0.10,
 }
 
+# Of inner faces alone, of which it is asked whether they were altered.
+ALTERED_SHARES = {
+    ("ffpp", INNER): 0.34,
+    ("dfdc", INNER): 0.24,
+    ("aligned", INNER): 0.20,
+    ("lips", INNER): 0.14,
+    ("deepfacelive", INNER): 0.08,
+}
+
 _Files = dict[str, list[Patch]]  # by file
 _Places = dict[str, _Files]  # by generator, or by origin of what is unmanipulated
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
+import torch
 
 from detector.faces.patch import encode
 from detector.models.card import FusionHalf, Input, SecondLookCard
@@ -22,6 +23,21 @@ def tiny_network() -> ViTSmall14:
     network = ViTSmall14(TINY)
     network.judge.weight.data.mul_(0.1)
     return network
+
+
+def state_of(network: ViTSmall14) -> dict[str, torch.Tensor]:
+    """A copy of all its tensors."""
+    return {name: value.clone() for name, value in network.state_dict().items()}
+
+
+def assert_only_heads_changed(network: ViTSmall14, before: dict[str, torch.Tensor], own: int | slice) -> None:
+    """The heads of the rows ``own`` differ from the state ``before``, and nothing else does."""
+    for name, value in network.state_dict().items():
+        kept = value.clone()
+        if name.startswith("judge."):
+            assert not torch.equal(kept[own], before[name][own])
+            kept[own] = before[name][own]
+        assert torch.equal(kept, before[name]), name
 
 
 def picture(seed: int, fake: bool, side: int = 96) -> np.ndarray:

@@ -7,12 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from second_look_cases import patch, tiny_network
+from second_look_cases import assert_only_heads_changed, patch, state_of, tiny_network
 
 from detector.faces.framing import INNER
-from detector.networks.readings import HEADS
+from detector.networks.readings import ALTERED, HEADS
 from detector.training.second_look import altered_head
-from detector.training.second_look.altered_head import ALTERED, BlendPair, blend_pairs, fit_altered_head
+from detector.training.second_look.altered_head import BlendPair, blend_pairs, fit_altered_head
 from detector.training.second_look.examples.patches import RoleError
 
 
@@ -46,15 +46,10 @@ def test_it_is_fitted_and_nothing_else_is(monkeypatch: pytest.MonkeyPatch) -> No
         patch(seed, fake=True, generator="deepfakes", family="swap", file=f"f{seed}.mp4", **aligned)
         for seed in range(20, 24)
     ]
-    before = {name: value.clone() for name, value in network.state_dict().items()}
+    before = state_of(network)
     fit_altered_head(network, real + fake, lambda line: None)
     row = HEADS * INNER + ALTERED
-    for name, value in network.state_dict().items():
-        kept = value.clone()
-        if name.startswith("judge."):
-            assert not torch.equal(kept[row], before[name][row])
-            kept[row] = before[name][row]
-        assert torch.equal(kept, before[name]), name
+    assert_only_heads_changed(network, before, row)
 
 
 def test_blends_have_their_share_of_the_weight() -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from second_look_cases import patch, tiny_network
+from second_look_cases import assert_only_heads_changed, patch, state_of, tiny_network
 
-from detector.networks.readings import HEAD, HEADS
-from detector.training.second_look.clip_heads import SYNTHESISED, clip_frames, fit_clip_head
+from detector.networks.readings import HEAD, HEADS, SYNTHESISED
+from detector.training.second_look.clip_heads import clip_frames, fit_clip_head
 from detector.training.second_look.examples.patches import Patch, RoleError
 from detector.training.second_look.fitting.measuring import logits
 
@@ -39,15 +39,10 @@ def test_it_is_fitted_and_nothing_else_is() -> None:
         network = tiny_network()
     real = [one for seed in range(8) for one in clip(seed, 3)]
     fake = [one for seed in range(20, 24) for one in clip(seed, 3, **TALKING)]
-    before = {name: value.clone() for name, value in network.state_dict().items()}
+    before = state_of(network)
     fit_clip_head(network, real + fake, lambda line: None)
     row = HEADS * HEAD + SYNTHESISED
-    for name, value in network.state_dict().items():
-        kept = value.clone()
-        if name.startswith("judge."):
-            assert not torch.equal(kept[row], before[name][row])
-            kept[row] = before[name][row]
-        assert torch.equal(kept, before[name]), name
+    assert_only_heads_changed(network, before, row)
     told = [logits(network, some, HEAD)[:, SYNTHESISED] for some in (real, fake)]
     assert told[1].min() > told[0].max()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from second_look_cases import SIZE, patch, tiny_network
+from second_look_cases import SIZE, assert_only_heads_changed, patch, state_of, tiny_network
 
 from detector.faces.framing import HEAD
 from detector.faces.patch import decode
@@ -65,15 +65,11 @@ def test_they_are_fitted_and_nothing_else_is() -> None:
     real = [still(number) for number in range(12)]
     fake = [still(number, **kind) for number in range(20, 26) for kind in (GENERATED, COMPOSITE)]
     without_photograph_heads(network)
-    before = {name: value.clone() for name, value in network.state_dict().items()}
+    before = state_of(network)
     fit_photograph_heads(network, photograph_examples(real + fake), lambda line: None)
     own = slice(HEADS * PHOTOGRAPH, HEADS * (PHOTOGRAPH + 1))
     assert bool(network.judge.weight[own].any(dim=1).all())
-    for name, value in network.state_dict().items():
-        kept = value.clone()
-        if name.startswith("judge."):
-            kept[own] = before[name][own]
-        assert torch.equal(kept, before[name]), name
+    assert_only_heads_changed(network, before, own)
     told = [logits(network, some, PHOTOGRAPH).mean(axis=0) for some in (real, fake)]
     assert (told[1] > told[0]).all()
     assert network.size == SIZE
