@@ -78,7 +78,8 @@ train-second-look: $(READY)
 	$(SECOND_LOOK) --fast reelproof-2 --run scan scan
 	$(SECOND_LOOK) --run inner photographs --of out/second-look/runs/inner/heads.pt
 	$(SECOND_LOOK) --run inner clips --of out/second-look/runs/inner/photographs.pt
-	$(SECOND_LOOK) fit out/second-look/runs/inner/clips.pt
+	$(SECOND_LOOK) --run inner altered --of out/second-look/runs/inner/clips.pt
+	$(SECOND_LOOK) fit out/second-look/runs/inner/altered.pt
 
 evaluate: $(READY)
 	$(BIN)/python -m detector calibrate $(MODEL) $(DATA)

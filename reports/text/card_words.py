@@ -116,12 +116,12 @@ SECOND_LOOK = (
     N_("Stretches of a second or two: about three fifths are found."),  # of cards before
     N_("Stretches of a second or two: about two thirds are found."),  # likewise
     N_(
-        "Ready-made crops are scored by the first network alone, calibrated for two sets together; on "
+        "Ready-made crops are scored by the scan alone, calibrated for two sets together; on "
         "either alone probabilities are off by the stated calibration error."
     ),
     N_(
-        "Pictures changed on purpose to mislead the first network mislead the fused score of single faces"
-        " as well: in one step (FGSM) mostly unnoticed; in eight (PGD) seven or eight of ten are noticed,"
+        "Pictures changed on purpose to mislead the scan mislead the fused score of single faces"
+        " as well: in one step (FGSM) mostly unnoticed; in eight (PGD) six or seven of ten are noticed,"
         " because the networks contradict each other, and leave the verdict open."
     ),
     N_(

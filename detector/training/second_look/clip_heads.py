@@ -28,7 +28,8 @@ from detector.training.second_look.features import features_of
 from detector.training.second_look.linear_heads import set_head, standardised
 
 _FRAMES = 6  # of each clip: of twelve patches every other one, of eight the first ones
-_STRENGTH = 0.0002  # C of the logistic regression, for weights that add up to the number of clips
+_EVENING = 0.25  # 0: each clip counts alike; 1: each generator or place
+_STRENGTH = 0.0005  # C of the logistic regression, for weights that add up to the number of clips
 
 
 def clip_frames(patches: Iterable[Patch]) -> list[Patch]:
@@ -66,14 +67,14 @@ def _crops(patches: Sequence[Patch], size: int) -> Iterator[Image]:
 
 
 def _places_alike(patches: Sequence[Patch]) -> NDArray[np.float64]:
-    """Weights (n,): both classes alike; in one, each generator or place by the root of its clips' number."""
+    """Weights (n,): both classes alike; in one, a clip the less, the more clips its generator or place has."""
     places = [(_target(patch), place_of(patch)) for patch in patches]
     clips = Counter(
         place for place, _ in {(place, patch.file) for place, patch in zip(places, patches, strict=True)}
     )
     frames = Counter(patch.file for patch in patches)
     weights = np.array(
-        [clips[place] ** -0.5 / frames[patch.file] for place, patch in zip(places, patches, strict=True)]
+        [clips[place] ** -_EVENING / frames[patch.file] for place, patch in zip(places, patches, strict=True)]
     )
     fake = np.array([target == 1 for target, _ in places])
     for of_class in (fake, ~fake):

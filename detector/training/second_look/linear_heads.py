@@ -46,6 +46,12 @@ def standardised(
     return np.clip((features - centre) / spread, -_CLIPPED, _CLIPPED)
 
 
+def head_of(network: ViTSmall14, reading: int, head: int) -> tuple[NDArray[np.float32], float]:
+    """Weights (f,) and bias of one head of ``network``, for standardised features."""
+    row = HEADS * reading + head
+    return network.judge.weight[row].detach().numpy().copy(), network.judge.bias[row].item()
+
+
 def set_head(network: ViTSmall14, reading: int, head: int, weight: NDArray[np.float32], bias: float) -> None:
     """Let one head of ``network`` say what weights (f,) and ``bias`` make of standardised features."""
     row = HEADS * reading + head
@@ -61,7 +67,11 @@ def linear_heads(
     weight, bias = np.zeros((HEADS, z.shape[1]), np.float32), np.zeros(HEADS, np.float32)
     for head in range(HEADS):
         asked = targets[:, head] >= 0
-        model = LogisticRegression(C=_STRENGTH, max_iter=300, class_weight="balanced")
-        model.fit(z[asked], targets[asked, head])
-        weight[head], bias[head] = model.coef_[0], model.intercept_[0]
+        weight[head], bias[head] = linear_head(z[asked], targets[asked, head])
     return weight, bias
+
+
+def linear_head(z: NDArray[np.float32], labels: NDArray[np.generic]) -> tuple[NDArray[np.float32], float]:
+    """Weights (f,) and bias of a logistic regression on ``z`` (n, f) with ``labels`` (n,)."""
+    model = LogisticRegression(C=_STRENGTH, max_iter=300, class_weight="balanced").fit(z, labels)
+    return model.coef_[0].astype(np.float32), float(model.intercept_[0])

@@ -295,7 +295,8 @@ def leave_generators_out(options: argparse.Namespace) -> None:
     """Measure how well a generator is told that was not learnt from."""
     network = ViTSmall14(PRETRAINED)
     network.load_pretrained(_pretrained(options))
-    measure_left_out(options.out, network, _folder(options), say)
+    faces = training_patches(options.data, options.out)
+    measure_left_out(options.out, faces, network, _folder(options), say)
 
 
 def probe(options: argparse.Namespace) -> None:

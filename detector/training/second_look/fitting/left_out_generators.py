@@ -2,14 +2,15 @@
 
 The shipped network's upper blocks were tuned on examples of all generators, so leaving one out of its heads
 would say little. Here the blocks are those of the pretrained start, which has seen no generator's name, and
-linear heads on its features of whole heads are fitted without one generator at a time; as in what ships,
-talking heads are learnt from clips alone. Its pictures and clips are then told from unmanipulated ones held
-out: photographs of role ``val``, clips of role ``develop``.
+linear heads on its features are fitted without one generator at a time, each as in what ships: portraits are
+told from whole heads, talking heads from whole heads learnt from clips alone, altered faces from inner faces
+learnt from clips and blends. Its pictures and clips are then told from unmanipulated ones held out:
+photographs of role ``val``, clips of role ``develop``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,21 +18,22 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
-from detector.faces.framing import HEAD
+from detector.faces.framing import HEAD, INNER
 from detector.files import atomic_path
+from detector.media.frame import Image
+from detector.networks.readings import ALTERED, SYNTHESISED
 from detector.networks.vit_small_14 import ViTSmall14
+from detector.training.second_look.altered_head import BLENDED, blend_pairs, pair_crops, with_blends
 from detector.training.second_look.examples.crops import plain_crop
-from detector.training.second_look.examples.kinds import PICTURE, TALKING_HEAD, targets
-from detector.training.second_look.examples.patches import Patch, load, require_training
+from detector.training.second_look.examples.kinds import PICTURE, TALKING_HEAD, UNASKED, targets
+from detector.training.second_look.examples.patches import TRAIN, Patch, load, require_training
 from detector.training.second_look.features import features_of
 from detector.training.second_look.fitting.measuring import by_clip, every_nth_frame
-from detector.training.second_look.linear_heads import linear_heads, standardised
+from detector.training.second_look.linear_heads import linear_head, standardised
 
 PICTURES = ("stylegan1", "stylegan2", "flux", "photoshop")
-CLIPS = (
-    "float", "hunyuan", "edtalk", "aniportrait", "biodeep", "sadtalker", "fomm",
-    "wav2lip", "hyperlips", "deepfacelive", "deepfakes", "faceswap", "face2face",
-)  # fmt: skip
+TALKING_HEADS = ("float", "hunyuan", "edtalk", "aniportrait", "biodeep", "sadtalker", "fomm")
+ALTERED_FACES = ("wav2lip", "hyperlips", "deepfacelive", "deepfakes", "faceswap", "face2face")
 """Parts of generators' names, in small letters; those that share one are left out together."""
 _LEARNT_FRAMES, _TOLD_FRAMES = 6, 3  # every sixth and every third frame of a clip
 _SYNTHESISED = (PICTURE, TALKING_HEAD)
@@ -56,55 +58,87 @@ class Known:
 
 
 def measure_left_out(
-    out: Path, network: ViTSmall14, folder: Path, report: Callable[[str], None]
+    out: Path,
+    faces: Sequence[Patch],
+    network: ViTSmall14,
+    folder: Path,
+    report: Callable[[str], None],
 ) -> dict[str, tuple[float, int]]:
     """AUC of each generator when left out, and how many pictures or clips of it were told.
 
-    Patches lie below ``out``; features are kept in ``folder``.
+    Patches lie below ``out``, unmanipulated ``faces`` are blended; features are kept in ``folder``.
     """
     stills, clips = load(out, "stills"), [*load(out, "clips"), *load(out, "videos")]
     sets = {
-        "train-stills": [p for p in stills if p.role == "train"],
-        "train-clips": every_nth_frame([p for p in clips if p.role == "train"], _LEARNT_FRAMES),
+        "train-stills": [p for p in stills if p.role == TRAIN],
+        "train-clips": every_nth_frame([p for p in clips if p.role == TRAIN], _LEARNT_FRAMES),
         "val-stills": [p for p in stills if p.role == "val"],
         "develop-clips": every_nth_frame([p for p in clips if p.role == "develop"], _TOLD_FRAMES),
     }
-    known = {name: _kept(folder / f"{name}.npy", network, some, report) for name, some in sets.items()}
-    learnt = known["train-stills"] + known["train-clips"]
-    require_training(learnt.patches, None)
+    require_training([*sets["train-stills"], *sets["train-clips"]], None)
+
+    def kept(name: str, framing: int) -> Known:
+        crops = (plain_crop(patch, framing, network.size) for patch in sets[name])
+        path = folder / f"{name}{'-inner' if framing == INNER else ''}.npy"
+        return Known(sets[name], _kept(path, network, crops, report))
+
     told = {}
-    for names, held_out in ((PICTURES, known["val-stills"]), (CLIPS, known["develop-clips"])):
-        for name in names:
-            auc, count = left_out_auc(learnt, held_out, name)
+
+    def leave_out(
+        generators: Sequence[str], learnt: Known, held_out: Known, blends: Features | None = None
+    ) -> None:
+        for name in generators:
+            auc, count = told[name] = left_out_auc(learnt, held_out, name, blends)
             report(f"{name}: AUC {auc:.3f} over {count} of it")
-            told[name] = auc, count
+
+    heads = kept("train-clips", HEAD)
+    leave_out(PICTURES, kept("train-stills", HEAD) + heads, kept("val-stills", HEAD))
+    leave_out(TALKING_HEADS, heads, kept("develop-clips", HEAD))
+    pairs = pair_crops(blend_pairs(faces, BLENDED), network.size)
+    blends = _kept(folder / "blends.npy", network, pairs, report)
+    leave_out(ALTERED_FACES, kept("train-clips", INNER), kept("develop-clips", INNER), blends)
     return told
 
 
-def left_out_auc(learnt: Known, held_out: Known, generator: str) -> tuple[float, int]:
+def left_out_auc(
+    learnt: Known, held_out: Known, generator: str, blends: Features | None = None
+) -> tuple[float, int]:
     """AUC of all pictures or clips of ``generator``, none of which was learnt, against unmanipulated ones of
-    ``held_out``; and how many there are of it. Of both heads, the one that is asked about its family."""
+    ``held_out``; and how many there are of it.
+
+    Of both heads the one that is asked about its family is fitted, with ``blends`` (n, f) if there are any:
+    features of one without, one with, and so on.
+    """
 
     def of_it(patch: Patch) -> bool:
         return patch.fake and generator in patch.generator.lower()
 
-    others, mine = learnt.of(lambda patch: not of_it(patch)), (learnt + held_out).of(of_it)
-    family = mine.patches[0].family
-    asked = int(family in _SYNTHESISED)
-    if family == TALKING_HEAD:
-        others = others.of(lambda patch: patch.source != "stills")
+    mine = (learnt + held_out).of(of_it)
+    asked = SYNTHESISED if mine.patches[0].family in _SYNTHESISED else ALTERED
+    others = learnt.of(lambda patch: not of_it(patch) and _target(patch, asked) != UNASKED)
     centre, spread = others.features.mean(axis=0), others.features.std(axis=0) + 1e-3
-    wanted = np.array([targets(patch.generator, patch.fake) for patch in others.patches], np.float32)
-    weight, bias = linear_heads(standardised(others.features, centre, spread), wanted)
+    z = standardised(others.features, centre, spread)
+    labels = np.array([_target(patch, asked) for patch in others.patches])
+    weight, _ = linear_head(z, labels)
+    if blends is not None:
+        z = np.concatenate([z, standardised(blends, centre, spread)])
+        weight = (weight + with_blends(z, labels)[0]) / 2
     shown = mine + held_out.of(lambda patch: not patch.fake)
-    logits = standardised(shown.features, centre, spread) @ weight[asked] + bias[asked]
+    logits = standardised(shown.features, centre, spread) @ weight
     whole = by_clip(shown.patches, logits[:, None])
     return float(roc_auc_score(whole.fake, whole.scores[:, 0])), int(whole.fake.sum())
 
 
-def _kept(path: Path, network: ViTSmall14, patches: Sequence[Patch], report: Callable[[str], None]) -> Known:
+def _target(patch: Patch, head: int) -> int:
+    return targets(patch.generator, patch.fake)[head]
+
+
+def _kept(
+    path: Path, network: ViTSmall14, crops: Iterable[Image], report: Callable[[str], None]
+) -> Features:
     if not path.is_file():
-        features = features_of(network, (plain_crop(p, HEAD, network.size) for p in patches), report)
+        features = features_of(network, crops, report)
         with atomic_path(path) as temporary, temporary.open("wb") as file:
             np.save(file, features)
-    return Known(patches, np.load(path))
+    kept: Features = np.load(path)
+    return kept

@@ -35,8 +35,18 @@ def test_other_roles_are_refused() -> None:
         BlendPair(replace(patch(1), role="develop"), 1)
 
 
-def test_it_is_fitted_and_nothing_else_is(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_head_becomes_the_mean_of_what_it_was_and_of_what_is_learnt(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(altered_head, "_EXAMPLES", 24)
+    learnt = []
+
+    def with_blends(z: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, float]:
+        learnt.append(fitted(z, labels))
+        return learnt[-1]
+
+    fitted = altered_head.with_blends
+    monkeypatch.setattr(altered_head, "with_blends", with_blends)
     with torch.random.fork_rng():
         torch.manual_seed(0)
         network = tiny_network()
@@ -50,14 +60,19 @@ def test_it_is_fitted_and_nothing_else_is(monkeypatch: pytest.MonkeyPatch) -> No
     fit_altered_head(network, real + fake, lambda line: None)
     row = HEADS * INNER + ALTERED
     assert_only_heads_changed(network, before, row)
+    ((weight, bias),) = learnt
+    now, was = network.judge.weight[row].detach().numpy(), before["judge.weight"][row].numpy()
+    assert np.allclose(2 * now, was + weight, atol=1e-6)
+    assert np.isclose(2 * network.judge.bias[row].item(), before["judge.bias"][row].item() + bias, atol=1e-6)
 
 
-def test_blends_have_their_share_of_the_weight() -> None:
-    """With the whole weight only pairs are learnt from, without any only the examples."""
+def test_examples_and_pairs_are_learnt_from() -> None:
+    """Each is told by a feature of its own; the head weighs both, and the pairs' more."""
     rng = np.random.default_rng(0)
-    told = np.array([0, 1] * 20)
-    known = rng.normal(size=(40, 2)).astype(np.float32) + np.c_[4.0 * told, np.zeros(40)].astype(np.float32)
-    pairs = rng.normal(size=(40, 2)).astype(np.float32) + np.c_[np.zeros(40), 4.0 * told].astype(np.float32)
-    z = np.concatenate([known, pairs]).astype(np.float32)
-    of_examples, of_pairs = (altered_head.with_blends(z, told, share)[0] for share in (0.0, 1.0))
-    assert of_examples[0] > 3 * abs(of_examples[1]) and of_pairs[1] > 3 * abs(of_pairs[0])
+    labels = np.array([0, 1] * 200)
+    known, pairs = rng.normal(size=(2, 400, 3)).astype(np.float32)
+    known[:, 0] += 4 * labels
+    pairs[:, 1] += 4 * labels
+    weight, _ = altered_head.with_blends(np.concatenate([known, pairs]), labels)
+    assert weight[1] > weight[0] > 2 * abs(weight[2])
+

@@ -15,6 +15,7 @@ from detector.training.second_look.fitting.left_out_generators import Known, lef
 
 FLOAT = {"fake": True, "generator": "FLOAT", "family": "talking head"}
 FOMM = {"fake": True, "generator": "FOMM", "family": "talking head"}
+FACE2FACE = {"fake": True, "generator": "Face2Face", "family": "reenactment"}
 SWAP = {"fake": True, "generator": "Deepfakes", "family": "swap"}
 
 
@@ -43,26 +44,25 @@ def test_a_generator_left_out_is_told_by_what_the_others_share() -> None:
     assert 0.8 < auc["left out"] < auc["learnt by another name"]
 
 
-def test_talking_heads_are_learnt_from_clips_alone() -> None:
+def test_altered_faces_are_learnt_from_blends_as_well() -> None:
     rng = np.random.default_rng(0)
-    clips = known([patch(n, **kind) for n in range(40) for kind in ({}, FLOAT, FOMM, SWAP)], rng)
-    held_out = known([patch(n, role="develop", **kind) for n in range(100, 140) for kind in ({}, FLOAT)], rng)
-    made = {"fake": True, "generator": "stylegan2", "family": "generated picture"}
-    stills = [
-        patch(n, source="stills", file=f"{n}-{bool(kind)}.jpg", **kind)
-        for n in range(90)
-        for kind in ({}, made)
-    ]
-    misleading = known(stills, rng)
-    misleading.features[:, 2] *= -1
-    assert left_out_auc(clips + misleading, held_out, "float") == left_out_auc(clips, held_out, "float")
+    learnt = known([patch(n, **kind) for n in range(60) for kind in ({}, FACE2FACE)], rng)
+    held_out = known([patch(n, role="develop", **kind) for n in range(100, 160) for kind in ({}, SWAP)], rng)
+    swapped = np.array([one.fake for one in held_out.patches])
+    held_out.features[swapped] -= learnt.features[[one.fake for one in learnt.patches]].mean(axis=0)
+    held_out.features[swapped, 5] += 4
+    pairs = rng.normal(0, 1, (120, 8)).astype(np.float32)
+    pairs[1::2, 5] += 4
+    unknown, _ = left_out_auc(learnt, held_out, "deepfakes")
+    known_from_blends, _ = left_out_auc(learnt, held_out, "deepfakes", pairs)
+    assert unknown < 0.7 < 0.9 < known_from_blends
 
 
-def test_features_are_kept_and_every_generator_is_reported(
+def test_features_are_kept_and_each_family_learns_from_its_own_examples(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(left_out_generators, "PICTURES", ("stylegan2",))
-    monkeypatch.setattr(left_out_generators, "CLIPS", ("float",))
+    for name, one in (("PICTURES", "stylegan2"), ("TALKING_HEADS", "float"), ("ALTERED_FACES", "deepfakes")):
+        monkeypatch.setattr(left_out_generators, name, (one,))
     made = {"generator": "stylegan2", "family": "generated picture", "fake": True}
     stills = [
         patch(n, source="stills", role=role, file=f"{role}-{n}-{bool(kind)}.jpg", **kind)
@@ -74,7 +74,7 @@ def test_features_are_kept_and_every_generator_is_reported(
         patch(n, frame=frame, role=role, **kind)
         for n in range(3)
         for role in ("train", "develop")
-        for kind in ({}, FLOAT, FOMM, SWAP)
+        for kind in ({}, FLOAT, FOMM, SWAP, FACE2FACE)
         for frame in range(6)
     ]
     for source, patches in (("stills", stills), ("clips", clips), ("videos", [])):
@@ -83,6 +83,12 @@ def test_features_are_kept_and_every_generator_is_reported(
         torch.manual_seed(0)
         network = tiny_network()
     lines: list[str] = []
-    told = measure_left_out(tmp_path, network, tmp_path, lines.append)
-    assert set(told) == {"stylegan2", "float"} and told["stylegan2"][1] == 8
-    assert measure_left_out(tmp_path, tiny_network(), tmp_path, lines.append) == told, "features were kept"
+    faces = [clip for clip in clips if clip.role == "train"]
+    told = measure_left_out(tmp_path, faces, network, tmp_path, lines.append)
+    assert set(told) == {"stylegan2", "float", "deepfakes"} and told["stylegan2"][1] == 8
+    again = measure_left_out(tmp_path, faces, tiny_network(), tmp_path, lines.append)
+    assert again == told, "features were kept"
+    np.save(tmp_path / "train-stills.npy", -np.load(tmp_path / "train-stills.npy"))
+    other = measure_left_out(tmp_path, faces, network, tmp_path, lines.append)
+    assert other["stylegan2"] != told["stylegan2"]
+    assert other["float"] == told["float"], "talking heads are learnt from clips alone"
