@@ -154,6 +154,16 @@ def average_rate(fraction: str | None) -> str:
     return gettext("%(rate)s frames a second%(exact)s on average", rate=number(rate), exact=exact)
 
 
+def time_span(start: float, end: float) -> str:
+    """From when to when, both in seconds."""
+    return from_to(timecode(start), timecode(end))
+
+
+def from_to(least: str, most: str) -> str:
+    """An interval, its ends already in words."""
+    return gettext("%(start)s to %(end)s", start=least, end=most)
+
+
 def box(values: Box) -> str:
     """A box in whole pixels of the upright frame."""
     left, top, right, bottom = (round(value) for value in values)

@@ -27,7 +27,7 @@ from reports.review.annotations import (
 from reports.text import dates
 from reports.text.free_text import direction, one_line, readable
 from reports.text.language import N_, gettext
-from reports.text.numbers import plural, timecode
+from reports.text.numbers import plural, time_span
 
 _OPINION = {
     "agree": N_("Agrees with the machine"),
@@ -157,7 +157,7 @@ def _what(analysis: Analysis, said: Annotation) -> tuple[str, str, str, str]:
             name = f"{'Flagged face' if still else 'Segment'} {said.segment}"
             if segment is None:
                 return name, "", _OPINION[said.verdict], said.verdict
-            when = "" if still else _interval(segment.start, segment.end)
+            when = "" if still else time_span(segment.start, segment.end)
             return (
                 gettext("%(name)s, person %(person)s", name=name, person=segment.person),
                 when,
@@ -171,7 +171,7 @@ def _what(analysis: Analysis, said: Annotation) -> tuple[str, str, str, str]:
             mark = "disagree" if said.verdict == "manipulated" else "unsure"
             return (
                 gettext("Marked stretch%(who)s", who=who),
-                _interval(said.start, said.end),
+                time_span(said.start, said.end),
                 _SPAN[said.verdict],
                 mark,
             )
@@ -280,7 +280,3 @@ def _counts(verdicts: Iterable[str]) -> str:
     }
     found = [(given[name], one, many) for name, (one, many) in words.items() if given[name]]
     return ", ".join(f"{count} {one if count == 1 else many}" for count, one, many in found)
-
-
-def _interval(start: float, end: float) -> str:
-    return gettext("%(start)s to %(end)s", start=timecode(start), end=timecode(end))

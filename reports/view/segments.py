@@ -9,7 +9,7 @@ from detector.schema.analysis import Analysis, Media, MediaKind, Peak, Segment
 from reports.inputs.pictures import Picture, find_picture
 from reports.text import numbers
 from reports.text.language import gettext
-from reports.text.numbers import grouped, shown, timecode
+from reports.text.numbers import grouped, shown, time_span, timecode
 from reports.text.uncertainty import Interval, segment_interval
 from reports.view import summary
 from reports.view.facts import Fact
@@ -70,7 +70,6 @@ class SegmentView:
 def segment_view(analysis: Analysis, segment: Segment, folder: Path) -> SegmentView:
     """Put one finding into words; ``folder`` holds its pictures."""
     still = analysis.media.kind is MediaKind.IMAGE
-    start, end = timecode(segment.start), timecode(segment.end)
     doubt = segment_interval(analysis, segment)
     return SegmentView(
         id=segment.id,
@@ -78,10 +77,10 @@ def segment_view(analysis: Analysis, segment: Segment, folder: Path) -> SegmentV
         if still
         else gettext("Segment %(id)s", id=segment.id),
         person=segment.person,
-        start=start,
-        end=end,
+        start=timecode(segment.start),
+        end=timecode(segment.end),
         duration=timecode(segment.end - segment.start),
-        interval=gettext("photograph") if still else gettext("%(start)s to %(end)s", start=start, end=end),
+        interval=gettext("photograph") if still else time_span(segment.start, segment.end),
         confidence=numbers.probability(segment.confidence),
         strength=numbers.strength(segment.confidence).phrase,
         between=_ends(doubt) if doubt else gettext("not known"),
@@ -141,12 +140,8 @@ def _figures(analysis: Analysis, segment: Segment, interval: Interval | None) ->
         found.append(Fact(gettext("Frames scored"), grouped(segment.frames)))
         found.append(Fact(gettext("Duration"), timecode(segment.end - segment.start)))
         if (offset := numbers.player_offset(analysis.media)) is not None:
-            shown = gettext(
-                "%(start)s to %(end)s",
-                start=timecode(segment.start + offset),
-                end=timecode(segment.end + offset),
-            )
-            found.append(Fact(gettext("On a player's clock"), shown))
+            span = time_span(segment.start + offset, segment.end + offset)
+            found.append(Fact(gettext("On a player's clock"), span))
     return tuple(found)
 
 
