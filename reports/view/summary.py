@@ -211,7 +211,7 @@ def _next_steps(analysis: Analysis, sections: dict[str, Section]) -> str:
             "test the flagged parts before anything is decided or published.",
             where=where,
         )
-    if analysis.media.kind is MediaKind.IMAGE and analysis.verdict is not Verdict.MANIPULATED:
+    if analysis.media.kind is MediaKind.IMAGE:
         return gettext(
             "Read what the file declares, at the head of this report. Obtain the original "
             "file, larger and not passed on, and find out where it was first published "
