@@ -8,9 +8,11 @@ from pathlib import Path
 from detector.schema.analysis import Analysis, Media, MediaKind, Peak, Segment
 from reports.inputs.pictures import Picture, find_picture
 from reports.text import numbers
+from reports.text.heatmap_check import check_words, is_confirmed
 from reports.text.language import gettext
 from reports.text.numbers import grouped, shown, time_span, timecode
 from reports.text.uncertainty import Interval, segment_interval
+from reports.text.verbal_scale import strength
 from reports.view import summary
 from reports.view.facts import Fact
 
@@ -82,7 +84,7 @@ def segment_view(analysis: Analysis, segment: Segment, folder: Path) -> SegmentV
         duration=timecode(segment.end - segment.start),
         interval=gettext("photograph") if still else time_span(segment.start, segment.end),
         confidence=numbers.probability(segment.confidence),
-        strength=numbers.strength(segment.confidence).phrase,
+        strength=strength(segment.confidence).phrase,
         between=_ends(doubt) if doubt else gettext("not known"),
         frames=grouped(segment.frames),
         bounds=() if still else _bounds(analysis, segment),
@@ -119,7 +121,7 @@ def _figures(analysis: Analysis, segment: Segment, interval: Interval | None) ->
     """How high, how sure and of how many frames."""
     still = analysis.media.kind is MediaKind.IMAGE
     found = [
-        Fact(gettext("In words"), numbers.strength(segment.confidence).phrase),
+        Fact(gettext("In words"), strength(segment.confidence).phrase),
         Fact(
             gettext("Probability") if still else gettext("Mean probability"),
             numbers.probability(segment.confidence),
@@ -205,8 +207,8 @@ def _peak(segment: Segment, peak: Peak, index: int, media: Media, folder: Path) 
         frame=find_picture(folder, peak.frame, gettext("Frame, %(what)s", what=what), part),
         overlay=find_picture(folder, peak.overlay, gettext("Frame with heatmap, %(what)s", what=what), part),
         map=find_picture(folder, peak.map, gettext("Heatmap alone, %(what)s", what=what), part),
-        confirmed=numbers.is_confirmed(check),
-        effect=numbers.hide_and_rescore(check),
+        confirmed=is_confirmed(check),
+        effect=check_words(check),
         check=(
             (gettext("Nothing"), numbers.probability(check.probability), "–"),
             (

@@ -11,6 +11,7 @@ from detector.paths import FILES
 from reports.text import dates, language, numbers
 from reports.text.language import N_, gettext, ngettext
 from reports.text.numbers import shown
+from reports.text.verbal_scale import strength
 from webapp.jobs import parameters, recovery
 from webapp.queries import live_sessions, second_reviews
 from webapp.queries.analyses import database
@@ -43,7 +44,7 @@ def install(app: Flask) -> None:
         file_name=numbers.file_name,
         shortened=numbers.shortened,
         probability=numbers.probability,
-        strength=numbers.strength,
+        strength=strength,
         figure=numbers.number,
         in_parts=language.in_parts,
         grouped=numbers.grouped,
