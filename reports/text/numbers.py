@@ -66,14 +66,23 @@ def size(count: int) -> str:
     return exact
 
 
+def ratio(fraction: str) -> float | None:
+    """What a fraction such as ``30000/1001`` amounts to; None for text that is none.
+
+    An analysis.json may come from anywhere, and its schema takes any text for a fraction.
+    """
+    try:
+        return float(Fraction(fraction))
+    except (ValueError, ZeroDivisionError, OverflowError):
+        return None
+
+
 def frame_rate(fraction: str | None, variable: bool) -> str:
     """An average frame rate such as ``30000/1001`` and whether it holds throughout."""
     if fraction is None:
         return gettext("not stated by the file")
     kind = gettext("variable; the figure is the average") if variable else gettext("constant")
-    try:
-        rate = float(Fraction(fraction))
-    except (ValueError, ZeroDivisionError, OverflowError):
+    if (rate := ratio(fraction)) is None:
         return gettext("%(fraction)s frames a second, %(kind)s", fraction=fraction, kind=kind)
     exact = "" if rate == int(rate) else f" ({fraction})"
     return gettext("%(rate)s frames a second%(exact)s, %(kind)s", rate=number(rate), exact=exact, kind=kind)
@@ -81,11 +90,7 @@ def frame_rate(fraction: str | None, variable: bool) -> str:
 
 def average_rate(fraction: str | None) -> str:
     """An average frame rate such as ``30000/1001``."""
-    try:
-        rate = float(Fraction(fraction)) if fraction is not None else None
-    except (ValueError, ZeroDivisionError, OverflowError):
-        rate = None
-    if rate is None:
+    if fraction is None or (rate := ratio(fraction)) is None:
         return gettext("not stated by the file")
     exact = "" if rate == int(rate) else f" ({fraction})"
     return gettext("%(rate)s frames a second%(exact)s on average", rate=number(rate), exact=exact)

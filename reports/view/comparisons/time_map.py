@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fractions import Fraction
 
 from detector.schema.comparison import Comparison, Gap, TimePiece
 from reports.text.language import gettext
-from reports.text.numbers import shown, time_span, timecode
+from reports.text.numbers import ratio, shown, time_span, timecode
 
 _SAME_SPEED = 0.0015
 
@@ -103,5 +102,5 @@ def time_map_view(comparison: Comparison) -> TimeMapView | None:
 
 def _interval(frame_rate: str | None) -> float:
     """Seconds from one frame to the next, 0 where the file does not say."""
-    rate = Fraction(frame_rate or 0)
-    return float(1 / rate) if rate > 0 else 0.0
+    rate = ratio(frame_rate or "")
+    return 1 / rate if rate and rate > 0 else 0.0
