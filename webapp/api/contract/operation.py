@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from flask import Blueprint, Response, current_app, request
@@ -77,7 +77,6 @@ class Operation:
     body: type[BaseModel] | Form | Bytes | None = None
     headers: tuple[str, ...] = ()
     keyed: bool = False  # an Idempotency-Key is kept, with the answer
-    parameters: Mapping[str, str] = field(default_factory=dict)
 
 
 OPERATIONS: list[Operation] = []
@@ -104,20 +103,21 @@ def operation(
 
     def declare(view: View) -> View:
         summary, _, rest = (view.__doc__ or "").strip().partition("\n")
+        area = blueprint.name.removeprefix("api_")
         declared = Operation(
-            method,
-            path,
-            f"{blueprint.name.removeprefix('api_')}_{view.__name__}",
-            blueprint.name.removeprefix("api_"),
-            summary.rstrip("."),
-            " ".join(rest.split()),
-            permission,
-            answers,
-            errors,
-            query,
-            body,
-            headers,
-            keyed,
+            method=method,
+            path=path,
+            name=f"{area}_{view.__name__}",
+            area=area,
+            summary=summary.rstrip("."),
+            description=" ".join(rest.split()),
+            permission=permission,
+            answers=answers,
+            errors=errors,
+            query=query,
+            body=body,
+            headers=headers,
+            keyed=keyed,
         )
         OPERATIONS.append(declared)
 
@@ -125,8 +125,8 @@ def operation(
         def answer(**path_fields: Any) -> Answered:
             arguments = path_fields | _asked(declared)
             if declared.keyed:
-                return idempotency.once(lambda: _response(view(**arguments), declared))
-            return _response(view(**arguments), declared)
+                return idempotency.once(lambda: _response(view(**arguments)))
+            return _response(view(**arguments))
 
         takes_files = isinstance(body, Form)
         need = public if permission is None else require(permission, takes_files=takes_files)
@@ -226,7 +226,8 @@ def checked(read: Callable[[], BaseModel], where: str) -> BaseModel:
         ) from None
 
 
-def _response(answered: Any, declared: Operation) -> Answered:
+def _response(answered: Any) -> Answered:
+    """What a view returned, as a response; that of a GET answers If-None-Match."""
     status = 200
     if isinstance(answered, tuple):
         answered, status = answered
