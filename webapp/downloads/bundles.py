@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from flask import current_app
 from werkzeug.wrappers import Response
 
 from detector.files import hashed
@@ -27,6 +26,7 @@ from reports.review.annotations import Annotation
 from reports.review.second_review import NAME as SECOND_REVIEW
 from reports.text import language
 from reports.text.language import DEFAULT, N_, gettext
+from webapp import this_app
 from webapp.custody import integrity
 from webapp.custody import log as custody_log
 from webapp.custody.altered import AlteredRecord
@@ -39,7 +39,6 @@ from webapp.http.range_responses import send_and_forget
 from webapp.media import playback
 from webapp.media.playback import SUFFIXES, Playback
 from webapp.queries import reference_comparisons, review_data
-from webapp.queries.analyses import database
 from webapp.queries.reference_comparisons import ComparisonResult
 from webapp.queries.results import Result, download_name, load, refuse_altered
 from webapp.security.permissions import current
@@ -223,16 +222,16 @@ def _no_room() -> UserError:
 
 def send(row: AnalysisRow, folder: Path, *, video: bool, speak: str = DEFAULT) -> Response:
     """The bundle of a finished analysis, with what reviewers said until now; ``speak`` is its language."""
-    settings: Settings = current_app.extensions["settings"]
+    settings = this_app.settings()
     refuse_altered(folder)
     made = now()
-    with database().begin() as session:
+    with this_app.database().begin() as session:
         said = annotation_service.listed(session, row.id)
         with_log = not custody_access.hidden_analyses(session, current(), row.exhibit.sha256)
     with language.speaking(speak):
         result = load(folder)
         files = contents(
-            database(),
+            this_app.database(),
             Folders.of(settings),
             row,
             result,

@@ -5,11 +5,11 @@ from __future__ import annotations
 import secrets
 from pathlib import Path
 
-from flask import current_app
 from werkzeug.wrappers import Response
 
 from reports.errors import ReportError
 from reports.text.language import gettext, stored
+from webapp import this_app
 from webapp.downloads import custody_access
 from webapp.errors import UserError
 from webapp.http.range_responses import send_and_forget
@@ -33,7 +33,7 @@ def send(row: AnalysisRow, folder: Path, name: str) -> Response:
         )
     refuse_altered(folder)
     chosen = FORMATS[name]
-    place = Folders(current_app.extensions["settings"].data).incoming / secrets.token_hex(16)
+    place = Folders(this_app.settings().data).incoming / secrets.token_hex(16)
     try:
         with place.open("xb") as out:
             chosen.write(load(folder).analysis, folder, out)

@@ -7,10 +7,10 @@ import threading
 from collections.abc import Callable
 from typing import IO, Any, cast
 
-from flask import Request, current_app, request
+from flask import Request, request
 
+from webapp import this_app
 from webapp.intake.incoming import CHUNK, Incoming, UploadLimit
-from webapp.settings import Settings
 from webapp.storage.data_folder import Folders
 
 # Room for the multipart frame around the largest exhibit.
@@ -39,7 +39,7 @@ class UploadRequest(Request):
         filename: str | None = None,
         content_length: int | None = None,
     ) -> IO[bytes]:
-        settings: Settings = current_app.extensions["settings"]
+        settings = this_app.settings()
         allowance = self.allowed()
         # A file too many in one request is a mistake or an attack; it gets no room on the disk.
         if len(self._incoming) >= allowance.files:
@@ -57,7 +57,7 @@ class UploadRequest(Request):
 
     def allowed(self) -> UploadLimit:
         """What this request may bring: one exhibit, unless its view says otherwise."""
-        return self.allowance or UploadLimit(1, current_app.extensions["settings"].upload_limit)
+        return self.allowance or UploadLimit(1, this_app.settings().upload_limit)
 
     def close(self) -> None:
         """Remove what was not kept. Werkzeug forgets streams of a form that broke off; this does not."""

@@ -15,10 +15,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Blueprint, Response, current_app, request
+from flask import Blueprint, Response, request
 from pydantic import BaseModel, ValidationError
 from werkzeug.wrappers import Response as Answered
 
+from webapp import this_app
 from webapp.api.contract import idempotency
 from webapp.errors import UserError
 from webapp.http.problem_details import FieldProblem, FieldsError
@@ -185,7 +186,7 @@ def _form(form: Form) -> BaseModel:
             415, "This operation takes a form with a file.", "Send multipart/form-data, as curl --form does."
         )
     asked = this_request()
-    asked.allowance = form.allowance(current_app.extensions["settings"])
+    asked.allowance = form.allowance(this_app.settings())
     stray = [name for name in asked.files if name != form.file]
     values = {name: given[-1] for name, given in asked.form.lists()}
     if form.file in values and form.file not in asked.files:

@@ -6,10 +6,11 @@ import io
 import json
 from typing import Any
 
-from flask import Blueprint, current_app, jsonify, redirect, render_template, request, send_file, url_for
+from flask import Blueprint, jsonify, redirect, render_template, request, send_file, url_for
 from werkzeug.wrappers import Response
 
 from reports.text.language import gettext
+from webapp import this_app
 from webapp.errors import UserError
 from webapp.http.error_pages import wants_json
 from webapp.media import playback
@@ -20,7 +21,6 @@ from webapp.queries.reference_comparisons import RESULT, ComparisonResult
 from webapp.security.permissions import Permission, require
 from webapp.services import comparisons as comparison_service
 from webapp.services import deletion
-from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, State
 
 blueprint = Blueprint("comparisons", __name__)
@@ -135,7 +135,7 @@ def picture(comparison_id: str, name: str) -> Response:
 
 def _players(found: ComparisonResult, sides: tuple[AnalysisRow, AnalysisRow]) -> dict[str, Any]:
     """What the page plays, and by which times."""
-    folders = Folders.of(current_app.extensions["settings"])
+    folders = this_app.folders()
     comparison = found.comparison
     files: list[dict[str, Any]] = []
     for row, file in zip(sides, (comparison.exhibit, comparison.reference), strict=True):

@@ -33,10 +33,10 @@ from reports.review.annotations import (
 )
 from reports.text import dates
 from reports.text.language import N_, gettext, stored
+from webapp import this_app
 from webapp.custody import log as custody_log
 from webapp.errors import UserError
 from webapp.intake.incoming import Incoming, UploadLimit
-from webapp.queries.analyses import database
 from webapp.security.permissions import current, login_is_on
 from webapp.services import cases
 from webapp.services.review.annotations import MOST, annotation_row, listed, log_annotations, result_of, shown
@@ -86,7 +86,7 @@ def import_file(row: AnalysisRow, stream: Incoming) -> tuple[Merged, tuple[Annot
         raise UserError(400, stored(str(problem)), gettext("Nothing was imported.")) from None
     result = result_of(row)
     importer = current().display if login_is_on() else None
-    with database().alone() as session:
+    with this_app.database().alone() as session:
         cases.refuse_closed(session, row.case_id)
         merged = merge(session, row, result.analysis, result.sha256, saved, importer)
         details: dict[str, str | int | None] = {"new": merged.new, "known": merged.known}
