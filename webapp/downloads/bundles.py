@@ -66,7 +66,7 @@ _FILES = {
 _NOT_ALWAYS = (CUSTODY, SECOND_REVIEW)
 
 
-def contents(
+def _contents(
     database: Database,
     folders: Folders,
     row: AnalysisRow,
@@ -189,7 +189,7 @@ def refuse_altered_exhibit(database: Database, folders: Folders, row: AnalysisRo
         raise AlteredRecord(gettext("The kept file no longer has the bytes that were handed in."))
 
 
-def packed(
+def _packed(
     settings: Settings, row: AnalysisRow, result: Result, files: dict[str, bytes | Path], made: datetime
 ) -> Path:
     """Where the zip of a bundle lies, among what is on its way; raises :class:`UserError` without room."""
@@ -220,8 +220,12 @@ def _no_room() -> UserError:
     )
 
 
-def send(row: AnalysisRow, folder: Path, *, video: bool, speak: str = DEFAULT) -> Response:
-    """The bundle of a finished analysis, with what reviewers said until now; ``speak`` is its language."""
+def make(row: AnalysisRow, folder: Path, *, video: bool, speak: str) -> Path:
+    """The bundle of a finished analysis, with what reviewers said until now; where its zip lies.
+
+    ``folder`` is that of its result, ``speak`` the language of the bundle. That it is handed out is recorded.
+    Whoever asks removes the zip.
+    """
     settings = this_app.settings()
     refuse_altered(folder)
     made = now()
@@ -230,9 +234,9 @@ def send(row: AnalysisRow, folder: Path, *, video: bool, speak: str = DEFAULT) -
         with_log = not custody_access.hidden_analyses(session, current(), row.exhibit.sha256)
     with language.speaking(speak):
         result = load(folder)
-        files = contents(
+        files = _contents(
             this_app.database(),
-            Folders.of(settings),
+            this_app.folders(),
             row,
             result,
             said,
@@ -240,11 +244,21 @@ def send(row: AnalysisRow, folder: Path, *, video: bool, speak: str = DEFAULT) -
             made=made,
             with_log=with_log,
         )
-    place = packed(settings, row, result, files, made)
+    place = _packed(settings, row, result, files, made)
     try:
         log = files.get(CUSTODY)
         assert log is None or isinstance(log, bytes)
         custody_access.log_download(row, "bundle.zip", place, log=log)
+    except BaseException:
+        place.unlink(missing_ok=True)
+        raise
+    return place
+
+
+def send(row: AnalysisRow, folder: Path, *, video: bool, speak: str = DEFAULT) -> Response:
+    """The bundle of a finished analysis as a download; parameters as of :func:`make`."""
+    place = make(row, folder, video=video, speak=speak)
+    try:
         response = send_and_forget(place, "application/zip")
     finally:
         place.unlink(missing_ok=True)
