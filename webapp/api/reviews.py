@@ -6,9 +6,7 @@ from flask import Blueprint
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
-from reports.review.second_review import (
-    outcome,
-)
+from reports.review.second_review import outcome
 from webapp import this_app
 from webapp.api.contract.operation import Answer, operation
 from webapp.api.contract.schemas.base import moment

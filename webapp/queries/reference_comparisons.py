@@ -18,6 +18,7 @@ from reports.text.language import gettext
 from webapp import this_app
 from webapp.custody import comparison_records
 from webapp.custody import log as custody_log
+from webapp.custody.altered import AlteredRecord
 from webapp.custody.comparison_records import RESULT, FinishedComparison
 from webapp.errors import UserError
 from webapp.queries import library
@@ -134,9 +135,7 @@ def result(row: ComparisonRow) -> ComparisonResult:
     sums = comparison_records.sums(folder, told)
     text = comparison_records.content(folder, sums, RESULT)
     if text is None:
-        raise comparison_records.AlteredRecord(
-            gettext("The checksums of this comparison do not name its result.")
-        )
+        raise AlteredRecord(gettext("The checksums of this comparison do not name its result."))
     return ComparisonResult(_read(sums[RESULT], text), folder, sums)
 
 

@@ -7,12 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from detector.schema.analysis import MediaKind, Rate
-from detector.schema.laboratory.validation import (
-    CurvePoint,
-    Level,
-    Outcomes,
-    Validation,
-)
+from detector.schema.laboratory.validation import CurvePoint, Level, Outcomes, Validation
 from reports.text import numbers
 from reports.text.language import N_, gettext, stored
 from reports.text.numbers import from_to, grouped, plural, shown
