@@ -40,7 +40,7 @@ def listing() -> str:
 def add() -> Answer:
     """Take in a card and its weights; answers with a redirect to the list once they were checked."""
     asked = this_request()
-    asked.allowance = _PAIR
+    asked.upload_limit = _PAIR
     asked.max_content_length = FILE_LIMIT + CARD_LIMIT + FORM_OVERHEAD
     parts = {field: asked.files.get(field) for field in ("card", "weights")}
     streams = {field: part.stream for field, part in parts.items() if part is not None and part.filename}

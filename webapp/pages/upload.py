@@ -56,7 +56,7 @@ def form() -> str:
 def create() -> Response:
     """Take in one file and queue its analysis; answers with a redirect to its page."""
     settings = this_app.settings()
-    this_request().allowance = upload_limit(settings, current())
+    this_request().upload_limit = upload_limit(settings, current())
     part = request.files.get("file")
     if part is None or not isinstance(stream := part.stream, Incoming):
         raise IntakeError(

@@ -51,7 +51,7 @@ class Form:
 
     fields: type[BaseModel]
     file: str
-    allowance: Callable[[Settings], UploadLimit]
+    limit: Callable[[Settings], UploadLimit]
 
 
 @dataclass(frozen=True)
@@ -186,7 +186,7 @@ def _form(form: Form) -> BaseModel:
             415, "This operation takes a form with a file.", "Send multipart/form-data, as curl --form does."
         )
     asked = this_request()
-    asked.allowance = form.allowance(this_app.settings())
+    asked.upload_limit = form.limit(this_app.settings())
     stray = [name for name in asked.files if name != form.file]
     values = {name: given[-1] for name, given in asked.form.lists()}
     if form.file in values and form.file not in asked.files:

@@ -51,7 +51,7 @@ def take_in(analysis_id: str) -> Response:
     """Merge the annotations of a file: one that a bundle's page saved, or a bundle itself."""
     row = annotation_service.find_annotatable(analysis_id)
     asked = this_request()
-    asked.allowance = annotation_import.import_limit(this_app.settings())
+    asked.upload_limit = annotation_import.import_limit(this_app.settings())
     part = asked.files.get("file")
     stream = part.stream if part is not None else None
     if not isinstance(stream, Incoming) or not stream.bytes:
