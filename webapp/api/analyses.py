@@ -31,7 +31,6 @@ from webapp.services import cases as case_service
 from webapp.services import deletion
 from webapp.services.quota import upload_limit
 from webapp.settings import Settings
-from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, Priority, State
 
 blueprint = Blueprint("api_analyses", __name__)
@@ -69,7 +68,7 @@ def to_status(row: AnalysisRow, *, ahead: bool = True) -> AnalysisStatus:
     known = status_json(row, ahead=ahead) | {"case": row.case_id}
     if ahead:
         known["copies"] = copy_queries.count(row.exhibit_id)
-        known["report"] = kept_reports.stands(Folders(this_app.settings().data), row)
+        known["report"] = kept_reports.stands(this_app.folders(), row)
     return AnalysisStatus.model_validate(known)
 
 

@@ -32,7 +32,6 @@ from webapp.intake.resumable import CHECKSUMS
 from webapp.security.permissions import Permission, current
 from webapp.services import analyses as analysis_service
 from webapp.services import quota
-from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, UploadRow
 
 blueprint = Blueprint("api_uploads", __name__)
@@ -155,7 +154,7 @@ def append(upload_id: str) -> Response:
 )
 def delete(upload_id: str) -> Response:
     """Forget an upload and what came of it (tus: termination); an analysis made of it stays."""
-    resumable.remove(this_app.database(), Folders(this_app.settings().data), _find(upload_id).id)
+    resumable.remove(this_app.database(), this_app.folders(), _find(upload_id).id)
     response = Response(status=204, headers={"Tus-Resumable": VERSION})
     del response.headers["Content-Type"]
     return response

@@ -14,7 +14,6 @@ from webapp.errors import UserError
 from webapp.http.security_headers import MEDIA_POLICY
 from webapp.queries import live_sessions
 from webapp.security.permissions import Permission, login_is_on, require
-from webapp.storage.data_folder import Folders
 
 blueprint = Blueprint("live", __name__)
 
@@ -69,7 +68,7 @@ def picture(live_id: str, number: int) -> Response:
 
 
 def _place() -> Path:
-    return Folders(this_app.settings().data).live
+    return this_app.folders().live
 
 
 def _found(live_id: str) -> live_sessions.Session:

@@ -26,7 +26,6 @@ from webapp.services import cases as case_service
 from webapp.services import models as model_service
 from webapp.services import sample as sample_service
 from webapp.services.quota import upload_limit
-from webapp.storage.data_folder import Folders
 
 blueprint = Blueprint("upload", __name__)
 
@@ -37,7 +36,7 @@ def form() -> str:
     """The form to hand in a file, and the latest analyses."""
     settings = this_app.settings()
     # The server writes an upload twice at worst: once as it arrives, once as the exhibit.
-    room = max(0, (shutil.disk_usage(Folders(settings.data).data).free - settings.spare) // 2)
+    room = max(0, (shutil.disk_usage(settings.data).free - settings.spare) // 2)
     with this_app.database().begin() as session:
         known_cases = case_service.listed(session, current())
     return render_template(

@@ -20,7 +20,6 @@ from webapp.queries.results import analysis_text, load, result_folder, viewed
 from webapp.security.blinding import Blinded, Discloses
 from webapp.security.permissions import Permission, require
 from webapp.services import case_details
-from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, State
 
 blueprint = Blueprint("result", __name__)
@@ -103,7 +102,7 @@ def _status(row: AnalysisRow) -> dict[str, Any]:
 
 
 def _report(row: AnalysisRow) -> str | None:
-    return kept_reports.stands(Folders(this_app.settings().data), row)
+    return kept_reports.stands(this_app.folders(), row)
 
 
 def _earlier(row: AnalysisRow) -> analysis_queries.EarlierAnalyses | None:

@@ -10,6 +10,7 @@ from flask import Blueprint, jsonify, redirect, render_template, request, send_f
 from werkzeug.wrappers import Response
 
 from reports.text.language import gettext
+from reports.text.numbers import ratio
 from webapp import this_app
 from webapp.errors import UserError
 from webapp.http.error_pages import wants_json
@@ -24,6 +25,8 @@ from webapp.services import deletion
 from webapp.storage.tables import AnalysisRow, State
 
 blueprint = Blueprint("comparisons", __name__)
+
+_USUAL_RATE = 25.0  # frames a second, where the file does not say
 
 
 @blueprint.get("/analyses/<analysis_id>/compare")
@@ -153,7 +156,7 @@ def _players(found: ComparisonResult, sides: tuple[AnalysisRow, AnalysisRow]) ->
                 "start": 0.0,
                 "still": file.frame_rate is None and file.duration == 0,
                 "duration": file.duration,
-                "rate": _rate(file.frame_rate),
+                "rate": ratio(file.frame_rate or "") or _USUAL_RATE,
                 "width": file.width,
                 "height": file.height,
             }
@@ -168,12 +171,3 @@ def _players(found: ComparisonResult, sides: tuple[AnalysisRow, AnalysisRow]) ->
         ],
         "segments": [{"id": s.id, "start": s.start, "end": s.end} for s in comparison.segments],
     }
-
-
-def _rate(fraction: str | None) -> float:
-    """Frames a second; 25 where the file does not say."""
-    above, _, below = (fraction or "").partition("/")
-    try:
-        return float(above) / float(below or 1) or 25.0
-    except (ValueError, ZeroDivisionError):
-        return 25.0
