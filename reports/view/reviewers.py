@@ -142,7 +142,7 @@ def _unverified(analysis: Analysis, said: Sequence[Annotation]) -> tuple[Annotat
         elif isinstance(each, Withdrawal) and each.id not in effective:
             view = _in_words(analysis, each)
             if (other := by_id.get(each.about)) is not None:
-                view = replace(view, about=f"{_content(analysis, other).about}, by {one_line(other.author)}")
+                view = replace(view, about=_about_and_author(analysis, other))
             found.append(
                 replace(view, verdict=gettext("To be withdrawn; without effect, since not verified"))
             )
@@ -191,9 +191,17 @@ def _content(analysis: Analysis, said: Annotation) -> _Content:
     return _Content(gettext("An earlier annotation"), gettext("Withdrawn"))
 
 
+def _about_and_author(analysis: Analysis, said: Annotation) -> str:
+    return gettext(
+        "%(about)s, by %(author)s", about=_content(analysis, said).about, author=one_line(said.author)
+    )
+
+
 def _of_segment(analysis: Analysis, said: SegmentAnnotation) -> _Content:
     still = analysis.media.kind is MediaKind.IMAGE
-    about, when = f"{'Flagged face' if still else 'Segment'} {said.segment}", ""
+    about, when = gettext("Segment %(id)s", id=said.segment), ""
+    if still:
+        about = gettext("Flagged face %(id)s", id=said.segment)
     segment = next((each for each in analysis.segments if each.id == said.segment), None)
     if segment is not None:
         about = gettext("%(name)s, person %(person)s", name=about, person=segment.person)
