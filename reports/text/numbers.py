@@ -7,11 +7,11 @@ never reads differently in two places.
 from __future__ import annotations
 
 import unicodedata
-from fractions import Fraction
 
 from detector.schema import formatting
 from detector.schema.analysis import Box, Media
 from detector.schema.formatting import clock as clock
+from detector.schema.formatting import ratio as ratio
 from detector.schema.formatting import timecode as timecode
 from reports.text.language import DEFAULT, current, gettext, locale, ngettext
 
@@ -64,17 +64,6 @@ def size(count: int) -> str:
         if count >= step:
             return f"{shown(count / step, '.1f')} {unit} ({exact})"
     return exact
-
-
-def ratio(fraction: str) -> float | None:
-    """What a fraction such as ``30000/1001`` amounts to; None for text that is none.
-
-    An analysis.json may come from anywhere, and its schema takes any text for a fraction.
-    """
-    try:
-        return float(Fraction(fraction))
-    except (ValueError, ZeroDivisionError, OverflowError):
-        return None
 
 
 def frame_rate(fraction: str | None, variable: bool) -> str:
