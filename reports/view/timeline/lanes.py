@@ -116,13 +116,14 @@ def _bands(segments: Sequence[Segment], plot: Plot, bar: float | None, model: st
         if bar is not None:
             x, width = LEFT, max(bar, LEAST_BAND)
             label_end = x + max(words, width)
-            when = ""
+            title = gettext("Flagged face %(id)s", id=segment.id) + of_model
         else:
             x = plot.x(segment.start)
             width = max(plot.x(segment.end) - x, LEAST_BAND)
             x = min(x, RIGHT - width)
             label_end = x + words + 3
             when = gettext(" %(start)s to %(end)s", start=timecode(segment.start), end=timecode(segment.end))
+            title = gettext("Segment %(id)s%(when)s", id=segment.id, when=of_model + when)
         label = x >= free
         if label:
             free = label_end
@@ -133,7 +134,7 @@ def _bands(segments: Sequence[Segment], plot: Plot, bar: float | None, model: st
                 width=round(width, 1),
                 hatch=_hatch(x, x + width, plot.top, plot.bottom),
                 label=label,
-                title=gettext("Segment %(id)s%(when)s", id=segment.id, when=of_model + when),
+                title=title,
             )
         )
     return tuple(bands)
