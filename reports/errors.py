@@ -1,6 +1,13 @@
 """What can go wrong while a report is made, all under the one root of Reelproof."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from detector.errors import ReelproofError
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 
 class ReportError(ReelproofError):
@@ -13,3 +20,10 @@ class PictureError(ReportError):
 
 class ExportError(ReportError):
     """An analysis cannot be put into the form asked for."""
+
+
+def first_problem(error: ValidationError, top: str) -> str:
+    """Where in a JSON document the first thing is that does not fit, and why; ``top`` names its top level."""
+    first = error.errors()[0]
+    where = ".".join(map(str, first["loc"]))[:80] or top
+    return f"{where}: {first['msg']}"

@@ -20,6 +20,8 @@ from bare_text import bare_text
 from detector.models.card_files import DEFAULT, MODELS, SECOND_LOOKS
 from detector.paths import ROOT
 from reports.text import language
+from reports.text.catalogues import CATALOGUES, MESSAGES, SCRIPTS
+from reports.text.filled_messages import SENTENCES
 
 LANGUAGES = [code for code in language.LANGUAGES if code != language.DEFAULT]
 KEYWORDS = {
@@ -29,7 +31,7 @@ KEYWORDS = {
     "ngettext": (1, 2),
     "plural": (2, 3),
 }
-MAPPINGS = {language.MESSAGES: "babel.cfg", language.SCRIPTS: "babel-scripts.cfg"}
+MAPPINGS = {MESSAGES: "babel.cfg", SCRIPTS: "babel-scripts.cfg"}
 PLACEHOLDER = re.compile(r"%\((\w+)\)s")
 TAG = re.compile(r"</?\w+")
 
@@ -38,7 +40,7 @@ def in_sources(domain: str) -> set[str]:
     """The messages of the sources, by their singular."""
     with (ROOT / MAPPINGS[domain]).open() as file:
         methods, options = parse_mapping_cfg(file)
-    keywords = {name: each for name, each in KEYWORDS.items() if domain == language.MESSAGES or name != "N_"}
+    keywords = {name: each for name, each in KEYWORDS.items() if domain == MESSAGES or name != "N_"}
     found = extract_from_dir(
         ROOT, methods, options, keywords, directory_filter=lambda path: not _is_left_out(Path(path))
     )
@@ -51,7 +53,7 @@ def _is_left_out(path: Path) -> bool:
 
 def kept(code: str, domain: str) -> Catalog:
     """A catalogue as it lies in the sources."""
-    text = (language.CATALOGUES / code / "LC_MESSAGES" / f"{domain}.po").read_bytes()
+    text = (CATALOGUES / code / "LC_MESSAGES" / f"{domain}.po").read_bytes()
     return read_po(BytesIO(text), locale=code)
 
 
@@ -77,7 +79,7 @@ def test_every_message_is_translated(code: str, messages: tuple[str, set[str]]) 
 def test_no_message_is_hidden_from_extraction(messages: tuple[str, set[str]]) -> None:
     """Babel's reader of Python overlooks calls inside calls and what is chosen between; the tree has all."""
     domain, used = messages
-    if domain != language.MESSAGES:
+    if domain != MESSAGES:
         pytest.skip("of Python")
     lacking = sorted(
         f"{path.relative_to(ROOT)}: {message}"
@@ -212,7 +214,7 @@ def test_the_default_models_card_is_translated(code: str) -> None:
         if name in rate
     ]
     ranges = [each[name] for each in card["validated"] for name in ("name", "basis")]
-    known = {each.id if isinstance(each.id, str) else each.id[0] for each in kept(code, language.MESSAGES)}
+    known = {each.id if isinstance(each.id, str) else each.id[0] for each in kept(code, MESSAGES)}
     words = {each for each in (card["domain"], *card["limits"], *rates, *ranges) if each}
     assert sorted(words - known - {"AUC", "126 develop clips"}) == []
 
@@ -223,7 +225,7 @@ def test_the_second_looks_card_is_translated_sentence_by_sentence(code: str) -> 
     card = json.loads((MODELS / SECOND_LOOKS / f"{DEFAULT}.json").read_bytes())
     rates = [rate[name] for rate in card["rates"] for name in ("data", "interval", "note") if rate.get(name)]
     words = {card["domain"], *card["limits"], *card["learnt"], *rates}
-    sentences = {each for text in words for each in language._SENTENCES.split(text)}
+    sentences = {each for text in words for each in SENTENCES.split(text)}
     with language.speaking(code):
         lacking = [each for each in sorted(sentences) if language.stored(each) == each]
         names = {part for name in card["figures"] for part in name.replace("_", " ").split(", ")}

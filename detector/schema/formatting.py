@@ -6,6 +6,7 @@ Imports nothing heavy: lists of analyses need it too.
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 
 THRESHOLDS = (0.4, 0.65)
 """Of doubt and of a finding, as shipped (:class:`~detector.schema.method.parameters.Parameters`)."""
@@ -22,6 +23,17 @@ def clock(seconds: int) -> str:
     minutes, second = divmod(seconds, 60)
     hour, minute = divmod(minutes, 60)
     return f"{hour:02d}:{minute:02d}:{second:02d}"
+
+
+def ratio(fraction: str) -> float | None:
+    """What a fraction such as ``30000/1001`` amounts to; None for text that is none.
+
+    An analysis.json may come from anywhere, and its schema takes any text for a fraction.
+    """
+    try:
+        return float(Fraction(fraction))
+    except (ValueError, ZeroDivisionError, OverflowError):
+        return None
 
 
 def probability(value: float | None) -> str:

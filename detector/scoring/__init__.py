@@ -1,8 +1,7 @@
 """From crops to calibrated probabilities: the first pass, and the second look at what it found.
 
-The first pass scores faces of all sampled frames with a fast network, the *scan* (in texts of the report and
-in the published schema also "the first network"), the second look a few moments of each person with a
-stronger one, the *second network*. In the order of the work:
+The first pass scores faces of all sampled frames with a fast network, the *scan*, the second
+look a few moments of each person with a stronger one, the *second network*. In the order of the work:
 
 - :mod:`~detector.scoring.scorer`: one network on batches of crops, its logits and their calibration.
 - :mod:`~detector.scoring.first_pass`: finds, follows and scores the faces of each sampled frame. Their crops

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fractions import Fraction
 
 from detector.schema.analysis import Analysis, MediaKind, Range
+from detector.schema.formatting import ratio
 from detector.schema.measurements.coverage import Spread
 from detector.schema.translatable import N_
 
@@ -75,8 +75,8 @@ def measured(analysis: Analysis) -> tuple[dict[str, float], dict[str, Spread]]:
     if details and details.picture and details.picture.bit_rate and media.duration:
         rate = media.frames / media.duration
         values["bits per pixel"] = details.picture.bit_rate / (rate * media.width * media.height)
-    if media.kind is MediaKind.VIDEO and media.frame_rate:
-        values["frame rate"] = float(Fraction(media.frame_rate))
+    if media.kind is MediaKind.VIDEO and (frame_rate := ratio(media.frame_rate or "")) is not None:
+        values["frame rate"] = frame_rate
     if details and details.photo and details.photo.tables:
         values["JPEG quality"] = float(details.photo.tables[0].quality)
     return values, spreads

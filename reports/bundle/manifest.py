@@ -17,7 +17,7 @@ from pydantic import AfterValidator, ConfigDict, Field, ValidationError
 from detector.files import hashed
 from detector.schema.analysis import Analysis, Sha256, Value
 from reports.bundle.archive import escapes_folder
-from reports.errors import ReportError
+from reports.errors import ReportError, first_problem
 
 VERSION = "2.0"
 NAME = "manifest.json"
@@ -201,9 +201,7 @@ def read_manifest(data: bytes) -> Manifest:
     try:
         manifest = Manifest.model_validate(values)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "its top level"
-        raise ManifestError(f"{NAME} is malformed at {where}: {first['msg']}.") from None
+        raise ManifestError(f"{NAME} is malformed at {first_problem(error, 'its top level')}.") from None
     paths = [entry.path for entry in manifest.files]
     if len(set(paths)) != len(paths):
         raise ManifestError(f"{NAME} lists a file twice.")

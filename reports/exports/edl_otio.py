@@ -15,7 +15,8 @@ from detector.schema.translatable import N_
 from reports.errors import ExportError
 from reports.exports.segments import in_order, refuse_still
 from reports.exports.timecode import Grid, named, own_grid, timecode_grid
-from reports.text.numbers import file_name, probability, shortened, strength, timecode
+from reports.text.numbers import file_name, probability, shortened, timecode
+from reports.text.verbal_scale import strength
 
 _MOST_EVENTS = 999  # an event's number has three digits
 _TITLE_ROOM = 50

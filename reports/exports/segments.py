@@ -10,7 +10,8 @@ from detector.schema.translatable import N_
 from detector.verdict.kinds import kind_of
 from reports.errors import ExportError
 from reports.exports.csv_writing import csv_table
-from reports.text.numbers import file_name, probability, strength, timecode
+from reports.text.numbers import file_name, probability, timecode
+from reports.text.verbal_scale import strength
 
 JSON_FORMAT = "reelproof-segments"
 JSON_VERSION = "1.0"

@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from detector.schema.analysis import Analysis
-from reports.errors import ReportError
+from reports.errors import ReportError, first_problem
 
 
 def parse_analysis(text: bytes, path: Path) -> Analysis:
@@ -18,6 +18,5 @@ def parse_analysis(text: bytes, path: Path) -> Analysis:
     try:
         return Analysis.from_json(text)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise ReportError(f"{path} is not an analysis of Reelproof: {where}: {first['msg']}") from None
+        problem = first_problem(error, "the file")
+        raise ReportError(f"{path} is not an analysis of Reelproof: {problem}") from None

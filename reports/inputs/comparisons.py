@@ -10,7 +10,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from detector.schema.comparison import Comparison
-from reports.errors import ReportError
+from reports.errors import ReportError, first_problem
 from reports.inputs.pictures import COMPARISONS as FOLDER
 
 RESULT = "comparison.json"
@@ -68,9 +68,8 @@ def parse_comparison(text: bytes, name: str) -> Comparison:
     try:
         return Comparison.from_json(text)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise ComparisonFileError(f"{name} is no comparison of Reelproof: {where}: {first['msg']}") from None
+        problem = first_problem(error, "the file")
+        raise ComparisonFileError(f"{name} is no comparison of Reelproof: {problem}") from None
 
 
 def files_of(comparison: Comparison) -> tuple[str, ...]:

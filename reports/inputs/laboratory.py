@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from detector.schema.laboratory.quoted import Laboratory
-from reports.errors import ReportError
+from reports.errors import ReportError, first_problem
 
 NAME = "laboratory.json"
 
@@ -21,10 +21,8 @@ def parse_laboratory(text: bytes, name: str = NAME) -> Laboratory:
     try:
         return Laboratory.from_json(text)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))[:80] or "its top level"
         raise LaboratoryError(
-            f"{name} is no laboratory.json that can be quoted, at {where}: {first['msg']}. "
+            f"{name} is no laboratory.json that can be quoted, at {first_problem(error, 'its top level')}. "
             "`python -m detector validate` and `threshold` write one."
         ) from None
 

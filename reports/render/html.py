@@ -20,6 +20,7 @@ from reports.errors import ReportError
 from reports.inputs.pictures import Picture, width_for
 from reports.render.attachments import Attachment
 from reports.text import language
+from reports.text.catalogues import CATALOGUES
 from reports.text.language import N_
 from reports.view.report import ReportView
 
@@ -121,7 +122,7 @@ def renderer() -> str:
     """What tells this version's pages from others': a hash of the code and the templates that set them."""
     places = [*ROOT.glob("reports/**/*.py"), *ROOT.glob("detector/schema/**/*.py")]
     places += [*TEMPLATES.glob("report/*"), *TEMPLATES.glob("macros/*")]
-    places += language.CATALOGUES.glob("*/LC_MESSAGES/*.po")
+    places += CATALOGUES.glob("*/LC_MESSAGES/*.po")
     digest = hashlib.sha256(version("jinja2").encode())
     for path in sorted({*places, *STYLES["screen"]}):
         if path.is_file() and "__pycache__" not in path.parts:

@@ -14,7 +14,7 @@ from detector.schema.analysis import (
     Verdict,
 )
 from reports.text.language import N_, gettext
-from reports.text.numbers import plural, probability, timecode
+from reports.text.numbers import plural, probability, time_span, timecode
 
 MOST_NAMED = 6  # more persons than this are counted in the finding, not listed
 
@@ -119,8 +119,5 @@ def second_look(person: Person) -> str:
 def _standing_out(look: SecondLook) -> str:
     if not look.contrasts:
         return ""
-    spans = ", ".join(
-        gettext("%(start)s to %(end)s", start=timecode(one.start), end=timecode(one.end))
-        for one in look.contrasts
-    )
+    spans = ", ".join(time_span(one.start, one.end) for one in look.contrasts)
     return gettext("; stands out from the rest of its track, and was raised: %(spans)s", spans=spans)

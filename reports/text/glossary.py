@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from detector.schema.analysis import Analysis, MediaKind
 from reports.text import photographs
+from reports.text.heatmap_check import CLEAR_MARGIN, CLEAR_RATIO
 from reports.text.language import N_
-from reports.text.numbers import CLEAR_MARGIN, CLEAR_RATIO, shown
+from reports.text.numbers import shown
 
 GLOSSARY = (
     (N_("exhibit"), N_("The file handed in, unchanged, known by its SHA-256.")),

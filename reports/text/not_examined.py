@@ -84,7 +84,7 @@ def _without_score(analysis: Analysis) -> tuple[str, ...]:
     return (
         gettext(
             "Faces without a score of their own: %(interpolated)s. Where the probabilities before "
-            "and after them lay below %(below)s, the first network did not see them; their scores lie "
+            "and after them lay below %(below)s, the scan did not see them; their scores lie "
             "in between.",
             interpolated=plural(analysis.coverage.faces_interpolated, "face", "faces"),
             below=shown(analysis.parameters.interpolate_below, "g"),

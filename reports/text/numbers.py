@@ -7,78 +7,15 @@ never reads differently in two places.
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import dataclass, replace
-from fractions import Fraction
 
 from detector.schema import formatting
-from detector.schema.analysis import RANDOM_AREAS, Box, HideAndRescore, Media
+from detector.schema.analysis import Box, Media
 from detector.schema.formatting import clock as clock
+from detector.schema.formatting import ratio as ratio
 from detector.schema.formatting import timecode as timecode
-from reports.text.language import DEFAULT, N_, current, gettext, locale, ngettext
+from reports.text.language import DEFAULT, current, gettext, locale, ngettext
 
-# A map counts as confirmed when hiding its hottest area lowers the logit by at least this
-# much more than hiding random areas does, and at least this many times as far. Both are a
-# convention, printed with every report, not a measured bound: the margin keeps two small
-# drops from counting, the ratio keeps a face that any blur unsettles from counting.
-CLEAR_MARGIN = 0.5
-CLEAR_RATIO = 2.0
 _NOTICED = 0.1  # seconds between first frame and first sound; encoders make up to a twentieth
-
-
-@dataclass(frozen=True)
-class Strength:
-    """One step of the verbal scale: a phrase and the figures it stands for."""
-
-    phrase: str
-    least: float
-    figures: str
-    definition: str
-
-
-STRENGTHS = (
-    Strength(
-        N_("very strong indication"),
-        0.98,
-        N_("0.98 and above"),
-        N_("If the calibration holds, 98 or more of 100 such faces are manipulated."),
-    ),
-    Strength(
-        N_("strong indication"),
-        0.90,
-        N_("0.90 to 0.97"),
-        N_("If the calibration holds, about 90 to 97 of 100 such faces are manipulated."),
-    ),
-    Strength(
-        N_("moderate indication"),
-        0.70,
-        N_("0.70 to 0.89"),
-        N_("If the calibration holds, about 70 to 89 of 100 such faces are manipulated."),
-    ),
-    Strength(
-        N_("weak indication"),
-        0.50,
-        N_("0.50 to 0.69"),
-        N_("If the calibration holds, about 50 to 69 of 100 such faces are manipulated; half may not be."),
-    ),
-    Strength(
-        N_("no indication"),
-        0.0,
-        N_("below 0.50"),
-        N_(
-            "If the calibration holds, fewer than 50 of 100 such faces are manipulated. It "
-            "is not a statement that the face is untouched."
-        ),
-    ),
-)
-
-
-def strength(probability: float) -> Strength:
-    """The step of the verbal scale a calibrated probability falls on, as it is printed."""
-    printed = round(probability, 2)
-    step = next(step for step in STRENGTHS if printed >= step.least)
-    return replace(
-        step, phrase=gettext(step.phrase), figures=gettext(step.figures), definition=gettext(step.definition)
-    )
 
 
 def number(value: float) -> str:
@@ -134,9 +71,7 @@ def frame_rate(fraction: str | None, variable: bool) -> str:
     if fraction is None:
         return gettext("not stated by the file")
     kind = gettext("variable; the figure is the average") if variable else gettext("constant")
-    try:
-        rate = float(Fraction(fraction))
-    except (ValueError, ZeroDivisionError, OverflowError):
+    if (rate := ratio(fraction)) is None:
         return gettext("%(fraction)s frames a second, %(kind)s", fraction=fraction, kind=kind)
     exact = "" if rate == int(rate) else f" ({fraction})"
     return gettext("%(rate)s frames a second%(exact)s, %(kind)s", rate=number(rate), exact=exact, kind=kind)
@@ -144,14 +79,20 @@ def frame_rate(fraction: str | None, variable: bool) -> str:
 
 def average_rate(fraction: str | None) -> str:
     """An average frame rate such as ``30000/1001``."""
-    try:
-        rate = float(Fraction(fraction)) if fraction is not None else None
-    except (ValueError, ZeroDivisionError, OverflowError):
-        rate = None
-    if rate is None:
+    if fraction is None or (rate := ratio(fraction)) is None:
         return gettext("not stated by the file")
     exact = "" if rate == int(rate) else f" ({fraction})"
     return gettext("%(rate)s frames a second%(exact)s on average", rate=number(rate), exact=exact)
+
+
+def time_span(start: float, end: float) -> str:
+    """From when to when, both in seconds."""
+    return from_to(timecode(start), timecode(end))
+
+
+def from_to(least: str, most: str) -> str:
+    """An interval, its ends already in words."""
+    return gettext("%(start)s to %(end)s", start=least, end=most)
 
 
 def box(values: Box) -> str:
@@ -190,42 +131,6 @@ def shortened(name: str, room: int = 64) -> str:
             stop -= 1
             tail += widths[stop]
     return f"{name[:start]}…{name[stop:]}"
-
-
-def is_confirmed(check: HideAndRescore) -> bool:
-    """Whether hiding the highlighted area lowers the score clearly more than chance does."""
-    least = max(CLEAR_MARGIN, check.drop_random + CLEAR_MARGIN, CLEAR_RATIO * check.drop_random)
-    return check.drop_highlight >= least
-
-
-def hide_and_rescore(check: HideAndRescore) -> str:
-    """The measured effect of hiding the hottest area, and what follows from it, in words."""
-    figures = gettext(
-        "Hiding the hottest %(area)s of the face takes the score from %(probability)s "
-        "to %(hidden_highlight)s, hiding random areas of the same size to "
-        "%(hidden_random)s on average.",
-        area=shown(check.area, ".0%"),
-        probability=probability(check.probability),
-        hidden_highlight=probability(check.hidden_highlight),
-        hidden_random=probability(check.hidden_random),
-    )
-    if check.areas < RANDOM_AREAS:
-        figures = gettext(
-            "%(figures)s That average is of %(areas)s random areas only, not of %(usual)s, as many faces of "
-            "this photograph share the time for such checks: it is rough.",
-            figures=figures,
-            areas=check.areas,
-            usual=RANDOM_AREAS,
-        )
-    if is_confirmed(check):
-        return gettext(
-            "%(figures)s That is clearly more than chance does: the map shows what the model used.",
-            figures=figures,
-        )
-    return gettext(
-        "%(figures)s That is not clearly more than chance does: this map should not be relied upon.",
-        figures=figures,
-    )
 
 
 def player_offset(media: Media) -> float | None:

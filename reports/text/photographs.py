@@ -240,7 +240,7 @@ def procedure(analysis: Analysis) -> str:
             "its mirror image, by the network named in this report; a second network, "
             "%(name)s,%(transformer)s looked at the inner face and the whole head, and "
             "answered two questions: was the face swapped or edited, was it generated. "
-            "Both answers were fused with the first network's and calibrated. Where the "
+            "Both answers were fused with the scan's and calibrated. Where the "
             "result lay near the threshold, all networks scored the face mirrored, "
             "shifted, scaled and re-encoded as well; the share of these views on the same "
             "side is the stability, and a face of low stability is not flagged but leaves "

@@ -11,6 +11,7 @@ from detector.schema.analysis import Analysis, Verdict
 from reports.bundle.manifest import ANALYSIS, CASE, CUSTODY, CustodyHead, Manifest
 from reports.bundle.packing import ANNOTATIONS, SUMS
 from reports.custody.chain import check_export
+from reports.errors import first_problem
 from reports.review.annotation_file import AnnotationFileError, read_file
 from reports.verification.problems import Findings
 from reports.verification.sources import Source, Unreadable
@@ -67,9 +68,8 @@ def check_analysis(file: str, text: bytes, findings: Findings) -> Analysis | Non
     try:
         analysis = Analysis.from_json(text)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "its top level"
-        findings.add(file, "cannot be read", f"it is no analysis of Reelproof: {where}: {first['msg']}")
+        problem = first_problem(error, "its top level")
+        findings.add(file, "cannot be read", f"it is no analysis of Reelproof: {problem}")
         return None
     persons = {person.id for person in analysis.persons}
     for what, ids in (

@@ -28,6 +28,7 @@ from detector import timestamps
 from reports.errors import ReportError
 from reports.signing.keys import PROGRAM, name_in, run, sha256_of_certificate
 from reports.verification.problems import Findings
+from reports.verification.strict_cms import require_strict
 from reports.verification.trusted_time import check_stamp, refuse_odd_token, stamped_at, token_in
 
 Trust = Sequence[x509.Certificate]
@@ -145,36 +146,12 @@ def _signed_data(data: bytes) -> cms.SignedData:
     if content["content_type"].native != "signed_data":
         raise ValueError("it is no signed data")
     signed: cms.SignedData = content["content"]
-    (signer,) = signed["signer_infos"]
-    if content.copy().dump(force=True) != data or signed["crls"].native:
+    if content.copy().dump(force=True) != data:
         raise ValueError(_ODD)
     if (stamp := token_in(signed)) is not None:
         refuse_odd_token(stamp)
-    if [each["algorithm"].native for each in signed["digest_algorithms"]] != [
-        signer["digest_algorithm"]["algorithm"].native
-    ]:
-        raise ValueError(_ODD)
-    for algorithm in (*signed["digest_algorithms"], signer["digest_algorithm"]):
-        if not isinstance(algorithm["parameters"], (core.Void, core.Null)):
-            raise ValueError(_ODD)
-    certificates = [choice.chosen for choice in signed["certificates"]]
-    named = {(each["tbs_certificate"]["issuer"].dump(), each.serial_number) for each in certificates}
-    sid = signer["sid"].chosen  # names are compared with no regard to case, bytes are not
-    if (sid["issuer"].dump(), sid["serial_number"].native) not in named:
-        raise ValueError(_ODD)
-    if (signed["version"].native, signer["version"].native) != ("v1", "v1"):
-        raise ValueError(_ODD)
-    _check_chain(certificates)
+    require_strict(signed, ("v1", "v1"), _ODD)
     return signed
-
-
-def _check_chain(certificates: list[asn1_x509.Certificate]) -> None:
-    """No certificate may have been damaged that another in the list, or itself, vouches for."""
-    loaded = [x509.load_der_x509_certificate(each.dump()) for each in certificates]
-    for certificate in loaded:
-        for issuer in loaded:
-            if certificate.issuer == issuer.subject:
-                certificate.verify_directly_issued_by(issuer)
 
 
 def _hole(data: bytes, spans: list[int]) -> bytes:

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from datetime import datetime
 
-from asn1crypto import cms, core
+from asn1crypto import cms
 from asn1crypto import x509 as asn1_x509
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -17,6 +17,7 @@ from pyhanko_certvalidator import ValidationContext
 from detector import timestamps
 from reports.signing.keys import name_in, run, sha256_of_certificate
 from reports.verification.problems import Findings
+from reports.verification.strict_cms import require_strict
 
 _ODD = "its timestamp holds bytes that none has"
 
@@ -45,26 +46,9 @@ def stamped_at(signed: cms.SignedData) -> datetime | None:
 def refuse_odd_token(token: cms.SignedData) -> None:
     """Raise ``ValueError`` for a token with bytes that nothing covers: they could be changed unseen."""
     (signer,) = token["signer_infos"]
-    if list(signer["unsigned_attrs"] or ()) or token["crls"].native:
+    if list(signer["unsigned_attrs"] or ()):
         raise ValueError(_ODD)
-    if (token["version"].native, signer["version"].native) != ("v3", "v1"):
-        raise ValueError(_ODD)
-    used = signer["digest_algorithm"]["algorithm"].native
-    if [each["algorithm"].native for each in token["digest_algorithms"]] != [used]:
-        raise ValueError(_ODD)
-    for algorithm in (*token["digest_algorithms"], signer["digest_algorithm"]):
-        if not isinstance(algorithm["parameters"], (core.Void, core.Null)):
-            raise ValueError(_ODD)
-    listed = [each.chosen for each in token["certificates"]]
-    named = {(each["tbs_certificate"]["issuer"].dump(), each.serial_number) for each in listed}
-    sid = signer["sid"].chosen
-    if (sid["issuer"].dump(), sid["serial_number"].native) not in named:
-        raise ValueError(_ODD)
-    certificates = [x509.load_der_x509_certificate(each.dump()) for each in listed]
-    for certificate in certificates:
-        for issuer in certificates:
-            if certificate.issuer == issuer.subject:
-                certificate.verify_directly_issued_by(issuer)
+    require_strict(token, ("v3", "v1"), _ODD)
 
 
 def check_token(

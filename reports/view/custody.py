@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from reports.custody.chain import check_export
 from reports.custody.format import CustodyError, Entry, Export, read_export
 from reports.text.dates import in_utc
-from reports.text.free_text import readable
+from reports.text.free_text import one_line
 from reports.text.language import N_, gettext
 from reports.text.numbers import plural, shown
 from reports.view.facts import Fact
@@ -98,7 +98,7 @@ def _row(entry: Entry) -> CustodyRow:
     return CustodyRow(
         number=shown(entry.number, ","),
         made=entry.made.replace("T", " ").removesuffix("Z"),
-        actor=" ".join(readable(entry.actor).split()),
+        actor=one_line(entry.actor),
         action=entry.action,
-        details=" ".join(readable(details).split()),
+        details=one_line(details),
     )

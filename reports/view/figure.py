@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from detector.schema.analysis import Analysis, MediaKind, Verdict
 from reports.text import numbers, photographs
 from reports.text.finding import figure_name
+from reports.text.verbal_scale import Strength, strength
 
 
 @dataclass(frozen=True)
@@ -16,7 +17,7 @@ class FigureView:
     name: str
     text: str
     both: str  # answers about a photo
-    strength: numbers.Strength | None
+    strength: Strength | None
 
 
 def figure_view(analysis: Analysis) -> FigureView:
@@ -27,5 +28,5 @@ def figure_view(analysis: Analysis) -> FigureView:
         text=numbers.probability(figure),
         both=photographs.both(analysis.answers) if analysis.media.kind is MediaKind.IMAGE else "",
         # Beside another verdict a phrase would contradict it.
-        strength=numbers.strength(figure) if figure is not None and manipulated else None,
+        strength=strength(figure) if figure is not None and manipulated else None,
     )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from detector.schema.analysis import Analysis
-from reports.text import meaning, numbers
+from reports.text import meaning
+from reports.text.verbal_scale import STRENGTHS, Strength
 
 
 @dataclass(frozen=True)
@@ -15,7 +16,7 @@ class MeaningView:
     verdict_meaning: tuple[str, ...]
     verdict_limits: tuple[str, ...]
     scale: str
-    strengths: tuple[numbers.Strength, ...]
+    strengths: tuple[Strength, ...]
     interval_made: str
 
 
@@ -25,6 +26,6 @@ def meaning_view(analysis: Analysis) -> MeaningView:
         verdict_meaning=meaning.verdict_meaning(analysis),
         verdict_limits=meaning.verdict_limits(analysis),
         scale=meaning.SCALE,
-        strengths=numbers.STRENGTHS,
+        strengths=STRENGTHS,
         interval_made=meaning.interval_made(analysis),
     )

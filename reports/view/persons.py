@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from detector.schema.analysis import Analysis, MediaKind, Person
 from detector.verdict.kinds import kind_of
-from reports.text import numbers
+from reports.text import numbers, verbal_scale
 from reports.text.finding import second_look
 from reports.text.language import gettext
 from reports.text.numbers import timecode
@@ -37,7 +37,7 @@ def person_view(analysis: Analysis, person: Person) -> PersonView:
     if person.probability is None:
         strength = gettext("not judged")
     else:
-        strength = numbers.strength(person.probability).phrase if flagged else gettext("not flagged")
+        strength = verbal_scale.strength(person.probability).phrase if flagged else gettext("not flagged")
     return PersonView(
         id=person.id,
         name=gettext("Person %(id)s", id=person.id),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from detector import timestamps
 from detector.schema.analysis import Analysis, MediaKind
@@ -27,7 +28,7 @@ from reports.review.annotations import (
 from reports.text import dates
 from reports.text.free_text import direction, one_line, readable
 from reports.text.language import N_, gettext
-from reports.text.numbers import plural, timecode
+from reports.text.numbers import plural, time_span
 
 _OPINION = {
     "agree": N_("Agrees with the machine"),
@@ -111,19 +112,19 @@ def reviewer_view(analysis: Analysis, annotations: Iterable[Annotation]) -> Revi
 
 
 def _in_words(analysis: Analysis, said: Annotation, fate: str = "") -> AnnotationView:
-    about, when, verdict, mark = _what(analysis, said)
+    content = _content(analysis, said)
     note = readable(getattr(said, "note", ""))
     return AnnotationView(
-        about,
-        when,
-        verdict,
-        mark,
-        note,
-        direction(note),
-        one_line(said.author),
-        dates.moment(said.made),
-        one_line(said.imported_by or ""),
-        fate,
+        about=content.about,
+        when=content.when,
+        verdict=content.verdict,
+        mark=content.mark,
+        note=note,
+        direction=direction(note),
+        author=one_line(said.author),
+        made=dates.moment(said.made),
+        imported_by=one_line(said.imported_by or ""),
+        fate=fate,
     )
 
 
@@ -141,63 +142,71 @@ def _unverified(analysis: Analysis, said: Sequence[Annotation]) -> tuple[Annotat
         elif isinstance(each, Withdrawal) and each.id not in effective:
             view = _in_words(analysis, each)
             if (other := by_id.get(each.about)) is not None:
-                view = replace(view, about=f"{_what(analysis, other)[0]}, by {one_line(other.author)}")
+                view = replace(view, about=_about_and_author(analysis, other))
             found.append(
                 replace(view, verdict=gettext("To be withdrawn; without effect, since not verified"))
             )
     return tuple(found)
 
 
-def _what(analysis: Analysis, said: Annotation) -> tuple[str, str, str, str]:
-    """What an annotation is about, its place in time, what it says, and its mark."""
-    still = analysis.media.kind is MediaKind.IMAGE
+class _Content(NamedTuple):
+    """What an annotation is about, what it says, and its mark; ``when`` is its place in time, if any."""
+
+    about: str
+    verdict: str
+    mark: str = "none"
+    when: str = ""
+
+
+def _content(analysis: Analysis, said: Annotation) -> _Content:
     match said:
         case SegmentAnnotation():
-            segment = next((each for each in analysis.segments if each.id == said.segment), None)
-            name = f"{'Flagged face' if still else 'Segment'} {said.segment}"
-            if segment is None:
-                return name, "", _OPINION[said.verdict], said.verdict
-            when = "" if still else _interval(segment.start, segment.end)
-            return (
-                gettext("%(name)s, person %(person)s", name=name, person=segment.person),
-                when,
-                _OPINION[said.verdict],
-                said.verdict,
-            )
+            return _of_segment(analysis, said)
         case ExhibitAnnotation():
-            return gettext("The whole exhibit"), "", _OPINION[said.verdict], said.verdict
+            return _Content(gettext("The whole exhibit"), _OPINION[said.verdict], said.verdict)
         case SpanAnnotation():
             who = gettext(", person %(person)s", person=said.person) if said.person else ""
-            mark = "disagree" if said.verdict == "manipulated" else "unsure"
-            return (
-                gettext("Marked stretch%(who)s", who=who),
-                _interval(said.start, said.end),
-                _SPAN[said.verdict],
-                mark,
+            return _Content(
+                about=gettext("Marked stretch%(who)s", who=who),
+                verdict=_SPAN[said.verdict],
+                mark="disagree" if said.verdict == "manipulated" else "unsure",
+                when=time_span(said.start, said.end),
             )
         case PersonRename():
-            return (
+            return _Content(
                 gettext("Person %(person)s", person=said.person),
-                "",
                 gettext("Is called “%(one_line)s”", one_line=one_line(said.name)),
-                "none",
             )
         case PersonMerge():
-            return (
+            return _Content(
                 gettext("Persons %(person)s and %(into)s", person=said.person, into=said.into),
-                "",
                 gettext("Are the same face, counted as %(into)s", into=said.into),
-                "none",
             )
         case PersonSplit():
             tracks = plural(len(said.tracks), "track", "tracks")
-            return (
+            return _Content(
                 gettext("Person %(person)s", person=said.person),
-                "",
                 gettext("Is more than one: %(tracks)s of another face split off", tracks=tracks),
-                "none",
             )
-    return gettext("An earlier annotation"), "", gettext("Withdrawn"), "none"
+    return _Content(gettext("An earlier annotation"), gettext("Withdrawn"))
+
+
+def _about_and_author(analysis: Analysis, said: Annotation) -> str:
+    return gettext(
+        "%(about)s, by %(author)s", about=_content(analysis, said).about, author=one_line(said.author)
+    )
+
+
+def _of_segment(analysis: Analysis, said: SegmentAnnotation) -> _Content:
+    still = analysis.media.kind is MediaKind.IMAGE
+    about, when = gettext("Segment %(id)s", id=said.segment), ""
+    if still:
+        about = gettext("Flagged face %(id)s", id=said.segment)
+    segment = next((each for each in analysis.segments if each.id == said.segment), None)
+    if segment is not None:
+        about = gettext("%(name)s, person %(person)s", name=about, person=segment.person)
+        when = "" if still else time_span(segment.start, segment.end)
+    return _Content(about, _OPINION[said.verdict], said.verdict, when)
 
 
 def _fates(said: Sequence[Annotation]) -> dict[str, str]:
@@ -280,7 +289,3 @@ def _counts(verdicts: Iterable[str]) -> str:
     }
     found = [(given[name], one, many) for name, (one, many) in words.items() if given[name]]
     return ", ".join(f"{count} {one if count == 1 else many}" for count, one, many in found)
-
-
-def _interval(start: float, end: float) -> str:
-    return gettext("%(start)s to %(end)s", start=timecode(start), end=timecode(end))

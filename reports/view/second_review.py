@@ -24,7 +24,7 @@ from reports.review.second_review import (
 from reports.text import dates
 from reports.text.free_text import direction, one_line, readable
 from reports.text.language import N_, gettext
-from reports.text.numbers import timecode
+from reports.text.numbers import time_span, timecode
 from reports.view.facts import Fact
 
 ROLES: dict[Part, str] = {
@@ -233,18 +233,15 @@ def _stretch(stretch: Stretch, duration: float) -> StretchView:
     scale = _WIDTH / duration if duration else 0.0
     left = min(stretch.start * scale, _WIDTH - 3)
     width = max(3.0, min((stretch.end - stretch.start) * scale, _WIDTH - left))
-    note = " ".join(readable(stretch.note).split())
+    note = one_line(stretch.note)
     start, end = timecode(stretch.start), timecode(stretch.end)
-    return StretchView(start, end, _interval(stretch), note, round(left, 1), round(width, 1))
-
-
-def _interval(stretch: Stretch) -> str:
-    return gettext("%(start)s to %(end)s", start=timecode(stretch.start), end=timecode(stretch.end))
+    interval = time_span(stretch.start, stretch.end)
+    return StretchView(start, end, interval, note, round(left, 1), round(width, 1))
 
 
 def _difference(each: Difference) -> DifferenceView:
     said = [
-        gettext("manipulated, %(interval)s", interval=_interval(one))
+        gettext("manipulated, %(interval)s", interval=time_span(one.start, one.end))
         if isinstance(one, Stretch)
         else gettext(one or N_("nothing marked"))
         for one in (each.first, each.second)

@@ -8,9 +8,11 @@ from pathlib import Path
 from detector.schema.analysis import Analysis, Media, MediaKind, Peak, Segment
 from reports.inputs.pictures import Picture, find_picture
 from reports.text import numbers
+from reports.text.heatmap_check import check_words, is_confirmed
 from reports.text.language import gettext
-from reports.text.numbers import grouped, shown, timecode
+from reports.text.numbers import grouped, shown, time_span, timecode
 from reports.text.uncertainty import Interval, segment_interval
+from reports.text.verbal_scale import strength
 from reports.view import summary
 from reports.view.facts import Fact
 
@@ -70,7 +72,6 @@ class SegmentView:
 def segment_view(analysis: Analysis, segment: Segment, folder: Path) -> SegmentView:
     """Put one finding into words; ``folder`` holds its pictures."""
     still = analysis.media.kind is MediaKind.IMAGE
-    start, end = timecode(segment.start), timecode(segment.end)
     doubt = segment_interval(analysis, segment)
     return SegmentView(
         id=segment.id,
@@ -78,12 +79,12 @@ def segment_view(analysis: Analysis, segment: Segment, folder: Path) -> SegmentV
         if still
         else gettext("Segment %(id)s", id=segment.id),
         person=segment.person,
-        start=start,
-        end=end,
+        start=timecode(segment.start),
+        end=timecode(segment.end),
         duration=timecode(segment.end - segment.start),
-        interval=gettext("photograph") if still else gettext("%(start)s to %(end)s", start=start, end=end),
+        interval=gettext("photograph") if still else time_span(segment.start, segment.end),
         confidence=numbers.probability(segment.confidence),
-        strength=numbers.strength(segment.confidence).phrase,
+        strength=strength(segment.confidence).phrase,
         between=_ends(doubt) if doubt else gettext("not known"),
         frames=grouped(segment.frames),
         bounds=() if still else _bounds(analysis, segment),
@@ -120,7 +121,7 @@ def _figures(analysis: Analysis, segment: Segment, interval: Interval | None) ->
     """How high, how sure and of how many frames."""
     still = analysis.media.kind is MediaKind.IMAGE
     found = [
-        Fact(gettext("In words"), numbers.strength(segment.confidence).phrase),
+        Fact(gettext("In words"), strength(segment.confidence).phrase),
         Fact(
             gettext("Probability") if still else gettext("Mean probability"),
             numbers.probability(segment.confidence),
@@ -141,12 +142,8 @@ def _figures(analysis: Analysis, segment: Segment, interval: Interval | None) ->
         found.append(Fact(gettext("Frames scored"), grouped(segment.frames)))
         found.append(Fact(gettext("Duration"), timecode(segment.end - segment.start)))
         if (offset := numbers.player_offset(analysis.media)) is not None:
-            shown = gettext(
-                "%(start)s to %(end)s",
-                start=timecode(segment.start + offset),
-                end=timecode(segment.end + offset),
-            )
-            found.append(Fact(gettext("On a player's clock"), shown))
+            span = time_span(segment.start + offset, segment.end + offset)
+            found.append(Fact(gettext("On a player's clock"), span))
     return tuple(found)
 
 
@@ -210,8 +207,8 @@ def _peak(segment: Segment, peak: Peak, index: int, media: Media, folder: Path) 
         frame=find_picture(folder, peak.frame, gettext("Frame, %(what)s", what=what), part),
         overlay=find_picture(folder, peak.overlay, gettext("Frame with heatmap, %(what)s", what=what), part),
         map=find_picture(folder, peak.map, gettext("Heatmap alone, %(what)s", what=what), part),
-        confirmed=numbers.is_confirmed(check),
-        effect=numbers.hide_and_rescore(check),
+        confirmed=is_confirmed(check),
+        effect=check_words(check),
         check=(
             (gettext("Nothing"), numbers.probability(check.probability), "–"),
             (

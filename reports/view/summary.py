@@ -11,6 +11,7 @@ from reports.text.finding import MOST_NAMED, figure_name, person_list
 from reports.text.language import N_, capitalize_first, gettext, stored
 from reports.text.numbers import plural, shown, timecode
 from reports.text.uncertainty import Interval, segment_interval
+from reports.text.verbal_scale import strength
 from reports.view.contents import OTHERS, REFERENCE, Section
 
 MOST_TIMES = 4  # segments whose times stand on the first page
@@ -145,7 +146,7 @@ def _confidence(analysis: Analysis, sections: dict[str, Section]) -> str:
     return gettext(
         "%(strength)s. %(name)s: %(figure)s%(between)s. It is not the odds that this "
         "file is manipulated; section %(meaning)s defines the words and the figure.",
-        strength=capitalize_first(numbers.strength(figure).phrase),
+        strength=capitalize_first(strength(figure).phrase),
         name=name,
         figure=numbers.probability(figure),
         between=between,
@@ -211,7 +212,7 @@ def _next_steps(analysis: Analysis, sections: dict[str, Section]) -> str:
             "test the flagged parts before anything is decided or published.",
             where=where,
         )
-    if analysis.media.kind is MediaKind.IMAGE and analysis.verdict is not Verdict.MANIPULATED:
+    if analysis.media.kind is MediaKind.IMAGE:
         return gettext(
             "Read what the file declares, at the head of this report. Obtain the original "
             "file, larger and not passed on, and find out where it was first published "
@@ -233,7 +234,7 @@ def _next_steps(analysis: Analysis, sections: dict[str, Section]) -> str:
 
 def segment_meaning(analysis: Analysis, segment: Segment) -> str:
     """What the finding of one segment, or one flagged face, means, as a sentence for a court."""
-    phrase, figure = numbers.strength(segment.confidence).phrase, numbers.probability(segment.confidence)
+    phrase, figure = strength(segment.confidence).phrase, numbers.probability(segment.confidence)
     if analysis.media.kind is MediaKind.IMAGE:
         where, frames = gettext("In this photograph"), gettext("one picture")
     else:

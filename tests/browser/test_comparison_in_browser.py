@@ -29,6 +29,7 @@ from detector.schema.analysis import MediaKind
 from webapp.media import preview_job, thumbnails
 from webapp.storage.tables import AnalysisRow
 from webapp.worker import run_analysis, run_job
+from webapp.worker.ready_engine import EngineJob
 
 pytestmark = pytest.mark.browser
 
@@ -66,10 +67,10 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         yield app
 
 
-def stand_in(path: Path, file: str, _model: Path, _parameters: Any, folder: Path, *_rest: Any) -> Any:
+def stand_in(job: EngineJob, folder: Path, *_rest: Any) -> Any:
     """No analysis is made: this is about comparisons."""
-    analysis = build(folder, segments=1, file=file, sha256=path.name)
-    facts = analysis.media.model_copy(update={"bytes": hashed(path)[0], "width": 400, "height": 300})
+    analysis = build(folder, segments=1, file=job.file, sha256=job.path.name)
+    facts = analysis.media.model_copy(update={"bytes": hashed(job.path)[0], "width": 400, "height": 300})
     analysis = analysis.model_copy(update={"media": facts})
     write_result(analysis, folder)
     return analysis

@@ -24,9 +24,11 @@ from unconfined import Unconfined
 
 from detector.files import hashed
 from detector.fingerprint.sampling import fingerprint_of
+from detector.progress import Progress
 from webapp.media import preview_job, thumbnails
 from webapp.worker import run_analysis, run_job
 from webapp.worker.fingerprint_jobs import FINGERPRINT
+from webapp.worker.ready_engine import EngineJob
 
 pytestmark = pytest.mark.browser
 
@@ -55,14 +57,14 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 def hand_in(app: Served, page: Page, clip: Path, meanwhile: Callable[[], None] = lambda: None) -> None:
     """Hand in a clip and see it through, without judging faces; ``meanwhile`` once all frames were seen."""
 
-    def engine(path: Path, file: str, _model: Any, _parameters: Any, folder: Path, *rest: Any) -> Any:
-        made = fingerprint_of(path)
+    def engine(job: EngineJob, folder: Path, progress: Progress, *_rest: Any) -> Any:
+        made = fingerprint_of(job.path)
         assert made is not None
         (folder / FINGERPRINT).write_bytes(made.to_bytes())
-        rest[0]("looking again", 0.7)
+        progress("looking again", 0.7)
         meanwhile()
-        analysis = build(folder, segments=0, file=file, sha256=path.name)
-        facts = analysis.media.model_copy(update={"bytes": hashed(path)[0]})
+        analysis = build(folder, segments=0, file=job.file, sha256=job.path.name)
+        facts = analysis.media.model_copy(update={"bytes": hashed(job.path)[0]})
         analysis = analysis.model_copy(update={"media": facts})
         write_result(analysis, folder)
         return analysis

@@ -13,25 +13,18 @@ from made import made_result
 from detector.errors import MediaError
 from detector.progress import Progress
 from detector.sandbox import AllowedPaths, Limits, Sandbox
-from detector.schema.analysis import Analysis, Parameters
+from detector.schema.analysis import Analysis
 from detector.schema.comparison import Comparison
 from webapp.jobs import broker
 from webapp.settings import Settings
 from webapp.worker import celery_worker, prepared_report, run_analysis, run_comparison
+from webapp.worker.ready_engine import EngineJob
 
 
-def engine(
-    path: Path,
-    file: str,
-    model: Path,
-    parameters: Parameters,
-    folder: Path,
-    progress: Progress,
-    limits: object,
-) -> Analysis:
+def engine(job: EngineJob, folder: Path, progress: Progress, _limits: object, _ready: object) -> Analysis:
     """Stand-in for :func:`webapp.worker.run_analysis.make_result`."""
-    _happens(file, progress)
-    return made_result(path, file, folder)
+    _happens(job.file, progress)
+    return made_result(job.path, job.file, folder)
 
 
 def _happens(file: str, progress: Progress) -> None:

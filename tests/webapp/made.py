@@ -15,7 +15,7 @@ from werkzeug.test import encode_multipart
 
 from detector.models.card_files import DEFAULT, MODELS
 from detector.progress import Progress
-from detector.schema.analysis import Analysis, Parameters
+from detector.schema.analysis import Analysis
 from detector.schema.summary import summary_of
 from reports.bundle import manifest
 from webapp.custody import log as custody_log
@@ -24,6 +24,7 @@ from webapp.intake import exhibits
 from webapp.jobs import states
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, State, now
+from webapp.worker.ready_engine import EngineJob
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x>"
 REPORT_PDF = b"%PDF-1.7 stand-in\n" * 400
@@ -49,18 +50,12 @@ def made_result(path: Path, file: str, folder: Path, **changes: Any) -> Analysis
 
 
 def engine(
-    path: Path,
-    file: str,
-    _model: Path,
-    _parameters: Parameters,
-    folder: Path,
-    progress: Progress,
-    _limits: object,
+    job: EngineJob, folder: Path, progress: Progress, _limits: object, _ready: object = None
 ) -> Analysis:
     """Stand-in for :func:`webapp.worker.run_analysis.make_result`."""
-    assert path.is_file()
+    assert job.path.is_file()
     progress("scoring", 0.5)
-    return made_result(path, file, folder)
+    return made_result(job.path, job.file, folder)
 
 
 def hand_in(

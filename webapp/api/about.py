@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 
-from flask import Blueprint, Response, current_app, render_template
+from flask import Blueprint, Response, render_template
 
 from detector.version import __version__
+from webapp import this_app
 from webapp.api.contract import openapi
 from webapp.api.contract.operation import Answer, operation
 from webapp.api.contract.schemas.about import Health, Me
@@ -43,7 +44,7 @@ def me() -> Me:
 )
 def document() -> Response:
     """This API, as OpenAPI 3.1."""
-    login = current_app.extensions["settings"].login
+    login = this_app.settings().login
     text = json.dumps(openapi.document(login=login), ensure_ascii=False)
     return Response(text + "\n", content_type="application/json")
 
@@ -57,6 +58,4 @@ def document() -> Response:
 )
 def docs() -> str:
     """The same for people to read."""
-    return render_template(
-        "pages/api.html", api=openapi.document(login=current_app.extensions["settings"].login)
-    )
+    return render_template("pages/api.html", api=openapi.document(login=this_app.settings().login))

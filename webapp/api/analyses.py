@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from flask import Blueprint, current_app, url_for
+from flask import Blueprint, url_for
 from sqlalchemy import select, tuple_
 from werkzeug.wrappers import Response
 
+from webapp import this_app
 from webapp.api.contract import pagination
 from webapp.api.contract.idempotency import identity
 from webapp.api.contract.operation import Answer, Form, operation, uploaded
@@ -21,7 +22,7 @@ from webapp.intake.incoming import UploadLimit
 from webapp.queries import analyses as analysis_queries
 from webapp.queries import copies as copy_queries
 from webapp.queries import library as library_search
-from webapp.queries.analyses import database, status_json
+from webapp.queries.analyses import status_json
 from webapp.queries.results import finished
 from webapp.security.blinding import Discloses
 from webapp.security.permissions import Permission, current
@@ -30,7 +31,6 @@ from webapp.services import cases as case_service
 from webapp.services import deletion
 from webapp.services.quota import upload_limit
 from webapp.settings import Settings
-from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, Priority, State
 
 blueprint = Blueprint("api_analyses", __name__)
@@ -48,7 +48,7 @@ def case_of(asked: NewAnalysis | OfUpload) -> int | None:
     if asked.case is None:
         return None
     try:
-        with database().begin() as session:
+        with this_app.database().begin() as session:
             return case_service.find(session, current(), asked.case).id
     except UserError:
         raise UserError(400, "There is no such case, or you are not in it.", "Name one you are in.") from None
@@ -68,7 +68,7 @@ def to_status(row: AnalysisRow, *, ahead: bool = True) -> AnalysisStatus:
     known = status_json(row, ahead=ahead) | {"case": row.case_id}
     if ahead:
         known["copies"] = copy_queries.count(row.exhibit_id)
-        known["report"] = kept_reports.stands(Folders(current_app.extensions["settings"].data), row)
+        known["report"] = kept_reports.stands(this_app.folders(), row)
     return AnalysisStatus.model_validate(known)
 
 
@@ -277,4 +277,4 @@ def again(analysis_id: str, body: Again) -> Response:
 def delete(analysis_id: str) -> None:
     """Delete an analysis that has ended."""
     analysis_queries.get_or_404(analysis_id)
-    deletion.delete(database(), Folders.of(current_app.extensions["settings"]), analysis_id)
+    deletion.delete(this_app.database(), this_app.folders(), analysis_id)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Blueprint
 
 from reports.review.annotation_file import to_json
+from webapp import this_app
 from webapp.api.contract.operation import Answer, Form, operation, uploaded
 from webapp.api.contract.schemas.annotations import (
     Added,
@@ -13,7 +14,6 @@ from webapp.api.contract.schemas.annotations import (
     Imported,
     NewAnnotation,
 )
-from webapp.queries.analyses import database
 from webapp.security.permissions import Permission, current
 from webapp.services.review import annotation_import
 from webapp.services.review import annotations as annotation_service
@@ -32,7 +32,7 @@ blueprint = Blueprint("api_annotations", __name__)
 def listing(analysis_id: str) -> Annotations:
     """What reviewers said of an analysis, in order of time."""
     row = annotation_service.find_annotatable(analysis_id)
-    with database().begin() as session:
+    with this_app.database().begin() as session:
         said = annotation_service.shown(session, row, current())
     return Annotations.model_validate({"analysis": row.id, "annotations": [to_json(each) for each in said]})
 

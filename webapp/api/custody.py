@@ -6,6 +6,7 @@ from flask import Blueprint, Response
 from sqlalchemy import select
 
 from reports.custody.format import NAME, CustodyError
+from webapp import this_app
 from webapp.api.contract import pagination
 from webapp.api.contract.operation import Answer, operation
 from webapp.api.contract.schemas.custody import CustodyEntries, CustodyExport, CustodySearch
@@ -13,7 +14,7 @@ from webapp.api.exhibits import find
 from webapp.custody import log as custody_log
 from webapp.downloads import custody_access
 from webapp.errors import UserError
-from webapp.queries.analyses import database, visible_session
+from webapp.queries.analyses import visible_session
 from webapp.security.permissions import Permission, current
 from webapp.storage.tables import AnalysisRow, CustodyRow
 
@@ -37,7 +38,7 @@ def of_exhibit(sha256: str) -> Response:
         exhibit = find(session, sha256)
         own = select(AnalysisRow).where(AnalysisRow.exhibit_id == exhibit.id)
         row = session.scalars(own.order_by(AnalysisRow.created.desc()).limit(1)).one()
-    with database().begin() as session:
+    with this_app.database().begin() as session:
         custody_access.require_full_log(session, current(), sha256)
         text = custody_log.export(session, sha256)
     custody_access.log_download(row, NAME, text, log=text)
@@ -55,7 +56,7 @@ def of_exhibit(sha256: str) -> Response:
 )
 def listing(query: CustodySearch) -> CustodyEntries:
     """The custody log as a whole, oldest first."""
-    with database().begin() as session:
+    with this_app.database().begin() as session:
         last = custody_log.head(session)
         numbers = select(CustodyRow.number).where(CustodyRow.number > query.after).order_by(CustodyRow.number)
         wanted = session.scalars(numbers.limit(query.limit)).all()

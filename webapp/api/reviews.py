@@ -6,9 +6,8 @@ from flask import Blueprint
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
-from reports.review.second_review import (
-    outcome,
-)
+from reports.review.second_review import outcome
+from webapp import this_app
 from webapp.api.contract.operation import Answer, operation
 from webapp.api.contract.schemas.base import moment
 from webapp.api.contract.schemas.reviews import (
@@ -27,7 +26,6 @@ from webapp.downloads import exhibits as exhibit_downloads
 from webapp.errors import UserError
 from webapp.queries import analyses as analysis_queries
 from webapp.queries import second_reviews
-from webapp.queries.analyses import database
 from webapp.queries.second_reviews import Reviewed
 from webapp.security import accounts
 from webapp.security.blinding import Discloses
@@ -49,7 +47,7 @@ blueprint = Blueprint("api_reviews", __name__)
 )
 def waiting() -> WaitingReviews:
     """List the second reviews that wait for you."""
-    with database().begin() as session:
+    with this_app.database().begin() as session:
         found = second_reviews.waiting(session, current())
     return WaitingReviews(
         items=tuple(
@@ -77,7 +75,7 @@ def waiting() -> WaitingReviews:
 )
 def reviewers(case_id: str) -> Reviewers:
     """Who reviews the exhibits of a case."""
-    with database().begin() as session:
+    with this_app.database().begin() as session:
         return _reviewers(session, _case(session, case_id))
 
 
@@ -95,7 +93,7 @@ def name_reviewers(case_id: str, body: NewReviewers) -> Reviewers:
 
     They become members of the case. Whoever has judged stays, and so does what is hidden.
     """
-    with database().alone() as session:
+    with this_app.database().alone() as session:
         case = _case(session, case_id)
         first, second = (_account(session, name) for name in (body.first, body.second))
         third = _account(session, body.third) if body.third is not None else None
@@ -114,7 +112,7 @@ def name_reviewers(case_id: str, body: NewReviewers) -> Reviewers:
 )
 def end_review(case_id: str) -> None:
     """End the second review of a case in which no judgement is in."""
-    with database().alone() as session:
+    with this_app.database().alone() as session:
         reviewer_service.end_review(session, current(), _case(session, case_id))
 
 
@@ -129,7 +127,7 @@ def end_review(case_id: str) -> None:
 def get(analysis_id: str) -> ReviewShape:
     """The second review of an analysis; judgements are in it once both are in."""
     row = _row(analysis_id)
-    with database().begin() as session:
+    with this_app.database().begin() as session:
         return _shape(second_reviews.find_or_404(session, row))
 
 
@@ -144,7 +142,7 @@ def get(analysis_id: str) -> ReviewShape:
 def exhibit(analysis_id: str) -> Response:
     """The exhibit under review, whatever is hidden of it."""
     row = _row(analysis_id)
-    with database().begin() as session:
+    with this_app.database().begin() as session:
         second_reviews.find_or_404(session, row)
     return exhibit_downloads.send(row)
 

@@ -14,9 +14,10 @@ import re
 from email.utils import format_datetime
 from pathlib import Path
 
-from flask import Blueprint, Response, current_app, request, url_for
+from flask import Blueprint, Response, request, url_for
 from werkzeug.wrappers import Response as Answered
 
+from webapp import this_app
 from webapp.api.analyses import QUEUED, accepted_response, case_of, changes, priority
 from webapp.api.contract.idempotency import identity
 from webapp.api.contract.operation import Answer, Bytes, operation
@@ -28,12 +29,9 @@ from webapp.intake import resumable
 from webapp.intake.exhibits import clean_name
 from webapp.intake.incoming import AssembledFile
 from webapp.intake.resumable import CHECKSUMS
-from webapp.queries.analyses import database
 from webapp.security.permissions import Permission, current
 from webapp.services import analyses as analysis_service
 from webapp.services import quota
-from webapp.settings import Settings
-from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, UploadRow
 
 blueprint = Blueprint("api_uploads", __name__)
@@ -74,9 +72,9 @@ def create() -> Response:
     if announced and not _SHA256.fullmatch(announced):
         raise _header("Upload-Metadata", "“sha256” is not 64 hexadecimal digits.")
     row = resumable.begin(
-        database(),
-        _settings(),
-        lambda session: quota.upload_limit_in(session, _settings(), current()),
+        this_app.database(),
+        this_app.settings(),
+        lambda session: quota.upload_limit_in(session, this_app.settings(), current()),
         current().name,
         clean_name(metadata.get("filename")),
         length,
@@ -139,7 +137,7 @@ def append(upload_id: str) -> Response:
         )
     row = _find(upload_id)
     row = resumable.append(
-        database(), _settings(), row, _number("Upload-Offset"), request.stream, _checksum()
+        this_app.database(), this_app.settings(), row, _number("Upload-Offset"), request.stream, _checksum()
     )
     response = Response(status=204)
     del response.headers["Content-Type"]
@@ -156,7 +154,7 @@ def append(upload_id: str) -> Response:
 )
 def delete(upload_id: str) -> Response:
     """Forget an upload and what came of it (tus: termination); an analysis made of it stays."""
-    resumable.remove(database(), Folders(_settings().data), _find(upload_id).id)
+    resumable.remove(this_app.database(), this_app.folders(), _find(upload_id).id)
     response = Response(status=204, headers={"Tus-Resumable": VERSION})
     del response.headers["Content-Type"]
     return response
@@ -182,7 +180,7 @@ def analyse(upload_id: str, body: OfUpload) -> Answered:
     case_id = case_of(body)
 
     def start(path: Path, upload: UploadRow) -> str:
-        whole = AssembledFile(Folders.of(_settings()), path)
+        whole = AssembledFile(this_app.folders(), path)
         if upload.sha256 is not None and whole.sha256 != upload.sha256:
             raise UserError(
                 460,
@@ -193,8 +191,8 @@ def analyse(upload_id: str, body: OfUpload) -> Answered:
         given = (body.model, changes(body), upload.id, case_id)
         return analysis_service.submit(whole, upload.file, *given, priority=priority(body)).id
 
-    analysis_id = resumable.finish(database(), _settings(), row, start)
-    with database().begin() as session:
+    analysis_id = resumable.finish(this_app.database(), this_app.settings(), row, start)
+    with this_app.database().begin() as session:
         made = session.get(AnalysisRow, analysis_id)
     if made is None:
         raise UserError(404, "The analysis of this upload was deleted.", "Hand the file in again.")
@@ -202,7 +200,7 @@ def analyse(upload_id: str, body: OfUpload) -> Answered:
 
 
 def _find(upload_id: str) -> UploadRow:
-    with database().begin() as session:
+    with this_app.database().begin() as session:
         row = session.get(UploadRow, upload_id)
     if row is None or row.who != current().name:
         raise UserError(404, "There is no such upload; it may have expired.", "Begin another one.")
@@ -280,8 +278,3 @@ def _checksum() -> tuple[str, bytes] | None:
 
 def _header(name: str, problem: str) -> FieldsError:
     return FieldsError((FieldProblem(where=f"header.{name}", problem=problem),))
-
-
-def _settings() -> Settings:
-    settings: Settings = current_app.extensions["settings"]
-    return settings

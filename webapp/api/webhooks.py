@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, current_app
+from flask import Blueprint
 from sqlalchemy import select
 
+from webapp import this_app
 from webapp.api.contract.idempotency import identity
 from webapp.api.contract.operation import Answer, operation
 from webapp.api.contract.schemas.base import moment
@@ -17,9 +18,7 @@ from webapp.api.contract.schemas.webhooks import (
     Webhooks,
 )
 from webapp.errors import UserError
-from webapp.queries.analyses import database
 from webapp.security.permissions import Permission, current
-from webapp.settings import Settings
 from webapp.storage.tables import Delivery, WebhookRow
 from webapp.webhooks import registry as webhook_registry
 from webapp.webhooks.signature import secret
@@ -44,8 +43,8 @@ def create(body: NewWebhook) -> tuple[MadeWebhook, int]:
 
     The secret in the answer signs each message, and is shown this once.
     """
-    settings: Settings = current_app.extensions["settings"]
-    with database().alone() as session:
+    settings = this_app.settings()
+    with this_app.database().alone() as session:
         row = webhook_registry.add(
             session, settings.webhooks, body.url, body.events, current().name, identity()
         )
@@ -62,7 +61,7 @@ def create(body: NewWebhook) -> tuple[MadeWebhook, int]:
 )
 def listing() -> Webhooks:
     """The webhooks there are."""
-    with database().begin() as session:
+    with this_app.database().begin() as session:
         found = session.scalars(select(WebhookRow).order_by(WebhookRow.made)).all()
     return Webhooks(webhooks=tuple(Webhook.model_validate(_plain(row)) for row in found))
 
@@ -77,7 +76,7 @@ def listing() -> Webhooks:
 )
 def delete(webhook_id: str) -> None:
     """Delete a webhook, and its messages that are still to be sent."""
-    with database().begin() as session:
+    with this_app.database().begin() as session:
         if not webhook_registry.remove(session, webhook_id):
             raise _none()
 
@@ -93,7 +92,7 @@ def delete(webhook_id: str) -> None:
 def deliveries(webhook_id: str) -> Deliveries:
     """The latest messages of a webhook, and how they fared."""
     own = select(Delivery).where(Delivery.webhook_id == webhook_id)
-    with database().begin() as session:
+    with this_app.database().begin() as session:
         if session.get(WebhookRow, webhook_id) is None:
             raise _none()
         found = session.scalars(own.order_by(Delivery.happened.desc()).limit(_LATEST)).all()

@@ -25,7 +25,6 @@ from detector.timestamps import iso_milliseconds
 from reports.custody import format as custody_format
 from reports.custody.format import ZEROS, Action, CustodyError, Entry, Unreadable
 from webapp.custody import actors
-from webapp.custody import log as custody_log
 from webapp.storage.database import CUSTODY_KEY
 from webapp.storage.key_files import CustodyKey
 from webapp.storage.tables import CustodyRow, now
@@ -119,10 +118,7 @@ def entries(
 
     Raises :class:`~reports.custody.format.CustodyError` for a row that is none.
     """
-    for entry in rows(session, exhibit, until, after):
-        if isinstance(entry, Unreadable):
-            raise CustodyError(f"{entry.problem} Run python -m webapp verify-log.")
-        yield entry
+    return map(_readable, rows(session, exhibit, until, after))
 
 
 def rows(
@@ -199,10 +195,7 @@ def of_query(session: Session, *which: ColumnElement[bool]) -> Iterator[Entry]:
     """The entries of which all this holds, in order; raises as :func:`entries` does."""
     query = select(CustodyRow.__table__).where(*which).order_by(CustodyRow.number)
     for row in session.execute(query).mappings():
-        entry = custody_format.parse(_values(row), row["number"])
-        if isinstance(entry, Unreadable):
-            raise CustodyError(f"{entry.problem} Run python -m webapp verify-log.")
-        yield entry
+        yield _readable(custody_format.parse(_values(row), row["number"]))
 
 
 def is_own(session: Session, entry: Entry) -> bool:
@@ -237,6 +230,12 @@ def export_details(name: str, content: Path | bytes, log: bytes | None) -> dict[
 def moment(entry: Entry) -> datetime:
     """When an entry was made."""
     return timestamps.parse(entry.made)
+
+
+def _readable(entry: Entry | Unreadable) -> Entry:
+    if isinstance(entry, Unreadable):
+        raise CustodyError(f"{entry.problem} Run python -m webapp verify-log.")
+    return entry
 
 
 def _values(row: RowMapping) -> dict[str, Any]:
@@ -285,9 +284,9 @@ def _json(details: Mapping[str, str | int]) -> str:
 def append_account_event(
     session: Session, what: str, *, actor: str | None = None, **details: str | int
 ) -> None:
-    """Record it in the transaction of what was done; last in it, since others wait for their turn.
+    """Record ``what`` was done to an account, token or case, in the transaction that does it, and last in it.
 
     ``actor`` is somebody who is not signed in yet; otherwise it is who asks.
     """
     plain = {name: str(value) if isinstance(value, str) else value for name, value in details.items()}
-    custody_log.append(session, "account", {"what": what, **plain}, actor=actor)
+    append(session, "account", {"what": what, **plain}, actor=actor)

@@ -114,4 +114,4 @@ def file_problems(folder: Path) -> Iterator[str]:
         except OSError:
             fits = False
         if not fits:
-            yield f"{path} of this analysis is missing or was changed since it was made."
+            yield gettext("%(name)s of this analysis is missing or was changed since it was made.", name=path)

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from reports.inputs.case import CaseDetails
 from reports.review.annotation_file import checksum
-from reports.text.language import gettext
+from reports.text.language import gettext, ngettext
 from webapp.custody import log as custody_log
 from webapp.custody.altered import AlteredRecord, refuse_forged
 from webapp.storage.database import CUSTODY_KEY
@@ -66,20 +66,34 @@ def annotation_problems(
     """
     missing = dict(logged)
     for row in rows:
-        name = f"An annotation in the name of {row.author}"
         missing.pop(row.id, None)
         said = json.loads(row.body)
         columns = (said.get("imported_by") or said.get("author"), said.get("verdict"), said.get("kind"))
         if row.id not in logged:
             if since:
-                yield f"{name} is not in the custody log: it was added to the database."
+                yield gettext(
+                    "An annotation in the name of %(author)s is not in the custody log: it was added to the "
+                    "database.",
+                    author=row.author,
+                )
         elif logged[row.id] not in (None, checksum([said])):
-            yield f"{name} is not as the custody log holds it: it was changed in the database."
+            yield gettext(
+                "An annotation in the name of %(author)s is not as the custody log holds it: it was changed "
+                "in the database.",
+                author=row.author,
+            )
         elif said.get("id") != row.id or columns != (row.author, row.verdict, row.kind):
-            yield f"{name} is listed in the database as something other than what it says."
+            yield gettext(
+                "An annotation in the name of %(author)s is listed in the database as something other than "
+                "what it says.",
+                author=row.author,
+            )
     if missing:
-        count = "An annotation" if len(missing) == 1 else f"{len(missing):,} annotations"
-        yield f"{count} of the custody log cannot be found in the database."
+        yield ngettext(
+            "An annotation of the custody log cannot be found in the database.",
+            "%(num)s annotations of the custody log cannot be found in the database.",
+            len(missing),
+        )
 
 
 def refuse_altered_review(
@@ -116,11 +130,13 @@ def review_problems(rows: Iterable[ReviewStatement], logged: Mapping[str, str]) 
         said, known = json.loads(row.body), missing.pop(row.id, None)
         columns = (said.get("id"), said.get("kind"), said.get("part"))
         if known is None:
-            yield f"A {row.kind} of the second review is not in the custody log: it was added later."
+            yield gettext("A part of the second review is not in the custody log: it was added later.")
         elif known != checksum([said]) or columns != (row.id, row.kind, row.part):
-            yield f"A {row.kind} of the second review is not as the custody log holds it."
+            yield gettext("A part of the second review is not as the custody log holds it.")
     if missing:
-        yield "A part of the second review that the custody log holds cannot be found in the database."
+        yield gettext(
+            "A part of the second review that the custody log holds cannot be found in the database."
+        )
 
 
 def refuse_altered_case(session: Session, analysis_id: str, details: Mapping[str, str | None]) -> None:

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from flask import current_app
 from werkzeug.wrappers import Response
 
 from detector.files import hashed
@@ -27,6 +26,7 @@ from reports.review.annotations import Annotation
 from reports.review.second_review import NAME as SECOND_REVIEW
 from reports.text import language
 from reports.text.language import DEFAULT, N_, gettext
+from webapp import this_app
 from webapp.custody import integrity
 from webapp.custody import log as custody_log
 from webapp.custody.altered import AlteredRecord
@@ -39,7 +39,6 @@ from webapp.http.range_responses import send_and_forget
 from webapp.media import playback
 from webapp.media.playback import SUFFIXES, Playback
 from webapp.queries import reference_comparisons, review_data
-from webapp.queries.analyses import database
 from webapp.queries.reference_comparisons import ComparisonResult
 from webapp.queries.results import Result, download_name, load, refuse_altered
 from webapp.security.permissions import current
@@ -67,7 +66,7 @@ _FILES = {
 _NOT_ALWAYS = (CUSTODY, SECOND_REVIEW)
 
 
-def contents(
+def _contents(
     database: Database,
     folders: Folders,
     row: AnalysisRow,
@@ -190,7 +189,7 @@ def refuse_altered_exhibit(database: Database, folders: Folders, row: AnalysisRo
         raise AlteredRecord(gettext("The kept file no longer has the bytes that were handed in."))
 
 
-def packed(
+def _packed(
     settings: Settings, row: AnalysisRow, result: Result, files: dict[str, bytes | Path], made: datetime
 ) -> Path:
     """Where the zip of a bundle lies, among what is on its way; raises :class:`UserError` without room."""
@@ -221,19 +220,23 @@ def _no_room() -> UserError:
     )
 
 
-def send(row: AnalysisRow, folder: Path, *, video: bool, speak: str = DEFAULT) -> Response:
-    """The bundle of a finished analysis, with what reviewers said until now; ``speak`` is its language."""
-    settings: Settings = current_app.extensions["settings"]
+def make(row: AnalysisRow, folder: Path, *, video: bool, speak: str) -> Path:
+    """The bundle of a finished analysis, with what reviewers said until now; where its zip lies.
+
+    ``folder`` is that of its result, ``speak`` the language of the bundle. That it is handed out is recorded.
+    Whoever asks removes the zip.
+    """
+    settings = this_app.settings()
     refuse_altered(folder)
     made = now()
-    with database().begin() as session:
+    with this_app.database().begin() as session:
         said = annotation_service.listed(session, row.id)
         with_log = not custody_access.hidden_analyses(session, current(), row.exhibit.sha256)
     with language.speaking(speak):
         result = load(folder)
-        files = contents(
-            database(),
-            Folders.of(settings),
+        files = _contents(
+            this_app.database(),
+            this_app.folders(),
             row,
             result,
             said,
@@ -241,11 +244,21 @@ def send(row: AnalysisRow, folder: Path, *, video: bool, speak: str = DEFAULT) -
             made=made,
             with_log=with_log,
         )
-    place = packed(settings, row, result, files, made)
+    place = _packed(settings, row, result, files, made)
     try:
         log = files.get(CUSTODY)
         assert log is None or isinstance(log, bytes)
         custody_access.log_download(row, "bundle.zip", place, log=log)
+    except BaseException:
+        place.unlink(missing_ok=True)
+        raise
+    return place
+
+
+def send(row: AnalysisRow, folder: Path, *, video: bool, speak: str = DEFAULT) -> Response:
+    """The bundle of a finished analysis as a download; parameters as of :func:`make`."""
+    place = make(row, folder, video=video, speak=speak)
+    try:
         response = send_and_forget(place, "application/zip")
     finally:
         place.unlink(missing_ok=True)

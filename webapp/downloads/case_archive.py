@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from flask import current_app, stream_with_context
+from flask import stream_with_context
 from werkzeug.wrappers import Response
 
 from detector.files import hashed
@@ -24,19 +24,17 @@ from detector.timestamps import iso_milliseconds
 from reports.bundle.archive import chunks, new_entry
 from reports.text import language
 from reports.text.language import gettext
+from webapp import this_app
 from webapp.custody import integrity
 from webapp.custody import log as custody_log
 from webapp.custody.integrity import Condition
-from webapp.downloads import bundles, custody_access
+from webapp.downloads import bundles
 from webapp.errors import UserError
-from webapp.queries.analyses import database
-from webapp.queries.results import load, refuse_altered, result_folder
+from webapp.queries.results import refuse_altered, result_folder
 from webapp.security import blinding
 from webapp.security.blinding import Discloses
 from webapp.security.permissions import current
 from webapp.services import cases as case_service
-from webapp.services.review import annotations as annotation_service
-from webapp.settings import Settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, CaseRow, State, now
 
@@ -50,9 +48,8 @@ def send(case_id: int, speak: str = language.DEFAULT) -> Response:
     Each export, and that of the whole, is in the custody log. Raises
     :class:`~webapp.errors.UserError` while others are being exported.
     """
-    settings: Settings = current_app.extensions["settings"]
-    folders = Folders.of(settings)
-    with database().begin() as session:
+    folders = this_app.folders()
+    with this_app.database().begin() as session:
         case = case_service.find(session, current(), case_id)
         rows = case_service.analyses(session, case)
         if not current().sees_all:
@@ -67,7 +64,7 @@ def send(case_id: int, speak: str = language.DEFAULT) -> Response:
             gettext("Try again when they are done."),
         )
     try:
-        pieces = stream_with_context(_sent(case_id, _files(about, settings, folders, rows, speak)))
+        pieces = stream_with_context(_sent(case_id, _files(about, folders, rows, speak)))
         response = Response(pieces, mimetype="application/zip")
     except BaseException:
         _EXPORTS.release()
@@ -86,10 +83,10 @@ def _refuse_incomplete(folders: Folders, rows: list[AnalysisRow]) -> None:
         except OSError:
             sound = False
         if not sound:
-            seen = integrity.check(database(), folders, row.exhibit)
-            bundles.refuse_altered_exhibit(database(), folders, row, seen.sha256)
+            seen = integrity.check(this_app.database(), folders, row.exhibit)
+            bundles.refuse_altered_exhibit(this_app.database(), folders, row, seen.sha256)
         if row.state == State.DONE:
-            refuse_altered(result_folder(database(), folders, row))
+            refuse_altered(result_folder(this_app.database(), folders, row))
 
 
 def _about(case: CaseRow, rows: list[AnalysisRow], members: list[str]) -> dict[str, Any]:
@@ -126,9 +123,7 @@ class _File:
     content: Iterator[bytes]
 
 
-def _files(
-    about: dict[str, Any], settings: Settings, folders: Folders, rows: list[AnalysisRow], speak: str
-) -> Iterator[_File]:
+def _files(about: dict[str, Any], folders: Folders, rows: list[AnalysisRow], speak: str) -> Iterator[_File]:
     """All files of the zip, each made when the one before has been sent."""
     sums: list[str] = []
 
@@ -142,7 +137,10 @@ def _files(
         yield from file(f"exhibits/{row.exhibit.sha256}", _exhibit(folders, row))
     for row in rows:
         if row.state == State.DONE:
-            bundle = _bundle(settings, folders, row, speak)
+            # Without the video, which lies beside it as the exhibit; in the language ``speak``, whatever the
+            # page speaks: archives go to others.
+            result = result_folder(this_app.database(), folders, row)
+            bundle = bundles.make(row, result, video=False, speak=speak)
             try:
                 yield from file(f"analyses/{row.id}.zip", bundle)
             finally:
@@ -175,7 +173,7 @@ def _sent(case_id: int, files: Iterator[_File]) -> Iterator[bytes]:
         details: dict[str, str | int | None] = {"what": "case", "case": case_id, "file": "case.zip"}
         details["bytes"] = sent.bytes
         details |= {"sha256": sent.sha256} if whole else {"broken off": "yes"}
-        with database().begin() as session:
+        with this_app.database().begin() as session:
             if whole and (case := session.get(CaseRow, case_id)) is not None:
                 case.exported = now()
             custody_log.append(session, "export", details)
@@ -220,24 +218,5 @@ def _exhibit(folders: Folders, row: AnalysisRow) -> Path:
     """Its kept file, fetched where only the store has it, and as it was handed in."""
     path = folders.data / row.exhibit.path
     folders.store.fetch(path, row.exhibit.sha256)
-    bundles.refuse_altered_exhibit(database(), folders, row, hashed(path)[1])
+    bundles.refuse_altered_exhibit(this_app.database(), folders, row, hashed(path)[1])
     return path
-
-
-def _bundle(settings: Settings, folders: Folders, row: AnalysisRow, speak: str) -> Path:
-    """The review bundle of an analysis without the video, which lies beside it as the exhibit."""
-    folder = result_folder(database(), folders, row)
-    refuse_altered(folder)
-    made = now()
-    with database().begin() as session:
-        said = annotation_service.listed(session, row.id)
-        with_log = not custody_access.hidden_analyses(session, current(), row.exhibit.sha256)
-    with language.speaking(speak):  # whatever the page speaks: archives go to others
-        result = load(folder)
-        files = bundles.contents(
-            database(), folders, row, result, said, video=False, made=made, with_log=with_log
-        )
-    place = bundles.packed(settings, row, result, files, made)
-    log = files.get(bundles.CUSTODY)
-    custody_access.log_download(row, "bundle.zip", place, log=log if isinstance(log, bytes) else None)
-    return place

@@ -15,9 +15,9 @@ from sqlalchemy.orm import Session
 
 from reports.custody.format import Entry
 from reports.text.language import gettext
+from webapp import this_app
 from webapp.custody import log as custody_log
 from webapp.errors import UserError
-from webapp.queries.analyses import database
 from webapp.security import blinding
 from webapp.security.blinding import Discloses
 from webapp.security.permissions import Principal
@@ -35,7 +35,7 @@ def log_download(row: AnalysisRow, name: str, content: Path | bytes, log: bytes 
     if request.method == "HEAD" or (asked is not None and asked.ranges and asked.ranges[0][0] != 0):
         return
     details = custody_log.export_details(name, content, log)
-    with database().begin() as session:
+    with this_app.database().begin() as session:
         custody_log.append(session, "export", details, exhibit=row.exhibit.sha256, analysis=row.id)
 
 

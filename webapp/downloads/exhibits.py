@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from flask import current_app, send_file
+from flask import send_file
 from werkzeug.wrappers import Response
 
 from detector.files import hashed
+from webapp import this_app
 from webapp.downloads import bundles, custody_access
-from webapp.queries.analyses import database
-from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow
 
 
 def send(row: AnalysisRow) -> Response:
     """The exhibit of an analysis, hashed again before; that it is handed out is recorded."""
-    folders = Folders.of(current_app.extensions["settings"])
+    folders = this_app.folders()
     path = folders.data / row.exhibit.path
     folders.store.fetch(path, row.exhibit.sha256)
-    bundles.refuse_altered_exhibit(database(), folders, row, hashed(path)[1])
+    bundles.refuse_altered_exhibit(this_app.database(), folders, row, hashed(path)[1])
     custody_access.log_download(row, "exhibit", path)
     # No browser shows it on this site: whatever it is, it is saved.
     return send_file(path, mimetype="application/octet-stream", as_attachment=True, download_name=row.file)

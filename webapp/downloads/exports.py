@@ -5,16 +5,15 @@ from __future__ import annotations
 import secrets
 from pathlib import Path
 
-from flask import current_app
 from werkzeug.wrappers import Response
 
 from reports.errors import ReportError
 from reports.text.language import gettext, stored
+from webapp import this_app
 from webapp.downloads import custody_access
 from webapp.errors import UserError
 from webapp.http.range_responses import send_and_forget
 from webapp.queries.results import download_name, load, refuse_altered
-from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow
 
 
@@ -33,7 +32,7 @@ def send(row: AnalysisRow, folder: Path, name: str) -> Response:
         )
     refuse_altered(folder)
     chosen = FORMATS[name]
-    place = Folders(current_app.extensions["settings"].data).incoming / secrets.token_hex(16)
+    place = this_app.folders().incoming / secrets.token_hex(16)
     try:
         with place.open("xb") as out:
             chosen.write(load(folder).analysis, folder, out)

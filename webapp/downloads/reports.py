@@ -12,19 +12,19 @@ import sys
 import threading
 from pathlib import Path
 
-from flask import current_app, send_file
+from flask import send_file
 from werkzeug.wrappers import Response
 
 from detector.paths import ROOT
 from reports.custody.format import NAME as CUSTODY
 from reports.text.language import gettext
 from reports.text.languages import DEFAULT
+from webapp import this_app
 from webapp.downloads import custody_access, kept_reports
 from webapp.downloads.kept_reports import KeptReport
 from webapp.errors import UserError
 from webapp.http.security_headers import REPORT_POLICY
 from webapp.queries import reference_comparisons
-from webapp.queries.analyses import database
 from webapp.queries.results import download_name, refuse_altered
 from webapp.security.permissions import current
 from webapp.storage.data_folder import Folders
@@ -63,7 +63,7 @@ def current_report(
     :class:`UserError` where they cannot be made, or not soon.
     """
     compared = reference_comparisons.of_report(row.exhibit_id)
-    key = current_app.extensions["settings"].custody_key
+    key = this_app.settings().custody_key
     kept = KeptReport(database, folders, key, row, tuple(each.id for each in compared), with_log, speak)
     if kept.unaltered(place := kept.place()):
         return place
@@ -117,10 +117,10 @@ def send(row: AnalysisRow, folder: Path, name: str, speak: str = DEFAULT) -> Res
     refuse_altered(folder)
     log = None
     if name in REPORTS:
-        folders = Folders.of(current_app.extensions["settings"])
-        with database().begin() as session:
+        folders = this_app.folders()
+        with this_app.database().begin() as session:
             with_log = not custody_access.hidden_analyses(session, current(), row.exhibit.sha256)
-        folder = current_report(database(), folders, row, with_log=with_log, speak=speak)
+        folder = current_report(this_app.database(), folders, row, with_log=with_log, speak=speak)
         log = (folder / CUSTODY).read_bytes() if with_log else None
     custody_access.log_download(row, name, folder / name, log=log)
     page = name == "report.html"

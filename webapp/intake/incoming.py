@@ -65,12 +65,12 @@ class Incoming:
     gives it another place; :meth:`close` without either removes it.
     """
 
-    def __init__(self, folders: Folders, allowance: UploadLimit, spare: int, announced: int | None) -> None:
+    def __init__(self, folders: Folders, limit: UploadLimit, spare: int, announced: int | None) -> None:
         if announced is not None:
             room = shutil.disk_usage(folders.incoming).free - spare
             if announced > room:
                 raise no_space()
-        self._allowance = allowance
+        self._limit = limit
         self._folders = folders
         self._hash = hashlib.sha256()
         self.bytes = 0
@@ -81,8 +81,8 @@ class Incoming:
     def write(self, data: bytes) -> int:
         """Add ``data``; raises :class:`IntakeError` beyond the size limit or a full disk."""
         self.bytes += len(data)
-        if self.bytes > self._allowance.bytes:
-            raise self._allowance.too_large()
+        if self.bytes > self._limit.bytes:
+            raise self._limit.too_large()
         self._hash.update(data)
         with disk_full_in_words():
             return self._file.write(data)

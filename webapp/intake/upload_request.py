@@ -7,11 +7,10 @@ import threading
 from collections.abc import Callable
 from typing import IO, Any, cast
 
-from flask import Request, current_app, request
+from flask import Request, request
 
+from webapp import this_app
 from webapp.intake.incoming import CHUNK, Incoming, UploadLimit
-from webapp.settings import Settings
-from webapp.storage.data_folder import Folders
 
 # Room for the multipart frame around the largest exhibit.
 FORM_OVERHEAD = 64 * 1024
@@ -21,10 +20,10 @@ _LARGE = threading.BoundedSemaphore(1)  # uploads that are hashed and copied at 
 class UploadRequest(Request):
     """A request whose uploaded files are hashed into ``incoming/``, and kept nowhere if it breaks off.
 
-    A view that takes other files than an exhibit sets :attr:`allowance` before it looks at them.
+    A view that takes other files than an exhibit sets :attr:`upload_limit` before it looks at them.
     """
 
-    allowance: UploadLimit | None = None
+    upload_limit: UploadLimit | None = None
     # Called once the form was read, before anybody is given any of it.
     on_form: Callable[[], None] | None = None
 
@@ -39,12 +38,12 @@ class UploadRequest(Request):
         filename: str | None = None,
         content_length: int | None = None,
     ) -> IO[bytes]:
-        settings: Settings = current_app.extensions["settings"]
-        allowance = self.allowed()
+        settings = this_app.settings()
+        limit = self.allowed()
         # A file too many in one request is a mistake or an attack; it gets no room on the disk.
-        if len(self._incoming) >= allowance.files:
-            raise allowance.too_many()
-        stream = Incoming(Folders.of(settings), allowance, settings.spare, total_content_length)
+        if len(self._incoming) >= limit.files:
+            raise limit.too_many()
+        stream = Incoming(this_app.folders(), limit, settings.spare, total_content_length)
         self._incoming.append(stream)
         return stream  # type: ignore[return-value]
 
@@ -57,7 +56,7 @@ class UploadRequest(Request):
 
     def allowed(self) -> UploadLimit:
         """What this request may bring: one exhibit, unless its view says otherwise."""
-        return self.allowance or UploadLimit(1, current_app.extensions["settings"].upload_limit)
+        return self.upload_limit or UploadLimit(1, this_app.settings().upload_limit)
 
     def close(self) -> None:
         """Remove what was not kept. Werkzeug forgets streams of a form that broke off; this does not."""

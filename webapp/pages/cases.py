@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, current_app, redirect, render_template, request, url_for
+from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from reports.text.language import gettext
+from webapp import this_app
 from webapp.custody import log
 from webapp.downloads import case_archive
 from webapp.errors import UserError
 from webapp.http.interface_language import of_download
 from webapp.queries import analyses as analysis_queries
 from webapp.queries import second_reviews as review_queries
-from webapp.queries.analyses import database
 from webapp.security import blinding
 from webapp.security.permissions import Permission, current, login_is_on, require
 from webapp.services import cases as case_service
 from webapp.services import closed_cases
 from webapp.services.review import reviewers as reviewer_service
-from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, CaseReview, User
 
 blueprint = Blueprint("cases", __name__)
@@ -28,7 +27,7 @@ blueprint = Blueprint("cases", __name__)
 @require(Permission.READ)
 def listing() -> str:
     """The cases one may see, and the form to make one."""
-    with database().begin() as session:
+    with this_app.database().begin() as session:
         shown = case_service.listed(session, current())
         analyses, members = case_service.counts(session, shown)
     return render_template("pages/cases/cases.html", cases=shown, analyses=analyses, members=members)
@@ -38,7 +37,7 @@ def listing() -> str:
 @require(Permission.ARRANGE)
 def make() -> Response:
     """Make a case."""
-    with database().begin() as session:
+    with this_app.database().begin() as session:
         case = case_service.make(
             session, current(), request.form.get("name", ""), request.form.get("description", "")
         )
@@ -50,7 +49,7 @@ def make() -> Response:
 @require(Permission.READ)
 def show(case_id: int) -> str:
     """A case: what it is, who may see it, what is in it."""
-    with database().begin() as session:
+    with this_app.database().begin() as session:
         who = current()
         case = case_service.find(session, who, case_id)
         naming = session.get(CaseReview, case_id)
@@ -75,7 +74,7 @@ def show(case_id: int) -> str:
 @require(Permission.ARRANGE)
 def change(case_id: int) -> Response:
     """Name and describe it anew."""
-    with database().begin() as session:
+    with this_app.database().begin() as session:
         case = case_service.find(session, current(), case_id)
         case_service.change(session, case, request.form.get("name", ""), request.form.get("description", ""))
         log.append_account_event(session, "case changed", case=case.id, name=case.name)
@@ -89,7 +88,7 @@ def admit(case_id: int) -> Response:
     chosen = request.form.get("user", "")
     if not chosen.isascii() or not chosen.isdigit() or len(chosen) > 9:
         raise UserError(400, gettext("Nobody was chosen."), gettext("Choose somebody from the list."))
-    with database().begin() as session:
+    with this_app.database().begin() as session:
         case = case_service.find(session, current(), case_id)
         user = case_service.admit(session, case, int(chosen))
         log.append_account_event(session, "case member added", case=case.id, account=user.name)
@@ -100,7 +99,7 @@ def admit(case_id: int) -> Response:
 @require(Permission.ARRANGE)
 def dismiss(case_id: int, user_id: int) -> Response:
     """Let somebody see it no longer."""
-    with database().begin() as session:
+    with this_app.database().begin() as session:
         case = case_service.find(session, current(), case_id)
         reviewer_service.refuse_dismissing(session, case.id, user_id)
         user = case_service.dismiss(session, case, user_id)
@@ -115,7 +114,7 @@ def dismiss(case_id: int, user_id: int) -> Response:
 def ask(analysis_id: str) -> str:
     """The form to put an analysis into a case, another one, or none."""
     row = analysis_queries.get_or_404(analysis_id)
-    with database().begin() as session:
+    with this_app.database().begin() as session:
         known = case_service.listed(session, current())
     return render_template("pages/cases/assign.html", row=row, cases=known)
 
@@ -125,7 +124,7 @@ def ask(analysis_id: str) -> str:
 def assign(analysis_id: str) -> Response:
     """Put an analysis into a case, or take it out: an empty ``case`` leaves it to who handed it in."""
     analysis_queries.get_or_404(analysis_id)
-    with database().begin() as session:
+    with this_app.database().begin() as session:
         chosen = case_service.chosen(session, current(), request.form.get("case"))
         row = session.get_one(AnalysisRow, analysis_id)
         for concerned in {row.case_id, chosen}:
@@ -147,7 +146,7 @@ def assign(analysis_id: str) -> Response:
 @require(Permission.ARRANGE)
 def close(case_id: int) -> Response:
     """Close it: nothing in it is changed any more."""
-    with database().alone() as session:
+    with this_app.database().alone() as session:
         closed_cases.close(session, case_service.find(session, current(), case_id))
     return _to(case_id)
 
@@ -156,7 +155,7 @@ def close(case_id: int) -> Response:
 @require(Permission.ADMINISTER)
 def reopen(case_id: int) -> Response:
     """Open it again."""
-    with database().alone() as session:
+    with this_app.database().alone() as session:
         closed_cases.reopen(session, case_service.find(session, current(), case_id))
     return _to(case_id)
 
@@ -172,7 +171,7 @@ def export(case_id: int) -> Response:
 @require(Permission.ADMINISTER, confirmed=True)
 def ask_to_purge(case_id: int) -> str:
     """Say what purging a closed case means, and ask."""
-    with database().begin() as session:
+    with this_app.database().begin() as session:
         case = case_service.find(session, current(), case_id)
         means = closed_cases.consequences(session, case)
     return render_template("pages/cases/purge.html", case=case, means=means)
@@ -182,9 +181,9 @@ def ask_to_purge(case_id: int) -> str:
 @require(Permission.ADMINISTER, confirmed=True)
 def purge(case_id: int) -> Response:
     """Delete a closed case with all that is in it."""
-    with database().begin() as session:
+    with this_app.database().begin() as session:
         case_service.find(session, current(), case_id)
-    closed_cases.purge(database(), Folders.of(current_app.extensions["settings"]), case_id)
+    closed_cases.purge(this_app.database(), this_app.folders(), case_id)
     return redirect(url_for("cases.listing"), 303)
 
 

@@ -8,12 +8,12 @@ from werkzeug.wrappers import Response
 from reports.custody.chain import check_export
 from reports.custody.format import NAME, CustodyError, read_export
 from reports.text.language import gettext
+from webapp import this_app
 from webapp.custody import log as custody_log
 from webapp.downloads import custody_access
 from webapp.errors import UserError
 from webapp.http.error_pages import wants_json
 from webapp.queries import analyses as analysis_queries
-from webapp.queries.analyses import database
 from webapp.queries.results import viewed
 from webapp.security.permissions import Permission, current, require
 from webapp.services import case_details
@@ -30,7 +30,7 @@ def show(analysis_id: str) -> str:
     """Who did what to the exhibit, and when, the newest first."""
     row = analysis_queries.get_or_404(analysis_id)
     viewed(row)
-    with database().begin() as session:
+    with this_app.database().begin() as session:
         text = custody_log.export(session, row.exhibit.sha256)
         head = custody_log.head(session)
         hidden = custody_access.hidden_analyses(session, current(), row.exhibit.sha256)
@@ -56,7 +56,7 @@ def show(analysis_id: str) -> str:
 def as_json(analysis_id: str) -> Response:
     """The exhibit's entries with the count and head of the whole log, to be kept elsewhere."""
     row = analysis_queries.get_or_404(analysis_id)
-    with database().begin() as session:
+    with this_app.database().begin() as session:
         custody_access.require_full_log(session, current(), row.exhibit.sha256)
         text = custody_log.export(session, row.exhibit.sha256)
     custody_access.log_download(row, NAME, text, log=text)
@@ -71,7 +71,7 @@ def case(analysis_id: str) -> Response:
     """Store the details of the case; reports from now on carry them."""
     row = analysis_queries.get_or_404(analysis_id)
     details = case_details.from_form(request.form)
-    with database().alone() as session:
+    with this_app.database().alone() as session:
         stored = session.get(AnalysisRow, row.id)
         if stored is None:
             raise UserError(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from flask import Blueprint, Response, current_app, jsonify
 from sqlalchemy import text
 
+from webapp import this_app
 from webapp.monitoring import metrics, readiness
-from webapp.queries.analyses import database
 from webapp.security.permissions import Permission, public, require
 
 blueprint = Blueprint("health", __name__)
@@ -16,7 +16,7 @@ blueprint = Blueprint("health", __name__)
 @public
 def healthz() -> Response:
     """Answer 200 when the database answers."""
-    with database().begin() as session:
+    with this_app.database().begin() as session:
         session.execute(text("SELECT 1"))
     return jsonify(status="ok")
 
@@ -25,7 +25,7 @@ def healthz() -> Response:
 @public
 def readyz() -> Response:
     """Answer 200 when analyses can be taken in and made, 503 with the reasons when not."""
-    found = readiness.checks(current_app.extensions["settings"], database())
+    found = readiness.checks(this_app.settings(), this_app.database())
     ready = not any(check.problem for check in found)
     response = jsonify(
         status="ready" if ready else "not ready", checks={each.name: each.problem or "ok" for each in found}

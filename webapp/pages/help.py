@@ -6,7 +6,7 @@ from flask import Blueprint, render_template
 
 from reports.text.glossary import GLOSSARY
 from reports.text.language import spoken
-from reports.text.numbers import STRENGTHS
+from reports.text.verbal_scale import STRENGTHS
 from reports.view.reader import reader_view
 from webapp.security.permissions import signed_in
 from webapp.services import models

@@ -10,6 +10,7 @@ from werkzeug.wrappers import Response
 
 from detector.schema.analysis import Verdict
 from reports.text.language import gettext
+from webapp import this_app
 from webapp.errors import UserError
 from webapp.queries import analyses as analysis_queries
 from webapp.queries import copies as copy_queries
@@ -41,7 +42,7 @@ def listing() -> str:
         copies = copy_queries.counts(session, {row.exhibit_id for row in page.rows})
         like = session.get(AnalysisRow, asked.like) if asked.like else None
     recent = now() - current_app.extensions["started"] < _SAMPLE_PROMISED
-    folders = Folders.of(current_app.extensions["settings"])
+    folders = this_app.folders()
     return render_template(
         "pages/library.html",
         page=page,
@@ -58,7 +59,7 @@ def listing() -> str:
         reviewers=reviewers,
         sorts=library_search.SORTS,
         deleted="deleted" in request.args,
-        sample_on_its_way=not page.everything and sample_missing(analysis_queries.database()) and recent,
+        sample_on_its_way=not page.everything and sample_missing(this_app.database()) and recent,
     )
 
 
@@ -72,7 +73,7 @@ def _pictured(folders: Folders, row: AnalysisRow) -> bool:
 def thumbnail(analysis_id: str) -> Response:
     """The small picture of an analysis: its first peak frame with the heatmap, or a frame with a face."""
     row = analysis_queries.get_or_404(analysis_id, Discloses.FINDINGS)
-    folders = Folders.of(current_app.extensions["settings"])
+    folders = this_app.folders()
     path = folders.thumbnail(row.id)
     if not folders.store.fetch(path):
         raise UserError(

@@ -5,15 +5,15 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
-from flask import Blueprint, Response, current_app, get_template_attribute, jsonify, render_template
+from flask import Blueprint, Response, get_template_attribute, jsonify, render_template
 
 from detector.live.state import is_id, read_picture
 from reports.text.language import gettext
+from webapp import this_app
 from webapp.errors import UserError
 from webapp.http.security_headers import MEDIA_POLICY
 from webapp.queries import live_sessions
 from webapp.security.permissions import Permission, login_is_on, require
-from webapp.storage.data_folder import Folders
 
 blueprint = Blueprint("live", __name__)
 
@@ -68,7 +68,7 @@ def picture(live_id: str, number: int) -> Response:
 
 
 def _place() -> Path:
-    return Folders(current_app.extensions["settings"].data).live
+    return this_app.folders().live
 
 
 def _found(live_id: str) -> live_sessions.Session:

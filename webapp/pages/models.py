@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, current_app, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as Answer
 
 from detector.errors import ModelError
 from detector.models.onnx_file import FILE_LIMIT
 from detector.models.validate import CARD_LIMIT
 from reports.text.language import N_, gettext, stored
+from webapp import this_app
 from webapp.errors import IntakeError, UserError
 from webapp.http.error_pages import answer, wants_json
 from webapp.intake.exhibits import clean_name
 from webapp.intake.incoming import Incoming, UploadLimit
 from webapp.intake.upload_request import FORM_OVERHEAD, this_request
-from webapp.queries.analyses import database
 from webapp.security.permissions import Permission, require
 from webapp.services import models as model_service
-from webapp.storage.data_folder import Folders
 
 blueprint = Blueprint("models", __name__, url_prefix="/models")
 
@@ -41,7 +40,7 @@ def listing() -> str:
 def add() -> Answer:
     """Take in a card and its weights; answers with a redirect to the list once they were checked."""
     asked = this_request()
-    asked.allowance = _PAIR
+    asked.upload_limit = _PAIR
     asked.max_content_length = FILE_LIMIT + CARD_LIMIT + FORM_OVERHEAD
     parts = {field: asked.files.get(field) for field in ("card", "weights")}
     streams = {field: part.stream for field, part in parts.items() if part is not None and part.filename}
@@ -56,7 +55,7 @@ def add() -> Answer:
         )
     file = clean_name(parts["weights"].filename if parts["weights"] else None)
     text = card.content() if card.bytes <= CARD_LIMIT else bytes(CARD_LIMIT + 1)
-    name = model_service.add(_folders(), text, weights, file).name
+    name = model_service.add(this_app.folders(), text, weights, file).name
     return redirect(url_for("models.listing", added=name, _anchor=f"model-{name}"), 303)
 
 
@@ -64,8 +63,8 @@ def add() -> Answer:
 @require(Permission.CONFIGURE)
 def choose(name: str) -> Answer:
     """Make a model the default."""
-    with database().begin() as session:
-        model_service.choose_default(session, _folders(), name)
+    with this_app.database().begin() as session:
+        model_service.choose_default(session, this_app.folders(), name)
     return redirect(url_for("models.listing", _anchor=f"model-{name}"), 303)
 
 
@@ -73,8 +72,8 @@ def choose(name: str) -> Answer:
 @require(Permission.CONFIGURE)
 def remove(name: str) -> Answer:
     """Remove an added model."""
-    with database().begin() as session:
-        model_service.remove(session, _folders(), name)
+    with this_app.database().begin() as session:
+        model_service.remove(session, this_app.folders(), name)
     return redirect(url_for("models.listing"), 303)
 
 
@@ -98,7 +97,3 @@ def _page(*, added: str | None = None, problem: str = "", remedy: str = "") -> s
         remedy=remedy,
         weights_limit=FILE_LIMIT,
     )
-
-
-def _folders() -> Folders:
-    return Folders.of(current_app.extensions["settings"])

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, current_app, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
+from webapp import this_app
 from webapp.monitoring import alerts, operations, readiness
-from webapp.queries.analyses import database
 from webapp.security.permissions import Permission, require
-from webapp.settings import Settings
 
 blueprint = Blueprint("operations", __name__, url_prefix="/operations")
 
@@ -17,15 +16,15 @@ blueprint = Blueprint("operations", __name__, url_prefix="/operations")
 @require(Permission.CONFIGURE)
 def show() -> Response:
     """Queue, workers, disk, backup, checks, versions; what is passed of the thresholds."""
-    settings: Settings = current_app.extensions["settings"]
-    passed = alerts.look(settings, database())
-    with database().begin() as session:
+    settings = this_app.settings()
+    passed = alerts.look(settings, this_app.database())
+    with this_app.database().begin() as session:
         limits, since = alerts.thresholds(session), alerts.raised(session)
     page = render_template(
         "pages/operations.html",
-        found=operations.gather(settings, database()),
-        checks=[check for check in readiness.checks(settings, database()) if check.problem],
-        versions=operations.versions(database()),
+        found=operations.gather(settings, this_app.database()),
+        checks=[check for check in readiness.checks(settings, this_app.database()) if check.problem],
+        versions=operations.versions(this_app.database()),
         kinds=alerts.KINDS,
         limits=limits,
         passed=passed,
@@ -39,6 +38,6 @@ def show() -> Response:
 @require(Permission.CONFIGURE)
 def change() -> Response:
     """Set the thresholds."""
-    with database().alone() as session:
+    with this_app.database().alone() as session:
         alerts.set_thresholds(session, request.form)
     return redirect(url_for("operations.show", saved=1), 303)

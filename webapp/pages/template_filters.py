@@ -11,9 +11,10 @@ from detector.paths import FILES
 from reports.text import dates, language, numbers
 from reports.text.language import N_, gettext, ngettext
 from reports.text.numbers import shown
+from reports.text.verbal_scale import strength
+from webapp import this_app
 from webapp.jobs import parameters, recovery
 from webapp.queries import live_sessions, second_reviews
-from webapp.queries.analyses import database
 from webapp.security import permissions
 from webapp.services import case_details
 from webapp.storage.data_folder import Folders
@@ -43,7 +44,7 @@ def install(app: Flask) -> None:
         file_name=numbers.file_name,
         shortened=numbers.shortened,
         probability=numbers.probability,
-        strength=numbers.strength,
+        strength=strength,
         figure=numbers.number,
         in_parts=language.in_parts,
         grouped=numbers.grouped,
@@ -63,7 +64,7 @@ def install(app: Flask) -> None:
 
     def reviews_waiting() -> int | None:
         """How many second reviews wait for who asks; None for somebody who reviews nothing."""
-        with database().begin() as session:
+        with this_app.database().begin() as session:
             return second_reviews.waiting_count(session, permissions.somebody())
 
     app.jinja_env.globals["reviews_waiting"] = reviews_waiting

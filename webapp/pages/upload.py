@@ -5,19 +5,20 @@ from __future__ import annotations
 import shutil
 from typing import Any
 
-from flask import Blueprint, current_app, redirect, render_template, request, url_for
+from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from detector import timestamps
 from reports.inputs.case import CaseDetails
 from reports.text.language import gettext
+from webapp import this_app
 from webapp.errors import IntakeError
 from webapp.intake.exhibits import clean_name
 from webapp.intake.incoming import Incoming
 from webapp.intake.upload_request import this_request
 from webapp.jobs.queue import tell_workers
 from webapp.queries import analyses as analysis_queries
-from webapp.queries.analyses import database, latest
+from webapp.queries.analyses import latest
 from webapp.security.permissions import Permission, current, require, signed_in
 from webapp.services import analyses as analysis_service
 from webapp.services import case_details
@@ -25,8 +26,6 @@ from webapp.services import cases as case_service
 from webapp.services import models as model_service
 from webapp.services import sample as sample_service
 from webapp.services.quota import upload_limit
-from webapp.settings import Settings
-from webapp.storage.data_folder import Folders
 
 blueprint = Blueprint("upload", __name__)
 
@@ -35,10 +34,10 @@ blueprint = Blueprint("upload", __name__)
 @signed_in()
 def form() -> str:
     """The form to hand in a file, and the latest analyses."""
-    settings: Settings = current_app.extensions["settings"]
+    settings = this_app.settings()
     # The server writes an upload twice at worst: once as it arrives, once as the exhibit.
-    room = max(0, (shutil.disk_usage(Folders(settings.data).data).free - settings.spare) // 2)
-    with database().begin() as session:
+    room = max(0, (shutil.disk_usage(settings.data).free - settings.spare) // 2)
+    with this_app.database().begin() as session:
         known_cases = case_service.listed(session, current())
     return render_template(
         "pages/upload.html",
@@ -55,8 +54,8 @@ def form() -> str:
 @require(Permission.ANALYSE, takes_files=True)
 def create() -> Response:
     """Take in one file and queue its analysis; answers with a redirect to its page."""
-    settings: Settings = current_app.extensions["settings"]
-    this_request().allowance = upload_limit(settings, current())
+    settings = this_app.settings()
+    this_request().upload_limit = upload_limit(settings, current())
     part = request.files.get("file")
     if part is None or not isinstance(stream := part.stream, Incoming):
         raise IntakeError(
@@ -75,7 +74,7 @@ def create() -> Response:
     analysis_service.refuse_unknown_model(chosen)
     priority = analysis_service.priority_of(request.form.get("priority"))
     details = case_details.from_form(request.form)
-    with database().begin() as session:
+    with this_app.database().begin() as session:
         case_id = case_service.chosen(session, current(), request.form.get("case"))
     stream.complete()  # flushing a large file takes a while, in which others want to write
     others = analysis_service.asked_others(request.form.getlist("also"), chosen, request.form.get("joint"))
@@ -93,5 +92,5 @@ def create() -> Response:
 @require(Permission.ANALYSE)
 def sample() -> Response:
     """Go to an analysis of the sample, which is made and queued if there is none."""
-    analysis_id = sample_service.sample(current_app.extensions["settings"], database(), tell_workers)
+    analysis_id = sample_service.sample(this_app.settings(), this_app.database(), tell_workers)
     return redirect(url_for("result.show", analysis_id=analysis_id), 303)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from functools import partial
 
-from flask import Blueprint, current_app, redirect, render_template, request, send_file, url_for
+from flask import Blueprint, redirect, render_template, request, send_file, url_for
 from werkzeug.wrappers import Response
 
 from reports.text import language
 from reports.text.language import gettext, stored
+from webapp import this_app
 from webapp.custody import log as custody_log
 from webapp.downloads import signing
 from webapp.errors import UserError
 from webapp.http.security_headers import REPORT_POLICY
-from webapp.queries.analyses import database
 from webapp.security.permissions import Permission, current, require
 from webapp.services import cases as case_service
 from webapp.services import validations as validation_service
@@ -25,7 +25,7 @@ blueprint = Blueprint("validations", __name__, url_prefix="/validations")
 @require(Permission.CONFIGURE)
 def listing() -> str:
     """All validations, and the cases a new one can be made of."""
-    with database().begin() as session:
+    with this_app.database().begin() as session:
         cases = case_service.listed(session, current())
         exhibits = case_service.finished_exhibits(session, cases)
     return render_template(
@@ -41,7 +41,7 @@ def listing() -> str:
 def ask() -> str:
     """The form in which the exhibits of a ``case`` are labelled."""
     case_id = _case_id(request.args.get("case", ""))
-    with database().begin() as session:
+    with this_app.database().begin() as session:
         case = case_service.find(session, current(), case_id)
         rows = validation_service.offered(case_service.analyses(session, case))
     return render_template(
@@ -59,12 +59,12 @@ def make() -> Response | tuple[str, int]:
     """Make a validation of a labelled ``case``."""
     form = request.form
     case_id, table = _case_id(form.get("case", "")), form.get("table", "")
-    with database().begin() as session:
+    with this_app.database().begin() as session:
         case = case_service.find(session, current(), case_id)
         rows = validation_service.offered(case_service.analyses(session, case))
     try:
         title, laboratory = form.get("title", ""), form.get("laboratory", "")
-        sign = partial(signing.sign_validation, current_app.extensions["settings"])
+        sign = partial(signing.sign_validation, this_app.settings())
         new = validation_service.make(
             rows, table, title, laboratory, sign, form.get("language", language.DEFAULT)
         )
@@ -111,7 +111,7 @@ def show(validation_id: str) -> str:
 def download(validation_id: str, name: str) -> Response:
     """One of its files."""
     path = validation_service.file(validation_id, name)
-    with database().begin() as session:
+    with this_app.database().begin() as session:
         details = {"file": name, "validation": validation_id}
         custody_log.append(session, "export", details)
     page = name.endswith(".html")

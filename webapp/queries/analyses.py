@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from flask import current_app
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -25,27 +24,21 @@ from reports.review.annotations import (
 )
 from reports.text import dates
 from reports.text.language import gettext
+from webapp import this_app
 from webapp.custody import log as custody_log
 from webapp.errors import UserError
 from webapp.jobs import queue as job_queue
 from webapp.security import blinding, permissions, visibility
 from webapp.security.blinding import Discloses
-from webapp.storage.database import Database
 from webapp.storage.tables import AnalysisRow, AnnotationRow, JobRow, Priority, State
 
 MOST_COMPARABLE = 5
 ANNOTATIONS = (SegmentAnnotation, ExhibitAnnotation, SpanAnnotation)
 
 
-def database() -> Database:
-    """The app's database."""
-    found: Database = current_app.extensions["database"]
-    return found
-
-
 def visible_session() -> AbstractContextManager[Session]:
     """A session for pages: what who asks may not see is not there."""
-    return visibility.visible_session(database())
+    return visibility.visible_session(this_app.database())
 
 
 def get_or_404(analysis_id: str, discloses: Discloses = Discloses.JUDGEMENTS) -> AnalysisRow:
@@ -55,7 +48,7 @@ def get_or_404(analysis_id: str, discloses: Discloses = Discloses.JUDGEMENTS) ->
     second reviewer who has yet to judge its exhibit gets :class:`~webapp.security.blinding.Blinded` instead.
     """
     who = permissions.current()
-    with database().begin() as session:
+    with this_app.database().begin() as session:
         row = session.scalar(
             visibility.reachable(select(AnalysisRow).where(AnalysisRow.id == analysis_id), who)
         )
@@ -105,7 +98,7 @@ def latest(count: int) -> tuple[AnalysisRow, ...]:
 
 def count_ahead(row: JobRow) -> int:
     """How many jobs come before a queued one, the running ones included."""
-    with database().begin() as session:
+    with this_app.database().begin() as session:
         return job_queue.count_ahead(session, row)
 
 

@@ -9,20 +9,20 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flask import current_app
 from sqlalchemy import case, or_, select
 from sqlalchemy.orm import Session
 
 from detector.schema.comparison import Comparison
 from reports.text import dates
 from reports.text.language import gettext
+from webapp import this_app
 from webapp.custody import comparison_records
 from webapp.custody import log as custody_log
+from webapp.custody.altered import AlteredRecord
 from webapp.custody.comparison_records import RESULT, FinishedComparison
 from webapp.errors import UserError
 from webapp.queries import library
-from webapp.queries.analyses import database, job_json, visible_session
-from webapp.storage.data_folder import Folders
+from webapp.queries.analyses import job_json, visible_session
 from webapp.storage.tables import AnalysisRow, ComparisonRow, Exhibit, State
 
 if TYPE_CHECKING:
@@ -126,18 +126,16 @@ def finished(comparison_id: str) -> tuple[ComparisonRow, ComparisonResult]:
 
 def result(row: ComparisonRow) -> ComparisonResult:
     """The result of a finished comparison, compared with the custody log."""
-    folders = Folders.of(current_app.extensions["settings"])
+    folders = this_app.folders()
     folder = folders.comparison(row.id)
-    with database().begin() as session:
+    with this_app.database().begin() as session:
         told = comparison_records.finished(session, row)
     if not folder.exists():
         folders.store.fetch_folder(folder, lambda fetched: _refuse_damaged(fetched, told))
     sums = comparison_records.sums(folder, told)
     text = comparison_records.content(folder, sums, RESULT)
     if text is None:
-        raise comparison_records.AlteredRecord(
-            gettext("The checksums of this comparison do not name its result.")
-        )
+        raise AlteredRecord(gettext("The checksums of this comparison do not name its result."))
     return ComparisonResult(_read(sums[RESULT], text), folder, sums)
 
 

@@ -12,14 +12,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flask import current_app
-
 from detector.files import hashed
 from detector.gc_pause import gc_paused
 from detector.schema.analysis import Analysis, Box
 from reports.bundle import manifest
 from reports.text import language
 from reports.text.language import gettext
+from webapp import this_app
 from webapp.custody import log as custody_log
 from webapp.custody import result_records
 from webapp.custody.altered import AlteredRecord
@@ -207,9 +206,7 @@ def finished(analysis_id: str, discloses: Discloses = Discloses.JUDGEMENTS) -> t
         raise UserError(
             409, gettext("This analysis is not finished."), gettext("Its page shows how far it is.")
         )
-    return row, result_folder(
-        analysis_queries.database(), Folders.of(current_app.extensions["settings"]), row
-    )
+    return row, result_folder(this_app.database(), this_app.folders(), row)
 
 
 def download_name(row: AnalysisRow, file: str) -> str:
@@ -221,5 +218,5 @@ def download_name(row: AnalysisRow, file: str) -> str:
 
 def viewed(row: AnalysisRow) -> None:
     """Record that somebody looks at an analysis; once for a while."""
-    with analysis_queries.database().begin() as session:
+    with this_app.database().begin() as session:
         custody_log.view(session, row.exhibit.sha256, row.id)

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from detector.schema.analysis import Analysis, Media, MediaKind, OtherModel, Parameters, Peak, Person, Segment
-from reports.text import numbers
 from reports.text.language import gettext, stored
+from reports.text.verbal_scale import strength
 from reports.text.words import gap_reason
 from webapp.queries.results import close_up
 from webapp.queries.review_scores import BUCKETS, columns_of, outline, stretch_length
@@ -141,7 +141,7 @@ def _segment(analysis: Analysis, segment: Segment, shown: SegmentView, pictures:
         "confidence": segment.confidence,
         "confidence_words": shown.confidence,
         "strength": shown.strength,
-        "meaning": numbers.strength(segment.confidence).definition,
+        "meaning": strength(segment.confidence).definition,
         "peaks": [
             _peak(segment, peak, view, pictures, "" if still else f", {view.time}")
             for peak, view in zip(segment.peaks, shown.peaks, strict=True)

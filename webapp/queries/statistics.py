@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import groupby
@@ -172,7 +172,6 @@ def over_time(session: Session, weekly: bool, today: date) -> tuple[Count, ...]:
 
 def agreement(session: Session) -> Agreement:
     """What reviewers say, each once on each thing, where it was not withdrawn."""
-    query = select(AnnotationRow.analysis_id, AnnotationRow.body).order_by(AnnotationRow.analysis_id)
     judged_ones = select(AnalysisRow.id, AnalysisRow.verdict).where(
         AnalysisRow.id.in_(select(AnnotationRow.analysis_id))
     )
@@ -180,31 +179,35 @@ def agreement(session: Session) -> Agreement:
     exhibits: dict[str, Counter[str]] = defaultdict(Counter)
     people: dict[str, Counter[str]] = defaultdict(Counter)
     segments: Counter[str] = Counter()
-    missed = judged = 0
-    for analysis_id, said in groupby(session.execute(query), key=lambda row: row[0]):
-        any_here = False
-        for each in current(ANNOTATION.validate_json(body) for _, body in said):
-            if not verified(each):
-                continue  # anybody may have written it
-            if isinstance(each, ExhibitAnnotation):
-                exhibits[verdicts[analysis_id] or UNFINISHED][each.verdict] += 1
-            elif isinstance(each, SegmentAnnotation):
-                segments[each.verdict] += 1
-            elif isinstance(each, SpanAnnotation):
-                missed += each.verdict == "manipulated"
-            else:
-                continue
-            any_here = True
-            if not isinstance(each, SpanAnnotation):
-                people[each.author][each.verdict] += 1
-        judged += any_here
+    missed, judged = 0, set()
+    for analysis_id, each in _opinions(session):
+        judged.add(analysis_id)
+        if isinstance(each, SpanAnnotation):
+            missed += each.verdict == "manipulated"
+            continue
+        people[each.author][each.verdict] += 1
+        if isinstance(each, ExhibitAnnotation):
+            exhibits[verdicts[analysis_id] or UNFINISHED][each.verdict] += 1
+        else:
+            segments[each.verdict] += 1
     return Agreement(
         exhibits=tuple(Count(verdict, exhibits[verdict]) for verdict in VERDICTS),
         segments=Count(gettext("flagged segments"), segments),
         reviewers=_most(Count(name, parts) for name, parts in people.items()),
         missed=missed,
-        judged=judged,
+        judged=len(judged),
     )
+
+
+def _opinions(
+    session: Session,
+) -> Iterator[tuple[str, ExhibitAnnotation | SegmentAnnotation | SpanAnnotation]]:
+    """Standing annotations of findings by verified authors (others anybody may have written), by analysis."""
+    query = select(AnnotationRow.analysis_id, AnnotationRow.body).order_by(AnnotationRow.analysis_id)
+    for analysis_id, said in groupby(session.execute(query), key=lambda row: row[0]):
+        for each in current(ANNOTATION.validate_json(body) for _, body in said):
+            if verified(each) and isinstance(each, ExhibitAnnotation | SegmentAnnotation | SpanAnnotation):
+                yield analysis_id, each
 
 
 def reviews(session: Session) -> Reviews:
@@ -212,11 +215,9 @@ def reviews(session: Session) -> Reviews:
     both = second_reviews.both_in(session)
     pairs = Counter((first.conclusion, second.conclusion) for first, second, _ in both)
     said: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
-    query = select(AnnotationRow.analysis_id, AnnotationRow.body).order_by(AnnotationRow.analysis_id)
-    for analysis_id, of_one in groupby(session.execute(query), key=lambda row: row[0]):
-        for each in current(ANNOTATION.validate_json(body) for _, body in of_one):
-            if isinstance(each, SegmentAnnotation) and verified(each):
-                said[analysis_id, each.segment][each.author] = each.verdict
+    for analysis_id, each in _opinions(session):
+        if isinstance(each, SegmentAnnotation):
+            said[analysis_id, each.segment][each.author] = each.verdict
     return Reviews(
         judgements=reliability((first.conclusion, second.conclusion) for first, second, _ in both),
         table=tuple(tuple(pairs[row, column] for column in CONCLUSIONS) for row in CONCLUSIONS),

@@ -16,9 +16,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from flask import Flask, current_app, g, has_request_context
+from flask import Flask, g, has_request_context
 
 from reports.text.language import gettext
+from webapp import this_app
 from webapp.errors import UserError
 
 
@@ -197,4 +198,4 @@ def table(app: Flask) -> list[tuple[str, str, str, Need | None]]:
 
 def login_is_on() -> bool:
     """Whether people sign in to this app."""
-    return bool(current_app.extensions["settings"].login)
+    return bool(this_app.settings().login)

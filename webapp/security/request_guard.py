@@ -19,6 +19,7 @@ from werkzeug.http import parse_cookie
 from werkzeug.wrappers import Response as Answer
 
 from reports.text.language import gettext
+from webapp import this_app
 from webapp.custody import log
 from webapp.errors import UserError
 from webapp.http.error_pages import answer, wants_json
@@ -110,7 +111,7 @@ def _deny(need: Need) -> Answer | None:
 
 def _lacks_factor(row: SessionRow) -> bool:
     """Whether the role needs a second factor and there is none; a provider asks for its own."""
-    settings = current_app.extensions["settings"]
+    settings = this_app.settings()
     return (
         row.way == "password" and row.user.factor_since is None and second_factor.required(settings, row.user)
     )
@@ -135,7 +136,7 @@ def _record_refusal(what: str, **details: str) -> None:
         return
     if times > 1:
         details["times"] = f"{times:,} within an hour"
-    with current_app.extensions["database"].begin() as session:
+    with this_app.database().begin() as session:
         log.append_account_event(session, what, **details, method=request.method, path=request.path[:200])
 
 

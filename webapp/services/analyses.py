@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from flask import current_app
 from sqlalchemy.orm import Session
 
 from detector.schema.joint_rule import MOST_OTHERS, JointRule
 from reports.inputs.case import CaseDetails
 from reports.text.language import gettext
+from webapp import this_app
 from webapp.errors import UserError
 from webapp.intake import exhibits
 from webapp.intake.exhibits import take_in
@@ -22,12 +22,10 @@ from webapp.intake.incoming import AssembledFile, Incoming
 from webapp.jobs import parameters, states
 from webapp.jobs.queue import tell_workers
 from webapp.queries import analyses as analysis_queries
-from webapp.queries.analyses import database
 from webapp.security.permissions import current
 from webapp.services import case_details, cases, deletion, quota
 from webapp.services import models as model_service
 from webapp.services.review import reviewers as reviewer_service
-from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, Exhibit, Priority, State
 
 NOTHING_STATED = CaseDetails()
@@ -91,7 +89,7 @@ def submit(
         return start(taken_in, file, model, changes, identity, case_id, priority)
     except BaseException:
         if stream.sent:
-            deletion.remove_unknown(database(), _folders(), stream.sha256)
+            deletion.remove_unknown(this_app.database(), this_app.folders(), stream.sha256)
         raise
 
 
@@ -133,8 +131,8 @@ def start(
 
     It belongs to who asks.
     """
-    folders = _folders()
-    with database().alone() as session:
+    folders = this_app.folders()
+    with this_app.database().alone() as session:
         row = session.get(AnalysisRow, identity) if identity else None
         if row is None:
             cases.refuse_closed(session, case_id)
@@ -148,10 +146,6 @@ def start(
     return row
 
 
-def _folders() -> Folders:
-    return Folders.of(current_app.extensions["settings"])
-
-
 def cancel(analysis_id: str) -> None:
     """Take the analysis out of the queue, or stop it; one that was cancelled already is as asked.
 
@@ -159,7 +153,7 @@ def cancel(analysis_id: str) -> None:
     """
     row = analysis_queries.get_or_404(analysis_id)
     if (
-        not states.cancel(database(), analysis_id)
+        not states.cancel(this_app.database(), analysis_id)
         and analysis_queries.get_or_404(analysis_id).state != State.CANCELLED
     ):
         raise UserError(
@@ -175,7 +169,7 @@ def retry(analysis_id: str) -> None:
     Raises :class:`~webapp.errors.UserError` for one that is paused or done.
     """
     row = analysis_queries.get_or_404(analysis_id)
-    if states.retry(database(), analysis_id):
+    if states.retry(this_app.database(), analysis_id):
         tell_workers(analysis_id)
     elif row.state == State.PAUSED:
         raise UserError(
@@ -196,7 +190,7 @@ def pause(analysis_id: str) -> None:
     """
     row = analysis_queries.get_or_404(analysis_id)
     if (
-        not states.pause(database(), analysis_id)
+        not states.pause(this_app.database(), analysis_id)
         and analysis_queries.get_or_404(analysis_id).state != State.PAUSED
     ):
         raise UserError(
@@ -212,7 +206,7 @@ def resume(analysis_id: str) -> None:
     Raises :class:`~webapp.errors.UserError` where it has ended.
     """
     row = analysis_queries.get_or_404(analysis_id)
-    if states.resume(database(), analysis_id):
+    if states.resume(this_app.database(), analysis_id):
         tell_workers(analysis_id)
     elif row.state not in states.UNFINISHED:
         raise UserError(
@@ -228,7 +222,7 @@ def prioritise(analysis_id: str, priority: Priority) -> None:
     Raises :class:`~webapp.errors.UserError` where it does not wait any more.
     """
     analysis_queries.get_or_404(analysis_id)
-    if not states.prioritise(database(), analysis_id, priority):
+    if not states.prioritise(this_app.database(), analysis_id, priority):
         raise UserError(
             409,
             gettext("This analysis does not wait any more."),

@@ -5,18 +5,16 @@ All need an application context, and raise :class:`~webapp.errors.UserError` in 
 
 from __future__ import annotations
 
-from flask import current_app
 from sqlalchemy.orm import Session
 
 from reports.text.language import gettext
+from webapp import this_app
 from webapp.errors import UserError
 from webapp.jobs import comparisons, states
 from webapp.jobs.queue import tell_workers
 from webapp.queries import reference_comparisons as comparison_queries
-from webapp.queries.analyses import database
 from webapp.security.permissions import current
 from webapp.services import deletion
-from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, ComparisonRow, Exhibit, Priority, State
 
 
@@ -37,7 +35,7 @@ def start(
             gettext("These are the same bytes: there is nothing to compare."),
             gettext("Choose another exhibit as the reference."),
         )
-    with database().alone() as session:
+    with this_app.database().alone() as session:
         row = session.get(ComparisonRow, identity) if identity else None
         if row is None:
             files = exhibit.file, reference.file
@@ -54,7 +52,7 @@ def cancel(comparison_id: str) -> None:
     """
     comparison_queries.get_or_404(comparison_id)
     if (
-        not states.cancel(database(), comparison_id, ComparisonRow)
+        not states.cancel(this_app.database(), comparison_id, ComparisonRow)
         and comparison_queries.get_or_404(comparison_id).state != State.CANCELLED
     ):
         raise UserError(
@@ -65,8 +63,8 @@ def cancel(comparison_id: str) -> None:
 def delete(comparison_id: str) -> None:
     """Delete a comparison that has ended; both exhibits stay."""
     comparison_queries.get_or_404(comparison_id)
-    folders = Folders.of(current_app.extensions["settings"])
-    deletion.delete_comparison(database(), folders, comparison_id)
+    folders = this_app.folders()
+    deletion.delete_comparison(this_app.database(), folders, comparison_id)
 
 
 def _there(session: Session, row: AnalysisRow) -> Exhibit:

@@ -9,7 +9,6 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-from flask import current_app
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
@@ -19,11 +18,11 @@ from detector.models.card import Card, is_name
 from detector.models.card_files import DEFAULT, MODELS, WEIGHTS, known_models
 from detector.models.validate import check_card, check_weights
 from reports.text.language import gettext
+from webapp import this_app
 from webapp.custody import log as custody_log
 from webapp.errors import UserError
 from webapp.intake.incoming import Incoming
 from webapp.jobs import parameters, states
-from webapp.queries.analyses import database
 from webapp.services.model_check import refuse_unfit
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, Choice, now
@@ -61,8 +60,8 @@ class ListedModel:
 
 def listed() -> list[ListedModel]:
     """All models, shipped ones first, each group by name."""
-    folders = Folders.of(current_app.extensions["settings"])
-    with database().begin() as session:
+    folders = this_app.folders()
+    with this_app.database().begin() as session:
         chosen = default(session, folders)
     added = (place for place in sorted(folders.models.iterdir()) if not place.name.startswith("."))
     return [
@@ -214,7 +213,7 @@ def add(folders: Folders, text: bytes, weights: Incoming, file: str) -> Card:
         held = aside / f"{card.name}{card.suffix}"
         weights.move(held)
         refuse_unfit(aside / f"{card.name}.json")
-        with database().begin() as session:  # committed once the model is in its place
+        with this_app.database().begin() as session:  # committed once the model is in its place
             details = {"what": "model added", "model": card.name, "sha256": weights.sha256, "file": file}
             custody_log.append(session, "configuration", details)
             for name in (held.name, f"{card.name}.json"):

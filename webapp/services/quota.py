@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from flask import current_app
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from reports.text.language import gettext
 from reports.text.numbers import shown
+from webapp import this_app
 from webapp.intake import resumable
 from webapp.intake.incoming import UploadLimit
 from webapp.security.permissions import Principal, current
 from webapp.settings import Settings
-from webapp.storage.database import Database
 from webapp.storage.tables import AnalysisRow, Exhibit
 
 
@@ -25,7 +24,7 @@ def exhibit_bytes(session: Session, user_id: int) -> int:
 
 def upload_limit(settings: Settings, who: Principal) -> UploadLimit:
     """What one upload of theirs may bring, before it is read; checked again once it has arrived."""
-    database: Database = current_app.extensions["database"]
+    database = this_app.database()
     with database.begin() as session:
         return upload_limit_in(session, settings, who)
 
@@ -61,7 +60,7 @@ def refuse_beyond(session: Session, sha256: str, size: int, identity: str | None
 
     One of theirs is counted already. ``identity`` is the id of the upload, if it came in parts.
     """
-    settings, who = current_app.extensions["settings"], current()
+    settings, who = this_app.settings(), current()
     if settings.quota is None or who.user_id is None:
         return
     own = select(AnalysisRow.id).join(AnalysisRow.exhibit).where(AnalysisRow.owner_id == who.user_id)

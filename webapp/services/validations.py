@@ -31,11 +31,11 @@ from detector.schema.laboratory.quoted import Laboratory, OwnThreshold
 from detector.validation.model_used import validated_model, why_not_of_model
 from reports.text import language
 from reports.text.language import gettext, stored
+from webapp import this_app
 from webapp.custody import log as custody_log
 from webapp.custody.altered import AlteredRecord
 from webapp.errors import UserError
 from webapp.queries import results
-from webapp.queries.analyses import database
 from webapp.services import models as model_service
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, Choice, State, now
@@ -70,7 +70,7 @@ class ListedValidation:
 
 def listed() -> list[ListedValidation]:
     """All of them, the latest first."""
-    folders = Folders.of(current_app.extensions["settings"])
+    folders = this_app.folders()
     found = [
         each
         for place in folders.validations.iterdir()
@@ -81,7 +81,7 @@ def listed() -> list[ListedValidation]:
 
 def find(validation_id: str) -> ListedValidation:
     """One of them, or a 404 page."""
-    folders = Folders.of(current_app.extensions["settings"])
+    folders = this_app.folders()
     found = _listed(folders, validation_id) if _NAME.fullmatch(validation_id) else None
     if found is None:
         raise UserError(
@@ -93,7 +93,7 @@ def find(validation_id: str) -> ListedValidation:
 def file(validation_id: str, name: str) -> Path:
     """One of its files, or a 404 page."""
     find(validation_id)
-    path = Folders.of(current_app.extensions["settings"]).validation(validation_id) / name
+    path = this_app.folders().validation(validation_id) / name
     if name not in FILES or not path.is_file():
         raise UserError(
             404, gettext("This validation has no such file."), gettext("Its page lists what there is.")
@@ -134,14 +134,14 @@ def make(
 
     ``sign`` signs what lies in its folder, where there is a key. ``speak`` is the language of its report.
     """
-    settings = current_app.extensions["settings"]
+    settings = this_app.settings()
     folders, title = Folders.of(settings), " ".join(title.split())[:_LONGEST]
     if not title:
         raise UserError(400, gettext("The material has no name."), gettext("Say what it is called."))
-    with database().begin() as session:
+    with this_app.database().begin() as session:
         model = model_service.default(session, folders)
         card = model_service.card_path(folders, model)
-    places = {row.id: results.result_folder(database(), folders, row) for row in rows}
+    places = {row.id: results.result_folder(this_app.database(), folders, row) for row in rows}
     for place in places.values():
         results.analysis_text(place)  # as it was made, or refused
     given: dict[str, object] = {
@@ -173,7 +173,7 @@ def make(
     finally:
         _MAKING.release()
         shutil.rmtree(aside, ignore_errors=True)
-    with database().begin() as session:
+    with this_app.database().begin() as session:
         details: dict[str, str | int | None] = {"what": "validation made", "validation": new, "title": title}
         details["validation sha256"] = _sha256(folders.validation(new) / "validation.json")
         custody_log.append(session, "configuration", details)
@@ -213,7 +213,7 @@ def set_thresholds(validation_id: str, rate: float | None, cost: float | None, s
     from detector.schema.laboratory.validation import Validation
     from detector.validation.quoted import by_cost, by_false_positive_rate, quoted
 
-    folders, was = Folders.of(current_app.extensions["settings"]), find(validation_id)
+    folders, was = this_app.folders(), find(validation_id)
     text = (folders.validation(validation_id) / "validation.json").read_bytes()
     if hashlib.sha256(text).hexdigest() != was.about.validation_sha256:
         raise AlteredRecord(gettext("The validation is not the one its extract was made of."))
@@ -227,7 +227,7 @@ def set_thresholds(validation_id: str, rate: float | None, cost: float | None, s
     except ReelproofError as problem:
         raise UserError(400, stored(str(problem)), gettext("Choose another one.")) from None
     place = folders.validation(validation_id) / _EXTRACT
-    with database().begin() as session:
+    with this_app.database().begin() as session:
         write_atomically(place, quoted(whole, text, own).to_json().encode())
         chosen = session.get(Choice, _CHOICE)
         if chosen is not None and chosen.value.startswith(validation_id):
@@ -239,10 +239,10 @@ def set_thresholds(validation_id: str, rate: float | None, cost: float | None, s
 
 def quote(validation_id: str | None) -> None:
     """Let reports from now on quote this one; None: none."""
-    folders = Folders.of(current_app.extensions["settings"])
+    folders = this_app.folders()
     if validation_id is not None:
         find(validation_id)
-    with database().begin() as session:
+    with this_app.database().begin() as session:
         if validation_id is None:
             if (chosen := session.get(Choice, _CHOICE)) is not None:
                 session.delete(chosen)
@@ -261,14 +261,14 @@ def remove(validation_id: str) -> None:
 
     Raises :class:`~webapp.errors.UserError` for one that they quote.
     """
-    folders, was = Folders.of(current_app.extensions["settings"]), find(validation_id)
+    folders, was = this_app.folders(), find(validation_id)
     if was.quoted:
         raise UserError(
             409,
             gettext("Reports quote this validation."),
             gettext("Let them quote another one or none first."),
         )
-    with database().begin() as session:
+    with this_app.database().begin() as session:
         details = {"what": "validation removed", "validation": validation_id}
         details["validation sha256"] = was.about.validation_sha256
         custody_log.append(session, "configuration", details)
@@ -305,7 +305,7 @@ def _listed(folders: Folders, validation_id: str) -> ListedValidation | None:
         about = Laboratory.from_json((folders.validation(validation_id) / _EXTRACT).read_bytes())
     except (OSError, ValidationError):
         return None
-    with database().begin() as session:
+    with this_app.database().begin() as session:
         chosen = session.get(Choice, _CHOICE)
         default = model_service.default(session, folders)
     try:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,6 +35,22 @@ ENGINE_SHARE = 0.88
 """Where on the progress bar the engine ends and a preview, if one is needed, begins."""
 
 
+@dataclass(frozen=True)
+class EngineJob:
+    """What the engine is asked for; goes to a confined process.
+
+    ``file`` is what the exhibit at ``path`` is called. ``model`` is the path of the model's card, ``others``
+    are those of other models, which decide with it by the rule ``joint``.
+    """
+
+    path: Path
+    file: str
+    model: Path
+    parameters: Parameters
+    others: tuple[Path, ...] = ()
+    joint: JointRule = JointRule.FIRST
+
+
 class ReadyEngine:
     """The process starts now, with the model that is the default now."""
 
@@ -54,18 +70,15 @@ class ReadyEngine:
             patience=settings.ready,
         )
 
-    def make(
-        self, path: Path, file: str, model: Path, parameters: Parameters, folder: Path, progress: Progress
-    ) -> bool:
+    def make(self, job: EngineJob, folder: Path, progress: Progress) -> bool:
         """Do what :func:`webapp.worker.run_analysis.make_result` does; False where this cannot be done here.
 
-        Then nothing has been written. ``model`` may have been replaced by another one of its name.
+        Then nothing has been written. The model may have been replaced by another one of its name.
         """
-        if model != self._card or model.read_bytes() != self._read:
+        if job.others or job.model != self._card or job.model.read_bytes() != self._read:
             return False
         try:
-            what = (file, parameters, (), JointRule.FIRST)
-            self._sandbox.hand(path, folder, *what, report=progress)
+            self._sandbox.hand(job.path, folder, job, report=progress)
         except NotReadyError:
             return False
         finally:
@@ -116,30 +129,26 @@ def _memory_available() -> float:
 
 
 def run_engine(
-    model: Path | LoadedModel,
-    path: Path,
-    folder: Path,
-    file: str,
-    parameters: Parameters,
-    others: Sequence[Path],
-    joint: JointRule,
-    progress: Progress,
+    model: Path | LoadedModel, path: Path, folder: Path, job: EngineJob, progress: Progress
 ) -> None:
-    """What a confined process does, ready before or not: everything the result consists of, in ``folder``."""
+    """What a confined process does, ready before or not: everything the result consists of, in ``folder``.
+
+    ``model`` is that of the job, loaded if it was ready; ``path`` is where the process reads its exhibit.
+    """
     # Here and nowhere else: the engine brings its networks into the process.
     from detector import analyze
     from reports import write_result
 
     analysis = analyze(
         path,
-        name=file,
+        name=job.file,
         model=model,
-        parameters=parameters,
+        parameters=job.parameters,
         images=folder,
         fingerprint=folder / FINGERPRINT,
         progress=lambda stage, fraction: progress(stage, fraction * ENGINE_SHARE),
-        also=others,
-        joint=joint,
+        also=job.others,
+        joint=job.joint,
     )
     write_result(analysis, folder)
 

@@ -8,15 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from detector.files import publish
 from detector.progress import Progress
 from detector.sandbox import AllowedPaths, Limits, Sandbox, refuse_links
-from detector.schema.analysis import Analysis, Parameters
-from detector.schema.joint_rule import JointRule
+from detector.schema.analysis import Analysis
 from detector.schema.translatable import N_
 from webapp.custody import log as custody_log
 from webapp.custody.integrity import DamagedExhibit
@@ -30,7 +27,7 @@ from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database
 from webapp.worker import store_transfer
 from webapp.worker.fingerprint_jobs import FingerprintKeeper
-from webapp.worker.ready_engine import ENGINE_SHARE, ReadyEngine, run_engine
+from webapp.worker.ready_engine import ENGINE_SHARE, EngineJob, ReadyEngine, run_engine
 
 log = logging.getLogger(__name__)
 
@@ -88,13 +85,10 @@ def _make_and_publish(
     unfinished.mkdir(mode=0o700, parents=True)
     with database.begin() as session:
         model = model_service.card_path(folders, held.model or model_service.default(session, folders))
-        beside = [model_service.card_path(folders, name) for name in held.others.names]
-    more: dict[str, Any] = {"others": beside, "joint": held.others.rule} if beside else {}
-    more |= {"ready": ready} if ready else {}
+        others = tuple(model_service.card_path(folders, name) for name in held.others.names)
+    job = EngineJob(exhibit, held.file, model, held.parameters, others, held.others.rule)
     keeper = FingerprintKeeper(database, exhibit.name, unfinished, progress)
-    made = make_result(
-        exhibit, held.file, model, held.parameters, unfinished, keeper, settings.limits, **more
-    )
+    made = make_result(job, unfinished, keeper, settings.limits, ready)
     keeper.take()
     if made.media.sha256 != exhibit.name:
         raise DamagedExhibit
@@ -103,26 +97,16 @@ def _make_and_publish(
 
 
 def make_result(
-    path: Path,
-    file: str,
-    model: Path,
-    parameters: Parameters,
-    folder: Path,
-    progress: Progress,
-    limits: Limits,
-    others: Sequence[Path] = (),
-    joint: JointRule = JointRule.FIRST,
-    ready: ReadyEngine | None = None,
+    job: EngineJob, folder: Path, progress: Progress, limits: Limits, ready: ReadyEngine | None = None
 ) -> Analysis:
     """Run the engine over an exhibit and write everything the result consists of into ``folder``.
 
-    ``model`` is the path of the model's card, ``others`` are those of other models, which decide with it by
-    the rule ``joint``. All of it is done in a confined process: in that of ``ready`` if it is for this model.
+    All of it is done in a confined process: in that of ``ready`` if it is for this model alone.
     """
-    if others or ready is None or not ready.make(path, file, model, parameters, folder, progress):
-        readable = (path, model.parent, *(each.parent for each in others))
+    if ready is None or not ready.make(job, folder, progress):
+        readable = (job.path, *(card.parent for card in (job.model, *job.others)))
         places = AllowedPaths(readable=readable, writable=(folder,))
-        what = (run_engine, model, path, folder, file, parameters, tuple(others), joint)
+        what = (run_engine, job.model, job.path, folder, job)
         with Sandbox(*what, limits=limits, places=places, scratch=folder.parent) as confined:
             confined.result(progress)
     refuse_links(folder)

@@ -49,7 +49,7 @@ class Coverage(Value):
     faces_interpolated: int = Field(
         default=0,
         ge=0,
-        description="usable faces that the first network did not see, since it was calm about those beside "
+        description="usable faces that the scan did not see, since it was calm about those beside "
         "them; since 1.14",
     )
     faces_discarded: int = Field(

@@ -40,7 +40,7 @@ class Score(Value):
     )
     interpolated: bool = Field(
         default=False,
-        description="true: the first network did not see this face; its logit, of which the others are made, "
+        description="true: the scan did not see this face; its logit, of which the others are made, "
         "lies on the line between those scored before and after it; since 1.14",
     )
 

@@ -145,7 +145,7 @@ class Parameters(Value):
         ge=0,
         lt=1,
         description=N_(
-            "videos: of a track the first network is given every fourth face, and, where its probability of "
+            "videos: of a track the scan is given every fourth face, and, where its probability of "
             "one of both ends of such a gap is this high, the middle one, and so on; scores of others lie on "
             "the line between; 0: every face is scored; not for networks that judge sequences; since 1.14"
         ),

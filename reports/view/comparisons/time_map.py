@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fractions import Fraction
 
 from detector.schema.comparison import Comparison, Gap, TimePiece
 from reports.text.language import gettext
-from reports.text.numbers import shown, timecode
+from reports.text.numbers import ratio, shown, time_span, timecode
 
 _SAME_SPEED = 0.0015
 
@@ -54,10 +53,8 @@ def piece_view(piece: TimePiece) -> PieceView:
     """A row of the table."""
     speed = gettext("the same") if abs(piece.speed - 1) < _SAME_SPEED else shown(piece.speed, ".3f")
     return PieceView(
-        gettext("%(start)s to %(end)s", start=timecode(piece.exhibit.start), end=timecode(piece.exhibit.end)),
-        gettext(
-            "%(start)s to %(end)s", start=timecode(piece.reference.start), end=timecode(piece.reference.end)
-        ),
+        time_span(piece.exhibit.start, piece.exhibit.end),
+        time_span(piece.reference.start, piece.reference.end),
         speed,
         f"± {shown(piece.uncertainty, '.3f')} s",
     )
@@ -65,11 +62,7 @@ def piece_view(piece: TimePiece) -> PieceView:
 
 def gap_view(gap: Gap) -> GapView:
     """Likewise, of what the other file does not show."""
-    return GapView(
-        gap.file,
-        gettext("%(start)s to %(end)s", start=timecode(gap.start), end=timecode(gap.end)),
-        gap.reason,
-    )
+    return GapView(gap.file, time_span(gap.start, gap.end), gap.reason)
 
 
 def time_map_view(comparison: Comparison) -> TimeMapView | None:
@@ -109,5 +102,5 @@ def time_map_view(comparison: Comparison) -> TimeMapView | None:
 
 def _interval(frame_rate: str | None) -> float:
     """Seconds from one frame to the next, 0 where the file does not say."""
-    rate = Fraction(frame_rate or 0)
-    return float(1 / rate) if rate > 0 else 0.0
+    rate = ratio(frame_rate or "")
+    return 1 / rate if rate and rate > 0 else 0.0

@@ -98,8 +98,8 @@ def _triple(
     return Triple(
         about,
         title,
-        ("" if still else here)
-        if peak.reference_time == 0 and still
+        ""
+        if still and peak.reference_time == 0
         else gettext("%(here)s · reference %(there)s", here=here, there=there),
         peak.time,
         half(0.0, gettext("Exhibit%(at)s, %(title)s", at=at, title=title)),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
-
 from detector.schema.analysis import Media
 from detector.schema.metadata import Details, Photo, Picture, Structure
 from reports.text import numbers
@@ -131,7 +129,7 @@ def _shape(ratio: str | None) -> str:
         return gettext("not stated; taken as square")
     return (
         gettext("square")
-        if Fraction(ratio) == 1
+        if numbers.ratio(ratio) == 1
         else gettext(
             "%(aspect_ratio)s; frames were judged unstretched", aspect_ratio=ratio.replace("/", " : ")
         )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
-
 from detector.schema.analysis import Media
 from detector.schema.metadata import Details, Groups, Timing
 from reports.text import numbers
@@ -93,8 +91,8 @@ def _keys(groups: Groups) -> tuple[str, str]:
 def _exactly(rate: str | None) -> str:
     if rate is None:
         return gettext("not stated")
+    if (decimal := numbers.ratio(rate)) is None:
+        return rate
     return gettext(
-        "%(fraction)s (%(decimal)s a second)",
-        fraction=rate,
-        decimal=numbers.number(round(float(Fraction(rate)), 3)),
+        "%(fraction)s (%(decimal)s a second)", fraction=rate, decimal=numbers.number(round(decimal, 3))
     )

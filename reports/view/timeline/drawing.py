@@ -14,7 +14,7 @@ from detector.schema.analysis import Analysis, MediaKind, Person
 from reports.text.language import gettext
 from reports.text.numbers import number, plural
 from reports.view.timeline.lanes import LABEL_ROW, Lane, lane
-from reports.view.timeline.scale import LEFT, RIGHT, score_x, time_x
+from reports.view.timeline.scale import LEFT, RIGHT, Plot, score_x, time_x
 from reports.view.timeline.ticks import Tick, score_ticks, time_ticks
 
 WIDTH = 760.0
@@ -53,13 +53,15 @@ def draw(analysis: Analysis) -> Timeline:
     still = analysis.media.kind is MediaKind.IMAGE
     several = len(analysis.others) + 1
     roomy = several * len(analysis.persons) <= ROOMY_LANES
-    plot = (18.0 if still else 56.0) if roomy else (10.0 if still else 19.0)
-    row = (8.0 if still else LABEL_ROW) + plot + (0.0 if still else STRIP) + (10.0 if roomy else 5.0)
+    height = (18.0 if still else 56.0) if roomy else (10.0 if still else 19.0)
+    label = 8.0 if still else LABEL_ROW
+    row = label + height + (0.0 if still else STRIP) + (10.0 if roomy else 5.0)
     span = _span(analysis)
-    lanes = tuple(
-        lane(one, person, TOP + index * row, plot, span, roomy, model if several > 1 else 0)
-        for index, (model, one, person) in enumerate(_rows(analysis))
-    )
+    lanes = []
+    for index, (model, one, person) in enumerate(_rows(analysis)):
+        top = TOP + index * row + label
+        plot = Plot(span, top, top + height)
+        lanes.append(lane(one, person, plot, roomy, model if several > 1 else 0))
     axis = TOP + row * max(len(lanes), 1)
     return Timeline(
         still=still,
@@ -71,7 +73,7 @@ def draw(analysis: Analysis) -> Timeline:
         axis=axis,
         legend=axis + 38.0,
         roomy=roomy,
-        lanes=lanes,
+        lanes=tuple(lanes),
         ticks=score_ticks() if still else time_ticks(span),
         cuts=() if still else _apart([time_x(cut, span) for cut in analysis.coverage.cuts]),
         not_examined=() if still else tuple(_stretches(analysis, span)),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from detector.schema.analysis import Analysis, MediaKind, Person, Scores, Segment
 from reports.text.language import gettext
 from reports.text.numbers import plural, probability, timecode
-from reports.view.timeline.scale import LEFT, LETTER, RIGHT, time_x
+from reports.view.timeline.scale import LEFT, LETTER, RIGHT, Plot
 from reports.view.timeline.score_curves import curve, dots, strips
 
 LABEL_ROW = 13.0
@@ -52,18 +52,18 @@ class Lane:
     figure: str
 
 
-def lane(
-    analysis: Analysis, person: Person, top: float, plot: float, span: float, roomy: bool, model: int
-) -> Lane:
-    """The lane of one person by one model; ``model`` is its number, 0 where there is only one."""
+def lane(analysis: Analysis, person: Person, plot: Plot, roomy: bool, model: int) -> Lane:
+    """The lane of one person by one model, drawn in ``plot`` with its label above.
+
+    ``roomy`` lanes have room for a label of two lines; ``model`` is the model's number, 0 where there is
+    only one.
+    """
     still = analysis.media.kind is MediaKind.IMAGE
-    top += 8.0 if still else LABEL_ROW
-    bottom = top + plot
     segments = [segment for segment in analysis.segments if segment.person == person.id]
     enter, leave = analysis.parameters.enter_threshold, analysis.parameters.exit_threshold
     step = 1 / analysis.parameters.sample_rate
     scores = Scores() if still else person.scores
-    usable, unusable = strips(scores, step, span, LEFT, RIGHT)
+    usable, unusable = strips(scores, step, plot.span)
     buckets = 400 if roomy else 160
     bar = (RIGHT - LEFT) * (person.probability or 0.0) if still else 0.0
     note = "" if person.usable_frames else gettext("no usable face")
@@ -80,21 +80,21 @@ def lane(
         person=person.id,
         name=name,
         detail=detail,
-        top=top,
-        bottom=bottom,
-        enter=bottom - plot * enter,
-        exit=bottom - plot * leave,
-        line=curve(scores, step, span, LEFT, RIGHT, top, bottom, buckets),
-        dots=dots(scores, span, LEFT, RIGHT, top, bottom, buckets),
+        top=plot.top,
+        bottom=plot.bottom,
+        enter=plot.y(enter),
+        exit=plot.y(leave),
+        line=curve(scores, step, plot, buckets),
+        dots=dots(scores, plot, buckets),
         peaks=tuple(
-            (round(time_x(peak.time, span), 1), round(bottom - plot * peak.probability, 1))
+            (round(plot.x(peak.time), 1), round(plot.y(peak.probability), 1))
             for segment in segments
             for peak in (() if still else segment.peaks)
         ),
-        bands=_bands(segments, still, bar, top, bottom, span, analysis.model.name if model else ""),
+        bands=_bands(segments, plot, bar if still else None, analysis.model.name if model else ""),
         usable=usable,
         unusable=unusable,
-        strip=bottom + 4.0,
+        strip=plot.bottom + 4.0,
         note=note,
         bar=round(bar, 1),
         figure=figure,
@@ -106,35 +106,35 @@ def _cut(name: str, letters: int) -> str:
     return name if len(name) <= letters else name[: letters - 1] + "…"
 
 
-def _bands(
-    segments: Sequence[Segment], still: bool, bar: float, top: float, bottom: float, span: float, model: str
-) -> tuple[Band, ...]:
+def _bands(segments: Sequence[Segment], plot: Plot, bar: float | None, model: str) -> tuple[Band, ...]:
+    """Over the time of each segment; of a still image, which has none, over its ``bar``."""
     of_model = f", {model}" if model else ""
     bands = []
     free = LEFT
     for segment in segments:
-        if still:
+        words = len(segment.id) * LETTER
+        if bar is not None:
             x, width = LEFT, max(bar, LEAST_BAND)
+            label_end = x + max(words, width)
+            title = gettext("Flagged face %(id)s", id=segment.id) + of_model
         else:
-            x = time_x(segment.start, span)
-            width = max(time_x(segment.end, span) - x, LEAST_BAND)
+            x = plot.x(segment.start)
+            width = max(plot.x(segment.end) - x, LEAST_BAND)
             x = min(x, RIGHT - width)
+            label_end = x + words + 3
+            when = gettext(" %(start)s to %(end)s", start=timecode(segment.start), end=timecode(segment.end))
+            title = gettext("Segment %(id)s%(when)s", id=segment.id, when=of_model + when)
         label = x >= free
         if label:
-            free = x + max(len(segment.id) * LETTER, width) if still else x + len(segment.id) * LETTER + 3
-        when = (
-            ""
-            if still
-            else gettext(" %(start)s to %(end)s", start=timecode(segment.start), end=timecode(segment.end))
-        )
+            free = label_end
         bands.append(
             Band(
                 segment=segment.id,
                 x=round(x, 1),
                 width=round(width, 1),
-                hatch=_hatch(x, x + width, top, bottom),
+                hatch=_hatch(x, x + width, plot.top, plot.bottom),
                 label=label,
-                title=gettext("Segment %(id)s%(when)s", id=segment.id, when=of_model + when),
+                title=title,
             )
         )
     return tuple(bands)

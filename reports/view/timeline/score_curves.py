@@ -14,34 +14,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.schema.analysis import Scores
+from reports.view.timeline.scale import LEFT, RIGHT, Plot
 
 GAP_STEPS = 2.5  # samples further apart than this are not joined by a line
 CELLS = 650  # finest cells of the strips: one unit of the view box each
 
 
-def curve(
-    scores: Scores,
-    step: float,
-    span: float,
-    left: float,
-    right: float,
-    top: float,
-    bottom: float,
-    buckets: int,
-) -> str:
+def curve(scores: Scores, step: float, plot: Plot, buckets: int) -> str:
     """The smoothed scores as one path, broken where the track changes or the face is lost.
 
-    Above two scores a bucket the path runs through each bucket's least and greatest value,
-    so that no spike disappears and the length is bounded by ``buckets``.
+    ``step`` is the sampling interval in seconds. Above two scores a bucket the path runs through each
+    bucket's least and greatest value, so that no spike disappears and the length is bounded by ``buckets``.
     """
     points = _points(scores, scores.smoothed)
-    if not points:
-        return ""
-    scale = (right - left) / span
     bucketed = len(points) > 2 * buckets
     parts: list[str] = []
     previous: tuple[float, int] | None = None
-    for group in _grouped(points, span, buckets) if bucketed else ([point] for point in points):
+    for group in _grouped(points, plot.span, buckets) if bucketed else ([point] for point in points):
         (time, value, track), last = group[0], group[-1]
         low = min(group, key=lambda point: point[1])
         high = max(group, key=lambda point: point[1])
@@ -51,28 +40,23 @@ def curve(
             ends *= 2  # a lone level bucket still needs a visible dash
         for index, (at, height, _) in enumerate(ends):
             command = "L" if joined or index else "M"
-            parts.append(f"{command}{left + at * scale:.1f} {bottom - (bottom - top) * height:.1f}")
+            parts.append(f"{command}{plot.x(at):.1f} {plot.y(height):.1f}")
         if not joined and len(ends) == 1:
             parts.append("h.6")  # a single frame shows as a dot rather than as nothing
         previous = (last[0], last[2])
     return "".join(parts)
 
 
-def dots(
-    scores: Scores, span: float, left: float, right: float, top: float, bottom: float, buckets: int
-) -> str:
+def dots(scores: Scores, plot: Plot, buckets: int) -> str:
     """The frames' own scores as one path of dots; least and greatest of a bucket when crowded."""
     points = _points(scores, scores.probability)
     if len(points) > 2 * buckets:
         points = [
             point
-            for group in _grouped(points, span, buckets)
+            for group in _grouped(points, plot.span, buckets)
             for point in (min(group, key=lambda each: each[1]), max(group, key=lambda each: each[1]))
         ]
-    scale = (right - left) / span
-    return "".join(
-        f"M{left + time * scale:.1f} {bottom - (bottom - top) * value:.1f}h.1" for time, value, _ in points
-    )
+    return "".join(f"M{plot.x(time):.1f} {plot.y(value):.1f}h.1" for time, value, _ in points)
 
 
 def _points(scores: Scores, values: NDArray[np.float64]) -> list[tuple[float, float, int]]:
@@ -85,16 +69,18 @@ def _points(scores: Scores, values: NDArray[np.float64]) -> list[tuple[float, fl
 def _grouped(
     points: Sequence[tuple[float, float, int]], span: float, buckets: int
 ) -> list[list[tuple[float, float, int]]]:
+    """The points of each bucket that has any, of ``buckets`` equal parts of the span."""
     groups: dict[int, list[tuple[float, float, int]]] = {}
     for point in points:
         groups.setdefault(min(int(point[0] / span * buckets), buckets - 1), []).append(point)
     return [groups[index] for index in sorted(groups)]
 
 
-def strips(scores: Scores, step: float, span: float, left: float, right: float) -> tuple[str, str]:
+def strips(scores: Scores, step: float, span: float) -> tuple[str, str]:
     """When the face was there: paths of the usable and of the unusable stretches.
 
-    Both are to be moved to the strip's height; where neither runs, the face was not seen.
+    ``step`` is the sampling interval and ``span`` the length of the timeline, in seconds. Both are to be
+    moved to the strip's height; where neither runs, the face was not seen.
     """
     state = np.zeros(CELLS, np.uint8)
     previous = -np.inf
@@ -106,12 +92,13 @@ def strips(scores: Scores, step: float, span: float, left: float, right: float) 
         part = state[first : last + 1]
         np.maximum(part, 2 if usable else 1, out=part)
         previous = seen
-    return _runs(state == 2, left, right), _runs(state == 1, left, right)
+    return _runs(state == 2), _runs(state == 1)
 
 
-def _runs(mask: np.ndarray, left: float, right: float) -> str:
+def _runs(mask: NDArray[np.bool_]) -> str:
+    """Each run of true cells, (:data:`CELLS`,), as a level line."""
     edges = np.flatnonzero(np.diff(np.concatenate(([0], mask.astype(np.int8), [0]))))
-    cell = (right - left) / CELLS
+    cell = (RIGHT - LEFT) / CELLS
     return "".join(
-        f"M{left + start * cell:.1f} 0h{(stop - start) * cell:.1f}" for start, stop in edges.reshape(-1, 2)
+        f"M{LEFT + start * cell:.1f} 0h{(stop - start) * cell:.1f}" for start, stop in edges.reshape(-1, 2)
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from detector.schema.analysis import MediaKind, Rate
 from detector.schema.laboratory.validation import Level
 from reports.text.language import N_, gettext
-from reports.text.numbers import grouped, shown
+from reports.text.numbers import from_to, grouped, shown
 
 KINDS = {MediaKind.VIDEO: N_("Videos"), MediaKind.IMAGE: N_("Photographs")}
 
@@ -42,11 +42,6 @@ def rate_cell(rate: Rate | None) -> RateCell | None:
     if rate.low is not None and rate.high is not None:
         interval = from_to(percent(rate.low), percent(rate.high))
     return RateCell(percent(rate.value), interval, counted_of(rate.events or 0, grouped(rate.items)))
-
-
-def from_to(least: str, most: str) -> str:
-    """An interval in words."""
-    return gettext("%(start)s to %(end)s", start=least, end=most)
 
 
 def counted_of(count: int, whole: str) -> str:

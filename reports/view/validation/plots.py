@@ -6,7 +6,7 @@ dashes as well as by colour. Units are those of the view box; two plots stand si
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from detector.schema.laboratory.validation import Curve, LikelihoodRatios
@@ -184,8 +184,8 @@ def _height(lines: int) -> float:
     return BOTTOM + 42 + _LEGEND_ROW * lines
 
 
-def _ticks(place: object, values: Sequence[float]) -> tuple[Tick, ...]:
-    assert callable(place)
+def _ticks(place: Callable[[float], float], values: Sequence[float]) -> tuple[Tick, ...]:
+    """Ticks at ``values``, each where ``place`` puts it on its axis."""
     return tuple(Tick(place(value), shown(value, "g").replace("-", "−")) for value in values)
 
 

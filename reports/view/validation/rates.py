@@ -7,16 +7,11 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from detector.schema.analysis import MediaKind, Rate
-from detector.schema.laboratory.validation import (
-    CurvePoint,
-    Level,
-    Outcomes,
-    Validation,
-)
+from detector.schema.laboratory.validation import CurvePoint, Level, Outcomes, Validation
 from reports.text import numbers
 from reports.text.language import N_, gettext, stored
-from reports.text.numbers import grouped, plural, shown
-from reports.view.validation.levels import KINDS, LevelRow, counted_of, from_to, level_row, percent
+from reports.text.numbers import from_to, grouped, plural, shown
+from reports.view.validation.levels import KINDS, LevelRow, counted_of, level_row, percent
 from reports.view.validation.plots import Plot, error_curves
 
 _SHOWN_THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.65, 0.7, 0.8, 0.9, 0.95, 0.99)

@@ -6,10 +6,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from detector.schema.analysis import Parameters
-from detector.schema.laboratory.validation import (
-    Validation,
-    ValidationItem,
-)
+from detector.schema.laboratory.validation import Validation, ValidationItem
 from reports.text import dates, language, numbers
 from reports.text.language import N_, gettext, stored
 from reports.text.numbers import grouped, plural, shown

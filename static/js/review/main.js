@@ -1,15 +1,14 @@
-// The review desk: wires player, timeline, lists and annotations to one analysis.
+// The review desk: player, timeline, lists and annotations of one analysis, and what is chosen among them.
 
 import { _, decimal, ngettext, setting } from "../language.js";
 import { faces, nearest, personName, prepare } from "./data.js";
+import { wireControls } from "./controls.js";
 import { Detail } from "./detail.js";
 import { byId, clamp, el, icon, lowerBound, say, timecode } from "./dom.js";
 import { sampleOf, wouldFlag } from "./explore.js";
 import { AnnotationPanel } from "./annotation_panel.js";
 import { FaceView } from "./face_view.js";
-import { KEYS, PHOTO_KEYS, listen } from "./keys.js";
 import { Persons } from "./persons.js";
-import { lightbox } from "./pictures.js";
 import { Player } from "./player.js";
 import { current, verified } from "./annotations.js";
 import { Inspector, SegmentList } from "./segments.js";
@@ -41,7 +40,7 @@ class Desk {
         onShow: (from, to) => this.detail?.want(from, to),
       });
     }
-    this.#wire();
+    wireControls(this);
     this.drawAll();
     this.timeline?.fit();
     const named = decodeURIComponent(window.location.hash).match(/^#segment-([A-Z]+\d+)$/);
@@ -182,7 +181,7 @@ class Desk {
   #moved(time) {
     byId("now").textContent = timecode(time);
     if (this.detail && !this.detail.complete && !this.detail.has(time)) this.detail.want(time, time);
-    this.timeline?.setTime(time, !this.player.paused || !this.holding);
+    this.timeline?.setTime(time);
   }
 
   // Acting
@@ -275,89 +274,11 @@ class Desk {
     }
   }
 
-  // Wiring
-
-  #wire() {
-    const { player } = this;
-    const press = (id, act) => byId(id)?.addEventListener("click", act);
-    press("play", () => player.toggle());
-    press("frame-back", () => player.step(-1));
-    press("frame-on", () => player.step(1));
-    press("segment-back", () => this.neighbour(-1));
-    press("segment-on", () => this.neighbour(1));
-    press("zoom-in", () => this.timeline.zoom(0.5));
-    press("zoom-out", () => this.timeline.zoom(2));
-    press("zoom-fit", () => this.timeline.fit());
-    press("rename-reviewer", () => this.askName());
-    press("show-keys", () => byId("keys").showModal());
-    press("explore-reset", () => this.#explore(null));
-    press("save-annotations", () => this.store.save().then(() => { this.drawAll(); say(_("Saved. Import the file into Reelproof to keep the annotations there.")); }));
-    byId("rate").addEventListener("change", (event) => { player.video.playbackRate = Number(event.target.value); });
-    byId("show-boxes").addEventListener("change", (event) => { player.shown.boxes = event.target.checked; player.draw(); });
-    byId("heat").addEventListener("input", (event) => {
-      const value = Number(event.target.value);
-      player.shown.heat = Math.min(1, value);
-      player.shown.dim = Math.max(0, value - 1);
-      player.draw();
-    });
-    byId("explore").addEventListener("input", (event) => this.#explore(Number(event.target.value)));
-    byId("keys-table").replaceChildren(...(this.data.still ? PHOTO_KEYS : KEYS).map(([keys, words]) => el("tr", {}, el("th", { scope: "row" }, keys.split(" ").map((key) => (key === "+" || key === "−" || key.length > 1 || key !== "" ? el("kbd", {}, key) : key))), el("td", {}, words))));
-    for (const dialog of document.querySelectorAll("dialog")) {
-      dialog.querySelectorAll("[data-close]").forEach((button) => button.addEventListener("click", () => dialog.close()));
-    }
-    lightbox();
-    this.#tabs();
-    const shared = {
-      n: () => this.neighbour(1), p: () => this.neighbour(-1),
-      a: () => this.judgeSegment("agree"), d: () => this.judgeSegment("disagree"), u: () => this.judgeSegment("unsure"),
-      "?": () => byId("keys").showModal(),
-    };
-    listen({ ...shared, ...(player.photo ? this.#photoKeys(player.photo) : this.#videoKeys()) });
-  }
-
-  #videoKeys() {
-    const { player } = this;
-    const second = (direction) => { player.pause(); player.seek(player.time + direction); };
-    return {
-      space: () => player.toggle(), ArrowLeft: () => player.step(-1), ArrowRight: () => player.step(1),
-      "Shift+ArrowLeft": () => second(-1), "Shift+ArrowRight": () => second(1),
-      j: () => player.backwards(), k: () => player.pause(), l: () => player.faster(),
-      i: () => this.annotationPanel.markAt("start"), o: () => this.annotationPanel.markAt("end"),
-      "+": () => this.timeline?.zoom(0.5), "=": () => this.timeline?.zoom(0.5), "-": () => this.timeline?.zoom(2), 0: () => this.timeline?.fit(),
-    };
-  }
-
-  /** Zoom and pan of a photo, by buttons and keys. */
-  #photoKeys(photo) {
-    const acts = { "photo-out": () => photo.step(-1), "photo-in": () => photo.step(1), "photo-fit": () => photo.whole(), "photo-pixels": () => photo.pixels() };
-    for (const [id, act] of Object.entries(acts)) byId(id).addEventListener("click", act);
-    const grid = () => { byId("face-grid").click(); };
-    return {
-      "+": acts["photo-in"], "=": acts["photo-in"], "-": acts["photo-out"], 0: acts["photo-fit"], 1: acts["photo-pixels"], g: grid,
-      ArrowLeft: () => photo.pan(-1, 0), ArrowRight: () => photo.pan(1, 0), ArrowUp: () => photo.pan(0, -1), ArrowDown: () => photo.pan(0, 1),
-    };
-  }
-
-  #explore(value) {
+  /** Show what another threshold would flag; null: none. */
+  explore(value) {
     this.explored = value;
     byId("explore").value = value ?? this.data.raw.rules.enter;
     this.drawLanes();
-  }
-
-  #tabs() {
-    const tabs = [...document.querySelectorAll("[role=tab]")];
-    for (const [index, button] of tabs.entries()) {
-      const name = button.id.slice("tab-".length);
-      button.addEventListener("click", () => this.tab(name));
-      button.addEventListener("keydown", (event) => {
-        const way = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-        if (!way) return;
-        event.preventDefault();
-        const next = tabs[(index + way + tabs.length) % tabs.length];
-        this.tab(next.id.slice("tab-".length));
-        next.focus();
-      });
-    }
   }
 }
 

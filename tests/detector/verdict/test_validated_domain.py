@@ -57,6 +57,11 @@ def test_a_usual_video_is_inside(tmp_path: Path) -> None:
     )  # fmt: skip
 
 
+@pytest.mark.parametrize("text", ["nonsense", "1/0"])
+def test_a_frame_rate_that_is_none_is_not_known(tmp_path: Path, text: str) -> None:
+    assert answers(exhibit(tmp_path, frame_rate=text))["frame rate"] is None
+
+
 @pytest.mark.parametrize(
     ("name", "faces", "media"),
     [

@@ -6,7 +6,9 @@ from analyses import check
 from detector import Parameters
 from detector.schema import formatting
 from reports.text import numbers
-from reports.text.numbers import STRENGTHS, timecode
+from reports.text.heatmap_check import check_words, is_confirmed
+from reports.text.numbers import timecode
+from reports.text.verbal_scale import STRENGTHS, strength
 
 
 @pytest.mark.parametrize(
@@ -64,7 +66,7 @@ def test_rounding_reaches_no_threshold_that_the_figure_does_not(value: float, te
     ],
 )
 def test_strength_bounds(value: float, phrase: str) -> None:
-    assert numbers.strength(value).phrase == phrase
+    assert strength(value).phrase == phrase
 
 
 def test_no_strength_speaks_of_real_or_fake() -> None:
@@ -109,16 +111,16 @@ def test_shortened_keeps_both_ends_and_counts_wide_letters_twice() -> None:
 
 def test_a_map_is_confirmed_only_when_hiding_it_costs_clearly_more_than_chance() -> None:
     good, poor = check(True), check(False)
-    assert numbers.is_confirmed(good) and not numbers.is_confirmed(poor)
-    assert "shows what the model used" in numbers.hide_and_rescore(good)
-    assert "should not be relied upon" in numbers.hide_and_rescore(poor)
+    assert is_confirmed(good) and not is_confirmed(poor)
+    assert "shows what the model used" in check_words(good)
+    assert "should not be relied upon" in check_words(poor)
     few = good.model_copy(update={"areas": 2})
-    assert "of 2 random areas only, not of 8" in numbers.hide_and_rescore(few)
-    assert "random areas only" not in numbers.hide_and_rescore(good)
+    assert "of 2 random areas only, not of 8" in check_words(few)
+    assert "random areas only" not in check_words(good)
     large_but_common = good.model_copy(update={"drop_highlight": 3.0, "drop_random": 2.0})
-    assert not numbers.is_confirmed(large_but_common)
+    assert not is_confirmed(large_but_common)
     rises = good.model_copy(update={"drop_highlight": -0.1, "drop_random": -2.0})
-    assert not numbers.is_confirmed(rises)
+    assert not is_confirmed(rises)
 
 
 def test_signed_uses_a_real_minus() -> None:

@@ -109,6 +109,19 @@ def test_facts_are_told(tmp_path: Path) -> None:
         assert wanted in text, wanted
 
 
+@pytest.mark.parametrize("text", ["nonsense", "1/0"])
+def test_fractions_that_are_none_are_shown_as_they_are(tmp_path: Path, text: str) -> None:
+    analysis = detailed(tmp_path)
+    details = analysis.media.details
+    assert details is not None and details.picture is not None
+    picture = details.picture.model_copy(update={"declared_frame_rate": text, "sample_aspect_ratio": text})
+    media = analysis.media.model_copy(update={"details": details.model_copy(update={"picture": picture})})
+    shown = report_view(analysis.model_copy(update={"media": media}), tmp_path).metadata
+    assert text in [fact.value for fact in shown.timing if fact.name == "Frame rate as declared"]
+    (shape,) = [fact.value for fact in shown.encoding if fact.name == "Shape of a pixel"]
+    assert shape.startswith(text.replace("/", " : "))
+
+
 def test_tags_are_text_and_never_markup(tmp_path: Path) -> None:
     text = page(detailed(tmp_path), tmp_path)
     assert "<script>alert" not in text and "&lt;script&gt;" in text

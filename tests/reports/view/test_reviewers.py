@@ -122,6 +122,17 @@ def test_imported_annotations_stand_apart_and_count_for_nobody(tmp_path: Path) -
     assert "Imported by Carl, said to be by Ben, not verified" in text
 
 
+def test_whose_annotation_is_to_be_withdrawn_is_said_in_the_language_spoken(tmp_path: Path) -> None:
+    analysis = build(tmp_path, kept=False)
+    said = [
+        say(1, kind="segment", segment="A1", verdict="agree", author="Ann"),
+        say(2, kind="withdrawal", about=f"{1:032x}", author="Ben", imported_by="Carl"),
+    ]
+    inputs = ReportInputs(annotations=said, speak="de")
+    (unverified,) = report_view(analysis, tmp_path, inputs).annotations.unverified
+    assert unverified.about == "Segment A1, Person A, von Ann"
+
+
 def test_nobody_has_judged(tmp_path: Path) -> None:
     text = rendered(tmp_path, []).text
     assert "7 Reviewers' annotations No reviewer has annotated this analysis. 8 Method" in text

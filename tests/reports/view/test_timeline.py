@@ -173,8 +173,11 @@ def test_crowded_labels_are_left_out_and_owned_up_to(tmp_path: Path) -> None:
 
 
 def test_the_review_desk_has_the_same_ruler_and_lane_limit() -> None:
-    script = (ROOT / "static" / "js" / "review" / "timeline.js").read_text(encoding="utf-8")
-    steps = re.search(r"^const STEPS = (\[.*\]);", script, re.MULTILINE)
-    roomy = re.search(r"^export const ROOMY = (\d+);", script, re.MULTILINE)
+    scripts = ROOT / "static" / "js" / "review"
+    drawing, timeline = (
+        (scripts / name).read_text(encoding="utf-8") for name in ("timeline_drawing.js", "timeline.js")
+    )
+    steps = re.search(r"^const STEPS = (\[.*\]);", drawing, re.MULTILINE)
+    roomy = re.search(r"^export const ROOMY = (\d+);", timeline, re.MULTILINE)
     assert steps and tuple(json.loads(steps[1])) == timeline_ticks.STEPS
     assert roomy and int(roomy[1]) == ROOMY_LANES

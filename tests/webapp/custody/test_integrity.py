@@ -96,8 +96,8 @@ def test_reading_is_slowed_down(tmp_path):
 
 
 def test_a_damaged_exhibit_is_not_analysed(app, database, settings, monkeypatch):
-    def engine(path, file, _model, _parameters, folder, _progress, _limits):
-        return made_result(path, file, folder, sha256="0" * 64)
+    def engine(job, folder, *_rest):
+        return made_result(job.path, job.file, folder, sha256="0" * 64)
 
     monkeypatch.setattr(run_analysis, "make_result", engine)
     row = hand_in(app)

@@ -91,7 +91,16 @@ def test_every_module_is_in_once_and_no_name_twice() -> None:
         r"^const \{ ([^}]+) \} =", code, re.MULTILINE
     )
     assert [name for name, count in Counter(declared).items() if count > 1] == []
-    needed = {"dom.js", "data.js", "player.js", "timeline.js", "main.js", "store.js"}
+    needed = {
+        "dom.js",
+        "data.js",
+        "player.js",
+        "timeline.js",
+        "timeline_drawing.js",
+        "controls.js",
+        "main.js",
+        "store.js",
+    }
     for name in needed:
         first = re.search(
             r"^export (?:async )?(?:function|class|const) (\w+)", (SCRIPTS / name).read_text(), re.M

@@ -29,9 +29,9 @@ class TestSettings:
     def test_the_engine_gets_them_and_the_length_is_kept(self, app, database, monkeypatch):
         got = []
 
-        def engine(path, file, _model, parameters, folder, _progress, _limits):
-            got.append(parameters)
-            return made_result(path, file, folder, duration=12.5)
+        def engine(job, folder, *_rest):
+            got.append(job.parameters)
+            return made_result(job.path, job.file, folder, duration=12.5)
 
         monkeypatch.setattr(run_analysis, "make_result", engine)
         queued = hand_in(app, settings_changed={"minimum_face": 32})

@@ -64,7 +64,7 @@ class TestCancel:
         """Though progress is only written now and then."""
         started, ended = threading.Event(), []
 
-        def engine(_path, _file, _model, _parameters, folder, progress, _limits):
+        def engine(_job, folder, progress, *_rest):
             (folder / "half").write_text("half")
             started.set()
             for _ in range(1000):
@@ -104,7 +104,7 @@ class TestCancel:
         assert list(folders.analyses.iterdir()) == []
 
 
-def silent(_model, _path, folder, _file, _parameters, _others, _joint, _progress):
+def silent(_model, _path, folder, _job, _progress):
     """An engine that says nothing and never looks up."""
     (folder / "half").write_text("half")
     time.sleep(600)

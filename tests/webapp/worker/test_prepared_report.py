@@ -18,8 +18,8 @@ from webapp.worker import prepared_report, run_analysis, run_job
 
 @pytest.fixture(autouse=True)
 def engine(monkeypatch):
-    def made(path, file, _model, _parameters, folder, _progress, _limits):
-        return made_result(path, file, folder, peaks=1)
+    def made(job, folder, *_rest):
+        return made_result(job.path, job.file, folder, peaks=1)
 
     monkeypatch.setattr(run_analysis, "make_result", made)
 

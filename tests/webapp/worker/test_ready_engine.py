@@ -18,7 +18,7 @@ from webapp.jobs import states
 from webapp.settings import read_settings
 from webapp.storage.data_folder import Folders
 from webapp.worker import ready_engine, run_analysis, run_job
-from webapp.worker.ready_engine import ReadyEngine, Waiting
+from webapp.worker.ready_engine import EngineJob, ReadyEngine, Waiting
 
 CARD = MODELS / f"{DEFAULT}.json"
 LIMITS = Limits()
@@ -51,8 +51,8 @@ def engine(settings, folders):
 
 def result(path: Path, folder: Path, ready: ReadyEngine | None, model: Path = CARD) -> Analysis:
     folder.mkdir()
-    given = (path, "photo.png", model, Parameters(), folder, lambda *_: None, LIMITS)
-    return run_analysis.make_result(*given, ready=ready)
+    job = EngineJob(path, "photo.png", model, Parameters())
+    return run_analysis.make_result(job, folder, lambda *_: None, LIMITS, ready)
 
 
 def test_it_says_what_a_process_of_its_own_says(engine, folders):
@@ -67,8 +67,8 @@ def test_it_says_what_a_process_of_its_own_says(engine, folders):
 
 def test_it_is_there_for_its_own_model_alone(engine, folders, without_networks, tmp_path):
     other = MODELS / "reelproof-2.json"
-    told = (folders.exhibits / "x", "x.png", other, Parameters(), folders.analyses / "x", lambda *_: None)
-    assert not engine.make(*told)
+    job = EngineJob(folders.exhibits / "x", "x.png", other, Parameters())
+    assert not engine.make(job, folders.analyses / "x", lambda *_: None)
 
 
 @pytest.fixture
@@ -84,8 +84,8 @@ def test_it_is_not_there_for_a_model_that_was_replaced(
     monkeypatch.setattr(ready_engine.model_service, "default", lambda *_: "mine")
     engine = ReadyEngine(settings)
     added.write_text(added.read_text() + "\n")
-    told = (folders.exhibits / "x", "x.png", added, Parameters(), folders.analyses / "x", lambda *_: None)
-    assert not engine.make(*told)
+    job = EngineJob(folders.exhibits / "x", "x.png", added, Parameters())
+    assert not engine.make(job, folders.analyses / "x", lambda *_: None)
     engine.close()
 
 

@@ -26,11 +26,11 @@ def database(app):
 
 
 def engine_that_writes(content: bytes, kept: list[int], database):
-    def engine(path, file, _model, _parameters, folder, progress, _limits):
+    def engine(job, folder, progress, *_rest):
         (folder / fingerprint_jobs.FINGERPRINT).write_bytes(content)
         progress("looking again", 0.8)
         kept.append(count(database, FingerprintRow))
-        return made_result(path, file, folder)
+        return made_result(job.path, job.file, folder)
 
     return engine
 

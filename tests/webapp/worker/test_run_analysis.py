@@ -41,9 +41,9 @@ def row(database, analysis_id: str) -> AnalysisRow:
 def test_a_result_is_published_whole_and_then_marked(app, settings, database, folders, monkeypatch):
     seen = []
 
-    def watched(path, file, model, parameters, folder, progress, limits):
-        seen.append((path.read_bytes(), file, folder.name, folders.result(analysis_id).exists()))
-        return engine(path, file, model, parameters, folder, progress, limits)
+    def watched(job, folder, *rest):
+        seen.append((job.path.read_bytes(), job.file, folder.name, folders.result(analysis_id).exists()))
+        return engine(job, folder, *rest)
 
     monkeypatch.setattr(run_analysis, "make_result", watched)
     analysis_id = hand_in(app, b"the bytes", "clip.mp4").id
@@ -70,7 +70,7 @@ def test_a_result_is_published_whole_and_then_marked(app, settings, database, fo
     ],
 )
 def test_failures_have_words(app, settings, database, folders, monkeypatch, problem, failure):
-    def broken(path, file, model, parameters, folder, progress, limits):
+    def broken(_job, folder, *_rest):
         (folder / "half").write_text("half")
         raise problem
 
@@ -109,9 +109,9 @@ def test_a_whole_result_of_a_lost_attempt_is_kept(app, settings, database, folde
 
 
 def test_an_attempt_given_up_for_lost_publishes_nothing(app, settings, database, folders, monkeypatch):
-    def slow(path, file, model, parameters, folder, progress, limits):
+    def slow(job, folder, _progress, limits, _ready):
         recovery.recover(database, count_attempt=True)
-        return engine(path, file, model, parameters, folder, lambda *_: None, limits)
+        return engine(job, folder, lambda *_: None, limits)
 
     monkeypatch.setattr(run_analysis, "make_result", slow)
     analysis_id = hand_in(app).id

@@ -19,10 +19,10 @@ from sqlalchemy import delete
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as Answered
 
+from webapp import this_app
 from webapp.errors import UserError
 from webapp.intake.incoming import Incoming
 from webapp.intake.upload_request import this_request
-from webapp.queries.analyses import database
 from webapp.security.permissions import current
 from webapp.storage.tables import KeyedRequest, now
 
@@ -46,7 +46,7 @@ def once(do: Callable[[], Answered]) -> Answered:
             "Send 1 to 128 visible ASCII characters, such as a UUID.",
         )
     who, fingerprint = current().name, _fingerprint()
-    with database().alone() as session:
+    with this_app.database().alone() as session:
         session.execute(delete(KeyedRequest).where(KeyedRequest.started < now() - KEPT))
         row = session.get(KeyedRequest, (who, key))
         if row is not None and (known := _known(row, fingerprint)) is not None:
@@ -118,7 +118,7 @@ def _fingerprint() -> str:
 
 def _keep(who: str, key: str, answered: Answered) -> None:
     kept = {name: answered.headers[name] for name in _KEPT_HEADERS if name in answered.headers}
-    with database().begin() as session:
+    with this_app.database().begin() as session:
         row = session.get(KeyedRequest, (who, key))
         if row is not None:
             row.status, row.headers = answered.status_code, json.dumps(kept)
@@ -126,7 +126,7 @@ def _keep(who: str, key: str, answered: Answered) -> None:
 
 
 def _forget(who: str, key: str) -> None:
-    with database().begin() as session:
+    with this_app.database().begin() as session:
         _delete(session, who, key)
 
 

@@ -12,12 +12,11 @@ from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from detector.version import __version__
 from webapp.api.contract.idempotency import HEADER, REPLAYED
+from webapp.api.contract.openapi_webhooks import webhooks
 from webapp.api.contract.operation import JSON, OPERATIONS, PREFIX, Answer, Bytes, Form, Operation
 from webapp.api.contract.schemas.uploads import LONGEST_METADATA, METADATA
 from webapp.http.problem_details import MEDIA_TYPE, Problem, title
 from webapp.security.permissions import Permission
-from webapp.webhooks.registry import OF_ANALYSES, OF_COMPARISONS, OF_OPERATIONS
-from webapp.webhooks.signature import SIGNATURE
 
 _REF = "#/components/schemas/{model}"
 _INTRODUCTION = """What the pages do, for programs: hand in files, follow their analyses, fetch what \
@@ -123,11 +122,7 @@ def document(*, login: bool) -> dict[str, Any]:
         "servers": [{"url": "/", "description": "This machine"}],
         "tags": [{"name": name, "description": text} for name, text in _AREAS.items() if name in used],
         "paths": paths,
-        "webhooks": {
-            f"{noun}Ended": {"post": _message(noun, events)}
-            for noun, events in (("analysis", OF_ANALYSES), ("comparison", OF_COMPARISONS))
-        }
-        | {"operationsAlert": {"post": _alert()}},
+        "webhooks": webhooks(),
         "components": {
             "schemas": schemas,
             "securitySchemes": {
@@ -221,8 +216,10 @@ def _query_fields(model: type[BaseModel] | None) -> list[dict[str, Any]]:
             parameter["description"] = of.pop("description")
         # null is left out of an address.
         kinds = [kind for kind in of.pop("anyOf", ()) if kind.get("type") != "null"]
-        of.pop("default", None) if kinds else None
-        found.append(parameter | {"schema": (kinds[0] | of) if kinds else of})
+        if kinds:
+            of.pop("default", None)
+            of = kinds[0] | of
+        found.append(parameter | {"schema": of})
     return found
 
 
@@ -280,61 +277,3 @@ def _answer(answer: Answer, refs: _Refs, keyed: bool) -> dict[str, Any]:
             for name in headers
         }
     return found
-
-
-def _message(noun: str, events: tuple[str, ...]) -> dict[str, Any]:
-    """What a webhook is sent when an analysis or a comparison ended."""
-    text: dict[str, Any] = {"type": "string"}
-    sha256 = {"type": "string", "description": "SHA-256"}
-    found: dict[str, dict[str, Any]] = {
-        "analysis": {"verdict": {"type": ["string", "null"]}, "kind": {"type": ["string", "null"]}},
-        "comparison": {
-            "reference": sha256,
-            "related": {"type": ["boolean", "null"]},
-            "segments": {"type": ["integer", "null"]},
-        },
-    }
-    properties = {noun: text, "href": text, "state": text, "exhibit": sha256, **found[noun]}
-    properties["withheld"] = {"type": "boolean", "description": "true: findings are hidden from a reviewer"}
-    article = "An" if noun == "analysis" else "A"
-    return _told(f"{noun}Ended", f"{article} {noun} is done, failed or was cancelled", events, properties)
-
-
-def _alert() -> dict[str, Any]:
-    """What a webhook is sent when a threshold of the page of operations is passed, or no longer."""
-    text: dict[str, Any] = {"type": "string"}
-    properties = {"alert": text, "words": text, "href": text}
-    return _told("operationsAlert", "A threshold is passed, or no longer", OF_OPERATIONS, properties)
-
-
-def _told(
-    identity: str, summary: str, events: tuple[str, ...], of_event: dict[str, dict[str, Any]]
-) -> dict[str, Any]:
-    text: dict[str, Any] = {"type": "string"}
-    properties = {
-        "id": text,
-        "event": {"enum": list(events)},
-        "happened": {"type": "string", "format": "date-time"},
-        **of_event,
-    }
-    return {
-        "operationId": identity,
-        "summary": summary,
-        "parameters": [
-            {
-                "name": SIGNATURE,
-                "in": "header",
-                "required": True,
-                "description": "t=seconds since 1970, v1=hexadecimal HMAC-SHA256 of “t.body”",
-                "schema": text,
-            }
-        ],
-        "requestBody": {
-            "content": {
-                JSON: {"schema": {"type": "object", "properties": properties, "required": list(properties)}}
-            }
-        },
-        "responses": {
-            "2XX": {"description": "It arrived. Any other answer, or none in ten seconds: sent again."}
-        },
-    }

@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from flask import Blueprint, Response, current_app, request
+from flask import Blueprint, Response, request
 from pydantic import BaseModel, ValidationError
 from werkzeug.wrappers import Response as Answered
 
+from webapp import this_app
 from webapp.api.contract import idempotency
 from webapp.errors import UserError
 from webapp.http.problem_details import FieldProblem, FieldsError
@@ -50,7 +51,7 @@ class Form:
 
     fields: type[BaseModel]
     file: str
-    allowance: Callable[[Settings], UploadLimit]
+    limit: Callable[[Settings], UploadLimit]
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,6 @@ class Operation:
     body: type[BaseModel] | Form | Bytes | None = None
     headers: tuple[str, ...] = ()
     keyed: bool = False  # an Idempotency-Key is kept, with the answer
-    parameters: Mapping[str, str] = field(default_factory=dict)
 
 
 OPERATIONS: list[Operation] = []
@@ -104,20 +104,21 @@ def operation(
 
     def declare(view: View) -> View:
         summary, _, rest = (view.__doc__ or "").strip().partition("\n")
+        area = blueprint.name.removeprefix("api_")
         declared = Operation(
-            method,
-            path,
-            f"{blueprint.name.removeprefix('api_')}_{view.__name__}",
-            blueprint.name.removeprefix("api_"),
-            summary.rstrip("."),
-            " ".join(rest.split()),
-            permission,
-            answers,
-            errors,
-            query,
-            body,
-            headers,
-            keyed,
+            method=method,
+            path=path,
+            name=f"{area}_{view.__name__}",
+            area=area,
+            summary=summary.rstrip("."),
+            description=" ".join(rest.split()),
+            permission=permission,
+            answers=answers,
+            errors=errors,
+            query=query,
+            body=body,
+            headers=headers,
+            keyed=keyed,
         )
         OPERATIONS.append(declared)
 
@@ -125,8 +126,8 @@ def operation(
         def answer(**path_fields: Any) -> Answered:
             arguments = path_fields | _asked(declared)
             if declared.keyed:
-                return idempotency.once(lambda: _response(view(**arguments), declared))
-            return _response(view(**arguments), declared)
+                return idempotency.once(lambda: _response(view(**arguments)))
+            return _response(view(**arguments))
 
         takes_files = isinstance(body, Form)
         need = public if permission is None else require(permission, takes_files=takes_files)
@@ -185,7 +186,7 @@ def _form(form: Form) -> BaseModel:
             415, "This operation takes a form with a file.", "Send multipart/form-data, as curl --form does."
         )
     asked = this_request()
-    asked.allowance = form.allowance(current_app.extensions["settings"])
+    asked.upload_limit = form.limit(this_app.settings())
     stray = [name for name in asked.files if name != form.file]
     values = {name: given[-1] for name, given in asked.form.lists()}
     if form.file in values and form.file not in asked.files:
@@ -226,7 +227,8 @@ def checked(read: Callable[[], BaseModel], where: str) -> BaseModel:
         ) from None
 
 
-def _response(answered: Any, declared: Operation) -> Answered:
+def _response(answered: Any) -> Answered:
+    """What a view returned, as a response; that of a GET answers If-None-Match."""
     status = 200
     if isinstance(answered, tuple):
         answered, status = answered

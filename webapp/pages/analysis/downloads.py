@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import io
 
-from flask import Blueprint, current_app, request, send_file
+from flask import Blueprint, request, send_file
 from werkzeug.wrappers import Response
 
 from reports.text.language import gettext
+from webapp import this_app
 from webapp.downloads import bundles as bundle_downloads
 from webapp.downloads import exports as export_downloads
 from webapp.downloads import reports as report_downloads
@@ -19,7 +20,6 @@ from webapp.media import playback
 from webapp.queries.results import finished, picture
 from webapp.security.blinding import Discloses
 from webapp.security.permissions import Permission, require
-from webapp.storage.data_folder import Folders
 
 blueprint = Blueprint("downloads", __name__, url_prefix="/analyses/<analysis_id>")
 
@@ -70,7 +70,7 @@ def overlay(analysis_id: str, name: str) -> Response:
 def media(analysis_id: str) -> Response:
     """What a browser plays of the exhibit: itself as it was handed in, or its preview."""
     row, _folder = finished(analysis_id, Discloses.EXHIBIT)
-    found = playback.media(Folders.of(current_app.extensions["settings"]), row)
+    found = playback.media(this_app.folders(), row)
     if found is None:
         raise UserError(
             404,

@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from urllib.parse import parse_qsl, urlencode
 
-from flask import Blueprint, current_app, jsonify, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, jsonify, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from reports.text.numbers import number
+from webapp import this_app
 from webapp.http.error_pages import wants_json
 from webapp.jobs import parameters
 from webapp.pages.job_words import in_words
 from webapp.queries import analyses as analysis_queries
-from webapp.queries.analyses import database, status_json
+from webapp.queries.analyses import status_json
 from webapp.security.permissions import Permission, require
 from webapp.services import analyses as analysis_service
 from webapp.services import deletion
 from webapp.services import models as model_service
-from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow
 
 blueprint = Blueprint("manage", __name__, url_prefix="/analyses/<analysis_id>")
@@ -80,7 +80,7 @@ def ask_to_delete(analysis_id: str) -> str:
 def delete(analysis_id: str) -> Response:
     """Delete the analysis and, if no other needs it, the exhibit."""
     analysis_queries.get_or_404(analysis_id)
-    deletion.delete(database(), _folders(), analysis_id)
+    deletion.delete(this_app.database(), this_app.folders(), analysis_id)
     if wants_json():
         return jsonify(deleted=analysis_id)
     return redirect(_library(deleted="1"), 303)
@@ -139,7 +139,3 @@ def _library(**more: str) -> str:
     """Address of the library as it was filtered when the form was sent."""
     query = urlencode(dict(parse_qsl(request.form.get("back", ""))) | more)
     return url_for("library.listing") + (f"?{query}" if query else "")
-
-
-def _folders() -> Folders:
-    return Folders.of(current_app.extensions["settings"])

@@ -6,9 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from flask import Blueprint, Response, current_app, jsonify, redirect, render_template, request, url_for
+from flask import Blueprint, Response, jsonify, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as Answer
 
+from webapp import this_app
 from webapp.downloads import kept_reports
 from webapp.pages.job_words import in_words
 from webapp.queries import analyses as analysis_queries
@@ -19,7 +20,6 @@ from webapp.queries.results import analysis_text, load, result_folder, viewed
 from webapp.security.blinding import Blinded, Discloses
 from webapp.security.permissions import Permission, require
 from webapp.services import case_details
-from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, State
 
 blueprint = Blueprint("result", __name__)
@@ -39,7 +39,7 @@ def show(analysis_id: str) -> str | Answer:
         from reports.view.second_review import second_review_view
 
         view = load(_folder(row)).view
-        with analysis_queries.database().begin() as session:
+        with this_app.database().begin() as session:
             case = case_details.stored(session, row.id)
             reviewed = second_reviews.find(session, session.get_one(AnalysisRow, row.id))
         return render_template(
@@ -102,7 +102,7 @@ def _status(row: AnalysisRow) -> dict[str, Any]:
 
 
 def _report(row: AnalysisRow) -> str | None:
-    return kept_reports.stands(Folders(current_app.extensions["settings"].data), row)
+    return kept_reports.stands(this_app.folders(), row)
 
 
 def _earlier(row: AnalysisRow) -> analysis_queries.EarlierAnalyses | None:
@@ -111,4 +111,4 @@ def _earlier(row: AnalysisRow) -> analysis_queries.EarlierAnalyses | None:
 
 
 def _folder(row: AnalysisRow) -> Path:
-    return result_folder(analysis_queries.database(), Folders.of(current_app.extensions["settings"]), row)
+    return result_folder(this_app.database(), this_app.folders(), row)

@@ -6,10 +6,10 @@ from flask import Blueprint, current_app, g, make_response, redirect, render_tem
 from werkzeug.wrappers import Response
 
 from reports.text.language import LANGUAGES, gettext
+from webapp import this_app
 from webapp.custody import log
 from webapp.errors import UserError
 from webapp.pages.people.login import renewed, tried, waiting
-from webapp.queries.analyses import database
 from webapp.security import accounts as account_store
 from webapp.security import api_tokens, request_guard, sessions
 from webapp.security.accounts import AccountError
@@ -41,7 +41,7 @@ def password() -> Response:
         response.headers["Retry-After"] = seconds
         return response
     if user is None:
-        with database().begin() as session:
+        with this_app.database().begin() as session:
             log.append_account_event(session, "password change refused", account=row.user.name)
         return _page(gettext("This is not your password."))
     if new != request.form.get("again", ""):
@@ -50,7 +50,7 @@ def password() -> Response:
         return _page(gettext("The new password is the old one."))
     keep = request.form.get("tokens") != "revoke"
     try:
-        with database().begin() as session:
+        with this_app.database().begin() as session:
             user = session.get_one(User, row.user_id)
             ended = account_store.set_password(
                 session, kept, user, new, one_time=False, but=row.id, keep_tokens=keep
@@ -69,7 +69,7 @@ def end_all() -> Response:
     """Sign out everywhere: ``but`` keeps this session."""
     row = own_session()
     keep = "but" in request.form
-    with database().begin() as session:
+    with this_app.database().begin() as session:
         ended = sessions.end_of_user(session, row.user_id, row.id if keep else "")
         log.append_account_event(session, "sign-out", account=row.user.name, sessions=ended)
     if keep:
@@ -84,7 +84,7 @@ def end_all() -> Response:
 def end_one(session_id: str) -> Response:
     """End one session of one's own."""
     row = own_session()
-    with database().begin() as session:
+    with this_app.database().begin() as session:
         mine = (SessionRow.user_id == row.user_id, SessionRow.id == session_id)
         if not sessions.end(session, *mine):
             raise UserError(
@@ -104,7 +104,7 @@ def language() -> Response:
         raise UserError(
             400, gettext("There is no translation into this language."), gettext("Choose one of the list.")
         )
-    with database().begin() as session:
+    with this_app.database().begin() as session:
         session.get_one(User, row.user_id).language = code
     return redirect(url_for("account.show"), 303)
 
@@ -123,9 +123,9 @@ def own_session() -> SessionRow:
 
 def _page(problem: str = "", status: int = 400) -> Response:
     row = own_session()
-    with database().begin() as session:
+    with this_app.database().begin() as session:
         tokens = api_tokens.working(session, row.user_id)
-        rows = sessions.of_user(session, current_app.extensions["settings"], row.user_id, now())
+        rows = sessions.of_user(session, this_app.settings(), row.user_id, now())
     page = render_template(
         "pages/people/account.html",
         user=row.user,

@@ -7,9 +7,9 @@ from werkzeug.wrappers import Response
 
 from reports.text.language import gettext
 from reports.text.numbers import plural
+from webapp import this_app
 from webapp.custody import log
 from webapp.errors import UserError
-from webapp.queries.analyses import database
 from webapp.security import accounts as account_store
 from webapp.security import second_factor, sessions
 from webapp.security.accounts import AccountError
@@ -35,7 +35,7 @@ def add() -> Response:
     """Make an account; the page shows, once, the password to hand over."""
     given = generate()
     try:
-        with database().alone() as session:
+        with this_app.database().alone() as session:
             user = account_store.add(
                 session,
                 current_app.extensions["passwords"],
@@ -56,7 +56,7 @@ def add() -> Response:
 def role(user_id: int) -> Response:
     """Give an account another role."""
     try:
-        with database().alone() as session:
+        with this_app.database().alone() as session:
             user = _user(session.get(User, user_id))
             account_store.set_role(session, user, _role())
             log.append_account_event(session, "role changed", account=user.name, role=user.role)
@@ -74,7 +74,7 @@ def role(user_id: int) -> Response:
 def disable(user_id: int) -> Response:
     """Let nobody sign in to an account."""
     try:
-        with database().alone() as session:
+        with this_app.database().alone() as session:
             user = _user(session.get(User, user_id))
             account_store.disable(session, user)
             log.append_account_event(session, "account disabled", account=user.name)
@@ -87,7 +87,7 @@ def disable(user_id: int) -> Response:
 @_ADMINISTERS
 def enable(user_id: int) -> Response:
     """Let its owner sign in again."""
-    with database().alone() as session:
+    with this_app.database().alone() as session:
         user = _user(session.get(User, user_id))
         account_store.enable(user)
         log.append_account_event(session, "account enabled", account=user.name)
@@ -99,7 +99,7 @@ def enable(user_id: int) -> Response:
 def password(user_id: int) -> Response:
     """Give an account a password to hand over, which is changed at the next sign-in."""
     given = generate()
-    with database().alone() as session:
+    with this_app.database().alone() as session:
         user = _user(session.get(User, user_id))
         kept = current_app.extensions["passwords"]
         ended = account_store.set_password(session, kept, user, given, one_time=True)
@@ -116,7 +116,7 @@ def password(user_id: int) -> Response:
 @_ADMINISTERS
 def factor(user_id: int) -> Response:
     """Forget the second factor of an account, whose owner lost it."""
-    with database().alone() as session:
+    with this_app.database().alone() as session:
         user = _user(session.get(User, user_id))
         second_factor.remove(session, user)
         sessions.end_of_user(session, user.id)
@@ -151,7 +151,7 @@ def _page(
     handed: tuple[User, str] | None = None,
     values: object = None,
 ) -> Response:
-    with database().begin() as session:
+    with this_app.database().begin() as session:
         users = account_store.listed(session)
     page = render_template(
         "pages/people/users.html",

@@ -8,9 +8,9 @@ from flask import Blueprint, make_response, redirect, render_template, request, 
 from werkzeug.wrappers import Response
 
 from reports.text.language import gettext
+from webapp import this_app
 from webapp.custody import log
 from webapp.errors import UserError
-from webapp.queries.analyses import database
 from webapp.security import api_tokens
 from webapp.security.api_tokens import TokenError
 from webapp.security.permissions import current, signed_in
@@ -34,7 +34,7 @@ def create() -> Response:
     _refuse_tokens()
     try:
         expires = _end_of(request.form.get("expires", ""))
-        with database().alone() as session:
+        with this_app.database().alone() as session:
             made = api_tokens.make(
                 session, current(), request.form.get("name", ""), request.form.getlist("scope"), expires
             )
@@ -50,7 +50,7 @@ def create() -> Response:
 def revoke(token_id: str) -> Response:
     """End a token for good."""
     _refuse_tokens()
-    with database().begin() as session:
+    with this_app.database().begin() as session:
         row = api_tokens.revoke(session, current(), token_id)
         if row is None:
             raise UserError(
@@ -81,7 +81,7 @@ def _end_of(day: str) -> datetime | None:
 
 def _page(*, token: str = "", problem: str = "") -> Response:
     who = current()
-    with database().begin() as session:
+    with this_app.database().begin() as session:
         own = api_tokens.listed(session, who)
     page = render_template(
         "pages/people/tokens.html",

@@ -9,8 +9,8 @@ from flask import Blueprint, current_app, g, make_response, redirect, render_tem
 from werkzeug.wrappers import Response
 
 from reports.text.language import N_, gettext
+from webapp import this_app
 from webapp.custody import account_records, log
-from webapp.queries.analyses import database
 from webapp.security import accounts as account_store
 from webapp.security import login_throttle, pending_sign_in, request_guard, sessions
 from webapp.security.passwords import Passwords
@@ -45,7 +45,7 @@ def sign_in() -> Response:
     if wait:
         return _too_early(wait, name)
     if user is None:
-        with database().begin() as session:
+        with this_app.database().begin() as session:
             log.append_account_event(session, "sign-in refused", account=name)
         return page(401, name=name, problem=_WRONG)
     if user.factor_since is not None:
@@ -63,7 +63,7 @@ def sign_out() -> Response:
     if g.session is not None:
         if g.session.way == "provider":
             onwards = url_for("login.form", left="provider")
-        with database().begin() as session:
+        with this_app.database().begin() as session:
             sessions.end(session, SessionRow.id == g.session.id)
             log.append_account_event(session, "sign-out", account=g.principal.name)
     response = redirect(onwards, 303)
@@ -89,7 +89,7 @@ def confirmed() -> Response:
     if wait:
         return _too_early(wait, row.user.name, again=True)
     if user is None:
-        with database().begin() as session:
+        with this_app.database().begin() as session:
             log.append_account_event(session, "sign-in refused", account=row.user.name)
         return page(401, again=True, problem=gettext("This is not your password."))
     response = redirect(request_guard.own_address(request.form.get("next")), 303)
@@ -102,10 +102,10 @@ def begin_session(
 ) -> Response:
     """Sign somebody in who has shown who they are; whatever session the browser had ends."""
     moment = now()
-    with database().begin() as session:
+    with this_app.database().begin() as session:
         if g.session is not None:
             sessions.end(session, SessionRow.id == g.session.id)
-        sessions.forget_ended(session, current_app.extensions["settings"], moment)
+        sessions.forget_ended(session, this_app.settings(), moment)
         kept = session.get_one(User, user.id)
         token = sessions.start(session, kept, _address(), request.user_agent.string, moment, way)
         details = {"account": kept.name, "address": _address(), "factor": factor, "by": way}
@@ -118,7 +118,7 @@ def begin_session(
 def renewed(row: SessionRow, *, confirmed: bool = False) -> str:
     """Another token for a session: whoever knew the old one is out."""
     moment = now()
-    with database().begin() as session:
+    with this_app.database().begin() as session:
         sessions.end(session, SessionRow.id == row.id)
         user = session.get_one(User, row.user_id)
         token = sessions.start(session, user, _address(), request.user_agent.string, moment, row.way)
@@ -135,7 +135,7 @@ def tried(name: str, password: str) -> tuple[User | None, timedelta]:
     Names that can be nobody's are counted as one.
     """
     passwords: Passwords = current_app.extensions["passwords"]
-    with database().alone() as session:
+    with this_app.database().alone() as session:
         user = account_store.find(session, name)
         own = user.name if user is not None else account_store.possible(name)
         counted = login_throttle.buckets(own, _address(), request_guard.known_device(own))
@@ -144,7 +144,7 @@ def tried(name: str, password: str) -> tuple[User | None, timedelta]:
     right = passwords.verify(user.password if user is not None else None, password)
     if user is None or not right or not account_store.usable(user, now()):
         return None, timedelta()
-    with database().alone() as session:
+    with this_app.database().alone() as session:
         account_records.refuse_altered_account(session, user)
         login_throttle.forget(session, counted)
         if passwords.outdated(user.password):
@@ -187,7 +187,7 @@ def page(status: int, *, again: bool = False, name: str = "", problem: str = "")
 
 
 def _offers_provider() -> bool:
-    return current_app.extensions["settings"].oidc_issuer is not None
+    return this_app.settings().oidc_issuer is not None
 
 
 def _address() -> str:

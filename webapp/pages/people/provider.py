@@ -12,15 +12,14 @@ from flask import Blueprint, current_app, g, jsonify, redirect, request, url_for
 from werkzeug.wrappers import Response
 
 from reports.text.language import gettext
+from webapp import this_app
 from webapp.custody import log
 from webapp.errors import UserError
 from webapp.pages.people.login import begin_session, page, renewed
-from webapp.queries.analyses import database
 from webapp.security import accounts as account_store
 from webapp.security import provider_accounts, request_guard
 from webapp.security.openid import Attempt, Provider, ProviderError
 from webapp.security.permissions import login_is_on, public
-from webapp.settings import Settings
 from webapp.storage.key_files import mac
 from webapp.storage.tables import SessionRow, now
 
@@ -52,7 +51,7 @@ def come_back() -> Response:
     try:
         response = _signed_in(attempt)
     except UserError as problem:
-        with database().begin() as session:
+        with this_app.database().begin() as session:
             log.append_account_event(session, "sign-in refused", account="", by="provider", why=problem.error)
         response = page(problem.status, problem=str(problem))
     request_guard.clear_cookie(response, _COOKIE)
@@ -76,8 +75,8 @@ def ended() -> Response:
         response = jsonify(error="invalid_request", error_description=problem.error)
         response.status_code = 400
         return response
-    with database().begin() as session:
-        name, number = provider_accounts.end_sessions(session, _settings(), who)
+    with this_app.database().begin() as session:
+        name, number = provider_accounts.end_sessions(session, this_app.settings(), who)
         if number:
             log.append_account_event(session, "sign-out", account=name, by="provider", sessions=number)
     return jsonify(ended=number)
@@ -85,8 +84,10 @@ def ended() -> Response:
 
 def _signed_in(attempt: Attempt) -> Response:
     claims = _provider().claims(attempt, request.args, _back())
-    with database().alone() as session:
-        user = provider_accounts.account(session, _settings(), current_app.extensions["passwords"], claims)
+    with this_app.database().alone() as session:
+        user = provider_accounts.account(
+            session, this_app.settings(), current_app.extensions["passwords"], claims
+        )
         if not account_store.usable(user, now()):
             raise UserError(403, gettext("This account cannot be used."), gettext("Ask an administrator."))
     if attempt.again:
@@ -104,18 +105,13 @@ def _signed_in(attempt: Attempt) -> Response:
 
 
 def _provider() -> Provider:
-    settings = _settings()
+    settings = this_app.settings()
     if not login_is_on() or settings.oidc_issuer is None:
         raise UserError(
             404, gettext("There is no provider to sign in through."), gettext("Sign in with a password.")
         )
     found: Provider = current_app.extensions.setdefault("provider", Provider(settings))
     return found
-
-
-def _settings() -> Settings:
-    settings: Settings = current_app.extensions["settings"]
-    return settings
 
 
 def _back() -> str:

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from flask import Blueprint, current_app, g, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, g, make_response, redirect, render_template, request, url_for
 from markupsafe import Markup
 from werkzeug.wrappers import Response
 
 from reports.text.language import N_, gettext
+from webapp import this_app
 from webapp.custody import log
 from webapp.errors import UserError
 from webapp.pages.people.account import own_session
 from webapp.pages.people.login import begin_session, renewed, waiting
-from webapp.queries.analyses import database
 from webapp.security import pending_sign_in, request_guard, second_factor, sessions
 from webapp.security.permissions import public, signed_in
-from webapp.settings import Settings
 from webapp.storage.tables import SessionRow, User, now
 
 blueprint = Blueprint("factor", __name__)
@@ -28,7 +27,7 @@ _WRONG = N_("This code is not right, was used before, or is too old.")
 @public
 def ask() -> Response:
     """The form for the code, after the password."""
-    with database().begin() as session:
+    with this_app.database().begin() as session:
         user = pending_sign_in.find(session)
     return _code_page() if user is not None else redirect(url_for("login.form"), 303)
 
@@ -37,18 +36,20 @@ def ask() -> Response:
 @public
 def give() -> Response:
     """Begin the session if the code is right."""
-    with database().begin() as session:
+    with this_app.database().begin() as session:
         user = pending_sign_in.find(session)
     if user is None:
         return redirect(url_for("login.form", next=request.form.get("next")), 303)
-    way, wait = second_factor.check(database(), _settings(), user.id, request.form.get("code", ""), now())
+    way, wait = second_factor.check(
+        this_app.database(), this_app.settings(), user.id, request.form.get("code", ""), now()
+    )
     if wait:
         words, seconds = waiting(wait, "codes")
         response = _code_page(words, 429)
         response.headers["Retry-After"] = seconds
         return response
     if way is None:
-        with database().begin() as session:
+        with this_app.database().begin() as session:
             log.append_account_event(session, "second factor refused", account=user.name)
         return _code_page(_WRONG, 401)
     response = begin_session(user, factor=way)
@@ -68,8 +69,8 @@ def show() -> Response:
 def begin() -> Response:
     """Show a new secret to be taken into an app."""
     row = own_session()
-    with database().alone() as session:
-        second_factor.begin(_settings(), session.get_one(User, row.user_id))
+    with this_app.database().alone() as session:
+        second_factor.begin(this_app.settings(), session.get_one(User, row.user_id))
     return _page(setting_up=True)
 
 
@@ -82,13 +83,13 @@ def confirm() -> Response:
         return redirect(url_for("factor.show"), 303)
     if problem := _refusal(row.user, first=True):
         return _page(problem, setting_up=True)
-    with database().alone() as session:
+    with this_app.database().alone() as session:
         user = session.get_one(User, row.user_id)
         codes = second_factor.confirm(session, user)
         ended = sessions.end_of_user(session, user.id, row.id)
         log.append_account_event(session, "second factor set up", account=user.name, sessions=ended)
     token = renewed(row, confirmed=True)
-    with database().begin() as session:  # forms of the page belong to the new session
+    with this_app.database().begin() as session:  # forms of the page belong to the new session
         g.session = session.get_one(SessionRow, sessions.hashed(token))
     response = _page(codes=codes, user=user)
     request_guard.set_session_cookie(response, user, token)
@@ -102,7 +103,7 @@ def codes() -> Response:
     row = own_session()
     if problem := _refusal(row.user):
         return _page(problem)
-    with database().alone() as session:
+    with this_app.database().alone() as session:
         made = second_factor.new_codes(session, session.get_one(User, row.user_id))
         log.append_account_event(session, "recovery codes made", account=row.user.name)
     return _page(codes=made)
@@ -113,13 +114,13 @@ def codes() -> Response:
 def remove() -> Response:
     """Remove it, where the role does not need one; needs a code."""
     row = own_session()
-    if second_factor.required(_settings(), row.user):
+    if second_factor.required(this_app.settings(), row.user):
         raise UserError(
             403, gettext("Your role needs a second factor."), gettext("An administrator can reset it.")
         )
     if problem := _refusal(row.user):
         return _page(problem)
-    with database().alone() as session:
+    with this_app.database().alone() as session:
         user = session.get_one(User, row.user_id)
         second_factor.remove(session, user)
         log.append_account_event(session, "second factor removed", account=user.name)
@@ -129,20 +130,15 @@ def remove() -> Response:
 def _refusal(user: User, *, first: bool = False) -> str:
     """Why the form's code is not taken; empty if it is, and used up then."""
     way, wait = second_factor.check(
-        database(), _settings(), user.id, request.form.get("code", ""), now(), first=first
+        this_app.database(), this_app.settings(), user.id, request.form.get("code", ""), now(), first=first
     )
     if wait > timedelta():
         return waiting(wait, "codes")[0]
     if way is None:
-        with database().begin() as session:
+        with this_app.database().begin() as session:
             log.append_account_event(session, "second factor refused", account=user.name)
         return _WRONG
     return ""
-
-
-def _settings() -> Settings:
-    settings: Settings = current_app.extensions["settings"]
-    return settings
 
 
 def _code_page(problem: str = "", status: int = 200) -> Response:
@@ -155,7 +151,7 @@ def _code_page(problem: str = "", status: int = 200) -> Response:
 def _page(
     problem: str = "", *, setting_up: bool = False, codes: list[str] | None = None, user: User | None = None
 ) -> Response:
-    with database().begin() as session:
+    with this_app.database().begin() as session:
         user = user or session.get_one(User, own_session().user_id)
         left = second_factor.codes_left(session, user)
     shown = setting_up and user.factor_secret is not None
@@ -165,8 +161,8 @@ def _page(
         left=left,
         codes=codes,
         problem=problem,
-        needed=second_factor.required(_settings(), user),
-        picture=Markup(second_factor.picture(_settings(), user)) if shown else None,  # noqa: S704
-        secret=second_factor.secret(_settings(), user) if shown else "",
+        needed=second_factor.required(this_app.settings(), user),
+        picture=Markup(second_factor.picture(this_app.settings(), user)) if shown else None,  # noqa: S704
+        secret=second_factor.secret(this_app.settings(), user) if shown else "",
     )
     return make_response(page, 400 if problem else 200)

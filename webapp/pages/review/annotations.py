@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import json
 
-from flask import Blueprint, current_app, jsonify, redirect, request, url_for
+from flask import Blueprint, jsonify, redirect, request, url_for
 from werkzeug.wrappers import Response
 
 from reports.review.annotation_file import to_json
 from reports.review.annotations import Annotation
 from reports.text.language import gettext
+from webapp import this_app
 from webapp.errors import UserError
 from webapp.http import error_pages
 from webapp.http.error_pages import wants_json
 from webapp.intake.incoming import Incoming
 from webapp.intake.upload_request import this_request
-from webapp.queries.analyses import database
 from webapp.security.permissions import Permission, current, require
 from webapp.services.review import annotation_import
 from webapp.services.review import annotations as annotation_service
@@ -30,7 +30,7 @@ _LONGEST = 256 * 1024  # bytes of one annotation: the longest note and ten thous
 def listing(analysis_id: str) -> Response:
     """All annotations, in order of time."""
     row = annotation_service.find_annotatable(analysis_id)
-    with database().begin() as session:
+    with this_app.database().begin() as session:
         return jsonify(_list(row.id, annotation_service.shown(session, row, current())))
 
 
@@ -51,7 +51,7 @@ def take_in(analysis_id: str) -> Response:
     """Merge the annotations of a file: one that a bundle's page saved, or a bundle itself."""
     row = annotation_service.find_annotatable(analysis_id)
     asked = this_request()
-    asked.allowance = annotation_import.import_limit(current_app.extensions["settings"])
+    asked.upload_limit = annotation_import.import_limit(this_app.settings())
     part = asked.files.get("file")
     stream = part.stream if part is not None else None
     if not isinstance(stream, Incoming) or not stream.bytes:

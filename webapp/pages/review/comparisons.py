@@ -6,10 +6,12 @@ import io
 import json
 from typing import Any
 
-from flask import Blueprint, current_app, jsonify, redirect, render_template, request, send_file, url_for
+from flask import Blueprint, jsonify, redirect, render_template, request, send_file, url_for
 from werkzeug.wrappers import Response
 
 from reports.text.language import gettext
+from reports.text.numbers import ratio
+from webapp import this_app
 from webapp.errors import UserError
 from webapp.http.error_pages import wants_json
 from webapp.media import playback
@@ -20,10 +22,11 @@ from webapp.queries.reference_comparisons import RESULT, ComparisonResult
 from webapp.security.permissions import Permission, require
 from webapp.services import comparisons as comparison_service
 from webapp.services import deletion
-from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, State
 
 blueprint = Blueprint("comparisons", __name__)
+
+_USUAL_RATE = 25.0  # frames a second, where the file does not say
 
 
 @blueprint.get("/analyses/<analysis_id>/compare")
@@ -135,7 +138,7 @@ def picture(comparison_id: str, name: str) -> Response:
 
 def _players(found: ComparisonResult, sides: tuple[AnalysisRow, AnalysisRow]) -> dict[str, Any]:
     """What the page plays, and by which times."""
-    folders = Folders.of(current_app.extensions["settings"])
+    folders = this_app.folders()
     comparison = found.comparison
     files: list[dict[str, Any]] = []
     for row, file in zip(sides, (comparison.exhibit, comparison.reference), strict=True):
@@ -153,7 +156,7 @@ def _players(found: ComparisonResult, sides: tuple[AnalysisRow, AnalysisRow]) ->
                 "start": 0.0,
                 "still": file.frame_rate is None and file.duration == 0,
                 "duration": file.duration,
-                "rate": _rate(file.frame_rate),
+                "rate": ratio(file.frame_rate or "") or _USUAL_RATE,
                 "width": file.width,
                 "height": file.height,
             }
@@ -168,12 +171,3 @@ def _players(found: ComparisonResult, sides: tuple[AnalysisRow, AnalysisRow]) ->
         ],
         "segments": [{"id": s.id, "start": s.start, "end": s.end} for s in comparison.segments],
     }
-
-
-def _rate(fraction: str | None) -> float:
-    """Frames a second; 25 where the file does not say."""
-    above, _, below = (fraction or "").partition("/")
-    try:
-        return float(above) / float(below or 1) or 25.0
-    except (ValueError, ZeroDivisionError):
-        return 25.0

@@ -7,17 +7,17 @@ import math
 from functools import lru_cache
 from pathlib import Path
 
-from flask import Blueprint, Response, current_app, request
+from flask import Blueprint, Response, request
 
 from reports.text import language
 from reports.text.language import gettext
+from webapp import this_app
 from webapp.errors import UserError
 from webapp.media.playback import Playback, playback
 from webapp.queries import review_data, review_scores
 from webapp.queries.results import finished, load
 from webapp.security.blinding import Discloses
 from webapp.security.permissions import Permission, require
-from webapp.storage.data_folder import Folders
 
 blueprint = Blueprint("review", __name__, url_prefix="/analyses/<analysis_id>")
 
@@ -27,7 +27,7 @@ blueprint = Blueprint("review", __name__, url_prefix="/analyses/<analysis_id>")
 def data(analysis_id: str) -> Response:
     """The analysis as the review page reads it; ``scores=all`` for all of them at once, however many."""
     row, folder = finished(analysis_id, Discloses.FINDINGS)
-    plays = playback(Folders.of(current_app.extensions["settings"]), row)
+    plays = playback(this_app.folders(), row)
     text = _text(folder, row.id, plays, language.current(), whole=request.args.get("scores") == "all")
     return Response(text, mimetype="application/json")
 

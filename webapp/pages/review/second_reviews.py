@@ -5,25 +5,24 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from flask import Blueprint, current_app, redirect, render_template, request, url_for
+from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
 from reports.review.second_review import CONCLUSIONS, Judgement, open_proposal
 from reports.text.language import N_, gettext
+from webapp import this_app
 from webapp.downloads import exhibits as exhibit_downloads
 from webapp.errors import UserError
 from webapp.media import playback
 from webapp.queries import analyses as analysis_queries
 from webapp.queries import second_reviews
-from webapp.queries.analyses import database
 from webapp.security import blinding
 from webapp.security.blinding import Discloses
 from webapp.security.permissions import Permission, current, require
 from webapp.services import cases as case_service
 from webapp.services.review import reviewers as reviewer_service
 from webapp.services.review import second_reviews as review_service
-from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow
 
 blueprint = Blueprint("second_reviews", __name__)
@@ -42,7 +41,7 @@ _ROWS = 100
 @require(Permission.READ)
 def listing() -> str:
     """The queue: all that waits for who asks."""
-    with database().begin() as session:
+    with this_app.database().begin() as session:
         found = second_reviews.waiting(session, current())
     return render_template("pages/review/reviews.html", waiting=found, tasks=_TASKS)
 
@@ -106,7 +105,7 @@ def decide(analysis_id: str) -> Response:
 def exhibit(analysis_id: str) -> Response:
     """The exhibit under review as it was handed in, whatever is hidden of it."""
     row = _row(analysis_id)
-    with database().begin() as session:
+    with this_app.database().begin() as session:
         second_reviews.find_or_404(session, row)
     return exhibit_downloads.send(row)
 
@@ -115,7 +114,7 @@ def exhibit(analysis_id: str) -> Response:
 @require(Permission.ARRANGE)
 def name(case_id: int) -> Response:
     """Name the reviewers of a case: ``first``, ``second``, ``third`` and what is ``blind``; none: nobody."""
-    with database().alone() as session:
+    with this_app.database().alone() as session:
         case = case_service.find(session, current(), case_id)
         chosen = [_account(request.form.get(part, "")) for part in ("first", "second", "third")]
         first, second, third = chosen
@@ -146,14 +145,14 @@ def _page(row: AnalysisRow, problem: UserError | None = None) -> str:
     from reports.view.second_review import HIDDEN, judgement_view, second_review_view
 
     who = current()
-    with database().begin() as session:
+    with this_app.database().begin() as session:
         found = second_reviews.find_or_404(session, row)
         hiding = None if who.sees_all else blinding.blind(session, who.user_id, row.exhibit_id)
     part = found.part_of(who.user_id)
     own, review, length = found.own_judgement(part), found.disclosed, row.duration or 0.0
     view = second_review_view(review, length)
     standing = second_reviews.standing(found.statements)
-    plays = playback.playback(Folders.of(current_app.extensions["settings"]), row)
+    plays = playback.playback(this_app.folders(), row)
     return render_template(
         "pages/review/review.html",
         row=row,

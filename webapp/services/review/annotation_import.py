@@ -33,10 +33,11 @@ from reports.review.annotations import (
 )
 from reports.text import dates
 from reports.text.language import N_, gettext, stored
+from reports.text.numbers import grouped
+from webapp import this_app
 from webapp.custody import log as custody_log
 from webapp.errors import UserError
 from webapp.intake.incoming import Incoming, UploadLimit
-from webapp.queries.analyses import database
 from webapp.security.permissions import current, login_is_on
 from webapp.services import cases
 from webapp.services.review.annotations import MOST, annotation_row, listed, log_annotations, result_of, shown
@@ -86,7 +87,7 @@ def import_file(row: AnalysisRow, stream: Incoming) -> tuple[Merged, tuple[Annot
         raise UserError(400, stored(str(problem)), gettext("Nothing was imported.")) from None
     result = result_of(row)
     importer = current().display if login_is_on() else None
-    with database().alone() as session:
+    with this_app.database().alone() as session:
         cases.refuse_closed(session, row.case_id)
         merged = merge(session, row, result.analysis, result.sha256, saved, importer)
         details: dict[str, str | int | None] = {"new": merged.new, "known": merged.known}
@@ -123,8 +124,8 @@ def merge(
     marked with it. The session must be alone.
     """
     _refuse_others(row.id, analysis, analysis_sha256, saved)
-    stored = listed(session, row.id)
-    kept = _Kept(stored)
+    before = listed(session, row.id)
+    kept = _Kept(before)
     ids: dict[str, str] = {}  # what the file calls an annotation that has another id here
     own: list[Annotation] = []  # the file's so far: what its page showed when the next one was made
     fresh: list[Annotation] = []
@@ -136,15 +137,21 @@ def merge(
             _refuse_moment(annotation, row)
             if reason := rejection_reason(analysis, annotation, _concerning(annotation, own)):
                 raise _refused(
-                    reason, "The file does not belong to this analysis, or was not saved by a bundle's page."
+                    stored(reason),
+                    gettext(
+                        "The file does not belong to this analysis, or was not saved by a bundle's page."
+                    ),
                 )
             if given.id in kept.by_id:  # somebody else imported it before the author did
                 given = given.model_copy(update={"id": secrets.token_hex(16)})
                 ids[annotation.id] = given.id
             fresh.append(given)
         own.append(annotation)
-    if len(stored) + len(fresh) > MOST:
-        raise _refused(f"This would make more than {MOST:,} annotations of one analysis.", "Check the file.")
+    if len(before) + len(fresh) > MOST:
+        raise _refused(
+            gettext("This would make more than %(most)s annotations of one analysis.", most=grouped(MOST)),
+            gettext("Check the file."),
+        )
     added = tuple(
         each.model_copy(update={"about": ids.get(each.about, each.about)})
         if isinstance(each, Withdrawal)

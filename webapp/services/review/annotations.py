@@ -7,7 +7,6 @@ import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 
-from flask import current_app
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -16,17 +15,16 @@ from reports.review.annotation_file import AnnotationFileError, checksum, parse,
 from reports.review.annotations import ANNOTATION, Annotation, rejection_reason, sort_key, verified
 from reports.text.language import gettext, stored
 from reports.text.numbers import grouped
+from webapp import this_app
 from webapp.custody import log as custody_log
 from webapp.custody import review_records
 from webapp.errors import UserError
 from webapp.queries import analyses as analysis_queries
-from webapp.queries.analyses import database
 from webapp.queries.results import Result, load, result_folder
 from webapp.security import blinding
 from webapp.security.blinding import Discloses
 from webapp.security.permissions import Principal, current, login_is_on
 from webapp.services import cases
-from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, AnnotationRow, State, now
 
 MOST = 10_000  # of one analysis: far beyond what people say, and still quick
@@ -68,7 +66,7 @@ def record(row: AnalysisRow, said: Mapping[str, object]) -> tuple[Annotation, tu
     if login_is_on():  # nobody annotates under somebody else's name
         said = {**said, "author": current().display}
     result = result_of(row)
-    with database().alone() as session:
+    with this_app.database().alone() as session:
         cases.refuse_closed(session, row.case_id)
         made = add(session, row.id, result.analysis, said, shown(session, row, current()))
         log_annotations(session, row, [made], None if login_is_on() else made.author)
@@ -133,7 +131,7 @@ def annotation_row(analysis_id: str, annotation: Annotation) -> AnnotationRow:
 
 def result_of(row: AnalysisRow) -> Result:
     """The result that is annotated."""
-    return load(result_folder(database(), Folders.of(current_app.extensions["settings"]), row))
+    return load(result_folder(this_app.database(), this_app.folders(), row))
 
 
 def log_annotations(

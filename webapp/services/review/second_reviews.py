@@ -28,10 +28,10 @@ from reports.review.second_review import (
     statement_json,
 )
 from reports.text.language import gettext, stored
+from webapp import this_app
 from webapp.custody import log as custody_log
 from webapp.errors import UserError
 from webapp.queries import second_reviews
-from webapp.queries.analyses import database
 from webapp.queries.second_reviews import Reviewed
 from webapp.security.permissions import Principal
 from webapp.services import cases
@@ -47,7 +47,7 @@ def judge(row: AnalysisRow, who: Principal, said: Mapping[str, Any]) -> Reviewed
     Raises :class:`~webapp.errors.UserError` for the third reviewer, a second judgement, and stretches that do
     not fit the exhibit.
     """
-    with database().alone() as session:
+    with this_app.database().alone() as session:
         found, part = _taking_part(session, row, who)
         if part == "third":
             raise UserError(
@@ -78,14 +78,14 @@ def judge(row: AnalysisRow, who: Principal, said: Mapping[str, Any]) -> Reviewed
 
 def say(row: AnalysisRow, who: Principal, text: str) -> Reviewed:
     """Add to the recorded conversation of both and the third."""
-    with database().alone() as session:
+    with this_app.database().alone() as session:
         found, part = _resolving(session, row, who)
         return _keep(session, found, _parsed({"text": text}, who, part, "message", found))
 
 
 def propose(row: AnalysisRow, who: Principal, said: Mapping[str, Any]) -> Reviewed:
     """Propose a joint conclusion: ``conclusion`` and ``reasons``. A newer proposal replaces it."""
-    with database().alone() as session:
+    with this_app.database().alone() as session:
         found, part = _resolving(session, row, who)
         _refuse_third(part)
         return _keep(session, found, _parsed(said, who, part, "proposal", found))
@@ -96,7 +96,7 @@ def accept(row: AnalysisRow, who: Principal, proposal: str) -> Reviewed:
 
     Raises :class:`~webapp.errors.UserError` for one's own proposal, and for one that is not the newest.
     """
-    with database().alone() as session:
+    with this_app.database().alone() as session:
         found, part = _resolving(session, row, who)
         _refuse_third(part)
         offered = open_proposal(found.disclosed)
@@ -118,7 +118,7 @@ def decide(row: AnalysisRow, who: Principal, said: Mapping[str, Any]) -> Reviewe
 
     Raises :class:`~webapp.errors.UserError` for anybody else.
     """
-    with database().alone() as session:
+    with this_app.database().alone() as session:
         found, part = _resolving(session, row, who)
         if part != "third":
             raise UserError(

@@ -124,7 +124,7 @@ class TestAdding:
         assert kept_models(folders) == []
 
     def test_too_large_is_said_with_the_limit(self, client, folders, monkeypatch):
-        monkeypatch.setattr("webapp.pages.models._PAIR", models_allowance(200_000))
+        monkeypatch.setattr("webapp.pages.models._PAIR", models_limit(200_000))
         card, weights = pair("new")
         answer = add_model(client, card, weights, Accept="application/json")
         assert answer.status_code == 413 and "larger than 0.2 MB" in answer.json["error"]
@@ -160,6 +160,6 @@ class TestAdding:
         assert kept_models(folders) == []
 
 
-def models_allowance(limit: int):
-    """The allowance of the models form with another limit."""
+def models_limit(limit: int):
+    """The limit of the models form with another limit."""
     return dataclasses.replace(_PAIR, bytes=limit)

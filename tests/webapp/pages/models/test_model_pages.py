@@ -214,8 +214,8 @@ def test_from_two_files_to_a_result_made_with_them(app, client, sent, database, 
 def test_an_analysis_from_before_there_was_a_choice_uses_the_default(app, database, monkeypatch):
     used: list[Path] = []
 
-    def noted(_path, _file, model, *_rest):
-        used.append(model)
+    def noted(job, *_rest):
+        used.append(job.model)
         raise MemoryError
 
     monkeypatch.setattr(run_analysis, "make_result", noted)

@@ -137,6 +137,15 @@ def test_files_are_refused_with_the_reason(app, client, row, address):
     assert list(Folders(app.extensions["settings"].data).incoming.iterdir()) == []
 
 
+def test_a_refusal_speaks_the_language_of_the_page(app, client, row, address):
+    wanted = {"Accept": "application/json", "Accept-Language": "de"}
+    answer = bring_in(client, address, saved(app, row, said(1, segment="Z9")), **wanted)
+    assert "Z9" in answer.json["error"] and "There is" not in answer.json["error"]
+    assert answer.json["remedy"].startswith(
+        "Nichts wurde importiert. Die Datei gehört nicht zu dieser Analyse"
+    )
+
+
 def test_clocks_may_differ_a_little(app, client, row, address):
     ahead = (datetime.now(UTC) + timedelta(minutes=2)).isoformat(timespec="milliseconds")
     assert bring_in(client, address, saved(app, row, said(1, made=ahead))).json["new"] == 1

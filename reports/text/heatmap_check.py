@@ -1,0 +1,50 @@
+"""The occlusion check of a heatmap, *hide and re-score*: when it confirms the map, and that in words."""
+
+from __future__ import annotations
+
+from detector.schema.analysis import RANDOM_AREAS, HideAndRescore
+from reports.text.language import gettext
+from reports.text.numbers import probability, shown
+
+# A map counts as confirmed when hiding its hottest area lowers the logit by at least this
+# much more than hiding random areas does, and at least this many times as far. Both are a
+# convention, printed with every report, not a measured bound: the margin keeps two small
+# drops from counting, the ratio keeps a face that any blur unsettles from counting.
+CLEAR_MARGIN = 0.5
+CLEAR_RATIO = 2.0
+
+
+def is_confirmed(check: HideAndRescore) -> bool:
+    """Whether hiding the highlighted area lowers the score clearly more than chance does."""
+    least = max(CLEAR_MARGIN, check.drop_random + CLEAR_MARGIN, CLEAR_RATIO * check.drop_random)
+    return check.drop_highlight >= least
+
+
+def check_words(check: HideAndRescore) -> str:
+    """The measured effect of hiding the hottest area, and what follows from it, in words."""
+    figures = gettext(
+        "Hiding the hottest %(area)s of the face takes the score from %(probability)s "
+        "to %(hidden_highlight)s, hiding random areas of the same size to "
+        "%(hidden_random)s on average.",
+        area=shown(check.area, ".0%"),
+        probability=probability(check.probability),
+        hidden_highlight=probability(check.hidden_highlight),
+        hidden_random=probability(check.hidden_random),
+    )
+    if check.areas < RANDOM_AREAS:
+        figures = gettext(
+            "%(figures)s That average is of %(areas)s random areas only, not of %(usual)s, as many faces of "
+            "this photograph share the time for such checks: it is rough.",
+            figures=figures,
+            areas=check.areas,
+            usual=RANDOM_AREAS,
+        )
+    if is_confirmed(check):
+        return gettext(
+            "%(figures)s That is clearly more than chance does: the map shows what the model used.",
+            figures=figures,
+        )
+    return gettext(
+        "%(figures)s That is not clearly more than chance does: this map should not be relied upon.",
+        figures=figures,
+    )

@@ -1,0 +1,86 @@
+// What the desk's buttons, sliders, tabs and keys do.
+
+import { _ } from "../language.js";
+import { byId, el, say } from "./dom.js";
+import { KEYS, PHOTO_KEYS, listen } from "./keys.js";
+import { lightbox } from "./pictures.js";
+
+/** Connects them to `desk`, once. */
+export function wireControls(desk) {
+  const { player } = desk;
+  const press = (id, act) => byId(id)?.addEventListener("click", act);
+  press("play", () => player.toggle());
+  press("frame-back", () => player.step(-1));
+  press("frame-on", () => player.step(1));
+  press("segment-back", () => desk.neighbour(-1));
+  press("segment-on", () => desk.neighbour(1));
+  press("zoom-in", () => desk.timeline.zoom(0.5));
+  press("zoom-out", () => desk.timeline.zoom(2));
+  press("zoom-fit", () => desk.timeline.fit());
+  press("rename-reviewer", () => desk.askName());
+  press("show-keys", () => byId("keys").showModal());
+  press("explore-reset", () => desk.explore(null));
+  press("save-annotations", () => desk.store.save().then(() => { desk.drawAll(); say(_("Saved. Import the file into Reelproof to keep the annotations there.")); }));
+  byId("rate").addEventListener("change", (event) => { player.video.playbackRate = Number(event.target.value); });
+  byId("show-boxes").addEventListener("change", (event) => { player.shown.boxes = event.target.checked; player.draw(); });
+  byId("heat").addEventListener("input", (event) => {
+    const value = Number(event.target.value);
+    player.shown.heat = Math.min(1, value);
+    player.shown.dim = Math.max(0, value - 1);
+    player.draw();
+  });
+  byId("explore").addEventListener("input", (event) => desk.explore(Number(event.target.value)));
+  byId("keys-table").replaceChildren(...(desk.data.still ? PHOTO_KEYS : KEYS).map(([keys, words]) => el("tr", {},
+    el("th", { scope: "row" }, keys.split(" ").map((key) => el("kbd", {}, key))),
+    el("td", {}, words))));
+  for (const dialog of document.querySelectorAll("dialog")) {
+    dialog.querySelectorAll("[data-close]").forEach((button) => button.addEventListener("click", () => dialog.close()));
+  }
+  lightbox();
+  wireTabs(desk);
+  const shared = {
+    n: () => desk.neighbour(1), p: () => desk.neighbour(-1),
+    a: () => desk.judgeSegment("agree"), d: () => desk.judgeSegment("disagree"), u: () => desk.judgeSegment("unsure"),
+    "?": () => byId("keys").showModal(),
+  };
+  listen({ ...shared, ...(player.photo ? photoKeys(player.photo) : videoKeys(desk)) });
+}
+
+function videoKeys(desk) {
+  const { player } = desk;
+  const second = (direction) => { player.pause(); player.seek(player.time + direction); };
+  return {
+    space: () => player.toggle(), ArrowLeft: () => player.step(-1), ArrowRight: () => player.step(1),
+    "Shift+ArrowLeft": () => second(-1), "Shift+ArrowRight": () => second(1),
+    j: () => player.backwards(), k: () => player.pause(), l: () => player.faster(),
+    i: () => desk.annotationPanel.markAt("start"), o: () => desk.annotationPanel.markAt("end"),
+    "+": () => desk.timeline?.zoom(0.5), "=": () => desk.timeline?.zoom(0.5), "-": () => desk.timeline?.zoom(2), 0: () => desk.timeline?.fit(),
+  };
+}
+
+/** Zoom and pan of a photo, by buttons and keys. */
+function photoKeys(photo) {
+  const acts = { "photo-out": () => photo.step(-1), "photo-in": () => photo.step(1), "photo-fit": () => photo.whole(), "photo-pixels": () => photo.pixels() };
+  for (const [id, act] of Object.entries(acts)) byId(id).addEventListener("click", act);
+  const grid = () => { byId("face-grid").click(); };
+  return {
+    "+": acts["photo-in"], "=": acts["photo-in"], "-": acts["photo-out"], 0: acts["photo-fit"], 1: acts["photo-pixels"], g: grid,
+    ArrowLeft: () => photo.pan(-1, 0), ArrowRight: () => photo.pan(1, 0), ArrowUp: () => photo.pan(0, -1), ArrowDown: () => photo.pan(0, 1),
+  };
+}
+
+function wireTabs(desk) {
+  const tabs = [...document.querySelectorAll("[role=tab]")];
+  for (const [index, button] of tabs.entries()) {
+    const name = button.id.slice("tab-".length);
+    button.addEventListener("click", () => desk.tab(name));
+    button.addEventListener("keydown", (event) => {
+      const way = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+      if (!way) return;
+      event.preventDefault();
+      const next = tabs[(index + way + tabs.length) % tabs.length];
+      desk.tab(next.id.slice("tab-".length));
+      next.focus();
+    });
+  }
+}

@@ -1,0 +1,311 @@
+// The drawing of the timeline: ruler, lanes and cuts on a canvas, as far as they are in sight.
+
+import { clamp, lowerBound, timecode } from "./dom.js";
+
+export const RULER = 22; // px above the lanes
+// Steps of the ruler in seconds, as reports.view.timeline has them; a test compares.
+const STEPS = [0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400];
+const HATCH = 8; // px between two lines of a flagged band; a narrower band is all colour
+const SAMPLE = 0.125; // seconds a score stands for in the strip under a lane
+const DOTS = 500; // fewer visible scores than this are drawn one by one
+const COLOURS = ["ink", "muted", "rule", "ground", "blank", "line", "band", "flag", "flag-ground", "cut", "explore", "span"];
+
+/** What the page's style sheet gives `element` for each part of the drawing. */
+export function colours(element) {
+  const style = getComputedStyle(element);
+  return Object.fromEntries(COLOURS.map((name) => [name, style.getPropertyValue(`--lane-${name}`).trim()]));
+}
+
+/** Draws with `pen` once; `place` is the timeline: its `view`, `from`, `to`, `width`, `laneHeight` and `x(time)`. */
+export class TimelineDrawing {
+  constructor(pen, place, inks) {
+    this.pen = pen;
+    this.place = place;
+    this.colours = inks;
+    this.view = place.view;
+    this.from = place.from;
+    this.to = place.to;
+    this.width = place.width;
+    this.laneHeight = place.laneHeight;
+  }
+
+  x(time) { return this.place.x(time); }
+
+  draw(lanes, height) {
+    this.#ruler(height);
+    lanes.forEach((lane, row) => this.#lane(lane, RULER + row * this.laneHeight));
+    this.#cuts(height);
+  }
+
+  #ruler(height) {
+    const { pen, width } = this;
+    const span = this.to - this.from;
+    const step = STEPS.find((one) => (span / one) * 96 <= width) ?? STEPS[STEPS.length - 1];
+    pen.font = "11px system-ui, sans-serif";
+    pen.textBaseline = "middle";
+    let free = 0; // px, from which on the next time may be written
+    for (let n = Math.ceil(this.from / step); n * step <= this.to + 1e-9; n += 1) {
+      const x = Math.round(this.x(n * step)) + 0.5;
+      pen.strokeStyle = this.colours.rule;
+      pen.beginPath();
+      pen.moveTo(x, RULER - 5);
+      pen.lineTo(x, height);
+      pen.stroke();
+      const text = step < 1 ? timecode(n * step) : timecode(n * step).slice(0, 8);
+      const half = pen.measureText(text).width / 2;
+      const left = clamp(x - half, 0, width - 2 * half);
+      if (left < free) continue;
+      free = left + 2 * half + 6;
+      pen.fillStyle = this.colours.muted;
+      pen.fillText(text, left, 8);
+    }
+  }
+
+  #lane(lane, top) {
+    const { pen, width, laneHeight } = this;
+    const plot = { top: top + 5, bottom: top + laneHeight - 9 };
+    const y = (value) => plot.bottom - (plot.bottom - plot.top) * value;
+    pen.fillStyle = this.colours.ground;
+    pen.fillRect(0, plot.top, width, plot.bottom - plot.top);
+    for (const gap of this.view.gaps) this.#blank(gap, plot);
+    for (const one of lane.segments) this.#band(one, plot, lane);
+    this.#spread(lane.lane, y);
+    this.#thresholds(y, lane.rules ?? this.view.rules);
+    this.#curve(lane.lane, y);
+    this.#names(lane.segments, plot.top);
+    for (const [start, end] of lane.explored ?? []) this.#explored(start, end, plot);
+    for (const span of lane.spans ?? []) this.#span(span, plot);
+    this.#strip(lane.lane, plot.bottom + 3);
+    pen.strokeStyle = this.colours.rule;
+    pen.beginPath();
+    pen.moveTo(0, top + laneHeight - 0.5);
+    pen.lineTo(width, top + laneHeight - 0.5);
+    pen.stroke();
+  }
+
+  #blank(gap, plot) {
+    const { pen } = this;
+    const x = this.x(gap.start);
+    const wide = Math.max(1, this.x(gap.end) - x);
+    if (x > this.width || x + wide < 0) return;
+    pen.fillStyle = this.colours.blank;
+    pen.fillRect(x, plot.top, wide, plot.bottom - plot.top);
+  }
+
+  #band(segment, plot, lane) {
+    const { pen } = this;
+    const x = this.x(segment.start);
+    const wide = Math.max(3, this.x(segment.end) - x);
+    if (x > this.width || x + wide < 0) return;
+    pen.fillStyle = this.colours["flag-ground"];
+    pen.fillRect(x, plot.top, wide, plot.bottom - plot.top);
+    if (wide > HATCH) this.#hatch(x, wide, plot);
+    pen.strokeStyle = this.colours.flag;
+    pen.lineWidth = segment.id === lane.selected ? 3 : 1;
+    pen.strokeRect(x + 0.5, plot.top + 0.5, wide - 1, plot.bottom - plot.top - 1);
+    pen.lineWidth = 1;
+  }
+
+  /** Names of segments, where the next one leaves room. */
+  #names(segments, top) {
+    const { pen } = this;
+    segments.forEach((segment, index) => {
+      const place = Math.max(this.x(segment.start), 0);
+      const label = pen.measureText(segment.id).width + 8;
+      const next = index + 1 < segments.length ? this.x(segments[index + 1].start) : this.width;
+      if (this.x(segment.end) < 0 || place > this.width || next - place < label) return;
+      pen.fillStyle = this.colours.flag;
+      pen.fillRect(place, top, label, 15);
+      pen.fillStyle = this.colours["flag-ground"];
+      pen.fillText(segment.id, place + 4, top + 8);
+    });
+  }
+
+  #hatch(x, wide, plot) {
+    const { pen } = this;
+    pen.save();
+    pen.beginPath();
+    pen.rect(x, plot.top, wide, plot.bottom - plot.top);
+    pen.clip();
+    pen.strokeStyle = this.colours.flag;
+    pen.globalAlpha = 0.45;
+    pen.lineWidth = 1;
+    pen.beginPath();
+    const deep = plot.bottom - plot.top;
+    const first = Math.floor(Math.max(x - deep, -deep) / HATCH) * HATCH;
+    for (let line = first; line < Math.min(x + wide, this.width); line += HATCH) {
+      pen.moveTo(line, plot.bottom);
+      pen.lineTo(line + deep, plot.top);
+    }
+    pen.stroke();
+    pen.restore();
+  }
+
+  #thresholds(y, { enter, exit }) {
+    const { pen, width } = this;
+    pen.strokeStyle = this.colours.muted;
+    for (const [value, dash] of [[enter, [6, 4]], [exit, [2, 4]]]) {
+      pen.setLineDash(dash);
+      pen.beginPath();
+      pen.moveTo(0, Math.round(y(value)) + 0.5);
+      pen.lineTo(width, Math.round(y(value)) + 0.5);
+      pen.stroke();
+    }
+    pen.setLineDash([]);
+  }
+
+  /** Calls `draw(i, x, fresh)` for visible samples; `fresh` where the line must not come from the one before. */
+  #visible(lane, draw) {
+    const first = Math.max(0, lowerBound(lane.time, this.from) - 1);
+    const last = Math.min(lane.time.length, lowerBound(lane.time, this.to) + 1);
+    let before = -1;
+    for (let i = first; i < last; i += 1) {
+      if (Number.isNaN(lane.smooth[i])) continue;
+      const fresh = before < 0 || lane.track[before] !== lane.track[i]
+        || lane.time[i] - lane.time[before] > Math.max(lane.reach[before], lane.reach[i]);
+      draw(i, this.x(lane.time[i]), fresh);
+      before = i;
+    }
+  }
+
+  #spread(lane, y) {
+    const { pen } = this;
+    pen.fillStyle = this.colours.band;
+    let column = null;
+    const flush = () => {
+      if (column) pen.fillRect(column.x, y(column.high), column.wide, Math.max(1, y(column.low) - y(column.high)));
+    };
+    let last = null;
+    this.#visible(lane, (i, x, fresh) => {
+      if (column && !fresh && x - column.x < 1) {
+        column.low = Math.min(column.low, lane.low[i]);
+        column.high = Math.max(column.high, lane.high[i]);
+        return;
+      }
+      if (column && !fresh) column.wide = Math.max(1, x - column.x);
+      flush();
+      column = { x, low: lane.low[i], high: lane.high[i], wide: 1 };
+      last = x;
+    });
+    if (last !== null) flush();
+  }
+
+  #curve(lane, y) {
+    const { pen } = this;
+    pen.strokeStyle = this.colours.line;
+    pen.fillStyle = this.colours.line;
+    pen.lineWidth = 1.75;
+    pen.lineJoin = "bevel";
+    pen.beginPath();
+    let column = null;
+    let seen = 0;
+    // A column of many scores is an upright bar from its least to its most: cheaper than a path through all.
+    const flush = () => {
+      if (!column?.many) return;
+      pen.fillRect(column.x - 0.5, y(column.high) - 0.9, 1.75, y(column.low) - y(column.high) + 1.8);
+      pen.moveTo(column.x, y(column.last));
+    };
+    this.#visible(lane, (i, x, fresh) => {
+      const value = lane.smooth[i];
+      seen += 1;
+      if (column && !fresh && x - column.x < 1) {
+        column.low = Math.min(column.low, value);
+        column.high = Math.max(column.high, value);
+        column.last = value;
+        column.many = true;
+        return;
+      }
+      flush();
+      const joins = column?.many && !fresh && x - column.x < 2;
+      if (fresh) pen.moveTo(x - 0.75, y(value));
+      if (!joins) pen.lineTo(x, y(value));
+      // The next bar reaches to where the last one ended, or the line would have holes.
+      column = joins
+        ? { x, low: Math.min(value, column.last), high: Math.max(value, column.last), last: value, many: true }
+        : { x, low: value, high: value, last: value, many: false };
+    });
+    flush();
+    pen.stroke();
+    pen.lineWidth = 1;
+    if (seen > DOTS) return;
+    pen.fillStyle = this.colours.muted;
+    this.#visible(lane, (i, x) => pen.fillRect(x - 1, y(lane.score[i]) - 1, 2, 2));
+  }
+
+  #strip(lane, top) {
+    const { pen } = this;
+    const first = Math.max(0, lowerBound(lane.time, this.from) - 1);
+    const last = Math.min(lane.time.length, lowerBound(lane.time, this.to) + 1);
+    const wide = Math.max(1, (SAMPLE * this.width) / (this.to - this.from));
+    // Neighbours of one kind are one stroke.
+    let run = null;
+    const flush = () => {
+      if (!run) return;
+      pen.fillStyle = run.unusable ? this.colours.cut : this.colours.muted;
+      pen.fillRect(run.x, run.unusable ? top : top + 1, run.end - run.x, run.unusable ? 4 : 2);
+    };
+    for (let i = first; i < last; i += 1) {
+      const x = this.x(lane.time[i]);
+      const unusable = Number.isNaN(lane.smooth[i]);
+      if (run && run.unusable === unusable && x < run.end + 1 + wide / 2) {
+        run.end = x + wide;
+        continue;
+      }
+      flush();
+      run = { x, end: x + wide, unusable };
+    }
+    flush();
+  }
+
+  #explored(start, end, plot) {
+    const { pen } = this;
+    const x = this.x(start);
+    const wide = Math.max(3, this.x(end) - x);
+    pen.strokeStyle = this.colours.explore;
+    pen.lineWidth = 2;
+    pen.setLineDash([5, 3]);
+    pen.strokeRect(x, plot.top + 1, wide, plot.bottom - plot.top - 2);
+    pen.setLineDash([]);
+    pen.lineWidth = 1;
+  }
+
+  #span(span, plot) {
+    const { pen } = this;
+    const x = this.x(span.start);
+    const wide = Math.max(3, this.x(span.end) - x);
+    pen.strokeStyle = this.colours.span;
+    pen.lineWidth = 3;
+    pen.beginPath();
+    pen.moveTo(x + 1.5, plot.bottom);
+    pen.lineTo(x + 1.5, plot.bottom - 7);
+    pen.moveTo(x, plot.bottom - 1.5);
+    pen.lineTo(x + wide, plot.bottom - 1.5);
+    pen.moveTo(x + wide - 1.5, plot.bottom);
+    pen.lineTo(x + wide - 1.5, plot.bottom - 7);
+    pen.stroke();
+    pen.lineWidth = 1;
+  }
+
+  #cuts(height) {
+    const { pen } = this;
+    pen.strokeStyle = this.colours.cut;
+    pen.fillStyle = this.colours.cut;
+    let last = -10;
+    for (const cut of this.view.cuts) {
+      const x = Math.round(this.x(cut)) + 0.5;
+      if (x < 0 || x > this.width || x - last < 2) continue;
+      last = x;
+      pen.setLineDash([1, 3]);
+      pen.beginPath();
+      pen.moveTo(x, RULER);
+      pen.lineTo(x, height);
+      pen.stroke();
+      pen.setLineDash([]);
+      pen.beginPath();
+      pen.moveTo(x - 4, RULER - 6);
+      pen.lineTo(x + 4, RULER - 6);
+      pen.lineTo(x, RULER);
+      pen.fill();
+    }
+  }
+}

@@ -1,0 +1,90 @@
+"""Messages of webhooks, as ``openapi.json`` describes them; :mod:`webapp.webhooks.registry` writes them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from webapp.api.contract.operation import JSON
+from webapp.webhooks.registry import OF_ANALYSES, OF_COMPARISONS, OF_OPERATIONS
+from webapp.webhooks.signature import SIGNATURE
+
+_TEXT: dict[str, Any] = {"type": "string"}
+_SHA256 = {"type": "string", "description": "SHA-256"}
+
+
+def webhooks() -> dict[str, Any]:
+    """The object ``webhooks``: what is sent when a job ended, and when an alert begins or ends."""
+    return {
+        "analysisEnded": _message(
+            "analysisEnded",
+            "An analysis is done, failed or was cancelled",
+            OF_ANALYSES,
+            _of_job(
+                "analysis",
+                {"verdict": {"type": ["string", "null"]}, "kind": {"type": ["string", "null"]}},
+            ),
+        ),
+        "comparisonEnded": _message(
+            "comparisonEnded",
+            "A comparison is done, failed or was cancelled",
+            OF_COMPARISONS,
+            _of_job(
+                "comparison",
+                {
+                    "reference": _SHA256,
+                    "related": {"type": ["boolean", "null"]},
+                    "segments": {"type": ["integer", "null"]},
+                },
+            ),
+        ),
+        "operationsAlert": _message(
+            "operationsAlert",
+            "A threshold is passed, or no longer",
+            OF_OPERATIONS,
+            {"alert": _TEXT, "words": _TEXT, "href": _TEXT},
+        ),
+    }
+
+
+def _of_job(noun: str, findings: dict[str, Any]) -> dict[str, Any]:
+    """Properties of the message that a job ended, which says ``findings`` unless they are withheld."""
+    withheld = {"type": "boolean", "description": "true: findings are hidden from a reviewer"}
+    return {
+        noun: _TEXT,
+        "href": _TEXT,
+        "state": _TEXT,
+        "exhibit": _SHA256,
+        **findings,
+        "withheld": withheld,
+    }
+
+
+def _message(
+    identity: str, summary: str, events: tuple[str, ...], of_event: dict[str, Any]
+) -> dict[str, Any]:
+    """One message: when it is sent, how it is signed, and what it holds beside its id, event and moment."""
+    properties = {
+        "id": _TEXT,
+        "event": {"enum": list(events)},
+        "happened": {"type": "string", "format": "date-time"},
+        **of_event,
+    }
+    schema = {"type": "object", "properties": properties, "required": list(properties)}
+    signature = {
+        "name": SIGNATURE,
+        "in": "header",
+        "required": True,
+        "description": "t=seconds since 1970, v1=hexadecimal HMAC-SHA256 of “t.body”",
+        "schema": _TEXT,
+    }
+    return {
+        "post": {
+            "operationId": identity,
+            "summary": summary,
+            "parameters": [signature],
+            "requestBody": {"content": {JSON: {"schema": schema}}},
+            "responses": {
+                "2XX": {"description": "It arrived. Any other answer, or none in ten seconds: sent again."}
+            },
+        }
+    }
