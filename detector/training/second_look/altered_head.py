@@ -84,7 +84,7 @@ def fit_altered_head(network: ViTSmall14, patches: Sequence[Patch], report: Call
     z = standardised(np.concatenate([known, blended]), network.centre.numpy(), network.spread.numpy())
     weight, bias = with_blends(z, labels)
     weight_before, bias_before = head_of(network, INNER, ALTERED)
-    set_head(network, INNER, ALTERED, (weight_before + weight) / 2, (bias_before + bias) / 2)
+    set_head(network, INNER, ALTERED, (weight_before + weight) / np.float32(2), (bias_before + bias) / 2)
 
 
 def pair_crops(pairs: Sequence[BlendPair], size: int) -> Iterator[Image]:
@@ -93,9 +93,7 @@ def pair_crops(pairs: Sequence[BlendPair], size: int) -> Iterator[Image]:
         yield from pair.crops(size)
 
 
-def with_blends(
-    z: NDArray[np.float32], labels: NDArray[np.integer]
-) -> tuple[NDArray[np.float32], float]:
+def with_blends(z: NDArray[np.float32], labels: NDArray[np.integer]) -> tuple[NDArray[np.float32], float]:
     """Weights (f,) and bias of a logistic regression on standardised features ``z`` (n + 2 · pairs, f).
 
     The first n are examples with ``labels`` (n,); the others are pairs and have most of the weight. In both,

@@ -67,7 +67,7 @@ def _crops(patches: Sequence[Patch], size: int) -> Iterator[Image]:
 
 
 def _places_alike(patches: Sequence[Patch]) -> NDArray[np.float64]:
-    """Weights (n,): both classes alike; in one, a clip the less, the more clips its generator or place has."""
+    """Weights (n,): both classes alike; in one, a clip counts less the more its generator or place has."""
     places = [(_target(patch), place_of(patch)) for patch in patches]
     clips = Counter(
         place for place, _ in {(place, patch.file) for place, patch in zip(places, patches, strict=True)}

@@ -78,8 +78,8 @@ DATA = (
     CLIPS,
     "The start: the encoder of Depth Anything V2 Small (Yang et al., 2024), which is DINOv2 ViT-S/14 (Oquab "
     "et al., 2023), Apache-2.0; every matrix has moved by more than 2 %",
-    "Blends of unmanipulated faces of these: every tenth example of the inner face's heads, and 3,500, each beside "
-    "the same face without the blend, for half of what the inner face says of alteration",
+    "Blends of unmanipulated faces of these: every tenth example of the inner face's heads, and 3,500, each "
+    "beside the same face without the blend, for half of what the inner face says of alteration",
     STILLS,
     "Photographs' heads: the stills, each twice, and a frame of each training clip",
     "What whole heads of footage say of synthesis: six frames of each training clip, each twice; no stills",

@@ -122,7 +122,7 @@ def left_out_auc(
     weight, _ = linear_head(z, labels)
     if blends is not None:
         z = np.concatenate([z, standardised(blends, centre, spread)])
-        weight = (weight + with_blends(z, labels)[0]) / 2
+        weight = weight + with_blends(z, labels)[0]  # their mean orders likewise
     shown = mine + held_out.of(lambda patch: not patch.fake)
     logits = standardised(shown.features, centre, spread) @ weight
     whole = by_clip(shown.patches, logits[:, None])
@@ -133,9 +133,7 @@ def _target(patch: Patch, head: int) -> int:
     return targets(patch.generator, patch.fake)[head]
 
 
-def _kept(
-    path: Path, network: ViTSmall14, crops: Iterable[Image], report: Callable[[str], None]
-) -> Features:
+def _kept(path: Path, network: ViTSmall14, crops: Iterable[Image], report: Callable[[str], None]) -> Features:
     if not path.is_file():
         features = features_of(network, crops, report)
         with atomic_path(path) as temporary, temporary.open("wb") as file:

@@ -75,4 +75,3 @@ def test_examples_and_pairs_are_learnt_from() -> None:
     pairs[:, 1] += 4 * labels
     weight, _ = altered_head.with_blends(np.concatenate([known, pairs]), labels)
     assert weight[1] > weight[0] > 2 * abs(weight[2])
-
