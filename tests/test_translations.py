@@ -19,6 +19,7 @@ from bare_text import bare_text
 
 from detector.models.card_files import DEFAULT, MODELS, SECOND_LOOKS
 from detector.paths import ROOT
+from detector.schema.analysis import Parameters
 from reports.text import language
 from reports.text.catalogues import CATALOGUES, MESSAGES, SCRIPTS
 from reports.text.filled_messages import SENTENCES
@@ -74,6 +75,13 @@ def test_every_message_is_translated(code: str, messages: tuple[str, set[str]]) 
         if each.fuzzy or not (all(each.string) if each.pluralizable else each.string)
     ]
     assert lacking == []
+
+
+def test_names_of_settings_are_messages(messages: tuple[str, set[str]]) -> None:
+    """Reports name each setting by its field's name, which nothing else marks for translation."""
+    domain, used = messages
+    if domain == MESSAGES:
+        assert [name for name in Parameters.model_fields if name.replace("_", " ") not in used] == []
 
 
 def test_no_message_is_hidden_from_extraction(messages: tuple[str, set[str]]) -> None:

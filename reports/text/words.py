@@ -78,6 +78,8 @@ NAMES = (
     N_("grey faces"),
     N_("shorter side"),
     N_("skip unreferenced"),
+    N_("interpolate below"),
+    N_("alternate heads"),
     N_("duration"),
     N_("expected calibration error"),
     N_("mean temporal IoU"),
