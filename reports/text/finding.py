@@ -25,6 +25,11 @@ _KINDS = {
 }
 
 
+def segment_name(segment: str, *, still: bool) -> str:
+    """What a segment with this id is called: of a photograph (``still``) it is a face."""
+    return gettext("Flagged face %(id)s", id=segment) if still else gettext("Segment %(id)s", id=segment)
+
+
 def finding(analysis: Analysis) -> str:
     """The verdict as a sentence."""
     still = analysis.media.kind is MediaKind.IMAGE

@@ -26,6 +26,7 @@ from reports.review.annotations import (
     withdrawals,
 )
 from reports.text import dates
+from reports.text.finding import segment_name
 from reports.text.free_text import direction, one_line, readable
 from reports.text.language import N_, gettext
 from reports.text.numbers import plural, time_span
@@ -199,9 +200,7 @@ def _about_and_author(analysis: Analysis, said: Annotation) -> str:
 
 def _of_segment(analysis: Analysis, said: SegmentAnnotation) -> _Content:
     still = analysis.media.kind is MediaKind.IMAGE
-    about, when = gettext("Segment %(id)s", id=said.segment), ""
-    if still:
-        about = gettext("Flagged face %(id)s", id=said.segment)
+    about, when = segment_name(said.segment, still=still), ""
     segment = next((each for each in analysis.segments if each.id == said.segment), None)
     if segment is not None:
         about = gettext("%(name)s, person %(person)s", name=about, person=segment.person)

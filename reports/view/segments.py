@@ -8,6 +8,7 @@ from pathlib import Path
 from detector.schema.analysis import Analysis, Media, MediaKind, Peak, Segment
 from reports.inputs.pictures import Picture, find_picture
 from reports.text import numbers
+from reports.text.finding import segment_name
 from reports.text.heatmap_check import check_words, is_confirmed
 from reports.text.language import gettext
 from reports.text.numbers import grouped, shown, time_span, timecode
@@ -75,9 +76,7 @@ def segment_view(analysis: Analysis, segment: Segment, folder: Path) -> SegmentV
     doubt = segment_interval(analysis, segment)
     return SegmentView(
         id=segment.id,
-        title=gettext("Flagged face %(id)s", id=segment.id)
-        if still
-        else gettext("Segment %(id)s", id=segment.id),
+        title=segment_name(segment.id, still=still),
         person=segment.person,
         start=timecode(segment.start),
         end=timecode(segment.end),

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from detector.schema.analysis import Analysis, MediaKind, Person, Scores, Segment
+from reports.text.finding import segment_name
 from reports.text.language import gettext
-from reports.text.numbers import plural, probability, timecode
+from reports.text.numbers import plural, probability, time_span
 from reports.view.timeline.scale import LEFT, LETTER, RIGHT, Plot
 from reports.view.timeline.score_curves import curve, dots, strips
 
@@ -116,14 +117,13 @@ def _bands(segments: Sequence[Segment], plot: Plot, bar: float | None, model: st
         if bar is not None:
             x, width = LEFT, max(bar, LEAST_BAND)
             label_end = x + max(words, width)
-            title = gettext("Flagged face %(id)s", id=segment.id) + of_model
+            when = ""
         else:
             x = plot.x(segment.start)
             width = max(plot.x(segment.end) - x, LEAST_BAND)
             x = min(x, RIGHT - width)
             label_end = x + words + 3
-            when = gettext(" %(start)s to %(end)s", start=timecode(segment.start), end=timecode(segment.end))
-            title = gettext("Segment %(id)s%(when)s", id=segment.id, when=of_model + when)
+            when = f" {time_span(segment.start, segment.end)}"
         label = x >= free
         if label:
             free = label_end
@@ -134,7 +134,7 @@ def _bands(segments: Sequence[Segment], plot: Plot, bar: float | None, model: st
                 width=round(width, 1),
                 hatch=_hatch(x, x + width, plot.top, plot.bottom),
                 label=label,
-                title=title,
+                title=segment_name(segment.id, still=bar is not None) + of_model + when,
             )
         )
     return tuple(bands)
