@@ -6,7 +6,7 @@ import os
 import struct
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 import cv2
@@ -14,7 +14,7 @@ import numpy as np
 
 from detector.explain.colours import heat_colours
 from reports.errors import PictureError
-from reports.text.language import gettext
+from reports.text.language import UNTRANSLATED, gettext
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 MOST_PIXELS = 100_000_000  # about 12,000 x 8,000; a larger header is a decompression bomb
@@ -31,7 +31,7 @@ _SLIGHTLY = 1.5  # times as wide: what still shrinks well from the nearest four 
 class Picture:
     """One picture to show: its path relative to ``analysis.json``, or why there is none."""
 
-    path: str | None
+    path: str | None = field(metadata=UNTRANSLATED)
     alt: str
     absent: str = ""
     part: tuple[float, float, float, float] | None = None

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import fields, is_dataclass, replace
-from typing import Any
+from types import MappingProxyType
+from typing import Any, TypeVar, cast
 
 from babel import Locale
 from jinja2 import Environment
@@ -22,6 +23,10 @@ from reports.text.filled_messages import translate
 from reports.text.languages import DEFAULT as DEFAULT
 from reports.text.languages import LANGUAGES as LANGUAGES
 
+# Metadata of a dataclass's field whose text is not ours: a name, a key, a path, what people wrote.
+UNTRANSLATED = MappingProxyType({"untranslated": True})
+
+_Shown = TypeVar("_Shown")
 _CURRENT: ContextVar[str] = ContextVar("language", default=DEFAULT)
 
 
@@ -84,25 +89,27 @@ def in_parts(text: str) -> str:
     return ", ".join(map(stored, text.split(", ")))
 
 
-def spoken(value: Any, kept: frozenset[str] = frozenset()) -> Any:
+def spoken(value: _Shown) -> _Shown:
     """A view in the language spoken now: every text in it that is a message, also in its filled form.
 
-    ``kept`` are fields, as ``Class.field``, whose texts are not ours: file names, what people wrote.
+    Keys of dictionaries stay as they are, and fields of dataclasses with the metadata :data:`UNTRANSLATED`.
     """
-    if current() == DEFAULT:
-        return value
+    return value if current() == DEFAULT else cast(_Shown, _spoken(value))
+
+
+def _spoken(value: Any) -> Any:
     if type(value) is str:
         return stored(value)
     if isinstance(value, tuple | list):
-        parts = [spoken(each, kept) for each in value]
+        parts = [_spoken(each) for each in value]
         return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)
     if isinstance(value, dict):
-        return {name: spoken(each, kept) for name, each in value.items()}
+        return {name: _spoken(each) for name, each in value.items()}
     if is_dataclass(value) and not isinstance(value, type):
         changed = {
-            field.name: spoken(getattr(value, field.name), kept)
+            field.name: _spoken(getattr(value, field.name))
             for field in fields(value)
-            if field.init and f"{type(value).__name__}.{field.name}" not in kept
+            if field.init and "untranslated" not in field.metadata
         }
         return replace(value, **changed)
     return value

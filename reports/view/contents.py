@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from reports.text.language import N_
+from reports.text.language import N_, UNTRANSLATED
 
 REFERENCE = "reference"  # only where there is a comparison
 SECOND_REVIEW = "second-review"  # only where there is one
@@ -36,7 +36,7 @@ _SECTIONS = (
 class Section:
     """One section: ``number`` from 1, 0 for what comes before the report's own; ``key`` its address."""
 
-    key: str
+    key: str = field(metadata=UNTRANSLATED)
     number: int
     title: str
 

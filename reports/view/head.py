@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from detector.schema.analysis import Analysis
 from reports.inputs.case import NOT_STATED, CaseDetails
 from reports.text import dates, numbers
-from reports.text.language import gettext
+from reports.text.language import UNTRANSLATED, gettext
 from reports.view import facts
 from reports.view.facts import Fact
 
@@ -17,15 +17,15 @@ class HeadView:
     """By what a reader knows the report, and each of its pages. ``created_iso`` is for programs."""
 
     case: tuple[Fact, ...]
-    running: str  # at the head of every page
-    file: str
-    file_short: str
-    exhibit_sha256: str
+    running: str = field(metadata=UNTRANSLATED)  # at the head of every page
+    file: str = field(metadata=UNTRANSLATED)
+    file_short: str = field(metadata=UNTRANSLATED)
+    exhibit_sha256: str = field(metadata=UNTRANSLATED)
     created: str
-    created_iso: str
+    created_iso: str = field(metadata=UNTRANSLATED)
     created_local: str
-    zone: str
-    reelproof: str
+    zone: str = field(metadata=UNTRANSLATED)
+    reelproof: str = field(metadata=UNTRANSLATED)
 
 
 def head_view(analysis: Analysis, case: CaseDetails) -> HeadView:

@@ -8,9 +8,8 @@ disagree. Templates hold no number formatting and no decisions.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import cast
 
 from detector import timestamps
 from detector.schema.analysis import Analysis, MediaKind
@@ -20,7 +19,7 @@ from reports.inputs.pictures import Picture, find_picture, heat_scale
 from reports.text import language
 from reports.text.finding import finding
 from reports.text.glossary import glossary
-from reports.text.language import gettext
+from reports.text.language import UNTRANSLATED, gettext
 from reports.text.procedure import procedure
 from reports.view import facts, summary
 from reports.view.comparisons.view import ComparisonView, comparison_view
@@ -47,45 +46,17 @@ from reports.view.validation.validity import ValidationView, validation
 
 __all__ = ["PeakView", "ReportView", "SegmentView", "report_view"]
 
-# Fields whose texts are names, keys or other people's words.
-_NOT_OURS = frozenset(
-    {
-        *(
-            f"ReportView.{name}"
-            for name in (
-                "language", "verdict", "paper", "beside", "check",
-            )
-        ),
-        *(
-            f"HeadView.{name}"
-            for name in (
-                "running", "file", "file_short", "exhibit_sha256", "created_iso", "zone", "reelproof",
-            )
-        ),
-        *(f"ReproductionView.{name}" for name in ("command", "comparison")),
-        *(f"JudgementView.{name}" for name in ("author", "made", "mark", "reasons", "direction")),
-        *(f"StatementView.{name}" for name in ("id", "author", "made", "text", "direction")),
-        *(f"OutcomeView.{name}" for name in ("mark", "reasons", "direction")),
-        *(f"StretchView.{name}" for name in ("start", "end", "note")),
-        *(f"AnnotationView.{name}" for name in ("note", "direction", "author", "imported_by", "mark")),
-        *(f"Picture.{name}" for name in ("key", "path")),
-        "ComparisonView.reference_file",
-        "MetadataView.tags",
-        "Section.key",
-    }
-)  # fmt: skip
-
 
 @dataclass(frozen=True)
 class ReportView:
     """All a report or a result page shows of one analysis."""
 
-    language: str
+    language: str = field(metadata=UNTRANSLATED)
     still: bool
     sections: dict[str, Section]
-    paper: str
+    paper: str = field(metadata=UNTRANSLATED)
     head: HeadView
-    verdict: str
+    verdict: str = field(metadata=UNTRANSLATED)
     finding: str
     reason: str
     declared: DeclarationsView
@@ -116,8 +87,9 @@ class ReportView:
     references: tuple[ComparisonView, ...]
     custody: CustodyView
     reader: ReaderView
-    check: str  # what hashing the exhibit again showed, for programs: SHA-256, bytes, moment
-    beside: tuple[str, ...]  # paths of the files of comparisons
+    # What hashing the exhibit again showed, for programs: SHA-256, bytes, moment
+    check: str = field(metadata=UNTRANSLATED)
+    beside: tuple[str, ...] = field(metadata=UNTRANSLATED)  # paths of the files of comparisons
 
     @property
     def pictures(self) -> tuple[Picture, ...]:
@@ -147,7 +119,7 @@ def report_view(analysis: Analysis, folder: Path, inputs: ReportInputs = ALONE) 
     :class:`~reports.errors.ReportError` when one of ``inputs`` cannot be read or is about another exhibit.
     """
     with language.speaking(inputs.speak):
-        return cast(ReportView, language.spoken(_view(analysis, folder, inputs), _NOT_OURS))
+        return language.spoken(_view(analysis, folder, inputs))
 
 
 def _view(analysis: Analysis, folder: Path, inputs: ReportInputs) -> ReportView:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from detector.environment import command as command_of
 from detector.schema.analysis import Analysis
@@ -11,7 +11,7 @@ from detector.schema.method.parameters import LACKING
 from detector.schema.model import SecondLookModel
 from detector.verdict.reproducibility import TOLERANCE
 from reports.text.dates import in_utc
-from reports.text.language import gettext
+from reports.text.language import UNTRANSLATED, gettext
 from reports.view.facts import Fact
 
 
@@ -23,8 +23,8 @@ class ReproductionView:
     """
 
     computed_with: tuple[Fact, ...]
-    command: str
-    comparison: str
+    command: str = field(metadata=UNTRANSLATED)
+    comparison: str = field(metadata=UNTRANSLATED)
     tolerance: str
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from detector import timestamps
@@ -28,7 +28,7 @@ from reports.review.annotations import (
 from reports.text import dates
 from reports.text.finding import segment_name
 from reports.text.free_text import direction, one_line, readable
-from reports.text.language import N_, gettext
+from reports.text.language import N_, UNTRANSLATED, gettext
 from reports.text.numbers import plural, time_span
 
 _OPINION = {
@@ -51,12 +51,12 @@ class AnnotationView:
     about: str
     when: str
     verdict: str
-    mark: str
-    note: str
-    direction: str
-    author: str
+    mark: str = field(metadata=UNTRANSLATED)
+    note: str = field(metadata=UNTRANSLATED)
+    direction: str = field(metadata=UNTRANSLATED)
+    author: str = field(metadata=UNTRANSLATED)
     made: str
-    imported_by: str
+    imported_by: str = field(metadata=UNTRANSLATED)
     fate: str = ""
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from reports.review.annotation_file import checksum
 from reports.review.second_review import (
@@ -23,7 +23,7 @@ from reports.review.second_review import (
 )
 from reports.text import dates
 from reports.text.free_text import direction, one_line, readable
-from reports.text.language import N_, gettext
+from reports.text.language import N_, UNTRANSLATED, gettext
 from reports.text.numbers import time_span, timecode
 from reports.view.facts import Fact
 
@@ -58,10 +58,10 @@ _WIDTH = 1000.0  # of the figure of both reviewers' stretches
 class StretchView:
     """A stretch of time in words, and its place in the figure of ``_WIDTH`` units."""
 
-    start: str
-    end: str
+    start: str = field(metadata=UNTRANSLATED)
+    end: str = field(metadata=UNTRANSLATED)
     interval: str
-    note: str
+    note: str = field(metadata=UNTRANSLATED)
     left: float
     width: float
 
@@ -71,12 +71,12 @@ class JudgementView:
     """What one of the two concluded; without ``conclusion`` it is not disclosed."""
 
     role: str
-    author: str
-    made: str
+    author: str = field(metadata=UNTRANSLATED)
+    made: str = field(metadata=UNTRANSLATED)
     conclusion: str
-    mark: str
-    reasons: str
-    direction: str
+    mark: str = field(metadata=UNTRANSLATED)
+    reasons: str = field(metadata=UNTRANSLATED)
+    direction: str = field(metadata=UNTRANSLATED)
     hidden: str
     stretches: tuple[StretchView, ...]
 
@@ -94,13 +94,13 @@ class DifferenceView:
 class StatementView:
     """One statement of the recorded conversation."""
 
-    id: str
-    author: str
+    id: str = field(metadata=UNTRANSLATED)
+    author: str = field(metadata=UNTRANSLATED)
     role: str
-    made: str
+    made: str = field(metadata=UNTRANSLATED)
     act: str
-    text: str
-    direction: str
+    text: str = field(metadata=UNTRANSLATED)
+    direction: str = field(metadata=UNTRANSLATED)
 
 
 @dataclass(frozen=True)
@@ -108,10 +108,10 @@ class OutcomeView:
     """What holds in the end, how it came about, and why."""
 
     conclusion: str
-    mark: str
+    mark: str = field(metadata=UNTRANSLATED)
     way: str
-    reasons: str
-    direction: str
+    reasons: str = field(metadata=UNTRANSLATED)
+    direction: str = field(metadata=UNTRANSLATED)
 
 
 @dataclass(frozen=True)

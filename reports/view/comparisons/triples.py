@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from detector.schema.analysis import MediaKind
 from detector.schema.comparison import ComparedPeak, Comparison
 from reports.inputs.pictures import PNG_SIGNATURE, Picture, find_picture
-from reports.text.language import gettext
+from reports.text.language import UNTRANSLATED, gettext
 from reports.text.numbers import timecode
 
 BETWEEN = 8  # px of white between the two halves of a picture side by side
@@ -23,7 +23,7 @@ class Triple:
     The first two are halves of one kept picture, ``both``, of ``wide`` px; each is ``width`` by ``height``.
     """
 
-    about: str
+    about: str = field(metadata=UNTRANSLATED)
     title: str
     when: str
     time: float

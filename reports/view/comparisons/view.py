@@ -7,15 +7,14 @@ engine's (:mod:`detector.comparison.statements`), as they stand in ``comparison.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import cast
 
 from detector.schema.analysis import MediaKind
 from detector.schema.comparison import ComparedSegment, Comparison, Region
 from reports.inputs.pictures import Picture
 from reports.text import numbers
-from reports.text.language import gettext, spoken
+from reports.text.language import UNTRANSLATED, gettext, spoken
 from reports.text.numbers import probability, shown, timecode
 from reports.view.comparisons.facts import file_facts, transform_facts
 from reports.view.comparisons.time_map import (
@@ -30,14 +29,6 @@ from reports.view.comparisons.triples import Triple, picture_triples
 from reports.view.facts import Fact
 
 SHOWN_IN_REPORT = 3  # picture triples
-# Fields whose texts are names and keys.
-_NOT_OURS = frozenset(
-    {
-        *(f"ComparisonView.{name}" for name in ("exhibit_file", "reference_file", "sha256", "path")),
-        *(f"Picture.{name}" for name in ("key", "path")),
-        "Triple.about",
-    }
-)
 
 
 @dataclass(frozen=True)
@@ -67,8 +58,8 @@ class ComparisonView:
     differs: bool
     statement: str
     limits: str
-    exhibit_file: str
-    reference_file: str
+    exhibit_file: str = field(metadata=UNTRANSLATED)
+    reference_file: str = field(metadata=UNTRANSLATED)
     reference_sha256: str
     exhibit: tuple[Fact, ...]
     reference: tuple[Fact, ...]
@@ -82,8 +73,9 @@ class ComparisonView:
     not_compared: tuple[str, ...]
     created: str
     reelproof: str
-    sha256: str  # of comparison.json
-    path: str  # of comparison.json, from the folder that holds the report's pictures
+    sha256: str = field(metadata=UNTRANSLATED)  # of comparison.json
+    # Path of comparison.json, from the folder that holds the report's pictures
+    path: str = field(metadata=UNTRANSLATED)
 
     @property
     def shown(self) -> tuple[Triple, ...]:
@@ -107,7 +99,7 @@ def comparison_view(
     ``folder`` is where the report's pictures lie, and ``below`` where, in it, ``comparison.json`` and its
     own pictures do. Raises :class:`~reports.errors.PictureError` for one outside of it.
     """
-    return cast(ComparisonView, spoken(_view(comparison, folder, sha256, below), _NOT_OURS))
+    return spoken(_view(comparison, folder, sha256, below))
 
 
 def _view(comparison: Comparison, folder: Path, sha256: str, below: str) -> ComparisonView:

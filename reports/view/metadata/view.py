@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from detector.schema.analysis import Media
 from detector.schema.metadata import Anomaly, Details, Stream
 from reports.text import numbers
-from reports.text.language import N_, gettext
+from reports.text.language import N_, UNTRANSLATED, gettext
 from reports.text.numbers import plural, shown, timecode
 from reports.view.facts import Fact
 from reports.view.metadata.credentials import NOTE, credential_facts, short
@@ -30,7 +30,7 @@ class MetadataView:
     encoding: tuple[Fact, ...]
     timing: tuple[Fact, ...]
     streams: tuple[tuple[str, str, str, str], ...]
-    tags: tuple[tuple[str, str, str], ...]
+    tags: tuple[tuple[str, str, str], ...] = field(metadata=UNTRANSLATED)
     tags_note: str
     times: tuple[tuple[str, str, str], ...]
     anomalies: tuple[Anomaly, ...]

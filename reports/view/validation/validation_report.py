@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import cast
+from dataclasses import dataclass, field
 
 from detector.schema.analysis import Parameters
 from detector.schema.laboratory.validation import Validation, ValidationItem
 from reports.text import dates, language, numbers
-from reports.text.language import N_, gettext, stored
+from reports.text.language import N_, UNTRANSLATED, gettext, stored
 from reports.text.numbers import grouped, plural, shown
 from reports.view.contents import Section
 from reports.view.facts import Fact
@@ -42,8 +41,6 @@ GLOSSARY = (
      "Manipulated ones left of 0 and unmanipulated ones right of 0 are misled.")),
     (N_("Empirical cross-entropy"), N_("the same cost at other prior odds than even ones.")),
 )  # fmt: skip
-# What people wrote, and names of files, models and machines.
-_NOT_OURS = frozenset({"ValidationReport.title", "ValidationReport.annex"})
 
 
 @dataclass(frozen=True)
@@ -51,7 +48,7 @@ class ValidationReport:
     """All a validation report shows."""
 
     sections: dict[str, Section]
-    title: str
+    title: str = field(metadata=UNTRANSLATED)
     running: str
     facts: tuple[Fact, ...]
     created: str
@@ -74,13 +71,13 @@ class ValidationReport:
     versions: tuple[Fact, ...]
     parameters: tuple[tuple[str, str, str], ...]
     glossary: tuple[tuple[str, str], ...]
-    annex: tuple[tuple[str, ...], ...]
+    annex: tuple[tuple[str, ...], ...] = field(metadata=UNTRANSLATED)
 
 
 def validation_report(validation: Validation, speak: str = language.DEFAULT) -> ValidationReport:
     """Put a validation into words of the language ``speak``."""
     with language.speaking(speak):
-        return cast(ValidationReport, language.spoken(_view(validation), _NOT_OURS))
+        return language.spoken(_view(validation))
 
 
 def _view(validation: Validation) -> ValidationReport:
@@ -177,10 +174,10 @@ def _versions(validation: Validation) -> tuple[Fact, ...]:
 def _parameters(given: Parameters) -> tuple[tuple[str, str, str], ...]:
     """Those that are not the shipped ones."""
     found = []
-    for name, field in Parameters.model_fields.items():
+    for name, parameter in Parameters.model_fields.items():
         value = getattr(given, name)
-        if value != field.default:
-            found.append((name, numbers.number(value), numbers.number(field.default)))
+        if value != parameter.default:
+            found.append((name, numbers.number(value), numbers.number(parameter.default)))
     return tuple(found)
 
 

@@ -1,0 +1,46 @@
+"""Which texts of a view are translated."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from analyses import build
+
+from reports.text import language
+from reports.text.language import UNTRANSLATED, spoken
+from reports.view.report import report_view
+from reports.view.report_inputs import ReportInputs
+
+
+class Row(NamedTuple):
+    name: str
+    count: int
+
+
+@dataclass(frozen=True)
+class Inner:
+    said: str
+    written: str = field(metadata=UNTRANSLATED)
+
+
+@dataclass(frozen=True)
+class View:
+    rows: tuple[Row, ...]
+    by_key: dict[str, str]
+    inner: Inner
+
+
+def test_messages_are_translated_wherever_they_lie_but_for_marked_fields() -> None:
+    view = View((Row("Model", 2),), {"Model": "Model"}, Inner("Model", "Model"))
+    assert spoken(view) == view
+    with language.speaking("de"):
+        assert spoken(view) == View((Row("Modell", 2),), {"Model": "Modell"}, Inner("Modell", "Model"))
+
+
+def test_a_file_named_like_a_message_keeps_its_name(tmp_path: Path) -> None:
+    analysis = build(tmp_path)
+    named = analysis.model_copy(update={"media": analysis.media.model_copy(update={"file": "Model"})})
+    head = report_view(named, tmp_path, ReportInputs(speak="de")).head
+    assert (head.file, head.file_short) == ("Model", "Model")
