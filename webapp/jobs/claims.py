@@ -9,7 +9,7 @@ gone.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -66,6 +66,17 @@ class Claim(Hold):
         return self.job_id
 
 
+@dataclass(frozen=True)
+class Result:
+    """What the row, and the custody log, keep of a finished analysis."""
+
+    verdict: str
+    probability: float | None
+    duration: float | None = None  # of the exhibit, in seconds
+    finding: str | None = None  # JSON of detector.schema.summary.Summary
+    made_of: custody_log.Details = field(default_factory=dict)  # what else the log is to say
+
+
 def claim(database: Database, analysis_id: str) -> Claim | None:
     """Take a queued analysis to work on it; None if it is not there to be taken."""
     with database.begin() as session:
@@ -117,20 +128,8 @@ def beat(database: Database, held: Hold, stage: str | None = None, progress: flo
             raise LostClaim(held.job_id)
 
 
-def finish(
-    database: Database,
-    held: Claim,
-    verdict: str,
-    probability: float | None,
-    duration: float | None = None,
-    made_of: custody_log.Details | None = None,
-    finding: str | None = None,
-) -> None:
-    """Mark the analysis done; its result must be in place already. Raises :class:`LostClaim`.
-
-    ``duration`` is the exhibit's length in seconds; ``made_of`` is what else the custody log is to say;
-    ``finding`` is the row's, JSON of :class:`~detector.schema.summary.Summary`.
-    """
+def finish(database: Database, held: Claim, result: Result) -> None:
+    """Mark the analysis done; its files must be in place already. Raises :class:`LostClaim`."""
     with database.begin() as session:
         done = session.execute(
             update(AnalysisRow)
@@ -140,10 +139,10 @@ def finish(
                 stage="",
                 progress=1.0,
                 finished=now(),
-                verdict=verdict,
-                probability=probability,
-                finding=finding,
-                duration=duration,
+                verdict=result.verdict,
+                probability=result.probability,
+                finding=result.finding,
+                duration=result.duration,
             )
         )
         if not states.changed(done):
@@ -151,10 +150,10 @@ def finish(
         row = session.get_one(AnalysisRow, held.analysis_id)
         details = {
             "attempt": held.attempt,
-            "verdict": str(verdict),
-            "probability": result_records.probability(probability),
-            **({result_records.FINDING: result_records.sha256_of(finding)} if finding else {}),
-            **(made_of or {}),
+            "verdict": str(result.verdict),
+            "probability": result_records.probability(result.probability),
+            **({result_records.FINDING: result_records.sha256_of(result.finding)} if result.finding else {}),
+            **result.made_of,
         }
         states.record(session, row, "finished", details)
 

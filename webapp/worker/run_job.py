@@ -104,15 +104,16 @@ def _analyse(
     ready: ReadyEngine | None,
 ) -> None:
     analysis = run_analysis.result(settings, database, held, reporter(database, held), ready)
-    length, made_of = analysis.media.duration, run_analysis.made_of(folders, held, analysis)
-    finding = json.dumps(summary_of(analysis))
+    result = claims.Result(
+        analysis.verdict,
+        analysis.probability,
+        analysis.media.duration,
+        json.dumps(summary_of(analysis)),
+        run_analysis.made_of(folders, held, analysis),
+    )
     _remove_fetched(folders, held)
     with around_finish(settings, database, folders, held.analysis_id):
-        retry_while_unreachable(
-            lambda: claims.finish(
-                database, held, analysis.verdict, analysis.probability, length, made_of, finding
-            )
-        )
+        retry_while_unreachable(lambda: claims.finish(database, held, result))
 
 
 def _compare(settings: Settings, database: Database, folders: Folders, held: ComparisonClaim) -> None:

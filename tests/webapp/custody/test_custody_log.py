@@ -49,7 +49,9 @@ def test_a_new_log_says_when_it_began_and_with_which_settings(app, database):
 def test_the_whole_life_of_an_analysis_is_recorded(app, database):
     row = hand_in(app, b"bytes", "a clip.mp4", "reelproof")
     held = claims.claim(database, row.id)
-    claims.finish(database, held, "inconclusive", None, 1.0, {"model sha256": "a" * 64})
+    claims.finish(
+        database, held, claims.Result("inconclusive", None, 1.0, made_of={"model sha256": "a" * 64})
+    )
     sha256 = digest(b"bytes")
     entries = [entry for entry in log(database) if entry.exhibit == sha256]
     assert [entry.action for entry in entries] == [

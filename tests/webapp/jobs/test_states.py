@@ -68,7 +68,7 @@ def test_progress_and_end(app, database):
     assert (found.stage, found.progress) == ("scoring", 0.5)
     claims.beat(database, held, "scoring", 7.0)
     assert row(database, held.analysis_id).progress == 1.0
-    claims.finish(database, held, "inconclusive", None)
+    claims.finish(database, held, claims.Result("inconclusive", None))
     done = row(database, held.analysis_id)
     assert (done.state, done.verdict, done.probability) == ("done", "inconclusive", None)
     assert done.finished >= done.started
@@ -83,7 +83,7 @@ def test_a_lost_attempt_cannot_touch_its_successor(app, database):
     with pytest.raises(claims.LostClaim):
         claims.beat(database, first, "scoring", 0.9)
     with pytest.raises(claims.LostClaim):
-        claims.finish(database, first, "manipulated", 0.9)
+        claims.finish(database, first, claims.Result("manipulated", 0.9))
     claims.fail(database, first, failures.UNEXPECTED)
     found = row(database, queued.id)
     assert (found.state, found.stage, found.error) == ("running", "starting", None)
@@ -145,7 +145,7 @@ def test_lost_messages_are_sent_again_once_there_is_room(app, database):
     assert sent == [first.id]  # as many as there is room for; the gap between two analyses is no loss
     sweep(database, settings, sent.append)
     assert len(sent) == 1
-    claims.finish(database, claims.claim(database, first.id), "inconclusive", None)
+    claims.finish(database, claims.claim(database, first.id), claims.Result("inconclusive", None))
     sweep(database, settings, sent.append)
     assert sent == [first.id, second.id]
 
