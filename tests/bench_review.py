@@ -46,15 +46,7 @@ def page_of(app: Flask, folder: Path) -> Path:
     analysis = build(source, persons=5, segments=300, duration=7200.0, count=10_000)
     (source / "analysis.json").write_text(analysis.to_json())
     result = load(source)
-    data = review_data.document(
-        result.analysis,
-        result.view,
-        analysis_id="a" * 32,
-        sha256=result.sha256,
-        playback=None,
-        media=None,
-        pictures="",
-    )
+    data = review_data.document("a" * 32, result)
     with app.test_request_context():
         text = offline_page.page(result.view, data, [], {"report.pdf": "PDF report"})
     shutil.copytree(source / "overlays", folder / "page" / "overlays")

@@ -73,15 +73,7 @@ def test_nothing_of_the_desk_stays_english(
     place = tmp_path / "index.html"
     with app.app.test_request_context(), language.speaking(code):
         result = load(app.folders.result(workbench.first))
-        data = review_data.document(
-            result.analysis,
-            result.view,
-            analysis_id=workbench.first,
-            sha256=result.sha256,
-            playback=None,
-            media=None,
-            pictures="",
-        )
+        data = review_data.document(workbench.first, result)
         place.write_text(offline_page.page(result.view, data, [], {"report.pdf": "PDF"}), encoding="utf-8")
     offline = of_a_page(browser, place.as_uri(), code)
     assert sorted(each for each in english & offline if not _SAME.fullmatch(each)) == []

@@ -33,10 +33,7 @@ def call(page: Page, module: str, code: str, given: object) -> Any:
 
 def document(analysis: Analysis, folder: Path) -> dict[str, Any]:
     (folder / "analysis.json").write_text(analysis.to_json())
-    view = load(folder).view
-    return review_data.document(
-        analysis, view, analysis_id="a" * 32, sha256="b" * 64, playback=None, media=None, pictures=""
-    )
+    return review_data.document("a" * 32, load(folder))
 
 
 def said(rng: random.Random, analysis: Analysis, count: int) -> list[dict[str, Any]]:

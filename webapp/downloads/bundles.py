@@ -66,24 +66,26 @@ _FILES = {
 _NOT_ALWAYS = (CUSTODY, SECOND_REVIEW)
 
 
-def _contents(
-    database: Database,
-    folders: Folders,
-    row: AnalysisRow,
-    result: Result,
-    said: Sequence[Annotation],
-    *,
-    video: bool,
-    made: datetime,
-    with_log: bool = True,
-) -> dict[str, bytes | Path]:
+@dataclass(frozen=True)
+class _Bundle:
+    """A bundle that is to be made, and of what."""
+
+    row: AnalysisRow
+    result: Result
+    said: Sequence[Annotation]
+    made: datetime
+    video: bool  # whether what plays of the exhibit comes along
+    with_log: bool  # whether its custody log does
+
+
+def _contents(database: Database, folders: Folders, bundle: _Bundle) -> dict[str, bytes | Path]:
     """The files of a bundle by name, small ones as bytes, large ones as where they lie.
 
-    ``video`` says whether what plays of the exhibit comes along, ``with_log`` whether its custody log does.
     Needs an application context. The reports and the page of the bundle speak the language spoken now, in
-    which ``result`` has to be.
+    which its result has to be.
     """
-    files = _kept_files(database, folders, row, result, with_log=with_log)
+    row, result = bundle.row, bundle.result
+    files = _kept_files(database, folders, bundle)
     compared = [
         reference_comparisons.result(each) for each in reference_comparisons.of_report(row.exhibit_id)
     ]
@@ -91,36 +93,35 @@ def _contents(
         below = each.folder.relative_to(folders.data)
         files |= {f"{below}/{name}": each.folder / name for name in (*each.sums, SUMS)}
     files[packing.ANNOTATIONS] = file_text(
-        said,
+        bundle.said,
         analysis=row.id,
         analysis_sha256=result.sha256,
         exhibit_sha256=row.exhibit.sha256,
-        saved=made,
+        saved=bundle.made,
     ).encode()
-    media = _media(database, folders, row) if video else _Media(_WITHOUT)
+    media = _media(database, folders, row) if bundle.video else _Media(_WITHOUT)
     if media.name and media.path:
         files[media.name] = media.path
-    files["index.html"] = _index_page(folders, row, result, said, compared, media, files)
+    files["index.html"] = _index_page(folders, bundle, compared, media, files)
     files["README.txt"] = readme(
-        result.view.head.file, row.exhibit.sha256, result.view.verdict, made, media.name
+        result.view.head.file, row.exhibit.sha256, result.view.verdict, bundle.made, media.name
     ).encode()
     return files
 
 
-def _kept_files(
-    database: Database, folders: Folders, row: AnalysisRow, result: Result, *, with_log: bool
-) -> dict[str, bytes | Path]:
+def _kept_files(database: Database, folders: Folders, bundle: _Bundle) -> dict[str, bytes | Path]:
     """The pictures and records of the analysis, its reports as of now, and what is known of its case."""
+    row = bundle.row
     folder = folders.result(row.id)
-    reports = current_report(database, folders, row, with_log=with_log, speak=language.current())
-    files: dict[str, bytes | Path] = {path: folder / path for path in result.view.kept}
+    reports = current_report(database, folders, row, with_log=bundle.with_log, speak=language.current())
+    files: dict[str, bytes | Path] = {path: folder / path for path in bundle.result.view.kept}
     files |= {name: reports / name for name in ("report.pdf", "report.html")}
     files["analysis.json"] = folder / "analysis.json"
     for name in (LABORATORY, SECOND_REVIEW):
         if (reports / name).is_file():
             files[name] = reports / name
     with database.begin() as session:
-        if with_log:
+        if bundle.with_log:
             files[CUSTODY] = custody_log.export(session, row.exhibit.sha256)
         files[CASE] = case_details.stored(session, row.id).settled().to_json().encode()
     return files
@@ -153,9 +154,7 @@ def _media(database: Database, folders: Folders, row: AnalysisRow) -> _Media:
 
 def _index_page(
     folders: Folders,
-    row: AnalysisRow,
-    result: Result,
-    said: Sequence[Annotation],
+    bundle: _Bundle,
     compared: Sequence[ComparisonResult],
     media: _Media,
     files: Container[str],
@@ -163,15 +162,8 @@ def _index_page(
     """``index.html``, which links to those of :data:`_FILES` that are among ``files``."""
     from reports.view.comparisons.view import comparison_view  # brings OpenCV, as the report's view does
 
-    data = review_data.document(
-        result.analysis,
-        result.view,
-        analysis_id=row.id,
-        sha256=result.sha256,
-        playback=media.plays,
-        media=media.name,
-        pictures="",
-    )
+    where = review_data.Addresses(media=media.name)
+    data = review_data.document(bundle.row.id, bundle.result, media.plays, where)
     references = [
         comparison_view(each.comparison, folders.data, each.sums[RESULT], f"comparisons/{each.folder.name}/")
         for each in compared
@@ -179,7 +171,7 @@ def _index_page(
     linked = {
         name: gettext(words) for name, words in _FILES.items() if name in files or name not in _NOT_ALWAYS
     }
-    return offline_page.page(result.view, data, said, linked, references).encode()
+    return offline_page.page(bundle.result.view, data, bundle.said, linked, references).encode()
 
 
 def refuse_altered_exhibit(database: Database, folders: Folders, row: AnalysisRow, sha256: str) -> None:
@@ -189,15 +181,15 @@ def refuse_altered_exhibit(database: Database, folders: Folders, row: AnalysisRo
         raise AlteredRecord(gettext("The kept file no longer has the bytes that were handed in."))
 
 
-def _packed(
-    settings: Settings, row: AnalysisRow, result: Result, files: dict[str, bytes | Path], made: datetime
-) -> Path:
+def _packed(settings: Settings, bundle: _Bundle, files: dict[str, bytes | Path]) -> Path:
     """Where the zip of a bundle lies, among what is on its way; raises :class:`UserError` without room."""
     incoming = Folders(settings.data).incoming
     size = sum(len(each) if isinstance(each, bytes) else each.stat().st_size for each in files.values())
     if size > shutil.disk_usage(incoming).free - settings.spare:
         raise _no_room()
-    about = manifest.new_manifest(result.analysis, "bundle", made=iso_milliseconds(made), analysis_id=row.id)
+    about = manifest.new_manifest(
+        bundle.result.analysis, "bundle", made=iso_milliseconds(bundle.made), analysis_id=bundle.row.id
+    )
     place = incoming / f"{secrets.token_hex(16)}.zip"
     try:
         with signing.signed(settings, files, place.with_suffix(".pdf")) as (whole, key):
@@ -233,18 +225,9 @@ def make(row: AnalysisRow, folder: Path, *, video: bool, speak: str) -> Path:
         said = annotation_service.listed(session, row.id)
         with_log = not custody_access.hidden_analyses(session, current(), row.exhibit.sha256)
     with language.speaking(speak):
-        result = load(folder)
-        files = _contents(
-            this_app.database(),
-            this_app.folders(),
-            row,
-            result,
-            said,
-            video=video,
-            made=made,
-            with_log=with_log,
-        )
-    place = _packed(settings, row, result, files, made)
+        bundle = _Bundle(row, load(folder), said, made, video, with_log)
+        files = _contents(this_app.database(), this_app.folders(), bundle)
+    place = _packed(settings, bundle, files)
     try:
         log = files.get(CUSTODY)
         assert log is None or isinstance(log, bytes)

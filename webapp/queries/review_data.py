@@ -6,13 +6,14 @@ first frame to a ten-thousandth, boxes whole pixels.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from detector.schema.analysis import Analysis, Media, MediaKind, OtherModel, Parameters, Peak, Person, Segment
 from reports.text.language import gettext, stored
 from reports.text.verbal_scale import strength
 from reports.text.words import gap_reason
-from webapp.queries.results import close_up
+from webapp.queries.results import Result, close_up
 from webapp.queries.review_scores import BUCKETS, columns_of, outline, stretch_length
 
 if TYPE_CHECKING:
@@ -23,33 +24,31 @@ if TYPE_CHECKING:
 VERSION = "1.0"
 
 
-def document(
-    analysis: Analysis,
-    view: ReportView,
-    *,
-    analysis_id: str,
-    sha256: str,
-    playback: Playback | None,
-    media: str | None,
-    pictures: str,
-    scores: str | None = None,
-) -> dict[str, Any]:
-    """The page's data.
+@dataclass(frozen=True)
+class Addresses:
+    """Where the page finds what is not in its data; by default that of a bundle without the exhibit."""
 
-    ``sha256`` is that of the stored ``analysis.json``; ``media`` where the page finds what
-    plays, ``pictures`` what comes before a picture's own path: an address of the app or,
-    in a bundle, nothing. ``scores`` is where it finds stretches of a long analysis, of which
-    it then gets only an outline; without, it gets all. Words are in the language spoken now, in which
-    ``view`` has to be.
+    pictures: str = ""  # what comes before a picture's own path: an address of the app; nothing in a bundle
+    media: str | None = None  # what plays
+    scores: str | None = None  # stretches of a long analysis, of which the data then hold an outline only
+
+
+def document(
+    analysis_id: str, result: Result, playback: Playback | None = None, where: Addresses = Addresses()
+) -> dict[str, Any]:
+    """The page's data; ``playback`` is what plays of the exhibit.
+
+    Words are in the language spoken now, in which the view of ``result`` has to be.
     """
+    analysis, view, pictures, scores = result.analysis, result.view, where.pictures, where.scores
     length = stretch_length(analysis) if scores is not None else None
     bucket = analysis.media.duration / BUCKETS if length else None
     shown = {segment.id: segment for segment in view.segments}
     still = analysis.media.kind is MediaKind.IMAGE
     return {
         "review": VERSION,
-        "analysis": {"id": analysis_id, "sha256": sha256, "exhibit_sha256": analysis.media.sha256},
-        "media": _media(analysis.media, view.head.file, playback, media),
+        "analysis": {"id": analysis_id, "sha256": result.sha256, "exhibit_sha256": analysis.media.sha256},
+        "media": _media(analysis.media, view.head.file, playback, where.media),
         "photo": _photo(analysis, view, playback, pictures) if still else None,
         "rules": _rules(analysis.parameters),
         "cuts": [round(cut, 4) for cut in analysis.coverage.cuts],

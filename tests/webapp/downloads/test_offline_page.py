@@ -33,15 +33,7 @@ def made(app: Flask, folder: Path) -> str:
     analysis = build(folder, segments=2, file="</script><script>alert(1)</script>.mp4")
     (folder / "analysis.json").write_text(analysis.to_json())
     result = load(folder)
-    data = review_data.document(
-        result.analysis,
-        result.view,
-        analysis_id="a" * 32,
-        sha256="b" * 64,
-        playback=None,
-        media=None,
-        pictures="",
-    )
+    data = review_data.document("a" * 32, result)
     with app.test_request_context():
         return offline_page.page(result.view, data, [], {"report.pdf": "PDF report"})
 

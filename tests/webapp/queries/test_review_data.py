@@ -45,16 +45,8 @@ def test_what_plays_is_named_only_where_something_does(app: Flask) -> None:
     result = load(Folders(app.extensions["settings"].data).result(row.id))
 
     def media(playback: Playback | None) -> dict[str, object]:
-        document = review_data.document(
-            result.analysis,
-            result.view,
-            analysis_id=row.id,
-            sha256=result.sha256,
-            playback=playback,
-            media="/media",
-            pictures="",
-        )
-        return document["media"]
+        where = review_data.Addresses(media="/media")
+        return review_data.document(row.id, result, playback, where)["media"]
 
     preview = Playback("preview", "video/mp4", 0.25, 640, 360, "Converted from AVI.")
     assert (media(preview)["source"], media(preview)["offset"]) == ("/media", 0.25)

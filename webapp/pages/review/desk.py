@@ -70,14 +70,8 @@ def _text(folder: Path, analysis_id: str, plays: Playback | None, _spoken: str, 
     """The review page's data as text. ``_spoken``, the language spoken now, is there for the cache alone."""
     result = load(folder)
     address = f"/analyses/{analysis_id}/"
-    document = review_data.document(
-        result.analysis,
-        result.view,
-        analysis_id=analysis_id,
-        sha256=result.sha256,
-        playback=plays,
-        media=f"{address}media",
-        pictures=address,
-        scores=None if whole else f"{address}scores.json",
+    where = review_data.Addresses(
+        pictures=address, media=f"{address}media", scores=None if whole else f"{address}scores.json"
     )
+    document = review_data.document(analysis_id, result, plays, where)
     return json.dumps(document, ensure_ascii=False, separators=(",", ":"))
