@@ -14,7 +14,6 @@ import tempfile
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from html import escape
-from typing import Any
 
 import numpy as np
 import pypdfium2
@@ -168,20 +167,18 @@ def _free_place(data: bytes) -> _Place:
     return best
 
 
-def _tag(writer: Any, page_number: int, words: str) -> None:
+def _tag(writer: _Writer, page_number: int, words: str) -> None:
     """Give the signature's field a place in the structure tree of a tagged PDF, at its end."""
-    root = writer.root
-    if "/StructTreeRoot" not in root:
+    if "/StructTreeRoot" not in writer.root:
         return
-    tree = root["/StructTreeRoot"]
+    tree = writer.root["/StructTreeRoot"]
     page_ref = writer.find_page_for_modification(page_number)[0]
     page = page_ref.get_object()
     annotations = page["/Annots"]
     widget_ref = annotations.raw_get(len(annotations) - 1)
     widget = widget_ref.get_object()
     kids = tree["/K"]
-    parent_ref = tree.raw_get("/K") if not isinstance(kids, generic.ArrayObject) else kids.raw_get(0)
-    parent = parent_ref.get_object()
+    parent_ref = kids.raw_get(0) if isinstance(kids, generic.ArrayObject) else tree.raw_get("/K")
     form = writer.add_object(
         generic.DictionaryObject(
             {
@@ -196,18 +193,30 @@ def _tag(writer: Any, page_number: int, words: str) -> None:
             }
         )
     )
-    below = parent.get("/K", generic.ArrayObject())
-    listed = list(below) if isinstance(below, generic.ArrayObject) else [parent.raw_get("/K")]
-    raw = [below.raw_get(i) for i in range(len(below))] if isinstance(below, generic.ArrayObject) else listed
-    parent[pdf_name("/K")] = generic.ArrayObject([*raw, form])
+    _append_kid(parent_ref.get_object(), form)
     writer.mark_update(parent_ref)
-    numbers = tree["/ParentTree"]
-    entries = numbers["/Nums"]
-    next_key = 1 + max((int(entries[i]) for i in range(0, len(entries), 2)), default=-1)
-    entries.append(generic.NumberObject(next_key))
-    entries.append(form)
-    tree[pdf_name("/ParentTreeNextKey")] = generic.NumberObject(next_key + 1)
-    widget[pdf_name("/StructParent")] = generic.NumberObject(next_key)
+    widget[pdf_name("/StructParent")] = _append_parent(tree, form)
     page[pdf_name("/Tabs")] = pdf_name("/S")
-    for changed in (numbers, entries, tree, page, widget):
+    numbers = tree["/ParentTree"]
+    for changed in (numbers, numbers["/Nums"], tree, page, widget):
         writer.update_container(changed)
+
+
+def _append_kid(parent: generic.DictionaryObject, kid: generic.IndirectObject) -> None:
+    """Put an element behind those of the structure element ``parent``, whose ``/K`` may be a single one."""
+    below = parent.get("/K", generic.ArrayObject())
+    if isinstance(below, generic.ArrayObject):
+        kids = [below.raw_get(index) for index in range(len(below))]  # references stay references
+    else:
+        kids = [parent.raw_get("/K")]
+    parent[pdf_name("/K")] = generic.ArrayObject([*kids, kid])
+
+
+def _append_parent(tree: generic.DictionaryObject, element: generic.IndirectObject) -> generic.NumberObject:
+    """Enter the element that an annotation belongs to into the tree of parents, under a key of its own."""
+    entries = tree["/ParentTree"]["/Nums"]  # key and value by turns
+    key = 1 + max((int(entries[i]) for i in range(0, len(entries), 2)), default=-1)
+    entries.append(generic.NumberObject(key))
+    entries.append(element)
+    tree[pdf_name("/ParentTreeNextKey")] = generic.NumberObject(key + 1)
+    return generic.NumberObject(key)
