@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from detector.schema.analysis import Analysis, MediaKind
 from reports.text import photographs
-from reports.text.heatmap_check import CLEAR_MARGIN, CLEAR_RATIO
+from reports.text.heatmaps import CLEAR_MARGIN, CLEAR_RATIO
 from reports.text.language import N_
 from reports.text.numbers import shown
 

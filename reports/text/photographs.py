@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from detector.schema.analysis import Analysis, Answers, Coverage, Model, Parameters, Verdict
+from reports.text.heatmaps import maps_of
 from reports.text.language import N_, gettext, stored
 from reports.text.numbers import number, plural, probability, shown
 from reports.text.uncertainty import calibration_error
@@ -49,8 +50,8 @@ _OWN = (
 _VIDEO_SETTINGS = frozenset(
     {
         "sample_rate", "search_interval", "edge_window", "median_window", "exit_threshold", "merge_gap",
-        "minimum_duration", "bridge_gap", "minimum_usable_frames", "second_look", "skip_unreferenced",
-        "interpolate_below", "alternate_heads",
+        "minimum_duration", "bridge_gap", "minimum_usable_frames", "skip_unreferenced", "interpolate_below",
+        "alternate_heads",
     }
 )  # fmt: skip
 _PHOTO_SETTINGS = frozenset({"minimum_colour", "minimum_detail", "maximum_flatness"})
@@ -63,7 +64,7 @@ def glossary(of_videos: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], .
 
 def settings_of(is_photo: bool) -> tuple[str, ...]:
     """Names of the parameters that play a part, for a photograph or for a video."""
-    without = _VIDEO_SETTINGS - {"second_look"} if is_photo else _PHOTO_SETTINGS
+    without = _VIDEO_SETTINGS if is_photo else _PHOTO_SETTINGS
     return tuple(name for name in Parameters.model_fields if name not in without)
 
 
@@ -126,7 +127,7 @@ def limits(analysis: Analysis) -> tuple[str, ...]:
     }[analysis.verdict]
     return (
         first,
-        learnt(analysis.model),
+        _learnt(analysis.model),
         gettext(
             "It says nothing about what is not a face: background, bodies, objects, text, "
             "what was cut away or removed, and whether the scene was staged."
@@ -144,7 +145,7 @@ def limits(analysis: Analysis) -> tuple[str, ...]:
     )
 
 
-def learnt(model: Model) -> str:
+def _learnt(model: Model) -> str:
     """Which generators and methods the networks have seen, as far as the card says."""
     if not model.learnt:
         return gettext(
@@ -187,7 +188,7 @@ def not_examined(analysis: Analysis) -> tuple[str, ...]:
             "Faces not judged: %(faces_unusable)s of %(faces)s found%(reasons)s.",
             faces_unusable=shown(coverage.faces_unusable, ","),
             faces=plural(coverage.faces_found, "face", "faces"),
-            reasons=reasons(coverage),
+            reasons=_reasons(coverage),
         )
         if coverage.faces_unusable
         else gettext("Faces not judged: none of those found.")
@@ -207,18 +208,11 @@ def not_examined(analysis: Analysis) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def reasons(coverage: Coverage) -> str:
+def _reasons(coverage: Coverage) -> str:
     """Why faces were not judged, each reason with its count where the analysis says so (since 1.8)."""
     if not coverage.flaws:
         return gettext(", too small, too unclear or too unsure")
     return ": " + "; ".join(f"{shown(count, ',')} {stored(flaw)}" for flaw, count in coverage.flaws.items())
-
-
-def maps_of(model: Model) -> str:
-    """What makes a model's heatmaps, in words that "shows" follows."""
-    if model.onnx is None:
-        return "Grad-CAM"
-    return gettext("an occlusion map (the face is scored again with one part after the other hidden)")
 
 
 def procedure(analysis: Analysis) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from detector.schema.analysis import Analysis, MediaKind
 from reports.text import photographs
+from reports.text.heatmaps import maps_of
 from reports.text.language import gettext
 from reports.text.numbers import plural, shown
 
@@ -48,7 +49,7 @@ def procedure(analysis: Analysis) -> str:
         scored=_scored_words(analysis),
         fused_words=_fused_words(analysis),
         flagged=flagged,
-        maps=photographs.maps_of(analysis.model),
+        maps=maps_of(analysis.model),
     )
 
 

@@ -9,7 +9,7 @@ from detector.schema.analysis import Analysis, Media, MediaKind, Peak, Segment
 from reports.inputs.pictures import Picture, find_picture
 from reports.text import numbers
 from reports.text.finding import segment_name
-from reports.text.heatmap_check import check_words, is_confirmed
+from reports.text.heatmaps import check_words, is_confirmed
 from reports.text.language import gettext
 from reports.text.numbers import grouped, shown, time_span, timecode
 from reports.text.uncertainty import Interval, segment_interval

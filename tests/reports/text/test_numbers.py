@@ -6,7 +6,7 @@ from analyses import check
 from detector import Parameters
 from detector.schema import formatting
 from reports.text import numbers
-from reports.text.heatmap_check import check_words, is_confirmed
+from reports.text.heatmaps import check_words, is_confirmed
 from reports.text.numbers import timecode
 from reports.text.verbal_scale import STRENGTHS, strength
 

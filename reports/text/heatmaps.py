@@ -1,8 +1,8 @@
-"""The occlusion check of a heatmap, *hide and re-score*: when it confirms the map, and that in words."""
+"""Heatmaps in words: what makes them, and when the occlusion check, *hide and re-score*, confirms one."""
 
 from __future__ import annotations
 
-from detector.schema.analysis import RANDOM_AREAS, HideAndRescore
+from detector.schema.analysis import RANDOM_AREAS, HideAndRescore, Model
 from reports.text.language import gettext
 from reports.text.numbers import probability, shown
 
@@ -12,6 +12,13 @@ from reports.text.numbers import probability, shown
 # drops from counting, the ratio keeps a face that any blur unsettles from counting.
 CLEAR_MARGIN = 0.5
 CLEAR_RATIO = 2.0
+
+
+def maps_of(model: Model) -> str:
+    """What makes a model's heatmaps, in words that "shows" follows."""
+    if model.onnx is None:
+        return "Grad-CAM"
+    return gettext("an occlusion map (the face is scored again with one part after the other hidden)")
 
 
 def is_confirmed(check: HideAndRescore) -> bool:
