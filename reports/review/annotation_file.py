@@ -20,6 +20,7 @@ from detector.schema.translatable import N_
 from detector.timestamps import iso_milliseconds
 from reports.errors import ReportError
 from reports.review.annotations import ANNOTATION, Annotation, sort_key
+from reports.review.value_problems import problem_sentence
 
 VERSION = "1.0"
 _MARK = "reelproof_judgements"
@@ -30,6 +31,12 @@ _FIELDS = {
     "verdict": N_("The verdict"),
     "start": N_("The start"),
     "end": N_("The end"),
+    "": N_("The annotation"),
+}
+_PROBLEMS = {
+    "union_tag_invalid": N_("This kind of annotation is not known."),
+    "union_tag_not_found": N_("This kind of annotation is not known."),
+    "extra_forbidden": N_("%(what)s is not a field of this kind of annotation."),
 }
 
 
@@ -62,7 +69,7 @@ def parse(values: object) -> Annotation:
     try:
         return ANNOTATION.validate_python(to_json(ANNOTATION.validate_python(values)))
     except ValidationError as error:
-        raise AnnotationFileError(_error_text(error)) from None
+        raise AnnotationFileError(problem_sentence(error, _FIELDS, _PROBLEMS)) from None
     except OverflowError:  # a zone that leads beyond the calendar
         raise AnnotationFileError(N_("Its date lies outside the calendar.")) from None
 
@@ -163,27 +170,3 @@ def _rounded(value: float) -> float:
 
 def _no_number(text: str) -> float:
     raise ValueError(f"{text} is no number of JSON")
-
-
-def _error_text(error: ValidationError) -> str:
-    first = error.errors()[0]
-    field = next((str(part) for part in reversed(first["loc"]) if isinstance(part, str)), "")
-    what = _FIELDS.get(field, f"“{field}”" if field else N_("The annotation"))
-    limits = first.get("ctx", {})
-    match first["type"]:
-        case "missing" | "string_too_short" | "too_short":
-            return N_("%(what)s is missing.") % {"what": what}
-        case "string_too_long":
-            return N_("%(what)s is longer than %(most)s characters.") % {
-                "what": what,
-                "most": limits["max_length"],
-            }
-        case "union_tag_invalid" | "union_tag_not_found":
-            return N_("This kind of annotation is not known.")
-        case "literal_error":
-            return N_("%(what)s is none of %(expected)s.") % {"what": what, "expected": limits["expected"]}
-        case "extra_forbidden":
-            return N_("%(what)s is not a field of this kind of annotation.") % {"what": what}
-        case "value_error":
-            return f"{str(limits['error']).capitalize()}."
-    return f"{what} cannot be used: {first['msg'][:1].lower()}{first['msg'][1:]}."

@@ -74,7 +74,7 @@ class SpanAnnotation(_Authored):
     @model_validator(mode="after")
     def _in_order(self) -> SpanAnnotation:
         if self.end < self.start:
-            raise ValueError("a span ends before it starts")
+            raise ValueError(N_("A span ends before it starts."))
         return self
 
 
@@ -96,7 +96,7 @@ class PersonMerge(_Authored):
     @model_validator(mode="after")
     def _two(self) -> PersonMerge:
         if self.person == self.into:
-            raise ValueError("a person cannot be merged with itself")
+            raise ValueError(N_("A person cannot be merged with itself."))
         return self
 
 

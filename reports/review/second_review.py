@@ -19,6 +19,7 @@ from detector.schema.translatable import N_
 from detector.timestamps import iso_milliseconds
 from reports.errors import ReportError
 from reports.review.annotations import LONGEST_NOTE, Id, Name, Note, Seconds
+from reports.review.value_problems import problem_sentence
 
 VERSION = "1.0"
 NAME = "second-review.json"
@@ -31,6 +32,21 @@ Part = Literal["first", "second", "third"]
 # machine's findings as well.
 Hidden = Literal["judgements", "findings"]
 Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST_NOTE)]
+
+_FIELDS = {
+    "conclusion": N_("The conclusion"),
+    "reasons": N_("The text of the reasons"),
+    "text": N_("The message"),
+    "stretches": N_("A stretch"),
+    "start": N_("The start of a stretch"),
+    "end": N_("The end of a stretch"),
+    "note": N_("A note"),
+    "": N_("It"),
+}
+_PROBLEMS = {
+    "too_long": N_("There are more than %(most)s stretches."),
+    "extra_forbidden": N_("%(what)s is not a field of it."),
+}
 
 
 class SecondReviewError(ReportError):
@@ -47,7 +63,7 @@ class Stretch(Value):
     @model_validator(mode="after")
     def _in_order(self) -> Stretch:
         if self.end <= self.start:
-            raise ValueError("a stretch ends before it starts")
+            raise ValueError(N_("A stretch ends before it starts."))
         return self
 
 
@@ -73,7 +89,7 @@ class Judgement(_Said):
     @model_validator(mode="after")
     def _fits(self) -> Judgement:
         if self.stretches and self.conclusion == "no manipulation found":
-            raise ValueError("stretches held for manipulated do not go with “no manipulation found”")
+            raise ValueError(N_("Stretches held for manipulated do not go with “no manipulation found”."))
         return self
 
 
@@ -170,7 +186,7 @@ def parse(values: object) -> Statement:
     try:
         return STATEMENT.validate_python(statement_json(STATEMENT.validate_python(values)))
     except ValidationError as error:
-        raise SecondReviewError(_words(error)) from None
+        raise SecondReviewError(_problem(error)) from None
 
 
 def review_json(review: SecondReview) -> dict[str, Any]:
@@ -186,7 +202,7 @@ def read_review(text: bytes) -> SecondReview:
         return SecondReview.model_validate_json(text)
     except ValidationError as error:
         raise SecondReviewError(
-            N_("%(file)s cannot be read: %(problem)s") % {"file": NAME, "problem": _words(error)}
+            N_("%(file)s cannot be read: %(problem)s") % {"file": NAME, "problem": _problem(error)}
         ) from None
 
 
@@ -258,37 +274,5 @@ def _start(difference: Difference) -> float:
     return stretch.start if isinstance(stretch, Stretch) else 0.0
 
 
-_FIELDS = {
-    "conclusion": N_("The conclusion"),
-    "reasons": N_("The text of the reasons"),
-    "text": N_("The message"),
-    "stretches": N_("A stretch"),
-    "start": N_("The start of a stretch"),
-    "end": N_("The end of a stretch"),
-    "note": N_("A note"),
-}
-
-
-def _words(error: ValidationError) -> str:
-    first = error.errors()[0]
-    field = next((str(part) for part in reversed(first["loc"]) if isinstance(part, str)), "")
-    what = _FIELDS.get(field, f"“{field}”" if field else N_("It"))
-    limits = first.get("ctx", {})
-    match first["type"]:
-        case "missing" | "string_too_short":
-            return N_("%(what)s is missing.") % {"what": what}
-        case "string_too_long":
-            return N_("%(what)s is longer than %(most)s characters.") % {
-                "what": what,
-                "most": f"{limits['max_length']:,}",
-            }
-        case "too_long":
-            return N_("There are more than %(most)s stretches.") % {"most": limits["max_length"]}
-        case "literal_error":
-            return N_("%(what)s is none of %(expected)s.") % {"what": what, "expected": limits["expected"]}
-        case "extra_forbidden":
-            return N_("%(what)s is not a field of it.") % {"what": what}
-        case "value_error":
-            text = str(limits["error"])
-            return f"{text[:1].upper()}{text[1:]}."
-    return f"{what} cannot be used: {first['msg'][:1].lower()}{first['msg'][1:]}."
+def _problem(error: ValidationError) -> str:
+    return problem_sentence(error, _FIELDS, _PROBLEMS)

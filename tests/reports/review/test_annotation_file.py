@@ -65,7 +65,7 @@ def test_what_is_understood_keeps_no_more_than_it_says() -> None:
     [
         ({"author": "   "}, "The name of the reviewer is missing."),
         ({"author": None}, "The name of the reviewer cannot be used"),
-        ({"note": "x" * 4001}, "The note is longer than 4000 characters."),
+        ({"note": "x" * 4001}, "The note is longer than 4,000 characters."),
         ({"verdict": "real"}, "The verdict is none of 'agree', 'disagree' or 'unsure'."),
         ({"kind": "praise"}, "kind of annotation is not known"),
         ({"kind": None}, "kind of annotation is not known"),
