@@ -16,36 +16,31 @@ export function colours(element) {
   return Object.fromEntries(COLOURS.map((name) => [name, style.getPropertyValue(`--lane-${name}`).trim()]));
 }
 
-/** Draws with `pen` once; `place` is the timeline: its `view`, `from`, `to`, `width`, `laneHeight` and `x(time)`. */
+/** Draws with `pen` once what is in sight of `timeline`, a Timeline, in colours as of `colours`. */
 export class TimelineDrawing {
-  constructor(pen, place, inks) {
+  constructor(pen, timeline, inks) {
     this.pen = pen;
-    this.place = place;
+    this.timeline = timeline;
     this.colours = inks;
-    this.view = place.view;
-    this.from = place.from;
-    this.to = place.to;
-    this.width = place.width;
-    this.laneHeight = place.laneHeight;
   }
-
-  x(time) { return this.place.x(time); }
 
   draw(lanes, height) {
     this.#ruler(height);
-    lanes.forEach((lane, row) => this.#lane(lane, RULER + row * this.laneHeight));
+    const { laneHeight } = this.timeline;
+    lanes.forEach((lane, row) => this.#lane(lane, RULER + row * laneHeight, laneHeight));
     this.#cuts(height);
   }
 
   #ruler(height) {
-    const { pen, width } = this;
-    const span = this.to - this.from;
+    const { pen, timeline } = this;
+    const { width } = timeline;
+    const span = timeline.to - timeline.from;
     const step = STEPS.find((one) => (span / one) * 96 <= width) ?? STEPS[STEPS.length - 1];
     pen.font = "11px system-ui, sans-serif";
     pen.textBaseline = "middle";
     let free = 0; // px, from which on the next time may be written
-    for (let n = Math.ceil(this.from / step); n * step <= this.to + 1e-9; n += 1) {
-      const x = Math.round(this.x(n * step)) + 0.5;
+    for (let n = Math.ceil(timeline.from / step); n * step <= timeline.to + 1e-9; n += 1) {
+      const x = Math.round(timeline.x(n * step)) + 0.5;
       pen.strokeStyle = this.colours.rule;
       pen.beginPath();
       pen.moveTo(x, RULER - 5);
@@ -61,16 +56,17 @@ export class TimelineDrawing {
     }
   }
 
-  #lane(lane, top) {
-    const { pen, width, laneHeight } = this;
+  #lane(lane, top, laneHeight) {
+    const { pen, timeline } = this;
+    const { view, width } = timeline;
     const plot = { top: top + 5, bottom: top + laneHeight - 9 };
     const y = (value) => plot.bottom - (plot.bottom - plot.top) * value;
     pen.fillStyle = this.colours.ground;
     pen.fillRect(0, plot.top, width, plot.bottom - plot.top);
-    for (const gap of this.view.gaps) this.#blank(gap, plot);
+    for (const gap of view.gaps) this.#blank(gap, plot);
     for (const one of lane.segments) this.#band(one, plot, lane);
     this.#spread(lane.lane, y);
-    this.#thresholds(y, lane.rules ?? this.view.rules);
+    this.#thresholds(y, lane.rules ?? view.rules);
     this.#curve(lane.lane, y);
     this.#names(lane.segments, plot.top);
     for (const [start, end] of lane.explored ?? []) this.#explored(start, end, plot);
@@ -84,19 +80,19 @@ export class TimelineDrawing {
   }
 
   #blank(gap, plot) {
-    const { pen } = this;
-    const x = this.x(gap.start);
-    const wide = Math.max(1, this.x(gap.end) - x);
-    if (x > this.width || x + wide < 0) return;
+    const { pen, timeline } = this;
+    const x = timeline.x(gap.start);
+    const wide = Math.max(1, timeline.x(gap.end) - x);
+    if (x > timeline.width || x + wide < 0) return;
     pen.fillStyle = this.colours.blank;
     pen.fillRect(x, plot.top, wide, plot.bottom - plot.top);
   }
 
   #band(segment, plot, lane) {
-    const { pen } = this;
-    const x = this.x(segment.start);
-    const wide = Math.max(3, this.x(segment.end) - x);
-    if (x > this.width || x + wide < 0) return;
+    const { pen, timeline } = this;
+    const x = timeline.x(segment.start);
+    const wide = Math.max(3, timeline.x(segment.end) - x);
+    if (x > timeline.width || x + wide < 0) return;
     pen.fillStyle = this.colours["flag-ground"];
     pen.fillRect(x, plot.top, wide, plot.bottom - plot.top);
     if (wide > HATCH) this.#hatch(x, wide, plot);
@@ -108,12 +104,12 @@ export class TimelineDrawing {
 
   /** Names of segments, where the next one leaves room. */
   #names(segments, top) {
-    const { pen } = this;
+    const { pen, timeline } = this;
     segments.forEach((segment, index) => {
-      const place = Math.max(this.x(segment.start), 0);
+      const place = Math.max(timeline.x(segment.start), 0);
       const label = pen.measureText(segment.id).width + 8;
-      const next = index + 1 < segments.length ? this.x(segments[index + 1].start) : this.width;
-      if (this.x(segment.end) < 0 || place > this.width || next - place < label) return;
+      const next = index + 1 < segments.length ? timeline.x(segments[index + 1].start) : timeline.width;
+      if (timeline.x(segment.end) < 0 || place > timeline.width || next - place < label) return;
       pen.fillStyle = this.colours.flag;
       pen.fillRect(place, top, label, 15);
       pen.fillStyle = this.colours["flag-ground"];
@@ -122,7 +118,7 @@ export class TimelineDrawing {
   }
 
   #hatch(x, wide, plot) {
-    const { pen } = this;
+    const { pen, timeline } = this;
     pen.save();
     pen.beginPath();
     pen.rect(x, plot.top, wide, plot.bottom - plot.top);
@@ -133,7 +129,7 @@ export class TimelineDrawing {
     pen.beginPath();
     const deep = plot.bottom - plot.top;
     const first = Math.floor(Math.max(x - deep, -deep) / HATCH) * HATCH;
-    for (let line = first; line < Math.min(x + wide, this.width); line += HATCH) {
+    for (let line = first; line < Math.min(x + wide, timeline.width); line += HATCH) {
       pen.moveTo(line, plot.bottom);
       pen.lineTo(line + deep, plot.top);
     }
@@ -142,13 +138,13 @@ export class TimelineDrawing {
   }
 
   #thresholds(y, { enter, exit }) {
-    const { pen, width } = this;
+    const { pen, timeline } = this;
     pen.strokeStyle = this.colours.muted;
     for (const [value, dash] of [[enter, [6, 4]], [exit, [2, 4]]]) {
       pen.setLineDash(dash);
       pen.beginPath();
       pen.moveTo(0, Math.round(y(value)) + 0.5);
-      pen.lineTo(width, Math.round(y(value)) + 0.5);
+      pen.lineTo(timeline.width, Math.round(y(value)) + 0.5);
       pen.stroke();
     }
     pen.setLineDash([]);
@@ -156,14 +152,15 @@ export class TimelineDrawing {
 
   /** Calls `draw(i, x, fresh)` for visible samples; `fresh` where the line must not come from the one before. */
   #visible(lane, draw) {
-    const first = Math.max(0, lowerBound(lane.time, this.from) - 1);
-    const last = Math.min(lane.time.length, lowerBound(lane.time, this.to) + 1);
+    const { timeline } = this;
+    const first = Math.max(0, lowerBound(lane.time, timeline.from) - 1);
+    const last = Math.min(lane.time.length, lowerBound(lane.time, timeline.to) + 1);
     let before = -1;
     for (let i = first; i < last; i += 1) {
       if (Number.isNaN(lane.smooth[i])) continue;
       const fresh = before < 0 || lane.track[before] !== lane.track[i]
         || lane.time[i] - lane.time[before] > Math.max(lane.reach[before], lane.reach[i]);
-      draw(i, this.x(lane.time[i]), fresh);
+      draw(i, timeline.x(lane.time[i]), fresh);
       before = i;
     }
   }
@@ -233,10 +230,10 @@ export class TimelineDrawing {
   }
 
   #strip(lane, top) {
-    const { pen } = this;
-    const first = Math.max(0, lowerBound(lane.time, this.from) - 1);
-    const last = Math.min(lane.time.length, lowerBound(lane.time, this.to) + 1);
-    const wide = Math.max(1, (SAMPLE * this.width) / (this.to - this.from));
+    const { pen, timeline } = this;
+    const first = Math.max(0, lowerBound(lane.time, timeline.from) - 1);
+    const last = Math.min(lane.time.length, lowerBound(lane.time, timeline.to) + 1);
+    const wide = Math.max(1, (SAMPLE * timeline.width) / (timeline.to - timeline.from));
     // Neighbours of one kind are one stroke.
     let run = null;
     const flush = () => {
@@ -245,7 +242,7 @@ export class TimelineDrawing {
       pen.fillRect(run.x, run.unusable ? top : top + 1, run.end - run.x, run.unusable ? 4 : 2);
     };
     for (let i = first; i < last; i += 1) {
-      const x = this.x(lane.time[i]);
+      const x = timeline.x(lane.time[i]);
       const unusable = Number.isNaN(lane.smooth[i]);
       if (run && run.unusable === unusable && x < run.end + 1 + wide / 2) {
         run.end = x + wide;
@@ -258,9 +255,9 @@ export class TimelineDrawing {
   }
 
   #explored(start, end, plot) {
-    const { pen } = this;
-    const x = this.x(start);
-    const wide = Math.max(3, this.x(end) - x);
+    const { pen, timeline } = this;
+    const x = timeline.x(start);
+    const wide = Math.max(3, timeline.x(end) - x);
     pen.strokeStyle = this.colours.explore;
     pen.lineWidth = 2;
     pen.setLineDash([5, 3]);
@@ -270,9 +267,9 @@ export class TimelineDrawing {
   }
 
   #span(span, plot) {
-    const { pen } = this;
-    const x = this.x(span.start);
-    const wide = Math.max(3, this.x(span.end) - x);
+    const { pen, timeline } = this;
+    const x = timeline.x(span.start);
+    const wide = Math.max(3, timeline.x(span.end) - x);
     pen.strokeStyle = this.colours.span;
     pen.lineWidth = 3;
     pen.beginPath();
@@ -287,13 +284,13 @@ export class TimelineDrawing {
   }
 
   #cuts(height) {
-    const { pen } = this;
+    const { pen, timeline } = this;
     pen.strokeStyle = this.colours.cut;
     pen.fillStyle = this.colours.cut;
     let last = -10;
-    for (const cut of this.view.cuts) {
-      const x = Math.round(this.x(cut)) + 0.5;
-      if (x < 0 || x > this.width || x - last < 2) continue;
+    for (const cut of timeline.view.cuts) {
+      const x = Math.round(timeline.x(cut)) + 0.5;
+      if (x < 0 || x > timeline.width || x - last < 2) continue;
       last = x;
       pen.setLineDash([1, 3]);
       pen.beginPath();
