@@ -25,7 +25,7 @@ NAME = "case.json"
 LONGEST = 200
 NOT_STATED = "not stated"
 MOST_BYTES = 100_000
-_FIELDS = {
+FIELDS = {
     "case_number": N_("case number"),
     "exhibit_number": N_("exhibit number"),
     "examiner": N_("examiner"),
@@ -33,6 +33,7 @@ _FIELDS = {
     "paper": N_("paper size"),
     "time_zone": N_("time zone"),
 }
+"""What the fields of :class:`CaseDetails` are called within a sentence."""
 
 
 class CaseError(ReportError):
@@ -135,7 +136,7 @@ def _zone_here() -> str:
 def _in_words(error: ValidationError) -> str:
     first = error.errors()[0]
     field = str(first["loc"][0]) if first["loc"] else ""
-    name = _FIELDS.get(field, field or "the details")
+    name = FIELDS.get(field, field or "the details")
     match first["type"]:
         case "string_too_long":
             return N_("The %(name)s is longer than %(most)s characters.") % {"name": name, "most": LONGEST}

@@ -8,6 +8,7 @@ from sqlalchemy import or_
 from sqlalchemy.orm import Session
 
 from reports.custody.format import Entry
+from reports.text.language import gettext
 from webapp.custody import log as custody_log
 from webapp.custody.altered import AlteredRecord
 from webapp.storage.tables import CustodyRow, User
@@ -60,11 +61,19 @@ class Accounts:
     def problem(self, user: User) -> str | None:
         """How the row of an account differs from it."""
         if user.name not in self.roles:
-            return f"The account {user.name} is not in the custody log: it was added to the database."
+            return gettext(
+                "The account %(name)s is not in the custody log: it was added to the database.",
+                name=user.name,
+            )
         if self.roles[user.name] != user.role:
-            return f"The role of {user.name} in the database is not the one that the custody log holds."
+            return gettext(
+                "The role of %(name)s in the database is not the one that the custody log holds.",
+                name=user.name,
+            )
         if self.able.get(user.name, True) != (user.disabled is None):
-            return f"Whether {user.name} is disabled was changed in the database."
+            return gettext("Whether %(name)s is disabled was changed in the database.", name=user.name)
         if self.factors.get(user.name, False) != (user.factor_since is not None):
-            return f"Whether {user.name} has a second factor was changed in the database."
+            return gettext(
+                "Whether %(name)s has a second factor was changed in the database.", name=user.name
+            )
         return None

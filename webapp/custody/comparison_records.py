@@ -48,7 +48,7 @@ class FinishedComparison:
         """How the database contradicts it."""
         kept = (row.reference.sha256, "yes" if row.related else "no", row.segments)
         if kept != (self.reference, self.related, self.segments):
-            return "What the database says of this comparison is not what the custody log holds."
+            return gettext("What the database says of this comparison is not what the custody log holds.")
         return None
 
 

@@ -44,11 +44,11 @@ class Finished:
     def row_problem(self, row: AnalysisRow) -> str | None:
         """How the database contradicts it."""
         if self.verdict is not None and self.verdict != row.verdict:
-            return "The verdict in the database is not the one that the custody log holds."
+            return gettext("The verdict in the database is not the one that the custody log holds.")
         if self.probability is not None and self.probability != probability(row.probability):
-            return "The probability in the database is not the one that the custody log holds."
+            return gettext("The probability in the database is not the one that the custody log holds.")
         if row.finding is not None and self.finding != sha256_of(row.finding):
-            return "The answers in the database are not those that the custody log holds."
+            return gettext("The answers in the database are not those that the custody log holds.")
         return None
 
 
@@ -83,9 +83,9 @@ def manifest_problem(folder: Path, told: Finished) -> str | None:
     try:
         text = (folder / manifest.NAME).read_bytes()
     except FileNotFoundError:
-        return "The manifest of this analysis is missing."
+        return gettext("The manifest of this analysis is missing.")
     if hashlib.sha256(text).hexdigest() != told.manifest:
-        return "The manifest of this analysis is not the one whose SHA-256 the custody log holds."
+        return gettext("The manifest of this analysis is not the one whose SHA-256 the custody log holds.")
     return None
 
 

@@ -12,9 +12,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
-from reports.inputs.case import CaseDetails
+from reports.inputs.case import FIELDS, CaseDetails
 from reports.review.annotation_file import checksum
-from reports.text.language import gettext, ngettext
+from reports.text.language import gettext, ngettext, stored
 from webapp.custody import log as custody_log
 from webapp.custody.altered import AlteredRecord, refuse_forged
 from webapp.storage.database import CUSTODY_KEY
@@ -167,5 +167,8 @@ def case_problem(
             else told == custody_log.fitted(value or "removed")
         )
         if not fits:
-            return f"The {name.replace('_', ' ')} in the database is not the one that the custody log holds."
+            return gettext(
+                "The %(detail)s in the database is not the one that the custody log holds.",
+                detail=stored(FIELDS[name]),
+            )
     return None

@@ -161,3 +161,23 @@ def test_a_lost_analysis_is_named(app, folders, capsys):
     with app.extensions["database"].begin() as session:
         session.delete(session.get_one(AnalysisRow, row.id))
     assert verify(capsys)[0] == 1
+
+
+def test_what_is_altered_is_said_in_the_readers_language(app, client, folders):
+    row, database = finished(app), app.extensions["database"]
+    client.post(f"/analyses/{row.id}/case", data={"case_number": "ST/1", "paper": "A4"})
+
+    def said() -> str:
+        forget()
+        return client.get(f"/analyses/{row.id}/report.html", headers={"Accept-Language": "de"}).text
+
+    with database.begin() as session:
+        session.get_one(AnalysisRow, row.id).verdict = "no manipulation found"
+    assert "Das Ergebnis in der Datenbank ist nicht das, das" in said()
+    with database.begin() as session:
+        session.get_one(AnalysisRow, row.id).verdict = row.verdict
+        body = json.dumps({"case_number": "ST/2", "paper": "A4"})
+        session.get_one(CaseDetailsRow, row.id).body = body
+    assert "Aktenzeichen: In der Datenbank steht etwas anderes als" in said()
+    (folders.result(row.id) / manifest.NAME).unlink()
+    assert "Das Manifest dieser Analyse fehlt." in said()
