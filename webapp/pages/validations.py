@@ -8,7 +8,7 @@ from flask import Blueprint, redirect, render_template, request, send_file, url_
 from werkzeug.wrappers import Response
 
 from reports.text import language
-from reports.text.language import gettext, stored
+from reports.text.language import N_, gettext, stored
 from webapp import this_app
 from webapp.custody import log as custody_log
 from webapp.downloads import signing
@@ -19,6 +19,8 @@ from webapp.services import cases as case_service
 from webapp.services import validations as validation_service
 
 blueprint = Blueprint("validations", __name__, url_prefix="/validations")
+
+_NUMBERS = {"rate": N_("rate"), "cost": N_("cost"), "share": N_("share")}  # fields of a form
 
 
 @blueprint.get("")
@@ -176,6 +178,6 @@ def _number(field: str) -> float:
     except ValueError:
         raise UserError(
             400,
-            gettext("The %(field)s is no number.", field=field),
+            gettext("The %(field)s is no number.", field=gettext(_NUMBERS[field])),
             gettext("Write a number such as 1 or 0.5."),
         ) from None

@@ -15,13 +15,14 @@ from sqlalchemy.orm import Session
 
 from detector.fingerprint.match import Match
 from reports.review.annotations import ANNOTATION, Annotation, current
-from reports.text.language import gettext
+from reports.text.language import N_, gettext
 from reports.text.numbers import shown
 from webapp.queries.analyses import ANNOTATIONS, visible_session
 from webapp.storage.tables import AnalysisRow, AnnotationRow, Exhibit, MatchRow, State
 
 _MOST_SAID = 4  # annotations of each
 _ABOUT_ALL = 0.95  # of an exhibit's time
+_EDGES = {"top": N_("top"), "bottom": N_("bottom")}
 
 
 @dataclass(frozen=True)
@@ -90,10 +91,11 @@ def changes(match: Match) -> tuple[str, ...]:
                 area=shown(match.own.area, ".0%"),
             )
         )
-    if match.differs in ("top", "bottom"):
+    if match.differs in _EDGES:
         out.append(
             gettext(
-                "differs at the %(differs)s of the picture, as with a caption or a bar", differs=match.differs
+                "differs at the %(differs)s of the picture, as with a caption or a bar",
+                differs=gettext(_EDGES[match.differs]),
             )
         )
     elif match.differs:

@@ -12,6 +12,7 @@ from people import account, signed_in, with_login
 
 from detector.fingerprint.index import MOST_ALIKE, MOST_FOUND
 from detector.fingerprint.match import Piece, View
+from reports.text import language
 from webapp.jobs import states
 from webapp.queries.copies import changes
 from webapp.security.permissions import Role
@@ -176,3 +177,5 @@ def test_what_differs_in_words():
         ({"other_size": (640, 360)}, "encoded again, or changed by less than shows here"),
     ):
         assert changes(match_of(**change))[0] == words
+    with language.speaking("de"):
+        assert "unten" in changes(match_of(differs="bottom"))[0]

@@ -213,3 +213,11 @@ def test_only_administrators_see_them(tmp_path, sent):
     assert signed_in(app, "ada").get("/validations").status_code == 200
     assert signed_in(app, "eve").get("/validations").status_code == 403
     app.extensions["database"].close()
+
+
+def test_a_field_that_is_no_number_is_named_in_the_readers_language(client):
+    for by, english, german in (("rate", "The rate", "Rate"), ("cost", "The cost", "Kosten")):
+        for code, words in (("en", f"{english} is no number."), ("de", f"{german}: Das ist keine Zahl.")):
+            form, headers = {"by": by, by: "much"}, {"Accept-Language": code}
+            answer = client.post(f"/validations/{'0' * 32}/thresholds", data=form, headers=headers)
+            assert answer.status_code == 400 and words in answer.text

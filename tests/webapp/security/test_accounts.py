@@ -10,7 +10,9 @@ import pytest
 from people import PASSWORD, account, age, sign_in, signed_in, with_login
 from sqlalchemy import select
 
+from reports.text import language
 from webapp.cli import main as cli
+from webapp.pages.people.login import waiting
 from webapp.security import accounts as account_store
 from webapp.security.accounts import AccountError
 from webapp.security.permissions import Role
@@ -79,6 +81,8 @@ def test_guessing_the_old_password_is_slowed_down_and_logged(app):
     assert [answer.status_code for answer in answers] == [400] * 5 + [429] * 2
     assert int(answers[-1].headers["Retry-After"]) >= 1 and "Too many wrong passwords" in answers[-1].text
     assert change(client).status_code == 429, "the right one has to wait as well"
+    with language.speaking("de"):
+        assert "(Passwörter)" in waiting(timedelta(seconds=5))[0]
     with app.extensions["database"].begin() as session:
         entries = list(session.scalars(select(CustodyRow).where(CustodyRow.action == "account")))
     refused = [entry.actor for entry in entries if "password change refused" in entry.details]

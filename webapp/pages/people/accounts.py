@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, current_app, make_response, render_template, request
 from werkzeug.wrappers import Response
 
-from reports.text.language import gettext
+from reports.text.language import gettext, stored
 from reports.text.numbers import plural
 from webapp import this_app
 from webapp.custody import log
@@ -64,7 +64,9 @@ def role(user_id: int) -> Response:
         return _page(problem=problem)
     return _page(
         done=gettext(
-            "%(display)s is %(role)s now, and has to sign in again.", display=user.display, role=user.role
+            "%(display)s is %(role)s now, and has to sign in again.",
+            display=user.display,
+            role=stored(user.role),
         )
     )
 

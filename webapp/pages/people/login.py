@@ -159,14 +159,19 @@ def _too_early(wait: timedelta, name: str, *, again: bool = False) -> Response:
     return response
 
 
-def waiting(wait: timedelta, of: str = "passwords") -> tuple[str, str]:
-    """What to say to somebody who has to wait before the next try, and the header Retry-After."""
+def waiting(wait: timedelta, entries: str = N_("passwords")) -> tuple[str, str]:
+    """What to say to somebody who has to wait before the next try, and the header Retry-After.
+
+    ``entries``, a message, says what was wrong too often.
+    """
     seconds = max(1, math.ceil(wait.total_seconds()))
     words = (
         f"{seconds} s" if seconds < 120 else gettext("%(minutes)s minutes", minutes=math.ceil(seconds / 60))
     )
     return gettext(
-        "Too many wrong %(entries)s from here. Wait %(how_long)s, then try again.", entries=of, how_long=words
+        "Too many wrong %(entries)s from here. Wait %(how_long)s, then try again.",
+        entries=gettext(entries),
+        how_long=words,
     ), str(seconds)
 
 

@@ -44,7 +44,7 @@ def give() -> Response:
         this_app.database(), this_app.settings(), user.id, request.form.get("code", ""), now()
     )
     if wait:
-        words, seconds = waiting(wait, "codes")
+        words, seconds = waiting(wait, N_("codes"))
         response = _code_page(words, 429)
         response.headers["Retry-After"] = seconds
         return response
@@ -133,7 +133,7 @@ def _refusal(user: User, *, first: bool = False) -> str:
         this_app.database(), this_app.settings(), user.id, request.form.get("code", ""), now(), first=first
     )
     if wait > timedelta():
-        return waiting(wait, "codes")[0]
+        return waiting(wait, N_("codes"))[0]
     if way is None:
         with this_app.database().begin() as session:
             log.append_account_event(session, "second factor refused", account=user.name)
