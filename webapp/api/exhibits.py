@@ -19,6 +19,7 @@ from webapp.api.contract.schemas.analyses import Again
 from webapp.api.contract.schemas.base import Paged, moment
 from webapp.api.contract.schemas.exhibits import Exhibits, ExhibitShape
 from webapp.errors import UserError
+from webapp.http.row_numbers import row_number
 from webapp.queries.analyses import visible_session
 from webapp.security.permissions import Permission, current
 from webapp.services import analyses as analysis_service
@@ -42,9 +43,7 @@ def listing(query: Paged) -> Exhibits:
     after = pagination.read(query.cursor)
     if after is not None:
         made, key = after
-        # A cursor is what a program sends: no number larger than a row's.
-        number = int(key) if key.isascii() and key.isdigit() and len(key) < 10 else 0
-        newest = newest.where(tuple_(Exhibit.created, Exhibit.id) < tuple_(made, number))
+        newest = newest.where(tuple_(Exhibit.created, Exhibit.id) < tuple_(made, row_number(key) or 0))
     with visible_session() as session:
         found = session.scalars(newest).all()
         shown = _told(session, found[: query.limit])

@@ -24,6 +24,7 @@ from webapp.api.contract.schemas.reviews import (
 )
 from webapp.downloads import exhibits as exhibit_downloads
 from webapp.errors import UserError
+from webapp.http.row_numbers import row_number
 from webapp.queries import analyses as analysis_queries
 from webapp.queries import second_reviews
 from webapp.queries.second_reviews import Reviewed
@@ -227,8 +228,7 @@ def _row(analysis_id: str) -> AnalysisRow:
 
 
 def _case(session: Session, case_id: str) -> CaseRow:
-    number = int(case_id) if case_id.isascii() and case_id.isdigit() and len(case_id) < 10 else 0
-    return case_service.find(session, current(), number)
+    return case_service.find(session, current(), row_number(case_id) or 0)
 
 
 def _account(session: Session, name: str) -> int:

@@ -11,6 +11,7 @@ from webapp.custody import log
 from webapp.downloads import case_archive
 from webapp.errors import UserError
 from webapp.http.interface_language import of_download
+from webapp.http.row_numbers import row_number
 from webapp.queries import analyses as analysis_queries
 from webapp.queries import second_reviews as review_queries
 from webapp.security import blinding
@@ -85,12 +86,12 @@ def change(case_id: int) -> Response:
 @require(Permission.ARRANGE)
 def admit(case_id: int) -> Response:
     """Let somebody see it."""
-    chosen = request.form.get("user", "")
-    if not chosen.isascii() or not chosen.isdigit() or len(chosen) > 9:
+    chosen = row_number(request.form.get("user", ""))
+    if chosen is None:
         raise UserError(400, gettext("Nobody was chosen."), gettext("Choose somebody from the list."))
     with this_app.database().begin() as session:
         case = case_service.find(session, current(), case_id)
-        user = case_service.admit(session, case, int(chosen))
+        user = case_service.admit(session, case, chosen)
         log.append_account_event(session, "case member added", case=case.id, account=user.name)
     return _to(case_id)
 

@@ -13,6 +13,7 @@ from webapp import this_app
 from webapp.custody import log as custody_log
 from webapp.downloads import signing
 from webapp.errors import UserError
+from webapp.http.row_numbers import row_number
 from webapp.http.security_headers import REPORT_POLICY
 from webapp.security.permissions import Permission, current, require
 from webapp.services import cases as case_service
@@ -165,11 +166,12 @@ def _named(attribute: str, name: str) -> str:
 
 
 def _case_id(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or len(text) > 9:
+    number = row_number(text)
+    if number is None:
         raise UserError(
             400, gettext("No case was chosen."), gettext("Choose the case whose exhibits are to be labelled.")
         )
-    return int(text)
+    return number
 
 
 def _number(field: str) -> float:

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from reports.text.language import gettext
 from webapp.errors import UserError
+from webapp.http.row_numbers import row_number
 from webapp.security.permissions import PERMISSIONS, Permission, Principal
 from webapp.security.visibility import visible
 from webapp.storage.tables import AnalysisRow, CaseMember, CaseRow, State, User, now
@@ -130,9 +131,10 @@ def chosen(session: Session, who: Principal, text: str | None) -> int | None:
     """
     if not text:
         return None
-    if not text.isascii() or not text.isdigit() or len(text) > 9:
+    number = row_number(text)
+    if number is None:
         raise UserError(400, gettext("There is no such case."), gettext("Choose one from the list."))
-    return find(session, who, int(text)).id
+    return find(session, who, number).id
 
 
 def refuse_closed(session: Session, case_id: int | None) -> None:

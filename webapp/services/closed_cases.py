@@ -14,12 +14,11 @@ from sqlalchemy.orm import Session
 from reports.text.language import gettext
 from webapp.custody import log as custody_log
 from webapp.errors import UserError
+from webapp.jobs import states
 from webapp.services import deletion
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database
-from webapp.storage.tables import AnalysisRow, CaseMember, CaseReview, CaseRow, State, now
-
-_UNFINISHED = (State.QUEUED, State.RUNNING, State.PAUSED)
+from webapp.storage.tables import AnalysisRow, CaseMember, CaseReview, CaseRow, now
 
 
 @dataclass(frozen=True)
@@ -96,7 +95,7 @@ def _closed(session: Session, case_id: int) -> CaseRow:
 
 
 def _refuse_unfinished(session: Session, case: CaseRow) -> None:
-    unfinished = AnalysisRow.case_id == case.id, AnalysisRow.state.in_(_UNFINISHED)
+    unfinished = AnalysisRow.case_id == case.id, AnalysisRow.state.in_(states.UNFINISHED)
     if session.scalar(select(AnalysisRow.id).where(*unfinished).limit(1)) is not None:
         raise UserError(
             409, gettext("An analysis in this case is not finished."), gettext("Wait for it, or cancel it.")

@@ -14,6 +14,7 @@ from reports.text.language import N_, gettext
 from webapp import this_app
 from webapp.downloads import exhibits as exhibit_downloads
 from webapp.errors import UserError
+from webapp.http.row_numbers import row_number
 from webapp.media import playback
 from webapp.queries import analyses as analysis_queries
 from webapp.queries import second_reviews
@@ -116,7 +117,7 @@ def name(case_id: int) -> Response:
     """Name the reviewers of a case: ``first``, ``second``, ``third`` and what is ``blind``; none: nobody."""
     with this_app.database().alone() as session:
         case = case_service.find(session, current(), case_id)
-        chosen = [_account(request.form.get(part, "")) for part in ("first", "second", "third")]
+        chosen = [row_number(request.form.get(part, "")) for part in ("first", "second", "third")]
         first, second, third = chosen
         if not any(chosen):
             reviewer_service.end_review(session, current(), case)
@@ -207,10 +208,6 @@ def _seconds(text: str) -> float:
         )
     hours, minutes, seconds = found.groups()
     return int(hours or 0) * 3600 + int(minutes or 0) * 60 + float(seconds.replace(",", "."))
-
-
-def _account(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
 
 
 def _to(analysis_id: str, anchor: str | None = None) -> Response:

@@ -1,0 +1,16 @@
+"""Numbers of rows that come as text."""
+
+from __future__ import annotations
+
+import pytest
+
+from webapp.http.row_numbers import row_number
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("7", 7), ("007", 7), ("999999999", 999_999_999), ("", None), ("-1", None), ("1.0", None), ("²", None),
+     ("٣", None), ("1000000000", None)],
+)  # fmt: skip
+def test_a_number_of_a_row_is_plain_digits_that_a_database_holds(text: str, number: int | None) -> None:
+    assert row_number(text) == number
