@@ -29,6 +29,7 @@ from webapp.security.permissions import Permission, current
 from webapp.services import analyses as analysis_service
 from webapp.services import cases as case_service
 from webapp.services import deletion
+from webapp.services.analyses import AskedAnalysis
 from webapp.services.quota import upload_limit
 from webapp.settings import Settings
 from webapp.storage.tables import AnalysisRow, Priority, State
@@ -83,15 +84,15 @@ def require_finished(
     return finished(analysis_id, discloses)
 
 
-def changes(asked: NewAnalysis | Again) -> dict[str, object]:
-    """The parameters a request sets, and the other models it asks for."""
-    given = asked.parameters.model_dump(exclude_unset=True) if asked.parameters else {}
-    return given | analysis_service.asked_others(asked.also, asked.model, asked.joint)
+def asked_analysis(body: NewAnalysis | OfUpload | Again, identity: str | None) -> AskedAnalysis:
+    """How a request has an exhibit analysed; ``identity`` is the id the analysis is to have."""
+    given = body.parameters.model_dump(exclude_unset=True) if body.parameters else {}
+    changes = given | analysis_service.asked_others(body.also, body.model, body.joint)
+    return AskedAnalysis(body.model, changes, _priority(body), identity)
 
 
-def priority(asked: NewAnalysis | Again | Prioritised) -> Priority:
-    """The priority a request gives."""
-    return Priority[asked.priority.upper()]
+def _priority(body: NewAnalysis | OfUpload | Again | Prioritised) -> Priority:
+    return Priority[body.priority.upper()]
 
 
 @operation(
@@ -113,8 +114,8 @@ def create(body: NewAnalysis) -> Response:
     stream, name = uploaded("file")
     analysis_service.refuse_unknown_model(body.model)
     file, case_id = clean_name(name), case_of(body)
-    given = (body.model, changes(body), identity(), case_id)
-    return accepted_response(analysis_service.submit(stream, file, *given, priority=priority(body)))
+    asked = asked_analysis(body, identity())
+    return accepted_response(analysis_service.submit(stream, file, asked, case_id=case_id))
 
 
 @operation(
@@ -243,7 +244,7 @@ def resume(analysis_id: str) -> Response:
 )
 def prioritise(analysis_id: str, body: Prioritised) -> AnalysisStatus:
     """Have an analysis that waits, or is paused, begin earlier or later than others."""
-    analysis_service.prioritise(analysis_id, priority(body))
+    analysis_service.prioritise(analysis_id, _priority(body))
     return to_status(analysis_queries.get_or_404(analysis_id))
 
 
@@ -261,9 +262,7 @@ def again(analysis_id: str, body: Again) -> Response:
     """Analyse the exhibit of an analysis again, with another model or other parameters."""
     row = analysis_queries.get_or_404(analysis_id)
     analysis_service.refuse_unknown_model(body.model)
-    return accepted_response(
-        analysis_service.reanalyse(row, body.model, changes(body), identity(), priority(body))
-    )
+    return accepted_response(analysis_service.reanalyse(row, asked_analysis(body, identity())))
 
 
 @operation(

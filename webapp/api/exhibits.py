@@ -11,7 +11,7 @@ from sqlalchemy import select, tuple_
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
-from webapp.api.analyses import QUEUED, accepted_response, changes, priority
+from webapp.api.analyses import QUEUED, accepted_response, asked_analysis
 from webapp.api.contract import pagination
 from webapp.api.contract.idempotency import identity
 from webapp.api.contract.operation import Answer, operation
@@ -83,9 +83,7 @@ def analyse(sha256: str, body: Again) -> Response:
         latest = select(AnalysisRow).where(AnalysisRow.exhibit_id == found.id)
         row = session.scalars(latest.order_by(AnalysisRow.created.desc()).limit(1)).one()
     analysis_service.refuse_unknown_model(body.model)
-    return accepted_response(
-        analysis_service.reanalyse(row, body.model, changes(body), identity(), priority(body))
-    )
+    return accepted_response(analysis_service.reanalyse(row, asked_analysis(body, identity())))
 
 
 def find(session: Session, sha256: str) -> Exhibit:

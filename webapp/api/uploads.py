@@ -18,7 +18,7 @@ from flask import Blueprint, Response, request, url_for
 from werkzeug.wrappers import Response as Answered
 
 from webapp import this_app
-from webapp.api.analyses import QUEUED, accepted_response, case_of, changes, priority
+from webapp.api.analyses import QUEUED, accepted_response, asked_analysis, case_of
 from webapp.api.contract.idempotency import identity
 from webapp.api.contract.operation import Answer, Bytes, operation
 from webapp.api.contract.schemas.base import moment
@@ -68,18 +68,15 @@ def create() -> Response:
     """
     _refuse_other_versions()
     length, metadata = _number("Upload-Length"), _metadata()
-    announced = metadata.get("sha256", "")
-    if announced and not _SHA256.fullmatch(announced):
+    sha256 = metadata.get("sha256", "")
+    if sha256 and not _SHA256.fullmatch(sha256):
         raise _header("Upload-Metadata", "“sha256” is not 64 hexadecimal digits.")
+    file = clean_name(metadata.get("filename"))
     row = resumable.begin(
         this_app.database(),
         this_app.settings(),
         lambda session: quota.upload_limit_in(session, this_app.settings(), current()),
-        current().name,
-        clean_name(metadata.get("filename")),
-        length,
-        announced.lower() or None,
-        identity(),
+        resumable.Announced(current().name, file, length, sha256.lower() or None, identity()),
     )
     response = _json(_shape(row))
     response.status_code = 201
@@ -188,8 +185,8 @@ def analyse(upload_id: str, body: OfUpload) -> Answered:
                 "Delete this upload and send the file again.",
             )
         # The upload's id becomes the analysis's: a crash in between makes no second one.
-        given = (body.model, changes(body), upload.id, case_id)
-        return analysis_service.submit(whole, upload.file, *given, priority=priority(body)).id
+        asked = asked_analysis(body, upload.id)
+        return analysis_service.submit(whole, upload.file, asked, case_id=case_id).id
 
     analysis_id = resumable.finish(this_app.database(), this_app.settings(), row, start)
     with this_app.database().begin() as session:

@@ -12,6 +12,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import IO, BinaryIO
@@ -36,40 +37,45 @@ CHECKSUMS = {"sha1": hashlib.sha1, "sha256": hashlib.sha256}
 _CHUNK = 1 << 20
 
 
+@dataclass(frozen=True)
+class Announced:
+    """A file that is to come in parts."""
+
+    who: str  # name of the account that sends it
+    file: str  # what it is called
+    size: int  # in bytes
+    sha256: str | None  # of the whole file, where that was told
+    identity: str  # the id the upload is to have; where it is there already nothing is done again
+
+
 def begin(
-    database: Database,
-    settings: Settings,
-    limit: Callable[[Session], UploadLimit],
-    who: str,
-    file: str,
-    size: int,
-    sha256: str | None,
-    identity: str,
+    database: Database, settings: Settings, limit: Callable[[Session], UploadLimit], announced: Announced
 ) -> UploadRow:
-    """Make room for a file of ``size`` bytes. Raises an answer where it is too large or there is no room.
+    """Make room for a file. Raises :class:`UserError` where it is too large or there is no room.
 
     ``limit`` is asked within the transaction, so that many at once cannot pass it together.
     """
+    size = announced.size
     if not size:
         raise UserError(
             400, gettext("The file is empty: it holds no bytes."), gettext("Check the file on your disk.")
         )
     folders = Folders(settings.data)
     with database.alone() as session:
-        if (known := session.get(UploadRow, identity)) is not None:
+        if (known := session.get(UploadRow, announced.identity)) is not None:
             return known
         allowed = limit(session)
         if size > allowed.bytes:
             raise allowed.too_large()
-        _refuse_without_room(session, settings, folders, who, size)
+        _refuse_without_room(session, settings, folders, announced.who, size)
         moment = now()
         row = UploadRow(
-            id=identity,
-            who=who,
-            file=file,
+            id=announced.identity,
+            who=announced.who,
+            file=announced.file,
             size=size,
             received=0,
-            sha256=sha256,
+            sha256=announced.sha256,
             created=moment,
             expires=moment + LIFETIME,
         )

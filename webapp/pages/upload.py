@@ -25,6 +25,7 @@ from webapp.services import case_details
 from webapp.services import cases as case_service
 from webapp.services import models as model_service
 from webapp.services import sample as sample_service
+from webapp.services.analyses import AskedAnalysis
 from webapp.services.quota import upload_limit
 
 blueprint = Blueprint("upload", __name__)
@@ -78,9 +79,8 @@ def create() -> Response:
         case_id = case_service.chosen(session, current(), request.form.get("case"))
     stream.complete()  # flushing a large file takes a while, in which others want to write
     others = analysis_service.asked_others(request.form.getlist("also"), chosen, request.form.get("joint"))
-    row = analysis_service.submit(
-        stream, file, chosen, others, case_id=case_id, details=details, priority=priority
-    )
+    asked = AskedAnalysis(chosen, others, priority)
+    row = analysis_service.submit(stream, file, asked, case_id=case_id, details=details)
     earlier = analysis_queries.earlier_analyses(row)
     known: dict[str, Any] = (
         {"known": earlier.count, "since": timestamps.day(earlier.first)} if earlier else {}

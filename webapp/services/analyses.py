@@ -7,6 +7,7 @@ All need an application context, and raise :class:`~webapp.errors.UserError` or
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -29,6 +30,17 @@ from webapp.services.review import reviewers as reviewer_service
 from webapp.storage.tables import AnalysisRow, Exhibit, Priority, State
 
 NOTHING_STATED = CaseDetails()
+
+
+@dataclass(frozen=True)
+class AskedAnalysis:
+    """How an exhibit is to be analysed."""
+
+    model: str | None = None  # its name; none: the default
+    # Parameters that are not to have their defaults, and what :func:`asked_others` gives
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    priority: Priority = Priority.NORMAL
+    identity: str | None = None  # the id it is to have; where it is there already nothing is done again
 
 
 def refuse_unknown_model(name: str | None) -> None:
@@ -66,40 +78,29 @@ def asked_others(names: Sequence[str], first: str | None, rule: str | None = Non
 def submit(
     stream: Incoming | AssembledFile,
     file: str,
-    model: str | None = None,
-    changes: Mapping[str, Any] | None = None,
-    identity: str | None = None,
+    asked: AskedAnalysis,
+    *,
     case_id: int | None = None,
     details: CaseDetails = NOTHING_STATED,
-    priority: Priority = Priority.NORMAL,
 ) -> AnalysisRow:
-    """Make an exhibit of a complete upload, queue its analysis and tell the workers.
-
-    ``identity`` is the id the analysis is to have; where it is there already nothing is done again.
-    """
+    """Make an exhibit of a complete upload called ``file``, queue its analysis and tell the workers."""
     exhibits.refuse_other_kinds(stream.path)
     stream.send()
 
     def taken_in(session: Session) -> tuple[Exhibit, CaseDetails]:
         # Others of theirs may have arrived since the limit was set for this one.
-        quota.refuse_beyond(session, stream.sha256, stream.bytes, identity)
+        quota.refuse_beyond(session, stream.sha256, stream.bytes, asked.identity)
         return take_in(session, stream, file), details
 
     try:
-        return start(taken_in, file, model, changes, identity, case_id, priority)
+        return _start(taken_in, file, asked, case_id)
     except BaseException:
         if stream.sent:
             deletion.remove_unknown(this_app.database(), this_app.folders(), stream.sha256)
         raise
 
 
-def reanalyse(
-    earlier: AnalysisRow,
-    model: str | None = None,
-    changes: Mapping[str, Any] | None = None,
-    identity: str | None = None,
-    priority: Priority = Priority.NORMAL,
-) -> AnalysisRow:
+def reanalyse(earlier: AnalysisRow, asked: AskedAnalysis) -> AnalysisRow:
     """Queue a new analysis of the same exhibit; the one there is stays as it is.
 
     Raises :class:`~webapp.errors.UserError` where it was deleted meanwhile.
@@ -112,20 +113,17 @@ def reanalyse(
                 404, gettext("This analysis was deleted meanwhile."), gettext("Hand the file in again.")
             )
         # It becomes theirs as well, whoever handed it in first.
-        quota.refuse_beyond(session, row.exhibit.sha256, row.exhibit.bytes, identity)
+        quota.refuse_beyond(session, row.exhibit.sha256, row.exhibit.bytes, asked.identity)
         return row.exhibit, case_details.stored(session, earlier.id)
 
-    return start(known, earlier.file, model, changes, identity, earlier.case_id, priority)
+    return _start(known, earlier.file, asked, earlier.case_id)
 
 
-def start(
+def _start(
     find: Callable[[Session], tuple[Exhibit, CaseDetails]],
     file: str,
-    model: str | None,
-    changes: Mapping[str, Any] | None,
-    identity: str | None,
+    asked: AskedAnalysis,
     case_id: int | None,
-    priority: Priority,
 ) -> AnalysisRow:
     """Queue an analysis of what ``find`` finds in a session no other writer is in: exhibit and case details.
 
@@ -133,13 +131,13 @@ def start(
     """
     folders = this_app.folders()
     with this_app.database().alone() as session:
-        row = session.get(AnalysisRow, identity) if identity else None
+        row = session.get(AnalysisRow, asked.identity) if asked.identity else None
         if row is None:
             cases.refuse_closed(session, case_id)
             reviewer_service.refuse_from_second(session, case_id, current().user_id)
-            chosen = model or model_service.default(session, folders)
+            model = asked.model or model_service.default(session, folders)
             exhibit, details = find(session)
-            row = states.create(session, exhibit, file, chosen, changes, identity, priority)
+            row = states.create(session, exhibit, file, model, asked.changes, asked.identity, asked.priority)
             row.owner_id, row.case_id = current().user_id, case_id
             case_details.keep(session, row, details)
     tell_workers(row.id)

@@ -19,6 +19,7 @@ from webapp.security.permissions import Permission, require
 from webapp.services import analyses as analysis_service
 from webapp.services import deletion
 from webapp.services import models as model_service
+from webapp.services.analyses import AskedAnalysis
 from webapp.storage.tables import AnalysisRow
 
 blueprint = Blueprint("manage", __name__, url_prefix="/analyses/<analysis_id>")
@@ -108,7 +109,7 @@ def again(analysis_id: str) -> Response:
             raise parameters.refuse(problems)
         return _form(row, request.form, problems)
     others = analysis_service.asked_others(request.form.getlist("also"), chosen, request.form.get("joint"))
-    new = analysis_service.reanalyse(row, chosen, changes | others)
+    new = analysis_service.reanalyse(row, AskedAnalysis(chosen, changes | others))
     return redirect(url_for("result.show", analysis_id=new.id), 303)
 
 

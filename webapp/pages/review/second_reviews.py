@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, cast, get_args
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
-from reports.review.second_review import CONCLUSIONS, Judgement, open_proposal
+from reports.review.second_review import CONCLUSIONS, Hidden, Judgement, open_proposal
 from reports.text.language import N_, gettext
 from webapp import this_app
 from webapp.downloads import exhibits as exhibit_downloads
@@ -117,9 +117,8 @@ def name(case_id: int) -> Response:
     """Name the reviewers of a case: ``first``, ``second``, ``third`` and what is ``blind``; none: nobody."""
     with this_app.database().alone() as session:
         case = case_service.find(session, current(), case_id)
-        chosen = [row_number(request.form.get(part, "")) for part in ("first", "second", "third")]
-        first, second, third = chosen
-        if not any(chosen):
+        first, second, third = (row_number(request.form.get(part, "")) for part in second_reviews.PARTS)
+        if not (first or second or third):
             reviewer_service.end_review(session, current(), case)
         else:
             if first is None or second is None:
@@ -129,11 +128,12 @@ def name(case_id: int) -> Response:
                     gettext("Choose the first and the second."),
                 )
             blind = request.form.get("blind", "")
-            if blind not in ("judgements", "findings"):
+            if blind not in get_args(Hidden):
                 raise UserError(
                     400, gettext("It was not said what is hidden."), gettext("Choose it in the form.")
                 )
-            reviewer_service.name_reviewers(session, current(), case, first, second, third, blind)  # type: ignore[arg-type]
+            chosen = reviewer_service.Chosen(first, second, third, cast(Hidden, blind))
+            reviewer_service.name_reviewers(session, current(), case, chosen)
     return redirect(url_for("cases.show", case_id=case_id, _anchor="second-review"), 303)
 
 

@@ -15,7 +15,6 @@ from datetime import timedelta
 
 from sqlalchemy.orm import Session
 
-from detector.schema.analysis import Analysis
 from reports.bundle.archive import is_zip
 from reports.bundle.returned import annotations_in
 from reports.errors import ReportError
@@ -38,6 +37,7 @@ from webapp import this_app
 from webapp.custody import log as custody_log
 from webapp.errors import UserError
 from webapp.intake.incoming import Incoming, UploadLimit
+from webapp.queries.results import Result
 from webapp.security.permissions import current, login_is_on
 from webapp.services import cases
 from webapp.services.review.annotations import MOST, annotation_row, listed, log_annotations, result_of, shown
@@ -89,7 +89,7 @@ def import_file(row: AnalysisRow, stream: Incoming) -> tuple[Merged, tuple[Annot
     importer = current().display if login_is_on() else None
     with this_app.database().alone() as session:
         cases.refuse_closed(session, row.case_id)
-        merged = merge(session, row, result.analysis, result.sha256, saved, importer)
+        merged = _merge(session, row, result, saved, importer)
         details: dict[str, str | int | None] = {"new": merged.new, "known": merged.known}
         details |= {"unverified": merged.unverified, "sha256": hashlib.sha256(text).hexdigest()}
         custody_log.append(session, "import", details, exhibit=row.exhibit.sha256, analysis=row.id)
@@ -109,13 +109,8 @@ def _annotation_file(stream: Incoming) -> bytes:
     return stream.path.read_bytes()
 
 
-def merge(
-    session: Session,
-    row: AnalysisRow,
-    analysis: Analysis,
-    analysis_sha256: str,
-    saved: AnnotationFile,
-    importer: str | None = None,
+def _merge(
+    session: Session, row: AnalysisRow, result: Result, saved: AnnotationFile, importer: str | None
 ) -> Merged:
     """Take in an annotation file, all of it or, with the reason as a :class:`UserError`, nothing.
 
@@ -123,7 +118,7 @@ def merge(
     the same thing. ``importer`` is the name of who signed in to import it: other authors' annotations are
     marked with it. The session must be alone.
     """
-    _refuse_others(row.id, analysis, analysis_sha256, saved)
+    _refuse_others(row.id, result, saved)
     before = listed(session, row.id)
     kept = _Kept(before)
     ids: dict[str, str] = {}  # what the file calls an annotation that has another id here
@@ -135,7 +130,7 @@ def merge(
             ids[annotation.id] = here.id
         else:
             _refuse_moment(annotation, row)
-            if reason := rejection_reason(analysis, annotation, _concerning(annotation, own)):
+            if reason := rejection_reason(result.analysis, annotation, _concerning(annotation, own)):
                 raise _refused(
                     stored(reason),
                     gettext(
@@ -224,8 +219,8 @@ def _refuse_moment(annotation: Annotation, row: AnalysisRow) -> None:
         raise _refused(error, remedy)
 
 
-def _refuse_others(analysis_id: str, analysis: Analysis, analysis_sha256: str, saved: AnnotationFile) -> None:
-    if saved.exhibit_sha256 != analysis.media.sha256:
+def _refuse_others(analysis_id: str, result: Result, saved: AnnotationFile) -> None:
+    if saved.exhibit_sha256 != result.analysis.media.sha256:
         raise _refused(
             gettext("These annotations are about another exhibit."),
             gettext("Import them on the page of its analysis."),
@@ -238,7 +233,7 @@ def _refuse_others(analysis_id: str, analysis: Analysis, analysis_sha256: str, s
                 "segments."
             ),
         )
-    if saved.analysis_sha256 != analysis_sha256:
+    if saved.analysis_sha256 != result.sha256:
         raise _refused(
             gettext(
                 "These annotations are about an analysis.json unlike the one kept here: one of them "

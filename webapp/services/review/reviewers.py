@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import select
@@ -28,15 +28,21 @@ from webapp.storage.tables import (
 )
 
 
-def name_reviewers(
-    session: Session,
-    who: Principal,
-    case: CaseRow,
-    first: int,
-    second: int,
-    third: int | None,
-    blind: Hidden,
-) -> CaseReview:
+@dataclass(frozen=True)
+class Chosen:
+    """Who is to review the exhibits of a case, by numbers of accounts, and what is hidden from the second."""
+
+    first: int
+    second: int
+    third: int | None
+    blind: Hidden
+
+    def account(self, part: Part) -> int | None:
+        """The number of the account that is to take a part."""
+        return {"first": self.first, "second": self.second, "third": self.third}[part]
+
+
+def name_reviewers(session: Session, who: Principal, case: CaseRow, chosen: Chosen) -> CaseReview:
     """Say who reviews the exhibits of a case, and what the second does not see until then.
 
     They become members of the case. Whoever has given a judgement stays, and so does what was hidden. The
@@ -44,23 +50,20 @@ def name_reviewers(
     """
     cases.refuse_closed(session, case.id)
     _refuse_while_blind(session, who, case.id)
-    chosen: dict[Part, int | None] = {"first": first, "second": second, "third": third}
-    ids = [each for each in chosen.values() if each is not None]
-    if len(set(ids)) < len(ids):
+    ids = {part: each for part in second_reviews.PARTS if (each := chosen.account(part)) is not None}
+    if len(set(ids.values())) < len(ids):
         raise UserError(400, gettext("The reviewers must be different people."), gettext("Choose others."))
-    people: dict[Part, User] = {
-        part: _able(session, part, each) for part, each in chosen.items() if each is not None
-    }
+    people = {part: _able(session, part, each) for part, each in ids.items()}
     was = session.get(CaseReview, case.id)
     if was is not None:
-        _refuse_replacing(session, was, chosen, blind)
-    if was is None or was.second_id != second:
+        _refuse_replacing(session, was, chosen)
+    if was is None or was.second_id != chosen.second:
         _refuse_who_has_seen(
             session, people["second"], select(AnalysisRow.id).where(AnalysisRow.case_id == case.id)
         )
     naming = was or CaseReview(case_id=case.id)
-    naming.first_id, naming.second_id, naming.third_id = first, second, third
-    naming.blind, naming.named = blind, now()
+    naming.first_id, naming.second_id, naming.third_id = chosen.first, chosen.second, chosen.third
+    naming.blind, naming.named = chosen.blind, now()
     session.add(naming)
     for user in people.values():
         session.merge(CaseMember(case_id=case.id, user_id=user.id))
@@ -68,7 +71,7 @@ def name_reviewers(
         "case": case.id,
         "case name": case.name,
         **{part: user.name for part, user in people.items()},
-        "hidden from the second": blind,
+        "hidden from the second": chosen.blind,
         "named": review_records.naming(naming),
     }
     custody_log.append(session, "reviewers named", details)
@@ -164,19 +167,17 @@ _JUDGED: dict[Part, str] = {
 }
 
 
-def _refuse_replacing(
-    session: Session, was: CaseReview, chosen: Mapping[Part, int | None], blind: Hidden
-) -> None:
+def _refuse_replacing(session: Session, was: CaseReview, chosen: Chosen) -> None:
     given = _given(session, was.case_id)
     before: dict[Part, int | None] = {"first": was.first_id, "second": was.second_id, "third": was.third_id}
     for part in given:
-        if chosen[part] != before[part]:
+        if chosen.account(part) != before[part]:
             raise UserError(
                 409,
                 gettext(_JUDGED[part]),
                 gettext("Change the others."),
             )
-    if given and blind != was.blind:
+    if given and chosen.blind != was.blind:
         raise UserError(
             409,
             gettext("Judgements are in already, so what is hidden stays hidden."),
