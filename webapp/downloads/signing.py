@@ -11,7 +11,7 @@ from pathlib import Path
 from detector.paths import ROOT
 from reports.signing.keys import SigningError, SigningKey, read_key
 from reports.signing.timestamps import authority
-from reports.text.language import gettext, stored
+from reports.text.language import N_, gettext, stored
 from webapp.errors import UserError
 from webapp.settings import SettingError, Settings
 
@@ -45,7 +45,7 @@ def signed(
         _sign(settings, report, beside)
         yield {**files, "report.pdf": beside}, key
     except SigningError as problem:
-        raise _unsigned("bundle", problem) from None
+        raise _unsigned(N_("bundle"), problem) from None
     finally:
         beside.unlink(missing_ok=True)
 
@@ -65,7 +65,7 @@ def sign_validation(settings: Settings, folder: Path) -> None:
         signed_report.replace(report)
         (folder / SIGNATURE).write_bytes(key.sign(text.read_bytes()))
     except SigningError as problem:
-        raise _unsigned("validation", problem) from None
+        raise _unsigned(N_("validation"), problem) from None
     names = ("validation.json", "validation.html", "validation.pdf", SIGNATURE)
     (folder / SUMS).write_bytes(sums({name: (folder / name).read_bytes() for name in names}))
 

@@ -48,11 +48,11 @@ def _tried(check: Callable[[Settings, Database], str], settings: Settings, datab
     try:
         return check(settings, database)
     except SQLAlchemyError:
-        return "The database does not answer, or takes no writes."
+        return N_("The database does not answer, or takes no writes.")
     except StoreError as problem:
         return problem.error
     except OSError as problem:
-        return f"The data folder does not work: {problem.strerror}."
+        return N_("The data folder does not work: %(problem)s.") % {"problem": problem.strerror}
 
 
 def _writes(_settings: Settings, database: Database) -> str:
@@ -66,14 +66,22 @@ def _writes(_settings: Settings, database: Database) -> str:
 
 def _current(_settings: Settings, database: Database) -> str:
     found = database.revision()
-    return "" if found == REVISION else f"Tables are at {found or 'none'}, this Reelproof needs {REVISION}."
+    if found == REVISION:
+        return ""
+    return N_("Tables are at %(found)s, this Reelproof needs %(needed)s.") % {
+        "found": found or "none",
+        "needed": REVISION,
+    }
 
 
 def _room(settings: Settings, _database: Database) -> str:
     free = shutil.disk_usage(Folders(settings.data).data).free
     if free > settings.spare:
         return ""
-    return f"{free / 1e6:,.0f} MB are free, less than the {settings.spare / 1e6:,.0f} MB kept spare."
+    return N_("%(free)s MB are free, less than the %(spare)s MB kept spare.") % {
+        "free": f"{free / 1e6:,.0f}",
+        "spare": f"{settings.spare / 1e6:,.0f}",
+    }
 
 
 def _folder(settings: Settings, _database: Database) -> str:

@@ -34,9 +34,9 @@ OPINIONS = ("agree", "disagree", "unsure")
 _LATEST = 1000
 _DAYS, _WEEKS = 31, 27
 _LENGTHS = (
-    ("under 10 s", 10.0),
-    ("10 s to 1 min", 60.0),
-    ("1 to 10 min", 600.0),
+    (N_("under 10 s"), 10.0),
+    (N_("10 s to 1 min"), 60.0),
+    (N_("1 to 10 min"), 600.0),
     (N_("10 min to 1 h"), 3600.0),
 )
 _LONGEST = N_("1 h and longer")

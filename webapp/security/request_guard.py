@@ -89,10 +89,15 @@ def _deny(need: Need) -> Answer | None:
     row: SessionRow | None = g.session
     if row is not None and row.user.one_time and not need.first:
         return _redirect(
-            "account.show", 403, "Your password was given to you by somebody else.", "Change it first."
+            "account.show",
+            403,
+            gettext("Your password was given to you by somebody else."),
+            gettext("Change it first."),
         )
     if row is not None and not need.first and _lacks_factor(row):
-        return _redirect("factor.show", 403, "Your role needs a second factor.", "Set it up first.")
+        return _redirect(
+            "factor.show", 403, gettext("Your role needs a second factor."), gettext("Set it up first.")
+        )
     if need.permission is not None and not who.may(need.permission):
         _record_refusal("access refused", permission=need.permission)
         raise refused(need.permission)
@@ -104,7 +109,10 @@ def _deny(need: Need) -> Answer | None:
         )
     if need.confirmed and row is not None and now() - row.confirmed > sessions.CONFIRMED_FOR:
         return _redirect(
-            "login.confirm", 403, "This needs your password again.", "Confirm it on the account page."
+            "login.confirm",
+            403,
+            gettext("This needs your password again."),
+            gettext("Confirm it on the account page."),
         )
     return None
 
@@ -124,7 +132,10 @@ def _check_form() -> None:
         _record_refusal("form refused")
         abort(
             403,
-            "This form is not from a page of this session. Reload the page it came from and send it again.",
+            gettext(
+                "This form is not from a page of this session. Reload the page it came from and send it "
+                "again."
+            ),
         )
 
 
@@ -145,7 +156,9 @@ def sign_in_first() -> Answer:
     if is_api():
         words = "No token came with this request, or one that does not work (any more)."
         return answer(401, words, "Send “Authorization: Bearer …” with a token of the account page.")
-    response = _redirect("login.form", 401, "You are not signed in.", "Sign in, then try again.")
+    response = _redirect(
+        "login.form", 401, gettext("You are not signed in."), gettext("Sign in, then try again.")
+    )
     if response.status_code == 401:
         response.headers["WWW-Authenticate"] = 'Bearer realm="Reelproof"'
     return response

@@ -17,7 +17,7 @@ from detector.files import publish
 from detector.models.card import Card, is_name
 from detector.models.card_files import DEFAULT, MODELS, WEIGHTS, known_models
 from detector.models.validate import check_card, check_weights
-from reports.text.language import gettext
+from reports.text.language import N_, gettext
 from webapp import this_app
 from webapp.custody import log as custody_log
 from webapp.errors import UserError
@@ -80,7 +80,10 @@ def card_path(folders: Folders, name: str) -> Path:
     """Path of a model's card, for the engine. Raises :class:`ModelError` when it is no longer there."""
     path = _card_path(folders, name)
     if path is None:
-        raise ModelError(f"The model {name} is not here any more. Add it again, or choose another one.")
+        raise ModelError(
+            N_("The model %(name)s is not here any more. Add it again, or choose another one.")
+            % {"name": name}
+        )
     return path
 
 

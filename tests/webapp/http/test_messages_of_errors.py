@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
-from people import account, with_login
+from people import account, signed_in, with_login
 
 from detector.errors import MediaError
 from detector.media.exhibit import signatures
 from reports.text import language
+from webapp.security.csrf import CSRF_HEADER
 from webapp.security.permissions import Role
 
 GERMAN = {"Accept-Language": "de"}
@@ -35,6 +36,32 @@ def test_a_wrong_password_is_told_in_the_readers_language(tmp_path: Path) -> Non
     page = app.test_client().post("/login", data=form, headers=GERMAN).text
     assert "Name und Passwort passen nicht zusammen" in page
     app.extensions["database"].close()
+
+
+def test_what_is_refused_before_a_page_is_told_in_the_readers_language(tmp_path: Path) -> None:
+    app = with_login(tmp_path / "data", [])
+    account(app, "olga", Role.EXAMINER)
+    page = app.test_client().get(f"/analyses/{'0' * 32}/state.json", headers=GERMAN)
+    assert page.status_code == 401 and page.json["error"] == "Sie sind nicht angemeldet."  # type: ignore[index]
+    olga = signed_in(app, "olga")
+    form = olga.post("/cases", data={"name": "A"}, headers=GERMAN | {CSRF_HEADER: "another one"})
+    assert (
+        form.status_code == 403
+        and "Dieses Formular stammt nicht von einer Seite dieser Sitzung." in form.text
+    )
+    app.extensions["database"].close()
+
+
+def test_what_is_kept_of_operations_is_told_in_the_readers_language() -> None:
+    with language.speaking("de"):
+        for english, german in (
+            ("5,000 MB are free, less than the 6,000 MB kept spare.", "5.000 MB sind frei, weniger als"),
+            ("Tables are at none, this Reelproof needs 0040.", "dieses Reelproof braucht 0040"),
+            ("The model a is not here any more. Add it again, or choose another one.", "Das Modell a ist"),
+            ("10 s to 1 min", "10 s bis 1 min"),
+            ("under 10 s", "unter 10 s"),
+        ):
+            assert german in language.stored(english)
 
 
 def test_programs_read_english(client: FlaskClient) -> None:
