@@ -24,7 +24,7 @@ from webapp.services import models as model_service
 from webapp.services.sample import sample_missing
 from webapp.settings import SettingError, Settings, is_loopback, read_settings, refuse_unprotected
 from webapp.storage.data_folder import Folders
-from webapp.worker.supervisor import Worker, lock, noted_signals, watch
+from webapp.worker.supervisor import Worker, lock, noted_signals, watch, webhook_sender
 
 
 def main() -> int:
@@ -66,7 +66,7 @@ def _run(app: Any, server: Any, settings: Settings, stops: Collection[int]) -> N
     """Serve pages and look after the workers until a signal is noted in ``stops``."""
     folders = Folders.of(settings)
     database, send = app.extensions["database"], app.extensions["send"]
-    worker, sender = Worker(settings), Worker(settings, sender=True)
+    worker, sender = Worker(settings), webhook_sender(settings)
     with database.hold():
         folders.remove_leftovers(alone=not settings.shared)
         deletion.finish_deletions(database, folders)

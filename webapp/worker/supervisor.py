@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TextIO
 
@@ -41,30 +41,23 @@ _WORKED = 0.1  # seconds of processor time; of children that only wait it is nex
 _RESTART_AFTER = 2.0
 
 
-class Worker:
-    """The worker process, in a group of its own so that all of it can be ended at once.
+class ChildProcess:
+    """A process of this app's own, in a group of its own so that all of it can be ended at once."""
 
-    With ``sender`` it is the process that sends the messages due to webhooks, run where any are allowed.
-    """
-
-    def __init__(self, settings: Settings, *, sender: bool = False) -> None:
-        self._what = SENDER if sender else WORKER
-        self._settings = settings
-        started_by = f"{os.getpid()}-{time.time_ns():x}"
+    def __init__(self, settings: Settings, what: Sequence[str], *, wanted: bool) -> None:
+        """``what`` are the arguments of Python; one that is not ``wanted`` is never started."""
+        self._what, self._wanted = what, wanted
+        self.started_by = f"{os.getpid()}-{time.time_ns():x}"
         self._environment = os.environ | {
             "REELPROOF_DATA": str(settings.data),
             PARENT: str(os.getpid()),
-            actors.STARTED_BY: started_by,
+            actors.STARTED_BY: self.started_by,
         }
-        self._wanted = bool(settings.webhooks) if sender else settings.workers > 0
-        # With a broker of its own this is the only instance: whatever runs, runs here.
-        self.names = actors.instance(started_by) if settings.shared else None
         self._process: subprocess.Popen[bytes] | None = None
-        self._started = self._heard = float("-inf")
-        self._work: dict[int, float] = {}  # of its children, when it was last heard
+        self._started = float("-inf")
 
     def keep_running(self) -> bool:
-        """Start the worker if it does not run; True if that was a restart after it died."""
+        """Start it if it does not run; True if that was a restart after it died."""
         if not self._wanted:
             return False
         died = self._process is not None and self._process.poll() is not None
@@ -73,7 +66,7 @@ class Worker:
         if time.monotonic() - self._started < _RESTART_AFTER:
             return False  # one that dies at once must not be started in a tight loop
         if died:
-            log.warning("%s ended by itself; starting another one", self._what[1])
+            log.warning("%s ended by itself; starting another one", self._what[-1])
             self.stop()
         self._started = time.monotonic()
         self._process = subprocess.Popen(
@@ -85,11 +78,39 @@ class Worker:
         )
         return died
 
+    def stop(self) -> None:
+        """End it and all its children, at once.
+
+        Nothing in them is worth waiting for: rows are authoritative, and unfinished
+        results are removed at the next start.
+        """
+        if self._process is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+
+
+def webhook_sender(settings: Settings) -> ChildProcess:
+    """The process that sends the messages due to webhooks, run where any are allowed."""
+    return ChildProcess(settings, SENDER, wanted=bool(settings.webhooks))
+
+
+class Worker(ChildProcess):
+    """The worker process, which takes jobs from the queue."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings, WORKER, wanted=settings.workers > 0)
+        self._settings = settings
+        # With a broker of its own this is the only instance: whatever runs, runs here.
+        self.names = actors.instance(self.started_by) if settings.shared else None
+        self._heard = float("-inf")
+        self._work: dict[int, float] = {}  # of its children, when it was last heard
+
     def note_presence(self, database: Database) -> None:
         """Say in the database that the worker runs, if it does."""
         if self._process is not None and self._process.poll() is None:
-            name = f"{actors.instance(self._environment[actors.STARTED_BY])}{self._process.pid}"
-            heartbeat.beat(database, name)
+            heartbeat.beat(database, f"{actors.instance(self.started_by)}{self._process.pid}")
 
     def restart_if_unresponsive(self, database: Database) -> None:
         """End a worker that takes nothing although ids wait on the shared broker; it is started anew.
@@ -118,18 +139,6 @@ class Worker:
             return True
         self._work = before
         return False
-
-    def stop(self) -> None:
-        """End the worker and all its children, at once.
-
-        Nothing in them is worth waiting for: rows are authoritative, and unfinished
-        results are removed at the next start.
-        """
-        if self._process is None:
-            return
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
 
 
 def processor_time_below(process: int) -> dict[int, float]:
@@ -194,7 +203,7 @@ def watch_worker(worker: Worker, database: Database, stopping: Callable[[], bool
 
 def watch(
     worker: Worker,
-    sender: Worker,
+    sender: ChildProcess,
     database: Database,
     settings: Settings,
     send: Callable[[str], None],
