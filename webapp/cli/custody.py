@@ -11,6 +11,7 @@ import itertools
 import re
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,13 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from detector.files import write_atomically
 from reports.custody.chain import check_log
-from reports.custody.format import NAME, CustodyError, read_export
+from reports.custody.format import NAME, CustodyError, Export, read_export
 from reports.signing import timestamps as trusted_time
 from reports.signing.keys import SigningError
 from webapp.custody import log as custody_log
 from webapp.custody import self_check
 from webapp.custody.audit import Audit
+from webapp.custody.log import Head
 from webapp.settings import SettingError, Settings, read_settings
 from webapp.storage import key_files
 from webapp.storage.data_folder import Folders
@@ -75,6 +77,35 @@ def _run(act: Callable[[Database, Settings], int]) -> int:
     return UNUSABLE
 
 
+@dataclass(frozen=True)
+class _Checked:
+    """What a check of the log showed."""
+
+    last: Head
+    problems: list[str]  # of the log itself, the first few
+    more: int  # of them
+    differing: list[str]  # what is kept and is not what the log says
+    elsewhere: int  # results that only the store has
+    recorded: dict[str, int]  # how many rows there are of what never comes about without an entry
+
+
+def _checked(
+    database: Database, settings: Settings, key: bytes | None, earlier: Sequence[tuple[str, Export]]
+) -> _Checked:
+    """Check the log from its first entry to its last; without its ``key`` only the chain of hashes."""
+    with database.begin() as session:
+        last, audit = custody_log.head(session), Audit()
+        problems = check_log(audit.noting(custody_log.rows(session)), key, earlier)
+        found = list(itertools.islice(problems, MOST))
+        more = sum(1 for _ in problems)
+        differing = list(audit.problems(session, Folders.of(settings))) if last.count else []
+        recorded = {
+            name: session.scalar(select(func.count()).select_from(table)) or 0
+            for name, table in _RECORDED.items()
+        }
+    return _Checked(last, found, more, differing, audit.elsewhere, recorded)
+
+
 def _verify(database: Database, settings: Settings, against: Sequence[Path]) -> int:
     earlier = [(str(path), read_export(path.read_bytes())) for path in against]
     key, without = None, ""
@@ -82,21 +113,15 @@ def _verify(database: Database, settings: Settings, against: Sequence[Path]) -> 
         key = key_files.read(settings.custody_key)
     except CustodyKeyError as missing:
         without = str(missing)
-    with database.begin() as session:
-        last = custody_log.head(session)
-        audit = Audit()
-        problems = check_log(audit.noting(custody_log.rows(session)), key, earlier)
-        found = list(itertools.islice(problems, MOST))
-        more = sum(1 for _ in problems)
-        differing = list(audit.problems(session, Folders.of(settings))) if last.count else []
-        there = {name: session.scalar(select(func.count()).select_from(of)) for name, of in _RECORDED.items()}
+    checked = _checked(database, settings, key, earlier)
+    last, found, differing = checked.last, checked.problems, checked.differing
     if key is not None:
         with contextlib.suppress(SQLAlchemyError), database.begin() as session:
             self_check.note(session, fits=not found)  # the page of operations shows it
     for problem in found:
         print(problem)
-    if more:
-        print(f"and {more:,} more")
+    if checked.more:
+        print(f"and {checked.more:,} more")
     print(f"{last.count:,} entries; SHA-256 of the last one: {last.sha256}")
     if without:
         print(f"reelproof: Only the chain of hashes was checked. {without}", file=sys.stderr)
@@ -104,8 +129,8 @@ def _verify(database: Database, settings: Settings, against: Sequence[Path]) -> 
         print(problem)
     if len(differing) > MOST:
         print(f"and {len(differing) - MOST:,} more")
-    if audit.elsewhere:
-        print(f"{audit.elsewhere:,} results are only in the store; each is checked when it is fetched.")
+    if checked.elsewhere:
+        print(f"{checked.elsewhere:,} results are only in the store; each is checked when it is fetched.")
     if found:
         print("The custody log is not as it was written.")
     if differing:
@@ -114,8 +139,8 @@ def _verify(database: Database, settings: Settings, against: Sequence[Path]) -> 
         return DAMAGED
     if without:
         return UNUSABLE
-    if not last.count and any(there.values()):
-        rows = ", ".join(f"{count:,} {name}" for name, count in there.items() if count)
+    if not last.count and any(checked.recorded.values()):
+        rows = ", ".join(f"{count:,} {name}" for name, count in checked.recorded.items() if count)
         print(
             f"reelproof: The custody log is empty, although there are {rows}: its entries were removed. "
             "Put the database back from a backup, and compare it with an earlier export (--against).",
