@@ -102,6 +102,17 @@ def append_all(
     return made
 
 
+def append_account_event(
+    session: Session, what: str, *, actor: str | None = None, **details: str | int
+) -> None:
+    """Record ``what`` was done to an account, token or case, in the transaction that does it, and last in it.
+
+    ``actor`` is somebody who is not signed in yet; otherwise it is who asks.
+    """
+    plain = {name: str(value) if isinstance(value, str) else value for name, value in details.items()}
+    append(session, "account", {"what": what, **plain}, actor=actor)
+
+
 def head(session: Session) -> Head:
     """Where the log stands now."""
     query = select(CustodyRow.number, CustodyRow.sha256, CustodyRow.mac)
@@ -279,14 +290,3 @@ def _fit(value: str | int, longest: int) -> str | int:
 
 def _json(details: Mapping[str, str | int]) -> str:
     return json.dumps(details, ensure_ascii=False, sort_keys=True)
-
-
-def append_account_event(
-    session: Session, what: str, *, actor: str | None = None, **details: str | int
-) -> None:
-    """Record ``what`` was done to an account, token or case, in the transaction that does it, and last in it.
-
-    ``actor`` is somebody who is not signed in yet; otherwise it is who asks.
-    """
-    plain = {name: str(value) if isinstance(value, str) else value for name, value in details.items()}
-    append(session, "account", {"what": what, **plain}, actor=actor)

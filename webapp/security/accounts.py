@@ -46,6 +46,25 @@ def add(
 
     Raises :class:`AccountError` for a name or password that cannot be, or is taken.
     """
+    name = _free_name(session, name)
+    display = _free_display(session, display, name)
+    _refuse(password, name, display)
+    user = User(
+        name=name,
+        display=display,
+        role=role,
+        password=passwords.hash(password),
+        password_set=now(),
+        one_time=one_time,
+        created=now(),
+    )
+    session.add(user)
+    session.flush()
+    return user
+
+
+def _free_name(session: Session, name: str) -> str:
+    """A user name as it is kept; raises :class:`AccountError` for one that cannot be, or is taken."""
     name = clean(name)
     if not _NAME.fullmatch(name) or name in (LOCAL.name, SYSTEM.name):
         raise AccountError(
@@ -58,6 +77,11 @@ def add(
         raise AccountError(
             gettext("There is an account “%(name)s” already.", name=name), gettext("Choose another name.")
         )
+    return name
+
+
+def _free_display(session: Session, display: str, name: str) -> str:
+    """What pages call an account, by default as its ``name``; raises :class:`AccountError` likewise."""
     display = " ".join(unicodedata.normalize("NFC", display).split()) or name
     if len(display) > _LONGEST_DISPLAY or any(unicodedata.category(char)[0] == "C" for char in display):
         raise AccountError(
@@ -73,19 +97,7 @@ def add(
             gettext("Somebody is called “%(display)s” already.", display=display),
             gettext("Add something that tells them apart."),
         )
-    _refuse(password, name, display)
-    user = User(
-        name=name,
-        display=display,
-        role=role,
-        password=passwords.hash(password),
-        password_set=now(),
-        one_time=one_time,
-        created=now(),
-    )
-    session.add(user)
-    session.flush()
-    return user
+    return display
 
 
 def set_role(session: Session, user: User, role: Role) -> None:

@@ -141,9 +141,6 @@ def make(
     with this_app.database().begin() as session:
         model = model_service.default(session, folders)
         card = model_service.card_path(folders, model)
-    places = {row.id: results.result_folder(this_app.database(), folders, row) for row in rows}
-    for place in places.values():
-        results.analysis_text(place)  # as it was made, or refused
     given: dict[str, object] = {
         "title": title,
         "laboratory": " ".join(laboratory.split())[:_LONGEST],
@@ -151,15 +148,7 @@ def make(
         "model": model,
         "card": str(card),
         "table": table,
-        "analyses": [
-            {
-                "name": row.file,
-                "sha256": row.exhibit.sha256,
-                "bytes": row.exhibit.bytes,
-                "folder": str(places[row.id]),
-            }
-            for row in rows
-        ],
+        "analyses": [_used(folders, row) for row in rows],
     }
     new = secrets.token_hex(16)
     if not _MAKING.acquire(timeout=_PATIENCE):
@@ -178,6 +167,18 @@ def make(
         details["validation sha256"] = _sha256(folders.validation(new) / "validation.json")
         custody_log.append(session, "configuration", details)
     return new
+
+
+def _used(folders: Folders, row: AnalysisRow) -> dict[str, object]:
+    """An analysis as a validation uses it, refused where its result is not as it was made."""
+    place = results.result_folder(this_app.database(), folders, row)
+    results.analysis_text(place)
+    return {
+        "name": row.file,
+        "sha256": row.exhibit.sha256,
+        "bytes": row.exhibit.bytes,
+        "folder": str(place),
+    }
 
 
 def _worked_out(given: dict[str, object], out: Path) -> None:
