@@ -6,10 +6,12 @@ import contextlib
 import hashlib
 import shutil
 import socket
+import struct
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -23,6 +25,7 @@ from webapp import client
 from webapp.client import (
     AnalysisFailed,
     Client,
+    ClientError,
     ComparisonFailed,
     Conflict,
     NotAllowed,
@@ -40,6 +43,10 @@ from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow
 
 CONTENT = bytes(range(256)) * 4000
+# Answers of which the rest never comes.
+_HALF = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"
+_CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n64\r\n{"
+_REFUSED = b"HTTP/1.1 500 Oh\r\nTransfer-Encoding: chunked\r\n\r\n64\r\n{"
 
 
 @pytest.fixture
@@ -181,6 +188,18 @@ def test_a_broken_line_costs_one_part_and_makes_nothing_twice(app, live, clip, s
     assert [row["id"] for row in Client(live).analyses()] == [stands["id"]]
 
 
+@pytest.mark.parametrize("reset", [False, True])
+@pytest.mark.parametrize("answer", [b"", b"no HTTP\r\n\r\n", _HALF, _CHUNKED, _REFUSED])
+def test_an_answer_that_breaks_off_was_not_reached(tmp_path, answer, reset):
+    """However it breaks off, the client raises one of its own errors, and leaves no part of a file."""
+    with breaking_off(answer, reset=reset) as address:
+        with pytest.raises(ClientError):
+            Client(address).models()
+        with pytest.raises(ClientError):
+            Client(address).download("0" * 32, "report.pdf", tmp_path / "report.pdf")
+    assert not list(tmp_path.iterdir())
+
+
 def test_an_upload_goes_on_another_day(app, live, clip):
     reelproof = Client(live)
     upload = reelproof.begin_upload(clip)
@@ -203,6 +222,29 @@ def test_it_needs_the_standard_library_alone(tmp_path):
     )
     # -S: no installed packages can be found.
     subprocess.run([sys.executable, "-S", "-c", "import copied"], cwd=tmp_path, check=True, timeout=60)
+
+
+@contextlib.contextmanager
+def breaking_off(answer: bytes, *, reset: bool) -> Iterator[str]:
+    """Gives this answer to every request and closes the connection, politely or by resetting it."""
+
+    def serve() -> None:
+        while True:
+            try:
+                connection, _ = server.accept()
+            except OSError:
+                return
+            with connection:
+                connection.recv(65536)
+                connection.sendall(answer)
+                if reset:
+                    time.sleep(0.05)  # or what was sent is thrown away with the connection
+                    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=serve, daemon=True).start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
+        server.shutdown(socket.SHUT_RDWR)
 
 
 class Relay:

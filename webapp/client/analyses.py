@@ -24,7 +24,10 @@ class Analyses(Connection):
         timeout: float | None = None,
         on_progress: Callable[[dict[str, Any]], None] | None = None,
     ) -> dict[str, Any]:
-        """Wait until an analysis is done, paused or not; raises :class:`AnalysisFailed`, ``TimeoutError``."""
+        """Wait until an analysis is done, through any pause; ``timeout`` is in seconds.
+
+        Raises :class:`AnalysisFailed`, and ``TimeoutError``.
+        """
         return self._ended(lambda: self.get(analysis_id), AnalysisFailed, timeout, on_progress)
 
     def analyses(self, **search: object) -> Iterator[dict[str, Any]]:
@@ -83,7 +86,7 @@ class Analyses(Connection):
     ) -> dict[str, Any]:
         """Analyse the same exhibit with another model, several models or other parameters."""
         asked = given(model=model, parameters=parameters, also=also, joint=joint, priority=priority)
-        made: dict[str, Any] = self._again(
+        made: dict[str, Any] = self._once(
             lambda key: self._json("POST", f"analyses/{analysis_id}/again", asked, headers=key)
         )
         return made

@@ -17,7 +17,7 @@ class Comparisons(Connection):
     def compare(self, exhibit: str, reference: str, *, priority: str | None = None) -> dict[str, Any]:
         """Compare two exhibits that are here, by their SHA-256; where the comparison stands."""
         asked = given(reference=reference, priority=priority)
-        made: dict[str, Any] = self._again(
+        made: dict[str, Any] = self._once(
             lambda key: self._json("POST", f"exhibits/{exhibit}/comparisons", asked, headers=key)
         )
         return made
@@ -39,7 +39,10 @@ class Comparisons(Connection):
         timeout: float | None = None,
         on_progress: Callable[[dict[str, Any]], None] | None = None,
     ) -> dict[str, Any]:
-        """Wait until a comparison is done; raises :class:`ComparisonFailed`, ``TimeoutError``."""
+        """Wait until a comparison is done; ``timeout`` is in seconds.
+
+        Raises :class:`ComparisonFailed`, and ``TimeoutError``.
+        """
         return self._ended(lambda: self.comparison(comparison_id), ComparisonFailed, timeout, on_progress)
 
     def comparison_result(self, comparison_id: str) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import json
 import os
 import secrets
@@ -19,10 +20,15 @@ from .errors import KINDS, NotReached, Problem
 TRIES = 5
 _CHUNK = 1 << 20
 _ENDED = ("done", "failed", "cancelled")
+_BROKEN_OFF = (OSError, http.client.HTTPException)  # what the standard library raises where a line breaks
 
 
 class Connection:
-    """One Reelproof, asked over HTTP. What can be asked are the classes that build on this one."""
+    """One Reelproof, asked over HTTP. What can be asked are the classes that build on this one.
+
+    Their methods raise :class:`NotReached` where nobody answers or an answer breaks off, and
+    :class:`Problem` or one of its kinds where the API refuses.
+    """
 
     def __init__(self, address: str = "http://127.0.0.1:8000", token: str | None = None, timeout: float = 60):
         self._root = address.rstrip("/") + "/"
@@ -32,12 +38,13 @@ class Connection:
         self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirects())
 
     def _fetched(self, path: str, to: str | os.PathLike[str]) -> Path:
+        """Fetch a file to ``to``, where it appears whole or not at all."""
         place = Path(to)
         aside = place.with_name(f".{place.name}.{secrets.token_hex(4)}")
         try:
             with self._open("GET", path) as answer, aside.open("xb") as out:
                 announced, came = answer.headers.get("Content-Length"), 0
-                while chunk := answer.read(_CHUNK):
+                while chunk := _read(answer, path, _CHUNK):
                     came += out.write(chunk)
             if announced is not None and came != int(announced):
                 raise NotReached(f"{path} broke off after {came} of {announced} bytes")
@@ -53,7 +60,10 @@ class Connection:
         timeout: float | None,
         on_progress: Callable[[dict[str, Any]], None] | None,
     ) -> dict[str, Any]:
-        """Where a job stands once it is done."""
+        """Where a job stands once it is done; raises ``failed`` of where one stands that is not done.
+
+        Raises ``TimeoutError`` after ``timeout`` seconds. A job that is paused is waited for.
+        """
         until = None if timeout is None else time.monotonic() + timeout
         pause = 0.2
         while True:
@@ -70,6 +80,7 @@ class Connection:
             pause = min(pause * 1.5, 3.0)
 
     def _pages(self, path: str, query: Mapping[str, object], items: str) -> Iterator[dict[str, Any]]:
+        """What a listing holds under the name ``items``, page after page as it is needed."""
         asked = {name: value for name, value in query.items() if value is not None}
         address: str | None = f"{path}?{urlencode(asked)}" if asked else path
         while address:
@@ -77,7 +88,7 @@ class Connection:
             yield from page[items]
             address = page["next"]
 
-    def _again(self, ask: Callable[[dict[str, str]], Any]) -> Any:
+    def _once(self, ask: Callable[[dict[str, str]], Any]) -> Any:
         """Ask under one key until there is an answer: it is done once, however often it is asked."""
         key = {"Idempotency-Key": secrets.token_hex(16)}
         for failures in range(1, TRIES):
@@ -94,9 +105,9 @@ class Connection:
             data, more["Content-Type"] = json.dumps(body).encode(), "application/json"
         with self._open(method, path, data, more) as answer:
             try:
-                return json.load(answer)
-            except (ValueError, OSError) as problem:
-                raise NotReached(f"the answer to {method} {path} broke off: {problem}") from None
+                return json.loads(_read(answer, path))
+            except ValueError as problem:
+                raise NotReached(f"the answer to {method} {path} is no JSON: {problem}") from None
 
     def _open(
         self, method: str, path: str, data: bytes | None = None, headers: Mapping[str, str] | None = None
@@ -117,7 +128,7 @@ class Connection:
         except urllib.error.HTTPError as refused:
             with refused:
                 raise _problem(refused.code, refused.headers, refused) from None
-        except (OSError, urllib.error.URLError) as problem:
+        except _BROKEN_OFF as problem:
             raise NotReached(f"{self._root} did not answer: {getattr(problem, 'reason', problem)}") from None
 
 
@@ -126,9 +137,17 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
         """None: the redirect becomes an error with its status."""
 
 
+def _read(answer: IO[bytes], path: str, most: int = -1) -> bytes:
+    """The next bytes of an answer, all of them by default; raises :class:`NotReached` where it breaks off."""
+    try:
+        return answer.read(most)
+    except _BROKEN_OFF as problem:
+        raise NotReached(f"the answer to {path} broke off: {problem}") from None
+
+
 def _problem(status: int, headers: Any, body: IO[bytes]) -> Problem:
     told: Mapping[str, Any] = {}
-    with contextlib.suppress(ValueError, OSError):
+    with contextlib.suppress(ValueError, *_BROKEN_OFF):
         read = json.loads(body.read(1 << 20))
         told = read if isinstance(read, dict) else {}
     wait = headers.get("Retry-After") or ""

@@ -36,7 +36,7 @@ class Findings(Connection):
 
     def annotate(self, analysis_id: str, **said: object) -> dict[str, Any]:
         """Record what somebody says (docs/bundle.md), without ``id`` and ``made``."""
-        made: dict[str, Any] = self._again(
+        made: dict[str, Any] = self._once(
             lambda key: self._json("POST", f"analyses/{analysis_id}/annotations", said, headers=key)
         )
         found: dict[str, Any] = made["annotation"]

@@ -58,7 +58,7 @@ class Reviews(Connection):
         return self._review(analysis_id, "decision", {"conclusion": conclusion, "reasons": reasons})
 
     def _review(self, analysis_id: str, act: str, asked: Mapping[str, Any]) -> dict[str, Any]:
-        told: dict[str, Any] = self._again(
+        told: dict[str, Any] = self._once(
             lambda key: self._json("POST", f"analyses/{analysis_id}/review/{act}", asked, headers=key)
         )
         return told

@@ -57,7 +57,7 @@ class Uploads(Connection):
                 f"{key} {base64.b64encode(value.encode()).decode()}" for key, value in metadata.items()
             ),
         }
-        begun: dict[str, Any] = self._again(lambda key: self._json("POST", "uploads", headers=headers | key))
+        begun: dict[str, Any] = self._once(lambda key: self._json("POST", "uploads", headers=headers | key))
         return begun
 
     def send_parts(
@@ -107,7 +107,7 @@ class Uploads(Connection):
         asked = given(
             model=model, parameters=parameters, also=also, joint=joint, case=case, priority=priority
         )
-        made: dict[str, Any] = self._again(
+        made: dict[str, Any] = self._once(
             lambda key: self._json("POST", f"uploads/{upload_id}/analysis", asked, headers=key)
         )
         return made
