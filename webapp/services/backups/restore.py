@@ -16,7 +16,7 @@ from webapp.custody import log as custody_log
 from webapp.custody import startup as custody_startup
 from webapp.errors import UserError
 from webapp.services.backups import backup_manifest
-from webapp.services.backups.backup_manifest import DATABASE, KEYS, Manifest
+from webapp.services.backups.backup_manifest import DATA, DATABASE, KEYS, Manifest
 from webapp.settings import Settings
 from webapp.storage import database_copy
 from webapp.storage.data_folder import Folders
@@ -24,6 +24,7 @@ from webapp.storage.database import REVISION, Database, connect
 from webapp.storage.tables import SessionRow, SignInFailure, UploadRow, WorkerRow
 
 _MOST = 20  # problems that are named
+_EXHIBITS = f"{DATA}/exhibits/"  # what the paths of exhibits in a backup begin with
 
 
 def restore(settings: Settings, place: Path, keys: Path | None = None) -> Manifest:
@@ -50,7 +51,9 @@ def restore(settings: Settings, place: Path, keys: Path | None = None) -> Manife
         Folders(settings.data).create()
         for each in manifest.files:
             if each.path != DATABASE:
-                _put(backup_manifest.located(place, each, keys), _target(settings, each.path))
+                source, target = backup_manifest.located(place, each, keys), _target(settings, each.path)
+                # A disk of backups need not know modes.
+                _put(source, target, read_only=each.path.startswith(_EXHIBITS))
         _rows(place / DATABASE, database, settings)
         custody_startup.check_key(database, settings)
         _forget(database, hashed(place / backup_manifest.NAME)[1], manifest)
@@ -96,11 +99,10 @@ def _target(settings: Settings, path: str) -> Path:
     return settings.data.joinpath(*rest)
 
 
-def _put(source: Path, target: Path) -> None:
+def _put(source: Path, target: Path, *, read_only: bool) -> None:
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     shutil.copyfile(source, target)
-    exhibit = target.parent.parent.name == "exhibits"
-    target.chmod(0o440 if exhibit else 0o600)  # a disk of backups need not know modes
+    target.chmod(0o440 if read_only else 0o600)
     flush_file(target)
 
 

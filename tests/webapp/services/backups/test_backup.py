@@ -190,6 +190,19 @@ def test_everything_is_as_it_was(app, tmp_path, quick_reports, monkeypatch):
     again.extensions["database"].close()
 
 
+@pytest.mark.parametrize("inside", ["exhibits", "exhibits/data"])
+def test_only_exhibits_are_put_back_read_only(app, tmp_path, inside):
+    """Wherever the data folder lies: others of the group may not read its keys."""
+    row = finished(app)
+    make(app, tmp_path / "kept")
+    settings = put_back(tmp_path / "kept", tmp_path / inside)
+    kept = [path for path in settings.data.rglob("*") if path.is_file() and path.parent != settings.data]
+    assert [path for path in kept if path.stat().st_mode & 0o777 != 0o600] == [
+        settings.data / row.exhibit.path
+    ]
+    assert settings.custody_key.stat().st_mode & 0o777 == 0o600
+
+
 def test_commands(app, tmp_path, monkeypatch, capsys):
     data = app.extensions["settings"].data
     row = finished(app)
