@@ -34,8 +34,8 @@ _NEW_KEYS_AFTER = 60.0  # seconds; who may send anything cannot make us ask more
 class ProviderError(UserError):
     """Nobody was signed in; the message says why, as far as somebody who is not signed in may know."""
 
-    def __init__(self, error: str, remedy: str = "Try again, or ask an administrator.") -> None:
-        super().__init__(502, error, remedy)
+    def __init__(self, error: str, remedy: str = "") -> None:
+        super().__init__(502, error, remedy or gettext("Try again, or ask an administrator."))
 
 
 @dataclass(frozen=True)

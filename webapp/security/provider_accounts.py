@@ -48,14 +48,14 @@ def account(session: Session, settings: Settings, passwords: Passwords, claims: 
     """
     role = role_of(settings, claims)
     if role is None:
-        raise _refused("Your groups at the provider give no role here.")
+        raise _refused(gettext("Your groups at the provider give no role here."))
     known = subject(str(settings.oidc_issuer), str(claims["sub"]))
     user = session.scalar(select(User).where(User.subject == known))
     if user is None:
         return _made(session, passwords, claims, known, role)
     account_records.refuse_altered_account(session, user)
     if user.disabled is not None:
-        raise _refused("This account is disabled.")
+        raise _refused(gettext("This account is disabled."))
     if user.role != role:
         account_store.set_role(session, user, role)
         log.append_account_event(session, "role changed", account=user.name, role=role, by="provider")
@@ -97,8 +97,12 @@ def _made(session: Session, passwords: Passwords, claims: Mapping[str, Any], kno
     name = name_of(claims)
     if account_store.find(session, name) is not None:
         raise _refused(
-            f"There is an account “{name}” here that is not linked to yours at the provider.",
-            f"An administrator can link it: python -m webapp link-account {name} SUBJECT",
+            gettext(
+                "There is an account “%(name)s” here that is not linked to yours at the provider.", name=name
+            ),
+            gettext(
+                "An administrator can link it: python -m webapp link-account %(name)s SUBJECT", name=name
+            ),
         )
     display = " ".join(str(claims.get("name") or name).split())[:60]
     taken = {user.display.casefold() for user in account_store.listed(session)}
@@ -110,5 +114,5 @@ def _made(session: Session, passwords: Passwords, claims: Mapping[str, Any], kno
     return user
 
 
-def _refused(error: str, remedy: str = "Ask an administrator.") -> UserError:
-    return UserError(403, error, remedy)
+def _refused(error: str, remedy: str = "") -> UserError:
+    return UserError(403, error, remedy or gettext("Ask an administrator."))

@@ -281,6 +281,39 @@ def test_a_provider_that_is_gone_is_said(tmp_path, sent, settings):
 
 
 @pytest.mark.parametrize(
+    ("claims", "changed", "shown", "kept"),
+    [
+        (
+            {},
+            {"state": "another"},
+            "Versuchen Sie es erneut, oder wenden Sie sich an die Administration.",
+            "This answer does not belong to a sign-in that was begun in this browser.",
+        ),
+        (
+            {"groups": ["others"]},
+            {},
+            "Ihre Gruppen beim Anbieter geben hier keine Rolle. Wenden Sie sich an die Administration.",
+            "Your groups at the provider give no role here.",
+        ),
+        (
+            {"preferred_username": "root"},
+            {},
+            "Es gibt hier ein Konto „root“, das mit Ihrem beim Anbieter nicht verknüpft ist.",
+            "There is an account “root” here that is not linked to yours at the provider.",
+        ),
+    ],
+)
+def test_a_refusal_is_said_in_the_readers_language_and_kept_in_english(
+    app, provider, claims, changed, shown, kept
+):
+    provider.claims |= claims
+    client = app.test_client()
+    client.environ_base["HTTP_ACCEPT_LANGUAGE"] = "de"
+    assert shown in through_provider(client, **changed).text
+    assert events(app, "sign-in refused")[-1]["why"] == kept
+
+
+@pytest.mark.parametrize(
     "wrong",
     [
         {"REELPROOF_OIDC_ISSUER": "http://login.example"},

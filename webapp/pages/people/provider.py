@@ -11,7 +11,7 @@ from datetime import timedelta
 from flask import Blueprint, current_app, g, jsonify, redirect, request, url_for
 from werkzeug.wrappers import Response
 
-from reports.text.language import gettext
+from reports.text.language import DEFAULT, gettext, speaking, stored
 from webapp import this_app
 from webapp.custody import log
 from webapp.errors import UserError
@@ -49,11 +49,12 @@ def come_back() -> Response:
     if attempt is None:
         return redirect(url_for("login.form"), 303)
     try:
-        response = _signed_in(attempt)
+        with speaking(DEFAULT):  # whoever signs in may read German; the log is kept in English
+            response = _signed_in(attempt)
     except UserError as problem:
         with this_app.database().begin() as session:
             log.append_account_event(session, "sign-in refused", account="", by="provider", why=problem.error)
-        response = page(problem.status, problem=str(problem))
+        response = page(problem.status, problem=f"{stored(problem.error)} {stored(problem.remedy)}")
     request_guard.clear_cookie(response, _COOKIE)
     return response
 
