@@ -9,6 +9,7 @@ import re
 import socket
 from datetime import timedelta
 
+import jsonschema
 import pytest
 from live import Receiver
 from made import finished, hand_in
@@ -68,6 +69,42 @@ def genuine():
     names: dict = {}
     exec(code, names)
     return names["genuine"]
+
+
+@pytest.fixture
+def as_described(lab, receiver):
+    """Whether every message that was sent is one that openapi.json describes, with no more and no less."""
+
+    def check() -> None:
+        described = lab.test_client().get(f"{API}/openapi.json").json["webhooks"]
+        schemas = {
+            event: {**schema, "additionalProperties": False}
+            for each in described.values()
+            for schema in [each["post"]["requestBody"]["content"]["application/json"]["schema"]]
+            for event in schema["properties"]["event"]["enum"]
+        }
+        assert receiver.got
+        for _, _, body in receiver.got:
+            message = json.loads(body)
+            jsonschema.Draft202012Validator(schemas[message["event"]]).validate(message)
+
+    return check
+
+
+def test_messages_are_as_openapi_describes_them(lab, receiver, as_described):
+    hook(lab, f"{receiver.address}/hooks/all", events=list(webhook_registry.EVENTS))
+    database = lab.extensions["database"]
+    exhibit, reference = finished(lab), finished(lab, file="two.mp4")
+    compared(lab, exhibit, reference)
+    assert states.cancel(database, queued(lab, exhibit, reference).id, ComparisonRow)
+    stopped = hand_in(lab, b"s")
+    states.cancel(database, stopped.id)
+    with database.begin() as session:
+        webhook_registry.queue_alert(session, "operations.alert", "disk", "Little is free.", now())
+    while trip(lab):
+        pass
+    assert len(receiver.got) == 6
+    as_described()
 
 
 def test_without_an_allowance_nothing_is_sent_anywhere(app, client, monkeypatch):
@@ -351,7 +388,7 @@ def test_a_deleted_webhook_is_told_nothing(lab, receiver):
     assert trip(lab) == 0 and receiver.got == []
 
 
-def test_a_finding_that_a_second_reviewer_is_not_to_know_is_withheld(lab, receiver):
+def test_a_finding_that_a_second_reviewer_is_not_to_know_is_withheld(lab, receiver, as_described):
     hook(lab, f"{receiver.address}/hooks/lab")
     row = finished(lab)
     with lab.extensions["database"].begin() as session:
@@ -366,3 +403,4 @@ def test_a_finding_that_a_second_reviewer_is_not_to_know_is_withheld(lab, receiv
     trip(lab)
     body = json.loads(receiver.got[-1][2])
     assert body["withheld"] is True and body["verdict"] is None and body["kind"] is None
+    as_described()

@@ -10,6 +10,7 @@ from webapp.webhooks.signature import SIGNATURE
 
 _TEXT: dict[str, Any] = {"type": "string"}
 _SHA256 = {"type": "string", "description": "SHA-256"}
+_WITHHELD = "withheld"  # the one property that is left out of most messages
 
 
 def webhooks() -> dict[str, Any]:
@@ -21,7 +22,14 @@ def webhooks() -> dict[str, Any]:
             OF_ANALYSES,
             _of_job(
                 "analysis",
-                {"verdict": {"type": ["string", "null"]}, "kind": {"type": ["string", "null"]}},
+                {
+                    "verdict": {"type": ["string", "null"]},
+                    "kind": {"type": ["string", "null"]},
+                    "copies": {
+                        "type": "integer",
+                        "description": "How many other exhibits show the same or a part of it",
+                    },
+                },
             ),
         ),
         "comparisonEnded": _message(
@@ -48,14 +56,13 @@ def webhooks() -> dict[str, Any]:
 
 def _of_job(noun: str, findings: dict[str, Any]) -> dict[str, Any]:
     """Properties of the message that a job ended, which says ``findings`` unless they are withheld."""
-    withheld = {"type": "boolean", "description": "true: findings are hidden from a reviewer"}
     return {
         noun: _TEXT,
         "href": _TEXT,
         "state": _TEXT,
         "exhibit": _SHA256,
         **findings,
-        "withheld": withheld,
+        _WITHHELD: {"const": True, "description": "Findings are hidden from a reviewer, and null"},
     }
 
 
@@ -69,7 +76,8 @@ def _message(
         "happened": {"type": "string", "format": "date-time"},
         **of_event,
     }
-    schema = {"type": "object", "properties": properties, "required": list(properties)}
+    always = [name for name in properties if name != _WITHHELD]
+    schema = {"type": "object", "properties": properties, "required": always}
     signature = {
         "name": SIGNATURE,
         "in": "header",
