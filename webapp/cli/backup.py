@@ -10,30 +10,30 @@ from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from webapp.cli.existing_database import existing, reason
 from webapp.errors import UserError
 from webapp.services.backups import backup, backup_manifest, restore
 from webapp.settings import SettingError, read_settings
-from webapp.storage.database import opened
 
 _MOST = 50  # problems that are printed
 DONE, DAMAGED, UNUSABLE = 0, 1, 2
 
 
 def add_to(commands: Any) -> None:
-    """Add the commands to a parser's; they open the database themselves, as ``reading``."""
+    """Add the commands to a parser's; they open the database as they need it, as ``by_itself``."""
     words = "write database, exhibits, results and keys to a new folder, while the app runs or not"
     made = commands.add_parser("backup", help=words, description=words)
-    made.set_defaults(reading=lambda asked: _run(lambda: _backup(asked.folder, asked.earlier)))
+    made.set_defaults(by_itself=lambda asked: _run(lambda: _backup(asked.folder, asked.earlier)))
     made.add_argument("folder", type=Path, metavar="DIR")
     made.add_argument(
         "--earlier", type=Path, metavar="DIR", help="a backup on the same disk; files it has too are linked"
     )
     words = "compare every file of a backup with its list"
     checked = commands.add_parser("check-backup", help=words, description=words)
-    checked.set_defaults(reading=lambda asked: _run(lambda: _check(asked.folder, asked.keys)))
+    checked.set_defaults(by_itself=lambda asked: _run(lambda: _check(asked.folder, asked.keys)))
     words = "put a backup into an empty data folder (REELPROOF_DATA)"
     put = commands.add_parser("restore", help=words, description=words)
-    put.set_defaults(reading=lambda asked: _run(lambda: _restore(asked.folder, asked.keys)))
+    put.set_defaults(by_itself=lambda asked: _run(lambda: _restore(asked.folder, asked.keys)))
     for parser in (checked, put):
         parser.add_argument("folder", type=Path, metavar="DIR")
         parser.add_argument("--keys", type=Path, metavar="DIR", help="its key files, if they are kept apart")
@@ -46,17 +46,13 @@ def _run(act: Callable[[], int]) -> int:
     except (UserError, SettingError, OSError) as problem:
         print(f"reelproof: {problem}", file=sys.stderr)
     except SQLAlchemyError as problem:
-        reason = " ".join(str(getattr(problem, "orig", problem)).split())
-        print(f"reelproof: The database cannot be used: {reason}.", file=sys.stderr)
+        print(f"reelproof: The database cannot be used: {reason(problem)}.", file=sys.stderr)
     return UNUSABLE
 
 
 def _backup(folder: Path, earlier: Path | None) -> int:
     settings = read_settings()
-    url = settings.database_url
-    if url.get_backend_name() == "sqlite" and not Path(str(url.database)).is_file():
-        raise SettingError(f"There is no database in {settings.data}. Set REELPROOF_DATA to the data folder.")
-    with opened(settings) as database:
+    with existing(settings) as database:
         made = backup.make(database, settings, folder, earlier)
     size = sum(each.bytes for each in made.files)
     print(f"{folder}: {len(made.files):,} files, {size / 1e6:,.1f} MB, as of {made.made}")

@@ -23,6 +23,7 @@ from reports.custody.chain import check_log
 from reports.custody.format import NAME, CustodyError, Export, read_export
 from reports.signing import timestamps as trusted_time
 from reports.signing.keys import SigningError
+from webapp.cli.existing_database import existing, reason
 from webapp.custody import log as custody_log
 from webapp.custody import self_check
 from webapp.custody.audit import Audit
@@ -30,7 +31,7 @@ from webapp.custody.log import Head
 from webapp.settings import SettingError, Settings, read_settings
 from webapp.storage import key_files
 from webapp.storage.data_folder import Folders
-from webapp.storage.database import Database, opened
+from webapp.storage.database import Database
 from webapp.storage.key_files import CustodyKeyError
 from webapp.storage.tables import AnalysisRow, Exhibit, User
 
@@ -41,10 +42,10 @@ _RECORDED = {"exhibits": Exhibit, "analyses": AnalysisRow, "accounts": User}
 
 
 def add_to(commands: Any) -> None:
-    """Add both commands to a parser's; they open the database themselves, as ``reading``."""
+    """Add both commands to a parser's; they open the database as it is, as ``by_itself``."""
     words = "check the custody log from its first entry to its last"
     verify = commands.add_parser("verify-log", help=words, description=words)
-    verify.set_defaults(reading=lambda asked: _run(lambda d, s: _verify(d, s, asked.against)))
+    verify.set_defaults(by_itself=lambda asked: _run(lambda d, s: _verify(d, s, asked.against)))
     verify.add_argument(
         "--against",
         action="append",
@@ -55,7 +56,7 @@ def add_to(commands: Any) -> None:
     )
     words = "write the custody log to a file"
     export = commands.add_parser("export-log", help=words, description=words)
-    export.set_defaults(reading=lambda asked: _run(lambda d, s: _export(d, s, asked.exhibit, asked.out)))
+    export.set_defaults(by_itself=lambda asked: _run(lambda d, s: _export(d, s, asked.exhibit, asked.out)))
     export.add_argument(
         "--exhibit", type=_sha256, metavar="SHA256", help="the entries about this exhibit; otherwise all"
     )
@@ -66,14 +67,13 @@ def _run(act: Callable[[Database, Settings], int]) -> int:
     """The exit status: 0 when the log fits, 1 when it does not, 2 when nobody can tell."""
     try:
         settings = read_settings()
-        with opened(settings) as database:
-            _refuse_none(database, settings)
+        with existing(settings) as database:
+            _refuse_without_log(database)
             return act(database, settings)
     except (CustodyError, SigningError, SettingError, OSError) as problem:
         print(f"reelproof: {problem}", file=sys.stderr)
     except SQLAlchemyError as problem:
-        reason = " ".join(str(getattr(problem, "orig", problem)).split())
-        print(f"reelproof: The database cannot be read: {reason}.", file=sys.stderr)
+        print(f"reelproof: The database cannot be read: {reason(problem)}.", file=sys.stderr)
     return UNUSABLE
 
 
@@ -169,12 +169,7 @@ def _export(database: Database, settings: Settings, exhibit: str | None, out: Pa
     return FITS
 
 
-def _refuse_none(database: Database, settings: Settings) -> None:
-    if (
-        settings.database_url.get_backend_name() == "sqlite"
-        and not Path(str(settings.database_url.database)).is_file()
-    ):
-        raise CustodyError(f"There is no database in {settings.data}. Set REELPROOF_DATA to the data folder.")
+def _refuse_without_log(database: Database) -> None:
     with database.engine.connect() as connection:
         if not inspect(connection).has_table("custody"):
             raise CustodyError(

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import ColumnElement, select
 
@@ -19,7 +20,17 @@ from webapp.storage.database import Database
 from webapp.storage.tables import AnalysisRow, ComparisonRow, Exhibit, JobRow, State
 
 
-def fill(database: Database, _asked: argparse.Namespace) -> None:
+def add_to(commands: Any) -> None:
+    """Add both commands to a parser's; they are given an open database, as ``with_database``."""
+    words = "put what the data folder has into a new REELPROOF_STORE"
+    commands.add_parser("fill-store", help=words, description=words).set_defaults(with_database=_fill)
+    words = "remove from the data folder what the store has"
+    cleared = commands.add_parser("clear-cache", help=words, description=words)
+    cleared.set_defaults(with_database=_clear)
+    cleared.add_argument("--days", type=float, default=7, help="and nobody used for so long (7)")
+
+
+def _fill(database: Database, _asked: argparse.Namespace) -> None:
     """Put everything the data folder has into the store, but for what is there. Once, when a store is new."""
     folders = _folders()
     with database.begin() as session:
@@ -52,7 +63,7 @@ def fill(database: Database, _asked: argparse.Namespace) -> None:
     print(f"{put} put into the store.")
 
 
-def clear(_database: Database, asked: argparse.Namespace) -> None:
+def _clear(_database: Database, asked: argparse.Namespace) -> None:
     """Remove what the store has, and nobody used lately, from the data folder."""
     folders, before, bytes_ = _folders(), time.time() - asked.days * 86400, 0
     for path in (*folders.exhibits.glob("*/*"), *folders.previews.glob("[!.]*.mp4")):

@@ -19,9 +19,9 @@ The shell commands read `REELPROOF_BACKEND` and the limits of one analysis.
 
 
 def add_to(commands: Any) -> None:
-    """Add the command to a parser's."""
+    """Add the command to a parser's; it needs no database: ``by_itself``."""
     words = "print docs/settings.md: every setting with default and meaning"
-    commands.add_parser("settings-doc", help=words, description=words).set_defaults(reading=_print)
+    commands.add_parser("settings-doc", help=words, description=words).set_defaults(by_itself=_print)
 
 
 def document() -> str:

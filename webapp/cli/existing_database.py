@@ -1,0 +1,27 @@
+"""The database as it is, for commands that neither make one nor bring its tables up to date."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from webapp.settings import SettingError, Settings
+from webapp.storage.database import Database, opened
+
+
+@contextmanager
+def existing(settings: Settings) -> Iterator[Database]:
+    """The database for the ``with`` block; raises :class:`SettingError` where SQLite's file is not there."""
+    url = settings.database_url
+    if url.get_backend_name() == "sqlite" and not Path(str(url.database)).is_file():
+        raise SettingError(f"There is no database in {settings.data}. Set REELPROOF_DATA to the data folder.")
+    with opened(settings) as database:
+        yield database
+
+
+def reason(problem: SQLAlchemyError) -> str:
+    """What the database's own driver says is wrong, on one line."""
+    return " ".join(str(getattr(problem, "orig", problem)).split())
