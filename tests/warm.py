@@ -27,6 +27,7 @@ from typing import Any
 
 import warm_server
 
+from detector.native_threads import NO_OPENBLAS_POOL
 from detector.paths import ROOT
 from detector.sandbox import process as sandbox_process
 
@@ -103,7 +104,7 @@ class Server:
             _OriginalPopen(
                 [sys.executable, "-c", _START.format(paths=paths, number=theirs.fileno())],
                 cwd=ROOT,
-                env=os.environ | sandbox_process._NO_POOL,
+                env=os.environ | NO_OPENBLAS_POOL,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
@@ -166,7 +167,7 @@ def confined(job: Any, writer: int) -> int:
     request = {
         "job": pickle.dumps(job),
         "folder": os.getcwd(),
-        "environment": os.environ | sandbox_process._NO_POOL,
+        "environment": os.environ | NO_OPENBLAS_POOL,
         "session": False,
         "files": [2, *job.files, 499],
         "path": sys.path[:],

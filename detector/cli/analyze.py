@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-import os
 import sys
 import tempfile
 from functools import partial
@@ -17,6 +16,7 @@ from detector.cli.progress import progress_bar
 from detector.cli.result_folder import put, refuse_occupied, temporary_beside
 from detector.errors import ParameterError
 from detector.media.exhibit.file import refuse_early
+from detector.native_threads import stay_forkable
 from detector.schema.joint_rule import JointRule
 from reports.cli.case_options import add_case_options, given_case
 
@@ -180,8 +180,7 @@ def summary(analysis: Analysis) -> dict[str, object]:
 
 
 def _score(options: argparse.Namespace) -> int:
-    # OpenBLAS would start threads with NumPy, and the worker pool could not be forked from this process.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    stay_forkable()  # the worker pool is forked from this process
     from detector.batch.other_models import OtherModelNames
     from detector.batch.run import BatchRun
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,7 @@ from detector.cli.engine_options import add_engine_options, add_other_models, pa
 from detector.cli.progress import progress_bar
 from detector.cli.result_folder import refuse_occupied
 from detector.errors import ParameterError
+from detector.native_threads import stay_forkable
 from reports.text.languages import DEFAULT, LANGUAGES
 
 if TYPE_CHECKING:
@@ -75,8 +75,7 @@ def _validate(options: argparse.Namespace) -> int:
     parameters = parameters_from(options)
     if options.repeat < 0:
         raise ParameterError(f"--repeat {options.repeat}: name 0 or more.")
-    # OpenBLAS would start threads with NumPy, and the worker pool could not be forked from this process.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    stay_forkable()  # the worker pool is forked from this process
     from detector.validation.conclude import validate
     from detector.validation.measuring import MEASURED, Run
 

@@ -8,9 +8,10 @@ do with it they do in a process of their own, which this package starts and conf
 
 :mod:`~detector.sandbox.limits` says what it may use, :mod:`~detector.sandbox.kernel`,
 :mod:`~detector.sandbox.landlock` and :mod:`~detector.sandbox.seccomp` hold it to that,
-:mod:`~detector.sandbox.monitor` sees from outside that they do, and
-:mod:`~detector.sandbox.process` is the process, and :mod:`~detector.sandbox.ready` one that
-waits for its job with everything loaded. docs/security.md says what is covered.
+:mod:`~detector.sandbox.monitor` sees from outside that they do, :mod:`~detector.sandbox.scratch` makes the
+folders of its temporary files, :mod:`~detector.sandbox.process` is the process, and
+:mod:`~detector.sandbox.ready` one that waits for its job with everything loaded. docs/confinement.md says
+what is covered.
 """
 
 from detector.sandbox.kernel import Capabilities, capabilities, confine

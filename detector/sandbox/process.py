@@ -1,8 +1,7 @@
 """One thing done in a confined process.
 
-It is forked, so that what is imported stays so, from a process with a single thread. Where there
-are more it is started afresh: a fork takes one thread along and the locks of all, and pools of
-threads that OpenMP, OpenCV or OpenBLAS believe to be there.
+It is forked, so that what is imported stays so, from a process with a single thread; where there are more
+(:mod:`detector.native_threads`) it is started afresh. What it says to its parent are lines of JSON in a pipe.
 """
 
 from __future__ import annotations
@@ -31,6 +30,7 @@ from typing import Any, NoReturn
 from detector import errors
 from detector.errors import ReelproofError
 from detector.gc_pause import gc_paused
+from detector.native_threads import NO_OPENBLAS_POOL, native_threads
 from detector.progress import Progress
 from detector.sandbox.kernel import capabilities, confine, end_with_parent
 from detector.sandbox.limits import AllowedPaths, Limits
@@ -42,11 +42,10 @@ from detector.sandbox.monitor import (
     too_much_memory,
     too_much_written,
 )
+from detector.sandbox.scratch import folder_of_this_process
 
 log = logging.getLogger(__name__)
 
-# What becomes of a folder for temporary files whose maker was killed: the next one removes it.
-_PREFIX = ".reelproof-"
 # What a new Python runs: where modules are has to be known before the job can be read.
 _AFRESH = """
 import pickle, sys
@@ -54,9 +53,6 @@ sys.path[:] = pickle.load(sys.stdin.buffer)
 from detector.sandbox.process import live
 live(pickle.load(sys.stdin.buffer), int(sys.argv[1]))
 """
-# Landlock holds the thread that asks for it and those it starts: none may be there before. OpenBLAS
-# would start some as soon as NumPy is imported.
-_NO_POOL = {"OPENBLAS_NUM_THREADS": "1"}
 _RAISED = {
     name: kind
     for name, kind in vars(errors).items()
@@ -91,8 +87,18 @@ class Sandbox:
     ) -> None:
         self._scratch = folder_of_this_process(scratch)
         self._limits = limits
-        alone = capabilities().network
-        job = _Job(target, arguments, modules, files, nice, limits, places, self._scratch, os.getpid(), alone)
+        job = _Job(
+            target,
+            arguments,
+            modules,
+            files,
+            nice,
+            limits,
+            places,
+            scratch=self._scratch,
+            parent=os.getpid(),
+            own_network=capabilities().network,
+        )
         self._pipe, writer = os.pipe()
         try:
             self._process = _forked(job, writer) if native_threads() == 1 else _afresh(job, writer)
@@ -198,7 +204,7 @@ class _Job:
     places: AllowedPaths
     scratch: Path
     parent: int
-    network: bool
+    own_network: bool  # whether the kernel lets it have a network namespace of its own
 
 
 def _forked(job: _Job, writer: int) -> int:
@@ -220,7 +226,7 @@ def _afresh(job: _Job, writer: int) -> int:
         actions = [(os.POSIX_SPAWN_DUP2, told.fileno(), 0)]
         actions += [(os.POSIX_SPAWN_DUP2, file, file) for file in (writer, *job.files)]
         command = [sys.executable, "-c", _AFRESH, str(writer)]
-        return os.posix_spawn(sys.executable, command, os.environ | _NO_POOL, file_actions=actions)
+        return os.posix_spawn(sys.executable, command, os.environ | NO_OPENBLAS_POOL, file_actions=actions)
 
 
 def live(job: _Job, writer: int) -> NoReturn:
@@ -228,13 +234,14 @@ def live(job: _Job, writer: int) -> NoReturn:
     status = 1
     try:
         _forget_parent({writer, *job.files})
-        os.environ |= _NO_POOL
+        # Landlock holds the thread that asks for it and those it starts: none may be there before.
+        os.environ |= NO_OPENBLAS_POOL
         if job.nice:
             os.nice(job.nice)
         with gc_paused():
             for name in job.modules:
                 importlib.import_module(name)
-        confine(job.limits, job.places, job.scratch, network=job.network)
+        confine(job.limits, job.places, job.scratch, network=job.own_network)
         end_with_parent(job.parent)
         _say(writer, {"result": job.target(*job.arguments, _reporter(writer))})
         status = 0
@@ -294,25 +301,3 @@ def _described(problem: BaseException) -> dict[str, str]:
     if isinstance(problem, OSError) and problem.errno in (errno.ENOSPC, errno.EDQUOT):
         return {"error": "disk", "words": ""}
     return {"error": "unexpected", "words": "".join(traceback.format_exception(problem))[-8000:]}
-
-
-def native_threads() -> int:
-    """Threads of this process, of whatever made; only with a single one may it be forked."""
-    try:
-        return len(os.listdir("/proc/self/task"))
-    except OSError:
-        return 1
-
-
-def folder_of_this_process(scratch: Path | None) -> Path:
-    """A new folder for temporary files below ``scratch``; those that killed processes left are removed."""
-    remove_abandoned(scratch)
-    return Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=scratch))
-
-
-def remove_abandoned(scratch: Path | None) -> None:
-    """Remove the folders for temporary files below ``scratch`` whose makers are gone."""
-    for folder in Path(scratch or tempfile.gettempdir()).glob(f"{_PREFIX}[0-9]*-*"):
-        maker = folder.name.removeprefix(_PREFIX).partition("-")[0]
-        if not os.path.exists(f"/proc/{maker}"):
-            shutil.rmtree(folder, ignore_errors=True)

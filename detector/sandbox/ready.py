@@ -18,7 +18,8 @@ from typing import Any
 
 from detector.progress import Progress
 from detector.sandbox.limits import AllowedPaths, Limits
-from detector.sandbox.process import Sandbox, folder_of_this_process
+from detector.sandbox.process import Sandbox
+from detector.sandbox.scratch import folder_of_this_process
 
 _QUIET = 1.0  # seconds without a job before it gets ready: where jobs wait, it would only be in the way
 _LONGER = 5.0  # and before it does what takes longer, during which a job would have to wait

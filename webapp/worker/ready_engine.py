@@ -17,7 +17,7 @@ from detector.memory import memory_of
 from detector.progress import Progress
 from detector.sandbox import NotReadyError, ReadySandbox
 from detector.sandbox.limits import MEGABYTE
-from detector.sandbox.process import remove_abandoned
+from detector.sandbox.scratch import remove_abandoned
 from detector.schema.analysis import Parameters
 from detector.schema.joint_rule import JointRule
 from webapp.services import models as model_service
