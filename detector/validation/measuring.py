@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from detector.backends import selection as backends
+from detector.batch.confined_file import judged
 from detector.batch.input_files import File
 from detector.batch.other_models import ALONE, OtherModelNames
 from detector.batch.results_file import ResultsFile, read_lines, run_key
-from detector.batch.worker_pool import judged, score_files
+from detector.batch.worker_pool import score_files
 from detector.errors import ParameterError
 from detector.progress import Progress
 from detector.schema.analysis import Analysis, Parameters

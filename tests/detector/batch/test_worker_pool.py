@@ -42,7 +42,7 @@ ACTING = Script("""
 import os, signal, sys, time
 signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs in the background may begin without
 from types import SimpleNamespace
-from detector.batch import worker_pool
+from detector.batch import confined_file, worker_pool
 from detector.cli.main import main
 
 def scored(path, name, asked, threads, report):
@@ -58,15 +58,16 @@ def scored(path, name, asked, threads, report):
     return {"verdict": what, "probability": 0.5, "faces": threads, "duration": 0.0, "from": began,
             "to": time.monotonic()}
 
-def line(file, work, real=worker_pool._line):
+def line(file, work, real=worker_pool.line_of):
     if file.path.name.startswith("killed"):
         os.kill(os.getpid(), signal.SIGKILL)
     return real(file, work)
 
-worker_pool._scored, worker_pool._line, worker_pool._MODULES, worker_pool._FOR_SEVERAL = scored, line, (), ()
+confined_file._scored, worker_pool.line_of = scored, line
+confined_file.MODULES = worker_pool.MODULES = worker_pool._FOR_SEVERAL = ()
 worker_pool._one_thread = lambda: None
 worker_pool._make_networks = lambda loaded: None
-worker_pool._loaded = lambda model: SimpleNamespace()
+worker_pool.loaded = lambda model: SimpleNamespace()
 worker_pool.backends.needs_torch = lambda model: False
 sys.exit(main(["score", *sys.argv[1:]]))
 """)

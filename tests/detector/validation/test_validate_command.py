@@ -25,10 +25,10 @@ from tests.detector.models.onnx_models import put
 ACTING = Script("""
 import sys
 from types import SimpleNamespace
-from detector.batch import worker_pool
+from detector.batch import confined_file, worker_pool
 from detector.cli.main import main
 
-def scored(path, name, asked, threads, report, told=None):
+def scored(path, name, asked, threads, report, more=None):
     _, figure, _ = name.split(".")[0].split("-")
     probability = int(figure) / 100
     if probability == 0.99:
@@ -43,10 +43,11 @@ def scored(path, name, asked, threads, report, told=None):
             "segments": [[0.5, 1.5, probability]] if probability >= 0.65 else [], "outside": [],
             "values": {"face width": 90.0}, "backend": "OpenVINO"}
 
-worker_pool._scored, worker_pool._MODULES, worker_pool._FOR_SEVERAL = scored, (), ()
+confined_file._scored = scored
+confined_file.MODULES = worker_pool.MODULES = worker_pool._FOR_SEVERAL = ()
 worker_pool._make_networks = lambda loaded: None
 worker_pool._one_thread = lambda: None
-worker_pool._loaded = lambda model: SimpleNamespace()
+worker_pool.loaded = lambda model: SimpleNamespace()
 worker_pool.backends.needs_torch = lambda model: False
 if sys.argv.pop(1) == "quick":  # setting a PDF takes longer than all else
     from reports.render import validation
