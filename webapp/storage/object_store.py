@@ -10,8 +10,6 @@ confined processes are forked, leaves this to a process of its own (:mod:`webapp
 
 from __future__ import annotations
 
-import errno
-import logging
 import os
 import tarfile
 import tempfile
@@ -23,19 +21,12 @@ from pathlib import Path
 from typing import IO, Any
 
 from detector.files import flush_file, flush_folder, hashed, publish
-from reports.text.language import gettext
-from webapp.errors import DamagedFile, StoreError
+from webapp.errors import DamagedFile
 from webapp.settings import Settings
+from webapp.storage.store_errors import disk_full_in_words, in_words
 
-log = logging.getLogger(__name__)
-
-_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 _BLOCK = 16_000_000  # bytes asked for at a time where a stored file is only read
 _CONFIG = {"connect_timeout": 5, "read_timeout": 60, "retries": {"max_attempts": 2}}
-_NO_ENTRY = frozenset(
-    {"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "401", "403"}
-)
-_FULL = frozenset({"XMinioStorageFull", "XMinioAdminBucketQuotaExceeded", "QuotaExceeded", "507"})
 
 
 class Store:
@@ -124,7 +115,7 @@ class RemoteStore(Store):
             self._files.put_file(str(source), self._name(path))
 
     def put_folder(self, folder: Path) -> None:
-        with _disk_full_in_words(), tempfile.TemporaryDirectory(dir=self._aside, prefix=".put.") as place:
+        with disk_full_in_words(), tempfile.TemporaryDirectory(dir=self._aside, prefix=".put.") as place:
             whole = Path(place, folder.name)
             with tarfile.open(whole, "w") as tar:
                 for path in sorted(folder.rglob("*")):
@@ -158,13 +149,10 @@ class RemoteStore(Store):
             with self._download(_tar(folder)) as whole:
                 if whole is None:
                     return False
-                unpacked = whole.with_name("unpacked")
-                unpacked.mkdir(mode=0o700)
+                unpacked = self._unpacked(whole, folder)
                 try:
-                    with tarfile.open(whole) as tar:
-                        tar.extractall(unpacked, filter="data")
                     refuse(unpacked)
-                except (tarfile.TarError, FileNotFoundError, ValueError) as problem:
+                except (FileNotFoundError, ValueError) as problem:
                     raise DamagedFile(self._name(_tar(folder))) from problem
                 publish(unpacked, folder)
         return True
@@ -203,20 +191,23 @@ class RemoteStore(Store):
         with self._download(_tar(path) if folder else path) as whole:
             if whole is None:
                 raise FileNotFoundError(path)
-            if folder:
-                unpacked = whole.with_name("unpacked")
-                try:
-                    with tarfile.open(whole) as tar:
-                        tar.extractall(unpacked, filter="data")
-                except tarfile.TarError as problem:
-                    raise DamagedFile(self._name(_tar(path))) from problem
-                whole = unpacked
-            yield whole
+            yield self._unpacked(whole, path) if folder else whole
+
+    def _unpacked(self, tar: Path, folder: Path) -> Path:
+        """What the fetched tar of ``folder`` holds, beside it; raises :class:`DamagedFile`."""
+        unpacked = tar.with_name("unpacked")
+        unpacked.mkdir(mode=0o700)
+        try:
+            with tarfile.open(tar) as whole:
+                whole.extractall(unpacked, filter="data")
+        except (tarfile.TarError, FileNotFoundError, ValueError) as problem:
+            raise DamagedFile(self._name(_tar(folder))) from problem
+        return unpacked
 
     @contextmanager
     def _download(self, path: Path) -> Iterator[Path | None]:
         """The stored file in a folder of its own, for the ``with`` block; None where there is none."""
-        with _disk_full_in_words(), tempfile.TemporaryDirectory(dir=self._aside, prefix=".fetch.") as place:
+        with disk_full_in_words(), tempfile.TemporaryDirectory(dir=self._aside, prefix=".fetch.") as place:
             aside: Path | None = Path(place, "file")
             try:
                 with self._in_words():
@@ -237,50 +228,11 @@ class RemoteStore(Store):
     def _root(self) -> str:
         return self._url.removeprefix("s3://").strip("/")
 
+    def _in_words(self) -> AbstractContextManager[None]:
+        return in_words(self._url, self._endpoint)
+
     def _name(self, path: Path) -> str:
         return f"{self._root}/{path.relative_to(self._data).as_posix()}"
-
-    @contextmanager
-    def _in_words(self) -> Iterator[None]:
-        """Say in words what is wrong with the store; ``FileNotFoundError`` stays what it is."""
-        try:
-            yield
-        except (StoreError, InterruptedError):
-            raise
-        except Exception as problem:
-            code = _code(problem)
-            if isinstance(problem, FileNotFoundError) and code != "NoSuchBucket":
-                raise
-            if isinstance(problem, OSError) and problem.errno in _DISK_FULL and not code:
-                raise
-            log.warning("%s at %s: %s", self._url, self._endpoint or "its usual address", problem)
-            if code == "NoSuchBucket":
-                raise StoreError(
-                    503,
-                    gettext("The store has no such bucket."),
-                    gettext("Make the bucket, or correct REELPROOF_STORE."),
-                ) from problem
-            if code in _NO_ENTRY or type(problem).__name__ in ("NoCredentialsError", "PermissionError"):
-                raise StoreError(
-                    503,
-                    gettext("The store does not let Reelproof in."),
-                    gettext(
-                        "Correct AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or what their owner "
-                        "may do there: read, write, list, delete."
-                    ),
-                ) from problem
-            if code in _FULL:
-                raise StoreError(
-                    507, gettext("The store is full."), gettext("Make room there, then try again.")
-                ) from problem
-            raise StoreError(
-                503,
-                gettext("The store cannot be reached, or failed."),
-                gettext(
-                    "Try again in a minute. If it stays so, see that it runs, and that "
-                    "REELPROOF_STORE_ENDPOINT is its address."
-                ),
-            ) from problem
 
 
 def opened(settings: Settings) -> Store:
@@ -304,31 +256,5 @@ def _one_at_a_time(_path: Path) -> threading.Lock:
     return threading.Lock()
 
 
-@contextmanager
-def _disk_full_in_words() -> Iterator[None]:
-    try:
-        yield
-    except OSError as problem:
-        if problem.errno not in _DISK_FULL:
-            raise
-        raise StoreError(
-            507,
-            gettext("There is not enough free disk space for what comes from the store."),
-            gettext(
-                "Free some space on the disk that holds Reelproof's data; `python -m webapp "
-                "clear-cache` removes from it what the store has."
-            ),
-        ) from problem
-
-
 def _tar(folder: Path) -> Path:
     return folder.with_name(f"{folder.name}.tar")
-
-
-def _code(problem: BaseException) -> str:
-    """S3's own code of an error, which s3fs wraps; empty where it did not come from there."""
-    for error in (problem, problem.__cause__):
-        response = getattr(error, "response", None)
-        if isinstance(response, dict):
-            return str(response.get("Error", {}).get("Code", ""))
-    return ""
