@@ -33,9 +33,9 @@ def explain_peaks(
     ``prefix``; ``report`` is told the share done.
     """
     wanted: dict[int, list[tuple[str, Detection]]] = defaultdict(list)
-    for f in found:
-        for rank, peak in enumerate(f.peaks, start=1):
-            wanted[peak.pts].append((f"{prefix}{f.name}-{rank}", peak))
+    for flagged in found:
+        for name, peak in _named_peaks(flagged, prefix):
+            wanted[peak.pts].append((name, peak))
     folder = images / "overlays" if images else None
     if folder and wanted:
         folder.mkdir(parents=True, exist_ok=True)
@@ -64,7 +64,12 @@ def explain_peaks(
             frame_kept = heatmaps.read_png(images / path)
             for one in of_frame:
                 heatmaps.write_overlay(frame_kept, one, full, reader.width, images / "overlays")
-    return tuple(_segment(f, maps, full, kept, scorer, prefix) for f in found)
+    return tuple(_segment(flagged, maps, full, kept, scorer, prefix) for flagged in found)
+
+
+def _named_peaks(found: FlaggedInterval, prefix: str) -> list[tuple[str, Detection]]:
+    """The peaks of a flagged interval with the names that their heatmaps and files have."""
+    return [(f"{prefix}{found.name}-{rank}", peak) for rank, peak in enumerate(found.peaks, start=1)]
 
 
 def _frame_path(name: str, still: bool) -> str:
@@ -74,7 +79,7 @@ def _frame_path(name: str, still: bool) -> str:
 
 def without_peaks(found: Sequence[FlaggedInterval], scorer: Scorer) -> tuple[Segment, ...]:
     """Segments without peaks, for where only the findings are wanted."""
-    return tuple(_segment(f, {}, 1.0, {}, scorer) for f in found)
+    return tuple(_segment(flagged, {}, 1.0, {}, scorer) for flagged in found)
 
 
 def _segment(
@@ -87,8 +92,7 @@ def _segment(
 ) -> Segment:
     """A flagged interval with its peaks; ``frames`` are the paths of those that were kept."""
     peaks = []
-    for rank, peak in enumerate(found.peaks, start=1):
-        name = f"{prefix}{found.name}-{rank}"
+    for name, peak in _named_peaks(found, prefix):
         # A frame the second reading did not reach cannot be shown; the segment stands without it.
         if name in maps and peak.logit is not None:
             peaks.append(

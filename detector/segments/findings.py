@@ -73,7 +73,7 @@ def person(
     ``rate`` is that of sampling, ``interval`` the mean time between sampled frames, in seconds.
     """
     sampled = group.sampled
-    tracks_ = tuple(np.unique(group.rows["track"]).tolist())
+    tracks = tuple(np.unique(group.rows["track"]).tolist())
     levels = [f.level for f in found if f.person == name]
     if not levels and np.any(~np.isnan(group.rows["logit"])):
         levels = [_mean_logit(group, rate)]
@@ -81,10 +81,10 @@ def person(
         id=name,
         median_box=rounded(np.median(sampled.rows["box"], axis=0)),
         screen_time=round(len(sampled) * interval, 3),
-        tracks=tracks_,
+        tracks=tracks,
         usable_frames=len(_known(sampled, "logit")),
         probability=max(map(scorer.exhibit_probability, levels), default=None),
-        second_look=scorer.second_look_of(tracks_[0]),
+        second_look=scorer.second_look_of(tracks[0]),
         scores=Scores(
             Score(
                 time=s.time,

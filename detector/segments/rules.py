@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from detector.schema.analysis import Parameters
 
 Floats = NDArray[np.float64]
-# Peak frames of one segment: at most so many, at least so far apart.
+# Peak frames of one segment: at most so many, at least so many seconds apart.
 MOST_PEAKS = 3
 PEAK_DISTANCE = 0.5
-_ROUNDING = 1e-9  # of times, which are fractions stored as the nearest float
+_ROUNDING = 1e-9  # of times, which are fractions stored as the nearest float, and of sums of weights
 
 
 @dataclass(frozen=True)
@@ -33,13 +33,13 @@ class Interval:
 def sliding_median(times: Floats, values: Floats, window: float, weights: Floats | None = None) -> Floats:
     """Median of ``values`` within ``window`` seconds around each time; of two in the middle, the lower.
 
-    With ``weights`` it is the weighted one.
+    With ``weights``, one for each value, it is the weighted one. All arrays have the shape (n,).
 
     At least the nearest neighbour on either side is always taken in, however sparse the
     sampling, so that one frame alone never stands out.
     """
-    starts = np.searchsorted(times, times - window / 2 - 1e-9, side="left")
-    ends = np.searchsorted(times, times + window / 2 + 1e-9, side="right")
+    starts = np.searchsorted(times, times - window / 2 - _ROUNDING, side="left")
+    ends = np.searchsorted(times, times + window / 2 + _ROUNDING, side="right")
     weights = np.ones(len(values)) if weights is None else weights
     out = np.empty(len(values), np.float64)
     for i, (start, end) in enumerate(zip(starts, ends, strict=True)):
@@ -47,7 +47,7 @@ def sliding_median(times: Floats, values: Floats, window: float, weights: Floats
         start, end = min(start, max(0, i - 1)), max(end, min(len(values), i + 2))
         order = np.argsort(values[start:end])
         reached = np.cumsum(weights[start:end][order])
-        out[i] = values[start + order[np.searchsorted(reached, reached[-1] / 2 - 1e-9)]]
+        out[i] = values[start + order[np.searchsorted(reached, reached[-1] / 2 - _ROUNDING)]]
     return out
 
 
@@ -112,14 +112,13 @@ def merged(times: Floats, intervals: Sequence[Interval], gap: float) -> list[Int
 
 def find_intervals(times: Floats, smoothed: Floats, parameters: Parameters) -> list[Interval]:
     """Flagged intervals of one track, from smoothed probabilities."""
-    # Frames that are themselves far apart are neighbours all the same.
+    # Frames that are themselves far apart are neighbours all the same; how far is measured between the
+    # first ones of sampling intervals, as if no others had been judged.
     which, _ = _sampling_intervals(times, parameters.sample_rate)
-    apart = np.diff(
-        times[np.flatnonzero(np.diff(which, prepend=-1))]
-    )  # as if none were judged between samples
-    most_gap = (
-        max(parameters.bridge_gap, 1.5 * float(np.median(apart))) if len(apart) else parameters.bridge_gap
-    )
+    apart = np.diff(times[np.flatnonzero(np.diff(which, prepend=-1))])
+    most_gap = parameters.bridge_gap
+    if len(apart):
+        most_gap = max(most_gap, 1.5 * float(np.median(apart)))
     found = hysteresis(times, smoothed, parameters.enter_threshold, parameters.exit_threshold, most_gap)
     found = merged(times, found, parameters.merge_gap)
     return [i for i in found if is_long_enough(times[i.first], times[i.last], parameters)]
@@ -182,7 +181,8 @@ def peaks(times: Floats, smoothed: Floats, raw: Floats, interval: Interval) -> l
         and (i == interval.last or smoothed[i] >= smoothed[i + 1])
     ]
     chosen: list[int] = []
+    apart = PEAK_DISTANCE - _ROUNDING
     for i in sorted(tops, key=lambda i: (-smoothed[i], -raw[i], i)):
-        if len(chosen) < MOST_PEAKS and all(abs(times[i] - times[j]) >= PEAK_DISTANCE - 1e-9 for j in chosen):
+        if len(chosen) < MOST_PEAKS and all(abs(times[i] - times[j]) >= apart for j in chosen):
             chosen.append(i)
     return sorted(chosen)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -86,26 +87,66 @@ def compare(recorded: Analysis, again: Analysis, tolerance: Tolerance = TOLERANC
     Both must be of one exhibit, by one model, with the same parameters; what differs of these
     is a problem, and then figures mean little.
     """
-    problems = _premises(recorded, again)
-    pairs, lone = _paired(recorded, again)
-    alone = len(lone)
+    scores = _compared_scores(recorded, again, tolerance)
+    findings = _compared_findings(recorded, again, tolerance)
+    problems = _premises(recorded, again) + scores.problems + findings.problems
+    problems += _answers(recorded, again, tolerance)
+    problems += _others(recorded, again, tolerance)
+    problems += _declarations(recorded, again)
+    return Agreement(
+        problems=tuple(problems),
+        scores=scores.compared,
+        unmatched=scores.unmatched,
+        score_difference=scores.difference,
+        score_time=scores.time,
+        segment_difference=findings.difference,
+        edge_difference=findings.edge,
+    )
+
+
+class _Scores(NamedTuple):
+    """What differs of scores; fields as of :class:`Agreement`."""
+
+    problems: list[str]
+    compared: int
+    unmatched: int
+    difference: float
+    time: float | None
+
+
+def _compared_scores(recorded: Analysis, again: Analysis, tolerance: Tolerance) -> _Scores:
+    pairs, alone = _paired(recorded, again)
     differences = [abs((a.probability or 0.0) - (b.probability or 0.0)) for a, b in pairs]
     worst = max(range(len(differences)), key=differences.__getitem__, default=None)
-    score = 0.0 if worst is None else differences[worst]
-    if score > tolerance.probability:
-        problems.append(f"a score differs by {score:.3f}, more than {tolerance.probability:g}")
+    largest = 0.0 if worst is None else differences[worst]
+    problems = []
+    if largest > tolerance.probability:
+        problems.append(f"a score differs by {largest:.3f}, more than {tolerance.probability:g}")
     samples = _samples(recorded) | _samples(again)
     for is_sample, most in ((True, tolerance.unmatched), (False, tolerance.between)):
-        here = sum((score.pts in samples) is is_sample for score in lone)
+        here = sum((score.pts in samples) is is_sample for score in alone)
         count = here + sum((score.pts in samples) is is_sample for score, _ in pairs)
         if here > most * count:
             problems.append(f"{here:,} of {count:,} judged faces were judged in one of both only")
-    segment, edge = 0.0, 0.0
+    time = None if worst is None else pairs[worst][0].time
+    return _Scores(problems, len(pairs), len(alone), largest, time)
+
+
+class _Findings(NamedTuple):
+    """What differs of segments, verdict and the exhibit's probability."""
+
+    problems: list[str]
+    difference: float  # of probabilities
+    edge: float  # seconds
+
+
+def _compared_findings(recorded: Analysis, again: Analysis, tolerance: Tolerance) -> _Findings:
+    problems, difference, edge = [], 0.0, 0.0
     if [s.id for s in recorded.segments] != [s.id for s in again.segments]:
         problems.append(f"the segments are {_named(again)}, where {_named(recorded)} are recorded")
     else:
         for a, b in zip(recorded.segments, again.segments, strict=True):
-            segment = max(segment, abs(a.confidence - b.confidence))
+            difference = max(difference, abs(a.confidence - b.confidence))
             edge = max(edge, abs(a.start - b.start), abs(a.end - b.end))
             if _moved(recorded, a, b) > tolerance.frames:
                 problems.append(
@@ -117,24 +158,13 @@ def compare(recorded: Analysis, again: Analysis, tolerance: Tolerance = TOLERANC
     if (recorded.probability is None) != (again.probability is None):
         problems.append("a probability of the exhibit stands in one of both only")
     else:
-        segment = max(segment, abs((recorded.probability or 0.0) - (again.probability or 0.0)))
-    if segment > tolerance.probability:
+        difference = max(difference, abs((recorded.probability or 0.0) - (again.probability or 0.0)))
+    if difference > tolerance.probability:
         problems.append(
-            f"a probability of a segment or the exhibit differs by {segment:.3f}, "
+            f"a probability of a segment or the exhibit differs by {difference:.3f}, "
             f"more than {tolerance.probability:g}"
         )
-    problems += _answers(recorded, again, tolerance)
-    problems += _others(recorded, again, tolerance)
-    problems += _declarations(recorded, again)
-    return Agreement(
-        problems=tuple(problems),
-        scores=len(pairs),
-        unmatched=alone,
-        score_difference=score,
-        score_time=None if worst is None else pairs[worst][0].time,
-        segment_difference=segment,
-        edge_difference=edge,
-    )
+    return _Findings(problems, difference, edge)
 
 
 def _premises(recorded: Analysis, again: Analysis) -> list[str]:
