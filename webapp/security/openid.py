@@ -66,10 +66,13 @@ class Provider:
         self._described: tuple[float, dict[str, Any]] | None = None
         self._lock = threading.Lock()
 
-    def address(self, attempt: Attempt, back: str) -> str:
-        """Where the browser goes to sign in."""
+    def authorization_url(self, attempt: Attempt, redirect_uri: str) -> str:
+        """Where the browser goes to sign in, and from there to ``redirect_uri``.
+
+        Raises :class:`ProviderError` where the provider cannot be reached.
+        """
         more = {"prompt": "login", "max_age": "0"} if attempt.again else {}
-        with self._session(back) as session:
+        with self._session(redirect_uri) as session:
             url, _state = session.create_authorization_url(
                 self._description()["authorization_endpoint"],
                 state=attempt.state,
@@ -79,8 +82,11 @@ class Provider:
             )
         return str(url)
 
-    def claims(self, attempt: Attempt, answer: Mapping[str, str], back: str) -> dict[str, Any]:
-        """What the provider says of who signed in, checked; raises :class:`ProviderError`."""
+    def claims(self, attempt: Attempt, answer: Mapping[str, str], redirect_uri: str) -> dict[str, Any]:
+        """Claims of the ID token of who signed in, checked; raises :class:`ProviderError`.
+
+        ``answer`` is the query with which the browser came back to ``redirect_uri``.
+        """
         if not secrets.compare_digest(answer.get("state", "").encode(), attempt.state.encode()):
             raise ProviderError(
                 gettext("This answer does not belong to a sign-in that was begun in this browser.")
@@ -90,7 +96,7 @@ class Provider:
         if "error" in answer or not answer.get("code"):
             raise ProviderError(gettext("The provider did not sign you in."))
         try:
-            with self._session(back) as session:
+            with self._session(redirect_uri) as session:
                 token = session.fetch_token(
                     self._description()["token_endpoint"],
                     grant_type="authorization_code",
@@ -106,7 +112,7 @@ class Provider:
             log.warning("sign-in at %s failed: %s: %s", self.issuer, type(problem).__name__, problem)
             raise ProviderError(gettext("The provider's answer could not be used.")) from problem
 
-    def sign_out_address(self, back: str) -> str:
+    def end_session_url(self, redirect_uri: str) -> str:
         """Where the browser goes to sign out at the provider (RP-Initiated Logout 1.0).
 
         Raises :class:`ProviderError` where the provider has no such page.
@@ -122,10 +128,10 @@ class Provider:
             refuse_plain(there)
         except ValueError as problem:
             raise ProviderError(gettext("The provider's page to sign out is not https.")) from problem
-        asked = [("client_id", self._settings.oidc_client), ("post_logout_redirect_uri", back)]
+        asked = [("client_id", self._settings.oidc_client), ("post_logout_redirect_uri", redirect_uri)]
         return str(add_params_to_uri(there, asked))
 
-    def signed_out(self, token: str) -> str:
+    def logged_out_subject(self, token: str) -> str:
         """Who signed out, by a logout token (Back-Channel Logout 1.0, 2.6); raises :class:`ProviderError`."""
         try:
             claims = self._decoded(token, new_keys_after=_NEW_KEYS_AFTER).claims
@@ -216,7 +222,7 @@ class Provider:
         found: dict[str, Any] = answer.json()
         return found
 
-    def _session(self, back: str | None = None) -> Any:
+    def _session(self, redirect_uri: str | None = None) -> Any:
         from authlib.integrations.requests_client import OAuth2Session
 
         file = self._settings.oidc_secret
@@ -225,7 +231,7 @@ class Provider:
             file.read_text(encoding="utf-8").strip() if file else None,
             token_endpoint_auth_method="client_secret_basic" if file else "none",  # noqa: S106
             scope=SCOPE,
-            redirect_uri=back,
+            redirect_uri=redirect_uri,
             code_challenge_method="S256",
         )
         session.trust_env = False  # no proxy, no .netrc

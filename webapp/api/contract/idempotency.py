@@ -16,7 +16,6 @@ from datetime import timedelta
 
 from flask import Response, current_app, g, request
 from sqlalchemy import delete
-from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as Answered
 
 from webapp import this_app
@@ -35,7 +34,11 @@ _KEPT_HEADERS = ("Content-Type", "Location", "Upload-Offset", "Upload-Expires", 
 
 
 def once(do: Callable[[], Answered]) -> Answered:
-    """Do it, unless a request with the same key was answered already."""
+    """Do it, unless a request with the same key was answered already: then that answer again.
+
+    Raises :class:`UserError` for a key that cannot be used, that another request was sent with, or whose
+    first request is still being answered.
+    """
     key = request.headers.get(HEADER)
     if key is None:
         return do()
@@ -74,7 +77,7 @@ def identity() -> str:
 
 
 def _known(row: KeyedRequest, fingerprint: str) -> Answered | None:
-    """The kept answer; none where the earlier attempt was cut off and this one is to do it."""
+    """The kept answer; None where the earlier attempt was cut off and this one is to do it."""
     if row.fingerprint != fingerprint:
         raise UserError(
             422,
@@ -127,8 +130,4 @@ def _keep(who: str, key: str, answered: Answered) -> None:
 
 def _forget(who: str, key: str) -> None:
     with this_app.database().begin() as session:
-        _delete(session, who, key)
-
-
-def _delete(session: Session, who: str, key: str) -> None:
-    session.execute(delete(KeyedRequest).where(KeyedRequest.who == who, KeyedRequest.key == key))
+        session.execute(delete(KeyedRequest).where(KeyedRequest.who == who, KeyedRequest.key == key))

@@ -36,7 +36,7 @@ def go() -> Response:
     attempt = Attempt.new(
         again="again" in request.args and g.session is not None, onwards=request.args.get("next", "")
     )
-    response = redirect(_provider().address(attempt, _back()), 303)
+    response = redirect(_provider().authorization_url(attempt, _redirect_uri()), 303)
     request_guard.set_cookie(response, _COOKIE, _packed(attempt), _LASTS)
     return response
 
@@ -63,7 +63,7 @@ def come_back() -> Response:
 @public
 def leave() -> Response:
     """Send the browser to the provider to sign out there as well."""
-    return redirect(_provider().sign_out_address(url_for("login.form", _external=True)), 303)
+    return redirect(_provider().end_session_url(url_for("login.form", _external=True)), 303)
 
 
 @blueprint.post("/login/provider/ended")
@@ -71,7 +71,7 @@ def leave() -> Response:
 def ended() -> Response:
     """The provider says that somebody signed out there, or may no longer: their sessions here end."""
     try:
-        who = _provider().signed_out(request.form.get("logout_token", ""))
+        who = _provider().logged_out_subject(request.form.get("logout_token", ""))
     except ProviderError as problem:
         response = jsonify(error="invalid_request", error_description=problem.error)
         response.status_code = 400
@@ -84,7 +84,7 @@ def ended() -> Response:
 
 
 def _signed_in(attempt: Attempt) -> Response:
-    claims = _provider().claims(attempt, request.args, _back())
+    claims = _provider().claims(attempt, request.args, _redirect_uri())
     with this_app.database().alone() as session:
         user = provider_accounts.account(
             session, this_app.settings(), current_app.extensions["passwords"], claims
@@ -115,7 +115,7 @@ def _provider() -> Provider:
     return found
 
 
-def _back() -> str:
+def _redirect_uri() -> str:
     return url_for("provider.come_back", _external=True)
 
 

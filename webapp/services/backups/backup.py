@@ -111,7 +111,7 @@ class _Copying:
         self.missing: list[str] = []
         self._folders, self._place, self._earlier, self._known = folders, place, earlier, known
         self._listed: dict[str, ListedFile] = {}
-        self._wanted: set[str] = set()
+        self._listed_now: set[str] = set()  # of those listed, what rows spoke of at this try
         self._taken: dict[Path, set[str]] = {}  # names of what was copied whole, at an earlier try as well
 
     def keys(self, settings: Settings) -> None:
@@ -122,9 +122,9 @@ class _Copying:
 
     def all_of(self, copied: Path, database: Database) -> bool:
         """Copy all that the copied rows speak of; false where some of it was deleted meanwhile."""
-        self.missing, self._wanted = [], {name for name in self._listed if name.startswith(f"{KEYS}/")}
+        self.missing, self._listed_now = [], {name for name in self._listed if name.startswith(f"{KEYS}/")}
         with closing(database_copy.file(copied)) as rows:
-            wanted = list(_wanted(rows, self._folders))
+            wanted = list(_spoken_of(rows, self._folders))
         for each in wanted:
             inside = each.path.relative_to(self._folders.data)
             try:
@@ -132,11 +132,11 @@ class _Copying:
                     store = NONE if each.here else self._folders.store
                     with store.held(each.path, folder=each.folder) as there:
                         self._take(each.path, there)
-                self._wanted |= self._taken[each.path]
+                self._listed_now |= self._taken[each.path]
             except (FileNotFoundError, DamagedFile, _Unreadable) as problem:
                 if each.derived:
                     continue
-                if not _is_there(database, each):
+                if not _row_is_there(database, each):
                     return False
                 what = "is missing" if isinstance(problem, FileNotFoundError) else "cannot be read"
                 self.missing.append(f"{each.name}: {inside} {what}.")
@@ -147,7 +147,7 @@ class _Copying:
             for folder in sorted(kept.glob("[!.]*")):
                 try:
                     self._take(folder, folder)
-                    self._wanted |= self._taken[folder]
+                    self._listed_now |= self._taken[folder]
                 except FileNotFoundError:  # removed meanwhile
                     continue
                 except _Unreadable:
@@ -161,7 +161,7 @@ class _Copying:
         size, sha256 = hashed(database)
         yield ListedFile(path=DATABASE, bytes=size, sha256=sha256)
         for name, listed in sorted(self._listed.items()):
-            if name in self._wanted or name.startswith(f"{KEYS}/"):
+            if name in self._listed_now:
                 yield listed
             else:
                 (self._place / name).unlink()
@@ -238,7 +238,7 @@ def _read(source: BinaryIO) -> bytes:
         raise _Unreadable from problem
 
 
-def _wanted(rows: Database, folders: Folders) -> Iterator[_Wanted]:
+def _spoken_of(rows: Database, folders: Folders) -> Iterator[_Wanted]:
     """What the rows speak of. Live pictures, unfinished uploads and results are not kept."""
     with rows.begin() as session:
         for exhibit in session.scalars(select(Exhibit).order_by(Exhibit.id)):
@@ -258,7 +258,8 @@ def _wanted(rows: Database, folders: Folders) -> Iterator[_Wanted]:
             yield _Wanted(folders.comparison(id_), compared_id, f"Comparison {id_}", folder=True)
 
 
-def _is_there(database: Database, wanted: _Wanted) -> bool:
+def _row_is_there(database: Database, wanted: _Wanted) -> bool:
+    """Whether the row is there still, and so ought to be what it speaks of."""
     table, key = wanted.of
     with database.begin() as session:
         return session.get(table, key) is not None
