@@ -1,4 +1,4 @@
-"""``analyze`` and ``score``: one file and its report, or one line a file."""
+"""``analyze``: one file and its report."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from detector.cli.progress import progress_bar
 from detector.cli.result_folder import put, refuse_occupied, temporary_beside
 from detector.errors import ParameterError
 from detector.media.exhibit.file import refuse_early
-from detector.native_threads import stay_forkable
 from detector.schema.joint_rule import JointRule
 from reports.cli.case_options import add_case_options, given_case
 
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def add_commands(commands: Any) -> None:
-    """Add both to the commands of ``python -m detector``."""
+    """Add it to the commands of ``python -m detector``."""
     analyze = commands.add_parser("analyze", help="analyse one file and write its report")
     analyze.add_argument("file", type=Path, metavar="FILE")
     analyze.add_argument("--out", type=Path, metavar="DIR", help="folder for analysis, report and overlays")
@@ -43,23 +42,6 @@ def add_commands(commands: Any) -> None:
     add_other_models(analyze)
     add_case_options(analyze)
     analyze.set_defaults(run=_analyze)
-
-    score = commands.add_parser("score", help="print one line a file: verdict and probability")
-    score.add_argument(
-        "files", type=Path, nargs="+", metavar="FILE", help="video, photo, zip of photos, or folder of these"
-    )
-    score.add_argument("--crops", action="store_true", help="each image is itself a crop of one face")
-    score.add_argument("--format", choices=["jsonl"], default="jsonl")
-    score.add_argument("--workers", type=int, metavar="N", help="files at a time (default: one a core)")
-    score.add_argument(
-        "--out",
-        type=Path,
-        metavar="FILE",
-        help="keep the lines here too; files that stand in it are not repeated",
-    )
-    add_engine_options(score)
-    add_other_models(score)
-    score.set_defaults(run=_score)
 
 
 def _analyze(options: argparse.Namespace) -> int:
@@ -177,26 +159,3 @@ def summary(analysis: Analysis) -> dict[str, object]:
             for s in analysis.segments
         ],
     }
-
-
-def _score(options: argparse.Namespace) -> int:
-    stay_forkable()  # the worker pool is forked from this process
-    from detector.batch.other_models import OtherModelNames
-    from detector.batch.run import BatchRun
-
-    many = BatchRun(
-        options.files,
-        options.model,
-        parameters_from(options),
-        options.crops,
-        options.workers,
-        options.out,
-        OtherModelNames(options.also, JointRule(options.joint)),
-    )
-    failed = False
-    for line in many.lines():
-        failed = failed or "error" in line
-        print(json.dumps(line), flush=True)
-    for words in many.remarks():
-        print(f"reelproof: {words}", file=sys.stderr)
-    return 1 if failed else 0

@@ -1,4 +1,4 @@
-"""Commands that write a file and analyse nothing: ``sample``, ``annotate``, ``export``, ``schema``."""
+"""What comes with Reelproof, written out: ``sample``, ``export`` of a model, ``schema``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from detector.cli.progress import progress_bar
 from detector.errors import ParameterError
 
 
@@ -16,14 +15,6 @@ def add_commands(commands: Any) -> None:
     sample = commands.add_parser("sample", help="make the demonstration clip")
     sample.add_argument("file", type=Path, metavar="FILE")
     sample.set_defaults(run=_sample)
-
-    annotate = commands.add_parser("annotate", help="draw the findings into a copy of the exhibit")
-    annotate.add_argument("file", type=Path, metavar="EXHIBIT", help="the very file that was analysed")
-    annotate.add_argument(
-        "analysis", type=Path, metavar="ANALYSIS_JSON", help="heatmaps are read from its folder"
-    )
-    annotate.add_argument("--out", type=Path, required=True, metavar="FILE.mp4", help="video to write")
-    annotate.set_defaults(run=_annotate)
 
     export = commands.add_parser("export", help="write a model for other programs and for phones")
     export.add_argument("model", nargs="?", metavar="MODEL", help="a model in models/, or the path of one")
@@ -44,26 +35,6 @@ def _sample(options: argparse.Namespace) -> int:
     if not options.file.parent.is_dir():
         raise ParameterError(f"{options.file}: there is no such folder.")
     make_sample(options.file)
-    return 0
-
-
-def _annotate(options: argparse.Namespace) -> int:
-    from detector.sandboxed_engine import annotate_confined
-    from reports.exports.overlays import kept_maps
-    from reports.inputs.analysis_file import parse_analysis
-
-    out: Path = options.out
-    if out.suffix.lower() != ".mp4" or out.is_dir():
-        raise ParameterError(f"{out}: the video is an MP4 file. Give a name that ends in .mp4.")
-    if not out.parent.is_dir():
-        raise ParameterError(f"{out}: there is no such folder. Make it first.")
-    analysis = parse_analysis(options.analysis.read_bytes(), options.analysis)
-    maps = kept_maps(analysis, options.analysis.parent)
-    with progress_bar() as show:
-        made = annotate_confined(options.file, analysis, out, maps, show)
-    print(f"{out}: {made['frames']:,} frames, {made['heatmaps']} with a heatmap. Sound: {made['sound']}.")
-    if made["heatmaps_missing"]:
-        print(f"Heatmaps that were not kept or cannot be read: {made['heatmaps_missing']}.")
     return 0
 
 

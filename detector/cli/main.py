@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from detector.cli import analyze, compare, export, training, validate, watch_and_live
+from detector.cli import analyze, annotate, compare, export, score, training, validate, watch_and_live
 from detector.errors import MediaError, ReelproofError
 
 
@@ -41,10 +41,8 @@ def argument_parser() -> argparse.ArgumentParser:
         prog="python -m detector", description="Find manipulated faces in videos and photos."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    analyze.add_commands(commands)
-    compare.add_commands(commands)
-    watch_and_live.add_commands(commands)
-    export.add_commands(commands)
+    for each in (analyze, score, compare, watch_and_live, annotate, export):
+        each.add_commands(commands)
     setup_check = commands.add_parser("setup-check", help="say what is missing on this machine")
     setup_check.set_defaults(run=_setup_check)
     training.add_commands(commands)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import signal
 import sys
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from detector.cli.analyze import import_report
 from detector.cli.engine_options import add_engine_options, parameters_from
@@ -77,9 +79,6 @@ def _watch(options: argparse.Namespace) -> int:
 
 
 def _live(options: argparse.Namespace) -> int:
-    import contextlib
-    from dataclasses import asdict
-
     parameters = parameters_from(options)
     from detector.live.sources import source_of
 
@@ -100,15 +99,8 @@ def _live(options: argparse.Namespace) -> int:
     with contextlib.ExitStack() as stack:
         out = stack.enter_context(options.out.open("a", encoding="utf-8")) if options.out else None
 
-        def say(line: dict[str, object]) -> None:
-            text = json.dumps(line)
-            print(text, flush=True)
-            if out:
-                out.write(text + "\n")
-                out.flush()
-
         def closed(segment: LiveSegment) -> None:
-            say({"segment": asdict(segment)})
+            _say({"segment": asdict(segment)}, out)
 
         shared = None
         if options.share:
@@ -126,8 +118,17 @@ def _live(options: argparse.Namespace) -> int:
         )
         if shared:
             shared.ended = played.ended
-        say({"summary": asdict(played)})
+        _say({"summary": asdict(played)}, out)
     return 0
+
+
+def _say(line: dict[str, object], out: IO[str] | None) -> None:
+    """Print a line as JSON at once, and write it to ``out`` as well."""
+    text = json.dumps(line)
+    print(text, flush=True)
+    if out:
+        out.write(text + "\n")
+        out.flush()
 
 
 def _write(analysis: Analysis, folder: Path) -> None:
