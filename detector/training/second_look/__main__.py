@@ -150,6 +150,13 @@ def _add_scan(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     step.add_argument("--reserve", type=float, default=0.0, help="taken off every logit")
     step.add_argument("--recipe", action="append", default=[], metavar="LINE", help="a line of the card")
     step.set_defaults(run=steps.publish_scan)
+    step = commands.add_parser(
+        "left-out-scan", help="train the scan's network without some generators, and measure it on them"
+    )
+    _add_start(step)
+    step.add_argument("generators", nargs="+", metavar="PART", help="part of a name, in small letters")
+    step.add_argument("--examples", type=int, default=48_000, metavar="N")
+    step.set_defaults(run=steps.leave_generators_out_of_scan)
 
 
 def _add_start(step: argparse.ArgumentParser) -> None:

@@ -31,7 +31,7 @@ DOMAIN = (
 LIMITS = (
     "Generators and kinds of footage that were in no training set may go unseen: of the manipulated clips "
     "measured, a share given in the error rates was not flagged. The whole program, which leaves more "
-    "verdicts open than the step that measured the rates, did not flag 16 of the 62, 12 of them "
+    "verdicts open than the step that measured the rates, did not flag 16 of the 62, 13 of them "
     "inconclusive.",
     "Talking heads of recent generators (FLOAT above all) are seen least surely: 3 of 10 clips were flagged, "
     "5 more inconclusive; strongly compressed Face2Face likewise.",

@@ -70,6 +70,7 @@ from detector.training.second_look.halves import (
     tune_upper,
 )
 from detector.training.second_look.kept_tokens import KeptTokens, head_examples, keep_tokens
+from detector.training.second_look.left_out_scan import measure_shares, train_without
 from detector.training.second_look.linear_heads import fit_linear_heads
 from detector.training.second_look.photograph_heads import (
     fit_photograph_heads,
@@ -297,6 +298,16 @@ def leave_generators_out(options: argparse.Namespace) -> None:
     network.load_pretrained(_pretrained(options))
     faces = training_patches(options.data, options.out)
     measure_left_out(options.out, faces, network, _folder(options), say)
+
+
+def leave_generators_out_of_scan(options: argparse.Namespace) -> None:
+    """Train the scan's network without some generators, and measure how well it tells them."""
+    start = scan.ScanNetwork.from_model(_fast(options), options.put_back)
+    patches, recipe = training_patches(options.data, options.out), Recipe(examples=options.examples)
+    samples = harvest(options.data, options.out / "harvest")
+    last = train_without(start, patches, samples, options.generators, recipe, _folder(options), say)
+    start = scan.ScanNetwork.from_model(_fast(options), options.put_back)
+    measure_shares(start, last, options.out, options.generators, say)
 
 
 def probe(options: argparse.Namespace) -> None:

@@ -88,6 +88,11 @@ def require_training(patches: Iterable[Patch], roles: dict[str, str] | None) -> 
             raise RoleError(f"{patch.source}: {patch.file} has role {named}; it may not be trained on.")
 
 
+def is_of(patch: Patch, generators: Iterable[str]) -> bool:
+    """Whether it is a fake by one of ``generators``, parts of their names in small letters."""
+    return patch.fake and any(name in patch.generator.lower() for name in generators)
+
+
 def roles(data: Path, source: str) -> dict[str, str] | None:
     """The role of each file of a source by its label file; None where all are for training."""
     if source == "photos":

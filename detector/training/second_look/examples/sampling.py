@@ -110,21 +110,18 @@ class Example:
 class Sampler:
     """Draws lists of one or two examples from ``patches``, all of role ``train``.
 
-    Fakes of the generators ``left_out`` are not drawn. A pool without patches is left out of ``shares``.
+    A pool without patches is left out of ``shares``.
     """
 
     def __init__(
         self,
         patches: Iterable[Patch],
-        left_out: frozenset[str] = frozenset(),
         shares: Mapping[tuple[str, int], float] = SHARES,
     ) -> None:
         pools: dict[str, dict[bool, _Places]] = defaultdict(lambda: {False: {}, True: {}})
         self._aligned: dict[tuple[str, int], _Files] = defaultdict(lambda: defaultdict(list))
         for patch in patches:
             require_training([patch], None)
-            if patch.fake and patch.generator in left_out:
-                continue
             file = patch.file if patch.source in {"clips", "videos"} else ""
             for pool in _pools(patch):
                 place = pools[pool][patch.fake].setdefault(place_of(patch), {})

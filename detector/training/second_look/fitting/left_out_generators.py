@@ -26,7 +26,7 @@ from detector.networks.vit_small_14 import ViTSmall14
 from detector.training.second_look.altered_head import BLENDED, blend_pairs, pair_crops, with_blends
 from detector.training.second_look.examples.crops import plain_crop
 from detector.training.second_look.examples.kinds import PICTURE, TALKING_HEAD, UNASKED, targets
-from detector.training.second_look.examples.patches import TRAIN, Patch, load, require_training
+from detector.training.second_look.examples.patches import TRAIN, Patch, is_of, load, require_training
 from detector.training.second_look.features import features_of
 from detector.training.second_look.fitting.measuring import by_clip, every_nth_frame
 from detector.training.second_look.linear_heads import linear_head, standardised
@@ -111,7 +111,7 @@ def left_out_auc(
     """
 
     def of_it(patch: Patch) -> bool:
-        return patch.fake and generator in patch.generator.lower()
+        return is_of(patch, [generator])
 
     mine = (learnt + held_out).of(of_it)
     asked = SYNTHESISED if mine.patches[0].family in _SYNTHESISED else ALTERED

@@ -121,11 +121,6 @@ def test_an_aligned_pair_comes_together_framed_and_degraded_alike() -> None:
         assert (one.framing, one.seed) == (other.framing, other.seed)
 
 
-def test_generators_left_out_are_not_drawn() -> None:
-    sampler = Sampler([patch(0), patch(1, True)], frozenset({"Deepfakes"}))
-    assert not any(e.patch.fake for e in sampler.batch(np.random.default_rng(0), 30))
-
-
 def test_tight_photographs_show_no_head() -> None:
     sampler = Sampler([patch(0, source="utkface")], shares={("photos", HEAD): 1.0})
     assert {e.framing for e in sampler.batch(np.random.default_rng(0), 5)} == {INNER}
