@@ -7,10 +7,13 @@ weights to the last (WiSE-FT, Wortsman et al., CVPR 2022), on footage of people 
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from urllib.parse import quote
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from detector.errors import ParameterError
@@ -19,12 +22,12 @@ from detector.networks.framings import FramingNetwork
 from detector.training.data.face_samples import Sample
 from detector.training.second_look.examples.kinds import LIP_SYNC, REENACTMENT, SWAP
 from detector.training.second_look.examples.patches import TRAIN, Patch, is_of, load, require_training
+from detector.training.second_look.fitting.left_out_generators import LEARNT_FRAMES, TOLD_FRAMES
 from detector.training.second_look.fitting.measuring import by_clip, every_nth_frame, logits
 from detector.training.second_look.scan import ScanNetwork, ScanSource, between
 from detector.training.second_look.train import Figures, Recipe, Trainer, tune
 
 SHARES = (0.0, 0.25, 0.5, 0.7, 0.85, 1.0)
-_LEARNT_FRAMES, _TOLD_FRAMES = 6, 3  # every sixth and every third frame of a clip
 _ALTERED = (SWAP, REENACTMENT, LIP_SYNC)
 
 
@@ -37,7 +40,8 @@ def train_without(
     folder: Path,
     report: Callable[[str], None],
 ) -> Path:
-    """Train ``start`` on ``patches`` but fakes of ``generators``; its weights, below ``folder``.
+    """Train a copy of ``start`` on ``patches`` but fakes of ``generators``; its weights, in a folder of their
+    own below ``folder``.
 
     Generators are named by parts of their names, in small letters. Raises
     :class:`~detector.errors.ParameterError` for one of which there is nothing.
@@ -47,9 +51,12 @@ def train_without(
         if not any(is_of(patch, [generator]) for patch in patches):
             raise ParameterError(f"No training example is by a generator with {generator!r} in its name.")
     kept = [patch for patch in patches if not is_of(patch, generators)]
-    last = folder / f"step-{recipe.steps}.pt"
+    own = folder / quote(" ".join(sorted(generators)), safe=" ")
+    own.mkdir(parents=True, exist_ok=True)
+    last = own / f"step-{recipe.steps}.pt"
     if not last.is_file():
-        tune(Trainer(start, recipe), ScanSource(kept, samples, recipe.seed), folder, _unmeasured, report)
+        trainer = Trainer(copy.deepcopy(start), recipe)
+        tune(trainer, ScanSource(kept, samples, recipe.seed), own, _unmeasured, report)
     return last
 
 
@@ -64,30 +71,24 @@ def measure_shares(
     """
     clips = [*load(out, "clips"), *load(out, "videos")]
     unknown = [patch for patch in clips if patch.role == TRAIN and is_of(patch, generators)]
-    shown = every_nth_frame(unknown, _LEARNT_FRAMES)
-    shown += every_nth_frame([patch for patch in clips if patch.role == "develop"], _TOLD_FRAMES)
+    shown = every_nth_frame(unknown, LEARNT_FRAMES)
+    shown += every_nth_frame([patch for patch in clips if patch.role == "develop"], TOLD_FRAMES)
     network, figures = ScanNetwork(), {}
     for share in SHARES:
         network.load_state_dict(between(start, last, share))
         scores = logits(network, shown, INNER)[:, 0]
-        told = {name: _auc(shown, scores, [name]) for name in generators}
-        told["left out"] = _auc(shown, scores, generators)
-        told["learnt"] = _auc(shown, scores, generators, learnt=True)
+        told = {name: _auc(shown, scores, [is_of(patch, [name]) for patch in shown]) for name in generators}
+        told["left out"] = _auc(shown, scores, [is_of(patch, generators) for patch in shown])
+        learnt = [patch.family in _ALTERED and not is_of(patch, generators) for patch in shown]
+        told["learnt"] = _auc(shown, scores, learnt)
         figures[share] = told
         report(f"{share:.2f} of the way: {told}")
     return figures
 
 
-def _auc(
-    shown: Sequence[Patch], scores: np.ndarray, generators: Sequence[str], learnt: bool = False
-) -> float:
-    """AUC of clips by ``generators``, or of altered faces by none of them."""
-    rows = [
-        row
-        for row, patch in enumerate(shown)
-        if not patch.fake
-        or (patch.family in _ALTERED and not is_of(patch, generators) if learnt else is_of(patch, generators))
-    ]
+def _auc(shown: Sequence[Patch], scores: NDArray[np.float32], fakes: Sequence[bool]) -> float:
+    """AUC of the clips of ``fakes`` against unmanipulated ones."""
+    rows = [row for row, fake in enumerate(fakes) if fake or not shown[row].fake]
     clips = by_clip([shown[row] for row in rows], scores[rows][:, None])
     return round(float(roc_auc_score(clips.fake, clips.scores[:, 0])), 3)
 

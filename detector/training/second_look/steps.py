@@ -306,7 +306,6 @@ def leave_generators_out_of_scan(options: argparse.Namespace) -> None:
     patches, recipe = training_patches(options.data, options.out), Recipe(examples=options.examples)
     samples = harvest(options.data, options.out / "harvest")
     last = train_without(start, patches, samples, options.generators, recipe, _folder(options), say)
-    start = scan.ScanNetwork.from_model(_fast(options), options.put_back)
     measure_shares(start, last, options.out, options.generators, say)
 
 

@@ -35,7 +35,7 @@ PICTURES = ("stylegan1", "stylegan2", "flux", "photoshop")
 TALKING_HEADS = ("float", "hunyuan", "edtalk", "aniportrait", "biodeep", "sadtalker", "fomm")
 ALTERED_FACES = ("wav2lip", "hyperlips", "deepfacelive", "deepfakes", "faceswap", "face2face")
 """Parts of generators' names, in small letters; those that share one are left out together."""
-_LEARNT_FRAMES, _TOLD_FRAMES = 6, 3  # every sixth and every third frame of a clip
+LEARNT_FRAMES, TOLD_FRAMES = 6, 3  # every sixth and every third frame of a clip
 _SYNTHESISED = (PICTURE, TALKING_HEAD)
 
 Features = NDArray[np.float32]
@@ -71,9 +71,9 @@ def measure_left_out(
     stills, clips = load(out, "stills"), [*load(out, "clips"), *load(out, "videos")]
     sets = {
         "train-stills": [p for p in stills if p.role == TRAIN],
-        "train-clips": every_nth_frame([p for p in clips if p.role == TRAIN], _LEARNT_FRAMES),
+        "train-clips": every_nth_frame([p for p in clips if p.role == TRAIN], LEARNT_FRAMES),
         "val-stills": [p for p in stills if p.role == "val"],
-        "develop-clips": every_nth_frame([p for p in clips if p.role == "develop"], _TOLD_FRAMES),
+        "develop-clips": every_nth_frame([p for p in clips if p.role == "develop"], TOLD_FRAMES),
     }
     require_training([*sets["train-stills"], *sets["train-clips"]], None)
 

@@ -50,6 +50,9 @@ def test_what_is_left_out_is_not_learnt_and_a_finished_run_is_not_repeated(
     before = last.read_bytes()
     assert train_without(network(), clips("train"), samples(), ["wav2lip"], RECIPE, tmp_path, print) == last
     assert last.read_bytes() == before
+    learnt.clear()
+    other = train_without(network(), clips("train"), samples(), ["deepfakes"], RECIPE, tmp_path, print)
+    assert other != last and {one.generator for one in learnt} == {"none", "Wav2Lip + GFPGAN"}
 
 
 def test_a_generator_that_is_not_there_is_refused(tmp_path: Path) -> None:
