@@ -44,6 +44,11 @@ def core() -> Any:
     return made
 
 
+def knows_bfloat16() -> bool:
+    """Whether the processor computes in bfloat16 itself; elsewhere that is slower than float32."""
+    return "BF16" in core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+
+
 def _read(network: bytes | Unbound) -> Any:
     """OpenVINO's model of a network.
 
@@ -75,7 +80,7 @@ class OpenVINO:
     device = "cpu"
 
     def __init__(self, network: Callable[[], bytes | Unbound], threads: int, rough: bool = False) -> None:
-        rough = rough and "BF16" in core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+        rough = rough and knows_bfloat16()
         self.name = "openvino-bf16" if rough else "openvino"
         self.precision = "bfloat16" if rough else "float32"
         self.version = metadata.version("openvino")
