@@ -163,7 +163,7 @@ def _analyzed(job: _Job, report: Progress, turn: int = 0) -> tuple[Analysis, int
         )
         if keeper is not None and loaded.second_look is not None:
             looked = reporter("looking again", _SCORED, _LOOKED)
-            scorer, first_pass = look_again(loaded, scorer, first_pass, keeper, parameters, looked)
+            scorer = look_again(loaded, scorer, first_pass, keeper, parameters, looked)
         if not still:
             sharpen = reporter("finding where segments begin and end", _LOOKED, _SHARP)
             refined = refine_boundaries(first_pass, reader, scorer, parameters, sharpen)

@@ -81,9 +81,7 @@ def _concluded(
     parameters, kind = analysis.parameters, analysis.media.kind
     model, backend = scorer.card.as_model(), scorer.backend
     if keeper is not None and scorer.loaded.second_look is not None:
-        scorer, first_pass = look_again(
-            scorer.loaded, scorer, first_pass, keeper, parameters, lambda share: None
-        )
+        scorer = look_again(scorer.loaded, scorer, first_pass, keeper, parameters, lambda share: None)
     people = findings.group_persons(first_pass, scorer, parameters)
     found = findings.flagged_of_all(people, parameters, kind)
     prefix = f"model{number}-"

@@ -13,11 +13,9 @@ at in further views (:mod:`detector.scoring.settling`).
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
 
-from detector.faces.detections import Detections
 from detector.models.loaded import LoadedModel
 from detector.schema.analysis import Parameters
 from detector.scoring.first_pass import FirstPassResult
@@ -38,17 +36,15 @@ def look_again(
     keeper: MomentKeeper,
     parameters: Parameters,
     report: Callable[[float], None],
-) -> tuple[Scorer, FirstPassResult]:
+) -> Scorer:
     """Look at every person of ``first_pass`` in the moments kept; ``report`` is told the share done.
 
-    Returns the scorer that decides, and the first pass with fused logits; both as given where there is
-    nothing to look at.
+    Returns the scorer that decides: ``scan`` where there is nothing to look at. In place of the scan's, the
+    rows of ``first_pass`` have the fused logits then.
     """
-    rows = first_pass.detections.rows
-    judged = ~np.isnan(rows["logit"])
-    usable = rows[judged]
+    usable = first_pass.detections.scored
     if not len(usable):
-        return scan, first_pass
+        return scan
     networks = BothNetworks.of(scan, model)
     looker = PersonLooker(networks, parameters.alternate_heads)
     sparing = scan.still and len(first_pass.persons) > _MANY
@@ -62,9 +58,9 @@ def look_again(
         if look is not None:
             looks.append(looker.settle(look, parameters.enter_threshold, sparing))
     scorer = FusedScorer(networks, looks)
-    fused = rows.copy()
-    fused["logit"][judged] = scorer.fuse(usable["track"], usable["time"], usable["logit"])
-    return scorer, replace(first_pass, detections=Detections(fused))
+    logits = first_pass.detections.rows["logit"]
+    logits[~np.isnan(logits)] = scorer.fuse(usable["track"], usable["time"], usable["logit"])
+    return scorer
 
 
 def moments_wanted(parameters: Parameters, usable: int) -> int:

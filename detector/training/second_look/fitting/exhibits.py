@@ -134,8 +134,7 @@ def persons_of(
         for frame, is_cut in first_pass.with_cuts(sampled):
             first_pass.process_frame(frame, is_cut)
         (left,) = first_pass.post_process()
-    rows = left.detections.rows
-    rows = rows[~np.isnan(rows["logit"])]
+    rows = left.detections.scored
     looker = PersonLooker(BothNetworks.of(scan, model))
     out = []
     for group in left.persons:
