@@ -20,6 +20,7 @@ from webapp.storage.database import Database
 from webapp.storage.tables import AnalysisRow, ComparisonRow, Exhibit, JobRow, Priority, State, now
 
 UNFINISHED = (State.QUEUED, State.RUNNING, State.PAUSED)
+ENDED = (State.DONE, State.FAILED, State.CANCELLED)
 
 
 def create(

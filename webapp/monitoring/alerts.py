@@ -23,7 +23,7 @@ from webapp.monitoring.operations import Operations
 from webapp.settings import Settings
 from webapp.storage.database import Database
 from webapp.storage.tables import Choice, Milestone, now
-from webapp.webhooks import registry
+from webapp.webhooks import messages
 
 log = logging.getLogger(__name__)
 
@@ -162,7 +162,7 @@ def _change(session: Session, passed: Mapping[str, str], before: Mapping[str, da
     for name in passed.keys() - before.keys():
         log.warning("alert: %s", passed[name])
         session.add(Milestone(name=_RAISED + name, reached=moment))
-        registry.queue_alert(session, "operations.alert", name, passed[name], moment)
+        messages.queue_alert(session, "operations.alert", name, passed[name], moment)
     for name in before.keys() - passed.keys():
         session.execute(delete(Milestone).where(Milestone.name == _RAISED + name))
-        registry.queue_alert(session, "operations.resolved", name, "", moment)
+        messages.queue_alert(session, "operations.resolved", name, "", moment)

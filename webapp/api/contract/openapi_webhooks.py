@@ -1,4 +1,4 @@
-"""Messages of webhooks, as ``openapi.json`` describes them; :mod:`webapp.webhooks.registry` writes them."""
+"""Messages of webhooks, as ``openapi.json`` describes them; :mod:`webapp.webhooks.messages` writes them."""
 
 from __future__ import annotations
 

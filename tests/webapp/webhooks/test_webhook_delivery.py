@@ -1,0 +1,80 @@
+"""Messages are signed, tried again later and given up in the end."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import re
+from datetime import timedelta
+
+import pytest
+from hooks import API, hook, trip
+from made import finished
+from sqlalchemy import select
+
+from detector.paths import ROOT
+from webapp.storage.tables import Delivery, now
+from webapp.webhooks import delivery
+
+
+def genuine():
+    """The check as docs/api.md prints it."""
+    text = (ROOT / "docs" / "api.md").read_text()
+    code = next(block for block in re.findall(r"```python\n(.*?)```", text, re.S) if "def genuine" in block)
+    names: dict = {}
+    exec(code, names)
+    return names["genuine"]
+
+
+def test_a_message_is_signed_and_says_nothing_of_the_file(lab, receiver):
+    made = hook(lab, f"{receiver.address}/hooks/a?b=c")
+    row = finished(lab, file="secret name.mp4")
+    assert trip(lab) == 1 and trip(lab) == 0
+    ((path, headers, body),) = receiver.got
+    assert path == "/hooks/a?b=c" and headers["Content-Type"] == "application/json"
+    told = json.loads(body)
+    assert (told["event"], told["analysis"], told["verdict"]) == ("analysis.done", row.id, row.verdict)
+    assert "secret" not in body.decode()
+    check = genuine()
+    signed = headers["Reelproof-Signature"]
+    assert check(made["secret"], signed, body)
+    assert not check(made["secret"], signed, body + b" ") and not check("other", signed, body)
+    moment = signed.split(",")[0][2:]
+    expected = hmac.new(made["secret"].encode(), f"{moment}.".encode() + body, hashlib.sha256).hexdigest()
+    assert signed == f"t={moment},v1={expected}"
+    listed = lab.test_client().get(f"{API}/webhooks").json["webhooks"]
+    assert listed[0]["id"] == made["id"] and "secret" not in listed[0]
+    told = lab.test_client().get(f"{API}/webhooks/{made['id']}/deliveries").json["deliveries"]
+    assert [(each["attempts"], each["status"], each["due"]) for each in told] == [(1, 204, None)]
+
+
+@pytest.mark.parametrize("status", [500, 404, 302])
+def test_another_answer_is_tried_again_later_and_no_redirect_followed(lab, receiver, status):
+    receiver.answers[:] = [status]
+    hook(lab, f"{receiver.address}/hooks/a")
+    finished(lab)
+    assert trip(lab) == 1 and trip(lab) == 0  # not at once
+    database = lab.extensions["database"]
+    with database.begin() as session:
+        row = session.scalars(select(Delivery)).one()
+        assert (row.attempts, row.status, row.delivered) == (1, status, None)
+        assert timedelta(seconds=5) < row.due - now() <= timedelta(seconds=10)
+        row.due = now()
+    assert trip(lab) == 1
+    assert [path for path, *_ in receiver.got] == ["/hooks/a", "/hooks/a"]
+    with database.begin() as session:
+        row = session.scalars(select(Delivery)).one()
+        assert row.delivered is not None and row.problem is None and row.due is None
+
+
+def test_it_is_given_up_in_the_end(lab, receiver):
+    receiver.answers[:] = [500] * 20
+    hook(lab, f"{receiver.address}/hooks/a")
+    finished(lab)
+    for _ in range(len(delivery.BACK_OFF) + 1):
+        trip(lab)
+        with lab.extensions["database"].begin() as session:
+            row = session.scalars(select(Delivery)).one()
+            row.due = now() if row.due is not None else None
+    assert row.due is None and row.attempts == len(delivery.BACK_OFF) + 1 and trip(lab) == 0

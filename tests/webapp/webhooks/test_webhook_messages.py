@@ -1,0 +1,125 @@
+"""What webhooks are told of, and what a message says."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+import jsonschema
+import pytest
+from hooks import API, hook, trip
+from made import finished, hand_in
+from made_comparisons import compared, queued
+
+from webapp.jobs import claims, failures, recovery, states
+from webapp.storage.tables import AnalysisRow, CaseReview, CaseRow, ComparisonRow, User, now
+from webapp.webhooks import messages, registry
+
+
+@pytest.fixture
+def as_described(lab, receiver):
+    """Whether every message that was sent is one that openapi.json describes, with no more and no less."""
+
+    def check() -> None:
+        described = lab.test_client().get(f"{API}/openapi.json").json["webhooks"]
+        schemas = {
+            event: {**schema, "additionalProperties": False}
+            for each in described.values()
+            for schema in [each["post"]["requestBody"]["content"]["application/json"]["schema"]]
+            for event in schema["properties"]["event"]["enum"]
+        }
+        assert receiver.got
+        for _, _, body in receiver.got:
+            message = json.loads(body)
+            jsonschema.Draft202012Validator(schemas[message["event"]]).validate(message)
+
+    return check
+
+
+def test_messages_are_as_openapi_describes_them(lab, receiver, as_described):
+    hook(lab, f"{receiver.address}/hooks/all", events=list(registry.EVENTS))
+    database = lab.extensions["database"]
+    exhibit, reference = finished(lab), finished(lab, file="two.mp4")
+    compared(lab, exhibit, reference)
+    assert states.cancel(database, queued(lab, exhibit, reference).id, ComparisonRow)
+    stopped = hand_in(lab, b"s")
+    states.cancel(database, stopped.id)
+    with database.begin() as session:
+        messages.queue_alert(session, "operations.alert", "disk", "Little is free.", now())
+    while trip(lab):
+        pass
+    assert len(receiver.got) == 6
+    as_described()
+
+
+def test_a_comparison_that_ended_is_told_to_who_asked_for_it(lab, receiver):
+    exhibit, reference = finished(lab, file="secret one.mp4"), finished(lab, file="two.mp4")
+    hook(lab, f"{receiver.address}/hooks/analyses")
+    hook(lab, f"{receiver.address}/hooks/both", events=["comparison.done", "comparison.cancelled"])
+    done = compared(lab, exhibit, reference)
+    stopped = queued(lab, exhibit, reference)
+    assert states.cancel(lab.extensions["database"], stopped.id, ComparisonRow)
+    assert trip(lab) == 2 and trip(lab) == 0
+    assert {path for path, _, _ in receiver.got} == {"/hooks/both"}
+    told = {each["event"]: each for each in (json.loads(body) for _, _, body in receiver.got)}
+    assert set(told) == {"comparison.done", "comparison.cancelled"}
+    message = told["comparison.done"]
+    assert (message["comparison"], message["related"], message["segments"]) == (done.id, True, 1)
+    assert message["href"] == f"/api/v1/comparisons/{done.id}"
+    assert (message["exhibit"], message["reference"]) == (exhibit.exhibit.sha256, reference.exhibit.sha256)
+    assert "analysis" not in message and "secret" not in json.dumps(message)
+    assert told["comparison.cancelled"]["related"] is None
+
+
+def test_each_way_to_end_is_told_and_only_what_was_asked_for(lab, receiver):
+    hook(lab, f"{receiver.address}/hooks/all")
+    hook(lab, f"{receiver.address}/hooks/failed", events=["analysis.failed"])
+    database = lab.extensions["database"]
+    lost = hand_in(lab, b"l")
+    for _ in range(recovery.MOST_ATTEMPTS):
+        claims.claim(database, lost.id)
+        with database.begin() as session:
+            session.get_one(AnalysisRow, lost.id).heartbeat = now() - timedelta(minutes=5)
+        recovery.requeue_stale(database)
+    broken, stopped = hand_in(lab, b"b"), hand_in(lab, b"s")
+    claims.fail(database, claims.claim(database, broken.id), failures.CRASHED)
+    states.cancel(database, stopped.id)
+    hand_in(lab, b"waits")
+    while trip(lab):
+        pass
+    told = sorted(
+        (path, json.loads(body)["event"], json.loads(body)["analysis"]) for path, _, body in receiver.got
+    )
+    assert told == sorted(
+        [
+            ("/hooks/all", "analysis.failed", lost.id),
+            ("/hooks/all", "analysis.failed", broken.id),
+            ("/hooks/all", "analysis.cancelled", stopped.id),
+            ("/hooks/failed", "analysis.failed", lost.id),
+            ("/hooks/failed", "analysis.failed", broken.id),
+        ]
+    )
+
+
+def test_what_happened_before_there_was_a_webhook_is_not_told(lab, receiver):
+    finished(lab)
+    hook(lab, f"{receiver.address}/hooks/a")
+    assert trip(lab) == 0
+
+
+def test_a_finding_that_a_second_reviewer_is_not_to_know_is_withheld(lab, receiver, as_described):
+    hook(lab, f"{receiver.address}/hooks/lab")
+    row = finished(lab)
+    with lab.extensions["database"].begin() as session:
+        session.add(CaseRow(id=1, name="K", created=now(), created_by="root"))
+        for number in (1, 2):
+            about = {"id": number, "name": f"u{number}", "display": f"U {number}", "role": "examiner"}
+            given = {"password": "x", "password_set": now(), "one_time": False, "created": now()}
+            session.add(User(**about, **given))
+        session.flush()
+        session.add(CaseReview(case_id=1, first_id=1, second_id=2, blind="findings", named=now()))
+        session.get_one(AnalysisRow, row.id).case_id = 1
+    trip(lab)
+    body = json.loads(receiver.got[-1][2])
+    assert body["withheld"] is True and body["verdict"] is None and body["kind"] is None
+    as_described()

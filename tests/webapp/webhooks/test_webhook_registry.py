@@ -1,0 +1,45 @@
+"""Which webhooks there are: nothing leaves without an allowance, or for one that was deleted."""
+
+from __future__ import annotations
+
+import socket
+from datetime import timedelta
+
+import pytest
+from hooks import API, hook, trip
+from made import finished
+
+from webapp.storage.tables import now
+from webapp.webhooks import delivery
+from webapp.webhooks.signature import secret
+
+
+def test_without_an_allowance_nothing_is_sent_anywhere(app, client, monkeypatch):
+    answer = client.post(f"{API}/webhooks", json={"url": "https://lab.example/in"})
+    assert answer.status_code == 403 and "REELPROOF_WEBHOOKS" in answer.json["remedy"]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_a, **_k: pytest.fail("a name was looked up"))
+    finished(app)
+    assert trip(app) == 0
+
+
+def test_the_secret_is_not_in_the_database(lab, receiver):
+    made = hook(lab, f"{receiver.address}/hooks/a")
+    data = lab.extensions["settings"].data
+    assert made["secret"].encode() not in b"".join(path.read_bytes() for path in data.glob("*.sqlite3*"))
+    assert (data / "webhooks.key").stat().st_mode & 0o777 == 0o600
+    assert secret(data, made["id"]) == made["secret"]
+
+
+def test_a_deleted_webhook_is_told_nothing(lab, receiver):
+    made = hook(lab, f"{receiver.address}/hooks/a")
+    finished(lab)
+    assert lab.test_client().delete(f"{API}/webhooks/{made['id']}").status_code == 204
+    assert trip(lab) == 0 and receiver.got == []
+
+
+def test_an_allowance_taken_back_stops_messages(lab, receiver):
+    hook(lab, f"{receiver.address}/hooks/a")
+    finished(lab)
+    settings = lab.extensions["settings"].model_copy(update={"webhooks": ()})
+    delivery.round_trip(settings, lab.extensions["database"], now() - timedelta(minutes=1))
+    assert receiver.got == []

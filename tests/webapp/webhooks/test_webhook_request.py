@@ -1,0 +1,114 @@
+"""The request of a webhook: which address it goes to, and when it is broken off."""
+
+from __future__ import annotations
+
+import socket
+import threading
+
+import pytest
+
+from webapp import url_allowlist
+from webapp.webhooks import request
+
+
+def answering(monkeypatch, *addresses: str) -> None:
+    def look_up(_host, port, **_):
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in addresses]
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "10.1.2.3",
+        "127.0.0.1",
+        "169.254.169.254",
+        "192.168.1.1",
+        "::1",
+        "fe80::1",
+        "fc00::1",
+        "::ffff:10.0.0.1",
+        "64:ff9b::a00:1",
+        "::7f00:1",
+        "5f00::1",
+        "4000::1",
+        "2002:a00:1::1",
+        "3fff::1",
+        "224.0.0.1",
+        "0.0.0.0",
+        "100.64.0.1",
+    ],
+)
+def test_a_name_that_leads_into_a_private_network_is_refused(monkeypatch, address):
+    answering(monkeypatch, address)
+    allowed = url_allowlist.place("https://lab.example/in")
+    with pytest.raises(request.NotSent, match="private network"):
+        request._checked_address(url_allowlist.place("https://lab.example/in"), allowed)
+
+
+def test_a_private_address_listed_itself_is_fine_and_a_public_one_too(monkeypatch):
+    listed = url_allowlist.place("http://10.1.2.3/in")
+    answering(monkeypatch, "10.1.2.3")
+    assert request._checked_address(listed, listed) == "10.1.2.3"
+    answering(monkeypatch, "93.184.215.14")
+    named = url_allowlist.place("https://lab.example/in")
+    assert request._checked_address(named, named) == "93.184.215.14"
+    answering(monkeypatch, "2606:2800:21f::1")
+    assert request._checked_address(named, named) == "2606:2800:21f::1"
+
+
+def test_the_connection_goes_to_the_address_that_was_checked(lab, receiver, monkeypatch):
+    """A second look at the name server, with another answer, would find nothing to answer it."""
+    named = url_allowlist.place(f"http://lab.example:{receiver.server_address[1]}/in")
+    monkeypatch.setattr(request, "_public", lambda _address: True)
+    answers = iter([("127.0.0.1",)])
+    monkeypatch.setattr(
+        socket,
+        "getaddrinfo",
+        lambda _h, port, **_: [(2, 1, 6, "", (address, port)) for address in next(answers)],
+    )
+    url = f"http://lab.example:{receiver.server_address[1]}/in"
+    monkeypatch.setattr(socket, "create_connection", connect_without_names)
+    assert request.send(url, named, b"{}", {}) == 204
+    assert receiver.got[0][1]["Host"].startswith("lab.example")
+
+
+def connect_without_names(address, timeout):
+    connection = socket.socket()
+    connection.settimeout(timeout)
+    connection.connect(address)
+    return connection
+
+
+def test_nobody_there(lab, receiver):
+    place = f"http://127.0.0.1:{receiver.server_address[1]}/hooks/a"
+    receiver.shutdown()
+    receiver.server_close()
+    with pytest.raises(request.NotSent):
+        request.send(place, url_allowlist.place(place), b"{}", {})
+    receiver.shutdown = lambda: None  # the fixture's end finds it closed
+
+
+def test_a_receiver_that_drips_is_cut_off(monkeypatch):
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def drip() -> None:
+        connection, _ = server.accept()
+        with connection:
+            for _ in range(100):
+                try:
+                    connection.sendall(b"H")
+                except OSError:
+                    return
+                if stop.wait(0.1):
+                    return
+
+    stop = threading.Event()
+    threading.Thread(target=drip, daemon=True).start()
+    monkeypatch.setattr(request, "DEADLINE", 1)
+    place = f"http://127.0.0.1:{server.getsockname()[1]}/in"
+    with pytest.raises(request.NotSent, match="longer than"):
+        request.send(place, url_allowlist.place(place), b"{}", {})
+    stop.set()
+    server.close()
