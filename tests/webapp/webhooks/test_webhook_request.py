@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
 
 import pytest
 
+from detector.paths import ROOT
 from webapp import url_allowlist
+from webapp.api.contract.openapi_webhooks import webhooks
 from webapp.webhooks import request
 
 
@@ -88,6 +91,25 @@ def test_nobody_there(lab, receiver):
     with pytest.raises(request.NotSent):
         request.send(place, url_allowlist.place(place), b"{}", {})
     receiver.shutdown = lambda: None  # the fixture's end finds it closed
+
+
+def test_a_receiver_that_says_nothing_is_cut_off(monkeypatch):
+    monkeypatch.setattr(request, "STEP", 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as server:  # takes what is sent, and does not answer
+        place = f"http://127.0.0.1:{server.getsockname()[1]}/in"
+        with pytest.raises(request.NotSent, match="TimeoutError"):
+            request.send(place, url_allowlist.place(place), b"{}", {})
+
+
+def test_both_descriptions_say_how_long_is_waited():
+    document = re.search(
+        r"within (\d+) seconds, or after (\d+) seconds", (ROOT / "docs" / "api.md").read_text()
+    )
+    (said,) = {each["post"]["responses"]["2XX"]["description"] for each in webhooks().values()}
+    in_openapi = re.search(r"(\d+) seconds without one, or (\d+) seconds", said)
+    assert document and in_openapi
+    for found in (document, in_openapi):
+        assert [float(each) for each in found.groups()] == [request.DEADLINE, request.STEP]
 
 
 def test_a_receiver_that_drips_is_cut_off(monkeypatch):

@@ -6,11 +6,16 @@ from typing import Any
 
 from webapp.api.contract.operation import JSON
 from webapp.webhooks.registry import OF_ANALYSES, OF_COMPARISONS, OF_OPERATIONS
+from webapp.webhooks.request import DEADLINE, STEP
 from webapp.webhooks.signature import SIGNATURE
 
 _TEXT: dict[str, Any] = {"type": "string"}
 _SHA256 = {"type": "string", "description": "SHA-256"}
 _WITHHELD = "withheld"  # the one property that is left out of most messages
+_ARRIVED = (
+    f"It arrived. Sent again after any other answer, {DEADLINE} seconds without one, or {STEP:.0f} seconds "
+    "in which no connection is made, nothing is taken or nothing more is answered."
+)
 
 
 def webhooks() -> dict[str, Any]:
@@ -91,8 +96,6 @@ def _message(
             "summary": summary,
             "parameters": [signature],
             "requestBody": {"content": {JSON: {"schema": schema}}},
-            "responses": {
-                "2XX": {"description": "It arrived. Any other answer, or none in ten seconds: sent again."}
-            },
+            "responses": {"2XX": {"description": _ARRIVED}},
         }
     }
