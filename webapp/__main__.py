@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from reports.plain_http import is_loopback
 from webapp import create_app, logs
 from webapp.cli import main as cli
 from webapp.custody import integrity
@@ -22,7 +23,7 @@ from webapp.server import listen
 from webapp.services import backfill_durations, deletion
 from webapp.services import models as model_service
 from webapp.services.sample import sample_missing
-from webapp.settings import SettingError, Settings, is_loopback, read_settings, refuse_unprotected
+from webapp.settings import SettingError, Settings, read_settings, refuse_unprotected
 from webapp.storage.data_folder import Folders
 from webapp.worker.supervisor import Worker, lock, noted_signals, watch, webhook_sender
 

@@ -20,6 +20,7 @@ from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from detector.errors import ParameterError
+from reports.plain_http import is_confidential
 from webapp.url_allowlist import place
 
 ROLES = ("reader", "reviewer", "examiner", "administrator")
@@ -165,10 +166,10 @@ def issuer(text: str) -> str | None:
     if not url:
         return None
     try:
-        found = place(url)
+        place(url)
     except ValueError as problem:
         raise ValueError(f"={url} is no issuer: {problem}.") from None
-    if found.scheme != "https" and found.host not in ("127.0.0.1", "localhost", "::1"):
+    if not is_confidential(url):
         raise ValueError(f"={url} must begin with https://.")
     return url
 
@@ -176,7 +177,7 @@ def issuer(text: str) -> str | None:
 def time_authority(text: str) -> str | None:
     """URL of a timestamp authority, by https or on this machine."""
     url = text.strip()
-    if url and not url.startswith(("https://", "http://127.0.0.1:", "http://localhost:", "http://[::1]:")):
+    if url and not is_confidential(url):
         raise ValueError(f"={url} must begin with https://.")
     return url or None
 

@@ -6,7 +6,6 @@ exist. ``python -m webapp settings-doc`` prints docs/settings.md from the same t
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -18,6 +17,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy import URL
 
 from detector.sandbox.limits import Limits
+from reports.plain_http import is_loopback
 from webapp import setting_values as values
 from webapp.setting_values import QUEUES, Number, either, in_bytes, in_hours
 
@@ -309,14 +309,6 @@ def _sentence(error: ErrorDetails) -> str:
     if error["type"] == "value_error":
         return f"{name}{error['ctx']['error']}"
     return f"{name}={error['input']} is not a number."
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches what listens there."""
-    try:
-        return host == "localhost" or ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
 
 
 def refuse_unprotected(settings: Settings, administrators: int) -> None:

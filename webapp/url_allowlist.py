@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
+from reports import plain_http
+
 _SEPARATORS = re.compile(r"[/\\]")
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
 _MOST_DECODED = 4
@@ -56,6 +58,15 @@ def _leads_back(path: str) -> bool:
             return False
         path = decoded
     return True  # nothing is encoded so often in earnest
+
+
+def is_confidential(url: str) -> bool:
+    """Whether it is by https or on this machine, and hides nothing of where it leads."""
+    try:
+        place(url)
+    except ValueError:
+        return False
+    return plain_http.is_confidential(url)
 
 
 def allowing(allowed: Sequence[str], url: str) -> Place | None:

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import ipaddress
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
+from reports.plain_http import is_confidential
 from reports.signing.keys import DIGEST, SigningError, run
 
 if TYPE_CHECKING:
@@ -24,8 +23,7 @@ _LARGEST = 100_000  # bytes of an answer
 
 def authority(url: str) -> TimeStamper:
     """What asks the authority at an address; raises :class:`SigningError` for what can be none."""
-    parts = urlsplit(url)
-    if parts.scheme != "https" and not (parts.scheme == "http" and _is_here(parts.hostname or "")):
+    if not is_confidential(url):
         raise SigningError(f"{url} is no address of a timestamp authority: it must begin with https://.")
     return _stamper(url)
 
@@ -34,13 +32,6 @@ def token(data: bytes, url: str) -> bytes:
     """A timestamp token over ``data``, DER."""
     digest = hashlib.sha256(data).digest()
     return bytes(run(authority(url).async_timestamp(digest, DIGEST)).dump())
-
-
-def _is_here(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _stamper(url: str) -> TimeStamper:

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from detector.paths import ROOT
+from reports.plain_http import is_loopback
 from webapp.cli import main as cli
-from webapp.settings import SETTINGS, SettingError, is_loopback, read_settings, refuse_unprotected
+from webapp.settings import SETTINGS, SettingError, read_settings, refuse_unprotected
 
 
 @pytest.fixture(autouse=True)
@@ -78,6 +79,30 @@ def test_other_addresses_are_refused_until_login_is_on_and_somebody_administers(
     with pytest.raises(SettingError, match="add-user NAME --role administrator"):
         refuse_unprotected(with_login, 0)
     refuse_unprotected(with_login, 1)
+
+
+@pytest.mark.parametrize("name", ["REELPROOF_OIDC_ISSUER", "REELPROOF_TIMESTAMP_URL"])
+@pytest.mark.parametrize(
+    ("url", "fits"),
+    [
+        ("https://lab.example/x", True),
+        ("http://127.0.0.1:99/x", True),
+        ("http://127.8.8.8/x", True),
+        ("http://[::1]/x", True),
+        ("http://lab.example/x", False),
+        ("http://localhost.lab.example/x", False),
+        ("http://127.0.0.1:80@lab.example/x", False),
+        ("ftp://localhost/x", False),
+        ("https://[/x", False),
+    ],
+)
+def test_what_is_not_https_is_asked_of_this_machine_alone(name, url, fits):
+    given = {"REELPROOF_OIDC_CLIENT": "c", "REELPROOF_OIDC_ROLES": "lab=examiner", name: url}
+    if fits:
+        assert url in vars(read_settings(given)).values()
+    else:
+        with pytest.raises(SettingError, match=name):
+            read_settings(given)
 
 
 def test_login_on_loopback_needs_an_administrator_too():

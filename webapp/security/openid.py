@@ -16,8 +16,8 @@ from typing import Any
 
 from reports.text.language import gettext
 from webapp.errors import UserError
-from webapp.settings import Settings, is_loopback
-from webapp.url_allowlist import place
+from webapp.settings import Settings
+from webapp.url_allowlist import is_confidential
 
 log = logging.getLogger(__name__)
 
@@ -124,10 +124,8 @@ class Provider:
             raise ProviderError(
                 gettext("The provider has no page to sign out."), gettext("Sign out there yourself.")
             )
-        try:
-            refuse_plain(there)
-        except ValueError as problem:
-            raise ProviderError(gettext("The provider's page to sign out is not https.")) from problem
+        if not is_confidential(there):
+            raise ProviderError(gettext("The provider's page to sign out is not https."))
         asked = [("client_id", self._settings.oidc_client), ("post_logout_redirect_uri", redirect_uri)]
         return str(add_params_to_uri(there, asked))
 
@@ -205,7 +203,8 @@ class Provider:
                 if found.get("issuer") != self.issuer:
                     raise ValueError(f"its issuer is {found.get('issuer')}")
                 for name in _ENDPOINTS:
-                    refuse_plain(str(found.get(name)))
+                    if not is_confidential(str(found.get(name))):
+                        raise ValueError(f"its {name} is not https: {found.get(name)}")
                 return found | {"jwks": self._json(session, found["jwks_uri"])}
         except Exception as problem:
             log.warning(
@@ -236,10 +235,3 @@ class Provider:
         )
         session.trust_env = False  # no proxy, no .netrc
         return session
-
-
-def refuse_plain(url: str) -> None:
-    """Raise ``ValueError`` for an address that is neither https nor on this machine."""
-    found = place(url)
-    if found.scheme != "https" and not is_loopback(found.host):
-        raise ValueError(f"{url} is not https")

@@ -110,7 +110,7 @@ def test_no_signature_without_the_timestamp_that_was_asked_for(keys, authority):
         read_key(*keys[:2], trusted_time.authority("http://127.0.0.1:9/")).sign(DATA)
 
 
-@pytest.mark.parametrize("url", ["http://time.example/tsr", "ftp://time.example", "nonsense"])
+@pytest.mark.parametrize("url", ["http://time.example/tsr", "ftp://time.example", "https://[", "nonsense"])
 def test_addresses_that_cannot_be_one(keys, url):
     with pytest.raises(SigningError, match="must begin with https"):
         read_key(*keys[:2], trusted_time.authority(url)).sign(DATA)
