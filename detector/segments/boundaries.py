@@ -61,8 +61,8 @@ def refine_boundaries(
     detections = first_pass.detections
     if not parameters.edge_window or scorer.is_sequence:
         return detections
-    findings.smooth(detections, scorer, parameters)
-    found = {track: here for track, here in _intervals(detections, parameters).items() if here}
+    sampled = _intervals(detections, scorer, parameters)
+    found = {track: here for track, here in sampled.items() if here}
     gaps: dict[tuple[int, int], list[_Gap]] = defaultdict(list)
     reach = parameters.edge_window + 1 / parameters.sample_rate
     for gap in _gaps(detections, first_pass.times, found, reach):
@@ -80,22 +80,22 @@ def refine_boundaries(
     closer = judge.post_process()
     while True:
         flagged = closer.only(np.isin(closer.rows["track"], list(found)))
-        findings.smooth(flagged, scorer, parameters)
-        unfounded = _unsupported(closer, found, _intervals(flagged, parameters), reach)
+        unfounded = _unsupported(closer, found, _intervals(flagged, scorer, parameters), reach)
         if not unfounded.any():
             return closer
         closer = closer.only(~unfounded)
 
 
-def _intervals(detections: Detections, parameters: Parameters) -> _ByTrack:
-    """Start and end of the flagged intervals of each track, in seconds, from what is smoothed."""
+def _intervals(detections: Detections, scorer: Scorer, parameters: Parameters) -> _ByTrack:
+    """Start and end of the flagged intervals of each track, in seconds."""
+    smoothed = findings.smooth(detections, scorer, parameters)[detections.rows["usable"]]
     usable = detections.only(detections.rows["usable"])
     times = usable.rows["time"].tolist()
     return defaultdict(
         list,
         {
             track: [(times[one.first], times[one.last]) for one in intervals]
-            for track, intervals in findings.track_intervals(usable, parameters).items()
+            for track, intervals in findings.track_intervals(usable, smoothed, parameters).items()
         },
     )
 

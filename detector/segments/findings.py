@@ -35,9 +35,9 @@ def group_persons(
 ) -> dict[str, Detections]:
     """Detections in order of time, by person, who are named in order of screen time.
 
-    Fills in ``smoothed`` of every usable detection, track by track.
+    Fills in ``smoothed`` of the detections of ``first_pass``.
     """
-    smooth(first_pass.detections, scorer, parameters)
+    first_pass.detections.rows["smoothed"] = smooth(first_pass.detections, scorer, parameters)
     by_track = first_pass.detections.by_track()
     groups = []
     for group in first_pass.persons:
@@ -49,15 +49,17 @@ def group_persons(
     return {name_of(rank): group for rank, group in enumerate(groups)}
 
 
-def smooth(detections: Detections, scorer: Scorer, parameters: Parameters) -> None:
-    """Fill in ``smoothed`` of every usable detection, track by track."""
+def smooth(detections: Detections, scorer: Scorer, parameters: Parameters) -> rules.Floats:
+    """Probability of each detection after the median along its track, ``(n,)``; NaN without a logit."""
     rows = detections.rows
+    probabilities = np.full(len(rows), np.nan)
     for track in detections.by_track().values():
         usable = track[~np.isnan(rows["logit"][track])]
         times, logits = rows["time"][usable], rows["logit"][usable]
         weights = rules.sample_weights(times, parameters.sample_rate)
         smoothed = rules.sliding_median(times, logits, parameters.median_window, weights)
-        rows["smoothed"][usable] = np.fromiter(map(scorer.probability, smoothed), np.float64, len(usable))
+        probabilities[usable] = np.fromiter(map(scorer.probability, smoothed), np.float64, len(usable))
+    return probabilities
 
 
 def person(
@@ -113,9 +115,11 @@ def persons_of(
     return tuple(person(name, group, found, scorer, rate, interval) for name, group in people.items())
 
 
-def track_intervals(usable: Detections, parameters: Parameters) -> dict[int, list[rules.Interval]]:
-    """Flagged intervals of each track, from what is smoothed, by their places in ``usable``."""
-    times, smoothed = usable.rows["time"], usable.rows["smoothed"]
+def track_intervals(
+    usable: Detections, smoothed: rules.Floats, parameters: Parameters
+) -> dict[int, list[rules.Interval]]:
+    """Flagged intervals of each track by their places in ``usable``, whose probabilities are ``smoothed``."""
+    times = usable.rows["time"]
     return {
         number: [
             rules.Interval(int(track[one.first]), int(track[one.last]))
@@ -133,7 +137,7 @@ def flagged(name: str, group: Detections, parameters: Parameters, kind: MediaKin
         over = np.flatnonzero(smoothed >= parameters.enter_threshold).tolist()
         intervals = [rules.Interval(i, i) for i in over]
     else:
-        along = [one for track in track_intervals(usable, parameters).values() for one in track]
+        along = [one for track in track_intervals(usable, smoothed, parameters).values() for one in track]
         along += rules.find_in_pieces(times, smoothed, usable.by_track().values(), parameters)
         intervals = rules.merged(times, sorted(along, key=lambda i: i.first), parameters.merge_gap)
     found = []

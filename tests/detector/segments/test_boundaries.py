@@ -110,8 +110,7 @@ def run(
 
 
 def intervals(seen: Detections, parameters: Parameters = PARAMETERS) -> list[tuple[float, float]]:
-    findings.smooth(seen, scorer(), parameters)
-    return boundaries._intervals(seen, parameters)[0]
+    return boundaries._intervals(seen, scorer(), parameters)[0]
 
 
 def test_ends_are_exact_to_a_frame() -> None:
