@@ -30,7 +30,7 @@ Landmarks = NDArray[np.float32]  # (5, 2): eyes, nose, mouth corners, each left 
 SIDE_PER_BOX = 0.97
 CENTRE_BELOW_BOX = 0.06
 
-# Faces lean by up to some 15 degrees in the training crops; what leans more is turned
+# Faces roll by up to some 15 degrees in the training crops; what rolls more is turned
 # back to that, and not further, so that no threshold makes a crop jump between frames.
 ROLL_KEPT = 15.0
 
@@ -66,7 +66,7 @@ class CropSquare:
 
 
 def roll(face: Face) -> float:
-    """Degrees by which the line between the eyes leans clockwise."""
+    """Roll of a face: degrees clockwise from level of the line between the eyes. Results call it ``tilt``."""
     left, right = face.landmarks[0], face.landmarks[1]
     return float(np.degrees(np.arctan2(right[1] - left[1], right[0] - left[0])))
 
@@ -78,18 +78,18 @@ def square_for_face(face: Face) -> CropSquare:
 
 def square_for_box(
     box: Box,
-    lean: float,
+    roll: float,
     side_per_box: float = SIDE_PER_BOX,
     centre_below: float = CENTRE_BELOW_BOX,
     upright: bool = True,
 ) -> CropSquare:
-    """The square the network sees of a face in ``box`` that leans by so many degrees.
+    """The square the network sees of a face in ``box`` with this :func:`roll`, in degrees.
 
     The last three are those of Reelproof's own networks; others were trained with their own framing.
     """
     x0, y0, x1, y1 = box
     side = side_per_box * float(np.sqrt((x1 - x0) * (y1 - y0)))
-    angle = float(np.sign(lean) * max(0.0, abs(lean) - ROLL_KEPT)) if upright else 0.0
+    angle = float(np.sign(roll) * max(0.0, abs(roll) - ROLL_KEPT)) if upright else 0.0
     # "Below" is along the face's own axis, which matters once it is turned.
     down = np.radians(angle)
     shift = centre_below * side

@@ -24,7 +24,7 @@ _ROW = np.dtype(
         ("interpolated", np.bool_),  # not scored itself: its logit lies between those beside it
         ("flaw", object),  # why it is not judged, one of a few constants, or None
         ("box", np.float64, 4),
-        ("tilt", np.float64),  # degrees clockwise
+        ("tilt", np.float64),  # the face's roll: degrees clockwise
         ("contrast", np.float64),  # of the crop, NaN where nobody looked; likewise those that follow
         ("sharpness", np.float64),
         ("logit", np.float64),

@@ -33,10 +33,13 @@ def head_square(
 
 
 def inner_square(
-    box: Box, lean: float, scale: float = 1.0, dx: float = 0.0, dy: float = 0.0, turn: float = 0.0
+    box: Box, roll: float, scale: float = 1.0, dx: float = 0.0, dy: float = 0.0, turn: float = 0.0
 ) -> CropSquare:
-    """The scan's square, enlarged by ``scale``, moved by ``dx``, ``dy`` sides, turned by degrees."""
-    square = square_for_box(box, lean)
+    """The scan's square of a face with this roll in degrees, changed.
+
+    Enlarged by ``scale``, moved by ``dx`` and ``dy`` of its sides, turned by ``turn`` degrees.
+    """
+    square = square_for_box(box, roll)
     return CropSquare(
         square.x + dx * square.side,
         square.y + dy * square.side,

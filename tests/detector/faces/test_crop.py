@@ -20,9 +20,9 @@ from detector.faces.crop import (
 SPOTS = np.array([[-0.4, -0.35], [0.4, -0.35], [0, 0.05], [-0.3, 0.45], [0.3, 0.45]])
 
 
-def face(x: float = 200, y: float = 150, width: float = 80, height: float = 100, lean: float = 0) -> Face:
-    """A face whose eyes' line leans by ``lean`` degrees clockwise."""
-    turn = np.radians(lean)
+def face(x: float = 200, y: float = 150, width: float = 80, height: float = 100, roll: float = 0) -> Face:
+    """A face whose eyes' line is ``roll`` degrees clockwise from level."""
+    turn = np.radians(roll)
     rotation = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
     spots = SPOTS * [width / 2, height / 2] @ rotation + [x, y]
     return Face((x - width / 2, y - height / 2, x + width / 2, y + height / 2), 0.9, spots.astype(np.float32))
@@ -52,27 +52,27 @@ class TestFraming:
         assert square.angle == 0
 
     @pytest.mark.parametrize(
-        ("lean", "turned"), [(0, 0), (10, 0), (-15, 0), (20, 5), (40, 25), (-40, -25), (90, 75)]
+        ("roll", "turned"), [(0, 0), (10, 0), (-15, 0), (20, 5), (40, 25), (-40, -25), (90, 75)]
     )
-    def test_what_leans_more_than_fifteen_degrees_is_turned_back_to_that(
-        self, lean: float, turned: float
+    def test_what_rolls_more_than_fifteen_degrees_is_turned_back_to_that(
+        self, roll: float, turned: float
     ) -> None:
-        assert square_for_face(face(lean=lean)).angle == pytest.approx(turned, abs=0.01)
+        assert square_for_face(face(roll=roll)).angle == pytest.approx(turned, abs=0.01)
 
     def test_no_jump_at_the_threshold(self) -> None:
         before, after = (
-            square_for_face(face(lean=ROLL_KEPT - 0.01)),
-            square_for_face(face(lean=ROLL_KEPT + 0.01)),
+            square_for_face(face(roll=ROLL_KEPT - 0.01)),
+            square_for_face(face(roll=ROLL_KEPT + 0.01)),
         )
         assert (before.x, before.y, before.angle) == pytest.approx((after.x, after.y, after.angle), abs=0.05)
 
-    @pytest.mark.parametrize("lean", [25, 40, -40, 60])
-    def test_below_means_towards_the_chin(self, lean: float) -> None:
-        """The centre moves to the side on which the mouth lies, whichever way the face leans."""
-        leaning = face(lean=lean)
-        square = square_for_face(leaning)
+    @pytest.mark.parametrize("roll", [25, 40, -40, 60])
+    def test_below_means_towards_the_chin(self, roll: float) -> None:
+        """The centre moves to the side on which the mouth lies, whichever way the face rolls."""
+        rolled = face(roll=roll)
+        square = square_for_face(rolled)
         moved = np.array([square.x - 200, square.y - 150])
-        chin = leaning.landmarks[3:].mean(axis=0) - leaning.landmarks[:2].mean(axis=0)
+        chin = rolled.landmarks[3:].mean(axis=0) - rolled.landmarks[:2].mean(axis=0)
         assert np.linalg.norm(moved) == pytest.approx(CENTRE_BELOW_BOX * square.side)
         assert moved @ chin / np.linalg.norm(moved) / np.linalg.norm(chin) > np.cos(np.radians(16))
 
@@ -87,17 +87,16 @@ class TestCut:
             x, y = dot(crop_square(dotted(np.array([point])), square, size))
             assert (x, y) == pytest.approx((across * size, down * size), abs=0.6)
 
-    @pytest.mark.parametrize("lean", [40, -40])
-    def test_a_leaning_face_comes_nearly_upright(self, lean: float) -> None:
-        leaning = face(lean=lean)
+    @pytest.mark.parametrize("roll", [40, -40])
+    def test_a_rolled_face_comes_nearly_upright(self, roll: float) -> None:
+        rolled = face(roll=roll)
         size = 128
         places = [
-            dot(crop_square(dotted(point[None]), square_for_face(leaning), size))
-            for point in leaning.landmarks
+            dot(crop_square(dotted(point[None]), square_for_face(rolled), size)) for point in rolled.landmarks
         ]
         left, right = np.array(places[0]), np.array(places[1])
-        roll = np.degrees(np.arctan2(*(right - left)[::-1]))
-        assert roll == pytest.approx(np.sign(lean) * ROLL_KEPT, abs=2)
+        shown = np.degrees(np.arctan2(*(right - left)[::-1]))
+        assert shown == pytest.approx(np.sign(roll) * ROLL_KEPT, abs=2)
         assert right[0] > left[0] and places[3][1] > left[1], "eyes left to right, mouth below them"
         # The same face upright has its landmarks at the same distances from the middle.
         upright = face()
@@ -106,8 +105,8 @@ class TestCut:
             for point in upright.landmarks
         ]
         middle = np.array([size / 2, size / 2])
-        for leant, straight in zip(places, at_rest, strict=True):
-            distance, usual = (np.linalg.norm(np.array(p) - middle) for p in (leant, straight))
+        for turned, straight in zip(places, at_rest, strict=True):
+            distance, usual = (np.linalg.norm(np.array(p) - middle) for p in (turned, straight))
             assert distance == pytest.approx(usual, abs=2.5)
 
     @pytest.mark.parametrize(("x", "y"), [(5, 5), (495, 395), (250, 5), (5, 395), (-30, 200)])
