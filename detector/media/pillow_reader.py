@@ -20,7 +20,7 @@ from detector.media.exhibit.limits import Bounds
 from detector.media.pictures.orientation import photo_orientation
 from detector.media.pictures.photo_file import open_photo, strictly
 from detector.media.reader import PICTURE_DAMAGED, Decoded, MediaReader, first_at
-from detector.media.stream.packet_stats import Tally
+from detector.media.stream.tally import Tally
 from detector.media.stream.unreferenced import NeededPackets
 from detector.schema.analysis import MediaKind
 

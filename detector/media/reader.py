@@ -24,7 +24,7 @@ from detector.media.frame import Frame, Image
 from detector.media.pictures import hdr
 from detector.media.pictures.orientation import Orientation, display_orientation
 from detector.media.stream.decoder import FrameDecoder
-from detector.media.stream.packet_stats import Tally
+from detector.media.stream.tally import Tally
 from detector.schema.analysis import MediaKind
 from detector.schema.translatable import N_
 

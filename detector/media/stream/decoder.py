@@ -10,9 +10,10 @@ from fractions import Fraction
 import av
 
 from detector.media.exhibit.limits import Bounds
-from detector.media.stream.packet_stats import Tally
+from detector.media.stream.nal_units import length_size_of
 from detector.media.stream.picture_stream import PictureStream
-from detector.media.stream.unreferenced import CONTAINERS, NeededPackets, length_size_of
+from detector.media.stream.tally import Tally
+from detector.media.stream.unreferenced import PICTURE_PACKETS, NeededPackets
 from detector.schema.analysis import MediaKind
 
 _MOST_HELD, _HELD_BYTES = 16, 64 * 1024 * 1024  # frames without a time that are held back
@@ -77,7 +78,7 @@ class FrameDecoder(PictureStream):
     def _needed(self, rate: Fraction, tally: Tally) -> NeededPackets | None:
         """What tells the packets to be decoded; None where nothing can be told."""
         length_size = length_size_of(self._stream.codec_context.extradata)
-        if self.codec != "h264" or self.container_format not in CONTAINERS or length_size is None:
+        if self.codec != "h264" or self.container_format not in PICTURE_PACKETS or length_size is None:
             return None
         return NeededPackets(rate, self.time_base, length_size, lambda: tally.first_pts)
 

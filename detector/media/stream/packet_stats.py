@@ -6,12 +6,12 @@ import hashlib
 import heapq
 import re
 from collections import Counter
-from dataclasses import dataclass, field
 from fractions import Fraction
 
 import av
 
 from detector.media.exhibit.text import clean
+from detector.media.stream.nal_units import sequence_headers
 from detector.schema.metadata import Encoding, Failure, Gap, Groups, Repeats, Timing
 
 _MOST_FAILURES = 100
@@ -159,67 +159,6 @@ class Packets:
     def encoding(self) -> Encoding:
         """What encoders left in the packets."""
         return Encoding(texts=tuple(self._texts), parameter_sets=len(self._sets), headers=len(self._headers))
-
-
-@dataclass
-class Tally:
-    """What decoding met; complete once the frames have been read to the end."""
-
-    decoded: int = 0
-    passed_over: int = 0  # sound as far as known, and not decoded: no other frame needs them
-    undecodable: int = 0
-    first_pts: int | None = None
-    last_pts: int | None = None
-    end_pts: int | None = None
-    shortest: int | None = None
-    longest: int | None = None
-    sound_end: float = 0.0  # seconds on the container's own clock
-    packets: Packets = field(default_factory=Packets)
-
-    @property
-    def frames(self) -> int:
-        """Frames that can be shown, decoded or not."""
-        return self.decoded + self.passed_over
-
-    def shown(self, pts: int, kind: int, duration: int, decoded: bool = True) -> None:
-        """The next frame in order of presentation, and FFmpeg's number of its kind."""
-        self.decoded += decoded
-        self.passed_over += not decoded
-        last = self.last_pts
-        if last is not None and pts <= last:  # of a frame not decoded, of which one learns late
-            self.packets.shown(kind, pts, None)
-            return
-        self.packets.shown(kind, pts, None if last is None else pts - last)
-        if last is None:
-            self.first_pts = pts
-        else:
-            self.shortest = min(pts - last, self.shortest or pts - last)
-            self.longest = max(pts - last, self.longest or pts - last)
-        self.end_pts = pts + (duration or (self.shortest or 0))
-        self.last_pts = pts
-
-
-def sequence_headers(head: bytes, codec: str) -> list[bytes]:
-    """Sequence parameter sets (ITU-T H.264 7.3.2.1, H.265 7.3.2.2) at the start of a packet.
-
-    Units come behind start codes or behind their length in four bytes; the first unit that fits neither,
-    or is cut by the end of ``head``, ends the search.
-    """
-    found = []
-    if head[:4] == b"\0\0\0\1" or head[:3] == b"\0\0\1":
-        units = re.split(rb"\x00\x00\x00?\x01", head)[1:-1]
-    else:
-        units, at = [], 0
-        while at + 4 < len(head):
-            length = int.from_bytes(head[at : at + 4], "big")
-            if not 0 < length <= len(head) - at - 4:
-                break
-            units.append(head[at + 4 : at + 4 + length])
-            at += 4 + length
-    for unit in units:
-        if unit and (unit[0] & 31 == 7 if codec == "h264" else unit[0] >> 1 & 63 == 33):
-            found.append(unit.rstrip(b"\0"))
-    return found
 
 
 def _median(counted: Counter[int]) -> float | None:

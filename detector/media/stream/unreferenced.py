@@ -1,8 +1,9 @@
 """Which H.264 pictures need not be decoded, because no other refers to them and they are not sampled.
 
-Whether others refer to a picture stands in the header of each of its slices (``nal_ref_idc``, ITU-T H.264
-7.4.1). Whether it is sampled, the first of its interval in order of presentation, is only known once the
-packets around it were read, because packets come in order of decoding: so they are held back for a while.
+Whether others refer to a picture stands in the headers of its slices
+(:func:`~detector.media.stream.nal_units.unreferenced_kind`). Whether it is sampled, the first of its interval
+in order of presentation, is only known once the packets around it were read, because packets come in order of
+decoding: so they are held back for a while.
 """
 
 from __future__ import annotations
@@ -17,50 +18,12 @@ from typing import NamedTuple
 
 import av
 
+from detector.media.stream.nal_units import unreferenced_kind
+
 # A picture may be shown at most 16 pictures later than it is decoded (H.264 A.3.1), each at most two fields.
 _HELD = 32
-CONTAINERS = frozenset({"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"})
-"""Those in which a packet is a whole picture."""
-_SLICE, _LAST_SLICE = 1, 5  # types of NAL units: slices of a picture, whole or in partitions
-_KINDS = {0: 2, 1: 3, 2: 1}  # slice_type modulo 5 (table 7-6): P, B, I; as FFmpeg's AVPictureType
-_HEADER = 24  # bytes of a slice that its first two numbers lie in
-
-
-def length_size_of(extradata: bytes | None) -> int | None:
-    """How many bytes state the length of a NAL unit, by an ``avcC`` box (ISO/IEC 14496-15), if it is one."""
-    return (extradata[4] & 3) + 1 if extradata and len(extradata) > 4 and extradata[0] == 1 else None
-
-
-def unreferenced_kind(packet: memoryview, length_size: int) -> int | None:
-    """FFmpeg's number of the kind of a picture to which no other refers; None for all other pictures.
-
-    ``length_size`` is as from :func:`length_size_of`.
-    """
-    kind, at = None, 0
-    while at + length_size < len(packet):
-        length = int.from_bytes(packet[at : at + length_size], "big")
-        at += length_size
-        unit = bytes(packet[at : at + min(length, _HEADER)])
-        at += length
-        if not unit or not _SLICE <= unit[0] & 31 <= _LAST_SLICE:
-            continue
-        if unit[0] & 31 != _SLICE or unit[0] & 0x60:
-            return None
-        kind = _slice_kind(unit[1:]) if kind is None else kind
-    return kind if at == len(packet) else None
-
-
-def _slice_kind(header: bytes) -> int | None:
-    """The kind by ``slice_type``, the second Exp-Golomb number (9.1) of a slice's header."""
-    bits = "".join(f"{byte:08b}" for byte in header.replace(b"\0\0\3", b"\0\0"))
-    value = at = 0
-    for _ in range(2):
-        zeros = bits.find("1", at) - at
-        if zeros < 0 or at + 2 * zeros + 1 > len(bits):
-            return None
-        value = int(bits[at + zeros : at + 2 * zeros + 1], 2) - 1
-        at += 2 * zeros + 1
-    return _KINDS.get(value % 5)
+PICTURE_PACKETS = frozenset({"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"})
+"""Containers in which a packet is a whole picture."""
 
 
 class PassedOver(NamedTuple):
@@ -83,8 +46,8 @@ class NeededPackets:
 
     What it keeps back are pictures to which no other refers and that are not the first of their interval of
     1 / ``rate`` seconds. :meth:`passed_over` tells them once pictures shown after them have been decoded.
-    ``length_size`` is as from :func:`length_size_of`; ``origin`` gives the PTS of the first picture shown,
-    None while it is unknown.
+    ``length_size`` is as from :func:`~detector.media.stream.nal_units.length_size_of`; ``origin`` gives the
+    PTS of the first picture shown, None while it is unknown.
     """
 
     def __init__(

@@ -13,7 +13,7 @@ from clips import box, numbered, write_clip
 
 from detector.media.exhibit.text import clean
 from detector.media.open import open_media
-from detector.media.stream.packet_stats import Packets, sequence_headers
+from detector.media.stream.packet_stats import Packets
 from detector.metadata.anomalies.rules import anomalies_of
 from detector.metadata.collect import details_of
 from detector.metadata.exhibit import media_facts
@@ -194,13 +194,6 @@ class TestEncoders:
         assert encoding is not None and len(encoding.texts) == 2
         assert "more than one encoding" in kinds(joined)
         assert "more than one encoding" not in kinds(halves[0])
-
-    def test_headers_in_both_forms(self) -> None:
-        header, other = b"\x67\x64\x00\x1f", b"\x68\xee"
-        lengths = b"".join(struct.pack(">I", len(u)) + u for u in (header, other))
-        codes = b"\0\0\0\1" + header + b"\0\0\1" + other + b"\0\0\1\x65rest"
-        assert sequence_headers(lengths, "h264") == sequence_headers(codes, "h264") == [header]
-        assert sequence_headers(b"\xff" * 100, "h264") == sequence_headers(b"", "h264") == []
 
 
 class TestTags:

@@ -19,7 +19,7 @@ from detector.media.completeness import lost_frames, missing_seconds
 from detector.media.open import open_media
 from detector.media.pictures import hdr
 from detector.media.reader import MediaReader
-from detector.media.stream.packet_stats import Tally
+from detector.media.stream.tally import Tally
 from detector.media.stream.unreferenced import NeededPackets
 from detector.metadata.anomalies.rules import anomalies_of
 from detector.metadata.collect import details_of

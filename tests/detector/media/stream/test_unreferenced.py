@@ -12,8 +12,7 @@ from reading import KINDS, clip
 
 from detector.media.frame import Frame
 from detector.media.open import open_media
-from detector.media.stream.packet_stats import Tally
-from detector.media.stream.unreferenced import length_size_of, unreferenced_kind
+from detector.media.stream.tally import Tally
 
 RATE = 8.0
 _REORDERED = {"crf": "12", "g": "40", "bf": "3", "b-pyramid": "normal"}
@@ -76,35 +75,6 @@ def test_sampling_every_frame_decodes_every_frame(tmp_path: Path) -> None:
     with open_media(path) as reader:
         assert len(list(reader.frames(25.0, all_decoded=False))) == 50
         assert reader.tally.passed_over == 0
-
-
-class TestHeaders:
-    @staticmethod
-    def packet(*units: bytes) -> memoryview:
-        return memoryview(b"".join(len(unit).to_bytes(4, "big") + unit for unit in units))
-
-    # first_mb_in_slice 0 is the bit 1, slice_type 1 (B) is 010 and 6 (B) is 00111, 0 (P) is 1, 7 (I) 0001000
-    @pytest.mark.parametrize(
-        ("bits", "kind"), [("1010", 3), ("100111", 3), ("11", 2), ("10001000", 1), ("1" + "0" * 200, None)]
-    )
-    def test_the_kind_of_an_unreferenced_slice(self, bits: str, kind: int | None) -> None:
-        whole = bits.ljust(-(-len(bits) // 8) * 8, "0")
-        header = int(whole, 2).to_bytes(len(whole) // 8, "big")
-        assert unreferenced_kind(self.packet(b"\x01" + header), 4) == kind
-
-    def test_a_reference_or_anything_else_is_needed(self) -> None:
-        unreferenced, reference, partition = b"\x01\xa0", b"\x21\xa0", b"\x02\xa0"
-        assert unreferenced_kind(self.packet(b"\x06\x00", unreferenced, unreferenced), 4) == 3
-        assert unreferenced_kind(self.packet(unreferenced, reference), 4) is None
-        assert unreferenced_kind(self.packet(partition), 4) is None
-        assert unreferenced_kind(self.packet(b"\x06\x00"), 4) is None
-        assert unreferenced_kind(self.packet(unreferenced)[:-1], 4) is None
-        assert unreferenced_kind(memoryview(b""), 4) is None
-
-    def test_the_size_of_lengths(self) -> None:
-        assert length_size_of(bytes([1, 100, 0, 31, 0xFF, 0xE1])) == 4
-        assert length_size_of(b"\0\0\0\1\x67\x64") is None
-        assert length_size_of(None) is None
 
 
 def test_intervals_are_those_of_the_reader(tmp_path: Path) -> None:

@@ -1,0 +1,45 @@
+"""What decoding met: how many frames, when the first and the last are shown, how many are broken."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from detector.media.stream.packet_stats import Packets
+
+
+@dataclass
+class Tally:
+    """What decoding met; complete once the frames have been read to the end."""
+
+    decoded: int = 0
+    passed_over: int = 0  # sound as far as known, and not decoded: no other frame needs them
+    undecodable: int = 0
+    first_pts: int | None = None
+    last_pts: int | None = None
+    end_pts: int | None = None
+    shortest: int | None = None
+    longest: int | None = None
+    sound_end: float = 0.0  # seconds on the container's own clock
+    packets: Packets = field(default_factory=Packets)
+
+    @property
+    def frames(self) -> int:
+        """Frames that can be shown, decoded or not."""
+        return self.decoded + self.passed_over
+
+    def shown(self, pts: int, kind: int, duration: int, decoded: bool = True) -> None:
+        """The next frame in order of presentation, and FFmpeg's number of its kind."""
+        self.decoded += decoded
+        self.passed_over += not decoded
+        last = self.last_pts
+        if last is not None and pts <= last:  # of a frame not decoded, of which one learns late
+            self.packets.shown(kind, pts, None)
+            return
+        self.packets.shown(kind, pts, None if last is None else pts - last)
+        if last is None:
+            self.first_pts = pts
+        else:
+            self.shortest = min(pts - last, self.shortest or pts - last)
+            self.longest = max(pts - last, self.longest or pts - last)
+        self.end_pts = pts + (duration or (self.shortest or 0))
+        self.last_pts = pts
