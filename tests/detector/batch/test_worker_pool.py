@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -170,8 +170,8 @@ class TestProcesses:
         with run:
             assert run.stdout is not None
             assert json.loads(run.stdout.readline())["verdict"] == "good"
-            time.sleep(0.5)  # until the second sleeps too
-            assert len(session(run.pid)) >= 3
+            # The command, its two workers, and the confined process of each: both files are being read.
+            until(lambda: len(session(run.pid)) >= 5, "one file only is read")
             if number == signal.SIGINT:
                 os.killpg(run.pid, number)  # as a terminal does
             else:
@@ -211,9 +211,14 @@ def session(leader: int) -> list[int]:
 
 
 def gone(leader: int) -> None:
-    until = time.monotonic() + 120
-    while left := session(leader):
-        assert time.monotonic() < until, f"processes {left} still run"
+    until(lambda: not session(leader), "processes still run")
+
+
+def until(true: Callable[[], bool], otherwise: str) -> None:
+    """Wait until ``true()``; fails with the words ``otherwise`` after two minutes."""
+    end = time.monotonic() + 120
+    while not true():
+        assert time.monotonic() < end, otherwise
         time.sleep(0.05)
 
 

@@ -45,6 +45,7 @@ class Seen:
     """A session that says it saw what it was made with."""
 
     def __init__(self, size: tuple[int, int] = (96, 160), **changes: object) -> None:
+        self.asked = 0
         self.picture = np.random.default_rng(1).integers(0, 256, (*size, 3), np.uint8)
         self.seen = {
             "time": 3.0,
@@ -58,6 +59,7 @@ class Seen:
         }
 
     def snapshot(self):
+        self.asked += 1
         return dict(self.seen), self.picture
 
 
@@ -147,11 +149,13 @@ def test_why_it_ended(tmp_path):
 
 
 def test_a_folder_that_is_gone_stops_nothing(tmp_path, quick, capsys):
-    with shared(tmp_path, Seen()) as told:
+    session = Seen()
+    with shared(tmp_path, session) as told:
         until(lambda: (told.folder / STATE).exists())
         shutil.rmtree(told.folder, ignore_errors=True)
         shutil.rmtree(told.folder, ignore_errors=True)
-        time.sleep(0.1)
+        written = session.asked
+        until(lambda: session.asked > written + 3)
     assert capsys.readouterr().err.count("the session cannot be shared") == 1
 
 
