@@ -159,7 +159,8 @@ class TestStill:
     def test_with_default_settings(self, still: Path, model: LoadedModel) -> None:
         analysis = analyze(still, model=model)
         assert analysis.media.duration == 0
-        assert all(segment.start == segment.end == 0 for segment in analysis.segments)
+        (person,) = analysis.persons
+        assert (person.usable_frames, person.screen_time, len(person.scores)) == (1, 0, 1)
 
     def test_one_segment_a_flagged_face(
         self, tmp_path: Path, scan: LoadedModel, astronaut: np.ndarray
