@@ -28,7 +28,7 @@ from reports.review.annotations import (
 from reports.text import dates
 from reports.text.finding import segment_name
 from reports.text.free_text import direction, one_line, readable
-from reports.text.language import N_, UNTRANSLATED, gettext
+from reports.text.language import N_, UNTRANSLATED, gettext, ngettext
 from reports.text.numbers import plural, time_span
 
 _OPINION = {
@@ -250,7 +250,7 @@ def _summary(analysis: Analysis, opinions: Sequence[Annotation], unverified: int
         lines.append(
             gettext(
                 "The verdict “%(verdict)s”: %(counts)s.",
-                verdict=analysis.verdict.value,
+                verdict=gettext(analysis.verdict.value),
                 counts=_counts(exhibit),
             )
         )
@@ -281,10 +281,10 @@ def _summary(analysis: Analysis, opinions: Sequence[Annotation], unverified: int
 
 def _counts(verdicts: Iterable[str]) -> str:
     given = Counter(verdicts)
-    words = {
-        "agree": ("agrees", "agree"),
-        "disagree": ("disagrees", "disagree"),
-        "unsure": (gettext("is unsure"), gettext("are unsure")),
-    }
-    found = [(given[name], one, many) for name, (one, many) in words.items() if given[name]]
-    return ", ".join(f"{count} {one if count == 1 else many}" for count, one, many in found)
+    agree, disagree, unsure = given["agree"], given["disagree"], given["unsure"]
+    words = (
+        ngettext("%(num)s agrees", "%(num)s agree", agree) if agree else "",
+        ngettext("%(num)s disagrees", "%(num)s disagree", disagree) if disagree else "",
+        ngettext("%(num)s is unsure", "%(num)s are unsure", unsure) if unsure else "",
+    )
+    return ", ".join(filter(None, words))

@@ -186,6 +186,16 @@ def test_an_annotation_of_the_verdict_names_it(tmp_path: Path) -> None:
     assert reviewer_view(analysis, said).summary[1] == "The verdict “inconclusive”: 2 are unsure."
 
 
+def test_how_many_agree_is_said_in_the_language_spoken(tmp_path: Path) -> None:
+    opinions = {"Ann": "agree", "Ben": "agree", "Cleo": "disagree", "Dan": "unsure"}
+    said = [say(n, "exhibit", who, verdict=verdict) for n, (who, verdict) in enumerate(opinions.items(), 1)]
+    inputs = ReportInputs(annotations=said, speak="de")
+    analysis = build(tmp_path, segments=0, verdict=Verdict.INCONCLUSIVE, kept=False)
+    assert report_view(analysis, tmp_path, inputs).annotations.summary[1] == (
+        "Das Ergebnis „nicht entscheidbar“: 2 stimmen zu, 1 lehnt ab, 1 ist unsicher."
+    )
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
