@@ -12,7 +12,7 @@ from typing import Any
 from flask import current_app, request
 from sqlalchemy.orm import Session
 
-from webapp.security import request_guard, second_factor
+from webapp.security import cookies, second_factor
 from webapp.storage.key_files import mac
 from webapp.storage.tables import User, now
 
@@ -24,17 +24,17 @@ def set_cookie(response: Any, user: User) -> None:
     """Remember in the browser that this account's password was right."""
     until = now() + _LASTS
     text = f"{user.id}.{int(until.timestamp())}"
-    request_guard.set_cookie(response, _COOKIE, f"{text}.{_seal(until, user)}", _LASTS)
+    cookies.set_cookie(response, _COOKIE, f"{text}.{_seal(until, user)}", _LASTS)
 
 
 def clear_cookie(response: Any) -> None:
     """Forget it."""
-    request_guard.clear_cookie(response, _COOKIE)
+    cookies.clear_cookie(response, _COOKIE)
 
 
 def find(session: Session) -> User | None:
     """The account whose password was right a moment ago, in this browser."""
-    parts = request.cookies.get(request_guard.cookie_name(_COOKIE), "").split(".")
+    parts = request.cookies.get(cookies.cookie_name(_COOKIE), "").split(".")
     if len(parts) != 3 or not all(each.isascii() and each.isdigit() and len(each) < 12 for each in parts[:2]):
         return None
     until, user = datetime.fromtimestamp(int(parts[1]), UTC), session.get(User, int(parts[0]))

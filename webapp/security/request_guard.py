@@ -8,14 +8,10 @@ ask too often.
 
 from __future__ import annotations
 
-import hmac
-from collections.abc import Callable, Mapping
-from datetime import timedelta
-from typing import Any
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, abort, current_app, g, redirect, request, url_for
-from werkzeug.http import parse_cookie
+from flask import Flask, abort, current_app, g, redirect, request, url_for
 from werkzeug.wrappers import Response as Answer
 
 from reports.text.language import gettext
@@ -26,16 +22,14 @@ from webapp.http.error_pages import answer, wants_json
 from webapp.http.problem_details import is_api
 from webapp.intake.upload_request import this_request
 from webapp.security import accounts as account_store
-from webapp.security import csrf, second_factor, sessions
+from webapp.security import cookies, csrf, second_factor, sessions
 from webapp.security.login_throttle import network
 from webapp.security.permissions import LOCAL, Asker, Need, Principal, login_is_on, need_of, refused
 from webapp.security.rate_limits import Rates, RepeatedRefusals
-from webapp.storage.key_files import mac, secret_key
-from webapp.storage.tables import SessionRow, User, now
+from webapp.storage.key_files import secret_key
+from webapp.storage.tables import SessionRow, now
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-_SESSION, _DEVICE = "reelproof", "reelproof-device"
-_DEVICE_AGE = timedelta(days=365)
 _BEARER = "Bearer "
 # A page left open asks by itself: for where something stands, and for pictures of live sessions.
 _ASKED_BY_PAGES = ("state.json", ".jpg")
@@ -176,10 +170,8 @@ def _redirect(endpoint: str, status: int, error: str, remedy: str) -> Answer:
 def _identify() -> tuple[Principal | None, SessionRow | None]:
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
     used = not request.path.endswith(_ASKED_BY_PAGES)
-    authorization, cookie = (
-        request.headers.get("Authorization", ""),
-        request.cookies.get(cookie_name(_SESSION), ""),
-    )
+    authorization = request.headers.get("Authorization", "")
+    cookie = request.cookies.get(cookies.cookie_name(cookies.SESSION), "")
     return identify(app, authorization, cookie, used=used)
 
 
@@ -208,39 +200,6 @@ def identify(
         return account_store.principal(row.user), row
 
 
-def session_cookie(headers: Mapping[str, str]) -> str:
-    """The session's token among raw headers, whichever scheme it was set under."""
-    cookies = parse_cookie(headers.get("COOKIE", ""))
-    return cookies.get(f"__Host-{_SESSION}") or cookies.get(_SESSION) or ""
-
-
-def set_session_cookie(response: Any, user: User, token: str) -> None:
-    """Give the browser its session, and remember it as one that knows the account."""
-    set_cookie(response, _SESSION, token)
-    if known_device(user.name) is None:
-        made = f"{now():%Y%m%d}.{sessions.hashed(token)[:32]}"
-        key = mac(current_app.extensions["secret"], "device", f"{user.name}\0{made}")
-        set_cookie(response, _DEVICE, f"{made}.{key}", _DEVICE_AGE)
-
-
-def clear_session_cookie(response: Response | Answer) -> None:
-    """Take the session's cookie away, and what the browser kept of pages."""
-    clear_cookie(response, _SESSION)
-    response.headers["Clear-Site-Data"] = '"cache", "storage"'
-
-
-def clear_cookie(response: Response | Answer, name: str) -> None:
-    """Take a cookie away."""
-    response.delete_cookie(cookie_name(name), secure=request.is_secure, httponly=True, samesite="Lax")
-
-
-def known_device(name: str) -> str | None:
-    """What tells this browser apart, if it has signed in to this account before."""
-    text, _, key = request.cookies.get(cookie_name(_DEVICE), "").rpartition(".")
-    right = mac(current_app.extensions["secret"], "device", f"{name}\0{text}")
-    return text if text and hmac.compare_digest(key.encode(), right.encode()) else None
-
-
 def own_address(text: str | None) -> str:
     """An address of this app to go on to, or the start page: never one of another site."""
     parts = urlsplit(text or "")
@@ -248,21 +207,3 @@ def own_address(text: str | None) -> str:
     if not plain or parts.scheme or parts.netloc or any(ord(char) < 32 for char in text or ""):
         return url_for("upload.form")
     return text or ""
-
-
-def set_cookie(response: Any, name: str, value: str, age: timedelta | None = None) -> None:
-    """Give the browser a cookie that no script reads."""
-    response.set_cookie(
-        cookie_name(name),
-        value,
-        max_age=age,
-        secure=request.is_secure,
-        httponly=True,
-        samesite="Lax",
-        path="/",
-    )
-
-
-def cookie_name(name: str) -> str:
-    """Behind https no other host of the domain can set or overwrite the cookie."""
-    return f"__Host-{name}" if request.is_secure else name

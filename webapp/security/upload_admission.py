@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from flask import Flask
 
-from webapp.security import request_guard
+from webapp.security import cookies, request_guard
 from webapp.security.permissions import Permission
 from webapp.settings import Settings
 
@@ -52,7 +52,7 @@ class Admission:
         """
         if not self._settings.login or (length is not None and length <= SMALL):
             return ""
-        authorization, cookie = headers.get("AUTHORIZATION", ""), request_guard.session_cookie(headers)
+        authorization, cookie = headers.get("AUTHORIZATION", ""), cookies.session_cookie(headers)
         who, row = request_guard.identify(self._app, authorization, cookie, used=True)
         if who is None or (row is not None and row.user.one_time):
             return NOT_SIGNED_IN

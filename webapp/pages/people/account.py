@@ -11,7 +11,7 @@ from webapp.custody import log
 from webapp.errors import UserError
 from webapp.pages.people.login import renewed, tried, waiting
 from webapp.security import accounts as account_store
-from webapp.security import api_tokens, request_guard, sessions
+from webapp.security import api_tokens, cookies, sessions
 from webapp.security.accounts import AccountError
 from webapp.security.passwords import LEAST, Passwords
 from webapp.security.permissions import PERMISSIONS, current, signed_in
@@ -59,7 +59,7 @@ def password() -> Response:
     except AccountError as problem:
         return _page(problem.error)
     response = redirect(url_for("account.show", changed=1), 303)
-    request_guard.set_session_cookie(response, row.user, renewed(row, confirmed=True))
+    cookies.set_session_cookie(response, row.user, renewed(row, confirmed=True))
     return response
 
 
@@ -75,7 +75,7 @@ def end_all() -> Response:
     if keep:
         return redirect(url_for("account.show"), 303)
     response = redirect(url_for("login.form"), 303)
-    request_guard.clear_session_cookie(response)
+    cookies.clear_session_cookie(response)
     return response
 
 

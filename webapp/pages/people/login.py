@@ -12,7 +12,7 @@ from reports.text.language import N_, gettext
 from webapp import this_app
 from webapp.custody import account_records, log
 from webapp.security import accounts as account_store
-from webapp.security import login_throttle, pending_sign_in, request_guard, sessions
+from webapp.security import cookies, login_throttle, pending_sign_in, request_guard, sessions
 from webapp.security.passwords import Passwords
 from webapp.security.permissions import login_is_on, public, signed_in
 from webapp.storage.tables import SessionRow, User, now
@@ -67,7 +67,7 @@ def sign_out() -> Response:
             sessions.end(session, SessionRow.id == g.session.id)
             log.append_account_event(session, "sign-out", account=g.principal.name)
     response = redirect(onwards, 303)
-    request_guard.clear_session_cookie(response)
+    cookies.clear_session_cookie(response)
     return response
 
 
@@ -93,7 +93,7 @@ def confirmed() -> Response:
             log.append_account_event(session, "sign-in refused", account=row.user.name)
         return page(401, again=True, problem=gettext("This is not your password."))
     response = redirect(request_guard.own_address(request.form.get("next")), 303)
-    request_guard.set_session_cookie(response, user, renewed(row, confirmed=True))
+    cookies.set_session_cookie(response, user, renewed(row, confirmed=True))
     return response
 
 
@@ -111,7 +111,7 @@ def begin_session(
         details = {"account": kept.name, "address": _address(), "factor": factor, "by": way}
         log.append_account_event(session, "sign-in", actor=kept.name, **details)
     response = redirect(request_guard.own_address(onwards or request.values.get("next")), 303)
-    request_guard.set_session_cookie(response, user, token)
+    cookies.set_session_cookie(response, user, token)
     return response
 
 
@@ -138,7 +138,7 @@ def tried(name: str, password: str) -> tuple[User | None, timedelta]:
     with this_app.database().alone() as session:
         user = account_store.find(session, name)
         own = user.name if user is not None else account_store.possible(name)
-        counted = login_throttle.buckets(own, _address(), request_guard.known_device(own))
+        counted = login_throttle.buckets(own, _address(), cookies.known_device(own))
         if wait := login_throttle.try_now(session, counted, now()):
             return None, wait
     right = passwords.verify(user.password if user is not None else None, password)

@@ -17,7 +17,7 @@ from webapp.custody import log
 from webapp.errors import UserError
 from webapp.pages.people.login import begin_session, page, renewed
 from webapp.security import accounts as account_store
-from webapp.security import provider_accounts, request_guard
+from webapp.security import cookies, provider_accounts, request_guard
 from webapp.security.openid import Attempt, Provider, ProviderError
 from webapp.security.permissions import login_is_on, public
 from webapp.storage.key_files import mac
@@ -37,7 +37,7 @@ def go() -> Response:
         again="again" in request.args and g.session is not None, onwards=request.args.get("next", "")
     )
     response = redirect(_provider().authorization_url(attempt, _redirect_uri()), 303)
-    request_guard.set_cookie(response, _COOKIE, _packed(attempt), _LASTS)
+    cookies.set_cookie(response, _COOKIE, _packed(attempt), _LASTS)
     return response
 
 
@@ -45,7 +45,7 @@ def go() -> Response:
 @public
 def come_back() -> Response:
     """Sign in whom the provider names; the attempt is used up whatever comes of it."""
-    attempt = _unpacked(request.cookies.get(request_guard.cookie_name(_COOKIE), ""))
+    attempt = _unpacked(request.cookies.get(cookies.cookie_name(_COOKIE), ""))
     if attempt is None:
         return redirect(url_for("login.form"), 303)
     try:
@@ -55,7 +55,7 @@ def come_back() -> Response:
         with this_app.database().begin() as session:
             log.append_account_event(session, "sign-in refused", account="", by="provider", why=problem.error)
         response = page(problem.status, problem=f"{stored(problem.error)} {stored(problem.remedy)}")
-    request_guard.clear_cookie(response, _COOKIE)
+    cookies.clear_cookie(response, _COOKIE)
     return response
 
 
@@ -98,7 +98,7 @@ def _signed_in(attempt: Attempt) -> Response:
                 403, gettext("Somebody else signed in at the provider."), gettext("Sign in anew.")
             )
         response = redirect(request_guard.own_address(attempt.onwards), 303)
-        request_guard.set_session_cookie(response, user, renewed(row, confirmed=True))
+        cookies.set_session_cookie(response, user, renewed(row, confirmed=True))
         return response
     amr = claims.get("amr")
     factor = " ".join(map(str, amr))[:60] if isinstance(amr, list) and amr else "not told"

@@ -14,7 +14,7 @@ from webapp.custody import log
 from webapp.errors import UserError
 from webapp.pages.people.account import own_session
 from webapp.pages.people.login import begin_session, renewed, waiting
-from webapp.security import pending_sign_in, request_guard, second_factor, sessions
+from webapp.security import cookies, pending_sign_in, second_factor, sessions
 from webapp.security.permissions import public, signed_in
 from webapp.storage.tables import SessionRow, User, now
 
@@ -92,7 +92,7 @@ def confirm() -> Response:
     with this_app.database().begin() as session:  # forms of the page belong to the new session
         g.session = session.get_one(SessionRow, sessions.hashed(token))
     response = _page(codes=codes, user=user)
-    request_guard.set_session_cookie(response, user, token)
+    cookies.set_session_cookie(response, user, token)
     return response
 
 

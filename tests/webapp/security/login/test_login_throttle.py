@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from people import account, log_of_accounts, sign_in, signed_in
 
-from webapp.security import login_throttle, request_guard
+from webapp.security import cookies, login_throttle
 from webapp.security.permissions import Role
 from webapp.storage.tables import SignInFailure, now
 
@@ -49,8 +49,8 @@ def test_a_device_cookie_of_another_account_is_none(app, client):
     with app.test_request_context(
         headers={"Cookie": f"reelproof-device={client.get_cookie('reelproof-device').value}"}
     ):
-        assert request_guard.known_device("bob") is not None
-        assert request_guard.known_device("ada") is None
+        assert cookies.known_device("bob") is not None
+        assert cookies.known_device("ada") is None
 
 
 def test_waits_double_and_end(app):
