@@ -59,25 +59,14 @@ class Tracker:
 
     def process_frame(self, time: float, image: Image, faces: Sequence[Face], is_cut: bool) -> list[int]:
         """Track numbers of ``faces``, in their order. ``is_cut`` ends tracks that none of them goes on."""
-        # A face of the very last sampled frame is always followed, however sparse the sampling.
-        oldest = min(self._previous, time - self._bridge_gap - 1e-9)
-        self._live = [
-            track
-            for track in self._live
-            if (
-                track.last >= self._previous and any(_is_same(track, image, face) for face in faces)
-                if is_cut
-                else track.last >= oldest
-            )
-        ]
+        if is_cut:
+            self._end_at_cut(image, faces)
+        else:
+            # A face of the very last sampled frame is always followed, however sparse the sampling.
+            oldest = min(self._previous, time - self._bridge_gap - 1e-9)
+            self._live = [track for track in self._live if track.last >= oldest]
         self._previous = time
-        matched: dict[int, Track] = {}
-        if self._live and faces:
-            live = [grown(track.box) for track in self._live]
-            overlaps = np.array([[overlap(box, grown(face.box)) for box in live] for face in faces])
-            for row, column in zip(*linear_sum_assignment(-overlaps), strict=True):
-                if overlaps[row, column] >= _LEAST_OVERLAP:
-                    matched[int(row)] = self._live[column]
+        matched = self._matched(faces)
         numbers = []
         for index, face in enumerate(faces):
             track = matched.get(index)
@@ -91,6 +80,25 @@ class Tracker:
             track.detections += 1
             numbers.append(track.number)
         return numbers
+
+    def _end_at_cut(self, image: Image, faces: Sequence[Face]) -> None:
+        """Keep only the tracks of the frame before that one of ``faces`` in ``image`` goes on."""
+        self._live = [
+            track
+            for track in self._live
+            if track.last >= self._previous and any(_is_same(track, image, face) for face in faces)
+        ]
+
+    def _matched(self, faces: Sequence[Face]) -> dict[int, Track]:
+        """The tracks that go on in ``faces``, by the places of these; none where none overlaps enough."""
+        if not self._live or not faces:
+            return {}
+        live = [grown(track.box) for track in self._live]
+        overlaps = np.array([[overlap(box, grown(face.box)) for box in live] for face in faces])
+        pairs = zip(*linear_sum_assignment(-overlaps), strict=True)
+        return {
+            int(row): self._live[column] for row, column in pairs if overlaps[row, column] >= _LEAST_OVERLAP
+        }
 
     def forget_ended(self) -> set[int]:
         """Keep only the tracks that may go on; returns their numbers."""
