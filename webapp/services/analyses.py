@@ -154,11 +154,7 @@ def cancel(analysis_id: str) -> None:
         not states.cancel(this_app.database(), analysis_id)
         and analysis_queries.get_or_404(analysis_id).state != State.CANCELLED
     ):
-        raise UserError(
-            409,
-            gettext("This analysis has ended already."),
-            gettext("%(file)s has nothing left to cancel.", file=row.file),
-        )
+        raise _ended(gettext("%(file)s has nothing left to cancel.", file=row.file))
 
 
 def retry(analysis_id: str) -> None:
@@ -191,11 +187,7 @@ def pause(analysis_id: str) -> None:
         not states.pause(this_app.database(), analysis_id)
         and analysis_queries.get_or_404(analysis_id).state != State.PAUSED
     ):
-        raise UserError(
-            409,
-            gettext("This analysis has ended already."),
-            gettext("%(file)s has nothing left to pause.", file=row.file),
-        )
+        raise _ended(gettext("%(file)s has nothing left to pause.", file=row.file))
 
 
 def resume(analysis_id: str) -> None:
@@ -207,11 +199,7 @@ def resume(analysis_id: str) -> None:
     if states.resume(this_app.database(), analysis_id):
         tell_workers(analysis_id)
     elif row.state not in states.UNFINISHED:
-        raise UserError(
-            409,
-            gettext("This analysis has ended already."),
-            gettext("%(file)s is not paused.", file=row.file),
-        )
+        raise _ended(gettext("%(file)s is not paused.", file=row.file))
 
 
 def prioritise(analysis_id: str, priority: Priority) -> None:
@@ -236,3 +224,7 @@ def priority_of(name: str | None) -> Priority:
         raise UserError(
             400, gettext("There is no such priority."), gettext("Choose low, normal or high.")
         ) from None
+
+
+def _ended(remedy: str) -> UserError:
+    return UserError(409, gettext("This analysis has ended already."), remedy)
