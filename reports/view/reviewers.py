@@ -231,43 +231,15 @@ def _fates(said: Sequence[Annotation]) -> dict[str, str]:
 
 
 def _summary(analysis: Analysis, opinions: Sequence[Annotation], unverified: int) -> tuple[str, ...]:
-    imported: tuple[str, ...] = ()
-    if unverified:
-        words = plural(unverified, "annotation", "annotations")
-        imported = (
-            gettext("Not counted: %(words)s imported for authors who are not verified.", words=words),
-        )
-    if not opinions:
-        return (gettext("No reviewer has annotated this analysis."), *imported)
-    reviewers = len({each.author for each in opinions})
-    lines = [
-        gettext(
-            "%(reviewers)s annotated this analysis.", reviewers=plural(reviewers, "reviewer", "reviewers")
-        )
-    ]
-    exhibit = [each.verdict for each in opinions if isinstance(each, ExhibitAnnotation)]
-    if exhibit:
+    """How many said what: of the exhibit, of segments, of stretches the machine did not flag."""
+    lines = [_reviewers_counted(opinions)]
+    if exhibit := [each.verdict for each in opinions if isinstance(each, ExhibitAnnotation)]:
+        verdict = gettext(analysis.verdict.value)
         lines.append(
-            gettext(
-                "The verdict “%(verdict)s”: %(counts)s.",
-                verdict=gettext(analysis.verdict.value),
-                counts=_counts(exhibit),
-            )
+            gettext("The verdict “%(verdict)s”: %(counts)s.", verdict=verdict, counts=_counts(exhibit))
         )
-    segments = [each for each in opinions if isinstance(each, SegmentAnnotation)]
-    if segments:
-        count = len(analysis.segments)
-        flagged = plural(count, "segment", "segments")
-        if analysis.media.kind is MediaKind.IMAGE:
-            flagged = plural(count, "flagged face", "flagged faces")
-        lines.append(
-            gettext(
-                "Of %(segments)s, %(annotated)s annotated: %(counts)s.",
-                segments=flagged,
-                annotated=len({each.segment for each in segments}),
-                counts=_counts(each.verdict for each in segments),
-            )
-        )
+    if segments := [each for each in opinions if isinstance(each, SegmentAnnotation)]:
+        lines.append(_segments_counted(analysis, segments))
     missed = sum(isinstance(each, SpanAnnotation) and each.verdict == "manipulated" for each in opinions)
     if missed:
         lines.append(
@@ -276,7 +248,33 @@ def _summary(analysis: Analysis, opinions: Sequence[Annotation], unverified: int
                 stretches=plural(missed, "stretch", "stretches"),
             )
         )
-    return (*lines, *imported)
+    if unverified:
+        words = plural(unverified, "annotation", "annotations")
+        lines.append(
+            gettext("Not counted: %(words)s imported for authors who are not verified.", words=words)
+        )
+    return tuple(lines)
+
+
+def _reviewers_counted(opinions: Sequence[Annotation]) -> str:
+    if not opinions:
+        return gettext("No reviewer has annotated this analysis.")
+    reviewers = plural(len({each.author for each in opinions}), "reviewer", "reviewers")
+    return gettext("%(reviewers)s annotated this analysis.", reviewers=reviewers)
+
+
+def _segments_counted(analysis: Analysis, annotated: Sequence[SegmentAnnotation]) -> str:
+    count = len(analysis.segments)
+    if analysis.media.kind is MediaKind.IMAGE:
+        flagged = plural(count, "flagged face", "flagged faces")
+    else:
+        flagged = plural(count, "segment", "segments")
+    return gettext(
+        "Of %(segments)s, %(annotated)s annotated: %(counts)s.",
+        segments=flagged,
+        annotated=len({each.segment for each in annotated}),
+        counts=_counts(each.verdict for each in annotated),
+    )
 
 
 def _counts(verdicts: Iterable[str]) -> str:
