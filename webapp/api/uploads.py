@@ -8,8 +8,6 @@ parts of some megabytes.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 from email.utils import format_datetime
 from pathlib import Path
@@ -18,17 +16,16 @@ from flask import Blueprint, Response, request, url_for
 from werkzeug.wrappers import Response as Answered
 
 from webapp import this_app
+from webapp.api import tus_headers
 from webapp.api.analyses import QUEUED, accepted_response, asked_analysis, case_of
 from webapp.api.contract.idempotency import identity
 from webapp.api.contract.operation import Answer, Bytes, operation
 from webapp.api.contract.schemas.base import moment
-from webapp.api.contract.schemas.uploads import LONGEST_METADATA, METADATA, OfUpload, UploadShape
+from webapp.api.contract.schemas.uploads import OfUpload, UploadShape
 from webapp.errors import UserError
-from webapp.http.problem_details import FieldProblem, FieldsError
 from webapp.intake import resumable
 from webapp.intake.exhibits import clean_name
 from webapp.intake.incoming import AssembledFile
-from webapp.intake.resumable import CHECKSUMS
 from webapp.security.permissions import Permission, current
 from webapp.services import analyses as analysis_service
 from webapp.services import quota
@@ -36,11 +33,9 @@ from webapp.storage.tables import AnalysisRow, UploadRow
 
 blueprint = Blueprint("api_uploads", __name__)
 
-VERSION = "1.0.0"
 PART = "application/offset+octet-stream"
 # A whole file in one request is no upload in parts; the server would hold it twice.
 LARGEST_PART = 256_000_000
-_NUMBER = re.compile(r"[0-9]{1,18}")
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 
 
@@ -66,11 +61,11 @@ def create() -> Response:
     Upload-Metadata holds pairs of a name and a value in base64: ``filename``, and ``sha256`` with
     the hexadecimal SHA-256 of the whole file, which is then checked before it is analysed.
     """
-    _refuse_other_versions()
-    length, metadata = _number("Upload-Length"), _metadata()
+    tus_headers.refuse_other_versions()
+    length, metadata = tus_headers.number("Upload-Length"), tus_headers.metadata()
     sha256 = metadata.get("sha256", "")
     if sha256 and not _SHA256.fullmatch(sha256):
-        raise _header("Upload-Metadata", "“sha256” is not 64 hexadecimal digits.")
+        raise tus_headers.unusable("Upload-Metadata", "“sha256” is not 64 hexadecimal digits.")
     file = clean_name(metadata.get("filename"))
     row = resumable.begin(
         this_app.database(),
@@ -125,7 +120,7 @@ def append(upload_id: str) -> Response:
     Upload-Checksum is ``sha1`` or ``sha256``, a space, and the part's digest in base64; a part that
     does not fit it is not kept.
     """
-    _refuse_other_versions()
+    tus_headers.refuse_other_versions()
     if request.mimetype != PART:
         raise UserError(415, "A part is sent as bytes.", f"Set Content-Type to {PART}.")
     if (request.content_length or 0) > LARGEST_PART:
@@ -133,9 +128,8 @@ def append(upload_id: str) -> Response:
             413, f"A part may have {LARGEST_PART / 1e6:g} MB at most.", "Send parts of some megabytes."
         )
     row = _find(upload_id)
-    row = resumable.append(
-        this_app.database(), this_app.settings(), row, _number("Upload-Offset"), request.stream, _checksum()
-    )
+    offset, checksum = tus_headers.number("Upload-Offset"), tus_headers.checksum()
+    row = resumable.append(this_app.database(), this_app.settings(), row, offset, request.stream, checksum)
     response = Response(status=204)
     del response.headers["Content-Type"]
     return _told(response, row)
@@ -152,7 +146,7 @@ def append(upload_id: str) -> Response:
 def delete(upload_id: str) -> Response:
     """Forget an upload and what came of it (tus: termination); an analysis made of it stays."""
     resumable.remove(this_app.database(), this_app.folders(), _find(upload_id).id)
-    response = Response(status=204, headers={"Tus-Resumable": VERSION})
+    response = Response(status=204, headers={"Tus-Resumable": tus_headers.VERSION})
     del response.headers["Content-Type"]
     return response
 
@@ -221,57 +215,8 @@ def _json(shape: UploadShape) -> Response:
 
 
 def _told(response: Response, row: UploadRow) -> Response:
-    response.headers["Tus-Resumable"] = VERSION
+    response.headers["Tus-Resumable"] = tus_headers.VERSION
     response.headers["Upload-Offset"] = str(row.received)
     response.headers["Upload-Length"] = str(row.size)
     response.headers["Upload-Expires"] = format_datetime(row.expires, usegmt=True)
     return response
-
-
-def _refuse_other_versions() -> None:
-    said = request.headers.get("Tus-Resumable")
-    if said != VERSION:
-        status = 400 if said is None else 412
-        words = f"This is tus {VERSION}, and the request does not say so."
-        raise UserError(status, words, f"Send Tus-Resumable: {VERSION}.")
-
-
-def _number(name: str) -> int:
-    text = request.headers.get(name, "")
-    if not _NUMBER.fullmatch(text):
-        raise _header(name, "It must be a number of bytes.")
-    return int(text)
-
-
-def _metadata() -> dict[str, str]:
-    found: dict[str, str] = {}
-    given = request.headers.get("Upload-Metadata")
-    if given is None:
-        return found
-    if len(given) > LONGEST_METADATA or not re.fullmatch(METADATA, given):
-        raise _header("Upload-Metadata", "It must be names, each with a space and base64, commas between.")
-    for pair in given.split(","):
-        name, _, value = pair.partition(" ")
-        try:
-            found[name] = base64.b64decode(value, validate=True).decode()
-        except (ValueError, binascii.Error):
-            raise _header("Upload-Metadata", f"The value of “{name}” is no text in base64.") from None
-    return found
-
-
-def _checksum() -> tuple[str, bytes] | None:
-    given = request.headers.get("Upload-Checksum")
-    if given is None:
-        return None
-    name, _, value = given.partition(" ")
-    try:
-        digest = base64.b64decode(value, validate=True)
-    except (ValueError, binascii.Error):
-        digest = b""
-    if name not in CHECKSUMS or len(digest) != CHECKSUMS[name]().digest_size:
-        raise _header("Upload-Checksum", f"It must be one of {', '.join(CHECKSUMS)}, a space and base64.")
-    return name, digest
-
-
-def _header(name: str, problem: str) -> FieldsError:
-    return FieldsError((FieldProblem(where=f"header.{name}", problem=problem),))
