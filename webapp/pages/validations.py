@@ -17,6 +17,7 @@ from webapp.http.row_numbers import row_number
 from webapp.http.security_headers import REPORT_POLICY
 from webapp.security.permissions import Permission, current, require
 from webapp.services import cases as case_service
+from webapp.services import new_validation
 from webapp.services import validations as validation_service
 
 blueprint = Blueprint("validations", __name__, url_prefix="/validations")
@@ -46,12 +47,12 @@ def ask() -> str:
     case_id = _case_id(request.args.get("case", ""))
     with this_app.database().begin() as session:
         case = case_service.find(session, current(), case_id)
-        rows = validation_service.offered(case_service.analyses(session, case))
+        rows = new_validation.offered(case_service.analyses(session, case))
     return render_template(
         "pages/validations/label_case.html",
         case=case,
         rows=rows,
-        table=validation_service.empty_table(rows),
+        table=new_validation.empty_table(rows),
         problem=None,
     )
 
@@ -64,11 +65,11 @@ def make() -> Response | tuple[str, int]:
     case_id, table = _case_id(form.get("case", "")), form.get("table", "")
     with this_app.database().begin() as session:
         case = case_service.find(session, current(), case_id)
-        rows = validation_service.offered(case_service.analyses(session, case))
+        rows = new_validation.offered(case_service.analyses(session, case))
     try:
         title, laboratory = form.get("title", ""), form.get("laboratory", "")
         sign = partial(signing.sign_validation, this_app.settings())
-        new = validation_service.make(
+        new = new_validation.make(
             rows, table, title, laboratory, sign, form.get("language", language.DEFAULT)
         )
     except UserError as problem:

@@ -1,44 +1,33 @@
-"""Validations of the data folder: made of analyses that are done, one of them quoted in reports.
+"""Validations of the data folder: listed, given thresholds of one's own, quoted in reports, removed.
 
-Each lies in a folder of its own, as ``python -m detector validate`` writes it. Which one reports quote is a
+Each lies in a folder of its own, as ``python -m detector validate`` writes it;
+:mod:`webapp.services.new_validation` makes one of analyses that are done. Which one reports quote is a
 choice of the data folder, with the SHA-256 of the extract they quote, so that a changed one is not quoted.
 """
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
-import json
 import re
-import secrets
 import shutil
-import subprocess
-import sys
-import threading
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from flask import current_app
 from pydantic import ValidationError
 from sqlalchemy.orm import Session
 
 from detector.errors import ModelError, ReelproofError
-from detector.files import publish, write_atomically
-from detector.paths import ROOT
+from detector.files import write_atomically
 from detector.schema.laboratory.quoted import Laboratory, OwnThreshold
 from detector.validation.model_used import validated_model, why_not_of_model
-from reports.text import language
 from reports.text.language import gettext, stored
 from webapp import this_app
 from webapp.custody import log as custody_log
 from webapp.custody.altered import AlteredRecord
 from webapp.errors import UserError
-from webapp.queries import results
 from webapp.services import models as model_service
 from webapp.storage.data_folder import Folders
-from webapp.storage.tables import AnalysisRow, Choice, State, now
+from webapp.storage.tables import Choice, now
 
 FILES = {
     "validation.html": "text/html",
@@ -48,14 +37,9 @@ FILES = {
     "sha256sums.txt": "text/plain",
     "validation.sig": "application/pkcs7-signature",
 }
-COLUMNS = ("file", "label", "generator", "group", "segments", "persons", "skin_tone", "sex")
 _EXTRACT = "laboratory.json"
 _CHOICE = "validation"
 _NAME = re.compile(r"[0-9a-f]{32}")
-_TIME_LIMIT = 600  # seconds; a thousand exhibits take a minute
-_PATIENCE = 30
-_MAKING = threading.Lock()
-_LONGEST = 120
 
 
 @dataclass(frozen=True)
@@ -99,109 +83,6 @@ def file(validation_id: str, name: str) -> Path:
             404, gettext("This validation has no such file."), gettext("Its page lists what there is.")
         )
     return path
-
-
-def offered(rows: Sequence[AnalysisRow]) -> list[AnalysisRow]:
-    """Of the analyses of a case the newest finished one of each exhibit, in order of their names."""
-    newest: dict[int, AnalysisRow] = {}
-    for row in sorted(rows, key=lambda each: each.created):
-        if row.state == State.DONE:
-            newest[row.exhibit_id] = row
-    return sorted(newest.values(), key=lambda each: (each.file, each.id))
-
-
-def empty_table(rows: Sequence[AnalysisRow]) -> str:
-    """A table of labels to be filled in."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    names = [row.file for row in rows]
-    for row in rows:
-        name = row.file if names.count(row.file) == 1 else row.exhibit.sha256
-        writer.writerow([name] + [""] * (len(COLUMNS) - 1))
-    return out.getvalue()
-
-
-def make(
-    rows: Sequence[AnalysisRow],
-    table: str,
-    title: str,
-    laboratory: str,
-    sign: Callable[[Path], None],
-    speak: str = language.DEFAULT,
-) -> str:
-    """Work out a validation of labelled analyses; its id. Raises :class:`UserError` in words.
-
-    ``sign`` signs what lies in its folder, where there is a key. ``speak`` is the language of its report.
-    """
-    settings = this_app.settings()
-    folders, title = Folders.of(settings), " ".join(title.split())[:_LONGEST]
-    if not title:
-        raise UserError(400, gettext("The material has no name."), gettext("Say what it is called."))
-    with this_app.database().begin() as session:
-        model = model_service.default(session, folders)
-        card = model_service.card_path(folders, model)
-    given: dict[str, object] = {
-        "title": title,
-        "laboratory": " ".join(laboratory.split())[:_LONGEST],
-        "language": speak,
-        "model": model,
-        "card": str(card),
-        "table": table,
-        "analyses": [_used(folders, row) for row in rows],
-    }
-    new = secrets.token_hex(16)
-    if not _MAKING.acquire(timeout=_PATIENCE):
-        raise UserError(503, gettext("Another validation is being made."), gettext("Try again in a minute."))
-    aside = folders.validations / f".{new}"
-    try:
-        aside.mkdir(mode=0o700)
-        _worked_out(given, aside)
-        sign(aside)
-        publish(aside, folders.validation(new))
-    finally:
-        _MAKING.release()
-        shutil.rmtree(aside, ignore_errors=True)
-    with this_app.database().begin() as session:
-        details: dict[str, str | int | None] = {"what": "validation made", "validation": new, "title": title}
-        details["validation sha256"] = _sha256(folders.validation(new) / "validation.json")
-        custody_log.append(session, "configuration", details)
-    return new
-
-
-def _used(folders: Folders, row: AnalysisRow) -> dict[str, object]:
-    """An analysis as a validation uses it, refused where its result is not as it was made."""
-    place = results.result_folder(this_app.database(), folders, row)
-    results.analysis_text(place)
-    return {
-        "name": row.file,
-        "sha256": row.exhibit.sha256,
-        "bytes": row.exhibit.bytes,
-        "folder": str(place),
-    }
-
-
-def _worked_out(given: dict[str, object], out: Path) -> None:
-    command = [sys.executable, "-m", "webapp.services.validation_process", str(out)]
-    try:
-        ended = subprocess.run(
-            command, cwd=ROOT, input=json.dumps(given).encode(), capture_output=True, timeout=_TIME_LIMIT
-        )
-    except subprocess.TimeoutExpired:
-        raise UserError(
-            500, gettext("The validation took too long."), gettext("Make it of fewer exhibits.")
-        ) from None
-    if ended.returncode == 2:
-        raise UserError(
-            400, stored(ended.stderr.decode(errors="replace").strip()[-500:]), gettext("Correct the labels.")
-        )
-    if ended.returncode:
-        current_app.logger.error("a validation failed: %s", ended.stderr.decode(errors="replace")[-2000:])
-        raise UserError(
-            500,
-            gettext("The validation could not be made."),
-            gettext("The terminal Reelproof runs in says why."),
-        )
 
 
 def set_thresholds(validation_id: str, rate: float | None, cost: float | None, share: float) -> None:
