@@ -59,16 +59,12 @@ class Claim:
     generator: str | None
 
 
-def read_credentials(file: BinaryIO, container: str) -> Credentials:
+def read_store(file: BinaryIO, container: str) -> tuple[Credentials, tuple[Claim, ...]]:
     """What the manifest store of an open file says, and which of its checks fail.
 
-    ``container`` is FFmpeg's name of the format. Never raises for what a file holds.
+    Then what all manifests of the store claim, that of the file itself first. ``container`` is FFmpeg's name
+    of the format. Never raises for what a file holds.
     """
-    return read_store(file, container)[0]
-
-
-def read_store(file: BinaryIO, container: str) -> tuple[Credentials, tuple[Claim, ...]]:
-    """The same, and what all manifests of the store claim, that of the file itself first."""
     kind = _TYPES.get(container)
     if kind is None:
         note = "Content Credentials are not defined for this kind of file."

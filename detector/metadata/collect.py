@@ -40,13 +40,8 @@ class Collected:
     texts: tuple[Text, ...]
 
 
-def details_of(reader: MediaReader, path: Path) -> Details:
-    """Facts about the file at ``path``, which ``reader`` has read to the end. Decodes no video again."""
-    return collect(reader, path).details
-
-
 def collect(reader: MediaReader, path: Path) -> Collected:
-    """The same, with the texts."""
+    """Facts about the file at ``path``, which ``reader`` has read to the end. Decodes no video again."""
     tags, texts = _container_tags(reader), _container_texts(reader)
     layout = photo = None
     with path.open("rb") as file:

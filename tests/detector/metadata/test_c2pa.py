@@ -21,7 +21,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from detector.metadata.c2pa import OFFLINE, read_credentials
+from detector.metadata.c2pa import OFFLINE, read_store
+from detector.schema.metadata import Credentials
 
 MP4 = "mov,mp4,m4a,3gp,3g2,mj2"
 CLAIM = {
@@ -42,6 +43,10 @@ CLAIM = {
         }
     ],
 }
+
+
+def credentials(data: bytes, container: str) -> Credentials:
+    return read_store(io.BytesIO(data), container)[0]
 
 
 def certificates() -> tuple[bytes, bytes]:
@@ -113,7 +118,7 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_photo_signed_and_whole(jpeg: bytes) -> None:
-    found = read_credentials(io.BytesIO(signed(jpeg, "image/jpeg")), "jpeg_pipe")
+    found = credentials(signed(jpeg, "image/jpeg"), "jpeg_pipe")
     assert (found.checked, found.found, found.valid, found.trusted) == (True, True, True, False)
     assert found.failed == ()
     assert (found.signer, found.issuer) == ("Test Camera", "Test Organisation")
@@ -125,10 +130,10 @@ def test_a_photo_signed_and_whole(jpeg: bytes) -> None:
 def test_a_video_signed_and_whole(tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "a.mp4", map(numbered, range(10))).read_bytes()
     data = signed(clip, "video/mp4")
-    assert read_credentials(io.BytesIO(data), MP4).valid is True
+    assert credentials(data, MP4).valid is True
     broken = bytearray(data)
     broken[broken.index(b"mdat") + 300] ^= 1
-    found = read_credentials(io.BytesIO(broken), MP4)
+    found = credentials(broken, MP4)
     assert (found.found, found.valid) == (True, False)
     assert any("ash" in check and "mismatch" in check for check in found.failed)
 
@@ -136,7 +141,7 @@ def test_a_video_signed_and_whole(tmp_path: Path) -> None:
 def test_one_byte_changed_is_named(jpeg: bytes) -> None:
     data = bytearray(signed(jpeg, "image/jpeg"))
     data[-300] ^= 1
-    found = read_credentials(io.BytesIO(data), "jpeg_pipe")
+    found = credentials(data, "jpeg_pipe")
     assert (found.found, found.valid, found.trusted) == (True, False, False)
     assert any(check.startswith("assertion.dataHash.mismatch") for check in found.failed)
     assert found.signer == "Test Camera"
@@ -149,31 +154,31 @@ def test_every_fortieth_byte_of_the_manifest(jpeg: bytes) -> None:
     for at in range(start, start + 12_000, 400):
         changed = bytearray(data)
         changed[at] ^= 0x10
-        found = read_credentials(io.BytesIO(changed), "jpeg_pipe")
+        found = credentials(changed, "jpeg_pipe")
         assert found.valid is not True or not found.found, at
 
 
 def test_none(jpeg: bytes) -> None:
-    found = read_credentials(io.BytesIO(jpeg), "jpeg_pipe")
+    found = credentials(jpeg, "jpeg_pipe")
     assert (found.checked, found.found, found.valid, found.note) == (True, False, None, None)
 
 
 def test_a_manifest_elsewhere_is_not_fetched(jpeg: bytes) -> None:
     address = "https://manifests.invalid/a.c2pa"
-    found = read_credentials(io.BytesIO(signed(jpeg, "image/jpeg", remote=address)), "jpeg_pipe")
+    found = credentials(signed(jpeg, "image/jpeg", remote=address), "jpeg_pipe")
     assert (found.checked, found.found, found.valid) == (True, False, None)
     assert found.remote == address
     assert found.note is not None and "not fetched" in found.note
 
 
 def test_kinds_without_credentials() -> None:
-    found = read_credentials(io.BytesIO(b"anything"), "matroska,webm")
+    found = credentials(b"anything", "matroska,webm")
     assert not found.checked and found.note is not None
 
 
 @pytest.mark.parametrize("data", [b"", b"\xff\xd8", b"\xff\xd8\xff\xeb\x00\x10JP" + b"\0" * 30, b"x" * 5000])
 def test_no_photo_at_all(data: bytes) -> None:
-    assert read_credentials(io.BytesIO(data), "jpeg_pipe").valid is not True
+    assert credentials(data, "jpeg_pipe").valid is not True
 
 
 def test_absence_of_the_library_is_said(monkeypatch: pytest.MonkeyPatch, jpeg: bytes) -> None:
@@ -185,7 +190,7 @@ def test_absence_of_the_library_is_said(monkeypatch: pytest.MonkeyPatch, jpeg: b
         return import_(name, *rest)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    found = read_credentials(io.BytesIO(jpeg), "jpeg_pipe")
+    found = credentials(jpeg, "jpeg_pipe")
     assert not found.checked and "Install it" in str(found.note)
 
 

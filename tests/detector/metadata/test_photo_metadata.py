@@ -16,7 +16,7 @@ from PIL.TiffImagePlugin import IFDRational
 
 from detector.media.open import open_media
 from detector.metadata.anomalies.rules import anomalies_of
-from detector.metadata.collect import details_of, exif_time, iso_time
+from detector.metadata.collect import collect, exif_time, iso_time
 from detector.metadata.exhibit import media_facts
 from detector.metadata.jpeg_tables import nearest_table, standard_tables
 from detector.metadata.thumbnail import likeness
@@ -30,7 +30,7 @@ def facts(path: Path) -> tuple[Details, list[str]]:
     with open_media(path) as reader:
         list(reader.frames(8))
         media = media_facts(reader, path.name, path.stat().st_size, "0" * 64)
-        details = details_of(reader, path)
+        details = collect(reader, path).details
     return details, [anomaly.kind for anomaly in anomalies_of(media, details, NOW)]
 
 

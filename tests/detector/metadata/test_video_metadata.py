@@ -15,7 +15,7 @@ from detector.media.exhibit.text import clean
 from detector.media.open import open_media
 from detector.media.stream.packet_stats import Packets
 from detector.metadata.anomalies.rules import anomalies_of
-from detector.metadata.collect import details_of
+from detector.metadata.collect import collect
 from detector.metadata.exhibit import media_facts
 from detector.metadata.isobmff import read_layout
 from detector.schema.analysis import Media
@@ -29,7 +29,7 @@ OPEN = "keyint=12:min-keyint=12:scenecut=0:bframes=2:b-adapt=0:open-gop=1"
 def facts(path: Path) -> tuple[Media, Details]:
     with open_media(path) as reader:
         list(reader.frames(8))
-        return media_facts(reader, path.name, path.stat().st_size, "0" * 64), details_of(reader, path)
+        return media_facts(reader, path.name, path.stat().st_size, "0" * 64), collect(reader, path).details
 
 
 def kinds(path: Path) -> list[str]:

@@ -24,7 +24,7 @@ from reports.verification.verify import verify
 from webapp import create_app
 from webapp.custody import log as custody_log
 from webapp.security.permissions import Role
-from webapp.services import validations as validation_service
+from webapp.services import new_validation, validations
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, State
 
@@ -66,7 +66,7 @@ def labelled(text: str) -> str:
     """The table of the form with the labels that names say."""
     rows = list(csv.DictReader(io.StringIO(text)))
     out = io.StringIO()
-    writer = csv.DictWriter(out, validation_service.COLUMNS)
+    writer = csv.DictWriter(out, new_validation.COLUMNS)
     writer.writeheader()
     writer.writerows(row | {"label": row["file"].split("-")[0]} for row in rows)
     return out.getvalue()
@@ -78,7 +78,7 @@ def make(app, case_id: int) -> str:
         from webapp.services import cases
 
         case = cases.find(session, cases_principal(), case_id)
-        table = validation_service.empty_table(validation_service.offered(cases.analyses(session, case)))
+        table = new_validation.empty_table(new_validation.offered(cases.analyses(session, case)))
     form = {"case": str(case_id), "title": "Reference", "laboratory": "Lab", "table": labelled(table)}
     answer = client.post("/validations", data=form)
     assert answer.status_code == 303, answer.text
@@ -181,7 +181,7 @@ def test_a_changed_model_or_file_is_noticed(app, shipped, monkeypatch):
     client.post(f"{address}/quote", data={"quoted": "yes"})
     other = validated_model(MODELS / "reelproof-2.json")
     with monkeypatch.context() as patched:
-        patched.setattr(validation_service, "validated_model", lambda _card: other)
+        patched.setattr(validations, "validated_model", lambda _card: other)
         assert "No longer applies: it was made with other weights" in client.get(address).text
         assert "No longer applies" in client.get("/validations").text
     place = Folders(app.extensions["settings"].data).validations / address.rsplit("/", 1)[1]

@@ -22,7 +22,7 @@ from detector.media.reader import MediaReader
 from detector.media.stream.tally import Tally
 from detector.media.stream.unreferenced import NeededPackets
 from detector.metadata.anomalies.rules import anomalies_of
-from detector.metadata.collect import details_of
+from detector.metadata.collect import collect
 from detector.metadata.exhibit import media_facts
 from detector.schema.analysis import MediaKind
 from detector.verdict.coverage import gaps_of
@@ -48,7 +48,7 @@ class TestSeveralTracks:
                 container.mux(track.encode())
         with open_media(path) as reader:
             assert number_of(next(iter(list(reader.frames(EVERY_FRAME)))).image) == 100 * default
-            details = details_of(reader, path)
+            details = collect(reader, path).details
         assert [stream.index for stream in details.other_pictures] == [1 - default]
         told = anomalies_of(facts(MediaKind.VIDEO, 0.12), details, NOW)
         (found,) = (anomaly for anomaly in told if anomaly.kind == "another picture track")
@@ -100,7 +100,7 @@ class TestDamage:
         with open_media(path) as reader:
             list(reader.frames(EVERY_FRAME))
             media = media_facts(reader, "a.mp4", 1, "0" * 64)
-            media = media.model_copy(update={"details": details_of(reader, path)})
+            media = media.model_copy(update={"details": collect(reader, path).details})
         (gap,) = gaps_of(media)
         assert gap.reason == "no picture could be decoded here"
         assert gap.start == pytest.approx(1.0, abs=0.2) and gap.end == pytest.approx(2.0, abs=0.2)
