@@ -4,21 +4,23 @@ With the timestamp of an authority it is B-T.
 
 The signature is added behind the report as an incremental update (ISO 32000-1, 7.5.6): the bytes
 before it stay as they are. Its appearance is set by WeasyPrint, so that fonts are embedded as
-PDF/A asks, and its field gets a structure element as PDF/UA asks.
+PDF/A asks, and its field gets a structure element as PDF/UA asks
+(:mod:`reports.signing.pdf_structure`).
 """
 
 from __future__ import annotations
 
 import io
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from html import escape
 
 import numpy as np
 import pypdfium2
-from pyhanko.pdf_utils import generic, layout
-from pyhanko.pdf_utils.generic import pdf_name
+from pyhanko.pdf_utils import layout
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.pdf_utils.misc import PdfError
 from pyhanko.sign import fields, signers
@@ -30,6 +32,7 @@ from detector import timestamps
 from detector.version import __version__
 from reports.render.pdf import SuppliedOnly
 from reports.signing.keys import DIGEST, PROGRAM, SigningError, SigningKey
+from reports.signing.pdf_structure import tag_field
 
 FIELD = "Signature"
 LONGEST = 120  # characters of a reason or place
@@ -90,7 +93,7 @@ def sign_pdf(data: bytes, key: SigningKey, *, reason: str = "", place: str = "")
             FIELD, on_page=where.page, box=where.box, readable_field_name=" ".join(words)
         )
         fields.append_signature_field(writer, spec)
-        _tag(writer, where.page, " ".join(words))
+        tag_field(writer, where.page, " ".join(words))
         meta = signers.PdfSignatureMetadata(
             field_name=FIELD,
             md_algorithm=DIGEST,
@@ -100,16 +103,7 @@ def sign_pdf(data: bytes, key: SigningKey, *, reason: str = "", place: str = "")
             location=place or None,
             app_build_props=BuildProps(PROGRAM, revision=__version__),
         )
-        with tempfile.NamedTemporaryFile(suffix=".pdf") as stamp:
-            stamp.write(_appearance(words, where.box))
-            stamp.flush()
-            style = StaticStampStyle.from_pdf_file(
-                stamp.name,
-                border_width=0,
-                background_layout=layout.SimpleBoxLayoutRule(
-                    layout.AxisAlignment.ALIGN_MID, layout.AxisAlignment.ALIGN_MID, layout.Margins()
-                ),
-            )
+        with _stamp(words, where.box) as style:
             signer = signers.PdfSigner(
                 meta, signer=key.signer, timestamper=key.timestamper, stamp_style=style
             )
@@ -134,6 +128,21 @@ def _words(key: SigningKey, now: datetime, reason: str, place: str) -> list[str]
         f"{vouches} The signature holds an authority's timestamp." if key.timestamper else vouches,
         "To be checked with python -m reports verify REPORT.pdf, or with any program for PDF signatures.",
     ]
+
+
+@contextmanager
+def _stamp(words: list[str], box: tuple[int, int, int, int]) -> Iterator[StaticStampStyle]:
+    """What is seen in ``box``, kept in a file for as long as it is signed with."""
+    with tempfile.NamedTemporaryFile(suffix=".pdf") as stamp:
+        stamp.write(_appearance(words, box))
+        stamp.flush()
+        yield StaticStampStyle.from_pdf_file(
+            stamp.name,
+            border_width=0,
+            background_layout=layout.SimpleBoxLayoutRule(
+                layout.AxisAlignment.ALIGN_MID, layout.AxisAlignment.ALIGN_MID, layout.Margins()
+            ),
+        )
 
 
 def _appearance(words: list[str], box: tuple[int, int, int, int]) -> bytes:
@@ -165,58 +174,3 @@ def _free_place(data: bytes) -> _Place:
     if most < _HEIGHT / 2:
         raise SigningError("No page of the PDF has room for a visible signature. Make the report again.")
     return best
-
-
-def _tag(writer: _Writer, page_number: int, words: str) -> None:
-    """Give the signature's field a place in the structure tree of a tagged PDF, at its end."""
-    if "/StructTreeRoot" not in writer.root:
-        return
-    tree = writer.root["/StructTreeRoot"]
-    page_ref = writer.find_page_for_modification(page_number)[0]
-    page = page_ref.get_object()
-    annotations = page["/Annots"]
-    widget_ref = annotations.raw_get(len(annotations) - 1)
-    widget = widget_ref.get_object()
-    kids = tree["/K"]
-    parent_ref = kids.raw_get(0) if isinstance(kids, generic.ArrayObject) else tree.raw_get("/K")
-    form = writer.add_object(
-        generic.DictionaryObject(
-            {
-                pdf_name("/Type"): pdf_name("/StructElem"),
-                pdf_name("/S"): pdf_name("/Form"),
-                pdf_name("/P"): parent_ref,
-                pdf_name("/Pg"): page_ref,
-                pdf_name("/Alt"): generic.TextStringObject(words),
-                pdf_name("/K"): generic.DictionaryObject(
-                    {pdf_name("/Type"): pdf_name("/OBJR"), pdf_name("/Obj"): widget_ref}
-                ),
-            }
-        )
-    )
-    _append_kid(parent_ref.get_object(), form)
-    writer.mark_update(parent_ref)
-    widget[pdf_name("/StructParent")] = _append_parent(tree, form)
-    page[pdf_name("/Tabs")] = pdf_name("/S")
-    numbers = tree["/ParentTree"]
-    for changed in (numbers, numbers["/Nums"], tree, page, widget):
-        writer.update_container(changed)
-
-
-def _append_kid(parent: generic.DictionaryObject, kid: generic.IndirectObject) -> None:
-    """Put an element behind those of the structure element ``parent``, whose ``/K`` may be a single one."""
-    below = parent.get("/K", generic.ArrayObject())
-    if isinstance(below, generic.ArrayObject):
-        kids = [below.raw_get(index) for index in range(len(below))]  # references stay references
-    else:
-        kids = [parent.raw_get("/K")]
-    parent[pdf_name("/K")] = generic.ArrayObject([*kids, kid])
-
-
-def _append_parent(tree: generic.DictionaryObject, element: generic.IndirectObject) -> generic.NumberObject:
-    """Enter the element that an annotation belongs to into the tree of parents, under a key of its own."""
-    entries = tree["/ParentTree"]["/Nums"]  # key and value by turns
-    key = 1 + max((int(entries[i]) for i in range(0, len(entries), 2)), default=-1)
-    entries.append(generic.NumberObject(key))
-    entries.append(element)
-    tree[pdf_name("/ParentTreeNextKey")] = generic.NumberObject(key + 1)
-    return generic.NumberObject(key)
