@@ -124,13 +124,13 @@ def _of_crops(model: LoadedModel) -> bytes:
     size = model.card.input.size
     path = graphs.shipped(model.card.architecture, size)
     graph = graphs.read(path) if path else traced(model.network, size)
-    return graphs.bound(graph, model.card.input.mean, model.card.input.std, model.tensors)
+    return graphs.bound(graph, model.card.input.mean, model.card.input.std, model.tensors())
 
 
 def _of_features(model: LoadedModel) -> bytes:
     network = model.network
     assert isinstance(network, SequenceNetwork)
-    return graphs.bound(traced_judge(network), model.card.input.mean, model.card.input.std, model.tensors)
+    return graphs.bound(traced_judge(network), model.card.input.mean, model.card.input.std, model.tensors())
 
 
 def _onnx(network: bytes, stem: Path) -> tuple[list[Path], Run]:

@@ -12,7 +12,7 @@ whose SHA-256 was checked. Nothing converted is kept between two runs, so nothin
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import cache, partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
@@ -24,12 +24,11 @@ from detector.backends.base import Backend
 from detector.errors import ModelError, ParameterError
 from detector.models.loaded import graph_path
 from detector.models.onnx_file import bound_onnx, read_onnx, shape_of
+from detector.models.weights import read_arrays
 from detector.networks import graphs
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from numpy.typing import NDArray
 
     from detector.models.card import Card, Input
     from detector.models.loaded import LoadedModel
@@ -186,10 +185,11 @@ def _create(name: str, model: LoadedModel) -> Backend:
         return _create_of_onnx_file(name, model.card, model.card.onnx, model.weights or b"")
     graph = graph_path(model)
     assert graph is not None  # can_run() looked
+    assert model.weights is not None
     # Not of ``model``, which would then never be given up (_READY).
     if name == "onnxruntime":
-        return _onnxruntime(partial(_bound, graph, model.card.input, model.tensors))
-    return _openvino(name, partial(_unbound, graph, model.card.input, model.tensors))
+        return _onnxruntime(partial(_bound, graph, model.card.input, model.weights))
+    return _openvino(name, partial(_unbound, graph, model.card.input, model.weights))
 
 
 def _onnxruntime(network: Callable[[], bytes]) -> Backend:
@@ -215,9 +215,10 @@ def _create_of_onnx_file(name: str, card: Card, network: OnnxNetwork, data: byte
     return OnnxFile(inner, network.output, shape.one_by_one, file)
 
 
-def _bound(graph: Path, given: Input, tensors: Mapping[str, NDArray[np.generic]]) -> bytes:
-    return graphs.bound(graphs.read(graph), given.mean, given.std, tensors)
+def _bound(graph: Path, given: Input, weights: bytes) -> bytes:
+    return graphs.bound(graphs.read(graph), given.mean, given.std, read_arrays(weights))
 
 
-def _unbound(graph: Path, given: Input, tensors: Mapping[str, NDArray[np.generic]]) -> graphs.Unbound:
-    return graphs.Unbound(graph.read_bytes(), graphs.constants(given.mean, given.std, tensors))
+def _unbound(graph: Path, given: Input, weights: bytes) -> graphs.Unbound:
+    constants = graphs.constants(given.mean, given.std, read_arrays(weights))
+    return graphs.Unbound(graph.read_bytes(), constants)

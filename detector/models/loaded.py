@@ -16,10 +16,10 @@ from detector.models.card import Card
 from detector.models.card_files import load_card, read_second_look, second_look_weights
 from detector.models.onnx_file import read_onnx, shape_of
 from detector.models.weights import (
-    StoredTensor,
     looks_pickled,
     mismatch,
     pickled_error,
+    read_arrays,
     read_tensors,
     refuse_wrong_weights,
 )
@@ -75,16 +75,10 @@ class LoadedModel:
             if each is not None and not each.card.onnx:
                 _ = each.network
 
-    @cached_property
-    def stored(self) -> dict[str, StoredTensor]:
-        """The weights' tensors by name; raises ``ValueError`` where the file is none."""
-        assert self.weights is not None
-        return read_tensors(self.weights)
-
-    @cached_property
     def tensors(self) -> dict[str, NDArray[np.generic]]:
-        """The weights as they are stored, by name."""
-        return {name: tensor.array() for name, tensor in self.stored.items()}
+        """The weights as they are stored, by name: a copy, not kept here."""
+        assert self.weights is not None
+        return read_arrays(self.weights)
 
     @cached_property
     def is_sequence(self) -> bool:
@@ -138,7 +132,7 @@ def load_pair(card: Card, weights: Path) -> LoadedModel:
     # A graph says what tensors there must be; without one torch has to be asked.
     wanted = graphs.wanted(graphs.read(path)) if path else _wanted(card.architecture)
     try:
-        given = model.stored
+        given = read_tensors(data)
     except ValueError as error:
         reason = " ".join(str(error).split())[:120]
         raise ModelError(

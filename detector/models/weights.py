@@ -53,6 +53,11 @@ def read_tensors(data: bytes) -> dict[str, StoredTensor]:
     return {name: StoredTensor(told["dtype"], tuple(told["shape"]), told["data"]) for name, told in found}
 
 
+def read_arrays(data: bytes) -> dict[str, NDArray[np.generic]]:
+    """Likewise as arrays, in their stored shapes."""
+    return {name: tensor.array() for name, tensor in read_tensors(data).items()}
+
+
 def mismatch(wanted: Mapping[str, Kind], given: Mapping[str, StoredTensor]) -> str:
     """Why tensors ``given`` cannot be those ``wanted``, by name, shape and kind; empty when they can."""
     for names, words in (

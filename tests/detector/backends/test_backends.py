@@ -265,7 +265,16 @@ def test_openvino_gives_the_same_of_a_graph_and_its_constants_apart(crops: np.nd
     model = load_model()
     path, given = graph_path(model), model.card.input
     assert path is not None
-    whole = graphs.bound(graphs.read(path), given.mean, given.std, model.tensors)
-    apart = graphs.Unbound(path.read_bytes(), graphs.constants(given.mean, given.std, model.tensors))
-    one, other = (OpenVINO(lambda network=network: network, 1).run(crops) for network in (whole, apart))
-    assert np.array_equal(one, other)
+    whole = graphs.bound(graphs.read(path), given.mean, given.std, model.tensors())
+    apart = graphs.Unbound(path.read_bytes(), graphs.constants(given.mean, given.std, model.tensors()))
+    one, other = OpenVINO(lambda: whole, 1), OpenVINO(lambda: apart, 1)
+    assert np.array_equal(one.run(crops), other.run(crops))
+
+
+def test_large_crops_are_taken_two_at_a_time_and_none_is_left_out() -> None:
+    second = load_model().second_look
+    assert second is not None
+    crops = np.random.default_rng(5).integers(0, 256, (5, 224, 224, 3), np.uint8)
+    backend = backends.open_backend(second, "openvino")
+    singly = np.concatenate([backend.run(crops[i : i + 1]) for i in range(5)])
+    assert np.array_equal(backend.run(crops), singly)
