@@ -21,7 +21,7 @@ from detector.media.frame import Image
 from detector.media.open import open_media
 from detector.media.prefetch import ahead
 from detector.media.reader import MediaReader
-from detector.memory import share_arenas
+from detector.memory import give_back, share_arenas
 from detector.metadata.exhibit import media_facts, printable_name, with_metadata
 from detector.models.loaded import LoadedModel, load_model
 from detector.other_models import OtherModels, concluded, keeps_moments
@@ -162,6 +162,7 @@ def _analyzed(job: _Job, report: Progress, turn: int = 0) -> tuple[Analysis, int
             report,
         )
         if keeper is not None and loaded.second_look is not None:
+            give_back()  # before the second network, with which an analysis holds most
             looked = reporter("looking again", _SCORED, _LOOKED)
             scorer = look_again(loaded, scorer, first_pass, keeper, parameters, looked)
         if not still:

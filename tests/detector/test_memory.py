@@ -58,3 +58,28 @@ def test_threads_share_heaps(tmp_path: Path) -> None:
         subprocess.run([sys.executable, "-c", _HEAPS, how, str(told)], check=True)
         counts[how] = told.read_text().count("<heap nr=")
     assert counts["shared"] <= 2 < counts["each"]
+
+
+_SCATTERED = """
+import ctypes
+from detector.memory import give_back, memory_of
+libc = ctypes.CDLL(None)
+libc.malloc.restype = ctypes.c_void_p
+pieces = []
+for _ in range(3000):  # large ones with small ones between that are kept
+    pieces.append(libc.malloc(100_000))
+    ctypes.memset(pieces[-1], 1, 100_000)
+    libc.malloc(100)
+resident = lambda: memory_of("/proc/self/status")["VmRSS"]
+for piece in pieces: libc.free(ctypes.c_void_p(piece))
+before = resident()
+give_back()
+print(before, resident())
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library")
+def test_what_is_free_between_small_things_is_given_back() -> None:
+    command = [sys.executable, "-c", _SCATTERED]
+    before, after = map(int, subprocess.run(command, capture_output=True, check=True).stdout.split())
+    assert before - after > 100 * MEGABYTE
