@@ -162,9 +162,10 @@ def _analyzed(job: _Job, report: Progress, turn: int = 0) -> tuple[Analysis, int
             report,
         )
         if keeper is not None and loaded.second_look is not None:
-            give_back()  # before the second network, with which an analysis holds most
+            give_back()  # with the second network an analysis holds most: what it finds free is in pieces
             looked = reporter("looking again", _SCORED, _LOOKED)
             scorer = look_again(loaded, scorer, first_pass, keeper, parameters, looked)
+            give_back()  # what compiling it took
         if not still:
             sharpen = reporter("finding where segments begin and end", _LOOKED, _SHARP)
             refined = refine_boundaries(first_pass, reader, scorer, parameters, sharpen)
