@@ -16,11 +16,7 @@ def share_arenas() -> None:
     It would give each its own, up to eight a core, and what one has given back the others cannot use:
     frames, crops and tensors pass through four threads (docs/performance.md).
     """
-    try:
-        mallopt = ctypes.CDLL(None).mallopt
-    except (AttributeError, OSError, TypeError):
-        return
-    mallopt(_ARENA_MAX, _ARENAS)
+    _ask_glibc("mallopt", _ARENA_MAX, _ARENAS)
 
 
 def give_back() -> None:
@@ -28,11 +24,15 @@ def give_back() -> None:
 
     What many small things have left between them fits nothing large.
     """
+    _ask_glibc("malloc_trim", 0)
+
+
+def _ask_glibc(function: str, *arguments: int) -> None:
     try:
-        trim = ctypes.CDLL(None).malloc_trim
+        called = getattr(ctypes.CDLL(None), function)
     except (AttributeError, OSError, TypeError):
         return
-    trim(0)
+    called(*arguments)
 
 
 def memory_of(place: str) -> dict[str, int]:
