@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -236,11 +237,12 @@ def _preparation(reader: MediaReader, loaded: LoadedModel, scorer: Scorer) -> Ca
         return None
     if second is None or needs_torch(loaded) or needs_torch(second):
         return None
-    backends = scorer.backend, open_backend(second, scorer.requested_backend)
+    of_second = open_backend(second, scorer.requested_backend)
 
     def get_ready() -> None:
-        for backend in backends:
-            backend.get_ready()
+        # Beside this one, which is not to wait for it before it scores.
+        threading.Thread(target=of_second.get_ready, name="second-network").start()
+        scorer.backend.get_ready()
 
     return get_ready
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from functools import cache, cached_property
+from functools import cache
 from importlib import metadata
+from threading import Lock
 from types import ModuleType
 from typing import Any
 
@@ -86,9 +87,17 @@ class OpenVINO:
         self.version = metadata.version("openvino")
         self.threads = threads
         self._network = network
+        # Not a cached property: until Python 3.12 those of all instances wait for one another.
+        self._compiling = Lock()
+        self._made: list[Any] = []
 
-    @cached_property
+    @property
     def _requests(self) -> list[Any]:
+        with self._compiling:
+            self._made = self._made or self._compiled()
+        return self._made
+
+    def _compiled(self) -> list[Any]:
         settings = {
             "INFERENCE_PRECISION_HINT": "bf16" if self.precision == "bfloat16" else "f32",
             "INFERENCE_NUM_THREADS": self.threads,

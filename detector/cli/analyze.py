@@ -101,8 +101,11 @@ def _laboratory(options: argparse.Namespace) -> bytes | None:
 
 
 def import_report() -> None:
-    """Import what sets a report, which takes as long as a short clip."""
+    """Import what renders a report and compile its templates, which takes as long as a short clip."""
     from reports import write_report  # noqa: F401
+    from reports.render.html import compile_templates
+
+    compile_templates()
 
 
 def _write(

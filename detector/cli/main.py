@@ -9,11 +9,13 @@ from collections.abc import Sequence
 
 from detector.cli import analyze, annotate, compare, export, score, training, validate, watch_and_live
 from detector.errors import MediaError, ReelproofError
+from detector.native_threads import stay_forkable
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit status: 0 done, 1 some files not scored, 2 an error."""
     options = argument_parser().parse_args(arguments)
+    stay_forkable()  # what is confined or shares the work is forked, and need not import again what is here
     try:
         if getattr(options, "backend", None):
             from detector.backends import selection as backends

@@ -10,16 +10,15 @@ from detector.progress import Progress
 
 
 @contextmanager
-def progress_bar(*, threads: bool = True, stages: bool = False) -> Iterator[Progress]:
+def progress_bar(*, stages: bool = False) -> Iterator[Progress]:
     """A bar from 0 to 1, drawn on a terminal only; call what is given with the stage and the share done.
 
-    The bar never goes back, but with ``stages`` for each new stage. Without ``threads`` none is started, so
-    that processes may be forked from this one.
+    The bar never goes back, but with ``stages`` for each new stage. No thread is started, so that processes
+    may be forked from this one.
     """
     from tqdm import tqdm
 
-    if not threads:
-        tqdm.monitor_interval = 0
+    tqdm.monitor_interval = 0
     last = ""
     with tqdm(total=1.0, bar_format="{desc:28}{percentage:3.0f} % |{bar}| {elapsed}", disable=None) as bar:
 

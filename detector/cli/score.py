@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from detector.cli.engine_options import add_engine_options, add_other_models, parameters_from
-from detector.native_threads import stay_forkable
 from detector.schema.joint_rule import JointRule
 
 
@@ -34,7 +33,6 @@ def add_commands(commands: Any) -> None:
 
 
 def _score(options: argparse.Namespace) -> int:
-    stay_forkable()  # the worker pool is forked from this process
     from detector.batch.other_models import OtherModelNames
     from detector.batch.run import BatchRun
 

@@ -10,7 +10,6 @@ from detector.cli.engine_options import add_engine_options, add_other_models, pa
 from detector.cli.progress import progress_bar
 from detector.cli.result_folder import refuse_occupied
 from detector.errors import ParameterError
-from detector.native_threads import stay_forkable
 from reports.text.languages import DEFAULT, LANGUAGES
 
 if TYPE_CHECKING:
@@ -75,7 +74,6 @@ def _validate(options: argparse.Namespace) -> int:
     parameters = parameters_from(options)
     if options.repeat < 0:
         raise ParameterError(f"--repeat {options.repeat}: name 0 or more.")
-    stay_forkable()  # the worker pool is forked from this process
     from detector.validation.conclude import validate
     from detector.validation.measuring import MEASURED, Run
 
@@ -83,7 +81,7 @@ def _validate(options: argparse.Namespace) -> int:
     key = _key(options)  # a wrong password is told before hours of work
     against = _read(options.against) if options.against else None
     options.out.mkdir(parents=True, exist_ok=True)
-    with progress_bar(threads=False, stages=True) as show:
+    with progress_bar(stages=True) as show:
         validation = validate(
             options.data,
             options.out,

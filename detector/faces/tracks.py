@@ -14,7 +14,6 @@ from itertools import count
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 from detector.faces.crop import CropSquare, Face, crop_square, square_for_face
 from detector.faces.finding.matching import correlating
@@ -95,15 +94,28 @@ class Tracker:
             return {}
         live = [grown(track.box) for track in self._live]
         overlaps = np.array([[overlap(box, grown(face.box)) for box in live] for face in faces])
-        pairs = zip(*linear_sum_assignment(-overlaps), strict=True)
         return {
-            int(row): self._live[column] for row, column in pairs if overlaps[row, column] >= _LEAST_OVERLAP
+            row: self._live[column]
+            for row, column in _assigned(overlaps)
+            if overlaps[row, column] >= _LEAST_OVERLAP
         }
 
     def forget_ended(self) -> set[int]:
         """Keep only the tracks that may go on; returns their numbers."""
         self.tracks = list(self._live)
         return {track.number for track in self.tracks}
+
+
+def _assigned(overlaps: NDArray[np.float64]) -> list[tuple[int, int]]:
+    """Rows and columns of ``overlaps`` that belong together, so that their sum is largest."""
+    if min(overlaps.shape) == 1:
+        row, column = np.unravel_index(overlaps.argmax(), overlaps.shape)
+        return [(int(row), int(column))]
+    # Imported where two faces come together first: SciPy's optimizers take a third of the engine's imports.
+    from scipy.optimize import linear_sum_assignment
+
+    rows, columns = linear_sum_assignment(overlaps, maximize=True)
+    return list(zip(rows.tolist(), columns.tolist(), strict=True))
 
 
 def _is_same(track: Track, image: Image, face: Face) -> bool:

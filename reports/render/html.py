@@ -117,6 +117,14 @@ def environment() -> Environment:
     return made
 
 
+def compile_templates() -> None:
+    """Compile the report's templates, for a process that will render one later."""
+    made = environment()
+    for name in made.list_templates(extensions=["html"]):
+        if name.startswith("report/"):  # macros come with those that use them, which is not all of them here
+            made.get_template(name)
+
+
 @cache
 def renderer() -> str:
     """What tells this version's pages from others': a hash of the code and the templates that set them."""

@@ -111,6 +111,36 @@ def test_a_file_is_analysed_without_torch_until_something_is_explained() -> None
     assert not found & {"torch", "timm", "torchvision", "matplotlib", "sklearn", "pytorch_grad_cam"}
 
 
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="reads /proc")
+def test_what_a_command_confines_can_be_forked(still: Path) -> None:
+    """So that the confined process need not import again what the command has."""
+    code = (
+        "import sys\n"
+        "from detector import native_threads, sandboxed_engine\n"
+        "def sandbox(*what, modules, **others):\n"
+        "    print('numpy' in sys.modules, native_threads.native_threads())\n"
+        "    raise KeyboardInterrupt\n"
+        "sandboxed_engine.Sandbox = sandbox\n"
+        "from detector.cli.main import main\n"
+        "main(['analyze', sys.argv[1]])\n"
+    )
+    environment = {key: value for key, value in os.environ.items() if key != "OPENBLAS_NUM_THREADS"}
+    command = [sys.executable, "-c", code, str(still)]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.stdout == "True 1\n", done.stderr
+
+
+def test_the_engine_is_imported_without_scipy() -> None:
+    """Its optimizers, which follow several faces, took a third of the engine's imports."""
+    done = subprocess.run(
+        [sys.executable, "-c", "import sys, detector.engine; print('scipy' in sys.modules)"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout == "False\n", done.stderr
+
+
 def test_what_heatmaps_need_is_there_once_it_is_asked_for(ready: dict[str, Any]) -> None:
     needed = {"torch", "timm", "pytorch_grad_cam"}
     assert not needed & set(ready["modules_at_first"]) and needed <= set(ready["modules"])

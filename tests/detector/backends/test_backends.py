@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
@@ -261,14 +263,34 @@ class TestFromAShell:
         assert compare(one, one.model_copy(update={"software": matrix})).agree
 
 
-def test_openvino_gives_the_same_of_a_graph_and_its_constants_apart(crops: np.ndarray) -> None:
+@pytest.fixture(scope="module")
+def whole() -> bytes:
+    """The default network with its weights, as one ONNX file."""
     model = load_model()
     path, given = graph_path(model), model.card.input
     assert path is not None
-    whole = graphs.bound(graphs.read(path), given.mean, given.std, model.tensors())
+    return graphs.bound(graphs.read(path), given.mean, given.std, model.tensors())
+
+
+def test_openvino_gives_the_same_of_a_graph_and_its_constants_apart(crops: np.ndarray, whole: bytes) -> None:
+    model = load_model()
+    path, given = graph_path(model), model.card.input
+    assert path is not None
     apart = graphs.Unbound(path.read_bytes(), graphs.constants(given.mean, given.std, model.tensors()))
     one, other = OpenVINO(lambda: whole, 1), OpenVINO(lambda: apart, 1)
     assert np.array_equal(one.run(crops), other.run(crops))
+
+
+def test_networks_are_compiled_beside_each_other(crops: np.ndarray, whole: bytes) -> None:
+    both = threading.Barrier(2, timeout=60)
+
+    def network() -> bytes:
+        both.wait()
+        return whole
+
+    with ThreadPoolExecutor(2) as threads:
+        one, other = threads.map(lambda backend: backend.run(crops), [OpenVINO(network, 1) for _ in range(2)])
+    assert np.array_equal(one, other)
 
 
 def test_large_crops_are_taken_two_at_a_time_and_none_is_left_out() -> None:

@@ -37,7 +37,8 @@ class TestTracker:
         tracker = Tracker(0.75)
         assert tracker.process_frame(0, EMPTY, [face(200)], False) == [0]
         assert tracker.process_frame(0.125, EMPTY, [face(500), face(205)], False) == [1, 0]
-        assert tracker.process_frame(0.25, EMPTY, [], False) == []
+        assert tracker.process_frame(0.25, EMPTY, [face(505)], False) == [1]
+        assert tracker.process_frame(0.375, EMPTY, [], False) == []
 
     @pytest.mark.parametrize(
         ("gap", "number"), [(0.25, 0), (0.5, 0), (0.75, 0), (0.875, 1), (1.0, 1), (10.0, 1)]

@@ -4,14 +4,16 @@ import base64
 import hashlib
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from analyses import EXHIBIT_SHA256, MODEL_SHA256, Written, build
 from html_page import Page
+from jinja2 import Environment, Template
 
 from detector.schema.analysis import MediaKind, Verdict
 from reports.errors import ReportError
-from reports.render.html import render_html
+from reports.render.html import compile_templates, environment, render_html
 from reports.view.report import report_view
 
 
@@ -153,6 +155,22 @@ def test_no_phrase_contradicts_the_verdict(tmp_path: Path, verdict: Verdict) -> 
 
 def test_no_segment_is_said(tmp_path: Path) -> None:
     assert "No segment was flagged." in page(tmp_path, segments=0).text
+
+
+def test_templates_compiled_beforehand_are_all_a_report_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environment.cache_clear()
+    compile_templates()
+    load, late = environment().loader.load, []  # type: ignore[union-attr]
+
+    def loaded(made: Environment, name: str, *others: Any) -> Template:
+        late.append(name)
+        return load(made, name, *others)
+
+    monkeypatch.setattr(environment().loader, "load", loaded)
+    page(tmp_path)
+    assert late and all(name.startswith("macros/") for name in late)
 
 
 def test_source_date_epoch_sets_the_metadata_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
