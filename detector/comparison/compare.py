@@ -100,6 +100,17 @@ class _Found:
     not_compared: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, eq=False)
+class _Matched:
+    """Both opened files and their strips, with the frame of the reference that each of the exhibit shows."""
+
+    exhibit: MediaReader
+    reference: MediaReader
+    seen: Strip
+    known: Strip
+    times: TimeMap
+
+
 @dataclass(frozen=True)
 class _Comparing:
     """What :func:`compare` was asked for."""
@@ -161,14 +172,15 @@ class _Comparing:
         seen_file: ComparedFile,
         known_file: ComparedFile,
     ) -> Comparison:
-        known, view, times = located.strip, located.view, located.times
+        view, times = located.view, located.times
         if view is None or times is None:
             return self._finished(self._result(seen_file, known_file, None))
+        matched = _Matched(exhibit, reference, seen, located.strip, times)
         self.progress("finding how its picture lies in the reference's", _FOUND)
-        refined = self._refined(exhibit, reference, seen, known, times, view)
+        refined = _refined(matched, view)
         if not times.pieces or refined is None or refined.agreement < RELATED:
             return self._finished(self._result(seen_file, known_file, None))
-        tracker = self._tracked(exhibit, reference, seen, known, times, refined)
+        tracker = self._tracked(matched, refined)
         persons, segments = find_segments(tracker, self.parameters)
         regions = find_regions(tracker.grids, seen.size, self.parameters.minimum_duration)
         comparison = self._result(
@@ -176,8 +188,8 @@ class _Comparing:
             known_file,
             _Found(
                 time_map=tuple(time_pieces(seen, times)),
-                gaps=tuple(gaps(seen_file, known_file, seen, known, times)),
-                transform=transform(refined, seen.size, known.size),
+                gaps=tuple(gaps(seen_file, known_file, seen, matched.known, times)),
+                transform=transform(refined, seen.size, matched.known.size),
                 persons=persons,
                 segments=segments,
                 regions=tuple(
@@ -192,52 +204,24 @@ class _Comparing:
             comparison = write_peaks(comparison, exhibit, reference, refined.view, self.images)
         return self._finished(comparison)
 
-    def _tracked(
-        self,
-        exhibit: MediaReader,
-        reference: MediaReader,
-        seen: Strip,
-        known: Strip,
-        times: TimeMap,
-        refined: Refined,
-    ) -> PersonTracker:
+    def _tracked(self, matched: _Matched, refined: Refined) -> PersonTracker:
         """Everything that could be compared, frame by frame."""
-        wanted = sampled(seen, known, times, self.parameters.sample_rate)
+        seen, times = matched.seen, matched.times
+        wanted = sampled(seen, matched.known, times, self.parameters.sample_rate)
         starts = [int(seen.pts[piece.first]) for piece in times.pieces[1:]]
         breaks = {next((pts for pts, _ in wanted if pts >= start), start) for start in starts}
         with (
             ThreadPoolExecutor(_BESIDE, thread_name_prefix="measuring") as beside,
-            ahead(frame_pairs(exhibit, reference, wanted), 2) as pairs,
+            ahead(frame_pairs(matched.exhibit, matched.reference, wanted), 2) as pairs,
         ):
-            tracker = PersonTracker(refined.view, refined.shown, self.parameters, exhibit.kind, beside)
+            kind = matched.exhibit.kind
+            tracker = PersonTracker(refined.view, refined.shown, self.parameters, kind, beside)
             for number, (here, there) in enumerate(pairs):
                 tracker.process(here, there, here.pts in breaks)
                 share = (_COMPARED - _REFINED) * number / len(wanted)
                 self.progress("comparing faces and surroundings", _REFINED + share)
             tracker.finish()
         return tracker
-
-    def _refined(
-        self,
-        exhibit: MediaReader,
-        reference: MediaReader,
-        seen: Strip,
-        known: Strip,
-        times: TimeMap,
-        view: View,
-    ) -> Refined | None:
-        """The refined view, by a few pairs of frames spread over what is shown."""
-        matched = np.flatnonzero(times.places != NOWHERE)
-        if not len(matched):
-            return None
-        # Of each part of them the pair that takes the least decoding.
-        wanted = []
-        for part in np.array_split(matched, min(len(matched), _PAIRS)):
-            pairs = [(int(seen.pts[at]), int(known.pts[times.places[at]])) for at in part]
-            wanted.append(min(pairs, key=lambda one: exhibit.since_key(one[0]) + reference.since_key(one[1])))
-        detect = FaceDetector()
-        decoded = [_pair(here, there, detect) for here, there in frame_pairs(exhibit, reference, wanted)]
-        return refine_view(view, decoded) if decoded else None
 
     def _finished(self, comparison: Comparison) -> Comparison:
         self.progress("finishing", 1.0)
@@ -284,7 +268,24 @@ def _with_frames(strip: Strip) -> Strip:
     return strip
 
 
+def _refined(matched: _Matched, view: View) -> Refined | None:
+    """The refined view, by a few pairs of frames spread over what is shown; None without one."""
+    exhibit, reference, places = matched.exhibit, matched.reference, matched.times.places
+    shown = np.flatnonzero(places != NOWHERE)
+    if not len(shown):
+        return None
+    # Of each part of them the pair that takes the least decoding.
+    wanted = []
+    for part in np.array_split(shown, min(len(shown), _PAIRS)):
+        pairs = [(int(matched.seen.pts[at]), int(matched.known.pts[places[at]])) for at in part]
+        wanted.append(min(pairs, key=lambda one: exhibit.since_key(one[0]) + reference.since_key(one[1])))
+    detect = FaceDetector()
+    decoded = [_pair(here, there, detect) for here, there in frame_pairs(exhibit, reference, wanted)]
+    return refine_view(view, decoded) if decoded else None
+
+
 def _pair(here: Frame, there: Frame, detect: FaceDetector) -> Pair:
+    """Two frames as :func:`refine_view` wants them, with the faces of the exhibit's hidden."""
     grey = [cv2.cvtColor(frame.image, cv2.COLOR_RGB2GRAY) for frame in (here, there)]
     small = [reduced(one) for one in grey]
     hidden = np.zeros(small[0].shape, bool)
