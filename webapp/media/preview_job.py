@@ -43,8 +43,17 @@ def prepare(
     if known is not None and known.source != "none":
         return known
     aside = folders.previews / f".{media.sha256}.{os.getpid()}.part"
+
+    def start() -> Sandbox:
+        from webapp.media.preview_encoder import decided  # brings FFmpeg
+
+        places = AllowedPaths(readable=(exhibit,), writable=(aside,))
+        what = (decided, exhibit, aside, media, spare)
+        return Sandbox(*what, limits=limits, places=places, scratch=folders.analyses)
+
     try:
-        decided = _ask(folders, exhibit, aside, media, spare, progress, limits)
+        aside.touch(0o600)
+        decided = _answer(start, media.sha256, progress)
         if decided.source == "preview":
             flush_file(aside)
             os.replace(aside, folders.preview(media.sha256))
@@ -58,29 +67,17 @@ def prepare(
     return decided
 
 
-def _ask(
-    folders: Folders,
-    exhibit: Path,
-    aside: Path,
-    media: Media,
-    spare: int,
-    progress: Callable[[float], None],
-    limits: Limits,
-) -> Playback:
-    from webapp.media.preview_encoder import decided  # brings FFmpeg
-
-    aside.touch(0o600)
-    places = AllowedPaths(readable=(exhibit,), writable=(aside,))
-    what = (decided, exhibit, aside, media, spare)
+def _answer(start: Callable[[], Sandbox], sha256: str, progress: Callable[[float], None]) -> Playback:
+    """What the process that ``start`` begins decided; where it breaks, that nothing plays, and why."""
     try:
-        with Sandbox(*what, limits=limits, places=places, scratch=folders.analyses) as confined:
+        with start() as confined:
             return checked(confined.result(lambda _stage, share: progress(share)))
     except SoftTimeLimitExceeded:
         return _nothing(N_("The time limit of the analysis came first."))
     except LimitError as problem:
         return _nothing(f"{_TOO_MUCH} {problem}")
     except (ReelproofError, UnexpectedError, ValueError) as problem:
-        log.warning("deciding what plays of %s broke off: %s", media.sha256, problem)
+        log.warning("deciding what plays of %s broke off: %s", sha256, problem)
         return _nothing(N_("The process that was to make it ended early."))
 
 

@@ -52,7 +52,7 @@ def test_a_preview_is_made_once_an_exhibit(folders, clip, monkeypatch):
     assert made.source == "preview" and playback.recorded(folders, media.sha256) == made
     assert moments(folders.preview(media.sha256)) == moments(clip)
     assert not leftovers(folders)
-    monkeypatch.setattr(preview_job, "_ask", lambda *_: pytest.fail("it is there already"))
+    monkeypatch.setattr(preview_job, "_answer", lambda *_: pytest.fail("it is there already"))
     assert preview_job.prepare(folders, clip, media, 0, nothing, LIMITS) == made
     folders.preview(media.sha256).unlink()
     assert playback.recorded(folders, media.sha256) is None  # one without the other is nothing
