@@ -66,7 +66,10 @@ class CropSquare:
 
 
 def roll(face: Face) -> float:
-    """Roll of a face: degrees clockwise from level of the line between the eyes. Results call it ``tilt``."""
+    """Roll of a face: degrees clockwise from level of the line between the eyes.
+
+    Published results call its absolute value ``tilt``.
+    """
     left, right = face.landmarks[0], face.landmarks[1]
     return float(np.degrees(np.arctan2(right[1] - left[1], right[0] - left[0])))
 

@@ -24,7 +24,7 @@ _ROW = np.dtype(
         ("interpolated", np.bool_),  # not scored itself: its logit lies between those beside it
         ("flaw", object),  # why it is not judged, one of a few constants, or None
         ("box", np.float64, 4),
-        ("tilt", np.float64),  # the face's roll: degrees clockwise
+        ("roll", np.float64),  # degrees clockwise (detector.faces.crop.roll)
         ("contrast", np.float64),  # of the crop, NaN where nobody looked; likewise those that follow
         ("sharpness", np.float64),
         ("logit", np.float64),
@@ -48,14 +48,14 @@ class Detection:
     track: int
     usable: bool
     box: Box
-    tilt: float
+    roll: float
     logit: float | None
     smoothed: float | None
     interpolated: bool = False
 
     @property
     def square(self) -> CropSquare:
-        return square_for_box(self.box, self.tilt)
+        return square_for_box(self.box, self.roll)
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,7 +164,7 @@ def _detection(row: np.void) -> Detection:
         track=int(row["track"]),
         usable=bool(row["usable"]),
         box=(x0, y0, x1, y1),
-        tilt=float(row["tilt"]),
+        roll=float(row["roll"]),
         logit=None if np.isnan(logit) else logit,
         smoothed=None if np.isnan(smoothed) else smoothed,
         interpolated=bool(row["interpolated"]),

@@ -31,7 +31,7 @@ class KeptMoment:
     time: float
     pts: int
     pixels: FacePatch | PatchInFile
-    lean: float
+    roll: float
 
     @property
     def patch(self) -> FacePatch:

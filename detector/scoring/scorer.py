@@ -73,12 +73,12 @@ class Scorer:
         """
         return QUALITY_SIZE if self.card.onnx else self.card.input.size
 
-    def square(self, box: Box, lean: float) -> CropSquare:
-        """What the network sees of a face in ``box`` that leans by so many degrees."""
+    def square(self, box: Box, roll: float) -> CropSquare:
+        """What the network sees of a face in ``box`` with this roll, in degrees."""
         if self.card.onnx is None:
-            return square_for_box(box, lean)
+            return square_for_box(box, roll)
         framing = self.card.onnx.framing
-        return square_for_box(box, lean, framing.box, framing.below, framing.upright)
+        return square_for_box(box, roll, framing.box, framing.below, framing.upright)
 
     def crop_of(self, image: Image, face: Face, crop: Image) -> Image:
         """The crop the network sees of ``face`` in ``image``; ``crop`` is that of its quality."""
@@ -190,7 +190,7 @@ class Scorer:
 
     def explainable(self, image: Image, peak: Detection) -> Explainable:
         """The crop of ``peak`` in its ``image`` (RGB), and the network whose map explains its score."""
-        square = self.square(peak.box, peak.tilt)
+        square = self.square(peak.box, peak.roll)
         crop = crop_square(image, square, self.card.input.size)
         network = None if self.card.onnx else self.network
         logit = float(self.logits([crop])[0])

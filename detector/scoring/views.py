@@ -45,7 +45,7 @@ def squares(moment: KeptMoment, view: View) -> tuple[CropSquare, CropSquare]:
     image, box, _ = moment.patch
     height, width = image.shape[:2]
     return (
-        inner_square(box, moment.lean, view.scale, view.dx, view.dy),
+        inner_square(box, moment.roll, view.scale, view.dx, view.dy),
         head_square(box, width, height, view.scale, view.dx, view.dy),
     )
 

@@ -220,7 +220,7 @@ class _GapScorer:
 def _face(row: np.void) -> Face:
     """A detection as a face whose eyes lie as they lay; of its other landmarks nothing is known any more."""
     x0, y0, x1, y1 = row["box"].tolist()
-    roll = np.radians(row["tilt"])
+    roll = np.radians(row["roll"])
     apart = _EYES * (x1 - x0) / 2 * np.array([np.cos(roll), np.sin(roll)])
     middle = np.array([(x0 + x1) / 2, (y0 + y1) / 2])
     landmarks = np.array([middle - apart, middle + apart, middle, middle, middle], np.float32)

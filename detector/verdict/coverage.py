@@ -69,7 +69,7 @@ def _quality(rows: NDArray[np.void]) -> FaceQuality | None:
         width=_spread(judged["box"][:, 2] - judged["box"][:, 0]),
         contrast=_spread(judged["contrast"]),
         sharpness=_spread(judged["sharpness"]),
-        tilt=_spread(np.abs(judged["tilt"])),
+        tilt=_spread(np.abs(judged["roll"])),
         grey=int(np.count_nonzero(judged["grey"])) / len(judged),
     )
 

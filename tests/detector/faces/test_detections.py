@@ -40,7 +40,7 @@ def test_what_was_seen_comes_back(count: int) -> None:
     assert len(seen) == count
     for step, (one, found) in enumerate(zip(seen, faces, strict=True)):
         assert (one.pts, one.time, one.index, one.track) == (step * 1001, step / 7, step or None, step % 4)
-        assert one.box == found.box and one.tilt == roll(found) and one.square == square_for_face(found)
+        assert one.box == found.box and one.roll == roll(found) and one.square == square_for_face(found)
         assert one.usable is (step % 5 > 0) and one.logit is None and one.smoothed is None
         types = [type(one.pts), type(one.time), type(one.track), *map(type, one.box)]
         assert types == [int, float, int, *[float] * 4]

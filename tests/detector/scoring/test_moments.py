@@ -79,7 +79,7 @@ def test_moments_in_the_file_are_as_they_were() -> None:
         offered(loose, 12, track)
         offered(apart, 12, track)
     for one, other in zip(loose.of(range(4)), apart.of(range(4)), strict=True):
-        assert (one.time, one.pts, one.lean, one.size) == (other.time, other.pts, other.lean, other.size)
+        assert (one.time, one.pts, one.roll, one.size) == (other.time, other.pts, other.roll, other.size)
         assert np.array_equal(one.patch.image, other.patch.image)
         assert one.patch[1:] == other.patch[1:]
     assert sum(in_file(each) for each in apart.of(range(4))) == len(apart.of(range(4))) - 1

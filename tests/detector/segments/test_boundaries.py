@@ -124,7 +124,7 @@ def test_ends_are_exact_to_a_frame() -> None:
     for one in added:
         assert one.pts == one.index * 512 and one.time == one.index / RATE
         assert one.box == pytest.approx(face(20).box, abs=0.1)
-        assert one.tilt == pytest.approx(0, abs=1e-4) and one.usable
+        assert one.roll == pytest.approx(0, abs=1e-4) and one.usable
         assert min(abs(one.time - end) for end in before) <= PARAMETERS.edge_window + 2 / 8
         assert one.logit == (FLAGGED if 52 <= cast(int, one.index) < 99 else -FLAGGED)
     assert np.all(np.diff(all_.rows["time"]) > 0)

@@ -37,7 +37,7 @@ def square_of(patch: Patch, framing: int, rng: np.random.Generator | None = None
         side *= patch.width
         return CropSquare(x * patch.width + dx * side, y * patch.height + dy * side, side * scale, turn)
     if framing == INNER:
-        return inner_square(patch.box, patch.lean, scale, dx, dy, turn)
+        return inner_square(patch.box, patch.roll, scale, dx, dy, turn)
     if rng is not None:
         scale = float(rng.uniform(0.8, 1.08))
     return head_square(patch.box, patch.width, patch.height, scale, 1.8 * dx, 1.8 * dy)

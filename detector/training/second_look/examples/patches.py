@@ -33,7 +33,7 @@ class Patch:
     width: int
     height: int
     box: Box | None  # None: the patch is itself a crop framed like the inner square
-    lean: float
+    roll: float
     scale: float  # pixels of the patch to one of the source picture
     source: str  # clips, videos, stills, lfw, utkface, ffpp, dfdc
     file: str

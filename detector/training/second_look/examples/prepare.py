@@ -15,7 +15,7 @@ import av
 import cv2
 import numpy as np
 
-from detector.faces.crop import roll
+from detector.faces import crop
 from detector.faces.finding.detector import FaceDetector
 from detector.faces.framing import Box
 from detector.faces.patch import cut_patch, decode, encode
@@ -44,11 +44,11 @@ class _Known:
     aligned: str = ""
 
     def patch(
-        self, data: bytes, size: tuple[int, int], box: Box | None, lean: float = 0.0, scale: float = 1.0,
+        self, data: bytes, size: tuple[int, int], box: Box | None, roll: float = 0.0, scale: float = 1.0,
         frame: int = 0, native: float = 0.0,
     ) -> Patch:  # fmt: skip
         return Patch(
-            data, *size, box, lean, scale, self.source, self.file, frame, self.fake, self.generator,
+            data, *size, box, roll, scale, self.source, self.file, frame, self.fake, self.generator,
             family(self.generator, self.fake), self.group, self.aligned, self.role, self.origin, native,
         )  # fmt: skip
 
@@ -94,25 +94,25 @@ def clip_patches(data: Path, folder: str) -> Iterator[Patch]:
                 kept = _faces(image, detector, 2 if role == TRAIN and not fake else 1)
                 if aligned:
                     boxes[aligned, number] = kept
-            for box, lean in kept:
+            for box, roll in kept:
                 patch, moved, scale = cut_patch(image, box)
-                yield known.patch(encode(patch), patch.shape[1::-1], moved, lean, scale, number)
+                yield known.patch(encode(patch), patch.shape[1::-1], moved, roll, scale, number)
 
 
 def _faces(image: Image, detector: FaceDetector, most: int) -> list[tuple[Box, float]]:
-    """Box and lean of the largest faces, at ``most`` so many."""
+    """Box and roll of the largest faces, at ``most`` so many."""
     faces = [face for face in detector(image) if face.width >= SMALLEST_FACE]
     faces.sort(key=lambda face: -face.width)
-    return [(face.box, roll(face)) for face in faces[:most]]
+    return [(face.box, crop.roll(face)) for face in faces[:most]]
 
 
 def _photograph(data: bytes, detector: FaceDetector, known: _Known) -> Iterator[Patch]:
     """The largest face of a photograph, which is kept whole and as encoded."""
     image = decode(data)
     padded = cv2.copyMakeBorder(image, _PAD, _PAD, _PAD, _PAD, cv2.BORDER_REPLICATE)
-    for (x0, y0, x1, y1), lean in _faces(np.ascontiguousarray(padded), detector, 1):
+    for (x0, y0, x1, y1), roll in _faces(np.ascontiguousarray(padded), detector, 1):
         box = (x0 - _PAD, y0 - _PAD, x1 - _PAD, y1 - _PAD)
-        yield known.patch(data, image.shape[1::-1], box, lean)
+        yield known.patch(data, image.shape[1::-1], box, roll)
 
 
 def still_patches(data: Path) -> Iterator[Patch]:
