@@ -25,7 +25,7 @@ from reports.text.language import N_
 from reports.view.report import ReportView
 
 TEMPLATES = FILES / "templates"
-RENDERER = "reelproof-renderer"  # name of the page's entry that says which version set it
+RENDERER = "reelproof-renderer"  # name of the page's entry that says which version rendered it
 POLICY = "default-src 'none'; img-src data:; base-uri 'none'; form-action 'none'"
 # WeasyPrint reads no page CSS inside an SVG and would warn of each rule, so paper goes without
 # the timeline's own sheet.
@@ -127,7 +127,7 @@ def compile_templates() -> None:
 
 @cache
 def renderer() -> str:
-    """What tells this version's pages from others': a hash of the code and the templates that set them."""
+    """What tells this version's pages from others': a hash of the code and the templates that render them."""
     places = [*ROOT.glob("reports/**/*.py"), *ROOT.glob("detector/schema/**/*.py")]
     places += [*TEMPLATES.glob("report/*"), *TEMPLATES.glob("macros/*")]
     places += CATALOGUES.glob("*/LC_MESSAGES/*.po")

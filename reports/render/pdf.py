@@ -1,4 +1,4 @@
-"""The report as a PDF for archives and for every reader, set by WeasyPrint from the same templates."""
+"""The report as a PDF for archives and for every reader, rendered by WeasyPrint from the same templates."""
 
 from __future__ import annotations
 
@@ -73,10 +73,10 @@ def render_pdf(view: ReportView, pictures: Mapping[str, bytes], enclosed: Sequen
     markup = fill_template(view, "print", source, enclosed)
     supplied = {address[key]: data for key, data in pictures.items()}
     date = document_date(view.annotations.until_iso or view.head.created_iso)
-    return set_document(markup, supplied, enclosed, date, _places(view))
+    return render_document(markup, supplied, enclosed, date, _places(view))
 
 
-def set_document(
+def render_document(
     markup: str,
     supplied: Mapping[str, bytes],
     enclosed: Sequence[Attachment],
@@ -92,15 +92,15 @@ def set_document(
     fetcher = SuppliedOnly(supplied)
     try:
         try:
-            return _set(markup, fetcher, enclosed, date, places)
+            return _typeset(markup, fetcher, enclosed, date, places)
         except _Unprintable as problem:
             escapes = {code: chr(code).encode("unicode_escape").decode() for code in problem.codes}
-            return _set(markup.translate(escapes), fetcher, enclosed, date, places)
+            return _typeset(markup.translate(escapes), fetcher, enclosed, date, places)
     except RefusedAddress as error:
         raise ReportError(f"{error} Its template must only show pictures of the analysis.") from error
 
 
-def _set(
+def _typeset(
     markup: str,
     fetcher: URLFetcher,
     enclosed: Sequence[Attachment],

@@ -39,7 +39,7 @@ xmlns:pdfaSchema="http://www.aiim.org/pdfa/ns/schema#" xmlns:pdfaProperty="http:
 
 
 def finish(pdf: pydyf.PDF, places: Mapping[str, str]) -> None:
-    """Complete a document WeasyPrint has set as ``pdf/a-3a``; ``places`` names the targets of links."""
+    """Complete a document WeasyPrint has rendered as ``pdf/a-3a``; ``places`` names the targets of links."""
     _declare(pdf)
     _set_artifacts(pdf)
     for each in pdf.objects:

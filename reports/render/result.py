@@ -1,7 +1,7 @@
 """The folder of a result that keeps no reports: what was found, its pictures, and a manifest of both.
 
-The web app keeps results so. Its reports hold what was said and done until they are handed out, and are set
-then; setting one takes seconds, which nobody who waits for the findings should wait for as well.
+The web app keeps results so. Its reports hold what was said and done until they are handed out, and are
+rendered then; that takes seconds, which nobody who waits for the findings should wait for as well.
 """
 
 from __future__ import annotations

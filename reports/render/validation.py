@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from detector.schema.laboratory.validation import Validation
 from reports.render.attachments import Attachment
 from reports.render.html import STYLES, TEMPLATES, document_date, environment, style_and_policy
-from reports.render.pdf import set_document
+from reports.render.pdf import render_document
 from reports.text import language
 from reports.text.language import N_, gettext
 from reports.view.validation.validation_report import ValidationReport, validation_report
@@ -34,7 +34,7 @@ def validation_files(
             for section in view.sections.values()
         }
         markup = _filled(view, "print", enclosed, paper)
-        document = set_document(markup, {}, enclosed, document_date(view.created_iso), places)
+        document = render_document(markup, {}, enclosed, document_date(view.created_iso), places)
         page = _filled(view, "screen", enclosed, None).encode()
     return {RESULT: text, PAGE: page, DOCUMENT: document}
 

@@ -3,7 +3,7 @@
 With the timestamp of an authority it is B-T.
 
 The signature is added behind the report as an incremental update (ISO 32000-1, 7.5.6): the bytes
-before it stay as they are. Its appearance is set by WeasyPrint, so that fonts are embedded as
+before it stay as they are. Its appearance is rendered by WeasyPrint, so that fonts are embedded as
 PDF/A asks, and its field gets a structure element as PDF/UA asks
 (:mod:`reports.signing.pdf_structure`).
 """

@@ -1,4 +1,4 @@
-"""``report.html`` held against what it is made of: it is set once more, in a confined process, and compared.
+"""``report.html`` held against what it is made of: it is rendered again, in a confined process, and compared.
 
 Nothing else holds the page of an unsigned bundle: whoever changes it can change its sum in the manifest too.
 """

@@ -63,7 +63,7 @@ class House:
     def through(self, data: bytes, name: str, changes: Mapping[str, float], report: bool = False) -> Outcome:
         """Hand in one file, have it analysed with these changes to parameters, look at its pages.
 
-        With ``report`` its report is set as well.
+        With ``report`` its report is rendered as well.
         """
         started = time.perf_counter()
         faults: list[str] = []

@@ -69,7 +69,7 @@ def compare(
 
 
 def report(analysis: Path, _given: object, out: Path, look: Progress) -> None:
-    """Stand-in for :func:`webapp.worker.prepared_report._set_confined`."""
+    """Stand-in for :func:`webapp.worker.prepared_report._render_confined`."""
     while b"slow report" in analysis.read_bytes():
         look("", 0.0)
         time.sleep(0.05)
@@ -84,7 +84,7 @@ def _silent(_report: object) -> None:
 if __name__ == "__main__":
     run_analysis.make_result = engine
     run_comparison.compare = compare
-    prepared_report._set_confined = report
+    prepared_report._render_confined = report
     celery_worker._HEAVY = ()
     broker.GRACE = int(os.environ.get("REELPROOF_TEST_GRACE", broker.GRACE))
     celery_worker.main()

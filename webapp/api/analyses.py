@@ -69,7 +69,7 @@ def to_status(row: AnalysisRow, *, ahead: bool = True) -> AnalysisStatus:
     known = status_json(row, ahead=ahead) | {"case": row.case_id}
     if ahead:
         known["copies"] = copy_queries.count(row.exhibit_id)
-        known["report"] = kept_reports.stands(this_app.folders(), row)
+        known["report"] = kept_reports.status(this_app.folders(), row)
     return AnalysisStatus.model_validate(known)
 
 

@@ -1,9 +1,9 @@
-"""Reports that are kept until more is said or done: where they lie, who sets them, whether they were changed.
+"""Reports kept until more is said or done: where they lie, who renders them, whether they were changed.
 
 A report lies in a folder named after all that goes into it, so that one which no longer says everything is
-not found. One process at a time sets those of an analysis; it holds a lock of the operating system
+not found. One process at a time renders those of an analysis; it holds a lock of the operating system
 meanwhile, which goes with it however it ends. So whether a report is being made is never written down: what a
-killed process left behind is nothing but a report that is not there, and is set when it is asked for.
+killed process left behind is nothing but a report that is not there, and is rendered when it is asked for.
 """
 
 from __future__ import annotations
@@ -44,11 +44,11 @@ from webapp.storage.key_files import mac
 from webapp.storage.tables import AnalysisRow, CustodyRow, Exhibit, State
 
 Render = Callable[[Path, dict[str, object], bytes | None, Path], None]
-"""Sets a report from ``analysis.json``, what is given beside it and the text of the log, at a place."""
+"""Renders a report from ``analysis.json``, what is given beside it and the text of the log, at a place."""
 
 _SUMS = "macs.json"
 _LOOK_EVERY = 0.05  # seconds
-# What is done so often, and changes nothing in a report, that none is set anew for it.
+# What is done so often, and changes nothing in a report, that none is rendered anew for it.
 _PASSING = ("view", "export", "integrity check")
 
 
@@ -87,14 +87,14 @@ class KeptReport:
         return self.folders.reviewed(row.id) / name
 
     def unaltered(self, place: Path) -> bool:
-        """Whether a report lies there, and is the one that was set."""
+        """Whether a report lies there, and is the one that was rendered."""
         try:
             return bool(json.loads((place / _SUMS).read_bytes()) == self._sums(place))
         except (OSError, ValueError):
             return False
 
     def make(self, render: Render, stopping: Callable[[], bool] = lambda: False) -> Path:
-        """Set it, after the kept exhibit was hashed again; where it lies. Only for who holds the lock.
+        """Render it, after the kept exhibit was hashed again; where it lies. Only for who holds the lock.
 
         Raises ``InterruptedError`` while the exhibit is hashed, as soon as ``stopping`` says so.
         """
@@ -124,7 +124,7 @@ class KeptReport:
         return place
 
     def _refuse_deleted(self) -> None:
-        """Rows go first when an analysis is deleted: what was set meanwhile, nobody else would remove."""
+        """Rows go first when an analysis is deleted: nobody else would remove what was rendered meanwhile."""
         with self.database.begin() as session:
             if session.get(AnalysisRow, self.row.id) is not None:
                 return
@@ -137,7 +137,7 @@ class KeptReport:
 
     def _sums(self, place: Path) -> dict[str, str]:
         """A MAC of each file of a folder of reports, by name; to change one unseen takes the key."""
-        of = "/".join(place.parts[-2:])  # reports set for something else do not fit
+        of = "/".join(place.parts[-2:])  # reports rendered for something else do not fit
         files = sorted(path for path in place.iterdir() if path.name != _SUMS)
         return {
             path.name: mac(key_files.read(self.key), "report", f"{of}/{path.name}\0{hashed(path)[1]}")
@@ -147,9 +147,9 @@ class KeptReport:
 
 @contextlib.contextmanager
 def hold(folders: Folders, analysis_id: str, patience: float) -> Iterator[bool]:
-    """Hold the lock of who sets the reports of an analysis; False if another had it for ``patience`` seconds.
+    """Hold the lock for rendering reports of an analysis; False if another had it for ``patience`` seconds.
 
-    Where the file system knows no locks of folders everybody gets it: then a report may be set twice.
+    Where the file system knows no locks of folders everybody gets it: then a report may be rendered twice.
     """
     place = folders.reviewed(analysis_id)
     place.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -162,10 +162,10 @@ def hold(folders: Folders, analysis_id: str, patience: float) -> Iterator[bool]:
         os.close(lock)
 
 
-def stands(folders: Folders, row: AnalysisRow) -> Literal["being made", "available"] | None:
-    """What programs and pages are told of the report of an analysis; None before it is done.
+def status(folders: Folders, row: AnalysisRow) -> Literal["being made", "available"] | None:
+    """How the report of an analysis stands, for programs and pages; None before the analysis is done.
 
-    One that is not kept is available too: it is set when somebody asks for it.
+    One that is not kept is available too: it is rendered when somebody asks for it.
     """
     if row.state != State.DONE:
         return None
@@ -173,7 +173,7 @@ def stands(folders: Folders, row: AnalysisRow) -> Literal["being made", "availab
 
 
 def being_made(folders: Folders, analysis_id: str) -> bool:
-    """Whether a process on this machine, or one that shares its locks, is setting a report of an analysis."""
+    """Whether a report of an analysis is rendered now, on this machine or one that shares its locks."""
     try:
         lock = os.open(folders.reviewed(analysis_id), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError:
@@ -195,8 +195,8 @@ def _locked(lock: int, kind: int) -> bool:
 
 
 @contextlib.contextmanager
-def set_aside(known: bytes | None, place: Path) -> Iterator[Path]:
-    """A folder to set a report in, with the log's text; at the end it becomes ``place``, and others go."""
+def unfinished(known: bytes | None, place: Path) -> Iterator[Path]:
+    """A folder to render a report in, with the log's text; at the end it becomes ``place``, and others go."""
     aside = place.parent / f".{secrets.token_hex(8)}"
     aside.mkdir(mode=0o700, parents=True)
     try:

@@ -1,4 +1,4 @@
-"""Sets a report as it is handed out. A process of its own: web process and worker never load WeasyPrint.
+"""Renders a report as it is handed out. A process of its own: web process and worker never load WeasyPrint.
 
 ``python -m webapp.downloads.report_process ANALYSIS_JSON OUT`` writes ``report.html`` and ``report.pdf``
 into the folder ``OUT``, which holds ``custody.json``. On standard input, as JSON: annotations,
@@ -31,7 +31,7 @@ from webapp.storage.data_folder import Folders
 
 
 def main(analysis: Path, out: Path) -> None:
-    """Set one report."""
+    """Render one report."""
     end_with(os.getppid())
     os.nice(5)  # as the worker is: pages stay quick
     given = json.load(sys.stdin)
@@ -39,10 +39,10 @@ def main(analysis: Path, out: Path) -> None:
     compared = [Folders(_data(analysis)).comparison(each) for each in given["comparisons"]]
     places = AllowedPaths(readable=(analysis.parent, *compared), writable=(out,))
     confine(Limits(), places, out, network=capabilities().network)
-    set_report(analysis, given, out)
+    render_report(analysis, given, out)
 
 
-def set_report(analysis: Path, given: Mapping[str, Any], out: Path) -> None:
+def render_report(analysis: Path, given: Mapping[str, Any], out: Path) -> None:
     """Write ``report.html`` and ``report.pdf`` into ``out``, in this process, which should be confined."""
     check = given["check"] | {"checked": timestamps.parse(given["check"]["checked"])}
     text = analysis.read_bytes()

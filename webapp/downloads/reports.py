@@ -1,7 +1,7 @@
 """Reports as they are handed out: with what reviewers say, the case, and the custody log until then.
 
-Where none is kept that says all of it, one is set when somebody asks, in a process of its own. The worker may
-have set the first one already (:mod:`webapp.worker.prepared_report`).
+Where none is kept that says all of it, one is rendered when somebody asks, in a process of its own. The
+worker may have rendered the first one already (:mod:`webapp.worker.prepared_report`).
 """
 
 from __future__ import annotations
@@ -41,8 +41,10 @@ MEDIA_TYPES = {
 }
 
 _TIME_LIMIT = 300  # seconds; a report of a few pages takes five on a busy machine
-_PATIENCE = 30  # seconds to wait for another report that is being set; less than clients wait for an answer
-_SETTING = threading.Lock()  # it takes a core and a quarter of a gigabyte: one at a time
+_PATIENCE = (
+    30  # seconds to wait for another report that is being rendered; less than clients wait for an answer
+)
+_RENDERING = threading.Lock()  # it takes a core and a quarter of a gigabyte: one at a time
 
 
 class ReportBeingMade(UserError):
@@ -72,7 +74,7 @@ def current_report(
             raise ReportBeingMade(gettext("The report of this analysis is being made at the moment."))
         if kept.unaltered(place := kept.place()):
             return place
-        if not _SETTING.acquire(timeout=_PATIENCE):
+        if not _RENDERING.acquire(timeout=_PATIENCE):
             raise ReportBeingMade(gettext("Other reports are being set at the moment."))
         try:
             for each in compared:
@@ -80,11 +82,11 @@ def current_report(
                 reference_comparisons.result(each).refuse_altered()
             return kept.make(_render)
         finally:
-            _SETTING.release()
+            _RENDERING.release()
 
 
 def _render(analysis: Path, given: dict[str, object], known: bytes | None, place: Path) -> None:
-    with kept_reports.set_aside(known, place) as aside:
+    with kept_reports.unfinished(known, place) as aside:
         try:
             ended = subprocess.run(
                 [sys.executable, "-m", "webapp.downloads.report_process", str(analysis), str(aside)],

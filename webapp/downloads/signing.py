@@ -86,7 +86,7 @@ def _key(settings: Settings) -> SigningKey | None:
 
 
 def _sign(settings: Settings, report: Path, to: Path) -> None:
-    """In a process of its own: what is seen of a signature is set by WeasyPrint."""
+    """In a process of its own: what is seen of a signature is rendered by WeasyPrint."""
     command = [sys.executable, "-m", "reports", "sign", str(report), "--out", str(to)]
     command += ["--key", str(settings.signing_key)]
     if settings.timestamps:

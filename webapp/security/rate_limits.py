@@ -27,7 +27,7 @@ _ANYTHING = "3000/minute"
 _ONE_ENTRY_FOR = 3600.0  # seconds in which refusals are counted together
 _MOST_KINDS = 10_000  # before old ones are forgotten
 _DEAR: dict[Permission | None, str] = {
-    Permission.EXPORT: "120/minute",  # a report may have to be set, a bundle packed
+    Permission.EXPORT: "120/minute",  # a report may have to be rendered, a bundle packed
     Permission.ANALYSE: "120/minute",
     Permission.CONFIGURE: "30/minute",
     Permission.ADMINISTER: "60/minute",

@@ -1,7 +1,7 @@
-"""The first report of an analysis, set by its worker once the result is shown.
+"""The first report of an analysis, rendered by its worker once the result is shown.
 
-Nobody waits for it and nothing fails for want of it: where it was not set, because another job waits, the
-process was killed or the object store has the exhibit, the first who asks for it has it set.
+Nobody waits for it and nothing fails for want of it: where it was not rendered, because another job waits,
+the process was killed or the object store has the exhibit, the first who asks for it has it rendered.
 """
 
 from __future__ import annotations
@@ -50,7 +50,9 @@ def prepared(settings: Settings, database: Database, folders: Folders, analysis_
             try:
                 _prepare(settings, database, folders, analysis_id)
             except (InterruptedError, _JobWaits):
-                log.info("the report of analysis %s is set when it is asked for: a job waits", analysis_id)
+                log.info(
+                    "the report of analysis %s is rendered when it is asked for: a job waits", analysis_id
+                )
             except Exception as problem:
                 log.warning("no report of analysis %s was prepared: %s", analysis_id, problem)
 
@@ -72,8 +74,8 @@ def _prepare(settings: Settings, database: Database, folders: Folders, analysis_
             raise _JobWaits
 
     def render(analysis: Path, given: dict[str, object], known: bytes | None, place: Path) -> None:
-        with kept_reports.set_aside(known, place) as aside:
-            _set_confined(analysis, given, aside, look)
+        with kept_reports.unfinished(known, place) as aside:
+            _render_confined(analysis, given, aside, look)
 
     KeptReport(database, folders, settings.custody_key, row).make(render, waits)
 
@@ -95,15 +97,15 @@ def _a_job_waits(database: Database, settings: Settings) -> bool:
     return job_queue.next_id(database, settings.queues) is not None
 
 
-def _set_confined(analysis: Path, given: dict[str, object], out: Path, look: Progress) -> None:
+def _render_confined(analysis: Path, given: dict[str, object], out: Path, look: Progress) -> None:
     places = AllowedPaths(readable=(analysis.parent,), writable=(out,))
-    what = (_set, analysis, json.dumps(given), out)
+    what = (_render, analysis, json.dumps(given), out)
     with Sandbox(*what, limits=_LIMITS, places=places, scratch=out, nice=_NICE) as confined:
         confined.result(look)
     refuse_links(out)
 
 
-def _set(analysis: Path, given: str, out: Path, _progress: Any) -> None:
-    from webapp.downloads.report_process import set_report  # brings WeasyPrint
+def _render(analysis: Path, given: str, out: Path, _progress: Any) -> None:
+    from webapp.downloads.report_process import render_report  # brings WeasyPrint
 
-    set_report(analysis, json.loads(given), out)
+    render_report(analysis, json.loads(given), out)

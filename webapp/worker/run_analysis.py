@@ -1,6 +1,6 @@
 """The result of one analysis of an exhibit; :mod:`webapp.worker.run_job` calls it.
 
-What the engine finds, a thumbnail and what plays of the exhibit; the report is set once the analysis is
+What the engine finds, a thumbnail and what plays of the exhibit; the report is rendered once the analysis is
 marked done (:mod:`webapp.worker.prepared_report`).
 """
 

@@ -49,9 +49,9 @@ worker_pool._make_networks = lambda loaded: None
 worker_pool._one_thread = lambda: None
 worker_pool.loaded = lambda model: SimpleNamespace()
 worker_pool.backends.needs_torch = lambda model: False
-if sys.argv.pop(1) == "quick":  # setting a PDF takes longer than all else
+if sys.argv.pop(1) == "quick":  # rendering a PDF takes longer than all else
     from reports.render import validation
-    validation.set_document = lambda *given: b"%PDF-"
+    validation.render_document = lambda *given: b"%PDF-"
 sys.exit(main(["validate", *sys.argv[1:]]))
 """)
 

@@ -141,7 +141,7 @@ class TestVerified:
         assert ("report.pdf", "does not fit") in found
 
     def test_manifest_and_sums_made_to_fit_do_not_help(self, folder, tmp_path):
-        """In an unsigned bundle the page is set again from what lies beside it."""
+        """In an unsigned bundle the page is rendered again from what lies beside it."""
         path = folder / "comparisons" / "original" / "comparison.json"
         files: dict[str, bytes | Path] = {
             entry.path: folder / entry.path

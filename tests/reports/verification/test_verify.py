@@ -335,7 +335,7 @@ def test_an_empty_folder_and_a_folder_of_others(tmp_path: Path) -> None:
     assert named(tmp_path) == {"manifest.json"}
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="the page is set again in a confined process")
+@pytest.mark.skipif(sys.platform != "linux", reason="the page is rendered again in a confined process")
 def test_a_changed_page_of_an_unsigned_result(tmp_path: Path) -> None:
     """With the sums beside it made anew; what the page says is what the other files make of it."""
     folder = small_result(tmp_path / "result")

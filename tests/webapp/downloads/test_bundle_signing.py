@@ -80,7 +80,7 @@ def test_the_setting_is_checked_at_the_start(tmp_path):
 
 
 def test_a_bundle_as_it_is_handed_out_fits(client, row, tmp_path):
-    """Reports set anew with an annotation, the custody log that has grown since, and all else."""
+    """Reports rendered anew with an annotation, the custody log that has grown since, and all else."""
     said = {"kind": "segment", "segment": "A1", "verdict": "agree", "author": "Ann", "note": "seams, 1.50"}
     assert client.post(f"/analyses/{row.id}/annotations", json=said).status_code == 201
     assert client.get(f"/analyses/{row.id}/report.pdf").status_code == 200

@@ -1,4 +1,4 @@
-"""Reports as handed out: set when asked for, kept until more is said, never in place of the stored one."""
+"""Reports as handed out: rendered when asked for, kept until more is said, never where the stored one is."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def test_a_report_that_cannot_be_set_is_said_in_words(app, client, row, folders,
 def test_one_at_a_time(app, client, row, folders, monkeypatch):
     client.post(f"/analyses/{row.id}/annotations", json=AGREE)
     monkeypatch.setattr(report_downloads, "_PATIENCE", 0.05)
-    with report_downloads._SETTING:
+    with report_downloads._RENDERING:
         answer = client.get(f"/analyses/{row.id}/report.pdf")
     assert answer.status_code == 503 and "Try again" in answer.text
 

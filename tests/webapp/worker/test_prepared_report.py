@@ -1,4 +1,4 @@
-"""The first report of an analysis: set by its worker after the result is shown, and never in its way."""
+"""The first report of an analysis: rendered by its worker after the result is shown, and never in its way."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_the_result_is_there_while_it_is_set(app, client, folders, monkeypatch, 
         seen.append(client.get(f"/api/v1/analyses/{analysis_id}/report.pdf"))
         stand_in(analysis, given, out, look)
 
-    monkeypatch.setattr(prepared_report, "_set_confined", setting)
+    monkeypatch.setattr(prepared_report, "_render_confined", setting)
     analysis_id = hand_in(app).id
     assert client.get(f"/analyses/{analysis_id}/state.json").json["report"] is None
     work(app)
@@ -93,7 +93,7 @@ def test_who_asks_for_it_meanwhile_gets_that_one(app, client, monkeypatch, none_
         began.wait(60)
         answers.append(client.get(f"/analyses/{analysis_id}/report.pdf"))
 
-    monkeypatch.setattr(prepared_report, "_set_confined", setting)
+    monkeypatch.setattr(prepared_report, "_render_confined", setting)
     analysis_id = hand_in(app).id
     asker = threading.Thread(target=ask)
     asker.start()
@@ -103,7 +103,7 @@ def test_who_asks_for_it_meanwhile_gets_that_one(app, client, monkeypatch, none_
 
 
 def test_none_while_a_job_waits(app, client, folders, monkeypatch, quick_reports):
-    monkeypatch.setattr(prepared_report, "_set_confined", lambda *_: pytest.fail("a job waits"))
+    monkeypatch.setattr(prepared_report, "_render_confined", lambda *_: pytest.fail("a job waits"))
     first, _second = hand_in(app, b"first").id, hand_in(app, b"second")
     work(app)
     assert client.get(f"/analyses/{first}/state.json").json["report"] == "available"
@@ -119,20 +119,20 @@ def test_it_is_given_up_for_a_job(app, client, folders, monkeypatch, quick_repor
         look("", 0.0)
         pytest.fail("it looks at the queue")
 
-    monkeypatch.setattr(prepared_report, "_set_confined", setting)
+    monkeypatch.setattr(prepared_report, "_render_confined", setting)
     first = hand_in(app, b"first").id
     work(app)
     assert list(folders.reviewed(first).iterdir()) == []
     assert client.get(f"/analyses/{first}/report.pdf").status_code == 200
 
 
-@pytest.mark.parametrize("where", ["_set_confined", "hold"])
+@pytest.mark.parametrize("where", ["_render_confined", "hold"])
 def test_nothing_fails_for_want_of_it(app, client, monkeypatch, quick_reports, where):
     def broken(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr(prepared_report if where == "_set_confined" else kept_reports, where, broken)
+        patched.setattr(prepared_report if where == "_render_confined" else kept_reports, where, broken)
         analysis_id = hand_in(app).id
         work(app)
     assert client.get(f"/analyses/{analysis_id}/state.json").json["state"] == "done"
@@ -145,7 +145,7 @@ def test_nothing_stays_of_an_analysis_deleted_meanwhile(app, folders, monkeypatc
         out.mkdir(parents=True, exist_ok=True)
         stand_in(analysis, given, out, look)
 
-    monkeypatch.setattr(prepared_report, "_set_confined", setting)
+    monkeypatch.setattr(prepared_report, "_render_confined", setting)
     analysis_id = hand_in(app).id
     work(app)
     with app.extensions["database"].begin() as session:

@@ -102,7 +102,7 @@ def _status(row: AnalysisRow) -> dict[str, Any]:
 
 
 def _report(row: AnalysisRow) -> str | None:
-    return kept_reports.stands(this_app.folders(), row)
+    return kept_reports.status(this_app.folders(), row)
 
 
 def _earlier(row: AnalysisRow) -> analysis_queries.EarlierAnalyses | None:

@@ -40,7 +40,7 @@ class AnalysisStatus(JobStatus):
     )
     report: Literal["being made", "available"] | None = Field(
         default=None,
-        description="whether report.pdf is just being made; available: it is handed out, and set first where "
+        description="whether report.pdf is just being made; available: it is handed out, rendered anew where "
         "something was added since; null: not done; not in lists",
     )
 
