@@ -133,7 +133,7 @@ def _read(reader: int, size: int, confined: Sandbox, stopped: Callable[[], bool]
         ready = poll.poll(_LOOK_EVERY * 1000)
         if time.monotonic() - looked >= _LOOK_EVERY:
             looked = time.monotonic()
-            confined.look()
+            confined.check_limits()
             if stopped():
                 return bytearray()
         if not ready:

@@ -92,8 +92,8 @@ def play(
     how many were dropped until then. A file is read as fast as it is scored, or
     with ``pace`` at its own speed; then, and from cameras and streams, a frame that comes while an
     earlier one still waits takes its place. Decoding is done in a confined process
-    (:mod:`detector.live.confined_source`). Raises :class:`MediaError` when the source cannot be opened or
-    holds nothing that can be decoded.
+    (:mod:`detector.live.confined_source`). Raises :class:`~detector.errors.MediaError` when the source cannot
+    be opened or holds nothing that can be decoded.
     """
     latest = _Latest(waits=not (source.live or pace))
     reader = _Reader(source, sample_rate, latest, pace=pace and not source.live)

@@ -95,7 +95,7 @@ def too_much_written(limits: Limits) -> LimitError:
 
 
 class Monitor:
-    """What a confined process uses from now on; :meth:`look` raises :class:`LimitError` if it is too much.
+    """What a confined process uses from now on, held against its ``limits``.
 
     ``writable`` are the files and folders whose sizes count together.
 
@@ -110,8 +110,8 @@ class Monitor:
         self._until = time.monotonic() + limits.wall
         self._weighed = time.monotonic()
 
-    def look(self) -> None:
-        """Look once."""
+    def check_limits(self) -> None:
+        """Raise :class:`LimitError` if it uses more than its limits now."""
         now = time.monotonic()
         if now > self._until:
             raise too_long(self.limits)
@@ -159,7 +159,7 @@ def lines(pipe: int, watch: Monitor) -> Iterator[bytes]:
     while True:
         ready = poll.poll(_LOOK_EVERY * 1000)
         if time.monotonic() - looked >= _LOOK_EVERY:
-            watch.look()
+            watch.check_limits()
             looked = time.monotonic()
             yield b""
         if not ready:

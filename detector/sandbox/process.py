@@ -112,9 +112,12 @@ class Sandbox:
         """The most memory of its own that it was seen to use, in bytes."""
         return self._watch.peak
 
-    def look(self) -> None:
-        """Raise :class:`LimitError` if it uses too much: for who waits for something else than its result."""
-        self._watch.look()
+    def check_limits(self) -> None:
+        """Raise :class:`~detector.sandbox.monitor.LimitError` if it uses too much.
+
+        For who waits for something else than its :meth:`result`, which does the same.
+        """
+        self._watch.check_limits()
 
     def restart(self, writable: tuple[Path, ...]) -> None:
         """Its time begins now, and what it may write has these names: for one that was started early.

@@ -1,4 +1,4 @@
-"""The published facts of an exhibit. All text in them has been through :func:`~.text.clean`."""
+"""The published facts of an exhibit. All text in them is cleaned (``detector.media.exhibit.text``)."""
 
 from __future__ import annotations
 

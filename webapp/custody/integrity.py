@@ -51,7 +51,7 @@ class DamagedExhibit(ReelproofError):
         )
 
 
-def look(
+def hash_kept(
     path: Path,
     rate: float | None = None,
     stopping: Callable[[], bool] = lambda: False,
@@ -59,7 +59,8 @@ def look(
 ) -> ExhibitCheck:
     """Hash a kept file, at most ``rate`` bytes a second. Raises ``OSError`` where it cannot be read.
 
-    Where there is a store its copy is the kept one; :class:`StoreError` says that it cannot be reached.
+    Where there is a store its copy is the kept one; :class:`~webapp.errors.StoreError` where it cannot be
+    reached.
 
     Raises ``InterruptedError`` as soon as ``stopping`` says so.
     """
@@ -87,7 +88,7 @@ def check(
     """Hash an exhibit's kept file and note what that showed; a failure and a change go into the log."""
     found = ""
     try:
-        seen = look(folders.data / exhibit.path, rate, stopping, folders.store)
+        seen = hash_kept(folders.data / exhibit.path, rate, stopping, folders.store)
         fits = seen.fits(exhibit.sha256, exhibit.bytes)
         condition = Condition.FITS if fits else Condition.CHANGED
     except InterruptedError:

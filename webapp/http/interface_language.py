@@ -16,7 +16,7 @@ from webapp.http import problem_details
 
 
 def install(app: Flask) -> None:
-    """Speak English until :func:`begin` has been asked, and let templates speak."""
+    """Speak the browser's language, or else English, and let templates speak."""
     # Numbers and dates of pages; messages have catalogues that are compiled as they are read.
     Babel(app, locale_selector=language.current, configure_jinja=False)
     language.install(app.jinja_env)

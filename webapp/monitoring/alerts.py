@@ -139,7 +139,7 @@ def raised(session: Session) -> dict[str, datetime]:
     return {row.name.removeprefix(_RAISED): row.reached for row in rows}
 
 
-def look(settings: Settings, database: Database) -> dict[str, str]:
+def check(settings: Settings, database: Database) -> dict[str, str]:
     """Raise what passed its threshold, end what no longer does, and tell webhooks; what is passed now."""
     with database.begin() as session:
         limits, before = thresholds(session), raised(session)

@@ -17,7 +17,7 @@ blueprint = Blueprint("operations", __name__, url_prefix="/operations")
 def show() -> Response:
     """Queue, workers, disk, backup, checks, versions; what is passed of the thresholds."""
     settings = this_app.settings()
-    passed = alerts.look(settings, this_app.database())
+    passed = alerts.check(settings, this_app.database())
     with this_app.database().begin() as session:
         limits, since = alerts.thresholds(session), alerts.raised(session)
     page = render_template(

@@ -35,7 +35,7 @@ class Store:
     elsewhere = False  # whether there is a store
 
     def check(self) -> None:
-        """Raise :class:`StoreError` unless files can be put, read and removed."""
+        """Raise :class:`~webapp.errors.StoreError` unless files can be put, read and removed."""
 
     def put(self, source: Path, path: Path) -> None:
         """Put the bytes of a file into the store, as those of ``path``."""

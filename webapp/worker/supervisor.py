@@ -229,7 +229,7 @@ def watch(
             sweep(
                 database, settings, send, silent_too=last_sweep - woke >= recovery.STALE_AFTER.total_seconds()
             )
-            alerts.look(settings, database)
+            alerts.check(settings, database)
         except Exception as problem:  # a watcher that ends leaves the queue to itself
             log.warning("looking after the queue failed, trying again: %s", problem)
 

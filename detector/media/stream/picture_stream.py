@@ -85,7 +85,7 @@ class PictureStream:
 
     @property
     def can_skip(self) -> bool:
-        """Whether frames keep their times when others are not decoded (:meth:`some_frames`)."""
+        """Whether frames keep their times when others are not decoded (:meth:`MediaReader.some_frames`)."""
         return self.container_format != "avi"  # keeps no presentation times
 
 

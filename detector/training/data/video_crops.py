@@ -39,7 +39,7 @@ def video_crops(path: Path, size: int, count: int = 10, detect: Detect | None = 
 
     The frames are the first of each ``count``-th of the duration; n is smaller where frames
     hold no face or the video has fewer frames, and 0 where no frame holds one. A still gives
-    at most one. ``detect`` lets many calls share one detector. Raises :class:`MediaError`
+    at most one. ``detect`` lets many calls share one detector. Raises :class:`~detector.errors.MediaError`
     when the file cannot be read.
     """
     detect = detect or FaceDetector()

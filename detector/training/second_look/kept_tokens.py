@@ -56,7 +56,7 @@ class KeptTokens:
 
 
 def head_examples(sampler: Sampler, count: int, seed: int) -> list[Drawn]:
-    """``count`` examples of whole heads, drawn by a sampler of :data:`HEAD_SHARES`."""
+    """``count`` examples of whole heads, drawn by a sampler of ``HEAD_SHARES`` (``examples.sampling``)."""
     rng = np.random.default_rng(seed)
     out: list[Drawn] = []
     while len(out) < count:

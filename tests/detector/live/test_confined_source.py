@@ -136,7 +136,7 @@ def test_an_address_whose_port_is_none(address):
 class Quiet:
     """A process that says nothing and uses nothing."""
 
-    def look(self) -> None:
+    def check_limits(self) -> None:
         pass
 
     def result(self) -> int:

@@ -23,7 +23,7 @@ from webapp.webhooks import registry
 
 
 def look(app) -> dict[str, str]:
-    return alerts.look(app.extensions["settings"], app.extensions["database"])
+    return alerts.check(app.extensions["settings"], app.extensions["database"])
 
 
 def set_(client, **values: object):

@@ -1,4 +1,4 @@
-"""Signing in through the organisation's provider, and showing it again that one is there."""
+"""Signing in through the organisation's OpenID Connect provider, and being asked there to sign in anew."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _LASTS = timedelta(minutes=10)
 
 @blueprint.get("/login/provider")
 @public
-def go() -> Response:
+def sign_in() -> Response:
     """Send the browser to the provider; ``again`` asks it to have somebody sign in anew."""
     attempt = Attempt.new(
         again="again" in request.args and g.session is not None, onwards=request.args.get("next", "")
@@ -43,7 +43,7 @@ def go() -> Response:
 
 @blueprint.get("/login/provider/return")
 @public
-def come_back() -> Response:
+def callback() -> Response:
     """Sign in whom the provider names; the attempt is used up whatever comes of it."""
     attempt = _unpacked(request.cookies.get(cookies.cookie_name(_COOKIE), ""))
     if attempt is None:
@@ -61,14 +61,14 @@ def come_back() -> Response:
 
 @blueprint.get("/logout/provider")
 @public
-def leave() -> Response:
+def sign_out() -> Response:
     """Send the browser to the provider to sign out there as well."""
     return redirect(_provider().end_session_url(url_for("login.form", _external=True)), 303)
 
 
 @blueprint.post("/login/provider/ended")
 @public
-def ended() -> Response:
+def back_channel_logout() -> Response:
     """The provider says that somebody signed out there, or may no longer: their sessions here end."""
     try:
         who = _provider().logged_out_subject(request.form.get("logout_token", ""))
@@ -116,7 +116,7 @@ def _provider() -> Provider:
 
 
 def _redirect_uri() -> str:
-    return url_for("provider.come_back", _external=True)
+    return url_for("provider.callback", _external=True)
 
 
 def _packed(attempt: Attempt) -> str:
