@@ -25,7 +25,7 @@ from detector.media.reader import MediaReader
 from detector.memory import give_back, share_arenas
 from detector.metadata.exhibit import media_facts, printable_name, with_metadata
 from detector.models.loaded import LoadedModel, load_model
-from detector.other_models import OtherModels, concluded, keeps_moments
+from detector.other_models import OtherModels, OtherVerdicts
 from detector.progress import Progress
 from detector.schema.analysis import (
     Analysis,
@@ -153,7 +153,7 @@ def _analyzed(job: _Job, report: Progress, turn: int = 0) -> tuple[Analysis, int
         loaded, beside = job.models()
         scorer, *others = [Scorer(one, still=still) for one in (loaded, *beside)]
         size, digest = hashed(path)
-        looking = keeps_moments([loaded, *beside])
+        looking = any(one.second_look is not None for one in (loaded, *beside))
         keeper = MomentKeeper(parameters.second_look, still=still) if looking else None
         prepare = _preparation(reader, loaded, scorer)
         photo, (first_pass, *seen_by_others) = _run_first_pass(
@@ -179,15 +179,13 @@ def _analyzed(job: _Job, report: Progress, turn: int = 0) -> tuple[Analysis, int
         facts = media_facts(reader, printable_name(job.name or path.name), size, digest)
         media, declared = with_metadata(facts, reader, path)
         analysis = conclude(first_pass, media, missing_seconds(reader), scorer, parameters, explained)
-        wanted = 0
-        if not turn and not analysis.coverage.frames_with_usable_face:
-            wanted = turn_with_faces(_spread_frames(reader, first_pass.times), parameters, still=still)
-        told: dict[str, object] = {"declarations": declared} | _pictures(job, photo, reader.width, analysis)
+        should_turn = 0 if turn else _turn_wanted(analysis, reader, first_pass.times)
+        added: dict[str, object] = {"declarations": declared} | _pictures(job, photo, reader.width, analysis)
         if others:
-            asked = job.others.rule, keeper, reader, job.images
-            told |= concluded(analysis, seen_by_others, others, *asked)
-            told["software"] = repeated_with(analysis, [one.card.name for one in beside], job.others.rule)
-        return analysis.model_copy(update=told), wanted
+            judging = OtherVerdicts(analysis, keeper, reader, job.images)
+            added |= judging.fields(seen_by_others, others, job.others.rule)
+            added["software"] = repeated_with(analysis, [one.card.name for one in beside], job.others.rule)
+        return analysis.model_copy(update=added), should_turn
 
 
 def _pictures(job: _Job, photo: Image | None, width: int, analysis: Analysis) -> dict[str, object]:
@@ -245,6 +243,17 @@ def _preparation(reader: MediaReader, loaded: LoadedModel, scorer: Scorer) -> Ca
         scorer.backend.get_ready()
 
     return get_ready
+
+
+def _turn_wanted(analysis: Analysis, reader: MediaReader, times: Sequence[float]) -> int:
+    """By how many clockwise quarters the frames should be turned, where no face could be judged as they are.
+
+    0 where one could be, or turning helps nothing. ``times`` are those of the sampled frames.
+    """
+    if analysis.coverage.frames_with_usable_face:
+        return 0
+    still = reader.kind is MediaKind.IMAGE
+    return turn_with_faces(_spread_frames(reader, times), analysis.parameters, still=still)
 
 
 def _spread_frames(reader: MediaReader, times: Sequence[float]) -> Iterator[Image]:

@@ -49,57 +49,60 @@ class OtherModels:
         return loaded if parameters.second_look else [one.alone for one in loaded]
 
 
-def concluded(
-    analysis: Analysis,
-    first_passes: Sequence[FirstPassResult],
-    scorers: Sequence[Scorer],
-    rule: JointRule,
-    keeper: MomentKeeper | None,
-    reader: MediaReader,
-    images: Path | None,
-) -> dict[str, object]:
-    """The fields of ``analysis`` that speak of other models; ``scorers`` gave ``first_passes``."""
-    others = tuple(
-        _concluded(analysis, one, scorer, number, keeper, reader, images)
-        for number, (one, scorer) in enumerate(zip(first_passes, scorers, strict=True), start=2)
-    )
-    verdicts = [(analysis.model.title, analysis.verdict)]
-    verdicts += [(other.model.title, other.verdict) for other in others]
-    return {"others": others, "joint": joint(rule, verdicts)}
+@dataclass(frozen=True, eq=False)
+class OtherVerdicts:
+    """What other models say of an exhibit that the first one has judged, in ``analysis``.
 
+    They take the second look at what ``keeper`` kept, if any of them takes one. Peaks are read again from
+    ``reader``, and drawn below ``images``, if given.
+    """
 
-def _concluded(
-    analysis: Analysis,
-    first_pass: FirstPassResult,
-    scorer: Scorer,
-    number: int,
-    keeper: MomentKeeper | None,
-    reader: MediaReader,
-    images: Path | None,
-) -> OtherModel:
-    """By the rules of the first model, on sampled frames alone."""
-    parameters, kind = analysis.parameters, analysis.media.kind
-    model, backend = scorer.card.as_model(), scorer.backend
-    if keeper is not None and scorer.loaded.second_look is not None:
-        scorer = look_again(scorer.loaded, scorer, first_pass, keeper, parameters, lambda share: None)
-    people = findings.group_persons(first_pass, scorer, parameters)
-    found = findings.flagged_of_all(people, parameters, kind)
-    prefix = f"model{number}-"
-    segments = explain_peaks(found, reader, scorer, images, parameters.seed, lambda share: None, prefix)
-    interval = analysis.media.duration / len(first_pass.times)
-    persons = findings.persons_of(people, found, scorer, parameters.sample_rate, interval)
-    verdict, reason = decide(kind, parameters, analysis.coverage, persons, segments)
-    return OtherModel(
-        model=model,
-        verdict=verdict,
-        reason=reason,
-        probability=max((p.probability for p in persons if p.probability is not None), default=None),
-        segments=segments,
-        persons=persons,
-        ran=Ran(backend=titled(backend), precision=backend.precision, device=backend.device),
-    )
+    analysis: Analysis
+    keeper: MomentKeeper | None
+    reader: MediaReader
+    images: Path | None
 
+    def fields(
+        self, first_passes: Sequence[FirstPassResult], scorers: Sequence[Scorer], rule: JointRule
+    ) -> dict[str, object]:
+        """The fields of the analysis that speak of other models; ``scorers`` gave ``first_passes``."""
+        others = tuple(
+            self._judged(first_pass, scorer, number)
+            for number, (first_pass, scorer) in enumerate(zip(first_passes, scorers, strict=True), start=2)
+        )
+        verdicts = [(self.analysis.model.title, self.analysis.verdict)]
+        verdicts += [(other.model.title, other.verdict) for other in others]
+        return {"others": others, "joint": joint(rule, verdicts)}
 
-def keeps_moments(models: Sequence[LoadedModel]) -> bool:
-    """Whether any of ``models`` takes a second look."""
-    return any(model.second_look is not None for model in models)
+    def _judged(self, first_pass: FirstPassResult, scorer: Scorer, number: int) -> OtherModel:
+        """By the rules of the first model, on sampled frames alone."""
+        analysis = self.analysis
+        parameters, kind = analysis.parameters, analysis.media.kind
+        model, backend = scorer.card.as_model(), scorer.backend
+        if self.keeper is not None and scorer.loaded.second_look is not None:
+            scorer = look_again(
+                scorer.loaded, scorer, first_pass, self.keeper, parameters, lambda share: None
+            )
+        people = findings.group_persons(first_pass, scorer, parameters)
+        found = findings.flagged_of_all(people, parameters, kind)
+        segments = explain_peaks(
+            found,
+            self.reader,
+            scorer,
+            self.images,
+            parameters.seed,
+            lambda share: None,
+            prefix=f"model{number}-",
+        )
+        interval = analysis.media.duration / len(first_pass.times)
+        persons = findings.persons_of(people, found, scorer, parameters.sample_rate, interval)
+        verdict, reason = decide(kind, parameters, analysis.coverage, persons, segments)
+        return OtherModel(
+            model=model,
+            verdict=verdict,
+            reason=reason,
+            probability=max((p.probability for p in persons if p.probability is not None), default=None),
+            segments=segments,
+            persons=persons,
+            ran=Ran(backend=titled(backend), precision=backend.precision, device=backend.device),
+        )

@@ -60,11 +60,18 @@ def explain_peaks(
     full = heatmaps.shared_maximum(maps.values())
     kept = {name: _frame_path(name, still) for name in maps} if images else {}
     if images:
-        for path, of_frame in groupby(maps.values(), key=lambda one: kept[one.name]):
-            frame_kept = heatmaps.read_png(images / path)
-            for one in of_frame:
-                heatmaps.write_overlay(frame_kept, one, full, reader.width, images / "overlays")
+        _write_overlays(maps, kept, full, reader.width, images)
     return tuple(_segment(flagged, maps, full, kept, scorer, prefix) for flagged in found)
+
+
+def _write_overlays(
+    maps: dict[str, heatmaps.Explained], kept: dict[str, str], full: float, width: int, images: Path
+) -> None:
+    """Draw each map over the frame that was kept for it, ``width`` px wide when decoded, and by itself."""
+    for path, of_frame in groupby(maps.values(), key=lambda one: kept[one.name]):
+        frame = heatmaps.read_png(images / path)
+        for one in of_frame:
+            heatmaps.write_overlay(frame, one, full, width, images / "overlays")
 
 
 def _named_peaks(found: FlaggedInterval, prefix: str) -> list[tuple[str, Detection]]:
