@@ -12,6 +12,7 @@ import json
 import os
 import tempfile
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -52,29 +53,10 @@ def export(model: str | Path | None, folder: Path, form: str = "onnx") -> dict[s
     card, size = loaded.card, loaded.card.input.size
     folder.mkdir(parents=True, exist_ok=True)
     crops = faces(size)
-    expected = Torch(loaded, torch.device("cpu")).run(crops)
-    parts: dict[str, tuple[bytes, NDArray[Any], NDArray[np.float32]]]
-    parts = {"features" if loaded.is_sequence else "": (_of_crops(loaded), crops, expected)}
-    if isinstance(loaded.network, SequenceNetwork):
-        window = min(loaded.network.window, len(crops))
-        windows = np.stack([expected[i : i + window] for i in range(len(crops) - window + 1)])
-        with torch.inference_mode():
-            judged = loaded.network.judge_whole(torch.from_numpy(windows)).numpy()
-        parts["judge"] = (_of_features(loaded), windows, judged)
+    parts = _parts(loaded, crops)
     with tempfile.TemporaryDirectory(prefix=".export-", dir=folder) as beside:
-        told, made = [], Path(beside)
-        for part, (network, given, wanted) in parts.items():
-            stem = f"{card.name}-{part}" if part else card.name
-            files, run = (_onnx if form == "onnx" else _openvino)(network, made / stem)
-            difference = float(np.abs(run(given) - wanted).max())
-            if not difference <= TOLERANCE:
-                raise ModelError(
-                    f"{files[0].name} gives values that are up to {difference:.2g} from torch's on "
-                    f"{len(given)} faces; at most {TOLERANCE:g} is accepted. Nothing was written. "
-                    "Try another --format, and report this."
-                )
-            told.append({"part": part or "whole", "files": [_described(file) for file in files],
-                         "difference": difference})  # fmt: skip
+        made = Path(beside)
+        told = [_written(part, card.name, form, made) for part in parts]
         facts = {
             "model": card.name,
             "weights_sha256": card.sha256,
@@ -92,6 +74,50 @@ def export(model: str | Path | None, folder: Path, form: str = "onnx") -> dict[s
         for file in made.iterdir():
             os.replace(file, folder / file.name)
     return facts
+
+
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """A network to be written, with what it is tried on and what torch gives for that."""
+
+    name: str  # empty where it is the whole model
+    onnx: bytes
+    given: NDArray[Any]
+    expected: NDArray[np.float32]
+
+
+def _parts(model: LoadedModel, crops: NDArray[np.uint8]) -> list[_Part]:
+    """The whole model, or of a sequence network its features and its judge."""
+    network = model.network
+    expected = Torch(model, torch.device("cpu")).run(crops)
+    if not isinstance(network, SequenceNetwork):
+        return [_Part("", _of_crops(model), crops, expected)]
+    window = min(network.window, len(crops))
+    windows = np.stack([expected[i : i + window] for i in range(len(crops) - window + 1)])
+    with torch.inference_mode():
+        judged = network.judge_whole(torch.from_numpy(windows)).numpy()
+    return [
+        _Part("features", _of_crops(model), crops, expected),
+        _Part("judge", _of_features(model), windows, judged),
+    ]
+
+
+def _written(part: _Part, model: str, form: str, folder: Path) -> dict[str, object]:
+    """Write one part into ``folder``, run it from there, and say what was written.
+
+    Raises :class:`ModelError` where it differs from torch.
+    """
+    stem = f"{model}-{part.name}" if part.name else model
+    files, run = (_onnx if form == "onnx" else _openvino)(part.onnx, folder / stem)
+    difference = float(np.abs(run(part.given) - part.expected).max())
+    if not difference <= TOLERANCE:
+        raise ModelError(
+            f"{files[0].name} gives values that are up to {difference:.2g} from torch's on "
+            f"{len(part.given)} faces; at most {TOLERANCE:g} is accepted. Nothing was written. "
+            "Try another --format, and report this."
+        )
+    described = [_described(file) for file in files]
+    return {"part": part.name or "whole", "files": described, "difference": difference}
 
 
 def faces(size: int) -> NDArray[np.uint8]:

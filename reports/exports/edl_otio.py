@@ -84,18 +84,21 @@ def segments_otio(analysis: Analysis) -> bytes:
             otio.opentime.RationalTime(first, rate), otio.opentime.RationalTime(after - first, rate)
         )
 
+    def marker(segment: Segment, first: int, after: int) -> otio.schema.Marker:
+        return otio.schema.Marker(
+            name=f"{file_name(segment.id)} person {file_name(segment.person)} "
+            f"{probability(segment.confidence)}",
+            marked_range=time_range(first, after),
+            color=otio.schema.MarkerColor.RED,
+            comment=_described(segment),
+            metadata={"reelproof": _exact(segment)},
+        )
+
     spans = [(segment, *_span(segment, grid)) for segment in in_order(analysis)]
     length = max([grid.frame(analysis.media.duration), 1, *(after for _, _, after in spans)])
     name = file_name(analysis.media.file)
-    timeline = otio.schema.Timeline(
-        name=f"Reelproof {shortened(name, _TITLE_ROOM)}",
-        global_start_time=otio.opentime.RationalTime(0, rate),
-        metadata={"reelproof": _facts(analysis, grid)},
-    )
-    kinds = [otio.schema.TrackKind.Video]
-    if analysis.media.has_sound:
-        kinds.append(otio.schema.TrackKind.Audio)
-    for kind in kinds:
+
+    def track(kind: str, markers: list[otio.schema.Marker]) -> otio.schema.Track:
         clip = otio.schema.Clip(
             name=name,
             source_range=time_range(0, length),
@@ -103,20 +106,18 @@ def segments_otio(analysis: Analysis) -> bytes:
             media_reference=otio.schema.ExternalReference(
                 target_url=quote(analysis.media.file, safe=""), available_range=time_range(0, length)
             ),
+            markers=markers,
         )
-        if kind == otio.schema.TrackKind.Video:
-            for segment, first, after in spans:
-                clip.markers.append(
-                    otio.schema.Marker(
-                        name=f"{file_name(segment.id)} person {file_name(segment.person)} "
-                        f"{probability(segment.confidence)}",
-                        marked_range=time_range(first, after),
-                        color=otio.schema.MarkerColor.RED,
-                        comment=_described(segment),
-                        metadata={"reelproof": _exact(segment)},
-                    )
-                )
-        timeline.tracks.append(otio.schema.Track(name=str(kind), kind=kind, children=[clip]))
+        return otio.schema.Track(name=str(kind), kind=kind, children=[clip])
+
+    timeline = otio.schema.Timeline(
+        name=f"Reelproof {shortened(name, _TITLE_ROOM)}",
+        global_start_time=otio.opentime.RationalTime(0, rate),
+        metadata={"reelproof": _facts(analysis, grid)},
+    )
+    timeline.tracks.append(track(otio.schema.TrackKind.Video, [marker(*one) for one in spans]))
+    if analysis.media.has_sound:
+        timeline.tracks.append(track(otio.schema.TrackKind.Audio, []))
     return (timeline.to_json_string(indent=2) + "\n").encode()
 
 
