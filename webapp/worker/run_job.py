@@ -12,7 +12,7 @@ import json
 import logging
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 from celery.exceptions import SoftTimeLimitExceeded
@@ -73,11 +73,7 @@ def work(
         except claims.LostClaim:
             log.warning("%s was cancelled, paused or given to another worker; this attempt ends", name)
             shutil.rmtree(unfinished, ignore_errors=True)
-            with _logged(f"what it put into the store of {name} is still there"):
-                if isinstance(held, ComparisonClaim):
-                    deletion.remove_unwanted_comparison(database, folders, held.job_id)
-                else:
-                    deletion.remove_unwanted(database, folders, held.job_id, Path(held.exhibit).name)
+            _remove_unwanted(database, folders, held, name)
         except SoftTimeLimitExceeded:
             claims.fail(database, held, OUT_OF_TIME)
         except KilledError:
@@ -138,12 +134,17 @@ def _remove_fetched(folders: Folders, held: claims.Claim | ComparisonClaim) -> N
     shutil.rmtree(fetched, ignore_errors=True)
 
 
-@contextlib.contextmanager
-def _logged(words: str) -> Iterator[None]:
+def _remove_unwanted(
+    database: Database, folders: Folders, held: claims.Claim | ComparisonClaim, name: str
+) -> None:
+    """Remove what a lost attempt published of the job ``name``, cancelled, paused or deleted meanwhile."""
     try:
-        yield
+        if isinstance(held, ComparisonClaim):
+            deletion.remove_unwanted_comparison(database, folders, held.job_id)
+        else:
+            deletion.remove_unwanted(database, folders, held.job_id, Path(held.exhibit).name)
     except StoreError as problem:
-        log.error("%s: %s", words, problem)
+        log.error("what it put into the store of %s is still there: %s", name, problem)
 
 
 def reporter(

@@ -18,7 +18,7 @@ from webapp.jobs import states
 from webapp.settings import read_settings
 from webapp.storage.data_folder import Folders
 from webapp.worker import ready_engine, run_analysis, run_job
-from webapp.worker.ready_engine import EngineJob, ReadyEngine, Waiting
+from webapp.worker.ready_engine import EngineJob, EngineSlot, ReadyEngine
 
 CARD = MODELS / f"{DEFAULT}.json"
 LIMITS = Limits()
@@ -103,11 +103,11 @@ def test_nothing_waits_unless_it_is_wished_for(settings, folders, without_networ
     left = folders.ready / f".reelproof-{10**9}-killed" / "given"  # no process has such a number
     left.mkdir(parents=True)
     (left / "exhibit").touch()
-    waiting = Waiting(settings)  # of tests: none
+    waiting = EngineSlot(settings)  # of tests: none
     waiting.start()
     assert waiting.take() is None and list(folders.ready.iterdir()) == []
 
-    waiting = Waiting(read_settings({"REELPROOF_DATA": settings.data, "REELPROOF_READY_SECONDS": 600}))
+    waiting = EngineSlot(read_settings({"REELPROOF_DATA": settings.data, "REELPROOF_READY_SECONDS": 600}))
     waiting.start()
     assert len(list(folders.ready.iterdir())) == 2
     waiting.give_up()
@@ -116,7 +116,7 @@ def test_nothing_waits_unless_it_is_wished_for(settings, folders, without_networ
 
 def test_nothing_waits_where_memory_is_short(settings, folders, without_networks, monkeypatch):
     monkeypatch.setattr(ready_engine, "_memory_available", lambda: 1_500_000_000)
-    waiting = Waiting(read_settings({"REELPROOF_DATA": settings.data, "REELPROOF_READY_SECONDS": 600}))
+    waiting = EngineSlot(read_settings({"REELPROOF_DATA": settings.data, "REELPROOF_READY_SECONDS": 600}))
     waiting.start()
     assert waiting.take() is None and list(folders.ready.iterdir()) == []
 
@@ -126,6 +126,6 @@ def test_a_process_that_cannot_be_started_is_no_failure(settings, monkeypatch, c
         raise OSError("no memory")
 
     monkeypatch.setattr(ready_engine, "ReadyEngine", broken)
-    waiting = Waiting(read_settings({"REELPROOF_DATA": settings.data, "REELPROOF_READY_SECONDS": 600}))
+    waiting = EngineSlot(read_settings({"REELPROOF_DATA": settings.data, "REELPROOF_READY_SECONDS": 600}))
     waiting.start()
     assert waiting.take() is None and "no memory" in caplog.text
