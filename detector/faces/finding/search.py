@@ -2,11 +2,13 @@
 
 CenterFace searches whole frames at the start, after a cut, from time to time
 (:attr:`~detector.schema.analysis.Parameters.search_interval`) and whenever a known face is not where it
-was. In between, once a second, it looks only around the last places of known faces, at a size that suits
+was. In between, once a second, it *looks* only around the last places of known faces, at a size that suits
 them (:mod:`detector.faces.finding.place_search`), and where a small network proposes others
 (:mod:`detector.faces.finding.newcomers`). In the frames between two such looks faces are followed by their
 pictures (:mod:`detector.faces.finding.interpolation`), and a newcomer is followed backwards to where it came
-in. So frames are held back until the next look.
+in. So frames are held back until the next search or look; then they are *settled*.
+
+Which faces of successive frames are one track is decided after that (:mod:`detector.faces.tracks`).
 """
 
 from __future__ import annotations
@@ -25,10 +27,10 @@ from detector.faces.finding.proposals import LEAST
 from detector.media.frame import Frame, Image
 from detector.schema.analysis import Parameters
 
-_LOOKED = 1.0  # seconds: known faces are looked for so often at least
-_PROPOSED = 0.5  # seconds from one search for newcomers to the next, at least
-_OFTENER = 4  # whole frames are searched where a face that is judged may be too small to be proposed
-_HELD = 128 * 1024 * 1024  # bytes of frames held back at most
+_LOOK_INTERVAL = 1.0  # seconds from one look at known faces to the next, at most
+_PROPOSAL_INTERVAL = 0.5  # seconds from one search for newcomers to the next, at least
+_OFTENER = 4  # times: so much oftener whole frames are searched where faces may be too small to be proposed
+_MOST_HELD = 128 * 1024 * 1024  # bytes of frames held back
 
 
 class FoundFaces(NamedTuple):
@@ -50,51 +52,51 @@ class FaceSearch:
     """Give it the sampled frames in order; each comes back once, in order, with its faces.
 
     Frames come back after the next look, or at once with ``hold`` false, when newcomers
-    are not followed backwards and nothing is predicted. :meth:`flush` gives back what is still held.
+    are not followed backwards and nothing is interpolated. :meth:`flush` gives back what is still held.
     """
 
     def __init__(self, parameters: Parameters, hold: bool = True) -> None:
         self._width = parameters.detection_width
         self._detect = FaceDetector(parameters.detection_threshold, self._width)
-        self._look = PlaceSearch(parameters)
-        self._newcomers = NewcomerSearch(self._width, self._look)
-        self._judged, self._sure = parameters.minimum_face, parameters.minimum_confidence
+        self._find_near = PlaceSearch(parameters)
+        self._newcomers = NewcomerSearch(self._width, self._find_near)
+        self._narrowest_judged, self._sure = parameters.minimum_face, parameters.minimum_confidence
         self._interval = parameters.search_interval
         self._hold = hold
-        self._held: list[_Held] = []  # they wait for the next frame that is looked at
-        self._last: _Held | None = None  # that was looked at
-        self._whole = self._proposed = Fraction(0)  # times of the frames that were searched last
+        self._held: list[_Held] = []  # wait for the next frame that is searched or looked at
+        self._last: _Held | None = None  # the last one that was
+        self._searched_at = self._proposed_at = Fraction(0)  # times of the frames
 
     def process_frame(self, frame: Frame, is_cut: bool) -> list[FoundFaces]:
         """Take the next frame, which begins a new scene if ``is_cut``; returns the frames now settled."""
         settled = self.flush() if is_cut else []
         last = None if is_cut else self._last
-        if last is None or frame.time - self._whole >= self._every(frame.image):
+        if last is None or frame.time - self._searched_at >= self._search_interval(frame.image):
             found = self._searched(frame, last.faces if last and self._interval else [])
         elif self._hold and not self._is_due(frame, last):
             self._held.append(_Held(frame, is_cut, []))
             return settled
         else:
-            found = self._followed(frame, last.faces)
+            found = self._looked(frame, last.faces)
         return settled + self._settled(_Held(frame, is_cut, []), *found)
 
-    def _every(self, image: Image) -> float:
+    def _search_interval(self, image: Image) -> float:
         """Seconds from one of CenterFace's searches of a whole frame to the next."""
-        narrowest = self._judged * searched_scale(image, self._width)
+        narrowest = self._narrowest_judged * searched_scale(image, self._width)
         return self._interval / _OFTENER if narrowest < LEAST else self._interval
 
     def _is_due(self, frame: Frame, last: _Held) -> bool:
         """Whether ``frame`` is to be looked at: because it is time, or because memory would be filled."""
-        if (len(self._held) + 1) * frame.image.nbytes > _HELD:
+        if (len(self._held) + 1) * frame.image.nbytes > _MOST_HELD:
             return True
-        return frame.time - last.frame.time >= (_LOOKED if last.faces else _PROPOSED)
+        return frame.time - last.frame.time >= (_LOOK_INTERVAL if last.faces else _PROPOSAL_INTERVAL)
 
     def flush(self) -> list[FoundFaces]:
         """The frames still held, the last of them looked at."""
         if not self._held or self._last is None:
             return []
         ending = self._held.pop()
-        return self._settled(ending, *self._followed(ending.frame, self._last.faces, ending=True))
+        return self._settled(ending, *self._looked(ending.frame, self._last.faces, ending=True))
 
     def _settled(self, looked: _Held, faces: list[Face], newcomers: list[Face]) -> list[FoundFaces]:
         """The frames held and the one ``looked`` at, in which these ``faces`` are."""
@@ -113,16 +115,16 @@ class FaceSearch:
 
         Where these cannot be followed, faces are looked for in the middle frame, and then in both halves.
         """
-        if not held or self._predict(first, held, last):
+        if not held or self._interpolate(first, held, last):
             return
         middle = len(held) // 2
         before, halfway, after = held[:middle], held[middle], held[middle + 1 :]
-        halfway.faces, came = self._followed(halfway.frame, first.faces)
+        halfway.faces, came = self._looked(halfway.frame, first.faces)
         self._fill(first, before, halfway)
         self._follow_back(came, before)
         self._fill(halfway, after, last)
 
-    def _predict(self, first: _Held, held: Sequence[_Held], last: _Held) -> bool:
+    def _interpolate(self, first: _Held, held: Sequence[_Held], last: _Held) -> bool:
         """Whether the frames ``held`` between ``first`` and ``last`` could be given the faces of both."""
         frames = [first.frame, *(one.frame for one in held), last.frame]
         pairs = self._pairs(first.faces, last.faces)
@@ -130,7 +132,7 @@ class FaceSearch:
             return False
         ways = []
         for start, end in pairs:
-            way = faces_between(frames, start, end, self._look)
+            way = faces_between(frames, start, end, self._find_near)
             if way is None:
                 return False
             ways.append(way)
@@ -155,34 +157,36 @@ class FaceSearch:
 
     def _searched(self, frame: Frame, before: list[Face]) -> tuple[list[Face], list[Face]]:
         """All faces of a frame that CenterFace searches, and those of them that were not there ``before``."""
-        self._whole = self._proposed = frame.time
+        self._searched_at = self._proposed_at = frame.time
         found = self._detect(frame.image)
         newcomers = [face for face in found if not any(may_be(face.box, one.box) for one in before)]
         # Near the threshold a search may miss what a look finds.
         for lost in [one for one in before if not any(may_be(face.box, one.box) for face in found)]:
-            again = self._look(frame.image, lost.box)
+            again = self._find_near(frame.image, lost.box)
             if again is not None and not among(again.box, found):
                 found.append(again)
         return found, newcomers
 
-    def _followed(
+    def _looked(
         self, frame: Frame, before: list[Face], ending: bool = False
     ) -> tuple[list[Face], list[Face]]:
-        """Faces of a frame, and the newcomers among them, which are looked for now and then and at an end.
+        """Faces of a frame that is only looked at, and the newcomers among them, sought now and then.
+
+        At the end of a scene they are sought as well (``ending``).
 
         Where one of those known ``before`` is lost CenterFace searches the whole frame, unless it was never
         sure of it: what it takes for a face now and then would have it search again and again.
         """
         faces: list[Face] = []
         for one in before:
-            face = self._look(frame.image, one.box)
+            face = self._find_near(frame.image, one.box)
             if face is not None and not among(face.box, faces):
                 faces.append(face)
             elif one.confidence >= self._sure:
                 return self._searched(frame, before)
         newcomers: list[Face] = []
-        if ending or frame.time - self._proposed >= _PROPOSED:
-            self._proposed = frame.time
+        if ending or frame.time - self._proposed_at >= _PROPOSAL_INTERVAL:
+            self._proposed_at = frame.time
             newcomers = self._newcomers(frame.image, faces)
         return [*faces, *newcomers], newcomers
 
@@ -191,7 +195,7 @@ class FaceSearch:
         for newcomer in newcomers:
             face: Face | None = newcomer if newcomer.confidence >= self._sure else None
             for one in reversed(held):
-                face = face and self._look(one.frame.image, face.box)
+                face = face and self._find_near(one.frame.image, face.box)
                 if face is None or among(face.box, one.faces):
                     break
                 one.faces.append(face)

@@ -170,7 +170,7 @@ class TestSearches:
     def test_frames_too_large_to_hold_many_are_looked_at_sooner(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(search, "_HELD", 4 * 640 * 360 * 3)
+        monkeypatch.setattr(search, "_MOST_HELD", 4 * 640 * 360 * 3)
         faces = FaceSearch(Parameters())
         held, most = 0, 0
         for frame in frames([[(100, 80, 60)]] * 20):
