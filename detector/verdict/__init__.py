@@ -1,1 +1,7 @@
-"""What the findings amount to, within which validated domain, and how reproducible they are."""
+"""What the findings amount to, within which validated domain, and how reproducible they are.
+
+:mod:`~detector.verdict.verdict` has the rules, :mod:`~detector.verdict.reasons` the words of their outcome.
+They rest on what was examined (:mod:`~detector.verdict.coverage`) and on persons whose scores hold in other
+views (:mod:`~detector.verdict.stability`). :mod:`~detector.verdict.kinds` says which kind of manipulation was
+found, :mod:`~detector.verdict.joint` what several models decide together.
+"""

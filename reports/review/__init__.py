@@ -1,1 +1,1 @@
-"""Annotations of reviewers and the file they travel in."""
+"""What reviewers say of an analysis: annotations, the file they travel in, and the second review."""

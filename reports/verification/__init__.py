@@ -1,4 +1,9 @@
 """Checking what was handed out: a bundle, the folder of a result, or a report as PDF, all offline.
 
-``docs/evidence.md`` says what each check can show and what none can.
+:mod:`~reports.verification.verify` has the checks in order, from files against their manifest
+(:mod:`~reports.verification.listed_files`) to files against each other
+(:mod:`~reports.verification.consistency`), the report (``pdf``, ``page``) and signatures;
+:mod:`~reports.verification.problems` collects what they find. :mod:`~reports.verification.reanalysis` and
+:mod:`~reports.verification.recomparison` repeat the work. ``docs/evidence.md`` says what each check can show
+and what none can.
 """

@@ -1,4 +1,5 @@
 """What is handed to people: reports, bundles and exports, each recorded in the custody log.
 
-How a report is made is in `reports`.
+:mod:`~webapp.downloads.reports` hands out a report, which :mod:`~webapp.downloads.kept_reports` keeps until
+more is said; :mod:`~webapp.downloads.report_process` renders it. How a report is made is in `reports`.
 """

@@ -1,1 +1,4 @@
-"""Readiness and figures for Prometheus. The routes that publish them are in `pages`."""
+"""How this installation is doing: readiness, figures for Prometheus, the page of operations, alerts.
+
+The routes that publish them are in `pages`.
+"""

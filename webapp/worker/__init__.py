@@ -2,6 +2,9 @@
 
 :mod:`~webapp.worker.supervisor` starts and watches :mod:`~webapp.worker.celery_worker`, which forks a
 process for each job. That goes through :mod:`~webapp.worker.run_job`, and has the result made by
-:mod:`~webapp.worker.run_analysis` or :mod:`~webapp.worker.run_comparison`. States and the queue are in
-:mod:`webapp.jobs`.
+:mod:`~webapp.worker.run_analysis` or :mod:`~webapp.worker.run_comparison`, in confined processes; of these
+:mod:`~webapp.worker.ready_engine` has one waiting with its networks loaded. After an analysis
+:mod:`~webapp.worker.prepared_report` renders its first report. :mod:`~webapp.worker.standalone` runs workers
+without pages; :mod:`~webapp.worker.store_transfer` fetches from the object store and puts into it. States and
+the queue are in :mod:`webapp.jobs`.
 """

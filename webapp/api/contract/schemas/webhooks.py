@@ -27,7 +27,7 @@ class NewWebhook(RequestModel):
     """Where to send what."""
 
     url: str = Field(max_length=2000, pattern=r"^https?://[!-~]+$")
-    events: tuple[Event, ...] = Field(default=OF_ANALYSES, min_length=1, max_length=8)  # type: ignore[arg-type]
+    events: tuple[Event, ...] = Field(default=OF_ANALYSES, min_length=1, max_length=len(EVENTS))  # type: ignore[arg-type]
 
 
 class Webhook(Value):
