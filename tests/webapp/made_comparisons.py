@@ -50,3 +50,8 @@ def compared(app: Flask, exhibit: AnalysisRow, reference: AnalysisRow, **changes
     comparisons.finish(database, held, made, run_comparison.made_of(folders, held))
     with database.begin() as session:
         return session.get_one(ComparisonRow, row.id)
+
+
+def comparison_rows(app: Flask) -> list[ComparisonRow]:
+    with app.extensions["database"].begin() as session:
+        return session.query(ComparisonRow).all()

@@ -6,18 +6,16 @@ import hashlib
 import json
 import os
 import re
-import subprocess
 import sys
-import zipfile
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import cv2
 import numpy as np
 import pytest
-from clips import numbered, write_clip, write_sound
+from clips import write_clip
 from unconfined import Unconfined
+from unreadable_files import BAD, bad_files
 
 from detector import Analysis, engine
 from detector.cli.analyze import summary
@@ -30,38 +28,15 @@ from detector.schema.analysis import schema_text
 
 @pytest.fixture(autouse=True)
 def in_this_process(monkeypatch: pytest.MonkeyPatch, scan: LoadedModel) -> None:
-    """With a model loaded once; but for ``TestScore``, whose files are confined as they should be."""
+    """With a model loaded once."""
     monkeypatch.setattr("detector.sandboxed_engine.Sandbox", Unconfined)
     load = engine.load_model
     monkeypatch.setattr(engine, "load_model", lambda name: scan if name in (None, DEFAULT) else load(name))
 
 
-@pytest.fixture(scope="module")
-def still(tmp_path_factory: pytest.TempPathFactory, astronaut: np.ndarray) -> Path:
-    path = tmp_path_factory.mktemp("still") / "astronaut.jpg"
-    assert cv2.imwrite(str(path), astronaut[:, :, ::-1])
-    return path
-
-
 @pytest.fixture
 def blank(tmp_path: Path) -> Path:
     return write_clip(tmp_path / "blank.mp4", [np.full((120, 160, 3), 90, np.uint8)] * 30)
-
-
-def bad_files(folder: Path) -> dict[str, Path]:
-    """One of each kind of file that cannot be examined."""
-    whole = write_clip(folder / "whole.mp4", (numbered(i) for i in range(20)))
-    (folder / "truncated.mp4").write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
-    (folder / "empty.mp4").touch()
-    (folder / "text.mp4").write_text("Dear Sir or Madam,\n" * 100)
-    (folder / "list.m3u8").write_text("#EXTM3U\n#EXTINF:5,\nwhole.mp4\n#EXT-X-ENDLIST\n")
-    (folder / "folder.mp4").mkdir()
-    write_sound(folder / "voice.mp4")
-    names = ("truncated.mp4", "empty.mp4", "text.mp4", "list.m3u8", "folder.mp4", "voice.mp4", "gone.mp4")
-    return {name: folder / name for name in names}
-
-
-BAD = ("truncated.mp4", "empty.mp4", "text.mp4", "list.m3u8", "folder.mp4", "voice.mp4", "gone.mp4")
 
 
 class TestHelp:
@@ -225,74 +200,6 @@ class TestSummary:
         assert form["overall_confidence"] == analysis.probability
         (listed,) = form["manipulated_segments"]  # type: ignore[misc]
         assert listed == {"start_time": "00:59", "end_time": "62:05", "confidence": 0.75}
-
-
-@pytest.fixture(scope="module")
-def given(tmp_path_factory: pytest.TempPathFactory, still: Path) -> dict[str, Path]:
-    """Files by name: bad ones, a still, a clip without faces, and a zip of two entries."""
-    folder = tmp_path_factory.mktemp("given")
-    files = bad_files(folder) | {"still": still, "blank.mp4": folder / "blank.mp4"}
-    write_clip(files["blank.mp4"], [np.full((120, 160, 3), 90, np.uint8)] * 30)
-    files["photos.zip"] = folder / "photos.zip"
-    with zipfile.ZipFile(files["photos.zip"], "w") as archive:
-        archive.write(still, "../good.jpg")
-        archive.writestr("bad.jpg", b"no photo")
-    return files
-
-
-@pytest.fixture(scope="module")
-def done(given: dict[str, Path]) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "detector", "score", *map(str, given.values())]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600)
-
-
-@pytest.fixture(scope="module")
-def lines(done: subprocess.CompletedProcess[str]) -> dict[str, dict[str, Any]]:
-    return {line["file"]: line for line in map(json.loads, done.stdout.splitlines())}
-
-
-class TestScore:
-    """In a process of its own, which is how hands can be forked; `test_many.py` has the rest."""
-
-    KEYS = (
-        *("file", "verdict", "probability", "stability", "faces", "duration"),
-        *("kind", "answers", "declarations", "seconds"),
-    )
-
-    def test_a_line_a_file(
-        self, given: dict[str, Path], lines: dict[str, dict[str, Any]], done: subprocess.CompletedProcess[str]
-    ) -> None:
-        names = {str(path) for name, path in given.items() if name != "photos.zip"}
-        assert set(lines) == names | {"../good.jpg", "bad.jpg"}
-        assert len(done.stdout.splitlines()) == len(lines)
-        photo, clip, entry = (lines[n] for n in (str(given["still"]), str(given["blank.mp4"]), "../good.jpg"))
-        assert tuple(photo) == tuple(clip) == tuple(entry) == self.KEYS
-        assert (photo["faces"], photo["duration"]) == (1, 0)
-        assert 0 <= photo["probability"] == entry["probability"] <= 1
-        assert (clip["verdict"], clip["probability"], clip["faces"]) == ("inconclusive", None, 0)
-        assert clip["duration"] == pytest.approx(1.2)
-        assert photo["seconds"] > 0 and clip["seconds"] > 0
-
-    def test_bad_files_do_not_stop_the_others(
-        self, given: dict[str, Path], lines: dict[str, dict[str, Any]], done: subprocess.CompletedProcess[str]
-    ) -> None:
-        assert done.returncode == 1 and "Traceback" not in done.stderr
-        for line in (*(lines[str(given[name])] for name in BAD), lines["bad.jpg"]):
-            assert tuple(line) == ("file", "error")
-            assert line["error"] and "\n" not in line["error"]
-
-    def test_an_unknown_model_is_an_error_of_the_whole(
-        self, capsys: pytest.CaptureFixture[str], still: Path
-    ) -> None:
-        assert main(["score", str(still), "--model", "nosuch"]) == 2
-        out = capsys.readouterr()
-        assert out.out == "" and len(out.err.splitlines()) == 1
-
-    @pytest.mark.parametrize("number", ["0", "-2"])
-    def test_no_workers(self, capsys: pytest.CaptureFixture[str], still: Path, number: str) -> None:
-        assert main(["score", str(still), "--workers", number]) == 2
-        (line,) = capsys.readouterr().err.splitlines()
-        assert "--workers" in line
 
 
 def test_schema(capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,86 +3,23 @@
 from __future__ import annotations
 
 import json
-import zipfile
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 import torch
 from clips import write_clip
-from made_faces import crop, encoded
+from made_faces import encoded
+from own_set import SIZE, put, recipe
 
-from detector.errors import MediaError, ParameterError
-from detector.faces.crop import Face, crop_square, square_for_face
-from detector.faces.finding.detector import FaceDetector
-from detector.media.frame import Image
+from detector.errors import ParameterError
 from detector.scoring.single_crops import framed_crop
-from detector.training.config import DEFAULT_RECIPE, Config, SetConfig, read_config
 from detector.training.data import custom_set
-from detector.training.data.custom_set import crop_items, open_custom_set
-from detector.training.data.face_samples import Sample, decode
-from detector.training.data.labelled_sets import DataSetError, Item
-
-SIZE = 64
-POINTS = np.array([[60, 30], [100, 30], [80, 50], [65, 70], [95, 70]], np.float32)
-LEVELS = {"real": (40, 60, 80), "fake": (140, 160)}  # of the clips in `videos`
-
-
-def recipe(frames: int = 10, streamed: bool = False, fake_share: float = 0.5, **changes: object) -> Config:
-    own_set = SetConfig(frames=frames, streamed=streamed, fake_share=fake_share)
-    tiny = {"mix": None, "set": own_set, "size": SIZE, "samples": 60, "batch": 4, "seed": 1, "hidden": 0.0}
-    return read_config(DEFAULT_RECIPE).model_copy(update=tiny | changes)
-
-
-@pytest.fixture
-def every_frame_a_face(monkeypatch: pytest.MonkeyPatch) -> None:
-    """To this detector every frame that is not dark is one face; pictures of 64 px hold none."""
-
-    def detect(image: Image) -> list[Face]:
-        face = Face((30.0, 0.0, 130.0, 96.0), 0.9, POINTS)
-        return [face] if image.mean() > 15 and image.shape[1] > 64 else []
-
-    monkeypatch.setattr(custom_set, "FaceDetector", lambda: detect)
-    monkeypatch.setattr("detector.training.data.streamed_videos.FaceDetector", lambda: detect)
-
-
-def put(path: Path, seed: int, fake: bool = False) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(encoded(crop(seed, fake)))
-
-
-def clip(path: Path, level: int, frames: int = 6) -> None:
-    """Its frames brighten by two levels each."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_clip(path, [np.full((96, 160, 3), level + 2 * i, np.uint8) for i in range(frames)])
-
-
-@pytest.fixture
-def pictures(tmp_path: Path) -> Path:
-    """Eight real and two fake pictures to learn from, one of each to validate on."""
-    folder = tmp_path / "pictures"
-    for seed in range(8):
-        put(folder / "train" / "real" / f"r{seed}.png", seed)
-    for seed in range(2):
-        put(folder / "train" / "fake" / f"f{seed}.png", 100 + seed, True)
-    put(folder / "val" / "real" / "vr.png", 50)
-    put(folder / "val" / "fake" / "vf.png", 150, True)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Clips of 6 frames to learn from, one of 4 and one of 5 to validate on."""
-    folder = tmp_path_factory.mktemp("videos")
-    for label, levels in LEVELS.items():
-        for level in levels:
-            clip(folder / "train" / label / f"{level}.mp4", level)
-    clip(folder / "val" / "real" / "vr.mp4", 100, 4)
-    clip(folder / "val" / "fake" / "vf.mp4", 200, 5)
-    return folder
+from detector.training.data.custom_set import open_custom_set
+from detector.training.data.face_samples import Sample
+from detector.training.data.labelled_sets import DataSetError
 
 
 def level(frames: torch.Tensor) -> float:
@@ -91,77 +28,6 @@ def level(frames: torch.Tensor) -> float:
 
 def drawn(examples: Iterable[object], count: int) -> list[tuple[torch.Tensor, float]]:
     return [(examples[i][0], examples[i][1]) for i in range(count)]  # type: ignore[index]
-
-
-class TestShown:
-    def test_with_centerface_itself(self, tmp_path: Path, astronaut: np.ndarray) -> None:
-        """Ten frames of a video in order, the face of a picture, a picture without one, a ready crop."""
-        portrait = np.ascontiguousarray(astronaut[20:220, 125:325])
-        lit = [(portrait * (0.4 + 0.03 * i)).astype(np.uint8) for i in range(20)]
-        write_clip(tmp_path / "clip.mp4", lit)
-        (tmp_path / "face.png").write_bytes(encoded(portrait))
-        put(tmp_path / "pattern.png", 1)
-        with zipfile.ZipFile(tmp_path / "crops.zip", "w") as archive:
-            archive.writestr("face.png", encoded(portrait))
-        items = [
-            Item(tmp_path / "clip.mp4", None, 1, "clip", "train"),
-            Item(tmp_path / "face.png", None, 0, "face", "train"),
-            Item(tmp_path / "pattern.png", None, 0, "pattern", "train"),
-            Item(tmp_path / "crops.zip", "face.png", 0, "zipped", "train"),
-        ]
-        video, face, pattern, zipped = crop_items(items, 10)
-        assert (video.label, video.group, face.label, zipped.group) == (1, "clip", 0, "zipped")
-        assert len(video.crops) == 10
-        means = [decode(data).mean() for data in video.crops]
-        assert means == sorted(means) and means[-1] > 1.7 * means[0]
-        (found,) = FaceDetector()(portrait)
-        for one, expected in [
-            (face, crop_square(portrait, square_for_face(found), 224)),
-            (pattern, framed_crop(crop(1, False), 224)),
-            (zipped, framed_crop(portrait, 224)),
-        ]:
-            (data,) = one.crops
-            assert decode(data).shape == (224, 224, 3)
-            assert np.abs(decode(data).astype(float) - expected).mean() < 2, "red is red, and framed so"
-
-    @pytest.mark.usefixtures("every_frame_a_face")
-    def test_repeated_items_are_read_once(self, videos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        read = []
-        real = custom_set.video_crops
-        monkeypatch.setattr(
-            custom_set, "video_crops", lambda path, *rest: read.append(path) or real(path, *rest)
-        )
-        a, b = (Item(videos / "train" / "real" / f"{n}.mp4", None, 0, f"{n}", "train") for n in (40, 60))
-        out = crop_items([a, b, a, a], 3)
-        assert [one.group for one in out] == ["40", "60", "40", "40"]
-        assert read == [a.path, b.path] and out[0] is out[2]
-        assert [len(one.crops) for one in out] == [3, 3, 3, 3]
-
-    @pytest.mark.usefixtures("every_frame_a_face")
-    def test_videos_without_a_face_are_left_out(self, videos: Path, tmp_path: Path) -> None:
-        clip(tmp_path / "dark.mp4", 0, 3)
-        items = [
-            Item(tmp_path / "dark.mp4", None, 1, "dark", "train"),
-            Item(videos / "train" / "real" / "40.mp4", None, 0, "40", "train"),
-        ]
-        assert [one.group for one in crop_items(items, 4)] == ["40"]
-
-    @pytest.mark.usefixtures("every_frame_a_face")
-    @pytest.mark.parametrize("data", [b"no picture", b""])
-    def test_a_broken_picture_is_named(self, tmp_path: Path, data: bytes) -> None:
-        (tmp_path / "broken.png").write_bytes(data)
-        with pytest.raises(DataSetError, match=r"broken\.png is not a picture"):
-            crop_items([Item(tmp_path / "broken.png", None, 1, "a", "train")], 1)
-        with zipfile.ZipFile(tmp_path / "crops.zip", "w") as archive:
-            archive.writestr("in/broken.png", data)
-        with pytest.raises(DataSetError, match=r"crops\.zip:in/broken\.png is not a picture"):
-            crop_items([Item(tmp_path / "crops.zip", "in/broken.png", 1, "a", "train")], 1)
-
-    @pytest.mark.usefixtures("every_frame_a_face")
-    def test_a_broken_video_is_an_error(self, tmp_path: Path) -> None:
-        (tmp_path / "broken.mp4").write_bytes(b"no video")
-        with pytest.raises(MediaError):
-            crop_items([Item(tmp_path / "broken.mp4", None, 1, "a", "train")], 1)
 
 
 @pytest.mark.usefixtures("every_frame_a_face")
@@ -337,47 +203,3 @@ class TestFailures:
         put(pictures / "test" / "fake" / "tf.png", 170, True)
         with pytest.raises(DataSetError, match="there to measure on"):
             open_custom_set(recipe(), pictures, 0, self.listed(pictures, tr=0.9))
-
-
-@pytest.mark.usefixtures("every_frame_a_face")
-class TestRefusals:
-    def test_no_validation(self, pictures: Path) -> None:
-        for path in (pictures / "val").rglob("*.png"):
-            path.unlink()
-        with pytest.raises(DataSetError, match="the validation split needs both"):
-            open_custom_set(recipe(), pictures, 0, None)
-
-    @pytest.mark.parametrize("split", ["train", "val"])
-    def test_a_split_of_one_class(self, pictures: Path, split: str) -> None:
-        """By the time the table is read, or here."""
-        for path in (pictures / split / "fake").glob("*.png"):
-            path.unlink()
-        with pytest.raises(DataSetError, match=f"{split}.*(fake|both)|validation"):
-            open_custom_set(recipe(), pictures, 0, None)
-
-    @pytest.mark.parametrize(
-        ("split", "name"), [("train", "the training split"), ("val", "the validation split")]
-    )
-    @pytest.mark.parametrize("architecture", ["efficientnet_lite0", "efficientnet_lstm"])
-    def test_a_class_of_which_no_video_shows_a_face(
-        self, tmp_path: Path, split: str, name: str, architecture: str
-    ) -> None:
-        """Known once they have been looked through, and said before training starts."""
-        for number, one in enumerate(("train", "val")):
-            for label, shade in (("real", 60), ("fake", 120)):
-                dark = one == split and label == "fake"
-                clip(tmp_path / one / label / f"{one}-{label}.mp4", 0 if dark else shade + number, 3)
-        with pytest.raises(DataSetError, match=f"{name} needs both"):
-            open_custom_set(recipe(frames=2, architecture=architecture), tmp_path, 0, None)
-
-    def test_the_same_picture_in_two_splits(self, pictures: Path) -> None:
-        copied = (pictures / "train" / "real" / "r0.png").read_bytes()
-        (pictures / "val" / "real" / "copy.png").write_bytes(copied)
-        with pytest.raises(DataSetError, match="same bytes"):
-            open_custom_set(recipe(), pictures, 0, None)
-
-
-def test_kept_pictures_lose_next_to_nothing() -> None:
-    picture = cv2.resize(crop(3, True), (224, 224), interpolation=cv2.INTER_CUBIC)
-    kept = custom_set._kept(Item(Path("a"), None, 1, "g", "train"), [picture])
-    assert np.abs(decode(kept.crops[0]).astype(float) - picture).mean() < 1.5

@@ -1,12 +1,14 @@
-"""The analysis that pages of a review are about."""
+"""What pages of a review are about: an analysis, or a comparison of two exhibits."""
 
 from __future__ import annotations
 
 import pytest
 from annotated import finished_earlier
 from flask import Flask
+from made import finished
+from made_comparisons import compared
 
-from webapp.storage.tables import AnalysisRow
+from webapp.storage.tables import AnalysisRow, ComparisonRow
 
 
 @pytest.fixture
@@ -18,3 +20,13 @@ def row(app: Flask) -> AnalysisRow:
 def address(row: AnalysisRow) -> str:
     """Of its annotations."""
     return f"/analyses/{row.id}/annotations"
+
+
+@pytest.fixture
+def pair(app: Flask) -> tuple[AnalysisRow, AnalysisRow]:
+    return finished(app, file="altered.mp4"), finished(app, file="original.mp4")
+
+
+@pytest.fixture
+def done(app: Flask, pair: tuple[AnalysisRow, AnalysisRow]) -> ComparisonRow:
+    return compared(app, *pair)

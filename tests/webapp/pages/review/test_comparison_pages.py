@@ -1,4 +1,4 @@
-"""Comparisons with a reference on pages and over REST: choosing, waiting, results, who may see them."""
+"""Comparisons with a reference on pages and over REST: choosing, waiting, results."""
 
 from __future__ import annotations
 
@@ -6,41 +6,19 @@ import io
 import json
 import zipfile
 
-import pytest
 from made import finished, hand_in
-from made_comparisons import compared, queued
-from people import account, signed_in, with_login
+from made_comparisons import compared, comparison_rows, queued
 
 from detector.schema.analysis import MediaKind
-from webapp.custody import log as custody_log
-from webapp.custody.audit import Audit
 from webapp.custody.comparison_records import RESULT, SUMS
 from webapp.downloads import reports as report_downloads
-from webapp.jobs import claims, comparisons, states
+from webapp.jobs import claims, comparisons
 from webapp.media import playback
 from webapp.media.playback import Playback
-from webapp.queries import reference_comparisons
-from webapp.security.permissions import Role
-from webapp.services import deletion
 from webapp.storage.data_folder import Folders
-from webapp.storage.tables import AnalysisRow, CaseRow, ComparisonRow, State, now
+from webapp.storage.tables import ComparisonRow, State
 
 HTML = {"Accept": "text/html"}
-
-
-@pytest.fixture
-def pair(app) -> tuple[AnalysisRow, AnalysisRow]:
-    return finished(app, file="altered.mp4"), finished(app, file="original.mp4")
-
-
-@pytest.fixture
-def done(app, pair) -> ComparisonRow:
-    return compared(app, *pair)
-
-
-def rows(app) -> list[ComparisonRow]:
-    with app.extensions["database"].begin() as session:
-        return session.query(ComparisonRow).all()
 
 
 class TestChoosing:
@@ -58,7 +36,7 @@ class TestChoosing:
 
     def test_starting_one(self, app, client, pair, sent):
         answer = client.post(f"/analyses/{pair[0].id}/compare", data={"reference": pair[1].id})
-        (row,) = rows(app)
+        (row,) = comparison_rows(app)
         assert answer.status_code == 303 and answer.location == f"/comparisons/{row.id}"
         assert (row.file, row.reference_file, row.asked_by) == ("altered.mp4", "original.mp4", "local user")
         assert sent == [row.id]
@@ -69,7 +47,7 @@ class TestChoosing:
         same = client.post(address, data={"reference": pair[0].id}, headers=HTML)
         assert same.status_code == 400 and "same bytes" in same.text
         assert client.post(address, data={"reference": "0" * 32}).status_code == 404
-        assert rows(app) == []
+        assert comparison_rows(app) == []
 
 
 class TestWaiting:
@@ -197,68 +175,6 @@ class TestHandedOut:
             assert answer.status_code == 500 and "A1-1.png of this comparison" in answer.text
 
 
-class TestDeletion:
-    def test_it_goes_with_either_exhibit(self, app, client, done, pair):
-        folders = Folders(app.extensions["settings"].data)
-        assert "1 comparison of the exhibit" in client.get(f"/analyses/{pair[1].id}/delete").text
-        assert client.post(f"/analyses/{pair[1].id}/delete").status_code == 303
-        assert rows(app) == [] and not folders.comparison(done.id).exists()
-        gone = client.get(f"/comparisons/{done.id}", headers=HTML)
-        assert gone.status_code == 410 and "with one of its exhibits" in gone.text
-        assert "the reference was deleted" in client.get(f"/analyses/{pair[0].id}/custody").text
-
-    def test_alone_after_a_question(self, app, client, done, pair):
-        folders = Folders(app.extensions["settings"].data)
-        assert f'href="/comparisons/{done.id}/delete"' in client.get(f"/comparisons/{done.id}").text
-        assert "Both exhibits and their analyses" in client.get(f"/comparisons/{done.id}/delete").text
-        answer = client.post(f"/comparisons/{done.id}/delete")
-        assert answer.status_code == 303 and answer.location == f"/analyses/{pair[0].id}"
-        assert rows(app) == [] and not folders.comparison(done.id).exists()
-        assert list(folders.deletions.iterdir()) == []
-        gone = client.get(f"/comparisons/{done.id}", headers=HTML)
-        assert gone.status_code == 410 and "with one of its exhibits" not in gone.text
-        assert all(client.get(f"/analyses/{row.id}").status_code == 200 for row in pair)
-        assert client.get(f"/analyses/{pair[0].id}/custody").status_code == 200
-        log = Audit()
-        with app.extensions["database"].begin() as session:
-            list(log.noting(custody_log.rows(session)))
-            assert not [each for each in log.problems(session, folders) if "omparison" in each]
-
-    def test_not_before_it_ended(self, app, client, pair):
-        row = queued(app, *pair)
-        assert client.get(f"/comparisons/{row.id}/delete", headers=HTML).status_code == 409
-        assert client.delete(f"/api/v1/comparisons/{row.id}").status_code == 409
-        assert states.cancel(app.extensions["database"], row.id, ComparisonRow)
-        assert client.delete(f"/api/v1/comparisons/{row.id}").status_code == 204
-        assert rows(app) == []
-
-    def test_not_of_an_exhibit_in_a_closed_case(self, app, client, done, pair):
-        with app.extensions["database"].begin() as session:
-            case = CaseRow(name="closed", created=now(), created_by="x", closed=now())
-            session.add(case)
-            session.flush()
-            session.get_one(AnalysisRow, pair[0].id).case_id = case.id
-        assert client.delete(f"/api/v1/comparisons/{done.id}").status_code == 409
-        assert len(rows(app)) == 1
-
-    def test_a_crash_before_the_row_went_deletes_nothing(self, app, done):
-        database, folders = app.extensions["database"], Folders(app.extensions["settings"].data)
-        (folders.deletions / done.id).write_text("\n".join((done.exhibit.sha256, done.id)))
-        deletion.finish_deletions(database, folders)
-        assert folders.comparison(done.id).exists() and list(folders.deletions.iterdir()) == []
-
-    def test_a_crash_on_the_way_is_made_good(self, app, done, pair):
-        database, folders = app.extensions["database"], Folders(app.extensions["settings"].data)
-        kept, away = folders.comparison(done.id), folders.data / "away"
-        kept.rename(away)
-        deletion.delete(database, folders, pair[1].id)
-        away.rename(kept)  # as if the power had gone after the rows
-        note = "\n".join((pair[1].exhibit.sha256, done.id))
-        (folders.deletions / pair[1].id).write_text(note)
-        deletion.finish_deletions(database, folders)
-        assert not kept.exists() and list(folders.deletions.iterdir()) == []
-
-
 class TestApi:
     def test_from_start_to_result(self, app, client, pair):
         first, second = (row.exhibit.sha256 for row in pair)
@@ -284,66 +200,6 @@ class TestApi:
         assert client.post(address, json={"reference": "0" * 64}).status_code == 400
         missing = address.replace(pair[0].exhibit.sha256, "0" * 64)
         assert client.get(missing).status_code == 404
-
-
-class TestWhoMaySee:
-    @pytest.fixture
-    def lab(self, tmp_path, sent):
-        """A comparison of the boss; Ada sees its exhibit, Ben its reference, Cleo both."""
-        app = with_login(tmp_path / "data", sent)
-        account(app, "boss", Role.ADMINISTRATOR)
-        pair = finished(app, file="altered.mp4"), finished(app, file="original.mp4")
-        done = compared(app, *pair)
-        who = {name: account(app, name, Role.EXAMINER).id for name in ("ada", "ben", "cleo")}
-        again = {}
-        with app.extensions["database"].begin() as session:
-            for number, (name, row) in enumerate(
-                [("ada", pair[0]), ("ben", pair[1]), ("cleo", pair[0]), ("cleo", pair[1])]
-            ):
-                exhibit = session.get_one(AnalysisRow, row.id).exhibit
-                made = states.create(session, exhibit, f"{name}-{number}.mp4")
-                made.owner_id = who[name]
-                again[name, row.file] = made.id
-        yield app, pair, done, again
-        app.extensions["database"].close()
-
-    @pytest.mark.parametrize("name", ["ada", "ben"])
-    def test_one_of_both_is_not_enough(self, lab, name):
-        app, pair, done, again = lab
-        client = signed_in(app, name)
-        for address in (
-            f"/comparisons/{done.id}",
-            f"/comparisons/{done.id}/state.json",
-            f"/comparisons/{done.id}/comparison.json",
-            f"/comparisons/{done.id}/pictures/A1-1.png",
-            f"/api/v1/comparisons/{done.id}",
-            f"/api/v1/comparisons/{done.id}/comparison.json",
-        ):
-            assert client.get(address).status_code == 404, address
-        own, other = pair if name == "ada" else pair[::-1]
-        of = f"/api/v1/exhibits/{own.exhibit.sha256}/comparisons"
-        assert client.get(of).json == {"comparisons": []}
-        assert client.post(of, json={"reference": other.exhibit.sha256}).status_code == 400
-        mine = again[name, own.file]
-        assert other.exhibit.sha256 not in client.get(f"/analyses/{mine}/custody").text
-        chosen = client.post(f"/analyses/{mine}/compare", data={"reference": other.id})
-        assert chosen.status_code == 404
-
-    def test_who_sees_both_sees_it(self, lab):
-        app, pair, done, _again = lab
-        client = signed_in(app, "cleo")
-        assert "One face differs" in client.get(f"/comparisons/{done.id}").text
-        listed = client.get(f"/api/v1/exhibits/{pair[0].exhibit.sha256}/comparisons").json
-        assert [each["id"] for each in listed["comparisons"]] == [done.id]
-
-    def test_reports_hold_only_what_may_be_seen(self, lab):
-        app, pair, done, _again = lab
-        for name, wanted in (("ada", []), ("cleo", [done.id])):
-            client = signed_in(app, name)
-            with client:
-                client.get("/analyses")
-                found = reference_comparisons.of_report(pair[0].exhibit_id)
-            assert [row.id for row in found] == wanted
 
 
 def test_status_is_json_all_through(client, done):

@@ -1,0 +1,76 @@
+"""``report.html`` verified: rendered again from the files beside it, and compared."""
+
+from __future__ import annotations
+
+import base64
+import re
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import cv2
+import numpy as np
+import pytest
+from analyses import build
+from evidence import MOMENT, small_result
+
+from detector.schema.analysis import Analysis, MediaKind
+from reports.bundle.manifest import file_entries, manifest_files, new_manifest
+from reports.inputs.case import read_case
+from reports.inputs.exhibit_check import ExhibitCheck
+from reports.inputs.pictures import embed
+from reports.render.attachments import attachments
+from reports.render.html import render_html, renderer
+from reports.review.annotation_file import read_file
+from reports.verification.page import _put_there
+from reports.verification.problems import Problem
+from reports.verification.verify import verify
+from reports.view.report import report_view
+from reports.view.report_inputs import ReportInputs
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the page is rendered again in a confined process")
+def test_a_changed_page_of_an_unsigned_result(tmp_path: Path) -> None:
+    """With the sums beside it made anew; what the page says is what the other files make of it."""
+    folder = small_result(tmp_path / "result")
+    analysis = Analysis.from_json((folder / "analysis.json").read_bytes())
+    log, said = ((folder / name).read_bytes() for name in ("custody.json", "annotations.json"))
+    (folder / "report.pdf").unlink()
+    annotations = read_file(said).annotations
+    check = ExhibitCheck(analysis.media.sha256, analysis.media.bytes, MOMENT)
+    case = read_case(folder).settled()
+    inputs = ReportInputs(annotations=annotations, case=case, custody=log, check=check)
+    view = report_view(analysis, folder, inputs)
+    enclosed = attachments(analysis, (folder / "analysis.json").read_bytes(), inputs)
+    page = render_html(view, embed(folder, [p.key for p in view.pictures]), enclosed)
+
+    def found(text: str) -> list[Problem]:
+        (folder / "report.html").write_text(text)
+        names = [p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()]
+        listed = file_entries(folder, set(names) - {"manifest.json", "manifest.sha256"})
+        whole = new_manifest(analysis, "result").model_copy(update={"files": listed})
+        case = (folder / "case.json").read_bytes()
+        for name, data in manifest_files(whole, case=case, custody=log).items():
+            (folder / name).write_bytes(data)
+        done = verify(folder).findings
+        assert not done.notes or "another version" in done.notes[0]
+        return done.problems if not done.notes else [Problem("note", "changed", done.notes[0])]
+
+    assert found(page) == [] and "The same: the kept file" in page
+    figure = view.segments[0].confidence
+    (wrong,) = found(page.replace(figure, "0.01"))
+    assert wrong.file == "report.html" and "0.01" in wrong.why and figure in wrong.why
+    image = re.search(r"base64,([A-Za-z0-9+/=]{40,})", page)
+    other = base64.b64encode(cv2.imencode(".jpg", np.zeros((9, 16, 3), np.uint8))[1].tobytes()).decode()
+    assert image and "other pictures" in found(page.replace(image[1], other, 1))[0].why
+    assert "another version" in found(page.replace(renderer(), "0" * 32))[0].why
+
+
+def test_the_page_of_a_photo_is_rendered_again_with_its_boxed_faces(tmp_path: Path) -> None:
+    told = {"picture": "overlays/photo.png", "boxed": "overlays/faces.png"}
+    analysis = build(tmp_path, kind=MediaKind.IMAGE, segments=0).model_copy(update=told)
+    beside = {"analysis.json": b"{}", **dict.fromkeys(told.values(), b"png"), "other.txt": b"no part of it"}
+    source = SimpleNamespace(names=set(beside), read=beside.__getitem__)
+    _put_there(source, analysis, {}, b"page", tmp_path / "page")  # type: ignore[arg-type]
+    put = {p.relative_to(tmp_path / "page").as_posix() for p in (tmp_path / "page").rglob("*") if p.is_file()}
+    assert put == {"analysis.json", "report.html", *told.values()}

@@ -1,0 +1,76 @@
+"""Comparisons with a reference deleted: with an exhibit, alone, and after a crash on the way."""
+
+from __future__ import annotations
+
+from made_comparisons import comparison_rows, queued
+
+from webapp.custody import log as custody_log
+from webapp.custody.audit import Audit
+from webapp.jobs import states
+from webapp.services import deletion
+from webapp.storage.data_folder import Folders
+from webapp.storage.tables import AnalysisRow, CaseRow, ComparisonRow, now
+
+HTML = {"Accept": "text/html"}
+
+
+class TestDeletion:
+    def test_it_goes_with_either_exhibit(self, app, client, done, pair):
+        folders = Folders(app.extensions["settings"].data)
+        assert "1 comparison of the exhibit" in client.get(f"/analyses/{pair[1].id}/delete").text
+        assert client.post(f"/analyses/{pair[1].id}/delete").status_code == 303
+        assert comparison_rows(app) == [] and not folders.comparison(done.id).exists()
+        gone = client.get(f"/comparisons/{done.id}", headers=HTML)
+        assert gone.status_code == 410 and "with one of its exhibits" in gone.text
+        assert "the reference was deleted" in client.get(f"/analyses/{pair[0].id}/custody").text
+
+    def test_alone_after_a_question(self, app, client, done, pair):
+        folders = Folders(app.extensions["settings"].data)
+        assert f'href="/comparisons/{done.id}/delete"' in client.get(f"/comparisons/{done.id}").text
+        assert "Both exhibits and their analyses" in client.get(f"/comparisons/{done.id}/delete").text
+        answer = client.post(f"/comparisons/{done.id}/delete")
+        assert answer.status_code == 303 and answer.location == f"/analyses/{pair[0].id}"
+        assert comparison_rows(app) == [] and not folders.comparison(done.id).exists()
+        assert list(folders.deletions.iterdir()) == []
+        gone = client.get(f"/comparisons/{done.id}", headers=HTML)
+        assert gone.status_code == 410 and "with one of its exhibits" not in gone.text
+        assert all(client.get(f"/analyses/{row.id}").status_code == 200 for row in pair)
+        assert client.get(f"/analyses/{pair[0].id}/custody").status_code == 200
+        log = Audit()
+        with app.extensions["database"].begin() as session:
+            list(log.noting(custody_log.rows(session)))
+            assert not [each for each in log.problems(session, folders) if "omparison" in each]
+
+    def test_not_before_it_ended(self, app, client, pair):
+        row = queued(app, *pair)
+        assert client.get(f"/comparisons/{row.id}/delete", headers=HTML).status_code == 409
+        assert client.delete(f"/api/v1/comparisons/{row.id}").status_code == 409
+        assert states.cancel(app.extensions["database"], row.id, ComparisonRow)
+        assert client.delete(f"/api/v1/comparisons/{row.id}").status_code == 204
+        assert comparison_rows(app) == []
+
+    def test_not_of_an_exhibit_in_a_closed_case(self, app, client, done, pair):
+        with app.extensions["database"].begin() as session:
+            case = CaseRow(name="closed", created=now(), created_by="x", closed=now())
+            session.add(case)
+            session.flush()
+            session.get_one(AnalysisRow, pair[0].id).case_id = case.id
+        assert client.delete(f"/api/v1/comparisons/{done.id}").status_code == 409
+        assert len(comparison_rows(app)) == 1
+
+    def test_a_crash_before_the_row_went_deletes_nothing(self, app, done):
+        database, folders = app.extensions["database"], Folders(app.extensions["settings"].data)
+        (folders.deletions / done.id).write_text("\n".join((done.exhibit.sha256, done.id)))
+        deletion.finish_deletions(database, folders)
+        assert folders.comparison(done.id).exists() and list(folders.deletions.iterdir()) == []
+
+    def test_a_crash_on_the_way_is_made_good(self, app, done, pair):
+        database, folders = app.extensions["database"], Folders(app.extensions["settings"].data)
+        kept, away = folders.comparison(done.id), folders.data / "away"
+        kept.rename(away)
+        deletion.delete(database, folders, pair[1].id)
+        away.rename(kept)  # as if the power had gone after the rows
+        note = "\n".join((pair[1].exhibit.sha256, done.id))
+        (folders.deletions / pair[1].id).write_text(note)
+        deletion.finish_deletions(database, folders)
+        assert not kept.exists() and list(folders.deletions.iterdir()) == []
