@@ -23,6 +23,7 @@ from desk import Seen
 from once import made_once
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from quick_apps import Quick
+from review_desk import WORK, ready
 
 from detector.models.card_files import DEFAULT
 from detector.paths import ROOT
@@ -175,3 +176,20 @@ def page(browser: Browser, seen: Seen) -> Iterator[Page]:
     page.on("request", lambda request: seen.addresses.append(request.url))
     yield page
     context.close()
+
+
+@pytest.fixture
+def reviewed(workbench: desk.Workbench) -> tuple[desk.Served, str]:
+    """The app, and the id of its analysis of the sample."""
+    return workbench.app, workbench.first
+
+
+@pytest.fixture(name="desk")
+def opened_desk(reviewed: tuple[desk.Served, str], page: Page) -> Page:
+    """The review desk of that analysis, once it shows a frame."""
+    app, analysis = reviewed
+    page.set_default_timeout(WORK)
+    page.goto(f"{app.address}/analyses/{analysis}")
+    expect(page.locator("#review")).to_be_visible()
+    ready(page)
+    return page

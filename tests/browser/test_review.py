@@ -4,76 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
-import zipfile
-from pathlib import Path
-from time import monotonic
-from typing import Any
 
 import pytest
 from desk import Served, Workbench
 from playwright.sync_api import Browser, Page, expect
+from review_desk import WORK, go_to, now, of_desk, ready, settled
 
 from detector.demo_clip import MANIPULATED
 from webapp.storage.data_folder import Folders
 
 pytestmark = pytest.mark.browser
-
-_WORK = 60_000  # milliseconds
-
-
-@pytest.fixture
-def reviewed(workbench: Workbench) -> tuple[Served, str]:
-    """The app, and the id of its analysis of the sample."""
-    return workbench.app, workbench.first
-
-
-@pytest.fixture
-def desk(reviewed: tuple[Served, str], page: Page) -> Page:
-    app, analysis = reviewed
-    page.set_default_timeout(_WORK)
-    page.goto(f"{app.address}/analyses/{analysis}")
-    expect(page.locator("#review")).to_be_visible()
-    ready(page)
-    return page
-
-
-def ready(page: Page) -> None:
-    """Once the video shows a frame."""
-    page.wait_for_function("() => document.getElementById('video').readyState >= 2")
-
-
-def of_desk(page: Page, code: str) -> Any:
-    return page.evaluate(f"() => {{ const desk = document.getElementById('review').desk; return {code}; }}")
-
-
-def now(page: Page) -> float:
-    hours, minutes, seconds = page.locator("#now").inner_text().split(":")
-    return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
-
-
-def settled(page: Page, time: float, within: float = 0.002) -> None:
-    """Wait until the desk says a time; a key is answered once the video has sought."""
-    until = monotonic() + 60
-    while abs(now(page) - time) > within:
-        assert monotonic() < until, f"at {now(page)}, not {time}"
-        page.wait_for_timeout(20)
-
-
-def go_to(page: Page, time: float) -> None:
-    """Click the timeline where a time is."""
-    page.locator("#lanes").scroll_into_view_if_needed()
-    box = page.locator("#lanes").bounding_box()
-    x = of_desk(page, f"desk.timeline.x({time})")
-    assert box is not None
-    page.mouse.click(box["x"] + x, box["y"] + box["height"] - 6)
-    page.wait_for_function("() => !document.getElementById('video').seeking")
-
-
-def sign(page: Page, name: str) -> None:
-    expect(page.locator("#who")).to_be_visible()
-    page.get_by_label("Name", exact=True).fill(name)
-    page.get_by_role("button", name="Continue").click()
 
 
 def pixel(page: Page, x: float, y: float) -> list[int]:
@@ -192,7 +132,7 @@ def test_a_frame_that_comes_late_takes_no_key_back(desk: Page) -> None:
 def test_a_heatmap_lies_over_peak_frames_and_can_be_faded(desk: Page) -> None:
     desk.keyboard.press("n")
     desk.wait_for_function(
-        "() => document.getElementById('review').desk.player.drawn.some((one) => one.map)", timeout=_WORK
+        "() => document.getElementById('review').desk.player.drawn.some((one) => one.map)", timeout=WORK
     )
     box = next(d for d in of_desk(desk, "desk.player.drawn") if d.get("face") == "A")["screen"]
     inside = [
@@ -226,119 +166,6 @@ def test_another_threshold_is_only_explored(desk: Page) -> None:
     assert same[0] == pytest.approx(segments[0], abs=1e-3)
     desk.get_by_role("button", name="Reset").click()
     assert of_desk(desk, "desk.explored") is None
-
-
-def test_annotations_are_kept(reviewed: tuple[Served, str], desk: Page, seen) -> None:
-    app, analysis = reviewed
-    desk.get_by_placeholder("What you saw").fill("a mad add: seams at the jaw")  # a and d while typing
-    expect(desk.locator("#who")).to_be_hidden()
-    desk.locator("#inspector h2").click()
-    desk.keyboard.press("d")
-    sign(desk, "Ann Example")
-    row = desk.locator(".segment-row")
-    expect(row).to_contain_text("Disagrees")
-    desk.reload()
-    expect(desk.locator(".segment-row")).to_contain_text("Disagrees")
-    desk.keyboard.press("a")
-    expect(desk.locator(".segment-row")).to_contain_text("Agrees")
-
-    go_to(desk, 7.0)
-    desk.keyboard.press("i")
-    go_to(desk, 8.0)
-    desk.keyboard.press("o")
-    desk.locator("#span-note").fill("The mouth lags")
-    desk.get_by_role("button", name="Mark the stretch").click()
-    expect(desk.locator("#history")).to_contain_text("missed by the machine")
-    desk.get_by_role("tabpanel", name="Annotations").get_by_role("button", name="Unsure", exact=True).click()
-    expect(desk.locator("#history")).to_contain_text("Whole exhibit")
-
-    desk.get_by_role("tab", name="Persons").click()
-    person = desk.locator("article[data-person=B]")
-    person.get_by_text("Rename, merge or split").click()
-    person.get_by_label("Name of person B").fill("Rear Admiral")
-    person.get_by_role("button", name="Rename").click()
-    expect(desk.locator("#lane-names")).to_contain_text("Rear Admiral")
-
-    said = desk.request.get(f"{app.address}/analyses/{analysis}/annotations.json").json()["annotations"]
-    assert [(one["kind"], one["author"]) for one in said] == [
-        (kind, "Ann Example") for kind in ("segment", "segment", "span", "exhibit", "rename")
-    ]
-    assert said[0]["note"] == "a mad add: seams at the jaw"
-    assert said[2]["start"] == pytest.approx(7.0, abs=0.1) and said[2]["end"] == pytest.approx(8.0, abs=0.1)
-    desk.get_by_role("tab", name="Annotations").click()
-    desk.locator(f"[data-annotation='{said[2]['id']}']").get_by_role("button", name="Withdraw").click()
-    expect(desk.locator(f"[data-annotation='{said[2]['id']}']")).to_contain_text("withdrawn")
-    expect(desk.locator("[data-annotation]")).to_have_count(5)
-    assert seen.console == []
-
-
-def test_two_persons_merged_and_apart_again(desk: Page) -> None:
-    desk.evaluate("localStorage.setItem('reelproof-reviewer', 'Ben')")
-    desk.get_by_role("tab", name="Persons").click()
-    person = desk.locator("article[data-person=A]")
-    person.get_by_text("Rename, merge or split").click()
-    person.get_by_role("button", name="Merge").click()
-    expect(desk.locator("article[data-person=A]")).to_have_count(0)
-    expect(desk.locator("#lane-names li")).to_have_count(1)
-    desk.locator("article[data-person=B]").get_by_role("button", name="undo").click()
-    expect(desk.locator("#lane-names li")).to_have_count(2)
-
-
-def test_bundle_offline_and_back(
-    reviewed: tuple[Served, str], desk: Page, browser: Browser, tmp_path: Path
-) -> None:
-    app, analysis = reviewed
-    with desk.expect_download() as download:
-        desk.get_by_role("link", name="Bundle", exact=True).click()
-    bundle = tmp_path / "bundle.zip"
-    download.value.save_as(bundle)
-    with zipfile.ZipFile(bundle) as packed:
-        packed.extractall(tmp_path / "bundle")
-    context = browser.new_context(
-        offline=True, accept_downloads=True, viewport={"width": 1280, "height": 720}
-    )
-    page = context.new_page()
-    problems: list[str] = []
-    page.on("console", lambda message: problems.append(message.text))
-    page.on("pageerror", lambda problem: problems.append(str(problem)))
-    page.goto((tmp_path / "bundle" / "index.html").as_uri())
-    expect(page.locator("#review")).to_be_visible()
-    ready(page)
-    page.keyboard.press("n")
-    page.wait_for_function("() => document.getElementById('review').desk.player.drawn.some((one) => one.map)")
-    go_to(page, 1.0)
-    assert now(page) == pytest.approx(1.0, abs=0.1)
-    page.keyboard.press("u")
-    sign(page, "Carla, offline")
-    expect(page.locator(".segment-row")).to_contain_text("Unsure")
-    page.get_by_role("tab", name="Annotations").click()
-    with page.expect_download() as saved:
-        page.get_by_role("button", name="Save annotations to a file").click()
-    annotations = tmp_path / "annotations.json"
-    saved.value.save_as(annotations)
-    assert problems == []
-    context.close()
-
-    changed = tmp_path / "changed.json"
-    changed.write_text(annotations.read_text().replace('"unsure"', '"agree"', 1))
-    bring_in(desk, changed)
-    expect(desk.locator("main")).to_contain_text("changed after")
-    desk.goto(f"{app.address}/analyses/{analysis}")
-    bring_in(desk, annotations)
-    expect(desk.locator(".segment-row")).to_contain_text("Carla, offline")
-
-    torn = tmp_path / "torn.zip"
-    shutil.copy(bundle, torn)
-    with zipfile.ZipFile(torn, "a") as packed:
-        packed.writestr("overlays/extra.png", b"x")
-    bring_in(desk, torn)
-    expect(desk.locator("main")).to_contain_text("extra.png")
-
-
-def bring_in(page: Page, file: Path) -> None:
-    page.get_by_role("tab", name="Annotations").click()
-    page.set_input_files("#import-file", file)
-    page.get_by_role("button", name="Import").click()
 
 
 def test_two_analyses_compared(workbench: Workbench, page: Page, seen) -> None:
