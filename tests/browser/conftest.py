@@ -1,4 +1,4 @@
-"""A real Reelproof and a real Chromium for the browser tests."""
+"""Real apps and a real Chromium for the browser tests, and pages and files that several of them need."""
 
 from __future__ import annotations
 
@@ -17,10 +17,12 @@ from typing import Any
 
 import desk
 import pytest
+import skimage.data
 from chromium import ARGUMENTS, CHROMIUM
 from clips import Analysed
 from desk import Seen
 from once import made_once
+from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from quick_apps import Quick
 from review_desk import WORK, ready
@@ -193,3 +195,22 @@ def opened_desk(reviewed: tuple[desk.Served, str], page: Page) -> Page:
     expect(page.locator("#review")).to_be_visible()
     ready(page)
     return page
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> list[Path]:
+    """Three photos that differ: one has a face."""
+    made = []
+    for name, picture in (("astronaut", skimage.data.astronaut()), ("coffee", skimage.data.coffee())):
+        made.append(tmp_path / f"{name}.png")
+        Image.fromarray(picture).resize((480, 480)).save(made[-1])
+    made.append(tmp_path / "cat.jpg")
+    Image.fromarray(skimage.data.chelsea()).save(made[-1])
+    return made
+
+
+@pytest.fixture
+def idle(tmp_path: Path) -> Iterator[desk.Served]:
+    """The app alone, without a worker."""
+    with desk.served(tmp_path / "data") as app:
+        yield app

@@ -1,0 +1,147 @@
+"""Several files handed in at once, in a real browser: the queue of their uploads."""
+
+from __future__ import annotations
+
+import base64
+import re
+import time
+from pathlib import Path
+
+import pytest
+from desk import BROKEN, Served
+from library_page import hand_in, item, row
+from playwright.sync_api import Page, Route, expect
+
+pytestmark = pytest.mark.browser
+
+_RESULT = 240_000  # milliseconds
+
+
+@pytest.fixture
+def five(tmp_path: Path, photos: list[Path]) -> list[Path]:
+    """Three photos, a file that only begins like a video, and one that is empty."""
+    text, empty = tmp_path / "notes.mp4", tmp_path / "empty.mp4"
+    text.write_bytes(BROKEN)
+    empty.touch()
+    return [photos[0], empty, text, photos[1], photos[2]]
+
+
+def drop(page: Page, files: list[Path]) -> None:
+    """Let go of files over the page's heading."""
+    page.evaluate(
+        """(files) => {
+            const transfer = new DataTransfer();
+            for (const [name, data] of files) {
+                const bytes = Uint8Array.from(atob(data), (char) => char.charCodeAt(0));
+                transfer.items.add(new File([bytes], name));
+            }
+            for (const type of ["dragenter", "dragover", "drop"]) {
+                document.querySelector("h1").dispatchEvent(
+                    new DragEvent(type, { bubbles: true, cancelable: true, dataTransfer: transfer }));
+            }
+        }""",
+        [[path.name, base64.b64encode(path.read_bytes()).decode()] for path in files],
+    )
+
+
+def chosen(page: Page) -> None:
+    """Five files are in the queue, one of which is not taken."""
+    expect(page.locator(".queue-item")).to_have_count(5)
+    expect(item(page, "empty.mp4")).to_contain_text("Cannot be accepted")
+    expect(page.locator("#upload-status")).to_contain_text("5 files chosen. empty.mp4: The file is empty")
+
+
+def test_a_batch_of_five_that_is_dropped(idle: Served, page: Page, seen, five):
+    page.goto(idle.address)
+    drop(page, five)
+    chosen(page)
+    page.get_by_role("button", name="Start 4 analyses").click()
+    for name in ("astronaut.png", "notes.mp4", "coffee.png", "cat.jpg"):
+        expect(item(page, name)).to_contain_text(re.compile("Waiting|Queued", re.IGNORECASE))
+    assert seen.console == []
+
+
+def test_a_batch_that_is_too_fast_for_the_limit_waits(idle: Served, page: Page, photos):
+    refused = []
+
+    def refuse(route: Route) -> None:
+        refused.append(route.request.url)
+        body = '{"error": "Too many requests in a short time.", "remedy": "Wait 1 s."}'
+        route.fulfill(status=429, headers={"Retry-After": "1"}, content_type="application/json", body=body)
+
+    page.route("**/analyses", refuse, times=1)
+    hand_in(page, idle.address, photos[:2])
+    expect(item(page, photos[0].name)).to_contain_text("the next one waits a moment")
+    for path in photos[:2]:
+        expect(item(page, path.name)).to_contain_text("Queued")
+    assert len(refused) == 1
+
+
+def test_a_batch_of_five(without_sample, page: Page, seen, five):
+    page.goto(without_sample.address)
+    page.set_input_files("#file", five)
+    chosen(page)
+    page.get_by_role("button", name="Start 4 analyses").click()
+
+    expect(item(page, "astronaut.png").locator(".verdict")).to_have_text(
+        re.compile("Manipulated|No manipulation found|Inconclusive"), timeout=_RESULT
+    )
+    expect(item(page, "notes.mp4")).to_contain_text("Failed", timeout=_RESULT)
+    expect(item(page, "notes.mp4")).to_contain_text("The file cannot be read")
+    for photo in ("coffee.png", "cat.jpg"):  # the bad ones held up no other
+        expect(item(page, photo)).to_contain_text("Inconclusive", timeout=_RESULT)
+    expect(page.locator("#queue-summary")).to_contain_text("5 of 5 files are done")
+    expect(page.locator("#queue-summary")).to_contain_text("1 rejected")
+    expect(page.locator("#upload-status")).to_contain_text("All files are done")
+    assert seen.console == []
+
+    page.get_by_role("link", name="Open coffee.png").click()
+    page.wait_for_url(re.compile(r"/analyses/[0-9a-f]{32}$"))
+    page.goto(f"{without_sample.address}/analyses")
+    expect(page.locator("#shown")).to_have_text("4 analyses")
+    picture = row(page, "astronaut.png").locator("img")
+    expect(picture).to_have_js_property("complete", True)
+    assert picture.evaluate("picture => picture.naturalWidth") > 0
+
+
+def test_uploads_can_be_cancelled_retried_and_removed(without_sample, page: Page, photos, tmp_path: Path):
+    large = tmp_path / "large.mp4"
+    with large.open("wb") as file:
+        file.write(BROKEN)
+        file.truncate(40_000_000)
+    page.goto(without_sample.address)
+    # A slow line, so that the upload can be met on its way.
+    network = page.context.new_cdp_session(page)
+    slow = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 200_000}
+    network.send("Network.enable")
+    network.send("Network.emulateNetworkConditions", slow)
+    page.set_input_files("#file", [large, photos[1]])
+    page.get_by_role("button", name="Start 2 analyses").click()
+    expect(item(page, "large.mp4")).to_contain_text(re.compile(r"Uploading, [1-9]\d?%"), timeout=120_000)
+    expect(item(page, "coffee.png")).to_contain_text("Not sent yet")
+
+    asked = []
+    page.once("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
+    page.close(run_before_unload=True)  # leaving now would lose the queue
+    end = time.monotonic() + 60
+    while not asked and time.monotonic() < end:
+        page.wait_for_timeout(50)  # in which the dialog's event is heard
+    assert asked == ["beforeunload"] and not page.is_closed()
+
+    page.get_by_role("button", name="Cancel large.mp4").click()
+    expect(item(page, "large.mp4")).to_contain_text("Upload cancelled")
+    network.send("Network.emulateNetworkConditions", slow | {"uploadThroughput": -1})
+    expect(item(page, "coffee.png")).to_contain_text("Inconclusive", timeout=_RESULT)
+    page.get_by_role("button", name="Retry large.mp4").click()
+    expect(item(page, "large.mp4")).to_contain_text("Failed", timeout=_RESULT)
+    page.get_by_role("button", name="Delete large.mp4").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("This cannot be undone")
+    page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+    expect(page.get_by_role("button", name="Delete large.mp4")).to_be_focused()
+    page.get_by_role("button", name="Delete large.mp4").click()
+    dialog.get_by_role("button", name="Delete the analysis and the exhibit").click()
+    expect(page.locator(".queue-item")).to_have_count(1)
+    kept = [path.stat().st_size for path in (without_sample.data / "exhibits").rglob("*") if path.is_file()]
+    assert kept == [photos[1].stat().st_size]
