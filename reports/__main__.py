@@ -67,7 +67,7 @@ def _render(options: argparse.Namespace) -> None:
     case = given_case(options, folder)
     laboratory = options.laboratory.read_bytes() if options.laboratory else None
     analysis, out = parse_analysis(text, options.analysis), options.out or folder
-    inputs = ReportInputs(case=case, custody=custody, laboratory=laboratory, speak=options.language)
+    inputs = ReportInputs(case=case, custody=custody, laboratory=laboratory, language_code=options.language)
     write_files(analysis, text, folder, out, inputs)
 
 

@@ -157,7 +157,7 @@ def test_the_checker_finds_bare_text(tmp_path: Path) -> None:
 
 def test_sentences_with_lists_are_found_again_one_by_one() -> None:
     with language.speaking("de"):
-        assert language.stored(
+        assert language.translated(
             "The exhibit shows one stretch of the reference, 7.8 seconds together, at 0.89 times the size, "
             "cropped to 79% of its picture. No face was found that could be compared."
         ) == (
@@ -189,25 +189,25 @@ def test_the_checker_finds_bare_text_in_scripts(tmp_path: Path) -> None:
 
 def test_a_message_is_found_again_in_its_filled_form(monkeypatch: pytest.MonkeyPatch) -> None:
     with language.speaking("de"):
-        assert language.stored("Your account") == "Ihr Konto"
-        assert language.stored(
+        assert language.translated("Your account") == "Ihr Konto"
+        assert language.translated(
             "At least 12 characters. Any will do; four unrelated words are good."
         ).startswith("Mindestens 12 Zeichen.")
-        assert language.stored("Nobody has translated this.") == "Nobody has translated this."
-        told = language.stored(
+        assert language.translated("Nobody has translated this.") == "Nobody has translated this."
+        told = language.translated(
             "Person A: 1 segment flagged as manipulated; it counted that the face there differs from the "
             "same person's before and after."
         )
         assert told.startswith("Person A: 1 Segment") and "Project-Id" not in told
-        assert language.stored("") == ""
-    assert language.stored("Your account") == "Your account"
+        assert language.translated("") == ""
+    assert language.translated("Your account") == "Your account"
 
 
 def test_figures_of_kept_words_follow_the_language() -> None:
     with language.speaking("de"):
-        assert language.stored("48 to 80 px") == "48 bis 80 px"
-        assert language.stored("0.01 to 0.03") == "0,01 bis 0,03"
-        assert language.stored("Not labelled, so nothing is known of it: group, sex.") == (
+        assert language.translated("48 to 80 px") == "48 bis 80 px"
+        assert language.translated("0.01 to 0.03") == "0,01 bis 0,03"
+        assert language.translated("Not labelled, so nothing is known of it: group, sex.") == (
             "Nicht beschriftet, daher ist darüber nichts bekannt: Gruppe, Geschlecht."
         )
 
@@ -235,16 +235,18 @@ def test_the_second_looks_card_is_translated_sentence_by_sentence(code: str) -> 
     words = {card["domain"], *card["limits"], *card["learnt"], *rates}
     sentences = {each for text in words for each in SENTENCES.split(text)}
     with language.speaking(code):
-        lacking = [each for each in sorted(sentences) if language.stored(each) == each]
+        lacking = [each for each in sorted(sentences) if language.translated(each) == each]
         names = {part for name in card["figures"] for part in name.replace("_", " ").split(", ")}
-        unnamed = {part for part in names if re.search("[a-z]{3}", part) and language.stored(part) == part}
+        unnamed = {
+            part for part in names if re.search("[a-z]{3}", part) and language.translated(part) == part
+        }
     assert lacking == []
     assert unnamed <= {"FaceForensics++", "StyleGAN 1", "StyleGAN 2", "Photoshop"}, "but proper names"
 
 
 def test_figures_of_the_second_looks_card_are_taken_over() -> None:
     with language.speaking("de"):
-        told = language.stored(
+        told = language.translated(
             "Fusion and thresholds rest on 130 clips, 64 of them unmanipulated, 3.5 to 12 seconds long."
         )
     assert told.startswith("Verbindung der Netze") and "130 Clips, 64 davon" in told and "3,5 bis 12" in told

@@ -56,7 +56,7 @@ def _analyze(options: argparse.Namespace) -> int:
         case=case,
         exhibit=options.file.absolute(),
         laboratory=_laboratory(options),
-        speak=options.language,
+        language_code=options.language,
     )
     refuse_early(options.file)
     from detector.sandboxed_engine import analyze_confined
@@ -115,12 +115,19 @@ def _write(
     case: CaseDetails,
     exhibit: Path,
     laboratory: bytes | None,
-    speak: str,
+    language_code: str,
 ) -> None:
     from reports import write_report
     from reports.inputs.exhibit_check import check_exhibit
 
-    write_report(analysis, folder, case, check=check_exhibit(exhibit), laboratory=laboratory, speak=speak)
+    write_report(
+        analysis,
+        folder,
+        case,
+        check=check_exhibit(exhibit),
+        laboratory=laboratory,
+        language_code=language_code,
+    )
 
 
 def _print_words(analysis: Analysis, out: Path | None) -> None:

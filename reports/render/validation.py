@@ -21,12 +21,12 @@ _STYLES = {
 
 
 def validation_files(
-    validation: Validation, paper: str = "A4", speak: str = language.DEFAULT
+    validation: Validation, paper: str = "A4", language_code: str = language.DEFAULT
 ) -> dict[str, bytes]:
-    """``validation.json``, the report as HTML and PDF in the language ``speak``: always the same bytes."""
+    """``validation.json``, the report as HTML and PDF in this language: always the same bytes."""
     text = validation.to_json().encode()
-    view = validation_report(validation, speak)
-    with language.speaking(speak):
+    view = validation_report(validation, language_code)
+    with language.speaking(language_code):
         holds = gettext("all figures of this report")
         enclosed = (Attachment(RESULT, text, "application/json", "Source", holds),)
         places = {

@@ -1,6 +1,6 @@
 """What is wrong with an annotation, or a statement of a second review, in one English sentence.
 
-It is translated where it is shown (:func:`reports.text.language.stored`).
+It is translated where it is shown (:func:`reports.text.language.translated`).
 """
 
 from __future__ import annotations

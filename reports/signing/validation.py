@@ -20,17 +20,17 @@ def write_validation(
     folder: Path,
     key: SigningKey | None = None,
     laboratory: bytes | None = None,
-    speak: str = DEFAULT,
+    language_code: str = DEFAULT,
 ) -> None:
     """Write ``validation.json``, ``validation.html``, ``validation.pdf`` and ``sha256sums.txt``.
 
     ``laboratory`` is the text of the ``laboratory.json`` that reports quote; own thresholds replace it later,
-    so it is not among the sums. ``speak`` is the language of the report.
+    so it is not among the sums. ``language_code`` is the language of the report.
 
     With a ``key`` the PDF is signed, and ``validation.sig`` is a detached signature (CMS) over
     ``validation.json``. Raises :class:`~reports.signing.keys.SigningError` before anything is written.
     """
-    files = validation_files(validation, speak=speak)
+    files = validation_files(validation, language_code=language_code)
     if key is not None:
         from reports.signing.pdf import sign_pdf  # brings pyHanko
 

@@ -2,7 +2,7 @@
 
 English is the language of the sources: a message is its English sentence with named placeholders, as in
 ``gettext("%(count)s frames", count=...)``, where a % sign is written ``%%``. Results and signed data stay
-English; what they hold in words is translated where it is shown, by :func:`stored`.
+English; what they hold in words is translated where it is shown, by :func:`translated`.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def locale() -> Locale:
 
 def gettext(message: str, /, **values: object) -> str:
     """A message in the language spoken now, its placeholders filled."""
-    return _translated(message) % values
+    return _from_catalogue(message) % values
 
 
 def ngettext(singular: str, plural: str, number: int, /, **values: object) -> str:
@@ -70,12 +70,12 @@ def ngettext(singular: str, plural: str, number: int, /, **values: object) -> st
     return text % ({"num": number} | values)
 
 
-def _translated(message: str) -> str:
+def _from_catalogue(message: str) -> str:
     code = current()
     return message if code == DEFAULT or not message else catalogue(code).ugettext(message)
 
 
-def stored(text: str) -> str:
+def translated(text: str) -> str:
     """English words out of stored data in the language spoken now; as they are where nothing fits.
 
     The message may have had placeholders, and may be one of several sentences. What stood for a placeholder
@@ -86,28 +86,28 @@ def stored(text: str) -> str:
 
 def in_parts(text: str) -> str:
     """The same of words with commas between them, each a message: the name of a figure, with its data."""
-    return ", ".join(map(stored, text.split(", ")))
+    return ", ".join(map(translated, text.split(", ")))
 
 
-def spoken(value: _Shown) -> _Shown:
+def translated_view(value: _Shown) -> _Shown:
     """A view in the language spoken now: every text in it that is a message, also in its filled form.
 
     Keys of dictionaries stay as they are, and fields of dataclasses with the metadata :data:`UNTRANSLATED`.
     """
-    return value if current() == DEFAULT else cast(_Shown, _spoken(value))
+    return value if current() == DEFAULT else cast(_Shown, _translated_value(value))
 
 
-def _spoken(value: Any) -> Any:
+def _translated_value(value: Any) -> Any:
     if type(value) is str:
-        return stored(value)
+        return translated(value)
     if isinstance(value, tuple | list):
-        parts = [_spoken(each) for each in value]
+        parts = [_translated_value(each) for each in value]
         return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)
     if isinstance(value, dict):
-        return {name: _spoken(each) for name, each in value.items()}
+        return {name: _translated_value(each) for name, each in value.items()}
     if is_dataclass(value) and not isinstance(value, type):
         changed = {
-            field.name: _spoken(getattr(value, field.name))
+            field.name: _translated_value(getattr(value, field.name))
             for field in fields(value)
             if field.init and "untranslated" not in field.metadata
         }
@@ -120,12 +120,12 @@ def install(environment: Environment) -> None:
     environment.add_extension("jinja2.ext.i18n")
     environment.policies["ext.i18n.trimmed"] = True
     environment.install_gettext_callables(  # type: ignore[attr-defined]
-        _translated, _plural, newstyle=True
+        _from_catalogue, _plural, newstyle=True
     )
     environment.globals.update(
         language=current, languages=LANGUAGES, text_direction=lambda: locale().text_direction
     )
-    environment.filters.update(stored=stored, capitalize_first=capitalize_first)
+    environment.filters.update(translated=translated, capitalize_first=capitalize_first)
 
 
 def capitalize_first(text: str) -> str:

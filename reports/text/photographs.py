@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from detector.schema.analysis import Analysis, Answers, Coverage, Model, Parameters, Verdict
 from reports.text.heatmaps import maps_of
-from reports.text.language import N_, gettext, stored
+from reports.text.language import N_, gettext, translated
 from reports.text.numbers import number, plural, probability, shown
 from reports.text.uncertainty import calibration_error
 
@@ -156,7 +156,7 @@ def _learnt(model: Model) -> str:
     return gettext(
         "Of photographs, the model has learnt: %(learnt)s. What other generators and "
         "programs make can go unnoticed.",
-        learnt="; ".join(map(stored, model.learnt)),
+        learnt="; ".join(map(translated, model.learnt)),
     )
 
 
@@ -212,7 +212,9 @@ def _reasons(coverage: Coverage) -> str:
     """Why faces were not judged, each reason with its count where the analysis says so (since 1.8)."""
     if not coverage.flaws:
         return gettext(", too small, too unclear or too unsure")
-    return ": " + "; ".join(f"{shown(count, ',')} {stored(flaw)}" for flaw, count in coverage.flaws.items())
+    return ": " + "; ".join(
+        f"{shown(count, ',')} {translated(flaw)}" for flaw, count in coverage.flaws.items()
+    )
 
 
 def procedure(analysis: Analysis) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from reports.text.language import DEFAULT, N_, current, gettext, ngettext, stored
+from reports.text.language import DEFAULT, N_, current, gettext, ngettext, translated
 
 WORDS = (
     # verdicts, kinds and meanings
@@ -107,7 +107,7 @@ def gap_reason(text: str) -> str:
     found = _FLAWED.fullmatch(text)
     flaws = [flaw for flaw in _FLAWS if flaw in found[1]] if found else []
     if len(flaws) < 2 or current() == DEFAULT:
-        return stored(text)
+        return translated(text)
     return gettext("faces %(flaws)s to judge", flaws=gettext(" or ").join(gettext(flaw) for flaw in flaws))
 
 

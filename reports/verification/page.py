@@ -125,7 +125,7 @@ def _differing(folder: Path, _report: Progress) -> list[str]:
         comparisons=kept_comparisons(folder, analysis.media.sha256),
         laboratory=kept.get(LABORATORY),
         second_review=kept.get(SECOND_REVIEW),
-        speak=spoken[1] if spoken else DEFAULT,
+        language_code=spoken[1] if spoken else DEFAULT,
     )
     view = report_view(analysis, folder, inputs)
     pictures = embed(folder, [picture.key for picture in view.pictures])

@@ -8,7 +8,7 @@ from detector.schema.analysis import Analysis, Media, MediaKind, Model, Paramete
 from reports.inputs.case import NOT_STATED, CaseDetails
 from reports.inputs.exhibit_check import ExhibitCheck
 from reports.text import dates, numbers, photographs
-from reports.text.language import DEFAULT, N_, current, gettext, in_parts, stored
+from reports.text.language import DEFAULT, N_, current, gettext, in_parts, translated
 from reports.text.numbers import shown, timecode
 
 # Names of the formats that are accepted, FFmpeg's or Pillow's, in words.
@@ -287,5 +287,5 @@ def model(value: Model, still: bool) -> ModelView:
         domain=value.domain,
         limits=value.limits,
         foreign=current() != DEFAULT
-        and any(stored(each) == each for each in (value.domain, *value.limits) if each),
+        and any(translated(each) == each for each in (value.domain, *value.limits) if each),
     )

@@ -10,7 +10,7 @@ from detector.schema.analysis import Analysis, Model
 from detector.schema.onnx_network import OnnxNetwork
 from reports.inputs.pictures import Picture
 from reports.text import numbers
-from reports.text.language import gettext, stored
+from reports.text.language import gettext, translated
 from reports.view import facts
 from reports.view.facts import Fact, ModelView
 from reports.view.segments import PeakView, SegmentView, segment_view
@@ -98,7 +98,7 @@ def _row(number: int, one: Analysis) -> ModelRow:
         verdict=gettext(one.verdict.value),
         figure=numbers.probability(one.probability),
         flagged=flagged or gettext("none"),
-        reason=stored(one.reason),
+        reason=translated(one.reason),
         persons=tuple(persons),
     )
 

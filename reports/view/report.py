@@ -118,8 +118,8 @@ def report_view(analysis: Analysis, folder: Path, inputs: ReportInputs = ALONE) 
     :class:`~reports.errors.PictureError` when the analysis names a picture outside the folder, and another
     :class:`~reports.errors.ReportError` when one of ``inputs`` cannot be read or is about another exhibit.
     """
-    with language.speaking(inputs.speak):
-        return language.spoken(_view(analysis, folder, inputs))
+    with language.speaking(inputs.language_code):
+        return language.translated_view(_view(analysis, folder, inputs))
 
 
 def _view(analysis: Analysis, folder: Path, inputs: ReportInputs) -> ReportView:

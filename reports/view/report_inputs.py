@@ -21,7 +21,7 @@ class ReportInputs:
 
     ``custody`` is a ``custody.json``, ``laboratory`` a ``laboratory.json`` and ``second_review`` a
     ``second-review.json``. ``check`` is what hashing the exhibit again, just now, has shown. ``comparisons``
-    are those of the exhibit with references. ``speak`` is the language of the report.
+    are those of the exhibit with references. ``language_code`` is the language of the report.
     """
 
     annotations: Sequence[Annotation] = ()
@@ -31,7 +31,7 @@ class ReportInputs:
     comparisons: Sequence[KeptComparison] = ()
     laboratory: bytes | None = None
     second_review: bytes | None = None
-    speak: str = DEFAULT
+    language_code: str = DEFAULT
 
     def quoted_laboratory(self) -> Laboratory | None:
         """The value of ``laboratory``; raises :class:`~reports.inputs.laboratory.LaboratoryError`."""

@@ -8,7 +8,7 @@ from detector.schema.analysis import Analysis, MediaKind, Segment, Verdict
 from detector.schema.joint_rule import JointRule
 from reports.text import numbers, photographs
 from reports.text.finding import MOST_NAMED, figure_name, person_list
-from reports.text.language import N_, capitalize_first, gettext, stored
+from reports.text.language import N_, capitalize_first, gettext, translated
 from reports.text.numbers import plural, shown, timecode
 from reports.text.uncertainty import Interval, segment_interval
 from reports.text.verbal_scale import strength
@@ -184,7 +184,7 @@ def _not_examined(analysis: Analysis, section: int) -> str:
                 "%(faces_unusable)s of %(faces)s, %(flaws)s",
                 faces_unusable=shown(coverage.faces_unusable, ","),
                 faces=plural(coverage.faces_found, "face", "faces"),
-                flaws=", ".join(map(stored, coverage.flaws)) or gettext("too small, unclear or unsure"),
+                flaws=", ".join(map(translated, coverage.flaws)) or gettext("too small, unclear or unsure"),
             )
         )
     if media.details and (others := media.details.other_pictures):

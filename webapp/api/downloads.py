@@ -72,7 +72,7 @@ def manifest(analysis_id: str) -> Response:
 def bundle(analysis_id: str, query: BundleSearch) -> Response:
     """Everything needed to review offline and to check it, as one zip."""
     found = require_finished(analysis_id)
-    return bundle_downloads.send(*found, video=query.video == "yes", speak=query.language)
+    return bundle_downloads.send(*found, video=query.video == "yes", language_code=query.language)
 
 
 @operation(

@@ -13,7 +13,7 @@ from __future__ import annotations
 from sqlalchemy.orm import Session
 
 from reports.custody.format import Entry
-from reports.text.language import gettext, stored
+from reports.text.language import gettext, translated
 from webapp.custody import log as custody_log
 from webapp.errors import UserError
 
@@ -24,7 +24,7 @@ class AlteredRecord(UserError):
     def __init__(self, problem: str) -> None:
         super().__init__(
             500,
-            gettext("%(problem)s Nothing of it is shown or handed out.", problem=stored(str(problem))),
+            gettext("%(problem)s Nothing of it is shown or handed out.", problem=translated(str(problem))),
             gettext(
                 "Put it back from a backup of the data folder and the database. `python -m webapp "
                 "verify-log` names everything that differs."

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from reports.inputs.case import FIELDS, CaseDetails
 from reports.review.annotation_file import checksum
-from reports.text.language import gettext, ngettext, stored
+from reports.text.language import gettext, ngettext, translated
 from webapp.custody import log as custody_log
 from webapp.custody.altered import AlteredRecord, refuse_forged
 from webapp.storage.database import CUSTODY_KEY
@@ -169,6 +169,6 @@ def case_problem(
         if not fits:
             return gettext(
                 "The %(detail)s in the database is not the one that the custody log holds.",
-                detail=stored(FIELDS[name]),
+                detail=translated(FIELDS[name]),
             )
     return None

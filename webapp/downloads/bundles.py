@@ -113,7 +113,9 @@ def _kept_files(database: Database, folders: Folders, bundle: _Bundle) -> dict[s
     """The pictures and records of the analysis, its reports as of now, and what is known of its case."""
     row = bundle.row
     folder = folders.result(row.id)
-    reports = current_report(database, folders, row, with_log=bundle.with_log, speak=language.current())
+    reports = current_report(
+        database, folders, row, with_log=bundle.with_log, language_code=language.current()
+    )
     files: dict[str, bytes | Path] = {path: folder / path for path in bundle.result.view.kept}
     files |= {name: reports / name for name in ("report.pdf", "report.html")}
     files["analysis.json"] = folder / "analysis.json"
@@ -212,11 +214,10 @@ def _no_room() -> UserError:
     )
 
 
-def make(row: AnalysisRow, folder: Path, *, video: bool, speak: str) -> Path:
+def make(row: AnalysisRow, folder: Path, *, video: bool, language_code: str) -> Path:
     """The bundle of a finished analysis, with what reviewers said until now; where its zip lies.
 
-    ``folder`` is that of its result, ``speak`` the language of the bundle. That it is handed out is recorded.
-    Whoever asks removes the zip.
+    ``folder`` is that of its result. That it is handed out is recorded. Whoever asks removes the zip.
     """
     settings = this_app.settings()
     refuse_altered(folder)
@@ -224,7 +225,7 @@ def make(row: AnalysisRow, folder: Path, *, video: bool, speak: str) -> Path:
     with this_app.database().begin() as session:
         said = annotation_service.listed(session, row.id)
         with_log = not custody_access.hidden_analyses(session, current(), row.exhibit.sha256)
-    with language.speaking(speak):
+    with language.speaking(language_code):
         bundle = _Bundle(row, load(folder), said, made, video, with_log)
         files = _contents(this_app.database(), this_app.folders(), bundle)
     place = _packed(settings, bundle, files)
@@ -238,9 +239,9 @@ def make(row: AnalysisRow, folder: Path, *, video: bool, speak: str) -> Path:
     return place
 
 
-def send(row: AnalysisRow, folder: Path, *, video: bool, speak: str = DEFAULT) -> Response:
+def send(row: AnalysisRow, folder: Path, *, video: bool, language_code: str = DEFAULT) -> Response:
     """The bundle of a finished analysis as a download; parameters as of :func:`make`."""
-    place = make(row, folder, video=video, speak=speak)
+    place = make(row, folder, video=video, language_code=language_code)
     try:
         response = send_and_forget(place, "application/zip")
     finally:

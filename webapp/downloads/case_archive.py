@@ -42,8 +42,8 @@ NAME, SUMS = "case.json", "sha256sums.txt"
 _EXPORTS = threading.BoundedSemaphore(4)  # each holds one of the server's threads until it is read
 
 
-def send(case_id: int, speak: str = language.DEFAULT) -> Response:
-    """The zip of a case, sent while it is made, its bundles in the language ``speak``.
+def send(case_id: int, language_code: str = language.DEFAULT) -> Response:
+    """The zip of a case, sent while it is made, its bundles in the language ``language_code``.
 
     Each export, and that of the whole, is in the custody log. Raises
     :class:`~webapp.errors.UserError` while others are being exported.
@@ -64,7 +64,7 @@ def send(case_id: int, speak: str = language.DEFAULT) -> Response:
             gettext("Try again when they are done."),
         )
     try:
-        pieces = stream_with_context(_sent(case_id, _files(about, folders, rows, speak)))
+        pieces = stream_with_context(_sent(case_id, _files(about, folders, rows, language_code)))
         response = Response(pieces, mimetype="application/zip")
     except BaseException:
         _EXPORTS.release()
@@ -123,7 +123,9 @@ class _File:
     content: Iterator[bytes]
 
 
-def _files(about: dict[str, Any], folders: Folders, rows: list[AnalysisRow], speak: str) -> Iterator[_File]:
+def _files(
+    about: dict[str, Any], folders: Folders, rows: list[AnalysisRow], language_code: str
+) -> Iterator[_File]:
     """All files of the zip, each made when the one before has been sent."""
     sums: list[str] = []
 
@@ -137,10 +139,10 @@ def _files(about: dict[str, Any], folders: Folders, rows: list[AnalysisRow], spe
         yield from file(f"exhibits/{row.exhibit.sha256}", _exhibit(folders, row))
     for row in rows:
         if row.state == State.DONE:
-            # Without the video, which lies beside it as the exhibit; in the language ``speak``, whatever the
-            # page speaks: archives go to others.
+            # Without the video, which lies beside it as the exhibit; in this language, whatever the page
+            # speaks: archives go to others.
             result = result_folder(this_app.database(), folders, row)
-            bundle = bundles.make(row, result, video=False, speak=speak)
+            bundle = bundles.make(row, result, video=False, language_code=language_code)
             try:
                 yield from file(f"analyses/{row.id}.zip", bundle)
             finally:

@@ -8,7 +8,7 @@ from pathlib import Path
 from werkzeug.wrappers import Response
 
 from reports.errors import ReportError
-from reports.text.language import gettext, stored
+from reports.text.language import gettext, translated
 from webapp import this_app
 from webapp.downloads import custody_access
 from webapp.errors import UserError
@@ -41,7 +41,7 @@ def send(row: AnalysisRow, folder: Path, name: str) -> Response:
     except ReportError as problem:
         raise UserError(
             409,
-            stored(str(problem)),
+            translated(str(problem)),
             gettext("Choose another export: those of scores and of segments as a table always work."),
         ) from None
     finally:

@@ -66,7 +66,7 @@ class KeptReport:
     row: AnalysisRow
     compared: Sequence[str] = ()
     with_log: bool = True
-    speak: str = DEFAULT
+    language_code: str = DEFAULT
 
     def place(self) -> Path:
         """Where the report for what is said and done until now lies, or would."""
@@ -81,7 +81,7 @@ class KeptReport:
                 hashlib.sha256(validations.in_reports(session, self.folders) or b"").hexdigest(),
                 _second_review(session, row),
                 __version__,
-                *([] if self.speak == DEFAULT else [self.speak]),
+                *([] if self.language_code == DEFAULT else [self.language_code]),
             ]
         name = hashlib.sha256(canonical(inputs).encode()).hexdigest()[:32]
         return self.folders.reviewed(row.id) / name
@@ -108,7 +108,7 @@ class KeptReport:
             laboratory = validations.in_reports(session, self.folders)
             reviewed = _second_review(session, row)
         given: dict[str, object] = {
-            "language": self.speak,
+            "language": self.language_code,
             "annotations": said,
             "case": case.model_dump(),
             "check": asdict(check) | {"checked": iso_milliseconds(check.checked)},

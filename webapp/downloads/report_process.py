@@ -55,7 +55,7 @@ def render_report(analysis: Path, given: Mapping[str, Any], out: Path) -> None:
         comparisons=read_comparisons(_data(analysis), given["comparisons"], about.media.sha256),
         laboratory=given["laboratory"].encode() if given["laboratory"] is not None else None,
         second_review=given["second_review"].encode() if given["second_review"] is not None else None,
-        speak=given.get("language", DEFAULT),
+        language_code=given.get("language", DEFAULT),
     )
     write_reviewed(about, text, analysis.parent, out, inputs)
 

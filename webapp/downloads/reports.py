@@ -57,7 +57,12 @@ class ReportBeingMade(UserError):
 
 
 def current_report(
-    database: Database, folders: Folders, row: AnalysisRow, *, with_log: bool = True, speak: str = DEFAULT
+    database: Database,
+    folders: Folders,
+    row: AnalysisRow,
+    *,
+    with_log: bool = True,
+    language_code: str = DEFAULT,
 ) -> Path:
     """The folder of ``report.html`` and ``report.pdf`` as they are to be handed out now.
 
@@ -66,7 +71,9 @@ def current_report(
     """
     compared = reference_comparisons.of_report(row.exhibit_id)
     key = this_app.settings().custody_key
-    kept = KeptReport(database, folders, key, row, tuple(each.id for each in compared), with_log, speak)
+    kept = KeptReport(
+        database, folders, key, row, tuple(each.id for each in compared), with_log, language_code
+    )
     if kept.unaltered(place := kept.place()):
         return place
     with kept_reports.hold(folders, row.id, _PATIENCE) as mine:
@@ -111,7 +118,7 @@ def _render_error() -> UserError:
     )
 
 
-def send(row: AnalysisRow, folder: Path, name: str, speak: str = DEFAULT) -> Response:
+def send(row: AnalysisRow, folder: Path, name: str, language_code: str = DEFAULT) -> Response:
     """One of the files of :data:`MEDIA_TYPES` of a finished analysis; that it is handed out is recorded.
 
     ``folder`` is that of its result. Reports come with what reviewers said until now.
@@ -122,7 +129,9 @@ def send(row: AnalysisRow, folder: Path, name: str, speak: str = DEFAULT) -> Res
         folders = this_app.folders()
         with this_app.database().begin() as session:
             with_log = not custody_access.hidden_analyses(session, current(), row.exhibit.sha256)
-        folder = current_report(this_app.database(), folders, row, with_log=with_log, speak=speak)
+        folder = current_report(
+            this_app.database(), folders, row, with_log=with_log, language_code=language_code
+        )
         log = (folder / CUSTODY).read_bytes() if with_log else None
     custody_access.log_download(row, name, folder / name, log=log)
     page = name == "report.html"

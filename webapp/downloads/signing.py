@@ -11,7 +11,7 @@ from pathlib import Path
 from detector.paths import ROOT
 from reports.signing.keys import SigningError, SigningKey, read_key
 from reports.signing.timestamps import authority
-from reports.text.language import N_, gettext, stored
+from reports.text.language import N_, gettext, translated
 from webapp.errors import UserError
 from webapp.settings import SettingError, Settings
 
@@ -73,7 +73,7 @@ def sign_validation(settings: Settings, folder: Path) -> None:
 def _unsigned(what: str, problem: SigningError) -> UserError:
     return UserError(
         500,
-        gettext("The %(what)s could not be signed: %(problem)s", what=stored(what), problem=problem),
+        gettext("The %(what)s could not be signed: %(problem)s", what=translated(what), problem=problem),
         gettext("Whoever runs Reelproof has to put another key in place, or unset REELPROOF_SIGNING_KEY."),
     )
 

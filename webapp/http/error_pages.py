@@ -117,7 +117,7 @@ def answer(status: int, error: str, remedy: str, place: str | None = None) -> Re
     """
     if problem_details.is_api():
         return problem_details.response(status, error, remedy)
-    error, remedy = language.stored(error), language.stored(remedy)
+    error, remedy = language.translated(error), language.translated(remedy)
     if wants_json():
         response = jsonify(error=error, remedy=remedy)
     else:

@@ -13,7 +13,7 @@ from detector.errors import MediaError
 from detector.media.exhibit import signatures
 from detector.media.exhibit.signatures import is_accepted
 from detector.timestamps import iso_milliseconds
-from reports.text.language import N_, gettext, stored
+from reports.text.language import N_, gettext, translated
 from webapp.custody import log as custody_log
 from webapp.errors import IntakeError
 from webapp.intake.incoming import CHUNK, AssembledFile, Incoming, KeptFile, UploadLimit
@@ -103,7 +103,7 @@ def refuse_other_kinds(path: Path) -> None:
     try:
         signatures.refuse_others(head, N_("Reelproof reads %(accepted)s.") % {"accepted": ACCEPTED})
     except MediaError as problem:
-        raise IntakeError(415, stored(str(problem)), "") from None
+        raise IntakeError(415, translated(str(problem)), "") from None
     if head and not is_accepted(head):
         raise IntakeError(
             415,

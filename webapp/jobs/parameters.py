@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from detector.schema.analysis import Parameters
 from detector.schema.joint_rule import JointRule
 from reports.text import numbers
-from reports.text.language import N_, capitalize_first, gettext, stored
+from reports.text.language import N_, capitalize_first, gettext, translated
 from webapp.errors import UserError
 
 
@@ -158,7 +158,7 @@ def in_words(text: str | None) -> list[tuple[str, str]]:
     return told + [
         (gettext(known[name].label), f"{numbers.number(value)} {gettext(known[name].unit)}")
         if name in known
-        else (capitalize_first(stored(name.replace("_", " "))), numbers.number(value))
+        else (capitalize_first(translated(name.replace("_", " "))), numbers.number(value))
         for name, value in changed.items()
     ]
 

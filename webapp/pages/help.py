@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, render_template
 
 from reports.text.glossary import GLOSSARY
-from reports.text.language import spoken
+from reports.text.language import translated_view
 from reports.text.verbal_scale import STRENGTHS
 from reports.view.reader import reader_view
 from webapp.security.permissions import signed_in
@@ -21,7 +21,7 @@ def guide() -> str:
     card = next((each.card for each in models.listed() if each.default), None)
     return render_template(
         "pages/help.html",
-        glossary=spoken(GLOSSARY),
-        strengths=spoken(STRENGTHS),
+        glossary=translated_view(GLOSSARY),
+        strengths=translated_view(STRENGTHS),
         reader=reader_view(card.title, card.rates) if card is not None else None,
     )

@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response as Answer
 from detector.errors import ModelError
 from detector.models.onnx_file import FILE_LIMIT
 from detector.models.validate import CARD_LIMIT
-from reports.text.language import N_, gettext, stored
+from reports.text.language import N_, gettext, translated
 from webapp import this_app
 from webapp.errors import IntakeError, UserError
 from webapp.http.error_pages import answer, wants_json
@@ -82,7 +82,7 @@ def remove(name: str) -> Answer:
 def refused(problem: ModelError | UserError) -> Response:
     """Say why on the page itself, beside what can be done about it."""
     if isinstance(problem, ModelError):
-        problem = UserError(400, stored(str(problem)), "")
+        problem = UserError(400, translated(str(problem)), "")
     if wants_json():
         return answer(problem.status, problem.error, problem.remedy)
     return make_response(_page(problem=problem.error, remedy=problem.remedy), problem.status)

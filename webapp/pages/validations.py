@@ -8,7 +8,7 @@ from flask import Blueprint, redirect, render_template, request, send_file, url_
 from werkzeug.wrappers import Response
 
 from reports.text import language
-from reports.text.language import N_, gettext, stored
+from reports.text.language import N_, gettext, translated
 from webapp import this_app
 from webapp.custody import log as custody_log
 from webapp.downloads import signing
@@ -163,7 +163,7 @@ def _there(validation_id: str, name: str) -> bool:
 
 
 def _named(attribute: str, name: str) -> str:
-    return f"{stored(attribute)} {stored(name)}" if attribute else stored(name)
+    return f"{translated(attribute)} {translated(name)}" if attribute else translated(name)
 
 
 def _case_id(text: str) -> int:

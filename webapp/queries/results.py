@@ -151,7 +151,7 @@ def load(folder: Path) -> Result:
     text = analysis_text(folder)
     with gc_paused():
         analysis = Analysis.from_json(text)
-        view = report_view(analysis, folder, ReportInputs(speak=spoken))
+        view = report_view(analysis, folder, ReportInputs(language_code=spoken))
     result = Result(analysis, view, hashlib.sha256(text).hexdigest())
     result_cache.add((folder, spoken), result, len(text))
     return result

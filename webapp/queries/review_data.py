@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from detector.schema.analysis import Analysis, Media, MediaKind, OtherModel, Parameters, Peak, Person, Segment
-from reports.text.language import gettext, stored
+from reports.text.language import gettext, translated
 from reports.text.verbal_scale import strength
 from reports.text.words import gap_reason
 from webapp.queries.results import Result, close_up
@@ -75,7 +75,7 @@ def _media(media: Media, file: str, playback: Playback | None, address: str | No
         "duration": round(media.duration, 4),
         "source": address if plays else None,
         "offset": playback.offset if plays and playback else 0.0,
-        "reason": stored(playback.reason) if playback else "",
+        "reason": translated(playback.reason) if playback else "",
         "rotation": media.rotation,
     }
 

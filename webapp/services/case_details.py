@@ -41,7 +41,7 @@ def from_form(form: Mapping[str, str]) -> CaseDetails:
         return case_details({name: form.get(name) or None for name in (*LABELS, "paper")})
     except CaseError as problem:
         raise UserError(
-            400, language.stored(str(problem)), gettext("Go back, correct it and save again.")
+            400, language.translated(str(problem)), gettext("Go back, correct it and save again.")
         ) from None
 
 

@@ -22,7 +22,7 @@ from flask import current_app
 from detector.files import publish
 from detector.paths import ROOT
 from reports.text import language
-from reports.text.language import gettext, stored
+from reports.text.language import gettext, translated
 from webapp import this_app
 from webapp.custody import log as custody_log
 from webapp.errors import UserError
@@ -65,11 +65,11 @@ def make(
     title: str,
     laboratory: str,
     sign: Callable[[Path], None],
-    speak: str = language.DEFAULT,
+    language_code: str = language.DEFAULT,
 ) -> str:
     """Work out a validation of labelled analyses; its id. Raises :class:`UserError` in words.
 
-    ``sign`` signs what lies in its folder, where there is a key. ``speak`` is the language of its report.
+    ``sign`` signs what lies in its folder, where there is a key. ``language_code`` is of its report.
     """
     settings = this_app.settings()
     folders, title = Folders.of(settings), " ".join(title.split())[:_LONGEST]
@@ -81,7 +81,7 @@ def make(
     given: dict[str, object] = {
         "title": title,
         "laboratory": " ".join(laboratory.split())[:_LONGEST],
-        "language": speak,
+        "language": language_code,
         "model": model,
         "card": str(card),
         "table": table,
@@ -131,7 +131,9 @@ def _worked_out(given: dict[str, object], out: Path) -> None:
         ) from None
     if ended.returncode == 2:
         raise UserError(
-            400, stored(ended.stderr.decode(errors="replace").strip()[-500:]), gettext("Correct the labels.")
+            400,
+            translated(ended.stderr.decode(errors="replace").strip()[-500:]),
+            gettext("Correct the labels."),
         )
     if ended.returncode:
         current_app.logger.error("a validation failed: %s", ended.stderr.decode(errors="replace")[-2000:])

@@ -87,7 +87,7 @@ def _write(given: dict[str, Any], card: Path, out: Path) -> None:
     )
     text = validation.to_json().encode()
     extract = quoted(validation, text).to_json().encode()
-    write_validation(validation, out, laboratory=extract, speak=given["language"])
+    write_validation(validation, out, laboratory=extract, language_code=given["language"])
     assert (out / LABORATORY).is_file()
 
 

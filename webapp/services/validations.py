@@ -20,7 +20,7 @@ from detector.errors import ModelError, ReelproofError
 from detector.files import write_atomically
 from detector.schema.laboratory.quoted import Laboratory, OwnThreshold
 from detector.validation.model_used import validated_model, why_not_of_model
-from reports.text.language import gettext, stored
+from reports.text.language import gettext, translated
 from webapp import this_app
 from webapp.custody import log as custody_log
 from webapp.custody.altered import AlteredRecord
@@ -107,7 +107,7 @@ def set_thresholds(validation_id: str, rate: float | None, cost: float | None, s
         elif cost is not None:
             own = by_cost(whole, cost, share)
     except ReelproofError as problem:
-        raise UserError(400, stored(str(problem)), gettext("Choose another one.")) from None
+        raise UserError(400, translated(str(problem)), gettext("Choose another one.")) from None
     place = folders.validation(validation_id) / _EXTRACT
     with this_app.database().begin() as session:
         write_atomically(place, quoted(whole, text, own).to_json().encode())

@@ -50,7 +50,7 @@ def write_page(measured: Measured, out: Path) -> None:
         extensions=["jinja2.ext.i18n"],
     )
     environment.install_null_translations(newstyle=True)  # type: ignore[attr-defined]
-    environment.filters["stored"] = str
+    environment.filters["translated"] = str
     environment.filters["figure"] = _figure
     failures = sorted(measured.failures, key=lambda failure: (-failure.error, failure.path))
     shown_failures = [f for f in failures if f.thumbnail or f.probability is None][:_SHOWN]

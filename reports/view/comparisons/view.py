@@ -14,7 +14,7 @@ from detector.schema.analysis import MediaKind
 from detector.schema.comparison import ComparedSegment, Comparison, Region
 from reports.inputs.pictures import Picture
 from reports.text import numbers
-from reports.text.language import UNTRANSLATED, gettext, spoken
+from reports.text.language import UNTRANSLATED, gettext, translated_view
 from reports.text.numbers import probability, shown, timecode
 from reports.view.comparisons.facts import file_facts, transform_facts
 from reports.view.comparisons.time_map import (
@@ -99,7 +99,7 @@ def comparison_view(
     ``folder`` is where the report's pictures lie, and ``below`` where, in it, ``comparison.json`` and its
     own pictures do. Raises :class:`~reports.errors.PictureError` for one outside of it.
     """
-    return spoken(_view(comparison, folder, sha256, below))
+    return translated_view(_view(comparison, folder, sha256, below))
 
 
 def _view(comparison: Comparison, folder: Path, sha256: str, below: str) -> ComparisonView:

@@ -11,7 +11,7 @@ from detector.schema.laboratory.validation import Level
 from detector.validation.model_used import why_not_of_analysis
 from detector.verdict.validated_domain import measured
 from reports.text import dates, numbers
-from reports.text.language import N_, gettext, stored
+from reports.text.language import N_, gettext, translated
 from reports.text.numbers import shown
 from reports.view.validation.levels import LevelRow, level_row, percent
 from reports.view.validation.ratios import ratio_words
@@ -111,7 +111,7 @@ def _own(laboratory: Laboratory, analysis: Analysis) -> list[OwnThreshold]:
 
 
 def _named(level: Level) -> str:
-    return f"{stored(level.attribute)} {stored(level.name)}" if level.attribute else level.name
+    return f"{translated(level.attribute)} {translated(level.name)}" if level.attribute else level.name
 
 
 def _threshold(own: OwnThreshold) -> tuple[str, ...]:

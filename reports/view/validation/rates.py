@@ -9,7 +9,7 @@ from itertools import groupby
 from detector.schema.analysis import MediaKind, Rate
 from detector.schema.laboratory.validation import CurvePoint, Level, Outcomes, Validation
 from reports.text import numbers
-from reports.text.language import N_, gettext, stored
+from reports.text.language import N_, gettext, translated
 from reports.text.numbers import from_to, grouped, plural, shown
 from reports.view.validation.levels import KINDS, LevelRow, counted_of, level_row, percent
 from reports.view.validation.plots import Plot, error_curves
@@ -73,7 +73,7 @@ def kind_view(validation: Validation, kind: MediaKind) -> KindView:
         ),
         parts=tuple(_part(name, tuple(of)) for name, of in groupby(own, lambda each: each.attribute)),
         covered=tuple(
-            (stored(each.name) + (f", {stored(each.unit)}" if each.unit else ""), grouped(each.items),
+            (translated(each.name) + (f", {translated(each.unit)}" if each.unit else ""), grouped(each.items),
              *(numbers.number(v) for v in (each.least, each.tenth, each.median, each.ninetieth, each.most)))
             for each in validation.covered
             if each.kind is kind
@@ -88,7 +88,7 @@ def _part(name: str, levels: Sequence[Level]) -> Part:
             "Each generator's files against all unmanipulated ones, whose rate is the same in each row."
         )
     return Part(
-        gettext("By %(property)s", property=stored(name)), note, tuple(level_row(each) for each in levels)
+        gettext("By %(property)s", property=translated(name)), note, tuple(level_row(each) for each in levels)
     )
 
 
@@ -109,7 +109,7 @@ def _figure(rate: Rate) -> tuple[str, ...]:
     counted = plural(rate.items, rate.unit.removesuffix("s"), rate.unit)
     if rate.events is not None:
         counted = counted_of(rate.events, counted)
-    return stored(rate.figure), told(rate.value), ends, counted, stored(rate.interval)
+    return translated(rate.figure), told(rate.value), ends, counted, translated(rate.interval)
 
 
 def _threshold(point: CurvePoint, shipped: float) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from detector.schema.laboratory.likelihood import stated_log10
 from detector.schema.laboratory.validation import LikelihoodRatios
-from reports.text.language import gettext, stored
+from reports.text.language import gettext, translated
 from reports.text.numbers import plural, shown
 from reports.view.validation.levels import KINDS, percent
 from reports.view.validation.plots import Plot, cross_entropy, tippett
@@ -49,7 +49,7 @@ def ratio_view(ratios: LikelihoodRatios) -> RatioView:
         ),
         systems=(
             *(
-                (stored(each.name), stored(each.made), shown(each.cllr, ".3f"),
+                (translated(each.name), translated(each.made), shown(each.cllr, ".3f"),
                  percent(each.misleading_manipulated), percent(each.misleading_unmanipulated))
                 for each in ratios.systems
             ),

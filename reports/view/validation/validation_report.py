@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from detector.schema.analysis import Parameters
 from detector.schema.laboratory.validation import Validation, ValidationItem
 from reports.text import dates, language, numbers
-from reports.text.language import N_, UNTRANSLATED, gettext, stored
+from reports.text.language import N_, UNTRANSLATED, gettext, translated
 from reports.text.numbers import grouped, plural, shown
 from reports.view.contents import Section
 from reports.view.facts import Fact
@@ -74,10 +74,10 @@ class ValidationReport:
     annex: tuple[tuple[str, ...], ...] = field(metadata=UNTRANSLATED)
 
 
-def validation_report(validation: Validation, speak: str = language.DEFAULT) -> ValidationReport:
-    """Put a validation into words of the language ``speak``."""
-    with language.speaking(speak):
-        return language.spoken(_view(validation))
+def validation_report(validation: Validation, language_code: str = language.DEFAULT) -> ValidationReport:
+    """Put a validation into words of the language ``language_code``."""
+    with language.speaking(language_code):
+        return language.translated_view(_view(validation))
 
 
 def _view(validation: Validation) -> ValidationReport:
@@ -104,7 +104,7 @@ def _view(validation: Validation) -> ValidationReport:
         material_sha256=validation.material_sha256,
         files=plural(len(validation.items), "file", "files"),
         remarks=validation.remarks,
-        labelled=", ".join(map(stored, validation.labelled)) or gettext("nothing"),
+        labelled=", ".join(map(translated, validation.labelled)) or gettext("nothing"),
         meanings=MEANINGS,
         kinds=tuple(kind_view(validation, kind) for kind in KINDS if validation.level(kind)),
         others=other_models_tables(
@@ -182,9 +182,9 @@ def _parameters(given: Parameters) -> tuple[tuple[str, str, str], ...]:
 
 
 def _annex_row(item: ValidationItem) -> tuple[str, ...]:
-    said = stored(str(item.verdict))
+    said = translated(str(item.verdict))
     if item.error is not None:
-        said = gettext("not analysed: %(why)s", why=numbers.file_name(stored(item.error))[:80])
+        said = gettext("not analysed: %(why)s", why=numbers.file_name(translated(item.error))[:80])
     figure = "–" if item.probability is None else shown(item.probability, ".3f")
     return (
         numbers.shortened(numbers.file_name(item.file), 44),

@@ -8,7 +8,7 @@ from itertools import groupby
 from detector.schema.analysis import Analysis, MediaKind, Rate
 from detector.verdict.validated_domain import Criterion, criteria
 from reports.text import numbers
-from reports.text.language import N_, gettext, stored
+from reports.text.language import N_, gettext, translated
 from reports.text.numbers import plural, shown
 from reports.view.facts import concerns
 
@@ -140,7 +140,9 @@ def _table(data: str, rates: list[Rate]) -> RateTable:
     if threshold is not None:
         told.append(gettext("flagged from a probability of %(threshold)s", threshold=shown(threshold, "g")))
     notes = dict.fromkeys(rate.note for rate in rates if rate.note)
-    return RateTable(data, "; ".join([*filter(None, told), *map(stored, notes)]), tuple(map(_rate, rates)))
+    return RateTable(
+        data, "; ".join([*filter(None, told), *map(translated, notes)]), tuple(map(_rate, rates))
+    )
 
 
 def _rate(rate: Rate) -> RateRow:

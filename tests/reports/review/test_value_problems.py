@@ -46,4 +46,4 @@ def test_a_problem_is_a_sentence_in_each_language(given: dict[str, Any], english
         parse(given)
     assert english in str(problem.value)
     with language.speaking("de"):
-        assert german in language.stored(str(problem.value))
+        assert german in language.translated(str(problem.value))

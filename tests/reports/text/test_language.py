@@ -9,7 +9,7 @@ from typing import NamedTuple
 from analyses import build
 
 from reports.text import language
-from reports.text.language import UNTRANSLATED, spoken
+from reports.text.language import UNTRANSLATED, translated_view
 from reports.view.report import report_view
 from reports.view.report_inputs import ReportInputs
 
@@ -34,13 +34,15 @@ class View:
 
 def test_messages_are_translated_wherever_they_lie_but_for_marked_fields() -> None:
     view = View((Row("Model", 2),), {"Model": "Model"}, Inner("Model", "Model"))
-    assert spoken(view) == view
+    assert translated_view(view) == view
     with language.speaking("de"):
-        assert spoken(view) == View((Row("Modell", 2),), {"Model": "Modell"}, Inner("Modell", "Model"))
+        assert translated_view(view) == View(
+            (Row("Modell", 2),), {"Model": "Modell"}, Inner("Modell", "Model")
+        )
 
 
 def test_a_file_named_like_a_message_keeps_its_name(tmp_path: Path) -> None:
     analysis = build(tmp_path)
     named = analysis.model_copy(update={"media": analysis.media.model_copy(update={"file": "Model"})})
-    head = report_view(named, tmp_path, ReportInputs(speak="de")).head
+    head = report_view(named, tmp_path, ReportInputs(language_code="de")).head
     assert (head.file, head.file_short) == ("Model", "Model")

@@ -128,7 +128,7 @@ def test_whose_annotation_is_to_be_withdrawn_is_said_in_the_language_spoken(tmp_
         say(1, kind="segment", segment="A1", verdict="agree", author="Ann"),
         say(2, kind="withdrawal", about=f"{1:032x}", author="Ben", imported_by="Carl"),
     ]
-    inputs = ReportInputs(annotations=said, speak="de")
+    inputs = ReportInputs(annotations=said, language_code="de")
     (unverified,) = report_view(analysis, tmp_path, inputs).annotations.unverified
     assert unverified.about == "Segment A1, Person A, von Ann"
 
@@ -189,7 +189,7 @@ def test_an_annotation_of_the_verdict_names_it(tmp_path: Path) -> None:
 def test_how_many_agree_is_said_in_the_language_spoken(tmp_path: Path) -> None:
     opinions = {"Ann": "agree", "Ben": "agree", "Cleo": "disagree", "Dan": "unsure"}
     said = [say(n, "exhibit", who, verdict=verdict) for n, (who, verdict) in enumerate(opinions.items(), 1)]
-    inputs = ReportInputs(annotations=said, speak="de")
+    inputs = ReportInputs(annotations=said, language_code="de")
     analysis = build(tmp_path, segments=0, verdict=Verdict.INCONCLUSIVE, kept=False)
     assert report_view(analysis, tmp_path, inputs).annotations.summary[1] == (
         "Das Ergebnis „nicht entscheidbar“: 2 stimmen zu, 1 lehnt ab, 1 ist unsicher."

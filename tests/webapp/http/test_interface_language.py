@@ -80,9 +80,9 @@ def test_reasons_of_gaps_are_translated_flaw_by_flaw(reason: str, german: str) -
 def test_why_a_preview_plays_is_told_in_the_language_of_the_page() -> None:
     why = "Shown is a preview, not the exhibit itself, because its pixels are not square."
     with language.speaking("de"):
-        assert language.stored(why) == (
+        assert language.translated(why) == (
             "Gezeigt wird eine Vorschau, nicht das Asservat selbst, denn seine Pixel sind nicht quadratisch."
         )
-        assert language.stored("There is no preview of the exhibit. Making one failed.") == (
+        assert language.translated("There is no preview of the exhibit. Making one failed.") == (
             "Es gibt keine Vorschau des Asservats. Sie ließ sich nicht erzeugen."
         )

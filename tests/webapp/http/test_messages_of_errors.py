@@ -61,7 +61,7 @@ def test_what_is_kept_of_operations_is_told_in_the_readers_language() -> None:
             ("10 s to 1 min", "10 s bis 1 min"),
             ("under 10 s", "unter 10 s"),
         ):
-            assert german in language.stored(english)
+            assert german in language.translated(english)
 
 
 def test_programs_read_english(client: FlaskClient) -> None:
@@ -76,7 +76,7 @@ def test_every_kind_that_is_refused_has_a_name(code: str) -> None:
             signatures.refuse_others(head)
         english = str(refused.value)
         with language.speaking(code):
-            told = language.stored(english)
+            told = language.translated(english)
         assert "The file" not in told and "Accepted" not in told, told
         assert len(told.split(". ")) == len(english.split(". ")), told
 
@@ -85,8 +85,9 @@ def test_kept_words_are_translated_with_their_figures() -> None:
     kept = "The analysis needed more processor time than the 1,200 seconds allowed."
     with language.speaking("de"):
         assert (
-            language.stored(kept) == "Die Analyse brauchte mehr Rechenzeit als die erlaubten 1.200 Sekunden."
+            language.translated(kept)
+            == "Die Analyse brauchte mehr Rechenzeit als die erlaubten 1.200 Sekunden."
         )
-        assert language.stored("The video lasts 2.5 hours by the times in it.") == (
+        assert language.translated("The video lasts 2.5 hours by the times in it.") == (
             "The video lasts 2.5 hours by the times in it."
         ), "an unknown sentence stays as it is"

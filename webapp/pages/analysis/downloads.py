@@ -95,7 +95,7 @@ def bundle(analysis_id: str) -> Response:
             gettext("A bundle comes with the video or without it."),
             gettext("Ask for video=yes or video=no."),
         )
-    return bundle_downloads.send(row, folder, video=video == "yes", speak=of_download())
+    return bundle_downloads.send(row, folder, video=video == "yes", language_code=of_download())
 
 
 @blueprint.get("/exports/<name>")

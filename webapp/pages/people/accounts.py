@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, current_app, make_response, render_template, request
 from werkzeug.wrappers import Response
 
-from reports.text.language import gettext, stored
+from reports.text.language import gettext, translated
 from reports.text.numbers import plural
 from webapp import this_app
 from webapp.custody import log
@@ -66,7 +66,7 @@ def role(user_id: int) -> Response:
         done=gettext(
             "%(display)s is %(role)s now, and has to sign in again.",
             display=user.display,
-            role=stored(user.role),
+            role=translated(user.role),
         )
     )
 

@@ -11,7 +11,7 @@ from datetime import timedelta
 from flask import Blueprint, current_app, g, jsonify, redirect, request, url_for
 from werkzeug.wrappers import Response
 
-from reports.text.language import DEFAULT, gettext, speaking, stored
+from reports.text.language import DEFAULT, gettext, speaking, translated
 from webapp import this_app
 from webapp.custody import log
 from webapp.errors import UserError
@@ -54,7 +54,7 @@ def callback() -> Response:
     except UserError as problem:
         with this_app.database().begin() as session:
             log.append_account_event(session, "sign-in refused", account="", by="provider", why=problem.error)
-        response = page(problem.status, problem=f"{stored(problem.error)} {stored(problem.remedy)}")
+        response = page(problem.status, problem=f"{translated(problem.error)} {translated(problem.remedy)}")
     cookies.clear_cookie(response, _COOKIE)
     return response
 

@@ -12,7 +12,7 @@ from reports.bundle.returned import annotations_in
 from reports.errors import ReportError
 from reports.review.annotation_file import read_file
 from reports.review.annotations import Annotation
-from reports.text.language import N_, gettext, stored
+from reports.text.language import N_, gettext, translated
 from webapp import this_app
 from webapp.custody import log as custody_log
 from webapp.errors import UserError
@@ -47,7 +47,7 @@ def import_file(row: AnalysisRow, stream: Incoming) -> tuple[Merged, tuple[Annot
         text = _annotation_file(stream)
         saved = read_file(text)
     except ReportError as problem:
-        raise UserError(400, stored(str(problem)), gettext("Nothing was imported.")) from None
+        raise UserError(400, translated(str(problem)), gettext("Nothing was imported.")) from None
     result = result_of(row)
     importer = current().display if login_is_on() else None
     with this_app.database().alone() as session:

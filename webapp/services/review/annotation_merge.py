@@ -27,7 +27,7 @@ from reports.review.annotations import (
     verified,
 )
 from reports.text import dates
-from reports.text.language import gettext, stored
+from reports.text.language import gettext, translated
 from reports.text.numbers import grouped
 from webapp.errors import UserError
 from webapp.queries.results import Result
@@ -93,7 +93,7 @@ def _sorted_out(
             _refuse_moment(annotation, row)
             if reason := rejection_reason(result.analysis, annotation, _concerning(annotation, own)):
                 raise _refused(
-                    stored(reason),
+                    translated(reason),
                     gettext(
                         "The file does not belong to this analysis, or was not saved by a bundle's page."
                     ),
@@ -115,11 +115,11 @@ def _marked(annotation: Annotation, importer: str) -> Annotation:
 class _Kept:
     """The annotations there are, to be found by id or by author, moment and what they are about."""
 
-    def __init__(self, stored: Iterable[Annotation]) -> None:
+    def __init__(self, there: Iterable[Annotation]) -> None:
         self.by_id: dict[str, Annotation] = {}
         self._verified: dict[str, Annotation] = {}
         self._all: dict[str, Annotation] = {}
-        for each in stored:
+        for each in there:
             self.by_id[each.id] = each
             self._all[_content(each)] = each
             if verified(each):

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from detector.schema.analysis import Analysis
 from reports.review.annotation_file import AnnotationFileError, checksum, parse, to_json
 from reports.review.annotations import ANNOTATION, Annotation, rejection_reason, sort_key, verified
-from reports.text.language import gettext, stored
+from reports.text.language import gettext, translated
 from reports.text.numbers import grouped
 from webapp import this_app
 from webapp.custody import log as custody_log
@@ -105,11 +105,11 @@ def add(
     try:
         annotation = parse({**said, "id": secrets.token_hex(16), "made": moment})
     except AnnotationFileError as problem:
-        raise UserError(400, stored(str(problem)), gettext("Nothing was recorded.")) from None
+        raise UserError(400, translated(str(problem)), gettext("Nothing was recorded.")) from None
     if reason := rejection_reason(analysis, annotation, known if seen is None else seen):
         raise UserError(
             400,
-            stored(reason),
+            translated(reason),
             gettext("Nothing was recorded. Reload the page: others may have changed it meanwhile."),
         )
     session.add(annotation_row(analysis_id, annotation))

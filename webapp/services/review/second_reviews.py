@@ -27,7 +27,7 @@ from reports.review.second_review import (
     parse,
     statement_json,
 )
-from reports.text.language import gettext, stored
+from reports.text.language import gettext, translated
 from webapp import this_app
 from webapp.custody import log as custody_log
 from webapp.errors import UserError
@@ -167,7 +167,7 @@ def _parsed(
     try:
         return parse({**said, **own, **more})
     except SecondReviewError as problem:
-        raise UserError(400, stored(str(problem)), gettext("Nothing was recorded.")) from None
+        raise UserError(400, translated(str(problem)), gettext("Nothing was recorded.")) from None
 
 
 def _keep(session: Session, found: Reviewed, made: Statement) -> Reviewed:
