@@ -17,7 +17,7 @@ class Batch:
     """Examples as the network wants them; labels are 1.0 for manipulated.
 
     ``crops`` are (n, 3, size, size), normalised. ``where`` (n, h, w) says where each was
-    blended, see ``dataset.Examples``. In a batch of sequences ``crops`` holds the frames
+    blended, see ``crop_examples.Examples``. In a batch of sequences ``crops`` holds the frames
     of all, one after the other, and ``present`` (b, t) says where they belong. A
     ``featured`` batch has features (n, d) in their place.
     """
@@ -57,10 +57,10 @@ class Batch:
         return network.judge(padded, self.present)
 
 
-def loss_of(network: Network, batch: Batch, config: Config, opinion: Tensor | None = None) -> Tensor:
+def loss_of(network: Network, batch: Batch, config: Config, soft_targets: Tensor | None = None) -> Tensor:
     """Weighted binary cross-entropy with smoothed labels, and what else the recipe asks for.
 
-    ``opinion`` are a teacher's probabilities (n,). Nothing here waits for the device.
+    ``soft_targets`` (n,) are a teacher's probabilities. Nothing here waits for the device.
     """
     if config.local_weight:
         logits, local = network.forward_local(batch.crops)
@@ -73,16 +73,16 @@ def loss_of(network: Network, batch: Batch, config: Config, opinion: Tensor | No
     )
     if local is not None and batch.where is not None:
         loss = loss + config.local_weight * local_contrast(local.float(), batch.where)
-    if opinion is not None:
-        # Distillation (Hinton et al., 2015): half of the loss is the teacher's opinion.
-        loss = (loss + nn.functional.binary_cross_entropy_with_logits(logits, opinion)) / 2
+    if soft_targets is not None:
+        # Distillation (Hinton et al., 2015): half of the loss is against them.
+        loss = (loss + nn.functional.binary_cross_entropy_with_logits(logits, soft_targets)) / 2
     return loss
 
 
 def local_contrast(local: Tensor, where: Tensor) -> Tensor:
     """Loss that asks blended places to score above an example's own mean, and the others below.
 
-    ``local`` and ``where`` are (n, h, w), see ``dataset.Examples``. The mean itself, and
+    ``local`` and ``where`` are (n, h, w), see ``crop_examples.Examples``. The mean itself, and
     with it the example's logit, is left alone. Examples that are blended nowhere,
     everywhere or nobody knows where do not count.
     """

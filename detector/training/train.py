@@ -48,7 +48,7 @@ def train(config: Config, data: Path, out: Path, failures: Path | None = None) -
         source = featured(source, run.network, config, out, run.seen)
     for batch in source.batches:
         batch = batch.to(run.device)
-        run.learn(batch, run.opinion(teacher, batch))
+        run.learn(batch, run.soft_targets(teacher, batch))
         if run.due():
             run.check(source.validation())
             if config.patience and _checks_since_best(run.history, config) >= config.patience:
@@ -91,7 +91,7 @@ def train_together(configs: Sequence[Config], data: Path, out: Path) -> list[Pat
         by_name = dict(zip(runs, batches, strict=True))
         for name, run in runs.items():
             shown = by_name.get(run.config.teacher, by_name[name])
-            run.learn(by_name[name], run.opinion(taught_by.get(name), shown))
+            run.learn(by_name[name], run.soft_targets(taught_by.get(name), shown))
         for run in runs.values():
             if run.due():
                 run.check(validation[run.config.size])
@@ -143,14 +143,14 @@ class _Run:
         history: list[dict[str, float]] = self._state["history"]
         return history
 
-    def opinion(self, teacher: Network | None, batch: Batch) -> Tensor | None:
+    def soft_targets(self, teacher: Network | None, batch: Batch) -> Tensor | None:
         """The teacher's probabilities of ``batch``."""
         if teacher is None:
             return None
         with torch.no_grad(), self._autocast():
             return torch.sigmoid(batch.forward(teacher).float())
 
-    def learn(self, batch: Batch, opinion: Tensor | None) -> None:
+    def learn(self, batch: Batch, soft_targets: Tensor | None) -> None:
         """One step."""
         config = self.config
         for group in self._optimizer.param_groups:
@@ -158,7 +158,7 @@ class _Run:
         self.network.train()
         self.network.freeze_stages(config.frozen_stages)
         with self._autocast():
-            loss = loss_of(self.network, batch, config, opinion)
+            loss = loss_of(self.network, batch, config, soft_targets)
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(self._learned, config.clip_norm)

@@ -11,14 +11,15 @@ from __future__ import annotations
 import json
 import os
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from detector.errors import ReelproofError
 from detector.sandbox import AllowedPaths, Limits, capabilities, confine
 from detector.sandbox.kernel import end_with
-from detector.schema.analysis import Analysis, Software
+from detector.schema.analysis import Analysis, Parameters, Software
+from detector.schema.laboratory.validation import ValidatedModel
 from detector.validation.conclude import concluded
 from detector.validation.material import LabelledFile, MaterialError, labelled_rows, material_of
 from detector.validation.measuring import Line, Measurements, Run, line_of
@@ -45,41 +46,28 @@ def main(out: Path) -> int:
     return 0
 
 
+@dataclass
+class _Labelled:
+    """The rows of the table with the analyses they label, all made with one model and the same parameters."""
+
+    remarks: list[str]
+    files: list[LabelledFile]
+    lines: dict[str, Line]  # by the path of each file
+    made_with: list[Software]
+    parameters: Parameters | None = None
+
+
 def _write(given: dict[str, Any], card: Path, out: Path) -> None:
     model = validated_model(card)
-    remarks: list[str] = []
-    known = {each["sha256"]: each for each in given["analyses"]}
-    named: dict[str, list[dict[str, Any]]] = {}
-    for each in given["analyses"]:
-        named.setdefault(each["name"], []).append(each)
-    files: list[LabelledFile] = []
-    lines: dict[str, Line] = {}
-    made_with: list[Software] = []
-    used: Analysis | None = None
-    for row in labelled_rows(given["table"], "The table", remarks, empty_labels=True):
-        found = [known[row.name]] if row.name in known else named.get(row.name, [])
-        if len(found) != 1:
-            what = "is the name of several exhibits: write their SHA-256" if found else "is no exhibit here"
-            raise MaterialError(f"{row.name} {what}.")
-        analysis = Analysis.from_json(Path(found[0]["folder"], "analysis.json").read_bytes())
-        if why := why_not_the_same(model, (used or analysis).parameters, analysis):
-            raise MaterialError(f"{row.name}: {why}. Analyse it as the others are, with the default model.")
-        used = used or analysis
-        each = found[0]
-        path = Path(each["folder"])
-        group = each["name"] if row.group == row.name else row.group
-        named_ = replace(row, name=each["name"], group=group, path=path)
-        files.append(replace(named_, bytes=each["bytes"], sha256=each["sha256"]))
-        lines[str(path)] = line_of(analysis)
-        made_with.append(analysis.software)
-    material = material_of(given["title"], files, [*remarks, *remarks_on(made_with)])
-    assert used is not None  # there are files of both labels
-    run = Run(given["model"], used.parameters)
+    labelled = _labelled(given, model)
+    made_with = labelled.made_with
+    material = material_of(given["title"], labelled.files, [*labelled.remarks, *remarks_on(made_with)])
+    assert labelled.parameters is not None  # there are files of both labels
     nothing: dict[str, Line] = {}
     validation = concluded(
         material,
-        Measurements(lines, nothing, nothing, None),
-        run,
+        Measurements(labelled.lines, nothing, nothing, None),
+        Run(given["model"], labelled.parameters),
         model,
         title=given["title"],
         laboratory=given["laboratory"] or None,
@@ -89,6 +77,33 @@ def _write(given: dict[str, Any], card: Path, out: Path) -> None:
     extract = quoted(validation, text).to_json().encode()
     write_validation(validation, out, laboratory=extract, language_code=given["language"])
     assert (out / LABORATORY).is_file()
+
+
+def _labelled(given: dict[str, Any], model: ValidatedModel) -> _Labelled:
+    """Find the analysis of each row of the table; :class:`MaterialError` where there is not just one."""
+    by_sha256 = {each["sha256"]: each for each in given["analyses"]}
+    by_name: dict[str, list[dict[str, Any]]] = {}
+    for each in given["analyses"]:
+        by_name.setdefault(each["name"], []).append(each)
+    labelled = _Labelled([], [], {}, [])
+    for row in labelled_rows(given["table"], "The table", labelled.remarks, empty_labels=True):
+        found = [by_sha256[row.name]] if row.name in by_sha256 else by_name.get(row.name, [])
+        if len(found) != 1:
+            what = "is the name of several exhibits: write their SHA-256" if found else "is no exhibit here"
+            raise MaterialError(f"{row.name} {what}.")
+        (each,) = found
+        path = Path(each["folder"])
+        analysis = Analysis.from_json((path / "analysis.json").read_bytes())
+        parameters = labelled.parameters or analysis.parameters
+        if why := why_not_the_same(model, parameters, analysis):
+            raise MaterialError(f"{row.name}: {why}. Analyse it as the others are, with the default model.")
+        labelled.parameters = parameters
+        group = each["name"] if row.group == row.name else row.group
+        known = {"name": each["name"], "bytes": each["bytes"], "sha256": each["sha256"]}
+        labelled.files.append(replace(row, group=group, path=path, **known))
+        labelled.lines[str(path)] = line_of(analysis)
+        labelled.made_with.append(analysis.software)
+    return labelled
 
 
 if __name__ == "__main__":

@@ -66,8 +66,8 @@ def open_custom_set(config: Config, data: Path, seen: int, failures: Path | None
         times = max(1, len(train)) / len(hard)
         train = train + [one.item for one in hard for _ in range(max(1, round(times * one.weight)))]
         check_leakage(train + held_out)
-    _insist_on_both(data, "training", train)
-    _insist_on_both(data, "validation", held_out)
+    _refuse_one_class(data, "training", train)
+    _refuse_one_class(data, "validation", held_out)
     reads_sequences = is_sequence(config.architecture)
     if config.set.streamed and reads_sequences:
         raise ParameterError("Streamed videos give single faces, and this architecture reads sequences.")
@@ -75,17 +75,17 @@ def open_custom_set(config: Config, data: Path, seen: int, failures: Path | None
         raise ParameterError(f"size: {config.size} must be even, because sequences pass through H.264.")
     tested = crop_items(held_out, config.set.frames)
     # Once more: videos that show no face are gone.
-    _insist_on_both(data, "validation", tested)
+    _refuse_one_class(data, "validation", tested)
     if config.set.streamed:
         return CustomSet(_Streamed(train, config, seen), _Faces(tested, config.size))
     learned = crop_items(train, config.set.frames)
-    _insist_on_both(data, "training", learned)
+    _refuse_one_class(data, "training", learned)
     if reads_sequences:
         return CustomSet(_Sequences(learned, config, seen), _Undegraded(tested, config.size))
     return CustomSet(_crops(learned, config, seen), _Faces(tested, config.size))
 
 
-def _insist_on_both(data: Path, split: str, some: Sequence[Item] | Sequence[CroppedItem]) -> None:
+def _refuse_one_class(data: Path, split: str, some: Sequence[Item] | Sequence[CroppedItem]) -> None:
     if {one.label for one in some} != {0, 1}:
         raise DataSetError(
             f"{data}: the {split} split needs both real and manipulated examples, with a face to see."
