@@ -55,7 +55,7 @@ class FusedScorer(Scorer):
                 )
                 for one in look.raised
             ),
-            moments=tuple(map(_told, look.moments, look.strong.tolist(), look.headed.tolist())),
+            moments=tuple(map(_told, look.moments, look.second_logits.tolist(), look.headed.tolist())),
         )
 
     def explainable(self, image: Image, peak: Detection) -> Explainable:

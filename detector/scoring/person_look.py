@@ -19,9 +19,10 @@ _AROUND = 0.3  # seconds on either side of a moment
 
 @dataclass(frozen=True)
 class PersonLook:
-    """What the second look found of one person: logits ``strong`` (m, 4) at ``times`` of ``track`` (m,).
+    """What the second look found of one person, at ``times`` of ``track``, both (m,).
 
-    The columns of ``strong`` are :data:`~detector.scoring.fusion.INPUTS` but for the first, the scan's.
+    ``second_logits`` (m, 4) are those of the second network: the columns of
+    :data:`~detector.scoring.fusion.INPUTS` but for the first, the scan's.
     Where the whole head was not looked at (``headed`` (m,) is false) its logits lie between those beside it.
     """
 
@@ -29,7 +30,7 @@ class PersonLook:
     moments: tuple[KeptMoment, ...]
     track: NDArray[np.int32]
     times: Floats
-    strong: Floats
+    second_logits: Floats
     scan_at: Floats  # (m,): the scan's logits around the moments
     scan_level: float  # their mean over all of the person's usable faces
     headed: NDArray[np.bool_]
@@ -39,9 +40,13 @@ class PersonLook:
 
     @classmethod
     def of(
-        cls, group: Sequence[int], moments: Sequence[KeptMoment], strong: Floats, faces: NDArray[np.void]
+        cls,
+        group: Sequence[int],
+        moments: Sequence[KeptMoment],
+        second_logits: Floats,
+        faces: NDArray[np.void],
     ) -> Self:
-        """Of the person of the tracks ``group``, from logits ``strong`` (m, 4) of ``moments`` in order.
+        """Of the person of the tracks ``group``, from ``second_logits`` (m, 4) of ``moments`` in order.
 
         Those of heads are no numbers where only the inner face was looked at. ``faces`` are the rows of
         the person's usable faces, with the scan's logits.
@@ -50,22 +55,27 @@ class PersonLook:
         times = np.array([moment.time for moment in moments])
         around = np.array([_scan_around(faces, moment.track, moment.time) for moment in moments])
         level = float(faces["logit"].mean())
-        headed = np.isfinite(strong[:, -1])
-        filled = _filled(strong, track, times)
+        headed = np.isfinite(second_logits[:, -1])
+        filled = _filled(second_logits, track, times)
         return cls(tuple(group), tuple(moments), track, times, filled, around, level, headed)
 
-    def strong_at(self, track: NDArray[np.int32], times: Floats, scanned: Floats) -> Floats:
+    def second_logits_at(self, track: NDArray[np.int32], times: Floats, scanned: Floats) -> Floats:
         """Logits (n, 4) at ``times`` of ``track``; their mean in a track without a moment.
 
         Between two moments they go over from one to the other as the scan's logits ``scanned`` (n,) do, where
         these differ, and evenly in time where not.
         """
-        out: Floats = np.tile(self.strong.mean(axis=0), (len(times), 1))
+        out: Floats = np.tile(self.second_logits.mean(axis=0), (len(times), 1))
         for number in np.unique(self.track):
             asked, own = track == number, self.track == number
-            at, known, strong, scan = times[asked], self.times[own], self.strong[own], self.scan_at[own]
+            at, known, logits, scan = (
+                times[asked],
+                self.times[own],
+                self.second_logits[own],
+                self.scan_at[own],
+            )
             if len(known) == 1:
-                out[asked] = strong
+                out[asked] = logits
                 continue
             after = np.searchsorted(known, at).clip(1, len(known) - 1)
             before = after - 1
@@ -73,19 +83,21 @@ class PersonLook:
             step = scan[after] - scan[before]
             telling = (np.abs(step) >= _TELLING) & (share > 0) & (share < 1)
             share[telling] = ((scanned[asked] - scan[before])[telling] / step[telling]).clip(0, 1)
-            out[asked] = strong[before] + share[:, None] * (strong[after] - strong[before])
+            out[asked] = logits[before] + share[:, None] * (logits[after] - logits[before])
         return out
 
     def inputs_at(self, track: NDArray[np.int32], times: Floats, scanned: Floats, within: float) -> Floats:
         """The inputs (n, 5) of the fusion; the scan's are the share ``within`` of the way from their mean."""
         levelled = self.scan_level + within * (scanned - self.scan_level)
-        return np.column_stack([levelled, self.strong_at(track, times, scanned)])
+        return np.column_stack([levelled, self.second_logits_at(track, times, scanned)])
 
     def altered(
         self, fusion: Fusion, track: NDArray[np.int32], times: Floats, scanned: Floats
     ) -> Iterator[tuple[int, Floats, Floats]]:
         """Each track with its times (n,) and the altered half's logits (n,); ``scanned`` are the scan's."""
-        logits = fusion.altered.logit(np.column_stack([scanned, self.strong_at(track, times, scanned)]))
+        logits = fusion.altered.logit(
+            np.column_stack([scanned, self.second_logits_at(track, times, scanned)])
+        )
         for number in np.unique(track).tolist():
             yield number, times[track == number], logits[track == number]
 
@@ -102,7 +114,7 @@ class PersonLook:
     @property
     def inputs(self) -> Floats:
         """The inputs (1, 5) of the fusion, means over the person's time."""
-        return np.array([[self.scan_level, *self.strong.mean(axis=0)]])
+        return np.array([[self.scan_level, *self.second_logits.mean(axis=0)]])
 
 
 def _scan_around(faces: NDArray[np.void], track: int, time: float) -> float:
@@ -114,12 +126,12 @@ def _scan_around(faces: NDArray[np.void], track: int, time: float) -> float:
     return float(np.median(own["logit"][apart <= max(_AROUND, float(apart.min()))]))
 
 
-def _filled(strong: Floats, track: NDArray[np.int32], times: Floats) -> Floats:
-    """``strong`` (m, 4) with what was not looked at evenly between its neighbours of the same track.
+def _filled(logits: Floats, track: NDArray[np.int32], times: Floats) -> Floats:
+    """``logits`` (m, 4) with what was not looked at evenly between its neighbours of the same track.
 
     In a track where none was looked at it is the mean of all.
     """
-    out = strong.copy()
+    out = logits.copy()
     for column in out.T:
         known = ~np.isnan(column)
         if known.all() or not known.any():

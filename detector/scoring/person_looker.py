@@ -56,20 +56,20 @@ class PersonLooker:
         moments = spread(kept, faces["time"], most)
         if not moments:
             return None
-        strong = np.full((len(moments), 4), np.nan)
+        logits = np.full((len(moments), 4), np.nan)
         if doubt is not None and len(moments) >= _HALVED:
-            strong[::2] = self._completed(strong[::2], moments[::2])
-            half = PersonLook.of(group, moments[::2], strong[::2], faces)
+            logits[::2] = self._completed(logits[::2], moments[::2])
+            half = PersonLook.of(group, moments[::2], logits[::2], faces)
             if self._is_calm(half, faces, doubt):
                 return half
-        strong = self._completed(strong, moments)
-        look = PersonLook.of(group, moments, strong, faces)
+        logits = self._completed(logits, moments)
+        look = PersonLook.of(group, moments, logits, faces)
         if more := self._more_moments(look, faces, kept, most):
             # They are looked at because the altered half stands out there.
-            parts = [self._fusion.altered_framings] * len(more)
-            strong = np.concatenate([strong, self._networks.second.of_moments(more, AS_IT_IS, parts)])
-            order = sorted(range(len(strong)), key=[moment.time for moment in (*moments, *more)].__getitem__)
-            look = PersonLook.of(group, [(*moments, *more)[i] for i in order], strong[order], faces)
+            framings = [self._fusion.altered_framings] * len(more)
+            logits = np.concatenate([logits, self._networks.second.of_moments(more, AS_IT_IS, framings)])
+            order = sorted(range(len(logits)), key=[moment.time for moment in (*moments, *more)].__getitem__)
+            look = PersonLook.of(group, [(*moments, *more)[i] for i in order], logits[order], faces)
         outlying = look.outlying(self._fusion, faces["track"], faces["time"], faces["logit"])
         return replace(look, raised=outlying)
 
@@ -77,16 +77,16 @@ class PersonLooker:
         """See :meth:`detector.scoring.settling.Settler.settle`."""
         return Settler(self._fusion, self._in_views, self._networks.still).settle(look, enter, sparing)
 
-    def _completed(self, strong: Floats, moments: Sequence[KeptMoment]) -> Floats:
-        """``strong`` (m, 4) with what is not there yet: inner faces, and heads of every other moment."""
+    def _completed(self, logits: Floats, moments: Sequence[KeptMoment]) -> Floats:
+        """``logits`` (m, 4) with what they lack: inner faces, and heads of every other moment."""
         tracks = [moment.track for moment in moments]
-        parts: list[list[int]] = []
+        framings: list[list[int]] = []
         for i, track in enumerate(tracks):
             headed = not self._alternate_heads or tracks[:i].count(track) % 2 == 0
             wanted = (INNER, HEAD) if headed else (INNER,)
-            parts.append([part for part in wanted if np.isnan(strong[i, 2 * part])])
-        seen = self._networks.second.of_moments(moments, AS_IT_IS, parts)
-        return np.where(np.isnan(seen), strong, seen)
+            framings.append([framing for framing in wanted if np.isnan(logits[i, 2 * framing])])
+        seen = self._networks.second.of_moments(moments, AS_IT_IS, framings)
+        return np.where(np.isnan(seen), logits, seen)
 
     def _is_calm(self, look: PersonLook, faces: NDArray[np.void], doubt: float) -> bool:
         """Whether ``look`` is clearly below ``doubt``, in each moment, and nothing of it stands out."""
@@ -121,16 +121,16 @@ class PersonLooker:
         return look.altered(self._fusion, faces["track"], faces["time"], faces["logit"])
 
     def _in_views(
-        self, look: PersonLook, chosen: Sequence[int], parts: Sequence[int], views: Sequence[View]
+        self, look: PersonLook, chosen: Sequence[int], framings: Sequence[int], views: Sequence[View]
     ) -> Floats:
         """The fusion's inputs (v, m, 5) of ``chosen`` moments of ``look`` in ``views``.
 
-        Of other framings than ``parts`` the second network says in other views what it said as they are. The
+        Of other framings than these the second network says in other views what it said as they are. The
         heads of every other moment stand for all: from view to view these move as they do on average.
         """
-        moments, as_they_are = [look.moments[i] for i in chosen], look.strong[list(chosen)]
-        without = [part for part in parts if part != HEAD or not self._alternate_heads]
-        own = [without if rank % 2 else parts for rank in range(len(moments))]
+        moments, as_they_are = [look.moments[i] for i in chosen], look.second_logits[list(chosen)]
+        without = [framing for framing in framings if framing != HEAD or not self._alternate_heads]
+        own = [without if rank % 2 else framings for rank in range(len(moments))]
         lacking = [
             () if look.headed[i] or HEAD not in shown else (HEAD,)
             for i, shown in zip(chosen, own, strict=True)

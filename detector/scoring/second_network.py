@@ -38,24 +38,28 @@ class SecondNetwork:
         """Which of the network's outputs are of whole heads."""
         self._known: dict[bytes, Floats] = {}  # what it gave, by a photograph's crops
 
-    def of_moments(self, moments: Sequence[KeptMoment], view: View, parts: Sequence[Sequence[int]]) -> Floats:
+    def of_moments(
+        self, moments: Sequence[KeptMoment], view: View, framings: Sequence[Sequence[int]]
+    ) -> Floats:
         """The logits (m, 4), as :class:`~detector.schema.analysis.SecondLookMoment`.
 
-        ``parts`` are the framings of each moment that are looked at; logits of others are no numbers, and
+        ``framings`` are those of each moment that are looked at; logits of others are no numbers, and
         cost nothing.
         """
         size = self.model.card.input.size
-        places = [(i, part) for i, own in enumerate(parts) for part in own]
+        places = [(i, framing) for i, own in enumerate(framings) for framing in own]
         seen = np.full((len(moments), 4), np.nan)
         if not places:
             return seen
-        crops = [crop_in_view(moments[i], view, part, size) for i, part in places]
+        crops = [crop_in_view(moments[i], view, framing, size) for i, framing in places]
         out = _run(self._backend, crops)
         if self._still and view is AS_IT_IS:
             self._known.update(zip(map(_key, crops), out[:, None], strict=True))
-        for (i, part), logits in zip(places, out, strict=True):
+        for (i, framing), logits in zip(places, out, strict=True):
             # Each reading has its own two of the network's logits.
-            seen[i, 2 * part : 2 * part + 2] = logits[list(self.head_columns) if part == HEAD else [0, 1]]
+            seen[i, 2 * framing : 2 * framing + 2] = logits[
+                list(self.head_columns) if framing == HEAD else [0, 1]
+            ]
         return seen
 
     def of_crops(self, crops: Sequence[Image]) -> Floats:

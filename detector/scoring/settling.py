@@ -53,44 +53,44 @@ class Settler:
         if self.fusion.contradicts(look.inputs)[0]:
             return replace(look, contradiction=True, stability=_ONE_OF_TWO)
         threshold = logit_of(enter)
-        above = float(self.fusion.logit(look.inputs)[0]) - threshold
-        below, beyond = (-_CLEAR[1], _CLEAR[1]) if self.still else _CLEAR
-        if look.raised and above < beyond:
+        distance = float(self.fusion.logit(look.inputs)[0]) - threshold
+        lowest, highest = (-_CLEAR[1], _CLEAR[1]) if self.still else _CLEAR
+        if look.raised and distance < highest:
             look = self._settle_contrast(look)
-        elif above < below:
+        elif distance < lowest:
             return self._settle_peak(look, threshold)
-        if look.raised or not below <= above <= beyond:
+        if look.raised or not lowest <= distance <= highest:
             return look
         altered, synthesised = (float(half[0]) for half in self.fusion.halves(look.inputs))
-        parts = (HEAD,) if sparing and synthesised - altered > beyond else self._parts(look.inputs)
-        moved = self._moved(look, parts, threshold, 0.0 if sparing else _SURE)
+        framings = (HEAD,) if sparing and synthesised - altered > highest else self._framings(look.inputs)
+        moved = self._moved(look, framings, threshold, 0.0 if sparing else _SURE)
         mean = moved.mean(axis=0)
-        apart = self.fusion.logit(moved) - threshold
-        decides = self.fusion.logit(mean[None])[0] - threshold if self.still else np.median(apart)
+        distances = self.fusion.logit(moved) - threshold
+        decides = self.fusion.logit(mean[None])[0] - threshold if self.still else np.median(distances)
         return replace(
             look,
-            strong=look.strong + (mean[1:] - look.inputs[0, 1:]),
-            stability=float(np.mean((apart >= 0) == (decides >= 0))),
+            second_logits=look.second_logits + (mean[1:] - look.inputs[0, 1:]),
+            stability=float(np.mean((distances >= 0) == (decides >= 0))),
         )
 
-    def _parts(self, inputs: Floats) -> tuple[int, ...]:
+    def _framings(self, inputs: Floats) -> tuple[int, ...]:
         """The framings by which other views of ``inputs`` (n, 5) could change anything."""
         leads = (self.fusion.lead(inputs) >= _LEADS).all()
         return self.fusion.altered_framings if leads else (INNER, HEAD)
 
-    def _moved(self, look: PersonLook, parts: Sequence[int], threshold: float, sure: float) -> Floats:
+    def _moved(self, look: PersonLook, framings: Sequence[int], threshold: float, sure: float) -> Floats:
         """What the person amounts to (v, 5): the inputs with what each view changes; as it is first.
 
         So far below the threshold as ``sure`` in the first views, others are not asked.
         """
         chosen = range(0, len(look.moments), 2)
-        seen = self.see(look, chosen, parts, (AS_IT_IS, *OTHERS[:_FIRST])).mean(axis=1)
+        seen = self.see(look, chosen, framings, (AS_IT_IS, *OTHERS[:_FIRST])).mean(axis=1)
         moved: Floats = seen - seen[0] + look.inputs
-        apart = self.fusion.logit(moved) - threshold
+        distances = self.fusion.logit(moved) - threshold
         # A photograph has this one moment: before it is flagged, all views are looked at.
-        if (apart <= -sure).all() or not self.still and (apart >= _SURE).all():
+        if (distances <= -sure).all() or not self.still and (distances >= _SURE).all():
             return moved
-        more = self.see(look, chosen, parts, OTHERS[_FIRST:]).mean(axis=1)
+        more = self.see(look, chosen, framings, OTHERS[_FIRST:]).mean(axis=1)
         return np.concatenate([moved, more - seen[0] + look.inputs])
 
     def _settle_peak(self, look: PersonLook, threshold: float) -> PersonLook:
@@ -105,8 +105,8 @@ class Settler:
         if not len(above):
             return look
         above = above[evenly(len(above), _IN_VIEWS)]
-        parts = self._parts(inputs[above])
-        levels = self._in_all_views(look, above.tolist(), parts, self.fusion.logit).mean(axis=1)
+        framings = self._framings(inputs[above])
+        levels = self._in_all_views(look, above.tolist(), framings, self.fusion.logit).mean(axis=1)
         moved = at[above].mean() + levels - levels[0]
         return replace(look, stability=float(np.mean(moved >= threshold)))
 
@@ -114,11 +114,11 @@ class Settler:
         self,
         look: PersonLook,
         chosen: Sequence[int],
-        parts: Sequence[int],
+        framings: Sequence[int],
         logit: Callable[[Floats], Floats],
     ) -> Floats:
         """What ``logit`` makes of ``chosen`` moments (m,) as they are and in every other view: (v, m)."""
-        seen = self.see(look, chosen, parts, (AS_IT_IS, *OTHERS))
+        seen = self.see(look, chosen, framings, (AS_IT_IS, *OTHERS))
         return logit(seen.reshape(-1, len(INPUTS))).reshape(seen.shape[:2])
 
     def _settle_contrast(self, look: PersonLook) -> PersonLook:
@@ -130,8 +130,8 @@ class Settler:
         inside, outside = (
             side[evenly(len(side), _IN_VIEWS)] for side in map(np.flatnonzero, (standing_out, ~standing_out))
         )
-        parts = self.fusion.altered_framings
-        altered = self._in_all_views(look, [*inside, *outside], parts, self.fusion.altered.logit)
+        framings = self.fusion.altered_framings
+        altered = self._in_all_views(look, [*inside, *outside], framings, self.fusion.altered.logit)
         contrast = altered[:, : len(inside)].mean(axis=1) - altered[:, len(inside) :].mean(axis=1)
         moved = contrast - contrast[0]
         least = self.fusion.contrast.least

@@ -77,13 +77,13 @@ def refine_boundaries(
             for gap in gaps[pair]:
                 judge.process_gap(gap, shown)
             del shown  # or they would be held while the next are gathered
-    closer = judge.post_process()
-    while True:
-        flagged = closer.only(np.isin(closer.rows["track"], list(found)))
-        unfounded = _unsupported(closer, found, _intervals(flagged, scorer, parameters), reach)
+    refined = judge.post_process()
+    while True:  # what is dropped may leave less of another interval
+        flagged = refined.only(np.isin(refined.rows["track"], list(found)))
+        unfounded = _unsupported(refined, found, _intervals(flagged, scorer, parameters), reach)
         if not unfounded.any():
-            return closer
-        closer = closer.only(~unfounded)
+            return refined
+        refined = refined.only(~unfounded)
 
 
 def _intervals(detections: Detections, scorer: Scorer, parameters: Parameters) -> _ByTrack:
@@ -117,9 +117,9 @@ def _gaps(detections: Detections, times: Sequence[float], found: _ByTrack, reach
         yield from map(_Gap, before[near].tolist(), after[near].tolist())
 
 
-def _unsupported(closer: Detections, found: _ByTrack, left: _ByTrack, reach: float) -> NDArray[np.bool_]:
+def _unsupported(refined: Detections, found: _ByTrack, left: _ByTrack, reach: float) -> NDArray[np.bool_]:
     """What was added around intervals of which nothing is left, and around such as were not there before."""
-    rows = closer.rows
+    rows = refined.rows
     unfounded = np.zeros(len(rows), np.bool_)
     for track, intervals in found.items():
         added = np.flatnonzero(rows["between"] & (rows["track"] == track))

@@ -37,7 +37,7 @@ def test_half_of_the_moments_are_enough_of_a_person_who_is_clearly_calm(
         seen = rows.copy()
         seen["logit"][stretch] = 6.0
         look = looker.look([0], seen, moments_of(astronaut, (9.0, 9.0))[:kept], 8, doubt)
-        assert look is not None and np.isfinite(look.strong).all()
+        assert look is not None and np.isfinite(look.second_logits).all()
         assert [moment.time for moment in look.moments] == sorted(look.times)
         return len(look.moments)
 
@@ -58,7 +58,7 @@ def test_whole_heads_are_looked_at_in_every_other_moment(
     for alternate in (True, False):
         networks = BothNetworks.of(scan, with_second_look(model, Says((9.0, -9.0, 9.0, -9.0)).eval()))
         look = PersonLooker(networks, alternate).look([0], rows, moments_of(astronaut, (9.0, 9.0)), 8)
-        assert look is not None and np.isfinite(look.strong).all()
+        assert look is not None and np.isfinite(look.second_logits).all()
         told = FusedScorer(networks, [look]).second_look_of(0)
         assert told is not None
         assert all(moment.inner_altered > 8 for moment in told.moments)

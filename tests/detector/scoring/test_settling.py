@@ -83,7 +83,7 @@ def test_what_stands_out_is_raised_if_other_views_agree(
     scorer = FusedScorer(networks, [settled])
     at = [np.zeros(2, np.int32), np.array([2.75, 0.5]), np.full(2, -6.0)]
     inside, outside = scorer.fuse(*at) - networks.fusion.logit(
-        np.column_stack([at[2], settled.strong_at(*at)])
+        np.column_stack([at[2], settled.second_logits_at(*at)])
     )
     assert inside > 0.02 and outside == 0.0
     told = scorer.second_look_of(0)
@@ -120,7 +120,7 @@ def settled_in_views(
     seen: dict[View, float] = {AS_IT_IS: as_it_is, **dict(zip(OTHERS, others, strict=False))}
     asked = 0
 
-    def views(look: PersonLook, chosen: Sequence[int], parts: object, views: Sequence[View]) -> np.ndarray:
+    def views(look: PersonLook, chosen: Sequence[int], framings: object, views: Sequence[View]) -> np.ndarray:
         nonlocal asked
         asked += sum(view is not AS_IT_IS for view in views)
         told = np.zeros((len(views), len(chosen), 5))
@@ -128,8 +128,8 @@ def settled_in_views(
         return told
 
     rows = np.zeros(1, [("track", np.int32), ("time", float), ("logit", float)])
-    strong = np.tile([as_it_is, -9.0, 0.0, 0.0], (2, 1))
-    look = PersonLook.of([0], moments_of(astronaut, (9.0, 9.0))[:2], strong, rows)
+    second_logits = np.tile([as_it_is, -9.0, 0.0, 0.0], (2, 1))
+    look = PersonLook.of([0], moments_of(astronaut, (9.0, 9.0))[:2], second_logits, rows)
     settled = Settler(OneInput(), views, still).settle(look, 0.5, sparing)
     return asked, settled
 
@@ -181,40 +181,40 @@ def test_a_few_moments_above_the_threshold_of_a_calm_person_are_looked_at_in_vie
     """Nothing stands out enough to be raised, so a finding would rest on them alone."""
     asked: list[int] = []
 
-    def views(look: PersonLook, chosen: Sequence[int], parts: object, views: Sequence[View]) -> np.ndarray:
+    def views(look: PersonLook, chosen: Sequence[int], framings: object, views: Sequence[View]) -> np.ndarray:
         asked.extend(chosen)
         told = np.zeros((len(views), len(chosen), 5))
         told[:, :, 1] = highest + np.array([0.0, *others])[:, None]
         return told
 
     rows = np.zeros(1, [("track", np.int32), ("time", float), ("logit", float)])
-    strong = np.tile([-3.0, -9.0, 0.0, 0.0], (8, 1))
-    strong[3:5, 0] = highest
-    look = PersonLook.of([0], moments_of(astronaut, (9.0, 9.0))[:8], strong, rows)
+    second_logits = np.tile([-3.0, -9.0, 0.0, 0.0], (8, 1))
+    second_logits[3:5, 0] = highest
+    look = PersonLook.of([0], moments_of(astronaut, (9.0, 9.0))[:8], second_logits, rows)
     settled = Settler(OneInput(), views, still=False).settle(look, 0.5)
     assert (len(asked), settled.stability) == (looked, stability)
-    assert set(asked) <= {3, 4} and np.array_equal(settled.strong, strong)
+    assert set(asked) <= {3, 4} and np.array_equal(settled.second_logits, second_logits)
 
 
 @pytest.mark.parametrize(
-    ("synthesised", "parts"), [(-2.0, (INNER,)), (-1.0, (INNER, HEAD))], ids=["far below", "near"]
+    ("synthesised", "framings"), [(-2.0, (INNER,)), (-1.0, (INNER, HEAD))], ids=["far below", "near"]
 )
 def test_heads_are_not_looked_at_in_views_where_what_they_say_decides_nothing(
-    astronaut: np.ndarray, synthesised: float, parts: tuple[int, ...]
+    astronaut: np.ndarray, synthesised: float, framings: tuple[int, ...]
 ) -> None:
     asked: set[tuple[int, ...]] = set()
 
     def views(
-        look: PersonLook, chosen: Sequence[int], parts: Sequence[int], views: Sequence[View]
+        look: PersonLook, chosen: Sequence[int], framings: Sequence[int], views: Sequence[View]
     ) -> np.ndarray:
-        asked.add(tuple(parts))
+        asked.add(tuple(framings))
         return np.zeros((len(views), len(chosen), 5))
 
     rows = np.zeros(1, [("track", np.int32), ("time", float), ("logit", float)])
-    strong = np.tile([0.0, synthesised, 0.0, 0.0], (2, 1))
-    look = PersonLook.of([0], moments_of(astronaut, (9.0, 9.0))[:2], strong, rows)
+    second_logits = np.tile([0.0, synthesised, 0.0, 0.0], (2, 1))
+    look = PersonLook.of([0], moments_of(astronaut, (9.0, 9.0))[:2], second_logits, rows)
     Settler(OneInput(), views, still=False).settle(look, 0.5)
-    assert asked == {parts}
+    assert asked == {framings}
 
 
 @pytest.mark.parametrize("alternate", [True, False])
@@ -225,16 +225,18 @@ def test_in_views_the_heads_of_every_other_moment_stand_for_all(
     networks = BothNetworks.of(scan, with_second_look(model, Says((0.0,) * 4).eval()))
     asked: list[tuple[int, ...]] = []
 
-    def strong(moments: Sequence[KeptMoment], view: View, parts: Sequence[Sequence[int]]) -> np.ndarray:
+    def second_logits(
+        moments: Sequence[KeptMoment], view: View, framings: Sequence[Sequence[int]]
+    ) -> np.ndarray:
         out = np.full((len(moments), 4), np.nan)
-        for row, own in zip(out, parts, strict=True):
+        for row, own in zip(out, framings, strict=True):
             for part in own:
                 row[2 * part : 2 * part + 2] = 3.0
         if view is not AS_IT_IS:
-            asked.extend(map(tuple, parts))
+            asked.extend(map(tuple, framings))
         return out
 
-    networks.second.of_moments = strong
+    networks.second.of_moments = second_logits
     rows = np.zeros(1, [("track", np.int32), ("time", float), ("logit", float)])
     look = PersonLook.of([0], moments_of(astronaut, (9.0, 9.0))[:4], np.ones((4, 4)), rows)
     seen = PersonLooker(networks, alternate)._in_views(look, range(4), (INNER, HEAD), (AS_IT_IS, OTHERS[0]))

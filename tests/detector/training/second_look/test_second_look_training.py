@@ -225,10 +225,12 @@ def clip_record(number: int, fake: bool) -> ClipRecord:
     """A clip of one person whose scan and second look tell the classes apart, more or less."""
     rng = np.random.default_rng(number)
     time = np.arange(24) / 8
-    strong = rng.normal(2.6 * fake, 1.0, (4, 4))
-    level, track = float(rng.normal(2.0 * fake)), np.zeros(len(strong), np.int32)
-    scanned = np.full(len(strong), level)
-    look = PersonLook((0,), (), track, time[::6], strong, scanned, level, np.ones(len(strong), bool))
+    second_logits = rng.normal(2.6 * fake, 1.0, (4, 4))
+    level, track = float(rng.normal(2.0 * fake)), np.zeros(len(second_logits), np.int32)
+    scanned = np.full(len(second_logits), level)
+    look = PersonLook(
+        (0,), (), track, time[::6], second_logits, scanned, level, np.ones(len(second_logits), bool)
+    )
     fast = np.full(24, look.scan_level)
     person = PersonRecord(np.zeros(24, np.int32), time, fast, look)
     kind = ("swap", "talking head")[number % 4 // 2] if fake else "real"
