@@ -58,7 +58,7 @@ _LIMITS = Limits(cpu=600, wall=900.0)
 def check_page(
     source: Source, analysis: Analysis | None, attached: Mapping[str, bytes], findings: Findings
 ) -> None:
-    """Set ``report.html`` again from the files beside it and those the PDF carries, and compare.
+    """Render ``report.html`` again from the files beside it and those the PDF carries, and compare.
 
     One of another version of Reelproof is not compared, which a note says.
     """
@@ -70,7 +70,9 @@ def check_page(
             findings.notes.append(_OTHER)
             return
         if sys.platform != "linux":
-            findings.notes.append(f"{PAGE} was not compared: it is set again in a confined process of Linux.")
+            findings.notes.append(
+                f"{PAGE} was not compared: it is rendered again in a confined process of Linux."
+            )
             return
         with tempfile.TemporaryDirectory() as place:
             folder = Path(place)
@@ -81,14 +83,14 @@ def check_page(
                 found: list[str] = confined.result()
     except (ReelproofError, UnexpectedError, Unreadable, OSError) as error:
         said = str(error).strip().splitlines()[-1:] or [""]
-        found = [f"it cannot be set again to compare it ({said[0][:160]})"]
+        found = [f"it cannot be rendered again to compare it ({said[0][:160]})"]
     for why in found:
         findings.add(PAGE, "does not fit", why)
 
 
 _OTHER = (
-    f"{PAGE} was set by another version of Reelproof and was not compared with {ANALYSIS}: a change of it "
-    "may go unseen. What counts is analysis.json, or the report of a signed bundle."
+    f"{PAGE} was rendered by another version of Reelproof and was not compared with {ANALYSIS}: a change of "
+    "it may go unseen. What counts is analysis.json, or the report of a signed bundle."
 )
 
 

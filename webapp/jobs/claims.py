@@ -33,8 +33,8 @@ class LostClaim(Exception):
 
 
 @dataclass(frozen=True)
-class Hold:
-    """One attempt's hold on one job, a row of ``table``."""
+class JobClaim:
+    """One attempt's claim to one job, a row of ``table``."""
 
     table: ClassVar[type[JobRow]]
 
@@ -49,8 +49,8 @@ class Hold:
 
 
 @dataclass(frozen=True)
-class Claim(Hold):
-    """One attempt's hold on one analysis."""
+class AnalysisClaim(JobClaim):
+    """One attempt's claim to one analysis."""
 
     table = AnalysisRow
 
@@ -77,7 +77,7 @@ class Result:
     made_of: custody_log.Details = field(default_factory=dict)  # what else the log is to say
 
 
-def claim(database: Database, analysis_id: str) -> Claim | None:
+def claim(database: Database, analysis_id: str) -> AnalysisClaim | None:
     """Take a queued analysis to work on it; None if it is not there to be taken."""
     with database.begin() as session:
         if (moment := take(session, AnalysisRow, analysis_id)) is None:
@@ -85,7 +85,7 @@ def claim(database: Database, analysis_id: str) -> Claim | None:
         row = session.get_one(AnalysisRow, analysis_id)
         settings = parameters.read(row.settings)
         states.record(session, row, "started", {"attempt": row.attempt, "model": row.model})
-        return Claim(
+        return AnalysisClaim(
             row.id,
             row.attempt,
             moment,
@@ -118,22 +118,22 @@ def take(session: Session, table: type[JobRow], job_id: str) -> datetime | None:
     return moment if states.changed(taken) else None
 
 
-def beat(database: Database, held: Hold, stage: str | None = None, progress: float = 0.0) -> None:
+def beat(database: Database, held: JobClaim, stage: str | None = None, progress: float = 0.0) -> None:
     """Say that this attempt is alive and, with a stage, how far it is; raises :class:`LostClaim`."""
     values: dict[str, Any] = {"heartbeat": now()}
     if stage is not None:
         values |= {"stage": stage[:80], "progress": min(max(progress, 0.0), 1.0)}
     with database.begin() as session:
-        if not states.changed(session.execute(update(held.table).where(*of_hold(held)).values(values))):
+        if not states.changed(session.execute(update(held.table).where(*is_held(held)).values(values))):
             raise LostClaim(held.job_id)
 
 
-def finish(database: Database, held: Claim, result: Result) -> None:
+def finish(database: Database, held: AnalysisClaim, result: Result) -> None:
     """Mark the analysis done; its files must be in place already. Raises :class:`LostClaim`."""
     with database.begin() as session:
         done = session.execute(
             update(AnalysisRow)
-            .where(*of_hold(held))
+            .where(*is_held(held))
             .values(
                 state=State.DONE,
                 stage="",
@@ -158,11 +158,11 @@ def finish(database: Database, held: Claim, result: Result) -> None:
         states.record(session, row, "finished", details)
 
 
-def fail(database: Database, held: Hold, failure: Failure) -> None:
+def fail(database: Database, held: JobClaim, failure: Failure) -> None:
     """Mark the job failed, with words. Does nothing if it is no longer this attempt's."""
     with database.begin() as session:
         states.change_running(
-            session, held.table, of_hold(held), states.as_failed(failure_of(held.table.noun, failure))
+            session, held.table, is_held(held), states.as_failed(failure_of(held.table.noun, failure))
         )
 
 
@@ -171,7 +171,7 @@ def attempt_name(attempt: int, started: datetime) -> str:
     return f"{attempt}.{compact(started)}"
 
 
-def of_hold(held: Hold) -> tuple[ColumnElement[bool], ...]:
+def is_held(held: JobClaim) -> tuple[ColumnElement[bool], ...]:
     """The condition for the row that is held."""
     return (
         held.table.id == held.job_id,

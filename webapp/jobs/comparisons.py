@@ -18,8 +18,8 @@ from webapp.storage.tables import ComparisonRow, Exhibit, Priority, State, now
 
 
 @dataclass(frozen=True)
-class ComparisonClaim(claims.Hold):
-    """One attempt's hold on one comparison; paths are relative to the data folder."""
+class ComparisonClaim(claims.JobClaim):
+    """One attempt's claim to one comparison; paths are relative to the data folder."""
 
     table = ComparisonRow
 
@@ -72,7 +72,7 @@ def finish(
     with database.begin() as session:
         done = session.execute(
             update(ComparisonRow)
-            .where(*claims.of_hold(held))
+            .where(*claims.is_held(held))
             .values(state=State.DONE, stage="", progress=1.0, finished=now(), **found)
         )
         if not states.changed(done):

@@ -11,7 +11,7 @@ from webapp.storage.database import Database
 
 def claim_first(
     database: Database, queues: Collection[str]
-) -> claims.Claim | comparisons.ComparisonClaim | None:
+) -> claims.AnalysisClaim | comparisons.ComparisonClaim | None:
     """Take the job that comes first in these queues to work on it; None where nothing waits there."""
     while (job_id := job_queue.next_id(database, queues)) is not None:
         held = claims.claim(database, job_id) or comparisons.claim(database, job_id)

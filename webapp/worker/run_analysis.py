@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 def result(
     settings: Settings,
     database: Database,
-    held: claims.Claim,
+    held: claims.AnalysisClaim,
     progress: Progress,
     ready: ReadyEngine | None,
 ) -> Analysis:
@@ -74,7 +74,7 @@ def result(
 def _make_and_publish(
     settings: Settings,
     database: Database,
-    held: claims.Claim,
+    held: claims.AnalysisClaim,
     exhibit: Path,
     progress: Progress,
     ready: ReadyEngine | None,
@@ -114,7 +114,7 @@ def make_result(
 
 
 def _fetched_exhibit(
-    settings: Settings, database: Database, held: claims.Claim, sha256: str, progress: Progress
+    settings: Settings, database: Database, held: claims.AnalysisClaim, sha256: str, progress: Progress
 ) -> Path:
     """The exhibit, from the store unless the data folder has it."""
     folders = Folders.of(settings)
@@ -136,7 +136,7 @@ def _fetched_exhibit(
         raise DamagedExhibit from problem
 
 
-def made_of(folders: Folders, held: claims.Claim, analysis: Analysis) -> custody_log.Details:
+def made_of(folders: Folders, held: claims.AnalysisClaim, analysis: Analysis) -> custody_log.Details:
     """What the custody log says of a finished analysis, so that its result can be told from any other."""
     manifest = (folders.result(held.analysis_id) / "manifest.json").read_bytes()
     return {

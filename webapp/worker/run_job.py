@@ -95,7 +95,7 @@ def _analyse(
     settings: Settings,
     database: Database,
     folders: Folders,
-    held: claims.Claim,
+    held: claims.AnalysisClaim,
     around_finish: Callable[[Settings, Database, Folders, str], Around],
     ready: ReadyEngine | None,
 ) -> None:
@@ -119,7 +119,7 @@ def _compare(settings: Settings, database: Database, folders: Folders, held: Com
     retry_while_unreachable(lambda: comparisons.finish(database, held, comparison, made_of))
 
 
-def _remove_fetched(folders: Folders, held: claims.Claim | ComparisonClaim) -> None:
+def _remove_fetched(folders: Folders, held: claims.AnalysisClaim | ComparisonClaim) -> None:
     """Remove what was fetched from the store for this job.
 
     A machine on which the exhibit had to be fetched serves no pages, so nothing else would remove it.
@@ -135,7 +135,7 @@ def _remove_fetched(folders: Folders, held: claims.Claim | ComparisonClaim) -> N
 
 
 def _remove_unwanted(
-    database: Database, folders: Folders, held: claims.Claim | ComparisonClaim, name: str
+    database: Database, folders: Folders, held: claims.AnalysisClaim | ComparisonClaim, name: str
 ) -> None:
     """Remove what a lost attempt published of the job ``name``, cancelled, paused or deleted meanwhile."""
     try:
@@ -149,7 +149,7 @@ def _remove_unwanted(
 
 def reporter(
     database: Database,
-    held: claims.Hold,
+    held: claims.JobClaim,
     clock: Callable[[], float] = time.monotonic,
 ) -> Progress:
     """A progress callback that writes the row a few times a second, and at each new stage.

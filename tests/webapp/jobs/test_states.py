@@ -29,7 +29,7 @@ def test_a_claim_carries_what_the_work_needs(app, database):
     queued = hand_in(app, b"bytes", "clip.mp4", "some-model")
     held = claims.claim(database, queued.id)
     running = row(database, queued.id)
-    assert held == claims.Claim(
+    assert held == claims.AnalysisClaim(
         queued.id, 1, running.started, "clip.mp4", queued.exhibit.path, "some-model", Parameters()
     )
     assert (running.state, running.attempt, running.worker) == ("running", 1, actors.process_name())
