@@ -186,7 +186,7 @@ def decide(source: Path, to: Path, media: Media, room: int, report: Callable[[fl
     return Playback(**(asdict(made) | {"reason": why}))
 
 
-def decided(source: Path, to: Path, media: Media, room: int, report: Progress) -> dict[str, Any]:
+def decide_confined(source: Path, to: Path, media: Media, room: int, report: Progress) -> dict[str, Any]:
     """:func:`decide` for a confined process: its answer as JSON can hold it, progress now and then."""
     last = time.monotonic()
 

@@ -45,10 +45,10 @@ def prepare(
     aside = folders.previews / f".{media.sha256}.{os.getpid()}.part"
 
     def start() -> Sandbox:
-        from webapp.media.preview_encoder import decided  # brings FFmpeg
+        from webapp.media.preview_encoder import decide_confined  # brings FFmpeg
 
         places = AllowedPaths(readable=(exhibit,), writable=(aside,))
-        what = (decided, exhibit, aside, media, spare)
+        what = (decide_confined, exhibit, aside, media, spare)
         return Sandbox(*what, limits=limits, places=places, scratch=folders.analyses)
 
     try:

@@ -119,7 +119,7 @@ def endless(*arguments):
 def test_a_process_that_dies_and_one_that_takes_too_long_are_no_failure(folders, clip, monkeypatch):
     media = described(clip)
     with monkeypatch.context() as patched:
-        patched.setattr("webapp.media.preview_encoder.decided", dies)
+        patched.setattr("webapp.media.preview_encoder.decide_confined", dies)
         found = preview_job.prepare(folders, clip, media, 0, nothing, LIMITS)
     assert found.source == "none" and "ended early" in found.reason
     assert playback.recorded(folders, media.sha256) == found
@@ -128,7 +128,7 @@ def test_a_process_that_dies_and_one_that_takes_too_long_are_no_failure(folders,
         raise SoftTimeLimitExceeded
 
     with monkeypatch.context() as patched:
-        patched.setattr("webapp.media.preview_encoder.decided", endless)
+        patched.setattr("webapp.media.preview_encoder.decide_confined", endless)
         found = preview_job.prepare(folders, clip, media, 0, late, LIMITS)
     assert found.source == "none" and "time limit" in found.reason
     assert (
