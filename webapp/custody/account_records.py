@@ -31,7 +31,7 @@ def refuse_altered_account(session: Session, user: User) -> None:
         )
     )
     accounts = Accounts()
-    for entry in custody_log.of_query(session, CustodyRow.action == "account", about, acts):
+    for entry in custody_log.entries_where(session, CustodyRow.action == "account", about, acts):
         if custody_log.is_own(session, entry):
             accounts.note(entry)
     if user.name in accounts.roles and (problem := accounts.problem(user)):

@@ -147,7 +147,7 @@ def is_due(session: Session, settings: Settings) -> bool:
     """Whether the last run is long enough ago, and there is something to check."""
     if settings.integrity_every is None:
         return False
-    last = custody_log.latest_run(session)
+    last = custody_log.latest_integrity_check(session)
     if last is not None and custody_log.moment(last) > now() - settings.integrity_every:
         return False
     return session.scalar(select(Exhibit.id).limit(1)) is not None

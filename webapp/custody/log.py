@@ -155,7 +155,7 @@ def export(session: Session, exhibit: str | None) -> bytes:
     return custody_format.export_text(exhibit, last.count, last.sha256, last.mac, now(), own).encode()
 
 
-def view(session: Session, exhibit: str, analysis: str) -> None:
+def append_view(session: Session, exhibit: str, analysis: str) -> None:
     """Record that somebody opened the page of an analysis, unless they did a moment ago."""
     who = actors.current().name
     since = iso_milliseconds(now() - ONE_VIEW)
@@ -169,15 +169,15 @@ def view(session: Session, exhibit: str, analysis: str) -> None:
         append(session, "view", exhibit=exhibit, analysis=analysis)
 
 
-def deleted(session: Session, analysis: str) -> Entry | None:
-    """The tombstone of an analysis: the entry that says when it was deleted."""
+def tombstone(session: Session, analysis: str) -> Entry | None:
+    """The entry that says when an analysis, or a comparison, was deleted."""
     query = select(CustodyRow.__table__).where(
         CustodyRow.analysis == analysis, CustodyRow.action == "deletion"
     )
     return _newest(session, query)
 
 
-def latest_run(session: Session) -> Entry | None:
+def latest_integrity_check(session: Session) -> Entry | None:
     """The last entry that sums up a check of all exhibits."""
     query = select(CustodyRow.__table__).where(
         CustodyRow.action == "integrity check", CustodyRow.exhibit.is_(None)
@@ -202,7 +202,7 @@ def latest(session: Session, analysis_id: str, action: Action) -> Entry | None:
     return _newest(session, select(CustodyRow.__table__).where(*own))
 
 
-def of_query(session: Session, *which: ColumnElement[bool]) -> Iterator[Entry]:
+def entries_where(session: Session, *which: ColumnElement[bool]) -> Iterator[Entry]:
     """The entries of which all this holds, in order; raises as :func:`entries` does."""
     query = select(CustodyRow.__table__).where(*which).order_by(CustodyRow.number)
     for row in session.execute(query).mappings():
@@ -217,7 +217,7 @@ def is_own(session: Session, entry: Entry) -> bool:
     return hmac.compare_digest(custody_format.mac(key.read(), entry.sha256), entry.mac)
 
 
-def fitted(text: str) -> str:
+def as_detail(text: str) -> str:
     """A text as a detail of an entry holds it."""
     return str(_fit(text, _LONGEST))
 

@@ -29,7 +29,7 @@ def refuse_altered_annotations(session: Session, analysis_id: str, rows: Iterabl
     if _fitting.get(analysis_id) == state:
         return
     logged: dict[str, str | None] = {}
-    for entry in custody_log.of_query(session, *own):
+    for entry in custody_log.entries_where(session, *own):
         refuse_forged(session, entry)
         sha256 = entry.details.get("sha256")
         logged[str(entry.details.get("id"))] = None if sha256 is None else str(sha256)
@@ -102,7 +102,7 @@ def refuse_altered_review(
     """Raise :class:`AlteredRecord` where a second review, or who makes it, is not as it was logged."""
     logged: dict[str, str] = {}
     own = CustodyRow.analysis == analysis_id, CustodyRow.action == "second review"
-    for entry in custody_log.of_query(session, *own):
+    for entry in custody_log.entries_where(session, *own):
         refuse_forged(session, entry)
         logged[str(entry.details.get("id"))] = str(entry.details.get("sha256"))
     for problem in review_problems(rows, logged):
@@ -111,7 +111,7 @@ def refuse_altered_review(
         return
     about = CustodyRow.details.contains(f'"case": {review.case_id},', autoescape=True)
     named = None
-    for entry in custody_log.of_query(session, CustodyRow.action == "reviewers named", about):
+    for entry in custody_log.entries_where(session, CustodyRow.action == "reviewers named", about):
         refuse_forged(session, entry)
         named = entry
     if named is None or named.details.get("named") != naming(review):
@@ -143,7 +143,7 @@ def refuse_altered_case(session: Session, analysis_id: str, details: Mapping[str
     """Raise :class:`AlteredRecord` where the details of a case are not those that were logged."""
     own = CustodyRow.analysis == analysis_id, CustodyRow.action == "case details"
     logged: dict[str, str | int] = {}
-    for entry in custody_log.of_query(session, *own):
+    for entry in custody_log.entries_where(session, *own):
         refuse_forged(session, entry)
         logged |= entry.details
     since = custody_log.latest(session, analysis_id, "analysis queued") is not None
@@ -164,7 +164,7 @@ def case_problem(
         fits = (
             value == blank[name] or not since
             if told is None
-            else told == custody_log.fitted(value or "removed")
+            else told == custody_log.as_detail(value or "removed")
         )
         if not fits:
             return gettext(

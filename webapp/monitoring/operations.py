@@ -59,7 +59,7 @@ def gather(settings: Settings, database: Database) -> Operations:
         exhibits, size = session.execute(select(func.count(), func.sum(Exhibit.bytes))).one()
         waiting = select(func.count()).select_from(Delivery).where(Delivery.due.is_not(None))
         not_so = Exhibit.condition.is_not(None) & (Exhibit.condition != "fits")
-        backup, run = custody_log.latest_backup(session), custody_log.latest_run(session)
+        backup, run = custody_log.latest_backup(session), custody_log.latest_integrity_check(session)
         found = {
             "messages": session.scalar(waiting) or 0,
             "damaged": session.scalar(select(func.count()).select_from(Exhibit).where(not_so)) or 0,

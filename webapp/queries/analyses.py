@@ -61,7 +61,7 @@ def get_or_404(analysis_id: str, discloses: Discloses = Discloses.JUDGEMENTS) ->
 
 def gone(session: Session, analysis_id: str) -> UserError:
     """What to say of an analysis that is not there: that it was deleted, and when, or never was."""
-    tombstone = custody_log.deleted(session, analysis_id)
+    tombstone = custody_log.tombstone(session, analysis_id)
     if tombstone is None:
         return UserError(
             404,

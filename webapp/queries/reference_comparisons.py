@@ -73,7 +73,7 @@ def get_or_404(comparison_id: str) -> ComparisonRow:
 
 
 def _gone(session: Session, comparison_id: str) -> UserError:
-    tombstone = custody_log.deleted(session, comparison_id)
+    tombstone = custody_log.tombstone(session, comparison_id)
     if tombstone is None or tombstone.details.get("what") != "comparison":
         return UserError(
             404,

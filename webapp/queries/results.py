@@ -219,4 +219,4 @@ def download_name(row: AnalysisRow, file: str) -> str:
 def viewed(row: AnalysisRow) -> None:
     """Record that somebody looks at an analysis; once for a while."""
     with this_app.database().begin() as session:
-        custody_log.view(session, row.exhibit.sha256, row.id)
+        custody_log.append_view(session, row.exhibit.sha256, row.id)

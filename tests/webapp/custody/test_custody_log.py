@@ -140,7 +140,7 @@ def test_a_deletion_leaves_a_tombstone(app, database):
     deletion.delete(database, Folders(app.extensions["settings"].data), row.id)
     with database.begin() as session:
         assert session.get(AnalysisRow, row.id) is None and session.query(Exhibit).count() == 0
-        tombstone = custody_log.deleted(session, row.id)
+        tombstone = custody_log.tombstone(session, row.id)
     assert (tombstone.exhibit, tombstone.analysis) == (sha256, row.id)
     assert tombstone.details["name"] == row.file and tombstone.details["exhibit"] == "deleted with it"
     assert tombstone.details["bytes"] == row.exhibit.bytes
