@@ -83,7 +83,7 @@ class MediaReader(FrameDecoder):
         return self._decoded()
 
     def some_frames(self, skip: Literal["NONREF", "NONKEY"]) -> Iterator[tuple[av.VideoFrame, int]]:
-        """Likewise, without frames to which no other refers, or without any but those that refer to none."""
+        """Likewise: only frames to which others refer (``NONREF``), or only key frames (``NONKEY``)."""
         context = self._stream.codec_context
         context.skip_frame = skip
         try:

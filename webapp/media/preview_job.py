@@ -1,4 +1,4 @@
-"""Has it decided what plays of an exhibit, once, in a confined process.
+"""Decides what plays of an exhibit, once, in a confined process (:mod:`webapp.media.preview_encoder`).
 
 A process of its own, because the analysis is done by then: whatever a file does to the
 decoder or to memory in this last step must not take the result with it.

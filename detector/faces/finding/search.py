@@ -144,7 +144,10 @@ class FaceSearch:
         return True
 
     def _pairs(self, start: list[Face], end: list[Face]) -> list[tuple[Face, Face]] | None:
-        """Each face of ``start`` with the same one of ``end``; None where one it is sure of has no own."""
+        """Each face of ``start`` with the same one of ``end``; None where that is not clear.
+
+        A face of which CenterFace was never sure may have none.
+        """
         pairs: list[tuple[Face, Face]] = []
         for face in start:
             same = [one for one in end if among(face.box, [one])]
