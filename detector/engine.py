@@ -227,8 +227,8 @@ def _run_first_pass(
 def _preparation(reader: MediaReader, loaded: LoadedModel, scorer: Scorer) -> Callable[[], None] | None:
     """What makes the networks ready while faces are still looked for; None where that does not pay.
 
-    Of a photo or a short video the first pass takes no longer than that. Of a long one the time does not count,
-    and the second look's network would lie in memory beside the frames.
+    Of a photo or a short video the first pass takes no longer than that. Of a long one the time does not
+    count, and the second look's network would lie in memory beside the frames.
     """
     second = loaded.second_look
     if reader.expected_duration > _SHORT:
