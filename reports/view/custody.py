@@ -82,7 +82,7 @@ def _summary(log: Export, own: list[Entry], wrong: bool) -> tuple[str, ...]:
         )
     ]
     if not wrong:
-        lines.append(gettext("When this report was set, the chain of its entries fitted together."))
+        lines.append(gettext("When this report was rendered, the chain of its entries fitted together."))
     if len(own) > MOST_ROWS:
         lines.append(
             gettext(

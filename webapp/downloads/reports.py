@@ -82,7 +82,7 @@ def current_report(
         if kept.unaltered(place := kept.place()):
             return place
         if not _RENDERING.acquire(timeout=_PATIENCE):
-            raise ReportBeingMade(gettext("Other reports are being set at the moment."))
+            raise ReportBeingMade(gettext("Other reports are being rendered at the moment."))
         try:
             for each in compared:
                 # This fetches it as well, where only the store has it.
@@ -110,7 +110,7 @@ def _render(analysis: Path, given: dict[str, object], known: bytes | None, place
 def _render_error() -> UserError:
     return UserError(
         500,
-        gettext("The report could not be set."),
+        gettext("The report could not be rendered."),
         gettext(
             "The terminal Reelproof runs in may say why. Nothing is lost: annotations and findings "
             "are on the page, and the machine's findings in analysis.json."
