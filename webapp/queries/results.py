@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from detector.files import hashed
 from detector.gc_pause import gc_paused
-from detector.schema.analysis import Analysis, Box
+from detector.schema.analysis import Analysis
 from reports.bundle import manifest
 from reports.text import language
 from reports.text.language import gettext
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from reports.view.report import ReportView
 
 _MOST_CACHED = 12_000_000  # bytes of analysis.json; in memory they are four times as many
-_ROOM = 1.5  # side of a close-up, in sizes of the face
 
 
 @dataclass(frozen=True)
@@ -155,13 +154,6 @@ def load(folder: Path) -> Result:
     result = Result(analysis, view, hashlib.sha256(text).hexdigest())
     result_cache.add((folder, spoken), result, len(text))
     return result
-
-
-def close_up(box: Box) -> str:
-    """The square around a face with some room, as an SVG view box in frame pixels."""
-    left, top, right, bottom = box
-    side = _ROOM * max(right - left, bottom - top)
-    return f"{(left + right - side) / 2:.1f} {(top + bottom - side) / 2:.1f} {side:.1f} {side:.1f}"
 
 
 @lru_cache(maxsize=64)

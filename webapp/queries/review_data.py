@@ -9,11 +9,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from detector.schema.analysis import Analysis, Media, MediaKind, OtherModel, Parameters, Peak, Person, Segment
+from detector.schema.analysis import (
+    Analysis,
+    Box,
+    Media,
+    MediaKind,
+    OtherModel,
+    Parameters,
+    Peak,
+    Person,
+    Segment,
+)
 from reports.text.language import gettext, translated
 from reports.text.verbal_scale import strength
 from reports.text.words import gap_reason
-from webapp.queries.results import Result, close_up
+from webapp.queries.results import Result
 from webapp.queries.review_scores import BUCKETS, columns_of, outline, stretch_length
 
 if TYPE_CHECKING:
@@ -22,6 +32,7 @@ if TYPE_CHECKING:
     from webapp.media.playback import Playback
 
 VERSION = "1.0"
+_ROOM = 1.5  # side of a close-up, in sizes of the face
 
 
 @dataclass(frozen=True)
@@ -162,7 +173,7 @@ def _peak(segment: Segment, peak: Peak, view: PeakView, pictures: str, when: str
         "frame": address(view.frame),
         "overlay": address(view.overlay),
         "map": address(view.map),
-        "close_up": close_up(peak.box),
+        "close_up": _close_up(peak.box),
         "confirmed": view.confirmed,
         "effect": view.effect,
         "check": [list(row) for row in view.check],
@@ -175,3 +186,10 @@ def _peak(segment: Segment, peak: Peak, view: PeakView, pictures: str, when: str
             score=view.score,
         ),
     }
+
+
+def _close_up(box: Box) -> str:
+    """The square around a face with some room, as an SVG view box in frame pixels."""
+    left, top, right, bottom = box
+    side = _ROOM * max(right - left, bottom - top)
+    return f"{(left + right - side) / 2:.1f} {(top + bottom - side) / 2:.1f} {side:.1f} {side:.1f}"
