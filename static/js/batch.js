@@ -1,9 +1,11 @@
 // Many files in a queue: sent one after the other, each analysis followed to its end. A file that cannot be
 // taken in holds up no other; only a broken connection stops the sending, since it would break the next as well.
-import { askToDelete, post } from "./deleting.js";
+import { askToDelete } from "./deleting.js";
+import { byId } from "./dom.js";
 import { follow } from "./follow.js";
 import { _, ngettext } from "./language.js";
 import { Item, OUTCOMES } from "./queue_item.js";
+import { post } from "./requests.js";
 import { send, unfit } from "./sending.js";
 
 const UNREADABLE = [
@@ -66,58 +68,67 @@ export class Batch {
     item.set({ state: "sending", share: 0, problem: null });
     this.around.onChange();
     const unreadable = await item.file.slice(0, 1).arrayBuffer().then(() => null, () => UNREADABLE);
+    if (unreadable) this.sent(item, { state: "refused", problem: unreadable });
+    else this.send(item);
+  }
+
+  /** What is sent of one file: what was chosen for all of them, and the file. */
+  body(file) {
+    const { form } = this.around;
     const body = new FormData();
-    const model = this.around.form.elements.namedItem("model");
-    if (model) body.append("model", model.value);
-    for (const other of this.around.form.querySelectorAll("[name=also]:checked")) body.append("also", other.value);
-    const joint = this.around.form.elements.namedItem("joint");
-    if (joint) body.append("joint", joint.value);
-    const chosen = this.around.form.elements.namedItem("case");
-    if (chosen) body.append("case", chosen.value);
-    body.append("priority", this.around.form.elements.namedItem("priority").value);
-    for (const field of this.around.form.querySelectorAll("#case-details input, #case-details select")) {
+    for (const name of ["model", "joint", "case", "priority"]) {
+      const field = form.elements.namedItem(name);
+      if (field) body.append(name, field.value);
+    }
+    for (const field of form.querySelectorAll("[name=also]:checked, #case-details input, #case-details select")) {
       body.append(field.name, field.value);
     }
-    body.append("file", item.file, item.file.name);
-    const then = (changes, onwards = true) => {
-      this.sending = false;
-      this.stop = null;
-      this.change(item, changes);
-      if (onwards) this.start();
+    body.append("file", file, file.name);
+    return body;
+  }
+
+  send(item) {
+    const refused = (problem, onwards) => {
+      this.around.announce(`${item.file.name}: ${problem[0]}`);
+      this.sent(item, { state: "refused", problem }, onwards);
     };
-    if (unreadable) {
-      then({ state: "refused", problem: unreadable });
-      return;
-    }
-    this.stop = send(this.around.form.action, body, {
+    this.stop = send(this.around.form.action, this.body(item.file), {
       onShare: (share) => item.set({ share }),
       onSent: () => item.set({ state: "storing" }), // the server may have it all: cancelling would not stop it
-      onTaken: (address) => {
-        const { origin, pathname, searchParams } = new URL(address);
-        const known = searchParams.get("known") && { count: Number(searchParams.get("known")), since: searchParams.get("since") };
-        then({ state: "queued", address: origin + pathname, known, status: null });
-        if (this.items.length === 1) this.around.onAlone(address);
-        else this.watch();
-      },
-      onRefused: (...problem) => {
-        this.around.announce(`${item.file.name}: ${problem[0]}`);
-        then({ state: "refused", problem });
-      },
-      onBroken: (...problem) => {
-        this.around.announce(`${item.file.name}: ${problem[0]}`);
-        then({ state: "refused", problem }, false);
-      },
-      onStopped: () => then({ state: "stopped" }),
-      onTooOften: (seconds) => {
-        this.stop = null;
-        this.change(item, { state: "delayed" });
-        setTimeout(() => {
-          this.sending = false;
-          if (item.state === "delayed") this.change(item, { state: "waiting" });
-          this.start();
-        }, seconds * 1000);
-      },
+      onTaken: (address) => this.taken(item, address),
+      onRefused: (...problem) => refused(problem, true),
+      onBroken: (...problem) => refused(problem, false),
+      onStopped: () => this.sent(item, { state: "stopped" }),
+      onTooOften: (seconds) => this.delay(item, seconds),
     });
+  }
+
+  /** The sending of a file has ended; the next one's begins, unless that would break as well. */
+  sent(item, changes, onwards = true) {
+    this.sending = false;
+    this.stop = null;
+    this.change(item, changes);
+    if (onwards) this.start();
+  }
+
+  /** The server has queued it, and leads to its analysis; if the same bytes were handed in before, it says so. */
+  taken(item, address) {
+    const { origin, pathname, searchParams } = new URL(address);
+    const known = searchParams.get("known") && { count: Number(searchParams.get("known")), since: searchParams.get("since") };
+    this.sent(item, { state: "queued", address: origin + pathname, known, status: null });
+    if (this.items.length === 1) this.around.onAlone(address);
+    else this.watch();
+  }
+
+  /** Send it again after a while; the files behind it wait as well. */
+  delay(item, seconds) {
+    this.stop = null;
+    this.change(item, { state: "delayed" });
+    setTimeout(() => {
+      this.sending = false;
+      if (item.state === "delayed") this.change(item, { state: "waiting" });
+      this.start();
+    }, seconds * 1000);
   }
 
   change(item, changes) {
@@ -202,7 +213,7 @@ export class Batch {
     const focused = item.row.contains(document.activeElement) || document.activeElement === document.body;
     item.row.remove();
     this.leave(item);
-    if (focused) (neighbour?.row.querySelector("button, a:not([hidden])") ?? document.getElementById("file")).focus();
+    if (focused) (neighbour?.row.querySelector("button, a:not([hidden])") ?? byId("file")).focus();
     this.around.onChange();
   }
 }

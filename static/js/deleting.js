@@ -1,15 +1,6 @@
 // Asks before an analysis is deleted, in a dialog over the page one is on. What deleting means is said by the
 // server, on the page that asks where there is no script; the dialog shows that page's words.
-import { _ } from "./language.js";
-import { tokenHeaders } from "./review/token.js";
-
-/** An unsafe request to the app; its answer as JSON, or an error with words. */
-export async function post(address) {
-  const answer = await fetch(address, { method: "POST", headers: { Accept: "application/json", ...tokenHeaders() } });
-  const said = await answer.json().catch(() => ({}));
-  if (!answer.ok) throw new Error(said.error ? `${said.error} ${said.remedy ?? ""}` : _("Reelproof did not answer."));
-  return said;
-}
+import { post } from "./requests.js";
 
 /**
  * Ask, and delete if that is what the person wants.

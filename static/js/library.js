@@ -1,6 +1,7 @@
 // Keeps rows of unfinished analyses up to date, closes menus, and gathers two analyses to compare.
 // Without this module the page works as it stands: links and forms do the rest.
 import { askToDelete } from "./deleting.js";
+import { byId } from "./dom.js";
 import { follow } from "./follow.js";
 import { _, percentDone } from "./language.js";
 
@@ -9,7 +10,6 @@ const QUEUED = {
   low: _("Queued, low priority"), normal: _("Queued"), high: _("Queued, high priority"),
 };
 const ENDED = { done: _("Done"), failed: _("Failed"), cancelled: _("Cancelled"), paused: _("Paused") };
-const byId = (id) => document.getElementById(id);
 document.documentElement.classList.add("scripted");
 
 /** A row as the server would show it now, put in place of the one on the page. */

@@ -1,11 +1,11 @@
 // Follows a live session: asks twice a second for what changed, not while nobody looks, and less often
 // where nothing comes. A picture and its boxes are put in place together.
 
+import { byId } from "./dom.js";
 import { _ } from "./language.js";
 
 const QUICK = 500;
 const SLOW = 5000;
-const byId = (id) => document.getElementById(id);
 const page = byId("live");
 const places = new Map([...page.querySelectorAll("[data-part]")].map((place) => [place.dataset.part, place]));
 const put = new Map();

@@ -1,14 +1,15 @@
 // The PDF report while it is being made: a button that cannot be used yet becomes the link it is without scripts.
 // Without them the link works too, only later: the server answers once the report is there.
 
+import { byId } from "./dom.js";
 import { _ } from "./language.js";
 
 const EVERY = 400;
 const SLOWER = 3000;
 
-const button = document.getElementById("pdf-report");
+const button = byId("pdf-report");
 const words = button.querySelector("span");
-const announced = document.getElementById("pdf-state");
+const announced = byId("pdf-state");
 const { state } = button.dataset;
 const { href } = button;
 const label = words.textContent;

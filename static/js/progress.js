@@ -1,10 +1,10 @@
 // Follows an analysis or a comparison until it has ended or was paused, then shows its page.
 // Asks often at first and while it runs, less often the longer it waits or does not answer.
 
+import { byId } from "./dom.js";
 import { follow } from "./follow.js";
 import { _, ngettext, percentDone } from "./language.js";
 
-const byId = (id) => document.getElementById(id);
 const address = byId("progress").dataset.status;
 const ENDED = byId("progress").dataset.noun === "comparison" ? {
   done: _("The comparison is done"),

@@ -1,8 +1,8 @@
 // One file of a batch: its row, from waiting to be sent to its verdict. The row is drawn from what the item
 // knows; buttons say what is wanted and leave it to the batch.
+import { byId } from "./dom.js";
+import { fileSize, probability } from "./formats.js";
 import { _, ngettext, percentDone } from "./language.js";
-import { probability } from "./review/dom.js";
-import { megabytes } from "./sending.js";
 
 /** What became of a file, as it stands in a sentence, by verdict or state. */
 export const OUTCOMES = {
@@ -72,14 +72,14 @@ export class Item {
     this.address = null; // of its analysis
     this.known = null; // how many earlier analyses the same bytes have, and since when
     this.status = null; // what the server last said of that
-    this.row = document.getElementById("queue-item").content.firstElementChild.cloneNode(true);
+    this.row = byId("queue-item").content.firstElementChild.cloneNode(true);
     this.row.addEventListener("click", (event) => {
       const button = event.target.closest("button[data-act]");
       if (button) wants(this, button.dataset.act, button);
     });
     this.part("name").textContent = file.name;
     this.part("name").title = file.name;
-    this.part("size").textContent = megabytes(file.size);
+    this.part("size").textContent = fileSize(file.size);
   }
 
   part(name) {

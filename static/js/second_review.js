@@ -1,14 +1,15 @@
 // The exhibit of a second review: steps from frame to frame, and takes its time into a stretch.
-
+import { byId } from "./dom.js";
+import { shortTimecode, timecode } from "./formats.js";
 import { _ } from "./language.js";
 
-const video = document.getElementById("player");
-const stretches = document.getElementById("stretches");
+const video = byId("player");
+const stretches = byId("stretches");
 if (video) setUp();
 
 function setUp() {
   const offset = Number(video.dataset.offset);
-  const out = document.getElementById("now");
+  const out = byId("now");
   const time = () => Math.max(0, video.currentTime - offset);
   const show = () => {
     out.value = timecode(time());
@@ -21,10 +22,11 @@ function setUp() {
       video.currentTime += Number(button.dataset.step);
     });
   }
-  for (const row of stretches?.querySelectorAll(".stretch") ?? []) row.append(takers(row, time));
+  for (const row of stretches?.querySelectorAll(".stretch") ?? []) row.append(timeButtons(row, time));
 }
 
-function takers(row, time) {
+/** Two buttons that put the moment on show into a row's fields. */
+function timeButtons(row, time) {
   const place = document.createElement("div");
   place.className = "take";
   for (const [name, words] of [
@@ -35,21 +37,9 @@ function takers(row, time) {
     button.type = "button";
     button.textContent = words;
     button.addEventListener("click", () => {
-      row.querySelector(`[name=${name}]`).value = typed(time());
+      row.querySelector(`[name=${name}]`).value = shortTimecode(time());
     });
     place.append(button);
   }
   return place;
-}
-
-function typed(seconds) {
-  const minutes = Math.floor(seconds / 60);
-  return `${minutes}:${(seconds - 60 * minutes).toFixed(3).padStart(6, "0")}`;
-}
-
-function timecode(seconds) {
-  const whole = Math.floor(seconds);
-  const parts = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
-  const millis = Math.floor((seconds - whole) * 1000);
-  return `${parts.map((part) => String(part).padStart(2, "0")).join(":")}.${String(millis).padStart(3, "0")}`;
 }

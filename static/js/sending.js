@@ -1,12 +1,7 @@
 // Hands one file in: checked before, with its progress, and with words for what goes wrong.
-import { _, decimal } from "./language.js";
-import { tokenHeaders } from "./review/token.js";
-
-/** A size as people read it. */
-export function megabytes(bytes) {
-  if (bytes >= 1e9) return `${decimal(bytes / 1e9, 2)} GB`;
-  return bytes >= 1e5 ? `${decimal(bytes / 1e6, 1)} MB` : `${Math.ceil(bytes / 1e3)} kB`;
-}
+import { fileSize } from "./formats.js";
+import { _ } from "./language.js";
+import { tokenHeaders } from "./requests.js";
 
 /** What is the matter with a file that need not be sent to be refused, and what to do; null if nothing. */
 export function unfit(file, limit, room) {
@@ -15,7 +10,7 @@ export function unfit(file, limit, room) {
   }
   if (file.size > limit) {
     return [
-      _("The file has %(size)s; at most %(limit)s are accepted.", { size: megabytes(file.size), limit: megabytes(limit) }),
+      _("The file has %(size)s; at most %(limit)s are accepted.", { size: fileSize(file.size), limit: fileSize(limit) }),
       _("Cut out the part in question without re-encoding it, or raise REELPROOF_UPLOAD_LIMIT_MB."),
     ];
   }

@@ -1,10 +1,10 @@
 // Choosing and dropping files, and the queue they go through. Without this module the form sends one file.
 import { Batch } from "./batch.js";
+import { byId } from "./dom.js";
 import { _, ngettext } from "./language.js";
 
-const form = document.getElementById("upload");
-const input = document.getElementById("file");
-const byId = (id) => document.getElementById(id);
+const form = byId("upload");
+const input = byId("file");
 const title = document.title;
 
 document.documentElement.classList.add("scripted");

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.browser
 def call(page: Page, module: str, code: str, given: object) -> Any:
     """Run ``code`` with ``m`` the module and ``given`` the argument."""
     return page.evaluate(
-        f"async (given) => {{ const m = await import('/static/js/review/{module}'); {code} }}", given
+        f"async (given) => {{ const m = await import('/static/js/{module}'); {code} }}", given
     )
 
 
@@ -78,7 +78,7 @@ def test_what_stands_and_who_is_who(modules: Page, tmp_path: Path) -> None:
         cases.append((annotations, parsed))
     shown = call(
         modules,
-        "data.js",
+        "review/data.js",
         "const s = await import('/static/js/review/annotations.js');"
         "return given.cases.map((said) => [s.current(said).map((a) => a.id), "
         "m.faces(m.prepare(structuredClone(given.data)), said)"
@@ -127,7 +127,7 @@ def test_exploring_follows_the_engines_rules(modules: Page, tmp_path: Path) -> N
         analysis = base.model_copy(update={"persons": (scored(walk, times, tracks),)})
         got = call(
             modules,
-            "explore.js",
+            "review/explore.js",
             "const d = await import('/static/js/review/data.js'); const p = d.prepare(given.data);"
             "return m.wouldFlag(p.lanes.get('A'), given.data.rules, given.enter);",
             {"data": document(analysis, tmp_path), "enter": enter},
@@ -161,7 +161,7 @@ def test_checksums_of_annotations(modules: Page, tmp_path: Path) -> None:
     text = json.dumps(annotations, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     got = call(
         modules,
-        "checksum.js",
+        "review/checksum.js",
         "const text = m.canonical(given); return [text, await m.fingerprint(text)];",
         annotations,
     )
@@ -170,7 +170,11 @@ def test_checksums_of_annotations(modules: Page, tmp_path: Path) -> None:
 
 def test_times(modules: Page) -> None:
     values = [0, 0.0004, 0.9996, 3.76, 59.9995, 61.5, 3599.9999, 7325.25, 86400.001]
-    assert call(modules, "dom.js", "return given.map(m.timecode);", values) == [timecode(v) for v in values]
+    long = call(modules, "formats.js", "return given.map(m.timecode);", values)
+    assert long == [timecode(v) for v in values]
+    values = [0, 2.5, 59.9996, 61.0396, 3600]
+    short = call(modules, "formats.js", "return given.map(m.shortTimecode);", values)
+    assert short == ["0:00.000", "0:02.500", "1:00.000", "1:01.040", "60:00.000"]
     texts = ["00:00:03.760", "1:02", "12.5", " 01:00:00 ", "", "a", "1:-2", "1:2:3:4"]
-    seconds = call(modules, "annotation_panel.js", "return given.map(m.seconds).map(String);", texts)
+    seconds = call(modules, "review/annotation_panel.js", "return given.map(m.seconds).map(String);", texts)
     assert seconds == ["3.76", "62", "12.5", "3600", "NaN", "NaN", "NaN", "NaN"]

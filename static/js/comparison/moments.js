@@ -1,7 +1,7 @@
 // The kept pictures of one moment, large: exhibit, reference, both in turn, their difference.
 
+import { byId } from "../dom.js";
 import { _ } from "../language.js";
-import { byId } from "../review/dom.js";
 
 const TURN = 700; // milliseconds; under three changes a second
 const NAMES = {

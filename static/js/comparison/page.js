@@ -1,7 +1,8 @@
 // The page of a comparison with a reference: both files side by side in time, and the kept pictures.
 
+import { byId } from "../dom.js";
+import { timecode } from "../formats.js";
 import { _ } from "../language.js";
-import { byId, timecode } from "../review/dom.js";
 import { listen } from "../review/keys.js";
 import { Moments } from "./moments.js";
 import { Players } from "./players.js";

@@ -1,7 +1,7 @@
 // Two videos under one control. The exhibit leads; the reference is put where the time map says.
 
 import { _ } from "../language.js";
-import { clamp } from "../review/dom.js";
+import { clamp } from "../numbers.js";
 import { TimeMap } from "./time_map.js";
 
 const INTO_FRAME = 0.0005; // seconds: Chromium cuts times down to whole microseconds

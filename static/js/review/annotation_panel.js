@@ -1,8 +1,10 @@
 // The panel of annotations: the whole exhibit, marked spans, and the history.
 
+import { byId, el, icon } from "../dom.js";
+import { moment, timecode } from "../formats.js";
 import { _ } from "../language.js";
-import { byId, el, icon, moment, timecode } from "./dom.js";
 import { annotationWords, byline, mayWithdraw, verified, withdrawals } from "./annotations.js";
+import { say } from "./toast.js";
 
 /** HH:MM:SS.mmm, MM:SS or seconds, as a number; NaN where it is none of these. */
 export function seconds(text) {
@@ -107,7 +109,7 @@ export class AnnotationPanel {
       byId("span-end").value = "";
     }
     const words = { time: timecode(time) };
-    this.desk.say(edge === "start" ? _("Start of your stretch: %(time)s", words) : _("End of your stretch: %(time)s", words));
+    say(edge === "start" ? _("Start of your stretch: %(time)s", words) : _("End of your stretch: %(time)s", words));
     this.desk.tab("annotations");
     this.desk.drawLanes();
   }

@@ -1,11 +1,13 @@
 // Two analyses of one exhibit: one picture, one timeline, two lanes a person.
 
+import { byId, el } from "../dom.js";
+import { timecode } from "../formats.js";
 import { _ } from "../language.js";
 import { faces, prepare } from "./data.js";
-import { byId, el, icon, timecode } from "./dom.js";
 import { listen } from "./keys.js";
+import { playbackKeys, showFor, wirePlayback } from "./playback.js";
 import { Player } from "./player.js";
-import { Timeline } from "./timeline.js";
+import { ROOMY, Timeline } from "./timeline.js";
 
 const SIDES = [(name) => _("%(name)s, first", { name }), (name) => _("%(name)s, second", { name })];
 
@@ -40,8 +42,7 @@ async function start() {
   const { lanes, people } = lanesOf(both, JSON.parse(desk.dataset.pairs));
   const { raw, still } = both[0];
   byId("review").hidden = false;
-  byId("play").replaceChildren(icon("play"), icon("pause"));
-  for (const part of document.querySelectorAll("[data-video-only]")) part.hidden = still;
+  showFor(raw.media.kind);
   let side = 0;
   const view = { faces: () => people[side], peaks: () => [], get rules() { return both[side].raw.rules; } };
   let timeline = null;
@@ -49,7 +50,7 @@ async function start() {
     byId("now").textContent = timecode(time);
     timeline?.setTime(time);
   });
-  byId("lane-names").classList.toggle("low", lanes.length > 6);
+  byId("lane-names").classList.toggle("low", lanes.length > ROOMY);
   byId("lane-names").replaceChildren(...lanes.map((lane) => el("li", {}, lane.name)));
   if (!still) {
     timeline = new Timeline({
@@ -59,20 +60,9 @@ async function start() {
     timeline.fit();
     for (const details of document.querySelectorAll(".both-figures")) details.open = false;
   }
-  const press = (id, act) => byId(id).addEventListener("click", act);
-  press("play", () => player.toggle());
-  press("frame-back", () => player.step(-1));
-  press("frame-on", () => player.step(1));
-  press("zoom-in", () => timeline.zoom(0.5));
-  press("zoom-out", () => timeline.zoom(2));
-  press("zoom-fit", () => timeline.fit());
-  byId("rate").addEventListener("change", (event) => { player.video.playbackRate = Number(event.target.value); });
+  wirePlayback(player, timeline);
   byId("shown-side").addEventListener("change", (event) => { side = Number(event.target.value); player.draw(); });
-  listen({
-    space: () => player.toggle(), ArrowLeft: () => player.step(-1), ArrowRight: () => player.step(1),
-    j: () => player.backwards(), k: () => player.pause(), l: () => player.faster(),
-    "+": () => timeline?.zoom(0.5), "-": () => timeline?.zoom(2), 0: () => timeline?.fit(),
-  });
+  listen(playbackKeys(player, timeline));
   player.seek(raw.segments[0]?.start ?? both[0].frames[0] ?? 0);
 }
 

@@ -1,27 +1,22 @@
 // What the desk's buttons, sliders, tabs and keys do.
 
+import { byId, el } from "../dom.js";
 import { _ } from "../language.js";
-import { byId, el, say } from "./dom.js";
 import { KEYS, PHOTO_KEYS, listen } from "./keys.js";
 import { lightbox } from "./pictures.js";
+import { playbackKeys, press, wirePlayback } from "./playback.js";
+import { say } from "./toast.js";
 
 /** Connects them to `desk`, once. */
 export function wireControls(desk) {
   const { player } = desk;
-  const press = (id, act) => byId(id)?.addEventListener("click", act);
-  press("play", () => player.toggle());
-  press("frame-back", () => player.step(-1));
-  press("frame-on", () => player.step(1));
+  wirePlayback(player, desk.timeline);
   press("segment-back", () => desk.neighbour(-1));
   press("segment-on", () => desk.neighbour(1));
-  press("zoom-in", () => desk.timeline.zoom(0.5));
-  press("zoom-out", () => desk.timeline.zoom(2));
-  press("zoom-fit", () => desk.timeline.fit());
   press("rename-reviewer", () => desk.askName());
   press("show-keys", () => byId("keys").showModal());
   press("explore-reset", () => desk.explore(null));
   press("save-annotations", () => desk.store.save().then(() => { desk.drawAll(); say(_("Saved. Import the file into Reelproof to keep the annotations there.")); }));
-  byId("rate").addEventListener("change", (event) => { player.video.playbackRate = Number(event.target.value); });
   byId("show-boxes").addEventListener("change", (event) => { player.shown.boxes = event.target.checked; player.draw(); });
   byId("heat").addEventListener("input", (event) => {
     const value = Number(event.target.value);
@@ -47,21 +42,19 @@ export function wireControls(desk) {
 }
 
 function videoKeys(desk) {
-  const { player } = desk;
+  const { player, timeline } = desk;
   const second = (direction) => { player.pause(); player.seek(player.time + direction); };
   return {
-    space: () => player.toggle(), ArrowLeft: () => player.step(-1), ArrowRight: () => player.step(1),
+    ...playbackKeys(player, timeline), "=": () => timeline.zoom(0.5),
     "Shift+ArrowLeft": () => second(-1), "Shift+ArrowRight": () => second(1),
-    j: () => player.backwards(), k: () => player.pause(), l: () => player.faster(),
     i: () => desk.annotationPanel.markAt("start"), o: () => desk.annotationPanel.markAt("end"),
-    "+": () => desk.timeline?.zoom(0.5), "=": () => desk.timeline?.zoom(0.5), "-": () => desk.timeline?.zoom(2), 0: () => desk.timeline?.fit(),
   };
 }
 
 /** Zoom and pan of a photo, by buttons and keys. */
 function photoKeys(photo) {
   const acts = { "photo-out": () => photo.step(-1), "photo-in": () => photo.step(1), "photo-fit": () => photo.whole(), "photo-pixels": () => photo.pixels() };
-  for (const [id, act] of Object.entries(acts)) byId(id).addEventListener("click", act);
+  for (const [id, act] of Object.entries(acts)) press(id, act);
   const grid = () => { byId("face-grid").click(); };
   return {
     "+": acts["photo-in"], "=": acts["photo-in"], "-": acts["photo-out"], 0: acts["photo-fit"], 1: acts["photo-pixels"], g: grid,

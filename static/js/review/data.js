@@ -1,7 +1,7 @@
 // The analysis as arrays: what the machine recorded, and the persons as the reviewers see them.
 
 import { _ } from "../language.js";
-import { lowerBound } from "./dom.js";
+import { lowerBound } from "../numbers.js";
 import { inOrder, current, verified } from "./annotations.js";
 
 const STALE = 0.3; // seconds; a box is not carried over a longer gap
@@ -125,7 +125,7 @@ export function usableByTrack(one) {
 }
 
 /** Letters after the machine's: 0 is A, 26 is AA. */
-export function letters(rank) {
+function letters(rank) {
   let text = "";
   for (let left = rank + 1; left > 0; left = Math.floor((left - 1) / 26)) text = String.fromCharCode(65 + ((left - 1) % 26)) + text;
   return text;

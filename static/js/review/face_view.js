@@ -1,7 +1,7 @@
 // One face of a photograph enlarged: its pixels, the grid of JPEG's blocks, and what a high-pass filter leaves.
 
+import { byId, el } from "../dom.js";
 import { _ } from "../language.js";
-import { byId, el } from "./dom.js";
 
 const ROOM = 1.5; // side of what is shown, in sizes of the face
 const WIDE = 640; // px of a canvas, about, where the enlargement is not chosen

@@ -1,19 +1,23 @@
 // The review desk: player, timeline, lists and annotations of one analysis, and what is chosen among them.
 
+import { byId, el } from "../dom.js";
+import { timecode } from "../formats.js";
 import { _, decimal, ngettext, setting } from "../language.js";
-import { faces, nearest, personName, prepare } from "./data.js";
-import { wireControls } from "./controls.js";
-import { Detail } from "./detail.js";
-import { byId, clamp, el, icon, lowerBound, say, timecode } from "./dom.js";
-import { sampleOf, wouldFlag } from "./explore.js";
+import { clamp, lowerBound } from "../numbers.js";
 import { AnnotationPanel } from "./annotation_panel.js";
+import { current, verified } from "./annotations.js";
+import { wireControls } from "./controls.js";
+import { faces, nearest, personName, prepare } from "./data.js";
+import { Detail } from "./detail.js";
+import { sampleOf, wouldFlag } from "./explore.js";
 import { FaceView } from "./face_view.js";
 import { Persons } from "./persons.js";
+import { showFor } from "./playback.js";
 import { Player } from "./player.js";
-import { current, verified } from "./annotations.js";
 import { Inspector, SegmentList } from "./segments.js";
 import { reviewer } from "./store.js";
 import { ROOMY, Timeline } from "./timeline.js";
+import { say } from "./toast.js";
 
 class Desk {
   constructor(raw, store, annotations) {
@@ -25,7 +29,6 @@ class Desk {
     this.drafts = new Map();
     this.chosen = null;
     this.explored = null;
-    this.say = say;
     this.#take(annotations);
     this.player = new Player(this.data, { faces: () => this.faces, peaks: () => this.peaks, rules: raw.rules }, (time) => this.#moved(time));
     this.list = new SegmentList(this);
@@ -289,10 +292,8 @@ export async function open(raw, store) {
   root.hidden = false;
   document.documentElement.classList.add("reviewing");
   for (const name of ["segment-back", "segment-on"]) byId(name).disabled = !raw.segments.length;
-  byId("play").replaceChildren(icon("play"), icon("pause"));
   byId("explore").value = raw.rules.enter;
-  for (const part of document.querySelectorAll("[data-video-only]")) part.hidden = raw.media.kind === "image";
-  for (const part of document.querySelectorAll("[data-photo-only]")) part.hidden = raw.media.kind !== "image";
+  showFor(raw.media.kind);
   root.desk = new Desk(raw, store, annotations); // for tests and the browser's console
   return root.desk;
 }

@@ -1,18 +1,19 @@
 // The review desk on a page of the app.
 
+import { byId } from "../dom.js";
 import { open } from "./main.js";
 import { AppStore } from "./store.js";
 
-const { address, author, silent } = document.getElementById("desk").dataset;
+const { address, author, silent } = byId("desk").dataset;
 
 try {
   const answer = await fetch(`${address}/review.json`, { headers: { Accept: "application/json" } });
   if (!answer.ok) throw new Error(String(answer.status));
   const raw = await answer.json();
   await open(raw, new AppStore(address, author ?? "", silent !== undefined));
-  document.getElementById("figures").removeAttribute("open");
+  byId("figures").removeAttribute("open");
 } catch (problem) {
   // The figure and the tables below say the same without the desk.
-  document.getElementById("desk-problem").hidden = false;
+  byId("desk-problem").hidden = false;
   console.error(problem);
 }

@@ -1,9 +1,10 @@
 // Who is who: thumbnails, names, two persons that are one face, and one that is two.
 
+import { byId, el, icon } from "../dom.js";
+import { timecode } from "../formats.js";
 import { _, ngettext } from "../language.js";
 import { verified } from "./annotations.js";
 import { personName } from "./data.js";
-import { byId, el, icon, timecode } from "./dom.js";
 import { judged } from "./timeline.js";
 
 const SIDE = 56; // px of a thumbnail

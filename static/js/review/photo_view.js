@@ -1,6 +1,6 @@
 // How near a photograph is seen: from the whole of it to its single pixels. Turned by wheel, drag, pinch and keys.
 
-import { clamp } from "./dom.js";
+import { clamp } from "../numbers.js";
 
 const NEAREST = 40; // screen pixels for one pixel of the photograph, at most
 const STEP = 1.4; // of a button or key

@@ -1,7 +1,7 @@
 // Pictures of peak frames: the face alone, and large ones to step through.
 
+import { byId, el } from "../dom.js";
 import { _ } from "../language.js";
-import { byId, el } from "./dom.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 

@@ -1,9 +1,11 @@
 // The exhibit playing, with boxes and heatmaps drawn over it in step with the picture.
 // Times are seconds from the first frame; the media element's own differ by `offset`.
 
+import { byId } from "../dom.js";
+import { probability, timecode } from "../formats.js";
 import { _, percent } from "../language.js";
+import { clamp, lowerBound } from "../numbers.js";
 import { boxAt } from "./data.js";
-import { byId, clamp, lowerBound, probability, timecode } from "./dom.js";
 import { PhotoView } from "./photo_view.js";
 
 const INSIDE = 5e-4; // seconds into a frame, so that a browser rounding down still shows it

@@ -1,9 +1,9 @@
 // The list of segments, and one of them looked into: its peak frames, what hiding showed, what to say of it.
 
+import { byId, el, icon } from "../dom.js";
 import { _ } from "../language.js";
-import { byId, el, icon } from "./dom.js";
-import { closeUp, enlarge } from "./pictures.js";
 import { annotationWords, byline } from "./annotations.js";
+import { closeUp, enlarge } from "./pictures.js";
 
 function opinions(annotations) {
   const marks = annotations.map((one) => annotationWords(one, String));

@@ -1,9 +1,9 @@
 // Where annotations are kept: with the app, or, in a page opened from disk, in a file of one's own.
 
 import { _ } from "../language.js";
-import { canonical, fingerprint } from "./checksum.js";
+import { post } from "../requests.js";
 import { inOrder } from "./annotations.js";
-import { tokenHeaders } from "./token.js";
+import { canonical, fingerprint } from "./checksum.js";
 
 const NAME_KEY = "reelproof-reviewer";
 
@@ -32,19 +32,12 @@ export class AppStore {
   }
 
   async add(annotation) {
-    let answer;
-    try {
-      answer = await fetch(`${this.address}/annotations`, {
-        method: "POST",
-        headers: { "Content-Type": "application/json", Accept: "application/json", ...tokenHeaders() },
-        body: JSON.stringify(annotation),
-      });
-    } catch {
-      throw new Error(_("Reelproof does not respond, so nothing was recorded. Check that it is running, then try again."));
-    }
-    const words = await answer.json().catch(() => ({}));
-    if (!answer.ok) throw new Error([words.error, words.remedy].filter(Boolean).join(" ") || _("Nothing was recorded. Try again."));
-    return inOrder(words.annotations);
+    const { annotations } = await post(`${this.address}/annotations`, {
+      body: annotation,
+      unanswered: _("Reelproof does not respond, so nothing was recorded. Check that it is running, then try again."),
+      refused: _("Nothing was recorded. Try again."),
+    });
+    return inOrder(annotations);
   }
 }
 

@@ -1,8 +1,10 @@
 // The timeline: one lane a person on one canvas; zoom, drag, hover, and a playhead above it.
 
+import { byId, el } from "../dom.js";
+import { timecode } from "../formats.js";
 import { _, decimal } from "../language.js";
+import { clamp } from "../numbers.js";
 import { nearest, usableByTrack } from "./data.js";
-import { byId, clamp, el, timecode } from "./dom.js";
 import { RULER, TimelineDrawing, colours } from "./timeline_drawing.js";
 
 const CLICK = 4; // px; a pointer that moves less has not dragged

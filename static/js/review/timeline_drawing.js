@@ -1,6 +1,7 @@
 // The drawing of the timeline: ruler, lanes and cuts on a canvas, as far as they are in sight.
 
-import { clamp, lowerBound, timecode } from "./dom.js";
+import { timecode } from "../formats.js";
+import { clamp, lowerBound } from "../numbers.js";
 
 export const RULER = 22; // px above the lanes
 // Steps of the ruler in seconds, as reports.view.timeline has them; a test compares.
@@ -8,7 +9,7 @@ const STEPS = [0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900,
 const HATCH = 8; // px between two lines of a flagged band; a narrower band is all colour
 const SAMPLE = 0.125; // seconds a score stands for in the strip under a lane
 const DOTS = 500; // fewer visible scores than this are drawn one by one
-const COLOURS = ["ink", "muted", "rule", "ground", "blank", "line", "band", "flag", "flag-ground", "cut", "explore", "span"];
+const COLOURS = ["muted", "rule", "ground", "blank", "line", "band", "flag", "flag-ground", "cut", "explore", "span"];
 
 /** What the page's style sheet gives `element` for each part of the drawing. */
 export function colours(element) {

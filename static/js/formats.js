@@ -1,0 +1,42 @@
+// Probabilities, times and sizes as people read them.
+
+import { LANGUAGE, decimal } from "./language.js";
+
+const THRESHOLDS = [0.4, 0.65]; // as shipped, of doubt and of a finding
+
+/** A probability with two decimals; never rounded to a certainty, or to a threshold it does not reach. */
+export function probability(value) {
+  if (value > 0.99) return `> ${decimal(0.99, 2)}`;
+  if (value < 0.01) return `< ${decimal(0.01, 2)}`;
+  const near = Number(value.toFixed(2));
+  return value < near && THRESHOLDS.includes(near) ? decimal(Math.floor(1000 * value) / 1000, 3) : decimal(near, 2);
+}
+
+/** Seconds as HH:MM:SS.mmm. */
+export function timecode(seconds) {
+  const total = Math.max(0, Math.round(seconds * 1000));
+  const pad = (value, width = 2) => String(value).padStart(width, "0");
+  const whole = Math.floor(total / 1000);
+  return `${pad(Math.floor(whole / 3600))}:${pad(Math.floor(whole / 60) % 60)}:${pad(whole % 60)}.${pad(total % 1000, 3)}`;
+}
+
+/** Seconds as M:SS.mmm, which a field for times takes. */
+export function shortTimecode(seconds) {
+  const total = Math.max(0, Math.round(seconds * 1000)) / 1000;
+  const minutes = Math.floor(total / 60);
+  return `${minutes}:${(total - 60 * minutes).toFixed(3).padStart(6, "0")}`;
+}
+
+const DAY = LANGUAGE === "en" ? null : new Intl.DateTimeFormat(LANGUAGE, { dateStyle: "medium", timeZone: "UTC" });
+
+/** A moment in UTC as `reports.text.dates` writes it: in English as ISO 8601 does. */
+export function moment(iso) {
+  const day = DAY ? `${DAY.format(new Date(iso))},` : iso.slice(0, 10);
+  return `${day} ${iso.slice(11, 19)} UTC`;
+}
+
+/** A size as people read it. */
+export function fileSize(bytes) {
+  if (bytes >= 1e9) return `${decimal(bytes / 1e9, 2)} GB`;
+  return bytes >= 1e5 ? `${decimal(bytes / 1e6, 1)} MB` : `${Math.ceil(bytes / 1e3)} kB`;
+}

@@ -1,0 +1,34 @@
+// Buttons and keys that a player and its timeline have wherever they are: on the desk, and where two analyses
+// are compared.
+
+import { byId, icon } from "../dom.js";
+
+/** Shows what belongs to the kind of exhibit: parts for videos, or parts for photos. */
+export function showFor(kind) {
+  for (const part of document.querySelectorAll("[data-video-only]")) part.hidden = kind === "image";
+  for (const part of document.querySelectorAll("[data-photo-only]")) part.hidden = kind !== "image";
+}
+
+/** Calls `act` when the button of that id is pressed, if the page has it. */
+export function press(id, act) {
+  byId(id)?.addEventListener("click", act);
+}
+
+/** Connects the buttons, once; a photo has no `timeline`. */
+export function wirePlayback(player, timeline) {
+  byId("play").replaceChildren(icon("play"), icon("pause"));
+  press("play", () => player.toggle());
+  press("frame-back", () => player.step(-1));
+  press("frame-on", () => player.step(1));
+  press("zoom-in", () => timeline?.zoom(0.5));
+  press("zoom-out", () => timeline?.zoom(2));
+  press("zoom-fit", () => timeline?.fit());
+  byId("rate").addEventListener("change", (event) => { player.video.playbackRate = Number(event.target.value); });
+}
+
+/** What keys do, for `listen`. */
+export const playbackKeys = (player, timeline) => ({
+  space: () => player.toggle(), ArrowLeft: () => player.step(-1), ArrowRight: () => player.step(1),
+  j: () => player.backwards(), k: () => player.pause(), l: () => player.faster(),
+  "+": () => timeline?.zoom(0.5), "-": () => timeline?.zoom(2), 0: () => timeline?.fit(),
+});
