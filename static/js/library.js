@@ -60,7 +60,12 @@ document.addEventListener("click", async (event) => {
   event.preventDefault();
   const menu = link.closest(".menu");
   menu.open = false;
-  if (!await askToDelete(link.closest("tr").dataset.analysis, menu.querySelector("summary"))) return;
+  try {
+    if (!await askToDelete(link.closest("tr").dataset.analysis, menu.querySelector("summary"))) return;
+  } catch {
+    window.location.assign(link.href); // as without scripts: the page that asks, or what is there in its place
+    return;
+  }
   const here = new URL(window.location.href);
   here.searchParams.set("deleted", "1");
   window.location.assign(here);

@@ -34,8 +34,9 @@ async function ask(pause) {
   let next = pause;
   try {
     const answer = await fetch(state, { headers: { Accept: "application/json" }, cache: "no-store" });
+    if (answer.status >= 500) throw new Error(String(answer.status));
     // Whatever else the server says, the link will say it in words.
-    if (answer.status < 500 && !(answer.ok && (await answer.json()).report === "being made")) {
+    if (!(answer.ok && (await answer.json()).report === "being made")) {
       ready();
       return;
     }

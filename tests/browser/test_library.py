@@ -12,7 +12,7 @@ import pytest
 from desk import Served, served
 from library_page import hand_in, row
 from made import finished
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 from sqlalchemy import URL
 
 from detector.schema.analysis import MediaKind, Verdict
@@ -22,7 +22,6 @@ from webapp.storage.database import Database
 pytestmark = pytest.mark.browser
 
 _RESULT = 240_000  # milliseconds
-_SHOWN = re.compile(r"analyses?$|shown$|fits?$")
 
 
 def menu(page: Page, name: str, act: str) -> None:
@@ -163,6 +162,23 @@ def test_search_filter_and_another_analysis(idle: Served, page: Page, seen):
     expect(page.locator("#comparing")).to_contain_text("different exhibits")
     expect(page.locator("#comparing-link")).to_be_hidden()
     assert [line for line in seen.console if "400" not in line] == []  # the browser notes the refusal
+
+
+@pytest.mark.parametrize("trouble", ["no answer", "signed out"])
+def test_where_the_dialog_cannot_ask_the_page_does(idle: Served, page: Page, trouble: str):
+    finished(idle.app, file="coffee.png")
+
+    def troubled(route: Route) -> None:
+        if trouble == "no answer":
+            route.abort()
+        else:
+            route.fulfill(status=303, headers={"Location": f"{idle.address}/help"})
+
+    page.goto(f"{idle.address}/analyses")
+    page.route("**/delete", troubled, times=1)
+    menu(page, "coffee.png", "Delete")
+    page.wait_for_url(re.compile("/delete"))
+    expect(page.get_by_role("button", name="Delete the analysis")).to_be_visible()
 
 
 def test_menus_by_keyboard(idle: Served, page: Page):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from desk import Workbench
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from webapp.downloads import kept_reports
 
@@ -30,3 +30,19 @@ def test_it_says_so_and_becomes_a_link_without_a_reload(workbench: Workbench, pa
     page.reload()
     expect(button).to_have_attribute("href", f"{address}/report.pdf")
     assert button.get_attribute("data-state") is None
+
+
+def test_a_server_in_trouble_is_asked_less_and_less_often(workbench: Workbench, page: Page) -> None:
+    with kept_reports.hold(workbench.app.folders, workbench.still, 5.0):
+        page.goto(f"{workbench.app.address}/analyses/{workbench.still}", wait_until="domcontentloaded")
+        state = page.locator("#pdf-report").get_attribute("data-state")
+        asked: list[str] = []
+
+        def refuse(route: Route) -> None:
+            asked.append(route.request.url)
+            route.fulfill(status=503)
+
+        page.route(f"**{state}", refuse)
+        page.wait_for_timeout(3500)
+    assert 1 < len(asked) < 6
+    expect(page.locator("#pdf-report")).to_be_disabled()

@@ -196,6 +196,13 @@ def test_without_scripts_everything_is_there_to_read(reviewed: tuple[Served, str
     context.close()
 
 
+def test_an_address_that_ends_in_nonsense_opens_the_desk(reviewed: tuple[Served, str], page: Page) -> None:
+    app, analysis = reviewed
+    page.goto(f"{app.address}/analyses/{analysis}#segment-%E0%A4%A")
+    expect(page.locator("#review")).to_be_visible()
+    expect(page.locator("#desk-problem")).to_be_hidden()
+
+
 def test_a_broken_video_leaves_the_kept_frames(reviewed: tuple[Served, str], page: Page) -> None:
     app, analysis = reviewed
     page.route("**/media", lambda route: route.fulfill(body=b"no video", content_type="video/mp4"))

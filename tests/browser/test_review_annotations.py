@@ -98,6 +98,12 @@ def test_bundle_offline_and_back(
     sign(page, "Carla, offline")
     expect(page.locator(".segment-row")).to_contain_text("Unsure")
     page.get_by_role("tab", name="Annotations").click()
+    page.evaluate("Object.defineProperty(crypto, 'subtle', { value: undefined, configurable: true })")
+    page.get_by_role("button", name="Save annotations to a file").click()
+    expect(page.locator("#complaint")).to_contain_text("over HTTPS")
+    assert problems.pop().startswith("TypeError")
+    page.keyboard.press("Escape")
+    page.evaluate("delete crypto.subtle")
     with page.expect_download() as saved:
         page.get_by_role("button", name="Save annotations to a file").click()
     annotations = tmp_path / "annotations.json"

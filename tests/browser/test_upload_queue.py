@@ -77,6 +77,22 @@ def test_a_batch_that_is_too_fast_for_the_limit_waits(idle: Served, page: Page, 
     assert len(refused) == 1
 
 
+def test_what_the_server_does_not_answer_is_said_in_the_row(idle: Served, page: Page, photos):
+    hand_in(page, idle.address, photos[:2])
+    coffee = item(page, "coffee.png")
+    expect(coffee).to_contain_text("Queued")
+    page.route("**/cancel", lambda route: route.abort(), times=1)
+    page.get_by_role("button", name="Cancel coffee.png").click()
+    expect(coffee).to_contain_text("Reelproof did not answer.")
+    page.get_by_role("button", name="Cancel coffee.png").click()
+    expect(coffee).to_contain_text("Cancelled")
+    page.route("**/delete", lambda route: route.abort(), times=1)
+    page.get_by_role("button", name="Delete coffee.png").click()
+    expect(coffee).to_contain_text("Reelproof did not answer.")
+    page.get_by_role("button", name="Delete coffee.png").click()
+    expect(page.get_by_role("dialog", name="coffee.png")).to_be_visible()
+
+
 def test_a_batch_of_five(without_sample, page: Page, seen, five):
     page.goto(without_sample.address)
     page.set_input_files("#file", five)

@@ -16,7 +16,7 @@ export function wireControls(desk) {
   press("rename-reviewer", () => desk.askName());
   press("show-keys", () => byId("keys").showModal());
   press("explore-reset", () => desk.explore(null));
-  press("save-annotations", () => desk.store.save().then(() => { desk.drawAll(); say(_("Saved. Import the file into Reelproof to keep the annotations there.")); }));
+  press("save-annotations", () => saveAnnotations(desk));
   byId("show-boxes").addEventListener("change", (event) => { player.shown.boxes = event.target.checked; player.draw(); });
   byId("heat").addEventListener("input", (event) => {
     const value = Number(event.target.value);
@@ -39,6 +39,18 @@ export function wireControls(desk) {
     "?": () => byId("keys").showModal(),
   };
   listen({ ...shared, ...(player.photo ? photoKeys(player.photo) : videoKeys(desk)) });
+}
+
+async function saveAnnotations(desk) {
+  try {
+    await desk.store.save();
+  } catch (problem) { // served over plain HTTP, a page can compute no checksum
+    console.error(problem);
+    desk.complain(_("The file could not be made. Open this page from disk or over HTTPS and save again."));
+    return;
+  }
+  desk.drawAll();
+  say(_("Saved. Import the file into Reelproof to keep the annotations there."));
 }
 
 function videoKeys(desk) {

@@ -46,7 +46,7 @@ class Desk {
     wireControls(this);
     this.drawAll();
     this.timeline?.fit();
-    const named = decodeURIComponent(window.location.hash).match(/^#segment-([A-Z]+\d+)$/);
+    const named = window.location.hash.match(/^#segment-([A-Z]+\d+)$/);
     if (named && this.segments.some((one) => one.id === named[1])) this.choose(named[1], true);
     else if (this.segments.length) this.choose(this.segments[0].id, true, false);
     else this.player.seek(this.data.frames[0] ?? 0);
