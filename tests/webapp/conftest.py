@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import servers
 from flask import Flask
-from flask.testing import FlaskClient, FlaskCliRunner
+from flask.testing import FlaskClient
 from quick_apps import Quick
 
 from webapp import create_app
@@ -85,11 +85,6 @@ def database(app: Flask) -> Database:
 @pytest.fixture
 def folders(app: Flask) -> Folders:
     return Folders(app.extensions["settings"].data)
-
-
-@pytest.fixture
-def runner(app: Flask) -> FlaskCliRunner:
-    return app.test_cli_runner()
 
 
 @pytest.fixture(scope="module")

@@ -21,8 +21,6 @@ from reports.verification.problems import Findings, Problem
 from reports.verification.signatures import check_detached
 from reports.verification.verify import verify
 
-TEXTS = ("analysis.json", "annotations.json", "custody.json", "case.json", "report.html")
-
 
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
