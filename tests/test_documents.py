@@ -14,7 +14,6 @@ DOCUMENTS = sorted(
     [*ROOT.glob("*.md"), *DOCS.glob("*.md"), *(ROOT / "models").glob("*.md")],
     key=lambda path: path.as_posix(),
 )
-PACKAGES = ("detector", "reports", "webapp")
 
 _FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 _CODE = re.compile(r"`[^`\n]+`")
@@ -124,3 +123,10 @@ def test_pictures_are_small_and_used():
     assert pictures
     assert [name(path) for path in pictures if path.stat().st_size > 400_000] == []
     assert [name(path) for path in pictures if path.resolve() not in used] == []
+
+
+def test_every_script_that_a_page_names_is_in_the_table_of_scripts():
+    pages = "".join(text(path) for path in (ROOT / "templates").rglob("*.html"))
+    named = {f"static/{path}" for path in re.findall(r"asset\('(js/[\w/]+\.js)'\)", pages)}
+    listed = re.findall(r"^\|[^|]*\| `(static/js/[\w/]+\.js)`", text(DOCS / "webapp.md"), re.MULTILINE)
+    assert named and set(listed) - {"static/js/review/offline.js"} == named, "see docs/webapp.md#scripts"
