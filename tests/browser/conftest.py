@@ -26,14 +26,13 @@ from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from quick_apps import Quick
 from review_desk import WORK, ready
+from running import skip_sample
 
 from detector.models.card_files import DEFAULT
 from detector.paths import ROOT
 from webapp import create_app
 from webapp.services import models
-from webapp.services.sample import SAMPLE_ADDED
 from webapp.storage.data_folder import Folders
-from webapp.storage.tables import Milestone, now
 
 _PATIENCE = 60_000.0  # milliseconds an expectation is given on a slow machine
 
@@ -101,10 +100,7 @@ def reelproof(tmp_path: Path, model: str) -> Iterator[Running]:
 @pytest.fixture
 def without_sample(tmp_path: Path) -> Iterator[Running]:
     """In a data folder that had its sample, so that nothing else is in the queue."""
-    app = create_app({"REELPROOF_DATA": tmp_path / "data"})
-    with app.extensions["database"].begin() as session:
-        session.add(Milestone(name=SAMPLE_ADDED, reached=now()))
-    app.extensions["database"].close()
+    skip_sample(tmp_path / "data")
     yield from serve(tmp_path / "data")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import desk
 import numpy as np
@@ -11,12 +10,12 @@ import pytest
 from desk import Served
 from PIL import Image
 from playwright.sync_api import Page, expect
+from review_desk import WORK, of_desk
 
 from detector.demo_clip import portraits
 
 pytestmark = pytest.mark.browser
 
-_WORK = 60_000  # milliseconds
 _ALL_FLAGGED = {"enter_threshold": 0.002, "exit_threshold": 0.001, "doubt_threshold": 0.001, "second_look": 0}
 
 
@@ -36,16 +35,12 @@ def flagged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Served, 
 @pytest.fixture
 def photo(flagged: tuple[Served, str], page: Page) -> Page:
     app, analysis = flagged
-    page.set_default_timeout(_WORK)
+    page.set_default_timeout(WORK)
     page.goto(f"{app.address}/analyses/{analysis}")
     expect(page.locator("#review")).to_be_visible()
     page.wait_for_function("() => document.getElementById('still').naturalWidth > 0")
     expect(page.locator("#face-panel")).to_be_visible()
     return page
-
-
-def of_desk(page: Page, code: str) -> Any:
-    return page.evaluate(f"() => {{ const desk = document.getElementById('review').desk; return {code}; }}")
 
 
 def pixel(page: Page, canvas: str, x: float, y: float) -> list[int]:

@@ -97,8 +97,8 @@ def wait(condition: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
-def without_sample(data: Path) -> None:
-    """A data folder that had its sample, so that nothing else is in the queue."""
+def skip_sample(data: Path) -> None:
+    """Make a data folder one that had its sample, so that nothing else is in the queue."""
     from webapp import create_app
     from webapp.storage.tables import Milestone, now
 

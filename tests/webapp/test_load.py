@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 from made import finished, hand_in
-from running import App, without_sample
+from running import App, skip_sample
 
 from webapp import create_app
 
@@ -128,7 +128,7 @@ def test_fifty_browsers_and_ten_uploads(tmp_path):
     done = [finished(made, file=f"clip {number}.mp4", segments=3).id for number in range(60)]
     waiting = [hand_in(made, f"waiting {number}".encode()).id for number in range(_BROWSERS)]
     made.extensions["database"].close()
-    without_sample(data)
+    skip_sample(data)
     # No workers: what they do to the pages depends on the files, what the server does not.
     app = App(data, REELPROOF_WORKERS="0")
     app.start()

@@ -15,12 +15,12 @@ from pathlib import Path
 
 import pytest
 from made import hand_in
+from running import skip_sample
 
 from detector.paths import ROOT
 from webapp import create_app
 from webapp.jobs import claims
-from webapp.services.sample import SAMPLE_ADDED
-from webapp.storage.tables import AnalysisRow, Milestone, now
+from webapp.storage.tables import AnalysisRow
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc")
 
@@ -28,10 +28,7 @@ pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="re
 @pytest.fixture
 def data(tmp_path) -> Path:
     """A data folder that has had its sample, so that no test waits for it."""
-    app = create_app({"REELPROOF_DATA": tmp_path / "data"})
-    with app.extensions["database"].begin() as session:
-        session.add(Milestone(name=SAMPLE_ADDED, reached=now()))
-    app.extensions["database"].close()
+    skip_sample(tmp_path / "data")
     return tmp_path / "data"
 
 

@@ -7,7 +7,9 @@ import statistics as figures
 import time
 from collections import Counter
 from datetime import date, datetime, timedelta
+from functools import partial
 
+import made_rows
 import pytest
 from made import finished, hand_in
 from made_rows import say
@@ -26,13 +28,7 @@ from webapp.storage.tables import AnalysisRow
 
 @pytest.fixture
 def change(database):
-    def change(analysis_id: str, **values) -> None:
-        with database.begin() as session:
-            row = session.get_one(AnalysisRow, analysis_id)
-            for name, value in values.items():
-                setattr(row, name, value)
-
-    return change
+    return partial(made_rows.change, database)
 
 
 @pytest.fixture

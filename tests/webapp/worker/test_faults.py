@@ -21,7 +21,7 @@ from pathlib import Path
 
 import pytest
 import scaled
-from running import App, wait, without_sample
+from running import App, skip_sample, wait
 
 pytestmark = pytest.mark.slow
 
@@ -63,7 +63,7 @@ def test_killed_at_fifty_points(tmp_path):
     chance, data = random.Random(_SEED), tmp_path / "data"
     app, accepted, torn = App(data), [], 0
     killed_at: Counter[str] = Counter()
-    without_sample(data)
+    skip_sample(data)
     app.start()
     for point in range(_POINTS):
         wait(app.idle)

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 import scaled
-from running import App, wait, without_sample
+from running import App, skip_sample, wait
 
 from webapp.storage.data_folder import Folders
 
@@ -100,7 +100,7 @@ def finished(app: App) -> set[str]:
 
 def test_every_report_is_the_same_to_the_byte(tmp_path):
     source, kept, target = tmp_path / "source", tmp_path / "kept", tmp_path / "target"
-    without_sample(source)
+    skip_sample(source)
     app = App(source)
     app.start()
     load = Load(app, tmp_path)
