@@ -22,7 +22,7 @@ from sqlalchemy import select
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parent / "webapp"))
 
-import scaled
+import machines
 import servers
 
 from tests.bench_many import make_clips
@@ -49,7 +49,7 @@ def make_exhibits(folder: Path, clips: int) -> list[Path]:
 def analysed(exhibits: list[Path], folder: Path, workers: int) -> float:
     """Results a second, from the first one to the last, with so many workers."""
     postgresql, redis = servers.PostgreSQL(), servers.Redis(folder / "redis")
-    shared = scaled.settings(folder, postgresql, redis)
+    shared = machines.settings(folder, postgresql, redis)
     app = create_app(shared)
     database, settings, send = (app.extensions[name] for name in ("database", "settings", "send"))
     for path in exhibits:
@@ -58,10 +58,10 @@ def analysed(exhibits: list[Path], folder: Path, workers: int) -> float:
         assert answer.status_code in (201, 303), answer.text
     ended: list[datetime | None] = []
     try:
-        with scaled.processes() as started:
+        with machines.processes() as started:
             for number in range(workers):
                 log = folder / f"worker-{number}.log"
-                scaled.run(started, "-m", "webapp.worker.standalone", environment=shared, log=log)
+                machines.run(started, "-m", "webapp.worker.standalone", environment=shared, log=log)
             while len(ended) < len(exhibits):
                 time.sleep(1)
                 sweep(database, settings, send)  # as the process of the pages does

@@ -16,7 +16,7 @@ import durations
 import pytest
 import warm
 from hypothesis import settings
-from once import made_once, of_this_run
+from run_cache import made_once, of_this_run
 
 from detector.paths import ROOT
 

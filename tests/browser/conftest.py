@@ -18,15 +18,15 @@ from typing import Any
 import desk
 import pytest
 import skimage.data
+from app_process import skip_sample
 from chromium import ARGUMENTS, CHROMIUM
 from clips import Analysed
 from desk import Seen
-from once import made_once
 from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from quick_apps import Quick
 from review_desk import WORK, ready
-from running import skip_sample
+from run_cache import made_once
 
 from detector.models.card_files import DEFAULT
 from detector.paths import ROOT

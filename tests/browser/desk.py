@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-import live
+import http_servers
 from clips import Analysed
 from flask import Flask
 from unconfined import Unconfined
@@ -74,7 +74,7 @@ class Served:
 @contextlib.contextmanager
 def served(data: Path) -> Iterator[Served]:
     app = create_app({"TESTING": True, "REELPROOF_DATA": data, "SEND": lambda _id: None})
-    with live.served(app) as address:
+    with http_servers.served(app) as address:
         yield Served(app, address)
     app.extensions["database"].close()
 

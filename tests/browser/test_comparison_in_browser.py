@@ -16,8 +16,8 @@ from analyses import build
 from axe import complaints, complaints_in_both, horizontal_overflow
 from clips import write_clip
 from desk import Seen, Served, served
-from made import write_result
 from made_comparisons import compared, queued
+from made_results import write_result
 from playwright.sync_api import Page, expect
 from pypdf import PdfReader
 from unconfined import Unconfined
@@ -210,7 +210,7 @@ def test_pages_of_comparisons_are_accessible(app: Served, browser, kind: str) ->
 
 
 def _pair(app: Served, kind: str) -> tuple[AnalysisRow, AnalysisRow]:
-    from made import finished
+    from made_results import finished
 
     of = MediaKind.IMAGE if kind == "photo" else MediaKind.VIDEO
     return finished(app.app, file=f"a-{kind}", kind=of), finished(app.app, file=f"b-{kind}", kind=of)

@@ -17,9 +17,9 @@ from analyses import build
 from axe import complaints
 from clips import write_clip
 from desk import Seen, Served, served
-from made import write_result
+from made_fingerprints import scene
+from made_results import write_result
 from playwright.sync_api import Page, expect
-from seen import scene
 from unconfined import Unconfined
 
 from detector.files import hashed

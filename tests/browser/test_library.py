@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from desk import Served, served
 from library_page import hand_in, row
-from made import finished
+from made_results import finished
 from playwright.sync_api import Browser, Page, Route, expect
 from sqlalchemy import URL
 

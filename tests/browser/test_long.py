@@ -13,7 +13,7 @@ from playwright.sync_api import Page
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "webapp"))
 
-from made import finished
+from made_results import finished
 
 HOURS, COUNT = 2, 24_000
 # What the desk holds of each person, as text, against what it holds when it is given all at once.

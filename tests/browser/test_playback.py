@@ -15,7 +15,7 @@ import pytest
 from analyses import media as facts_of
 from clips import numbered, write_clip
 from flask import Flask
-from live import served
+from http_servers import served
 from playwright.sync_api import Page
 
 from detector.media.open import open_media

@@ -14,7 +14,7 @@ import pikepdf
 import pytest
 from axe import complaints, horizontal_overflow
 from desk import Seen, Workbench
-from live import served
+from http_servers import served
 from playwright.sync_api import Browser, Page, Route, expect
 
 from reports.verification.verify import verify

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from axe import complaints, horizontal_overflow
-from live import served
+from http_servers import served
 from playwright.sync_api import Browser, Page, expect
 
 from webapp import create_app

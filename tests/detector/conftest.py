@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from clips import write_clip
 from engine_clips import room
-from once import made_once
+from run_cache import made_once
 
 from detector.models.loaded import LoadedModel, load_model
 from detector.schema.analysis import Analysis, Parameters

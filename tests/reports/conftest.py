@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from analyses import Written, build
-from once import made_once
+from run_cache import made_once
 
 from reports import write_report
 

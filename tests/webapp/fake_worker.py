@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import made_comparisons
-from made import made_result
+from made_results import made_result
 
 from detector.errors import MediaError
 from detector.progress import Progress

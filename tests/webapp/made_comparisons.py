@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from compared import comparison_of
 from flask import Flask
+from made_comparison_results import comparison_of
 
 from detector.files import write_atomically
 from detector.schema.comparison import Comparison

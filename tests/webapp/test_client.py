@@ -16,9 +16,9 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from live import served
-from made import finished, hand_in
+from http_servers import served
 from made_comparisons import compared
+from made_results import finished, hand_in
 
 from detector.paths import ROOT
 from webapp import client

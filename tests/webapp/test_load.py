@@ -18,8 +18,8 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from made import finished, hand_in
-from running import App, skip_sample
+from app_process import App, skip_sample
+from made_results import finished, hand_in
 
 from webapp import create_app
 

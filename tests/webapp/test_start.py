@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from made import hand_in
-from running import skip_sample
+from app_process import skip_sample
+from made_results import hand_in
 
 from detector.paths import ROOT
 from webapp import create_app

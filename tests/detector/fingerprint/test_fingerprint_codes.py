@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from seen import film, fingerprint, noisy, scene
+from made_fingerprints import film, fingerprint, noisy, scene
 
 from detector.errors import FingerprintError
 from detector.fingerprint.codes import Window, alike, codes, distances, mirrored

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
-from seen import HEIGHT, WIDTH, captioned, film, fingerprint, noisy, scene
+from made_fingerprints import HEIGHT, WIDTH, captioned, film, fingerprint, noisy, scene
 
 from detector.fingerprint.index import MOST_ALIKE, MOST_FOUND, Entries, search
 from detector.fingerprint.match import Match, View

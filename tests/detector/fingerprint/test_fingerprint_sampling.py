@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 from clips import write_clip
-from seen import scene
+from made_fingerprints import scene
 
 from detector import analyze
 from detector.errors import MediaError

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from once import made_anywhere
+from run_cache import made_anywhere
 from torch import nn
 
 SIZE = 32

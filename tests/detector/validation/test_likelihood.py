@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from validated import items
+from made_validation import items
 
 from detector.schema.analysis import MediaKind
 from detector.schema.laboratory.likelihood import stated_log10

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 from analyses import build
-from validated import items, of_analysis, validation
+from made_validation import items, of_analysis, validation
 
 from detector.errors import ParameterError
 from detector.models.card_files import load_card, read_second_look

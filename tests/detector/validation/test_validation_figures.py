@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import jsonschema
-from validated import item, items, validation
+from made_validation import item, items, validation
 
 from detector.paths import ROOT
 from detector.schema.analysis import MediaKind, Verdict

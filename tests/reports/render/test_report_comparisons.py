@@ -11,7 +11,7 @@ from pathlib import Path
 import pikepdf
 import pytest
 from analyses import EXHIBIT_SHA256, build
-from compared import comparison_of
+from made_comparison_results import comparison_of
 from pdf_rules import broken
 
 from detector.schema.analysis import Analysis, MediaKind

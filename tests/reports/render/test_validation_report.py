@@ -8,8 +8,8 @@ from pathlib import Path
 import pikepdf
 import pytest
 from keys import make_key
+from made_validation import items, validation
 from pdf_rules import broken
-from validated import items, validation
 
 from detector.schema.analysis import MediaKind, Parameters
 from detector.schema.laboratory.validation import Validation

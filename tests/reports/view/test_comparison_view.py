@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from compared import comparison_of
+from made_comparison_results import comparison_of
 
 from detector.schema.comparison import Comparison
 from reports.view.comparisons.view import ComparisonView, comparison_view

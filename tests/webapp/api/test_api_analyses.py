@@ -6,7 +6,7 @@ import io
 
 import pytest
 from api_requests import API, form, problem
-from made import digest, finished, hand_in
+from made_results import digest, finished, hand_in
 
 from detector.schema.analysis import Analysis, MediaKind
 from detector.schema.measurements.second_look import Answers, ManipulationKind

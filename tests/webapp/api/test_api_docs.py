@@ -9,8 +9,8 @@ import subprocess
 import sys
 
 import pytest
-from live import Receiver, served
-from made import finished
+from http_servers import Receiver, served
+from made_results import finished
 from print_api import printed
 
 from detector.paths import ROOT

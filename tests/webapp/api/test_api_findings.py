@@ -8,7 +8,7 @@ from typing import get_args
 
 import pytest
 from api_requests import API, form, problem
-from made import digest, finished, hand_in
+from made_results import digest, finished, hand_in
 
 from detector.schema.analysis import Analysis
 from reports.custody.chain import check_export

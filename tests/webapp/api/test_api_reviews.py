@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from live import served
-from reviewed import Review, review
+from http_servers import served
+from second_review_case import Review, review
 
 from webapp.client import Client, Conflict, NotAllowed, NotFound, Unusable
 from webapp.security import api_tokens

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import pytest
 from flask import Flask
-from made import finished, hand_in
+from made_results import finished, hand_in
 from people import account, with_login
 
 from webapp.api.contract.schemas.uploads import METADATA

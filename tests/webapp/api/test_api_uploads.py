@@ -8,7 +8,7 @@ import io
 from datetime import timedelta
 
 import pytest
-from made import digest
+from made_results import digest
 from people import account, signed_in, with_login
 from sqlalchemy import select, update
 

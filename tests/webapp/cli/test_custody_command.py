@@ -8,7 +8,7 @@ import time
 from contextlib import closing
 
 import pytest
-from made import hand_in
+from made_results import hand_in
 from time_authority import TimeAuthority
 
 from reports.custody.chain import check_export

@@ -7,7 +7,7 @@ import shutil
 
 import people
 import pytest
-from made import finished, hand_in
+from made_results import finished, hand_in
 
 from reports.bundle import manifest
 from webapp.cli import main as cli

@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from made import digest, finished, hand_in
+from made_results import digest, finished, hand_in
 from sqlalchemy import text
 from sqlalchemy.exc import DatabaseError
 from warm import Script

@@ -6,7 +6,7 @@ import time
 from datetime import timedelta
 
 import pytest
-from made import hand_in, made_result
+from made_results import hand_in, made_result
 from sqlalchemy import update
 
 from webapp.custody import integrity

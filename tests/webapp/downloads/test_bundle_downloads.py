@@ -13,7 +13,7 @@ from collections import namedtuple
 from datetime import UTC, datetime
 
 import pytest
-from made import finished, hand_in
+from made_results import finished, hand_in
 from werkzeug.datastructures import FileStorage
 from werkzeug.test import encode_multipart
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import made
+import made_results
 import pytest
 from evidence import small_pdf
 from keys import make_key
-from made import finished
+from made_results import finished
 from time_authority import TimeAuthority
 
 from reports.verification.signatures import read_trust
@@ -35,7 +35,7 @@ def taken(client, row, place: Path):
 
 def test_report_and_manifest_are_signed(app, client, tmp_path, quick_reports, monkeypatch):
     # Otherwise the made-up result has no report that could be signed.
-    monkeypatch.setattr(made, "REPORT_PDF", small_pdf({"scores.csv": b"x"}))
+    monkeypatch.setattr(made_results, "REPORT_PDF", small_pdf({"scores.csv": b"x"}))
     row = finished(app, segments=1, peaks=1)
     key, password, certificate = make_key(tmp_path)
     use(app, signing_key=key, signing_password=password)
@@ -46,7 +46,7 @@ def test_report_and_manifest_are_signed(app, client, tmp_path, quick_reports, mo
 
 
 def test_with_an_authority_both_hold_a_timestamp(app, client, tmp_path, quick_reports, monkeypatch):
-    monkeypatch.setattr(made, "REPORT_PDF", small_pdf({"scores.csv": b"x"}))
+    monkeypatch.setattr(made_results, "REPORT_PDF", small_pdf({"scores.csv": b"x"}))
     row = finished(app, segments=1, peaks=1)
     key, password, certificate = make_key(tmp_path)
     authority = TimeAuthority(tmp_path)

@@ -8,7 +8,7 @@ import subprocess
 
 import pikepdf
 import pytest
-from made import finished
+from made_results import finished
 from pypdf import PdfReader
 
 from reports.custody.chain import check_export

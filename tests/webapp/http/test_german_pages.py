@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
-from reviewed import Review, review
+from second_review_case import Review, review
 
 # Words that English sentences can hardly do without, and that German ones do not have.
 _ENGLISH = re.compile(

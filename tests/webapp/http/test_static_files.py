@@ -10,7 +10,7 @@ import brotli
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from made import finished
+from made_results import finished
 from people import account, signed_in, token, with_login
 
 from webapp.security.permissions import Role

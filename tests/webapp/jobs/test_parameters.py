@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from made import hand_in, made_result
+from made_results import hand_in, made_result
 from made_rows import row
 
 from detector.schema.analysis import Parameters

@@ -6,7 +6,7 @@ import threading
 from datetime import timedelta
 
 import pytest
-from made import hand_in
+from made_results import hand_in
 from made_rows import change, row
 from sqlalchemy import select
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
-from made import hand_in
+from made_results import hand_in
 from made_rows import change, row
 
 from detector.schema.analysis import Parameters

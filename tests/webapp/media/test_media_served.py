@@ -8,8 +8,8 @@ import socket
 import time
 
 import pytest
-from live import served
-from made import finished, hand_in
+from http_servers import served
+from made_results import finished, hand_in
 
 from webapp.media import playback
 from webapp.media.playback import Playback

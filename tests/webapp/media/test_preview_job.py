@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from celery.exceptions import SoftTimeLimitExceeded
 from clips import write_clip
-from previewed import SMALL, described, moments
+from preview_facts import SMALL, described, moments
 
 from detector.sandbox import Limits
 from webapp.jobs.claims import LostClaim

@@ -12,7 +12,7 @@ import pytest
 from analyses import media as facts_of
 from clips import UPRIGHT, cornered, corners, number_of, write_clip
 from media_files import boxed_photo
-from previewed import SMALL, described, moments
+from preview_facts import SMALL, described, moments
 
 from detector.media.open import open_media
 from webapp.media.playback import Playback

@@ -6,7 +6,7 @@ import json
 import logging
 from datetime import timedelta
 
-from made import finished, hand_in
+from made_results import finished, hand_in
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import text
 

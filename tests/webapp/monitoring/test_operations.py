@@ -8,7 +8,7 @@ from contextlib import closing
 from datetime import timedelta
 
 import pytest
-from made import finished, hand_in
+from made_results import finished, hand_in
 from people import account, signed_in, with_login
 from sqlalchemy import select
 

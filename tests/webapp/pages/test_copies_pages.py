@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 import pytest
-from made import finished, hand_in
 from made_copies import PART, match_of, matched
+from made_results import finished, hand_in
 from made_rows import say
 from people import account, signed_in, with_login
 

@@ -11,7 +11,7 @@ import zipfile
 from contextlib import closing
 
 import pytest
-from made import finished, hand_in
+from made_results import finished, hand_in
 
 from reports.custody.chain import check_export
 from reports.custody.format import read_export

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from made import finished, hand_in
+from made_results import finished, hand_in
 
 from detector.schema.analysis import MediaKind
 from reports.errors import ReportError

@@ -8,7 +8,7 @@ import threading
 import time
 
 import pytest
-from made import finished, hand_in, put_model
+from made_results import finished, hand_in, put_model
 from made_rows import count, row
 from sqlalchemy import select
 

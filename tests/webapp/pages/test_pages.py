@@ -7,7 +7,7 @@ import re
 from datetime import timedelta
 
 import pytest
-from made import finished, hand_in
+from made_results import finished, hand_in
 
 from detector.schema.analysis import Analysis, MediaKind, Verdict
 from webapp.jobs import claims, failures

@@ -9,7 +9,7 @@ import zipfile
 
 import pytest
 from keys import make_key
-from made import finished
+from made_results import finished
 from people import Client, account, signed_in, with_login
 
 from detector.models.card_files import DEFAULT, MODELS

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from analyses import build
 from flask.testing import FlaskClient
-from made import finished
+from made_results import finished
 
 from detector.schema.analysis import Analysis, Parameters
 from webapp.queries import two_analyses

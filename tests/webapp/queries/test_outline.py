@@ -8,7 +8,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from hypothesis import given
 from hypothesis import strategies as st
-from made import finished, hand_in
+from made_results import finished, hand_in
 
 from webapp.queries import review_scores
 

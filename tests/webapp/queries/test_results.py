@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from made import finished
+from made_results import finished
 
 from webapp.queries import results
 from webapp.storage.data_folder import Folders

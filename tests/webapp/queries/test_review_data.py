@@ -7,7 +7,7 @@ import hashlib
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from made import finished, hand_in
+from made_results import finished, hand_in
 
 from detector.schema.analysis import Analysis, MediaKind
 from webapp.media.playback import Playback

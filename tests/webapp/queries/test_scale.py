@@ -7,10 +7,10 @@ import time
 from datetime import date
 from pathlib import Path
 
+import machines
 import pytest
-import scaled
 import servers
-from made import finished, hand_in
+from made_results import finished, hand_in
 from sqlalchemy import func, select, text, update
 from warm import Script
 
@@ -35,7 +35,7 @@ def redis(tmp_path_factory):
 
 @pytest.fixture
 def shared(postgresql, redis, tmp_path) -> dict[str, str]:
-    return scaled.settings(tmp_path, postgresql, redis)
+    return machines.settings(tmp_path, postgresql, redis)
 
 
 @pytest.fixture
@@ -49,8 +49,8 @@ def app(shared, postgresql):
 
 def worker(started, shared: dict[str, str], log: Path, **changes: str):
     """A supervised worker whose engine is the stand-in of ``fake_worker``."""
-    path = os.pathsep.join(map(str, (scaled.ROOT, HERE, HERE.parent)))
-    return scaled.run(
+    path = os.pathsep.join(map(str, (machines.ROOT, HERE, HERE.parent)))
+    return machines.run(
         started, str(HERE / "fake_workers.py"), environment=shared | {"PYTHONPATH": path} | changes, log=log
     )
 
@@ -95,9 +95,9 @@ def test_two_migrations_at_once(app, postgresql, tmp_path):
         "from webapp.storage.database import Database; "
         "Database(make_url(sys.argv[1]), {}).migrate()"
     )
-    with scaled.processes() as started:
+    with machines.processes() as started:
         both = [
-            scaled.run(
+            machines.run(
                 started,
                 "-c",
                 script,
@@ -152,10 +152,14 @@ def test_workers_come_and_go(app, shared, postgresql, redis, tmp_path):
     for analysis_id in ids:
         send(analysis_id)
     log, end = tmp_path / "workers.log", time.monotonic() + 500
-    with scaled.processes() as started:
+    with machines.processes() as started:
         first, second, *_ = [worker(started, shared, log) for _ in range(4)]
-        reached = {2: lambda: scaled.kill(first), 4: lambda: restart(redis), 8: lambda: restart(postgresql)}
-        reached[6] = lambda: scaled.kill(second)
+        reached = {
+            2: lambda: machines.kill(first),
+            4: lambda: restart(redis),
+            8: lambda: restart(postgresql),
+        }
+        reached[6] = lambda: machines.kill(second)
         while len(done := finished_ids(database)) < len(ids):
             assert time.monotonic() < end, log.read_text()
             for count in [count for count in sorted(reached) if count <= len(done)]:
@@ -195,7 +199,7 @@ def test_a_gpu_queue_gets_what_is_large(app, shared, tmp_path):
     for analysis_id in (small_id, large_id):
         large.extensions["send"](analysis_id)
     database, end = app.extensions["database"], time.monotonic() + 200
-    with scaled.processes() as started:
+    with machines.processes() as started:
         worker(started, shared, tmp_path / "log", REELPROOF_QUEUES="gpu")
         while large_id not in (done := finished_ids(database)):
             assert time.monotonic() < end, (tmp_path / "log").read_text()
@@ -214,16 +218,18 @@ def test_a_gpu_queue_gets_what_is_large(app, shared, tmp_path):
     ],
 )
 def test_workers_say_what_they_need(shared, tmp_path, changes, words):
-    with scaled.processes() as started:
+    with machines.processes() as started:
         log = tmp_path / "log"
-        process = scaled.run(started, "-m", "webapp.worker.standalone", environment=shared | changes, log=log)
+        process = machines.run(
+            started, "-m", "webapp.worker.standalone", environment=shared | changes, log=log
+        )
         assert process.wait(60) == 2
         assert words in log.read_text()
 
 
 def test_workers_wait_for_the_tables(postgresql, redis, shared, tmp_path):
-    with scaled.processes() as started:
+    with machines.processes() as started:
         log = tmp_path / "log"
-        process = scaled.run(started, "-m", "webapp.worker.standalone", environment=shared, log=log)
+        process = machines.run(started, "-m", "webapp.worker.standalone", environment=shared, log=log)
         assert process.wait(60) == 2
         assert "Start python -m webapp of the same version once" in log.read_text()

@@ -11,10 +11,10 @@ from functools import partial
 
 import made_rows
 import pytest
-from made import finished, hand_in
+from large_library import NEWEST, fill
+from made_results import finished, hand_in
 from made_rows import say
-from many import NEWEST, fill
-from reviewed import review
+from second_review_case import review
 
 from detector.schema.analysis import MediaKind, Verdict
 from webapp.jobs import claims, states

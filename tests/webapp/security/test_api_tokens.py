@@ -7,7 +7,7 @@ import re
 from datetime import timedelta
 
 import pytest
-from made import finished
+from made_results import finished
 from people import PASSWORD, account, signed_in, with_login
 from people import token as csrf
 from sqlalchemy import select

@@ -9,9 +9,9 @@ import zipfile
 from collections.abc import Iterator
 
 import pytest
-from made import finished
+from made_results import finished
 from people import signed_in
-from reviewed import FILE, MACHINE, WORDS, Review, review
+from second_review_case import FILE, MACHINE, WORDS, Review, review
 
 from webapp.security.permissions import table
 from webapp.security.rate_limits import Rates

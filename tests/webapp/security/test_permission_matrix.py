@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from made import finished, hand_in
+from made_results import finished, hand_in
 from people import account, signed_in, with_login
 from sqlalchemy import delete
 from werkzeug.routing import Rule

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 
 import pytest
-from made import finished, hand_in
+from made_results import finished, hand_in
 from sqlalchemy import func, select
 from sqlalchemy.orm import aliased
 

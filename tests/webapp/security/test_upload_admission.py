@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from live import served
+from http_servers import served
 from people import account, sign_in, signed_in, with_login
 from werkzeug.datastructures import FileStorage
 from werkzeug.test import encode_multipart

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 
 import pytest
-from made import finished
+from made_results import finished
 from people import account, signed_in, with_login
 from sqlalchemy import select
 

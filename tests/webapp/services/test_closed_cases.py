@@ -8,7 +8,7 @@ import json
 import zipfile
 
 import pytest
-from made import finished, hand_in
+from made_results import finished, hand_in
 from people import PASSWORD, account, signed_in, with_login
 from sqlalchemy import select
 

@@ -6,7 +6,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from made import engine, finished, hand_in
+from made_results import engine, finished, hand_in
 from made_rows import count, row, say
 
 from detector.models.card_files import DEFAULT

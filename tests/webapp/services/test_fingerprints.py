@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from made import hand_in
+from made_fingerprints import film, fingerprint, noisy, scene
+from made_results import hand_in
 from made_rows import count
-from seen import film, fingerprint, noisy, scene
 from sqlalchemy import select
 
 from detector.fingerprint import matching

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
-from live import Receiver
+from http_servers import Receiver
 
 from webapp import create_app
 

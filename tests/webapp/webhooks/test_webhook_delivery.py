@@ -9,8 +9,8 @@ import re
 from datetime import timedelta
 
 import pytest
-from hooks import API, hook, trip
-from made import finished
+from made_results import finished
+from made_webhooks import API, hook, trip
 from sqlalchemy import select
 
 from detector.paths import ROOT

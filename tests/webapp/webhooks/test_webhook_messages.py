@@ -7,9 +7,9 @@ from datetime import timedelta
 
 import jsonschema
 import pytest
-from hooks import API, hook, trip
-from made import finished, hand_in
 from made_comparisons import compared, queued
+from made_results import finished, hand_in
+from made_webhooks import API, hook, trip
 
 from webapp.jobs import claims, failures, recovery, states
 from webapp.storage.tables import AnalysisRow, CaseReview, CaseRow, ComparisonRow, User, now

@@ -6,8 +6,8 @@ import socket
 from datetime import timedelta
 
 import pytest
-from hooks import API, hook, trip
-from made import finished
+from made_results import finished
+from made_webhooks import API, hook, trip
 
 from webapp.storage.tables import now
 from webapp.webhooks import delivery

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 from billiard.exceptions import WorkerLostError
-from made import hand_in
 from made_comparisons import queued
+from made_results import hand_in
 
 from webapp import create_app
 from webapp.downloads import kept_reports

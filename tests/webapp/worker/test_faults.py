@@ -19,9 +19,9 @@ from collections import Counter
 from functools import partial
 from pathlib import Path
 
+import machines
 import pytest
-import scaled
-from running import App, skip_sample, wait
+from app_process import App, skip_sample, wait
 
 pytestmark = pytest.mark.slow
 
@@ -50,7 +50,7 @@ def whole(data: Path, rows: dict[str, tuple[str, str, int]]) -> None:
         if folder.name.startswith("."):
             continue
         checked = subprocess.run(
-            [sys.executable, "-I", str(scaled.ROOT / "docs" / "verify_bundle.py"), str(folder)],
+            [sys.executable, "-I", str(machines.ROOT / "docs" / "verify_bundle.py"), str(folder)],
             capture_output=True,
             text=True,
         )
@@ -68,7 +68,7 @@ def test_killed_at_fifty_points(tmp_path):
     for point in range(_POINTS):
         wait(app.idle)
         before, moment = set(app.rows()), _MOMENTS[point % len(_MOMENTS)]
-        clip = scaled.clip(tmp_path / f"{point}.mp4", point)
+        clip = machines.clip(tmp_path / f"{point}.mp4", point)
         answers: list[str] = []
 
         def hand_in(
@@ -105,7 +105,7 @@ def test_killed_at_fifty_points(tmp_path):
     app.kill()
     log = subprocess.run(
         [sys.executable, "-m", "webapp", "verify-log"],
-        cwd=scaled.ROOT,
+        cwd=machines.ROOT,
         env=os.environ | {"REELPROOF_DATA": str(data)},
         capture_output=True,
         text=True,

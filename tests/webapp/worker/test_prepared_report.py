@@ -6,7 +6,7 @@ import errno
 import threading
 
 import pytest
-from made import hand_in, made_result
+from made_results import hand_in, made_result
 
 from webapp.downloads import kept_reports
 from webapp.downloads import reports as report_downloads

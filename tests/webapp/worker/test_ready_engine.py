@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 import skimage
-from made import hand_in
 from made_comparisons import queued
+from made_results import hand_in
 from PIL import Image
 
 from detector.models.card_files import DEFAULT, MODELS

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from made import finished, hand_in, made_result
+from made_fingerprints import film, fingerprint
+from made_results import finished, hand_in, made_result
 from made_rows import count
-from seen import film, fingerprint
 
 from detector.errors import MediaError
 from webapp.storage.data_folder import Folders

@@ -7,7 +7,7 @@ import errno
 import pytest
 from analyses import build
 from celery.exceptions import SoftTimeLimitExceeded
-from made import engine, hand_in, write_result
+from made_results import engine, hand_in, write_result
 
 from detector.errors import MediaError, ModelError
 from detector.files import publish

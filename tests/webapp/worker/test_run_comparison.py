@@ -6,8 +6,8 @@ import json
 
 import pytest
 from celery.exceptions import SoftTimeLimitExceeded
-from made import hand_in
 from made_comparisons import engine, queued
+from made_results import hand_in
 
 from detector.errors import MediaError
 from webapp.custody import log as custody_log

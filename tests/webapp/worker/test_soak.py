@@ -6,8 +6,8 @@ import json
 import random
 import time
 
+import machines
 import pytest
-import scaled
 import servers
 from sqlalchemy import select
 
@@ -30,12 +30,12 @@ def test_nothing_is_lost_and_nothing_comes_twice(tmp_path):
         pytest.skip(f"not installed: {', '.join(missing)}")
     chance = random.Random(_SEED)
     postgresql, redis = servers.PostgreSQL(), servers.Redis(tmp_path / "redis")
-    shared = scaled.settings(tmp_path, postgresql, redis)
+    shared = machines.settings(tmp_path, postgresql, redis)
     app = create_app(shared)
     client, database, settings = app.test_client(), app.extensions["database"], app.extensions["settings"]
     send = app.extensions["send"]
     for number in range(_CLIPS):
-        with scaled.clip(tmp_path / f"{number}.mp4", number).open("rb") as file:
+        with machines.clip(tmp_path / f"{number}.mp4", number).open("rb") as file:
             handed_in = client.post("/analyses", data={"file": (file, f"{number}.mp4")})
             assert handed_in.status_code in (201, 303), handed_in.text
 
@@ -46,14 +46,14 @@ def test_nothing_is_lost_and_nothing_comes_twice(tmp_path):
 
     log, started_at = tmp_path / "workers.log", time.monotonic()
     events, last = [], []
-    with scaled.processes() as started:
+    with machines.processes() as started:
 
         def start() -> None:
             log_of_it = log.with_suffix(f".{len(started)}")
-            scaled.run(started, "-m", "webapp.worker.standalone", environment=shared, log=log_of_it)
+            machines.run(started, "-m", "webapp.worker.standalone", environment=shared, log=log_of_it)
 
         def kill_one() -> None:
-            scaled.kill(chance.choice([each for each in started if each.poll() is None]))
+            machines.kill(chance.choice([each for each in started if each.poll() is None]))
             start()
 
         for _ in range(4):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from analyses import build
-from validated import items, of_analysis, validation
+from made_validation import items, of_analysis, validation
 
 from detector.schema.analysis import Analysis, FaceQuality, Spread
 from detector.schema.laboratory.quoted import Laboratory

@@ -11,7 +11,7 @@ import zipfile
 
 import pytest
 import torch
-from made import HOSTILE, add_model, digest, kept_models, pair, put_model
+from made_results import HOSTILE, add_model, digest, kept_models, pair, put_model
 from safetensors.torch import load, save
 
 from detector.models.card_files import DEFAULT

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from made import HOSTILE, add_model, digest, hand_in, kept_models, pair, put_model
+from made_results import HOSTILE, add_model, digest, hand_in, kept_models, pair, put_model
 
 from detector.models.card_files import DEFAULT
 from webapp import create_app

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from annotated import finished_earlier
+from annotated_analyses import finished_earlier
 from flask import Flask
-from made import finished
 from made_comparisons import compared
+from made_results import finished
 
 from webapp.storage.tables import AnalysisRow, ComparisonRow
 

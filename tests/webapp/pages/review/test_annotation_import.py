@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from annotated import AGREE, finished_earlier, stored
+from annotated_analyses import AGREE, finished_earlier, stored
 from flask import Flask
 from flask.testing import FlaskClient
-from made import finished
+from made_results import finished
 from people import account, signed_in, with_login
 from sqlalchemy import select
 from werkzeug.datastructures import FileStorage

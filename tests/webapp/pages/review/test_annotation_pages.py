@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from annotated import AGREE, stored
-from made import hand_in
+from annotated_analyses import AGREE, stored
+from made_results import hand_in
 
 from webapp.jobs import claims
 from webapp.jobs.failures import CRASHED

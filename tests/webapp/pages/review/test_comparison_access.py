@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from made import finished
 from made_comparisons import compared
+from made_results import finished
 from people import account, signed_in, with_login
 
 from webapp.jobs import states

@@ -6,8 +6,8 @@ import io
 import json
 import zipfile
 
-from made import finished, hand_in
 from made_comparisons import compared, comparison_rows, queued
+from made_results import finished, hand_in
 
 from detector.schema.analysis import MediaKind
 from webapp.custody.comparison_records import RESULT, SUMS

@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from made import finished
-from reviewed import FILE, WORDS, Review, review
+from made_results import finished
+from second_review_case import FILE, WORDS, Review, review
 from sqlalchemy import select
 
 from webapp.custody import log as custody_log

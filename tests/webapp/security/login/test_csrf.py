@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 
-from made import finished, hand_in
+from made_results import finished, hand_in
 from people import account, signed_in
 
 from webapp.security.permissions import Role

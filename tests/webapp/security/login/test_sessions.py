@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from made import hand_in
+from made_results import hand_in
 from people import age, rows, sign_in, signed_in, token
 from sqlalchemy import select
 

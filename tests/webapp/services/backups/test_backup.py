@@ -14,7 +14,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from made import finished, hand_in
+from made_results import finished, hand_in
 from sqlalchemy import select
 
 from webapp import create_app

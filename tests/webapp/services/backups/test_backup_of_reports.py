@@ -17,9 +17,9 @@ import urllib.request
 import zipfile
 from pathlib import Path
 
+import machines
 import pytest
-import scaled
-from running import App, skip_sample, wait
+from app_process import App, skip_sample, wait
 
 from webapp.storage.data_folder import Folders
 
@@ -44,7 +44,7 @@ class Load:
     def _work(self) -> None:
         while not self._enough.is_set():
             if sum(state != "done" for state, _, _ in self._app.rows().values()) < 3:
-                clip = scaled.clip(self._place / f"{self.handed_in}.mp4", self.handed_in)
+                clip = machines.clip(self._place / f"{self.handed_in}.mp4", self.handed_in)
                 with contextlib.suppress(urllib.error.URLError, OSError):  # it was killed under it
                     # Slowly: an upload is on its way most of the time.
                     self._app.upload(clip, True, _FLAG_ALL if self.handed_in % 2 else "")
@@ -85,7 +85,7 @@ def unpacked(bundle: bytes) -> dict[str, bytes]:
 def command(data: Path, *words: str) -> str:
     done = subprocess.run(
         [sys.executable, "-m", "webapp", *words],
-        cwd=scaled.ROOT,
+        cwd=machines.ROOT,
         env=os.environ | {"REELPROOF_DATA": str(data)},
         capture_output=True,
         text=True,

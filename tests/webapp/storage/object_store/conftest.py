@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import object_store_server
 import pytest
-import stored
-from made import engine
+from made_results import engine
 
 from webapp.storage.data_folder import Folders
 from webapp.worker import run_analysis
@@ -12,7 +12,7 @@ from webapp.worker import run_analysis
 
 @pytest.fixture(scope="session")
 def server():
-    server = stored.Bucket()
+    server = object_store_server.Bucket()
     yield server
     server.close()
 
@@ -25,7 +25,7 @@ def bucket(server):
 
 @pytest.fixture(autouse=True)
 def keys(monkeypatch):
-    for name, value in stored.KEYS.items():
+    for name, value in object_store_server.KEYS.items():
         monkeypatch.setenv(name, value)
 
 
@@ -56,6 +56,6 @@ def folders(app):
 @pytest.fixture
 def worker(app, tmp_path):
     """Settings of a machine that only works."""
-    settings = stored.other_machine(app, tmp_path / "worker")
+    settings = object_store_server.other_machine(app, tmp_path / "worker")
     Folders(settings.data).create()
     return settings

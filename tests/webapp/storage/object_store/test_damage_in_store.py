@@ -9,9 +9,9 @@ import tarfile
 import zipfile
 
 import pytest
-from made import digest
+from made_results import digest
+from object_store_server import CONTENT, NAME, row, upload
 from sqlalchemy import select
-from stored import CONTENT, NAME, row, upload
 
 from webapp.custody import integrity
 from webapp.custody.integrity import DamagedExhibit

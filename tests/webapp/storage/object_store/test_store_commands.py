@@ -7,8 +7,8 @@ import shutil
 import tarfile
 
 import pytest
-from made import digest
-from stored import CONTENT, NAME, kept, row, upload
+from made_results import digest
+from object_store_server import CONTENT, NAME, kept, row, upload
 
 from webapp.cli import main as cli
 from webapp.errors import UserError

@@ -7,12 +7,12 @@ import shutil
 import time
 from pathlib import Path
 
+import machines
 import made_comparisons
-import scaled
 import servers
-from made import add_model, engine, pair
 from made_comparisons import queued
-from stored import CONTENT, NAME, kept, row, upload
+from made_results import add_model, engine, pair
+from object_store_server import CONTENT, NAME, kept, row, upload
 
 from webapp import create_app
 from webapp.queries import results
@@ -124,16 +124,18 @@ def test_workers_with_a_data_folder_of_their_own(postgresql, bucket, tmp_path):
     app = create_app({"TESTING": True, "REELPROOF_DATA": str(tmp_path / "pages")} | shared)
     settings, database = app.extensions["settings"], app.extensions["database"]
     folders, there, log = Folders.of(settings), tmp_path / "there", tmp_path / "log"
-    path = os.pathsep.join(map(str, (scaled.ROOT, HERE, HERE.parent)))
+    path = os.pathsep.join(map(str, (machines.ROOT, HERE, HERE.parent)))
     environment = shared | {"REELPROOF_DATA": str(there), "PYTHONPATH": path}
     analysis_id = upload(app.test_client())
     end = time.monotonic() + 400
     try:
-        with scaled.processes() as started:
-            keyless = scaled.run(started, "-m", "webapp.worker.standalone", environment=environment, log=log)
+        with machines.processes() as started:
+            keyless = machines.run(
+                started, "-m", "webapp.worker.standalone", environment=environment, log=log
+            )
             assert keyless.wait(60) == 2 and "custody.key is missing" in log.read_text()
             shutil.copy(settings.custody_key, there)
-            scaled.run(started, str(HERE / "fake_workers.py"), environment=environment, log=log)
+            machines.run(started, str(HERE / "fake_workers.py"), environment=environment, log=log)
             while row(app, analysis_id).state in ("queued", "running"):
                 assert time.monotonic() < end, log.read_text()
                 time.sleep(0.2)

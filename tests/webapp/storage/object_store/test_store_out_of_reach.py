@@ -7,13 +7,13 @@ import json
 import subprocess
 import sys
 
+import object_store_server
 import pytest
 import servers
-import stored
 from botocore.exceptions import ClientError
-from made import digest
+from made_results import digest
+from object_store_server import CONTENT, kept, upload
 from sqlalchemy import select
-from stored import CONTENT, kept, upload
 
 from webapp.errors import StoreError
 from webapp.services import deletion
@@ -85,7 +85,7 @@ def test_no_bucket_no_keys_no_room(app, client, bucket, folders, tmp_path, monke
         assert answer.status_code == 507 and "The store is full" in answer.text
     with bucket.asking_for_keys(), pytest.raises(StoreError, match="does not let Reelproof in"):
         folders.store.check()
-    for name in stored.KEYS:
+    for name in object_store_server.KEYS:
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from flask import Flask
-from made import finished
+from made_results import finished
 from sqlalchemy import select
 
 from webapp.storage.tables import AnalysisRow, AnnotationRow, now

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from flask import Flask
 from flask.testing import FlaskClient
-from made import finished
+from made_results import finished
 from people import account, signed_in, with_login
 
 from webapp.security.permissions import Role

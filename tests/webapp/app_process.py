@@ -13,7 +13,7 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
-import scaled
+import machines
 
 from webapp.services.sample import SAMPLE_ADDED
 
@@ -31,7 +31,7 @@ class App:
         with (self.data / "stderr.log").open("a") as said:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "webapp"],
-                cwd=scaled.ROOT,
+                cwd=machines.ROOT,
                 env=os.environ | {"PORT": "0", "REELPROOF_DATA": str(self.data)} | self._settings,
                 stdout=subprocess.PIPE,
                 stderr=said,

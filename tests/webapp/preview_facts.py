@@ -7,7 +7,7 @@ from pathlib import Path
 
 from analyses import media as facts_of
 from clips import numbered
-from made import digest
+from made_results import digest
 
 from detector.media.open import open_media
 from detector.schema.analysis import Media

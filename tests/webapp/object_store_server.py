@@ -16,7 +16,7 @@ import servers
 from botocore.config import Config
 from flask import Flask
 from flask.testing import FlaskClient
-from made import digest
+from made_results import digest
 
 from webapp.settings import Settings, read_settings
 from webapp.storage.tables import AnalysisRow
