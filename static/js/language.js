@@ -1,10 +1,10 @@
 // The language of the page: its messages, which the page brings along as JSON, and its numbers.
 // A message is its English sentence with named placeholders: _("%(name)s was kept", { name }).
 
-const brought = document.getElementById("messages");
-const spoken = brought ? JSON.parse(brought.textContent) : { language: "en", messages: {} };
+const element = document.getElementById("messages");
+const catalogue = element ? JSON.parse(element.textContent) : { language: "en", messages: {} };
 
-export const LANGUAGE = spoken.language;
+export const LANGUAGE = catalogue.language;
 
 const formats = new Map(); // by digits; making one takes longer than using it a hundred times
 
@@ -14,12 +14,12 @@ function filled(text, values) {
 
 /** A message in the language of the page, its placeholders filled. */
 export function _(message, values = {}) {
-  return filled(spoken.messages[message] ?? message, values);
+  return filled(catalogue.messages[message] ?? message, values);
 }
 
 /** One of two messages by `count`, which is the placeholder `num`. */
 export function ngettext(singular, plural, count, values = {}) {
-  const forms = spoken.messages[singular] ?? [singular, plural];
+  const forms = catalogue.messages[singular] ?? [singular, plural];
   return filled(forms[count === 1 ? 0 : 1], { num: decimal(count, 0), ...values });
 }
 

@@ -8,7 +8,7 @@ const QUICK = 500;
 const SLOW = 5000;
 const page = byId("live");
 const places = new Map([...page.querySelectorAll("[data-part]")].map((place) => [place.dataset.part, place]));
-const put = new Map();
+const html = new Map(); // of each place, as the server last sent it
 let picture = page.dataset.picture;
 let segments = Number(page.dataset.segments);
 let standing = page.dataset.standing;
@@ -31,10 +31,10 @@ async function loaded(number) {
 }
 
 /** Only what is new: a selection or a place scrolled to stays. */
-function place(name, html) {
-  if (put.get(name) === html) return;
-  put.set(name, html);
-  places.get(name).innerHTML = html; // made by the template of the page, which escapes
+function replace(name, markup) {
+  if (html.get(name) === markup) return;
+  html.set(name, markup);
+  places.get(name).innerHTML = markup; // made by the template of the page, which escapes
 }
 
 async function show(now) {
@@ -48,7 +48,7 @@ async function show(now) {
       delete parts.boxes; // those shown belong to the picture shown
     }
   }
-  for (const [name, html] of Object.entries(parts)) place(name, html);
+  for (const [name, markup] of Object.entries(parts)) replace(name, markup);
   if (now.segments > segments) {
     const closed = places.get("segments").querySelector("li").textContent;
     byId("announce").textContent = [_("A segment closed."), closed].join(" ");

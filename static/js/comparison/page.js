@@ -15,7 +15,8 @@ function moments() {
   return new Moments(found, location.pathname);
 }
 
-function heads(time, reference, files) {
+/** Moves the line of each file in the time map; out of sight where it has no moment. */
+function moveHeads(time, reference, files) {
   const place = (value, file) => (value === null || !file.duration ? -10 : (1000 * value) / file.duration);
   const values = { exhibit: place(time, files[0]), reference: place(reference, files[1]) };
   for (const line of document.querySelectorAll(".time-map-head")) {
@@ -24,7 +25,8 @@ function heads(time, reference, files) {
   }
 }
 
-function synchronised(data, pictures) {
+/** Connects both players to the controls, the time map and the kept pictures. */
+function playTogether(data, pictures) {
   const seek = byId("seek");
   const play = byId("play");
   const figures = [...document.querySelectorAll(".side")];
@@ -33,11 +35,11 @@ function synchronised(data, pictures) {
     byId("now").textContent = words;
     seek.value = String(time);
     seek.setAttribute("aria-valuetext", words);
-    players?.sides[0].shown.replaceChildren(words);
-    players?.sides[1].shown.replaceChildren(reference === null ? _("not in the reference") : timecode(reference));
-    play.classList.toggle("playing", Boolean(players?.playing));
-    play.setAttribute("aria-label", players?.playing ? _("Pause") : _("Play"));
-    heads(time, reference, data.files);
+    players.sides[0].output.replaceChildren(words);
+    players.sides[1].output.replaceChildren(reference === null ? _("not in the reference") : timecode(reference));
+    play.classList.toggle("playing", players.playing);
+    play.setAttribute("aria-label", players.playing ? _("Pause") : _("Play"));
+    moveHeads(time, reference, data.files);
   });
   byId("controls").hidden = false;
   seek.max = String(players.length);
@@ -80,7 +82,6 @@ function synchronised(data, pictures) {
     b: () => pictures?.look("blink"),
   });
   players.seek(data.segments[0]?.start ?? data.pieces[0]?.exhibit[0] ?? 0);
-  return players;
 }
 
 try {
@@ -89,10 +90,10 @@ try {
   if ("apart" in desk.dataset) {
     listen({ b: () => pictures?.look("blink") });
   } else {
-    synchronised(JSON.parse(desk.dataset.comparison), pictures);
+    playTogether(JSON.parse(desk.dataset.comparison), pictures);
   }
   desk.dataset.ready = "";
 } catch (problem) {
   byId("comparison-problem").hidden = false;
-  throw problem;
+  console.error(problem);
 }

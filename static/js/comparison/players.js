@@ -17,7 +17,7 @@ export class Players {
       file: data.files[number],
       video: figure.querySelector("video"),
       gap: figure.querySelector(".side-gap"),
-      shown: figure.querySelector(".side-time"),
+      output: figure.querySelector(".side-time"),
     }));
     this.frame = 1 / (data.files[0].rate || 25);
     this.length = data.files[0].duration;
@@ -32,12 +32,12 @@ export class Players {
     this.sides[0].video?.addEventListener("ended", () => this.pause());
   }
 
-  /** Whether there is anything to play. */
-  get leads() { return this.sides[0].video; }
+  /** The exhibit's video, if there is anything to play. */
+  get leader() { return this.sides[0].video; }
 
   seek(time) {
     this.time = clamp(time, 0, Math.max(0, this.length - this.frame / 2));
-    if (this.leads) this.leads.currentTime = this.sides[0].file.offset + this.time + INTO_FRAME;
+    if (this.leader) this.leader.currentTime = this.sides[0].file.offset + this.time + INTO_FRAME;
     this.follow(true);
   }
 
@@ -47,18 +47,18 @@ export class Players {
   }
 
   async play() {
-    if (!this.leads || this.playing) return;
+    if (!this.leader || this.playing) return;
     if (this.time >= this.length - 2 * this.frame) this.seek(0);
     this.playing = true;
     try {
-      await this.leads.play();
+      await this.leader.play();
     } catch {
       this.playing = false;
       return;
     }
     const tick = () => {
       if (!this.playing) return;
-      this.time = clamp(this.leads.currentTime - this.sides[0].file.offset, 0, this.length);
+      this.time = clamp(this.leader.currentTime - this.sides[0].file.offset, 0, this.length);
       this.follow(false);
       requestAnimationFrame(tick);
     };

@@ -17,11 +17,11 @@ export function wireControls(desk) {
   press("show-keys", () => byId("keys").showModal());
   press("explore-reset", () => desk.explore(null));
   press("save-annotations", () => saveAnnotations(desk));
-  byId("show-boxes").addEventListener("change", (event) => { player.shown.boxes = event.target.checked; player.draw(); });
+  byId("show-boxes").addEventListener("change", (event) => { player.overlay.boxes = event.target.checked; player.draw(); });
   byId("heat").addEventListener("input", (event) => {
     const value = Number(event.target.value);
-    player.shown.heat = Math.min(1, value);
-    player.shown.dim = Math.max(0, value - 1);
+    player.overlay.heat = Math.min(1, value);
+    player.overlay.dim = Math.max(0, value - 1);
     player.draw();
   });
   byId("explore").addEventListener("input", (event) => desk.explore(Number(event.target.value)));

@@ -20,7 +20,7 @@ export class Player {
     this.view = view;
     this.onTime = onTime;
     this.time = 0;
-    this.shown = { boxes: true, heat: 0.75, dim: 0 };
+    this.overlay = { boxes: true, heat: 0.75, dim: 0 };
     this.maps = new Map();
     this.stage = byId("stage");
     this.canvas = byId("boxes");
@@ -219,7 +219,7 @@ export class Player {
     this.drawn = [];
     if (this.photo) this.#drawPhoto(pen, x, y, scale, dense);
     this.#drawMaps(pen, x, y, scale);
-    if (this.shown.boxes) {
+    if (this.overlay.boxes) {
       // Those with a finding last: in a group photo the labels of neighbours must not lie over theirs.
       const found = new Set(this.data.raw.segments.map((one) => one.person));
       const faces = [...this.view.faces()].sort((a, b) => found.has(a.id) - found.has(b.id));
@@ -243,8 +243,8 @@ export class Player {
       pen.drawImage(still, left * own, top * own, wide * own, high * own, x + left * scale, y + top * scale, wide * scale, high * scale);
       pen.imageSmoothingEnabled = true;
     }
-    if (this.shown.dim) {
-      pen.fillStyle = `rgb(0 0 0 / ${this.shown.dim})`;
+    if (this.overlay.dim) {
+      pen.fillStyle = `rgb(0 0 0 / ${this.overlay.dim})`;
       pen.fillRect(x, y, width * scale, height * scale);
     }
     const words = byId("photo-zoom"); // a comparison shows none
@@ -254,10 +254,10 @@ export class Player {
   #drawMaps(pen, x, y, scale) {
     const { width, height } = this.data.raw.media;
     for (const peak of this.view.peaks()) {
-      if (!this.shown.heat || (!this.data.still && Math.abs(peak.time - this.time) > REACH)) continue;
+      if (!this.overlay.heat || (!this.data.still && Math.abs(peak.time - this.time) > REACH)) continue;
       const map = this.#map(peak);
       if (!map || !map.complete || !map.naturalWidth) continue;
-      pen.globalAlpha = this.shown.heat;
+      pen.globalAlpha = this.overlay.heat;
       pen.drawImage(map, x, y, width * scale, height * scale);
       pen.globalAlpha = 1;
       this.drawn.push({ map: peak.id });
