@@ -58,7 +58,7 @@ def test_what_the_app_is_made_with(tmp_path):
 
 def test_web_process_loads_no_network_and_no_renderer(tmp_path):
     program = (
-        "import sys; from webapp import create_app; from many import fill\n"
+        "import sys; from webapp import create_app; from large_library import fill\n"
         "app = create_app(); fill(app.extensions['database'], 40)\n"
         "for path in ('/', '/analyses', '/statistics'):\n"
         "    assert app.test_client().get(path).status_code == 200\n"

@@ -101,12 +101,12 @@ def test_what_changes_nothing_in_it_sets_no_report_anew(app, client, row, folder
     assert list(folders.reviewed(row.id).iterdir()) != [first]
 
 
-def test_a_report_that_cannot_be_set_is_said_in_words(app, client, row, folders, monkeypatch, capfd):
+def test_a_report_that_cannot_be_rendered_is_said_in_words(app, client, row, folders, monkeypatch, capfd):
     client.post(f"/analyses/{row.id}/annotations", json=AGREE)
     with monkeypatch.context() as patched:
         patched.setattr(report_downloads.sys, "executable", "/bin/false")
         answer = client.get(f"/analyses/{row.id}/report.pdf")
-    assert answer.status_code == 500 and "could not be set" in answer.text
+    assert answer.status_code == 500 and "could not be rendered" in answer.text
     with monkeypatch.context() as patched:
         patched.setattr(report_downloads, "_TIME_LIMIT", 0.01)
         assert client.get(f"/analyses/{row.id}/report.pdf").status_code == 500
