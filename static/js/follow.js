@@ -19,28 +19,23 @@ export function follow(address, tell, eager = false) {
   let stopped = false;
   async function ask() {
     if (stopped) return;
-    try {
-      const answer = await fetch(address, { headers: { Accept: "application/json" }, cache: "no-store" });
-      if (stopped) return;
-      if (answer.status === 404 && tell.onGone) {
-        tell.onGone();
-        return;
-      }
-      if (!answer.ok) throw new Error(String(answer.status));
-      const status = await answer.json();
-      if (stopped) return;
-      if (ENDS.has(status.state)) {
-        tell.onEnd(status);
-        return;
-      }
-      tell.onStatus(status);
-      pause = status.state === "running" ? quick() : Math.min(pause * 1.3, SLOW);
-    } catch {
-      pause = Math.min(pause * 1.6, SLOW);
-      if (tell.onSilence) tell.onSilence();
+    const answer = await fetch(address, { headers: { Accept: "application/json" }, cache: "no-store" }).catch(() => null);
+    const status = answer?.ok ? await answer.json().catch(() => null) : null;
+    if (stopped) return;
+    if (answer?.status === 404 && tell.onGone) {
+      tell.onGone();
+      return;
     }
-    // A page nobody looks at need not ask as often.
+    if (ENDS.has(status?.state)) {
+      tell.onEnd(status);
+      return;
+    }
+    if (!status) pause = Math.min(pause * 1.6, SLOW);
+    else pause = status.state === "running" ? quick() : Math.min(pause * 1.3, SLOW);
+    // A page nobody looks at need not ask as often. Before the listener, whose mistakes must not end it.
     setTimeout(ask, document.hidden ? SLOW : pause);
+    if (status) tell.onStatus(status);
+    else if (tell.onSilence) tell.onSilence();
   }
   ask();
   return () => { stopped = true; };

@@ -66,22 +66,24 @@ function silence(words) {
 async function ask() {
   if (asking || document.hidden) return;
   asking = true;
+  let again = false;
   try {
-    const answer = await fetch(page.dataset.state, { headers: { Accept: "application/json" }, cache: "no-store" });
-    if (answer.status === 404) return silence(_("This session is no longer there: it was removed a day after it ended."));
-    if (answer.status === 401 || answer.status === 403) return silence(_("You are no longer signed in. Reload this page."));
-    if (!answer.ok) throw new Error(String(answer.status));
-    await show(await answer.json());
+    const answer = await fetch(page.dataset.state, { headers: { Accept: "application/json" }, cache: "no-store" }).catch(() => null);
+    if (answer?.status === 404) return silence(_("This session is no longer there: it was removed a day after it ended."));
+    if (answer?.status === 401 || answer?.status === 403) return silence(_("You are no longer signed in. Reload this page."));
+    const now = answer?.ok ? await answer.json().catch(() => null) : null;
+    again = now?.standing !== "ended";
+    if (!now) {
+      pause = Math.min(pause * 1.6, SLOW);
+      return silence(_("Reelproof does not respond. This page shows the last known state and keeps trying."));
+    }
+    pause = now.standing === "running" ? QUICK : Math.min(pause * 1.5, SLOW);
     silence("");
-    if (standing === "ended") return undefined;
-    pause = standing === "running" ? QUICK : Math.min(pause * 1.5, SLOW);
-  } catch {
-    pause = Math.min(pause * 1.6, SLOW);
-    silence(_("Reelproof does not respond. This page shows the last known state and keeps trying."));
-  } finally {
+    await show(now);
+  } finally { // whatever goes wrong in showing it is no silence, and does not end it
     asking = false;
+    if (again) timer = setTimeout(ask, pause);
   }
-  timer = setTimeout(ask, pause);
   return undefined;
 }
 
