@@ -71,7 +71,8 @@ def open_sample(page: Page, address: str) -> str:
 def picture_of_desk(page: Page) -> Image.Image:
     """The desk at the flagged segment's peak frame, boxes and heatmap over the video."""
     page.keyboard.press("n")
-    page.wait_for_function("() => document.getElementById('review').desk.player.drawn.some((one) => one.map)")
+    drawn = "document.getElementById('review').desk.player.overlay.drawn"
+    page.wait_for_function(f"() => {drawn}.some((one) => one.map)")
     page.locator("#inspector-title").filter(has_text="A1").wait_for()
     page.evaluate("() => scrollTo(0, 0)")
     lanes = page.locator("#lanes").bounding_box()

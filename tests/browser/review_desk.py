@@ -19,6 +19,12 @@ def of_desk(page: Page, code: str) -> Any:
     return page.evaluate(f"() => {{ const desk = document.getElementById('review').desk; return {code}; }}")
 
 
+def heatmaps_drawn(page: Page, count: int) -> None:
+    """Wait until so many heatmaps lie over the picture."""
+    drawn = "document.getElementById('review').desk.player.overlay.drawn"
+    page.wait_for_function(f"() => {drawn}.filter((one) => one.map).length === {count}", timeout=WORK)
+
+
 def now(page: Page) -> float:
     hours, minutes, seconds = page.locator("#now").inner_text().split(":")
     return int(hours) * 3600 + int(minutes) * 60 + float(seconds)

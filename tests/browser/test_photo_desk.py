@@ -10,13 +10,24 @@ import pytest
 from desk import Served
 from PIL import Image
 from playwright.sync_api import Page, expect
-from review_desk import WORK, of_desk
+from review_desk import WORK, heatmaps_drawn, of_desk
 
 from detector.demo_clip import portraits
 
 pytestmark = pytest.mark.browser
 
 _ALL_FLAGGED = {"enter_threshold": 0.002, "exit_threshold": 0.001, "doubt_threshold": 0.001, "second_look": 0}
+_NONE_FLAGGED = {"enter_threshold": 0.999, "second_look": 0}
+
+# Whether anything on the canvas of boxes has the colour of what is flagged.
+_REDDISH = """() => {
+    const boxes = document.getElementById("boxes");
+    const { data } = boxes.getContext("2d").getImageData(0, 0, boxes.width, boxes.height);
+    for (let at = 0; at < data.length; at += 4) {
+        if (data[at] === 255 && data[at + 1] === 122 && data[at + 2] === 92) return true;
+    }
+    return false;
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -92,22 +103,33 @@ def test_dragging_and_arrows_move_a_near_photo_within_its_edges(photo: Page) -> 
 
 
 def test_a_photo_says_flagged_of_faces_with_a_finding_only(photo: Page) -> None:
-    assert of_desk(photo, "desk.player.drawn.filter((one) => one.state).map((one) => one.state)") == [
+    assert of_desk(photo, "desk.player.overlay.drawn.filter((one) => one.state).map((one) => one.state)") == [
         "high",
         "high",
     ]
-    without = """(() => { const kept = desk.data.raw.segments; desk.data.raw.segments = kept.slice(0, 1);
+    without = """(() => { const { view, overlay } = desk.player; const { flagged } = view;
+        view.flagged = () => new Set([desk.segments[0].person]);
         desk.player.draw();
-        const drawn = desk.player.drawn.filter((one) => one.state).map((one) => [one.face, one.state]);
-        desk.data.raw.segments = kept; desk.player.draw(); return [kept[0].person, drawn]; })()"""
+        const drawn = overlay.drawn.filter((one) => one.state).map((one) => [one.face, one.state]);
+        view.flagged = flagged; desk.player.draw(); return [desk.segments[0].person, drawn]; })()"""
     flagged, drawn = of_desk(photo, without)
     assert {face for face, state in drawn if state == "high"} == {flagged}
 
 
+def test_compared_photos_show_as_flagged_what_the_analysis_shown_flags(
+    flagged: tuple[Served, str], page: Page
+) -> None:
+    app, first = flagged
+    second = app.analysed(app.folders.data.parent / "two.jpg", changes=_NONE_FLAGGED)
+    page.goto(f"{app.address}/compare?a={first}&b={second}")
+    page.wait_for_function("() => document.getElementById('still').naturalWidth > 0")
+    for side, reddish in (("0", True), ("1", False), ("0", True)):
+        page.locator("#shown-side").select_option(side)
+        assert page.evaluate(_REDDISH) is reddish
+
+
 def test_the_slider_goes_from_the_photo_over_the_heatmap_to_the_heatmap_alone(photo: Page) -> None:
-    photo.wait_for_function(
-        "() => document.getElementById('review').desk.player.drawn.filter((one) => one.map).length === 2"
-    )
+    heatmaps_drawn(photo, 2)
     # The photo's own corner on the canvas: beside it is nothing but the stage.
     corner = of_desk(
         photo,
@@ -116,7 +138,7 @@ def test_the_slider_goes_from_the_photo_over_the_heatmap_to_the_heatmap_alone(ph
     )
     for value, dark, maps in (("0", 0, 0), ("1", 0, 2), ("2", 255, 2)):
         photo.locator("#heat").fill(value)
-        assert of_desk(photo, "desk.player.drawn.filter((one) => one.map).length") == maps
+        assert of_desk(photo, "desk.player.overlay.drawn.filter((one) => one.map).length") == maps
         assert pixel(photo, "boxes", *corner)[3] == dark  # what covers the photo where nothing is hot
 
 

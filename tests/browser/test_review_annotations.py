@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from desk import Served
 from playwright.sync_api import Browser, Page, expect
-from review_desk import go_to, now, ready, sign
+from review_desk import go_to, heatmaps_drawn, now, ready, sign
 
 pytestmark = pytest.mark.browser
 
@@ -91,7 +91,7 @@ def test_bundle_offline_and_back(
     expect(page.locator("#review")).to_be_visible()
     ready(page)
     page.keyboard.press("n")
-    page.wait_for_function("() => document.getElementById('review').desk.player.drawn.some((one) => one.map)")
+    heatmaps_drawn(page, 1)
     go_to(page, 1.0)
     assert now(page) == pytest.approx(1.0, abs=0.1)
     page.keyboard.press("u")

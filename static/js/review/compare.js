@@ -44,7 +44,10 @@ async function start() {
   byId("review").hidden = false;
   showFor(raw.media.kind);
   let side = 0;
-  const view = { faces: () => people[side], peaks: () => [], get rules() { return both[side].raw.rules; } };
+  const flagged = both.map((data) => new Set(data.raw.segments.map((segment) => segment.person)));
+  const view = {
+    faces: () => people[side], flagged: () => flagged[side], peaks: () => [], get rules() { return both[side].raw.rules; },
+  };
   let timeline = null;
   const player = new Player(both[0], view, (time) => {
     byId("now").textContent = timecode(time);

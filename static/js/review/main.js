@@ -30,7 +30,9 @@ class Desk {
     this.chosen = null;
     this.explored = null;
     this.#take(annotations);
-    this.player = new Player(this.data, { faces: () => this.faces, peaks: () => this.peaks, rules: raw.rules }, (time) => this.#moved(time));
+    const flagged = new Set(raw.segments.map((segment) => segment.person));
+    const view = { faces: () => this.faces, flagged: () => flagged, peaks: () => this.peaks, rules: raw.rules };
+    this.player = new Player(this.data, view, (time) => this.#moved(time));
     this.list = new SegmentList(this);
     this.inspector = new Inspector(this);
     this.persons = new Persons(this);

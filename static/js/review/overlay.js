@@ -1,0 +1,155 @@
+// What is drawn over the exhibit in step with the picture: boxes with their scores, heatmaps, and a photo itself
+// where it is enlarged.
+
+import { byId } from "../dom.js";
+import { probability } from "../formats.js";
+import { _, percent } from "../language.js";
+import { clamp } from "../numbers.js";
+import { boxAt } from "./data.js";
+
+export const REACH = 0.06; // seconds around a peak frame in which its heatmap is shown
+const GROUND = "#0c0e11"; // --behind-pictures of base.css
+
+export class Overlay {
+  /**
+   * `view` says what is drawn of an analysis: `faces()`, `flagged()`, which is the set of their ids, `peaks()`, and
+   * `rules`. `photo` is where a photo is looked at, null for a video. `redraw` is called once a heatmap is there.
+   */
+  constructor(data, view, photo, redraw) {
+    this.data = data;
+    this.view = view;
+    this.photo = photo;
+    this.redraw = redraw;
+    this.boxes = true;
+    this.heat = 0.75;
+    this.dim = 0; // of a photo, to black at 1, where heat alone is to be seen
+    this.canvas = byId("boxes");
+    this.still = byId("still");
+    this.maps = new Map();
+    this.drawn = []; // the last time, for tests
+    if (data.still) for (const peak of view.peaks()) this.#map(peak);
+  }
+
+  /** Where frame pixels lie on the canvas: the picture is fitted into the stage. */
+  #fit(box) {
+    const { width, height } = this.data.raw.media;
+    if (this.photo) return this.photo.place(box);
+    const scale = Math.min(box.width / width, box.height / height);
+    return { box, scale, x: (box.width - scale * width) / 2, y: (box.height - scale * height) / 2 };
+  }
+
+  /** Draws all of it as it is at a time, on a stage of that size. */
+  draw(time, size) {
+    const { box, scale, x, y } = this.#fit(size);
+    const dense = window.devicePixelRatio || 1;
+    const { canvas } = this;
+    if (canvas.width !== Math.round(box.width * dense) || canvas.height !== Math.round(box.height * dense)) {
+      canvas.width = Math.round(box.width * dense);
+      canvas.height = Math.round(box.height * dense);
+    }
+    const pen = canvas.getContext("2d");
+    pen.setTransform(dense, 0, 0, dense, 0, 0);
+    pen.clearRect(0, 0, box.width, box.height);
+    this.drawn = [];
+    if (this.photo) this.#drawPhoto(pen, x, y, scale, dense, size);
+    this.#drawMaps(pen, x, y, scale, time);
+    if (this.boxes) {
+      // Those with a finding last: in a group photo the labels of neighbours must not lie over theirs.
+      const flagged = this.view.flagged();
+      const faces = [...this.view.faces()].sort((a, b) => flagged.has(a.id) - flagged.has(b.id));
+      for (const face of faces) this.#drawBox(pen, face, x, y, scale, time);
+    }
+  }
+
+  /** What of a photo lies in the stage, pixel by pixel where it is near, and dimmed where only heat is to be seen. */
+  #drawPhoto(pen, x, y, scale, dense, size) {
+    const { still } = this;
+    const { width, height } = this.data.raw.media;
+    if (this.photo.zoom > 1 && still.naturalWidth) {
+      const own = still.naturalWidth / width;
+      const [left, top] = [Math.max(0, -x / scale), Math.max(0, -y / scale)];
+      const wide = Math.min(width, (size.width - x) / scale) - left;
+      const high = Math.min(height, (size.height - y) / scale) - top;
+      pen.fillStyle = GROUND;
+      pen.fillRect(0, 0, size.width, size.height);
+      pen.imageSmoothingEnabled = (scale * dense) / own < 2;
+      pen.imageSmoothingQuality = "high";
+      pen.drawImage(still, left * own, top * own, wide * own, high * own, x + left * scale, y + top * scale, wide * scale, high * scale);
+      pen.imageSmoothingEnabled = true;
+    }
+    if (this.dim) {
+      pen.fillStyle = `rgb(0 0 0 / ${this.dim})`;
+      pen.fillRect(x, y, width * scale, height * scale);
+    }
+    const words = byId("photo-zoom"); // a comparison shows none
+    if (words) words.textContent = percent(scale * dense);
+  }
+
+  #drawMaps(pen, x, y, scale, time) {
+    const { width, height } = this.data.raw.media;
+    for (const peak of this.view.peaks()) {
+      if (!this.heat || (!this.data.still && Math.abs(peak.time - time) > REACH)) continue;
+      const map = this.#map(peak);
+      if (!map || !map.complete || !map.naturalWidth) continue;
+      pen.globalAlpha = this.heat;
+      pen.drawImage(map, x, y, width * scale, height * scale);
+      pen.globalAlpha = 1;
+      this.drawn.push({ map: peak.id });
+    }
+  }
+
+  #map(peak) {
+    if (!peak.map) return null;
+    if (!this.maps.has(peak.id)) {
+      const image = new Image();
+      image.addEventListener("load", this.redraw);
+      image.src = peak.map;
+      this.maps.set(peak.id, image);
+    }
+    return this.maps.get(peak.id);
+  }
+
+  #boxWords(name, score, state) {
+    if (state === "unusable") return _("%(name)s: not judged", { name });
+    const known = { name, score: probability(score) };
+    if (state !== "high") return `${name}: ${known.score}`;
+    return this.photo ? _("%(name)s: %(score)s flagged", known) : _("%(name)s: %(score)s flag level", known);
+  }
+
+  // Above a box, or below one at the upper edge; none for a box that an enlarged photo has moved out of sight.
+  #drawLabel(pen, words, [left, top, right, bottom], colour) {
+    const density = window.devicePixelRatio || 1;
+    const [across, down] = [pen.canvas.width / density, pen.canvas.height / density];
+    if (right < 0 || left > across || bottom < 0 || top > down) return;
+    pen.font = "600 12px system-ui, sans-serif";
+    const wide = pen.measureText(words).width + 10;
+    const above = top >= 20 ? top - 20 : bottom + 2;
+    const beside = clamp(left - 2, 0, Math.max(0, across - wide));
+    pen.fillStyle = "rgb(12 14 17 / 82%)";
+    pen.fillRect(beside, above, wide, 18);
+    pen.fillStyle = colour;
+    pen.fillText(words, beside + 5, above + 13);
+  }
+
+  #drawBox(pen, face, x, y, scale, time) {
+    const found = boxAt(face.lane, time);
+    if (!found) return;
+    const [left, top, right, bottom] = [...found.box].map((value, k) => value * scale + (k % 2 ? y : x));
+    const score = face.lane.smooth[found.index];
+    const { enter, exit } = this.view.rules;
+    // A face of a photo is flagged or it is not: one that other views contradict is not, however high it is.
+    const high = this.photo ? this.view.flagged().has(face.id) : score >= enter;
+    const state = Number.isNaN(score) ? "unusable" : high ? "high" : score >= exit ? "middle" : "low";
+    const colour = { unusable: "#c3c9d1", low: "#7fb2ee", middle: "#f2c14e", high: "#ff7a5c" }[state];
+    const dash = { unusable: [2, 4], low: [], middle: [8, 4], high: [] }[state];
+    pen.setLineDash(dash);
+    for (const [ink, width] of [["rgb(0 0 0 / 75%)", 5], [colour, state === "high" ? 3 : 2]]) {
+      pen.strokeStyle = ink;
+      pen.lineWidth = width;
+      pen.strokeRect(left, top, right - left, bottom - top);
+    }
+    pen.setLineDash([]);
+    this.#drawLabel(pen, this.#boxWords(face.name, score, state), [left, top, right, bottom], colour);
+    this.drawn.push({ face: face.id, state, box: [...found.box], at: time, screen: [left, top, right, bottom] });
+  }
+}
