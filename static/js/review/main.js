@@ -1,22 +1,23 @@
 // The review desk: player, timeline, lists and annotations of one analysis, and what is chosen among them.
 
-import { byId, el } from "../dom.js";
+import { byId } from "../dom.js";
 import { timecode } from "../formats.js";
-import { _, decimal, ngettext, setting } from "../language.js";
+import { _ } from "../language.js";
 import { clamp, lowerBound } from "../numbers.js";
 import { AnnotationPanel } from "./annotation_panel.js";
-import { current, verified } from "./annotations.js";
+import { current } from "./annotations.js";
 import { wireControls } from "./controls.js";
 import { faces, nearest, personName, prepare } from "./data.js";
 import { Detail } from "./detail.js";
-import { sampleOf, wouldFlag } from "./explore.js";
+import { sampleOf } from "./explore.js";
 import { FaceView } from "./face_view.js";
+import { LaneList, lanesOf } from "./lanes.js";
 import { Persons } from "./persons.js";
 import { showFor } from "./playback.js";
 import { Player } from "./player.js";
 import { Inspector, SegmentList } from "./segments.js";
 import { reviewer } from "./store.js";
-import { ROOMY, Timeline } from "./timeline.js";
+import { Timeline } from "./timeline.js";
 import { say } from "./toast.js";
 
 class Desk {
@@ -36,6 +37,7 @@ class Desk {
     this.list = new SegmentList(this);
     this.inspector = new Inspector(this);
     this.persons = new Persons(this);
+    this.laneList = new LaneList(this);
     this.annotationPanel = new AnnotationPanel(this);
     this.face = this.data.still ? new FaceView(this) : null;
     if (!this.data.still) {
@@ -117,70 +119,10 @@ class Desk {
   }
 
   drawLanes() {
-    const spans = this.current.filter((one) => one.kind === "span" && verified(one));
-    const { start, end } = this.annotationPanel.mark;
-    if (start !== null || end !== null) spans.push({ start: start ?? end, end: end ?? start, person: null });
-    this.lanes = this.faces.flatMap((face) => [{
-      ...face,
-      selected: this.chosen,
-      segments: this.segments.filter((segment) => this.faceOf(segment)?.id === face.id),
-      spans: spans.filter((span) => span.person === face.id || !span.person),
-      explored: this.explored === null ? [] : wouldFlag(face.lane, this.data.raw.rules, this.explored),
-    }, ...this.#byOthers(face)]);
+    this.lanes = lanesOf(this);
     if (!this.timeline) return;
-    this.#labels();
+    this.laneList.draw();
     this.timeline.redraw();
-    this.#exploredWords();
-  }
-
-  /** The lanes of other models under that of a face: of the machine's own persons, which no reviewer changed. */
-  #byOthers(face) {
-    return this.data.others.filter((other) => other.lanes.has(face.id)).map((other) => ({
-      id: `${face.id}-${other.number}`,
-      name: `${face.name}, ${other.title}`,
-      model: other,
-      lane: other.lanes.get(face.id),
-      selected: null,
-      segments: other.segments.filter((segment) => segment.person === face.id),
-      spans: [],
-      explored: [],
-    }));
-  }
-
-  #labels() {
-    const key = this.lanes.map((lane) => `${lane.id} ${lane.name}`).join("\n");
-    if (key === this.labelled) return;
-    this.labelled = key;
-    const low = this.lanes.length > ROOMY;
-    byId("lane-names").classList.toggle("low", low);
-    byId("lane-names").replaceChildren(...this.lanes.map((face) => {
-      if (face.model) {
-        return el("li", { class: "by-other", title: face.name }, el("span", {}, `${face.model.number} ${face.model.name}`));
-      }
-      const thumb = this.persons.thumb(face, 20);
-      thumb.dataset.face = face.id;
-      return el("li", {}, low ? null : thumb, el("span", {}, face.name));
-    }));
-    if (!this.faces.length) byId("lane-names").append(el("li", {}, _("No face found")));
-  }
-
-  #exploredWords() {
-    const found = this.lanes.reduce((sum, lane) => sum + lane.explored.length, 0);
-    const { enter } = this.data.raw.rules;
-    const words = this.explored === null ? [_("Move it to see what another threshold would flag.")] : [
-      ngettext(
-        "At %(threshold)s it would flag %(num)s stretch; recorded: %(recorded)s at %(enter)s.",
-        "At %(threshold)s it would flag %(num)s stretches; recorded: %(recorded)s at %(enter)s.",
-        found, { threshold: decimal(this.explored, 2), recorded: this.segments.length, enter: setting(enter) },
-      ),
-      _("Exploration only, the recorded result does not change."),
-    ];
-    if (this.explored !== null && this.detail && !this.detail.complete) {
-      words.push(_("Single scores are still being read; until then it is worked out from an outline."));
-    }
-    byId("explore-words").textContent = words.join(" ");
-    byId("explore-value").textContent = decimal(this.explored ?? enter, 2);
-    byId("explore-reset").hidden = this.explored === null;
   }
 
   #moved(time) {

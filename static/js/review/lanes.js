@@ -1,0 +1,86 @@
+// The lanes of the desk's timeline: what stands in each, their names, and what another threshold would flag in them.
+
+import { byId, el } from "../dom.js";
+import { _, decimal, ngettext, setting } from "../language.js";
+import { verified } from "./annotations.js";
+import { wouldFlag } from "./explore.js";
+import { ROOMY } from "./timeline.js";
+
+/** A lane a face, below it those of other models. */
+export function lanesOf(desk) {
+  const { rules } = desk.data.raw;
+  const spans = desk.current.filter((one) => one.kind === "span" && verified(one));
+  const { start, end } = desk.annotationPanel.mark;
+  if (start !== null || end !== null) spans.push({ start: start ?? end, end: end ?? start, person: null });
+  return desk.faces.flatMap((face) => [{
+    ...face,
+    selected: desk.chosen,
+    segments: desk.segments.filter((segment) => desk.faceOf(segment)?.id === face.id),
+    spans: spans.filter((span) => span.person === face.id || !span.person),
+    explored: desk.explored === null ? [] : wouldFlag(face.lane, rules, desk.explored),
+  }, ...byOthers(desk.data, face)]);
+}
+
+/** Those of other models: of the machine's own persons, which no reviewer changed. */
+function byOthers(data, face) {
+  return data.others.filter((other) => other.lanes.has(face.id)).map((other) => ({
+    id: `${face.id}-${other.number}`,
+    name: `${face.name}, ${other.title}`,
+    model: other,
+    lane: other.lanes.get(face.id),
+    selected: null,
+    segments: other.segments.filter((segment) => segment.person === face.id),
+    spans: [],
+    explored: [],
+  }));
+}
+
+export class LaneList {
+  constructor(desk) {
+    this.desk = desk;
+    this.named = null; // the lanes whose names are on the page
+  }
+
+  draw() {
+    this.#names();
+    this.#exploredWords();
+  }
+
+  #names() {
+    const { lanes, faces, persons } = this.desk;
+    const named = lanes.map((lane) => `${lane.id} ${lane.name}`).join("\n");
+    if (named === this.named) return;
+    this.named = named;
+    const low = lanes.length > ROOMY;
+    byId("lane-names").classList.toggle("low", low);
+    byId("lane-names").replaceChildren(...lanes.map((face) => {
+      if (face.model) {
+        return el("li", { class: "by-other", title: face.name }, el("span", {}, `${face.model.number} ${face.model.name}`));
+      }
+      const thumb = persons.thumb(face, 20);
+      thumb.dataset.face = face.id;
+      return el("li", {}, low ? null : thumb, el("span", {}, face.name));
+    }));
+    if (!faces.length) byId("lane-names").append(el("li", {}, _("No face found")));
+  }
+
+  #exploredWords() {
+    const { lanes, explored, segments, detail, data } = this.desk;
+    const found = lanes.reduce((sum, lane) => sum + lane.explored.length, 0);
+    const { enter } = data.raw.rules;
+    const words = explored === null ? [_("Move it to see what another threshold would flag.")] : [
+      ngettext(
+        "At %(threshold)s it would flag %(num)s stretch; recorded: %(recorded)s at %(enter)s.",
+        "At %(threshold)s it would flag %(num)s stretches; recorded: %(recorded)s at %(enter)s.",
+        found, { threshold: decimal(explored, 2), recorded: segments.length, enter: setting(enter) },
+      ),
+      _("Exploration only, the recorded result does not change."),
+    ];
+    if (explored !== null && detail && !detail.complete) {
+      words.push(_("Single scores are still being read; until then it is worked out from an outline."));
+    }
+    byId("explore-words").textContent = words.join(" ");
+    byId("explore-value").textContent = decimal(explored ?? enter, 2);
+    byId("explore-reset").hidden = explored === null;
+  }
+}
