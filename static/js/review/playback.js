@@ -3,10 +3,9 @@
 
 import { byId, icon } from "../dom.js";
 
-/** Shows what belongs to the kind of exhibit: parts for videos, or parts for photos. */
+/** Hides what belongs to videos where the exhibit is a photo. */
 export function showFor(kind) {
   for (const part of document.querySelectorAll("[data-video-only]")) part.hidden = kind === "image";
-  for (const part of document.querySelectorAll("[data-photo-only]")) part.hidden = kind !== "image";
 }
 
 /** Calls `act` when the button of that id is pressed, if the page has it. */
