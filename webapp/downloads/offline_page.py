@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from reports.view.report import ReportView
 
 _STATIC = FILES / "static"
-_STYLES = ("base.css", "timeline.css", "result.css", "review.css", "comparison.css")
+_STYLES = ("base.css", "timeline.css", "result.css", "playback.css", "review.css", "comparison.css")
 _ENTRY = "review/offline.js"
 _IMPORT = re.compile(r'^import \{[^}]*\} from "(\.\.?/[a-z_]+\.js)";\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=async function|function|class|const)", re.MULTILINE)
