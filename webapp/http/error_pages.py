@@ -62,7 +62,8 @@ def install(app: Flask) -> None:
 
     @app.errorhandler(UserError)
     def in_words(problem: UserError) -> Response:
-        response = answer(problem.status, problem.error, problem.remedy, getattr(problem, "place", None))
+        review_address = getattr(problem, "review_address", None)
+        response = answer(problem.status, problem.error, problem.remedy, review_address)
         if (seconds := getattr(problem, "seconds", None)) is not None:
             response.headers["Retry-After"] = str(seconds)
         return response
@@ -110,10 +111,10 @@ def install(app: Flask) -> None:
         return answer(500, *_WORDS[500])
 
 
-def answer(status: int, error: str, remedy: str, place: str | None = None) -> Response:
+def answer(status: int, error: str, remedy: str, review_address: str | None = None) -> Response:
     """A page or, for addresses ending in .json and callers that ask for it, JSON; for the API a problem.
 
-    ``place`` is where the page leads to put it right.
+    ``review_address`` is that of the second review which hides what was asked for.
     """
     if problem_details.is_api():
         return problem_details.response(status, error, remedy)
@@ -124,7 +125,12 @@ def answer(status: int, error: str, remedy: str, place: str | None = None) -> Re
         title = gettext(_TITLES.get(status, _TITLES[400]))
         response = make_response(
             render_template(
-                "pages/error.html", status=status, title=title, error=error, remedy=remedy, place=place
+                "pages/error.html",
+                status=status,
+                title=title,
+                error=error,
+                remedy=remedy,
+                review_address=review_address,
             )
         )
     response.status_code = status

@@ -174,8 +174,8 @@ def ask_to_purge(case_id: int) -> str:
     """Say what purging a closed case means, and ask."""
     with this_app.database().begin() as session:
         case = case_service.find(session, current(), case_id)
-        means = closed_cases.consequences(session, case)
-    return render_template("pages/cases/purge.html", case=case, means=means)
+        consequences = closed_cases.consequences(session, case)
+    return render_template("pages/cases/purge.html", case=case, consequences=consequences)
 
 
 @blueprint.post("/cases/<int:case_id>/purge")

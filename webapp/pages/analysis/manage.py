@@ -72,8 +72,10 @@ def ask_to_delete(analysis_id: str) -> str:
     row = analysis_queries.get_or_404(analysis_id)
     deletion.refuse_unfinished(row)
     with analysis_queries.visible_session() as session:
-        means = deletion.consequences(session, row)
-    return render_template("pages/analysis/delete.html", row=row, means=means, back=request.args.get("back"))
+        consequences = deletion.consequences(session, row)
+    return render_template(
+        "pages/analysis/delete.html", row=row, consequences=consequences, back=request.args.get("back")
+    )
 
 
 @blueprint.post("/delete")

@@ -86,7 +86,7 @@ def _page(*, token: str = "", problem: str = "") -> Response:
     page = render_template(
         "pages/people/tokens.html",
         tokens=own,
-        moment=now(),
+        now=now(),
         token=token,
         problem=problem,
         scopes=[each for each in api_tokens.MEANINGS if who.may(each)],
