@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from flask import Blueprint, current_app, make_response, render_template, request
 from werkzeug.wrappers import Response
 
@@ -18,6 +20,14 @@ from webapp.security.permissions import PERMISSIONS, Permission, Role, require
 from webapp.storage.tables import User
 
 blueprint = Blueprint("users", __name__, url_prefix="/users")
+
+
+class _HandedOver(NamedTuple):
+    """A password that an administrator hands over to whose account it is for."""
+
+    user: User
+    password: str
+
 
 _ADMINISTERS = require(Permission.ADMINISTER, confirmed=True)
 
@@ -48,7 +58,7 @@ def add() -> Response:
             log.append_account_event(session, "account made", account=user.name, role=user.role)
     except AccountError as problem:
         return _page(problem=problem, values=request.form)
-    return _page(handed=(user, given))
+    return _page(handed_over=_HandedOver(user, given))
 
 
 @blueprint.post("/<int:user_id>/role")
@@ -111,7 +121,7 @@ def password(user_id: int) -> Response:
         display=user.display,
         tokens=plural(ended, "API token", "API tokens"),
     )
-    return _page(handed=(user, given), done=done)
+    return _page(handed_over=_HandedOver(user, given), done=done)
 
 
 @blueprint.post("/<int:user_id>/second-factor")
@@ -150,7 +160,7 @@ def _page(
     *,
     problem: AccountError | None = None,
     done: str = "",
-    handed: tuple[User, str] | None = None,
+    handed_over: _HandedOver | None = None,
     values: object = None,
 ) -> Response:
     with this_app.database().begin() as session:
@@ -161,7 +171,7 @@ def _page(
         roles={str(role): ", ".join(sorted(PERMISSIONS[role])) for role in Role},
         problem=problem,
         done=done,
-        handed=handed,
+        handed_over=handed_over,
         values=values or {},
     )
     return make_response(page, 400 if problem else 200)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, jsonify, redirect, render_template, request, send_file, url_for
 from werkzeug.wrappers import Response
@@ -23,6 +23,9 @@ from webapp.security.permissions import Permission, require
 from webapp.services import comparisons as comparison_service
 from webapp.services import deletion
 from webapp.storage.tables import AnalysisRow, State
+
+if TYPE_CHECKING:
+    from reports.view.comparisons.view import ComparisonView
 
 blueprint = Blueprint("comparisons", __name__)
 
@@ -71,6 +74,7 @@ def show(comparison_id: str) -> str:
         row=row,
         sides=sides,
         view=view,
+        kind=_kind(view),
         players=json.dumps(data, separators=(",", ":")),
         data=data,
         mirrored=found.comparison.transform is not None and found.comparison.transform.mirror,
@@ -134,6 +138,13 @@ def picture(comparison_id: str, name: str) -> Response:
     """A picture that the result names, and no other file."""
     _row, found = comparison_queries.finished(comparison_id)
     return send_file(io.BytesIO(found.content(f"pictures/{name}")), mimetype="image/png")
+
+
+def _kind(view: ComparisonView) -> str:
+    """The class name and icon of what was found, of those that verdicts have."""
+    if view.differs:
+        return "manipulated"
+    return "not-found" if view.related and not view.regions else "inconclusive"
 
 
 def _players(found: ComparisonResult, sides: tuple[AnalysisRow, AnalysisRow]) -> dict[str, Any]:

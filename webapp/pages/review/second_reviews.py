@@ -36,6 +36,7 @@ _TASKS = {
 }
 _TIME = re.compile(r"(?:(?:(\d+):)?(\d{1,2}):)?(\d{1,2}(?:[.,]\d+)?)")
 _ROWS = 100
+_OFFERED = 3  # rows of stretches in the empty form
 
 
 @blueprint.get("/reviews")
@@ -168,12 +169,13 @@ def _page(row: AnalysisRow, problem: UserError | None = None) -> str:
         judges=part in ("first", "second") and own is None and not found.case.closed,
         resolves=part is not None and standing == "differs" and not found.case.closed,
         proposal=open_proposal(review),
+        has_third=review.third is not None,
         conclusions=CONCLUSIONS,
         plays=plays,
         still=not length,
         problem=problem,
         form=request.form,
-        typed=_typed(request.form),
+        stretches=_fields(_typed(request.form)),
     )
 
 
@@ -189,6 +191,11 @@ def _typed(form: MultiDict[str, str]) -> list[tuple[str, str, str]]:
     """The rows of stretches as they were typed, but for empty ones."""
     rows = zip(*(form.getlist(name)[:_ROWS] for name in ("start", "end", "note")), strict=False)
     return [row for row in rows if any(each.strip() for each in row)]
+
+
+def _fields(typed: list[tuple[str, str, str]]) -> list[tuple[str, str, str]]:
+    """The rows of the form: what was typed, and empty ones, one at least and three in all."""
+    return typed + [("", "", "")] * max(_OFFERED - len(typed), 1)
 
 
 def _stretches(form: MultiDict[str, str]) -> list[dict[str, Any]]:

@@ -38,7 +38,7 @@ def show() -> str:
     first, second = load(folder_a), load(folder_b)
     return render_template(
         "pages/review/compare.html",
-        sides=((row_a, first.view), (row_b, second.view)),
+        sides=({"row": row_a, "view": first.view}, {"row": row_b, "view": second.view}),
         pairs=two_analyses.persons(first.analysis, second.analysis),
         segments=two_analyses.segments(first.analysis, second.analysis),
         differences=two_analyses.differences(first.analysis, second.analysis),
