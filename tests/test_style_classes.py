@@ -87,3 +87,17 @@ def test_a_page_has_the_sheets_its_classes_have_rules_in(page: str) -> None:
     assert used & styled - here == set()
     idle = {name for name in loaded - {"base.css"} if not used & (rules[name] - rules["base.css"])}
     assert idle == set(), "sheets without a use on this page"
+
+
+def test_every_class_of_markup_has_a_rule_or_is_looked_up() -> None:
+    sheets = [*SHEETS.glob("*.css"), *TEMPLATES.rglob("*.css"), TEMPLATES / "evaluation" / "base.html"]
+    ruled = set().union(*(selected(sheet) for sheet in sheets))
+    places = [*(ROOT / "static" / "js").rglob("*.js"), *(ROOT / "tests").rglob("*.py")]
+    looked_up = set(_NAME.findall(" ".join(path.read_text("utf-8") for path in places)))
+    idle = {
+        f"{template.relative_to(TEMPLATES)}: {name}"
+        for template in TEMPLATES.rglob("*.html")
+        for name in named(template.read_text("utf-8")) - ruled - looked_up
+        if not name.endswith("-")
+    }
+    assert idle == set()
