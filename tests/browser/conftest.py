@@ -3,14 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import re
 import shutil
-import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,7 +12,7 @@ from typing import Any
 import desk
 import pytest
 import skimage.data
-from app_process import skip_sample
+from app_process import App, skip_sample
 from chromium import ARGUMENTS, CHROMIUM
 from clips import Analysed
 from desk import Seen
@@ -29,7 +23,6 @@ from review_desk import WORK, ready
 from run_cache import made_once
 
 from detector.models.card_files import DEFAULT
-from detector.paths import ROOT
 from webapp import create_app
 from webapp.services import models
 from webapp.storage.data_folder import Folders
@@ -46,62 +39,29 @@ def quick(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     quick.remove()
 
 
-@dataclass
-class Running:
-    """``python -m webapp`` on a port and a data folder of its own."""
-
-    process: subprocess.Popen
-    address: str
-    data: Path
-
-    def group(self) -> set[int]:
-        """This process and everything below it that still runs."""
-        parents = {}
-        for stat in Path("/proc").glob("[0-9]*/stat"):
-            try:
-                state, parent = stat.read_text().rpartition(")")[2].split()[:2]
-            except OSError:
-                continue
-            if state != "Z":
-                parents[int(stat.parent.name)] = int(parent)
-        found = {self.process.pid} & set(parents)
-        while more := {child for child, parent in parents.items() if parent in found} - found:
-            found |= more
-        return found
-
-
-def serve(data: Path) -> Iterator[Running]:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "webapp"],
-        cwd=ROOT,
-        env=os.environ | {"PORT": "0", "REELPROOF_DATA": str(data)},
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    found = re.search(r"http://[^ ]+", process.stdout.readline())
-    assert found, "Reelproof did not start"
-    yield Running(process, found[0], data)
-    if process.poll() is None:
-        process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=60)
+def running(data: Path) -> Iterator[App]:
+    app = App(data)
+    app.start()
+    yield app
+    app.stop()
 
 
 @pytest.fixture
-def reelproof(tmp_path: Path, model: str) -> Iterator[Running]:
+def reelproof(tmp_path: Path, model: str) -> Iterator[App]:
     """Started for the first time, with ``model`` as its default: it makes its sample by itself."""
     if model != DEFAULT:
         app = create_app({"REELPROOF_DATA": tmp_path / "data"})
         with app.extensions["database"].alone() as session:
             models.choose_default(session, Folders(tmp_path / "data"), model)
         app.extensions["database"].close()
-    yield from serve(tmp_path / "data")
+    yield from running(tmp_path / "data")
 
 
 @pytest.fixture
-def without_sample(tmp_path: Path) -> Iterator[Running]:
+def without_sample(tmp_path: Path) -> Iterator[App]:
     """In a data folder that had its sample, so that nothing else is in the queue."""
     skip_sample(tmp_path / "data")
-    yield from serve(tmp_path / "data")
+    yield from running(tmp_path / "data")
 
 
 @pytest.fixture(scope="session")

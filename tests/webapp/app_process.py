@@ -1,4 +1,4 @@
-"""``python -m webapp`` as a process of its own, for tests that kill it or load it."""
+"""``python -m webapp`` as a process of its own, for tests that use it in a browser, kill it or load it."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
-import machines
-
+from detector.paths import ROOT
 from webapp.services.sample import SAMPLE_ADDED
 
 _PATIENCE = 1800.0  # seconds: a machine may have much else to do
@@ -25,13 +24,15 @@ class App:
 
     def __init__(self, data: Path, **settings: str) -> None:
         self.data, self.address, self._settings = data, "", settings
+        # Beside the folder, which the first start makes.
+        self._errors = data.with_name(f"{data.name}.stderr.log")
         self.process: subprocess.Popen[str] | None = None
 
     def start(self) -> None:
-        with (self.data / "stderr.log").open("a") as said:
+        with self._errors.open("a") as said:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "webapp"],
-                cwd=machines.ROOT,
+                cwd=ROOT,
                 env=os.environ | {"PORT": "0", "REELPROOF_DATA": str(self.data)} | self._settings,
                 stdout=subprocess.PIPE,
                 stderr=said,
@@ -39,7 +40,7 @@ class App:
             )
         assert self.process.stdout is not None
         found = re.search(r"http://[^ ]+", self.process.stdout.readline())
-        assert found, (self.data / "stderr.log").read_text()[-2000:]
+        assert found, self._errors.read_text()[-2000:]
         self.address = found[0]
 
     def kill(self) -> None:
@@ -47,6 +48,29 @@ class App:
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
         self.process.stdout.close()  # type: ignore[union-attr]
+
+    def stop(self) -> None:
+        """End it as a person does, if it still runs."""
+        assert self.process is not None
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        self.process.communicate(timeout=60)
+
+    def group(self) -> set[int]:
+        """This process and everything below it that still runs."""
+        assert self.process is not None
+        parents = {}
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            try:
+                state, parent = stat.read_text().rpartition(")")[2].split()[:2]
+            except OSError:
+                continue
+            if state != "Z":
+                parents[int(stat.parent.name)] = int(parent)
+        found = {self.process.pid} & set(parents)
+        while more := {child for child, parent in parents.items() if parent in found} - found:
+            found |= more
+        return found
 
     def rows(self) -> dict[str, tuple[str, str, int]]:
         """State, stage and attempt by id, read past the app."""
