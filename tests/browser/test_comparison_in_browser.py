@@ -120,7 +120,7 @@ def test_from_two_uploads_to_the_pdf(
     go.click()
     begins = float(go.get_attribute("data-seek") or "nan")
     assert abs(begins - _ALTERED / _RATE) <= 0.2
-    videos = page.locator(".side video")
+    videos = page.locator(".side-file video")
     wanted = begins + _BEFORE / _RATE
     for side, time in ((0, begins), (1, wanted)):
         expect(videos.nth(side)).to_have_js_property("seeking", False)
@@ -138,7 +138,7 @@ def test_from_two_uploads_to_the_pdf(
     expect(page.get_by_text("Not in the reference", exact=True)).to_be_hidden()
     page.locator("#seek").blur()
     page.keyboard.press("Space")
-    page.wait_for_function("() => document.querySelectorAll('.side video')[1].currentTime > 0.5")
+    page.wait_for_function("() => document.querySelectorAll('.side-file video')[1].currentTime > 0.5")
     expect(page.get_by_role("button", name="Play", exact=True)).to_be_visible()
 
     views(page)

@@ -29,7 +29,7 @@ function moveHeads(time, reference, files) {
 function playTogether(data, pictures) {
   const seek = byId("seek");
   const play = byId("play");
-  const figures = [...document.querySelectorAll(".side")];
+  const figures = [...document.querySelectorAll(".side-file")];
   const players = new Players(figures, data, (time, reference) => {
     const words = timecode(time);
     byId("now").textContent = words;
