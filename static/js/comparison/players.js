@@ -19,7 +19,7 @@ export class Players {
       gap: figure.querySelector(".side-gap"),
       output: figure.querySelector(".side-time"),
     }));
-    this.frame = 1 / (data.files[0].rate || 25);
+    this.frame = 1 / data.files[0].rate;
     this.length = data.files[0].duration;
     this.map = new TimeMap(data.pieces, this.frame);
     this.time = 0;
