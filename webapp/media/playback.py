@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, TypeAdapter, with_config
 
 from detector.files import flush_file, flush_folder
+from detector.schema.formatting import ratio
 from detector.schema.translatable import N_
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow
@@ -57,6 +58,7 @@ class Playback:
 
 
 _PLAYBACK = TypeAdapter(Playback)
+_USUAL_RATE = 25.0  # frames a second, where the file does not say
 
 
 def checked(said: Any) -> Playback:
@@ -88,6 +90,11 @@ def media(folders: Folders, row: AnalysisRow) -> tuple[Path, Playback] | None:
     if found.source == "exhibit":
         return (exhibit, found) if folders.store.fetch(exhibit, row.exhibit.sha256) else None
     return (preview, found) if folders.store.fetch(preview) else None
+
+
+def frames_a_second(frame_rate: str | None) -> float:
+    """By which a page steps from frame to frame; ``frame_rate`` is the fraction that an analysis states."""
+    return ratio(frame_rate or "") or _USUAL_RATE
 
 
 def recorded(folders: Folders, sha256: str) -> Playback | None:

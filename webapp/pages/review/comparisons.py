@@ -10,7 +10,6 @@ from flask import Blueprint, jsonify, redirect, render_template, request, send_f
 from werkzeug.wrappers import Response
 
 from reports.text.language import gettext
-from reports.text.numbers import ratio
 from webapp import this_app
 from webapp.errors import UserError
 from webapp.http.error_pages import wants_json
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
     from reports.view.comparisons.view import ComparisonView
 
 blueprint = Blueprint("comparisons", __name__)
-
-_USUAL_RATE = 25.0  # frames a second, where the file does not say
 
 
 @blueprint.get("/analyses/<analysis_id>/compare")
@@ -167,7 +164,7 @@ def _players(found: ComparisonResult, sides: tuple[AnalysisRow, AnalysisRow]) ->
                 "start": 0.0,
                 "still": file.frame_rate is None and file.duration == 0,
                 "duration": file.duration,
-                "rate": ratio(file.frame_rate or "") or _USUAL_RATE,
+                "rate": playback.frames_a_second(file.frame_rate),
                 "width": file.width,
                 "height": file.height,
             }

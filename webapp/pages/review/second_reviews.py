@@ -18,6 +18,7 @@ from webapp.http.row_numbers import row_number
 from webapp.media import playback
 from webapp.queries import analyses as analysis_queries
 from webapp.queries import second_reviews
+from webapp.queries.results import load, result_folder
 from webapp.security import blinding
 from webapp.security.blinding import Discloses
 from webapp.security.permissions import Permission, current, require
@@ -155,6 +156,10 @@ def _page(row: AnalysisRow, problem: UserError | None = None) -> str:
     view = second_review_view(review, length)
     standing = second_reviews.standing(found.statements)
     plays = playback.playback(this_app.folders(), row)
+    step = 0.0
+    if length and plays is not None and plays.source != "none":
+        folder = result_folder(this_app.database(), this_app.folders(), row)
+        step = 1 / playback.frames_a_second(load(folder).analysis.media.frame_rate)
     return render_template(
         "pages/review/review.html",
         row=row,
@@ -173,6 +178,7 @@ def _page(row: AnalysisRow, problem: UserError | None = None) -> str:
         conclusions=CONCLUSIONS,
         plays=plays,
         still=not length,
+        step=step,
         problem=problem,
         form=request.form,
         stretches=_fields(_typed(request.form)),

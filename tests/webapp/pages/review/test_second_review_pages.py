@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -12,6 +13,8 @@ from sqlalchemy import select
 
 from webapp.custody import log as custody_log
 from webapp.custody.audit import Audit
+from webapp.media import playback
+from webapp.media.playback import Playback
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, CaseReview, ReviewStatement
 
@@ -190,3 +193,13 @@ def test_deleting_the_analysis_takes_the_review_along(lab: Review) -> None:
     with lab.app.extensions["database"].begin() as session:
         assert session.scalars(select(ReviewStatement)).all() == []
     assert lab.clients["ada"].get(f"/cases/{lab.case}").status_code == 200
+
+
+def test_buttons_step_by_a_frame_of_the_exhibit(lab: Review) -> None:
+    """The made-up exhibit has 30000/1001 frames a second: 0.04 s would show some of them never."""
+    plays = Playback("exhibit", "video/mp4", 0.0, 160, 90, "")
+    folders = Folders(lab.app.extensions["settings"].data)
+    folders.playback(lab.row.exhibit.sha256).parent.mkdir(parents=True, exist_ok=True)
+    playback.save_playback(folders, lab.row.exhibit.sha256, plays)
+    text = lab.clients["ben"].get(lab.page).text
+    assert re.findall(r'data-step="([^"]+)"', text) == ["-0.033367", "0.033367"]
