@@ -3,7 +3,10 @@
 Photographs have heads of their own. While the blocks were tuned, this head learnt from stills as well, half
 of them pictures by generators of portraits. What gives those away is gone from most footage: talking heads of
 other people are told from unmanipulated clips better by a head that has learnt from clips alone
-(docs/experiments.md). It is a logistic regression; no block is tuned for it.
+(docs/experiments.md). Generators that animate one picture and that nobody learnt from are told better by a
+head that has learnt from motion put onto another frame as well
+(:mod:`~detector.training.second_look.examples.motion_pairs`); the mean of both has most of either. They are
+logistic regressions; no block is tuned for them.
 """
 
 from __future__ import annotations
@@ -22,14 +25,18 @@ from detector.networks.readings import SYNTHESISED
 from detector.networks.vit_small_14 import ViTSmall14
 from detector.training.second_look.examples.crops import plain_crop
 from detector.training.second_look.examples.kinds import UNASKED, targets
+from detector.training.second_look.examples.pairs import Pair, pair_crops
 from detector.training.second_look.examples.patches import Patch
 from detector.training.second_look.examples.sampling import Example, place_of
 from detector.training.second_look.features import features_of
-from detector.training.second_look.linear_heads import set_head, standardised
+from detector.training.second_look.linear_heads import as_read, head_with_pairs, set_head
 
+MOVED = 0.7
+"""Share of the weight that pairs have in the head that learns from them."""
 _FRAMES = 6  # of each clip: of twelve patches every other one, of eight the first ones
 _EVENING = 0.25  # 0: each clip counts alike; 1: each generator or place
 _STRENGTH = 0.0005  # C of the logistic regression, for weights that add up to the number of clips
+_STRENGTH_WITH_PAIRS = 2.0  # that of the head which learns from pairs, for weights that add up to one
 
 
 def clip_frames(patches: Iterable[Patch]) -> list[Patch]:
@@ -45,17 +52,22 @@ def clip_frames(patches: Iterable[Patch]) -> list[Patch]:
     return chosen
 
 
-def fit_clip_head(network: ViTSmall14, patches: Sequence[Patch], report: Callable[[str], None]) -> None:
+def fit_clip_head(
+    network: ViTSmall14, patches: Sequence[Patch], pairs: Sequence[Pair], report: Callable[[str], None]
+) -> None:
     """Set the head *synthesised* of whole heads anew, from ``patches`` as they are and degraded once each.
 
-    Raises :class:`~detector.training.second_look.examples.patches.RoleError` for a patch of another role.
+    It is the mean of one fitted on these and of one fitted on ``pairs`` as well. Raises
+    :class:`~detector.training.second_look.examples.patches.RoleError` for a patch of another role.
     """
-    features = features_of(network, _crops(patches, network.size), report)
-    z = standardised(features, network.centre.numpy(), network.spread.numpy())
+    z = as_read(network, features_of(network, _crops(patches, network.size), report))
+    moved = as_read(network, features_of(network, pair_crops(pairs, network.size), report))
     twice = [patch for patch in patches for _ in range(2)]
-    model = LogisticRegression(C=_STRENGTH, max_iter=500)
-    model.fit(z, [_target(patch) for patch in twice], sample_weight=_places_alike(twice))
-    set_head(network, HEAD, SYNTHESISED, model.coef_[0], float(model.intercept_[0]))
+    labels, weights = np.array([_target(patch) for patch in twice]), _places_alike(twice)
+    model = LogisticRegression(C=_STRENGTH, max_iter=500).fit(z, labels, sample_weight=weights)
+    weight, bias = head_with_pairs(z, labels, moved, MOVED, _STRENGTH_WITH_PAIRS, weights)
+    mean = (model.coef_[0].astype(np.float32) + weight) / np.float32(2)
+    set_head(network, HEAD, SYNTHESISED, mean, (float(model.intercept_[0]) + bias) / 2)
 
 
 def _crops(patches: Sequence[Patch], size: int) -> Iterator[Image]:

@@ -10,7 +10,8 @@ from sklearn.linear_model import LogisticRegression
 from detector.networks.readings import HEADS, READINGS
 from detector.networks.vit_small_14 import ViTSmall14
 
-_STRENGTH = 0.001  # C of the logistic regression
+STRENGTH = 0.001
+"""C of the logistic regression, for weights that add up to the number of examples."""
 _CLIPPED = 8.0  # as in the network
 
 
@@ -34,7 +35,7 @@ def fit_linear_heads(
         if weights[framing].any():
             continue
         chosen = framings == framing
-        z = standardised(features[chosen], network.centre.numpy(), network.spread.numpy())
+        z = as_read(network, features[chosen])
         weight, bias = linear_heads(z, targets[chosen])
         weights[framing], biases[framing] = torch.from_numpy(weight), torch.from_numpy(bias)[:, None]
 
@@ -42,8 +43,13 @@ def fit_linear_heads(
 def standardised(
     features: NDArray[np.float32], centre: NDArray[np.float32], spread: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    """Features (n, f) as the heads take them."""
+    """Features (n, f) less ``centre`` (f,), divided by ``spread`` (f,), clipped."""
     return np.clip((features - centre) / spread, -_CLIPPED, _CLIPPED)
+
+
+def as_read(network: ViTSmall14, features: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Features (n, f) of crops by ``network``, standardised as its heads take them."""
+    return standardised(features, network.centre.numpy(), network.spread.numpy())
 
 
 def head_of(network: ViTSmall14, reading: int, head: int) -> tuple[NDArray[np.float32], float]:
@@ -73,5 +79,30 @@ def linear_heads(
 
 def linear_head(z: NDArray[np.float32], labels: NDArray[np.generic]) -> tuple[NDArray[np.float32], float]:
     """Weights (f,) and bias of a logistic regression on ``z`` (n, f) with ``labels`` (n,)."""
-    model = LogisticRegression(C=_STRENGTH, max_iter=300, class_weight="balanced").fit(z, labels)
+    model = LogisticRegression(C=STRENGTH, max_iter=300, class_weight="balanced").fit(z, labels)
+    return model.coef_[0].astype(np.float32), float(model.intercept_[0])
+
+
+def head_with_pairs(
+    z: NDArray[np.float32],
+    labels: NDArray[np.generic],
+    pairs: NDArray[np.float32],
+    share: float,
+    strength: float,
+    weights: NDArray[np.float64] | None = None,
+) -> tuple[NDArray[np.float32], float]:
+    """Weights (f,) and bias of a logistic regression on ``z`` (n, f) with ``labels`` (n,), and on ``pairs``.
+
+    Of the pairs (2 m, f) every other row is of something made. They have ``share`` of the weight, which adds
+    up to one; ``strength`` is the regression's C for that. In both parts the classes count alike; ``weights``
+    (n,) say what an example counts among those of its class.
+    """
+    every = np.concatenate([z, pairs])
+    is_made = np.concatenate([labels, np.tile([0, 1], len(pairs) // 2)]) == 1
+    among = np.concatenate([np.ones(len(z)) if weights is None else weights, np.ones(len(pairs))])
+    is_pair = np.arange(len(every)) >= len(z)
+    for part, of_all in ((~is_pair, 1 - share), (is_pair, share)):
+        for chosen in (part & is_made, part & ~is_made):
+            among[chosen] *= of_all / 2 / max(among[chosen].sum(), 1e-9)
+    model = LogisticRegression(C=strength, max_iter=500).fit(every, is_made, sample_weight=among)
     return model.coef_[0].astype(np.float32), float(model.intercept_[0])

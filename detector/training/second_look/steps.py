@@ -26,6 +26,7 @@ from detector.training.second_look import scan
 from detector.training.second_look.altered_head import fit_altered_head
 from detector.training.second_look.clip_heads import clip_frames, fit_clip_head
 from detector.training.second_look.examples.blends import WithBlends
+from detector.training.second_look.examples.motion_pairs import motion_pairs
 from detector.training.second_look.examples.patches import SOURCES, load, training_patches
 from detector.training.second_look.examples.prepare import prepare
 from detector.training.second_look.examples.sampling import (
@@ -167,8 +168,8 @@ def fit_photographs(options: argparse.Namespace) -> None:
 
 def fit_on_clips(options: argparse.Namespace) -> None:
     """Fit what whole heads of footage say of synthesis on features of the finished network."""
-    network = read_network(options.of)
-    fit_clip_head(network, clip_frames(training_patches(options.data, options.out)), say)
+    network, patches = read_network(options.of), training_patches(options.data, options.out)
+    fit_clip_head(network, clip_frames(patches), motion_pairs(patches), say)
     _keep(network, _folder(options) / "clips.pt")
 
 

@@ -3,9 +3,9 @@
 The shipped network's upper blocks were tuned on examples of all generators, so leaving one out of its heads
 would say little. Here the blocks are those of the pretrained start, which has seen no generator's name, and
 linear heads on its features are fitted without one generator at a time, each as in what ships: portraits are
-told from whole heads, talking heads from whole heads learnt from clips alone, altered faces from inner faces
-learnt from clips and blends. Its pictures and clips are then told from unmanipulated ones held out:
-photographs of role ``val``, clips of role ``develop``.
+told from whole heads, talking heads from whole heads learnt from clips and moved frames, altered faces from
+inner faces learnt from clips and blends. Its pictures and clips are then told from unmanipulated ones held
+out: photographs of role ``val``, clips of role ``develop``.
 """
 
 from __future__ import annotations
@@ -23,13 +23,22 @@ from detector.files import atomic_path
 from detector.media.frame import Image
 from detector.networks.readings import ALTERED, SYNTHESISED
 from detector.networks.vit_small_14 import ViTSmall14
-from detector.training.second_look.altered_head import BLENDED, blend_pairs, pair_crops, with_blends
+from detector.training.second_look.altered_head import BLENDED, BLENDS
+from detector.training.second_look.clip_heads import MOVED
+from detector.training.second_look.examples.blend_pairs import blend_pairs
 from detector.training.second_look.examples.crops import plain_crop
 from detector.training.second_look.examples.kinds import PICTURE, TALKING_HEAD, UNASKED, targets
+from detector.training.second_look.examples.motion_pairs import motion_pairs
+from detector.training.second_look.examples.pairs import Pair, pair_crops
 from detector.training.second_look.examples.patches import TRAIN, Patch, is_of, load, require_training
 from detector.training.second_look.features import features_of
 from detector.training.second_look.fitting.measuring import by_clip, every_nth_frame
-from detector.training.second_look.linear_heads import linear_head, standardised
+from detector.training.second_look.linear_heads import (
+    STRENGTH,
+    head_with_pairs,
+    linear_head,
+    standardised,
+)
 
 PICTURES = ("stylegan1", "stylegan2", "flux", "photoshop")
 TALKING_HEADS = ("float", "hunyuan", "edtalk", "aniportrait", "biodeep", "sadtalker", "fomm")
@@ -57,6 +66,14 @@ class Known:
         return Known([*self.patches, *other.patches], np.concatenate([self.features, other.features]))
 
 
+@dataclass(frozen=True)
+class Pairs:
+    """Features (2 n, f) of pairs, one as it is, one made, and so on; and their share of a head's weight."""
+
+    features: Features
+    share: float
+
+
 def measure_left_out(
     out: Path,
     faces: Sequence[Patch],
@@ -66,7 +83,7 @@ def measure_left_out(
 ) -> dict[str, tuple[float, int]]:
     """AUC of each generator when left out, and how many pictures or clips of it were told.
 
-    Patches lie below ``out``, unmanipulated ``faces`` are blended; features are kept in ``folder``.
+    Patches lie below ``out``, unmanipulated ``faces`` are blended and moved; features are kept in ``folder``.
     """
     stills, clips = load(out, "stills"), [*load(out, "clips"), *load(out, "videos")]
     sets = {
@@ -84,30 +101,33 @@ def measure_left_out(
 
     told = {}
 
+    def kept_pairs(name: str, pairs: Iterable[Pair], share: float) -> Pairs:
+        crops = pair_crops(pairs, network.size)
+        return Pairs(_kept(folder / f"{name}.npy", network, crops, report), share)
+
     def leave_out(
-        generators: Sequence[str], learnt: Known, held_out: Known, blends: Features | None = None
+        generators: Sequence[str], learnt: Known, held_out: Known, pairs: Pairs | None = None
     ) -> None:
         for name in generators:
-            auc, count = told[name] = left_out_auc(learnt, held_out, name, blends)
+            auc, count = told[name] = left_out_auc(learnt, held_out, name, pairs)
             report(f"{name}: AUC {auc:.3f} over {count} of it")
 
     heads = kept("train-clips", HEAD)
     leave_out(PICTURES, kept("train-stills", HEAD) + heads, kept("val-stills", HEAD))
-    leave_out(TALKING_HEADS, heads, kept("develop-clips", HEAD))
-    pairs = pair_crops(blend_pairs(faces, BLENDED), network.size)
-    blends = _kept(folder / "blends.npy", network, pairs, report)
+    moved = kept_pairs("moved", motion_pairs(faces), MOVED)
+    leave_out(TALKING_HEADS, heads, kept("develop-clips", HEAD), moved)
+    blends = kept_pairs("blends", blend_pairs(faces, BLENDED), BLENDS)
     leave_out(ALTERED_FACES, kept("train-clips", INNER), kept("develop-clips", INNER), blends)
     return told
 
 
 def left_out_auc(
-    learnt: Known, held_out: Known, generator: str, blends: Features | None = None
+    learnt: Known, held_out: Known, generator: str, pairs: Pairs | None = None
 ) -> tuple[float, int]:
     """AUC of all pictures or clips of ``generator``, none of which was learnt, against unmanipulated ones of
     ``held_out``; and how many there are of it.
 
-    Of both heads the one that is asked about its family is fitted, with ``blends`` (n, f) if there are any:
-    features of one without, one with, and so on.
+    Of both heads the one that is asked about its family is fitted, with ``pairs`` if there are any.
     """
 
     def of_it(patch: Patch) -> bool:
@@ -120,9 +140,11 @@ def left_out_auc(
     z = standardised(others.features, centre, spread)
     labels = np.array([_target(patch, asked) for patch in others.patches])
     weight, _ = linear_head(z, labels)
-    if blends is not None:
-        z = np.concatenate([z, standardised(blends, centre, spread)])
-        weight = weight + with_blends(z, labels)[0]  # their mean orders likewise
+    if pairs is not None:
+        of_pairs = standardised(pairs.features, centre, spread)
+        strength = STRENGTH * (len(z) + len(of_pairs))
+        with_pairs, _ = head_with_pairs(z, labels, of_pairs, pairs.share, strength)
+        weight = weight + with_pairs  # their mean orders likewise
     shown = mine + held_out.of(lambda patch: not patch.fake)
     logits = standardised(shown.features, centre, spread) @ weight
     whole = by_clip(shown.patches, logits[:, None])

@@ -12,8 +12,10 @@ from second_look_cases import assert_only_heads_changed, patch, state_of, tiny_n
 from detector.faces.framing import INNER
 from detector.networks.readings import ALTERED, HEADS
 from detector.training.second_look import altered_head
-from detector.training.second_look.altered_head import BlendPair, blend_pairs, fit_altered_head
+from detector.training.second_look.altered_head import fit_altered_head
+from detector.training.second_look.examples.blend_pairs import BlendPair, blend_pairs
 from detector.training.second_look.examples.patches import RoleError
+from detector.training.second_look.linear_heads import head_with_pairs
 
 
 def test_only_unmanipulated_faces_are_blended_and_as_many_as_asked() -> None:
@@ -41,12 +43,11 @@ def test_the_head_becomes_the_mean_of_what_it_was_and_of_what_is_learnt(
     monkeypatch.setattr(altered_head, "_EXAMPLES", 24)
     learnt = []
 
-    def with_blends(z: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, float]:
-        learnt.append(fitted(z, labels))
+    def noted(*features: object) -> tuple[np.ndarray, float]:
+        learnt.append(head_with_pairs(*features))
         return learnt[-1]
 
-    fitted = altered_head.with_blends
-    monkeypatch.setattr(altered_head, "with_blends", with_blends)
+    monkeypatch.setattr(altered_head, "head_with_pairs", noted)
     with torch.random.fork_rng():
         torch.manual_seed(0)
         network = tiny_network()
@@ -64,14 +65,3 @@ def test_the_head_becomes_the_mean_of_what_it_was_and_of_what_is_learnt(
     now, was = network.judge.weight[row].detach().numpy(), before["judge.weight"][row].numpy()
     assert np.allclose(2 * now, was + weight, atol=1e-6)
     assert np.isclose(2 * network.judge.bias[row].item(), before["judge.bias"][row].item() + bias, atol=1e-6)
-
-
-def test_examples_and_pairs_are_learnt_from() -> None:
-    """Each is told by a feature of its own; the head weighs both, and the pairs' more."""
-    rng = np.random.default_rng(0)
-    labels = np.array([0, 1] * 200)
-    known, pairs = rng.normal(size=(2, 400, 3)).astype(np.float32)
-    known[:, 0] += 4 * labels
-    pairs[:, 1] += 4 * labels
-    weight, _ = altered_head.with_blends(np.concatenate([known, pairs]), labels)
-    assert weight[1] > weight[0] > 2 * abs(weight[2])

@@ -9,6 +9,7 @@ from second_look_cases import assert_only_heads_changed, patch, state_of, tiny_n
 
 from detector.networks.readings import HEAD, HEADS, SYNTHESISED
 from detector.training.second_look.clip_heads import clip_frames, fit_clip_head
+from detector.training.second_look.examples.motion_pairs import MotionPair
 from detector.training.second_look.examples.patches import Patch, RoleError
 from detector.training.second_look.fitting.measuring import logits
 
@@ -20,6 +21,9 @@ def clip(seed: int, frames: int, **changes: object) -> list[Patch]:
     return [
         patch(seed, fake=fake, frame=frame, file=f"{seed}-{fake}.mp4", **changes) for frame in range(frames)
     ]
+
+
+PAIRS = [MotionPair(*clip(9, 2), seed) for seed in range(3)]
 
 
 def test_clips_are_learnt_from_and_only_where_the_question_was_asked() -> None:
@@ -40,7 +44,7 @@ def test_it_is_fitted_and_nothing_else_is() -> None:
     real = [one for seed in range(8) for one in clip(seed, 3)]
     fake = [one for seed in range(20, 24) for one in clip(seed, 3, **TALKING)]
     before = state_of(network)
-    fit_clip_head(network, real + fake, lambda line: None)
+    fit_clip_head(network, real + fake, PAIRS, lambda line: None)
     row = HEADS * HEAD + SYNTHESISED
     assert_only_heads_changed(network, before, row)
     told = [logits(network, some, HEAD)[:, SYNTHESISED] for some in (real, fake)]
@@ -54,12 +58,12 @@ def test_it_does_not_depend_on_how_often_a_place_was_filmed() -> None:
         networks = [tiny_network(), tiny_network()]
         networks[1].load_state_dict(networks[0].state_dict())
     real, fake = clip(1, 3), [one for seed in (20, 21) for one in clip(seed, 3, **TALKING)]
-    fit_clip_head(networks[0], real + fake, lambda line: None)
-    fit_clip_head(networks[1], [*real, *real, *real] + fake, lambda line: None)
+    fit_clip_head(networks[0], real + fake, PAIRS, lambda line: None)
+    fit_clip_head(networks[1], [*real, *real, *real] + fake, PAIRS, lambda line: None)
     row = HEADS * HEAD + SYNTHESISED
     assert np.allclose(*(network.judge.weight[row].detach().numpy() for network in networks), atol=1e-3)
 
 
 def test_other_roles_are_refused() -> None:
     with pytest.raises(RoleError):
-        fit_clip_head(tiny_network(), clip(1, 2, role="develop"), lambda line: None)
+        fit_clip_head(tiny_network(), clip(1, 2, role="develop"), PAIRS, lambda line: None)

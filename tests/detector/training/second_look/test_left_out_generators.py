@@ -11,7 +11,12 @@ from second_look_cases import patch, tiny_network
 
 from detector.training.second_look.examples.patches import Patch, store
 from detector.training.second_look.fitting import left_out_generators
-from detector.training.second_look.fitting.left_out_generators import Known, left_out_auc, measure_left_out
+from detector.training.second_look.fitting.left_out_generators import (
+    Known,
+    Pairs,
+    left_out_auc,
+    measure_left_out,
+)
 
 FLOAT = {"fake": True, "generator": "FLOAT", "family": "talking head"}
 FOMM = {"fake": True, "generator": "FOMM", "family": "talking head"}
@@ -54,7 +59,7 @@ def test_altered_faces_are_learnt_from_blends_as_well() -> None:
     pairs = rng.normal(0, 1, (120, 8)).astype(np.float32)
     pairs[1::2, 5] += 4
     unknown, _ = left_out_auc(learnt, held_out, "deepfakes")
-    known_from_blends, _ = left_out_auc(learnt, held_out, "deepfakes", pairs)
+    known_from_blends, _ = left_out_auc(learnt, held_out, "deepfakes", Pairs(pairs, 0.8))
     assert unknown < 0.7 < 0.9 < known_from_blends
 
 
@@ -91,4 +96,4 @@ def test_features_are_kept_and_each_family_learns_from_its_own_examples(
     np.save(tmp_path / "train-stills.npy", -np.load(tmp_path / "train-stills.npy"))
     other = measure_left_out(tmp_path, faces, network, tmp_path, lines.append)
     assert other["stylegan2"] != told["stylegan2"]
-    assert other["float"] == told["float"], "talking heads are learnt from clips alone"
+    assert other["float"] == told["float"], "talking heads are not learnt from stills"
