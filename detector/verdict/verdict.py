@@ -43,11 +43,29 @@ def decide(
         return Verdict.INCONCLUSIVE, reasons.unstable(parameters, unstable)
     if segments:
         return Verdict.MANIPULATED, reasons.manipulated(image, persons, segments, flagged)
-    if not image:
-        best = max((person.usable_frames for person in persons), default=0)
-        if best < parameters.minimum_usable_frames:
-            return Verdict.INCONCLUSIVE, reasons.too_few_frames(parameters, persons, best)
+    if not image and (best := _most_frames(persons)) < parameters.minimum_usable_frames:
+        return Verdict.INCONCLUSIVE, reasons.too_few_frames(parameters, persons, best)
     return _nothing_flagged(image, parameters, coverage, persons, unstable)
+
+
+def judged_enough(parameters: Parameters, coverage: Coverage, persons: Sequence[Person]) -> bool:
+    """Whether so much of a video could be judged that its scores decide, and not what they leave out."""
+    usable, faces = _usable_of_all(coverage)
+    return (
+        usable > 0
+        and usable >= _LEAST_USABLE_SHARE * faces
+        and _most_frames(persons) >= parameters.minimum_usable_frames
+    )
+
+
+def _usable_of_all(coverage: Coverage) -> tuple[int, int]:
+    """How many faces could be judged, and how many there were."""
+    return coverage.faces_found - coverage.faces_unusable, coverage.faces_found + coverage.faces_discarded
+
+
+def _most_frames(persons: Sequence[Person]) -> int:
+    """Of the person with most usable frames."""
+    return max((person.usable_frames for person in persons), default=0)
 
 
 def _nothing_flagged(
@@ -58,8 +76,7 @@ def _nothing_flagged(
     unstable: Sequence[Person],
 ) -> tuple[Verdict, str]:
     """What it means that no segment was found, though enough faces could be judged."""
-    usable = coverage.faces_found - coverage.faces_unusable
-    faces = coverage.faces_found + coverage.faces_discarded
+    usable, faces = _usable_of_all(coverage)
     if usable < _LEAST_USABLE_SHARE * faces:
         return Verdict.INCONCLUSIVE, reasons.mostly_not_judged(image, coverage, faces - usable, faces)
     if unstable:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from detector.schema.analysis import Analysis, MediaKind, Verdict
+from detector.verdict.verdict import judged_enough
 from reports.text import photographs
 from reports.text.language import N_, gettext
 from reports.text.numbers import number, shown
@@ -41,10 +42,16 @@ def verdict_meaning(analysis: Analysis) -> tuple[str, ...]:
             gettext("No face that could be judged was flagged at the thresholds given in this report."),
             gettext("It covers the frames and usable faces counted in this report, and nothing else."),
         )
-    return (
-        gettext("Too little could be judged, or its quality was below what the model was validated on."),
-        gettext("A better copy of the same recording may allow a finding."),
-    )
+    return _open_because(analysis), gettext("A better copy of the same recording may allow a finding.")
+
+
+def _open_because(analysis: Analysis) -> str:
+    """Why nothing can be said. Segments that are there were not confirmed by other views of the pictures."""
+    if analysis.segments or judged_enough(analysis.parameters, analysis.coverage, analysis.persons):
+        return gettext(
+            "The scores lie too near the thresholds, or change too easily, for a finding in either direction."
+        )
+    return gettext("Too little could be judged, or its quality was below what the model was validated on.")
 
 
 def verdict_limits(analysis: Analysis) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from detector.schema.analysis import (
 )
 from reports.errors import PictureError
 from reports.inputs.pictures import embed
+from reports.text.meaning import verdict_meaning
 from reports.text.not_examined import not_examined
 from reports.text.procedure import procedure
 from reports.view.report import report_view
@@ -111,6 +112,26 @@ def test_an_inconclusive_photo_says_why(tmp_path: Path) -> None:
         assert words in view.meaning.verdict_meaning[0]
         assert ("No face was found." in view.not_examined.lines) == (words == "No face was found, so")
         assert view.validation.sentence.startswith("No face was judged") == (probability is None)
+
+
+def test_an_inconclusive_video_says_whether_too_little_was_judged_or_the_scores_are_near(
+    tmp_path: Path,
+) -> None:
+    calm, flagged = (build(tmp_path / str(count), segments=count) for count in (0, 1))
+    near, too_little = "The scores lie too near", "Too little could be judged"
+    none = {"faces_found": 0, "faces_unusable": 0}
+    mostly_unfit = {"faces_unusable": calm.coverage.faces_found * 2 // 3}
+    brief = [person.model_copy(update={"usable_frames": 1}) for person in calm.persons]
+    for analysis, counts, persons, words in (
+        (calm, {}, calm.persons, near),
+        (calm, none, (), too_little),
+        (calm, mostly_unfit, calm.persons, too_little),
+        (calm, {}, brief, too_little),
+        (flagged, {}, brief, near),  # what was found is not confirmed by other views
+    ):
+        coverage = analysis.coverage.model_copy(update=counts)
+        told = {"verdict": Verdict.INCONCLUSIVE, "coverage": coverage, "persons": persons}
+        assert verdict_meaning(analysis.model_copy(update=told))[0].startswith(words)
 
 
 def test_a_report_says_which_generators_the_model_has_learnt(tmp_path: Path) -> None:
