@@ -1,4 +1,7 @@
 // Asks for the state of an analysis until it has ended or was paused.
+
+import { askState } from "./requests.js";
+
 const EAGER = 200;
 const EAGER_FOR = 5000; // a photograph takes about a second
 const QUICK = 600;
@@ -19,22 +22,21 @@ export function follow(address, tell, eager = false) {
   let stopped = false;
   async function ask() {
     if (stopped) return;
-    const answer = await fetch(address, { headers: { Accept: "application/json" }, cache: "no-store" }).catch(() => null);
-    const status = answer?.ok ? await answer.json().catch(() => null) : null;
+    const { status, content } = await askState(address);
     if (stopped) return;
-    if (answer?.status === 404 && tell.onGone) {
+    if (status === 404 && tell.onGone) {
       tell.onGone();
       return;
     }
-    if (ENDS.has(status?.state)) {
-      tell.onEnd(status);
+    if (ENDS.has(content?.state)) {
+      tell.onEnd(content);
       return;
     }
-    if (!status) pause = Math.min(pause * 1.6, SLOW);
-    else pause = status.state === "running" ? quick() : Math.min(pause * 1.3, SLOW);
+    if (!content) pause = Math.min(pause * 1.6, SLOW);
+    else pause = content.state === "running" ? quick() : Math.min(pause * 1.3, SLOW);
     // A page nobody looks at need not ask as often. Before the listener, whose mistakes must not end it.
     setTimeout(ask, document.hidden ? SLOW : pause);
-    if (status) tell.onStatus(status);
+    if (content) tell.onStatus(content);
     else if (tell.onSilence) tell.onSilence();
   }
   ask();

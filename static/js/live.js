@@ -3,6 +3,7 @@
 
 import { byId } from "./dom.js";
 import { _ } from "./language.js";
+import { askState } from "./requests.js";
 
 const QUICK = 500;
 const SLOW = 5000;
@@ -68,10 +69,9 @@ async function ask() {
   asking = true;
   let again = false;
   try {
-    const answer = await fetch(page.dataset.state, { headers: { Accept: "application/json" }, cache: "no-store" }).catch(() => null);
-    if (answer?.status === 404) return silence(_("This session is no longer there: it was removed a day after it ended."));
-    if (answer?.status === 401 || answer?.status === 403) return silence(_("You are no longer signed in. Reload this page."));
-    const now = answer?.ok ? await answer.json().catch(() => null) : null;
+    const { status, content: now } = await askState(page.dataset.state);
+    if (status === 404) return silence(_("This session is no longer there: it was removed a day after it ended."));
+    if (status === 401 || status === 403) return silence(_("You are no longer signed in. Reload this page."));
     again = now?.standing !== "ended";
     if (!now) {
       pause = Math.min(pause * 1.6, SLOW);

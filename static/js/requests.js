@@ -1,4 +1,4 @@
-// Requests that change something: what they bring along, and their answers.
+// Requests to the app: what those bring along that change something, and their answers.
 
 import { _ } from "./language.js";
 
@@ -6,6 +6,12 @@ import { _ } from "./language.js";
 export function tokenHeaders() {
   const token = document.querySelector('meta[name="csrf-token"]')?.content;
   return token ? { "X-CSRF-Token": token } : {};
+}
+
+/** What the app says of a state: the answer's status, 0 for none, and its JSON, null where that is not to be had. */
+export async function askState(address) {
+  const answer = await fetch(address, { headers: { Accept: "application/json" }, cache: "no-store" }).catch(() => null);
+  return { status: answer?.status ?? 0, content: answer?.ok ? await answer.json().catch(() => null) : null };
 }
 
 /**

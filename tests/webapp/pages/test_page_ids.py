@@ -10,6 +10,7 @@ from made_comparisons import compared
 from made_copies import matched
 from made_results import finished, hand_in
 from second_review_case import review
+from werkzeug.test import TestResponse
 
 from detector.schema.analysis import MediaKind
 
@@ -29,6 +30,13 @@ def problems(html: str) -> list[str]:
     return [f"twice: {name}" for name, count in ids.items() if count > 1] + [
         f"nowhere: {name}" for name in sorted(named - set(ids) - _SCRIPTED)
     ]
+
+
+def assert_ids_fit(answers: dict[str, TestResponse]) -> None:
+    """Each page, by its path, is there and has no problem."""
+    assert {path: answer.status_code for path, answer in answers.items() if answer.status_code != 200} == {}
+    found = {path: problems(answer.text) for path, answer in answers.items()}
+    assert {path: lines for path, lines in found.items() if lines} == {}
 
 
 def test_ids_on_pages_of_analyses(app, client):
@@ -56,10 +64,7 @@ def test_ids_on_pages_of_analyses(app, client):
         f"/comparisons/{row.id}",
         f"/comparisons/{row.id}/delete",
     ]
-    answers = {path: client.get(path) for path in paths}
-    assert {path: answer.status_code for path, answer in answers.items() if answer.status_code != 200} == {}
-    found = {path: problems(answer.text) for path, answer in answers.items()}
-    assert {path: lines for path, lines in found.items() if lines} == {}
+    assert_ids_fit({path: client.get(path) for path in paths})
 
 
 def test_ids_on_pages_of_people(tmp_path, sent):
@@ -74,7 +79,4 @@ def test_ids_on_pages_of_people(tmp_path, sent):
             for path in ("/account", "/account/tokens", "/account/second-factor", "/reviews", made.page)
         ),
     ]
-    answers = {path: clients[name].get(path) for name, path in paths}
-    assert {path: answer.status_code for path, answer in answers.items() if answer.status_code != 200} == {}
-    found = {path: problems(answer.text) for path, answer in answers.items()}
-    assert {path: lines for path, lines in found.items() if lines} == {}
+    assert_ids_fit({path: clients[name].get(path) for name, path in paths})

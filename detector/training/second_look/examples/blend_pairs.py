@@ -42,9 +42,9 @@ class BlendPair:
         return handed_on(without, self.patch, size, rng), handed_on(blend.image, self.patch, size, rng)
 
 
-def blend_pairs(patches: Sequence[Patch], counts: dict[str, int], seed: int = _SEED) -> list[BlendPair]:
+def blend_pairs(patches: Sequence[Patch], counts: dict[str, int]) -> list[BlendPair]:
     """So many of the unmanipulated ``patches`` of each source, or all there are."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(_SEED)
     pairs = []
     for source, count in counts.items():
         faces = [patch for patch in patches if patch.source == source and not patch.fake]

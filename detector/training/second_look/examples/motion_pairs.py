@@ -41,16 +41,11 @@ class MotionPair:
     def __post_init__(self) -> None:
         require_training([self.driving, self.still], None)
 
-    def made(self) -> Image:
-        """The frame as made from the other one, of the driving patch's size."""
-        rng = np.random.default_rng(self.seed)
-        return transferred(decode(self.still.data), decode(self.driving.data), rng)
-
     @property
     def alike(self) -> bool:
         """Whether what is made resembles the frame. Where a head turns far it does not, as anyone can see."""
-        difference = decode(self.driving.data).astype(np.int16) - self.made()
-        return float(np.abs(difference).mean()) <= _ALIKE
+        frame, made = self._pictures()
+        return float(np.abs(frame.astype(np.int16) - made).mean()) <= _ALIKE
 
     def crops(self, size: int) -> tuple[Image, Image]:
         """The whole head in the frame and in what is made, (size, size, 3)."""
@@ -61,7 +56,13 @@ class MotionPair:
             drawn = np.random.default_rng((self.seed, 2))  # alike for both
             return handed_on(crop_square(image, square, side), self.driving, size, drawn)
 
-        return shown(decode(self.driving.data)), shown(self.made())
+        frame, made = self._pictures()
+        return shown(frame), shown(made)
+
+    def _pictures(self) -> tuple[Image, Image]:
+        """The frame as it is, and as made from the other one. Not kept: all pairs would fill memory."""
+        frame = decode(self.driving.data)
+        return frame, transferred(decode(self.still.data), frame, np.random.default_rng(self.seed))
 
 
 def motion_pairs(patches: Iterable[Patch]) -> list[MotionPair]:
