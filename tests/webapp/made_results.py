@@ -91,7 +91,7 @@ def finished(app: Flask, fields: dict[str, Any] | None = None, /, **changes: obj
         stored.state, stored.progress, stored.attempt = State.DONE, 1.0, 1
         stored.started = stored.finished = now()
         stored.verdict, stored.probability = analysis.verdict.value, analysis.probability
-        stored.duration = analysis.media.duration
+        stored.duration, stored.frame_rate = analysis.media.duration, analysis.media.frame_rate
         stored.finding = json.dumps(summary_of(analysis))
         custody_log.append(
             session,

@@ -73,6 +73,7 @@ class Result:
     verdict: str
     probability: float | None
     duration: float | None = None  # of the exhibit, in seconds
+    frame_rate: str | None = None  # of the exhibit, a fraction; none: a photo
     finding: str | None = None  # JSON of detector.schema.summary.Summary
     made_of: custody_log.Details = field(default_factory=dict)  # what else the log is to say
 
@@ -143,6 +144,7 @@ def finish(database: Database, held: AnalysisClaim, result: Result) -> None:
                 probability=result.probability,
                 finding=result.finding,
                 duration=result.duration,
+                frame_rate=result.frame_rate,
             )
         )
         if not states.changed(done):

@@ -104,6 +104,7 @@ def _analyse(
         analysis.verdict,
         analysis.probability,
         analysis.media.duration,
+        analysis.media.frame_rate,
         json.dumps(summary_of(analysis)),
         run_analysis.made_of(folders, held, analysis),
     )

@@ -18,11 +18,11 @@ from webapp.http.row_numbers import row_number
 from webapp.media import playback
 from webapp.queries import analyses as analysis_queries
 from webapp.queries import second_reviews
-from webapp.queries.results import load, result_folder
 from webapp.security import blinding
 from webapp.security.blinding import Discloses
 from webapp.security.permissions import Permission, current, require
 from webapp.services import cases as case_service
+from webapp.services import frame_rates
 from webapp.services.review import reviewers as reviewer_service
 from webapp.services.review import second_reviews as review_service
 from webapp.storage.tables import AnalysisRow
@@ -158,8 +158,7 @@ def _page(row: AnalysisRow, problem: UserError | None = None) -> str:
     plays = playback.playback(this_app.folders(), row)
     step = 0.0
     if length and plays is not None and plays.source != "none":
-        folder = result_folder(this_app.database(), this_app.folders(), row)
-        step = 1 / playback.frames_a_second(load(folder).analysis.media.frame_rate)
+        step = 1 / playback.frames_a_second(frame_rates.of(row))
     return render_template(
         "pages/review/review.html",
         row=row,

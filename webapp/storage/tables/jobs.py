@@ -80,6 +80,9 @@ class AnalysisRow(JobRow):
     model: Mapped[str | None] = mapped_column(String(60))  # its name; none: the default when it starts
     settings: Mapped[str | None] = mapped_column(Text)  # changed parameters as JSON; none: the defaults
     duration: Mapped[float | None]  # of the exhibit, seconds
+    frame_rate: Mapped[str | None] = mapped_column(
+        Text
+    )  # as the analysis states it; none: a photo, or unknown
     owner_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"), index=True)  # who handed it in
     case_id: Mapped[int | None] = mapped_column(ForeignKey("cases.id"), index=True)
 
