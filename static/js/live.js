@@ -10,19 +10,19 @@ const SLOW = 5000;
 const page = byId("live");
 const places = new Map([...page.querySelectorAll("[data-part]")].map((place) => [place.dataset.part, place]));
 const html = new Map(); // of each place, as the server last sent it
-let picture = page.dataset.picture;
+let picture = byId("picture").getAttribute("src"); // its address; none before the first frame
 let segments = Number(page.dataset.segments);
 let standing = page.dataset.standing;
 let pause = QUICK;
 let timer = 0;
 let asking = false;
 
-/** The picture of that number, decoded; none if it is gone already. */
-async function loaded(number) {
+/** The picture at an address, decoded; none if it is gone already. */
+async function loaded(address) {
   const image = new Image();
   image.id = "picture";
   image.alt = _("The latest frame");
-  image.src = `${page.dataset.pictures}${number}.jpg`;
+  image.src = address;
   try {
     await image.decode();
     return image;
@@ -40,10 +40,10 @@ function replace(name, markup) {
 
 async function show(now) {
   const parts = { ...now.parts };
-  if (now.picture !== null && String(now.picture) !== picture) {
+  if (now.picture !== null && now.picture !== picture) {
     const image = await loaded(now.picture);
     if (image) {
-      picture = String(now.picture);
+      picture = now.picture;
       byId("picture").replaceWith(image);
     } else {
       delete parts.boxes; // those shown belong to the picture shown

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
-from flask import Blueprint, Response, get_template_attribute, jsonify, render_template
+from flask import Blueprint, Response, get_template_attribute, jsonify, render_template, url_for
 
 from detector.live.state import is_id, read_picture
 from reports.text.language import gettext
@@ -47,7 +47,7 @@ def state(live_id: str) -> Response:
     picture = session.state.picture
     return jsonify(
         standing=session.standing,
-        picture=picture.number if picture else None,
+        picture=url_for("live.picture", live_id=live_id, number=picture.number) if picture else None,
         segments=session.state.segments_in_all,
         parts=parts,
     )

@@ -12,9 +12,8 @@ const NAMES = {
 };
 
 export class Moments {
-  constructor(triples, address) {
+  constructor(triples) {
     this.triples = triples;
-    this.address = address;
     this.number = 0;
     this.view = "blink";
     this.second = false;
@@ -60,14 +59,13 @@ export class Moments {
     const one = this.triples[this.number];
     const side = this.view === "blink" ? (this.second ? "reference" : "exhibit") : this.view;
     const both = side === "exhibit" || side === "reference";
-    const path = both ? one.both : one[side];
+    const address = both ? one.both : one[side];
     this.svg.setAttribute("viewBox", `0 0 ${one.width} ${one.height}`);
     this.window.setAttribute("width", one.width);
     this.window.setAttribute("height", one.height);
     this.window.setAttribute("viewBox", `${side === "reference" ? one.second : 0} 0 ${one.width} ${one.height}`);
     this.image.setAttribute("width", both ? one.wide : one.width);
     this.image.setAttribute("height", one.height);
-    const address = path ? `${this.address}/${path}` : "";
     if (this.image.getAttribute("href") !== address) this.image.setAttribute("href", address);
     const number = ["exhibit", "reference", "difference", "overlay"].indexOf(side);
     this.svg.setAttribute("aria-label", this.view === "blink"

@@ -12,7 +12,7 @@ function moments() {
     { about: part.dataset.about, ...JSON.parse(part.dataset.pictures) }
   ));
   if (!found.length || !byId("moments")) return null;
-  return new Moments(found, location.pathname);
+  return new Moments(found);
 }
 
 /** Moves the line of each file in the time map; out of sight where it has no moment. */

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import posixpath
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, jsonify, redirect, render_template, request, send_file, url_for
@@ -75,7 +77,7 @@ def show(comparison_id: str) -> str:
         players=json.dumps(data, separators=(",", ":")),
         data=data,
         mirrored=found.comparison.transform is not None and found.comparison.transform.mirror,
-        pictures=url_for("comparisons.show", comparison_id=row.id),
+        picture_address=partial(_picture_address, row.id),
     )
 
 
@@ -135,6 +137,13 @@ def picture(comparison_id: str, name: str) -> Response:
     """A picture that the result names, and no other file."""
     _row, found = comparison_queries.finished(comparison_id)
     return send_file(io.BytesIO(found.content(f"pictures/{name}")), mimetype="image/png")
+
+
+def _picture_address(comparison_id: str, path: str | None) -> str:
+    """Where a picture is that the result names; empty for none."""
+    if not path:
+        return ""
+    return url_for("comparisons.picture", comparison_id=comparison_id, name=posixpath.basename(path))
 
 
 def _kind(view: ComparisonView) -> str:

@@ -90,6 +90,7 @@ class TestResult:
         assert "00:00:02.000" in text and "0.97" in text and 'data-seek="2.0"' in text
         assert pair[1].exhibit.sha256 in text
         assert f"/comparisons/{done.id}/pictures/A1-1.png" in text
+        assert f"/comparisons/{done.id}/pictures/A1-1-overlay.png" in text  # for the script
         assert 'viewBox="328 0 320 180"' in text  # the reference's half of the picture side by side
 
     def test_unrelated_clips(self, app, client, pair):
