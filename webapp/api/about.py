@@ -9,6 +9,7 @@ from flask import Blueprint, Response, render_template
 from detector.version import __version__
 from webapp import this_app
 from webapp.api.contract import openapi
+from webapp.api.contract.docs_page import docs_page
 from webapp.api.contract.operation import Answer, operation
 from webapp.api.contract.schemas.about import Health, Me
 from webapp.security.permissions import Permission, current
@@ -58,4 +59,5 @@ def document() -> Response:
 )
 def docs() -> str:
     """The same for people to read."""
-    return render_template("pages/api.html", api=openapi.document(login=this_app.settings().login))
+    page = docs_page(openapi.document(login=this_app.settings().login))
+    return render_template("pages/api.html", page=page)

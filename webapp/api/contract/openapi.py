@@ -29,6 +29,7 @@ _AREAS = {
     "annotations": "What reviewers say of it.",
     "files": "Reports, bundles, exports.",
     "exhibits": "The files that were handed in.",
+    "copies": "Other exhibits that show the same, or a part of it.",
     "comparisons": "An exhibit against a reference, frame by frame.",
     "custody": "Who did what to an exhibit, and when.",
     "reviews": "Two people judge an exhibit, each alone; the second does so blind.",
