@@ -16,6 +16,16 @@ from reports.view.facts import Fact, ModelView
 from reports.view.segments import PeakView, SegmentView, segment_view
 from reports.view.summary import together
 
+_SHOWN_PERSONS = 4  # as many columns as a page has room for
+
+
+@dataclass(frozen=True)
+class PersonFigure:
+    """The probability that a model gives one person."""
+
+    name: str
+    probability: str
+
 
 @dataclass(frozen=True)
 class ModelRow:
@@ -27,8 +37,7 @@ class ModelRow:
     verdict: str
     figure: str
     flagged: str
-    reason: str
-    persons: tuple[tuple[str, str], ...]
+    persons: tuple[PersonFigure, ...]
 
 
 @dataclass(frozen=True)
@@ -47,6 +56,7 @@ class OtherView:
     model: ModelView
     onnx: tuple[Fact, ...]
     flagged: tuple[FlaggedByOther, ...]
+    reason: str  # of its verdict
 
 
 @dataclass(frozen=True)
@@ -57,6 +67,11 @@ class OtherModelsView:
     reason: str
     rows: tuple[ModelRow, ...]
     models: tuple[OtherView, ...]
+
+    @property
+    def person_names(self) -> tuple[str, ...]:
+        """The persons in the table of all models, which see the same ones."""
+        return tuple(person.name for person in self.rows[0].persons)
 
     @property
     def pictures(self) -> tuple[Picture, ...]:
@@ -89,7 +104,8 @@ def other_models_view(analysis: Analysis, folder: Path) -> OtherModelsView | Non
 def _row(number: int, one: Analysis) -> ModelRow:
     flagged = ", ".join(segment.id for segment in one.segments)
     persons = [
-        (gettext("Person %(id)s", id=each.id), numbers.probability(each.probability)) for each in one.persons
+        PersonFigure(gettext("Person %(id)s", id=each.id), numbers.probability(each.probability))
+        for each in one.persons[:_SHOWN_PERSONS]
     ]
     return ModelRow(
         number=number,
@@ -98,7 +114,6 @@ def _row(number: int, one: Analysis) -> ModelRow:
         verdict=gettext(one.verdict.value),
         figure=numbers.probability(one.probability),
         flagged=flagged or gettext("none"),
-        reason=translated(one.reason),
         persons=tuple(persons),
     )
 
@@ -112,6 +127,7 @@ def _other(number: int, one: Analysis, folder: Path) -> OtherView:
         flagged=tuple(
             FlaggedByOther(view, max(view.peaks, key=lambda peak: peak.score, default=None)) for view in views
         ),
+        reason=translated(one.reason),
     )
 
 

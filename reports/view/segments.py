@@ -147,9 +147,7 @@ def _figures(analysis: Analysis, segment: Segment, interval: Interval | None) ->
 
 
 def _ends(interval: Interval) -> str:
-    return gettext(
-        "%(low)s to %(high)s", low=numbers.probability(interval.low), high=numbers.probability(interval.high)
-    )
+    return numbers.from_to(numbers.probability(interval.low), numbers.probability(interval.high))
 
 
 def _made_from(interval: Interval) -> str:

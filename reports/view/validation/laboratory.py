@@ -13,11 +13,22 @@ from detector.verdict.validated_domain import measured
 from reports.text import dates, numbers
 from reports.text.language import N_, gettext, translated
 from reports.text.numbers import shown
-from reports.view.validation.levels import LevelRow, level_row, percent
+from reports.view.validation.levels import LevelRow, RateCell, level_row, rate_cell
 from reports.view.validation.ratios import ratio_words
 
 _KINDS = {MediaKind.VIDEO: "videos", MediaKind.IMAGE: "photographs"}
 THRESHOLD = N_("The laboratory's threshold")
+
+
+@dataclass(frozen=True)
+class OwnThresholdRow:
+    """A threshold of the laboratory's own beside the shipped one, and its error rates."""
+
+    own: str
+    shipped: str
+    chosen_by: str
+    false_positive: RateCell | None
+    false_negative: RateCell | None
 
 
 @dataclass(frozen=True)
@@ -31,7 +42,7 @@ class LaboratoryView:
     remark: str
     rows: tuple[LevelRow, ...]
     ratio: str
-    thresholds: tuple[tuple[str, ...], ...]
+    thresholds: tuple[OwnThresholdRow, ...]
     decision: str
     outside: str
     limits: tuple[str, ...]
@@ -114,20 +125,14 @@ def _named(level: Level) -> str:
     return f"{translated(level.attribute)} {translated(level.name)}" if level.attribute else level.name
 
 
-def _threshold(own: OwnThreshold) -> tuple[str, ...]:
-    cells = []
-    for rate in (own.false_positive, own.false_negative):
-        ends = gettext("(%(low)s to %(high)s)", low=percent(rate.low or 0), high=percent(rate.high or 0))
-        cells.append(
-            gettext(
-                "%(percent)s %(ends)s, %(events)s of %(items)s",
-                percent=percent(rate.value),
-                ends=ends,
-                events=shown(rate.events or 0, ","),
-                items=shown(rate.items, ","),
-            )
-        )
-    return shown(own.threshold, "g"), shown(own.shipped, "g"), own.by, *cells
+def _threshold(own: OwnThreshold) -> OwnThresholdRow:
+    return OwnThresholdRow(
+        own=shown(own.threshold, "g"),
+        shipped=shown(own.shipped, "g"),
+        chosen_by=own.by,
+        false_positive=rate_cell(own.false_positive),
+        false_negative=rate_cell(own.false_negative),
+    )
 
 
 def _remark(laboratory: Laboratory, analysis: Analysis) -> str:

@@ -1,4 +1,4 @@
-"""Rates of one part of a validation's material, in words: a row of a table."""
+"""Rates in words: rows of tables of measured figures, and of the parts of a validation's material."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from detector.schema.analysis import MediaKind, Rate
 from detector.schema.laboratory.validation import Level
 from reports.text.language import N_, gettext
-from reports.text.numbers import from_to, grouped, shown
+from reports.text.numbers import from_to, grouped, plural, shown
 
 KINDS = {MediaKind.VIDEO: N_("Videos"), MediaKind.IMAGE: N_("Photographs")}
 
@@ -32,6 +32,33 @@ class LevelRow:
     false_negative: RateCell | None
     inconclusive: str
     auc: str
+
+
+@dataclass(frozen=True)
+class RateRow:
+    """One measured figure with its interval."""
+
+    figure: str
+    value: str
+    interval: str
+    counted: str
+    made: str  # by which method the interval
+
+
+def rate_row(rate: Rate) -> RateRow:
+    """A measured figure in words: a share in percent, any other with three decimals."""
+    share = rate.figure.endswith("rate")
+
+    def told(value: float) -> str:
+        return percent(value) if share else shown(value, ".3f")
+
+    interval = gettext("not known")
+    if rate.low is not None and rate.high is not None:
+        interval = from_to(told(rate.low), told(rate.high))
+    counted = plural(rate.items, rate.unit.removesuffix("s"), rate.unit)
+    if rate.events is not None:
+        counted = counted_of(rate.events, counted)
+    return RateRow(rate.figure, told(rate.value), interval, counted, rate.interval)
 
 
 def rate_cell(rate: Rate | None) -> RateCell | None:

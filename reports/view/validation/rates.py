@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from detector.schema.analysis import MediaKind, Rate
-from detector.schema.laboratory.validation import CurvePoint, Level, Outcomes, Validation
+from detector.schema.analysis import MediaKind
+from detector.schema.laboratory.validation import CurvePoint, Level, Outcomes, Spread, Validation
 from reports.text import numbers
 from reports.text.language import N_, gettext, translated
-from reports.text.numbers import from_to, grouped, plural, shown
-from reports.view.validation.levels import KINDS, LevelRow, counted_of, level_row, percent
+from reports.text.numbers import from_to, grouped, shown
+from reports.view.validation.levels import KINDS, LevelRow, RateRow, level_row, percent, rate_row
 from reports.view.validation.plots import Plot, error_curves
 
 _SHOWN_THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.65, 0.7, 0.8, 0.9, 0.95, 0.99)
@@ -39,17 +39,41 @@ class OutcomeRow:
 
 
 @dataclass(frozen=True)
+class CoveredRow:
+    """How a property is spread over the files in which it was measured."""
+
+    name: str
+    files: str
+    least: str
+    tenth: str
+    median: str
+    ninetieth: str
+    most: str
+
+
+@dataclass(frozen=True)
+class ThresholdRow:
+    """Both error rates if everything from this probability on were flagged, with their intervals."""
+
+    threshold: str
+    false_positive: str
+    false_positive_interval: str
+    false_negative: str
+    false_negative_interval: str
+
+
+@dataclass(frozen=True)
 class KindView:
     """All rates of one kind."""
 
     title: str
     summary: LevelRow
     outcomes: tuple[OutcomeRow, ...]
-    rates: tuple[tuple[str, ...], ...]
+    rates: tuple[RateRow, ...]
     plot: Plot | None
-    thresholds: tuple[tuple[str, ...], ...]
+    thresholds: tuple[ThresholdRow, ...]
     parts: tuple[Part, ...]
-    covered: tuple[tuple[str, ...], ...]
+    covered: tuple[CoveredRow, ...]
 
 
 def kind_view(validation: Validation, kind: MediaKind) -> KindView:
@@ -64,7 +88,7 @@ def kind_view(validation: Validation, kind: MediaKind) -> KindView:
         title=KINDS[kind],
         summary=level_row(whole),
         outcomes=tuple(_outcomes(label, of) for label, of in both),
-        rates=tuple(_figure(each) for each in whole.rates),
+        rates=tuple(map(rate_row, whole.rates)),
         plot=error_curves(curve, shipped) if curve else None,
         thresholds=tuple(
             _threshold(point, shipped)
@@ -72,13 +96,8 @@ def kind_view(validation: Validation, kind: MediaKind) -> KindView:
             if point.threshold in {*_SHOWN_THRESHOLDS, round(shipped, 2)}
         ),
         parts=tuple(_part(name, tuple(of)) for name, of in groupby(own, lambda each: each.attribute)),
-        covered=tuple(
-            (translated(each.name) + (f", {translated(each.unit)}" if each.unit else ""), grouped(each.items),
-             *(numbers.number(v) for v in (each.least, each.tenth, each.median, each.ninetieth, each.most)))
-            for each in validation.covered
-            if each.kind is kind
-        ),
-    )  # fmt: skip
+        covered=tuple(_covered(each) for each in validation.covered if each.kind is kind),
+    )
 
 
 def _part(name: str, levels: Sequence[Level]) -> Part:
@@ -97,26 +116,19 @@ def _outcomes(label: str, of: Outcomes) -> OutcomeRow:
     return OutcomeRow(label, *map(grouped, figures))
 
 
-def _figure(rate: Rate) -> tuple[str, ...]:
-    share = rate.figure.endswith("rate")
-
-    def told(value: float) -> str:
-        return percent(value) if share else shown(value, ".3f")
-
-    ends = gettext("not known")
-    if rate.low is not None and rate.high is not None:
-        ends = from_to(told(rate.low), told(rate.high))
-    counted = plural(rate.items, rate.unit.removesuffix("s"), rate.unit)
-    if rate.events is not None:
-        counted = counted_of(rate.events, counted)
-    return translated(rate.figure), told(rate.value), ends, counted, translated(rate.interval)
+def _covered(spread: Spread) -> CoveredRow:
+    name = translated(spread.name)
+    if spread.unit:
+        name += f", {translated(spread.unit)}"
+    values = (spread.least, spread.tenth, spread.median, spread.ninetieth, spread.most)
+    return CoveredRow(name, grouped(spread.items), *map(numbers.number, values))
 
 
-def _threshold(point: CurvePoint, shipped: float) -> tuple[str, ...]:
+def _threshold(point: CurvePoint, shipped: float) -> ThresholdRow:
     name = shown(point.threshold, "g")
     if abs(point.threshold - shipped) < 0.005:
         name = gettext("%(threshold)s (shipped)", threshold=name)
-    return (
+    return ThresholdRow(
         name,
         percent(point.false_positive_rate),
         from_to(percent(point.false_positive_low), percent(point.false_positive_high)),

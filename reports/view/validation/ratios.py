@@ -15,6 +15,26 @@ _SHOWN_PROBABILITIES = (0.02, 0.1, 0.3, 0.5, 0.65, 0.8, 0.9, 0.95, 0.98, 0.99)
 
 
 @dataclass(frozen=True)
+class SystemRow:
+    """How good one way of making ratios is; shares of misled files are empty where none is made."""
+
+    name: str
+    made_by: str
+    cllr: str
+    manipulated_misled: str  # share of them below 1
+    unmanipulated_misled: str  # share of them above 1
+
+
+@dataclass(frozen=True)
+class StatedRatio:
+    """The ratio that a published probability stands for, by both fits."""
+
+    probability: str
+    platt: str
+    pav: str
+
+
+@dataclass(frozen=True)
 class RatioView:
     """Likelihood ratios of one kind."""
 
@@ -22,8 +42,8 @@ class RatioView:
     counted: str
     formula: str
     bounds: str
-    systems: tuple[tuple[str, ...], ...]
-    table: tuple[tuple[str, ...], ...]
+    systems: tuple[SystemRow, ...]
+    stated: tuple[StatedRatio, ...]
     plots: tuple[Plot, ...]
 
 
@@ -49,19 +69,29 @@ def ratio_view(ratios: LikelihoodRatios) -> RatioView:
         ),
         systems=(
             *(
-                (translated(each.name), translated(each.made), shown(each.cllr, ".3f"),
-                 percent(each.misleading_manipulated), percent(each.misleading_unmanipulated))
+                SystemRow(
+                    translated(each.name),
+                    translated(each.made),
+                    shown(each.cllr, ".3f"),
+                    percent(each.misleading_manipulated),
+                    percent(each.misleading_unmanipulated),
+                )
                 for each in ratios.systems
             ),
-            ("Cllr min", gettext("isotonic regression on these very files: what their order allows"),
-             shown(ratios.cllr_min, ".3f"), "", ""),
+            SystemRow(
+                "Cllr min",
+                gettext("isotonic regression on these very files: what their order allows"),
+                shown(ratios.cllr_min, ".3f"),
+                "",
+                "",
+            ),
         ),
-        table=tuple(
-            (shown(p, "g"), ratio_words(stated_log10(ratios, p)), ratio_words(_pav_at(ratios, p)))
+        stated=tuple(
+            StatedRatio(shown(p, "g"), ratio_words(stated_log10(ratios, p)), ratio_words(_pav_at(ratios, p)))
             for p in _SHOWN_PROBABILITIES
         ),
         plots=(tippett(ratios), cross_entropy(ratios)),
-    )  # fmt: skip
+    )
 
 
 def _pav_at(ratios: LikelihoodRatios, probability: float) -> float:

@@ -44,6 +44,29 @@ GLOSSARY = (
 
 
 @dataclass(frozen=True)
+class RepetitionRow:
+    """What came out when some files were analysed once more."""
+
+    how: str
+    files: str
+    verdicts_changed: str
+    largest_difference: str  # of a probability
+    segments_changed: str
+    edges_moved: str  # by at most
+
+
+@dataclass(frozen=True)
+class AnnexRow:
+    """One file of the material."""
+
+    file: str
+    label: str
+    verdict: str
+    probability: str
+    sha256: str
+
+
+@dataclass(frozen=True)
 class ValidationReport:
     """All a validation report shows."""
 
@@ -65,13 +88,13 @@ class ValidationReport:
     model_title: str
     ratios: tuple[RatioView, ...]
     time: tuple[Fact, ...]
-    repetitions: tuple[tuple[str, ...], ...]
+    repetitions: tuple[RepetitionRow, ...]
     limits: tuple[str, ...]
     model: tuple[Fact, ...]
     versions: tuple[Fact, ...]
     parameters: tuple[tuple[str, str, str], ...]
     glossary: tuple[tuple[str, str], ...]
-    annex: tuple[tuple[str, ...], ...] = field(metadata=UNTRANSLATED)
+    annex: tuple[AnnexRow, ...] = field(metadata=UNTRANSLATED)
 
 
 def validation_report(validation: Validation, language_code: str = language.DEFAULT) -> ValidationReport:
@@ -121,8 +144,14 @@ def _view(validation: Validation) -> ValidationReport:
             for name, value in validation.temporal.items()
         ),
         repetitions=tuple(
-            (each.how, str(each.items), str(each.verdicts_changed), shown(each.largest_difference, ".6f"),
-             str(each.segments_changed), f"{shown(each.largest_edge, '.3f')} s")
+            RepetitionRow(
+                each.how,
+                str(each.items),
+                str(each.verdicts_changed),
+                shown(each.largest_difference, ".6f"),
+                str(each.segments_changed),
+                f"{shown(each.largest_edge, '.3f')} s",
+            )
             for each in validation.repetitions
         ),
         limits=validation.limits,
@@ -131,7 +160,7 @@ def _view(validation: Validation) -> ValidationReport:
         parameters=_parameters(validation.parameters),
         glossary=GLOSSARY if validation.likelihood_ratios else (),
         annex=tuple(map(_annex_row, validation.items)),
-    )  # fmt: skip
+    )
 
 
 def _facts(validation: Validation, created: str) -> tuple[Fact, ...]:
@@ -181,12 +210,12 @@ def _parameters(given: Parameters) -> tuple[tuple[str, str, str], ...]:
     return tuple(found)
 
 
-def _annex_row(item: ValidationItem) -> tuple[str, ...]:
+def _annex_row(item: ValidationItem) -> AnnexRow:
     said = translated(str(item.verdict))
     if item.error is not None:
         said = gettext("not analysed: %(why)s", why=numbers.file_name(translated(item.error))[:80])
     figure = "–" if item.probability is None else shown(item.probability, ".3f")
-    return (
+    return AnnexRow(
         numbers.shortened(numbers.file_name(item.file), 44),
         gettext("manipulated") if item.manipulated else gettext("unmanipulated"),
         said,

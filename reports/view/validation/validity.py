@@ -11,8 +11,8 @@ from reports.text import numbers
 from reports.text.language import N_, gettext, translated
 from reports.text.numbers import plural, shown
 from reports.view.facts import concerns
+from reports.view.validation.levels import RateRow, rate_row
 
-_PERCENT = frozenset({"false positive rate", "false negative rate"})
 MEANINGS = (
     (N_("False positive rate"), N_("the share of what is not manipulated that was flagged all the same.")),
     (N_("False negative rate"), N_("the share of what is manipulated that was not flagged.")),
@@ -35,17 +35,6 @@ _DATA = {
     "dfdc-test crops": N_("single faces of the Deepfake Detection Challenge, test part"),
     "dfdc-val crops": N_("single faces of the Deepfake Detection Challenge, validation part"),
 }
-
-
-@dataclass(frozen=True)
-class RateRow:
-    """One measured figure with its interval."""
-
-    figure: str
-    value: str
-    interval: str
-    counted: str
-    made: str
 
 
 @dataclass(frozen=True)
@@ -141,28 +130,7 @@ def _table(data: str, rates: list[Rate]) -> RateTable:
         told.append(gettext("flagged from a probability of %(threshold)s", threshold=shown(threshold, "g")))
     notes = dict.fromkeys(rate.note for rate in rates if rate.note)
     return RateTable(
-        data, "; ".join([*filter(None, told), *map(translated, notes)]), tuple(map(_rate, rates))
-    )
-
-
-def _rate(rate: Rate) -> RateRow:
-    percent = rate.figure in _PERCENT
-
-    def figure(value: float) -> str:
-        return f"{shown(100 * value, '.1f')} %" if percent else shown(value, ".3f")
-
-    known = rate.low is not None and rate.high is not None
-    counted = plural(rate.items, rate.unit.removesuffix("s"), rate.unit)
-    return RateRow(
-        figure=rate.figure,
-        value=figure(rate.value),
-        interval=gettext("%(low)s to %(high)s", low=figure(rate.low or 0), high=figure(rate.high or 0))
-        if known
-        else gettext("not known"),
-        counted=counted
-        if rate.events is None
-        else gettext("%(events)s of %(counted)s", events=shown(rate.events, ","), counted=counted),
-        made=rate.interval,
+        data, "; ".join([*filter(None, told), *map(translated, notes)]), tuple(map(rate_row, rates))
     )
 
 

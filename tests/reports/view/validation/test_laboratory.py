@@ -47,7 +47,10 @@ def test_own_threshold_and_ratio_stand_beside_the_verdict(tmp_path: Path, analys
     given = ReportInputs(laboratory=own.to_json().encode())
     view = laboratory_view(own, analysis)
     assert not view.refused
-    assert view.thresholds[0][:2] == (f"{own.thresholds[0].threshold:g}", "0.75")
+    assert (view.thresholds[0].own, view.thresholds[0].shipped) == (
+        f"{own.thresholds[0].threshold:g}",
+        "0.75",
+    )
     assert "The verdict is that of the shipped threshold" in view.decision
     assert "It is not a probability of manipulation" in view.ratio
     answers = dict(report_view(analysis, tmp_path, given).answers)
