@@ -1,9 +1,14 @@
-"""Ids on pages: none stands twice, and what labels and descriptions name is there."""
+"""Ids and headings of pages.
+
+No id stands twice, and what labels and descriptions name is there. One heading of the first level comes
+before all others, and none is more than one level below the one before it.
+"""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
+from itertools import pairwise
 
 import pytest
 from made_comparisons import compared
@@ -23,29 +28,39 @@ _NAMED = re.compile(r'\s(?:for|list|aria-(?:labelledby|describedby|controls))="(
 _SCRIPTED = {"inspector-title"}
 
 
+_HEADING = re.compile(r"<h([1-6])[ >]")
+
+
 def problems(html: str) -> list[str]:
-    """Ids that stand more than once, and those that are named and stand nowhere."""
+    """Ids that stand more than once, those that are named and stand nowhere, and headings out of order."""
     ids = Counter(_ID.findall(html))
     named = {name for value in _NAMED.findall(html) for name in value.split()}
-    return [f"twice: {name}" for name, count in ids.items() if count > 1] + [
-        f"nowhere: {name}" for name in sorted(named - set(ids) - _SCRIPTED)
+    levels = [int(level) for level in _HEADING.findall(html)]
+    ordered = levels[:1] == [1] and levels.count(1) == 1
+    ordered &= all(below <= above + 1 for above, below in pairwise(levels))
+    return [
+        *(f"twice: {name}" for name, count in ids.items() if count > 1),
+        *(f"nowhere: {name}" for name in sorted(named - set(ids) - _SCRIPTED)),
+        *([] if ordered else [f"headings: {levels}"]),
     ]
 
 
-def assert_ids_fit(answers: dict[str, TestResponse]) -> None:
+def assert_well_formed(answers: dict[str, TestResponse]) -> None:
     """Each page, by its path, is there and has no problem."""
     assert {path: answer.status_code for path, answer in answers.items() if answer.status_code != 200} == {}
     found = {path: problems(answer.text) for path, answer in answers.items()}
     assert {path: lines for path, lines in found.items() if lines} == {}
 
 
-def test_ids_on_pages_of_analyses(app, client):
+def test_pages_of_analyses(app, client):
     video, other = finished(app, segments=3), finished(app, segments=2)
     photo = finished(app, segments=2, kind=MediaKind.IMAGE, file="photo.png")
-    waiting = hand_in(app, b"waiting", "waiting.mp4")
+    waiting, stopped = hand_in(app, b"waiting", "waiting.mp4"), hand_in(app, b"stopped", "stopped.mp4")
+    assert client.post(f"/analyses/{stopped.id}/cancel").status_code == 303
     with app.extensions["database"].begin() as session:  # two analyses of one exhibit, to compare
         session.merge(video).exhibit_id = other.exhibit_id
-    matched(app, photo, other)
+    for one in (video, photo, waiting, stopped):
+        matched(app, one, other)
     row = compared(app, photo, other)
     paths = [
         "/",
@@ -56,18 +71,21 @@ def test_ids_on_pages_of_analyses(app, client):
         "/operations",
         "/help",
         "/cases",
+        "/validations",
+        "/live",
+        "/api/v1/docs",
     ]
-    paths += [f"/analyses/{one.id}" for one in (video, photo, waiting)]
+    paths += [f"/analyses/{one.id}" for one in (video, photo, waiting, stopped)]
     paths += [f"/analyses/{other.id}/{page}" for page in ("again", "delete", "custody", "copies", "compare")]
     paths += [
         f"/compare?a={video.id}&b={other.id}",
         f"/comparisons/{row.id}",
         f"/comparisons/{row.id}/delete",
     ]
-    assert_ids_fit({path: client.get(path) for path in paths})
+    assert_well_formed({path: client.get(path) for path in paths})
 
 
-def test_ids_on_pages_of_people(tmp_path, sent):
+def test_pages_of_people(tmp_path, sent):
     made = review(tmp_path / "reviewed", sent)
     clients = made.clients
     paths = [
@@ -79,4 +97,4 @@ def test_ids_on_pages_of_people(tmp_path, sent):
             for path in ("/account", "/account/tokens", "/account/second-factor", "/reviews", made.page)
         ),
     ]
-    assert_ids_fit({path: clients[name].get(path) for name, path in paths})
+    assert_well_formed({path: clients[name].get(path) for name, path in paths})
