@@ -3,6 +3,7 @@
 
 import { byId } from "./dom.js";
 import { _ } from "./language.js";
+import { askState } from "./requests.js";
 
 const EVERY = 400;
 const SLOWER = 3000;
@@ -31,18 +32,13 @@ function ready() {
 }
 
 async function ask(pause) {
-  let next = pause;
-  try {
-    const answer = await fetch(state, { headers: { Accept: "application/json" }, cache: "no-store" });
-    if (answer.status >= 500) throw new Error(String(answer.status));
-    // Whatever else the server says, the link will say it in words.
-    if (!(answer.ok && (await answer.json()).report === "being made")) {
-      ready();
-      return;
-    }
-  } catch {
-    next = Math.min(pause * 1.6, SLOWER);
+  const { status, content } = await askState(state);
+  const refused = status >= 400 && status < 500; // the link will say it in words
+  if (refused || (content && content.report !== "being made")) {
+    ready();
+    return;
   }
+  const next = content ? pause : Math.min(pause * 1.6, SLOWER);
   setTimeout(ask, document.hidden ? SLOWER : next, next);
 }
 

@@ -140,6 +140,7 @@ def test_the_slider_goes_from_the_photo_over_the_heatmap_to_the_heatmap_alone(ph
         photo.locator("#heat").fill(value)
         assert of_desk(photo, "desk.player.overlay.drawn.filter((one) => one.map).length") == maps
         assert pixel(photo, "boxes", *corner)[3] == dark  # what covers the photo where nothing is hot
+    assert of_desk(photo, "desk.player.overlay.ground") == "#0c0e11"  # as the style has it
 
 
 def test_a_face_is_enlarged_pixel_by_pixel_with_the_grid_of_its_blocks(photo: Page) -> None:

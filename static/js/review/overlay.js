@@ -8,7 +8,6 @@ import { clamp } from "../numbers.js";
 import { boxAt } from "./data.js";
 
 export const REACH = 0.06; // seconds around a peak frame in which its heatmap is shown
-const GROUND = "#0c0e11"; // --behind-pictures of base.css
 
 export class Overlay {
   /**
@@ -25,6 +24,7 @@ export class Overlay {
     this.dim = 0; // of a photo, to black at 1, where heat alone is to be seen
     this.canvas = byId("boxes");
     this.still = byId("still");
+    this.ground = getComputedStyle(this.canvas).getPropertyValue("--behind-pictures");
     this.maps = new Map();
     this.drawn = []; // the last time, for tests
     if (data.still) for (const peak of view.peaks()) this.#map(peak);
@@ -70,7 +70,7 @@ export class Overlay {
       const [left, top] = [Math.max(0, -x / scale), Math.max(0, -y / scale)];
       const wide = Math.min(width, (size.width - x) / scale) - left;
       const high = Math.min(height, (size.height - y) / scale) - top;
-      pen.fillStyle = GROUND;
+      pen.fillStyle = this.ground;
       pen.fillRect(0, 0, size.width, size.height);
       pen.imageSmoothingEnabled = (scale * dense) / own < 2;
       pen.imageSmoothingQuality = "high";
@@ -125,8 +125,10 @@ export class Overlay {
     const wide = pen.measureText(words).width + 10;
     const above = top >= 20 ? top - 20 : bottom + 2;
     const beside = clamp(left - 2, 0, Math.max(0, across - wide));
-    pen.fillStyle = "rgb(12 14 17 / 82%)";
+    pen.globalAlpha = 0.82;
+    pen.fillStyle = this.ground;
     pen.fillRect(beside, above, wide, 18);
+    pen.globalAlpha = 1;
     pen.fillStyle = colour;
     pen.fillText(words, beside + 5, above + 13);
   }
