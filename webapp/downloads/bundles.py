@@ -22,7 +22,6 @@ from reports.custody.format import NAME as CUSTODY
 from reports.inputs.case import NAME as CASE
 from reports.inputs.laboratory import NAME as LABORATORY
 from reports.review.annotation_file import file_text
-from reports.review.annotations import Annotation
 from reports.review.second_review import NAME as SECOND_REVIEW
 from reports.text import language
 from reports.text.language import DEFAULT, N_, gettext
@@ -31,8 +30,9 @@ from webapp.custody import integrity
 from webapp.custody import log as custody_log
 from webapp.custody.altered import AlteredRecord
 from webapp.custody.comparison_records import RESULT, SUMS
-from webapp.downloads import custody_access, offline_page, signing
+from webapp.downloads import custody_access, kept_reports, offline_page, signing
 from webapp.downloads.bundle_readme import readme
+from webapp.downloads.kept_reports import RenderedFrom
 from webapp.downloads.reports import current_report
 from webapp.errors import UserError
 from webapp.http.range_responses import send_and_forget
@@ -42,8 +42,6 @@ from webapp.queries import reference_comparisons, review_data
 from webapp.queries.reference_comparisons import ComparisonResult
 from webapp.queries.results import Result, download_name, load, refuse_altered
 from webapp.security.permissions import current
-from webapp.services import case_details
-from webapp.services.review import annotations as annotation_service
 from webapp.settings import Settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database
@@ -68,11 +66,15 @@ _NOT_ALWAYS = (CUSTODY, SECOND_REVIEW)
 
 @dataclass(frozen=True)
 class _Bundle:
-    """A bundle that is to be made, and of what."""
+    """A bundle that is to be made, and of what.
+
+    All that was said is as its reports have it: somebody may add to it while they are rendered.
+    """
 
     row: AnalysisRow
     result: Result
-    said: Sequence[Annotation]
+    reports: Path  # the folder of reports that are handed out
+    said: RenderedFrom
     made: datetime
     video: bool  # whether what plays of the exhibit comes along
     with_log: bool  # whether its custody log does
@@ -87,13 +89,13 @@ def _contents(database: Database, folders: Folders, bundle: _Bundle) -> dict[str
     row, result = bundle.row, bundle.result
     files = _kept_files(database, folders, bundle)
     compared = [
-        reference_comparisons.result(each) for each in reference_comparisons.of_report(row.exhibit_id)
+        reference_comparisons.result(reference_comparisons.get_or_404(each)) for each in bundle.said.compared
     ]
     for each in compared:
         below = each.folder.relative_to(folders.data)
         files |= {f"{below}/{name}": each.folder / name for name in (*each.sums, SUMS)}
     files[packing.ANNOTATIONS] = file_text(
-        bundle.said,
+        bundle.said.annotations,
         analysis=row.id,
         analysis_sha256=result.sha256,
         exhibit_sha256=row.exhibit.sha256,
@@ -110,22 +112,19 @@ def _contents(database: Database, folders: Folders, bundle: _Bundle) -> dict[str
 
 
 def _kept_files(database: Database, folders: Folders, bundle: _Bundle) -> dict[str, bytes | Path]:
-    """The pictures and records of the analysis, its reports as of now, and what is known of its case."""
-    row = bundle.row
+    """The pictures and records of the analysis, its reports, and what is known of its case."""
+    row, reports = bundle.row, bundle.reports
     folder = folders.result(row.id)
-    reports = current_report(
-        database, folders, row, with_log=bundle.with_log, language_code=language.current()
-    )
     files: dict[str, bytes | Path] = {path: folder / path for path in bundle.result.view.kept}
     files |= {name: reports / name for name in ("report.pdf", "report.html")}
     files["analysis.json"] = folder / "analysis.json"
     for name in (LABORATORY, SECOND_REVIEW):
         if (reports / name).is_file():
             files[name] = reports / name
-    with database.begin() as session:
-        if bundle.with_log:
+    files[CASE] = bundle.said.case.settled().to_json().encode()
+    if bundle.with_log:
+        with database.begin() as session:
             files[CUSTODY] = custody_log.export(session, row.exhibit.sha256)
-        files[CASE] = case_details.stored(session, row.id).settled().to_json().encode()
     return files
 
 
@@ -173,7 +172,7 @@ def _index_page(
     linked = {
         name: gettext(words) for name, words in _FILES.items() if name in files or name not in _NOT_ALWAYS
     }
-    return offline_page.page(bundle.result.view, data, bundle.said, linked, references).encode()
+    return offline_page.page(bundle.result.view, data, bundle.said.annotations, linked, references).encode()
 
 
 def refuse_altered_exhibit(database: Database, folders: Folders, row: AnalysisRow, sha256: str) -> None:
@@ -219,15 +218,15 @@ def make(row: AnalysisRow, folder: Path, *, video: bool, language_code: str) -> 
 
     ``folder`` is that of its result. That it is handed out is recorded. Whoever asks removes the zip.
     """
-    settings = this_app.settings()
+    settings, database, folders = this_app.settings(), this_app.database(), this_app.folders()
     refuse_altered(folder)
-    made = now()
-    with this_app.database().begin() as session:
-        said = annotation_service.listed(session, row.id)
+    with database.begin() as session:
         with_log = not custody_access.hidden_analyses(session, current(), row.exhibit.sha256)
+    reports = current_report(database, folders, row, with_log=with_log, language_code=language_code)
     with language.speaking(language_code):
-        bundle = _Bundle(row, load(folder), said, made, video, with_log)
-        files = _contents(this_app.database(), this_app.folders(), bundle)
+        said = kept_reports.rendered_from(reports)
+        bundle = _Bundle(row, load(folder), reports, said, now(), video, with_log)
+        files = _contents(database, folders, bundle)
     place = _packed(settings, bundle, files)
     try:
         log = files.get(CUSTODY)

@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -28,7 +28,10 @@ from detector.files import hashed, publish
 from detector.timestamps import iso_milliseconds
 from detector.version import __version__
 from reports.custody.format import NAME as CUSTODY
-from reports.review.annotation_file import canonical, to_json
+from reports.inputs.case import CaseDetails
+from reports.inputs.case import case_details as parsed_case
+from reports.review.annotation_file import canonical, parse, to_json
+from reports.review.annotations import Annotation
 from reports.text.language import gettext
 from reports.text.languages import DEFAULT
 from webapp.custody import integrity
@@ -47,9 +50,39 @@ Render = Callable[[Path, dict[str, object], bytes | None, Path], None]
 """Renders a report from ``analysis.json``, what is given beside it and the text of the log, at a place."""
 
 _SUMS = "macs.json"
+_INPUTS = "inputs.json"
 _LOOK_EVERY = 0.05  # seconds
 # What is done so often, and changes nothing in a report, that none is rendered anew for it.
 _PASSING = ("view", "export", "integrity check")
+
+
+@dataclass(frozen=True)
+class RenderedFrom:
+    """What a kept report says of what people did, for files that must not contradict it."""
+
+    annotations: tuple[Annotation, ...]
+    case: CaseDetails
+    compared: tuple[str, ...]  # ids of comparisons with references
+
+
+def rendered_from(place: Path) -> RenderedFrom:
+    """What the report in the folder ``place``, which is unaltered, was rendered from."""
+    kept = json.loads((place / _INPUTS).read_bytes())
+    return RenderedFrom(
+        tuple(map(parse, kept["annotations"])), parsed_case(kept["case"]), tuple(kept["comparisons"])
+    )
+
+
+@dataclass(frozen=True)
+class _Inputs:
+    """What is said and done until now, as far as it goes into a report."""
+
+    annotations: list[dict[str, Any]]
+    case: dict[str, Any]
+    last_act: str | None
+    condition: str
+    laboratory: bytes | None
+    second_review: str | None
 
 
 @dataclass(frozen=True)
@@ -70,26 +103,44 @@ class KeptReport:
 
     def place(self) -> Path:
         """Where the report for what is said and done until now lies, or would."""
-        row = self.row
         with self.database.begin() as session:
-            inputs = [
-                [to_json(annotation) for annotation in annotation_service.listed(session, row.id)],
-                case_details.stored(session, row.id).model_dump(),
-                _last_act(session, row.exhibit.sha256) if self.with_log else "without the log",
-                session.scalar(select(Exhibit.condition).where(Exhibit.id == row.exhibit_id)) or "fits",
+            return self._place(self._inputs(session))
+
+    def _inputs(self, session: Session) -> _Inputs:
+        """What goes into it as of now, but for the text of the log."""
+        row = self.row
+        return _Inputs(
+            annotations=[to_json(annotation) for annotation in annotation_service.listed(session, row.id)],
+            case=case_details.stored(session, row.id).model_dump(),
+            last_act=_last_act(session, row.exhibit.sha256) if self.with_log else "without the log",
+            condition=session.scalar(select(Exhibit.condition).where(Exhibit.id == row.exhibit_id)) or "fits",
+            laboratory=validations.in_reports(session, self.folders),
+            second_review=_second_review(session, row),
+        )
+
+    def _place(self, inputs: _Inputs) -> Path:
+        hashed_text = canonical(
+            [
+                inputs.annotations,
+                inputs.case,
+                inputs.last_act,
+                inputs.condition,
                 list(self.compared),
-                hashlib.sha256(validations.in_reports(session, self.folders) or b"").hexdigest(),
-                _second_review(session, row),
+                hashlib.sha256(inputs.laboratory or b"").hexdigest(),
+                inputs.second_review,
                 __version__,
                 *([] if self.language_code == DEFAULT else [self.language_code]),
             ]
-        name = hashlib.sha256(canonical(inputs).encode()).hexdigest()[:32]
-        return self.folders.reviewed(row.id) / name
+        )
+        name = hashlib.sha256(hashed_text.encode()).hexdigest()[:32]
+        return self.folders.reviewed(self.row.id) / name
 
     def unaltered(self, place: Path) -> bool:
         """Whether a report lies there, and is the one that was rendered."""
         try:
-            return bool(json.loads((place / _SUMS).read_bytes()) == self._sums(place))
+            sums = self._sums(place)
+            # Earlier versions did not keep what a report was rendered from.
+            return _INPUTS in sums and json.loads((place / _SUMS).read_bytes()) == sums
         except (OSError, ValueError):
             return False
 
@@ -101,24 +152,25 @@ class KeptReport:
         row = self.row
         check = integrity.check(self.database, self.folders, row.exhibit, stopping=stopping)
         with self.database.begin() as session:
-            said = [to_json(annotation) for annotation in annotation_service.listed(session, row.id)]
-            case = case_details.stored(session, row.id)
+            inputs = self._inputs(session)  # not before the check, which may have found something
+            # After them: a log that tells more than its report's name says only has it rendered anew.
             known = custody_log.export(session, row.exhibit.sha256) if self.with_log else None
-            place = self.place()  # not before the check, which may have found something
-            laboratory = validations.in_reports(session, self.folders)
-            reviewed = _second_review(session, row)
-        given: dict[str, object] = {
-            "language": self.language_code,
-            "annotations": said,
-            "case": case.model_dump(),
-            "check": asdict(check) | {"checked": iso_milliseconds(check.checked)},
+        place = self._place(inputs)
+        kept = {
+            "annotations": inputs.annotations,
+            "case": inputs.case,
             "comparisons": list(self.compared),
-            "laboratory": laboratory.decode() if laboratory is not None else None,
-            "second_review": reviewed,
+        }
+        given: dict[str, object] = kept | {
+            "language": self.language_code,
+            "check": asdict(check) | {"checked": iso_milliseconds(check.checked)},
+            "laboratory": inputs.laboratory.decode() if inputs.laboratory is not None else None,
+            "second_review": inputs.second_review,
         }
         if place.exists():
             shutil.rmtree(place)
         render(self.folders.result(row.id) / "analysis.json", given, known, place)
+        (place / _INPUTS).write_text(json.dumps(kept))
         (place / _SUMS).write_text(json.dumps(self._sums(place)))
         self._refuse_deleted()
         return place

@@ -18,7 +18,9 @@ from werkzeug.datastructures import FileStorage
 from werkzeug.test import encode_multipart
 
 from detector.schema.analysis import MediaKind
+from webapp.custody import integrity
 from webapp.downloads import bundles as bundle_downloads
+from webapp.downloads import reports as report_downloads
 from webapp.media import playback
 from webapp.media.playback import Playback
 from webapp.storage.data_folder import Folders
@@ -183,6 +185,31 @@ def test_annotations_are_in_it_and_come_back(app, client, row):
 
 def app_result(app, row):
     return Folders(app.extensions["settings"].data).result(row.id)
+
+
+def test_it_says_what_its_report_says(app, client, row, monkeypatch):
+    """Somebody annotates the analysis and names its case while the report is hashed for and rendered."""
+    address, render, check = f"/analyses/{row.id}", report_downloads._render, integrity.check
+    rendered = []
+
+    def checked(*args, **more):
+        assert client.post(f"{address}/annotations", json=AGREE).status_code == 201
+        return check(*args, **more)
+
+    def rendering(analysis, given, known, place):
+        rendered.append(given)
+        render(analysis, given, known, place)
+        assert client.post(f"{address}/annotations", json=AGREE | {"note": "later"}).status_code == 201
+        assert client.post(f"{address}/case", data={"case_number": "later"}).status_code == 303
+
+    monkeypatch.setattr(integrity, "check", checked)
+    monkeypatch.setattr(report_downloads, "_render", rendering)
+    files = unpacked(app.test_client().get(f"{address}/bundle.zip").data)
+    said = json.loads(files["annotations.json"])["annotations"]
+    assert [each["note"] for each in said] == [AGREE["note"]]
+    assert said == rendered[0]["annotations"]
+    assert json.loads(files["case.json"])["case_number"] == "" == rendered[0]["case"]["case_number"]
+    assert len(client.get(f"{address}/annotations.json").json["annotations"]) == 2
 
 
 def test_the_same_state_makes_the_same_bytes(client, row, monkeypatch):
