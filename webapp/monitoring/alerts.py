@@ -113,7 +113,8 @@ def set_thresholds(session: Session, form: Mapping[str, str]) -> None:
     before, after = thresholds(session), {}
     for kind in KINDS:
         text = form.get(kind.name, "").strip()
-        if text and (not text.isascii() or not text.isdigit() or int(text[:9]) > _MOST):
+        digits = text.isascii() and text.isdigit() and len(text) <= len(str(_MOST))
+        if text and not (digits and int(text) <= _MOST):
             raise UserError(
                 400,
                 gettext(

@@ -132,6 +132,6 @@ def test_a_changed_log_is_noticed_by_the_app_itself(app, client, database, monke
         assert (self_check.last(session).damaged is None) == (status == 0), capsys.readouterr()
 
 
-@pytest.mark.parametrize("value", ["x", "-1", "1.5", "99999999999", "²"])
+@pytest.mark.parametrize("value", ["x", "-1", "1.5", "99999999999", "00000000099999999", "²"])
 def test_what_is_no_number_is_refused(client, value):
     assert set_(client, queue=value).status_code == 400
