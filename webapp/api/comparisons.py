@@ -41,7 +41,7 @@ def create(sha256: str, body: NewComparison) -> Response:
         # What is wrong with the request must not look like a missing address.
         raise UserError(400, "There is no exhibit with the reference's SHA-256.", "Hand that file in.")
     row = comparison_service.start(exhibit, reference, identity(), priority_of(body.priority))
-    text = _told(row).model_dump_json(exclude_unset=True) + "\n"
+    text = _to_status(row).model_dump_json(exclude_unset=True) + "\n"
     response = Response(text, status=202, content_type="application/json")
     response.headers["Location"] = url_for("api_comparisons.get", comparison_id=row.id)
     return response
@@ -62,7 +62,7 @@ def listing(sha256: str) -> Comparisons:
     """
     with visible_session() as session:
         exhibit = find(session, sha256).id
-    return Comparisons(comparisons=tuple(_told(row) for row in comparison_queries.listed(exhibit)))
+    return Comparisons(comparisons=tuple(_to_status(row) for row in comparison_queries.listed(exhibit)))
 
 
 @operation(
@@ -75,7 +75,7 @@ def listing(sha256: str) -> Comparisons:
 )
 def get(comparison_id: str) -> ComparisonStatus:
     """Where a comparison stands."""
-    return _told(comparison_queries.get_or_404(comparison_id))
+    return _to_status(comparison_queries.get_or_404(comparison_id))
 
 
 @operation(
@@ -90,7 +90,7 @@ def get(comparison_id: str) -> ComparisonStatus:
 def cancel(comparison_id: str) -> ComparisonStatus:
     """Take a comparison out of the queue, or stop it."""
     comparison_service.cancel(comparison_id)
-    return _told(comparison_queries.get_or_404(comparison_id))
+    return _to_status(comparison_queries.get_or_404(comparison_id))
 
 
 @operation(
@@ -139,5 +139,5 @@ def picture(comparison_id: str, picture_name: str) -> Response:
     return response
 
 
-def _told(row: ComparisonRow) -> ComparisonStatus:
+def _to_status(row: ComparisonRow) -> ComparisonStatus:
     return ComparisonStatus.model_validate(status_json(row))

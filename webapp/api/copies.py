@@ -33,10 +33,10 @@ def listing(sha256: str) -> Copies:
     """
     with visible_session() as session:
         exhibit = find(session, sha256).id
-    return Copies(copies=tuple(_told(copy) for copy in copy_queries.of_exhibit(exhibit)))
+    return Copies(copies=tuple(_shape(copy) for copy in copy_queries.of_exhibit(exhibit)))
 
 
-def _told(copy: Copy) -> CopyShape:
+def _shape(copy: Copy) -> CopyShape:
     row = copy.analysis
     return CopyShape(
         exhibit=row.exhibit.sha256,

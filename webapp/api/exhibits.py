@@ -46,7 +46,7 @@ def listing(query: Paged) -> Exhibits:
         newest = newest.where(tuple_(Exhibit.created, Exhibit.id) < tuple_(made, row_number(key) or 0))
     with visible_session() as session:
         found = session.scalars(newest).all()
-        shown = _told(session, found[: query.limit])
+        shown = _shapes(session, found[: query.limit])
     last = found[query.limit - 1] if len(found) > query.limit else None
     rest = pagination.following(pagination.written(last.created, last.id)) if last else None
     return Exhibits(items=shown, next=rest)
@@ -63,7 +63,7 @@ def listing(query: Paged) -> Exhibits:
 def get(sha256: str) -> ExhibitShape:
     """One exhibit and its analyses."""
     with visible_session() as session:
-        return _told(session, [find(session, sha256)])[0]
+        return _shapes(session, [find(session, sha256)])[0]
 
 
 @operation(
@@ -94,7 +94,7 @@ def find(session: Session, sha256: str) -> Exhibit:
     return row
 
 
-def _told(session: Session, found: Sequence[Exhibit]) -> tuple[ExhibitShape, ...]:
+def _shapes(session: Session, found: Sequence[Exhibit]) -> tuple[ExhibitShape, ...]:
     of = select(AnalysisRow.exhibit_id, AnalysisRow.id, AnalysisRow.file, AnalysisRow.created).where(
         AnalysisRow.exhibit_id.in_([row.id for row in found])
     )

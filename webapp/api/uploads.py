@@ -76,7 +76,7 @@ def create() -> Response:
     response = _json(_shape(row))
     response.status_code = 201
     response.headers["Location"] = url_for("api_uploads.get", upload_id=row.id)
-    return _told(response, row)
+    return _with_tus_headers(response, row)
 
 
 @operation(
@@ -96,7 +96,7 @@ def create() -> Response:
 def get(upload_id: str) -> Response:
     """How far an upload is; HEAD gives the same in headers alone, as tus asks."""
     row = _find(upload_id)
-    return _told(_json(_shape(row)), row)
+    return _with_tus_headers(_json(_shape(row)), row)
 
 
 @operation(
@@ -132,7 +132,7 @@ def append(upload_id: str) -> Response:
     row = resumable.append(this_app.database(), this_app.settings(), row, offset, request.stream, checksum)
     response = Response(status=204)
     del response.headers["Content-Type"]
-    return _told(response, row)
+    return _with_tus_headers(response, row)
 
 
 @operation(
@@ -214,7 +214,7 @@ def _json(shape: UploadShape) -> Response:
     return Response(shape.model_dump_json() + "\n", content_type="application/json")
 
 
-def _told(response: Response, row: UploadRow) -> Response:
+def _with_tus_headers(response: Response, row: UploadRow) -> Response:
     response.headers["Tus-Resumable"] = tus_headers.VERSION
     response.headers["Upload-Offset"] = str(row.received)
     response.headers["Upload-Length"] = str(row.size)

@@ -68,12 +68,12 @@ def _clear(_database: Database, asked: argparse.Namespace) -> None:
     folders, before, bytes_ = _folders(), time.time() - asked.days * 86400, 0
     for path in (*folders.exhibits.glob("*/*"), *folders.previews.glob("[!.]*.mp4")):
         size = path.stat().st_size
-        if _used(path) < before and folders.store.size(path) == size:
+        if _last_used(path) < before and folders.store.size(path) == size:
             path.unlink(missing_ok=True)
             bytes_ += size
     for folder in (*folders.analyses.glob("[!.]*"), *folders.comparisons.glob("[!.]*")):
         files = [path for path in folder.rglob("*") if path.is_file()]
-        if all(_used(path) < before for path in files) and folders.store.has_folder(folder):
+        if all(_last_used(path) < before for path in files) and folders.store.has_folder(folder):
             bytes_ += sum(path.stat().st_size for path in files)
             shutil.rmtree(folder, ignore_errors=True)
     print(f"{bytes_ / 1e6:,.0f} MB removed; the store has them.")
@@ -83,7 +83,7 @@ def _is_done(table: type[JobRow]) -> ColumnElement[bool]:
     return table.state == State.DONE
 
 
-def _used(path: Path) -> float:
+def _last_used(path: Path) -> float:
     """When a file was last written or, where the file system notes that, read."""
     return max(path.stat().st_mtime, path.stat().st_atime)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from .connection import Connection, given
+from .connection import Connection, without_none
 from .errors import AnalysisFailed
 
 
@@ -28,7 +28,7 @@ class Analyses(Connection):
 
         Raises :class:`AnalysisFailed`, and ``TimeoutError``.
         """
-        return self._ended(lambda: self.get(analysis_id), AnalysisFailed, timeout, on_progress)
+        return self._wait_for_end(lambda: self.get(analysis_id), AnalysisFailed, timeout, on_progress)
 
     def analyses(self, **search: object) -> Iterator[dict[str, Any]]:
         """All analyses that fit, newest first: ``q``, ``state``, ``verdict``, ``model``, ``reviewer``.
@@ -85,7 +85,7 @@ class Analyses(Connection):
         priority: str | None = None,
     ) -> dict[str, Any]:
         """Analyse the same exhibit with another model, several models or other parameters."""
-        asked = given(model=model, parameters=parameters, also=also, joint=joint, priority=priority)
+        asked = without_none(model=model, parameters=parameters, also=also, joint=joint, priority=priority)
         made: dict[str, Any] = self._once(
             lambda key: self._json("POST", f"analyses/{analysis_id}/again", asked, headers=key)
         )

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from .connection import Connection, given
+from .connection import Connection, without_none
 from .errors import ComparisonFailed
 
 
@@ -16,7 +16,7 @@ class Comparisons(Connection):
 
     def compare(self, exhibit: str, reference: str, *, priority: str | None = None) -> dict[str, Any]:
         """Compare two exhibits that are here, by their SHA-256; where the comparison stands."""
-        asked = given(reference=reference, priority=priority)
+        asked = without_none(reference=reference, priority=priority)
         made: dict[str, Any] = self._once(
             lambda key: self._json("POST", f"exhibits/{exhibit}/comparisons", asked, headers=key)
         )
@@ -43,7 +43,9 @@ class Comparisons(Connection):
 
         Raises :class:`ComparisonFailed`, and ``TimeoutError``.
         """
-        return self._ended(lambda: self.comparison(comparison_id), ComparisonFailed, timeout, on_progress)
+        return self._wait_for_end(
+            lambda: self.comparison(comparison_id), ComparisonFailed, timeout, on_progress
+        )
 
     def comparison_result(self, comparison_id: str) -> dict[str, Any]:
         """The whole result of a comparison (docs/comparison.schema.json)."""

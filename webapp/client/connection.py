@@ -53,7 +53,7 @@ class Connection:
             aside.unlink(missing_ok=True)
         return place
 
-    def _ended(
+    def _wait_for_end(
         self,
         ask: Callable[[], dict[str, Any]],
         failed: Callable[[dict[str, Any]], Exception],
@@ -154,6 +154,6 @@ def _problem(status: int, headers: Any, body: IO[bytes]) -> Problem:
     return KINDS.get(status, Problem)(status, told, float(wait) if wait.isdigit() else None)
 
 
-def given(**values: object) -> dict[str, Any]:
+def without_none(**values: object) -> dict[str, Any]:
     """What of a request was given: the rest has the defaults of the API."""
     return {name: value for name, value in values.items() if value is not None}

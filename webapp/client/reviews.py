@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .connection import Connection, given
+from .connection import Connection, without_none
 
 
 class Reviews(Connection):
@@ -15,7 +15,7 @@ class Reviews(Connection):
         self, case: int, first: str, second: str, third: str | None = None, *, blind: str = "judgements"
     ) -> dict[str, Any]:
         """Say who reviews the exhibits of a case; ``blind`` is ``judgements`` or ``findings``."""
-        asked = given(first=first, second=second, third=third, blind=blind)
+        asked = without_none(first=first, second=second, third=third, blind=blind)
         named: dict[str, Any] = self._json("PUT", f"cases/{case}/reviewers", asked)
         return named
 

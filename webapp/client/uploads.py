@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from .connection import TRIES, Connection, given
+from .connection import TRIES, Connection, without_none
 from .errors import NotReached, Problem
 
 PART = 8 * 1024 * 1024  # bytes of one part: what a broken line costs
@@ -40,7 +40,7 @@ class Uploads(Connection):
         path = Path(file)
         upload = self.begin_upload(path, name=name)
         self.send_parts(upload["id"], path, on_part=on_part)
-        asked = given(
+        asked = without_none(
             model=model, parameters=parameters, also=also, joint=joint, case=case, priority=priority
         )
         return self.analyse_upload(upload["id"], **asked)
@@ -104,7 +104,7 @@ class Uploads(Connection):
         priority: str | None = None,
     ) -> dict[str, Any]:
         """Have a file that came whole analysed; asked again it is the same analysis."""
-        asked = given(
+        asked = without_none(
             model=model, parameters=parameters, also=also, joint=joint, case=case, priority=priority
         )
         made: dict[str, Any] = self._once(

@@ -31,7 +31,7 @@ def begin(database: Database, settings: Settings) -> None:
     check_key(database, settings)
     with database.alone() as session:
         if not custody_log.head(session).count:
-            there = _there(session)
+            there = _counts_before(session)
             if existed and any(there.values()):
                 raise _emptied(settings.custody_key, there)
             custody_log.append(session, "log begun", there)
@@ -59,7 +59,7 @@ def check_key(database: Database, settings: Settings) -> None:
         )
 
 
-def _there(session: Session) -> dict[str, int]:
+def _counts_before(session: Session) -> dict[str, int]:
     """How much there was before the log began."""
     tables = {"exhibits": Exhibit, "analyses": AnalysisRow, "judgements": AnnotationRow}
     return {name: session.scalar(select(func.count()).select_from(t)) or 0 for name, t in tables.items()}

@@ -28,7 +28,7 @@ def send_part(path: Path, mimetype: str, tag: str) -> Response:
     is not there. Several parts at once are answered with the whole, as the standard allows.
     """
     size = path.stat().st_size
-    start, stop = _asked(size, tag)
+    start, stop = _requested_range(size, tag)
     response = _sent(path.open("rb"), start, stop, mimetype)
     response.accept_ranges = "bytes"
     response.set_etag(tag)
@@ -55,7 +55,7 @@ def _sent(file: IO[bytes], start: int, stop: int, mimetype: str) -> Response:
     return response
 
 
-def _asked(size: int, tag: str) -> tuple[int, int]:
+def _requested_range(size: int, tag: str) -> tuple[int, int]:
     """Where the part starts and where it stops."""
     asked, condition = request.range, request.headers.get("If-Range")
     if asked is None or asked.units != "bytes" or len(asked.ranges) != 1:

@@ -106,7 +106,7 @@ def show(validation_id: str) -> str:
         found=found,
         tables=tables,
         others=other_models_tables(about.model.title, about.levels, about.others, about.joint),
-        files=[name for name in validation_service.FILES if _there(validation_id, name)],
+        files=[name for name in validation_service.FILES if _has_file(validation_id, name)],
     )
 
 
@@ -155,7 +155,7 @@ def remove(validation_id: str) -> Response:
     return redirect(url_for("validations.listing"), 303)
 
 
-def _there(validation_id: str, name: str) -> bool:
+def _has_file(validation_id: str, name: str) -> bool:
     try:
         return validation_service.file(validation_id, name).is_file()
     except UserError:

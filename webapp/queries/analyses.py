@@ -198,7 +198,7 @@ def annotation_counts(session: Session, shown: Sequence[AnalysisRow]) -> Counter
 
 
 def status_json(row: AnalysisRow, *, ahead: bool = True) -> dict[str, Any]:
-    """The row of an analysis likewise."""
+    """Where an analysis stands and what it found, as programs and pages are told; see :func:`job_json`."""
     return job_json(row, ahead=ahead) | {
         "file": row.file,
         "model": row.model,

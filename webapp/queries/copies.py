@@ -116,7 +116,7 @@ def of_exhibit(exhibit_id: int, than: AnalysisRow | None = None) -> tuple[Copy, 
         }
         analyses = _standing_for(session, matches)
         handed_in = _handed_in(session, analyses)
-        said = _said(session, [row.id for row in analyses.values()])
+        said = _standing_annotations(session, [row.id for row in analyses.values()])
     found = []
     for other, row in analyses.items():
         told = Match.model_validate_json(matches[other].body)
@@ -175,7 +175,7 @@ def _handed_in(session: Session, exhibits: Iterable[int]) -> dict[int, tuple[dat
     return {exhibit: (created, times) for exhibit, created, times in session.execute(own)}
 
 
-def _said(session: Session, analyses: Sequence[str]) -> dict[str, list[Annotation]]:
+def _standing_annotations(session: Session, analyses: Sequence[str]) -> dict[str, list[Annotation]]:
     """By analysis, what reviewers say of it now, the latest first."""
     rows = select(AnnotationRow.analysis_id, AnnotationRow.body).where(
         AnnotationRow.analysis_id.in_(list(analyses))

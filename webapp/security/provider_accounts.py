@@ -52,7 +52,7 @@ def account(session: Session, settings: Settings, passwords: Passwords, claims: 
     known = subject(str(settings.oidc_issuer), str(claims["sub"]))
     user = session.scalar(select(User).where(User.subject == known))
     if user is None:
-        return _made(session, passwords, claims, known, role)
+        return _new_account(session, passwords, claims, known, role)
     account_records.refuse_altered_account(session, user)
     if user.disabled is not None:
         raise _refused(gettext("This account is disabled."))
@@ -93,7 +93,9 @@ def name_of(claims: Mapping[str, Any]) -> str:
     return f"account-{sha256(str(claims['sub']).encode()).hexdigest()[:12]}"
 
 
-def _made(session: Session, passwords: Passwords, claims: Mapping[str, Any], known: str, role: Role) -> User:
+def _new_account(
+    session: Session, passwords: Passwords, claims: Mapping[str, Any], known: str, role: Role
+) -> User:
     name = name_of(claims)
     if account_store.find(session, name) is not None:
         raise _refused(

@@ -45,7 +45,7 @@ def start(
 def find(session: Session, settings: Settings, token: str, moment: datetime) -> SessionRow | None:
     """The session of a token while it lasts."""
     row = session.get(SessionRow, hashed(token))
-    if row is None or row.user.disabled is not None or _ended(row, settings, moment):
+    if row is None or row.user.disabled is not None or _has_expired(row, settings, moment):
         return None
     return row
 
@@ -61,7 +61,7 @@ def touch(row: SessionRow, moment: datetime) -> bool:
 def of_user(session: Session, settings: Settings, user_id: int, moment: datetime) -> list[SessionRow]:
     """The sessions of an account that last, the latest used first."""
     query = select(SessionRow).where(SessionRow.user_id == user_id).order_by(SessionRow.seen.desc())
-    return [row for row in session.scalars(query) if not _ended(row, settings, moment)]
+    return [row for row in session.scalars(query) if not _has_expired(row, settings, moment)]
 
 
 def end(session: Session, *conditions: ColumnElement[bool]) -> int:
@@ -85,5 +85,5 @@ def hashed(token: str) -> str:
     return sha256(token.encode("utf-8", "replace")).hexdigest()
 
 
-def _ended(row: SessionRow, settings: Settings, moment: datetime) -> bool:
+def _has_expired(row: SessionRow, settings: Settings, moment: datetime) -> bool:
     return moment - row.seen >= settings.idle or moment - row.started >= settings.longest_session

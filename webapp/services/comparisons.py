@@ -39,7 +39,7 @@ def start(
         row = session.get(ComparisonRow, identity) if identity else None
         if row is None:
             files = exhibit.file, reference.file
-            both = _there(session, exhibit), _there(session, reference)
+            both = _exhibit_of(session, exhibit), _exhibit_of(session, reference)
             row = comparisons.create(session, *both, files, current().name, identity, priority)
     tell_workers(row.id)
     return row
@@ -67,7 +67,7 @@ def delete(comparison_id: str) -> None:
     deletion.delete_comparison(this_app.database(), folders, comparison_id)
 
 
-def _there(session: Session, row: AnalysisRow) -> Exhibit:
+def _exhibit_of(session: Session, row: AnalysisRow) -> Exhibit:
     found = session.get(Exhibit, row.exhibit_id)
     if found is None:
         raise UserError(

@@ -90,10 +90,10 @@ def matches(database: Database, sha256: str, own: Fingerprint) -> Iterator[tuple
     """Ids of other exhibits that show the same as one, or a part of it, each with what was found."""
     with database.begin() as session:
         candidates = search(entries(session), own)
-    yield from matching.matches(own, _readable(_kept(database, candidates, sha256)))
+    yield from matching.matches(own, _readable(_bodies(database, candidates, sha256)))
 
 
-def _kept(database: Database, candidates: Sequence[int], sha256: str) -> Iterator[tuple[int, bytes | None]]:
+def _bodies(database: Database, candidates: Sequence[int], sha256: str) -> Iterator[tuple[int, bytes | None]]:
     """Exhibits and fingerprints of candidates, in their order, but those of one exhibit; a few at a time."""
     for start in range(0, len(candidates), matching.PATIENCE):
         few = candidates[start : start + matching.PATIENCE]

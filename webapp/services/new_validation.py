@@ -85,7 +85,7 @@ def make(
         "model": model,
         "card": str(card),
         "table": table,
-        "analyses": [_used(folders, row) for row in rows],
+        "analyses": [_for_validation(folders, row) for row in rows],
     }
     new = secrets.token_hex(16)
     if not _MAKING.acquire(timeout=_PATIENCE):
@@ -93,7 +93,7 @@ def make(
     aside = folders.validations / f".{new}"
     try:
         aside.mkdir(mode=0o700)
-        _worked_out(given, aside)
+        _run_process(given, aside)
         sign(aside)
         publish(aside, folders.validation(new))
     finally:
@@ -107,7 +107,7 @@ def make(
     return new
 
 
-def _used(folders: Folders, row: AnalysisRow) -> dict[str, object]:
+def _for_validation(folders: Folders, row: AnalysisRow) -> dict[str, object]:
     """An analysis as a validation uses it, refused where its result is not as it was made."""
     place = results.result_folder(this_app.database(), folders, row)
     results.analysis_text(place)
@@ -119,7 +119,7 @@ def _used(folders: Folders, row: AnalysisRow) -> dict[str, object]:
     }
 
 
-def _worked_out(given: dict[str, object], out: Path) -> None:
+def _run_process(given: dict[str, object], out: Path) -> None:
     command = [sys.executable, "-m", "webapp.services.validation_process", str(out)]
     try:
         ended = subprocess.run(

@@ -124,7 +124,7 @@ def operation(
 
         @functools.wraps(view)
         def answer(**path_fields: Any) -> Answered:
-            arguments = path_fields | _asked(declared)
+            arguments = path_fields | _request_arguments(declared)
             if declared.keyed:
                 return idempotency.once(lambda: _response(view(**arguments)))
             return _response(view(**arguments))
@@ -137,7 +137,7 @@ def operation(
     return declare
 
 
-def _asked(declared: Operation) -> dict[str, Any]:
+def _request_arguments(declared: Operation) -> dict[str, Any]:
     """What the request brings beside its address, checked."""
     found: dict[str, Any] = {}
     query = _query(declared.query)

@@ -39,7 +39,7 @@ def listing(analysis_id: str) -> Response:
 def add(analysis_id: str) -> Response:
     """Record one annotation; the answer holds it and, with it, all there are."""
     row = annotation_service.find_annotatable(analysis_id)
-    made, everything = annotation_service.record(row, _said())
+    made, everything = annotation_service.record(row, _requested_annotation())
     response = jsonify(annotation=to_json(made), **_list(row.id, everything))
     response.status_code = 201
     return response
@@ -79,7 +79,7 @@ def refused(problem: UserError) -> Response:
     return response
 
 
-def _said() -> dict[str, object]:
+def _requested_annotation() -> dict[str, object]:
     """The one annotation a request brings."""
     if not request.is_json:  # no form of another site can send this type
         raise UserError(

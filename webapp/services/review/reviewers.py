@@ -53,7 +53,7 @@ def name_reviewers(session: Session, who: Principal, case: CaseRow, chosen: Chos
     ids = {part: each for part in second_reviews.PARTS if (each := chosen.account(part)) is not None}
     if len(set(ids.values())) < len(ids):
         raise UserError(400, gettext("The reviewers must be different people."), gettext("Choose others."))
-    people = {part: _able(session, part, each) for part, each in ids.items()}
+    people = {part: _reviewer_account(session, part, each) for part, each in ids.items()}
     was = session.get(CaseReview, case.id)
     if was is not None:
         _refuse_replacing(session, was, chosen)
@@ -87,7 +87,7 @@ def end_review(session: Session, who: Principal, case: CaseRow) -> None:
     naming = session.get(CaseReview, case.id)
     if naming is None:
         return
-    if _given(session, case.id):
+    if _parts_done(session, case.id):
         raise UserError(
             409, gettext("Judgements are in already, so the review stays."), gettext("Name another reviewer.")
         )
@@ -135,7 +135,7 @@ def refuse_dismissing(session: Session, case_id: int, user_id: int) -> None:
         raise UserError(409, gettext("They review this case."), gettext("Name another reviewer first."))
 
 
-def _able(session: Session, part: Part, user_id: int) -> User:
+def _reviewer_account(session: Session, part: Part, user_id: int) -> User:
     """The account that is to take a part, or an answer that says why it cannot."""
     user = session.get(User, user_id)
     if user is None or user.disabled is not None:
@@ -168,7 +168,7 @@ _JUDGED: dict[Part, str] = {
 
 
 def _refuse_replacing(session: Session, was: CaseReview, chosen: Chosen) -> None:
-    given = _given(session, was.case_id)
+    given = _parts_done(session, was.case_id)
     before: dict[Part, int | None] = {"first": was.first_id, "second": was.second_id, "third": was.third_id}
     for part in given:
         if chosen.account(part) != before[part]:
@@ -185,7 +185,7 @@ def _refuse_replacing(session: Session, was: CaseReview, chosen: Chosen) -> None
         )
 
 
-def _given(session: Session, case_id: int) -> set[Part]:
+def _parts_done(session: Session, case_id: int) -> set[Part]:
     """Whose judgements of anything in a case are in, or decisions."""
     query = (
         select(ReviewStatement.part)
