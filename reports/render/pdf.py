@@ -22,6 +22,7 @@ from reports.render.markup import Markup
 from reports.render.pdf_conformance import finish
 from reports.render.pdf_digest import PLACEHOLDER, with_digest
 from reports.text import language
+from reports.text.language import capitalize_first
 from reports.view.report import ReportView
 
 SCHEME = "picture:"
@@ -171,7 +172,7 @@ def _attachments(enclosed: Sequence[Attachment], date: str) -> list[weasyprint.A
         weasyprint.Attachment(
             string=each.data,
             name=each.name,
-            description=each.holds[:1].upper() + each.holds[1:],
+            description=capitalize_first(each.holds),
             created=moment,
             modified=moment,
             relationship=each.relationship,

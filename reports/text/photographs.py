@@ -10,14 +10,19 @@ from reports.text.uncertainty import calibration_error
 
 _OF_VIDEOS = frozenset(
     {
-        "track", N_(
-"smoothed score"), "segment", N_(
-"peak frame"), "PTS", N_(
-"frame number"), N_(
-"frame score"),
-        "confidence", "interval", "person", "heatmap",
+        "track",
+        N_("smoothed score"),
+        "segment",
+        N_("peak frame"),
+        "PTS",
+        N_("frame number"),
+        N_("frame score"),
+        "confidence",
+        "interval",
+        "person",
+        "heatmap",
     }
-)  # fmt: skip
+)
 _OWN = (
     (N_("person"), N_("One face in the photograph. Letters say nothing about who it is.")),
     (

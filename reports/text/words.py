@@ -41,9 +41,8 @@ WORDS = (
     N_("too blurred or too strongly compressed"), N_("drawn in areas of one colour"),
     N_("without colour (black and white, or toned)"),
     N_("without colours of their own (black and white, or toned)"),  # of earlier analyses
-    N_(
-"without detail (enlarged from a tiny picture, or far out of focus)"), N_("faces %(flaws)s to judge"),
-    N_("the file breaks off here"), N_("no picture could be decoded here"),
+    N_("without detail (enlarged from a tiny picture, or far out of focus)"),
+    N_("faces %(flaws)s to judge"), N_("the file breaks off here"), N_("no picture could be decoded here"),
 )  # fmt: skip
 
 # Names of settings, and of what a card says a model was validated on.

@@ -205,23 +205,16 @@ def coverage(analysis: Analysis) -> tuple[Fact, ...]:
             Fact(gettext("… judged"), shown(looked.faces_found - looked.faces_unusable, ",")),
             Fact(gettext("… not judged"), shown(looked.faces_unusable, ","), "; ".join(looked.flaws)),
         )
-    facts = [
+    beside = shown(looked.frames_between, ",")
+    return (
         Fact(gettext("Frames sampled"), shown(looked.frames_sampled, ",")),
         Fact(gettext("… with a face"), shown(looked.frames_with_face, ",")),
         Fact(gettext("… with a usable face"), shown(looked.frames_with_usable_face, ",")),
+        Fact(gettext("Frames judged besides"), beside, gettext("around segments' ends")),
         Fact(gettext("Faces found"), shown(looked.faces_found, ",")),
         Fact(gettext("… unusable"), shown(looked.faces_unusable, ",")),
-    ]
-    facts.insert(
-        3,
-        Fact(
-            gettext("Frames judged besides"),
-            shown(looked.frames_between, ","),
-            gettext("around segments' ends"),
-        ),
+        Fact(gettext("Scene cuts"), shown(len(looked.cuts), ",")),
     )
-    facts.append(Fact(gettext("Scene cuts"), shown(len(looked.cuts), ",")))
-    return tuple(facts)
 
 
 def settings(analysis: Analysis) -> tuple[Setting, ...]:

@@ -49,7 +49,7 @@ def together(analysis: Analysis) -> str:
     for title, verdict in told:
         by_verdict.setdefault(gettext(str(verdict)), []).append(title)
     said = "; ".join(f"{verdict}: {', '.join(titles)}" for verdict, titles in by_verdict.items())
-    return f"{gettext(_RULES[analysis.joint.rule])} {said[:1].upper()}{said[1:]}."
+    return f"{gettext(_RULES[analysis.joint.rule])} {capitalize_first(said)}."
 
 
 def models(analysis: Analysis, sections: dict[str, Section]) -> tuple[Answer, ...]:
@@ -58,7 +58,7 @@ def models(analysis: Analysis, sections: dict[str, Section]) -> tuple[Answer, ..
     verdict = gettext(str(analysis.joint.verdict))
     said = gettext(
         "%(verdict)s. %(reason)s Section %(section)s shows what each says.",
-        verdict=verdict[:1].upper() + verdict[1:],
+        verdict=capitalize_first(verdict),
         reason=together(analysis),
         section=sections[OTHERS].number,
     )
