@@ -16,8 +16,8 @@ from webapp.queries import analyses as analysis_queries
 from webapp.queries import second_reviews as review_queries
 from webapp.security import blinding
 from webapp.security.permissions import Permission, current, login_is_on, require
+from webapp.services import case_assignment, closed_cases
 from webapp.services import cases as case_service
-from webapp.services import closed_cases
 from webapp.services.review import reviewers as reviewer_service
 from webapp.storage.tables import AnalysisRow, CaseReview, User
 
@@ -75,7 +75,7 @@ def show(case_id: int) -> str:
 @require(Permission.ARRANGE)
 def change(case_id: int) -> Response:
     """Name and describe it anew."""
-    with this_app.database().begin() as session:
+    with this_app.database().alone() as session:
         case = case_service.find(session, current(), case_id)
         case_service.change(session, case, request.form.get("name", ""), request.form.get("description", ""))
         log.append_account_event(session, "case changed", case=case.id, name=case.name)
@@ -89,7 +89,7 @@ def admit(case_id: int) -> Response:
     chosen = row_number(request.form.get("user", ""))
     if chosen is None:
         raise UserError(400, gettext("Nobody was chosen."), gettext("Choose somebody from the list."))
-    with this_app.database().begin() as session:
+    with this_app.database().alone() as session:
         case = case_service.find(session, current(), case_id)
         user = case_service.admit(session, case, chosen)
         log.append_account_event(session, "case member added", case=case.id, account=user.name)
@@ -100,7 +100,7 @@ def admit(case_id: int) -> Response:
 @require(Permission.ARRANGE)
 def dismiss(case_id: int, user_id: int) -> Response:
     """Let somebody see it no longer."""
-    with this_app.database().begin() as session:
+    with this_app.database().alone() as session:
         case = case_service.find(session, current(), case_id)
         reviewer_service.refuse_dismissing(session, case.id, user_id)
         user = case_service.dismiss(session, case, user_id)
@@ -125,18 +125,10 @@ def ask(analysis_id: str) -> str:
 def assign(analysis_id: str) -> Response:
     """Put an analysis into a case, or take it out: an empty ``case`` leaves it to who handed it in."""
     analysis_queries.get_or_404(analysis_id)
-    with this_app.database().begin() as session:
+    with this_app.database().alone() as session:
         chosen = case_service.chosen(session, current(), request.form.get("case"))
         row = session.get_one(AnalysisRow, analysis_id)
-        for concerned in {row.case_id, chosen}:
-            case_service.refuse_closed(session, concerned)
-        if chosen != row.case_id:
-            reviewer_service.refuse_taking_out(session, row)
-            reviewer_service.refuse_from_second(session, chosen, row.owner_id, row.id)
-        before, row.case_id = row.case_id, chosen
-        log.append_account_event(
-            session, "case assigned", analysis=analysis_id, case=chosen or 0, before=before or 0
-        )
+        case_assignment.assign(session, row, chosen)
     still = chosen is not None or current().sees_all or row.owner_id == current().user_id
     return redirect(
         url_for("result.show", analysis_id=analysis_id) if still else url_for("library.listing"), 303
