@@ -54,10 +54,9 @@ class Consequences:
 
 def consequences(session: Session, row: AnalysisRow) -> Consequences:
     """What would go, and what would stay."""
-    annotations = select(func.count()).where(AnnotationRow.analysis_id == row.id)
     others = _others(session, row)
     compared = 0 if others else len(_comparisons(session, row.exhibit))
-    return Consequences(session.scalar(annotations) or 0, others, compared)
+    return Consequences(_annotations(session, row), others, compared)
 
 
 # By the noun of the job: in the queue, running.
@@ -100,18 +99,11 @@ def delete(database: Database, folders: Folders, analysis_id: str, *, purging: b
         refuse_unfinished(row)
         if not purging:
             cases.refuse_closed(session, row.case_id)
-        exhibit = row.exhibit
+        exhibit, annotations = row.exhibit, _annotations(session, row)
         alone = not _others(session, row)
         compared = _comparisons(session, exhibit) if alone else []
         _write(note, exhibit.sha256, [each.id for each in compared])
-        annotations = consequences(session, row).annotations
-        session.execute(delete_from(AnnotationRow).where(AnnotationRow.analysis_id == analysis_id))
-        session.execute(delete_from(ReviewStatement).where(ReviewStatement.analysis_id == analysis_id))
-        session.execute(delete_from(CaseDetailsRow).where(CaseDetailsRow.analysis_id == analysis_id))
-        session.delete(row)
-        for each in compared:
-            session.delete(each)
-        session.flush()
+        _delete_rows(session, row, compared)
         if alone:
             forget_fingerprint(session, exhibit.id)
             session.delete(exhibit)
@@ -219,7 +211,22 @@ def _still_in_store(noun: str, problem: StoreError) -> UserError:
     )
 
 
+def _delete_rows(session: Session, row: AnalysisRow, compared: Sequence[ComparisonRow]) -> None:
+    """Delete the row of an analysis with those that are about it alone, and comparisons of its exhibit."""
+    for table in (AnnotationRow, ReviewStatement, CaseDetailsRow):
+        session.execute(delete_from(table).where(table.analysis_id == row.id))
+    session.delete(row)
+    for each in compared:
+        session.delete(each)
+    session.flush()
+
+
+def _annotations(session: Session, row: AnalysisRow) -> int:
+    return session.scalar(select(func.count()).where(AnnotationRow.analysis_id == row.id)) or 0
+
+
 def _others(session: Session, row: AnalysisRow) -> int:
+    """How many other analyses of the same exhibit there are."""
     same = (AnalysisRow.exhibit_id == row.exhibit_id) & (AnalysisRow.id != row.id)
     return session.scalar(select(func.count()).where(same)) or 0
 
