@@ -63,7 +63,7 @@ def add() -> Answer:
 @require(Permission.CONFIGURE)
 def choose(name: str) -> Answer:
     """Make a model the default."""
-    with this_app.database().begin() as session:
+    with this_app.database().alone() as session:
         model_service.choose_default(session, this_app.folders(), name)
     return redirect(url_for("models.listing", _anchor=f"model-{name}"), 303)
 
@@ -72,7 +72,7 @@ def choose(name: str) -> Answer:
 @require(Permission.CONFIGURE)
 def remove(name: str) -> Answer:
     """Remove an added model."""
-    with this_app.database().begin() as session:
+    with this_app.database().alone() as session:
         model_service.remove(session, this_app.folders(), name)
     return redirect(url_for("models.listing"), 303)
 

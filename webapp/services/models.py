@@ -123,7 +123,7 @@ def fetch_all(folders: Folders) -> None:
 
 
 def choose_default(session: Session, folders: Folders, name: str) -> None:
-    """Make this model the default from the next analysis on."""
+    """Make this model the default from the next analysis on. The session must be alone."""
     _find(folders, name)
     before = default(session, folders)
     session.merge(Choice(name=_DEFAULT_CHOICE, value=name, made=now()))
@@ -133,7 +133,8 @@ def choose_default(session: Session, folders: Folders, name: str) -> None:
 def remove(session: Session, folders: Folders, name: str) -> None:
     """Remove an added model that nothing needs. Results made with it stay as they are.
 
-    Raises :class:`~webapp.errors.UserError` for a shipped one, the default, and one that analyses wait for.
+    The session must be alone. Raises :class:`~webapp.errors.UserError` for a shipped one, the default, and
+    one that analyses wait for.
     """
     if _find(folders, name).parent == MODELS:
         raise UserError(

@@ -122,9 +122,7 @@ def set_thresholds(validation_id: str, rate: float | None, cost: float | None, s
 def quote(validation_id: str | None) -> None:
     """Let reports from now on quote this one; None: none."""
     folders = this_app.folders()
-    if validation_id is not None:
-        find(validation_id)
-    with this_app.database().begin() as session:
+    with this_app.database().alone() as session:  # nobody removes it meanwhile
         if validation_id is None:
             if (chosen := session.get(Choice, _CHOICE)) is not None:
                 session.delete(chosen)
@@ -132,6 +130,7 @@ def quote(validation_id: str | None) -> None:
                 session, "configuration", {"what": "validation in reports", "validation": "none"}
             )
             return
+        find(validation_id)
         place = folders.validation(validation_id) / _EXTRACT
         _choose(session, validation_id, place)
         details = {"what": "validation in reports", "validation": validation_id}
@@ -143,14 +142,15 @@ def remove(validation_id: str) -> None:
 
     Raises :class:`~webapp.errors.UserError` for one that they quote.
     """
-    folders, was = this_app.folders(), find(validation_id)
-    if was.quoted:
-        raise UserError(
-            409,
-            gettext("Reports quote this validation."),
-            gettext("Let them quote another one or none first."),
-        )
-    with this_app.database().begin() as session:
+    folders = this_app.folders()
+    with this_app.database().alone() as session:  # nobody has it quoted meanwhile
+        was = find(validation_id)
+        if was.quoted:
+            raise UserError(
+                409,
+                gettext("Reports quote this validation."),
+                gettext("Let them quote another one or none first."),
+            )
         details = {"what": "validation removed", "validation": validation_id}
         details["validation sha256"] = was.about.validation_sha256
         custody_log.append(session, "configuration", details)
