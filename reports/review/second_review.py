@@ -28,6 +28,12 @@ MOST_STRETCHES = 100
 Conclusion = Literal["manipulated", "no manipulation found", "inconclusive"]
 CONCLUSIONS: tuple[Conclusion, ...] = ("manipulated", "no manipulation found", "inconclusive")
 Part = Literal["first", "second", "third"]
+ROLES: dict[Part, str] = {
+    "first": N_("First reviewer"),
+    "second": N_("Second reviewer"),
+    "third": N_("Third reviewer"),
+}
+"""What pages and reports call who takes part."""
 # What the second reviewer does not see until their judgement is in: what people say of the exhibit, or the
 # machine's findings as well.
 Hidden = Literal["judgements", "findings"]

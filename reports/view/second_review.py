@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from reports.review.annotation_file import checksum
 from reports.review.second_review import (
+    ROLES,
     Acceptance,
     Decision,
     Difference,
@@ -25,21 +26,12 @@ from reports.text import dates
 from reports.text.free_text import direction, one_line, readable
 from reports.text.language import N_, UNTRANSLATED, gettext
 from reports.text.numbers import time_span, timecode
+from reports.text.verdict_marks import MARKS
 from reports.view.facts import Fact
 
-ROLES: dict[Part, str] = {
-    "first": N_("First reviewer"),
-    "second": N_("Second reviewer"),
-    "third": N_("Third reviewer"),
-}
 HIDDEN = {
     "judgements": N_("what others said of the exhibit"),
     "findings": N_("what the machine found, and what others said of the exhibit"),
-}
-MARKS = {
-    "manipulated": "manipulated",
-    "no manipulation found": "not-found",
-    "inconclusive": "inconclusive",
 }
 _UNSEEN = {
     "judgements": N_("Did not see until then what others said of the exhibit."),

@@ -8,10 +8,12 @@ from flask import Flask, url_for
 from markupsafe import Markup
 
 from detector.paths import FILES
+from reports.review.second_review import ROLES
 from reports.text import dates, language, numbers
 from reports.text.language import N_, gettext, ngettext
 from reports.text.numbers import shown
 from reports.text.verbal_scale import strength
+from reports.text.verdict_marks import MARKS
 from webapp import this_app
 from webapp.jobs import parameters, recovery
 from webapp.queries import live_sessions, second_reviews
@@ -23,11 +25,6 @@ from webapp.storage.tables import AnalysisRow, Condition, Exhibit, Priority, Sta
 _HIDES = {
     "judgements": N_("what others said of an exhibit"),
     "findings": N_("what the machine found, and what others said of an exhibit"),
-}
-_REVIEWERS = {
-    "first": N_("First reviewer"),
-    "second": N_("Second reviewer"),
-    "third": N_("Third reviewer"),
 }
 _ICONS = FILES / "static" / "icons"
 
@@ -59,8 +56,7 @@ def install(app: Flask) -> None:
     )
     place = Folders(app.extensions["settings"].data).live
     app.jinja_env.globals["live_sessions"] = lambda: live_sessions.has_sessions(place)
-    app.jinja_env.globals.update(case_labels=case_details.LABELS, review_hides=_HIDES)
-    app.jinja_env.globals["review_roles"] = _REVIEWERS
+    app.jinja_env.globals.update(case_labels=case_details.LABELS, review_hides=_HIDES, review_roles=ROLES)
 
     def reviews_waiting() -> int | None:
         """How many second reviews wait for who asks; None for somebody who reviews nothing."""
@@ -100,11 +96,7 @@ def ago(value: datetime) -> str:
 
 def verdict_class(verdict: str | None) -> str:
     """A verdict, or none, as a class name and an icon's name."""
-    return {
-        "manipulated": "manipulated",
-        "no manipulation found": "not-found",
-        "inconclusive": "inconclusive",
-    }.get(verdict or "", "none")
+    return MARKS.get(verdict or "", "none")
 
 
 def status_words(row: AnalysisRow) -> str:
