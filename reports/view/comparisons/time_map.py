@@ -31,12 +31,28 @@ class GapView:
 
 
 @dataclass(frozen=True)
-class MapPiece:
-    """A stretch in the drawing of the time map: percentages of each file's length from the left."""
+class Extent:
+    """Where a stretch lies in the drawing of the time map: percentages of its file's length from the left."""
 
-    exhibit: tuple[float, float]
-    reference: tuple[float, float]
+    start: float
+    end: float
+
+
+@dataclass(frozen=True)
+class MapPiece:
+    """A stretch of the exhibit in the drawing, and the stretch of the reference that it shows."""
+
+    exhibit: Extent
+    reference: Extent
     words: str
+
+
+@dataclass(frozen=True)
+class MapSegment:
+    """What differs, in the exhibit's bar."""
+
+    id: str
+    exhibit: Extent
 
 
 @dataclass(frozen=True)
@@ -44,7 +60,7 @@ class TimeMapView:
     """The time map as a drawing: two bars, and bands between what belongs together."""
 
     pieces: tuple[MapPiece, ...]
-    flagged: tuple[tuple[float, float, str], ...]  # of the exhibit's bar: from, to, segment
+    flagged: tuple[MapSegment, ...]
     exhibit_end: str
     reference_end: str
 
@@ -74,14 +90,14 @@ def time_map_view(comparison: Comparison) -> TimeMapView | None:
     # A frame is shown until the next one.
     last = [_interval(file.frame_rate) for file in (comparison.exhibit, comparison.reference)]
 
-    def share(value: float, whole: float) -> float:
-        return round(100 * min(1.0, max(0.0, value / whole)), 3)
+    def extent(start: float, end: float, whole: float) -> Extent:
+        return Extent(*(round(100 * min(1.0, max(0.0, value / whole)), 3) for value in (start, end)))
 
     return TimeMapView(
         pieces=tuple(
             MapPiece(
-                (share(piece.exhibit.start, here), share(piece.exhibit.end + last[0], here)),
-                (share(piece.reference.start, there), share(piece.reference.end + last[1], there)),
+                extent(piece.exhibit.start, piece.exhibit.end + last[0], here),
+                extent(piece.reference.start, piece.reference.end + last[1], there),
                 gettext(
                     "%(exhibit_start)s to %(exhibit_end)s shows %(reference_start)s to %(reference_end)s",
                     exhibit_start=timecode(piece.exhibit.start),
@@ -93,7 +109,7 @@ def time_map_view(comparison: Comparison) -> TimeMapView | None:
             for piece in comparison.time_map
         ),
         flagged=tuple(
-            (share(each.start, here), share(each.end, here), each.id) for each in comparison.segments
+            MapSegment(each.id, extent(each.start, each.end, here)) for each in comparison.segments
         ),
         exhibit_end=timecode(here),
         reference_end=timecode(there),

@@ -23,8 +23,8 @@ def test_a_frame_is_drawn_until_the_next_one(tmp_path: Path) -> None:
     drawing = view_of(tmp_path).drawing
     assert drawing is not None
     (piece,) = drawing.pieces
-    assert piece.exhibit == pytest.approx((0, 100 * 5.04 / 6), abs=0.001)
-    assert piece.reference == pytest.approx((100 / 8, 100 * 6.04 / 8), abs=0.001)
+    assert (piece.exhibit.start, piece.exhibit.end) == pytest.approx((0, 100 * 5.04 / 6), abs=0.001)
+    assert (piece.reference.start, piece.reference.end) == pytest.approx((100 / 8, 100 * 6.04 / 8), abs=0.001)
 
 
 @pytest.mark.parametrize(
