@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import dataclass
 from pathlib import Path
 
 from werkzeug.wrappers import Response
@@ -15,6 +16,31 @@ from webapp.errors import UserError
 from webapp.http.range_responses import send_and_forget
 from webapp.queries.results import download_name, load, refuse_altered
 from webapp.storage.tables import AnalysisRow
+
+
+@dataclass(frozen=True)
+class Offer:
+    """An export as a page offers it: its name, and words of the language spoken now."""
+
+    name: str
+    words: str
+
+
+def offered(still: bool) -> tuple[Offer, ...]:
+    """The exports that the page of an analysis offers; of a photo (``still``) none that lists times."""
+    first = Offer("csv", gettext("Flagged faces as CSV") if still else gettext("Segments as CSV"))
+    timed = (
+        Offer("webvtt", gettext("Segments as subtitles (WebVTT)")),
+        Offer("edl", gettext("Segments for editing (EDL)")),
+        Offer("otio", gettext("Segments for editing (OTIO)")),
+    )
+    return (
+        first,
+        *(() if still else timed),
+        Offer("scores-csv", gettext("Scores as CSV")),
+        Offer("scores-parquet", gettext("Scores as Parquet")),
+        Offer("overlays", gettext("Pictures (zip)")),
+    )
 
 
 def send(row: AnalysisRow, folder: Path, name: str) -> Response:

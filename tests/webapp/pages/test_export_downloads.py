@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import io
+import re
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,15 @@ def test_what_cannot_be_exported_is_said(app: Flask, client: FlaskClient) -> Non
         else:
             assert answer.status_code == 200
     assert refused, "a photo has no timeline to edit"
+
+
+@pytest.mark.parametrize("kind", MediaKind)
+def test_the_page_offers_what_can_be_exported(app: Flask, client: FlaskClient, kind: MediaKind) -> None:
+    row = finished(app, kind=kind, segments=1)
+    links = re.findall(r'href="([^"]+/exports/[^"]+)"', client.get(f"/analyses/{row.id}").text)
+    assert f"/analyses/{row.id}/exports/csv" in links
+    assert any(link.endswith("edl") for link in links) == (kind is MediaKind.VIDEO)
+    assert {link: client.get(link).status_code for link in links} == dict.fromkeys(links, 200)
 
 
 def test_names_that_are_none_and_results_that_are_none_yet(app: Flask, client: FlaskClient) -> None:

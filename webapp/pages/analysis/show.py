@@ -10,7 +10,7 @@ from flask import Blueprint, Response, jsonify, redirect, render_template, reque
 from werkzeug.wrappers import Response as Answer
 
 from webapp import this_app
-from webapp.downloads import kept_reports
+from webapp.downloads import exports, kept_reports
 from webapp.pages.job_words import in_words
 from webapp.queries import analyses as analysis_queries
 from webapp.queries import copies as copy_queries
@@ -55,6 +55,7 @@ def show(analysis_id: str) -> str | Answer:
             earlier=_earlier(row),
             copies=copies,
             report=_report(row),
+            exports=exports.offered(view.still),
         )
     if row.state in (State.FAILED, State.CANCELLED, State.PAUSED):
         return render_template("pages/analysis/stopped.html", row=row, earlier=_earlier(row), copies=copies)
