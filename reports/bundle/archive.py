@@ -14,10 +14,11 @@ import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import IO
 
 from reports.errors import ReportError
+from reports.inputs.paths import escapes_folder
 
 CHUNK = 1 << 20
 UNREADABLE = (
@@ -94,12 +95,6 @@ def _refuse_hostile(archive: zipfile.ZipFile, size: int) -> None:
         raise BundleError("The zip has a password. Pack it without one.")
     if sum(entry.file_size for entry in entries) > min(_RATIO * size, size + _EXPANSION):
         raise BundleError("The zip claims to hold far more than fits into it; it is no bundle.")
-
-
-def escapes_folder(name: str) -> bool:
-    """Whether a file's name in a bundle or manifest could mean a place outside of it, on any system."""
-    pure = PurePosixPath(name)
-    return pure.is_absolute() or ".." in pure.parts or any(char in name for char in "\\:\0")
 
 
 def differences(path: Path, names: Sequence[str]) -> list[tuple[str, str]]:

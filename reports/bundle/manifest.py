@@ -16,8 +16,8 @@ from pydantic import AfterValidator, ConfigDict, Field, ValidationError
 
 from detector.files import hashed
 from detector.schema.analysis import Analysis, Sha256, Value
-from reports.bundle.archive import escapes_folder
 from reports.errors import ReportError, first_problem
+from reports.inputs.paths import escapes_folder
 
 VERSION = "2.0"
 NAME = "manifest.json"

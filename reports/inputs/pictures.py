@@ -14,6 +14,7 @@ import numpy as np
 
 from detector.explain.colours import heat_colours
 from reports.errors import PictureError
+from reports.inputs.paths import escapes_folder
 from reports.text.language import UNTRANSLATED, gettext
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -57,13 +58,8 @@ def find_picture(
     if path is None:
         return Picture(None, alt, gettext("This picture was not kept."))
     pure = PurePosixPath(path)
-    if (
-        not path
-        or pure.is_absolute()
-        or ".." in pure.parts
-        or any(char in path for char in "\\:\0")
-        or not (folder / pure).resolve().is_relative_to(folder.resolve())
-    ):
+    inside = path and not escapes_folder(path)
+    if not inside or not (folder / pure).resolve().is_relative_to(folder.resolve()):
         raise PictureError(
             f"The analysis names the picture {path!r}, which lies outside its folder. "
             "Use an analysis.json that Reelproof wrote, in the folder it was written to."

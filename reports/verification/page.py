@@ -23,13 +23,13 @@ from detector.errors import ReelproofError
 from detector.progress import Progress
 from detector.sandbox import AllowedPaths, Limits, Sandbox, UnexpectedError
 from detector.schema.analysis import Analysis
-from reports.bundle.archive import escapes_folder
 from reports.bundle.manifest import ANALYSIS, CASE, CUSTODY
 from reports.bundle.packing import ANNOTATIONS
 from reports.inputs.case import read_case
 from reports.inputs.comparisons import kept_comparisons
 from reports.inputs.exhibit_check import ExhibitCheck
 from reports.inputs.laboratory import NAME as LABORATORY
+from reports.inputs.paths import escapes_folder
 from reports.inputs.pictures import COMPARISONS, embed
 from reports.render.attachments import attachments
 from reports.render.html import RENDERER, render_html, renderer

@@ -78,7 +78,7 @@ def check_pdf(
 def _differs(name: str, attached: bytes, beside: bytes) -> str:
     """Why a file that came along cannot stand beside the one in the report; empty where it can.
 
-    A bundle's annotations and custody log may have been written later than its report.
+    A bundle's annotations are the same ones, saved later than its report; its custody log may have gone on.
     """
     try:
         if name == "annotations.json":
