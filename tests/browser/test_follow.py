@@ -23,15 +23,18 @@ _FOLLOWED = """async ([answers, breaks]) => {
         if (typeof answer === "number") return new Response("", { status: answer });
         return new Response(JSON.stringify(answer));
     };
-    await new Promise((settle) => follow("/anywhere", {
-        onStatus: (status) => {
-            heard.push(status.state);
-            if (breaks && heard.length === 1) throw new Error("a mistake");
-        },
-        onSilence: () => heard.push("silence"),
-        onGone: () => { heard.push("gone"); settle(); },
-        onEnd: (status) => { heard.push(status.state); settle(); },
-    }, true));
+    await new Promise((settle, fail) => {
+        setTimeout(() => fail(new Error(`nothing more heard after ${heard}`)), 30_000);
+        follow("/anywhere", {
+            onStatus: (status) => {
+                heard.push(status.state);
+                if (breaks && heard.length === 1) throw new Error("a mistake");
+            },
+            onSilence: () => heard.push("silence"),
+            onGone: () => { heard.push("gone"); settle(); },
+            onEnd: (status) => { heard.push(status.state); settle(); },
+        }, true);
+    });
     window.fetch = fetch_;
     window.removeEventListener("unhandledrejection", note);
     return { heard, uncaught };
@@ -60,12 +63,13 @@ def test_a_mistake_in_showing_a_live_session_is_no_silence_either(modules: Page)
     """The server says that a segment closed, and sends no list of segments to take its words from."""
     found = modules.evaluate("""async () => {
         document.body.insertAdjacentHTML("beforeend", `<p id="silence" hidden></p><p id="announce"></p>
-            <div id="live" data-state="/anywhere" data-segments="0" data-standing="running"></div>`);
+            <img id="picture" alt=""><div id="live" data-state="/anywhere" data-segments="0" data-standing="running"></div>`);
         const uncaught = [], silent = [];
         const fetch_ = window.fetch;
         const note = (event) => { uncaught.push(event.reason.name); event.preventDefault(); };
         window.addEventListener("unhandledrejection", note);
-        await new Promise((settle) => {
+        await new Promise((settle, fail) => {
+            setTimeout(() => fail(new Error("too few questions")), 30_000);
             window.fetch = async () => {
                 silent.push(!document.getElementById("silence").hidden);
                 if (silent.length === 3) {
@@ -75,7 +79,7 @@ def test_a_mistake_in_showing_a_live_session_is_no_silence_either(modules: Page)
                 const now = { standing: "running", picture: null, parts: {}, segments: 1 };
                 return new Response(JSON.stringify(now));
             };
-            import("/static/js/live.js");
+            import("/static/js/live.js").catch(fail);
         });
         window.fetch = fetch_;
         window.removeEventListener("unhandledrejection", note);
