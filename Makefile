@@ -26,10 +26,11 @@ run: $(READY)
 
 # Four processes for two cores, each with one thread for arithmetic: much of the time tests wait for browsers,
 # servers and workers. The longest files begin first (tests/durations.txt), so that no process is left with one at
-# the end.
+# the end. A test that hangs for ten minutes ends its process and the run, which says which test and where.
 # Compiled modules are kept, whatever the environment says: hundreds of processes read them.
 PYTEST := OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest
-PARALLEL := --dist loadfile --no-loadscope-reorder
+HANGS := -o faulthandler_timeout=600 -o faulthandler_exit_on_timeout=true --max-worker-restart 0
+PARALLEL := --dist loadfile --no-loadscope-reorder $(HANGS)
 
 test: $(BROWSER)
 	$(PYTEST) -n 4 $(PARALLEL)
