@@ -41,6 +41,9 @@ _LENGTHS = (
 )
 _LONGEST = N_("1 h and longer")
 
+Opinion = tuple[str, ExhibitAnnotation | SegmentAnnotation | SpanAnnotation]
+"""The id of an analysis, and a standing annotation of a finding in it."""
+
 
 @dataclass(frozen=True)
 class Count:
@@ -130,7 +133,7 @@ def overview(session: Session) -> Overview:
     by_state = Counter(_pairs(session, AnalysisRow.state))
     by_verdict = Counter(_pairs(session, AnalysisRow.verdict))
     photos, videos, seconds, unmeasured = _examined(session)
-    points = _points(session)
+    points, opinions = _points(session), tuple(_opinions(session))
     return Overview(
         analyses=by_state.total(),
         exhibits=session.scalar(select(func.count()).select_from(Exhibit)) or 0,
@@ -141,8 +144,8 @@ def overview(session: Session) -> Overview:
         verdicts=Count(gettext("Analyses"), Counter({verdict: by_verdict[verdict] for verdict in VERDICTS})),
         states=Count(gettext("Analyses"), Counter({str(state): by_state[state] for state in State})),
         models=_models(session),
-        agreement=agreement(session),
-        reviews=reviews(session),
+        agreement=agreement(session, opinions),
+        reviews=reviews(session, opinions),
         points=points,
         speeds=speeds(points),
     )
@@ -170,7 +173,7 @@ def over_time(session: Session, weekly: bool, today: date) -> tuple[Count, ...]:
     return tuple(found)
 
 
-def agreement(session: Session) -> Agreement:
+def agreement(session: Session, opinions: Iterable[Opinion]) -> Agreement:
     """What reviewers say, each once on each thing, where it was not withdrawn."""
     judged_ones = select(AnalysisRow.id, AnalysisRow.verdict).where(
         AnalysisRow.id.in_(select(AnnotationRow.analysis_id))
@@ -180,7 +183,7 @@ def agreement(session: Session) -> Agreement:
     people: dict[str, Counter[str]] = defaultdict(Counter)
     segments: Counter[str] = Counter()
     missed, judged = 0, set()
-    for analysis_id, each in _opinions(session):
+    for analysis_id, each in opinions:
         judged.add(analysis_id)
         if isinstance(each, SpanAnnotation):
             missed += each.verdict == "manipulated"
@@ -199,9 +202,7 @@ def agreement(session: Session) -> Agreement:
     )
 
 
-def _opinions(
-    session: Session,
-) -> Iterator[tuple[str, ExhibitAnnotation | SegmentAnnotation | SpanAnnotation]]:
+def _opinions(session: Session) -> Iterator[Opinion]:
     """Standing annotations of findings by verified authors (others anybody may have written), by analysis."""
     query = select(AnnotationRow.analysis_id, AnnotationRow.body).order_by(AnnotationRow.analysis_id)
     for analysis_id, said in groupby(session.execute(query), key=lambda row: row[0]):
@@ -210,12 +211,12 @@ def _opinions(
                 yield analysis_id, each
 
 
-def reviews(session: Session) -> Reviews:
+def reviews(session: Session, opinions: Iterable[Opinion]) -> Reviews:
     """How far reviewers agree with one another, of what who asks may see."""
     both = second_reviews.both_in(session)
     pairs = Counter((first.conclusion, second.conclusion) for first, second, _ in both)
     said: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
-    for analysis_id, each in _opinions(session):
+    for analysis_id, each in opinions:
         if isinstance(each, SegmentAnnotation):
             said[analysis_id, each.segment][each.author] = each.verdict
     return Reviews(
