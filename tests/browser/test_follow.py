@@ -63,7 +63,8 @@ def test_a_mistake_in_showing_a_live_session_is_no_silence_either(modules: Page)
     """The server says that a segment closed, and sends no list of segments to take its words from."""
     found = modules.evaluate("""async () => {
         document.body.insertAdjacentHTML("beforeend", `<p id="silence" hidden></p><p id="announce"></p>
-            <img id="picture" alt=""><div id="live" data-state="/anywhere" data-segments="0" data-standing="running"></div>`);
+            <img id="picture" alt="">
+            <div id="live" data-state="/anywhere" data-segments="0" data-standing="running"></div>`);
         const uncaught = [], silent = [];
         const fetch_ = window.fetch;
         const note = (event) => { uncaught.push(event.reason.name); event.preventDefault(); };
