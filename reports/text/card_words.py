@@ -104,6 +104,11 @@ SECOND_LOOK = (
     N_("The threshold was raised after these had been seen."),
     N_(
         "Generators of a new kind: of seventeen left out of what linear heads on the untuned start learnt"
+        " from, twelve were told with an AUC of %(told)s or more, portraits by FLUX with %(flux)s, "
+        "DeepFaceLive with %(deepfacelive)s."
+    ),
+    N_(  # of cards before
+        "Generators of a new kind: of seventeen left out of what linear heads on the untuned start learnt"
         " from, ten were told with an AUC of %(told)s or more, portraits by FLUX with %(flux)s, "
         "DeepFaceLive with %(deepfacelive)s."
     ),

@@ -11,7 +11,7 @@ from detector.networks.readings import HEADS, READINGS
 from detector.networks.vit_small_14 import ViTSmall14
 
 STRENGTH = 0.001
-"""C of the logistic regression, for weights that add up to the number of examples."""
+"""C of the logistic regression, unless another is given."""
 _CLIPPED = 8.0  # as in the network
 
 
@@ -77,9 +77,21 @@ def linear_heads(
     return weight, bias
 
 
-def linear_head(z: NDArray[np.float32], labels: NDArray[np.generic]) -> tuple[NDArray[np.float32], float]:
-    """Weights (f,) and bias of a logistic regression on ``z`` (n, f) with ``labels`` (n,)."""
-    model = LogisticRegression(C=STRENGTH, max_iter=300, class_weight="balanced").fit(z, labels)
+def linear_head(
+    z: NDArray[np.float32],
+    labels: NDArray[np.generic],
+    strength: float = STRENGTH,
+    weights: NDArray[np.float64] | None = None,
+) -> tuple[NDArray[np.float32], float]:
+    """Weights (f,) and bias of a logistic regression on ``z`` (n, f) with ``labels`` (n,).
+
+    Classes count alike; ``weights`` (n,) say what an example counts among those of its class. ``strength`` is
+    the regression's C, for weights that add up to the number of examples.
+    """
+    among = np.ones(len(z)) if weights is None else weights.copy()
+    for chosen in (labels == 1, labels != 1):
+        among[chosen] *= len(z) / 2 / max(among[chosen].sum(), 1e-9)
+    model = LogisticRegression(C=strength, max_iter=300).fit(z, labels, sample_weight=among)
     return model.coef_[0].astype(np.float32), float(model.intercept_[0])
 
 

@@ -4,8 +4,8 @@ The shipped network's upper blocks were tuned on examples of all generators, so 
 would say little. Here the blocks are those of the pretrained start, which has seen no generator's name, and
 linear heads on its features are fitted without one generator at a time, each as in what ships: portraits are
 told from whole heads, talking heads from whole heads learnt from clips and moved frames, altered faces from
-inner faces learnt from clips and blends. Its pictures and clips are then told from unmanipulated ones held
-out: photographs of role ``val``, clips of role ``develop``.
+inner faces learnt from crops, clips and blends. Its pictures and clips are then told from unmanipulated ones
+held out: photographs of role ``val``, clips of role ``develop``.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from detector.files import atomic_path
 from detector.media.frame import Image
 from detector.networks.readings import ALTERED, SYNTHESISED
 from detector.networks.vit_small_14 import ViTSmall14
-from detector.training.second_look.altered_head import BLENDED, BLENDS
+from detector.training.second_look.altered_head import BLENDED, BLENDS, EXAMPLES_STRENGTH
 from detector.training.second_look.clip_heads import MOVED
 from detector.training.second_look.examples.blend_pairs import blend_pairs
 from detector.training.second_look.examples.crops import plain_crop
@@ -31,6 +31,7 @@ from detector.training.second_look.examples.kinds import PICTURE, TALKING_HEAD, 
 from detector.training.second_look.examples.motion_pairs import motion_pairs
 from detector.training.second_look.examples.pairs import Pair, pair_crops
 from detector.training.second_look.examples.patches import TRAIN, Patch, is_of, load, require_training
+from detector.training.second_look.examples.sampling import ALTERED_SHARES
 from detector.training.second_look.features import features_of
 from detector.training.second_look.fitting.measuring import by_clip, every_nth_frame
 from detector.training.second_look.linear_heads import (
@@ -45,6 +46,7 @@ TALKING_HEADS = ("float", "hunyuan", "edtalk", "aniportrait", "biodeep", "sadtal
 ALTERED_FACES = ("wav2lip", "hyperlips", "deepfacelive", "deepfakes", "faceswap", "face2face")
 """Parts of generators' names, in small letters; those that share one are left out together."""
 LEARNT_FRAMES, TOLD_FRAMES = 6, 3  # every sixth and every third frame of a clip
+_CROPS_EVERY = 2  # of the crops of the large sets
 _SYNTHESISED = (PICTURE, TALKING_HEAD)
 
 Features = NDArray[np.float32]
@@ -83,16 +85,18 @@ def measure_left_out(
 ) -> dict[str, tuple[float, int]]:
     """AUC of each generator when left out, and how many pictures or clips of it were told.
 
-    Patches lie below ``out``, unmanipulated ``faces`` are blended and moved; features are kept in ``folder``.
+    Patches lie below ``out``; ``faces`` are all of role ``train``, of which crops are learnt from and
+    unmanipulated ones blended and moved. Features are kept in ``folder``.
     """
     stills, clips = load(out, "stills"), [*load(out, "clips"), *load(out, "videos")]
     sets = {
         "train-stills": [p for p in stills if p.role == TRAIN],
         "train-clips": every_nth_frame([p for p in clips if p.role == TRAIN], LEARNT_FRAMES),
+        "train-crops": [p for p in faces if p.source in _shares()][::_CROPS_EVERY],
         "val-stills": [p for p in stills if p.role == "val"],
         "develop-clips": every_nth_frame([p for p in clips if p.role == "develop"], TOLD_FRAMES),
     }
-    require_training([*sets["train-stills"], *sets["train-clips"]], None)
+    require_training([*sets["train-stills"], *sets["train-clips"], *sets["train-crops"]], None)
 
     def kept(name: str, framing: int) -> Known:
         crops = (plain_crop(patch, framing, network.size) for patch in sets[name])
@@ -106,10 +110,14 @@ def measure_left_out(
         return Pairs(_kept(folder / f"{name}.npy", network, crops, report), share)
 
     def leave_out(
-        generators: Sequence[str], learnt: Known, held_out: Known, pairs: Pairs | None = None
+        generators: Sequence[str],
+        learnt: Known,
+        held_out: Known,
+        pairs: Pairs | None = None,
+        strength: float = STRENGTH,
     ) -> None:
         for name in generators:
-            auc, count = told[name] = left_out_auc(learnt, held_out, name, pairs)
+            auc, count = told[name] = left_out_auc(learnt, held_out, name, pairs, strength)
             report(f"{name}: AUC {auc:.3f} over {count} of it")
 
     heads = kept("train-clips", HEAD)
@@ -117,12 +125,17 @@ def measure_left_out(
     moved = kept_pairs("moved", motion_pairs(faces), MOVED)
     leave_out(TALKING_HEADS, heads, kept("develop-clips", HEAD), moved)
     blends = kept_pairs("blends", blend_pairs(faces, BLENDED), BLENDS)
-    leave_out(ALTERED_FACES, kept("train-clips", INNER), kept("develop-clips", INNER), blends)
+    inner = kept("train-crops", INNER) + kept("train-clips", INNER)
+    leave_out(ALTERED_FACES, inner, kept("develop-clips", INNER), blends, EXAMPLES_STRENGTH)
     return told
 
 
 def left_out_auc(
-    learnt: Known, held_out: Known, generator: str, pairs: Pairs | None = None
+    learnt: Known,
+    held_out: Known,
+    generator: str,
+    pairs: Pairs | None = None,
+    strength: float = STRENGTH,
 ) -> tuple[float, int]:
     """AUC of all pictures or clips of ``generator``, none of which was learnt, against unmanipulated ones of
     ``held_out``; and how many there are of it.
@@ -133,22 +146,41 @@ def left_out_auc(
     def of_it(patch: Patch) -> bool:
         return is_of(patch, [generator])
 
-    mine = (learnt + held_out).of(of_it)
+    mine = (learnt + held_out).of(lambda patch: of_it(patch) and patch.source not in _shares())
     asked = SYNTHESISED if mine.patches[0].family in _SYNTHESISED else ALTERED
     others = learnt.of(lambda patch: not of_it(patch) and _target(patch, asked) != UNASKED)
     centre, spread = others.features.mean(axis=0), others.features.std(axis=0) + 1e-3
     z = standardised(others.features, centre, spread)
     labels = np.array([_target(patch, asked) for patch in others.patches])
-    weight, _ = linear_head(z, labels)
+    weights = _by_source(others.patches, labels)
+    weight, _ = linear_head(z, labels, strength, weights)
     if pairs is not None:
         of_pairs = standardised(pairs.features, centre, spread)
-        strength = STRENGTH * (len(z) + len(of_pairs))
-        with_pairs, _ = head_with_pairs(z, labels, of_pairs, pairs.share, strength)
+        of_all = STRENGTH * (len(z) + len(of_pairs))
+        with_pairs, _ = head_with_pairs(z, labels, of_pairs, pairs.share, of_all, weights)
         weight = weight + with_pairs  # their mean orders likewise
     shown = mine + held_out.of(lambda patch: not patch.fake)
     logits = standardised(shown.features, centre, spread) @ weight
     whole = by_clip(shown.patches, logits[:, None])
     return float(roc_auc_score(whole.fake, whole.scores[:, 0])), int(whole.fake.sum())
+
+
+def _shares() -> dict[str, float]:
+    """The share of the crops of each large set among the examples of altered faces."""
+    pools = {pool: share for (pool, _), share in ALTERED_SHARES.items()}
+    return {source: pools[source] for source in ("ffpp", "dfdc")}
+
+
+def _by_source(patches: Sequence[Patch], labels: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Weights (n,) by which each large set of crops has its share of each class; clips share the rest."""
+    sources = np.array([patch.source if patch.source in _shares() else "" for patch in patches])
+    shares = {"": 1 - sum(_shares().values())} | _shares()
+    weights = np.ones(len(patches))
+    for source, share in shares.items():
+        for label in (0, 1):
+            chosen = (sources == source) & (labels == label)
+            weights[chosen] *= share / max(chosen.sum(), 1)
+    return weights
 
 
 def _target(patch: Patch, head: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -15,7 +16,7 @@ from detector.training.second_look import altered_head
 from detector.training.second_look.altered_head import fit_altered_head
 from detector.training.second_look.examples.blend_pairs import BlendPair, blend_pairs
 from detector.training.second_look.examples.patches import RoleError
-from detector.training.second_look.linear_heads import head_with_pairs
+from detector.training.second_look.linear_heads import head_with_pairs, linear_head
 
 
 def test_only_unmanipulated_faces_are_blended_and_as_many_as_asked() -> None:
@@ -37,17 +38,23 @@ def test_other_roles_are_refused() -> None:
         BlendPair(replace(patch(1), role="develop"), 1)
 
 
-def test_the_head_becomes_the_mean_of_what_it_was_and_of_what_is_learnt(
+def test_the_head_becomes_mostly_the_mean_of_two_that_learnt_from_the_same_examples(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(altered_head, "_EXAMPLES", 24)
-    learnt = []
+    learnt: dict[str, tuple[np.ndarray, float]] = {}
+    of_examples: list[np.ndarray] = []
 
-    def noted(*features: object) -> tuple[np.ndarray, float]:
-        learnt.append(head_with_pairs(*features))
-        return learnt[-1]
+    def noted(name: str, fitted: Callable[..., tuple[np.ndarray, float]]) -> None:
+        def fit(z: np.ndarray, *rest: object) -> tuple[np.ndarray, float]:
+            of_examples.append(z)
+            learnt[name] = fitted(z, *rest)
+            return learnt[name]
 
-    monkeypatch.setattr(altered_head, "head_with_pairs", noted)
+        monkeypatch.setattr(altered_head, name, fit)
+
+    noted("linear_head", linear_head)
+    noted("head_with_pairs", head_with_pairs)
     with torch.random.fork_rng():
         torch.manual_seed(0)
         network = tiny_network()
@@ -61,7 +68,10 @@ def test_the_head_becomes_the_mean_of_what_it_was_and_of_what_is_learnt(
     fit_altered_head(network, real + fake, lambda line: None)
     row = HEADS * INNER + ALTERED
     assert_only_heads_changed(network, before, row)
-    ((weight, bias),) = learnt
+    assert np.array_equal(*of_examples)
+    (weight, bias), (weight_of_both, bias_of_both) = learnt["linear_head"], learnt["head_with_pairs"]
+    assert not np.allclose(weight, weight_of_both)
     now, was = network.judge.weight[row].detach().numpy(), before["judge.weight"][row].numpy()
-    assert np.allclose(2 * now, was + weight, atol=1e-6)
-    assert np.isclose(2 * network.judge.bias[row].item(), before["judge.bias"][row].item() + bias, atol=1e-6)
+    assert np.allclose(8 * now, 2 * was + 3 * weight + 3 * weight_of_both, atol=1e-5)
+    bias_now, bias_was = network.judge.bias[row].item(), before["judge.bias"][row].item()
+    assert np.isclose(8 * bias_now, 2 * bias_was + 3 * bias + 3 * bias_of_both, atol=1e-5)

@@ -63,11 +63,27 @@ def test_altered_faces_are_learnt_from_blends_as_well() -> None:
     assert unknown < 0.7 < 0.9 < known_from_blends
 
 
+def test_altered_faces_are_learnt_mostly_from_crops_which_are_not_told() -> None:
+    rng = np.random.default_rng(0)
+    clips = [patch(n, **kind) for n in range(60) for kind in ({}, FACE2FACE)]
+    crops = [patch(n, source="ffpp", box=None, **kind) for n in range(60) for kind in ({}, FACE2FACE, SWAP)]
+    held_out = known([patch(n, role="develop", **kind) for n in range(100, 160) for kind in ({}, SWAP)], rng)
+    of_clips, of_crops = (known(patches, rng) for patches in (clips, crops))
+    alike = np.array([one.fake for one in of_clips.patches])
+    of_clips.features[alike, :3] = rng.normal(0, 1, (60, 3))
+    of_clips.features[alike, 4] += 6  # the place alone tells them
+    held_out.features[:, 4] += 6 * np.repeat([0, 1], 60)
+    from_clips, _ = left_out_auc(of_clips, held_out, "deepfakes")
+    from_both, count = left_out_auc(of_crops + of_clips, held_out, "deepfakes")
+    assert from_clips < 0.7 < 0.9 < from_both and count == 60
+
+
 def test_features_are_kept_and_each_family_learns_from_its_own_examples(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, one in (("PICTURES", "stylegan2"), ("TALKING_HEADS", "float"), ("ALTERED_FACES", "deepfakes")):
         monkeypatch.setattr(left_out_generators, name, (one,))
+    monkeypatch.setattr(left_out_generators, "_CROPS_EVERY", 1)
     made = {"generator": "stylegan2", "family": "generated picture", "fake": True}
     stills = [
         patch(n, source="stills", role=role, file=f"{role}-{n}-{bool(kind)}.jpg", **kind)
@@ -88,7 +104,13 @@ def test_features_are_kept_and_each_family_learns_from_its_own_examples(
         torch.manual_seed(0)
         network = tiny_network()
     lines: list[str] = []
-    faces = [clip for clip in clips if clip.role == "train"]
+    crops = [
+        patch(n, source=source, box=None, **kind)
+        for n in range(4)
+        for source in ("ffpp", "dfdc")
+        for kind in ({}, FACE2FACE)
+    ]
+    faces = [clip for clip in clips if clip.role == "train"] + crops
     told = measure_left_out(tmp_path, faces, network, tmp_path, lines.append)
     assert set(told) == {"stylegan2", "float", "deepfakes"} and told["stylegan2"][1] == 8
     again = measure_left_out(tmp_path, faces, tiny_network(), tmp_path, lines.append)
@@ -97,3 +119,7 @@ def test_features_are_kept_and_each_family_learns_from_its_own_examples(
     other = measure_left_out(tmp_path, faces, network, tmp_path, lines.append)
     assert other["stylegan2"] != told["stylegan2"]
     assert other["float"] == told["float"], "talking heads are not learnt from stills"
+    unlike = np.load(tmp_path / "train-crops-inner.npy")[::-1]  # those of the other class
+    np.save(tmp_path / "train-crops-inner.npy", unlike)
+    other = measure_left_out(tmp_path, faces, network, tmp_path, lines.append)
+    assert other["deepfakes"] != told["deepfakes"] and other["float"] == told["float"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from detector.training.second_look.linear_heads import head_with_pairs
+from detector.training.second_look.linear_heads import head_with_pairs, linear_head
 
 LABELS = np.array([0, 1] * 200)
 
@@ -47,3 +47,17 @@ def test_an_example_without_weight_is_as_if_it_were_not_there(
     weight, _ = head_with_pairs(known, labels, pairs, 0.5, 0.8, weights=(~wrong).astype(float))
     right, _ = head_with_pairs(known[~wrong], labels[~wrong], pairs, 0.5, 0.8)
     assert np.allclose(weight, right, atol=1e-3)
+
+
+def test_without_pairs_classes_count_alike_and_examples_by_their_weights(
+    known_and_pairs: tuple[np.ndarray, np.ndarray],
+) -> None:
+    known, _ = known_and_pairs
+    right, bias = linear_head(known, LABELS)
+    fewer = np.concatenate([known[LABELS == 0], known[LABELS == 1][:20]])
+    _, bias_of_fewer = linear_head(fewer, np.repeat([0, 1], (200, 20)), 0.001 * 400 / 220)
+    assert abs(bias - bias_of_fewer) < 0.3
+    wrong = np.arange(400) < 100
+    labels = np.where(wrong, 1 - LABELS, LABELS)
+    weight, _ = linear_head(known, labels, weights=(~wrong).astype(float))
+    assert np.corrcoef(weight, right)[0, 1] > 0.99 > np.corrcoef(linear_head(known, labels)[0], right)[0, 1]
