@@ -1,7 +1,7 @@
 """One logit from the fast network and the second look's.
 
     altered     = logit of (fast, inner altered)
-    synthesised = logit of (inner synthesised, head synthesised)
+    synthesised = logit of (head synthesised)
     fused       = log(exp(altered) + exp(synthesised - reserve)), a soft maximum
 
 Which inputs each half has stands on the card; these are the shipped ones. Each is a logistic regression on

@@ -29,7 +29,7 @@ from detector.training.second_look.examples.pairs import Pair, pair_crops
 from detector.training.second_look.examples.patches import Patch
 from detector.training.second_look.examples.sampling import Example, place_of
 from detector.training.second_look.features import features_of
-from detector.training.second_look.linear_heads import as_read, head_with_pairs, set_head
+from detector.training.second_look.linear_heads import as_read, head_with_pairs, set_head, share_out
 
 MOVED = 0.7
 """Share of the weight that pairs have in the head that learns from them."""
@@ -90,7 +90,7 @@ def _places_alike(patches: Sequence[Patch]) -> NDArray[np.float64]:
     )
     fake = np.array([target == 1 for target, _ in places])
     for of_class in (fake, ~fake):
-        weights[of_class] *= len(frames) / 2 / weights[of_class].sum()
+        share_out(weights, of_class, len(frames) / 2)
     return weights
 
 

@@ -90,7 +90,7 @@ def linear_head(
     """
     among = np.ones(len(z)) if weights is None else weights.copy()
     for chosen in (labels == 1, labels != 1):
-        among[chosen] *= len(z) / 2 / max(among[chosen].sum(), 1e-9)
+        share_out(among, chosen, len(z) / 2)
     model = LogisticRegression(C=strength, max_iter=300).fit(z, labels, sample_weight=among)
     return model.coef_[0].astype(np.float32), float(model.intercept_[0])
 
@@ -115,6 +115,11 @@ def head_with_pairs(
     is_pair = np.arange(len(every)) >= len(z)
     for part, of_all in ((~is_pair, 1 - share), (is_pair, share)):
         for chosen in (part & is_made, part & ~is_made):
-            among[chosen] *= of_all / 2 / max(among[chosen].sum(), 1e-9)
+            share_out(among, chosen, of_all / 2)
     model = LogisticRegression(C=strength, max_iter=500).fit(every, is_made, sample_weight=among)
     return model.coef_[0].astype(np.float32), float(model.intercept_[0])
+
+
+def share_out(weights: NDArray[np.float64], chosen: NDArray[np.bool_], total: float) -> None:
+    """Scale the ``chosen`` of ``weights`` (n,) in place, so that they add up to ``total``."""
+    weights[chosen] *= total / max(weights[chosen].sum(), 1e-9)

@@ -38,6 +38,7 @@ from detector.training.second_look.linear_heads import (
     STRENGTH,
     head_with_pairs,
     linear_head,
+    share_out,
     standardised,
 )
 
@@ -46,7 +47,9 @@ TALKING_HEADS = ("float", "hunyuan", "edtalk", "aniportrait", "biodeep", "sadtal
 ALTERED_FACES = ("wav2lip", "hyperlips", "deepfacelive", "deepfakes", "faceswap", "face2face")
 """Parts of generators' names, in small letters; those that share one are left out together."""
 LEARNT_FRAMES, TOLD_FRAMES = 6, 3  # every sixth and every third frame of a clip
-_CROPS_EVERY = 2  # of the crops of the large sets
+_LARGE = {pool: share for (pool, _), share in ALTERED_SHARES.items() if pool in {"ffpp", "dfdc"}}
+"""Of the large sets of crops, each one's share among the examples of altered faces."""
+_CROPS_EVERY = 2  # of their crops
 _SYNTHESISED = (PICTURE, TALKING_HEAD)
 
 Features = NDArray[np.float32]
@@ -92,7 +95,7 @@ def measure_left_out(
     sets = {
         "train-stills": [p for p in stills if p.role == TRAIN],
         "train-clips": every_nth_frame([p for p in clips if p.role == TRAIN], LEARNT_FRAMES),
-        "train-crops": [p for p in faces if p.source in _shares()][::_CROPS_EVERY],
+        "train-crops": [p for p in faces if p.source in _LARGE][::_CROPS_EVERY],
         "val-stills": [p for p in stills if p.role == "val"],
         "develop-clips": every_nth_frame([p for p in clips if p.role == "develop"], TOLD_FRAMES),
     }
@@ -146,7 +149,7 @@ def left_out_auc(
     def of_it(patch: Patch) -> bool:
         return is_of(patch, [generator])
 
-    mine = (learnt + held_out).of(lambda patch: of_it(patch) and patch.source not in _shares())
+    mine = (learnt + held_out).of(lambda patch: of_it(patch) and patch.source not in _LARGE)
     asked = SYNTHESISED if mine.patches[0].family in _SYNTHESISED else ALTERED
     others = learnt.of(lambda patch: not of_it(patch) and _target(patch, asked) != UNASKED)
     centre, spread = others.features.mean(axis=0), others.features.std(axis=0) + 1e-3
@@ -165,21 +168,13 @@ def left_out_auc(
     return float(roc_auc_score(whole.fake, whole.scores[:, 0])), int(whole.fake.sum())
 
 
-def _shares() -> dict[str, float]:
-    """The share of the crops of each large set among the examples of altered faces."""
-    pools = {pool: share for (pool, _), share in ALTERED_SHARES.items()}
-    return {source: pools[source] for source in ("ffpp", "dfdc")}
-
-
 def _by_source(patches: Sequence[Patch], labels: NDArray[np.int64]) -> NDArray[np.float64]:
     """Weights (n,) by which each large set of crops has its share of each class; clips share the rest."""
-    sources = np.array([patch.source if patch.source in _shares() else "" for patch in patches])
-    shares = {"": 1 - sum(_shares().values())} | _shares()
+    sources = np.array([patch.source if patch.source in _LARGE else "" for patch in patches])
     weights = np.ones(len(patches))
-    for source, share in shares.items():
+    for source, share in {"": 1 - sum(_LARGE.values()), **_LARGE}.items():
         for label in (0, 1):
-            chosen = (sources == source) & (labels == label)
-            weights[chosen] *= share / max(chosen.sum(), 1)
+            share_out(weights, (sources == source) & (labels == label), share)
     return weights
 
 
