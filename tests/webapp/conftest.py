@@ -12,6 +12,7 @@ from flask.testing import FlaskClient
 from quick_apps import Quick
 
 from webapp import create_app
+from webapp.downloads import kept_reports
 from webapp.downloads import reports as report_downloads
 from webapp.intake import exhibits
 from webapp.queries import results
@@ -102,9 +103,8 @@ def quick_reports(monkeypatch: pytest.MonkeyPatch) -> None:
     """Reports that are the stored ones, for tests of all else: setting one takes seconds."""
 
     def stand_in(analysis: Path, _given: object, known: bytes, place: Path) -> None:
-        place.mkdir(parents=True)
-        (place / "custody.json").write_bytes(known)
-        for name in ("report.html", "report.pdf"):
-            (place / name).write_bytes((analysis.parent / name).read_bytes())
+        with kept_reports.unfinished(known, place) as aside:
+            for name in ("report.html", "report.pdf"):
+                (aside / name).write_bytes((analysis.parent / name).read_bytes())
 
     monkeypatch.setattr(report_downloads, "_render", stand_in)

@@ -52,6 +52,7 @@ Render = Callable[[Path, dict[str, object], bytes | None, Path], None]
 _SUMS = "macs.json"
 _INPUTS = "inputs.json"
 _LOOK_EVERY = 0.05  # seconds
+_HANDED_OUT = 600  # seconds after it was asked for in which a report may still be read, say into a bundle
 # What is done so often, and changes nothing in a report, that none is rendered anew for it.
 _PASSING = ("view", "export", "integrity check")
 
@@ -101,48 +102,17 @@ class KeptReport:
     with_log: bool = True
     language_code: str = DEFAULT
 
-    def place(self) -> Path:
-        """Where the report for what is said and done until now lies, or would."""
+    def kept(self) -> Path | None:
+        """Where the report for what is said and done until now lies; None where there is none, unaltered.
+
+        It stays there for as long as it takes to hand it out.
+        """
         with self.database.begin() as session:
-            return self._place(self._inputs(session))
-
-    def _inputs(self, session: Session) -> _Inputs:
-        """What goes into it as of now, but for the text of the log."""
-        row = self.row
-        return _Inputs(
-            annotations=[to_json(annotation) for annotation in annotation_service.listed(session, row.id)],
-            case=case_details.stored(session, row.id).model_dump(),
-            last_act=_last_act(session, row.exhibit.sha256) if self.with_log else "without the log",
-            condition=session.scalar(select(Exhibit.condition).where(Exhibit.id == row.exhibit_id)) or "fits",
-            laboratory=validations.in_reports(session, self.folders),
-            second_review=_second_review(session, row),
-        )
-
-    def _place(self, inputs: _Inputs) -> Path:
-        hashed_text = canonical(
-            [
-                inputs.annotations,
-                inputs.case,
-                inputs.last_act,
-                inputs.condition,
-                list(self.compared),
-                hashlib.sha256(inputs.laboratory or b"").hexdigest(),
-                inputs.second_review,
-                __version__,
-                *([] if self.language_code == DEFAULT else [self.language_code]),
-            ]
-        )
-        name = hashlib.sha256(hashed_text.encode()).hexdigest()[:32]
-        return self.folders.reviewed(self.row.id) / name
-
-    def unaltered(self, place: Path) -> bool:
-        """Whether a report lies there, and is the one that was rendered."""
-        try:
-            sums = self._sums(place)
-            # Earlier versions did not keep what a report was rendered from.
-            return _INPUTS in sums and json.loads((place / _SUMS).read_bytes()) == sums
-        except (OSError, ValueError):
-            return False
+            place = self._place(self._inputs(session))
+        if not self._unaltered(place):
+            return None
+        os.utime(place)
+        return place
 
     def make(self, render: Render, stopping: Callable[[], bool] = lambda: False) -> Path:
         """Render it, after the kept exhibit was hashed again; where it lies. Only for who holds the lock.
@@ -174,6 +144,44 @@ class KeptReport:
         (place / _SUMS).write_text(json.dumps(self._sums(place)))
         self._refuse_deleted()
         return place
+
+    def _inputs(self, session: Session) -> _Inputs:
+        """What goes into it as of now, but for the text of the log."""
+        row = self.row
+        return _Inputs(
+            annotations=[to_json(annotation) for annotation in annotation_service.listed(session, row.id)],
+            case=case_details.stored(session, row.id).model_dump(),
+            last_act=_last_act(session, row.exhibit.sha256) if self.with_log else "without the log",
+            condition=session.scalar(select(Exhibit.condition).where(Exhibit.id == row.exhibit_id)) or "fits",
+            laboratory=validations.in_reports(session, self.folders),
+            second_review=_second_review(session, row),
+        )
+
+    def _place(self, inputs: _Inputs) -> Path:
+        hashed_text = canonical(
+            [
+                inputs.annotations,
+                inputs.case,
+                inputs.last_act,
+                inputs.condition,
+                list(self.compared),
+                hashlib.sha256(inputs.laboratory or b"").hexdigest(),
+                inputs.second_review,
+                __version__,
+                *([] if self.language_code == DEFAULT else [self.language_code]),
+            ]
+        )
+        name = hashlib.sha256(hashed_text.encode()).hexdigest()[:32]
+        return self.folders.reviewed(self.row.id) / name
+
+    def _unaltered(self, place: Path) -> bool:
+        """Whether a report lies there, and is the one that was rendered."""
+        try:
+            sums = self._sums(place)
+            # Earlier versions did not keep what a report was rendered from.
+            return _INPUTS in sums and json.loads((place / _SUMS).read_bytes()) == sums
+        except (OSError, ValueError):
+            return False
 
     def _refuse_deleted(self) -> None:
         """Rows go first when an analysis is deleted: nobody else would remove what was rendered meanwhile."""
@@ -248,7 +256,10 @@ def _locked(lock: int, kind: int) -> bool:
 
 @contextlib.contextmanager
 def unfinished(known: bytes | None, place: Path) -> Iterator[Path]:
-    """A folder to render a report in, with the log's text; at the end it becomes ``place``, and others go."""
+    """A folder to render a report in, with the log's text; at the end it becomes ``place``, and others go.
+
+    But for those that somebody asked for a moment ago, perhaps in another language, and still reads.
+    """
     aside = place.parent / f".{secrets.token_hex(8)}"
     aside.mkdir(mode=0o700, parents=True)
     try:
@@ -259,7 +270,8 @@ def unfinished(known: bytes | None, place: Path) -> Iterator[Path]:
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     for older in place.parent.iterdir():
-        if older != place:
+        killed = older.name.startswith(".")  # while it was rendered
+        if older != place and (killed or time.time() - older.stat().st_mtime > _HANDED_OUT):
             shutil.rmtree(older, ignore_errors=True)
 
 

@@ -71,15 +71,15 @@ def current_report(
     """
     compared = reference_comparisons.of_report(row.exhibit_id)
     key = this_app.settings().custody_key
-    kept = KeptReport(
+    report = KeptReport(
         database, folders, key, row, tuple(each.id for each in compared), with_log, language_code
     )
-    if kept.unaltered(place := kept.place()):
+    if place := report.kept():
         return place
     with kept_reports.hold(folders, row.id, _PATIENCE) as mine:
         if not mine:
             raise ReportBeingMade(gettext("The report of this analysis is being made at the moment."))
-        if kept.unaltered(place := kept.place()):
+        if place := report.kept():
             return place
         if not _RENDERING.acquire(timeout=_PATIENCE):
             raise ReportBeingMade(gettext("Other reports are being rendered at the moment."))
@@ -87,7 +87,7 @@ def current_report(
             for each in compared:
                 # This fetches it as well, where only the store has it.
                 reference_comparisons.result(each).refuse_altered()
-            return kept.make(_render)
+            return report.make(_render)
         finally:
             _RENDERING.release()
 
