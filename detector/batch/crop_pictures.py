@@ -99,7 +99,10 @@ def _decode(paths: Sequence[Path], folder: Path, report: Progress) -> int:
         except OSError as error:
             (folder / f"{number}.error").write_text(f"The file cannot be opened: {error.strerror}.")
             continue
-        image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+        try:
+            image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+        except cv2.error:  # a header that claims more than a thousand million pixels
+            continue
         if image is not None:
             size = np.array(image.shape[:2], "<u4").tobytes()
             written += (folder / str(number)).write_bytes(

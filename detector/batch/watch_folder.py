@@ -5,7 +5,8 @@ network shares, where exhibits tend to arrive, send none, a file has to be looke
 case until it has stopped growing, and a look at ten thousand names takes a hundredth of a second.
 
 What was done stands in ``watched.jsonl`` beside the results, one JSON object a line: a file is known
-by the SHA-256 of its bytes, so that a restart, a copy or a new name do no work twice.
+by the SHA-256 of its bytes, so that a restart, a copy or a new name do no work twice. What failed for
+another reason than the file itself, such as a limit (``"again": true``), is tried anew after a restart.
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from detector.errors import ParameterError, ReelproofError
+from detector.errors import MediaError, ParameterError, ReelproofError
 from detector.files import hashed
-from detector.sandbox import UnexpectedError
+from detector.sandbox import CrashError, UnexpectedError
 from detector.sandboxed_engine import Write, analyze_confined
 from detector.schema.analysis import Analysis, Parameters
 
@@ -139,8 +140,11 @@ class Watch:
             }
         except ReelproofError as problem:
             line |= {"error": str(problem)}
+            if not isinstance(problem, MediaError | CrashError):
+                line["again"] = True
         except UnexpectedError as problem:
             line |= {"error": f"An error nobody foresaw: {str(problem).strip().splitlines()[-1]}"}
+            line["again"] = True
         line["seconds"] = round(time.monotonic() - started, 3)
         self._note(line)
         return line
@@ -170,7 +174,8 @@ class Watch:
             raise _Stopped
 
     def _note(self, line: Line) -> None:
-        self._done.add(str(line["sha256"]))
+        if not line.get("again"):
+            self._done.add(str(line["sha256"]))
         with (self.out / LOG).open("a", encoding="utf-8") as log:
             log.write(json.dumps(line, ensure_ascii=False) + "\n")
             log.flush()
@@ -187,7 +192,7 @@ class Watch:
             try:
                 line = json.loads(entry)
                 there = "result" not in line or (self.out / str(line["result"]) / "analysis.json").is_file()
-                if there:
+                if there and not line.get("again"):
                     done.add(str(line["sha256"]))
             except (ValueError, KeyError, TypeError):
                 continue  # half a line, from a machine that lost its power: the file is done again

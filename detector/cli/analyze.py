@@ -78,8 +78,7 @@ def _analyze(options: argparse.Namespace) -> int:
             joint=JointRule(options.joint),
         )
         if options.out:
-            (options.out / "manifest.sig").unlink(missing_ok=True)  # it signs the earlier one
-            put(made, options.out, pictures="overlays")
+            put(made, options.out, pictures="overlays", earlier=_earlier(options.out))
     if options.format == "json":
         sys.stdout.write(analysis.to_json())
     elif options.format == "summary":
@@ -87,6 +86,17 @@ def _analyze(options: argparse.Namespace) -> int:
     else:
         _print_words(analysis, options.out)
     return 0
+
+
+def _earlier(folder: Path) -> list[str]:
+    """Files of an earlier result there, and its signature; comparisons with the exhibit stay."""
+    from reports.bundle.manifest import NAME, SIGNATURE, ManifestError, read_manifest
+
+    try:
+        listed = read_manifest((folder / NAME).read_bytes()).files
+    except (OSError, ManifestError):
+        listed = ()
+    return [SIGNATURE, *(each.path for each in listed if not each.path.startswith("comparisons/"))]
 
 
 def _laboratory(options: argparse.Namespace) -> bytes | None:

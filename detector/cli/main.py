@@ -24,8 +24,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             os.environ[backends.SETTING] = backends.require(options.backend)
         return int(options.run(options))
     except MediaError as error:
-        file = getattr(options, "file", None) or getattr(options, "source", None) or options.data
-        print(f"reelproof: {file}: {error}", file=sys.stderr)
+        given = (getattr(options, name, None) for name in ("file", "source", "data"))
+        of_file = next((f"{each}: " for each in given if each), "")
+        print(f"reelproof: {of_file}{error}", file=sys.stderr)
     except ReelproofError as error:
         print(f"reelproof: {error}", file=sys.stderr)
     except OSError as error:

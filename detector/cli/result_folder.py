@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 from detector.errors import ParameterError
@@ -27,12 +28,16 @@ def temporary_beside(folder: Path) -> tempfile.TemporaryDirectory[str]:
     return tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent)
 
 
-def put(made: Path, folder: Path, *, pictures: str) -> None:
+def put(made: Path, folder: Path, *, pictures: str, earlier: Iterable[str] = ()) -> None:
     """Move a finished result into ``folder``, where parts of an earlier one are replaced.
 
     ``pictures`` is the folder among them that is removed first: the earlier result may have had more.
+    ``earlier`` are files of it that are removed as well where this one has none of the name.
     """
     folder.mkdir(exist_ok=True)
+    for name in earlier:
+        if not (made / name).exists():
+            (folder / name).unlink(missing_ok=True)
     shutil.rmtree(folder / pictures, ignore_errors=True)
     for part in made.iterdir():
         part.replace(folder / part.name)

@@ -56,7 +56,9 @@ def add_commands(commands: Any) -> None:
 def _watch(options: argparse.Namespace) -> int:
     parameters = parameters_from(options)
     from detector.batch.watch_folder import Watch
+    from detector.models.card_files import load_card
 
+    load_card(options.model)  # one that is not there is told at once, not of each file
     stopping = _stopping()
     watching = Watch(
         options.folder,

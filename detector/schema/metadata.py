@@ -70,7 +70,7 @@ class Repeats(Value):
 
 
 class Groups(Value):
-    """Groups of pictures, measured from packets and decoded frames."""
+    """Groups of pictures, measured from packets and frames."""
 
     packets: Count
     key_frames: Count

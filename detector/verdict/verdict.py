@@ -50,12 +50,13 @@ def decide(
 
 def judged_enough(parameters: Parameters, coverage: Coverage, persons: Sequence[Person]) -> bool:
     """Whether so much of a video could be judged that its scores decide, and not what they leave out."""
+    return mostly_judged(coverage) and _most_frames(persons) >= parameters.minimum_usable_frames
+
+
+def mostly_judged(coverage: Coverage) -> bool:
+    """Whether most of the faces found could be judged."""
     usable, faces = _usable_of_all(coverage)
-    return (
-        usable > 0
-        and usable >= _LEAST_USABLE_SHARE * faces
-        and _most_frames(persons) >= parameters.minimum_usable_frames
-    )
+    return usable > 0 and usable >= _LEAST_USABLE_SHARE * faces
 
 
 def _usable_of_all(coverage: Coverage) -> tuple[int, int]:
@@ -76,8 +77,8 @@ def _nothing_flagged(
     unstable: Sequence[Person],
 ) -> tuple[Verdict, str]:
     """What it means that no segment was found, though enough faces could be judged."""
-    usable, faces = _usable_of_all(coverage)
-    if usable < _LEAST_USABLE_SHARE * faces:
+    if not mostly_judged(coverage):
+        usable, faces = _usable_of_all(coverage)
         return Verdict.INCONCLUSIVE, reasons.mostly_not_judged(image, coverage, faces - usable, faces)
     if unstable:
         return Verdict.INCONCLUSIVE, reasons.unstable(parameters, unstable)

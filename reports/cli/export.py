@@ -25,7 +25,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="file to write")
 
 
-def export(options: argparse.Namespace) -> None:
+def run(options: argparse.Namespace) -> None:
     """Write one export, whole or not at all.
 
     Raises :class:`~reports.errors.ReportError` or ``OSError``.

@@ -1,6 +1,6 @@
 """Times as frame counts and timecodes, which is how editing software counts.
 
-An analysis knows exact times and no frame numbers. Editing programs know frame numbers at one
+Frame numbers of an analysis are the file's own. Editing programs know frame numbers at one regular
 rate; so a time becomes the number of the frame that is shown then on a regular grid, which is
 off by half a frame of the grid at most, whatever the exhibit's own frames do.
 """

@@ -66,7 +66,7 @@ GLOSSARY = (
     ("PTS", N_("Presentation time stamp: the exact time of a frame as the file itself stores it.")),
     (
         N_("frame number"),
-        N_("How many decoded frames come before it; the first frame of the file has the number 0."),
+        N_("How many frames come before it; the first frame of the file has the number 0."),
     ),
     ("UTC", N_("Coordinated universal time, the same everywhere; local time is given beside it.")),
     (

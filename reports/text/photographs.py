@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from detector.schema.analysis import Analysis, Answers, Coverage, Model, Parameters, Verdict
+from detector.verdict.verdict import mostly_judged
 from reports.text.heatmaps import maps_of
 from reports.text.language import N_, gettext, translated
 from reports.text.numbers import number, plural, probability, shown
@@ -110,6 +111,11 @@ def _open_because(analysis: Analysis) -> str:
     if analysis.probability is None:
         return gettext(
             "No face could be judged: too small, too unclear, or of a kind that the "
+            "networks were not made for."
+        )
+    if not analysis.segments and not mostly_judged(analysis.coverage):
+        return gettext(
+            "Most faces could not be judged: too small, too unclear, or of a kind that the "
             "networks were not made for."
         )
     return gettext(

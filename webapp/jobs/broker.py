@@ -1,4 +1,4 @@
-"""Celery, which tells workers that analyses wait: a message is an id and wakes up one of them."""
+"""Celery, which tells workers that jobs wait: a message is an id and wakes up one of them."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from kombu.transport import filesystem
 from webapp.settings import QUEUES, Settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database
-from webapp.storage.tables import AnalysisRow, ComparisonRow
+from webapp.storage.tables import JOBS, AnalysisRow, JobRow
 
-ANALYSE = "reelproof.analyse"
+ANALYSE = "reelproof.analyse"  # any job: the one that comes first
 SAMPLE = "reelproof.sample"
 FINGERPRINTS = "reelproof.fingerprints"
 _PREFIX = "reelproof."  # of queues
@@ -115,15 +115,17 @@ class Sender:
     def _queue(self, job_id: str) -> str:
         """The queue it is in; with the first message that is the one its exhibit's size belongs in."""
         with self._database.begin() as session:
-            row = session.get(AnalysisRow, job_id)
+            row = next((row for table in JOBS if (row := session.get(table, job_id)) is not None), None)
             if row is None:
-                if (comparison := session.get(ComparisonRow, job_id)) is not None:
-                    comparison.queue = _CPU  # no network judges in it
                 return _CPU
             if row.queue is None:
-                from_size = self._settings.gpu_from
-                row.queue = _GPU if from_size is not None and row.exhibit.bytes >= from_size else _CPU
+                row.queue = _GPU if self._is_large(row) else _CPU
             return row.queue
+
+    def _is_large(self, row: JobRow) -> bool:
+        """Whether a network has so much to judge that a GPU pays; in other jobs than analyses none judges."""
+        from_size = self._settings.gpu_from
+        return isinstance(row, AnalysisRow) and from_size is not None and row.exhibit.bytes >= from_size
 
 
 def waiting(app: Celery, queues: Iterable[str] = QUEUES) -> dict[str, int]:

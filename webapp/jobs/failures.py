@@ -8,7 +8,9 @@ from typing import NamedTuple
 
 from detector.errors import MediaError, ReelproofError
 from detector.sandbox import CrashError, LimitError
+from detector.schema.translatable import N_
 from webapp.errors import StoreError
+from webapp.storage.tables import AnalysisRow, ComparisonRow
 
 
 class Failure(NamedTuple):
@@ -19,57 +21,72 @@ class Failure(NamedTuple):
 
 
 UNEXPECTED = Failure(
-    "Reelproof met an error it did not expect, so there is no result.",
-    "Hand the file in again. If it fails again, note this page's address and look at the messages in the "
-    "terminal Reelproof runs in: they say what went wrong.",
+    N_("Reelproof met an error it did not expect, so there is no result."),
+    N_(
+        "Hand the file in again. If it fails again, note this page's address and look at the messages in the "
+        "terminal Reelproof runs in: they say what went wrong."
+    ),
 )
 OUT_OF_TIME = Failure(
-    "The analysis was stopped because it took longer than the time limit.",
-    "Cut out the part in question and hand that in, or raise REELPROOF_TIME_LIMIT.",
+    N_("The analysis was stopped because it took longer than the time limit."),
+    N_("Cut out the part in question and hand that in, or raise REELPROOF_TIME_LIMIT."),
 )
 OUT_OF_MEMORY = Failure(
-    "There was not enough memory to analyse this file.",
-    "Close other programs or hand in a shorter or smaller version, then try again.",
+    N_("There was not enough memory to analyse this file."),
+    N_("Close other programs or hand in a shorter or smaller version, then try again."),
 )
 CRASHED = Failure(
-    "The file made the decoder crash. Nothing else was affected, and there is no result.",
-    "The file is damaged or was built to do this. Play it in a video program, save it anew from there if "
-    "that works, and hand that in; keep the original as it is.",
+    N_("The file made the decoder crash. Nothing else was affected, and there is no result."),
+    N_(
+        "The file is damaged or was built to do this. Play it in a video program, save it anew from there if "
+        "that works, and hand that in; keep the original as it is."
+    ),
 )
 DISK_FULL = Failure(
-    "The disk that holds Reelproof's data is full, so the result could not be written.",
-    "Free some space on it, then hand the file in again.",
+    N_("The disk that holds Reelproof's data is full, so the result could not be written."),
+    N_("Free some space on it, then hand the file in again."),
 )
 WORKER_LOST = Failure(
-    "Worker lost: the process that analysed this file was ended from outside, three times.",
-    "This often means that the machine ran out of memory. Close other programs or hand in a shorter "
-    "version, then try again.",
+    N_("Worker lost: the process that analysed this file was ended from outside, three times."),
+    N_(
+        "This often means that the machine ran out of memory. Close other programs or hand in a shorter "
+        "version, then try again."
+    ),
 )
 
 _OF_COMPARISONS = {
     UNEXPECTED: Failure(
         UNEXPECTED.error,
-        "Compare the two files again. If it fails again, note this page's address and look at the messages "
-        "in the terminal Reelproof runs in: they say what went wrong.",
+        N_(
+            "Compare the two files again. If it fails again, note this page's address and look at the "
+            "messages in the terminal Reelproof runs in: they say what went wrong."
+        ),
     ),
     OUT_OF_TIME: Failure(
-        "The comparison was stopped because it took longer than the time limit.",
-        "Cut out the part in question, hand that in and compare it, or raise REELPROOF_TIME_LIMIT.",
+        N_("The comparison was stopped because it took longer than the time limit."),
+        N_("Cut out the part in question, hand that in and compare it, or raise REELPROOF_TIME_LIMIT."),
     ),
     OUT_OF_MEMORY: Failure(
-        "There was not enough memory to compare these files.",
-        "Close other programs or compare shorter or smaller versions, then try again.",
+        N_("There was not enough memory to compare these files."),
+        N_("Close other programs or compare shorter or smaller versions, then try again."),
     ),
     CRASHED: Failure(
-        "One of the two files made the decoder crash. Nothing else was affected, and there is no result.",
+        N_("One of the two files made the decoder crash. Nothing else was affected, and there is no result."),
         CRASHED.remedy,
     ),
-    DISK_FULL: Failure(DISK_FULL.error, "Free some space on it, then compare the files again."),
+    DISK_FULL: Failure(DISK_FULL.error, N_("Free some space on it, then compare the files again.")),
     WORKER_LOST: Failure(
-        "Worker lost: the process that compared these files was ended from outside, three times.",
-        "This often means that the machine ran out of memory. Close other programs or compare shorter "
-        "versions, then try again.",
+        N_("Worker lost: the process that compared these files was ended from outside, three times."),
+        N_(
+            "This often means that the machine ran out of memory. Close other programs or compare shorter "
+            "versions, then try again."
+        ),
     ),
+}
+
+_IN_WORDS_OF: dict[str, dict[Failure, Failure]] = {
+    AnalysisRow.noun: {},
+    ComparisonRow.noun: _OF_COMPARISONS,
 }
 
 # A signal a process raises by its own doing. SIGKILL is not among them: that is somebody
@@ -81,7 +98,7 @@ CRASH_SIGNALS = frozenset(
 
 def failure_of(noun: str, failure: Failure) -> Failure:
     """A failure in the words for this kind of job."""
-    return _OF_COMPARISONS.get(failure, failure) if noun == "comparison" else failure
+    return _IN_WORDS_OF[noun].get(failure, failure)
 
 
 def explain(problem: Exception) -> Failure:
@@ -95,7 +112,7 @@ def explain(problem: Exception) -> Failure:
     if isinstance(problem, StoreError):
         return Failure(problem.error, problem.remedy)
     if isinstance(problem, ReelproofError):
-        return Failure(str(problem), "Once that is put right, hand the file in again.")
+        return Failure(str(problem), N_("Once that is put right, hand the file in again."))
     if isinstance(problem, MemoryError):
         return OUT_OF_MEMORY
     if isinstance(problem, OSError) and problem.errno in (errno.ENOSPC, errno.EDQUOT):

@@ -1,4 +1,4 @@
-"""An analysis from queued to done, failed or cancelled, with pauses. Each change is one statement on its row.
+"""A job from queued to done, failed or cancelled, with pauses. Each change is one statement on its row.
 
 Here is what people do to jobs; what workers do is in :mod:`webapp.jobs.claims`.
 """

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from detector.errors import ModelError
 from detector.paths import ROOT
+from detector.schema.translatable import N_
 
 _TIME_LIMIT = 240  # seconds; on an idle machine it takes four
 _REFUSED = 3  # exit status that comes with a reason; others are accidents
@@ -30,15 +31,19 @@ def refuse_unfit(card: Path) -> None:
         )
     except subprocess.TimeoutExpired:
         raise ModelError(
-            "Checking the model took longer than four minutes and was stopped. Try again when the machine "
-            "is less busy, or with a smaller input size."
+            N_(
+                "Checking the model took longer than four minutes and was stopped. Try again when the "
+                "machine is less busy, or with a smaller input size."
+            )
         ) from None
     if ended.returncode == _REFUSED:
         raise ModelError(ended.stdout.decode("utf-8", "replace").strip())
     if ended.returncode:
         raise ModelError(
-            "Loading the model ended the process that tried it, so it was not added. The terminal Reelproof "
-            "runs in may say why; publish the model again."
+            N_(
+                "Loading the model ended the process that tried it, so it was not added. The terminal "
+                "Reelproof runs in may say why; publish the model again."
+            )
         )
 
 

@@ -20,6 +20,7 @@ from detector.sandbox import AllowedPaths, Limits, capabilities, confine
 from detector.sandbox.kernel import end_with
 from detector.schema.analysis import Analysis, Parameters, Software
 from detector.schema.laboratory.validation import ValidatedModel
+from detector.schema.translatable import N_
 from detector.validation.conclude import concluded
 from detector.validation.material import LabelledFile, MaterialError, labelled_rows, material_of
 from detector.validation.measuring import Line, Measurements, Run, line_of
@@ -27,6 +28,10 @@ from detector.validation.model_used import validated_model, why_not_the_same
 from detector.validation.quoted import LABORATORY, quoted
 from detector.validation.versions import remarks_on
 from reports.signing.validation import write_validation
+
+_NONE = N_("%(name)s is no exhibit here.")
+_SEVERAL = N_("%(name)s is the name of several exhibits: write their SHA-256.")
+_NOT_THE_SAME = N_("%(name)s: %(why)s. Analyse it as the others are, with the default model.")
 
 
 def main(out: Path) -> int:
@@ -89,14 +94,14 @@ def _labelled(given: dict[str, Any], model: ValidatedModel) -> _Labelled:
     for row in labelled_rows(given["table"], "The table", labelled.remarks, empty_labels=True):
         found = [by_sha256[row.name]] if row.name in by_sha256 else by_name.get(row.name, [])
         if len(found) != 1:
-            what = "is the name of several exhibits: write their SHA-256" if found else "is no exhibit here"
-            raise MaterialError(f"{row.name} {what}.")
+            why = _SEVERAL if found else _NONE
+            raise MaterialError(why % {"name": row.name})
         (each,) = found
         path = Path(each["folder"])
         analysis = Analysis.from_json((path / "analysis.json").read_bytes())
         parameters = labelled.parameters or analysis.parameters
         if why := why_not_the_same(model, parameters, analysis):
-            raise MaterialError(f"{row.name}: {why}. Analyse it as the others are, with the default model.")
+            raise MaterialError(_NOT_THE_SAME % {"name": row.name, "why": why})
         labelled.parameters = parameters
         group = each["name"] if row.group == row.name else row.group
         known = {"name": each["name"], "bytes": each["bytes"], "sha256": each["sha256"]}

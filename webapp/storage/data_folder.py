@@ -85,7 +85,7 @@ class Folders:
 
     @property
     def reviews(self) -> Path:
-        """Reports with annotations, one folder an analysis; made again whenever they are missing."""
+        """Rendered reports, one folder an analysis; made again whenever they are missing."""
         return self.data / "reviews"
 
     @property
@@ -139,7 +139,7 @@ class Folders:
         return self.previews / f"{sha256}.mp4"
 
     def reviewed(self, analysis_id: str) -> Path:
-        """Reports of one analysis with annotations, a folder for each state of them."""
+        """Rendered reports of one analysis, a folder for each state of what goes into them."""
         return self.reviews / analysis_id
 
     def create(self) -> None:

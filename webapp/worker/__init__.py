@@ -1,4 +1,4 @@
-"""The processes that make analyses.
+"""The processes that make analyses and comparisons.
 
 :mod:`~webapp.worker.supervisor` starts and watches :mod:`~webapp.worker.celery_worker`, which forks a
 process for each job. That goes through :mod:`~webapp.worker.run_job`, and has the result made by

@@ -96,12 +96,12 @@ def _fill_if_missing(app: Celery, settings: Settings, database: Database) -> Non
 
 
 def _end_this_process() -> None:
-    """At once, whatever it is busy with: it was made for one analysis, and that was cancelled."""
+    """At once, whatever it is busy with: it was made for one job, and that was cancelled."""
     os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _child_gone(settings: Settings, process: int, problem: BaseException) -> None:
-    """Fail its analysis if the file crashed the process or took too long; queue it again otherwise."""
+    """Fail its job if the file crashed the process or took too long; queue it again otherwise."""
     problem = getattr(problem, "exc", problem)  # billiard wraps it with a traceback of its own
     found = re.search(r"signal (\d+)", str(problem))
     worker = actors.process_name(process)
@@ -109,19 +109,19 @@ def _child_gone(settings: Settings, process: int, problem: BaseException) -> Non
         # Only what is surely its own: a successor may be at work. Anything else goes at the next start.
         mine = recovery.attempt_of_worker(database, worker)
         if mine is None:  # before it took one, whose message the sweep sends again
-            log.warning("a process with no analysis ended: %r", problem)
+            log.warning("a process without a job ended: %r", problem)
             return
-        analysis_id, attempt = mine
-        log.warning("the process of analysis %s ended: %r", analysis_id, problem)
+        job_id, attempt = mine
+        log.warning("the process of job %s ended: %r", job_id, problem)
         folders = Folders(settings.data)
-        for left in (folders.unfinished(analysis_id, attempt), folders.fetched(analysis_id, attempt)):
+        for left in (folders.unfinished(job_id, attempt), folders.fetched(job_id, attempt)):
             shutil.rmtree(left, ignore_errors=True)
         if isinstance(problem, TimeLimitExceeded):
-            recovery.fail_of_worker(database, analysis_id, worker, OUT_OF_TIME)
+            recovery.fail_of_worker(database, job_id, worker, OUT_OF_TIME)
         elif found and int(found[1]) in CRASH_SIGNALS:
-            recovery.fail_of_worker(database, analysis_id, worker, CRASHED)
-        elif recovery.requeue_of_worker(database, analysis_id, worker):
-            broker.Sender(settings, database)(analysis_id)
+            recovery.fail_of_worker(database, job_id, worker, CRASHED)
+        elif recovery.requeue_of_worker(database, job_id, worker):
+            broker.Sender(settings, database)(job_id)
 
 
 def main() -> None:

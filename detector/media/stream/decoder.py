@@ -52,7 +52,7 @@ class FrameDecoder(PictureStream):
     def _decoded(
         self, counting: bool = True, rate: Fraction | None = None
     ) -> Iterator[tuple[av.VideoFrame, int]]:
-        """Sound frames in order of presentation with their PTS; what is broken is counted.
+        """Intact frames in order of presentation with their PTS; what is broken is counted.
 
         With a ``rate``, frames not needed to sample so many a second are counted and may not come.
         """
@@ -85,7 +85,7 @@ class FrameDecoder(PictureStream):
     def _dated(
         self, tally: Tally, needed: NeededPackets | None
     ) -> Iterator[tuple[av.VideoFrame, int | None]]:
-        """Sound frames with their PTS; those without any before the first that has one are counted back."""
+        """Intact frames with their PTS; those without any before the first that has one are counted back."""
         held: list[av.VideoFrame] = []
         begun = False
         for frame in self._raw(tally, needed):

@@ -28,7 +28,8 @@ _I, _P, _B = 1, 2, 3  # FFmpeg's AVPictureType
 
 
 class Packets:
-    """Fed by :class:`~detector.media.stream.decoder.FrameDecoder` with each packet and frame of pictures."""
+    """Fed by :class:`~detector.media.stream.decoder.FrameDecoder` with each packet of pictures, and by
+    :class:`~detector.media.stream.tally.Tally` with each frame."""
 
     def __init__(self) -> None:
         self.count = self.bytes = self.keys = self.leading = 0
@@ -94,7 +95,7 @@ class Packets:
             self._sets.update(hashlib.sha256(unit).digest() for unit in sequence_headers(head, codec))
 
     def shown(self, kind: int, pts: int, gap: int | None) -> None:
-        """A decoded frame, FFmpeg's number of its kind, and the ticks since the one before."""
+        """A frame, decoded or not, FFmpeg's number of its kind, and the ticks since the one before."""
         self.kinds[kind] += 1
         if gap is None:
             return

@@ -12,12 +12,12 @@ class Tally:
     """What decoding met; complete once the frames have been read to the end."""
 
     decoded: int = 0
-    passed_over: int = 0  # sound as far as known, and not decoded: no other frame needs them
+    passed_over: int = 0  # intact as far as known, and not decoded: no other frame needs them
     undecodable: int = 0
     first_pts: int | None = None
     last_pts: int | None = None
     end_pts: int | None = None
-    shortest: int | None = None
+    shortest: int | None = None  # interval; figures of intervals that are published: `Packets.timing`
     longest: int | None = None
     sound_end: float = 0.0  # seconds on the container's own clock
     packets: Packets = field(default_factory=Packets)

@@ -6,9 +6,11 @@ import copy
 import io
 import json
 import random
+import struct
 import subprocess
 import sys
 import zipfile
+import zlib
 from pathlib import Path
 
 import cv2
@@ -33,6 +35,16 @@ KEYS = (
     *("kind", "answers", "declarations", "seconds"),
 )
 DEFAULT = Parameters()
+
+HUGE = b"\x89PNG\r\n\x1a\n" + b"".join(
+    struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    for kind, data in (
+        (b"IHDR", struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0)),
+        (b"IDAT", zlib.compress(b"")),
+        (b"IEND", b""),
+    )
+)
+"""A picture that claims more pixels than OpenCV opens."""
 
 
 @pytest.fixture(autouse=True)
@@ -119,7 +131,7 @@ class TestCrops:
         assert plain["kind"] is plain["answers"] is None
         assert plain["probability"] == made["probability"]
 
-    @pytest.mark.parametrize("content", [b"", b"not a picture", b"\xff\xd8\xff\xe0" + bytes(50)])
+    @pytest.mark.parametrize("content", [b"", b"not a picture", b"\xff\xd8\xff\xe0" + bytes(50), HUGE])
     def test_what_is_no_picture(self, tmp_path: Path, looks: list[np.ndarray], content: bytes) -> None:
         (tmp_path / "bad.jpg").write_bytes(content)
         (tmp_path / "good.png").write_bytes(encoded(looks[0], ".png"))

@@ -16,8 +16,10 @@ from analyses import build
 
 from detector.batch import watch_folder as watch_module
 from detector.batch.watch_folder import LOG, STILL_FOR, Watch
+from detector.cli.main import main
 from detector.errors import MediaError, ParameterError
 from detector.paths import ROOT
+from detector.sandbox import UnexpectedError
 
 
 class Clock:
@@ -77,6 +79,24 @@ def test_a_restart_does_nothing_twice(tmp_path, analysed):
     (tmp_path / "new.mp4").write_bytes(b"two")
     lines = list(watching(tmp_path, Clock()).lines(once=True))
     assert [line["file"] for line in lines] == ["new.mp4"] and analysed == ["a.mp4", "bad.mp4", "new.mp4"]
+
+
+@pytest.mark.parametrize("reason", [ParameterError("The time limit was met."), UnexpectedError("a\nb")])
+def test_what_failed_for_another_reason_than_the_file_is_tried_after_a_restart(
+    tmp_path, analysed, monkeypatch, reason
+):
+    (tmp_path / "a.mp4").write_bytes(b"one")
+
+    def limited(*_given, **_options):
+        raise reason
+
+    with monkeypatch.context() as patched:
+        patched.setattr(watch_module, "analyze_confined", limited)
+        (line,) = watching(tmp_path, Clock()).lines(once=True)
+    assert line["again"] is True and line["error"]
+    (line,) = watching(tmp_path, Clock()).lines(once=True)
+    assert line["verdict"] == "manipulated"
+    assert list(watching(tmp_path, Clock()).lines(once=True)) == []
 
 
 def test_a_result_that_was_removed_is_made_again(tmp_path, analysed):
@@ -167,6 +187,13 @@ def test_the_command_ends_cleanly(tmp_path, sample, number):
     out, error = process.communicate(timeout=200)
     assert process.returncode == 0 and out == "" and "stopped" in error and "Traceback" not in error
     assert list(results.iterdir()) == []
+
+
+def test_a_model_that_is_not_there_is_told_before_the_first_file(tmp_path, capsys):
+    (tmp_path / "a.mp4").write_bytes(b"one")
+    assert main(["watch", str(tmp_path), "--once", "--model", "reelprof"]) == 2
+    told = capsys.readouterr()
+    assert "reelprof" in told.err and told.out == ""
 
 
 def test_the_command_once(tmp_path):

@@ -167,7 +167,14 @@ class TestOut:
         assert {p.name: p.read_bytes() for p in folder.iterdir() if p.is_file()} == before
         (folder / "overlays").mkdir(exist_ok=True)
         (folder / "overlays" / "Z9-1.png").write_bytes(b"old")
+        (folder / "notes.txt").write_text("whoever looks at it may keep notes here")
+        (folder / "laboratory.json").write_text("figures that the earlier report quoted")
+        listed = json.dumps({"path": "laboratory.json", "bytes": 1, "sha256": exhibit})
+        (folder / "manifest.json").write_text(manifest.replace('"files": [', f'"files": [{listed},', 1))
+        (folder / "manifest.sig").write_bytes(b"signs the earlier one")
         assert main(["analyze", str(blank), "--out", str(folder)]) == 0
+        kept = {path.name for path in folder.iterdir()}
+        assert "notes.txt" in kept and not kept & {"laboratory.json", "manifest.sig"}
         assert Analysis.from_json((folder / "analysis.json").read_bytes()).media.file == "blank.mp4"
         assert not (folder / "overlays" / "Z9-1.png").exists()
 

@@ -12,7 +12,7 @@ from analyses import build
 
 from detector.paths import ROOT
 from detector.schema.analysis import Analysis, MediaKind
-from reports.__main__ import main
+from reports.cli.main import main
 from reports.exports.formats import FORMATS
 
 

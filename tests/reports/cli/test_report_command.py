@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from analyses import Written, build
 
-from reports.__main__ import main
+from reports.cli.main import main
 
 
 def test_render_again_makes_the_same_files(

@@ -17,8 +17,8 @@ from pdf_rules import broken
 from detector.schema.analysis import Analysis, MediaKind
 from detector.schema.comparison import Comparison
 from reports import write_report
-from reports.__main__ import main
 from reports.bundle import manifest, packing
+from reports.cli.main import main
 from reports.inputs.comparisons import ComparisonFileError, kept_comparisons
 from reports.inputs.pictures import embed
 from reports.render.attachments import attachments

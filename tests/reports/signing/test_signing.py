@@ -15,7 +15,7 @@ from analyses import Written
 from evidence import small_pdf, small_result
 from keys import make_key
 
-from reports.__main__ import main
+from reports.cli.main import main
 from reports.render import pdf_digest
 from reports.signing.keys import read_key
 from reports.signing.pdf import sign_pdf

@@ -15,8 +15,8 @@ from detector.models.card_files import load_card, read_second_look
 from detector.schema.analysis import Analysis
 from detector.schema.model import SecondLookModel
 from reports import write_report
-from reports.__main__ import main
 from reports.bundle.manifest import file_entries, manifest_files, new_manifest
+from reports.cli.main import main
 from reports.verification.problems import Findings
 from reports.verification.reanalysis import ReanalysisError, reanalyse
 

@@ -14,8 +14,8 @@ import pytest
 from evidence import custody, small_bundle, small_pdf, small_result
 from keys import make_key
 
-from reports.__main__ import main
 from reports.bundle.archive import UNREADABLE, differences
+from reports.cli.main import main
 from reports.signing.keys import SigningKey, read_key
 from reports.verification.problems import Findings, Problem
 from reports.verification.signatures import check_detached

@@ -11,7 +11,7 @@ import pikepdf
 import pytest
 from analyses import EXHIBIT_SHA256, Written, build
 
-from reports.__main__ import main
+from reports.cli.main import main
 from reports.custody.format import ZEROS, entry_body, export_text, sign_entry
 from reports.text.dates import in_utc, in_zone
 from reports.view.custody import MOST_ROWS, custody_view

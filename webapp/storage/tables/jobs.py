@@ -14,7 +14,7 @@ from webapp.storage.tables.exhibits import Exhibit
 
 
 class State(StrEnum):
-    """Where an analysis stands."""
+    """Where a job stands."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -25,7 +25,7 @@ class State(StrEnum):
 
 
 class Priority(IntEnum):
-    """Which of the analyses that wait comes first: the highest, then the oldest."""
+    """Which of the jobs that wait comes first: the highest, then the oldest."""
 
     LOW = 0
     NORMAL = 1

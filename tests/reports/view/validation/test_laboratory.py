@@ -11,7 +11,7 @@ from made_validation import items, of_analysis, validation
 from detector.schema.analysis import Analysis, FaceQuality, Spread
 from detector.schema.laboratory.quoted import Laboratory
 from detector.validation.quoted import by_false_positive_rate, quoted
-from reports.__main__ import main
+from reports.cli.main import main
 from reports.inputs.laboratory import LaboratoryError, parse_laboratory
 from reports.render.write import write_report
 from reports.verification.verify import verify

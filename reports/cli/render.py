@@ -1,0 +1,46 @@
+"""``python -m reports render ANALYSIS_JSON``: the report once more, with what lies beside the analysis."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from reports.cli.case_options import add_case_options, given_case
+from reports.inputs.analysis_file import parse_analysis
+from reports.render.write import kept_custody, write_files
+from reports.view.report_inputs import ReportInputs
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """What the command understands."""
+    parser.add_argument(
+        "analysis", type=Path, metavar="ANALYSIS_JSON", help="pictures are read from its folder"
+    )
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="folder to write everything to, with copies of the pictures"
+    )
+    parser.add_argument(
+        "--custody",
+        type=Path,
+        metavar="FILE",
+        help="a custody.json (default: the one in that folder, if any)",
+    )
+    parser.add_argument(
+        "--laboratory",
+        type=Path,
+        metavar="FILE",
+        help="a laboratory.json to quote (default: the one in that folder, if any)",
+    )
+    add_case_options(parser)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Write the report anew, with all that belongs to it."""
+    text = options.analysis.read_bytes()
+    folder = options.analysis.parent
+    custody = options.custody.read_bytes() if options.custody else kept_custody(folder)
+    case = given_case(options, folder)
+    laboratory = options.laboratory.read_bytes() if options.laboratory else None
+    analysis, out = parse_analysis(text, options.analysis), options.out or folder
+    inputs = ReportInputs(case=case, custody=custody, laboratory=laboratory, language_code=options.language)
+    write_files(analysis, text, folder, out, inputs)

@@ -1,0 +1,27 @@
+"""What people are told of failed jobs: in their language, in the words of the kind of job."""
+
+from __future__ import annotations
+
+import pytest
+
+from reports.text import language
+from webapp.jobs import failures
+from webapp.storage.tables import JOBS
+
+ALL = [each for each in vars(failures).values() if isinstance(each, failures.Failure)]
+
+
+@pytest.mark.parametrize("noun", [table.noun for table in JOBS])
+@pytest.mark.parametrize("failure", ALL, ids=lambda failure: failure.error[:30])
+def test_every_kind_of_job_fails_in_words_of_the_language_spoken(
+    noun: str, failure: failures.Failure
+) -> None:
+    told = failures.failure_of(noun, failure)
+    for code in set(language.LANGUAGES) - {language.DEFAULT}:
+        with language.speaking(code):
+            assert all(language.translated(text) != text for text in told)
+
+
+def test_a_kind_of_job_without_words_is_noticed() -> None:
+    with pytest.raises(KeyError):
+        failures.failure_of("errand", failures.UNEXPECTED)
