@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import Select, delete, func, select
 from sqlalchemy.orm import Session
 
 from reports.text.language import gettext
 from webapp.custody import log as custody_log
 from webapp.errors import UserError
 from webapp.jobs import states
-from webapp.services import deletion
+from webapp.services import cases, deletion
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database
 from webapp.storage.tables import AnalysisRow, CaseMember, CaseReview, CaseRow, now
@@ -46,22 +46,20 @@ def reopen(session: Session, case: CaseRow) -> None:
 
 def consequences(session: Session, case: CaseRow) -> Purged:
     """What purging it would take along."""
-    inside = AnalysisRow.case_id == case.id
-    elsewhere = select(AnalysisRow.exhibit_id).where(AnalysisRow.case_id.is_(None) | ~inside)
-    exhibits = select(func.count(AnalysisRow.exhibit_id.distinct())).where(
-        inside, AnalysisRow.exhibit_id.not_in(elsewhere)
-    )
-    analyses = session.scalar(select(func.count()).where(inside)) or 0
+    analyses = session.scalar(select(func.count()).where(AnalysisRow.case_id == case.id)) or 0
+    exhibits = select(func.count()).select_from(_own_exhibits(case).subquery())
     return Purged(analyses, session.scalar(exhibits) or 0)
 
 
 def purge(database: Database, folders: Folders, case_id: int) -> Purged:
     """Delete all analyses of a closed case, the exhibits that nothing else uses, and the case, for good.
 
-    One that was interrupted leaves a closed case with what is left in it, and can be done again.
+    Raises :class:`UserError` where a comparison that would go belongs to another closed case. One that was
+    interrupted leaves a closed case with what is left in it, and can be done again.
     """
     with database.alone() as session:
         case = _closed(session, case_id)
+        cases.refuse_closed_with_comparisons(session, _own_exhibits(case), purging=case_id)
         means = consequences(session, case)
         ids = session.scalars(select(AnalysisRow.id).where(AnalysisRow.case_id == case_id)).all()
         details: custody_log.Details = {
@@ -74,12 +72,19 @@ def purge(database: Database, folders: Folders, case_id: int) -> Purged:
         }
         custody_log.append(session, "purge", details)  # before the deletions, to which it is the reason
     for analysis_id in ids:
-        deletion.delete(database, folders, analysis_id, purging=True)
+        deletion.delete(database, folders, analysis_id, purging=case_id)
     with database.alone() as session:
         session.execute(delete(CaseReview).where(CaseReview.case_id == case_id))
         session.execute(delete(CaseMember).where(CaseMember.case_id == case_id))
         session.delete(_closed(session, case_id))
     return means
+
+
+def _own_exhibits(case: CaseRow) -> Select[int]:
+    """The exhibits in it that no analysis outside of it uses."""
+    inside = AnalysisRow.case_id == case.id
+    elsewhere = select(AnalysisRow.exhibit_id).where(AnalysisRow.case_id.is_(None) | ~inside)
+    return select(AnalysisRow.exhibit_id).where(inside, AnalysisRow.exhibit_id.not_in(elsewhere)).distinct()
 
 
 def _closed(session: Session, case_id: int) -> CaseRow:

@@ -86,10 +86,10 @@ def refuse_unfinished(row: JobRow) -> None:
         )
 
 
-def delete(database: Database, folders: Folders, analysis_id: str, *, purging: bool = False) -> None:
+def delete(database: Database, folders: Folders, analysis_id: str, *, purging: int | None = None) -> None:
     """Delete an analysis that has ended, for good. Raises :class:`UserError` if there is none such.
 
-    One of a closed case only while that is purged.
+    One of a closed case, or compared with one, only while that case, ``purging``, is purged.
     """
     note = folders.deletions / analysis_id
     with database.alone() as session:
@@ -97,10 +97,13 @@ def delete(database: Database, folders: Folders, analysis_id: str, *, purging: b
         if row is None:
             raise analysis_queries.gone(session, analysis_id)
         refuse_unfinished(row)
-        if not purging:
+        if row.case_id != purging:
             cases.refuse_closed(session, row.case_id)
         exhibit, annotations = row.exhibit, _annotations(session, row)
         alone = not _others(session, row)
+        if alone:
+            own = select(Exhibit.id).where(Exhibit.id == exhibit.id)
+            cases.refuse_closed_with_comparisons(session, own, purging=purging)
         compared = _comparisons(session, exhibit) if alone else []
         _write(note, exhibit.sha256, [each.id for each in compared])
         _delete_rows(session, row, compared)
@@ -136,10 +139,7 @@ def delete_comparison(database: Database, folders: Folders, comparison_id: str) 
                 gettext("There is nothing left to delete."),
             )
         refuse_unfinished(row)
-        for case_id in session.scalars(
-            select(AnalysisRow.case_id).where(AnalysisRow.exhibit_id == row.exhibit_id).distinct()
-        ):
-            cases.refuse_closed(session, case_id)
+        cases.refuse_closed_of(session, row.exhibit_id)
         _write(note, row.exhibit.sha256, [comparison_id])
         exhibit, name, reference = row.exhibit.sha256, row.file, row.reference.sha256
         session.delete(row)

@@ -8,6 +8,7 @@ import json
 import zipfile
 
 import pytest
+from made_comparisons import compared, comparison_rows
 from made_results import finished, hand_in
 from people import PASSWORD, account, signed_in, with_login
 from sqlalchemy import select
@@ -15,7 +16,7 @@ from sqlalchemy import select
 from reports.verification.verify import verify
 from webapp.cli import main as cli
 from webapp.security.permissions import Role
-from webapp.storage.tables import AnalysisRow, CaseMember, CaseRow, CustodyRow, Exhibit, State
+from webapp.storage.tables import AnalysisRow, CaseMember, CaseRow, CustodyRow, Exhibit, State, now
 
 pytestmark = pytest.mark.usefixtures("quick_reports")
 
@@ -182,6 +183,44 @@ def test_purged_with_what_remains_in_the_log(app, ada, root, case, monkeypatch, 
     assert len(entries(app, "deletion")) == 2
     monkeypatch.setenv("REELPROOF_DATA", str(app.extensions["settings"].data))
     assert cli.run(["verify-log"]) == 0, capsys.readouterr()
+
+
+def another(app, name: str, *, closed: bool) -> int:
+    """The number of another case."""
+    with app.extensions["database"].begin() as session:
+        case = CaseRow(name=name, created=now(), created_by="x", closed=now() if closed else None)
+        session.add(case)
+        session.flush()
+        return case.id
+
+
+@pytest.mark.parametrize("as_reference", [False, True])
+def test_a_comparison_of_another_closed_case_is_not_purged(app, ada, root, case, as_reference):
+    other = finished(app, file="outside.mp4")
+    kept = another(app, "K-18/26", closed=True)
+    put(app, other.id, kept)
+    with app.extensions["database"].begin() as session:
+        inside = session.get_one(AnalysisRow, ids(app)[1])
+    compared(app, *((inside, other) if as_reference else (other, inside)))
+    ada.post(f"{case}/close")
+    refused = root.post(f"{case}/purge")
+    assert refused.status_code == 409
+    assert "belongs to another closed case, K-18/26." in refused.text
+    assert entries(app, "purge") == entries(app, "deletion") == []
+    assert len(ids(app)) == 3 and len(comparison_rows(app)) == 1
+    assert root.post(f"/cases/{kept}/reopen").status_code == 303
+    assert root.post(f"{case}/purge").status_code == 303
+    assert ids(app) == [other.id] and comparison_rows(app) == []
+
+
+def test_purged_with_its_comparisons(app, ada, root, case):
+    with app.extensions["database"].begin() as session:
+        pair = [session.get_one(AnalysisRow, each) for each in ids(app)]
+    compared(app, *pair)
+    compared(app, pair[0], finished(app, file="outside.mp4"))
+    ada.post(f"{case}/close")
+    assert root.post(f"{case}/purge").status_code == 303
+    assert comparison_rows(app) == []
 
 
 def test_purging_needs_the_password_again(app, root, case):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
 from made_comparisons import comparison_rows, queued
 
+from detector.models.card_files import DEFAULT
 from webapp.custody import log as custody_log
 from webapp.custody.audit import Audit
 from webapp.jobs import states
@@ -12,6 +14,14 @@ from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, CaseRow, ComparisonRow, now
 
 HTML = {"Accept": "text/html"}
+
+
+def put_into_closed(app, row: AnalysisRow) -> None:
+    with app.extensions["database"].begin() as session:
+        case = CaseRow(name="closed", created=now(), created_by="x", closed=now())
+        session.add(case)
+        session.flush()
+        session.get_one(AnalysisRow, row.id).case_id = case.id
 
 
 class TestDeletion:
@@ -50,12 +60,27 @@ class TestDeletion:
         assert comparison_rows(app) == []
 
     def test_not_of_an_exhibit_in_a_closed_case(self, app, client, done, pair):
-        with app.extensions["database"].begin() as session:
-            case = CaseRow(name="closed", created=now(), created_by="x", closed=now())
-            session.add(case)
-            session.flush()
-            session.get_one(AnalysisRow, pair[0].id).case_id = case.id
+        put_into_closed(app, pair[0])
         assert client.delete(f"/api/v1/comparisons/{done.id}").status_code == 409
+        assert len(comparison_rows(app)) == 1
+
+    @pytest.mark.parametrize("inside", [0, 1])
+    def test_not_with_an_exhibit_compared_with_one_in_a_closed_case(self, app, client, done, pair, inside):
+        put_into_closed(app, pair[inside])
+        outside = pair[1 - inside]
+        page = client.post(f"/analyses/{outside.id}/delete", headers=HTML)
+        assert page.status_code == 409 and "belongs to a closed case" in page.text
+        answer = client.delete(f"/api/v1/analyses/{outside.id}")
+        assert answer.status_code == 409 and "belongs to a closed case" in answer.json["detail"]
+        folders = Folders(app.extensions["settings"].data)
+        assert folders.comparison(done.id).exists() and list(folders.deletions.iterdir()) == []
+        assert client.get(f"/comparisons/{done.id}").status_code == 200
+        assert client.get(f"/analyses/{outside.id}").status_code == 200
+
+    def test_an_analysis_goes_whose_exhibit_another_one_holds(self, app, client, done, pair):
+        put_into_closed(app, pair[0])
+        client.post(f"/analyses/{pair[1].id}/again", data={"model": DEFAULT})
+        assert client.delete(f"/api/v1/analyses/{pair[1].id}").status_code == 204
         assert len(comparison_rows(app)) == 1
 
     def test_a_crash_before_the_row_went_deletes_nothing(self, app, done):
