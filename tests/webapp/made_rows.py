@@ -6,6 +6,7 @@ import json
 
 from sqlalchemy import func, select
 
+from webapp.jobs import states
 from webapp.storage.tables import AnalysisRow, AnnotationRow, now
 
 
@@ -29,6 +30,11 @@ def say(database, analysis_id: str, **changes: object) -> None:
                 body=json.dumps(annotation),
             )
         )
+
+
+def retry(database, analysis_id: str) -> bool:
+    with database.begin() as session:
+        return states.retry(session, analysis_id)
 
 
 def change(database, analysis_id: str, **values) -> None:

@@ -127,18 +127,17 @@ def prioritise(database: Database, analysis_id: str, priority: Priority) -> bool
         return True
 
 
-def retry(database: Database, analysis_id: str) -> bool:
+def retry(session: Session, analysis_id: str) -> bool:
     """Queue an analysis that failed or was cancelled, as if never tried; False if it is neither."""
     stopped = AnalysisRow.state.in_((State.FAILED, State.CANCELLED))
     fresh = {"attempt": 0, "sent": now(), "finished": None, "error": None, "remedy": None}
-    with database.begin() as session:
-        queued = session.execute(
-            update(AnalysisRow).where(AnalysisRow.id == analysis_id, stopped).values(as_queued() | fresh)
-        )
-        if not changed(queued):
-            return False
-        record(session, session.get_one(AnalysisRow, analysis_id), "retried")
-        return True
+    queued = session.execute(
+        update(AnalysisRow).where(AnalysisRow.id == analysis_id, stopped).values(as_queued() | fresh)
+    )
+    if not changed(queued):
+        return False
+    record(session, session.get_one(AnalysisRow, analysis_id), "retried")
+    return True
 
 
 def change_running(

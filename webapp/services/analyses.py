@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from detector.schema.joint_rule import MOST_OTHERS, JointRule
@@ -160,10 +161,14 @@ def cancel(analysis_id: str) -> None:
 def retry(analysis_id: str) -> None:
     """Queue an analysis that failed or was cancelled once more; one that waits or runs is as asked.
 
-    Raises :class:`~webapp.errors.UserError` for one that is paused or done.
+    Raises :class:`~webapp.errors.UserError` for one that is paused, done or in a closed case.
     """
     row = analysis_queries.get_or_404(analysis_id)
-    if states.retry(this_app.database(), analysis_id):
+    with this_app.database().alone() as session:
+        case_id = session.scalar(select(AnalysisRow.case_id).where(AnalysisRow.id == analysis_id))
+        cases.refuse_closed(session, case_id)
+        queued = states.retry(session, analysis_id)
+    if queued:
         tell_workers(analysis_id)
     elif row.state == State.PAUSED:
         raise UserError(

@@ -18,7 +18,7 @@ from webapp.jobs import states
 from webapp.services import cases, deletion
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database
-from webapp.storage.tables import AnalysisRow, CaseMember, CaseReview, CaseRow, now
+from webapp.storage.tables import AnalysisRow, CaseMember, CaseReview, CaseRow, ComparisonRow, now
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Purged:
 
 
 def close(session: Session, case: CaseRow) -> None:
-    """Close a case; raises :class:`UserError` while an analysis in it is not finished."""
+    """Close a case; raises :class:`UserError` while an analysis or a comparison in it is not finished."""
     _refuse_unfinished(session, case)
     if case.closed is None:
         case.closed = now()
@@ -104,4 +104,12 @@ def _refuse_unfinished(session: Session, case: CaseRow) -> None:
     if session.scalar(select(AnalysisRow.id).where(*unfinished).limit(1)) is not None:
         raise UserError(
             409, gettext("An analysis in this case is not finished."), gettext("Wait for it, or cancel it.")
+        )
+    inside = select(AnalysisRow.exhibit_id).where(AnalysisRow.case_id == case.id)
+    running = ComparisonRow.exhibit_id.in_(inside), ComparisonRow.state.in_(states.UNFINISHED)
+    if session.scalar(select(ComparisonRow.id).where(*running).limit(1)) is not None:
+        raise UserError(
+            409,
+            gettext("A comparison in this case is not finished."),
+            gettext("Wait for it, or cancel the comparison."),
         )

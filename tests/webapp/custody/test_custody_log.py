@@ -7,6 +7,7 @@ import sys
 
 import pytest
 from made_results import digest, finished, hand_in
+from made_rows import retry
 from sqlalchemy import text
 from sqlalchemy.exc import DatabaseError
 from warm import Script
@@ -72,7 +73,7 @@ def test_the_whole_life_of_an_analysis_is_recorded(app, database):
 def test_failing_retrying_and_cancelling_are_recorded(app, database):
     row = hand_in(app)
     claims.fail(database, claims.claim(database, row.id), CRASHED)
-    assert states.retry(database, row.id) and states.cancel(database, row.id)
+    assert retry(database, row.id) and states.cancel(database, row.id)
     assert not states.cancel(database, row.id)  # ended already: nothing happens, nothing is recorded
     assert actions(database, row.exhibit.sha256)[2:] == [
         "analysis started",

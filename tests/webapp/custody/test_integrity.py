@@ -7,11 +7,11 @@ from datetime import timedelta
 
 import pytest
 from made_results import hand_in, made_result
+from made_rows import retry
 from sqlalchemy import update
 
 from webapp.custody import integrity
 from webapp.custody import log as custody_log
-from webapp.jobs import states
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, Exhibit, now
 from webapp.worker import run_analysis, run_job
@@ -107,4 +107,4 @@ def test_a_damaged_exhibit_is_not_analysed(app, database, settings, monkeypatch)
         *_, last = custody_log.entries(session)
     assert failed.state == "failed" and "no longer has the bytes" in failed.error
     assert last.action == "analysis failed" and not Folders(settings.data).result(row.id).exists()
-    assert states.retry(database, row.id)
+    assert retry(database, row.id)

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 from made_results import hand_in
-from made_rows import change, row
+from made_rows import change, retry, row
 from sqlalchemy import select
 
 from webapp import create_app
@@ -202,7 +202,7 @@ class TestPause:
         queued = hand_in(app).id
         states.pause(database, queued)
         assert states.prioritise(database, queued, Priority.LOW)
-        assert not states.retry(database, queued)
+        assert not retry(database, queued)
         assert states.cancel(database, queued) and not states.resume(database, queued)
         assert row(database, queued).state == State.CANCELLED
 

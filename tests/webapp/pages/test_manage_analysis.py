@@ -9,7 +9,7 @@ import time
 
 import pytest
 from made_results import finished, hand_in, put_model
-from made_rows import count, row
+from made_rows import count, retry, row
 from sqlalchemy import select
 
 from detector.models.card_files import DEFAULT
@@ -137,7 +137,7 @@ class TestRetry:
         queued = hand_in(app)
         first = claims.claim(database, queued.id)
         states.cancel(database, queued.id)
-        states.retry(database, queued.id)
+        retry(database, queued.id)
         second = claims.claim(database, queued.id)
         assert first.attempt == second.attempt == 1 and first.name != second.name
         with pytest.raises(claims.LostClaim):

@@ -8,15 +8,27 @@ import json
 import zipfile
 
 import pytest
-from made_comparisons import compared, comparison_rows
+from made_comparisons import compared, comparison_rows, queued
 from made_results import finished, hand_in
+from made_rows import row
 from people import PASSWORD, account, signed_in, with_login
 from sqlalchemy import select
 
 from reports.verification.verify import verify
 from webapp.cli import main as cli
+from webapp.jobs import states
 from webapp.security.permissions import Role
-from webapp.storage.tables import AnalysisRow, CaseMember, CaseRow, CustodyRow, Exhibit, State, now
+from webapp.storage.tables import (
+    AnalysisRow,
+    CaseMember,
+    CaseRow,
+    ComparisonRow,
+    CustodyRow,
+    Exhibit,
+    State,
+    User,
+    now,
+)
 
 pytestmark = pytest.mark.usefixtures("quick_reports")
 
@@ -67,7 +79,15 @@ def entries(app, action: str) -> list[dict]:
 
 
 def test_nothing_in_a_closed_case_is_changed(app, ada, root, case):
-    analysis = ids(app)[0]
+    analysis, other = ids(app)
+    stopped, reference = hand_in(app, b"stopped"), finished(app, file="original.mp4")
+    states.cancel(app.extensions["database"], stopped.id)
+    put(app, stopped.id, int(case.rpartition("/")[2]))
+    with app.extensions["database"].begin() as session:
+        session.get_one(AnalysisRow, reference.id).owner_id = session.scalar(
+            select(User.id).where(User.name == "ada")
+        )
+        exhibit = session.get_one(AnalysisRow, analysis).exhibit.sha256
     assert ada.post(f"{case}/close").status_code == 303
     said = {"kind": "segment", "segment": "A1", "verdict": "agree", "author": "Ada", "note": ""}
     new = {"file": (io.BytesIO(b"new"), "c.mp4"), "case": case.rpartition("/")[2]}
@@ -78,17 +98,34 @@ def test_nothing_in_a_closed_case_is_changed(app, ada, root, case):
         ada.post(f"/analyses/{analysis}/delete"),
         ada.post(f"/analyses/{analysis}/case", data={"case_number": "1"}),
         ada.post(f"/api/v1/analyses/{analysis}/annotations", json=said),
+        ada.post(f"/analyses/{stopped.id}/retry"),
+        ada.post(f"/api/v1/analyses/{stopped.id}/retry"),
+        ada.post(f"/analyses/{analysis}/compare", data={"reference": reference.id}),
+        ada.post(f"/api/v1/exhibits/{exhibit}/comparisons", json={"reference": reference.exhibit.sha256}),
     ]
     assert [answer.status_code for answer in refused] == [409] * len(refused)
     assert "Closed" in ada.get(case).text and "closed" in ada.get("/cases").text
     assert ada.post(f"{case}/reopen").status_code == 403
+    assert comparison_rows(app) == [] and row(app.extensions["database"], stopped.id).state == "cancelled"
     assert root.post(f"{case}/reopen").status_code == 303
     assert ada.post(case, data={"name": "another"}).status_code == 303
+    assert ada.post(f"/analyses/{stopped.id}/retry").status_code == 303
+    assert ada.post(f"/analyses/{analysis}/compare", data={"reference": reference.id}).status_code == 303
 
 
 def test_a_case_with_unfinished_analyses_is_not_closed(app, ada, case):
     put(app, hand_in(app, b"waits").id, int(case.rpartition("/")[2]))
     assert ada.post(f"{case}/close").status_code == 409
+
+
+def test_a_case_with_unfinished_comparisons_is_not_closed(app, ada, case):
+    first, outside = row(app.extensions["database"], ids(app)[0]), finished(app, file="outside.mp4")
+    waits, of_another = queued(app, first, outside), queued(app, outside, first)
+    refused = ada.post(f"{case}/close", headers={"Accept": "text/html"})
+    assert refused.status_code == 409 and "A comparison in this case is not finished." in refused.text
+    assert states.cancel(app.extensions["database"], waits.id, ComparisonRow)
+    assert ada.post(f"{case}/close").status_code == 303  # the other one is not of its exhibits
+    assert {each.id for each in comparison_rows(app)} == {waits.id, of_another.id}
 
 
 def test_exported_whole(app, ada, case, tmp_path):

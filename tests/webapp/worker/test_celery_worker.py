@@ -14,6 +14,7 @@ import pytest
 from billiard.exceptions import WorkerLostError
 from made_comparisons import queued
 from made_results import hand_in
+from made_rows import retry
 
 from webapp import create_app
 from webapp.downloads import kept_reports
@@ -254,7 +255,7 @@ def test_a_cancelled_analysis_stops_within_two_seconds(app, start, file):
     assert row(app, analysis_id).state == "cancelled"
     assert [path.name for path in Folders(app.extensions["settings"].data).analyses.iterdir()] == [after]
 
-    assert jobs_states.retry(app.extensions["database"], analysis_id)
+    assert retry(app.extensions["database"], analysis_id)
     app.extensions["send"](analysis_id)
     assert wait(app, analysis_id, "running").attempt == 1
 
