@@ -169,6 +169,18 @@ def append_view(session: Session, exhibit: str, analysis: str) -> None:
         append(session, "view", exhibit=exhibit, analysis=analysis)
 
 
+def has_exported(session: Session, exhibit: str, analysis: str, sha256: str) -> bool:
+    """Whether the export of a file of an analysis with this SHA-256, to who asks now, is recorded."""
+    recorded = select(CustodyRow.number).where(
+        CustodyRow.exhibit == exhibit,
+        CustodyRow.analysis == analysis,
+        CustodyRow.action == "export",
+        CustodyRow.actor == actors.current().name,
+        CustodyRow.details.contains(f'"sha256": "{sha256}"', autoescape=True),
+    )
+    return session.scalar(recorded.limit(1)) is not None
+
+
 def tombstone(session: Session, analysis: str) -> Entry | None:
     """The entry that says when an analysis, or a comparison, was deleted."""
     query = select(CustodyRow.__table__).where(

@@ -12,6 +12,7 @@ from pathlib import Path
 from flask import request
 from sqlalchemy import select
 from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response
 
 from reports.custody.format import Entry
 from reports.text.language import gettext
@@ -25,17 +26,27 @@ from webapp.security.visibility import visible
 from webapp.storage.tables import JOBS, AnalysisRow, CustodyRow, Exhibit
 
 
-def log_download(row: AnalysisRow, name: str, content: Path | bytes, log: bytes | None = None) -> None:
+def log_download(
+    row: AnalysisRow,
+    name: str,
+    content: Path | bytes,
+    log: bytes | None = None,
+    answer: Response | None = None,
+) -> None:
     """Put the export of a file into the custody log.
 
-    ``log`` is the ``custody.json`` that the file holds: where the log stood then is recorded. Parts
-    of a file beyond its start, and requests for headers alone, are no further export.
+    ``log`` is the ``custody.json`` that the file holds: where the log stood then is recorded.
+    ``answer`` is what sends the file, where that may be a part of it: a part beyond the start of a
+    file that the same person had before is no further export. Nor are requests for headers alone.
     """
-    asked = request.range
-    if request.method == "HEAD" or (asked is not None and asked.ranges and asked.ranges[0][0] != 0):
+    if request.method == "HEAD":
         return
     details = custody_log.export_details(name, content, log)
+    # What was asked for says nothing: many a file is sent whole whatever part is asked for.
+    goes_on = answer is not None and answer.status_code == 206 and answer.content_range.start != 0
     with this_app.database().begin() as session:
+        if goes_on and custody_log.has_exported(session, row.exhibit.sha256, row.id, str(details["sha256"])):
+            return
         custody_log.append(session, "export", details, exhibit=row.exhibit.sha256, analysis=row.id)
 
 

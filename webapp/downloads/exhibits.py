@@ -17,6 +17,7 @@ def send(row: AnalysisRow) -> Response:
     path = folders.data / row.exhibit.path
     folders.store.fetch(path, row.exhibit.sha256)
     bundles.refuse_altered_exhibit(this_app.database(), folders, row, hashed(path)[1])
-    custody_access.log_download(row, "exhibit", path)
     # No browser shows it on this site: whatever it is, it is saved.
-    return send_file(path, mimetype="application/octet-stream", as_attachment=True, download_name=row.file)
+    answer = send_file(path, mimetype="application/octet-stream", as_attachment=True, download_name=row.file)
+    custody_access.log_download(row, "exhibit", path, answer=answer)
+    return answer

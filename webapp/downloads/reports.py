@@ -133,7 +133,6 @@ def send(row: AnalysisRow, folder: Path, name: str, language_code: str = DEFAULT
             this_app.database(), folders, row, with_log=with_log, language_code=language_code
         )
         log = (folder / CUSTODY).read_bytes() if with_log else None
-    custody_access.log_download(row, name, folder / name, log=log)
     page = name == "report.html"
     response = send_file(
         folder / name,
@@ -141,6 +140,7 @@ def send(row: AnalysisRow, folder: Path, name: str, language_code: str = DEFAULT
         as_attachment=not page,
         download_name=download_name(row, name),
     )
+    custody_access.log_download(row, name, folder / name, log=log, answer=response)
     if page:
         response.headers["Content-Security-Policy"] = REPORT_POLICY
     return response

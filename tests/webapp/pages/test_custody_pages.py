@@ -79,8 +79,41 @@ def test_each_download_is_recorded_with_its_sum(app, client, database, file):
     assert last.details["bytes"] == len(answer.data)
     before = len(log(database))
     client.head(f"/analyses/{row.id}/{file}")
-    client.get(f"/analyses/{row.id}/{file}", headers={"Range": "bytes=2-"})
     assert len(log(database)) == before
+
+
+@pytest.mark.parametrize("file", ["bundle.zip", "exports/csv", "custody.json"])
+def test_what_is_made_for_each_download_is_sent_whole_and_recorded(app, client, database, file):
+    row = finished(app)
+    for _ in range(2):
+        answer = client.get(f"/analyses/{row.id}/{file}", headers={"Range": "bytes=2-"})
+        assert answer.status_code == 200
+        last = log(database)[-1]
+        assert last.action == "export"
+        assert last.details["sha256"] == hashlib.sha256(answer.data).hexdigest()
+
+
+@pytest.mark.parametrize("file", ["report.pdf", "report.html", "analysis.json", "manifest.json"])
+def test_a_part_is_recorded_unless_the_same_person_had_the_file(app, client, database, file):
+    row = finished(app)
+    address = f"/analyses/{row.id}/{file}"
+
+    def recorded(**headers):
+        """Status of the answer, and how many entries it makes."""
+        before = len(log(database))
+        answer = client.get(address, headers=headers)
+        return answer.status_code, len(log(database)) - before
+
+    assert recorded(Range="bytes=99999999-") == (416, 0)
+    assert recorded(Range="bytes=1-") == (206, 1)  # all but one byte, and nothing before it
+    assert log(database)[-1].action == "export"
+    assert recorded(Range="bytes=2-") == recorded(Range="bytes=-3") == (206, 0)
+    assert recorded(Range="bytes=0-1") == (206, 1)
+    assert recorded(Range="bytes=2-", **{"If-Range": '"of another file"'}) == (200, 1)
+    with closing(sqlite3.connect(app.extensions["settings"].data / "reelproof.sqlite3")) as rows, rows:
+        rows.execute("DROP TRIGGER custody_no_update")
+        rows.execute("UPDATE custody SET actor = 'Ann' WHERE action = 'export'")
+    assert recorded(Range="bytes=2-") == (206, 1)
 
 
 def test_what_pages_load_by_themselves_is_not_recorded(app, client, database):
