@@ -57,7 +57,7 @@ class _Wanted:
 def make(database: Database, settings: Settings, place: Path, earlier: Path | None = None) -> Manifest:
     """Write a backup to a new or empty folder, and note it in the custody log.
 
-    Files that an ``earlier`` backup on the same disk has as well become links to its own. Raises
+    Files that an ``earlier`` backup on the same disk has as well, sound, become links to its own. Raises
     :class:`~webapp.errors.UserError` where the folder is not empty, or too much was deleted meanwhile.
     """
     if place.exists() and any(place.iterdir()):
@@ -188,14 +188,16 @@ class _Copying:
         self._listed[name] = self._linked(source, name, target) or _copied(source, name, target)
 
     def _linked(self, source: Path, name: str, target: Path) -> ListedFile | None:
-        """A link to the file of the earlier backup, where the source still has the same bytes."""
+        """A link to the file of the earlier backup, where both still have the bytes that its list says."""
         before = self._known.get(name)
         if before is None or self._earlier is None or name.startswith(f"{KEYS}/"):
             return None
         try:
-            if hashed(source) != (before.bytes, before.sha256):
+            earlier, said = self._earlier / name, (before.bytes, before.sha256)
+            # A file that decayed in one backup must not be that of all later ones.
+            if hashed(source) != said or hashed(earlier) != said:
                 return None
-            os.link(self._earlier / name, target)
+            os.link(earlier, target)
         except OSError:  # another disk, a file system without links, or a file that cannot be read
             return None
         return before

@@ -253,6 +253,24 @@ def test_files_of_an_earlier_back_up_are_linked(app, tmp_path):
     assert list(backup_manifest.problems(tmp_path / "two", manifest, None)) == []
 
 
+@pytest.mark.parametrize("damage", ["other bytes", "cut", "missing"])
+def test_a_file_that_decayed_in_the_earlier_back_up_is_copied(app, tmp_path, damage):
+    row = finished(app)
+    make(app, tmp_path / "one")
+    decayed = tmp_path / "one/data" / row.exhibit.path
+    good = decayed.read_bytes()
+    if damage == "missing":
+        decayed.unlink()
+    else:
+        decayed.write_bytes(good[:-1] if damage == "cut" else b"X" + good[1:])
+    manifest = make(app, tmp_path / "two", tmp_path / "one")
+    again = tmp_path / "two/data" / row.exhibit.path
+    assert manifest.missing == () and again.read_bytes() == good and again.stat().st_nlink == 1
+    assert list(backup_manifest.problems(tmp_path / "two", manifest, None)) == []
+    result = next((tmp_path / "two/data/analyses" / row.id).rglob("analysis.json"))
+    assert result.stat().st_nlink == 2  # the others are linked
+
+
 def test_nobody_stays_signed_in_and_newer_ones_are_refused(app, tmp_path, monkeypatch):
     make(app, tmp_path / "kept")
     settings = put_back(tmp_path / "kept", tmp_path / "again")
