@@ -43,7 +43,9 @@ class Kind:
 def _older(then: str, never: str, moment: datetime | None, at: datetime, days: int) -> str:
     if moment is None:
         return never
-    return "" if at - moment <= timedelta(days=days) else then % {"when": f"{moment:%Y-%m-%d %H:%M}"}
+    # One that lies ahead was made by a clock that ran ahead: nobody knows how old it is.
+    lately = timedelta() <= at - moment <= timedelta(days=days)
+    return "" if lately else then % {"when": f"{moment:%Y-%m-%d %H:%M}"}
 
 
 def _queue(found: Operations, minutes: int) -> str:

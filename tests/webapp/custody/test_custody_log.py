@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from datetime import timedelta
 
 import pytest
 from made_results import digest, finished, hand_in
@@ -193,6 +194,7 @@ def test_names_of_any_kind_are_recorded(app, database):
 
 _WRITER = Script("""
 import sys
+from datetime import timedelta
 from pathlib import Path
 from webapp.custody import log as custody_log
 from webapp.storage.database import connect
@@ -224,3 +226,14 @@ def test_views_close_together_are_one(app, database, client):
     views = [entry for entry in log(database) if entry.action == "view"]
     assert [(entry.analysis, entry.actor) for entry in views] == [(row.id, "local user")]
     assert views[0].made[:10] == f"{now():%Y-%m-%d}"
+
+
+def test_a_view_by_a_clock_that_ran_ahead_hides_no_other(app, database, client, monkeypatch):
+    row = hand_in(app)
+    with monkeypatch.context() as clock:
+        clock.setattr(custody_log, "now", lambda: now() + timedelta(days=400))
+        client.get(f"/analyses/{row.id}")
+    for _ in range(2):
+        client.get(f"/analyses/{row.id}")
+    views = [entry.made for entry in log(database) if entry.action == "view"]
+    assert len(views) == 2 and views[1] < views[0]

@@ -77,6 +77,21 @@ def test_what_was_checked_lately_is_not_due(app, database, settings):
     assert exhibit(database, row).checked > now() - timedelta(minutes=1)
 
 
+def test_a_check_by_a_clock_that_ran_ahead_keeps_none_from_being_due(app, database, settings, monkeypatch):
+    row, ahead = hand_in(app), now() + timedelta(days=400)
+    with monkeypatch.context() as clock:
+        clock.setattr(custody_log, "now", lambda: ahead)
+        integrity.run(database, settings)
+    with database.begin() as session:
+        assert integrity.is_due(session, settings)
+        session.execute(update(Exhibit).values(checked=ahead))
+    assert integrity.run(database, settings) == 1
+    assert exhibit(database, row).checked < ahead
+    with database.begin() as session:
+        assert not integrity.is_due(session, settings)
+    assert integrity.run(database, settings) == 0
+
+
 def test_an_interrupted_run_goes_on_where_it_was(app, database, settings):
     for number in range(3):
         hand_in(app, bytes([number]) * 1000)

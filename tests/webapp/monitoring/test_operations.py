@@ -13,6 +13,7 @@ from people import account, signed_in, with_login
 from sqlalchemy import select
 
 from webapp.cli import main as cli
+from webapp.custody import log as custody_log
 from webapp.custody import self_check
 from webapp.jobs import heartbeat
 from webapp.monitoring import alerts
@@ -107,6 +108,23 @@ def test_what_else_is_watched(app, client, database, tmp_path):
         session.get_one(Exhibit, row.exhibit_id).condition = "missing"
         session.get_one(Milestone, "custody log fits").reached = now() - timedelta(days=2)
     assert set(look(app)) == {"disk", "exhibits", "custody"}
+
+
+def test_a_clock_that_ran_ahead_silences_nothing(app, client, database, tmp_path, monkeypatch):
+    finished(app)
+    set_(client, backup=1, custody=1)
+    ahead = now() + timedelta(days=400)
+    with monkeypatch.context() as clock:
+        clock.setattr(custody_log, "now", lambda: ahead)
+        clock.setattr(self_check, "now", lambda: ahead)
+        backup.make(database, app.extensions["settings"], tmp_path / "kept")
+        self_check.run_if_due(database)
+    assert all(f"{ahead:%Y-%m-%d %H:%M}" in words for words in look(app).values())
+    assert set(look(app)) == {"backup", "custody"}
+    self_check.run_if_due(database)
+    assert set(look(app)) == {"backup"}
+    backup.make(database, app.extensions["settings"], tmp_path / "again")
+    assert look(app) == {}
 
 
 def test_a_changed_log_is_noticed_by_the_app_itself(app, client, database, monkeypatch, capsys):
