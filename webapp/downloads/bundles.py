@@ -9,6 +9,7 @@ import errno
 import secrets
 import shutil
 from collections.abc import Container, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -34,7 +35,7 @@ from webapp.downloads import custody_access, kept_reports, offline_page, signing
 from webapp.downloads.bundle_readme import readme
 from webapp.downloads.kept_reports import RenderedFrom
 from webapp.downloads.reports import current_report
-from webapp.errors import UserError
+from webapp.errors import DamagedFile, UserError
 from webapp.http.range_responses import send_and_forget
 from webapp.media import playback
 from webapp.media.playback import SUFFIXES, Playback
@@ -145,11 +146,7 @@ def _media(database: Database, folders: Folders, row: AnalysisRow) -> _Media:
     path, plays = found
     if plays.source == "exhibit":
         # The report's check may be an old one, or about the store's copy.
-        sha256 = hashed(path)[1]
-        if folders.store.elsewhere:
-            folders.store.fetch(path, row.exhibit.sha256, anew=sha256 != row.exhibit.sha256)
-        else:
-            refuse_altered_exhibit(database, folders, row, sha256)
+        path = sound_exhibit(database, folders, row)
     return _Media(plays, f"media/{plays.source}.{SUFFIXES[plays.mimetype]}", path)
 
 
@@ -173,6 +170,23 @@ def _index_page(
         name: gettext(words) for name, words in _FILES.items() if name in files or name not in _NOT_ALWAYS
     }
     return offline_page.page(bundle.result.view, data, bundle.said.annotations, linked, references).encode()
+
+
+def sound_exhibit(database: Database, folders: Folders, row: AnalysisRow) -> Path:
+    """The file of an exhibit, hashed now, and fetched where there is a store and no sound copy of it here.
+
+    Raises :class:`AlteredRecord` where no kept file has the bytes that were handed in.
+    """
+    path, sha256 = folders.data / row.exhibit.path, row.exhibit.sha256
+    folders.store.fetch(path, sha256)
+    found = hashed(path)[1]
+    if found != sha256 and folders.store.elsewhere:
+        # What lies here is a copy; whether the exhibit was altered is told by the store's.
+        with suppress(DamagedFile):
+            if folders.store.fetch(path, sha256, anew=True):
+                return path
+    refuse_altered_exhibit(database, folders, row, found)
+    return path
 
 
 def refuse_altered_exhibit(database: Database, folders: Folders, row: AnalysisRow, sha256: str) -> None:

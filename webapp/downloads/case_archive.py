@@ -19,7 +19,6 @@ from typing import Any
 from flask import stream_with_context
 from werkzeug.wrappers import Response
 
-from detector.files import hashed
 from detector.timestamps import iso_milliseconds
 from reports.bundle.archive import chunks, new_entry
 from reports.text import language
@@ -136,7 +135,8 @@ def _files(
         sums.append(f"{digest.hexdigest()}  {name}\n")
 
     for row in {row.exhibit.sha256: row for row in rows}.values():
-        yield from file(f"exhibits/{row.exhibit.sha256}", _exhibit(folders, row))
+        exhibit = bundles.sound_exhibit(this_app.database(), folders, row)
+        yield from file(f"exhibits/{row.exhibit.sha256}", exhibit)
     for row in rows:
         if row.state == State.DONE:
             # Without the video, which lies beside it as the exhibit; in this language, whatever the page
@@ -214,11 +214,3 @@ def _counted(digest: Any, stream: Any) -> Iterator[bytes]:
     for piece in chunks(stream):
         digest.update(piece)
         yield piece
-
-
-def _exhibit(folders: Folders, row: AnalysisRow) -> Path:
-    """Its kept file, fetched where only the store has it, and as it was handed in."""
-    path = folders.data / row.exhibit.path
-    folders.store.fetch(path, row.exhibit.sha256)
-    bundles.refuse_altered_exhibit(this_app.database(), folders, row, hashed(path)[1])
-    return path

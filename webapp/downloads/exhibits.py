@@ -5,7 +5,6 @@ from __future__ import annotations
 from flask import send_file
 from werkzeug.wrappers import Response
 
-from detector.files import hashed
 from webapp import this_app
 from webapp.downloads import bundles, custody_access
 from webapp.storage.tables import AnalysisRow
@@ -13,10 +12,7 @@ from webapp.storage.tables import AnalysisRow
 
 def send(row: AnalysisRow) -> Response:
     """The exhibit of an analysis, hashed again before; that it is handed out is recorded."""
-    folders = this_app.folders()
-    path = folders.data / row.exhibit.path
-    folders.store.fetch(path, row.exhibit.sha256)
-    bundles.refuse_altered_exhibit(this_app.database(), folders, row, hashed(path)[1])
+    path = bundles.sound_exhibit(this_app.database(), this_app.folders(), row)
     # No browser shows it on this site: whatever it is, it is saved.
     answer = send_file(path, mimetype="application/octet-stream", as_attachment=True, download_name=row.file)
     custody_access.log_download(row, "exhibit", path, answer=answer)

@@ -14,11 +14,13 @@ from object_store_server import CONTENT, NAME, row, upload
 from sqlalchemy import select
 
 from webapp.custody import integrity
+from webapp.custody.altered import AlteredRecord
 from webapp.custody.integrity import DamagedExhibit
+from webapp.downloads import exhibits
 from webapp.errors import DamagedFile
 from webapp.jobs import failures
 from webapp.media import playback
-from webapp.storage.tables import CustodyRow, Exhibit
+from webapp.storage.tables import AnalysisRow, CaseRow, CustodyRow, Exhibit, now
 from webapp.worker import run_job
 
 
@@ -65,6 +67,55 @@ def test_a_bundle_has_the_exhibit_that_was_handed_in(app, client, folders, quick
     bundle = client.get(f"/analyses/{analysis_id}/bundle.zip")
     with zipfile.ZipFile(io.BytesIO(bundle.data)) as files:
         assert files.read("media/exhibit.mp4") == CONTENT
+
+
+@pytest.fixture
+def exported(app, client, quick_reports):
+    """What is sent of the exhibit: its file for a reviewer, and in its case's zip."""
+    analysis_id, database = upload(client), app.extensions["database"]
+    run_job.work(app.extensions["settings"])
+    with database.begin() as session:
+        case = CaseRow(name="K", description="", created=now(), created_by="Ann")
+        session.add(case)
+        session.flush()
+        session.get_one(AnalysisRow, analysis_id).case_id = number = case.id
+
+    def file() -> bytes:
+        with app.test_request_context(), exhibits.send(row(app, analysis_id)) as answer:
+            answer.direct_passthrough = False
+            return answer.get_data()
+
+    def in_zip() -> bytes:
+        whole = io.BytesIO(client.get(f"/cases/{number}/case.zip").data)
+        with zipfile.ZipFile(whole) as archive:
+            return archive.read(f"exhibits/{digest(CONTENT)}")
+
+    return file, in_zip
+
+
+def test_a_damaged_copy_of_a_sound_exhibit_is_no_altered_evidence(app, folders, exported):
+    place = folders.exhibit(digest(CONTENT))
+    for taken in exported:
+        place.chmod(0o600)
+        place.write_bytes(b"other bytes")
+        assert taken() == place.read_bytes() == CONTENT
+    with app.extensions["database"].begin() as session:
+        acts = session.scalars(select(CustodyRow.action)).all()
+    assert "integrity check" not in acts
+
+
+@pytest.mark.parametrize("in_store", [b"damaged too", None])
+def test_an_exhibit_that_is_sound_nowhere_is_not_sent(app, bucket, folders, exported, in_store):
+    place = folders.exhibit(digest(CONTENT))
+    place.chmod(0o600)
+    place.write_bytes(b"other bytes")
+    bucket.remove(NAME) if in_store is None else bucket.write(NAME, in_store)
+    with pytest.raises(AlteredRecord):
+        exported[0]()
+    with app.extensions["database"].begin() as session:
+        assert session.scalars(select(Exhibit)).one().condition == ("changed" if in_store else "missing")
+        acts = session.scalars(select(CustodyRow.action).order_by(CustodyRow.number)).all()
+    assert acts[-1] == "integrity check"
 
 
 def test_a_damaged_result_is_named(app, client, bucket, worker):
