@@ -75,7 +75,7 @@ class Incoming:
         self._hash = hashlib.sha256()
         self.bytes = 0
         self.path = folders.incoming / secrets.token_hex(16)
-        self.sent = False  # to the store
+        self.put = False  # into the store or its place by this upload; others may have put the same bytes
         self._file: BinaryIO = open(self.path, "xb", opener=_private)  # noqa: SIM115  (closed in close)
 
     def write(self, data: bytes) -> int:
@@ -113,7 +113,7 @@ class Incoming:
         Before :meth:`keep`, which looks again: sending takes its time, in which others want to write.
         """
         self.complete()
-        self.sent |= _sent(self._folders, self, damaged and not self.sent)
+        self.put |= _sent(self._folders, self, damaged and not self.put)
 
     @property
     def sha256(self) -> str:
@@ -159,7 +159,7 @@ class AssembledFile:
     """
 
     def __init__(self, folders: Folders, path: Path) -> None:
-        self._folders, self.path, self.sent = folders, path, False
+        self._folders, self.path, self.put = folders, path, False
         self.bytes, self.sha256 = hashed(path)
 
     def keep(self, damaged: bool = False) -> KeptFile:
@@ -169,7 +169,7 @@ class AssembledFile:
 
     def send(self, damaged: bool = False) -> None:
         """Put it into the store, as :meth:`Incoming.send` does."""
-        self.sent |= _sent(self._folders, self, damaged and not self.sent)
+        self.put |= _sent(self._folders, self, damaged and not self.put)
 
 
 def _placed(
@@ -188,10 +188,11 @@ def _placed(
     if not there:
         file.path.chmod(0o440)
         put(file.path, place)
+        file.put |= not folders.store.elsewhere  # else this is a copy of what the store has
         flush_folder(place.parent)
         flush_folder(place.parent.parent)
     kept = place.relative_to(folders.data).as_posix()
-    return KeptFile(file.sha256, file.bytes, kept, put=file.sent if folders.store.elsewhere else not there)
+    return KeptFile(file.sha256, file.bytes, kept, file.put)
 
 
 def _sent(folders: Folders, file: Incoming | AssembledFile, damaged: bool) -> bool:

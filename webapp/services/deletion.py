@@ -185,8 +185,8 @@ def remove_unwanted_comparison(database: Database, folders: Folders, comparison_
 
 
 def remove_unknown(database: Database, folders: Folders, sha256: str) -> None:
-    """Remove what came into the store for an exhibit whose row came to nothing."""
-    with contextlib.suppress(StoreError, SQLAlchemyError), database.alone() as session:
+    """Remove the file of an exhibit whose row came to nothing. Never raises: another error is on its way."""
+    with contextlib.suppress(OSError, StoreError, SQLAlchemyError), database.alone() as session:
         _remove_unless_known(session, folders, sha256)
 
 

@@ -8,12 +8,14 @@ import stat
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 from made_results import digest
-from sqlalchemy import func, select
+from sqlalchemy import event, func, select
+from sqlalchemy.exc import OperationalError
 from werkzeug.datastructures import FileStorage
 from werkzeug.exceptions import ClientDisconnected
 from werkzeug.test import encode_multipart
@@ -23,6 +25,7 @@ from webapp import create_app
 from webapp.intake.exhibits import clean_name
 from webapp.intake.incoming import Incoming
 from webapp.server import listen
+from webapp.services import deletion
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, Exhibit
 
@@ -218,6 +221,55 @@ class Interrupted(io.RawIOBase):
             raise self.failure
         buffer[: len(data)] = data
         return len(data)
+
+
+@pytest.fixture
+def fail_commit(app) -> Iterator[Callable[[], None]]:
+    """Makes the next commit fail, as on a full disk."""
+    engine = app.extensions["database"].engine
+
+    def fail(_connection) -> None:
+        event.remove(engine, "commit", fail)
+        raise OperationalError("COMMIT", {}, Exception("the disk is full"))
+
+    yield lambda: event.listen(engine, "commit", fail)
+    if event.contains(engine, "commit", fail):
+        event.remove(engine, "commit", fail)
+
+
+def test_an_upload_whose_row_comes_to_nothing_leaves_no_exhibit(app, client, sent, fail_commit):
+    app.testing = False
+    fail_commit()
+    assert upload(client, b"bytes").status_code == 503
+    assert (left_over(app), exhibits(app), sent, counts(app)) == ([], [], [], (0, 0))
+    assert upload(client, b"bytes").status_code == 303
+    fail_commit()
+    assert upload(client, b"bytes", "again.mp4").status_code == 503
+    assert len(exhibits(app)) == 1 and counts(app) == (1, 1)
+
+
+def test_a_file_that_another_upload_put_there_stays(app, client, fail_commit):
+    """It has no row where an older copy of the database was put back."""
+    path = Folders(app.extensions["settings"].data).exhibit(digest(b"bytes"))
+    path.parent.mkdir()
+    path.write_bytes(b"bytes")
+    app.testing = False
+    fail_commit()
+    assert upload(client, b"bytes").status_code == 503
+    assert exhibits(app) == [path]
+
+
+def test_why_an_upload_failed_is_told_also_where_its_file_cannot_be_removed(
+    app, client, fail_commit, monkeypatch, caplog
+):
+    def refused(*_: object) -> None:
+        raise PermissionError("read-only")
+
+    monkeypatch.setattr(deletion, "_remove_exhibit", refused)
+    app.testing = False
+    fail_commit()
+    assert upload(client, b"bytes").status_code == 503
+    assert "the disk is full" in caplog.text and "read-only" not in caplog.text
 
 
 def watch_writes(monkeypatch) -> list[int]:
