@@ -7,6 +7,7 @@ choice of the data folder, with the SHA-256 of the extract they quote, so that a
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import re
 import shutil
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import ValidationError
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from detector.errors import ModelError, ReelproofError
@@ -27,6 +29,7 @@ from webapp.custody.altered import AlteredRecord
 from webapp.errors import UserError
 from webapp.services import models as model_service
 from webapp.storage.data_folder import Folders
+from webapp.storage.database import Database
 from webapp.storage.tables import Choice, now
 
 FILES = {
@@ -97,7 +100,7 @@ def set_thresholds(validation_id: str, rate: float | None, cost: float | None, s
 
     folders, was = this_app.folders(), find(validation_id)
     text = (folders.validation(validation_id) / "validation.json").read_bytes()
-    if hashlib.sha256(text).hexdigest() != was.about.validation_sha256:
+    if _sha256(text) != was.about.validation_sha256:
         raise AlteredRecord(gettext("The validation is not the one its extract was made of."))
     whole = Validation.from_json(text)
     own: tuple[OwnThreshold, ...] = ()
@@ -109,14 +112,35 @@ def set_thresholds(validation_id: str, rate: float | None, cost: float | None, s
     except ReelproofError as problem:
         raise UserError(400, translated(str(problem)), gettext("Choose another one.")) from None
     place = folders.validation(validation_id) / _EXTRACT
-    with this_app.database().begin() as session:
-        write_atomically(place, quoted(whole, text, own).to_json().encode())
+    extract = quoted(whole, text, own).to_json().encode()
+    told = "; ".join(f"{each.kind} {each.threshold:g} by {each.by}" for each in own) or "none"
+    details = {"what": "own thresholds", "validation": validation_id, "thresholds": told}
+    before: bytes | None = None
+    try:
+        with this_app.database().alone() as session:  # nobody removes it or has it quoted meanwhile
+            find(validation_id)
+            chosen = session.get(Choice, _CHOICE)
+            if chosen is not None and chosen.value.startswith(validation_id):
+                _choose(session, validation_id, extract)
+            custody_log.append(session, "configuration", details | {"laboratory sha256": _sha256(extract)})
+            session.flush()
+            before = place.read_bytes()
+            write_atomically(place, extract)  # last: once the rows are as good as written
+    except BaseException:
+        if before is not None:
+            _put_back(this_app.database(), validation_id, place, extract, before)
+        raise
+
+
+def _put_back(database: Database, validation_id: str, place: Path, extract: bytes, before: bytes) -> None:
+    """Make an extract again what it was before one whose rows came to nothing. Never raises."""
+    with contextlib.suppress(OSError, SQLAlchemyError), database.alone() as session:
         chosen = session.get(Choice, _CHOICE)
-        if chosen is not None and chosen.value.startswith(validation_id):
-            _choose(session, validation_id, place)
-        told = "; ".join(f"{each.kind} {each.threshold:g} by {each.by}" for each in own) or "none"
-        details = {"what": "own thresholds", "validation": validation_id, "thresholds": told}
-        custody_log.append(session, "configuration", details | {"laboratory sha256": _sha256(place)})
+        # Unless others have written another one or have this one quoted meanwhile.
+        if place.read_bytes() == extract and (
+            chosen is None or chosen.value != _chosen(validation_id, extract)
+        ):
+            write_atomically(place, before)
 
 
 def quote(validation_id: str | None) -> None:
@@ -131,10 +155,10 @@ def quote(validation_id: str | None) -> None:
             )
             return
         find(validation_id)
-        place = folders.validation(validation_id) / _EXTRACT
-        _choose(session, validation_id, place)
+        extract = (folders.validation(validation_id) / _EXTRACT).read_bytes()
+        _choose(session, validation_id, extract)
         details = {"what": "validation in reports", "validation": validation_id}
-        custody_log.append(session, "configuration", details | {"laboratory sha256": _sha256(place)})
+        custody_log.append(session, "configuration", details | {"laboratory sha256": _sha256(extract)})
 
 
 def remove(validation_id: str) -> None:
@@ -160,8 +184,12 @@ def remove(validation_id: str) -> None:
     shutil.rmtree(gone, ignore_errors=True)
 
 
-def _choose(session: Session, validation_id: str, place: Path) -> None:
-    session.merge(Choice(name=_CHOICE, value=f"{validation_id} {_sha256(place)}", made=now()))
+def _choose(session: Session, validation_id: str, extract: bytes) -> None:
+    session.merge(Choice(name=_CHOICE, value=_chosen(validation_id, extract), made=now()))
+
+
+def _chosen(validation_id: str, extract: bytes) -> str:
+    return f"{validation_id} {_sha256(extract)}"
 
 
 def in_reports(session: Session, folders: Folders) -> bytes | None:
@@ -177,7 +205,7 @@ def in_reports(session: Session, folders: Folders) -> bytes | None:
         text = (folders.validation(validation_id) / _EXTRACT).read_bytes()
     except OSError:
         text = b""
-    if hashlib.sha256(text).hexdigest() != sha256:
+    if _sha256(text) != sha256:
         raise AlteredRecord(gettext("The validation that reports quote is not the one that was chosen."))
     return text
 
@@ -198,5 +226,5 @@ def _listed(folders: Folders, validation_id: str) -> ListedValidation | None:
     return ListedValidation(validation_id, about, is_quoted, ended)
 
 
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def _sha256(text: bytes) -> str:
+    return hashlib.sha256(text).hexdigest()

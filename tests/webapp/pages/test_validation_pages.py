@@ -6,12 +6,16 @@ import csv
 import io
 import json
 import zipfile
+from pathlib import Path
 
 import pytest
 from keys import make_key
 from made_results import finished
 from people import Client, account, signed_in, with_login
+from sqlalchemy import event
+from sqlalchemy.exc import OperationalError
 
+from detector.files import write_atomically
 from detector.models.card_files import DEFAULT, MODELS
 from detector.schema.analysis import Analysis
 from detector.schema.laboratory.quoted import Laboratory
@@ -189,6 +193,41 @@ def test_a_changed_model_or_file_is_noticed(app, shipped, monkeypatch):
     (place / "laboratory.json").write_text(text.replace('"title": "Reference"', '"title": "Something"'))
     answer = client.get(f"/analyses/{rows[0].id}/report.html")
     assert answer.status_code == 500 and "not the one that was chosen" in answer.text
+
+
+def test_thresholds_whose_rows_cannot_be_written_change_nothing(app, shipped, monkeypatch):
+    """Reports quote the validation as before, and thresholds can be set again."""
+    case_id, rows = fill(app, shipped)
+    address = make(app, case_id)
+    client, engine = app.test_client(), app.extensions["database"].engine
+    client.post(f"{address}/quote", data={"quoted": "yes"})
+    place = Folders(app.extensions["settings"].data).validations / address.rsplit("/", 1)[1]
+    before = (place / "laboratory.json").read_bytes()
+    seen: list[bytes] = []
+    put_back: list[tuple] = []
+
+    def fail(_connection) -> None:
+        event.remove(engine, "commit", fail)
+        seen.append((place / "laboratory.json").read_bytes())
+        raise OperationalError("COMMIT", {}, Exception("the disk is full"))
+
+    def write(path: Path, text: bytes) -> None:
+        write_atomically(path, text)
+        event.listen(engine, "commit", fail)
+
+    app.testing = False
+    with monkeypatch.context() as patched:
+        patched.setattr(validations, "write_atomically", write)
+        patched.setattr(validations, "_put_back", lambda *told: put_back.append(told))
+        assert client.post(f"{address}/thresholds", data={"by": "rate", "rate": "0"}).status_code == 503
+    assert seen == [(place / "laboratory.json").read_bytes()] != [before]
+    validations._put_back(*put_back[0])
+    assert (place / "laboratory.json").read_bytes() == before
+    assert client.get(f"/analyses/{rows[0].id}/report.html").status_code == 200
+    assert client.post(f"{address}/thresholds", data={"by": "rate", "rate": "0"}).status_code == 303
+    validations._put_back(*put_back[0])
+    assert (place / "laboratory.json").read_bytes() == seen[0], "it is the one that was chosen"
+    assert client.get(f"/analyses/{rows[0].id}/report.html").status_code == 200
 
 
 def test_a_configured_key_signs(tmp_path, sent, shipped):
