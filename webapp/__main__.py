@@ -27,6 +27,8 @@ from webapp.settings import SettingError, Settings, read_settings, refuse_unprot
 from webapp.storage.data_folder import Folders
 from webapp.worker.supervisor import Worker, lock, noted_signals, watch, webhook_sender
 
+log = logging.getLogger("webapp")  # by its name this module is __main__
+
 
 def main() -> int:
     """Run until told to stop. Returns the exit status: 2 when it could not start."""
@@ -107,21 +109,25 @@ def _administrators(app: Any) -> int:
 
 
 def resend(settings: Settings, app: Any) -> None:
-    """Give the embedded broker, emptied, every queued analysis; have made what is missing.
+    """Give the embedded broker, emptied, every queued job; have made what is missing.
 
-    That is the sample in a new data folder, and fingerprints of exhibits in an old one.
+    That is the sample in a new data folder, and fingerprints of exhibits in an old one. Never raises:
+    where the broker takes no messages yet, the sweep sends the jobs again.
     """
     from webapp.jobs import broker
 
     database = app.extensions["database"]
     sender = broker.Sender(settings, database)
-    if not settings.shared:
-        broker.empty(settings)
-        for analysis_id in job_queue.lost_messages(database, settings.workers, at_start=True):
-            sender(analysis_id)
-    if sample_missing(database):
-        sender.app.send_task(broker.SAMPLE)
-    sender.app.send_task(broker.FINGERPRINTS)
+    try:
+        if not settings.shared:
+            broker.empty(settings)
+            for job_id in job_queue.lost_messages(database, settings.workers, at_start=True):
+                sender(job_id)
+        if sample_missing(database):
+            sender.app.send_task(broker.SAMPLE)
+        sender.app.send_task(broker.FINGERPRINTS)
+    except Exception as problem:
+        log.warning("the broker takes no messages yet; jobs that wait are sent again: %s", problem)
 
 
 def command() -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import signal
@@ -11,16 +12,20 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from app_process import skip_sample
 from made_results import hand_in
+from made_rows import change
 
 from detector.paths import ROOT
 from webapp import create_app
-from webapp.jobs import claims
-from webapp.storage.tables import AnalysisRow
+from webapp.__main__ import resend
+from webapp.jobs import broker, claims
+from webapp.storage.tables import AnalysisRow, now
+from webapp.worker import supervisor
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc")
 
@@ -221,3 +226,22 @@ def test_one_at_a_time_in_a_data_folder(start):
 
 def test_a_setting_that_means_nothing(start):
     assert "PORT=http is not a number" in refused(start(PORT="http"))
+
+
+@pytest.mark.parametrize("address", ["", "redis://127.0.0.1:1"])
+def test_a_broker_that_takes_no_messages_yet_ends_nothing(app, database, monkeypatch, caplog, address):
+    """Neither a full disk nor a Redis that is not up: the sweep sends again what waits."""
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(broker.Channel, "_put", full)
+    waiting = hand_in(app)
+    settings = app.extensions["settings"].model_copy(update={"workers": 1, "broker": address})
+    resend(settings, app)
+    assert "the broker takes no messages yet" in caplog.text
+    change(database, waiting.id, sent=now() - timedelta(minutes=1))
+    sent: list[str] = []
+    monkeypatch.setattr(supervisor, "messages_waiting", lambda *_: {"cpu": 0, "gpu": 0})
+    supervisor.sweep(database, settings, sent.append)
+    assert sent == [waiting.id]

@@ -237,15 +237,15 @@ def watch(
 def sweep(
     database: Database, settings: Settings, send: Callable[[str], None], *, silent_too: bool = True
 ) -> None:
-    """Queue analyses whose worker went silent, send those whose message was lost, remove what is old."""
+    """Queue jobs whose worker went silent, send those whose message was lost, remove what is old."""
     if silent_too:
         recovery.requeue_stale(database)
     folders = Folders(settings.data)
     resumable.expire(database, folders)
     live_sessions.remove_old(folders.live)
     messages = messages_waiting(settings) if settings.shared else None
-    for analysis_id in job_queue.lost_messages(database, settings.workers, messages=messages):
-        send(analysis_id)
+    for job_id in job_queue.lost_messages(database, settings.workers, messages=messages):
+        send(job_id)
 
 
 def messages_waiting(settings: Settings, queues: Iterable[str] = QUEUES) -> dict[str, int]:
