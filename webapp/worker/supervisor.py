@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TextIO
 
@@ -211,27 +211,37 @@ def watch(
 ) -> None:
     """Look after the worker, the sender of webhooks and the queue until ``stopping`` says so."""
     # The wall clock, as in heartbeats: the monotonic one stands still while the machine sleeps.
-    last_sweep, woke = time.time(), 0.0
+    last_sweep, woke, busy = time.time(), 0.0, 0.0
     while not stopping():
         time.sleep(_LOOK_EVERY)
-        try:
+        with _kept_going("looking after the worker"):
             sender.keep_running()
             if worker.keep_running():
                 recovery.recover(database, count_attempt=True, workers=worker.names)
-            elapsed = time.time() - last_sweep
-            if 0 <= elapsed < _SWEEP_EVERY:
-                continue
-            last_sweep = time.time()
+        elapsed = time.time() - last_sweep
+        if 0 <= elapsed < _SWEEP_EVERY:
+            continue
+        last_sweep, began = time.time(), time.monotonic()
+        if not 0 <= elapsed - busy < 2 * _SWEEP_EVERY:
+            woke = last_sweep  # or the clock was set: heartbeats look stale though every worker is well
+        silent_too = last_sweep - woke >= recovery.STALE_AFTER.total_seconds()
+        with _kept_going("looking after the worker"):
             worker.note_presence(database)
             worker.restart_if_unresponsive(database)
-            if not 0 <= elapsed < 2 * _SWEEP_EVERY:
-                woke = last_sweep  # or the clock was set: heartbeats look stale though every worker is well
-            sweep(
-                database, settings, send, silent_too=last_sweep - woke >= recovery.STALE_AFTER.total_seconds()
-            )
+        with _kept_going("looking after the queue"):
+            sweep(database, settings, send, silent_too=silent_too)
+        with _kept_going("looking for what to alert about"):
             alerts.check(settings, database)
-        except Exception as problem:  # a watcher that ends leaves the queue to itself
-            log.warning("looking after the queue failed, trying again: %s", problem)
+        busy = time.monotonic() - began  # a broker that does not answer is waited for; that is no sleep
+
+
+@contextlib.contextmanager
+def _kept_going(what: str) -> Iterator[None]:
+    """Log what goes wrong in the block: a watcher that ends leaves the queue to itself."""
+    try:
+        yield
+    except Exception as problem:
+        log.warning("%s failed, trying again: %s", what, problem)
 
 
 def sweep(
@@ -243,6 +253,7 @@ def sweep(
     folders = Folders(settings.data)
     resumable.expire(database, folders)
     live_sessions.remove_old(folders.live)
+    # Last: while the broker cannot be reached this raises, and nothing could be sent.
     messages = messages_waiting(settings) if settings.shared else None
     for job_id in job_queue.lost_messages(database, settings.workers, messages=messages):
         send(job_id)

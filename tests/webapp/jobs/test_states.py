@@ -175,6 +175,45 @@ def test_the_watch_notices_that_the_machine_slept(monkeypatch):
     assert trusted == [True, True, False, False, False, False, False, True, True]
 
 
+@pytest.mark.parametrize("seconds", [0, 6])
+def test_while_the_broker_is_away_the_watch_does_the_rest(app, database, monkeypatch, caplog, seconds):
+    """However long it takes until a connection has failed; that is not taken for a sleep of the machine."""
+    queued, checked = hand_in(app), []
+    claims.claim(database, queued.id)
+    change(database, queued.id, heartbeat=now() - timedelta(hours=1))
+    clock = {"time": 1_800_000_000.0, "monotonic": 0.0}
+
+    def pass_by(seconds: float) -> None:
+        for name in clock:
+            clock[name] += seconds
+
+    def away(*_: object) -> None:
+        pass_by(seconds)
+        raise ConnectionError("Connection refused")
+
+    for name in clock:
+        monkeypatch.setattr(supervisor.time, name, lambda name=name: clock[name])
+    monkeypatch.setattr(supervisor.time, "sleep", pass_by)
+    monkeypatch.setattr(supervisor, "messages_waiting", away)
+    monkeypatch.setattr(supervisor.resumable, "expire", lambda *_: checked.append("uploads"))
+    monkeypatch.setattr(supervisor.alerts, "check", lambda *_: checked.append("alerts"))
+    worker = SimpleNamespace(
+        keep_running=lambda: False, note_presence=lambda _: None, restart_if_unresponsive=away
+    )
+    settings = app.extensions["settings"].model_copy(update={"broker": "redis://nowhere"})
+    trusted = []
+
+    def swept(*told, silent_too: bool) -> None:
+        trusted.append(silent_too)
+        sweep(*told, silent_too=silent_too)
+
+    monkeypatch.setattr(supervisor, "sweep", swept)
+    supervisor.watch(worker, worker, database, settings, None, lambda: len(checked) == 6)
+    assert checked == ["uploads", "alerts"] * 3 and trusted == [True] * 3
+    assert row(database, queued.id).state == "queued"
+    assert "Connection refused" in caplog.text
+
+
 def test_after_the_machine_slept_nobody_is_given_up(app, database):
     queued = hand_in(app)
     claims.claim(database, queued.id)
