@@ -22,6 +22,7 @@ from detector.schema.analysis import (
     Peak,
     Person,
     Score,
+    SecondLook,
     Segment,
     Software,
     Span,
@@ -277,6 +278,19 @@ def build(
             reelproof="0.1.0", torch="2.14.1", device="cpu: AMD EPYC", created="2025-11-20T08:41:02Z"
         ),
     )
+
+
+def with_stability(analysis: Analysis, **stability: float) -> Analysis:
+    """``analysis`` as if a second look had been taken at the persons given by their letters."""
+
+    def looked(person: Person) -> Person:
+        if person.id not in stability:
+            return person
+        of_views = stability[person.id]
+        look = SecondLook(scan=0.5, altered=0.7, synthesised=0.1, stability=of_views, moments=())
+        return person.model_copy(update={"second_look": look})
+
+    return analysis.model_copy(update={"persons": tuple(map(looked, analysis.persons))})
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import json
 from pydantic import ValidationError
 
 from detector.schema.analysis import Analysis, Verdict
+from detector.verdict.stability import flagged_persons
 from reports.bundle.manifest import ANALYSIS, CASE, CUSTODY, CustodyHead, Manifest
 from reports.bundle.packing import ANNOTATIONS, SUMS
 from reports.custody.chain import check_export
@@ -86,9 +87,21 @@ def check_analysis(file: str, text: bytes, findings: Findings) -> Analysis | Non
             )
         if any(not segment.start - _EDGE <= peak.time <= segment.end + _EDGE for peak in segment.peaks):
             findings.add(file, "does not fit", f"a peak of segment {segment.id} lies outside of it")
-    if (analysis.verdict is Verdict.MANIPULATED) != bool(analysis.segments):
+    if not _verdict_fits(analysis):
         findings.add(file, "does not fit", "its verdict and its segments contradict each other")
     return analysis
+
+
+def _verdict_fits(analysis: Analysis) -> bool:
+    """Whether the first model's verdict is one that its segments allow, by the rules of the engine.
+
+    Segments of nobody but persons on whom views disagree leave it open; before schema 1.5 there are no views.
+    """
+    if flagged_persons(analysis.persons, analysis.segments):
+        return analysis.verdict is Verdict.MANIPULATED
+    if analysis.segments:
+        return analysis.verdict is Verdict.INCONCLUSIVE
+    return analysis.verdict is not Verdict.MANIPULATED
 
 
 def _against_manifest(analysis: Analysis, manifest: Manifest, source: Source, findings: Findings) -> None:

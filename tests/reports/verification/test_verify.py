@@ -11,12 +11,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from analyses import build, with_stability
 from evidence import custody, small_bundle, small_pdf, small_result
 from keys import make_key
 
+from detector.schema.analysis import OtherModel, Ran, Verdict
+from detector.schema.joint_rule import JointRule
+from detector.verdict.joint import joint
 from reports.bundle.archive import UNREADABLE, differences
 from reports.cli.main import main
 from reports.signing.keys import SigningKey, read_key
+from reports.verification.consistency import check_analysis
 from reports.verification.problems import Findings, Problem
 from reports.verification.signatures import check_detached
 from reports.verification.verify import verify
@@ -196,6 +201,42 @@ def test_files_that_contradict_each_other(folder: Path) -> None:
         "report.html: it was made of another analysis.json",
         "report.pdf/analysis.json: it is not the analysis.json beside the report: its bytes differ",
     }
+
+
+@pytest.mark.parametrize(
+    ("segments", "stability", "fitting"),
+    [
+        (0, {}, {Verdict.NOT_FOUND, Verdict.INCONCLUSIVE}),
+        (0, {"A": 0.6}, {Verdict.NOT_FOUND, Verdict.INCONCLUSIVE}),
+        (3, {}, {Verdict.MANIPULATED}),  # as before schema 1.5: no second look
+        (3, {"A": 1.0, "B": 0.8}, {Verdict.MANIPULATED}),
+        (3, {"B": 0.6}, {Verdict.MANIPULATED}),
+        (3, {"A": 0.6, "B": 0.6}, {Verdict.INCONCLUSIVE}),
+    ],
+)
+def test_the_verdict_fits_the_segments_and_what_views_say_of_their_persons(
+    tmp_path: Path, segments: int, stability: dict[str, float], fitting: set[Verdict]
+) -> None:
+    """Whatever another model says and all decide together: the segments are the first one's."""
+    analysis = with_stability(build(tmp_path, segments=segments, kept=False, count=20), **stability)
+    other = OtherModel(
+        model=analysis.model,
+        verdict=Verdict.MANIPULATED,
+        reason="",
+        probability=0.9,
+        segments=(),
+        persons=(),
+        ran=Ran(backend="torch", precision="float32", device="cpu"),
+    )
+    for verdict in Verdict:
+        told = joint(JointRule.ANY, [("one", verdict), ("two", other.verdict)])
+        for changed in ({}, {"others": (other,), "joint": told}):
+            said = Findings()
+            text = analysis.model_copy(update={"verdict": verdict, **changed}).to_json()
+            check_analysis("analysis.json", text.encode(), said)
+            assert [problem.why for problem in said.problems] == (
+                [] if verdict in fitting else ["its verdict and its segments contradict each other"]
+            )
 
 
 def test_annotations_and_custody_are_checked_in_themselves(folder: Path) -> None:
