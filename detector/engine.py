@@ -45,8 +45,8 @@ from detector.segments.explained_peaks import explain_peaks
 from detector.verdict.coverage import coverage_of
 from detector.verdict.kinds import manipulation_kind
 from detector.verdict.reasons import not_seen
-from detector.verdict.stability import stability
-from detector.verdict.verdict import answers, decide
+from detector.verdict.stability import flagged_persons, stability
+from detector.verdict.verdict import answers, decide, highest_probability
 
 # Shares of the whole that the stages take, for the progress bar.
 _READ, _SCORED, _LOOKED, _SHARP = 0.03, 0.80, 0.90, 0.93
@@ -192,7 +192,7 @@ def _pictures(job: _Job, photo: Image | None, width: int, analysis: Analysis) ->
     """Write a photo, decoded at ``width`` px, with its faces boxed; the fields that name both pictures."""
     if photo is None or not job.images:
         return {}
-    flagged = {segment.person for segment in analysis.segments}
+    flagged = flagged_persons(analysis.persons, analysis.segments)
     write_boxed(job.images, photo, width, analysis.persons, flagged)
     return {"picture": PHOTO, "boxed": BOXED}
 
@@ -292,12 +292,12 @@ def conclude(
     verdict, reason = decide(media.kind, parameters, coverage, persons, segments)
     reason = " ".join([reason, *not_seen(media, missing)])
     return Analysis(
-        answers=answers(persons),
+        answers=answers(verdict, persons),
         stability=stability(verdict, persons, segments),
         verdict=verdict,
         kind=manipulation_kind(verdict, persons, segments),
         reason=reason,
-        probability=max((p.probability for p in persons if p.probability is not None), default=None),
+        probability=highest_probability(verdict, persons),
         segments=segments,
         persons=persons,
         media=media,

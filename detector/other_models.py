@@ -21,7 +21,7 @@ from detector.scoring.second_look import look_again
 from detector.segments import findings
 from detector.segments.explained_peaks import explain_peaks
 from detector.verdict.joint import joint
-from detector.verdict.verdict import decide
+from detector.verdict.verdict import decide, highest_probability
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ class OtherVerdicts:
             model=model,
             verdict=verdict,
             reason=reason,
-            probability=max((p.probability for p in persons if p.probability is not None), default=None),
+            probability=highest_probability(verdict, persons),
             segments=segments,
             persons=persons,
             ran=Ran(backend=titled(backend), precision=backend.precision, device=backend.device),

@@ -56,10 +56,9 @@ def none_usable(image: bool, parameters: Parameters, coverage: Coverage) -> str:
     ) % {"minimum_face": f"{parameters.minimum_face:.0f}"}
 
 
-def manipulated(
-    image: bool, persons: Sequence[Person], segments: Sequence[Segment], flagged: Sequence[str]
-) -> str:
-    """Segments were flagged, of the persons with the ids ``flagged``."""
+def manipulated(image: bool, persons: Sequence[Person], segments: Sequence[Segment]) -> str:
+    """A finding rests on ``segments``, all of persons who are flagged."""
+    flagged = sorted({segment.person for segment in segments})
     found = N_("%(who)s: %(count)s flagged as manipulated%(kind)s%(contrast)s.")
     if image:
         found = N_("%(who)s: the face carries traces of manipulation%(kind)s%(contrast)s.")

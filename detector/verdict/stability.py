@@ -20,6 +20,12 @@ def stability(verdict: Verdict, persons: Sequence[Person], segments: Sequence[Se
     return min((look.stability for look in looks if look and look.stability is not None), default=None)
 
 
+def counted(verdict: Verdict, persons: Sequence[Person]) -> list[Person]:
+    """Whose figures are the exhibit's: everyone's, but beside a finding not those of unstable persons."""
+    finding = verdict is Verdict.MANIPULATED
+    return [person for person in persons if not (finding and is_unstable(person))]
+
+
 def is_unstable(person: Person) -> bool:
     """Whether too many views of the same pictures say otherwise; no where the second look was not asked."""
     look = person.second_look
@@ -30,3 +36,9 @@ def flagged_persons(persons: Sequence[Person], segments: Sequence[Segment]) -> l
     """Who is flagged and stays so in other views."""
     unstable = {person.id for person in persons if is_unstable(person)}
     return sorted({segment.person for segment in segments} - unstable)
+
+
+def flagged_segments(persons: Sequence[Person], segments: Sequence[Segment]) -> tuple[Segment, ...]:
+    """The segments of those who are flagged and stay so, on which alone a finding rests."""
+    flagged = flagged_persons(persons, segments)
+    return tuple(segment for segment in segments if segment.person in flagged)

@@ -8,15 +8,21 @@ import numpy as np
 
 from detector.schema.analysis import Answers, Coverage, MediaKind, Parameters, Person, Segment, Verdict
 from detector.verdict import reasons
-from detector.verdict.stability import flagged_persons, is_unstable
+from detector.verdict.stability import counted, flagged_persons, flagged_segments, is_unstable
 
 # Below this share of detected faces good enough to judge, silence proves nothing.
 _LEAST_USABLE_SHARE = 0.5
 
 
-def answers(persons: Sequence[Person]) -> Answers | None:
-    """What the second look says of the persons together; None without one."""
-    looks = [person.second_look for person in persons if person.second_look is not None]
+def highest_probability(verdict: Verdict, persons: Sequence[Person]) -> float | None:
+    """That some face was manipulated: the highest of any person who counts; None where nobody was judged."""
+    figures = (person.probability for person in counted(verdict, persons))
+    return max((figure for figure in figures if figure is not None), default=None)
+
+
+def answers(verdict: Verdict, persons: Sequence[Person]) -> Answers | None:
+    """What the second look says of the persons who count together; None without one."""
+    looks = [person.second_look for person in counted(verdict, persons) if person.second_look is not None]
     if not looks:
         return None
     return Answers(
@@ -42,7 +48,7 @@ def decide(
     if segments and not flagged:
         return Verdict.INCONCLUSIVE, reasons.unstable(parameters, unstable)
     if segments:
-        return Verdict.MANIPULATED, reasons.manipulated(image, persons, segments, flagged)
+        return Verdict.MANIPULATED, reasons.manipulated(image, persons, flagged_segments(persons, segments))
     if not image and (best := _most_frames(persons)) < parameters.minimum_usable_frames:
         return Verdict.INCONCLUSIVE, reasons.too_few_frames(parameters, persons, best)
     return _nothing_flagged(image, parameters, coverage, persons, unstable)

@@ -13,6 +13,7 @@ from detector.schema.analysis import (
     Segment,
     Verdict,
 )
+from detector.verdict.stability import flagged_segments
 from reports.text.language import N_, gettext
 from reports.text.numbers import plural, probability, time_span, timecode
 
@@ -41,7 +42,8 @@ def finding(analysis: Analysis) -> str:
         if still:
             return gettext("It cannot be said from this photograph whether faces in it were manipulated.")
         return gettext("It cannot be said from this video whether faces in it were manipulated.")
-    persons = sorted({segment.person for segment in analysis.segments}, key=lambda name: (len(name), name))
+    segments = flagged_segments(analysis.persons, analysis.segments)
+    persons = sorted({segment.person for segment in segments}, key=lambda name: (len(name), name))
     if not persons:
         if still:
             return gettext("Faces in this photograph were judged to be manipulated.")
@@ -57,11 +59,11 @@ def finding(analysis: Analysis) -> str:
     if still:
         what = f": {gettext(_KINDS[analysis.kind])}" if analysis.kind else ""
         return gettext("%(who)s judged to be manipulated in this photograph%(what)s.", who=who, what=what)
-    flagged, whole = timecode(_covered(analysis.segments)), timecode(analysis.media.duration)
+    flagged, whole = timecode(_covered(segments)), timecode(analysis.media.duration)
     return gettext(
         "%(who)s judged to be manipulated in %(segments)s of this video, %(flagged)s of its %(whole)s.",
         who=who,
-        segments=plural(len(analysis.segments), "segment", "segments"),
+        segments=plural(len(segments), "segment", "segments"),
         flagged=flagged,
         whole=whole,
     )

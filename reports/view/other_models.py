@@ -8,6 +8,7 @@ from pathlib import Path
 
 from detector.schema.analysis import Analysis, Model
 from detector.schema.onnx_network import OnnxNetwork
+from detector.verdict.stability import flagged_segments
 from reports.inputs.pictures import Picture
 from reports.text import numbers
 from reports.text.language import gettext, translated
@@ -102,7 +103,7 @@ def other_models_view(analysis: Analysis, folder: Path) -> OtherModelsView | Non
 
 
 def _row(number: int, one: Analysis) -> ModelRow:
-    flagged = ", ".join(segment.id for segment in one.segments)
+    flagged = ", ".join(segment.id for segment in flagged_segments(one.persons, one.segments))
     persons = [
         PersonFigure(gettext("Person %(id)s", id=each.id), numbers.probability(each.probability))
         for each in one.persons[:_SHOWN_PERSONS]

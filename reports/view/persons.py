@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from detector.schema.analysis import Analysis, MediaKind, Person
 from detector.verdict.kinds import kind_of
+from detector.verdict.stability import is_unstable
 from reports.text import numbers, verbal_scale
 from reports.text.finding import second_look
 from reports.text.language import gettext
@@ -33,7 +34,8 @@ class PersonView:
 def person_view(analysis: Analysis, person: Person) -> PersonView:
     """Put one person of ``analysis`` into words."""
     still = analysis.media.kind is MediaKind.IMAGE
-    flagged = tuple(segment.id for segment in analysis.segments if segment.person == person.id)
+    segments = tuple(segment.id for segment in analysis.segments if segment.person == person.id)
+    flagged = bool(segments) and not is_unstable(person)
     if person.probability is None:
         strength = gettext("not judged")
     else:
@@ -46,7 +48,7 @@ def person_view(analysis: Analysis, person: Person) -> PersonView:
         figure=numbers.probability(person.probability),
         strength=strength,
         position=numbers.box(person.median_box),
-        segments=flagged,
+        segments=segments,
         second_look="" if still else second_look(person),
         altered=_answer(person, "altered"),
         synthesised=_answer(person, "synthesised"),

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from detector.schema.analysis import Analysis, MediaKind, Segment, Verdict
 from detector.schema.joint_rule import JointRule
+from detector.verdict.stability import flagged_segments
 from reports.text import numbers, photographs
 from reports.text.finding import MOST_NAMED, figure_name, person_list
 from reports.text.language import N_, capitalize_first, gettext, translated
@@ -22,10 +23,10 @@ def key_answers(analysis: Analysis, sections: dict[str, Section]) -> tuple[Answe
     """Questions and answers; ``sections`` gives the numbers of the sections they refer to."""
     still = analysis.media.kind is MediaKind.IMAGE
     found: list[Answer] = [(gettext("Grounds"), analysis.reason)]
-    if analysis.segments:
+    if segments := flagged_segments(analysis.persons, analysis.segments):
         if not still:
-            found.append((gettext("When"), _when(analysis, sections["segments"].number)))
-        found.append((gettext("Whose face"), _persons(analysis)))
+            found.append((gettext("When"), _when(segments, sections["segments"].number)))
+        found.append((gettext("Whose face"), _persons(analysis, segments)))
     found.append((gettext("How surely"), _confidence(analysis, sections)))
     found.append((gettext("Not looked at"), _not_examined(analysis, sections["not-examined"].number)))
     found.append((gettext("What to do next"), _next_steps(analysis, sections)))
@@ -80,8 +81,7 @@ def references(titles: Sequence[str], sections: dict[str, Section]) -> tuple[Ans
     )
 
 
-def _when(analysis: Analysis, section: int) -> str:
-    segments = analysis.segments
+def _when(segments: Sequence[Segment], section: int) -> str:
     if len(segments) <= MOST_TIMES:
         several = len({each.person for each in segments}) > 1
         return "; ".join(
@@ -107,8 +107,8 @@ def _when(analysis: Analysis, section: int) -> str:
     )
 
 
-def _persons(analysis: Analysis) -> str:
-    flagged = {segment.person for segment in analysis.segments}
+def _persons(analysis: Analysis, segments: Sequence[Segment]) -> str:
+    flagged = {segment.person for segment in segments}
     others = len(analysis.persons) - len(flagged)
     names = person_list(sorted(flagged, key=lambda name: (len(name), name)))
     if len(flagged) > MOST_NAMED:
@@ -140,7 +140,7 @@ def _confidence(analysis: Analysis, sections: dict[str, Section]) -> str:
             figure=numbers.probability(figure),
             meaning=meaning,
         )
-    strongest = max(analysis.segments, key=lambda each: each.confidence, default=None)
+    strongest = _strongest(analysis)
     interval = segment_interval(analysis, strongest) if strongest else None
     between = f", {interval_words(interval)}" if interval else ""
     return gettext(
@@ -152,6 +152,13 @@ def _confidence(analysis: Analysis, sections: dict[str, Section]) -> str:
         between=between,
         meaning=meaning,
     )
+
+
+def _strongest(analysis: Analysis) -> Segment | None:
+    """The segment that the figure is of: the strongest of who has that figure, or else of anyone."""
+    theirs = {person.id for person in analysis.persons if person.probability == analysis.probability}
+    segments = [segment for segment in analysis.segments if segment.person in theirs] or analysis.segments
+    return max(segments, key=lambda each: each.confidence, default=None)
 
 
 def interval_words(interval: Interval) -> str:

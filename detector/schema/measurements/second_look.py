@@ -45,10 +45,10 @@ class SecondLookContrast(Value):
 
 
 class Answers(Value):
-    """The two questions asked of every face, over all persons; since 1.6."""
+    """The two questions asked of every face, over all persons who count for the exhibit; since 1.6."""
 
     altered: Probability = Field(
-        description="the highest of any person: face replaced or altered. The larger of the two is a "
+        description="the highest of any of them: face replaced or altered. The larger of the two is a "
         "photo's probability"
     )
     synthesised: Probability = Field(description="likewise: face synthesised, generated as a whole")

@@ -12,7 +12,7 @@ from detector.schema.measurements.second_look import ManipulationKind, SecondLoo
 from detector.schema.metadata import Details, Photo, Stream
 from detector.verdict.kinds import manipulation_kind
 from detector.verdict.reasons import not_seen
-from detector.verdict.verdict import decide
+from detector.verdict.verdict import answers, decide, highest_probability
 from reports.text.finding import second_look
 
 DEFAULT = Parameters()
@@ -100,6 +100,29 @@ def test_several_persons_are_named_once_each_in_order() -> None:
     verdict, reason = decide(VIDEO, DEFAULT, coverage(), [person("A"), person("B")], found)
     assert verdict is Verdict.MANIPULATED
     assert "Persons A, B" in reason and "3 segments" in reason
+
+
+def test_only_those_whom_other_views_confirm_count_in_a_finding() -> None:
+    """Of B alone it would say that a stretch stands out from the rest of the same track."""
+    standing_out = SecondLookContrast(track=0, start=5, end=6, contrast=3.0, raised=1.4)
+    look = SecondLook(
+        scan=0.3, altered=0.95, synthesised=0.1, stability=0.6, moments=(), contrasts=(standing_out,)
+    )
+    stable, unstable = person(probability=0.8), person("B", probability=0.95)
+    unstable = unstable.model_copy(update={"second_look": look})
+    found = [segment(), segment(start=6, end=7), segment("B", 5, 6)]
+    verdict, reason = decide(VIDEO, DEFAULT, coverage(), [stable, unstable], found)
+    assert verdict is Verdict.MANIPULATED
+    assert reason == "Person A: 2 segments flagged as manipulated."
+    assert highest_probability(verdict, [stable, unstable]) == 0.8
+    assert answers(verdict, [stable, unstable]) is None
+    for open_ in (Verdict.INCONCLUSIVE, Verdict.NOT_FOUND):
+        assert highest_probability(open_, [stable, unstable]) == 0.95
+        told = answers(open_, [stable, unstable])
+        assert told is not None and told.altered == 0.95
+    calm = person("C", probability=0.9)  # over the whole video, and nothing of it is unstable
+    assert highest_probability(verdict, [stable, calm]) == 0.9
+    assert highest_probability(verdict, [person(usable=0)]) is None
 
 
 def test_a_flagged_photo() -> None:

@@ -6,12 +6,13 @@ import re
 from pathlib import Path
 
 import pytest
-from analyses import build
+from analyses import build, with_stability
 
 from detector.schema.analysis import MediaKind, Verdict
+from reports.text.uncertainty import segment_interval
 from reports.view.contents import contents
 from reports.view.report import report_view
-from reports.view.summary import MOST_TIMES, key_answers, segment_meaning
+from reports.view.summary import MOST_TIMES, interval_words, key_answers, segment_meaning
 
 
 def said(tmp_path: Path, **choices: object) -> dict[str, str]:
@@ -28,6 +29,39 @@ def test_what_was_flagged(tmp_path: Path) -> None:
     assert re.match(r"Strong indication\. .*0\.97, interval 0\.\d\d to > 0\.99\.", found["How surely"])
     assert "Sound; everything that is not a face; 1,318 of 1,798 frames" in found["Not looked at"]
     assert "second examiner" in found["What to do next"]
+
+
+def test_only_those_whom_other_views_confirm_are_named_as_flagged(tmp_path: Path) -> None:
+    """Of A1, B1 and A2 the strongest is A1; of B1, which views do not confirm, nothing is said."""
+    built = with_stability(build(tmp_path, persons=2, segments=3, kept=False), A=1.0, B=0.6)
+    view = report_view(built, tmp_path)
+    assert view.finding == (
+        "The face of person A was judged to be manipulated in 2 segments of this video, "
+        "00:00:24.000 of its 00:01:00.000."
+    )
+    found = dict(view.answers)
+    assert found["When"] == "00:00:06.000 to 00:00:18.000; 00:00:36.000 to 00:00:48.000"
+    assert found["Whose face"].startswith("Person A. 1 other person not flagged.")
+    assert [(each.strength, each.segments) for each in view.persons] == [
+        ("strong indication", ("A1", "A2")),
+        ("not flagged", ("B1",)),
+    ]
+    nobody = with_stability(built, A=0.6).model_copy(update={"verdict": Verdict.INCONCLUSIVE})
+    view = report_view(nobody, tmp_path)
+    assert not {"When", "Whose face"} & set(dict(view.answers))
+    assert {each.strength for each in view.persons} == {"not flagged"}
+
+
+def test_the_interval_is_of_the_figure_beside_it(tmp_path: Path) -> None:
+    """Before, the figure could be of a person whom views did not confirm; it stays as it was stored."""
+    built = with_stability(build(tmp_path, persons=2, segments=2, kept=False), A=0.6, B=1.0)
+    sections = contents(False)
+    for segment in built.segments:
+        stored = built.model_copy(update={"probability": segment.confidence})
+        interval = segment_interval(stored, segment)
+        assert interval is not None
+        surely = dict(key_answers(stored, sections))["How surely"]
+        assert f": {segment.confidence:.2f}, {interval_words(interval)}." in surely
 
 
 def test_many_segments_are_counted_not_listed(tmp_path: Path) -> None:
