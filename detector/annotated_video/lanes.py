@@ -13,6 +13,7 @@ import numpy as np
 
 from detector.schema.analysis import Analysis, Box, Person, Segment
 from detector.schema.formatting import probability
+from detector.verdict.stability import flagged_segments
 
 STALE = 0.3  # seconds; a box is not carried over a longer gap
 _EXACT = 1e-3  # seconds; nearer than this to a judged frame its own box is taken
@@ -100,4 +101,5 @@ class Lane:
 def lanes(analysis: Analysis) -> tuple[Lane, ...]:
     """A lane for each person, in the analysis's order."""
     leave = analysis.parameters.exit_threshold
-    return tuple(Lane(person, analysis.segments, leave) for person in analysis.persons)
+    segments = flagged_segments(analysis.persons, analysis.segments)
+    return tuple(Lane(person, segments, leave) for person in analysis.persons)

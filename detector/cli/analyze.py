@@ -143,15 +143,17 @@ def _write(
 def _print_words(analysis: Analysis, out: Path | None) -> None:
     from detector.schema.declarations import statements
     from detector.schema.formatting import timecode
+    from detector.verdict.stability import flagged_persons
 
     print(f"{analysis.media.file}: {analysis.verdict}")
     print(analysis.reason)
     for declaration in statements(analysis.declarations):
         print(f"The file declares, which is no part of the verdict: {declaration.short}")
+    flagged = flagged_persons(analysis.persons, analysis.segments)
     for segment in analysis.segments:
         print(
             f"  {segment.id}  person {segment.person}  {timecode(segment.start)} to {timecode(segment.end)}"
-            f"  probability {segment.confidence:.2f}"
+            f"  probability {segment.confidence:.2f}{'' if segment.person in flagged else ', not flagged'}"
         )
     for other in analysis.others:
         figure = "" if other.probability is None else f", probability {other.probability:.2f}"
@@ -165,6 +167,7 @@ def _print_words(analysis: Analysis, out: Path | None) -> None:
 def summary(analysis: Analysis) -> dict[str, object]:
     """The compact form older tools use. ``video_is_fake`` is null when the analysis is inconclusive."""
     from detector.schema.analysis import Verdict
+    from detector.verdict.stability import flagged_segments
 
     def clock(seconds: float) -> str:
         return f"{int(seconds) // 60:02d}:{int(seconds) % 60:02d}"
@@ -176,6 +179,6 @@ def summary(analysis: Analysis) -> dict[str, object]:
         "overall_confidence": analysis.probability,
         "manipulated_segments": [
             {"start_time": clock(s.start), "end_time": clock(s.end), "confidence": s.confidence}
-            for s in analysis.segments
+            for s in flagged_segments(analysis.persons, analysis.segments)
         ],
     }

@@ -56,7 +56,7 @@ class OtherView:
     number: int
     model: ModelView
     onnx: tuple[Fact, ...]
-    flagged: tuple[FlaggedByOther, ...]
+    flagged: tuple[FlaggedByOther, ...]  # also of persons whom other views do not confirm
     reason: str  # of its verdict
 
 
@@ -77,7 +77,8 @@ class OtherModelsView:
     @property
     def pictures(self) -> tuple[Picture, ...]:
         """Those a report shows."""
-        shown = (one.peak.overlay for model in self.models for one in model.flagged if one.peak)
+        flagged = (one for model in self.models for one in model.flagged if one.segment.flagged)
+        shown = (one.peak.overlay for one in flagged if one.peak)
         return tuple(picture for picture in shown if picture.path)
 
     @property

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from detector.schema.analysis import Analysis, Media, MediaKind, Peak, Segment
+from detector.schema.analysis import Analysis, Media, MediaKind, Peak, Person, Segment
+from detector.verdict import reasons
+from detector.verdict.stability import is_unstable
 from reports.inputs.pictures import Picture, find_picture
 from reports.text import numbers
 from reports.text.finding import segment_name
 from reports.text.heatmaps import check_words, is_confirmed
-from reports.text.language import gettext
+from reports.text.language import capitalize_first, gettext, translated
 from reports.text.numbers import grouped, shown, time_span, timecode
 from reports.text.uncertainty import Interval, segment_interval
 from reports.text.verbal_scale import strength
@@ -56,6 +59,7 @@ class SegmentView:
     id: str
     title: str
     person: str
+    flagged: bool  # whether views agree on whose it is
     start: str
     end: str
     duration: str
@@ -74,25 +78,36 @@ def segment_view(analysis: Analysis, segment: Segment, folder: Path) -> SegmentV
     """Put one finding into words; ``folder`` holds its pictures."""
     still = analysis.media.kind is MediaKind.IMAGE
     doubt = segment_interval(analysis, segment)
+    unstable = [each for each in analysis.persons if each.id == segment.person and is_unstable(each)]
+    words = gettext("not flagged") if unstable else strength(segment.confidence).phrase
     return SegmentView(
         id=segment.id,
         title=segment_name(segment.id, still=still),
         person=segment.person,
+        flagged=not unstable,
         start=timecode(segment.start),
         end=timecode(segment.end),
         duration=timecode(segment.end - segment.start),
         interval=gettext("photograph") if still else time_span(segment.start, segment.end),
         confidence=numbers.probability(segment.confidence),
-        strength=strength(segment.confidence).phrase,
+        strength=words,
         between=_ends(doubt) if doubt else gettext("not known"),
         frames=grouped(segment.frames),
         bounds=() if still else _bounds(analysis, segment),
-        figures=_figures(analysis, segment, doubt),
-        meaning=summary.segment_meaning(analysis, segment),
+        figures=_figures(analysis, segment, doubt, words),
+        meaning=_unconfirmed(analysis, unstable) or summary.segment_meaning(analysis, segment),
         peaks=tuple(
             _peak(segment, peak, index, analysis.media, folder) for index, peak in enumerate(segment.peaks, 1)
         ),
     )
+
+
+def _unconfirmed(analysis: Analysis, unstable: Sequence[Person]) -> str:
+    """That who was found here is not flagged, and why not; empty where nobody is ``unstable``."""
+    if not unstable:
+        return ""
+    why = translated(reasons.unstable(analysis.parameters, unstable))
+    return f"{capitalize_first(gettext('not flagged'))}. {why}"
 
 
 def _bounds(analysis: Analysis, segment: Segment) -> tuple[Bound, ...]:
@@ -116,11 +131,11 @@ def _index(index: int | None) -> str:
     return "–" if index is None else grouped(index)
 
 
-def _figures(analysis: Analysis, segment: Segment, interval: Interval | None) -> tuple[Fact, ...]:
-    """How high, how sure and of how many frames."""
+def _figures(analysis: Analysis, segment: Segment, interval: Interval | None, words: str) -> tuple[Fact, ...]:
+    """How high, in ``words`` too, how sure and of how many frames."""
     still = analysis.media.kind is MediaKind.IMAGE
     found = [
-        Fact(gettext("In words"), strength(segment.confidence).phrase),
+        Fact(gettext("In words"), words),
         Fact(
             gettext("Probability") if still else gettext("Mean probability"),
             numbers.probability(segment.confidence),

@@ -12,6 +12,7 @@ from detector.errors import MediaError, ReelproofError
 from detector.progress import Progress
 from detector.sandbox import AllowedPaths, Limits, Sandbox, UnexpectedError
 from detector.schema.analysis import Analysis
+from detector.verdict.stability import flagged_segments
 
 log = logging.getLogger(__name__)
 
@@ -53,11 +54,12 @@ def _make(analysis: Analysis, folder: Path, exhibit: Path, to: Path, _report: ob
 
 
 def make_thumbnail(analysis: Analysis, folder: Path, exhibit: Path, to: Path) -> None:
-    """Write the thumbnail, a JPEG of at most 320 by 180: the first peak frame with its heatmap.
+    """Write the thumbnail, a JPEG of at most 320 by 180: the first flagged peak frame with its heatmap.
 
     Where nothing was flagged it is a frame of the exhibit, one with a face if there is one early on.
     """
-    overlays = [peak.overlay for segment in analysis.segments for peak in segment.peaks if peak.overlay]
+    segments = flagged_segments(analysis.persons, analysis.segments) or analysis.segments
+    overlays = [peak.overlay for segment in segments for peak in segment.peaks if peak.overlay]
     if overlays:
         with Image.open(folder / overlays[0]) as picture:
             small = picture.convert("RGB")

@@ -44,7 +44,7 @@ async function start() {
   byId("review").hidden = false;
   showFor(raw.media.kind);
   let side = 0;
-  const flagged = both.map((data) => new Set(data.raw.segments.map((segment) => segment.person)));
+  const flagged = both.map((data) => new Set(data.raw.segments.filter((segment) => segment.flagged).map((segment) => segment.person)));
   const view = {
     faces: () => people[side], flagged: () => flagged[side], peaks: () => [], get rules() { return both[side].raw.rules; },
   };

@@ -31,7 +31,7 @@ class Desk {
     this.chosen = null;
     this.explored = null;
     this.#take(annotations);
-    const flagged = new Set(raw.segments.map((segment) => segment.person));
+    const flagged = new Set(raw.segments.filter((segment) => segment.flagged).map((segment) => segment.person));
     const view = { faces: () => this.faces, flagged: () => flagged, peaks: () => this.peaks, rules: raw.rules };
     this.player = new Player(this.data, view, (time) => this.#moved(time));
     this.list = new SegmentList(this);

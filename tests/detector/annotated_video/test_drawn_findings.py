@@ -11,7 +11,7 @@ import av
 import cv2
 import numpy as np
 import pytest
-from analyses import write_png
+from analyses import build, with_stability, write_png
 from annotated_clips import (
     BOTTOM,
     CONSTANT,
@@ -27,7 +27,7 @@ from annotated_clips import (
 )
 from clips import HEIGHT, WIDTH, write_clip
 
-from detector.annotated_video.lanes import State
+from detector.annotated_video.lanes import State, lanes
 from detector.annotated_video.layout import Layout, arrange
 from detector.schema.formatting import timecode
 
@@ -278,3 +278,9 @@ class TestLayout:
         from reports.text.numbers import timecode as theirs
 
         assert timecode(seconds) == theirs(seconds) == text
+
+
+def test_nobody_is_said_to_be_flagged_whom_other_views_do_not_confirm(tmp_path: Path) -> None:
+    analysis = with_stability(build(tmp_path, persons=2, segments=2, kept=False), A=1.0, B=0.6)
+    states = [face.state for lane in lanes(analysis) if (face := lane.at(20.0))]
+    assert states == [State.FLAGGED, State.RAISED]

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from analyses import build, with_stability
 from clips import write_clip
 from unconfined import Unconfined
 from unreadable_files import BAD, bad_files
@@ -207,6 +208,11 @@ class TestSummary:
         assert form["overall_confidence"] == analysis.probability
         (listed,) = form["manipulated_segments"]  # type: ignore[misc]
         assert listed == {"start_time": "00:59", "end_time": "62:05", "confidence": 0.75}
+
+    def test_only_those_whom_other_views_confirm(self, tmp_path: Path) -> None:
+        analysis = with_stability(build(tmp_path, persons=2, segments=3, kept=False), B=0.6)
+        listed = summary(analysis)["manipulated_segments"]
+        assert [each["start_time"] for each in listed] == ["00:06", "00:36"]  # type: ignore[attr-defined]
 
 
 def test_schema(capsys: pytest.CaptureFixture[str]) -> None:

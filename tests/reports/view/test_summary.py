@@ -11,7 +11,7 @@ from analyses import build, with_stability
 from detector.schema.analysis import MediaKind, Verdict
 from reports.text.uncertainty import segment_interval
 from reports.view.contents import contents
-from reports.view.report import report_view
+from reports.view.report import ReportInputs, report_view
 from reports.view.summary import MOST_TIMES, interval_words, key_answers, segment_meaning
 
 
@@ -50,6 +50,19 @@ def test_only_those_whom_other_views_confirm_are_named_as_flagged(tmp_path: Path
     view = report_view(nobody, tmp_path)
     assert not {"When", "Whose face"} & set(dict(view.answers))
     assert {each.strength for each in view.persons} == {"not flagged"}
+
+
+def test_a_segment_that_other_views_do_not_confirm_says_so(tmp_path: Path) -> None:
+    built = with_stability(build(tmp_path, persons=2, segments=2, kept=False), B=0.6)
+    confirmed, not_confirmed = report_view(built, tmp_path).segments
+    assert confirmed.flagged and confirmed.strength == "strong indication"
+    assert "person A resembles" in confirmed.meaning
+    assert not not_confirmed.flagged and not_confirmed.strength == "not flagged"
+    assert not_confirmed.figures[0].value == "not flagged"
+    assert not_confirmed.meaning.startswith("Not flagged. Person B: the score lies so near the threshold")
+    in_german = report_view(built, tmp_path, ReportInputs(language_code="de")).segments[1]
+    assert in_german.meaning.startswith("Nicht markiert. Person B: ")
+    assert "score lies" not in in_german.meaning
 
 
 def test_the_interval_is_of_the_figure_beside_it(tmp_path: Path) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 
 import pytest
+from analyses import build, with_stability
 from flask import Flask
 from flask.testing import FlaskClient
 from made_results import finished, hand_in
@@ -38,6 +40,15 @@ def test_every_score_and_segment_is_in_it(app: Flask, client: FlaskClient) -> No
     for name in ("frame", "overlay", "map"):
         assert client.get(peak[name]).mimetype == "image/png"
     assert data["rules"]["enter"] == analysis.parameters.enter_threshold
+
+
+def test_it_says_whom_other_views_confirm(tmp_path: Path) -> None:
+    analysis = with_stability(build(tmp_path, persons=2, segments=2), B=0.6)
+    (tmp_path / "analysis.json").write_text(analysis.to_json())
+    confirmed, not_confirmed = review_data.document("a" * 32, load(tmp_path))["segments"]
+    assert confirmed["flagged"] and "of 100 such faces" in confirmed["meaning"]
+    assert not not_confirmed["flagged"] and not_confirmed["strength"] == "not flagged"
+    assert not_confirmed["meaning"].startswith("Not flagged. Person B: ")
 
 
 def test_what_plays_is_named_only_where_something_does(app: Flask) -> None:
