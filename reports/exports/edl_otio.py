@@ -16,7 +16,7 @@ from reports.errors import ExportError
 from reports.exports.segments import in_order, refuse_still
 from reports.exports.timecode import Grid, named, own_grid, timecode_grid
 from reports.text.numbers import file_name, probability, shortened, timecode
-from reports.text.verbal_scale import strength
+from reports.text.verbal_scale import segment_phrase
 
 _MOST_EVENTS = 999  # an event's number has three digits
 _TITLE_ROOM = 50
@@ -60,7 +60,7 @@ def segments_edl(analysis: Analysis) -> bytes:
         record += after - first
         lines.append(f"{event:03d}  AX       V     C        {' '.join(times)}")
         lines.append(f"* FROM CLIP NAME: {name}")
-        lines.append(f"* COMMENT: {_described(segment)}")
+        lines.append(f"* COMMENT: {_described(analysis, segment)}")
         if event == 1:
             lines += [f"* COMMENT: {text}" for text in _about(analysis, grid)]
         lines.append("")
@@ -90,7 +90,7 @@ def segments_otio(analysis: Analysis) -> bytes:
             f"{probability(segment.confidence)}",
             marked_range=time_range(first, after),
             color=otio.schema.MarkerColor.RED,
-            comment=_described(segment),
+            comment=_described(analysis, segment),
             metadata={"reelproof": _exact(segment)},
         )
 
@@ -127,11 +127,11 @@ def _span(segment: Segment, grid: Grid) -> tuple[int, int]:
     return first, max(grid.frame(segment.end), first) + 1
 
 
-def _described(segment: Segment) -> str:
+def _described(analysis: Analysis, segment: Segment) -> str:
     return file_name(
         f"Segment {segment.id}, person {segment.person}, {timecode(segment.start)} to "
         f"{timecode(segment.end)} from the first frame, probability {probability(segment.confidence)} "
-        f"({strength(segment.confidence).phrase}), {segment.frames} frames scored"
+        f"({segment_phrase(analysis, segment)}), {segment.frames} frames scored"
     )
 
 

@@ -8,10 +8,11 @@ from typing import Any
 from detector.schema.analysis import Analysis, MediaKind, Segment
 from detector.schema.translatable import N_
 from detector.verdict.kinds import kind_of
+from detector.verdict.stability import flagged_persons
 from reports.errors import ExportError
 from reports.exports.csv_writing import csv_table
 from reports.text.numbers import file_name, probability, timecode
-from reports.text.verbal_scale import strength
+from reports.text.verbal_scale import segment_phrase
 
 JSON_FORMAT = "reelproof-segments"
 JSON_VERSION = "1.0"
@@ -70,7 +71,7 @@ def segments_csv(analysis: Analysis) -> bytes:
                 timecode(segment.start),
                 timecode(segment.end),
                 segment.confidence,
-                strength(segment.confidence).phrase,
+                segment_phrase(analysis, segment),
                 segment.frames,
                 None if peak is None else peak.time,
                 None if peak is None else timecode(peak.time),
@@ -115,13 +116,14 @@ def segments_json(analysis: Analysis) -> bytes:
         if analysis.declarations is None
         else [each.model_dump(mode="json") for each in analysis.declarations],
         "segments": [
-            _object(segment) | {"kind": kind_of(looks.get(segment.person))} for segment in in_order(analysis)
+            _object(segment, segment_phrase(analysis, segment)) | {"kind": kind_of(looks.get(segment.person))}
+            for segment in in_order(analysis)
         ],
     }
     return (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode()
 
 
-def _object(segment: Segment) -> dict[str, Any]:
+def _object(segment: Segment, phrase: str) -> dict[str, Any]:
     return {
         "id": segment.id,
         "person": segment.person,
@@ -130,7 +132,7 @@ def _object(segment: Segment) -> dict[str, Any]:
         "start_timecode": timecode(segment.start),
         "end_timecode": timecode(segment.end),
         "confidence": segment.confidence,
-        "strength": strength(segment.confidence).phrase,
+        "strength": phrase,
         "frames": segment.frames,
         "peaks": [
             {
@@ -160,13 +162,15 @@ def segments_webvtt(analysis: Analysis) -> bytes:
         f"Model: {_line(analysis.model.name)}\n"
         f"Times count from the first frame{_in_player(analysis.media.start_offset)}.",
     ]
+    flagged = flagged_persons(analysis.persons, analysis.segments)
     for segment in in_order(analysis):
         start = _milliseconds(segment.start)
         end = max(_milliseconds(segment.end), start + 1)  # a cue must end after it starts
+        of = " of manipulation" if segment.person in flagged else ""
         blocks.append(
             f"{_line(segment.id)}\n"
             f"{timecode(start / 1000)} --> {timecode(end / 1000)}\n"
-            f"Person {_line(segment.person)}: {strength(segment.confidence).phrase} of manipulation, "
+            f"Person {_line(segment.person)}: {segment_phrase(analysis, segment)}{of}, "
             f"{_line(probability(segment.confidence))}"
         )
     return ("\n\n".join(blocks) + "\n").encode()

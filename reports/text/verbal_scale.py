@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from detector.schema.analysis import Analysis, Segment
+from detector.verdict.stability import is_unstable
 from reports.text.language import N_, gettext
 
 
@@ -61,3 +63,10 @@ def strength(probability: float) -> Strength:
     return replace(
         step, phrase=gettext(step.phrase), figures=gettext(step.figures), definition=gettext(step.definition)
     )
+
+
+def segment_phrase(analysis: Analysis, segment: Segment) -> str:
+    """The phrase for a segment's confidence, or that its person is not flagged where views disagree."""
+    if any(person.id == segment.person and is_unstable(person) for person in analysis.persons):
+        return gettext("not flagged")
+    return strength(segment.confidence).phrase

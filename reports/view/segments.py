@@ -16,7 +16,7 @@ from reports.text.heatmaps import check_words, is_confirmed
 from reports.text.language import capitalize_first, gettext, translated
 from reports.text.numbers import grouped, shown, time_span, timecode
 from reports.text.uncertainty import Interval, segment_interval
-from reports.text.verbal_scale import strength
+from reports.text.verbal_scale import segment_phrase
 from reports.view import summary
 from reports.view.facts import Fact
 
@@ -79,7 +79,7 @@ def segment_view(analysis: Analysis, segment: Segment, folder: Path) -> SegmentV
     still = analysis.media.kind is MediaKind.IMAGE
     doubt = segment_interval(analysis, segment)
     unstable = [each for each in analysis.persons if each.id == segment.person and is_unstable(each)]
-    words = gettext("not flagged") if unstable else strength(segment.confidence).phrase
+    words = segment_phrase(analysis, segment)
     return SegmentView(
         id=segment.id,
         title=segment_name(segment.id, still=still),

@@ -9,13 +9,14 @@ import re
 from pathlib import Path
 
 import pytest
-from analyses import build
+from analyses import build, with_stability
 from hypothesis import given
 from hypothesis import strategies as st
 
 from detector.schema.analysis import Analysis, ManipulationKind, MediaKind, SecondLook
 from reports.errors import ExportError
 from reports.exports.csv_writing import csv_table, harmless
+from reports.exports.edl_otio import segments_edl
 from reports.exports.segments import COLUMNS, segments_csv, segments_json, segments_webvtt
 from reports.text.numbers import file_name, timecode
 
@@ -225,3 +226,15 @@ def test_a_photo_has_a_table_and_no_times(tmp_path: Path) -> None:
     assert document["kind"] == document["segments"][0]["kind"] == "face swap or edit"
     with pytest.raises(ExportError, match="photo"):
         segments_webvtt(analysis)
+
+
+def test_a_segment_that_other_views_do_not_confirm_is_not_called_flagged(tmp_path: Path) -> None:
+    analysis = with_stability(build(tmp_path, persons=2, segments=2, kept=False), A=1.0, B=0.6)
+    expected = ["strong indication", "not flagged"]
+    assert [row["strength"] for row in rows(segments_csv(analysis))] == expected
+    assert [each["strength"] for each in json.loads(segments_json(analysis))["segments"]] == expected
+    subtitles = segments_webvtt(analysis).decode()
+    assert "Person A: strong indication of manipulation, 0.97" in subtitles
+    assert "Person B: not flagged, 0.88" in subtitles
+    edl = segments_edl(analysis).decode()
+    assert "probability 0.97 (strong indication)" in edl and "probability 0.88 (not flagged)" in edl
