@@ -22,7 +22,7 @@ from detector.media.exhibit.file import UNREADABLE, accepted_head, opened
 from detector.media.exhibit.limits import Bounds
 from detector.media.exhibit.signatures import DEMUXERS, is_animated_webp, is_boxed_picture, refuse_mismatch
 from detector.media.pictures.orientation import photo_orientation
-from detector.media.pictures.photo_file import is_whole
+from detector.media.pictures.photo_file import is_tiff_beyond_ffmpeg, is_whole
 from detector.media.pillow_reader import open_with_pillow
 from detector.media.reader import MediaReader
 
@@ -60,10 +60,11 @@ def open_media(path: Path, bounds: Bounds | None = None) -> Iterator[MediaReader
         file.seek(0)
         bounds = bounds or Bounds()
         photo = photo_orientation(file, bounds)
+        beyond = is_tiff_beyond_ffmpeg(file)
         file.seek(0)
         with open_container(file) as container:
             refuse_mismatch(head, container.format.name)
-            if is_boxed_picture(head) or is_animated_webp(head):
+            if is_boxed_picture(head) or is_animated_webp(head) or beyond:
                 with open_with_pillow(container, file, bounds) as pictures:
                     yield pictures
             else:

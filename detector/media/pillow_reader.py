@@ -1,6 +1,7 @@
-"""Pictures that FFmpeg reads wrongly or not at all, decoded by Pillow: AVIF, HEIF, animated WebP.
+"""Pictures that FFmpeg reads wrongly or not at all, decoded by Pillow: AVIF, HEIF, animated WebP, some TIFFs.
 
-FFmpeg shows the first tile of a tiled HEIF picture, as telephones make them, and no animated WebP.
+FFmpeg shows the first tile of a tiled HEIF picture, as telephones make them, and no animated WebP. Of a TIFF
+in tiles or in JPEG it makes a black picture.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from PIL import ImageSequence
 
 from detector.errors import MediaError
 from detector.media.exhibit.limits import Bounds
-from detector.media.pictures.orientation import photo_orientation
+from detector.media.frame import Image
+from detector.media.pictures.orientation import UPRIGHT, photo_orientation
 from detector.media.pictures.photo_file import open_photo, strictly
 from detector.media.reader import PICTURE_DAMAGED, Decoded, MediaReader, first_at
 from detector.media.stream.tally import Tally
@@ -35,13 +37,16 @@ class PillowReader(MediaReader):
     def __init__(
         self, container: av.container.InputContainer, file: BinaryIO, picture: PIL.Image.Image, bounds: Bounds
     ) -> None:
-        super().__init__(container, photo_orientation(file, bounds), bounds)
+        # Pillow turns TIFFs upright itself.
+        turned = UPRIGHT if picture.format == "TIFF" else photo_orientation(file, bounds)
+        super().__init__(container, turned, bounds)
         self._picture = picture
         self.time_base = _MILLISECONDS
         if getattr(picture, "is_animated", False) and picture.format == "WEBP":
             self.kind = MediaKind.VIDEO
         else:
             self.kind = MediaKind.IMAGE
+        if self.kind is MediaKind.IMAGE and picture.format != "TIFF":
             self.container_format = (picture.format or "").lower()
 
     @property
@@ -67,7 +72,7 @@ class PillowReader(MediaReader):
         try:
             for picture in pictures:
                 with strictly():
-                    pixels = np.asarray(picture.convert("RGB"))
+                    pixels = _rgb(picture)
                 frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
                 frame.pts, frame.time_base = time, self.time_base
                 # A length of 0 is shown for 0.1 s by browsers.
@@ -81,6 +86,16 @@ class PillowReader(MediaReader):
     def _seek(self, pts: int) -> tuple[Decoded, av.VideoFrame | None]:
         running = self._decoded(counting=False)
         return running, first_at(running, pts)
+
+
+def _rgb(picture: PIL.Image.Image) -> Image:
+    """Its pixels. Pillow would cut off those of 16 bits, and any number, at 255 instead of scaling them."""
+    if picture.mode.startswith("I;16"):
+        grey = (np.asarray(picture) >> 8).astype(np.uint8)
+        return np.repeat(grey[:, :, None], 3, axis=2)
+    if picture.mode in ("I", "F"):
+        raise ValueError(f"pixels of unknown range: {picture.mode}")
+    return np.asarray(picture.convert("RGB"))
 
 
 @contextmanager

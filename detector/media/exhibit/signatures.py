@@ -55,7 +55,7 @@ _PICTURE_BRANDS = (b"avif", b"heic", b"heix", b"heim", b"heis", b"mif1", b"mif2"
 _SEQUENCE_BRANDS = (b"avis", b"hevc", b"hevx", b"hevm", b"hevs", b"msf1")
 _RAW_BRANDS = (b"crx ",)
 _TS_PACKET, _TS_SYNC = 188, 0x47  # ISO/IEC 13818-1
-_TIFF = (b"II*\0", b"MM\0*")
+TIFF = (b"II*\0", b"MM\0*")
 _IS_DNG, _SUBFILE, _REDUCED = 0xC612, 0x00FE, 1  # tags of TIFF 6.0 and DNG
 
 
@@ -107,7 +107,7 @@ def is_raw_photo(head: bytes) -> bool:
     """Whether a camera's raw picture, such as a TIFF whose first picture is a small copy."""
     if head[8:12] in _RAW_BRANDS and head[4:8] == b"ftyp":
         return True
-    if not head.startswith(_TIFF):
+    if not head.startswith(TIFF):
         return head.startswith((b"IIU\0", b"IIRO", b"IIRS", b"MMOR", b"FUJIFILMCCD-RAW"))
     order: Literal["little", "big"] = "little" if head[:1] == b"I" else "big"
     if head[8:10] == b"CR":
@@ -142,7 +142,7 @@ CONTAINERS = (
     Container(N_("a WebP picture"), True, ("webp_pipe", "webp"), forms=(b"WEBP",)),
     Container(N_("an AVIF or HEIF photo"), True, (_BOXES,), brands=_PICTURE_BRANDS),
     Container(
-        N_("a TIFF picture"), True, ("tiff_pipe",), starts=_TIFF, test=lambda head: not is_raw_photo(head)
+        N_("a TIFF picture"), True, ("tiff_pipe",), starts=TIFF, test=lambda head: not is_raw_photo(head)
     ),
     Container(N_("a BMP picture"), True, ("bmp_pipe",), starts=(b"BM",), test=_is_bitmap),
     Container(N_("a GIF animation or picture"), False, ("gif",), starts=(b"GIF87a", b"GIF89a")),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -9,8 +10,13 @@ from typing import BinaryIO
 
 import PIL.Image
 import PIL.ImageFile
+from PIL import TiffImagePlugin
 
-from detector.media.exhibit.signatures import HEAD, PHOTOS, is_boxed_picture
+from detector.media.exhibit.signatures import HEAD, PHOTOS, TIFF, is_boxed_picture
+
+# None, CCITT's three, LZW, deflate's two, PackBits.
+_COMPRESSIONS = frozenset({1, 2, 3, 4, 5, 8, 32773, 32946})
+_TIFF_HEADER = 8  # bytes
 
 
 @contextmanager
@@ -66,3 +72,23 @@ def is_whole(file: BinaryIO) -> bool:
             return True
     finally:
         file.seek(place)
+
+
+def is_tiff_beyond_ffmpeg(file: BinaryIO) -> bool:
+    """Whether a TIFF in tiles, or in a compression of which FFmpeg makes black pictures without a word.
+
+    Told by the tags of the first picture, also where Pillow cannot decode it.
+    """
+    file.seek(0)
+    header = file.read(_TIFF_HEADER)
+    if not header.startswith(TIFF):
+        return False
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            tags = TiffImagePlugin.ImageFileDirectory_v2(header)
+            file.seek(tags.next)
+            tags.load(file)
+            compression = tags.get(TiffImagePlugin.COMPRESSION, 1)
+    except (OSError, SyntaxError, ValueError, TypeError, RuntimeError, MemoryError, struct.error):
+        return False
+    return TiffImagePlugin.TILEOFFSETS in tags or compression not in _COMPRESSIONS

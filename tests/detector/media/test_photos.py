@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
 import cv2
@@ -90,6 +91,37 @@ class TestPhotos:
         assert frame.image.shape == shown.shape
         assert np.abs(frame.image.astype(int) - shown).mean() < 8
 
+    @pytest.mark.parametrize("orientation", STORED)
+    @pytest.mark.parametrize("kind", ["tiff_lzw", "jpeg", "one tile"])
+    def test_tiffs_in_tiles_and_in_jpeg(self, tmp_path: Path, kind: str, orientation: int) -> None:
+        """Black pictures to FFmpeg, which says nothing of it."""
+        path = tmp_path / "photo.tif"
+        done = self.STORED[orientation]
+        picture = Pillow.fromarray(cornered())
+        stored = picture if done is None else picture.transpose(done)
+        if kind == "one tile":
+            path.write_bytes(tiled(np.asarray(stored), orientation))
+        else:
+            exif = Pillow.Exif()
+            exif[0x0112] = orientation
+            stored.save(path, exif=exif, compression=kind)
+        with open_media(path) as reader:
+            (frame,) = reader.frames(8)
+            assert np.abs(frame.image.astype(int) - cornered()).mean() < 2
+            assert (reader.tally.undecodable, reader.container_format) == (0, "tiff_pipe")
+
+    @pytest.mark.parametrize("colours", [1, 3])
+    def test_tiffs_in_tiles_of_sixteen_bits(self, tmp_path: Path, colours: int) -> None:
+        picture = cornered()[:, :, :colours]
+        (tmp_path / "photo.tif").write_bytes(tiled(picture.astype(np.uint16) * 257))
+        (frame,), _ = read(tmp_path / "photo.tif")
+        assert np.array_equal(frame.image[:, :, :colours], picture)
+
+    def test_a_tiff_in_tiles_of_numbers_is_refused(self, tmp_path: Path) -> None:
+        """What is black and what is white stands nowhere."""
+        (tmp_path / "photo.tif").write_bytes(tiled(cornered()[:, :, :1].astype(np.uint32) << 16))
+        assert "export it there as jpeg" in refusal(tmp_path / "photo.tif")
+
     def test_one_pixel(self, tmp_path: Path) -> None:
         Pillow.new("RGB", (1, 1), (200, 30, 90)).save(tmp_path / "dot.png")
         (frame,), _ = read(tmp_path / "dot.png")
@@ -104,3 +136,18 @@ class TestPhotos:
         data = cv2.imencode(".png", noise)[1].tobytes()
         (tmp_path / "photo.png").write_bytes(data[: len(data) // 3])
         assert "copied only in part" in refusal(tmp_path / "photo.png")
+
+
+def tiled(pixels: np.ndarray, orientation: int = 1) -> bytes:
+    """A TIFF of one tile, for whose sides multiples of 16 are allowed."""
+    height, width, colours = pixels.shape
+    bits = struct.pack("<4H", *[8 * pixels.itemsize] * colours, *[0] * (4 - colours))
+    data = pixels.astype(pixels.dtype.newbyteorder("<")).tobytes()
+    tags = {256: width, 257: height, 258: 8 if colours == 3 else 8 * pixels.itemsize, 259: 1}
+    tags |= {262: 2 if colours == 3 else 1, 274: orientation, 277: colours}
+    tags |= {322: width, 323: height, 324: 16, 325: len(data)}
+    directory = struct.pack("<H", len(tags))
+    for tag, value in tags.items():
+        kind = 4 if tag in {324, 325} else 3
+        directory += struct.pack("<HHII", tag, kind, colours if tag == 258 else 1, value)
+    return b"II*\0" + struct.pack("<I", 16 + len(data)) + bits + data + directory + bytes(4)
