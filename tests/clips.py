@@ -91,6 +91,31 @@ def write_clip(
     return path
 
 
+def write_resized(path: Path, sizes: Sequence[tuple[int, int]], each: int = 5) -> Path:
+    """A WebM in VP8 of numbered frames whose picture changes its size, ``each`` frames at a time."""
+    with av.open(str(path), "w") as container:
+        stream = None
+        for part, (width, height) in enumerate(sizes):
+            encoder = av.CodecContext.create("libvpx", "w")
+            encoder.width, encoder.height, encoder.pix_fmt = width, height, "yuv420p"
+            encoder.time_base = Fraction(1, 25)
+            encoder.options = {"deadline": "realtime", "cpu-used": "8", "b": "2000000"}
+            if stream is None:
+                stream = container.add_stream("libvpx", rate=25)
+                stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+            for number in range(part * each, (part + 1) * each):
+                picture = av.VideoFrame.from_ndarray(numbered(number), format="rgb24")
+                frame = picture.reformat(width=width, height=height)
+                frame.pts, frame.time_base = number, encoder.time_base
+                for packet in encoder.encode(frame):
+                    packet.stream = stream
+                    container.mux(packet)
+            for packet in encoder.encode():
+                packet.stream = stream
+                container.mux(packet)
+    return path
+
+
 def write_sound(path: Path, cover: np.ndarray | None = None) -> Path:
     """One second of sound and nothing else or, as music files have it, with a cover picture."""
     with av.open(str(path), "w") as container:

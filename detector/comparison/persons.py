@@ -106,7 +106,7 @@ class PersonTracker:
 
     def process(self, exhibit: Frame, reference: Frame, broken: bool) -> None:
         """One pair; ``broken`` where time does not run on in the reference."""
-        is_cut = self.kind is MediaKind.VIDEO and self._cuts.process_frame(exhibit.image)
+        is_cut = self.kind is MediaKind.VIDEO and self._cuts.process_frame(exhibit.image, exhibit.shape)
         self._references[exhibit.pts] = reference
         for frame, cut, faces in self._search.process_frame(exhibit, is_cut or broken):
             self._compare(frame, cut, faces)

@@ -29,7 +29,8 @@ from detector.progress import Progress
 from detector.sandbox import AllowedPaths, CrashError, Sandbox
 from detector.sandboxed_engine import limits_of_environment
 
-_HEAD = struct.Struct("<qQQII")  # PTS, seconds as a fraction, height and width; then the pixels
+# PTS, seconds as a fraction, height and width, and those before it was resized or 0; then the pixels.
+_HEAD = struct.Struct("<qQQIIII")
 _PIPE = 1 << 20  # bytes
 _LOOK_EVERY = 0.05  # seconds
 _ENDLESS = 10**9  # seconds: of processor time, and of what a source may last
@@ -96,7 +97,9 @@ def _decode(source: Source, sample_rate: float, writer: int, _report: Progress) 
                 raise MediaError("The times of the frames jump by years.")
             height, width = frame.image.shape[:2]
             numerator, denominator = frame.time.as_integer_ratio()
-            _write(writer, _HEAD.pack(frame.pts, numerator, denominator, height, width))
+            _write(
+                writer, _HEAD.pack(frame.pts, numerator, denominator, height, width, *(frame.shape or (0, 0)))
+            )
             _write(writer, frame.image.data.cast("B"))
             number += 1
     return number
@@ -112,14 +115,15 @@ def received(reader: int, confined: Sandbox, stopped: Callable[[], bool]) -> Ite
     """What comes out of the pipe; raises :class:`CrashError` for what is no frame that may come next."""
     bounds, latest = Bounds(), Fraction(0)
     while head := _read(reader, _HEAD.size, confined, stopped):
-        pts, numerator, denominator, height, width = _HEAD.unpack(head)
+        pts, numerator, denominator, height, width, rows, columns = _HEAD.unpack(head)
         at = Fraction(numerator, denominator) if denominator else Fraction(-1)
         if not (latest <= at <= _ENDLESS and 0 < height * width <= bounds.pixels):
             raise CrashError()
         latest = at
         if not (data := _read(reader, height * width * 3, confined, stopped)):
             return
-        yield Frame(pts, at, np.frombuffer(data, np.uint8).reshape(height, width, 3))
+        image = np.frombuffer(data, np.uint8).reshape(height, width, 3)
+        yield Frame(pts, at, image, shape=(rows, columns) if columns else None)
 
 
 def _read(reader: int, size: int, confined: Sandbox, stopped: Callable[[], bool]) -> bytearray:

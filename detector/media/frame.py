@@ -16,10 +16,12 @@ class Frame:
     """One decoded frame, upright. ``time`` is in seconds from the first frame.
 
     ``index`` counts the frames decoded before it, in order of presentation; None where it was
-    reached by seeking.
+    reached by seeking. ``shape`` is height and width as it was shown, where a video changes its size and the
+    frame was brought to that of the first.
     """
 
     pts: int
     time: Fraction
     image: Image
     index: int | None = None
+    shape: tuple[int, int] | None = None

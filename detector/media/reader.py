@@ -60,10 +60,10 @@ class MediaReader(FrameDecoder):
         rate = Fraction(sample_rate).limit_denominator(1_000_000)
         last_bin = -1
         for frame, pts in self._decoded(rate=None if all_decoded else rate):
-            time = (pts - (self.tally.first_pts or 0)) * self.time_base
-            if int(time * rate) > last_bin:
-                last_bin = int(time * rate)
-                yield Frame(pts, time, self._upright(frame), self.tally.frames - 1)
+            number = int(self._time(pts) * rate)
+            if number > last_bin:
+                last_bin = number
+                yield self._frame(frame, pts, self.tally.frames - 1)
         if self.kind is MediaKind.IMAGE:
             if not self.tally.decoded:
                 raise MediaError(PICTURE_DAMAGED)
@@ -131,7 +131,7 @@ class MediaReader(FrameDecoder):
 
         Of a span whose first frame is not found nothing comes.
         """
-        return (self._reached(frame, pts) for frame, pts in self.decoded_spans(wanted))
+        return (self._frame(frame, pts) for frame, pts in self.decoded_spans(wanted))
 
     def decoded_spans(self, wanted: Iterable[tuple[int, int]]) -> Generator[tuple[av.VideoFrame, int]]:
         """The frames of :meth:`spans` as the decoder gives them, each with its PTS."""
@@ -150,9 +150,6 @@ class MediaReader(FrameDecoder):
                 found, here = following
                 if here <= last:
                     yield found, here
-
-    def _reached(self, frame: av.VideoFrame, pts: int) -> Frame:
-        return Frame(pts, (pts - (self.tally.first_pts or 0)) * self.time_base, self._upright(frame))
 
     def since_key(self, pts: int) -> float:
         """Seconds that have to be decoded to come to the frame at ``pts``; infinity where that is unknown."""
@@ -207,18 +204,25 @@ class MediaReader(FrameDecoder):
             self._rgb.reformat(frame, width=width, height=height, format="rgb24", threads=1).to_ndarray(),
         )
 
-    def _upright(self, frame: av.VideoFrame) -> Image:
+    def _time(self, pts: int) -> Fraction:
+        return (pts - (self.tally.first_pts or 0)) * self.time_base
+
+    def _frame(self, frame: av.VideoFrame, pts: int, index: int | None = None) -> Frame:
+        """A frame upright and at the size of the first, in whose pixels all boxes are told."""
         width, height = self.square_size(frame)
         self._bounds.refuse_picture(width, height)
         quarter_turns, mirrored = self.orientation(frame)
+        shown = (width, height) if quarter_turns % 2 else (height, width)
+        if not self.width:
+            self.height, self.width = shown
+            self.rotation = 90 * quarter_turns
+        size = self.height, self.width
+        height, width = size[::-1] if quarter_turns % 2 else size
         image = self.rgb(frame, width, height)
         if mirrored:
             image = image[:, ::-1]
         image = np.ascontiguousarray(np.rot90(image, -quarter_turns))
-        if not self.width:
-            self.height, self.width = image.shape[:2]
-            self.rotation = 90 * quarter_turns
-        return image
+        return Frame(pts, self._time(pts), image, index, None if shown == size else shown)
 
 
 def first_at(frames: Decoded, pts: int) -> av.VideoFrame | None:

@@ -92,7 +92,7 @@ class FirstPass:
 
     def is_cut(self, frame: Frame) -> bool:
         """Whether the next frame begins a new scene."""
-        return self._cut_detector.process_frame(frame.image) if self._video else False
+        return self._cut_detector.process_frame(frame.image, frame.shape) if self._video else False
 
     def process_frame(self, frame: Frame, is_cut: bool) -> None:
         """Find, follow and queue the faces of one sampled frame; they may be settled with a later one."""

@@ -23,9 +23,10 @@ class CutDetector:
         self._number = 0
         self._shape: tuple[int, ...] = ()
 
-    def process_frame(self, image: Image) -> bool:
-        """True when ``image`` (RGB) begins a new scene."""
-        height = max(16, round(image.shape[0] * _CUT_WIDTH / image.shape[1]))
+    def process_frame(self, image: Image, shape: tuple[int, int] | None = None) -> bool:
+        """True when ``image`` (RGB) begins a new scene; ``shape`` is what it had before it was resized."""
+        rows, columns = shape or image.shape[:2]
+        height = max(16, round(rows * _CUT_WIDTH / columns))
         # Some pixels do for this: averaging all of them takes ten times as long.
         step = max(1, image.shape[1] // (2 * _CUT_WIDTH))
         coarse = cv2.resize(image, (0, 0), fx=1 / step, fy=1 / step, interpolation=cv2.INTER_NEAREST)

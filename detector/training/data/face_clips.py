@@ -95,7 +95,7 @@ def follow(path: Path) -> list[MovingFace]:
         skipped = before is not None and float(frame.time) - before > 1.9 / RATE
         before = float(frame.time)
         found = _nearest(track[-1][1], faces) if track else None
-        if cuts.process_frame(frame.image) or skipped or found is None:
+        if cuts.process_frame(frame.image, frame.shape) or skipped or found is None:
             out += _kept(path.name, track)
             track, found = [], max(faces, key=lambda face: face.width, default=None)
         if found is not None:

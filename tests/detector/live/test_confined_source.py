@@ -143,8 +143,13 @@ class Quiet:
         return 0
 
 
-def head(pts: int = 0, time: tuple[int, int] = (0, 1), size: tuple[int, int] = (2, 2)) -> bytes:
-    return struct.pack("<qQQII", pts, *time, *size)
+def head(
+    pts: int = 0,
+    time: tuple[int, int] = (0, 1),
+    size: tuple[int, int] = (2, 2),
+    shape: tuple[int, int] = (0, 0),
+) -> bytes:
+    return struct.pack("<qQQIIII", pts, *time, *size, *shape)
 
 
 def told(data: bytes) -> list:
@@ -153,15 +158,16 @@ def told(data: bytes) -> list:
     os.close(writer)
     try:
         return [
-            (frame.pts, frame.time, frame.image.shape) for frame in received(reader, Quiet(), lambda: False)
+            (frame.pts, frame.time, frame.image.shape, frame.shape)
+            for frame in received(reader, Quiet(), lambda: False)
         ]
     finally:
         os.close(reader)
 
 
 def test_what_is_told_is_a_frame():
-    data = head(7, (1, 8)) + bytes(12) + head(9, (2, 8), (1, 3)) + bytes(9)
-    assert told(data) == [(7, Fraction(1, 8), (2, 2, 3)), (9, Fraction(1, 4), (1, 3, 3))]
+    data = head(7, (1, 8)) + bytes(12) + head(9, (2, 8), (1, 3), (4, 5)) + bytes(9)
+    assert told(data) == [(7, Fraction(1, 8), (2, 2, 3), None), (9, Fraction(1, 4), (1, 3, 3), (4, 5))]
     assert told(b"") == []
 
 

@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 from analyses import media as facts
 from av.stream import Disposition
-from clips import HEIGHT, UPRIGHT, WIDTH, cornered, corners, number_of, numbered, write_clip
+from clips import HEIGHT, UPRIGHT, WIDTH, cornered, corners, number_of, numbered, write_clip, write_resized
 from media_files import photo
 
 from detector.media.completeness import lost_frames, missing_seconds
 from detector.media.open import open_media
 from detector.media.pictures import hdr
+from detector.media.pictures.cuts import CutDetector
 from detector.media.reader import MediaReader
 from detector.media.stream.tally import Tally
 from detector.media.stream.unreferenced import NeededPackets
@@ -122,6 +123,21 @@ class TestShapes:
             (frame,) = reader.frames(EVERY_FRAME)
             assert (reader.width, reader.height) == size == frame.image.shape[1::-1]
             assert corners(frame.image) == UPRIGHT
+
+    def test_a_picture_that_changes_its_size_keeps_that_of_the_first_frame(self, tmp_path: Path) -> None:
+        """Boxes are told in its pixels. Another shape begins another scene."""
+        path = write_resized(tmp_path / "a.webm", [(WIDTH, HEIGHT), (320, 192), (96, 96)])
+        with open_media(path) as reader:
+            frames = list(reader.frames(EVERY_FRAME))
+            again = list(reader.at({frame.pts for frame in frames}))
+            assert (reader.width, reader.height) == (WIDTH, HEIGHT)
+        assert [number_of(frame.image) for frame in frames] == list(range(15))
+        assert {frame.image.shape for frame in frames} == {(HEIGHT, WIDTH, 3)}
+        assert [frame.shape for frame in frames] == [None] * 5 + [(192, 320)] * 5 + [(96, 96)] * 5
+        assert all(np.array_equal(a.image, b.image) for a, b in zip(frames, again, strict=True))
+        cuts, still = CutDetector(25), cornered()
+        shapes = [None, (96, 128), (192, 256), (96, 96), (96, 96)]
+        assert [cuts.process_frame(still, shape) for shape in shapes] == [False, False, False, True, False]
 
 
 class TestHighDynamicRange:
