@@ -14,20 +14,29 @@ def missing_seconds(reader: MediaReader) -> float:
     """Seconds of picture that the file promises and does not hold.
 
     A file cut short decodes cleanly to where it ends. A container that states only its
-    whole duration may mean longer sound, so there sound has to end early too.
+    whole duration may mean longer sound or another track, so there these have to end early too.
     """
     if reader.kind is MediaKind.IMAGE:
         return 0.0
     expected, picture = reader.expected_duration, float(reader.duration)
     slack, rate = _SLACK, reader.stream.average_rate
-    if reader.stream.duration is None and reader.tally.sound_end > expected - _SLACK:
-        return 0.0
+    if reader.states_whole_duration:
+        if reader.tally.others_end > expected - _SLACK:
+            return 0.0
+        expected -= _before_first_frame(reader)
     if lost_frames(reader) and rate:
         interval = 1 / float(rate)
         slack = 1.5 * interval
         if reader.container_format == "avi":  # FFmpeg guesses its duration by the size of the file
             expected = max(expected, reader.stream.frames * interval)
     return expected - picture if expected - picture > slack else 0.0
+
+
+def _before_first_frame(reader: MediaReader) -> float:
+    """Seconds of the container's duration that pass before the first frame."""
+    if reader.container_format == "flv":  # counts from what begins first
+        return reader.start_offset or 0.0
+    return max(0.0, float((reader.tally.first_pts or 0) * reader.time_base))
 
 
 def lost_frames(reader: MediaReader) -> int:

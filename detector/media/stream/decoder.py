@@ -26,6 +26,11 @@ class FrameDecoder(PictureStream):
         super().__init__(container, bounds)
         self.tally = Tally()
         self._keys = array("q")  # PTS of key frames
+        self._others = [
+            stream
+            for stream in container.streams
+            if stream.type in ("audio", "subtitle", "video") and stream is not self._stream
+        ]
 
     @property
     def duration(self) -> Fraction:
@@ -120,8 +125,9 @@ class FrameDecoder(PictureStream):
 
     def _packets(self, tally: Tally) -> Iterator[av.Packet]:
         """Those of the pictures, in the order of the file."""
-        # Sound is not decoded; where it ends tells whether the file does too early.
-        packets = self._container.demux(self._stream, *self._container.streams.audio[:1])
+        # Other tracks are not decoded; where they end tells whether the file does too early.
+        others = self._others if self.states_whole_duration else ()
+        packets = self._container.demux(self._stream, *others)
         while True:
             try:
                 packet = next(packets)
@@ -135,7 +141,7 @@ class FrameDecoder(PictureStream):
                 yield packet
             elif packet.pts is not None and packet.time_base is not None:
                 end = float((packet.pts + (packet.duration or 0)) * packet.time_base)
-                tally.sound_end = max(tally.sound_end, end)
+                tally.others_end = max(tally.others_end, end)
 
     def _frames_of(self, packets: Iterable[av.Packet], tally: Tally) -> Iterator[av.VideoFrame]:
         for packet in packets:

@@ -13,6 +13,8 @@ from detector.media.exhibit.signatures import ACCEPTED, PHOTO_DEMUXERS
 from detector.schema.analysis import MediaKind
 from detector.schema.translatable import N_
 
+_WHOLE_DURATION = frozenset({"matroska,webm", "asf", "flv"})
+
 
 class PictureStream:
     """The pictures of an open container. Raises :class:`MediaError` for none, or too large ones."""
@@ -82,6 +84,12 @@ class PictureStream:
         if self._stream.duration:
             return float(self._stream.duration * self.time_base)
         return (self._container.duration or 0) / av.time_base
+
+    @property
+    def states_whole_duration(self) -> bool:
+        """Whether :attr:`expected_duration` is that of the whole file, whichever track ends last."""
+        # Where FFmpeg has not seen a frame yet it takes the one for the other.
+        return self._stream.duration is None or self.container_format in _WHOLE_DURATION
 
     @property
     def can_skip(self) -> bool:

@@ -169,7 +169,33 @@ class TestHighDynamicRange:
             assert 215 < frame.image.mean() < 250
 
 
+KINDS_OF_WHOLE_DURATION = {
+    "a.mkv": ("libx264", "pcm_s16le"),
+    "a.wmv": ("wmv2", "adpcm_ms"),
+    "a.flv": ("flv1", "pcm_s16le"),
+}
+
+
 class TestTimes:
+    @pytest.mark.parametrize(("start", "sounds"), [(3, []), (3, [4]), (0, [2, 6]), (3, [1, 8])])
+    @pytest.mark.parametrize("name", KINDS_OF_WHOLE_DURATION)
+    def test_nothing_is_missing_where_tracks_begin_and_end_apart(
+        self, tmp_path: Path, name: str, start: int, sounds: list[int]
+    ) -> None:
+        """These containers state how long all of them last, from time 0."""
+        if name == "a.flv" and len(sounds) > 1:
+            pytest.skip("FLV holds one track of sound")
+        path = write_tracks(tmp_path / name, start, sounds)
+        with open_media(path) as reader:
+            assert len(list(reader.frames(EVERY_FRAME))) == 50
+            assert missing_seconds(reader) == 0 == reader.tally.undecodable
+        if name != "a.wmv":  # FFmpeg ignores what a Windows Media file cut short says of its length
+            path.write_bytes(path.read_bytes()[: path.stat().st_size * 7 // 10])
+            with open_media(path) as reader:
+                list(reader.frames(EVERY_FRAME))
+                lost = max([start + 2, *sounds]) - start - float(reader.duration)
+                assert missing_seconds(reader) == pytest.approx(lost, abs=0.15) and lost > 0.3
+
     def test_a_picture_that_starts_later_than_the_sound(self, tmp_path: Path) -> None:
         path = tmp_path / "a.mkv"
         with av.open(str(path), "w") as container:
@@ -210,3 +236,27 @@ class TestTimes:
             assert [number_of(frame.image) for frame in frames] == list(range(8))
             assert [float(frame.time) for frame in frames] == pytest.approx([n / 25 for n in range(8)])
             assert reader.tally.undecodable == 0
+
+
+def write_tracks(path: Path, start: int, sounds: list[int]) -> Path:
+    """Two seconds of picture that begin at ``start``, and tracks of sound of so many seconds."""
+    with av.open(str(path), "w") as container:
+        codec, sound_codec = KINDS_OF_WHOLE_DURATION[path.name]
+        stream = container.add_stream(codec, rate=25)
+        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        packets: list[av.Packet] = []
+        voices = [container.add_stream(sound_codec, rate=11025, layout="mono") for _ in sounds]
+        for voice, seconds in zip(voices, sounds, strict=True):
+            step = voice.codec_context.frame_size or 1000
+            for at in range(0, 11025 * seconds, step):
+                sound = av.AudioFrame.from_ndarray(np.zeros((1, step), np.int16), layout="mono")
+                sound.sample_rate, sound.pts = 11025, at
+                packets += voice.encode(sound)
+            packets += voice.encode(None)
+        for number in range(50):
+            frame = av.VideoFrame.from_ndarray(numbered(number), format="rgb24")
+            frame.pts, frame.time_base = 25 * start + number, Fraction(1, 25)
+            packets += stream.encode(frame)
+        for packet in sorted([*packets, *stream.encode()], key=lambda each: each.dts * each.time_base):
+            container.mux(packet)
+    return path
