@@ -52,6 +52,8 @@ def lost_frames(reader: MediaReader) -> int:
         few = max(few, _SLACK * float(reader.stream.average_rate or 0))
     elif reader.container_format.startswith("mov") and reader.kind is MediaKind.VIDEO:
         promised = len(reader.stream.index_entries)  # after edit lists
+    elif reader.container_format == "gif" and reader.kind is MediaKind.VIDEO:
+        promised = reader.stream.frames
     else:
         return 0
     gone = promised - tally.packets.not_shown - tally.frames - tally.undecodable

@@ -21,6 +21,7 @@ from detector.errors import MediaError
 from detector.media.exhibit.file import UNREADABLE, accepted_head, opened
 from detector.media.exhibit.limits import Bounds
 from detector.media.exhibit.signatures import DEMUXERS, is_animated_webp, is_boxed_picture, refuse_mismatch
+from detector.media.pictures.gif_file import has_uncontrolled_pictures
 from detector.media.pictures.orientation import photo_orientation
 from detector.media.pictures.photo_file import is_tiff_beyond_ffmpeg, is_whole
 from detector.media.pillow_reader import open_with_pillow
@@ -60,7 +61,7 @@ def open_media(path: Path, bounds: Bounds | None = None) -> Iterator[MediaReader
         file.seek(0)
         bounds = bounds or Bounds()
         photo = photo_orientation(file, bounds)
-        beyond = is_tiff_beyond_ffmpeg(file)
+        beyond = is_tiff_beyond_ffmpeg(file) or has_uncontrolled_pictures(file)
         file.seek(0)
         with open_container(file) as container:
             refuse_mismatch(head, container.format.name)

@@ -1,7 +1,7 @@
-"""Pictures that FFmpeg reads wrongly or not at all, decoded by Pillow: AVIF, HEIF, animated WebP, some TIFFs.
+"""Pictures that FFmpeg reads wrongly or not at all, decoded by Pillow: AVIF, HEIF, animated WebP and others.
 
 FFmpeg shows the first tile of a tiled HEIF picture, as telephones make them, and no animated WebP. Of a TIFF
-in tiles or in JPEG it makes a black picture.
+in tiles or in JPEG it makes a black picture, and of a GIF without control extensions it shows one frame.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class PillowReader(MediaReader):
         super().__init__(container, turned, bounds)
         self._picture = picture
         self.time_base = _MILLISECONDS
-        if getattr(picture, "is_animated", False) and picture.format == "WEBP":
+        if getattr(picture, "is_animated", False) and picture.format in ("WEBP", "GIF"):
             self.kind = MediaKind.VIDEO
         else:
             self.kind = MediaKind.IMAGE

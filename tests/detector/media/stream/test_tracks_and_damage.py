@@ -9,6 +9,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+import PIL.Image
 import pytest
 from analyses import media as facts
 from av.stream import Disposition
@@ -89,6 +90,24 @@ class TestDamage:
             shown = len(list(reader.frames(EVERY_FRAME)))
             assert 35 < shown < 48 and lost_frames(reader) + reader.tally.undecodable == 50 - shown
             assert missing_seconds(reader) == pytest.approx((50 - shown) / 25)
+
+    @pytest.mark.parametrize("duration", [0, 40])
+    def test_a_gif_with_and_without_control_extensions(self, tmp_path: Path, duration: int) -> None:
+        """FFmpeg would tell its pictures apart by these alone, and show one frame."""
+        path = tmp_path / "a.gif"
+        first, *others = (PIL.Image.fromarray(numbered(number)) for number in range(12))
+        first.save(path, save_all=True, append_images=others, duration=duration)
+        assert (path.read_bytes().count(b"\x21\xf9\x04") == 0) == (duration == 0)
+        with open_media(path) as reader:
+            frames = list(reader.frames(EVERY_FRAME))
+            assert reader.kind is MediaKind.VIDEO and reader.container_format == "gif"
+            assert [number_of(frame.image) for frame in frames] == list(range(12))
+            step = (duration or 100) / 1000
+            assert [float(frame.time) for frame in frames] == pytest.approx([step * n for n in range(12)])
+            assert float(reader.duration) == pytest.approx(12 * step)
+            assert lost_frames(reader) == missing_seconds(reader) == reader.tally.undecodable == 0
+            (again,) = reader.at({frames[7].pts})
+            assert number_of(again.image) == 7
 
     def test_what_cannot_be_decoded_in_the_middle_is_a_gap(self, tmp_path: Path) -> None:
         path = write_clip(tmp_path / "a.mp4", map(numbered, range(75)), options={"g": "25"})
