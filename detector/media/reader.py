@@ -97,7 +97,8 @@ class MediaReader(FrameDecoder):
         """Make the reader what it was before any frame was read."""
         first = self.tally.first_pts or 0
         # As in :meth:`_seek`: not every container goes where it is told to.
-        for target in (first, int(first - _SEEK_EARLIER / self.time_base), None):
+        targets = (first, int(first - _SEEK_EARLIER / self.time_base), None)
+        for target in (None,) if self.clock_restarts else targets:
             if not self._sought(target):
                 continue
             _, at = next(self._decoded(counting=False), (None, None))
@@ -139,7 +140,7 @@ class MediaReader(FrameDecoder):
         here: int | None = None
         for first, last in wanted:
             found = None
-            if here is not None and here >= self._key_before(first):
+            if here is not None and (self.clock_restarts or here >= self._key_before(first)):
                 found = first_at(running, first)
             if found is None:
                 running, found = self._seek(first)
@@ -167,7 +168,8 @@ class MediaReader(FrameDecoder):
         # frames: the next tries go to before its key frame, and then to the start of the file.
         key = self._key_before(pts)
         early = [int(key - _SEEK_EARLIER / self.time_base)] if math.isfinite(key) else []
-        for target in (pts, *early, self.tally.first_pts or 0, None):
+        targets = (pts, *early, self.tally.first_pts or 0, None)
+        for target in (None,) if self.clock_restarts else targets:
             if not self._sought(target):
                 continue
             running = self._decoded(counting=False)

@@ -12,6 +12,7 @@ import av
 from detector.media.exhibit.limits import Bounds
 from detector.media.stream.nal_units import length_size_of
 from detector.media.stream.picture_stream import PictureStream
+from detector.media.stream.restarted_clock import FORMATS, RestartedClock
 from detector.media.stream.tally import Tally
 from detector.media.stream.unreferenced import PICTURE_PACKETS, NeededPackets
 from detector.schema.analysis import MediaKind
@@ -26,6 +27,8 @@ class FrameDecoder(PictureStream):
         super().__init__(container, bounds)
         self.tally = Tally()
         self._keys = array("q")  # PTS of key frames
+        self.clock_restarts = False
+        """Whether the clock was met to begin anew: then PTS are known from the first byte on only."""
         self._others = [
             stream
             for stream in container.streams
@@ -128,6 +131,7 @@ class FrameDecoder(PictureStream):
         # Other tracks are not decoded; where they end tells whether the file does too early.
         others = self._others if self.states_whole_duration else ()
         packets = self._container.demux(self._stream, *others)
+        clock = RestartedClock(self.time_base) if self.container_format in FORMATS else None
         while True:
             try:
                 packet = next(packets)
@@ -138,6 +142,9 @@ class FrameDecoder(PictureStream):
                 tally.packets.failed(tally.end_pts, "the container breaks off")
                 return
             if packet.stream is self._stream:
+                if clock is not None and clock.carry_on(packet):
+                    self.clock_restarts = True
+                    tally.packets.order_breaks += 1
                 yield packet
             elif packet.pts is not None and packet.time_base is not None:
                 end = float((packet.pts + (packet.duration or 0)) * packet.time_base)
