@@ -19,6 +19,7 @@ from PIL import ImageSequence
 from detector.errors import MediaError
 from detector.media.exhibit.limits import Bounds
 from detector.media.frame import Image
+from detector.media.pictures import hdr
 from detector.media.pictures.orientation import UPRIGHT, photo_orientation
 from detector.media.pictures.photo_file import open_photo, strictly
 from detector.media.reader import PICTURE_DAMAGED, Decoded, MediaReader, first_at
@@ -29,6 +30,7 @@ from detector.schema.analysis import MediaKind
 # What Pillow and its plugins raise on damaged files.
 _DAMAGE = (OSError, SyntaxError, ValueError, TypeError, EOFError, RuntimeError)
 _MILLISECONDS = Fraction(1, 1000)
+_ROWS = 256  # converted at once: light takes eight times the memory of pixels
 
 
 class PillowReader(MediaReader):
@@ -42,6 +44,9 @@ class PillowReader(MediaReader):
         super().__init__(container, turned, bounds)
         self._picture = picture
         self.time_base = _MILLISECONDS
+        # Of HEIF that of the picture: FFmpeg's is that of a tile.
+        stated = picture.info.get("nclx_profile") or {}
+        self._transfer = stated.get("transfer_characteristics", self.stream.codec_context.color_trc)
         if getattr(picture, "is_animated", False) and picture.format in ("WEBP", "GIF"):
             self.kind = MediaKind.VIDEO
         else:
@@ -72,7 +77,7 @@ class PillowReader(MediaReader):
         try:
             for picture in pictures:
                 with strictly():
-                    pixels = _rgb(picture)
+                    pixels = _rgb(picture, self._transfer)
                 frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
                 frame.pts, frame.time_base = time, self.time_base
                 # A length of 0 is shown for 0.1 s by browsers.
@@ -88,14 +93,26 @@ class PillowReader(MediaReader):
         return running, first_at(running, pts)
 
 
-def _rgb(picture: PIL.Image.Image) -> Image:
-    """Its pixels. Pillow would cut off those of 16 bits, and any number, at 255 instead of scaling them."""
+def _rgb(picture: PIL.Image.Image, transfer: int) -> Image:
+    """Its pixels, of a picture of high dynamic range in standard range.
+
+    Pillow would cut off those of 16 bits, and any number, at 255 instead of scaling them.
+    """
     if picture.mode.startswith("I;16"):
         grey = (np.asarray(picture) >> 8).astype(np.uint8)
         return np.repeat(grey[:, :, None], 3, axis=2)
     if picture.mode in ("I", "F"):
         raise ValueError(f"pixels of unknown range: {picture.mode}")
-    return np.asarray(picture.convert("RGB"))
+    pixels = np.asarray(picture.convert("RGB"))
+    return _standard_range(pixels, transfer) if transfer in hdr.NAMES else pixels
+
+
+def _standard_range(pixels: Image, transfer: int) -> Image:
+    shown = np.empty_like(pixels)
+    for row in range(0, len(pixels), _ROWS):
+        deep = pixels[row : row + _ROWS].astype(np.uint16) * 257  # 255 becomes 65,535
+        shown[row : row + _ROWS] = hdr.to_standard_range(deep, transfer)
+    return shown
 
 
 @contextmanager

@@ -5,15 +5,37 @@ from __future__ import annotations
 import struct
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
+import pillow_heif
 import pytest
 from clips import UPRIGHT, cornered, corners, numbered
+from numpy.typing import NDArray
 from PIL import Image as Pillow
 from reading import read, refusal
 
 from detector.media.open import open_media
+from detector.media.pictures import hdr
 from detector.schema.analysis import MediaKind
+
+
+def write_pq(path: Path, pixels: NDArray[np.uint16]) -> None:
+    """A photo in PQ with the primaries of BT.2020, of RGB pixels of 16 bits."""
+    height, width = pixels.shape[:2]
+    if path.suffix == ".heic":
+        picture = pillow_heif.from_bytes("RGB;16", (width, height), pixels.tobytes())
+        picture.save(
+            path, quality=95, color_primaries=9, transfer_characteristics=hdr.PQ, matrix_coefficients=9
+        )
+        return
+    with av.open(str(path), "w", format="avif") as container:
+        stream = container.add_stream("libsvtav1", rate=1, options={"preset": "12", "crf": "10"})
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p10le"
+        context = stream.codec_context
+        context.color_trc, context.color_primaries, context.colorspace = hdr.PQ, 9, 9
+        container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb48le")))
+        container.mux(stream.encode())
 
 
 class TestPhotos:
@@ -49,6 +71,15 @@ class TestPhotos:
         assert np.array_equal(read(tmp_path / "photo.png")[0][0].image, picture)
         # Lossless WebP is RGB inside, so nothing is lost here either.
         assert np.array_equal(read(tmp_path / "photo.webp")[0][0].image, picture)
+
+    @pytest.mark.parametrize("name", ["photo.heic", "photo.avif"])
+    def test_high_dynamic_range_is_converted(self, tmp_path: Path, name: str) -> None:
+        """203 cd/m² is 0.58 in PQ (ITU-R BT.2408); what is half as bright is a middle grey."""
+        coded = np.repeat(np.linspace(0, 0.58, 320)[None, :, None], 3, axis=2).repeat(320, axis=0)
+        write_pq(tmp_path / name, np.round(coded * 65535).astype(np.uint16))
+        (frame,) = read(tmp_path / name)[0]
+        left, middle, right = (frame.image[:, at].mean() for at in (4, 160, 315))
+        assert left < 10 and 20 < middle < 120 and 205 < right < 250
 
     @pytest.mark.parametrize("orientation", STORED)
     def test_exif_orientation(self, tmp_path: Path, orientation: int) -> None:
