@@ -8,10 +8,8 @@ import numpy as np
 
 from detector.schema.analysis import Answers, Coverage, MediaKind, Parameters, Person, Segment, Verdict
 from detector.verdict import reasons
+from detector.verdict.judged_share import most_frames, mostly_judged, usable_of_all
 from detector.verdict.stability import counted, flagged_persons, flagged_segments, is_unstable
-
-# Below this share of detected faces good enough to judge, silence proves nothing.
-_LEAST_USABLE_SHARE = 0.5
 
 
 def highest_probability(verdict: Verdict, persons: Sequence[Person]) -> float | None:
@@ -49,30 +47,9 @@ def decide(
         return Verdict.INCONCLUSIVE, reasons.unstable(parameters, unstable)
     if segments:
         return Verdict.MANIPULATED, reasons.manipulated(image, persons, flagged_segments(persons, segments))
-    if not image and (best := _most_frames(persons)) < parameters.minimum_usable_frames:
+    if not image and (best := most_frames(persons)) < parameters.minimum_usable_frames:
         return Verdict.INCONCLUSIVE, reasons.too_few_frames(parameters, persons, best)
     return _nothing_flagged(image, parameters, coverage, persons, unstable)
-
-
-def judged_enough(parameters: Parameters, coverage: Coverage, persons: Sequence[Person]) -> bool:
-    """Whether so much of a video could be judged that its scores decide, and not what they leave out."""
-    return mostly_judged(coverage) and _most_frames(persons) >= parameters.minimum_usable_frames
-
-
-def mostly_judged(coverage: Coverage) -> bool:
-    """Whether most of the faces found could be judged."""
-    usable, faces = _usable_of_all(coverage)
-    return usable > 0 and usable >= _LEAST_USABLE_SHARE * faces
-
-
-def _usable_of_all(coverage: Coverage) -> tuple[int, int]:
-    """How many faces could be judged, and how many there were."""
-    return coverage.faces_found - coverage.faces_unusable, coverage.faces_found + coverage.faces_discarded
-
-
-def _most_frames(persons: Sequence[Person]) -> int:
-    """Of the person with most usable frames."""
-    return max((person.usable_frames for person in persons), default=0)
 
 
 def _nothing_flagged(
@@ -84,7 +61,7 @@ def _nothing_flagged(
 ) -> tuple[Verdict, str]:
     """What it means that no segment was found, though enough faces could be judged."""
     if not mostly_judged(coverage):
-        usable, faces = _usable_of_all(coverage)
+        usable, faces = usable_of_all(coverage)
         return Verdict.INCONCLUSIVE, reasons.mostly_not_judged(image, coverage, faces - usable, faces)
     if unstable:
         return Verdict.INCONCLUSIVE, reasons.unstable(parameters, unstable)

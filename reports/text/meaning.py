@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from detector.schema.analysis import Analysis, MediaKind, Verdict
-from detector.verdict.verdict import judged_enough
+from detector.verdict.judged_share import judged_enough
 from reports.text import photographs
 from reports.text.language import N_, gettext
 from reports.text.numbers import number, shown

@@ -1,0 +1,31 @@
+"""Whether so much of an exhibit could be judged that finding nothing means something."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from detector.schema.analysis import Coverage, Parameters, Person
+
+# Below this share of detected faces good enough to judge, silence proves nothing.
+_LEAST_USABLE_SHARE = 0.5
+
+
+def judged_enough(parameters: Parameters, coverage: Coverage, persons: Sequence[Person]) -> bool:
+    """Whether so much of a video could be judged that its scores decide, and not what they leave out."""
+    return mostly_judged(coverage) and most_frames(persons) >= parameters.minimum_usable_frames
+
+
+def mostly_judged(coverage: Coverage) -> bool:
+    """Whether most of the faces found could be judged."""
+    usable, faces = usable_of_all(coverage)
+    return usable > 0 and usable >= _LEAST_USABLE_SHARE * faces
+
+
+def usable_of_all(coverage: Coverage) -> tuple[int, int]:
+    """How many faces could be judged, and how many there were."""
+    return coverage.faces_found - coverage.faces_unusable, coverage.faces_found + coverage.faces_discarded
+
+
+def most_frames(persons: Sequence[Person]) -> int:
+    """Of the person with most usable frames."""
+    return max((person.usable_frames for person in persons), default=0)
