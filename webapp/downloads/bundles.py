@@ -9,14 +9,12 @@ import errno
 import secrets
 import shutil
 from collections.abc import Container, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from werkzeug.wrappers import Response
 
-from detector.files import hashed
 from detector.timestamps import iso_milliseconds
 from reports.bundle import manifest, packing
 from reports.custody.format import NAME as CUSTODY
@@ -27,15 +25,14 @@ from reports.review.second_review import NAME as SECOND_REVIEW
 from reports.text import language
 from reports.text.language import DEFAULT, N_, gettext
 from webapp import this_app
-from webapp.custody import integrity
 from webapp.custody import log as custody_log
-from webapp.custody.altered import AlteredRecord
 from webapp.custody.comparison_records import RESULT, SUMS
 from webapp.downloads import custody_access, kept_reports, offline_page, signing
 from webapp.downloads.bundle_readme import readme
+from webapp.downloads.exhibits import sound_exhibit
 from webapp.downloads.kept_reports import RenderedFrom
 from webapp.downloads.reports import current_report
-from webapp.errors import DamagedFile, UserError
+from webapp.errors import UserError
 from webapp.http.range_responses import send_and_forget
 from webapp.media import playback
 from webapp.media.playback import SUFFIXES, Playback
@@ -170,30 +167,6 @@ def _index_page(
         name: gettext(words) for name, words in _FILES.items() if name in files or name not in _NOT_ALWAYS
     }
     return offline_page.page(bundle.result.view, data, bundle.said.annotations, linked, references).encode()
-
-
-def sound_exhibit(database: Database, folders: Folders, row: AnalysisRow) -> Path:
-    """The file of an exhibit, hashed now, and fetched where there is a store and no sound copy of it here.
-
-    Raises :class:`AlteredRecord` where no kept file has the bytes that were handed in.
-    """
-    path, sha256 = folders.data / row.exhibit.path, row.exhibit.sha256
-    folders.store.fetch(path, sha256)
-    found = hashed(path)[1]
-    if found != sha256 and folders.store.elsewhere:
-        # What lies here is a copy; whether the exhibit was altered is told by the store's.
-        with suppress(DamagedFile):
-            if folders.store.fetch(path, sha256, anew=True):
-                return path
-    refuse_altered_exhibit(database, folders, row, found)
-    return path
-
-
-def refuse_altered_exhibit(database: Database, folders: Folders, row: AnalysisRow, sha256: str) -> None:
-    """Raise :class:`AlteredRecord` where the kept file has another SHA-256 than what was handed in."""
-    if sha256 != row.exhibit.sha256:
-        integrity.check(database, folders, row.exhibit)  # which puts it into the log
-        raise AlteredRecord(gettext("The kept file no longer has the bytes that were handed in."))
 
 
 def _packed(settings: Settings, bundle: _Bundle, files: dict[str, bytes | Path]) -> Path:

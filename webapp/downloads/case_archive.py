@@ -28,6 +28,7 @@ from webapp.custody import integrity
 from webapp.custody import log as custody_log
 from webapp.custody.integrity import Condition
 from webapp.downloads import bundles
+from webapp.downloads.exhibits import refuse_altered_exhibit, sound_exhibit
 from webapp.errors import UserError
 from webapp.queries.results import refuse_altered, result_folder
 from webapp.security import blinding
@@ -83,7 +84,7 @@ def _refuse_incomplete(folders: Folders, rows: list[AnalysisRow]) -> None:
             sound = False
         if not sound:
             seen = integrity.check(this_app.database(), folders, row.exhibit)
-            bundles.refuse_altered_exhibit(this_app.database(), folders, row, seen.sha256)
+            refuse_altered_exhibit(this_app.database(), folders, row, seen.sha256)
         if row.state == State.DONE:
             refuse_altered(result_folder(this_app.database(), folders, row))
 
@@ -135,7 +136,7 @@ def _files(
         sums.append(f"{digest.hexdigest()}  {name}\n")
 
     for row in {row.exhibit.sha256: row for row in rows}.values():
-        exhibit = bundles.sound_exhibit(this_app.database(), folders, row)
+        exhibit = sound_exhibit(this_app.database(), folders, row)
         yield from file(f"exhibits/{row.exhibit.sha256}", exhibit)
     for row in rows:
         if row.state == State.DONE:
