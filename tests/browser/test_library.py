@@ -130,9 +130,7 @@ def test_search_filter_and_another_analysis(idle: Served, page: Page, seen):
     page.get_by_label("Verdict", exact=True).select_option("inconclusive")
     page.get_by_label("Sort").select_option("name")
     page.get_by_role("button", name="Search").click()
-    expect(row(page, "astronaut.png")).to_have_count(0)
-    names = page.locator(".library-file a").all_inner_texts()
-    assert names == ["cat.jpg", "coffee.png"]
+    expect(page.locator(".library-file a")).to_have_text(["cat.jpg", "coffee.png"])
     page.get_by_label("Search by file name").fill("nowhere")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="No matches")).to_be_visible()

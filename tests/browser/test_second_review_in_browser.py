@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import shutil
 import zipfile
 from collections.abc import Callable, Iterator
@@ -97,6 +98,7 @@ def named(page: Page, lab: Lab) -> None:
     page.goto(lab.address + "/cases")
     page.get_by_label("Name or number").fill("K-2026-0117")
     page.get_by_role("button", name="Create the case").click()
+    page.wait_for_url(re.compile(r"/cases/\d+$"))
     case = page.url
     page.goto(f"{lab.address}/analyses/{lab.analysis}/assign")
     page.get_by_label("Case").select_option("K-2026-0117")

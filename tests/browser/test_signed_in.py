@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -152,6 +153,7 @@ def pages_of(house: House, page: Page) -> list[tuple[str, str]]:
     page.get_by_label("Name or number").fill("K-2026-0117 " + "long " * 12)
     page.get_by_label("Description").fill("Clips of the press conference.\nAsked for by the second desk.")
     page.get_by_role("button", name="Create the case").click()
+    page.wait_for_url(re.compile(r"/cases/\d+$"))
     case = page.url
     return [
         ("account", "/account"),
