@@ -72,7 +72,7 @@ def _sign_folder(folder: Path, key: SigningKey, reason: str, place: str) -> None
     from reports.signing.pdf import sign_pdf
     from reports.verification.verify import verify
 
-    found = verify(folder).findings
+    found = verify(folder).results
     if found.problems:
         raise SigningError(f"Nothing was signed: {folder} is not as it was made. {found.problems[0]}.")
     manifest = read_manifest((folder / NAME).read_bytes())

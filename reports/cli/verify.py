@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from reports.verification.reanalysis import Reanalysis
-    from reports.verification.recomparison import Recomparison
     from reports.verification.verify import Verified
 
 _WHAT = {
@@ -59,57 +57,44 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Verify and print; returns the exit status."""
     # pyHanko and pydantic's models take a second; other commands, and --help, go without.
-    from reports.verification.model_weights import check_model, other_weights
-    from reports.verification.reanalysis import ReanalysisError, reanalyse
-    from reports.verification.recomparison import Recomparison, recompare
+    from reports.verification.reanalysis import ReanalysisError
     from reports.verification.signatures import read_trust
-    from reports.verification.verify import verify
+    from reports.verification.verify import verify, verify_against
 
     if options.reference and not options.reanalyse:
         raise ReanalysisError("--reference needs the exhibit as well: name it with --reanalyse EXHIBIT.")
-    trust = read_trust(options.trust)
-    done = verify(options.path, trust)
-    again, compared = None, list[Recomparison]()
-    if done.analysis:
-        weights = check_model(done.analysis, next(iter(options.model), None), done.findings)
-        if options.reanalyse:
-            others = other_weights(done.analysis, options.model)
-            again = reanalyse(done.analysis, options.reanalyse, weights, done.findings, others)
-            if again is not None:  # else it is another file
-                compared = recompare(done.comparisons, options.reanalyse, options.reference, done.findings)
-    elif options.reanalyse:
-        raise ReanalysisError(
-            f"{options.path} holds no analysis.json that can be read: nothing to compare with."
-        )
-    print((_as_json if options.format == "json" else _in_words)(done, again, compared))
-    return 1 if done.findings.problems else 0
+    done = verify(options.path, read_trust(options.trust))
+    verify_against(done, options.model, options.reanalyse, options.reference)
+    print((_as_json if options.format == "json" else _in_words)(done))
+    return 1 if done.results.problems else 0
 
 
-def _in_words(done: Verified, again: Reanalysis | None, compared: list[Recomparison]) -> str:
-    findings = done.findings
-    lines = [f"{done.path}: {_WHAT[done.what]}, {findings.files:,} files compared"]
-    width = max(map(len, findings.facts), default=0)
-    lines += [f"  {name:{width}}  {value}" for name, value in findings.facts.items()]
-    lines += again.lines() if again else []
-    lines += [each.line() for each in compared]
-    lines += [f"Note: {note}" for note in dict.fromkeys(findings.notes)]
-    if findings.problems:
-        word = "NOT REPEATED" if findings.only_not_repeated else "DOES NOT FIT"
-        lines.append(f"{word}: {len(findings.problems)} found")
-        lines += [f"  {problem}" for problem in findings.problems]
+def _in_words(done: Verified) -> str:
+    results = done.results
+    lines = [f"{done.path}: {_WHAT[done.what]}, {results.files:,} files compared"]
+    width = max(map(len, results.facts), default=0)
+    lines += [f"  {name:{width}}  {value}" for name, value in results.facts.items()]
+    lines += done.again.lines() if done.again else []
+    lines += [each.line() for each in done.compared]
+    lines += [f"Note: {note}" for note in dict.fromkeys(results.notes)]
+    if results.problems:
+        word = "NOT REPEATED" if results.only_not_repeated else "DOES NOT FIT"
+        lines.append(f"{word}: {len(results.problems)} found")
+        lines += [f"  {problem}" for problem in results.problems]
     else:
         lines.append("Everything fits.")
-        if not findings.signed:
+        if not results.signed:
             lines.append("It is not signed: whoever could change all of it could make it fit again.")
     return "\n".join(lines)
 
 
-def _as_json(done: Verified, again: Reanalysis | None, compared: list[Recomparison]) -> str:
-    values = {"path": str(done.path), "what": done.what, **done.findings.as_json(), "reanalysis": None}
+def _as_json(done: Verified) -> str:
+    values = {"path": str(done.path), "what": done.what, **done.results.as_json(), "reanalysis": None}
     values["comparisons"] = [
-        {"file": each.name, "agree": not each.problems, "problems": list(each.problems)} for each in compared
+        {"file": each.name, "agree": not each.problems, "problems": list(each.problems)}
+        for each in done.compared
     ]
-    if again:
+    if again := done.again:
         values["reanalysis"] = {
             "agree": again.agreement.agree,
             "scores": again.agreement.scores,

@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from detector.schema.analysis import Analysis
 from detector.schema.comparison import Comparison
 from reports.inputs.comparisons import FOLDER, RESULT, ComparisonFileError, files_of, parse_comparison
-from reports.verification.problems import Findings
+from reports.verification.problems import CheckResults
 from reports.verification.sources import Source, Unreadable
 
 
 def check_comparisons(
-    source: Source, analysis: Analysis | None, attached: Mapping[str, bytes], findings: Findings
+    source: Source, analysis: Analysis | None, attached: Mapping[str, bytes], results: CheckResults
 ) -> dict[str, Comparison]:
     """Each ``comparison.json``, its pictures, those the report carries; returns the readable ones by name."""
     found: dict[str, Comparison] = {}
@@ -23,22 +23,22 @@ def check_comparisons(
             text = source.read(name)
             comparison = parse_comparison(text, name)
         except Unreadable as error:
-            findings.add(name, "cannot be read", str(error))
+            results.add(name, "cannot be read", str(error))
             continue
         except ComparisonFileError as error:
-            findings.add(name, "cannot be read", str(error))
+            results.add(name, "cannot be read", str(error))
             continue
         texts.append(text)
         found[name] = comparison
         if analysis is not None and comparison.exhibit.sha256 != analysis.media.sha256:
-            findings.add(name, "does not fit", "it compares another exhibit")
+            results.add(name, "does not fit", "it compares another exhibit")
         for path in files_of(comparison):
             if (whole := name.removesuffix(RESULT) + path) not in source.names:
-                findings.add(whole, "missing", f"it is a picture of {name}")
+                results.add(whole, "missing", f"it is a picture of {name}")
     carried = {name: data for name, data in attached.items() if name.startswith("comparison-")}
     due = {hashlib.sha256(text).digest() for text in texts}
     if attached and {hashlib.sha256(data).digest() for data in carried.values()} != due:
-        findings.add("report.pdf", "does not fit", f"it carries other comparisons than those in {FOLDER}/")
+        results.add("report.pdf", "does not fit", f"it carries other comparisons than those in {FOLDER}/")
     return found
 
 

@@ -14,45 +14,45 @@ from reports.bundle.packing import ANNOTATIONS, SUMS
 from reports.custody.chain import check_export
 from reports.errors import first_problem
 from reports.review.annotation_file import AnnotationFileError, read_file
-from reports.verification.problems import Findings
+from reports.verification.problems import CheckResults
 from reports.verification.sources import Source, Unreadable
 
 _EDGE = 1e-6  # seconds: times are fractions stored as the nearest float
 
 
-def check_consistency(source: Source, manifest: Manifest | None, findings: Findings) -> Analysis | None:
+def check_consistency(source: Source, manifest: Manifest | None, results: CheckResults) -> Analysis | None:
     """Check what each file says; returns the analysis where it can be read."""
 
     def read(name: str) -> bytes | None:
-        if name not in source.names or findings.wrong(name) and not _readable(source, name):
+        if name not in source.names or results.wrong(name) and not _readable(source, name):
             return None
         try:
             return source.read(name)
         except Unreadable as error:
-            findings.add(name, "cannot be read", str(error))
+            results.add(name, "cannot be read", str(error))
             return None
 
     text = read(ANALYSIS)
-    analysis = check_analysis(ANALYSIS, text, findings) if text is not None else None
+    analysis = check_analysis(ANALYSIS, text, results) if text is not None else None
     if analysis and manifest:
-        _against_manifest(analysis, manifest, source, findings)
+        _against_manifest(analysis, manifest, source, results)
     if (annotations := read(ANNOTATIONS)) is not None:
-        check_annotations(ANNOTATIONS, annotations, text, findings)
+        check_annotations(ANNOTATIONS, annotations, text, results)
     custody = read(CUSTODY)
     if custody is not None:
-        check_custody(CUSTODY, custody, analysis, findings)
+        check_custody(CUSTODY, custody, analysis, results)
     if manifest:
-        _against_custody(custody, manifest, findings)
+        _against_custody(custody, manifest, results)
         case = read(CASE)
-        if (json.loads(case) if case and not findings.wrong(CASE) else manifest.case) != manifest.case:
-            findings.add(CASE, "does not fit", "the manifest gives other details of the case")
+        if (json.loads(case) if case and not results.wrong(CASE) else manifest.case) != manifest.case:
+            results.add(CASE, "does not fit", "the manifest gives other details of the case")
         sums = read(SUMS)
         due = "".join(f"{e.sha256}  {e.path}\n" for e in manifest.files if e.path != SUMS)
-        if sums is not None and sums != due.encode() and not findings.wrong(SUMS):
-            findings.add(SUMS, "does not fit", "its sums are not those of the manifest")
+        if sums is not None and sums != due.encode() and not results.wrong(SUMS):
+            results.add(SUMS, "does not fit", "its sums are not those of the manifest")
     page = read("report.html")
     if page is not None and text is not None and hashlib.sha256(text).hexdigest().encode() not in page:
-        findings.add("report.html", "does not fit", f"it was made of another {ANALYSIS}")
+        results.add("report.html", "does not fit", f"it was made of another {ANALYSIS}")
     return analysis
 
 
@@ -64,13 +64,13 @@ def _readable(source: Source, name: str) -> bool:
     return True
 
 
-def check_analysis(file: str, text: bytes, findings: Findings) -> Analysis | None:
+def check_analysis(file: str, text: bytes, results: CheckResults) -> Analysis | None:
     """An ``analysis.json`` against its schema and against itself."""
     try:
         analysis = Analysis.from_json(text)
     except ValidationError as error:
         problem = first_problem(error, "its top level")
-        findings.add(file, "cannot be read", f"it is no analysis of Reelproof: {problem}")
+        results.add(file, "cannot be read", f"it is no analysis of Reelproof: {problem}")
         return None
     persons = {person.id for person in analysis.persons}
     for what, ids in (
@@ -78,17 +78,15 @@ def check_analysis(file: str, text: bytes, findings: Findings) -> Analysis | Non
         ("segment", [segment.id for segment in analysis.segments]),
     ):
         if len(set(ids)) != len(ids):
-            findings.add(file, "does not fit", f"it names a {what} twice")
+            results.add(file, "does not fit", f"it names a {what} twice")
     for segment in analysis.segments:
         inside = 0 <= segment.start <= segment.end <= analysis.media.duration + _EDGE
         if segment.person not in persons or not inside:
-            findings.add(
-                file, "does not fit", f"segment {segment.id} is of no person, or outside the exhibit"
-            )
+            results.add(file, "does not fit", f"segment {segment.id} is of no person, or outside the exhibit")
         if any(not segment.start - _EDGE <= peak.time <= segment.end + _EDGE for peak in segment.peaks):
-            findings.add(file, "does not fit", f"a peak of segment {segment.id} lies outside of it")
+            results.add(file, "does not fit", f"a peak of segment {segment.id} lies outside of it")
     if not _verdict_fits(analysis):
-        findings.add(file, "does not fit", "its verdict and its segments contradict each other")
+        results.add(file, "does not fit", "its verdict and its segments contradict each other")
     return analysis
 
 
@@ -104,50 +102,50 @@ def _verdict_fits(analysis: Analysis) -> bool:
     return analysis.verdict is not Verdict.MANIPULATED
 
 
-def _against_manifest(analysis: Analysis, manifest: Manifest, source: Source, findings: Findings) -> None:
+def _against_manifest(analysis: Analysis, manifest: Manifest, source: Source, results: CheckResults) -> None:
     media, model = analysis.media, analysis.model
     exhibit = manifest.exhibit
     if (media.file, media.bytes, media.sha256) != (exhibit.file, exhibit.bytes, exhibit.sha256):
-        findings.add(ANALYSIS, "does not fit", "the manifest is about another exhibit")
+        results.add(ANALYSIS, "does not fit", "the manifest is about another exhibit")
     if (model.name, model.sha256) != (manifest.model.name, manifest.model.sha256):
-        findings.add(ANALYSIS, "does not fit", "the manifest names another model")
+        results.add(ANALYSIS, "does not fit", "the manifest names another model")
     listed = {entry.path for entry in manifest.files}
     for segment in analysis.every_segment:
         for peak in segment.peaks:
             for path in (peak.frame, peak.overlay, peak.map):
                 if path and path not in source.names and path not in listed:
-                    findings.add(path, "missing", f"it is a picture of segment {segment.id}")
+                    results.add(path, "missing", f"it is a picture of segment {segment.id}")
 
 
-def check_annotations(file: str, data: bytes, analysis: bytes | None, findings: Findings) -> None:
+def check_annotations(file: str, data: bytes, analysis: bytes | None, results: CheckResults) -> None:
     """An annotation file: its checksum, and that it is about the analysis it came with."""
     try:
         saved = read_file(data)
     except AnnotationFileError as error:
-        findings.add(file, "changed", str(error))
+        results.add(file, "changed", str(error))
         return
     if analysis is not None and saved.analysis_sha256 != hashlib.sha256(analysis).hexdigest():
-        findings.add(file, "does not fit", f"it is about another {ANALYSIS}")
+        results.add(file, "does not fit", f"it is about another {ANALYSIS}")
 
 
-def check_custody(file: str, data: bytes, analysis: Analysis | None, findings: Findings) -> None:
+def check_custody(file: str, data: bytes, analysis: Analysis | None, results: CheckResults) -> None:
     """An exported custody log: its chain, and that it is about the exhibit."""
     for problem in check_export(data):
-        findings.add(file, "changed", problem)
-    if analysis is not None and not findings.wrong(file):
+        results.add(file, "changed", problem)
+    if analysis is not None and not results.wrong(file):
         about = json.loads(data).get("exhibit")
         if about is not None and about != analysis.media.sha256:
-            findings.add(file, "does not fit", "it is about another exhibit")
+            results.add(file, "does not fit", "it is about another exhibit")
 
 
-def _against_custody(custody: bytes | None, manifest: Manifest, findings: Findings) -> None:
+def _against_custody(custody: bytes | None, manifest: Manifest, results: CheckResults) -> None:
     if custody is None:
-        if manifest.custody is not None and not findings.wrong(CUSTODY):
-            findings.add(CUSTODY, "missing", "the manifest gives the head of the custody log")
+        if manifest.custody is not None and not results.wrong(CUSTODY):
+            results.add(CUSTODY, "missing", "the manifest gives the head of the custody log")
         return
     try:
         head = CustodyHead.model_validate_json(custody)
     except ValidationError:
         return  # said already
     if head != manifest.custody:
-        findings.add(CUSTODY, "does not fit", "the manifest gives another head of the custody log")
+        results.add(CUSTODY, "does not fit", "the manifest gives another head of the custody log")

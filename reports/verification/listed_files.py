@@ -12,49 +12,49 @@ from reports.bundle.manifest import (
     read_manifest,
     sums,
 )
-from reports.verification.problems import Findings
+from reports.verification.problems import CheckResults
 from reports.verification.signatures import Trust, check_detached
 from reports.verification.sources import Source, Unreadable
 
 
-def check_files(source: Source, trust: Trust, findings: Findings) -> Manifest | None:
+def check_files(source: Source, trust: Trust, results: CheckResults) -> Manifest | None:
     """Compare every file with the manifest; returns it, or None where there is none to go by."""
     if NAME not in source.names:
-        findings.add(NAME, "missing", "without it nothing can be compared")
+        results.add(NAME, "missing", "without it nothing can be compared")
         return None
-    own = {name: data for name in OWN if (data := _read(source, name, findings)) is not None}
+    own = {name: data for name in OWN if (data := _read(source, name, results)) is not None}
     text = own.get(NAME)
     if text is None:
         return None
-    _check_sum(own, findings)
+    _check_sum(own, results)
     try:
         manifest = read_manifest(text)
     except ManifestError as error:
-        findings.add(NAME, "cannot be read", str(error))
+        results.add(NAME, "cannot be read", str(error))
         return None
     if manifest.manifest_version == "1.0":
-        findings.notes.append("Made before manifests had sums of their own: a change of it may go unseen.")
-        findings.problems[:] = [problem for problem in findings.problems if problem.file != SUM]
-    _compare(source, manifest, findings)
-    _check_signature(own, manifest, trust, findings)
+        results.notes.append("Made before manifests had sums of their own: a change of it may go unseen.")
+        results.problems[:] = [problem for problem in results.problems if problem.file != SUM]
+    _compare(source, manifest, results)
+    _check_signature(own, manifest, trust, results)
     return manifest
 
 
-def _read(source: Source, name: str, findings: Findings) -> bytes | None:
+def _read(source: Source, name: str, results: CheckResults) -> bytes | None:
     if name not in source.names:
         return None
     try:
         return source.read(name)
     except Unreadable as error:
-        findings.add(name, "cannot be read", str(error))
+        results.add(name, "cannot be read", str(error))
         return None
 
 
-def _check_sum(own: dict[str, bytes], findings: Findings) -> None:
+def _check_sum(own: dict[str, bytes], results: CheckResults) -> None:
     """``manifest.sha256`` must be letter by letter what the manifest and its signature make it."""
     if SUM not in own:
-        if not findings.wrong(SUM):
-            findings.add(SUM, "missing", f"it holds the SHA-256 of {NAME}")
+        if not results.wrong(SUM):
+            results.add(SUM, "missing", f"it holds the SHA-256 of {NAME}")
         return
     covered = {name: own[name] for name in (NAME, SIGNATURE) if name in own}
     said = own[SUM]
@@ -64,43 +64,43 @@ def _check_sum(own: dict[str, bytes], findings: Findings) -> None:
     due = sums(covered).split(b"\n")
     for name, line in zip(covered, due, strict=False):
         if line not in lines:
-            findings.add(name, "changed", f"its SHA-256 is not the one in {SUM}: one of the two was changed")
-            findings.add(SUM, "does not fit", f"it gives another SHA-256 for {name}")
+            results.add(name, "changed", f"its SHA-256 is not the one in {SUM}: one of the two was changed")
+            results.add(SUM, "does not fit", f"it gives another SHA-256 for {name}")
     if len(lines) != len(due) or all(line in lines for line in due):
-        findings.add(SUM, "changed", "it is not as Reelproof writes it")
+        results.add(SUM, "changed", "it is not as Reelproof writes it")
 
 
-def _compare(source: Source, manifest: Manifest, findings: Findings) -> None:
-    by = f"its SHA-256 is not the one in {NAME}" + (", itself changed" if findings.wrong(NAME) else "")
+def _compare(source: Source, manifest: Manifest, results: CheckResults) -> None:
+    by = f"its SHA-256 is not the one in {NAME}" + (", itself changed" if results.wrong(NAME) else "")
     for entry in manifest.files:
         if entry.path not in source.names:
-            findings.add(entry.path, "missing", f"it is listed in {NAME}")
+            results.add(entry.path, "missing", f"it is listed in {NAME}")
             continue
         try:
             size, sha256 = source.measured(entry.path)
         except Unreadable as error:
-            findings.add(entry.path, "cannot be read", str(error))
+            results.add(entry.path, "cannot be read", str(error))
             continue
-        findings.files += 1
+        results.files += 1
         if sha256 != entry.sha256:
             more = "" if size == entry.bytes else f"; {size:,} bytes, where {entry.bytes:,} are listed"
-            findings.add(entry.path, "changed", f"{by}{more}")
+            results.add(entry.path, "changed", f"{by}{more}")
         elif size != entry.bytes:
-            findings.add(
+            results.add(
                 NAME, "changed", f"it lists {entry.bytes:,} bytes for {entry.path}, which has {size:,}"
             )
     for name in sorted(source.names - {entry.path for entry in manifest.files} - set(OWN)):
-        findings.add(name, "not listed", f"it is not in {NAME}: it was added later")
+        results.add(name, "not listed", f"it is not in {NAME}: it was added later")
 
 
-def _check_signature(own: dict[str, bytes], manifest: Manifest, trust: Trust, findings: Findings) -> None:
+def _check_signature(own: dict[str, bytes], manifest: Manifest, trust: Trust, results: CheckResults) -> None:
     said = manifest.signature
     if SIGNATURE not in own:
-        if said is not None and not findings.wrong(SIGNATURE):
-            findings.add(SIGNATURE, "missing", f"{NAME} says that {said.signer} signed it")
+        if said is not None and not results.wrong(SIGNATURE):
+            results.add(SIGNATURE, "missing", f"{NAME} says that {said.signer} signed it")
         elif said is None and trust:
-            findings.add(NAME, "does not fit", "it is not signed, where --trust asks for a signature")
+            results.add(NAME, "does not fit", "it is not signed, where --trust asks for a signature")
         return
-    certificate = check_detached(SIGNATURE, own[NAME], own[SIGNATURE], trust, findings)
+    certificate = check_detached(SIGNATURE, own[NAME], own[SIGNATURE], trust, results)
     if certificate and (said is None or said.certificate_sha256 != certificate):
-        findings.add(SIGNATURE, "does not fit", f"{NAME} does not name this certificate as the signer's")
+        results.add(SIGNATURE, "does not fit", f"{NAME} does not name this certificate as the signer's")

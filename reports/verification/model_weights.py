@@ -10,14 +10,14 @@ from detector.files import hashed
 from detector.models.card_files import MODELS, WEIGHTS, load_card
 from detector.schema.analysis import Analysis
 from reports.errors import ReportError
-from reports.verification.problems import Findings
+from reports.verification.problems import CheckResults
 
 
 class ModelFileError(ReportError):
     """The model to compare with is not there."""
 
 
-def check_model(analysis: Analysis, given: Path | None, findings: Findings) -> Path | None:
+def check_model(analysis: Analysis, given: Path | None, results: CheckResults) -> Path | None:
     """Compare weights by SHA-256; returns the path of those that were recorded, if they are here.
 
     ``given`` is a file of weights or its card, or a folder of models: with it other weights are a
@@ -28,21 +28,21 @@ def check_model(analysis: Analysis, given: Path | None, findings: Findings) -> P
     here = {path: hashed(path)[1] for path in _weights(given or MODELS)}
     for path, sha256 in here.items():
         if sha256 == recorded.sha256:
-            findings.facts["weights"] = f"{path.name} is the model that judged"
+            results.facts["weights"] = f"{path.name} is the model that judged"
             return path
     named = [path for path in here if path.stem == recorded.name or (given and not given.is_dir())]
     for path in named:
         own = _of_card(path)
         if given or (own and own != here[path]):
             why = f"its SHA-256 is {here[path]}, where the analysis names {recorded.sha256} ({recorded.name})"
-            findings.add(path.name, "does not fit", why)
+            results.add(path.name, "does not fit", why)
         else:
-            findings.notes.append(
+            results.notes.append(
                 f"{path.name} here is another version of the model than the one that judged "
                 f"({recorded.name}, SHA-256 {recorded.sha256})."
             )
     if given and not named:
-        findings.add(
+        results.add(
             f"{recorded.name}.safetensors",
             "missing",
             f"{given} holds no weights of SHA-256 {recorded.sha256}",

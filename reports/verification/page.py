@@ -36,7 +36,7 @@ from reports.render.html import RENDERER, render_html, renderer
 from reports.review.annotation_file import read_file
 from reports.review.second_review import NAME as SECOND_REVIEW
 from reports.text.languages import DEFAULT
-from reports.verification.problems import Findings
+from reports.verification.problems import CheckResults
 from reports.verification.sources import Source, Unreadable
 from reports.view.report import report_view
 from reports.view.report_inputs import ReportInputs
@@ -56,21 +56,21 @@ _LIMITS = Limits(cpu=600, wall=900.0)
 
 
 def check_page(
-    source: Source, analysis: Analysis | None, attached: Mapping[str, bytes], findings: Findings
+    source: Source, analysis: Analysis | None, attached: Mapping[str, bytes], results: CheckResults
 ) -> None:
     """Render ``report.html`` again from the files beside it and those the PDF carries, and compare.
 
     One of another version of Reelproof is not compared, which a note says.
     """
-    if PAGE not in source.names or analysis is None or findings.wrong(PAGE) or findings.wrong(ANALYSIS):
+    if PAGE not in source.names or analysis is None or results.wrong(PAGE) or results.wrong(ANALYSIS):
         return
     try:
         page = source.read(PAGE)
         if f'<meta name="{RENDERER}" content="{renderer()}"/>'.encode() not in page:
-            findings.notes.append(_OTHER)
+            results.notes.append(_OTHER)
             return
         if sys.platform != "linux":
-            findings.notes.append(
+            results.notes.append(
                 f"{PAGE} was not compared: it is rendered again in a confined process of Linux."
             )
             return
@@ -85,7 +85,7 @@ def check_page(
         said = str(error).strip().splitlines()[-1:] or [""]
         found = [f"it cannot be rendered again to compare it ({said[0][:160]})"]
     for why in found:
-        findings.add(PAGE, "does not fit", why)
+        results.add(PAGE, "does not fit", why)
 
 
 _OTHER = (

@@ -13,7 +13,7 @@ import pypdfium2
 
 from reports.custody.chain import compare_exports
 from reports.render import pdf_digest
-from reports.verification.problems import Findings
+from reports.verification.problems import CheckResults
 from reports.verification.signatures import Trust, check_embedded
 
 # Attachments a report may have; its text gives the SHA-256 of each within so many characters of the name.
@@ -34,7 +34,7 @@ def check_pdf(
     file: str,
     data: bytes,
     trust: Trust,
-    findings: Findings,
+    results: CheckResults,
     beside: Callable[[str], bytes | None] = lambda name: None,
     *,
     alone: bool = False,
@@ -49,29 +49,29 @@ def check_pdf(
         why = "its bytes are not those its digest of itself was made of"
         if not pdf_digest.states_digest(data):
             why = "it has no digest of itself: damaged, or no report of this version of Reelproof"
-        findings.add(file, "changed", why)
-    signed = check_embedded(file, data, whole, trust, findings)
+        results.add(file, "changed", why)
+    signed = check_embedded(file, data, whole, trust, results)
     if trust and not signed and alone:
-        findings.add(file, "does not fit", "it is not signed, where --trust asks for a signature")
+        results.add(file, "does not fit", "it is not signed, where --trust asks for a signature")
     try:
         attached = _attachments(data)
         text = _text(data)
     except (pikepdf.PdfError, pypdfium2.PdfiumError, ValueError, TypeError, KeyError, OSError) as error:
-        findings.add(file, "cannot be read", f"it is damaged ({' '.join(str(error).split())[:120]})")
+        results.add(file, "cannot be read", f"it is damaged ({' '.join(str(error).split())[:120]})")
         return {}
     for name in KNOWN:
         if name not in attached and _stated(text, name) and beside(name) is None:
-            findings.add(f"{file}/{name}", "missing", "the report's text gives its SHA-256")
+            results.add(f"{file}/{name}", "missing", "the report's text gives its SHA-256")
     for name, content in attached.items():
-        findings.files += 1
+        results.files += 1
         digest = hashlib.sha256(content).hexdigest()
         if digest not in _stated(text, name):
-            findings.add(f"{file}/{name}", "changed", "its SHA-256 is not the one in the report's text")
+            results.add(f"{file}/{name}", "changed", "its SHA-256 is not the one in the report's text")
         there = beside(name)
         if there is not None and (why := _differs(name, content, there)):
-            findings.add(f"{file}/{name}", "does not fit", f"it is not the {name} beside the report: {why}")
+            results.add(f"{file}/{name}", "does not fit", f"it is not the {name} beside the report: {why}")
     if not attached:
-        findings.notes.append(f"{file} has no analysis.json attached: its text alone cannot be compared.")
+        results.notes.append(f"{file} has no analysis.json attached: its text alone cannot be compared.")
     return attached
 
 

@@ -21,7 +21,7 @@ class Problem:
 
 
 @dataclass
-class Findings:
+class CheckResults:
     """All that a verification has to say; it fits when there are no problems."""
 
     problems: list[Problem] = field(default_factory=list)

@@ -12,7 +12,7 @@ from detector.models.card_files import load_card, read_second_look
 from detector.schema.analysis import Analysis, Software
 from detector.verdict.reproducibility import TOLERANCE, Agreement, compare
 from reports.errors import ReportError
-from reports.verification.problems import Findings, Kind
+from reports.verification.problems import CheckResults, Kind
 
 
 class ReanalysisError(ReportError):
@@ -41,7 +41,7 @@ def reanalyse(
     recorded: Analysis,
     exhibit: Path,
     weights: Path | None,
-    findings: Findings,
+    results: CheckResults,
     others: Sequence[Path | None] = (),
 ) -> Reanalysis | None:
     """Analyse ``exhibit`` as ``recorded`` was, and compare; None where it is another exhibit.
@@ -56,7 +56,7 @@ def reanalyse(
         raise ReanalysisError(f"{exhibit}: {error.strerror}. Name the exhibit that was analysed.") from None
     if sha256 != recorded.media.sha256:
         why = f"its SHA-256 is {sha256}, where the analysis was made of {recorded.media.sha256}"
-        findings.add(exhibit.name, "does not fit", why)
+        results.add(exhibit.name, "does not fit", why)
         return None
     if weights is None:
         raise ReanalysisError(
@@ -74,9 +74,9 @@ def reanalyse(
     other = another_engine(recorded.software, made.software)
     kind: Kind = "not repeated" if other else "does not fit"
     for problem in agreement.problems:
-        findings.add("analysis.json", kind, f"analysed again, {problem}")
+        results.add("analysis.json", kind, f"analysed again, {problem}")
     if other:
-        findings.notes.append(other)
+        results.notes.append(other)
     return Reanalysis(agreement, _machine(recorded), _machine(made))
 
 

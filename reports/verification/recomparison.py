@@ -9,7 +9,7 @@ from pathlib import Path
 
 from detector.files import hashed
 from detector.schema.comparison import ComparedSegment, Comparison
-from reports.verification.problems import Findings
+from reports.verification.problems import CheckResults
 from reports.verification.reanalysis import ReanalysisError
 
 CONFIDENCE = 0.01  # of a segment
@@ -31,7 +31,7 @@ class Recomparison:
 
 
 def recompare(
-    recorded: Mapping[str, Comparison], exhibit: Path, references: Sequence[Path], findings: Findings
+    recorded: Mapping[str, Comparison], exhibit: Path, references: Sequence[Path], results: CheckResults
 ) -> list[Recomparison]:
     """Compare ``exhibit`` again with those of ``references`` that were compared with it, by SHA-256.
 
@@ -42,19 +42,19 @@ def recompare(
     given = {_sha256(path): path for path in references}
     for sha256, path in given.items():
         if not any(one.reference.sha256 == sha256 for one in recorded.values()):
-            findings.add(path.name, "does not fit", f"its SHA-256 is {sha256}, that of no recorded reference")
+            results.add(path.name, "does not fit", f"its SHA-256 is {sha256}, that of no recorded reference")
     done = []
     for name, one in recorded.items():
         reference = given.get(one.reference.sha256)
         if reference is None:
-            findings.notes.append(
+            results.notes.append(
                 f"{name} was not repeated: name its reference with --reference FILE, "
                 f"SHA-256 {one.reference.sha256}."
             )
             continue
         problems = tuple(differences(one, _again(one, exhibit, reference)))
         for problem in problems:
-            findings.add(name, "does not fit", f"compared again, {problem}")
+            results.add(name, "does not fit", f"compared again, {problem}")
         done.append(Recomparison(name, reference.name, problems))
     return done
 

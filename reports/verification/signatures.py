@@ -27,7 +27,7 @@ from pyhanko_certvalidator import ValidationContext
 from detector import timestamps
 from reports.errors import ReportError
 from reports.signing.keys import PROGRAM, name_in, run, sha256_of_certificate
-from reports.verification.problems import Findings
+from reports.verification.problems import CheckResults
 from reports.verification.strict_cms import require_strict
 from reports.verification.trusted_time import check_stamp, refuse_odd_token, stamped_at, token_in
 
@@ -38,7 +38,7 @@ _USAGE = KeyUsageConstraints(
     match_all_key_usages=False,
     explicit_extd_key_usage_required=False,
 )
-# It reports what it makes of certificates as if in trouble; all of that is in the findings.
+# It reports what it makes of certificates as if in trouble; all of that is in the results.
 logging.getLogger("pyhanko").setLevel(logging.CRITICAL + 1)
 
 _ODD = "it holds bytes that no signature of Reelproof has"
@@ -64,7 +64,9 @@ def read_trust(paths: Sequence[Path]) -> tuple[x509.Certificate, ...]:
     return tuple(found)
 
 
-def check_detached(file: str, data: bytes, signature: bytes, trust: Trust, findings: Findings) -> str | None:
+def check_detached(
+    file: str, data: bytes, signature: bytes, trust: Trust, results: CheckResults
+) -> str | None:
     """Check the detached signature in ``file`` over ``data``; returns the certificate's SHA-256."""
     try:
         signed = _signed_data(signature)
@@ -78,15 +80,15 @@ def check_detached(file: str, data: bytes, signature: bytes, trust: Trust, findi
             )
         )
     except Exception as error:  # of a damaged file any: pyHanko and asn1crypto promise none in particular
-        findings.add(file, "cannot be read", f"it is no signature that can be checked ({_short(error)})")
+        results.add(file, "cannot be read", f"it is no signature that can be checked ({_short(error)})")
         return None
     if not (status.intact and status.valid):
-        findings.add(file, "does not fit", "it is no signature over these bytes: they or it were changed")
+        results.add(file, "does not fit", "it is no signature over these bytes: they or it were changed")
         return None
-    return _state(file, _claimed(signed), status, trust, findings)
+    return _state(file, _claimed(signed), status, trust, results)
 
 
-def check_embedded(file: str, data: bytes, covered: int | None, trust: Trust, findings: Findings) -> bool:
+def check_embedded(file: str, data: bytes, covered: int | None, trust: Trust, results: CheckResults) -> bool:
     """Check the signatures inside the PDF ``data``; returns whether there are any.
 
     ``covered`` is where the report as it was made ends, if that is known: all behind it must be signed.
@@ -94,23 +96,23 @@ def check_embedded(file: str, data: bytes, covered: int | None, trust: Trust, fi
     try:
         embedded = list(PdfFileReader(io.BytesIO(data)).embedded_signatures)
     except Exception as error:  # as above
-        findings.add(file, "cannot be read", f"its signatures cannot be looked for ({_short(error)})")
+        results.add(file, "cannot be read", f"its signatures cannot be looked for ({_short(error)})")
         return b"/ByteRange" in data
     for number, each in enumerate(embedded):
-        _check_one(file, data, each, number == len(embedded) - 1, trust, findings)
+        _check_one(file, data, each, number == len(embedded) - 1, trust, results)
     if not embedded and covered is not None and covered < len(data):
-        findings.add(file, "changed", f"{len(data) - covered:,} bytes were added behind the report, unsigned")
+        results.add(file, "changed", f"{len(data) - covered:,} bytes were added behind the report, unsigned")
     return bool(embedded)
 
 
 def _check_one(
-    file: str, data: bytes, signature: EmbeddedPdfSignature, last: bool, trust: Trust, findings: Findings
+    file: str, data: bytes, signature: EmbeddedPdfSignature, last: bool, trust: Trust, results: CheckResults
 ) -> None:
     try:
         if _is_own(signature):
             _signed_data(_hole(data, [int(value) for value in signature.byte_range]))
         else:
-            findings.notes.append(f"{file}: signed by another program than Reelproof.")
+            results.notes.append(f"{file}: signed by another program than Reelproof.")
         status = run(
             async_validate_pdf_signature(
                 signature,
@@ -120,18 +122,18 @@ def _check_one(
             )
         )
     except Exception as error:  # as above
-        findings.add(file, "changed", f"its signature cannot be checked ({_short(error)})")
+        results.add(file, "changed", f"its signature cannot be checked ({_short(error)})")
         return
     if not (status.intact and status.valid):
-        findings.add(file, "changed", "it is not what was signed: it or the signature was changed")
+        results.add(file, "changed", "it is not what was signed: it or the signature was changed")
         return
     if last and status.coverage is not SignatureCoverageLevel.ENTIRE_FILE:
-        findings.add(file, "changed", "something was added after it was signed")
+        results.add(file, "changed", "something was added after it was signed")
         return
     if not last and not status.docmdp_ok:
-        findings.add(file, "changed", "it was changed after it was first signed")
+        results.add(file, "changed", "it was changed after it was first signed")
         return
-    _state(file, _claimed_by(signature), status, trust, findings)
+    _state(file, _claimed_by(signature), status, trust, results)
 
 
 def _is_own(signature: EmbeddedPdfSignature) -> bool:
@@ -192,30 +194,30 @@ def _state(
     when: datetime | None,
     status: StandardCMSSignatureStatus,
     trust: Trust,
-    findings: Findings,
+    results: CheckResults,
 ) -> str:
     """Say whose a signature is that holds; returns the SHA-256 of the certificate."""
     certificate = x509.load_der_x509_certificate(status.signing_cert.dump())
     own = certificate.issuer == certificate.subject
     vouched = "self-signed" if own else f"certificate issued by {name_in(certificate.issuer)}"
     moment = timestamps.readable(when) if when else "an unknown time"
-    findings.facts[f"signature of {file}"] = (
+    results.facts[f"signature of {file}"] = (
         f"by {name_in(certificate.subject)} ({vouched}), by the signer's clock on {moment}, "
         f"certificate SHA-256 {sha256_of_certificate(certificate)}"
     )
-    findings.signed.append(file)
-    stamped = check_stamp(file, status.timestamp_validity, findings)
+    results.signed.append(file)
+    stamped = check_stamp(file, status.timestamp_validity, results)
     if trust and not status.trusted:
-        findings.add(
+        results.add(
             file, "does not fit", "its signer is none of those that --trust names, nor vouched for by them"
         )
     elif not trust:
-        findings.notes.append(
+        results.notes.append(
             f"{file}: the signature holds, but nothing here says that the name is true: compare the "
             "certificate's SHA-256 with one you got from the signer, or name the certificate with --trust."
         )
     if datetime.now(UTC) > certificate.not_valid_after_utc:
-        findings.notes.append(
+        results.notes.append(
             f"{file}: the signer's certificate expired on {timestamps.day(certificate.not_valid_after_utc)}. "
             + ("The timestamp" if stamped else "Only the signer's clock")
             + " says that it was signed before."

@@ -16,7 +16,7 @@ from pyhanko_certvalidator import ValidationContext
 
 from detector import timestamps
 from reports.signing.keys import name_in, run, sha256_of_certificate
-from reports.verification.problems import Findings
+from reports.verification.problems import CheckResults
 from reports.verification.strict_cms import require_strict
 
 _ODD = "its timestamp holds bytes that none has"
@@ -52,7 +52,7 @@ def refuse_odd_token(token: cms.SignedData) -> None:
 
 
 def check_token(
-    file: str, data: bytes, token: bytes, trust: Sequence[x509.Certificate], findings: Findings
+    file: str, data: bytes, token: bytes, trust: Sequence[x509.Certificate], results: CheckResults
 ) -> None:
     """Check a timestamp token in a file of its own, over ``data``."""
     try:
@@ -68,30 +68,30 @@ def check_token(
         stamp = TimestampSignatureStatus(**told)
     except Exception as error:  # of a damaged file any
         why = " ".join(str(error).split())[:120] or type(error).__name__
-        findings.add(file, "does not fit", f"it is no timestamp of this file ({why})")
+        results.add(file, "does not fit", f"it is no timestamp of this file ({why})")
         return
-    if check_stamp(file, stamp, findings):
-        findings.signed.append(file)
+    if check_stamp(file, stamp, results):
+        results.signed.append(file)
 
 
 def check_stamp(
     file: str,
     stamp: TimestampSignatureStatus | None,
-    findings: Findings,
+    results: CheckResults,
 ) -> bool:
     """Say what a signature's timestamp is worth; whether there is one that fits."""
     if stamp is None:
         return False
     if not (stamp.intact and stamp.valid):
-        findings.add(file, "does not fit", "its timestamp is not one of this signature")
+        results.add(file, "does not fit", "its timestamp is not one of this signature")
         return False
     certificate = x509.load_der_x509_certificate(stamp.signing_cert.dump())
-    findings.facts[f"timestamp of {file}"] = (
+    results.facts[f"timestamp of {file}"] = (
         f"{timestamps.readable(stamp.timestamp)}, by the authority {name_in(certificate.subject)}, "
         f"certificate SHA-256 {sha256_of_certificate(certificate)}"
     )
     if not stamp.trusted:
-        findings.notes.append(
+        results.notes.append(
             f"{file}: nothing here vouches for the authority of its timestamp. Name its certificate, or its "
             "issuer's, with --trust."
         )

@@ -1,4 +1,4 @@
-"""One path from end to end: what it is, and all checks that apply to it."""
+"""One path from end to end: what it is, and all checks that apply to it, in order."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from cryptography.x509 import Certificate
 
@@ -29,9 +29,13 @@ from reports.verification.consistency import (
 from reports.verification.listed_files import check_files
 from reports.verification.page import check_page
 from reports.verification.pdf import check_pdf
-from reports.verification.problems import Findings
+from reports.verification.problems import CheckResults
 from reports.verification.sources import Folder, Source, Unreadable, Zip
 from reports.verification.trusted_time import check_token
+
+if TYPE_CHECKING:
+    from reports.verification.reanalysis import Reanalysis
+    from reports.verification.recomparison import Recomparison
 
 What = Literal["bundle", "result", "report", "log"]
 _NAMED = 12
@@ -44,19 +48,25 @@ class VerifyError(ReportError):
 
 @dataclass
 class Verified:
-    """What was looked at and what was found; ``analysis`` and ``comparisons`` where they could be read."""
+    """What was looked at and what was found; ``analysis`` and ``comparisons`` where they could be read.
+
+    ``again`` and ``compared`` are what :func:`verify_against` repeated.
+    """
 
     path: Path
     what: What
-    findings: Findings = field(default_factory=Findings)
+    results: CheckResults = field(default_factory=CheckResults)
     analysis: Analysis | None = None
     comparisons: dict[str, Comparison] = field(default_factory=dict)  # by name of their file
+    again: Reanalysis | None = None
+    compared: list[Recomparison] = field(default_factory=list)
 
 
 def verify(path: Path, trust: Sequence[Certificate] = ()) -> Verified:
-    """Check a bundle, the folder of a result or an unpacked bundle, or a report as PDF.
+    """Check a bundle, the folder of a result or an unpacked bundle, a report as PDF, or an exported log.
 
-    Raises :class:`VerifyError` for what is none of these.
+    Needs nothing beside ``path``; :func:`verify_against` goes on with what does. Raises
+    :class:`VerifyError` for what is none of these.
     """
     if not path.exists():
         raise VerifyError(f"{path}: there is no such file or folder.")
@@ -71,6 +81,39 @@ def verify(path: Path, trust: Sequence[Certificate] = ()) -> Verified:
     else:
         _verify_zip(done, trust)
     return done
+
+
+def verify_against(
+    done: Verified,
+    models: Sequence[Path] = (),
+    exhibit: Path | None = None,
+    references: Sequence[Path] = (),
+) -> None:
+    """Check what :func:`verify` read against weights, and repeat it with ``exhibit`` and ``references``.
+
+    Weights are compared without ``models`` too, with those installed: the first one named is to hold the
+    model that judged, all may hold the others. A reference is compared with ``exhibit`` only. Adds to
+    ``done``. Raises :class:`~reports.verification.reanalysis.ReanalysisError` where the work cannot be
+    repeated, :class:`~reports.verification.model_weights.ModelFileError` for a model that is not there,
+    and :class:`~detector.errors.MediaError`.
+    """
+    from reports.verification.model_weights import check_model, other_weights
+    from reports.verification.reanalysis import ReanalysisError, reanalyse
+    from reports.verification.recomparison import recompare
+
+    if done.analysis is None:
+        if exhibit is not None:
+            raise ReanalysisError(
+                f"{done.path} holds no analysis.json that can be read: nothing to compare with."
+            )
+        return
+    weights = check_model(done.analysis, next(iter(models), None), done.results)
+    if exhibit is None:
+        return
+    others = other_weights(done.analysis, models)
+    done.again = reanalyse(done.analysis, exhibit, weights, done.results, others)
+    if done.again is not None:  # else it is another file
+        done.compared = recompare(done.comparisons, exhibit, references, done.results)
 
 
 def _kind(path: Path) -> What:
@@ -98,44 +141,44 @@ def _verify_zip(done: Verified, trust: Sequence[Certificate]) -> None:
         with open_zip(done.path) as archive:
             manifest = _verify_files(done, Zip(archive), trust)
             if manifest and manifest.manifest_version != "1.0":
-                _check_container(done.path, archive, manifest, done.findings)
+                _check_container(done.path, archive, manifest, done.results)
             elif manifest:
-                done.findings.notes.append("Made before the bytes of a zip were all determined by its files.")
+                done.results.notes.append("Made before the bytes of a zip were all determined by its files.")
     except BundleError as error:
-        done.findings.add(done.path.name, "cannot be read", str(error))
+        done.results.add(done.path.name, "cannot be read", str(error))
 
 
-def _check_container(path: Path, archive: zipfile.ZipFile, manifest: Manifest, findings: Findings) -> None:
+def _check_container(path: Path, archive: zipfile.ZipFile, manifest: Manifest, results: CheckResults) -> None:
     """Every byte of the zip that is no file's: headers, list of files, end."""
     names = [entry.path for entry in manifest.files]
     names += [NAME, SUM, *([SIGNATURE] if manifest.signature else [])]
     if set(names) != {entry.filename for entry in archive.infolist()}:
-        if not findings.problems:  # folders have entries of their own
-            findings.add(path.name, "changed", "the zip holds entries that are no files")
+        if not results.problems:  # folders have entries of their own
+            results.add(path.name, "changed", "the zip holds entries that are no files")
         return
     others = [e for e in archive.infolist() if e.compress_type or e.date_time[:3] != (1980, 1, 1)]
     if 2 * len(others) > len(names):
         why = "the zip was packed again by another program. Unpack it and verify the folder."
-        findings.add(path.name, "changed", why)
+        results.add(path.name, "changed", why)
         return
     try:
         found = differences(path, names)
     except (*UNREADABLE, RuntimeError, KeyError) as error:
-        if not findings.problems:
-            findings.add(path.name, "cannot be read", " ".join(str(error).split()))
+        if not results.problems:
+            results.add(path.name, "cannot be read", " ".join(str(error).split()))
         return
     for name, why in found[:_NAMED]:
-        findings.add(name or path.name, "changed", why if name else f"the zip itself: {why}")
+        results.add(name or path.name, "changed", why if name else f"the zip itself: {why}")
     if len(found) > _NAMED:
-        findings.add(path.name, "changed", f"the zip differs in {len(found) - _NAMED} more places")
+        results.add(path.name, "changed", f"the zip differs in {len(found) - _NAMED} more places")
 
 
 def _verify_files(done: Verified, source: Source, trust: Sequence[Certificate]) -> Manifest | None:
-    findings = done.findings
-    manifest = check_files(source, trust, findings)
+    results = done.results
+    manifest = check_files(source, trust, results)
     if manifest:
         done.what = manifest.contents
-        findings.facts |= {
+        results.facts |= {
             "made": f"{manifest.made} by Reelproof {manifest.software.get('reelproof', '')}",
             "exhibit": f"{manifest.exhibit.file}, {manifest.exhibit.bytes:,} bytes, "
             f"SHA-256 {manifest.exhibit.sha256}",
@@ -143,8 +186,8 @@ def _verify_files(done: Verified, source: Source, trust: Sequence[Certificate]) 
         }
         if manifest.custody:
             head = manifest.custody
-            findings.facts["custody log"] = f"{head.count:,} entries then, the last one {head.head}"
-    done.analysis = check_consistency(source, manifest, findings)
+            results.facts["custody log"] = f"{head.count:,} entries then, the last one {head.head}"
+    done.analysis = check_consistency(source, manifest, results)
 
     def beside(name: str) -> bytes | None:
         try:
@@ -154,41 +197,41 @@ def _verify_files(done: Verified, source: Source, trust: Sequence[Certificate]) 
 
     attached: Mapping[str, bytes] = {}
     if (report := beside("report.pdf")) is not None:
-        attached = check_pdf("report.pdf", report, trust, findings, beside)
-    done.comparisons = check_comparisons(source, done.analysis, attached, findings)
-    check_page(source, done.analysis, attached, findings)
+        attached = check_pdf("report.pdf", report, trust, results, beside)
+    done.comparisons = check_comparisons(source, done.analysis, attached, results)
+    check_page(source, done.analysis, attached, results)
     return manifest
 
 
 def _verify_log(done: Verified, trust: Sequence[Certificate]) -> None:
     """An exported custody log, and the timestamp beside it if there is one."""
-    findings, name = done.findings, done.path.name
+    results, name = done.results, done.path.name
     text = done.path.read_bytes()
     for problem in check_export(text):
-        findings.add(name, "changed", problem)
-    findings.files = 1
-    if findings.problems:
+        results.add(name, "changed", problem)
+    results.files = 1
+    if results.problems:
         return
     told = read_export(text)
-    findings.facts["custody log"] = f"{told.count:,} entries then, the last one {told.head}"
+    results.facts["custody log"] = f"{told.count:,} entries then, the last one {told.head}"
     stamp = done.path.with_name(name + SUFFIX)
     if stamp.exists():
-        check_token(stamp.name, text, stamp.read_bytes(), trust, findings)
+        check_token(stamp.name, text, stamp.read_bytes(), trust, results)
 
 
 def _verify_pdf(done: Verified, trust: Sequence[Certificate]) -> None:
-    findings, name = done.findings, done.path.name
+    results, name = done.results, done.path.name
     if done.path.stat().st_size > _LARGEST_PDF:
         raise VerifyError(f"{done.path} is too large for a report.")
-    attached = check_pdf(name, done.path.read_bytes(), trust, findings, alone=True)
+    attached = check_pdf(name, done.path.read_bytes(), trust, results, alone=True)
     text = attached.get(ANALYSIS)
     if text is not None:
-        done.analysis = check_analysis(f"{name}/{ANALYSIS}", text, findings)
+        done.analysis = check_analysis(f"{name}/{ANALYSIS}", text, results)
     if (annotations := attached.get(ANNOTATIONS)) is not None:
-        check_annotations(f"{name}/{ANNOTATIONS}", annotations, text, findings)
+        check_annotations(f"{name}/{ANNOTATIONS}", annotations, text, results)
     if (custody := attached.get(CUSTODY)) is not None:
-        check_custody(f"{name}/{CUSTODY}", custody, done.analysis, findings)
+        check_custody(f"{name}/{CUSTODY}", custody, done.analysis, results)
     if done.analysis:
         media, model = done.analysis.media, done.analysis.model
-        findings.facts["exhibit"] = f"{media.file}, {media.bytes:,} bytes, SHA-256 {media.sha256}"
-        findings.facts["model"] = f"{model.name}, SHA-256 {model.sha256}"
+        results.facts["exhibit"] = f"{media.file}, {media.bytes:,} bytes, SHA-256 {media.sha256}"
+        results.facts["model"] = f"{model.name}, SHA-256 {model.sha256}"

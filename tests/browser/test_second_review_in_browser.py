@@ -228,7 +228,7 @@ def test_from_naming_to_the_final_report(lab: Lab, tmp_path: Path, seen: Seen) -
     with zipfile.ZipFile(io.BytesIO(bundle)) as archive:
         assert archive.read("second-review.json").decode() == review
     (tmp_path / "bundle.zip").write_bytes(bundle)
-    assert verify(tmp_path / "bundle.zip").findings.problems == []
+    assert verify(tmp_path / "bundle.zip").results.problems == []
     ada.goto(f"{lab.address}/analyses/{lab.analysis}/report.html")
     section = ada.locator("section:has(> #second-review)")
     expect(section).to_contain_text("Both reviewers differed, and the third reviewer decided: manipulated.")

@@ -123,11 +123,11 @@ class TestVerified:
         return Path(shutil.copytree(result, tmp_path / "result"))
 
     def problems(self, path: Path) -> list[tuple[str, str]]:
-        return [(one.file, one.kind) for one in verify(path).findings.problems]
+        return [(one.file, one.kind) for one in verify(path).results.problems]
 
     def test_all_fits(self, folder, tmp_path):
         done = verify(folder)
-        assert done.findings.problems == [] and list(done.comparisons) == [
+        assert done.results.problems == [] and list(done.comparisons) == [
             "comparisons/original/comparison.json"
         ]
         listed = manifest.read_manifest((folder / manifest.NAME).read_bytes()).files

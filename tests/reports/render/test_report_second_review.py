@@ -88,10 +88,10 @@ def test_report_and_attachment_say_it_and_verify(analysis: Analysis, tmp_path: P
     with pikepdf.open(tmp_path / "report.pdf") as document:
         assert document.attachments[NAME].get_file().read_bytes() == text
         assert broken(document) == []
-    assert verify(tmp_path).findings.problems == []
+    assert verify(tmp_path).results.problems == []
     changed = text.replace(b"No seams.", b"Seams seen.")
     (tmp_path / NAME).write_bytes(changed)
-    assert {each.file for each in verify(tmp_path).findings.problems} >= {NAME}
+    assert {each.file for each in verify(tmp_path).results.problems} >= {NAME}
 
 
 def test_a_report_without_one_has_no_section(analysis: Analysis, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ def test_it_holds_findings_and_pictures_and_can_be_verified(tmp_path: Path) -> N
     names = {path.name for path in tmp_path.iterdir()}
     assert names == {"analysis.json", "case.json", "manifest.json", "manifest.sha256", "overlays"}
     assert (tmp_path / "analysis.json").read_text() == analysis.to_json()
-    assert verify(tmp_path).findings.problems == []
+    assert verify(tmp_path).results.problems == []
     picture = next((tmp_path / "overlays").iterdir())
     picture.write_bytes(picture.read_bytes() + b"more")
-    assert [problem.file for problem in verify(tmp_path).findings.problems] == [f"overlays/{picture.name}"]
+    assert [problem.file for problem in verify(tmp_path).results.problems] == [f"overlays/{picture.name}"]

@@ -55,11 +55,11 @@ def test_the_pdf_keeps_its_standards_and_can_be_verified(
         assert document.attachments["validation.json"].get_file().read_bytes() == made.to_json().encode()
     path = tmp_path / "validation.pdf"
     path.write_bytes(files["validation.pdf"])
-    assert verify(path).findings.problems == []
+    assert verify(path).results.problems == []
     changed = bytearray(files["validation.pdf"])
     changed[len(changed) // 2] ^= 1
     path.write_bytes(changed)
-    assert verify(path).findings.problems
+    assert verify(path).results.problems
 
 
 def test_a_key_signs_report_and_figures(
@@ -70,7 +70,7 @@ def test_a_key_signs_report_and_figures(
     key = read_key(file, password)
     write_validation(made, tmp_path, key)
     found = verify(tmp_path / "validation.pdf", [key.certificate])
-    assert found.findings.problems == []
+    assert found.results.problems == []
     assert (tmp_path / "validation.sig").stat().st_size > 500
     assert "validation.sig" in (tmp_path / "sha256sums.txt").read_text()
     write_validation(made, tmp_path)

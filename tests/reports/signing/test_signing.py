@@ -19,7 +19,7 @@ from reports.cli.main import main
 from reports.render import pdf_digest
 from reports.signing.keys import read_key
 from reports.signing.pdf import sign_pdf
-from reports.verification.problems import Findings
+from reports.verification.problems import CheckResults
 from reports.verification.signatures import check_embedded, read_trust
 from reports.verification.verify import verify
 
@@ -81,11 +81,11 @@ def test_metadata_conformance_and_tags_stay(report: bytes, signed: bytes) -> Non
 def test_it_is_verified_with_and_without_trust(signed: bytes, keys: Keys, tmp_path: Path) -> None:
     other = make_key(tmp_path)[2]
     for trust, wrong in ((), False), (read_trust([keys[2]]), False), (read_trust([other]), True):
-        findings = Findings()
-        assert check_embedded("report.pdf", signed, pdf_digest.covered_length(signed), trust, findings)
-        assert bool(findings.problems) is wrong
-        assert "Zoë Müller-映像 (self-signed)" in findings.facts["signature of report.pdf"]
-        assert any("nothing here says" in note for note in findings.notes) is not bool(trust)
+        results = CheckResults()
+        assert check_embedded("report.pdf", signed, pdf_digest.covered_length(signed), trust, results)
+        assert bool(results.problems) is wrong
+        assert "Zoë Müller-映像 (self-signed)" in results.facts["signature of report.pdf"]
+        assert any("nothing here says" in note for note in results.notes) is not bool(trust)
 
 
 def test_what_is_added_or_changed_after_signing_is_found(signed: bytes) -> None:
@@ -95,9 +95,9 @@ def test_what_is_added_or_changed_after_signing_is_found(signed: bytes) -> None:
     padding = signed.rindex(b"00>")
     cases.append(signed[:padding] + b"1" + signed[padding + 1 :])
     for data in cases:
-        findings = Findings()
-        check_embedded("report.pdf", data, pdf_digest.covered_length(data), (), findings)
-        assert {problem.file for problem in findings.problems} == {"report.pdf"}
+        results = CheckResults()
+        check_embedded("report.pdf", data, pdf_digest.covered_length(data), (), results)
+        assert {problem.file for problem in results.problems} == {"report.pdf"}
 
 
 @pytest.mark.skipif(not shutil.which("openssl"), reason="no openssl here")
@@ -117,7 +117,7 @@ def test_the_command_signs_a_folder(tmp_path: Path, keys: Keys, capsys: pytest.C
     assert main(["sign", str(folder), *options]) == 0
     assert "self-signed" in capsys.readouterr().out
     done = verify(folder, read_trust([keys[2]]))
-    assert done.findings.problems == [] and done.findings.signed == ["manifest.sig", "report.pdf"]
+    assert done.results.problems == [] and done.results.signed == ["manifest.sig", "report.pdf"]
     assert main(["sign", str(folder), *options]) == 2
     assert "signed already" in capsys.readouterr().err
     (folder / "case.json").write_text("{}")

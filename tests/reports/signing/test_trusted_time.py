@@ -14,7 +14,7 @@ from reports.custody.format import ZEROS, export_text
 from reports.signing import timestamps as trusted_time
 from reports.signing.keys import SigningError, read_key
 from reports.signing.pdf import sign_pdf
-from reports.verification.problems import Findings
+from reports.verification.problems import CheckResults
 from reports.verification.signatures import check_detached, check_embedded, read_trust
 from reports.verification.verify import verify
 
@@ -43,10 +43,10 @@ def stamping(keys, authority):
     return read_key(*keys[:2], trusted_time.authority(authority.url))
 
 
-def checked(data: bytes, signature: bytes, *trust: Path) -> Findings:
-    findings = Findings()
-    check_detached("manifest.sig", data, signature, read_trust(trust), findings)
-    return findings
+def checked(data: bytes, signature: bytes, *trust: Path) -> CheckResults:
+    results = CheckResults()
+    check_detached("manifest.sig", data, signature, read_trust(trust), results)
+    return results
 
 
 def test_a_signature_holds_the_authoritys_time(authority, keys, signature):
@@ -86,7 +86,7 @@ def test_a_timestamp_of_another_signature_does_not_fit(keys, authority, signatur
 
 def test_a_report_is_signed_with_a_timestamp(keys, authority):
     signed = sign_pdf(small_pdf({"scores.csv": b"x"}), stamping(keys, authority))
-    found = Findings()
+    found = CheckResults()
     assert check_embedded("report.pdf", signed, None, read_trust([keys[2], authority.issuer]), found)
     assert found.problems == [] and "Test time" in found.facts["timestamp of report.pdf"]
 
@@ -120,15 +120,15 @@ def test_a_log_with_a_token_beside_it(tmp_path, authority):
     log = tmp_path / "custody.json"
     text = export_text(None, 0, ZEROS, ZEROS, authority.moment, []).encode()
     log.write_bytes(text)
-    assert verify(log).findings.problems == [] and verify(log).findings.signed == []
+    assert verify(log).results.problems == [] and verify(log).results.signed == []
     stamp = tmp_path / "custody.json.tsr"
     stamp.write_bytes(trusted_time.token(text, authority.url))
-    found = verify(log, read_trust([authority.issuer])).findings
+    found = verify(log, read_trust([authority.issuer])).results
     assert (found.problems, found.notes, found.signed) == ([], [], ["custody.json.tsr"])
     assert timestamps.readable(authority.moment) in found.facts["timestamp of custody.json.tsr"]
     stamp.write_bytes(trusted_time.token(b"another", authority.url))
-    assert [problem.file for problem in verify(log).findings.problems] == ["custody.json.tsr"]
+    assert [problem.file for problem in verify(log).results.problems] == ["custody.json.tsr"]
     stamp.write_bytes(b"nonsense")
-    assert verify(log).findings.problems
+    assert verify(log).results.problems
     log.write_bytes(text.replace(b'"count": 0', b'"count": 1'))
-    assert verify(log).findings.problems
+    assert verify(log).results.problems

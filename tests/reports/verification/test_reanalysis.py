@@ -17,7 +17,7 @@ from detector.schema.model import SecondLookModel
 from reports import write_report
 from reports.bundle.manifest import file_entries, manifest_files, new_manifest
 from reports.cli.main import main
-from reports.verification.problems import Findings
+from reports.verification.problems import CheckResults
 from reports.verification.reanalysis import ReanalysisError, reanalyse
 
 
@@ -114,7 +114,7 @@ def test_another_fusion_is_refused_before_anything_is_computed(
 
     def repeated(look: SecondLookModel) -> None:
         model = card.as_model().model_copy(update={"second_look": look})
-        reanalyse(there.model_copy(update={"model": model}), case[1], weights, Findings())
+        reanalyse(there.model_copy(update={"model": model}), case[1], weights, CheckResults())
 
     repeated(second.as_model())
     repeated(second.as_model().model_copy(update={"card_sha256": None}))  # before 1.13

@@ -22,7 +22,7 @@ from reports.bundle.archive import UNREADABLE, differences
 from reports.cli.main import main
 from reports.signing.keys import SigningKey, read_key
 from reports.verification.consistency import check_analysis
-from reports.verification.problems import Findings, Problem
+from reports.verification.problems import CheckResults, Problem
 from reports.verification.signatures import check_detached
 from reports.verification.verify import verify
 
@@ -57,7 +57,7 @@ def folder(bundle: Path, tmp_path: Path) -> Path:
 
 
 def problems(path: Path) -> list[Problem]:
-    return verify(path).findings.problems
+    return verify(path).results.problems
 
 
 def named(path: Path) -> set[str]:
@@ -72,8 +72,8 @@ def test_what_is_as_it_was_made_fits(bundle: Path, folder: Path, tmp_path: Path)
     result = small_result(tmp_path / "result")
     for path, files in ((bundle, 14), (folder, 14), (result, 12)):
         done = verify(path)
-        assert (done.findings.problems, done.findings.files) == ([], files)
-        assert done.analysis and "3f3f" in done.findings.facts["exhibit"]
+        assert (done.results.problems, done.results.files) == ([], files)
+        assert done.analysis and "3f3f" in done.results.facts["exhibit"]
 
 
 def places(data: bytes) -> Iterator[int]:
@@ -231,7 +231,7 @@ def test_the_verdict_fits_the_segments_and_what_views_say_of_their_persons(
     for verdict in Verdict:
         told = joint(JointRule.ANY, [("one", verdict), ("two", other.verdict)])
         for changed in ({}, {"others": (other,), "joint": told}):
-            said = Findings()
+            said = CheckResults()
             text = analysis.model_copy(update={"verdict": verdict, **changed}).to_json()
             check_analysis("analysis.json", text.encode(), said)
             assert [problem.why for problem in said.problems] == (
@@ -294,13 +294,13 @@ def test_an_attachment_unlike_the_text(tmp_path: Path) -> None:
 def test_one_flipped_byte_of_what_is_signed(tmp_path: Path, key: SigningKey) -> None:
     folder = small_result(tmp_path / "result", key)
     done = verify(folder, [key.certificate])
-    assert done.findings.problems == [] and "Ada Examiner" in done.findings.facts["signature of manifest.sig"]
+    assert done.results.problems == [] and "Ada Examiner" in done.results.facts["signature of manifest.sig"]
     data, signature = ((folder / name).read_bytes() for name in ("manifest.json", "manifest.sig"))
     damaged = [(flipped(data, 50), signature), *((data, flipped(signature, at)) for at in range(0, 740, 29))]
     for text, each in damaged:
-        findings = Findings()
-        check_detached("manifest.sig", text, each, (), findings)
-        assert findings.problems and not findings.signed
+        results = CheckResults()
+        check_detached("manifest.sig", text, each, (), results)
+        assert results.problems and not results.signed
     (folder / "manifest.sig").unlink()
     assert "manifest.sig" in named(folder)
 

@@ -85,7 +85,7 @@ def test_both_name_the_same_in_a_folder(folder: Path, damage: Callable[[Path], N
     damage(folder)
     status, said = alone(folder)
     assert status == 1 and name in said
-    assert name in {problem.file for problem in verify(folder).findings.problems}
+    assert name in {problem.file for problem in verify(folder).results.problems}
 
 
 def test_both_find_a_flipped_byte_in_a_zip(bundle: Path, tmp_path: Path) -> None:
@@ -106,7 +106,7 @@ def test_both_find_a_flipped_byte_in_a_zip(bundle: Path, tmp_path: Path) -> None
     ):
         path.write_bytes(data[:at] + bytes([data[at] ^ 4]) + data[at + 1 :])
         assert alone(path)[0] == 1, at
-        assert verify(path).findings.problems, at
+        assert verify(path).results.problems, at
 
 
 def test_annotations_and_logs_that_the_manifest_agrees_with(

@@ -52,7 +52,7 @@ def test_a_changed_page_of_an_unsigned_result(tmp_path: Path) -> None:
         case = (folder / "case.json").read_bytes()
         for name, data in manifest_files(whole, case=case, custody=log).items():
             (folder / name).write_bytes(data)
-        done = verify(folder).findings
+        done = verify(folder).results
         assert not done.notes or "another version" in done.notes[0]
         return done.problems if not done.notes else [Problem("note", "changed", done.notes[0])]
 

@@ -62,7 +62,7 @@ def test_an_export_with_a_timestamp(folder, capsys, tmp_path, monkeypatch):
         assert "gave no timestamp" in capsys.readouterr().err
     finally:
         authority.close()
-    found = verify_files(tmp_path / "all.json", read_trust([authority.issuer])).findings
+    found = verify_files(tmp_path / "all.json", read_trust([authority.issuer])).results
     assert (found.problems, found.signed) == ([], ["all.json.tsr"])
 
 

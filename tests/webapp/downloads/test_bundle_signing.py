@@ -40,8 +40,8 @@ def test_report_and_manifest_are_signed(app, client, tmp_path, quick_reports, mo
     key, password, certificate = make_key(tmp_path)
     use(app, signing_key=key, signing_password=password)
     assert taken(client, row, tmp_path).status_code == 200
-    findings = verify(tmp_path / "bundle.zip", read_trust([certificate])).findings
-    assert findings.signed == ["manifest.sig", "report.pdf"]
+    results = verify(tmp_path / "bundle.zip", read_trust([certificate])).results
+    assert results.signed == ["manifest.sig", "report.pdf"]
     assert not list(Folders(app.extensions["settings"].data).incoming.iterdir())
 
 
@@ -58,7 +58,7 @@ def test_with_an_authority_both_hold_a_timestamp(app, client, tmp_path, quick_re
         assert answer.status_code == 500 and "gave no timestamp" in answer.text
     finally:
         authority.close()
-    found = verify(tmp_path / "bundle.zip", read_trust([certificate, authority.issuer])).findings
+    found = verify(tmp_path / "bundle.zip", read_trust([certificate, authority.issuer])).results
     assert {problem.file for problem in found.problems} <= {"report.html"}  # a stand-in
     assert {"timestamp of manifest.sig", "timestamp of report.pdf"} <= found.facts.keys()
 
@@ -86,5 +86,5 @@ def test_a_bundle_as_it_is_handed_out_fits(client, row, tmp_path):
     assert client.get(f"/analyses/{row.id}/report.pdf").status_code == 200
     assert taken(client, row, tmp_path).status_code == 200
     done = verify(tmp_path / "bundle.zip")
-    assert done.findings.problems == [] and done.findings.notes == []
-    assert "custody log" in done.findings.facts
+    assert done.results.problems == [] and done.results.notes == []
+    assert "custody log" in done.results.facts

@@ -127,7 +127,7 @@ def test_a_labelled_case_becomes_a_validation_that_reports_quote(app, shipped, t
     bundle.write_bytes(client.get(f"/analyses/{rows[0].id}/bundle.zip").data)
     with zipfile.ZipFile(bundle) as packed:
         assert "laboratory.json" in packed.namelist()
-    wrong = {each.file.split("/")[0] for each in verify(bundle).findings.problems}
+    wrong = {each.file.split("/")[0] for each in verify(bundle).results.problems}
     assert not wrong & {"laboratory.json", "report.html", "report.pdf", "bundle.zip"}
 
     assert client.post(f"{address}/remove").status_code == 409, "reports quote it"
@@ -242,7 +242,7 @@ def test_a_configured_key_signs(tmp_path, sent, shipped):
     report = tmp_path / "report.pdf"
     report.write_bytes(client.get(f"{address}/validation.pdf").data)
     app.extensions["database"].close()
-    assert verify(report, [read_key(key, password).certificate]).findings.problems == []
+    assert verify(report, [read_key(key, password).certificate]).results.problems == []
 
 
 def test_only_administrators_see_them(tmp_path, sent):

@@ -140,7 +140,7 @@ def test_exported_whole(app, ada, case, tmp_path):
         bundle = tmp_path / "bundle.zip"
         bundle.write_bytes(files[each["bundle"]])
         # The reports in it are stand-ins; all else fits.
-        assert {p.file for p in verify(bundle).findings.problems} <= {"report.html", "report.pdf"}
+        assert {p.file for p in verify(bundle).results.problems} <= {"report.html", "report.pdf"}
     sums = dict(line.split("  ")[::-1] for line in files["sha256sums.txt"].decode().splitlines())
     assert sums == {
         name: hashlib.sha256(content).hexdigest()

@@ -127,12 +127,12 @@ def test_the_exhibit_that_waited_is_still_in_the_queue(app, old):
 
 
 def test_a_result_fits_its_manifest(old):
-    assert verify(Folders(old / "data").result(ids(old)["portrait.mp4"])).findings.problems == []
+    assert verify(Folders(old / "data").result(ids(old)["portrait.mp4"])).results.problems == []
 
 
 def test_a_bundle_fits_its_manifest(old):
     """All but its report, for which ``made.finished`` puts a stand-in: it would be most of the file."""
-    problems = verify(old / "bundle.zip").findings.problems
+    problems = verify(old / "bundle.zip").results.problems
     assert {problem.file for problem in problems} <= {"report.html", "report.pdf"}
     with zipfile.ZipFile(old / "bundle.zip") as bundle:
         assert "seams at the jaw" in bundle.read("annotations.json").decode()

@@ -72,14 +72,14 @@ def test_a_result_keeps_it_and_is_verified_with_it(tmp_path: Path, analysis: Ana
     write_report(analysis, tmp_path, laboratory=text)
     assert (tmp_path / "laboratory.json").read_bytes() == text
     assert "validation of 2026-11-22" in (tmp_path / "report.html").read_text()
-    assert not {each.file for each in verify(tmp_path).findings.problems} - {"analysis.json"}
+    assert not {each.file for each in verify(tmp_path).results.problems} - {"analysis.json"}
     before = (tmp_path / "report.html").read_bytes()
     assert main(["render", str(tmp_path / "analysis.json")]) == 0
     assert (tmp_path / "report.html").read_bytes() == before, "what is kept is quoted again"
     changed = text.replace(b'"files": 120', b'"files": 900')
     assert changed != text
     (tmp_path / "laboratory.json").write_bytes(changed)
-    assert {each.file for each in verify(tmp_path).findings.problems} >= {"laboratory.json"}
+    assert {each.file for each in verify(tmp_path).results.problems} >= {"laboratory.json"}
 
 
 def test_what_is_no_laboratory_json_is_refused() -> None:
