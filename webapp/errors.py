@@ -12,6 +12,9 @@ from reports.text.language import gettext
 class UserError(Exception):
     """Something a person or program is told in words instead of the answer they asked for."""
 
+    retry_after: int | None = None  # seconds, for Retry-After
+    review_address: str | None = None  # of the second review that hides what was asked for
+
     def __init__(self, status: int, error: str, remedy: str) -> None:
         super().__init__(error)
         self.status, self.error, self.remedy = status, error, remedy

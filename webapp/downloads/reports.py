@@ -50,7 +50,7 @@ _RENDERING = threading.Lock()  # it takes a core and a quarter of a gigabyte: on
 class ReportBeingMade(UserError):
     """The report, or another one, is being made, and takes long."""
 
-    seconds = 5  # as Retry-After says
+    retry_after = 5
 
     def __init__(self, error: str) -> None:
         super().__init__(503, error, gettext("Try again in a minute."))

@@ -62,10 +62,9 @@ def install(app: Flask) -> None:
 
     @app.errorhandler(UserError)
     def in_words(problem: UserError) -> Response:
-        review_address = getattr(problem, "review_address", None)
-        response = answer(problem.status, problem.error, problem.remedy, review_address)
-        if (seconds := getattr(problem, "seconds", None)) is not None:
-            response.headers["Retry-After"] = str(seconds)
+        response = answer(problem.status, problem.error, problem.remedy, problem.review_address)
+        if problem.retry_after is not None:
+            response.headers["Retry-After"] = str(problem.retry_after)
         return response
 
     @app.errorhandler(problem_details.FieldsError)

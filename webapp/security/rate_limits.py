@@ -68,7 +68,7 @@ class TooOften(UserError):
             gettext("Too many requests in a short time."),
             gettext("Wait %(seconds)s s, then try again.", seconds=seconds),
         )
-        self.seconds = seconds
+        self.retry_after = seconds
 
 
 class Rates:
