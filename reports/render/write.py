@@ -78,7 +78,9 @@ def write_files(analysis: Analysis, text: bytes, folder: Path, out: Path, inputs
     _write_all(dict(reversed(manifest.items())), out)
 
 
-def write_reviewed(analysis: Analysis, text: bytes, folder: Path, out: Path, inputs: ReportInputs) -> None:
+def write_reports_alone(
+    analysis: Analysis, text: bytes, folder: Path, out: Path, inputs: ReportInputs
+) -> None:
     """Write ``report.html`` and ``report.pdf`` with what reviewers say into ``out``, and nothing else.
 
     ``text`` is the exact bytes of analysis.json. The result in ``folder``, whose manifest covers its own

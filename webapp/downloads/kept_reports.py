@@ -172,7 +172,7 @@ class KeptReport:
             ]
         )
         name = hashlib.sha256(hashed_text.encode()).hexdigest()[:32]
-        return self.folders.reviewed(self.row.id) / name
+        return self.folders.reports_of(self.row.id) / name
 
     def _unaltered(self, place: Path) -> bool:
         """Whether a report lies there, and is the one that was rendered."""
@@ -188,7 +188,7 @@ class KeptReport:
         with self.database.begin() as session:
             if session.get(AnalysisRow, self.row.id) is not None:
                 return
-        shutil.rmtree(self.folders.reviewed(self.row.id), ignore_errors=True)
+        shutil.rmtree(self.folders.reports_of(self.row.id), ignore_errors=True)
         raise UserError(
             404,
             gettext("There is no analysis at this address."),
@@ -211,7 +211,7 @@ def hold(folders: Folders, analysis_id: str, patience: float) -> Iterator[bool]:
 
     Where the file system knows no locks of folders everybody gets it: then a report may be rendered twice.
     """
-    place = folders.reviewed(analysis_id)
+    place = folders.reports_of(analysis_id)
     place.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock, until = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC), time.monotonic() + patience
     try:
@@ -235,7 +235,7 @@ def status(folders: Folders, row: AnalysisRow) -> Literal["being made", "availab
 def being_made(folders: Folders, analysis_id: str) -> bool:
     """Whether a report of an analysis is rendered now, on this machine or one that shares its locks."""
     try:
-        lock = os.open(folders.reviewed(analysis_id), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        lock = os.open(folders.reports_of(analysis_id), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError:
         return False
     try:

@@ -23,7 +23,7 @@ from reports.custody.format import NAME as CUSTODY
 from reports.inputs.case import case_details
 from reports.inputs.comparisons import read_comparisons
 from reports.inputs.exhibit_check import ExhibitCheck
-from reports.render.write import write_reviewed
+from reports.render.write import write_reports_alone
 from reports.review.annotation_file import parse
 from reports.text.languages import DEFAULT
 from reports.view.report_inputs import ReportInputs
@@ -57,7 +57,7 @@ def render_report(analysis: Path, given: Mapping[str, Any], out: Path) -> None:
         second_review=given["second_review"].encode() if given["second_review"] is not None else None,
         language_code=given.get("language", DEFAULT),
     )
-    write_reviewed(about, text, analysis.parent, out, inputs)
+    write_reports_alone(about, text, analysis.parent, out, inputs)
 
 
 def _data(analysis: Path) -> Path:

@@ -273,7 +273,7 @@ def _remove_result(folders: Folders, analysis_id: str) -> None:
     if place.exists():
         place.rename(out)  # out of sight in one step
     shutil.rmtree(out, ignore_errors=True)
-    shutil.rmtree(folders.reviewed(analysis_id), ignore_errors=True)
+    shutil.rmtree(folders.reports_of(analysis_id), ignore_errors=True)
     folders.thumbnail(analysis_id).unlink(missing_ok=True)
 
 

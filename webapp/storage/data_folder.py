@@ -84,8 +84,11 @@ class Folders:
         return self.data / "previews"
 
     @property
-    def reviews(self) -> Path:
-        """Rendered reports, one folder an analysis; made again whenever they are missing."""
+    def reports(self) -> Path:
+        """Rendered reports, one folder an analysis; made again whenever they are missing.
+
+        In ``reviews``, as in the data folders of released versions.
+        """
         return self.data / "reviews"
 
     @property
@@ -138,9 +141,9 @@ class Folders:
         """The preview of one exhibit: H.264 in mp4 whatever the exhibit was, or of a photo a JPEG."""
         return self.previews / f"{sha256}.mp4"
 
-    def reviewed(self, analysis_id: str) -> Path:
+    def reports_of(self, analysis_id: str) -> Path:
         """Rendered reports of one analysis, a folder for each state of what goes into them."""
-        return self.reviews / analysis_id
+        return self.reports / analysis_id
 
     def create(self) -> None:
         """Make the folders, for this user alone."""
@@ -151,7 +154,7 @@ class Folders:
             self.thumbnails,
             self.models,
             self.previews,
-            self.reviews,
+            self.reports,
             self.validations,
         )
         for folder in (
@@ -180,7 +183,7 @@ class Folders:
             shutil.rmtree(path, ignore_errors=True)
         for path in self.validations.glob(".*"):
             shutil.rmtree(path, ignore_errors=True)
-        for path in self.reviews.glob("*/.*"):
+        for path in self.reports.glob("*/.*"):
             shutil.rmtree(path, ignore_errors=True)
 
     def forget(self, analysis_id: str, sha256: str) -> None:

@@ -18,7 +18,7 @@ from pypdf import PdfReader
 from detector.schema.analysis import MediaKind, Verdict
 from reports.render.html import render_html
 from reports.render.pdf import render_pdf
-from reports.render.write import write_reviewed
+from reports.render.write import write_reports_alone
 from reports.review.annotation_file import checksum, to_json
 from reports.review.annotations import Annotation
 from reports.text.free_text import direction, readable
@@ -275,7 +275,7 @@ def test_only_the_reports_are_written_and_the_result_stays(tmp_path: Path) -> No
         (result / name).write_text("the machine's alone")
     before = {path: path.read_bytes() for path in result.rglob("*") if path.is_file()}
     out.mkdir()
-    write_reviewed(
+    write_reports_alone(
         analysis, (result / "analysis.json").read_bytes(), result, out, ReportInputs(annotations=SAID[:1])
     )
     assert {path: path.read_bytes() for path in result.rglob("*") if path.is_file()} == before

@@ -150,7 +150,7 @@ def test_a_kept_report_that_was_changed_is_set_anew(app, client, folders):
     row = finished(app)
     address = f"/analyses/{row.id}/report.html"
     right = client.get(address).data
-    kept = next(folders.reviewed(row.id).iterdir()) / "report.html"
+    kept = next(folders.reports_of(row.id).iterdir()) / "report.html"
     kept.write_text("no manipulation found")
     assert client.get(address).data == right and kept.read_bytes() == right
 

@@ -92,18 +92,18 @@ def test_a_report_says_that_its_exhibit_is_damaged(app, client, row, folders):
 def test_what_changes_nothing_in_it_sets_no_report_anew(app, client, row, folders, quick_reports):
     address = f"/analyses/{row.id}"
     client.get(f"{address}/report.html")
-    (first,) = folders.reviewed(row.id).iterdir()
+    (first,) = folders.reports_of(row.id).iterdir()
     for path in ("", "/report.pdf", "/custody.json", "/analysis.json"):
         client.get(address + path)
-    assert list(folders.reviewed(row.id).iterdir()) == [first]
+    assert list(folders.reports_of(row.id).iterdir()) == [first]
     client.post(f"{address}/case", data={"examiner": "Ann"})
     client.get(f"{address}/report.html")
-    assert list(folders.reviewed(row.id).iterdir()) != [first]
+    assert list(folders.reports_of(row.id).iterdir()) != [first]
 
 
 def test_reports_go_once_nobody_reads_them_any_more(client, row, folders, quick_reports):
     address = f"/analyses/{row.id}"
-    kept = folders.reviewed(row.id)
+    kept = folders.reports_of(row.id)
     client.get(f"{address}/report.html")
     (first,) = kept.iterdir()
     client.post(f"{address}/case", data={"examiner": "Ann"})
@@ -128,7 +128,7 @@ def test_a_report_that_cannot_be_rendered_is_said_in_words(app, client, row, fol
     with monkeypatch.context() as patched:
         patched.setattr(report_downloads, "_TIME_LIMIT", 0.01)
         assert client.get(f"/analyses/{row.id}/report.pdf").status_code == 500
-    assert list(folders.reviewed(row.id).iterdir()) == []
+    assert list(folders.reports_of(row.id).iterdir()) == []
 
 
 def test_one_at_a_time(app, client, row, folders, monkeypatch):
@@ -142,6 +142,6 @@ def test_one_at_a_time(app, client, row, folders, monkeypatch):
 def test_they_go_with_the_analysis(app, client, row, folders, quick_reports):
     client.post(f"/analyses/{row.id}/annotations", json=AGREE)
     client.get(f"/analyses/{row.id}/report.html")
-    assert folders.reviewed(row.id).is_dir()
+    assert folders.reports_of(row.id).is_dir()
     deletion.delete(app.extensions["database"], folders, row.id)
-    assert not folders.reviewed(row.id).exists()
+    assert not folders.reports_of(row.id).exists()

@@ -27,7 +27,7 @@ class TestDelete:
         say(database, done.id)
         for derived in (folders.preview(done.exhibit.sha256), folders.playback(done.exhibit.sha256)):
             derived.write_bytes(b"made of it")
-        (folders.reviewed(done.id) / "state").mkdir(parents=True)
+        (folders.reports_of(done.id) / "state").mkdir(parents=True)
         asked = client.get(f"/analyses/{done.id}/delete").text
         for words in ("cannot be undone", "The exhibit,", "1 entry", "Delete the analysis and the exhibit"):
             assert words in asked, words
@@ -37,7 +37,7 @@ class TestDelete:
         assert "The analysis was deleted." in client.get(answer.location).text
         assert [count(database, table) for table in (AnalysisRow, AnnotationRow, Exhibit)] == [0, 0, 0]
         assert exhibits(folders) == [] and not folders.thumbnail(done.id).exists()
-        assert list(folders.previews.iterdir()) == list(folders.reviews.iterdir()) == []
+        assert list(folders.previews.iterdir()) == list(folders.reports.iterdir()) == []
         assert list(folders.analyses.iterdir()) == [] and list(folders.deletions.iterdir()) == []
         assert client.get(f"/analyses/{done.id}").status_code == 410
 

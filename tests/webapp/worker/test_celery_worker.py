@@ -177,7 +177,7 @@ def test_a_worker_killed_while_it_sets_a_report_leaves_a_result(app, client, sta
     done = wait(app, analysis_id, "done")
     assert done.verdict == "manipulated" and being_made(app, analysis_id)
     assert client.get(f"/analyses/{analysis_id}/state.json").json["report"] == "being made"
-    until(lambda: bool(list(Folders(app.extensions["settings"].data).reviewed(analysis_id).iterdir())))
+    until(lambda: bool(list(Folders(app.extensions["settings"].data).reports_of(analysis_id).iterdir())))
     os.kill(int(done.worker.partition(":")[2]), signal.SIGKILL)
     until(lambda: not being_made(app, analysis_id))
     with client.get(f"/analyses/{analysis_id}/report.pdf") as answer:
@@ -196,8 +196,8 @@ def test_a_job_that_waits_goes_before_a_report(app, start):
     second = wait(app, queue(app, "second.mp4"), "done").id
     assert not being_made(app, first)
     until(lambda: not being_made(app, second))
-    reviewed = Folders(app.extensions["settings"].data).reviewed
-    assert list(reviewed(first).iterdir()) == [] and len(list(reviewed(second).iterdir())) == 1
+    reports_of = Folders(app.extensions["settings"].data).reports_of
+    assert list(reports_of(first).iterdir()) == [] and len(list(reports_of(second).iterdir())) == 1
 
 
 def test_a_lost_attempt_takes_only_its_own_folder_along(app):

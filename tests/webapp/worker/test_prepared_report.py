@@ -107,7 +107,7 @@ def test_none_while_a_job_waits(app, client, folders, monkeypatch, quick_reports
     first, _second = hand_in(app, b"first").id, hand_in(app, b"second")
     work(app)
     assert client.get(f"/analyses/{first}/state.json").json["report"] == "available"
-    assert not folders.reviewed(first).exists()
+    assert not folders.reports_of(first).exists()
     assert client.get(f"/analyses/{first}/report.pdf").status_code == 200
 
 
@@ -122,7 +122,7 @@ def test_it_is_given_up_for_a_job(app, client, folders, monkeypatch, quick_repor
     monkeypatch.setattr(prepared_report, "_render_confined", setting)
     first = hand_in(app, b"first").id
     work(app)
-    assert list(folders.reviewed(first).iterdir()) == []
+    assert list(folders.reports_of(first).iterdir()) == []
     assert client.get(f"/analyses/{first}/report.pdf").status_code == 200
 
 
@@ -150,4 +150,4 @@ def test_nothing_stays_of_an_analysis_deleted_meanwhile(app, folders, monkeypatc
     work(app)
     with app.extensions["database"].begin() as session:
         assert session.get(AnalysisRow, analysis_id) is None
-    assert not folders.reviewed(analysis_id).exists() and not folders.result(analysis_id).exists()
+    assert not folders.reports_of(analysis_id).exists() and not folders.result(analysis_id).exists()

@@ -253,7 +253,7 @@ def _spoken_of(rows: Database, folders: Folders) -> Iterator[_Wanted]:
             of_analysis, name = (AnalysisRow, id_), f"Analysis {id_}"
             yield _Wanted(folders.result(id_), of_analysis, name, folder=True)
             yield _Wanted(folders.thumbnail(id_), of_analysis, name, derived=True)
-            yield _Wanted(folders.reviewed(id_), of_analysis, name, derived=True, folder=True, here=True)
+            yield _Wanted(folders.reports_of(id_), of_analysis, name, derived=True, folder=True, here=True)
         compared = select(ComparisonRow.id).where(ComparisonRow.state == State.DONE)
         for id_ in session.scalars(compared.order_by(ComparisonRow.id)):
             compared_id = (ComparisonRow, id_)

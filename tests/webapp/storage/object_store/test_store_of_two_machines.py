@@ -44,7 +44,7 @@ def test_handed_in_here_analysed_there_read_here(
         assert client.get(f"/analyses/{analysis_id}/thumbnail").mimetype == "image/jpeg"
         assert f"/analyses/{analysis_id}/thumbnail" in client.get("/analyses").text
         results.refuse_damaged(folders.result(analysis_id))
-        for path in (folders.result(analysis_id), *folders.reviews.iterdir(), *folders.exhibits.iterdir()):
+        for path in (folders.result(analysis_id), *folders.reports.iterdir(), *folders.exhibits.iterdir()):
             shutil.rmtree(path)
         folders.thumbnail(analysis_id).unlink()
     assert not list(folders.analyses.glob(".*"))
