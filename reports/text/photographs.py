@@ -53,14 +53,14 @@ _OWN = (
         ),
     ),
 )
-_VIDEO_SETTINGS = frozenset(
+_VIDEO_PARAMETERS = frozenset(
     {
         "sample_rate", "search_interval", "edge_window", "median_window", "exit_threshold", "merge_gap",
         "minimum_duration", "bridge_gap", "minimum_usable_frames", "skip_unreferenced", "interpolate_below",
         "alternate_heads",
     }
 )  # fmt: skip
-_PHOTO_SETTINGS = frozenset({"minimum_colour", "minimum_detail", "maximum_flatness"})
+_PHOTO_PARAMETERS = frozenset({"minimum_colour", "minimum_detail", "maximum_flatness"})
 
 
 def glossary(of_videos: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
@@ -68,9 +68,9 @@ def glossary(of_videos: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], .
     return (*(term for term in of_videos if term[0] not in _OF_VIDEOS), *_OWN)
 
 
-def settings_of(is_photo: bool) -> tuple[str, ...]:
+def parameters_of(is_photo: bool) -> tuple[str, ...]:
     """Names of the parameters that play a part, for a photograph or for a video."""
-    without = _VIDEO_SETTINGS if is_photo else _PHOTO_SETTINGS
+    without = _VIDEO_PARAMETERS if is_photo else _PHOTO_PARAMETERS
     return tuple(name for name in Parameters.model_fields if name not in without)
 
 

@@ -1,4 +1,4 @@
-"""Names and values: the case, the exhibit, what was covered, the settings and the model."""
+"""Names and values: the case, the exhibit, what was covered, the parameters and the model."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Fact:
 
 
 @dataclass(frozen=True)
-class Setting:
+class ParameterView:
     """One parameter of the analysis; ``changed`` when it is not the shipped default."""
 
     name: str
@@ -217,14 +217,14 @@ def coverage(analysis: Analysis) -> tuple[Fact, ...]:
     )
 
 
-def settings(analysis: Analysis) -> tuple[Setting, ...]:
-    """Every setting that plays a part, with its meaning as the schema gives it."""
-    found, parameters = [], analysis.parameters
-    for name in photographs.settings_of(analysis.media.kind is MediaKind.IMAGE):
+def parameters(analysis: Analysis) -> tuple[ParameterView, ...]:
+    """Every parameter that plays a part, with its meaning as the schema gives it."""
+    found = []
+    for name in photographs.parameters_of(analysis.media.kind is MediaKind.IMAGE):
         field = Parameters.model_fields[name]
-        value, default = getattr(parameters, name), field.default
+        value, default = getattr(analysis.parameters, name), field.default
         found.append(
-            Setting(
+            ParameterView(
                 name.replace("_", " "),
                 numbers.number(value),
                 numbers.number(default),

@@ -26,7 +26,7 @@ from reports.view.comparisons.view import ComparisonView, comparison_view
 from reports.view.contents import Section, contents
 from reports.view.custody import CustodyView, custody_view
 from reports.view.declarations import DeclarationsView, declarations_view
-from reports.view.facts import Fact, ModelView, Setting
+from reports.view.facts import Fact, ModelView, ParameterView
 from reports.view.figure import FigureView, figure_view
 from reports.view.head import HeadView, head_view
 from reports.view.meaning import MeaningView, meaning_view
@@ -76,7 +76,7 @@ class ReportView:
     heat_scale: tuple[str, ...]
     procedure: str
     coverage: tuple[Fact, ...]
-    settings: tuple[Setting, ...]
+    parameters: tuple[ParameterView, ...]
     reproduction: ReproductionView
     model: ModelView
     not_examined: NotExaminedView
@@ -161,7 +161,7 @@ def _view(analysis: Analysis, folder: Path, inputs: ReportInputs) -> ReportView:
         heat_scale=heat_scale(),
         procedure=procedure(analysis),
         coverage=facts.coverage(analysis),
-        settings=facts.settings(analysis),
+        parameters=facts.parameters(analysis),
         reproduction=reproduction_view(analysis),
         model=facts.model(analysis.model, still),
         not_examined=not_examined_view(analysis),

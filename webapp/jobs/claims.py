@@ -84,7 +84,7 @@ def claim(database: Database, analysis_id: str) -> AnalysisClaim | None:
         if (moment := take(session, AnalysisRow, analysis_id)) is None:
             return None
         row = session.get_one(AnalysisRow, analysis_id)
-        settings = parameters.read(row.settings)
+        asked = parameters.read(row.settings)
         states.record(session, row, "started", {"attempt": row.attempt, "model": row.model})
         return AnalysisClaim(
             row.id,
@@ -93,7 +93,7 @@ def claim(database: Database, analysis_id: str) -> AnalysisClaim | None:
             row.file,
             row.exhibit.path,
             row.model,
-            settings,
+            asked,
             parameters.others(row.settings),
         )
 

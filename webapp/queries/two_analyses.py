@@ -1,4 +1,4 @@
-"""Two analyses of one exhibit held against each other: persons, segments, settings."""
+"""Two analyses of one exhibit held against each other: persons, segments, parameters."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from detector.schema import boxes
 from detector.schema.analysis import Analysis, Segment
 from reports.text.language import gettext
 from reports.text.numbers import probability, shown, timecode
-from reports.view.facts import Setting, settings
+from reports.view.facts import ParameterView, parameters
 
 _SAME_FACE = 0.3  # least overlap (intersection over union) of two persons' median boxes
 
@@ -25,7 +25,7 @@ class SegmentRow:
 
 @dataclass(frozen=True)
 class Difference:
-    """A setting in which the two differ."""
+    """A parameter in which the two differ."""
 
     name: str
     first: str
@@ -75,12 +75,12 @@ def segments(first: Analysis, second: Analysis) -> tuple[SegmentRow, ...]:
 
 
 def differences(first: Analysis, second: Analysis) -> tuple[Difference, ...]:
-    """The settings in which they differ."""
-    other: dict[str, Setting] = {setting.name: setting for setting in settings(second)}
+    """The parameters in which they differ."""
+    other: dict[str, ParameterView] = {each.name: each for each in parameters(second)}
     return tuple(
-        Difference(setting.name, setting.value, other[setting.name].value)
-        for setting in settings(first)
-        if setting.value != other[setting.name].value
+        Difference(each.name, each.value, other[each.name].value)
+        for each in parameters(first)
+        if each.value != other[each.name].value
     )
 
 

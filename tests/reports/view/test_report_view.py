@@ -68,7 +68,7 @@ def test_still_image_has_faces_instead_of_intervals(tmp_path: Path) -> None:
     assert view.finding == "The face of person A was judged to be manipulated in this photograph."
     assert "Duration" not in {fact.name for fact in view.recording}
     assert not any("Sound" in line for line in view.not_examined.lines)
-    shown = {row.name for row in view.settings}
+    shown = {row.name for row in view.parameters}
     assert "minimum colour" in shown and not shown & {"sample rate", "median window", "edge window"}
     assert not {"segment", "peak frame", "PTS"} & {term for term, _ in view.glossary}
 
@@ -147,11 +147,11 @@ def test_every_parameter_is_shown_with_its_meaning_and_marked_when_changed(tmp_p
     view = report_view(build(tmp_path), tmp_path)
     of_photos = {"minimum_colour", "minimum_detail", "maximum_flatness"}
     names = [name.replace("_", " ") for name in Parameters.model_fields if name not in of_photos]
-    assert [row.name for row in view.settings] == names
-    enter = next(row for row in view.settings if row.name == "enter threshold")
+    assert [row.name for row in view.parameters] == names
+    enter = next(row for row in view.parameters if row.name == "enter threshold")
     assert (enter.value, enter.default, enter.changed) == ("0.75", "0.65", True)
     assert enter.meaning == Parameters.model_fields["enter_threshold"].description
-    assert sum(row.changed for row in view.settings) == 1
+    assert sum(row.changed for row in view.parameters) == 1
 
 
 def test_segment_and_peak_figures(tmp_path: Path) -> None:
