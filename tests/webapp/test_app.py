@@ -27,6 +27,14 @@ def test_every_route_is_documented(app):
             assert f"`{method} {rule.rule}`" in text, f"{method} {rule.rule} is not in docs/routes.md"
 
 
+def test_an_endpoint_leads_to_its_module(app):
+    """``desk.data`` is ``data`` in ``desk.py``, ``api_analyses.get`` is ``get`` in ``api/analyses.py``."""
+    for name, blueprint in app.blueprints.items():
+        package, _, module = blueprint.import_name.rpartition(".")
+        if name != "api_files":  # published: operations are grouped by it; its module is api/downloads.py
+            assert name == (f"api_{module}" if package == "webapp.api" else module), blueprint.import_name
+
+
 def test_flask_signs_nothing(app):
     """Sessions are rows on the server; what the app signs has keys of its own."""
     assert app.secret_key is None

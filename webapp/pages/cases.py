@@ -131,7 +131,7 @@ def assign(analysis_id: str) -> Response:
         case_assignment.assign(session, row, chosen)
     still = chosen is not None or current().sees_all or row.owner_id == current().user_id
     return redirect(
-        url_for("result.show", analysis_id=analysis_id) if still else url_for("library.listing"), 303
+        url_for("show.show", analysis_id=analysis_id) if still else url_for("library.listing"), 303
     )
 
 

@@ -80,7 +80,7 @@ def case(analysis_id: str) -> Response:
         changed = case_details.keep(session, stored, details)
     if wants_json():
         return jsonify(changed=changed, **details.model_dump())
-    return redirect(url_for("result.show", analysis_id=row.id, case="saved", _anchor="case"), 303)
+    return redirect(url_for("show.show", analysis_id=row.id, case="saved", _anchor="case"), 303)
 
 
 def _name(row: AnalysisRow) -> str:

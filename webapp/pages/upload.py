@@ -85,7 +85,7 @@ def create() -> Response:
     known: dict[str, Any] = (
         {"known": earlier.count, "since": timestamps.day(earlier.first)} if earlier else {}
     )
-    return redirect(url_for("result.show", analysis_id=row.id, **known), 303)
+    return redirect(url_for("show.show", analysis_id=row.id, **known), 303)
 
 
 @blueprint.post("/sample")
@@ -93,4 +93,4 @@ def create() -> Response:
 def sample() -> Response:
     """Go to an analysis of the sample, which is made and queued if there is none."""
     analysis_id = sample_service.sample(this_app.settings(), this_app.database(), tell_workers)
-    return redirect(url_for("result.show", analysis_id=analysis_id), 303)
+    return redirect(url_for("show.show", analysis_id=analysis_id), 303)

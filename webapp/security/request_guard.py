@@ -90,7 +90,10 @@ def _deny(need: Need) -> Answer | None:
         )
     if row is not None and not need.first and _lacks_factor(row):
         return _redirect(
-            "factor.show", 403, gettext("Your role needs a second factor."), gettext("Set it up first.")
+            "second_factor.show",
+            403,
+            gettext("Your role needs a second factor."),
+            gettext("Set it up first."),
         )
     if need.permission is not None and not who.may(need.permission):
         _record_refusal("access refused", permission=need.permission)

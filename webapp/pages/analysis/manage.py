@@ -112,7 +112,7 @@ def again(analysis_id: str) -> Response:
         return _form(row, request.form, problems)
     others = analysis_service.asked_others(request.form.getlist("also"), chosen, request.form.get("joint"))
     new = analysis_service.reanalyse(row, AskedAnalysis(chosen, changes | others))
-    return redirect(url_for("result.show", analysis_id=new.id), 303)
+    return redirect(url_for("show.show", analysis_id=new.id), 303)
 
 
 def _form(row: AnalysisRow, values: Mapping[str, str], problems: Mapping[str, str]) -> Response:
@@ -135,7 +135,7 @@ def _changed(analysis_id: str) -> Response:
         return jsonify(in_words(status_json(analysis_queries.get_or_404(analysis_id))))
     if "back" in request.form:
         return redirect(_library(), 303)
-    return redirect(url_for("result.show", analysis_id=analysis_id), 303)
+    return redirect(url_for("show.show", analysis_id=analysis_id), 303)
 
 
 def _library(**more: str) -> str:

@@ -22,7 +22,7 @@ from webapp.security.permissions import Permission, require
 from webapp.services import case_details
 from webapp.storage.tables import AnalysisRow, State
 
-blueprint = Blueprint("result", __name__)
+blueprint = Blueprint("show", __name__)
 
 
 @blueprint.get("/analyses/<analysis_id>")

@@ -19,7 +19,7 @@ from webapp.security.passwords import generate
 from webapp.security.permissions import PERMISSIONS, Permission, Role, require
 from webapp.storage.tables import User
 
-blueprint = Blueprint("users", __name__, url_prefix="/users")
+blueprint = Blueprint("accounts", __name__, url_prefix="/users")
 
 
 class _HandedOver(NamedTuple):

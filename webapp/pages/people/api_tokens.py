@@ -16,7 +16,7 @@ from webapp.security.api_tokens import TokenError
 from webapp.security.permissions import current, signed_in
 from webapp.storage.tables import now
 
-blueprint = Blueprint("tokens", __name__, url_prefix="/account/tokens")
+blueprint = Blueprint("api_tokens", __name__, url_prefix="/account/tokens")
 
 
 @blueprint.get("")
@@ -57,7 +57,7 @@ def revoke(token_id: str) -> Response:
                 404, gettext("There is no such token of yours."), gettext("Look at the list of your tokens.")
             )
         log.append_account_event(session, "token revoked", token=row.id, name=row.name)
-    return redirect(url_for("tokens.listing"), 303)
+    return redirect(url_for("api_tokens.listing"), 303)
 
 
 def _refuse_tokens() -> None:

@@ -49,7 +49,7 @@ def sign_in() -> Response:
             log.append_account_event(session, "sign-in refused", account=name)
         return page(401, name=name, problem=_WRONG)
     if user.factor_since is not None:
-        response = redirect(url_for("factor.ask", next=request.form.get("next")), 303)
+        response = redirect(url_for("second_factor.ask", next=request.form.get("next")), 303)
         pending_sign_in.set_cookie(response, user)
         return response
     return begin_session(user)

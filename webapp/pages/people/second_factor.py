@@ -18,7 +18,7 @@ from webapp.security import cookies, pending_sign_in, second_factor, sessions
 from webapp.security.permissions import public, signed_in
 from webapp.storage.tables import SessionRow, User, now
 
-blueprint = Blueprint("factor", __name__)
+blueprint = Blueprint("second_factor", __name__)
 
 _WRONG = N_("This code is not right, was used before, or is too old.")
 
@@ -80,7 +80,7 @@ def confirm() -> Response:
     """The first code: from now on one is asked for. All other sessions end."""
     row = own_session()
     if row.user.factor_since is not None:
-        return redirect(url_for("factor.show"), 303)
+        return redirect(url_for("second_factor.show"), 303)
     if problem := _refusal(row.user, first=True):
         return _page(problem, setting_up=True)
     with this_app.database().alone() as session:
@@ -124,7 +124,7 @@ def remove() -> Response:
         user = session.get_one(User, row.user_id)
         second_factor.remove(session, user)
         log.append_account_event(session, "second factor removed", account=user.name)
-    return redirect(url_for("factor.show"), 303)
+    return redirect(url_for("second_factor.show"), 303)
 
 
 def _refusal(user: User, *, first: bool = False) -> str:

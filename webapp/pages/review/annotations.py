@@ -65,7 +65,7 @@ def take_in(analysis_id: str) -> Response:
         counts = {"new": merged.new, "known": merged.known, "unverified": merged.unverified}
         return jsonify(**counts, **_list(row.id, everything))
     unverified = {"unverified": merged.unverified} if merged.unverified else {}
-    place = url_for("result.show", analysis_id=row.id, imported=merged.new, known=merged.known, **unverified)
+    place = url_for("show.show", analysis_id=row.id, imported=merged.new, known=merged.known, **unverified)
     return redirect(place, 303)
 
 

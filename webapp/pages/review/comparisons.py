@@ -115,7 +115,7 @@ def delete(comparison_id: str) -> Response:
     comparison_service.delete(comparison_id)
     if wants_json():
         return jsonify(deleted=comparison_id)
-    return redirect(url_for("result.show", analysis_id=exhibit.id), 303)
+    return redirect(url_for("show.show", analysis_id=exhibit.id), 303)
 
 
 @blueprint.get("/comparisons/<comparison_id>/comparison.json")

@@ -19,7 +19,7 @@ from webapp.queries.results import finished, load
 from webapp.security.blinding import Discloses
 from webapp.security.permissions import Permission, require
 
-blueprint = Blueprint("review", __name__, url_prefix="/analyses/<analysis_id>")
+blueprint = Blueprint("desk", __name__, url_prefix="/analyses/<analysis_id>")
 
 
 @blueprint.get("/review.json")

@@ -11,7 +11,7 @@ from webapp.queries.results import finished, load
 from webapp.security.blinding import Discloses
 from webapp.security.permissions import Permission, require
 
-blueprint = Blueprint("compare", __name__)
+blueprint = Blueprint("two_analyses", __name__)
 
 
 @blueprint.get("/compare")
