@@ -25,6 +25,7 @@ COMPARISONS = "comparisons"  # folder of comparisons with a reference, which may
 # with hundreds of pictures the file must stay one that mail and browsers still take.
 WIDTHS = ((60, 1000), (300, 720))
 LEAST_WIDTH = 480
+_HEAT_STEPS = 24  # of the legend
 _SLIGHTLY = 1.5  # times as wide: what still shrinks well from the nearest four pixels
 
 
@@ -127,7 +128,7 @@ def _jpeg(folder: Path, key: str, width: int) -> bytes:
     return bytes(encoded)
 
 
-def heat_scale(steps: int = 24) -> tuple[str, ...]:
+def heat_scale() -> tuple[str, ...]:
     """The colours of the heatmaps from none to hottest, as ``#rrggbb``."""
-    ramp = np.linspace(0, 255, steps).round().astype(np.uint8).reshape(1, -1)
+    ramp = np.linspace(0, 255, _HEAT_STEPS).round().astype(np.uint8).reshape(1, -1)
     return tuple(f"#{r:02x}{g:02x}{b:02x}" for r, g, b in heat_colours(ramp)[0])

@@ -13,6 +13,7 @@ from reports.text.language import N_, gettext
 from reports.view.validation.validation_report import ValidationReport, validation_report
 
 RESULT, PAGE, DOCUMENT = "validation.json", "validation.html", "validation.pdf"
+_PAPER = "A4"
 _OWN = TEMPLATES / "validation" / "validation.css"
 _STYLES = {
     "screen": (*STYLES["screen"][1:], _OWN),
@@ -20,9 +21,7 @@ _STYLES = {
 }
 
 
-def validation_files(
-    validation: Validation, paper: str = "A4", language_code: str = language.DEFAULT
-) -> dict[str, bytes]:
+def validation_files(validation: Validation, language_code: str = language.DEFAULT) -> dict[str, bytes]:
     """``validation.json``, the report as HTML and PDF in this language: always the same bytes."""
     text = validation.to_json().encode()
     view = validation_report(validation, language_code)
@@ -33,7 +32,7 @@ def validation_files(
             section.key: gettext("Section %(heading)s", heading=section.heading)
             for section in view.sections.values()
         }
-        markup = _filled(view, "print", enclosed, paper)
+        markup = _filled(view, "print", enclosed, _PAPER)
         document = render_document(markup, {}, enclosed, document_date(view.created_iso), places)
         page = _filled(view, "screen", enclosed, None).encode()
     return {RESULT: text, PAGE: page, DOCUMENT: document}

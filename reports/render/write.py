@@ -31,23 +31,19 @@ def write_report(
     analysis: Analysis,
     folder: Path,
     case: CaseDetails | None = None,
-    custody: bytes | None = None,
     check: ExhibitCheck | None = None,
     laboratory: bytes | None = None,
     language_code: str = DEFAULT,
 ) -> None:
     """Write ``analysis.json``, ``case.json``, the report and ``manifest.json`` into ``folder``.
 
-    ``folder`` holds the pictures the analysis names. ``custody`` is the text of a
-    ``custody.json``, which is kept there as well; ``check`` is what hashing the exhibit again,
-    just now, has shown; ``laboratory`` is the text of a ``laboratory.json``, kept there too;
-    ``language_code`` is the language of the report. Each
-    file appears whole or not at all, the manifest last. Raises :class:`~reports.errors.ReportError` when a
-    picture lies outside the folder or cannot be read, before anything is written.
+    ``folder`` holds the pictures the analysis names. ``check`` is what hashing the exhibit again, just now,
+    has shown; ``laboratory`` is the text of a ``laboratory.json``, which is kept there as well;
+    ``language_code`` is the language of the report. Each file appears whole or not at all, the manifest
+    last. Raises :class:`~reports.errors.ReportError` when a picture lies outside the folder or cannot be
+    read, before anything is written.
     """
-    inputs = ReportInputs(
-        case=case, custody=custody, check=check, laboratory=laboratory, language_code=language_code
-    )
+    inputs = ReportInputs(case=case, check=check, laboratory=laboratory, language_code=language_code)
     write_files(analysis, analysis.to_json().encode(), folder, folder, inputs)
 
 

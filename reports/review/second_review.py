@@ -21,7 +21,6 @@ from reports.errors import ReportError
 from reports.review.annotations import LONGEST_NOTE, Id, Name, Note, Seconds
 from reports.review.value_problems import problem_sentence
 
-VERSION = "1.0"
 NAME = "second-review.json"
 MOST_STRETCHES = 100
 

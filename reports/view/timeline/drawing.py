@@ -20,6 +20,7 @@ from reports.view.timeline.ticks import Tick, score_ticks, time_ticks
 WIDTH = 760.0
 TOP = 16.0
 STRIP = 5.0
+_LEAST_APART = 2.0  # of cuts
 ROOMY_LANES = 6  # more persons than this get the low lanes, so that 20 still fit one page
 
 
@@ -108,11 +109,11 @@ def _span(analysis: Analysis) -> float:
     return max(ends) or 1.0
 
 
-def _apart(xs: list[float], least: float = 2.0) -> tuple[float, ...]:
-    """Positions at least ``least`` apart: a thousand cuts must not become a thousand lines."""
+def _apart(xs: list[float]) -> tuple[float, ...]:
+    """Positions that can be told apart: a thousand cuts must not become a thousand lines."""
     kept: list[float] = []
     for x in sorted(xs):
-        if not kept or x - kept[-1] >= least:
+        if not kept or x - kept[-1] >= _LEAST_APART:
             kept.append(round(x, 1))
     return tuple(kept)
 

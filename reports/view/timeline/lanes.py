@@ -14,6 +14,7 @@ from reports.view.timeline.score_curves import curve, dots, strips
 
 LABEL_ROW = 13.0
 LEAST_BAND = 2.5
+_HATCH_STEP = 7.0
 # Letters of a model's name beside a lane, and of person and model together beside a low one.
 NAME_LETTERS, LOW_LETTERS = 15, 13
 
@@ -140,7 +141,7 @@ def _bands(segments: Sequence[Segment], plot: Plot, bar: float | None, model: st
     return tuple(bands)
 
 
-def _hatch(left: float, right: float, top: float, bottom: float, step: float = 7.0) -> str:
+def _hatch(left: float, right: float, top: float, bottom: float) -> str:
     """Diagonals rising to the right, clipped to a box.
 
     Drawn as one path because SVG patterns need ids, which clash when two figures meet on a
@@ -148,9 +149,9 @@ def _hatch(left: float, right: float, top: float, bottom: float, step: float = 7
     neighbouring bands line up.
     """
     parts = []
-    offset = (left + top) // step * step
+    offset = (left + top) // _HATCH_STEP * _HATCH_STEP
     while offset < right + bottom:
-        offset += step
+        offset += _HATCH_STEP
         x0 = max(left, offset - bottom)
         x1 = min(right, offset - top)
         if x1 - x0 > 0.2:

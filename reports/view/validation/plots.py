@@ -86,7 +86,7 @@ class _Axes:
         return "".join(parts)
 
 
-def error_curves(curve: Curve, shipped: float, own: float | None = None) -> Plot:
+def error_curves(curve: Curve, shipped: float) -> Plot:
     """Both error rates by threshold, with their intervals."""
     axes = _Axes((0.0, 1.0), (0.0, 1.0))
     falses = [(p.threshold, p.false_positive_rate) for p in curve.points]
@@ -97,9 +97,7 @@ def error_curves(curve: Curve, shipped: float, own: float | None = None) -> Plot
         _line(0, gettext("unmanipulated, flagged all the same"), axes.path(falses), _band(axes, around)),
         _line(1, gettext("manipulated, not flagged"), axes.path(misses), _band(axes, beside)),
     )
-    marks = [Tick(axes.across(shipped), gettext("shipped %(threshold)s", threshold=shown(shipped, "g")))]
-    if own is not None:
-        marks.append(Tick(axes.across(own), gettext("own %(threshold)s", threshold=shown(own, "g"))))
+    mark = Tick(axes.across(shipped), gettext("shipped %(threshold)s", threshold=shown(shipped, "g")))
     return Plot(
         title=N_("Error rates by threshold"),
         text=gettext(
@@ -111,7 +109,7 @@ def error_curves(curve: Curve, shipped: float, own: float | None = None) -> Plot
         x_ticks=_ticks(axes.across, [0, 0.2, 0.4, 0.6, 0.8, 1]),
         y_ticks=_ticks(axes.up, [0, 0.2, 0.4, 0.6, 0.8, 1]),
         lines=lines,
-        marks=tuple(marks),
+        marks=(mark,),
         height=_height(len(lines)),
     )
 
