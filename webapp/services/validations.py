@@ -22,6 +22,7 @@ from detector.errors import ModelError, ReelproofError
 from detector.files import write_atomically
 from detector.schema.laboratory.quoted import Laboratory, OwnThreshold
 from detector.validation.model_used import validated_model, why_not_of_model
+from reports.inputs.laboratory import NAME as LABORATORY
 from reports.text.language import gettext, translated
 from webapp import this_app
 from webapp.custody import log as custody_log
@@ -36,11 +37,10 @@ FILES = {
     "validation.html": "text/html",
     "validation.pdf": "application/pdf",
     "validation.json": "application/json",
-    "laboratory.json": "application/json",
+    LABORATORY: "application/json",
     "sha256sums.txt": "text/plain",
     "validation.sig": "application/pkcs7-signature",
 }
-_EXTRACT = "laboratory.json"
 _CHOICE = "validation"
 _NAME = re.compile(r"[0-9a-f]{32}")
 
@@ -111,7 +111,7 @@ def set_thresholds(validation_id: str, rate: float | None, cost: float | None, s
             own = by_cost(whole, cost, share)
     except ReelproofError as problem:
         raise UserError(400, translated(str(problem)), gettext("Choose another one.")) from None
-    place = folders.validation(validation_id) / _EXTRACT
+    place = folders.validation(validation_id) / LABORATORY
     extract = quoted(whole, text, own).to_json().encode()
     told = "; ".join(f"{each.kind} {each.threshold:g} by {each.by}" for each in own) or "none"
     details = {"what": "own thresholds", "validation": validation_id, "thresholds": told}
@@ -155,7 +155,7 @@ def quote(validation_id: str | None) -> None:
             )
             return
         find(validation_id)
-        extract = (folders.validation(validation_id) / _EXTRACT).read_bytes()
+        extract = (folders.validation(validation_id) / LABORATORY).read_bytes()
         _choose(session, validation_id, extract)
         details = {"what": "validation in reports", "validation": validation_id}
         custody_log.append(session, "configuration", details | {"laboratory sha256": _sha256(extract)})
@@ -202,7 +202,7 @@ def in_reports(session: Session, folders: Folders) -> bytes | None:
         return None
     validation_id, _, sha256 = chosen.value.partition(" ")
     try:
-        text = (folders.validation(validation_id) / _EXTRACT).read_bytes()
+        text = (folders.validation(validation_id) / LABORATORY).read_bytes()
     except OSError:
         text = b""
     if _sha256(text) != sha256:
@@ -212,7 +212,7 @@ def in_reports(session: Session, folders: Folders) -> bytes | None:
 
 def _listed(folders: Folders, validation_id: str) -> ListedValidation | None:
     try:
-        about = Laboratory.from_json((folders.validation(validation_id) / _EXTRACT).read_bytes())
+        about = Laboratory.from_json((folders.validation(validation_id) / LABORATORY).read_bytes())
     except (OSError, ValidationError):
         return None
     with this_app.database().begin() as session:

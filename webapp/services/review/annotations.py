@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -25,10 +24,10 @@ from webapp.security import blinding
 from webapp.security.blinding import Discloses
 from webapp.security.permissions import Principal, current, login_is_on
 from webapp.services import cases
-from webapp.storage.tables import AnalysisRow, AnnotationRow, State, now
+from webapp.services.review.times import later_than
+from webapp.storage.tables import AnalysisRow, AnnotationRow, State
 
 MOST = 10_000  # of one analysis: far beyond what people say, and still quick
-_TICK = timedelta(milliseconds=1)
 
 
 def listed(session: Session, analysis_id: str) -> tuple[Annotation, ...]:
@@ -100,10 +99,8 @@ def add(
             gettext("This analysis has %(most)s annotations, the most it can.", most=grouped(MOST)),
             gettext("Analyse the exhibit again."),
         )
-    # Later than all there is: what was said last stands, even within one millisecond.
-    moment = max([now(), *(annotation.made + _TICK for annotation in known[-1:])])
     try:
-        annotation = parse({**said, "id": secrets.token_hex(16), "made": moment})
+        annotation = parse({**said, "id": secrets.token_hex(16), "made": later_than(known)})
     except AnnotationFileError as problem:
         raise UserError(400, translated(str(problem)), gettext("Nothing was recorded.")) from None
     if reason := rejection_reason(analysis, annotation, known if seen is None else seen):

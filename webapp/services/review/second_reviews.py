@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -35,10 +34,10 @@ from webapp.queries import second_reviews
 from webapp.queries.second_reviews import Reviewed
 from webapp.security.permissions import Principal
 from webapp.services import cases
-from webapp.storage.tables import AnalysisRow, ReviewStatement, now
+from webapp.services.review.times import later_than
+from webapp.storage.tables import AnalysisRow, ReviewStatement
 
 MOST_STATEMENTS = 1000  # of one review
-_TICK = timedelta(milliseconds=1)
 
 
 def judge(row: AnalysisRow, who: Principal, said: Mapping[str, Any]) -> Reviewed:
@@ -161,9 +160,13 @@ def _refuse_third(part: Part) -> None:
 def _parsed(
     said: Mapping[str, Any], who: Principal, part: Part, kind: str, found: Reviewed, **more: str
 ) -> Statement:
-    # Later than all there is, even within one millisecond.
-    moment = max([now(), *(each.made + _TICK for each in found.statements[-1:])])
-    own = {"id": secrets.token_hex(16), "author": who.display, "part": part, "made": moment, "kind": kind}
+    own = {
+        "id": secrets.token_hex(16),
+        "author": who.display,
+        "part": part,
+        "made": later_than(found.statements),
+        "kind": kind,
+    }
     try:
         return parse({**said, **own, **more})
     except SecondReviewError as problem:

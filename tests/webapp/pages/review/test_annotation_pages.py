@@ -14,6 +14,7 @@ from made_results import hand_in
 from webapp.jobs import claims
 from webapp.jobs.failures import CRASHED
 from webapp.services.review import annotations as annotation_service
+from webapp.services.review import times
 from webapp.storage.tables import now
 
 
@@ -127,7 +128,7 @@ def test_there_is_an_end_to_it(app, client, address, monkeypatch):
 
 def test_a_clock_that_went_back_does_not_reorder_what_is_said(app, client, address, monkeypatch):
     client.post(address, json=AGREE)
-    monkeypatch.setattr(annotation_service, "now", lambda: now() - timedelta(days=1))
+    monkeypatch.setattr(times, "now", lambda: now() - timedelta(days=1))
     client.post(address, json=AGREE | {"verdict": "disagree"})
     assert [each["verdict"] for each in client.get(f"{address}.json").json["annotations"]] == [
         "agree",
