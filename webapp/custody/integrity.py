@@ -154,7 +154,7 @@ def is_due(session: Session, settings: Settings) -> bool:
         return False
     last = custody_log.latest_integrity_check(session)
     # One that lies ahead was made by a clock that ran ahead, and says nothing.
-    if last is not None and timedelta() <= now() - custody_log.moment(last) < settings.integrity_every:
+    if last is not None and timedelta() <= now() - custody_log.made_at(last) < settings.integrity_every:
         return False
     return session.scalar(select(Exhibit.id).limit(1)) is not None
 

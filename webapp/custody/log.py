@@ -250,7 +250,7 @@ def export_details(name: str, content: Path | bytes, log: bytes | None) -> dict[
     return details
 
 
-def moment(entry: Entry) -> datetime:
+def made_at(entry: Entry) -> datetime:
     """When an entry was made."""
     return timestamps.parse(entry.made)
 

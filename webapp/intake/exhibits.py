@@ -71,7 +71,7 @@ def create_exhibit(session: Session, kept: KeptFile, file: str) -> Exhibit:
         "first name": row.name,
         "first handed in": iso_milliseconds(row.created),
     }
-    if kept.put:
+    if kept.newly_kept:
         row.checked, row.condition = now(), Condition.FITS
         details["kept file"] = "was missing or damaged; put back from what was handed in now"
     custody_log.append(session, "intake again", details, exhibit=kept.sha256)

@@ -75,7 +75,9 @@ class Incoming:
         self._hash = hashlib.sha256()
         self.bytes = 0
         self.path = folders.incoming / secrets.token_hex(16)
-        self.put = False  # into the store or its place by this upload; others may have put the same bytes
+        self.newly_kept = (
+            False  # in the store or its place by this upload; not where another had the same bytes
+        )
         self._file: BinaryIO = open(self.path, "xb", opener=_private)  # noqa: SIM115  (closed in close)
 
     def write(self, data: bytes) -> int:
@@ -113,7 +115,7 @@ class Incoming:
         Before :meth:`keep`, which looks again: sending takes its time, in which others want to write.
         """
         self.complete()
-        self.put |= _sent(self._folders, self, damaged and not self.put)
+        self.newly_kept |= _sent(self._folders, self, damaged and not self.newly_kept)
 
     @property
     def sha256(self) -> str:
@@ -144,12 +146,12 @@ class Incoming:
 
 
 class KeptFile(NamedTuple):
-    """An exhibit's file in its place; ``put``: it was put there just now."""
+    """An exhibit's file in its place; ``newly_kept``: it was put there just now."""
 
     sha256: str
     bytes: int
     path: str  # relative to the data folder
-    put: bool
+    newly_kept: bool
 
 
 class AssembledFile:
@@ -159,7 +161,7 @@ class AssembledFile:
     """
 
     def __init__(self, folders: Folders, path: Path) -> None:
-        self._folders, self.path, self.put = folders, path, False
+        self._folders, self.path, self.newly_kept = folders, path, False
         self.bytes, self.sha256 = hashed(path)
 
     def keep(self, damaged: bool = False) -> KeptFile:
@@ -169,13 +171,16 @@ class AssembledFile:
 
     def send(self, damaged: bool = False) -> None:
         """Put it into the store, as :meth:`Incoming.send` does."""
-        self.put |= _sent(self._folders, self, damaged and not self.put)
+        self.newly_kept |= _sent(self._folders, self, damaged and not self.newly_kept)
 
 
 def _placed(
-    folders: Folders, file: Incoming | AssembledFile, damaged: bool, put: Callable[[Path, Path], None]
+    folders: Folders,
+    file: Incoming | AssembledFile,
+    damaged: bool,
+    put_in_place: Callable[[Path, Path], None],
 ) -> KeptFile:
-    """A file in its place, put there by ``put``, or the one with the same bytes that is there."""
+    """A file in its place, put there by ``put_in_place``, or the one with the same bytes that is there."""
     place = folders.exhibit(file.sha256)
     place.parent.mkdir(mode=0o700, exist_ok=True)
     there = place.exists()
@@ -187,12 +192,12 @@ def _placed(
         there = False
     if not there:
         file.path.chmod(0o440)
-        put(file.path, place)
-        file.put |= not folders.store.elsewhere  # else this is a copy of what the store has
+        put_in_place(file.path, place)
+        file.newly_kept |= not folders.store.elsewhere  # else this is a copy of what the store has
         flush_folder(place.parent)
         flush_folder(place.parent.parent)
     kept = place.relative_to(folders.data).as_posix()
-    return KeptFile(file.sha256, file.bytes, kept, file.put)
+    return KeptFile(file.sha256, file.bytes, kept, file.newly_kept)
 
 
 def _sent(folders: Folders, file: Incoming | AssembledFile, damaged: bool) -> bool:

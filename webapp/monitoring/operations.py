@@ -76,8 +76,8 @@ def gather(settings: Settings, database: Database) -> Operations:
         disk_size=disk.total,
         exhibits=exhibits,
         exhibit_bytes=size or 0,
-        backup=custody_log.moment(backup) if backup else None,
-        integrity=custody_log.moment(run) if run else None,
+        backup=custody_log.made_at(backup) if backup else None,
+        integrity=custody_log.made_at(run) if run else None,
         custody=custody,
         **found,
     )

@@ -80,7 +80,7 @@ def gone(session: Session, analysis_id: str) -> UserError:
         gettext(
             "This analysis%(of)s was deleted on %(when)s.",
             of=of,
-            when=dates.moment(custody_log.moment(tombstone)),
+            when=dates.moment(custody_log.made_at(tombstone)),
         ),
         gettext(
             "Entry %(number)s of the custody log says so. To analyse the file again, hand it in again.",

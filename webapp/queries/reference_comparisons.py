@@ -85,7 +85,7 @@ def _gone(session: Session, comparison_id: str) -> UserError:
         410,
         gettext(
             "This comparison was deleted on %(when)s%(reason)s.",
-            when=dates.moment(custody_log.moment(tombstone)),
+            when=dates.moment(custody_log.made_at(tombstone)),
             reason=(gettext(", with one of its exhibits") if with_exhibit else ""),
         ),
         gettext("Entry %(number)s of the custody log says so. To compare again, ", number=tombstone.number)

@@ -96,7 +96,7 @@ def submit(
     try:
         return _start(taken_in, file, asked, case_id)
     except BaseException:
-        if stream.put:
+        if stream.newly_kept:
             deletion.remove_unknown(this_app.database(), this_app.folders(), stream.sha256)
         raise
 
