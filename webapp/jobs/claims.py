@@ -163,9 +163,34 @@ def finish(database: Database, held: AnalysisClaim, result: Result) -> None:
 def fail(database: Database, held: JobClaim, failure: Failure) -> None:
     """Mark the job failed, with words. Does nothing if it is no longer this attempt's."""
     with database.begin() as session:
-        states.change_running(
-            session, held.table, is_held(held), states.as_failed(failure_of(held.table.noun, failure))
-        )
+        values = as_failed(failure_of(held.table.noun, failure))
+        change_running(session, held.table, is_held(held), values)
+
+
+def change_running(
+    session: Session, table: type[JobRow], which: tuple[ColumnElement[bool], ...], values: dict[str, Any]
+) -> None:
+    """Fail running jobs or queue them again, and record which became of each."""
+    query = update(table).where(*which).values(values).returning(table.id)
+    ids = session.scalars(query, execution_options={"synchronize_session": False}).all()
+    for job_id in ids:
+        row = session.get_one(table, job_id, populate_existing=True)
+        if row.state == State.FAILED:
+            states.record(
+                session, row, "failed", {"attempt": row.attempt, "worker": row.worker, "error": row.error}
+            )
+        else:
+            states.record(session, row, "queued", {"reason": "its worker ended", "worker": row.worker})
+
+
+def as_failed(failure: Failure) -> dict[str, Any]:
+    """Values of a row that has failed."""
+    return {
+        "state": State.FAILED,
+        "error": failure.error,
+        "remedy": failure.remedy,
+        "finished": now(),
+    }
 
 
 def attempt_name(attempt: int, started: datetime) -> str:

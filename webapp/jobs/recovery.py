@@ -10,9 +10,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, case, func, select
 
-from webapp.jobs.claims import attempt_name
+from webapp.jobs.claims import as_failed, attempt_name, change_running
 from webapp.jobs.failures import WORKER_LOST, Failure, failure_of
-from webapp.jobs.states import as_failed, as_queued, change_running
+from webapp.jobs.states import as_queued
 from webapp.storage.database import Database
 from webapp.storage.tables import JOBS, JobRow, State, now
 

@@ -1,6 +1,7 @@
 """A job from queued to done, failed or cancelled, with pauses. Each change is one statement on its row.
 
-Here is what people do to jobs; what workers do is in :mod:`webapp.jobs.claims`.
+Here is what people do to jobs; what workers do is in :mod:`webapp.jobs.claims`, what becomes of their jobs
+without them in :mod:`webapp.jobs.recovery`.
 """
 
 from __future__ import annotations
@@ -9,13 +10,12 @@ import secrets
 from collections.abc import Mapping
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, case, update
+from sqlalchemy import case, update
 from sqlalchemy.orm import Session
 
 from reports.custody.format import Action
 from webapp.custody import log as custody_log
 from webapp.jobs import parameters
-from webapp.jobs.failures import Failure
 from webapp.storage.database import Database
 from webapp.storage.tables import AnalysisRow, ComparisonRow, Exhibit, JobRow, Priority, State, now
 
@@ -130,28 +130,14 @@ def prioritise(database: Database, analysis_id: str, priority: Priority) -> bool
 def retry(session: Session, analysis_id: str) -> bool:
     """Queue an analysis that failed or was cancelled, as if never tried; False if it is neither."""
     stopped = AnalysisRow.state.in_((State.FAILED, State.CANCELLED))
-    fresh = {"attempt": 0, "sent": now(), "finished": None, "error": None, "remedy": None}
+    reset = {"attempt": 0, "sent": now(), "finished": None, "error": None, "remedy": None}
     queued = session.execute(
-        update(AnalysisRow).where(AnalysisRow.id == analysis_id, stopped).values(as_queued() | fresh)
+        update(AnalysisRow).where(AnalysisRow.id == analysis_id, stopped).values(as_queued() | reset)
     )
     if not changed(queued):
         return False
     record(session, session.get_one(AnalysisRow, analysis_id), "retried")
     return True
-
-
-def change_running(
-    session: Session, table: type[JobRow], which: tuple[ColumnElement[bool], ...], values: dict[str, Any]
-) -> None:
-    """Fail running jobs or queue them again, and record which became of each."""
-    query = update(table).where(*which).values(values).returning(table.id)
-    ids = session.scalars(query, execution_options={"synchronize_session": False}).all()
-    for job_id in ids:
-        row = session.get_one(table, job_id, populate_existing=True)
-        if row.state == State.FAILED:
-            record(session, row, "failed", {"attempt": row.attempt, "worker": row.worker, "error": row.error})
-        else:
-            record(session, row, "queued", {"reason": "its worker ended", "worker": row.worker})
 
 
 def record(session: Session, row: JobRow, what: str, details: custody_log.Details | None = None) -> None:
@@ -164,16 +150,6 @@ def record(session: Session, row: JobRow, what: str, details: custody_log.Detail
 def changed(result: Any) -> bool:
     """Whether an UPDATE found its row."""
     return bool(result.rowcount == 1)
-
-
-def as_failed(failure: Failure) -> dict[str, Any]:
-    """Values of a row that has failed."""
-    return {
-        "state": State.FAILED,
-        "error": failure.error,
-        "remedy": failure.remedy,
-        "finished": now(),
-    }
 
 
 def as_queued() -> dict[str, Any]:
