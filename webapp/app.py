@@ -30,7 +30,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
 
     ``config`` overrides settings of the environment by their names
     (:data:`webapp.settings.SETTINGS`); other keys go to Flask's own configuration.
-    ``SEND``, a callable taking an analysis id, replaces Celery; ``PASSWORDS`` the usual cost of hashing.
+    ``SEND``, a callable taking a job's id, replaces Celery; ``PASSWORDS`` the usual cost of hashing.
     """
     settings = read_settings(config)
     app = _flask(settings, config or {})
@@ -130,14 +130,17 @@ def _register_pages(app: Flask) -> None:
 
 
 def celery_sender(settings: Settings, database: Database) -> Callable[[str], None]:
-    """Sends an analysis id to the workers. Celery is loaded by the first one, not by the start."""
+    """Sends a job's id, of an analysis or a comparison, to the workers.
+
+    Celery is loaded by the first one, not by the start.
+    """
     senders: list[Callable[[str], None]] = []
 
-    def send(analysis_id: str) -> None:
+    def send(job_id: str) -> None:
         from webapp.jobs import broker
 
         if not senders:
             senders.append(broker.Sender(settings, database))
-        senders[0](analysis_id)
+        senders[0](job_id)
 
     return send

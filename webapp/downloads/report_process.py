@@ -2,8 +2,9 @@
 
 ``python -m webapp.downloads.report_process ANALYSIS_JSON OUT`` writes ``report.html`` and ``report.pdf``
 into the folder ``OUT``, which holds ``custody.json``. On standard input, as JSON: annotations,
-case details, what hashing the kept exhibit again showed, the ids of comparisons with references, and the
-texts of a ``laboratory.json`` and of a ``second-review.json`` where there are any.
+case details, what hashing the kept exhibit again showed, the ids of comparisons with references, the
+texts of a ``laboratory.json`` and of a ``second-review.json`` where there are any, and the code of the
+language of the report.
 """
 
 from __future__ import annotations

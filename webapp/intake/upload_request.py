@@ -20,7 +20,8 @@ _LARGE = threading.BoundedSemaphore(1)  # uploads that are hashed and copied at 
 class UploadRequest(Request):
     """A request whose uploaded files are hashed into ``incoming/``, and kept nowhere if it breaks off.
 
-    A view that takes other files than an exhibit sets :attr:`upload_limit` before it looks at them.
+    A view with another limit than that of one exhibit, in bytes or in the number of files, sets
+    :attr:`upload_limit` before it looks at the form.
     """
 
     upload_limit: UploadLimit | None = None

@@ -1,4 +1,4 @@
 """What pages and API read: rows as somebody may see them, results, statistics.
 
-Nothing here changes a row.
+Nothing here changes a row; :func:`webapp.queries.results.viewed` appends to the custody log who looked.
 """
