@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import io
+import re
 
 import pytest
 from media_files import ACCEPTED, REFUSED
 
+from detector.media.exhibit import signatures
+from detector.paths import ROOT
 from webapp.errors import IntakeError
 from webapp.intake import exhibits
 from webapp.storage.data_folder import Folders
@@ -73,3 +76,16 @@ def test_what_the_engine_reads_is_taken_in(tmp_path, make):
 def test_what_the_engine_refuses_is_refused(tmp_path, make):
     with pytest.raises(IntakeError):
         exhibits.refuse_other_kinds(make(tmp_path))
+
+
+def test_every_place_that_names_the_kinds_names_all(client):
+    """As the engine does (``signatures.ACCEPTED``): a kind that is added there is added everywhere."""
+    videos, photos = (words.split(", ") for words in re.findall(r"\(([^)]*)\)", signatures.ACCEPTED))
+    kinds = ", ".join([*videos, *photos])
+    assert kinds == exhibits.ACCEPTED
+    page = client.get("/").text
+    assert f"{kinds}; at most" in page
+    assert f"| {kinds} by their first bytes |" in (ROOT / "docs" / "security.md").read_text()
+    # What a browser's window offers: it knows photos by image/*, not every kind of video by video/*.
+    offered = re.search(r'id="file"[^>]*accept="([^"]*)"', page)
+    assert offered and {f".{kind}" for kind in videos if kind != "gif"} <= set(offered[1].split(","))
