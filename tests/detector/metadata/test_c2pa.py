@@ -158,7 +158,7 @@ def test_every_fortieth_byte_of_the_manifest(jpeg: bytes) -> None:
         assert found.valid is not True or not found.found, at
 
 
-def test_none(jpeg: bytes) -> None:
+def test_a_file_without_a_manifest(jpeg: bytes) -> None:
     found = credentials(jpeg, "jpeg_pipe")
     assert (found.checked, found.found, found.valid, found.note) == (True, False, None, None)
 

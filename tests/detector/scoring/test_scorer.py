@@ -155,7 +155,7 @@ class TestTracks:
             logits[i] for i in (2, 255, 256, 597)
         ]
 
-    def test_nothing(self, scorer: Scorer, listening: Scorer) -> None:
+    def test_no_features_give_no_logits(self, scorer: Scorer, listening: Scorer) -> None:
         for one in (scorer, listening):
             assert one.features([]) == []
             assert one.track_logits([]).shape == (0,)

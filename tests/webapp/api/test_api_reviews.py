@@ -30,6 +30,11 @@ def lab(tmp_path, sent) -> Iterator[tuple[Review, dict[str, Client]]]:
     made.app.extensions["database"].close()
 
 
+def bearer(client: Client) -> dict[str, str]:
+    """The header by which a client is known."""
+    return {"Authorization": f"Bearer {client._token}"}
+
+
 def test_from_naming_to_a_decision(lab: tuple[Review, dict[str, Client]]) -> None:
     made, people = lab
     row, ada, ben, cleo = made.row.id, people["ada"], people["ben"], people["cleo"]
@@ -73,19 +78,27 @@ def test_a_proposal_is_accepted(lab: tuple[Review, dict[str, Client]]) -> None:
     assert people["ben"].accept(row, proposal)["joint"]["way"] == "conversation"
 
 
-def test_what_does_not_work(lab: tuple[Review, dict[str, Client]]) -> None:
+def test_who_may_name_whom(lab: tuple[Review, dict[str, Client]]) -> None:
     made, people = lab
-    row = made.row.id
     with pytest.raises(NotAllowed, match="second reviewer of this case"):
         people["ben"].name_reviewers(made.case, "ada", "cleo")
     with pytest.raises(Unusable, match="no account"):
         people["root"].name_reviewers(made.case, "ada", "zoe")
     with pytest.raises(Unusable, match="administrator"):
         people["root"].name_reviewers(made.case, "ada", "root")
+
+
+def test_who_is_not_in_the_case_finds_nothing(lab: tuple[Review, dict[str, Client]]) -> None:
+    made, people = lab
     with pytest.raises(NotFound):
-        people["dora"].review(row)
+        people["dora"].review(made.row.id)
     with pytest.raises(NotFound):
         people["dora"].reviewers(made.case)
+
+
+def test_judgements_that_are_refused(lab: tuple[Review, dict[str, Client]]) -> None:
+    made, people = lab
+    row = made.row.id
     with pytest.raises(NotAllowed, match="no reviewer"):
         people["root"].judge(row, "manipulated", "x")
     with pytest.raises(Unusable):
@@ -94,13 +107,22 @@ def test_what_does_not_work(lab: tuple[Review, dict[str, Client]]) -> None:
         people["ben"].judge(row, "manipulated", "x", [{"start": 0.0, "end": 9999.0}])
     with pytest.raises(Conflict, match="must be in first"):
         people["cleo"].decide(row, "manipulated", "x")
-    token = people["ben"]._token
+
+
+def test_the_second_reviewer_gets_the_exhibit(lab: tuple[Review, dict[str, Client]]) -> None:
+    made, people = lab
     answer = made.app.test_client().get(
-        f"/api/v1/analyses/{row}/review/exhibit", headers={"Authorization": f"Bearer {token}"}
+        f"/api/v1/analyses/{made.row.id}/review/exhibit", headers=bearer(people["ben"])
     )
     assert answer.status_code == 200 and answer.mimetype == "application/octet-stream"
+
+
+def test_without_a_second_review_nothing_is_hidden(lab: tuple[Review, dict[str, Client]]) -> None:
+    made, people = lab
+    with pytest.raises(NotAllowed, match="second reviewer"):
+        people["ben"].get(made.row.id)
     answer = made.app.test_client().delete(
-        f"/api/v1/cases/{made.case}/reviewers", headers={"Authorization": f"Bearer {people['ada']._token}"}
+        f"/api/v1/cases/{made.case}/reviewers", headers=bearer(people["ada"])
     )
     assert answer.status_code == 204
-    assert people["ben"].get(row)["verdict"] is not None
+    assert people["ben"].get(made.row.id)["verdict"] is not None

@@ -147,6 +147,12 @@ class TestLostMessages:
         assert job_queue.lost_messages(database, 1, messages={"cpu": 1, "gpu": 5}) == [normal]
         assert job_queue.lost_messages(database, 1, messages={"cpu": 0, "gpu": 0}) == [low, high]
 
+    def test_at_start_every_one_is_sent_whose_worker_ended_as_well(self, app, database):
+        ids = [hand_in(app, bytes([number])).id for number in range(3)]
+        claims.claim(database, ids[1])
+        recovery.recover(database, count_attempt=True)
+        assert job_queue.lost_messages(database, 1, at_start=True) == ids
+
 
 class TestPause:
     def test_a_waiting_one_is_left_alone_until_it_is_resumed(self, app, database):

@@ -336,5 +336,5 @@ def test_settings_that_cannot_work_are_refused(settings, wrong):
         ({"sub": "x"}, "account-2d711642b726"),
     ],
 )
-def test_names(claims, name):
+def test_which_claim_names_the_account(claims, name):
     assert provider_accounts.name_of(claims) == name

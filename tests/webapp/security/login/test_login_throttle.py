@@ -116,5 +116,5 @@ def test_one_password_on_many_accounts_is_slowed_down_too(app):
         ("", ""),
     ],
 )
-def test_places(address, place):
+def test_the_network_an_address_counts_as(address, place):
     assert login_throttle.network(address) == place

@@ -1,4 +1,4 @@
-"""An outline of many scores, and stretches that together are all of them."""
+"""Scores for the desk: an outline of many, and stretches that together are all of them."""
 
 from __future__ import annotations
 
