@@ -75,6 +75,7 @@ def test_a_password_that_cannot_be_changed_so(app, form, words):
     assert sign_in(app.test_client(), "ada").status_code == 303
 
 
+@pytest.mark.usefixtures("standing_clock")
 def test_guessing_the_old_password_is_slowed_down_and_logged(app):
     client = signed_in(app, "ada")
     answers = [change(client, old="wrong") for _ in range(7)]

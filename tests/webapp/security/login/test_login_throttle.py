@@ -13,6 +13,7 @@ from webapp.security.permissions import Role
 from webapp.storage.tables import SignInFailure, now
 
 
+@pytest.mark.usefixtures("standing_clock")
 def test_wrong_tries_slow_down_here_and_not_elsewhere(app, client):
     device = signed_in(app, "ada")  # this browser is known from now on
     for _ in range(3):
@@ -24,6 +25,7 @@ def test_wrong_tries_slow_down_here_and_not_elsewhere(app, client):
     assert sign_in(device, "ada").status_code == 303  # the same address as who guesses
 
 
+@pytest.mark.usefixtures("standing_clock")
 def test_a_padded_name_counts_as_the_account_it_opens(app, client):
     names = [f"ada{' ' * number}" for number in range(3)]
     assert [sign_in(client, name, "wrong").status_code for name in names] == [401] * 3
@@ -33,6 +35,7 @@ def test_a_padded_name_counts_as_the_account_it_opens(app, client):
     assert refused == ["ada"] * 3
 
 
+@pytest.mark.usefixtures("standing_clock")
 def test_what_cannot_be_a_name_is_counted_as_one_and_cut_short_in_the_log(app, client):
     names = ["ada" + " \t\n" * 30 + "x", "ada" + " " * 77 + "y", "x" * 5000]
     assert [sign_in(client, name).status_code for name in names] == [401] * 3

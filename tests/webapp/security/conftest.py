@@ -1,0 +1,15 @@
+"""A clock that stands still while somebody guesses."""
+
+from __future__ import annotations
+
+import pytest
+
+from webapp.pages.people import login
+from webapp.storage.tables import now
+
+
+@pytest.fixture
+def standing_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All tries to sign in are made at one moment: on a busy machine the first wait would end meanwhile."""
+    moment = now()
+    monkeypatch.setattr(login, "now", lambda: moment)
