@@ -26,7 +26,8 @@ KNOWN = (
     "second-review.json",
 )
 _NEAR = 400
-_DIGEST = re.compile(r"[0-9a-f]{64}")
+# Words that end or begin with a digit of it may stand beside a SHA-256, as the German "Byte" does.
+_DIGITS = re.compile(r"[0-9a-f]{64,}")
 _SPACE = re.compile(r"[\s\u200b\u00ad\ufeff]+")
 
 
@@ -103,13 +104,13 @@ def _text(data: bytes) -> str:
 
 
 def _stated(text: str, name: str) -> set[str]:
-    """The SHA-256 that the text gives soon after a file's name; none of these where it gives none."""
+    """What can be the SHA-256 that the text gives soon after a file's name: every 64 digits in a row."""
     short = _SPACE.sub("", name)
     found: set[str] = set()
     at = text.find(short)
     while at >= 0:
         after = text[at + len(short) : at + len(short) + _NEAR]
-        if match := _DIGEST.search(after):
-            found.add(match[0])
+        if match := _DIGITS.search(after):
+            found |= {match[0][start : start + 64] for start in range(len(match[0]) - 63)}
         at = text.find(short, at + 1)
     return found

@@ -11,6 +11,7 @@ from keys import make_key
 from made_results import finished
 from time_authority import TimeAuthority
 
+from reports.text.languages import LANGUAGES
 from reports.verification.signatures import read_trust
 from reports.verification.verify import verify
 from webapp.downloads import signing
@@ -27,8 +28,8 @@ def use(app, **changes: object) -> None:
     app.extensions["settings"] = app.extensions["settings"].model_copy(update=changes)
 
 
-def taken(client, row, place: Path):
-    answer = client.get(f"/analyses/{row.id}/bundle.zip")
+def taken(client, row, place: Path, **asked: str):
+    answer = client.get(f"/analyses/{row.id}/bundle.zip", query_string=asked)
     (place / "bundle.zip").write_bytes(answer.data)
     return answer
 
@@ -79,12 +80,13 @@ def test_the_setting_is_checked_at_the_start(tmp_path):
         signing.check_key(read_settings({"REELPROOF_SIGNING_KEY": key}))
 
 
-def test_a_bundle_as_it_is_handed_out_fits(client, row, tmp_path):
+@pytest.mark.parametrize("code", LANGUAGES)
+def test_a_bundle_as_it_is_handed_out_fits(client, row, tmp_path, code):
     """Reports rendered anew with an annotation, the custody log that has grown since, and all else."""
     said = {"kind": "segment", "segment": "A1", "verdict": "agree", "author": "Ann", "note": "seams, 1.50"}
     assert client.post(f"/analyses/{row.id}/annotations", json=said).status_code == 201
     assert client.get(f"/analyses/{row.id}/report.pdf").status_code == 200
-    assert taken(client, row, tmp_path).status_code == 200
+    assert taken(client, row, tmp_path, language=code).status_code == 200
     done = verify(tmp_path / "bundle.zip")
     assert done.results.problems == [] and done.results.notes == []
     assert "custody log" in done.results.facts
