@@ -29,7 +29,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="CERT.pem",
-        help="certificate of a signer, or of who vouches for signers; a signature by one is then demanded",
+        help="certificate of a signer, or of who vouches for signers; a signature by one is then demanded, "
+        "of a log a timestamp by one",
     )
     parser.add_argument(
         "--reanalyse", type=Path, metavar="EXHIBIT", help="analyse the exhibit again and compare the findings"

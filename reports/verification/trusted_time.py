@@ -54,7 +54,7 @@ def refuse_odd_token(token: cms.SignedData) -> None:
 def check_token(
     file: str, data: bytes, token: bytes, trust: Sequence[x509.Certificate], results: CheckResults
 ) -> None:
-    """Check a timestamp token in a file of its own, over ``data``."""
+    """Check a timestamp token in a file of its own, over ``data``; where there is ``trust``, by it."""
     try:
         content = cms.ContentInfo.load(token, strict=True)
         signed: cms.SignedData = content["content"]
@@ -70,7 +70,7 @@ def check_token(
         why = " ".join(str(error).split())[:120] or type(error).__name__
         results.add(file, "does not fit", f"it is no timestamp of this file ({why})")
         return
-    if check_stamp(file, stamp, results):
+    if check_stamp(file, stamp, results, "--trust" if trust else "") and stamp.trusted:
         results.signed.append(file)
 
 
@@ -78,8 +78,12 @@ def check_stamp(
     file: str,
     stamp: TimestampSignatureStatus | None,
     results: CheckResults,
+    demanded: str = "",
 ) -> bool:
-    """Say what a signature's timestamp is worth; whether there is one that fits."""
+    """Say what a signature's timestamp is worth; whether there is one that fits.
+
+    ``demanded`` is the option that asks for one of an authority that is trusted, if any does.
+    """
     if stamp is None:
         return False
     if not (stamp.intact and stamp.valid):
@@ -90,7 +94,10 @@ def check_stamp(
         f"{timestamps.readable(stamp.timestamp)}, by the authority {name_in(certificate.subject)}, "
         f"certificate SHA-256 {sha256_of_certificate(certificate)}"
     )
-    if not stamp.trusted:
+    if not stamp.trusted and demanded:
+        why = f"its authority is none of those that {demanded} names, nor vouched for by them"
+        results.add(file, "does not fit", f"it has a timestamp, but {why}")
+    elif not stamp.trusted:
         results.notes.append(
             f"{file}: nothing here vouches for the authority of its timestamp. Name its certificate, or its "
             "issuer's, with --trust."

@@ -204,7 +204,7 @@ def _verify_files(done: Verified, source: Source, trust: Sequence[Certificate]) 
 
 
 def _verify_log(done: Verified, trust: Sequence[Certificate]) -> None:
-    """An exported custody log, and the timestamp beside it if there is one."""
+    """An exported custody log, and the timestamp beside it: if there is one, with ``trust`` in any case."""
     results, name = done.results, done.path.name
     text = done.path.read_bytes()
     for problem in check_export(text):
@@ -217,6 +217,8 @@ def _verify_log(done: Verified, trust: Sequence[Certificate]) -> None:
     stamp = done.path.with_name(name + SUFFIX)
     if stamp.exists():
         check_token(stamp.name, text, stamp.read_bytes(), trust, results)
+    elif trust:
+        results.add(stamp.name, "missing", "the log has no timestamp, where --trust asks for one")
 
 
 def _verify_pdf(done: Verified, trust: Sequence[Certificate]) -> None:

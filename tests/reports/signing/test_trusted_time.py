@@ -10,6 +10,7 @@ from keys import make_key
 from time_authority import TimeAuthority
 
 from detector import timestamps
+from reports.cli.main import main
 from reports.custody.format import ZEROS, export_text
 from reports.signing import timestamps as trusted_time
 from reports.signing.keys import SigningError, read_key
@@ -114,6 +115,23 @@ def test_no_signature_without_the_timestamp_that_was_asked_for(keys, authority):
 def test_addresses_that_cannot_be_one(keys, url):
     with pytest.raises(SigningError, match="must begin with https"):
         read_key(*keys[:2], trusted_time.authority(url)).sign(DATA)
+
+
+def test_a_log_that_is_to_be_trusted_needs_the_token_of_a_trusted_authority(tmp_path, authority, keys):
+    """Whoever forges a log can take its token away, or ask an authority of their own."""
+    log, stamp = tmp_path / "custody.json", tmp_path / "custody.json.tsr"
+    text = export_text(None, 0, ZEROS, ZEROS, authority.moment, []).encode()
+    log.write_bytes(text)
+    trust = read_trust([authority.issuer])
+    assert [(p.file, p.kind) for p in verify(log, trust).results.problems] == [(stamp.name, "missing")]
+    stamp.write_bytes(trusted_time.token(text, authority.url))
+    assert main(["verify", str(log), "--trust", str(authority.issuer)]) == 0
+    found = verify(log, read_trust([keys[2]])).results
+    assert [(p.file, p.kind) for p in found.problems] == [(stamp.name, "does not fit")]
+    assert found.signed == [] and found.notes == []
+    found = verify(log).results
+    assert found.problems == [] and found.signed == [] and "nothing here vouches" in found.notes[0]
+    assert main(["verify", str(log), "--trust", str(keys[2])]) == 1
 
 
 def test_a_log_with_a_token_beside_it(tmp_path, authority):
