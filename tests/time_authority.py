@@ -12,7 +12,7 @@ from asn1crypto import x509 as asn1_x509
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, pkcs12
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from pyhanko.sign.timestamps import DummyTimeStamper
 
@@ -51,6 +51,7 @@ class TimeAuthority:
             .add_extension(usage, critical=True)
             .sign(root, hashes.SHA256())
         )
+        self._root = root
         self.issuer = folder / "issuer.pem"
         self.issuer.write_bytes(issuer.public_bytes(Encoding.PEM))
         private = own.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
@@ -63,6 +64,22 @@ class TimeAuthority:
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}/tsr"
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self._thread.start()
+
+    def key_of_anybody(self, path: Path, name: str) -> Path:
+        """A signer's key without a password, with a certificate for e-mail by the same issuer."""
+        own = rsa.generate_private_key(65537, 2048)
+        certificate = (
+            _builder(name, "Test issuer", own.public_key())
+            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+            .add_extension(
+                x509.KeyUsage(True, False, False, False, False, False, False, False, False), critical=True
+            )
+            .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.EMAIL_PROTECTION]), critical=False)
+            .sign(self._root, hashes.SHA256())
+        )
+        data = pkcs12.serialize_key_and_certificates(b"key", own, certificate, None, NoEncryption())
+        path.write_bytes(data)
+        return path
 
     def close(self) -> None:
         self._server.shutdown()

@@ -30,7 +30,16 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="CERT.pem",
         help="certificate of a signer, or of who vouches for signers; a signature by one is then demanded, "
-        "of a log a timestamp by one",
+        "of a log a timestamp",
+    )
+    parser.add_argument(
+        "--trust-time",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="CERT.pem",
+        help="certificate of a timestamp authority, or of who vouches for it, believed of timestamps alone; "
+        "a timestamp by one is then demanded",
     )
     parser.add_argument(
         "--reanalyse", type=Path, metavar="EXHIBIT", help="analyse the exhibit again and compare the findings"
@@ -59,12 +68,12 @@ def run(options: argparse.Namespace) -> int:
     """Verify and print; returns the exit status."""
     # pyHanko and pydantic's models take a second; other commands, and --help, go without.
     from reports.verification.reanalysis import ReanalysisError
-    from reports.verification.signatures import read_trust
+    from reports.verification.trust import read_trust
     from reports.verification.verify import verify, verify_against
 
     if options.reference and not options.reanalyse:
         raise ReanalysisError("--reference needs the exhibit as well: name it with --reanalyse EXHIBIT.")
-    done = verify(options.path, read_trust(options.trust))
+    done = verify(options.path, read_trust(options.trust), read_trust(options.trust_time))
     verify_against(done, options.model, options.reanalyse, options.reference)
     print((_as_json if options.format == "json" else _in_words)(done))
     return 1 if done.results.problems else 0

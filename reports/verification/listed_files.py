@@ -13,8 +13,9 @@ from reports.bundle.manifest import (
     sums,
 )
 from reports.verification.problems import CheckResults
-from reports.verification.signatures import Trust, check_detached
+from reports.verification.signatures import check_detached
 from reports.verification.sources import Source, Unreadable
+from reports.verification.trust import Trust
 
 
 def check_files(source: Source, trust: Trust, results: CheckResults) -> Manifest | None:
@@ -98,8 +99,8 @@ def _check_signature(own: dict[str, bytes], manifest: Manifest, trust: Trust, re
     if SIGNATURE not in own:
         if said is not None and not results.wrong(SIGNATURE):
             results.add(SIGNATURE, "missing", f"{NAME} says that {said.signer} signed it")
-        elif said is None and trust:
-            results.add(NAME, "does not fit", "it is not signed, where --trust asks for a signature")
+        elif said is None and trust.asked_by:
+            results.add(NAME, "does not fit", f"it is not signed, where {trust.asked_by} asks for it")
         return
     certificate = check_detached(SIGNATURE, own[NAME], own[SIGNATURE], trust, results)
     if certificate and (said is None or said.certificate_sha256 != certificate):

@@ -14,7 +14,8 @@ import pypdfium2
 from reports.custody.chain import compare_exports
 from reports.render import pdf_digest
 from reports.verification.problems import CheckResults
-from reports.verification.signatures import Trust, check_embedded
+from reports.verification.signatures import check_embedded
+from reports.verification.trust import Trust
 
 # Attachments a report may have; its text gives the SHA-256 of each within so many characters of the name.
 KNOWN = (
@@ -52,8 +53,8 @@ def check_pdf(
             why = "it has no digest of itself: damaged, or no report of this version of Reelproof"
         results.add(file, "changed", why)
     signed = check_embedded(file, data, whole, trust, results)
-    if trust and not signed and alone:
-        results.add(file, "does not fit", "it is not signed, where --trust asks for a signature")
+    if trust.asked_by and not signed and alone:
+        results.add(file, "does not fit", f"it is not signed, where {trust.asked_by} asks for it")
     try:
         attached = _attachments(data)
         text = _text(data)

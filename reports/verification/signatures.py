@@ -9,29 +9,22 @@ from __future__ import annotations
 import io
 import logging
 import re
-from collections.abc import Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 
 from asn1crypto import cms, core
-from asn1crypto import x509 as asn1_x509
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.validation import async_validate_detached_cms, async_validate_pdf_signature
 from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
 from pyhanko.sign.validation.settings import KeyUsageConstraints
 from pyhanko.sign.validation.status import SignatureCoverageLevel, StandardCMSSignatureStatus
-from pyhanko_certvalidator import ValidationContext
 
 from detector import timestamps
-from reports.errors import ReportError
 from reports.signing.keys import PROGRAM, name_in, run, sha256_of_certificate
 from reports.verification.problems import CheckResults
 from reports.verification.strict_cms import require_strict
+from reports.verification.trust import Trust, context
 from reports.verification.trusted_time import check_stamp, refuse_odd_token, stamped_at, token_in
-
-Trust = Sequence[x509.Certificate]
 
 _USAGE = KeyUsageConstraints(
     key_usage={"digital_signature", "non_repudiation"},
@@ -44,26 +37,6 @@ logging.getLogger("pyhanko").setLevel(logging.CRITICAL + 1)
 _ODD = "it holds bytes that no signature of Reelproof has"
 
 
-class TrustError(ReportError):
-    """A file of trusted certificates cannot be used."""
-
-
-def read_trust(paths: Sequence[Path]) -> tuple[x509.Certificate, ...]:
-    """The certificates in PEM or DER files; raises :class:`TrustError` for a file that holds none."""
-    found: list[x509.Certificate] = []
-    for path in paths:
-        try:
-            data = path.read_bytes()
-        except OSError as error:
-            raise TrustError(f"{path}: {error.strerror}. Name a file with a certificate (PEM).") from None
-        try:
-            pem = b"-----BEGIN" in data
-            found += x509.load_pem_x509_certificates(data) if pem else [x509.load_der_x509_certificate(data)]
-        except ValueError:
-            raise TrustError(f"{path} holds no certificate (PEM or DER).") from None
-    return tuple(found)
-
-
 def check_detached(
     file: str, data: bytes, signature: bytes, trust: Trust, results: CheckResults
 ) -> str | None:
@@ -74,8 +47,8 @@ def check_detached(
             async_validate_detached_cms(
                 data,
                 signed,
-                signer_validation_context=_context(trust, _claimed(signed)),
-                ts_validation_context=_context(trust, stamped_at(signed)),
+                signer_validation_context=context(trust.signers, _claimed(signed)),
+                ts_validation_context=context(trust.for_time, stamped_at(signed)),
                 key_usage_settings=_USAGE,
             )
         )
@@ -116,8 +89,8 @@ def _check_one(
         status = run(
             async_validate_pdf_signature(
                 signature,
-                signer_validation_context=_context(trust, _claimed_by(signature)),
-                ts_validation_context=_context(trust, stamped_at(signature.signed_data)),
+                signer_validation_context=context(trust.signers, _claimed_by(signature)),
+                ts_validation_context=context(trust.for_time, stamped_at(signature.signed_data)),
                 key_usage_settings=_USAGE,
             )
         )
@@ -184,11 +157,6 @@ def _claimed(signed: cms.SignedData) -> datetime | None:
     return None
 
 
-def _context(trust: Trust, moment: datetime | None) -> ValidationContext:
-    roots = [asn1_x509.Certificate.load(each.public_bytes(Encoding.DER)) for each in trust]
-    return ValidationContext(trust_roots=roots, allow_fetching=False, moment=moment or datetime.now(UTC))
-
-
 def _state(
     file: str,
     when: datetime | None,
@@ -206,12 +174,12 @@ def _state(
         f"certificate SHA-256 {sha256_of_certificate(certificate)}"
     )
     results.signed.append(file)
-    stamped = check_stamp(file, status.timestamp_validity, results)
-    if trust and not status.trusted:
+    stamped = check_stamp(file, status.timestamp_validity, results, trust.time_asked_by)
+    if trust.signers and not status.trusted:
         results.add(
             file, "does not fit", "its signer is none of those that --trust names, nor vouched for by them"
         )
-    elif not trust:
+    elif not trust.signers:
         results.notes.append(
             f"{file}: the signature holds, but nothing here says that the name is true: compare the "
             "certificate's SHA-256 with one you got from the signer, or name the certificate with --trust."

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from datetime import datetime
 
 from asn1crypto import cms
-from asn1crypto import x509 as asn1_x509
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
 from pyhanko.sign.validation.generic_cms import validate_tst_signed_data
 from pyhanko.sign.validation.status import TimestampSignatureStatus
-from pyhanko_certvalidator import ValidationContext
 
 from detector import timestamps
 from reports.signing.keys import name_in, run, sha256_of_certificate
 from reports.verification.problems import CheckResults
 from reports.verification.strict_cms import require_strict
+from reports.verification.trust import Trust, context
 
 _ODD = "its timestamp holds bytes that none has"
 
@@ -51,9 +48,7 @@ def refuse_odd_token(token: cms.SignedData) -> None:
     require_strict(token, ("v3", "v1"), _ODD)
 
 
-def check_token(
-    file: str, data: bytes, token: bytes, trust: Sequence[x509.Certificate], results: CheckResults
-) -> None:
+def check_token(file: str, data: bytes, token: bytes, trust: Trust, results: CheckResults) -> None:
     """Check a timestamp token in a file of its own, over ``data``; where there is ``trust``, by it."""
     try:
         content = cms.ContentInfo.load(token, strict=True)
@@ -61,16 +56,15 @@ def check_token(
         if content.copy().dump(force=True) != token:
             raise ValueError(_ODD)
         refuse_odd_token(signed)
-        roots = [asn1_x509.Certificate.load(each.public_bytes(Encoding.DER)) for each in trust]
         moment = signed["encap_content_info"]["content"].parsed["gen_time"].native
-        context = ValidationContext(trust_roots=roots, allow_fetching=False, moment=moment)
-        told = run(validate_tst_signed_data(signed, context, lambda name: hashlib.new(name, data).digest()))
+        roots = context(trust.for_time, moment)
+        told = run(validate_tst_signed_data(signed, roots, lambda name: hashlib.new(name, data).digest()))
         stamp = TimestampSignatureStatus(**told)
     except Exception as error:  # of a damaged file any
         why = " ".join(str(error).split())[:120] or type(error).__name__
         results.add(file, "does not fit", f"it is no timestamp of this file ({why})")
         return
-    if check_stamp(file, stamp, results, "--trust" if trust else "") and stamp.trusted:
+    if check_stamp(file, stamp, results, trust.time_asked_by or trust.asked_by) and stamp.trusted:
         results.signed.append(file)
 
 
@@ -85,6 +79,8 @@ def check_stamp(
     ``demanded`` is the option that asks for one of an authority that is trusted, if any does.
     """
     if stamp is None:
+        if demanded:
+            results.add(file, "does not fit", f"it has no timestamp, where {demanded} asks for one")
         return False
     if not (stamp.intact and stamp.valid):
         results.add(file, "does not fit", "its timestamp is not one of this signature")
@@ -100,6 +96,6 @@ def check_stamp(
     elif not stamp.trusted:
         results.notes.append(
             f"{file}: nothing here vouches for the authority of its timestamp. Name its certificate, or its "
-            "issuer's, with --trust."
+            "issuer's, with --trust-time."
         )
     return True

@@ -31,6 +31,7 @@ from reports.verification.page import check_page
 from reports.verification.pdf import check_pdf
 from reports.verification.problems import CheckResults
 from reports.verification.sources import Folder, Source, Unreadable, Zip
+from reports.verification.trust import Trust
 from reports.verification.trusted_time import check_token
 
 if TYPE_CHECKING:
@@ -62,24 +63,26 @@ class Verified:
     compared: list[Recomparison] = field(default_factory=list)
 
 
-def verify(path: Path, trust: Sequence[Certificate] = ()) -> Verified:
+def verify(path: Path, trust: Sequence[Certificate] = (), trust_time: Sequence[Certificate] = ()) -> Verified:
     """Check a bundle, the folder of a result or an unpacked bundle, a report as PDF, or an exported log.
 
-    Needs nothing beside ``path``; :func:`verify_against` goes on with what does. Raises
+    ``trust`` and ``trust_time`` are the signers and the authorities of
+    :class:`~reports.verification.trust.Trust`; what these would vouch for is then demanded. Needs nothing
+    beside ``path``; :func:`verify_against` goes on with what does. Raises
     :class:`VerifyError` for what is none of these.
     """
     if not path.exists():
         raise VerifyError(f"{path}: there is no such file or folder.")
     what = _kind(path)
-    done = Verified(path, what)
+    done, trusted = Verified(path, what), Trust(trust, trust_time)
     if what == "report":
-        _verify_pdf(done, trust)
+        _verify_pdf(done, trusted)
     elif what == "log":
-        _verify_log(done, trust)
+        _verify_log(done, trusted)
     elif what == "result":
-        _verify_files(done, Folder(path), trust)
+        _verify_files(done, Folder(path), trusted)
     else:
-        _verify_zip(done, trust)
+        _verify_zip(done, trusted)
     return done
 
 
@@ -136,7 +139,7 @@ def _kind(path: Path) -> What:
     )
 
 
-def _verify_zip(done: Verified, trust: Sequence[Certificate]) -> None:
+def _verify_zip(done: Verified, trust: Trust) -> None:
     try:
         with open_zip(done.path) as archive:
             manifest = _verify_files(done, Zip(archive), trust)
@@ -173,7 +176,7 @@ def _check_container(path: Path, archive: zipfile.ZipFile, manifest: Manifest, r
         results.add(path.name, "changed", f"the zip differs in {len(found) - _NAMED} more places")
 
 
-def _verify_files(done: Verified, source: Source, trust: Sequence[Certificate]) -> Manifest | None:
+def _verify_files(done: Verified, source: Source, trust: Trust) -> Manifest | None:
     results = done.results
     manifest = check_files(source, trust, results)
     if manifest:
@@ -203,7 +206,7 @@ def _verify_files(done: Verified, source: Source, trust: Sequence[Certificate]) 
     return manifest
 
 
-def _verify_log(done: Verified, trust: Sequence[Certificate]) -> None:
+def _verify_log(done: Verified, trust: Trust) -> None:
     """An exported custody log, and the timestamp beside it: if there is one, with ``trust`` in any case."""
     results, name = done.results, done.path.name
     text = done.path.read_bytes()
@@ -217,11 +220,11 @@ def _verify_log(done: Verified, trust: Sequence[Certificate]) -> None:
     stamp = done.path.with_name(name + SUFFIX)
     if stamp.exists():
         check_token(stamp.name, text, stamp.read_bytes(), trust, results)
-    elif trust:
-        results.add(stamp.name, "missing", "the log has no timestamp, where --trust asks for one")
+    elif asked_by := trust.time_asked_by or trust.asked_by:
+        results.add(stamp.name, "missing", f"the log has no timestamp, where {asked_by} asks for one")
 
 
-def _verify_pdf(done: Verified, trust: Sequence[Certificate]) -> None:
+def _verify_pdf(done: Verified, trust: Trust) -> None:
     results, name = done.results, done.path.name
     if done.path.stat().st_size > _LARGEST_PDF:
         raise VerifyError(f"{done.path} is too large for a report.")

@@ -20,7 +20,8 @@ from reports.render import pdf_digest
 from reports.signing.keys import read_key
 from reports.signing.pdf import sign_pdf
 from reports.verification.problems import CheckResults
-from reports.verification.signatures import check_embedded, read_trust
+from reports.verification.signatures import check_embedded
+from reports.verification.trust import Trust, read_trust
 from reports.verification.verify import verify
 
 Keys = tuple[Path, Path, Path]
@@ -82,7 +83,7 @@ def test_it_is_verified_with_and_without_trust(signed: bytes, keys: Keys, tmp_pa
     other = make_key(tmp_path)[2]
     for trust, wrong in ((), False), (read_trust([keys[2]]), False), (read_trust([other]), True):
         results = CheckResults()
-        assert check_embedded("report.pdf", signed, pdf_digest.covered_length(signed), trust, results)
+        assert check_embedded("report.pdf", signed, pdf_digest.covered_length(signed), Trust(trust), results)
         assert bool(results.problems) is wrong
         assert "Zoë Müller-映像 (self-signed)" in results.facts["signature of report.pdf"]
         assert any("nothing here says" in note for note in results.notes) is not bool(trust)
@@ -96,7 +97,7 @@ def test_what_is_added_or_changed_after_signing_is_found(signed: bytes) -> None:
     cases.append(signed[:padding] + b"1" + signed[padding + 1 :])
     for data in cases:
         results = CheckResults()
-        check_embedded("report.pdf", data, pdf_digest.covered_length(data), (), results)
+        check_embedded("report.pdf", data, pdf_digest.covered_length(data), Trust(), results)
         assert {problem.file for problem in results.problems} == {"report.pdf"}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from evidence import small_pdf
+from evidence import small_pdf, small_result
 from keys import make_key
 from time_authority import TimeAuthority
 
@@ -16,7 +16,8 @@ from reports.signing import timestamps as trusted_time
 from reports.signing.keys import SigningError, read_key
 from reports.signing.pdf import sign_pdf
 from reports.verification.problems import CheckResults
-from reports.verification.signatures import check_detached, check_embedded, read_trust
+from reports.verification.signatures import check_detached, check_embedded
+from reports.verification.trust import Trust, read_trust
 from reports.verification.verify import verify
 
 DATA = b'{"a": "manifest"}'
@@ -46,7 +47,7 @@ def stamping(keys, authority):
 
 def checked(data: bytes, signature: bytes, *trust: Path) -> CheckResults:
     results = CheckResults()
-    check_detached("manifest.sig", data, signature, read_trust(trust), results)
+    check_detached("manifest.sig", data, signature, Trust(read_trust(trust)), results)
     return results
 
 
@@ -60,6 +61,42 @@ def test_a_signature_holds_the_authoritys_time(authority, keys, signature):
 def test_without_its_certificate_nothing_vouches_for_the_authority(keys, signature):
     found = checked(DATA, signature, keys[2])
     assert found.problems == [] and "nothing here vouches for the authority" in found.notes[0]
+
+
+def test_who_vouches_for_an_authority_vouches_for_no_signer(tmp_path, authority, keys):
+    """Its issuer may have given anybody a certificate with any name."""
+    other = read_key(authority.key_of_anybody(tmp_path / "other.p12", "Ada Examiner"), None)
+    folder = small_result(tmp_path / "result", other)
+    trust, issuer = ["--trust", str(keys[2])], str(authority.issuer)
+    assert main(["verify", str(folder), *trust, "--trust-time", issuer]) == 1
+    found = verify(folder, read_trust([keys[2]]), read_trust([authority.issuer])).results
+    assert {(p.file, p.why.partition(",")[0]) for p in found.problems} == {
+        ("manifest.sig", "its signer is none of those that --trust names"),
+        ("manifest.sig", "it has no timestamp"),
+    }
+    own = small_result(tmp_path / "own", stamping(keys, authority))
+    assert main(["verify", str(own), *trust, "--trust-time", issuer]) == 0
+    assert main(["verify", str(own), *trust, "--trust-time", str(keys[2])]) == 1
+
+
+def test_named_authorities_demand_a_timestamp_of_one_of_them(tmp_path, authority, keys):
+    named = read_trust([authority.issuer])
+    unsigned = small_result(tmp_path / "unsigned")
+    (problem,) = verify(unsigned, (), named).results.problems
+    assert problem.why == "it is not signed, where --trust-time asks for it"
+    report = tmp_path / "report.pdf"
+    for signer, why in (
+        (read_key(*keys[:2]), ["it has no timestamp, where --trust-time asks for one"]),
+        (stamping(keys, authority), []),
+    ):
+        report.write_bytes(sign_pdf(small_pdf({"scores.csv": b"x"}), signer))
+        assert [problem.why for problem in verify(report, (), named).results.problems] == why
+    log = tmp_path / "custody.json"
+    text = export_text(None, 0, ZEROS, ZEROS, authority.moment, []).encode()
+    log.write_bytes(text)
+    assert "--trust-time asks" in verify(log, (), named).results.problems[0].why
+    log.with_name("custody.json.tsr").write_bytes(trusted_time.token(text, authority.url))
+    assert verify(log, (), named).results.problems == []
 
 
 def test_a_changed_byte_anywhere_is_found(keys, signature, authority):
@@ -88,7 +125,7 @@ def test_a_timestamp_of_another_signature_does_not_fit(keys, authority, signatur
 def test_a_report_is_signed_with_a_timestamp(keys, authority):
     signed = sign_pdf(small_pdf({"scores.csv": b"x"}), stamping(keys, authority))
     found = CheckResults()
-    assert check_embedded("report.pdf", signed, None, read_trust([keys[2], authority.issuer]), found)
+    assert check_embedded("report.pdf", signed, None, Trust(read_trust([keys[2], authority.issuer])), found)
     assert found.problems == [] and "Test time" in found.facts["timestamp of report.pdf"]
 
 

@@ -24,6 +24,7 @@ from reports.signing.keys import SigningKey, read_key
 from reports.verification.consistency import check_analysis
 from reports.verification.problems import CheckResults, Problem
 from reports.verification.signatures import check_detached
+from reports.verification.trust import Trust
 from reports.verification.verify import verify
 
 
@@ -299,7 +300,7 @@ def test_one_flipped_byte_of_what_is_signed(tmp_path: Path, key: SigningKey) -> 
     damaged = [(flipped(data, 50), signature), *((data, flipped(signature, at)) for at in range(0, 740, 29))]
     for text, each in damaged:
         results = CheckResults()
-        check_detached("manifest.sig", text, each, (), results)
+        check_detached("manifest.sig", text, each, Trust(), results)
         assert results.problems and not results.signed
     (folder / "manifest.sig").unlink()
     assert "manifest.sig" in named(folder)

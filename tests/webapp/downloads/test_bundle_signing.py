@@ -12,7 +12,7 @@ from made_results import finished
 from time_authority import TimeAuthority
 
 from reports.text.languages import LANGUAGES
-from reports.verification.signatures import read_trust
+from reports.verification.trust import read_trust
 from reports.verification.verify import verify
 from webapp.downloads import signing
 from webapp.settings import SettingError, read_settings
