@@ -18,7 +18,7 @@ from typing import Any
 from sqlalchemy import func, inspect, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from detector.files import write_atomically
+from detector.files import atomic_path, write_atomically
 from reports.custody.chain import check_log
 from reports.custody.format import NAME, CustodyError, Export, read_export
 from reports.signing import timestamps as trusted_time
@@ -154,17 +154,30 @@ def _verify(database: Database, settings: Settings, against: Sequence[Path]) -> 
 
 
 def _export(database: Database, settings: Settings, exhibit: str | None, out: Path) -> int:
+    stamp = out.with_name(out.name + trusted_time.SUFFIX)
+    if settings.timestamps is None and stamp.exists():
+        raise CustodyError(
+            f"{stamp} is the timestamp of an earlier export, and no authority is set for another "
+            "(REELPROOF_TIMESTAMP_URL). Name another file with --out, and keep both."
+        )
     with database.alone() as session:
         text = custody_log.export(session, exhibit)
         if exhibit is not None and not read_export(text).entries:
             raise CustodyError("The log has no entry about this exhibit. Check its SHA-256.")
         details = custody_log.export_details(NAME, text, log=text)
         custody_log.append(session, "export", details, exhibit=exhibit, actor="local user")
-    write_atomically(out, text)
+    if settings.timestamps is None:
+        write_atomically(out, text)
+    else:
+        try:
+            token = trusted_time.token(text, settings.timestamps)
+        except SigningError as problem:
+            raise SigningError(f"{problem} Nothing was written; try again later.") from None
+        with atomic_path(stamp) as unfinished:  # so that both come, or an earlier pair stays
+            unfinished.write_bytes(token)
+            write_atomically(out, text)
     print(f"{out}: {len(read_export(text).entries):,} entries")
     if settings.timestamps is not None:
-        stamp = out.with_name(out.name + trusted_time.SUFFIX)
-        write_atomically(stamp, trusted_time.token(text, settings.timestamps))
         print(f"{stamp}: a timestamp of {settings.timestamps}")
     return FITS
 

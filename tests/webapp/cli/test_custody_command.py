@@ -66,6 +66,30 @@ def test_an_export_with_a_timestamp(folder, capsys, tmp_path, monkeypatch):
     assert (found.problems, found.signed) == ([], ["all.json.tsr"])
 
 
+def test_without_another_timestamp_an_earlier_export_stays(folder, capsys, tmp_path, monkeypatch):
+    authority = TimeAuthority(tmp_path)
+    out, stamp = tmp_path / "all.json", tmp_path / "all.json.tsr"
+    export = ["export-log", "--out", str(out)]
+    monkeypatch.setenv("REELPROOF_TIMESTAMP_URL", authority.url)
+    try:
+        assert cli.run(export) == 0
+        earlier = out.read_bytes(), stamp.read_bytes()
+        authority.broken = True
+        assert cli.run(export) == 2 and "Nothing was written" in capsys.readouterr().err
+        assert (out.read_bytes(), stamp.read_bytes()) == earlier
+        monkeypatch.delenv("REELPROOF_TIMESTAMP_URL")
+        assert cli.run(export) == 2 and "Name another file" in capsys.readouterr().err
+        assert (out.read_bytes(), stamp.read_bytes()) == earlier
+        authority.broken = False
+        monkeypatch.setenv("REELPROOF_TIMESTAMP_URL", authority.url)
+        assert cli.run(export) == 0 and out.read_bytes() != earlier[0] and stamp.read_bytes() != earlier[1]
+    finally:
+        authority.close()
+    found = verify_files(out, read_trust([authority.issuer])).results
+    assert (found.problems, found.signed) == ([], [stamp.name])
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+
+
 @pytest.mark.parametrize(
     ("statement", "words"),
     [
