@@ -3,12 +3,11 @@ It cannot check signatures (manifest.sig, those in report.pdf), the custody log'
 nor what a PDF has attached, and it runs no analysis. Unsigned, whoever changed all can make all fit again."""
 import hashlib, io, json, pathlib, sys, zipfile
 ZEROS, NAME, SUM, SIGNATURE = "0" * 64, "manifest.json", "manifest.sha256", "manifest.sig"
+CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 def sha256(data):
     return hashlib.sha256(data).hexdigest()
 def number(text):  # whole numbers have no fraction in the canonical text that hashes are over
     return int(float(text)) if float(text).is_integer() else float(text)
-def canonical(value):
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 def written_again(files, order):  # the one zip that these files make: stored, dated 1980-01-01
     with zipfile.ZipFile(made := io.BytesIO(), "w") as archive:
         for name in order:
@@ -20,7 +19,7 @@ def custody_problems(log):
     last, before = ZEROS, 0
     for entry in log["entries"]:
         body = {key: value for key, value in entry.items() if key not in ("sha256", "mac")}
-        if sha256(canonical(body)) != entry["sha256"] or entry["exhibit"] != log["exhibit"]:
+        if sha256(CANONICAL.encode(body).encode()) != entry["sha256"] or entry["exhibit"] != log["exhibit"]:
             yield f"custody.json: entry {entry['number']} was changed"
         if entry["previous_of_exhibit"] != last or entry["number"] <= before:
             yield f"custody.json: entry {entry['number']} does not follow the one before it"
@@ -43,14 +42,15 @@ def problems(path):
     yield from (f"{name}: not listed" for name in files if name not in order)
     now = {name: (len(data), sha256(data)) for name, data in files.items()}
     yield from (f"{name}: changed" for name in listed if name in now and listed[name] != now[name])
+    due = (manifest["exhibit"]["bytes"], manifest["exhibit"]["sha256"])
+    yield from (f"{n}: not the exhibit" for n in now if n.startswith("media/exhibit.") and now[n] != due)
     if path.is_file() and set(files) == set(order) and written_again(files, order) != path.read_bytes():
         yield f"{path.name}: the zip is not as it was packed"
-    if "annotations.json" in files:
-        annotations = json.loads(files["annotations.json"], parse_float=number)
-        if annotations["sha256"] != sha256(canonical(annotations["annotations"])):
-            yield "annotations.json: changed"
-    if "custody.json" in files:
-        yield from custody_problems(json.loads(files["custody.json"], parse_float=number))
+    wanted = ("annotations.json", "custody.json")
+    said, log = (json.loads(files.get(name, "null"), parse_float=number) for name in wanted)
+    if said and said["sha256"] != sha256(CANONICAL.encode(said["annotations"]).encode()):
+        yield "annotations.json: changed"
+    yield from custody_problems(log) if log else ()
 if __name__ == "__main__":
     try:
         found = list(problems(pathlib.Path(sys.argv[1])))

@@ -70,9 +70,17 @@ def small_analysis(folder: Path) -> Analysis:
     return build(folder, persons=1, segments=1, peaks=1, count=3, picture=(16, 9))
 
 
-def contents(folder: Path, *, pdf: bool = True) -> tuple[Analysis, dict[str, bytes | Path]]:
-    """An analysis and the files of a bundle of it."""
+EXHIBIT = b"an exhibit that plays"
+
+
+def contents(
+    folder: Path, *, pdf: bool = True, played: bytes | None = None
+) -> tuple[Analysis, dict[str, bytes | Path]]:
+    """An analysis and the files of a bundle of it: of :data:`EXHIBIT`, where something is ``played``."""
     analysis = small_analysis(folder)
+    if played is not None:
+        told = {"bytes": len(EXHIBIT), "sha256": hashlib.sha256(EXHIBIT).hexdigest()}
+        analysis = analysis.model_copy(update={"media": analysis.media.model_copy(update=told)})
     text = analysis.to_json().encode()
     digest = hashlib.sha256(text).hexdigest()
     files: dict[str, bytes | Path] = {
@@ -92,6 +100,8 @@ def contents(folder: Path, *, pdf: bool = True) -> tuple[Analysis, dict[str, byt
         "case.json": b'{"case_number": "12/26"}\n',
         "report.html": f"<p>{digest}</p>".encode(),
     }
+    if played is not None:
+        files |= {"media/exhibit.mp4": played, "index.html": b"<p>", "README.txt": b"-"}
     if pdf:
         files["report.pdf"] = small_pdf(
             {"analysis.json": text, "scores.csv": scores_csv(analysis), "annotations.json": annotations}
@@ -99,11 +109,13 @@ def contents(folder: Path, *, pdf: bool = True) -> tuple[Analysis, dict[str, byt
     return analysis, files
 
 
-def small_bundle(folder: Path, *, pdf: bool = True, signer: Signer | None = None) -> Path:
+def small_bundle(
+    folder: Path, *, pdf: bool = True, signer: Signer | None = None, played: bytes | None = None
+) -> Path:
     """A bundle of some kilobytes, at ``folder``/bundle.zip."""
     pictures = folder / "pictures"
     pictures.mkdir()
-    analysis, files = contents(pictures, pdf=pdf)
+    analysis, files = contents(pictures, pdf=pdf, played=played)
     path = folder / "bundle.zip"
     packing.write(path, files, new_manifest(analysis, "bundle", analysis_id="c" * 32), signer)
     return path

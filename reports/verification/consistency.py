@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from detector.schema.analysis import Analysis, Verdict
 from detector.verdict.stability import flagged_persons
-from reports.bundle.manifest import ANALYSIS, CASE, CUSTODY, CustodyHead, Manifest
+from reports.bundle.manifest import ANALYSIS, CASE, CUSTODY, SIGNATURE, CustodyHead, Manifest
 from reports.bundle.packing import ANNOTATIONS, SUMS
 from reports.custody.chain import check_export
 from reports.errors import first_problem
@@ -17,6 +17,9 @@ from reports.review.annotation_file import AnnotationFileError, read_file
 from reports.verification.problems import CheckResults
 from reports.verification.sources import Source, Unreadable
 
+_MEDIA = "media/"
+_EXHIBIT = "media/exhibit."  # the exhibit itself, where browsers play it
+_PAGES = ("index.html", "README.txt")
 _EDGE = 1e-6  # seconds: times are fractions stored as the nearest float
 
 
@@ -36,6 +39,8 @@ def check_consistency(source: Source, manifest: Manifest | None, results: CheckR
     analysis = check_analysis(ANALYSIS, text, results) if text is not None else None
     if analysis and manifest:
         _against_manifest(analysis, manifest, source, results)
+    if manifest:
+        _what_is_seen(manifest, results)
     if (annotations := read(ANNOTATIONS)) is not None:
         check_annotations(ANNOTATIONS, annotations, text, results)
     custody = read(CUSTODY)
@@ -115,6 +120,27 @@ def _against_manifest(analysis: Analysis, manifest: Manifest, source: Source, re
             for path in (peak.frame, peak.overlay, peak.map):
                 if path and path not in source.names and path not in listed:
                     results.add(path, "missing", f"it is a picture of segment {segment.id}")
+
+
+def _what_is_seen(manifest: Manifest, results: CheckResults) -> None:
+    """What plays as the exhibit must be it; of what cannot be compared a note says so.
+
+    :mod:`webapp.downloads` makes the page and the read-me of a bundle, so they cannot be rendered here.
+    """
+    exhibit = (manifest.exhibit.bytes, manifest.exhibit.sha256)
+    for entry in manifest.files:
+        if entry.path.startswith(_EXHIBIT) and (entry.bytes, entry.sha256) != exhibit:
+            results.add(entry.path, "does not fit", "it is not the exhibit that was analysed")
+        elif entry.path.startswith(_MEDIA) and (entry.bytes, entry.sha256) != exhibit:
+            results.notes.append(
+                f"{entry.path} is a preview, no evidence: it was not compared with the exhibit."
+            )
+    shown = [name for name in _PAGES if name in {entry.path for entry in manifest.files}]
+    if shown and SIGNATURE not in results.signed:
+        results.notes.append(
+            f"Not compared with {ANALYSIS}, and not signed: {', '.join(shown)}. A change of their words "
+            f"may go unseen. What counts is {ANALYSIS}."
+        )
 
 
 def check_annotations(file: str, data: bytes, analysis: bytes | None, results: CheckResults) -> None:

@@ -12,13 +12,15 @@ from pathlib import Path
 
 import pytest
 from analyses import build, with_stability
-from evidence import custody, small_bundle, small_pdf, small_result
+from evidence import EXHIBIT, contents, custody, small_bundle, small_pdf, small_result
 from keys import make_key
 
 from detector.schema.analysis import OtherModel, Ran, Verdict
 from detector.schema.joint_rule import JointRule
 from detector.verdict.joint import joint
+from reports.bundle import packing
 from reports.bundle.archive import UNREADABLE, differences
+from reports.bundle.manifest import new_manifest
 from reports.cli.main import main
 from reports.signing.keys import SigningKey, read_key
 from reports.verification.consistency import check_analysis
@@ -254,6 +256,29 @@ def test_annotations_and_custody_are_checked_in_themselves(folder: Path) -> None
 def test_a_custody_log_of_another_exhibit(folder: Path) -> None:
     consistent(folder, "custody.json", custody("d" * 64))
     assert "custody.json" in named(folder)
+
+
+def test_what_plays_is_the_exhibit(tmp_path: Path, key: SigningKey) -> None:
+    """And of what is not compared, a note says so, unless it is signed."""
+    for name, played, signer in (
+        ("exhibit", EXHIBIT, None),
+        ("signed", EXHIBIT, key),
+        ("another", b"another video altogether", None),
+    ):
+        (tmp_path / name).mkdir()
+        done = verify(small_bundle(tmp_path / name, pdf=False, played=played, signer=signer)).results
+        why = [] if played == EXHIBIT else [("media/exhibit.mp4", "it is not the exhibit that was analysed")]
+        assert [(problem.file, problem.why) for problem in done.problems] == why
+        assert any("index.html, README.txt" in note for note in done.notes) is (signer is None)
+
+
+def test_a_preview_is_said_not_to_be_compared(tmp_path: Path) -> None:
+    (tmp_path / "pictures").mkdir()
+    analysis, files = contents(tmp_path / "pictures", pdf=False)
+    about = new_manifest(analysis, "bundle")
+    packing.write(tmp_path / "bundle.zip", files | {"media/preview.mp4": b"preview"}, about)
+    done = verify(tmp_path / "bundle.zip").results
+    assert done.problems == [] and "media/preview.mp4 is a preview" in done.notes[0]
 
 
 def test_a_zip_packed_again_is_said_to_be(bundle: Path, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from evidence import small_bundle
+from evidence import EXHIBIT, small_bundle
 from keys import make_key
 
 from detector.paths import ROOT
@@ -53,6 +53,15 @@ def test_it_is_sixty_lines_and_in_every_bundle(bundle: Path) -> None:
 def test_what_fits(bundle: Path, folder: Path) -> None:
     for path in (bundle, folder):
         assert alone(path) == (0, "All files fit. Signatures were not checked.\n")
+
+
+def test_both_know_another_video_from_the_exhibit(tmp_path: Path) -> None:
+    for name, played, fits in (("exhibit", EXHIBIT, True), ("another", b"another video altogether", False)):
+        (tmp_path / name).mkdir()
+        path = small_bundle(tmp_path / name, pdf=False, played=played)
+        status, said = alone(path)
+        assert (status == 0) is fits and ("media/exhibit.mp4: not the exhibit" in said) is not fits
+        assert ("media/exhibit.mp4" in {p.file for p in verify(path).results.problems}) is not fits
 
 
 def changed(name: str, old: bytes, new: bytes) -> Callable[[Path], None]:
