@@ -90,13 +90,9 @@ def _analyze(options: argparse.Namespace) -> int:
 
 def _earlier(folder: Path) -> list[str]:
     """Files of an earlier result there, and its signature; comparisons with the exhibit stay."""
-    from reports.bundle.manifest import NAME, SIGNATURE, ManifestError, read_manifest
+    from reports.bundle.manifest import SIGNATURE, listed_in
 
-    try:
-        listed = read_manifest((folder / NAME).read_bytes()).files
-    except (OSError, ManifestError):
-        listed = ()
-    return [SIGNATURE, *(each.path for each in listed if not each.path.startswith("comparisons/"))]
+    return [SIGNATURE, *(path for path in listed_in(folder) if not path.startswith("comparisons/"))]
 
 
 def _laboratory(options: argparse.Namespace) -> bytes | None:

@@ -184,6 +184,18 @@ def sums(files: Mapping[str, bytes]) -> bytes:
     return "".join(f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in files.items()).encode()
 
 
+def listed_in(folder: Path) -> tuple[str, ...]:
+    """Names of the files that the manifest of a result in ``folder`` lists; none without one to be read.
+
+    None of an unpacked bundle either: it holds what nobody can make again.
+    """
+    try:
+        earlier = read_manifest((folder / NAME).read_bytes())
+    except (OSError, ManifestError):
+        return ()
+    return tuple(entry.path for entry in earlier.files) if earlier.contents == "result" else ()
+
+
 def read_manifest(data: bytes) -> Manifest:
     """Understand a manifest, of versions 1.0 too; raises :class:`ManifestError` with the reason why not."""
     if len(data) > _LARGEST:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from detector.files import write_atomically
 from detector.schema.analysis import Analysis
-from reports.bundle.manifest import FILES, SIGNATURE, file_entries, manifest_files, new_manifest
+from reports.bundle.manifest import FILES, SIGNATURE, file_entries, listed_in, manifest_files, new_manifest
 from reports.custody.format import NAME as CUSTODY
 from reports.inputs.case import NAME as CASE
 from reports.inputs.case import CaseDetails, read_case
@@ -51,6 +51,7 @@ def write_files(analysis: Analysis, text: bytes, folder: Path, out: Path, inputs
     """As :func:`write_report`, with ``text`` the exact bytes of analysis.json and results in ``out``.
 
     The pictures, and comparisons kept in ``folder``, are copied there, so that ``out`` is complete by itself.
+    What only an earlier result there had is removed; files that its manifest does not list stay.
     Laboratory and second review are those kept there unless given; comparisons are always those kept.
     """
     case = (inputs.case or CaseDetails()).settled()
@@ -62,13 +63,17 @@ def write_files(analysis: Analysis, text: bytes, folder: Path, out: Path, inputs
     view = report_view(analysis, folder, inputs)
     page, document = _rendered(view, folder, attachments(analysis, text, inputs), inputs.comparisons)
     out.mkdir(parents=True, exist_ok=True)
+    earlier: tuple[str, ...] = ()
     if out.resolve() != folder.resolve():
+        earlier = listed_in(out)
         _copy((*view.kept, *view.beside), folder, out)
     beside_it = {"analysis.json": text, CASE: case.to_json().encode(), **_stored_inputs(inputs)}
     _write_all(beside_it | {"report.html": page, "report.pdf": document}, out)
     listed = file_entries(out, {*FILES, *beside_it, *view.kept, *view.beside})
     stated = new_manifest(analysis, "result").model_copy(update={"files": listed})
     manifest = manifest_files(stated, case=beside_it[CASE], custody=inputs.custody)
+    for name in set(earlier) - {entry.path for entry in listed}:
+        (out / name).unlink(missing_ok=True)
     if SIGNATURE not in manifest:  # an earlier result's says nothing of this one
         (out / SIGNATURE).unlink(missing_ok=True)
     _write_all(dict(reversed(manifest.items())), out)

@@ -2,12 +2,15 @@ from __future__ import annotations
 
 import json
 import shutil
+import zipfile
 from pathlib import Path
 
 import pytest
 from analyses import Written, build
+from evidence import EXHIBIT, custody, small_bundle
 
 from reports.cli.main import main
+from reports.verification.verify import verify
 
 
 def test_render_again_makes_the_same_files(
@@ -35,6 +38,35 @@ def test_render_elsewhere_leaves_the_folder_alone(tmp_path: Path) -> None:
     for name in ("overlays/A1-1.png", "overlays/A1-1-frame.png"):
         assert (out / name).read_bytes() == (source / name).read_bytes()
     assert not (source / "report.pdf").exists()
+
+
+def test_render_into_an_earlier_result_leaves_nothing_of_it(tmp_path: Path) -> None:
+    first, second, out = (tmp_path / name for name in ("first", "second", "out"))
+    for folder, persons in ((first, 2), (second, 1)):
+        analysis = build(folder, persons=persons, segments=persons, peaks=1, count=3, picture=(16, 9))
+        (folder / "analysis.json").write_text(analysis.to_json(), "utf-8")
+    (first / "custody.json").write_bytes(custody(analysis.media.sha256))
+    assert main(["render", str(first / "analysis.json"), "--out", str(out)]) == 0
+    assert (out / "overlays/B1-1.png").exists() and (out / "custody.json").exists()
+    assert main(["render", str(second / "analysis.json"), "--out", str(out)]) == 0
+    assert verify(out).results.problems == []
+    assert not (out / "overlays/B1-1.png").exists() and not (out / "custody.json").exists()
+    (out / "notes.txt").write_text("mine")
+    assert main(["render", str(first / "analysis.json"), "--out", str(out)]) == 0
+    assert [problem.file for problem in verify(out).results.problems] == ["notes.txt"]
+    assert (first / "overlays/B1-1.png").exists()
+
+
+def test_render_into_an_unpacked_bundle_removes_nothing(tmp_path: Path) -> None:
+    (tmp_path / "bundle").mkdir()
+    with zipfile.ZipFile(small_bundle(tmp_path / "bundle", pdf=False, played=EXHIBIT)) as archive:
+        archive.extractall(tmp_path / "out")
+    there = {path for path in (tmp_path / "out").rglob("*") if path.is_file()}
+    source = tmp_path / "source"
+    analysis = build(source, segments=1, peaks=1, count=3, picture=(16, 9))
+    (source / "analysis.json").write_text(analysis.to_json(), "utf-8")
+    assert main(["render", str(source / "analysis.json"), "--out", str(tmp_path / "out")]) == 0
+    assert all(path.exists() for path in there)
 
 
 def hostile(tmp_path: Path) -> bytes:
