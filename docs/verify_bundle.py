@@ -6,7 +6,7 @@ ZEROS, NAME, SUM, SIGNATURE = "0" * 64, "manifest.json", "manifest.sha256", "man
 CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 def sha256(data):
     return hashlib.sha256(data).hexdigest()
-def number(text):  # whole numbers have no fraction in the canonical text that hashes are over
+def decimal(text):  # whole numbers have no fraction in the canonical text that hashes are over
     return int(float(text)) if float(text).is_integer() else float(text)
 def written_again(files, order):  # the one zip that these files make: stored, dated 1980-01-01
     with zipfile.ZipFile(made := io.BytesIO(), "w") as archive:
@@ -16,15 +16,16 @@ def written_again(files, order):  # the one zip that these files make: stored, d
             archive.writestr(entry, files[name])
     return made.getvalue()
 def custody_problems(log):
-    last, before = ZEROS, 0
-    for entry in log["entries"]:
-        body = {key: value for key, value in entry.items() if key not in ("sha256", "mac")}
-        if sha256(CANONICAL.encode(body).encode()) != entry["sha256"] or entry["exhibit"] != log["exhibit"]:
-            yield f"custody.json: entry {entry['number']} was changed"
-        if entry["previous_of_exhibit"] != last or entry["number"] <= before:
-            yield f"custody.json: entry {entry['number']} does not follow the one before it"
-        last, before = entry["sha256"], entry["number"]
-    if before > log["count"] or (before == log["count"] and last != log["head"]):
+    last, before, of, whole = ZEROS, 0, {}, log["exhibit"] is None
+    for number, about, entry in ((entry["number"], entry["exhibit"], entry) for entry in log["entries"]):
+        body = CANONICAL.encode({key: entry[key] for key in entry if key not in ("sha256", "mac")})
+        if sha256(body.encode()) != entry["sha256"] or not (whole or about == log["exhibit"]):
+            yield f"custody.json: entry {number} was changed"
+        next_one = (number, entry["previous"]) == (before + 1, last) if whole else number > before
+        if not next_one or entry["previous_of_exhibit"] != of.get(about, ZEROS):
+            yield f"custody.json: entry {number} does not follow the one before it"
+        last, before, of[about] = entry["sha256"], number, entry["sha256"] if about else ZEROS
+    if (before, last) != (log["count"], log["head"]) and (whole or before >= log["count"]):
         yield "custody.json: its head is not its last entry"
 def problems(path):
     if path.is_dir():
@@ -47,14 +48,13 @@ def problems(path):
     if path.is_file() and set(files) == set(order) and written_again(files, order) != path.read_bytes():
         yield f"{path.name}: the zip is not as it was packed"
     wanted = ("annotations.json", "custody.json")
-    said, log = (json.loads(files.get(name, "null"), parse_float=number) for name in wanted)
+    said, log = (json.loads(files.get(name, "null"), parse_float=decimal) for name in wanted)
     if said and said["sha256"] != sha256(CANONICAL.encode(said["annotations"]).encode()):
         yield "annotations.json: changed"
     yield from custody_problems(log) if log else ()
-if __name__ == "__main__":
-    try:
-        found = list(problems(pathlib.Path(sys.argv[1])))
-    except Exception as error:
-        found = [f"{' '.join(sys.argv[1:])}: cannot be read: {error!r}"]
-    print("\n".join(found or ["All files fit. Signatures were not checked."]))
-    sys.exit(bool(found))
+try:
+    found = list(problems(pathlib.Path(sys.argv[1])))
+except Exception as error:
+    found = [f"{' '.join(sys.argv[1:])}: cannot be read: {error!r}"]
+print("\n".join(found or ["All files fit. Signatures were not checked."]))
+sys.exit(bool(found))

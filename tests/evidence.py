@@ -51,6 +51,19 @@ def custody(exhibit: str) -> bytes:
     return export_text(exhibit, len(entries), last.sha256, last.mac, MOMENT, own).encode()
 
 
+def whole_log(exhibit: str) -> bytes:
+    """A log exported whole: four entries, about no exhibit, ``exhibit``, another one, and ``exhibit``."""
+    zeros, entries, last_of = "0" * 64, [], {}
+    for number, about in enumerate((None, exhibit, "b" * 64, exhibit), 1):
+        previous = entries[-1].sha256 if entries else zeros
+        of_exhibit = last_of.get(about, zeros) if about else zeros
+        done = entry_body(MOMENT, "Ada", "view", exhibit=about)
+        entries.append(sign_entry(done, number, previous, of_exhibit, KEY))
+        last_of[about] = entries[-1].sha256
+    last = entries[-1]
+    return export_text(None, len(entries), last.sha256, last.mac, MOMENT, entries).encode()
+
+
 def small_pdf(attached: dict[str, bytes], **stated: str) -> bytes:
     """A report of one page that carries files and gives their SHA-256; ``stated`` gives others for some."""
     rows = "".join(

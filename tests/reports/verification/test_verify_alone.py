@@ -11,10 +11,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from evidence import EXHIBIT, small_bundle
+from evidence import EXHIBIT, small_bundle, whole_log
 from keys import make_key
 
 from detector.paths import ROOT
+from reports.custody.chain import check_export
 from reports.signing.keys import read_key
 from reports.verification.verify import verify
 
@@ -62,6 +63,29 @@ def test_both_know_another_video_from_the_exhibit(tmp_path: Path) -> None:
         status, said = alone(path)
         assert (status == 0) is fits and ("media/exhibit.mp4: not the exhibit" in said) is not fits
         assert ("media/exhibit.mp4" in {p.file for p in verify(path).results.problems}) is not fits
+
+
+def test_a_log_of_all_exhibits(folder: Path) -> None:
+    """As ``reports render --custody`` may put there."""
+
+    def said(**changes: object) -> set[str]:
+        text = json.dumps(log | changes)
+        (folder / "custody.json").write_text(text)
+        fits = not check_export(text.encode())
+        found = {line for line in alone(folder)[1].splitlines() if line.startswith("custody.json: ")}
+        assert fits is (found == {"custody.json: changed"})  # its SHA-256 is not the manifest's in any case
+        return found - {"custody.json: changed"}
+
+    log = json.loads(whole_log("3f" * 32))
+    first, second, third, fourth = log["entries"]
+    assert said() == set()
+    gap = "custody.json: entry 4 does not follow the one before it"
+    assert said(entries=[first, second, fourth]) == {gap}
+    assert said(entries=[first, second, third | {"actor": "Bob"}, fourth]) == {
+        "custody.json: entry 3 was changed"
+    }
+    assert said(entries=[first, second, third]) == {"custody.json: its head is not its last entry"}
+    assert said(exhibit="3f" * 32) != set()
 
 
 def changed(name: str, old: bytes, new: bytes) -> Callable[[Path], None]:
