@@ -35,11 +35,29 @@ def check_comparisons(
         for path in files_of(comparison):
             if (whole := name.removesuffix(RESULT) + path) not in source.names:
                 results.add(whole, "missing", f"it is a picture of {name}")
-    carried = {name: data for name, data in attached.items() if name.startswith("comparison-")}
     due = {hashlib.sha256(text).digest() for text in texts}
-    if attached and {hashlib.sha256(data).digest() for data in carried.values()} != due:
+    if attached and {hashlib.sha256(data).digest() for data in carried(attached).values()} != due:
         results.add("report.pdf", "does not fit", f"it carries other comparisons than those in {FOLDER}/")
     return found
+
+
+def check_attached(
+    file: str, attached: Mapping[str, bytes], analysis: Analysis | None, results: CheckResults
+) -> None:
+    """Each comparison that the report ``file`` carries where it came alone: its form, and its exhibit."""
+    for name, text in carried(attached).items():
+        try:
+            comparison = parse_comparison(text, name)
+        except ComparisonFileError as error:
+            results.add(f"{file}/{name}", "cannot be read", str(error))
+            continue
+        if analysis is not None and comparison.exhibit.sha256 != analysis.media.sha256:
+            results.add(f"{file}/{name}", "does not fit", "it compares another exhibit")
+
+
+def carried(attached: Mapping[str, bytes]) -> dict[str, bytes]:
+    """The comparisons among the attachments of a report, by name."""
+    return {name: data for name, data in attached.items() if name.startswith("comparison-")}
 
 
 def names(source: Source) -> list[str]:

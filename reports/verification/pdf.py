@@ -26,6 +26,7 @@ KNOWN = (
     "scores.csv",
     "second-review.json",
 )
+_COMPARISON = re.compile(r"comparison-\d+\.json")
 _NEAR = 400
 # Words that end or begin with a digit of it may stand beside a SHA-256, as the German "Byte" does.
 _DIGITS = re.compile(r"[0-9a-f]{64,}")
@@ -61,7 +62,7 @@ def check_pdf(
     except (pikepdf.PdfError, pypdfium2.PdfiumError, ValueError, TypeError, KeyError, OSError) as error:
         results.add(file, "cannot be read", f"it is damaged ({' '.join(str(error).split())[:120]})")
         return {}
-    for name in KNOWN:
+    for name in (*KNOWN, *sorted(set(_COMPARISON.findall(text)))):
         if name not in attached and _stated(text, name) and beside(name) is None:
             results.add(f"{file}/{name}", "missing", "the report's text gives its SHA-256")
     for name, content in attached.items():

@@ -19,7 +19,7 @@ from reports.custody.chain import check_export
 from reports.custody.format import read_export
 from reports.errors import ReportError
 from reports.signing.timestamps import SUFFIX
-from reports.verification.comparisons import check_comparisons
+from reports.verification.comparisons import check_attached, check_comparisons
 from reports.verification.consistency import (
     check_analysis,
     check_annotations,
@@ -236,6 +236,7 @@ def _verify_pdf(done: Verified, trust: Trust) -> None:
         check_annotations(f"{name}/{ANNOTATIONS}", annotations, text, results)
     if (custody := attached.get(CUSTODY)) is not None:
         check_custody(f"{name}/{CUSTODY}", custody, done.analysis, results)
+    check_attached(name, attached, done.analysis, results)
     if done.analysis:
         media, model = done.analysis.media, done.analysis.model
         results.facts["exhibit"] = f"{media.file}, {media.bytes:,} bytes, SHA-256 {media.sha256}"

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 from analyses import build, with_stability
-from evidence import EXHIBIT, contents, custody, small_bundle, small_pdf, small_result
+from evidence import EXHIBIT, contents, custody, small_analysis, small_bundle, small_pdf, small_result
 from keys import make_key
+from made_comparison_results import comparison_of
 
 from detector.schema.analysis import OtherModel, Ran, Verdict
 from detector.schema.joint_rule import JointRule
@@ -315,6 +316,27 @@ def test_an_attachment_unlike_the_text(tmp_path: Path) -> None:
     path.write_bytes(small_pdf({"scores.csv": b"time,score\n"}, scores="5" * 64))
     (problem,) = problems(path)
     assert (problem.file, problem.kind) == ("report.pdf/scores.csv", "changed")
+
+
+def test_comparisons_of_a_report_that_came_alone(tmp_path: Path) -> None:
+    """One that was taken out, one that is none, one of another exhibit."""
+    path, analysis = tmp_path / "report.pdf", small_analysis(tmp_path)
+    text, csv = analysis.to_json().encode(), b"time,score\n"
+
+    def found(attached: dict[str, bytes], **stated: str) -> list[tuple[str, str]]:
+        path.write_bytes(small_pdf({"analysis.json": text, **attached}, **stated))
+        return [(problem.file, problem.kind) for problem in problems(path)]
+
+    def comparison(sha256: str) -> bytes:
+        made = comparison_of(tmp_path, ("clip.mp4", "original.mp4"), (sha256, "e" * 64), related=False)
+        return made.to_json().encode()
+
+    both = f"{hashlib.sha256(csv).hexdigest()} comparison-12.json: {'4' * 64}"
+    assert found({"scores.csv": csv}, scores=both) == [("report.pdf/comparison-12.json", "missing")]
+    name = "comparison-1.json"
+    assert found({name: b"{}"}) == [(f"report.pdf/{name}", "cannot be read")]
+    assert found({name: comparison("d" * 64)}) == [(f"report.pdf/{name}", "does not fit")]
+    assert found({name: comparison(analysis.media.sha256)}) == []
 
 
 def test_one_flipped_byte_of_what_is_signed(tmp_path: Path, key: SigningKey) -> None:
