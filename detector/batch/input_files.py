@@ -18,27 +18,17 @@ from itertools import count
 from pathlib import Path
 
 from detector.errors import MediaError
-from detector.media.exhibit.signatures import HEAD, is_accepted
-
-IMAGES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif", ".avif", ".tif", ".tiff", ".bmp"})
-VIDEOS = frozenset(
-    {
-        ".mp4",
-        ".mov",
-        ".m4v",
-        ".mkv",
-        ".webm",
-        ".avi",
-        ".3gp",
-        ".mpg",
-        ".mpeg",
-        ".m2ts",
-        ".mts",
-        ".flv",
-        ".wmv",
-        ".gif",
-    }
+from detector.media.exhibit.signatures import (
+    HEAD,
+    PHOTO_ENDINGS,
+    PHOTOS_IN_WORDS,
+    VIDEO_ENDINGS,
+    is_accepted,
 )
+
+IMAGES = PHOTO_ENDINGS
+# Programs and translations end in .ts too: of these the first bytes are asked.
+VIDEOS = VIDEO_ENDINGS - {".ts"}
 _ZIP = ".zip"
 
 # A zip entry larger than this is no face crop or photo.
@@ -129,7 +119,7 @@ class InputFiles:
                 _refuse_tricks(archive, path.stat().st_size)
                 entries = [e for e in archive.infolist() if Path(e.filename).suffix.lower() in IMAGES]
                 if not entries:
-                    raise MediaError("The zip holds no images (jpeg, png, webp, heic, avif, tiff, bmp).")
+                    raise MediaError(f"The zip holds no images ({PHOTOS_IN_WORDS}).")
                 for entry in entries:
                     # A number, and never the entry's own name, which could lead elsewhere.
                     to = self.folder / f"{next(self._numbers)}{Path(entry.filename).suffix.lower()}"

@@ -77,6 +77,8 @@ class Container:
     """Of a row of boxes that begins with `ftyp`: the brands it may name first."""
     test: Callable[[bytes], bool] | None = None
     """Whether a beginning that fits is of this kind after all, or where there is none, whether it fits."""
+    endings: tuple[str, ...] = ()
+    """What the names of such files end in. Decides nothing where the first bytes are known."""
 
     def matches(self, head: bytes) -> bool:
         """Whether a file that begins with ``head`` is of this kind."""
@@ -137,27 +139,65 @@ def _is_animated_png(head: bytes) -> bool:
 
 _BOXES = "mov,mp4,m4a,3gp,3g2,mj2"
 CONTAINERS = (
-    Container(N_("a JPEG photo"), True, ("jpeg_pipe",), starts=(b"\xff\xd8\xff",)),
-    Container(N_("a PNG picture"), True, ("png_pipe",), starts=(b"\x89PNG\r\n\x1a\n",)),
-    Container(N_("a WebP picture"), True, ("webp_pipe", "webp"), forms=(b"WEBP",)),
-    Container(N_("an AVIF or HEIF photo"), True, (_BOXES,), brands=_PICTURE_BRANDS),
+    Container(N_("a JPEG photo"), True, ("jpeg_pipe",), starts=(b"\xff\xd8\xff",), endings=(".jpg", ".jpeg")),
+    Container(N_("a PNG picture"), True, ("png_pipe",), starts=(b"\x89PNG\r\n\x1a\n",), endings=(".png",)),
+    Container(N_("a WebP picture"), True, ("webp_pipe", "webp"), forms=(b"WEBP",), endings=(".webp",)),
     Container(
-        N_("a TIFF picture"), True, ("tiff_pipe",), starts=TIFF, test=lambda head: not is_raw_photo(head)
+        N_("an AVIF or HEIF photo"),
+        True,
+        (_BOXES,),
+        brands=_PICTURE_BRANDS,
+        endings=(".heic", ".heif", ".avif"),
     ),
-    Container(N_("a BMP picture"), True, ("bmp_pipe",), starts=(b"BM",), test=_is_bitmap),
-    Container(N_("a GIF animation or picture"), False, ("gif",), starts=(b"GIF87a", b"GIF89a")),
-    Container(N_("an MPEG program stream"), False, ("mpeg",), starts=(b"\x00\x00\x01\xba",)),
-    Container(N_("an MPEG transport stream"), False, ("mpegts",), test=_is_transport_stream),
-    Container(N_("a Flash video"), False, ("flv",), starts=(b"FLV\x01",)),
-    Container(N_("a Windows Media video"), False, ("asf",), starts=(b"\x30\x26\xb2\x75\x8e\x66\xcf\x11",)),
-    Container(N_("an AVI video"), False, ("avi",), forms=(b"AVI ", b"AVIX")),
-    Container(N_("a Matroska or WebM video"), False, ("matroska,webm",), starts=(b"\x1a\x45\xdf\xa3",)),
+    Container(
+        N_("a TIFF picture"),
+        True,
+        ("tiff_pipe",),
+        starts=TIFF,
+        test=lambda head: not is_raw_photo(head),
+        endings=(".tif", ".tiff"),
+    ),
+    Container(N_("a BMP picture"), True, ("bmp_pipe",), starts=(b"BM",), test=_is_bitmap, endings=(".bmp",)),
+    Container(
+        N_("a GIF animation or picture"), False, ("gif",), starts=(b"GIF87a", b"GIF89a"), endings=(".gif",)
+    ),
+    Container(
+        N_("an MPEG program stream"),
+        False,
+        ("mpeg",),
+        starts=(b"\x00\x00\x01\xba",),
+        endings=(".mpg", ".mpeg"),
+    ),
+    Container(
+        N_("an MPEG transport stream"),
+        False,
+        ("mpegts",),
+        test=_is_transport_stream,
+        endings=(".ts", ".m2ts", ".mts"),
+    ),
+    Container(N_("a Flash video"), False, ("flv",), starts=(b"FLV\x01",), endings=(".flv",)),
+    Container(
+        N_("a Windows Media video"),
+        False,
+        ("asf",),
+        starts=(b"\x30\x26\xb2\x75\x8e\x66\xcf\x11",),
+        endings=(".wmv",),
+    ),
+    Container(N_("an AVI video"), False, ("avi",), forms=(b"AVI ", b"AVIX"), endings=(".avi",)),
+    Container(
+        N_("a Matroska or WebM video"),
+        False,
+        ("matroska,webm",),
+        starts=(b"\x1a\x45\xdf\xa3",),
+        endings=(".mkv", ".webm"),
+    ),
     Container(
         N_("an mp4 or mov video"),
         False,
         (_BOXES,),
         # QuickTime files need no `ftyp`, and may begin with any of the others.
         boxes=(b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot", b"uuid"),
+        endings=(".mp4", ".mov", ".m4v", ".3gp"),
     ),
 )
 PHOTO_DEMUXERS, VIDEO_DEMUXERS = (
@@ -172,10 +212,21 @@ PHOTO_DEMUXERS, VIDEO_DEMUXERS = (
 )
 DEMUXERS = (*VIDEO_DEMUXERS, *PHOTO_DEMUXERS)
 """What FFmpeg may use."""
-ACCEPTED = N_(
-    "Accepted are video (mp4, mov, mkv, webm, avi, mpg, ts, flv, wmv, gif) and photos (jpeg, png, webp, "
-    "heic, avif, tiff, bmp)."
+PHOTO_ENDINGS, VIDEO_ENDINGS = (
+    frozenset(
+        ending for container in CONTAINERS if container.is_photo is photos for ending in container.endings
+    )
+    for photos in (True, False)
 )
+# What people call them, the usual ones first; a test compares them with the table.
+VIDEOS_IN_WORDS = "mp4, mov, mkv, webm, avi, mpg, ts, flv, wmv, gif"
+PHOTOS_IN_WORDS = "jpeg, png, webp, heic, avif, tiff, bmp"
+KINDS_IN_WORDS = f"{VIDEOS_IN_WORDS}, {PHOTOS_IN_WORDS}"
+"""All kinds that are accepted, for messages."""
+ACCEPTED = N_("Accepted are video (%(videos)s) and photos (%(photos)s).") % {
+    "videos": VIDEOS_IN_WORDS,
+    "photos": PHOTOS_IN_WORDS,
+}
 
 
 def container_of(head: bytes) -> Container | None:

@@ -23,6 +23,8 @@ from detector.errors import ParameterError
 
 SPLITS = ("train", "val", "test")
 FRACTIONS = (0.8, 0.1, 0.1)  # of the groups, in the order of SPLITS
+# Fewer than an analysis takes (detector.media.exhibit.signatures): crops are read by OpenCV, and a set that
+# was trained on must not grow by files that lay beside it.
 IMAGES = {".jpg", ".jpeg", ".png", ".webp"}
 VIDEOS = {".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi"}
 _LABELS = {"real": 0, "0": 0, "fake": 1, "1": 1}

@@ -21,7 +21,16 @@ from media_files import (
 )
 
 from detector.errors import MediaError
-from detector.media.exhibit.signatures import HEAD, container_of, is_accepted, refuse_others
+from detector.media.exhibit.signatures import (
+    CONTAINERS,
+    HEAD,
+    KINDS_IN_WORDS,
+    PHOTO_ENDINGS,
+    VIDEO_ENDINGS,
+    container_of,
+    is_accepted,
+    refuse_others,
+)
 from detector.media.open import open_media
 from detector.schema.analysis import MediaKind
 
@@ -33,6 +42,12 @@ def test_accepted_files_are_read(tmp_path: Path, make: Maker) -> None:
         found = container_of(path.read_bytes()[:HEAD])
         assert found is not None and (found.brands or reader.container_format in found.demuxers)
         assert len(list(reader.frames(5))) >= 1
+
+
+def test_the_words_name_each_kind_of_the_table_and_no_other() -> None:
+    words = {f".{word}" for word in KINDS_IN_WORDS.split(", ")}
+    assert [each.name for each in CONTAINERS if words.isdisjoint(each.endings)] == []
+    assert words <= PHOTO_ENDINGS | VIDEO_ENDINGS
 
 
 @pytest.mark.parametrize("make", REFUSED.values(), ids=REFUSED)
