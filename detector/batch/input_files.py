@@ -103,10 +103,9 @@ class InputFiles:
     def _takes(self, path: Path) -> bool:
         if path.name.startswith("."):
             return False
-        ending = path.suffix.lower()
-        if ending == _ZIP or ending in IMAGES:
-            return True
-        return not self.only_images and (ending in VIDEOS or _looks_accepted(path))
+        if self.only_images:
+            return path.suffix.lower() in IMAGES | {_ZIP}
+        return path.suffix.lower() == _ZIP or is_video_or_photo(path)
 
     def _one(self, path: Path) -> Iterator[File]:
         try:
@@ -126,6 +125,11 @@ class InputFiles:
                     yield File(entry.filename, to, path, _unpack(archive, entry, to))
         except (MediaError, zipfile.BadZipFile, OSError) as error:
             yield File(str(path), path, path, str(error))
+
+
+def is_video_or_photo(path: Path) -> bool:
+    """Whether a file of a folder is taken for one: by a known ending, else by its first bytes."""
+    return path.suffix.lower() in IMAGES | VIDEOS or _looks_accepted(path)
 
 
 def _looks_accepted(path: Path) -> bool:

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
-from detector.batch.input_files import IMAGES, VIDEOS
+from detector.batch.input_files import is_video_or_photo
 from detector.errors import ParameterError
 from detector.files import hashed
 from detector.schema.translatable import N_
@@ -114,7 +114,7 @@ def _of_folder(data: Path) -> Iterator[LabelledFile]:
         place = PurePosixPath(path.relative_to(data).as_posix())
         if not path.is_file() or any(part.startswith(".") for part in place.parts):
             continue
-        if path.suffix.lower() not in IMAGES | VIDEOS:
+        if not is_video_or_photo(path):
             continue
         at = [i for i, part in enumerate(place.parts[:-1]) if part.lower() in _FOLDERS]
         if len(at) != 1:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from media_files import ACCEPTED
 
 from detector.validation.material import MaterialError, read_material
 
@@ -29,6 +30,19 @@ def test_a_folder_names_labels_and_generators(tmp_path: Path) -> None:
         ("real/a.mp4", False, None),
     ]
     assert found.labelled == ("generator",)
+
+
+def test_files_of_a_folder_are_told_by_their_first_bytes_where_the_ending_does_not(tmp_path: Path) -> None:
+    file(tmp_path / "real" / "a.mp4")
+    file(tmp_path / "manipulated" / "source.ts", "export const not = 'a video'")
+    ACCEPTED["ts"](tmp_path / "manipulated")
+    ACCEPTED["png"](tmp_path / "manipulated").rename(tmp_path / "manipulated" / "without ending")
+    found = read_material(tmp_path)
+    assert [each.name for each in found.files] == [
+        "manipulated/a.ts",
+        "manipulated/without ending",
+        "real/a.mp4",
+    ]
 
 
 def test_a_table_holds_all_that_is_labelled(tmp_path: Path) -> None:
