@@ -38,15 +38,16 @@ from detector.schema.joint_rule import JointRule
 from detector.scoring.first_pass import BATCH, FirstPass, FirstPassResult
 from detector.scoring.moments import MomentKeeper
 from detector.scoring.scorer import Scorer
-from detector.scoring.second_look import look_again
-from detector.segments import findings
+from detector.scoring.second_look import fill_in_fused, look_again
 from detector.segments.boundaries import refine_boundaries
 from detector.segments.explained_peaks import explain_peaks
+from detector.segments.findings import FlaggedInterval
 from detector.verdict.coverage import coverage_of
+from detector.verdict.judgement import judge
 from detector.verdict.kinds import manipulation_kind
 from detector.verdict.reasons import not_seen
 from detector.verdict.stability import flagged_persons, stability
-from detector.verdict.verdict import answers, decide, highest_probability
+from detector.verdict.verdict import answers
 
 # Shares of the whole that the stages take, for the progress bar.
 _READ, _SCORED, _LOOKED, _SHARP = 0.03, 0.80, 0.90, 0.93
@@ -138,8 +139,8 @@ class _Job:
 def _analyzed(job: _Job, report: Progress, turn: int = 0) -> tuple[Analysis, int]:
     """An analysis of frames turned by ``turn`` clockwise quarters, and by how many they should have been.
 
-    The stages in order. Each leaves ``first_pass`` with more: faces with logits, then fused ones, then those
-    of the frames around the ends of segments.
+    The stages in order. Each leaves ``first_pass`` with more: faces with logits, then fused ones in their
+    place, then those of the frames around the ends of segments, then smoothed probabilities.
     """
     path, parameters = job.path, job.parameters
 
@@ -166,13 +167,14 @@ def _analyzed(job: _Job, report: Progress, turn: int = 0) -> tuple[Analysis, int
             give_back()  # with the second network an analysis holds most: what it finds free is in pieces
             looked = reporter("looking again", _SCORED, _LOOKED)
             scorer = look_again(loaded, scorer, first_pass, keeper, parameters, looked)
+            fill_in_fused(first_pass.detections, scorer)
             give_back()  # what compiling it took
         if not still:
             sharpen = reporter("finding where segments begin and end", _LOOKED, _SHARP)
             refined = refine_boundaries(first_pass, reader, scorer, parameters, sharpen)
             first_pass = replace(first_pass, detections=refined)
 
-        def explained(found: Sequence[findings.FlaggedInterval]) -> tuple[Segment, ...]:
+        def explained(found: Sequence[FlaggedInterval]) -> tuple[Segment, ...]:
             show = reporter("explaining", _SHARP, 1.0)
             return explain_peaks(found, reader, scorer, job.images, parameters.seed, show)
 
@@ -276,28 +278,23 @@ def conclude(
     missing: float,
     scorer: Scorer,
     parameters: Parameters,
-    explained: Callable[[Sequence[findings.FlaggedInterval]], tuple[Segment, ...]],
+    explained: Callable[[Sequence[FlaggedInterval]], tuple[Segment, ...]],
 ) -> Analysis:
     """What a first pass over an exhibit, already scored, amounts to.
 
     ``missing`` is the number of seconds its file breaks off early; ``explained`` makes segments
     of flagged intervals.
     """
-    interval = media.duration / len(first_pass.times)
-    people = findings.group_persons(first_pass, scorer, parameters)
-    found = findings.flagged_of_all(people, parameters, media.kind)
-    segments = explained(found)
-    persons = findings.persons_of(people, found, scorer, parameters.sample_rate, interval)
     coverage = coverage_of(first_pass, media, missing)
-    verdict, reason = decide(media.kind, parameters, coverage, persons, segments)
-    reason = " ".join([reason, *not_seen(media, missing)])
+    judged = judge(first_pass, scorer, parameters, media, coverage, explained)
+    verdict, persons, segments = judged.verdict, judged.persons, judged.segments
     return Analysis(
         answers=answers(verdict, persons),
         stability=stability(verdict, persons, segments),
         verdict=verdict,
         kind=manipulation_kind(verdict, persons, segments),
-        reason=reason,
-        probability=highest_probability(verdict, persons),
+        reason=" ".join([judged.reason, *not_seen(media, missing)]),
+        probability=judged.probability,
         segments=segments,
         persons=persons,
         media=media,

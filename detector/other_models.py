@@ -10,18 +10,18 @@ from detector.environment import titled
 from detector.errors import ModelError, ParameterError
 from detector.media.reader import MediaReader
 from detector.models.loaded import LoadedModel, load_model
-from detector.schema.analysis import Analysis, OtherModel, Parameters
+from detector.schema.analysis import Analysis, OtherModel, Parameters, Segment
 from detector.schema.joint_rule import MOST_OTHERS, JointRule
 from detector.schema.method.software import Ran
 from detector.schema.translatable import N_
 from detector.scoring.first_pass import FirstPassResult
 from detector.scoring.moments import MomentKeeper
 from detector.scoring.scorer import Scorer
-from detector.scoring.second_look import look_again
-from detector.segments import findings
+from detector.scoring.second_look import fill_in_fused, look_again
 from detector.segments.explained_peaks import explain_peaks
+from detector.segments.findings import FlaggedInterval
 from detector.verdict.joint import joint
-from detector.verdict.verdict import decide, highest_probability
+from detector.verdict.judgement import judge
 
 
 @dataclass(frozen=True)
@@ -77,32 +77,32 @@ class OtherVerdicts:
     def _judged(self, first_pass: FirstPassResult, scorer: Scorer, number: int) -> OtherModel:
         """By the rules of the first model, on sampled frames alone."""
         analysis = self.analysis
-        parameters, kind = analysis.parameters, analysis.media.kind
+        parameters = analysis.parameters
         model, backend = scorer.card.as_model(), scorer.backend
         if self.keeper is not None and scorer.loaded.second_look is not None:
             scorer = look_again(
                 scorer.loaded, scorer, first_pass, self.keeper, parameters, lambda share: None
             )
-        people = findings.group_persons(first_pass, scorer, parameters)
-        found = findings.flagged_of_all(people, parameters, kind)
-        segments = explain_peaks(
-            found,
-            self.reader,
-            scorer,
-            self.images,
-            parameters.seed,
-            lambda share: None,
-            prefix=f"model{number}-",
-        )
-        interval = analysis.media.duration / len(first_pass.times)
-        persons = findings.persons_of(people, found, scorer, parameters.sample_rate, interval)
-        verdict, reason = decide(kind, parameters, analysis.coverage, persons, segments)
+            fill_in_fused(first_pass.detections, scorer)
+
+        def explained(found: Sequence[FlaggedInterval]) -> tuple[Segment, ...]:
+            return explain_peaks(
+                found,
+                self.reader,
+                scorer,
+                self.images,
+                parameters.seed,
+                lambda share: None,
+                prefix=f"model{number}-",
+            )
+
+        judged = judge(first_pass, scorer, parameters, analysis.media, analysis.coverage, explained)
         return OtherModel(
             model=model,
-            verdict=verdict,
-            reason=reason,
-            probability=highest_probability(verdict, persons),
-            segments=segments,
-            persons=persons,
+            verdict=judged.verdict,
+            reason=judged.reason,
+            probability=judged.probability,
+            segments=judged.segments,
+            persons=judged.persons,
             ran=Ran(backend=titled(backend), precision=backend.precision, device=backend.device),
         )

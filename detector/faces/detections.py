@@ -62,7 +62,9 @@ class Detection:
 class Detections:
     """Faces in order of time: ``rows`` (n,) has a field for whatever is known of them.
 
-    Hours of video have a hundred thousand: what can be had again is not kept.
+    Hours of video have a hundred thousand: what can be had again is not kept, and they are not held twice.
+    So ``logit`` and ``smoothed`` are filled in where they lie, by functions called ``fill_in_…``; whatever
+    else changes detections returns new ones.
     """
 
     rows: NDArray[np.void]

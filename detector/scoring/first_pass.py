@@ -31,7 +31,10 @@ BATCH = 32  # crops scored at once
 
 @dataclass(frozen=True)
 class FirstPassResult:
-    """What a first pass leaves: detections in order of time, and what it saw on the way."""
+    """What a first pass leaves: detections in order of time, and what it saw on the way.
+
+    Later stages fill in two fields of their rows in place (:class:`~detector.faces.detections.Detections`).
+    """
 
     detections: Detections
     persons: list[list[int]]  # numbers of their tracks

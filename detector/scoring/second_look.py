@@ -16,6 +16,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from detector.faces.detections import Detections
 from detector.models.loaded import LoadedModel
 from detector.schema.analysis import Parameters
 from detector.scoring.first_pass import FirstPassResult
@@ -39,8 +40,8 @@ def look_again(
 ) -> Scorer:
     """Look at every person of ``first_pass`` in the moments kept; ``report`` is told the share done.
 
-    Returns the scorer that decides: ``scan`` where there is nothing to look at. In place of the scan's, the
-    rows of ``first_pass`` have the fused logits then.
+    Returns the scorer that decides from here on: ``scan`` where there is nothing to look at. Logits of
+    ``first_pass`` are still those of the scan (:func:`fill_in_fused`).
     """
     usable = first_pass.detections.scored
     if not len(usable):
@@ -57,10 +58,13 @@ def look_again(
         )
         if look is not None:
             looks.append(looker.settle(look, parameters.enter_threshold, sparing))
-    scorer = FusedScorer(networks, looks)
-    logits = first_pass.detections.rows["logit"]
+    return FusedScorer(networks, looks)
+
+
+def fill_in_fused(detections: Detections, scorer: Scorer) -> None:
+    """Put logits as ``scorer`` fuses them in place of the scan's; those of a scan stay as they are."""
+    usable, logits = detections.scored, detections.rows["logit"]
     logits[~np.isnan(logits)] = scorer.fuse(usable["track"], usable["time"], usable["logit"])
-    return scorer
 
 
 def moments_wanted(parameters: Parameters, usable: int) -> int:

@@ -30,14 +30,13 @@ class FlaggedInterval:
     level: float
 
 
-def group_persons(
-    first_pass: FirstPassResult, scorer: Scorer, parameters: Parameters
-) -> dict[str, Detections]:
-    """Detections in order of time, by person, who are named in order of screen time.
+def fill_in_smoothed(detections: Detections, scorer: Scorer, parameters: Parameters) -> None:
+    """Fill in ``smoothed`` of all rows, by :func:`smooth`."""
+    detections.rows["smoothed"] = smooth(detections, scorer, parameters)
 
-    Fills in ``smoothed`` of the detections of ``first_pass``.
-    """
-    first_pass.detections.rows["smoothed"] = smooth(first_pass.detections, scorer, parameters)
+
+def group_persons(first_pass: FirstPassResult) -> dict[str, Detections]:
+    """Detections in order of time, by person, who are named in order of screen time."""
     by_track = first_pass.detections.by_track()
     groups = []
     for group in first_pass.persons:

@@ -1,5 +1,6 @@
 """What the findings amount to, within which validated domain, and how reproducible they are.
 
+:mod:`~detector.verdict.judgement` goes from scored faces to a verdict, for each model of an analysis.
 :mod:`~detector.verdict.verdict` has the rules, :mod:`~detector.verdict.reasons` the words of their outcome.
 They rest on what was examined (:mod:`~detector.verdict.coverage`) and on persons whose scores hold in other
 views (:mod:`~detector.verdict.stability`). :mod:`~detector.verdict.kinds` says which kind of manipulation was

@@ -1,0 +1,46 @@
+"""From scored faces to a verdict: what one model concludes, the first of an analysis like any other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from detector.schema.analysis import Coverage, Media, Parameters, Person, Segment, Verdict
+from detector.scoring.first_pass import FirstPassResult
+from detector.scoring.scorer import Scorer
+from detector.segments import findings
+from detector.verdict.verdict import decide, highest_probability
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """The findings of one model, and what they amount to."""
+
+    verdict: Verdict
+    reason: str
+    probability: float | None
+    segments: tuple[Segment, ...]
+    persons: tuple[Person, ...]
+
+
+def judge(
+    first_pass: FirstPassResult,
+    scorer: Scorer,
+    parameters: Parameters,
+    media: Media,
+    coverage: Coverage,
+    explained: Callable[[Sequence[findings.FlaggedInterval]], tuple[Segment, ...]],
+) -> Judgement:
+    """What ``scorer`` concludes of a first pass whose rows have its logits.
+
+    ``coverage`` is that of the first model, which decides what is judged; ``explained`` makes segments of
+    flagged intervals. Smoothed probabilities are filled in, in ``first_pass``.
+    """
+    findings.fill_in_smoothed(first_pass.detections, scorer, parameters)
+    people = findings.group_persons(first_pass)
+    found = findings.flagged_of_all(people, parameters, media.kind)
+    segments = explained(found)
+    interval = media.duration / len(first_pass.times)
+    persons = findings.persons_of(people, found, scorer, parameters.sample_rate, interval)
+    verdict, reason = decide(media.kind, parameters, coverage, persons, segments)
+    return Judgement(verdict, reason, highest_probability(verdict, persons), segments, persons)
