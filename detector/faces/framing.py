@@ -13,11 +13,12 @@ import math
 import numpy as np
 
 from detector.faces.crop import CropSquare, square_for_box
+from detector.networks.readings import HEAD as HEAD
+from detector.networks.readings import INNER as INNER
 from detector.schema.analysis import Box
 
 HEAD_PER_BOX = 1.8
-INNER, HEAD = 0, 1
-FRAMINGS = ("inner", "head")
+FRAMINGS = ("inner", "head")  # by INNER and HEAD
 
 
 def head_square(

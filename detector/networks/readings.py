@@ -10,3 +10,8 @@ from __future__ import annotations
 INNER, HEAD, PHOTOGRAPH = range(3)
 READINGS, HEADS = 3, 2
 ALTERED, SYNTHESISED = range(HEADS)
+
+
+def outputs_of(reading: int) -> tuple[int, ...]:
+    """Which of the network's logits (n, readings · heads) are those of ``reading``: its heads together."""
+    return tuple(range(HEADS * reading, HEADS * (reading + 1)))

@@ -1,4 +1,4 @@
-"""Vision transformer of 11 blocks on patches of 14 px at 224 px: looks at whole heads in the second look.
+"""Vision transformer of 11 blocks on patches of 14 px at 224 px: the second network, for both framings.
 
 It starts from the encoder of Depth Anything V2 Small (Yang et al., 2024), which is DINOv2 ViT-S/14 (Oquab et
 al., 2023), of 12 blocks: the lower eight are distilled here into seven, the upper four tuned, once more

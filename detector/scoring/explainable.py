@@ -18,12 +18,10 @@ from detector.faces.framing import HEAD, INNER
 from detector.media.frame import Image
 from detector.models.card import Input
 from detector.models.loaded import LoadedModel
-from detector.scoring.fusion import Floats, Fusion
+from detector.scoring.fusion import SCAN, Floats, Fusion
 
 if TYPE_CHECKING:
     from detector.networks.base import Network
-
-SCAN = 0  # of the fusion's inputs
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from detector.faces.framing import HEAD, INNER, head_square
 from detector.media.frame import Image
 from detector.schema import analysis as schema
 from detector.scoring.contrast import amounts
-from detector.scoring.explainable import SCAN, Explainable, Part, explainable_of_fused
-from detector.scoring.fusion import Floats
+from detector.scoring.explainable import Explainable, Part, explainable_of_fused
+from detector.scoring.fusion import SCAN, Floats, columns_of, inputs_of
 from detector.scoring.moments import KeptMoment
 from detector.scoring.person_look import PersonLook
 from detector.scoring.scorer import Scorer, sigmoid
@@ -77,11 +77,22 @@ class FusedScorer(Scorer):
         height, width = image.shape[:2]
         inner, head = peak.square, head_square(peak.box, width, height)
         scan, second = self._networks.scan, self._networks.second
-        of_head, of_second = second.head_columns, second.of_crops
+
+        def of_second(framing: int, square: CropSquare) -> Part:
+            outputs = second.outputs_of(framing)
+            return Part(
+                inputs_of(framing),
+                second.model,
+                outputs,
+                framing,
+                square,
+                lambda crops: second.of_crops(crops)[:, outputs],
+            )
+
         return (
-            Part((SCAN,), scan.loaded, None, INNER, inner, lambda c: scan.logits(c)[:, None]),
-            Part((1, 2), second.model, (0, 1), INNER, inner, lambda c: of_second(c)[:, :2]),
-            Part((3, 4), second.model, of_head, HEAD, head, lambda c: of_second(c)[:, of_head]),
+            Part((SCAN,), scan.loaded, None, INNER, inner, lambda crops: scan.logits(crops)[:, None]),
+            of_second(INNER, inner),
+            of_second(HEAD, head),
         )
 
     def _crop(self, image: Image, peak: Detection, part: Part) -> tuple[Image, CropSquare]:
@@ -108,8 +119,9 @@ class FusedScorer(Scorer):
 
 
 def _told(moment: KeptMoment, logits: Sequence[float], headed: bool) -> schema.SecondLookMoment:
-    inner_altered, inner_synthesised, *head = [round(logit, 4) for logit in logits]
-    head_altered, head_synthesised = head if headed else (None, None)
+    told = [round(logit, 4) for logit in logits]
+    inner_altered, inner_synthesised = (told[column] for column in columns_of(INNER))
+    head_altered, head_synthesised = (told[column] if headed else None for column in columns_of(HEAD))
     return schema.SecondLookMoment(
         time=moment.time,
         pts=moment.pts,

@@ -1,4 +1,4 @@
-"""One logit from the fast network and the second look's.
+"""One logit from the scan and the second look.
 
     altered     = logit of (fast, inner altered)
     synthesised = logit of (head synthesised)
@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from detector.faces.framing import HEAD, INNER
 from detector.models.card import Bound, Contrast, FusionHalf, SecondLookCard
+from detector.networks.readings import outputs_of
 
 Floats = NDArray[np.float64]
 
@@ -36,9 +37,25 @@ INPUTS = (
     "head altered",
     "head synthesised",
 )
+SCAN = 0  # of INPUTS
+SECOND = len(INPUTS) - 1
+"""How many inputs are the second network's: its logits (m, 4) of a face are those after the scan's."""
 _SAME_QUESTION = (0, 1)  # of INPUTS: is the inner face altered?
 _LEAST, _MOST = -6.0, 8.0  # standard deviations
 _HELD = 0.05  # slope of what a bound holds back
+
+
+def columns_of(framing: int) -> tuple[int, ...]:
+    """Which of the second network's logits (m, 4) are read from ``framing``.
+
+    They lie as the network gives them for footage; among :data:`INPUTS` they lie one further on.
+    """
+    return outputs_of(framing)
+
+
+def inputs_of(framing: int) -> tuple[int, ...]:
+    """Which of :data:`INPUTS` are read from ``framing`` by the second network."""
+    return tuple(SCAN + 1 + column for column in columns_of(framing))
 
 
 @dataclass(frozen=True)

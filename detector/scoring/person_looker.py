@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from detector.faces.framing import HEAD, INNER
 from detector.scoring.contrast import outliers
-from detector.scoring.fusion import INPUTS, Floats
+from detector.scoring.fusion import INPUTS, SCAN, SECOND, Floats, columns_of
 from detector.scoring.moments import KeptMoment, evenly, spread
 from detector.scoring.person_look import PersonLook
 from detector.scoring.scorer import logit_of
@@ -56,7 +56,7 @@ class PersonLooker:
         moments = spread(kept, faces["time"], most)
         if not moments:
             return None
-        logits = np.full((len(moments), 4), np.nan)
+        logits = np.full((len(moments), SECOND), np.nan)
         if doubt is not None and len(moments) >= _HALVED:
             logits[::2] = self._completed(logits[::2], moments[::2])
             half = PersonLook.of(group, moments[::2], logits[::2], faces)
@@ -84,7 +84,7 @@ class PersonLooker:
         for i, track in enumerate(tracks):
             headed = not self._alternate_heads or tracks[:i].count(track) % 2 == 0
             wanted = (INNER, HEAD) if headed else (INNER,)
-            framings.append([framing for framing in wanted if np.isnan(logits[i, 2 * framing])])
+            framings.append([framing for framing in wanted if np.isnan(logits[i, columns_of(framing)]).any()])
         seen = self._networks.second.of_moments(moments, AS_IT_IS, framings)
         return np.where(np.isnan(seen), logits, seen)
 
@@ -141,7 +141,7 @@ class PersonLooker:
         size = scan.card.input.size
         seen = np.empty((len(views), len(moments), len(INPUTS)))
         for view, into in zip(views, seen, strict=True):
-            into[:, 0] = scan.logits([crop_in_view(moment, view, INNER, size) for moment in moments])
+            into[:, SCAN] = scan.logits([crop_in_view(moment, view, INNER, size) for moment in moments])
             into[:, 1:] = as_they_are
             if view is not AS_IT_IS:
                 into[:, 1:] += _mended(self._networks.second.of_moments(moments, view, own) - as_they_are)

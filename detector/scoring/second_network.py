@@ -18,7 +18,7 @@ from detector.faces.framing import HEAD
 from detector.media.frame import Image
 from detector.models.loaded import LoadedModel
 from detector.networks import readings
-from detector.scoring.fusion import Floats, Fusion
+from detector.scoring.fusion import SECOND, Floats, Fusion, columns_of
 from detector.scoring.moments import KeptMoment
 from detector.scoring.scorer import Scorer, run_in_batches
 from detector.scoring.views import AS_IT_IS, View, crop_in_view
@@ -33,10 +33,11 @@ class SecondNetwork:
         self.model = model
         self._backend = backends.open_backend(model, backend)
         self._still = still
-        first = readings.HEADS * (readings.PHOTOGRAPH if still else readings.HEAD)
-        self.head_columns = tuple(range(first, first + readings.HEADS))
-        """Which of the network's outputs are of whole heads."""
         self._known: dict[bytes, Floats] = {}  # what it gave, by a photograph's crops
+
+    def outputs_of(self, framing: int) -> tuple[int, ...]:
+        """Which of the network's outputs are of ``framing``: whole heads of photographs have their own."""
+        return readings.outputs_of(readings.PHOTOGRAPH if self._still and framing == HEAD else framing)
 
     def of_moments(
         self, moments: Sequence[KeptMoment], view: View, framings: Sequence[Sequence[int]]
@@ -48,7 +49,7 @@ class SecondNetwork:
         """
         size = self.model.card.input.size
         places = [(i, framing) for i, own in enumerate(framings) for framing in own]
-        seen = np.full((len(moments), 4), np.nan)
+        seen = np.full((len(moments), SECOND), np.nan)
         if not places:
             return seen
         crops = [crop_in_view(moments[i], view, framing, size) for i, framing in places]
@@ -56,10 +57,7 @@ class SecondNetwork:
         if self._still and view is AS_IT_IS:
             self._known.update(zip(map(_key, crops), out[:, None], strict=True))
         for (i, framing), logits in zip(places, out, strict=True):
-            # Each reading has its own two of the network's logits.
-            seen[i, 2 * framing : 2 * framing + 2] = logits[
-                list(self.head_columns) if framing == HEAD else [0, 1]
-            ]
+            seen[i, columns_of(framing)] = logits[list(self.outputs_of(framing))]
         return seen
 
     def of_crops(self, crops: Sequence[Image]) -> Floats:

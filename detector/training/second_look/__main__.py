@@ -34,7 +34,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--run", dest="name", default="main", metavar="NAME", help="which run (default: main)"
     )
-    parser.add_argument("--fast", default="reelproof", metavar="MODEL", help="the fast network")
+    parser.add_argument("--fast", default="reelproof", metavar="MODEL", help="the model of the scan")
     commands = parser.add_subparsers(required=True, metavar="STEP")
     _add_training(commands)
     _add_measuring(commands)
@@ -108,7 +108,7 @@ def _add_measuring(commands: argparse._SubParsersAction[argparse.ArgumentParser]
     step.add_argument("--every", type=int, default=1, metavar="N", help="every N-th develop clip")
     _add_update_card(step)
     step.set_defaults(run=steps.compare_verdicts)
-    step = commands.add_parser("attacked-clips", help="verdicts of clips attacked against the fast network")
+    step = commands.add_parser("attacked-clips", help="verdicts of clips attacked against the scan")
     step.add_argument("--count", type=int, default=20, metavar="N", help="develop clips, half manipulated")
     step.set_defaults(run=steps.measure_attacks)
     step = commands.add_parser("heatmaps", help="whether hiding what a heatmap shows lowers the answer")
@@ -137,11 +137,11 @@ def _add_update_card(step: argparse.ArgumentParser) -> None:
 
 def _add_scan(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """The steps that train the scan's network."""
-    step = commands.add_parser("scan", help="train the scan's network on from the fast one; resumes")
+    step = commands.add_parser("scan", help="train the scan's network on from the one it has; resumes")
     _add_start(step)
     step.add_argument("--examples", type=int, default=Recipe().examples, metavar="N")
     step.set_defaults(run=steps.train_scan)
-    step = commands.add_parser("publish-scan", help="write the scan's network as the fast model anew")
+    step = commands.add_parser("publish-scan", help="write the scan's network as a model anew")
     _add_start(step)
     step.add_argument("to", type=Path, metavar="DIR", help="folder of the models")
     step.add_argument(
@@ -165,7 +165,7 @@ def _add_start(step: argparse.ArgumentParser) -> None:
         type=float,
         default=0.0,
         metavar="LOGITS",
-        help="the reserve that was taken off the fast model's logits",
+        help="the reserve that was taken off the scan's logits",
     )
 
 

@@ -1,7 +1,7 @@
 """Train the scan's network on the patches of the second look, and write it as a model.
 
-It sees the inner face at 128 px and has one logit: manipulated, in whatever way. It starts from the fast
-model, and a fifth of its examples are blends of unmanipulated faces
+It sees the inner face at 128 px and has one logit: manipulated, in whatever way. It starts from a
+model of the scan, and a fifth of its examples are blends of unmanipulated faces
 (:mod:`detector.training.data.crop_examples`), which no generator made.
 """
 

@@ -197,23 +197,23 @@ def _network_of(weights: Path) -> ViTSmall14:
 
 
 def train_scan(options: argparse.Namespace) -> None:
-    """Train the scan's network on from the fast one."""
+    """Train the scan's network on from the one it has."""
     folder, recipe = _folder(options), Recipe(examples=options.examples)
     samples = harvest(options.data, options.out / "harvest")
     source = scan.ScanSource(training_patches(options.data, options.out), samples, recipe.seed)
     develop = [patch for patch in load(options.out, "clips") if patch.role == "develop"]
-    network = scan.ScanNetwork.from_model(_fast(options), options.put_back)
+    network = scan.ScanNetwork.from_model(_scan(options), options.put_back)
     crops = {name: [p for p in load(options.out, name) if p.role == "val"] for name in ("dfdc", "ffpp")}
     say(str(scan.measure(develop, crops, network)[1]))
     tune(Trainer(network, recipe), source, folder, partial(scan.measure, develop, crops), say)
 
 
 def publish_scan(options: argparse.Namespace) -> None:
-    """Write the scan's network as the fast model anew."""
+    """Write the scan's network as a model anew."""
     last = _folder(options) / "best.pt"
     if not last.is_file():
         raise ParameterError(f"{last} is missing. Run the step `scan` first.")
-    start = scan.ScanNetwork.from_model(_fast(options), options.put_back)
+    start = scan.ScanNetwork.from_model(_scan(options), options.put_back)
     state = scan.between(start, last, options.share)
     validation = [p for source in ("dfdc", "ffpp") for p in load(options.out, source) if p.role == "val"]
     card, _ = load_card(options.fast)
@@ -221,21 +221,21 @@ def publish_scan(options: argparse.Namespace) -> None:
     say(written.sha256)
 
 
-def _fast(options: argparse.Namespace) -> LoadedModel:
-    """The fast model alone, whatever second look its card names."""
+def _scan(options: argparse.Namespace) -> LoadedModel:
+    """The scan alone, whatever second look the card of the model names."""
     card, weights = load_card(options.fast)
     return load_pair(card.alone, weights)
 
 
 def report(options: argparse.Namespace) -> None:
     """Measure on the develop clips and fit the fusion."""
-    scorer = Scorer(_fast(options))
+    scorer = Scorer(_scan(options))
     report_checkpoint(Inputs(options.weights, scorer, options.out, options.every), say)
 
 
 def fit(options: argparse.Namespace) -> None:
     """Run the engine on a share of the develop clips; fit fusion and thresholds once all are done."""
-    model = loaded_with(_fast(options), options.weights)
+    model = loaded_with(_scan(options), options.weights)
     card = model.card.second_look
     assert card is not None
     records = record_shares(options.data, model, _fitted(options), tuple(options.share), say)
@@ -278,7 +278,7 @@ def compare_verdicts(options: argparse.Namespace) -> None:
 
 
 def measure_attacks(options: argparse.Namespace) -> None:
-    """Measure verdicts of clips attacked against the fast network."""
+    """Measure verdicts of clips attacked against the scan."""
     folder = options.out / "attacked"
     measure_attacked_clips(options.data, load_model(options.fast), folder, options.count, say)
 
@@ -303,7 +303,7 @@ def leave_generators_out(options: argparse.Namespace) -> None:
 
 def leave_generators_out_of_scan(options: argparse.Namespace) -> None:
     """Train the scan's network without some generators, and measure how well it tells them."""
-    start = scan.ScanNetwork.from_model(_fast(options), options.put_back)
+    start = scan.ScanNetwork.from_model(_scan(options), options.put_back)
     patches, recipe = training_patches(options.data, options.out), Recipe(examples=options.examples)
     samples = harvest(options.data, options.out / "harvest")
     last = train_without(start, patches, samples, options.generators, recipe, _folder(options), say)

@@ -1,4 +1,4 @@
-"""Calibrate and measure the fast network on ready-made crops.
+"""Calibrate and measure the scan on ready-made crops.
 
 It is calibrated on the validation crops of DFDC and FaceForensics++ and measured once on their test crops.
 """

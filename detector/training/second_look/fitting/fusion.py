@@ -1,4 +1,4 @@
-"""Fit the fusion of the fast network and the second look, and the thresholds it is judged by.
+"""Fit the fusion of the scan and the second look, and the thresholds it is judged by.
 
 The formula is :mod:`detector.scoring.fusion`. Inputs are means over a clip's frames, standardised (centre:
 the unmanipulated develop clips); weights ≥ 0 come from a regularised logistic regression, which calibrates at

@@ -26,7 +26,7 @@ FAMILIES = {
 }
 WHILE_TRAINING = 3  # every third frame of a develop clip is looked at
 _BATCH = 8
-_FAST_BATCH = 32
+_SCAN_BATCH = 32
 
 
 @torch.inference_mode()
@@ -45,11 +45,11 @@ def logits(network: FramingNetwork, patches: Sequence[Patch], reading: int) -> N
     return np.concatenate(out)
 
 
-def fast_logits(scorer: Scorer, patches: Sequence[Patch]) -> NDArray[np.float64]:
-    """One logit of the fast network for each patch."""
+def scan_logits(scorer: Scorer, patches: Sequence[Patch]) -> NDArray[np.float64]:
+    """One logit of the scan for each patch."""
     size, out = scorer.card.input.size, []
-    for start in range(0, len(patches), _FAST_BATCH):
-        some = patches[start : start + _FAST_BATCH]
+    for start in range(0, len(patches), _SCAN_BATCH):
+        some = patches[start : start + _SCAN_BATCH]
         out.append(scorer.logits([plain_crop(patch, INNER, size) for patch in some]))
     return np.concatenate(out)
 

@@ -26,8 +26,8 @@ from detector.training.second_look.fitting.measuring import (
     by_clip,
     clip_aucs,
     every_nth_frame,
-    fast_logits,
     logits,
+    scan_logits,
 )
 
 Report = Callable[[str], None]
@@ -45,7 +45,7 @@ def fusion_columns(
 ) -> NDArray[np.float64]:
     """The inputs (n, 5) of the fusion for each patch, the whole head as the reading ``head`` has it."""
     seen = [logits(network, patches, reading) for reading in (INNER, head)]
-    return np.column_stack([fast_logits(scorer, patches), *seen]).astype(np.float64)
+    return np.column_stack([scan_logits(scorer, patches), *seen]).astype(np.float64)
 
 
 @dataclass(frozen=True)
