@@ -78,7 +78,7 @@ def analyze(
     a stage and the fraction of the whole done, 0 to 1; what it raises ends the analysis.
     ``bounds`` are how much of what the file may hold. The perceptual fingerprint of the frames that are
     decoded is written to ``fingerprint`` if given, once all of them were seen. ``also`` are further models,
-    which judge the same faces beside ``model``; ``joint`` is the rule of their joint verdict.
+    which judge the same faces, called *others* from here on; ``joint`` is the rule of their joint verdict.
 
     Raises :class:`~detector.errors.MediaError` for a file that cannot be examined and
     :class:`~detector.errors.ModelError` for a model that cannot be used.
@@ -129,7 +129,7 @@ class _Job:
     others: OtherModels
 
     def models(self) -> tuple[LoadedModel, list[LoadedModel]]:
-        """The model that decides, and those beside it; without its second look where none is wanted."""
+        """The model that decides, and the others; without its second look where none is wanted."""
         loaded = self.model if isinstance(self.model, LoadedModel) else load_model(self.model)
         if not self.parameters.second_look:
             loaded = loaded.alone
@@ -151,16 +151,16 @@ def _analyzed(job: _Job, report: Progress, turn: int = 0) -> tuple[Analysis, int
     with open_media(path, job.bounds) as reader:
         reader.turned = turn
         still = reader.kind is MediaKind.IMAGE
-        loaded, beside = job.models()
-        scorer, *others = [Scorer(one, still=still) for one in (loaded, *beside)]
+        loaded, others = job.models()
+        scorer, *other_scorers = [Scorer(one, still=still) for one in (loaded, *others)]
         size, digest = hashed(path)
-        looking = any(one.second_look is not None for one in (loaded, *beside))
+        looking = any(one.second_look is not None for one in (loaded, *others))
         keeper = MomentKeeper(parameters.second_look, still=still) if looking else None
         prepare = _preparation(reader, loaded, scorer)
-        photo, (first_pass, *seen_by_others) = _run_first_pass(
+        photo, (first_pass, *other_passes) = _run_first_pass(
             job,
             reader,
-            FirstPass(reader, parameters, scorer, keeper=keeper, others=others, on_first_face=prepare),
+            FirstPass(reader, parameters, scorer, keeper=keeper, others=other_scorers, on_first_face=prepare),
             report,
         )
         if keeper is not None and loaded.second_look is not None:
@@ -185,8 +185,8 @@ def _analyzed(job: _Job, report: Progress, turn: int = 0) -> tuple[Analysis, int
         added: dict[str, object] = {"declarations": declared} | _pictures(job, photo, reader.width, analysis)
         if others:
             judging = OtherVerdicts(analysis, keeper, reader, job.images)
-            added |= judging.fields(seen_by_others, others, job.others.rule)
-            added["software"] = repeated_with(analysis, [one.card.name for one in beside], job.others.rule)
+            added |= judging.fields(other_passes, other_scorers, job.others.rule)
+            added["software"] = repeated_with(analysis, [one.card.name for one in others], job.others.rule)
         return analysis.model_copy(update=added), should_turn
 
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from detector.environment import titled
-from detector.errors import ModelError, ParameterError
 from detector.media.reader import MediaReader
+from detector.models.card_files import load_card
 from detector.models.loaded import LoadedModel, load_model
+from detector.models.together import refuse_names
 from detector.schema.analysis import Analysis, OtherModel, Parameters, Segment
-from detector.schema.joint_rule import MOST_OTHERS, JointRule
+from detector.schema.joint_rule import JointRule
 from detector.schema.method.software import Ran
-from detector.schema.translatable import N_
 from detector.scoring.first_pass import FirstPassResult
 from detector.scoring.moments import MomentKeeper
 from detector.scoring.scorer import Scorer
@@ -32,21 +32,14 @@ class OtherModels:
     rule: JointRule = JointRule.FIRST
 
     def loaded(self, first: LoadedModel, parameters: Parameters) -> list[LoadedModel]:
-        """Each with its weights; raises :class:`ModelError` for one that cannot be used or is named twice."""
-        if len(self.models) > MOST_OTHERS:
-            raise ParameterError(
-                N_("At most %(most_others)s other models can be asked for in one analysis.")
-                % {"most_others": MOST_OTHERS}
-            )
+        """Each with its weights; see :func:`~detector.models.together.refuse_names` for what it raises."""
+        refuse_names(first.card.name, self.models, _name_of)
         loaded = [one if isinstance(one, LoadedModel) else load_model(one) for one in self.models]
-        names = [first.card.name]
-        for one in loaded:
-            if one.card.name in names:
-                raise ModelError(
-                    N_("The model %(name)s is named twice. Name each model once.") % {"name": one.card.name}
-                )
-            names.append(one.card.name)
         return loaded if parameters.second_look else [one.alone for one in loaded]
+
+
+def _name_of(model: str | Path | LoadedModel) -> str:
+    return (model.card if isinstance(model, LoadedModel) else load_card(model)[0]).name
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,7 +14,7 @@ from functools import cache, partial
 from pathlib import Path
 
 from detector.batch.input_files import File
-from detector.batch.other_models import OtherModelNames
+from detector.batch.other_model_names import OtherModelNames
 from detector.errors import ReelproofError
 from detector.models.card_files import WEIGHTS
 from detector.models.loaded import LoadedModel, load_model

@@ -17,7 +17,7 @@ from types import TracebackType
 
 from detector.backends import selection as backends
 from detector.batch.input_files import File
-from detector.batch.other_models import ALONE, OtherModelNames
+from detector.batch.other_model_names import ALONE, OtherModelNames
 from detector.errors import ParameterError
 from detector.models.card import deciding_sha256
 from detector.models.card_files import load_card, read_second_look

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from detector.batch.input_files import File, InputFiles
-from detector.batch.other_models import ALONE, OtherModelNames
+from detector.batch.other_model_names import ALONE, OtherModelNames
 from detector.batch.results_file import ResultsFile, run_key
 from detector.errors import ParameterError
 from detector.files import hashed

@@ -24,7 +24,7 @@ from typing import Any
 from detector.backends import selection as backends
 from detector.batch.confined_file import MODULES, Asked, Line, More, Work, line_of, loaded
 from detector.batch.input_files import File
-from detector.batch.other_models import ALONE, OtherModelNames, with_absolute_path
+from detector.batch.other_model_names import ALONE, OtherModelNames, with_absolute_path
 from detector.gc_pause import gc_paused
 from detector.models.loaded import LoadedModel
 from detector.native_threads import native_threads, no_openblas_pool

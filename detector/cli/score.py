@@ -33,7 +33,7 @@ def add_commands(commands: Any) -> None:
 
 
 def _score(options: argparse.Namespace) -> int:
-    from detector.batch.other_models import OtherModelNames
+    from detector.batch.other_model_names import OtherModelNames
     from detector.batch.run import BatchRun
 
     many = BatchRun(

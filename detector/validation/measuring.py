@@ -15,7 +15,7 @@ from pathlib import Path
 from detector.backends import selection as backends
 from detector.batch.confined_file import judged
 from detector.batch.input_files import File
-from detector.batch.other_models import ALONE, OtherModelNames
+from detector.batch.other_model_names import ALONE, OtherModelNames
 from detector.batch.results_file import ResultsFile, read_lines, run_key
 from detector.batch.worker_pool import score_files
 from detector.errors import ParameterError

@@ -12,7 +12,7 @@ from batch_files import PHOTO, files
 
 from detector import Parameters
 from detector.batch.input_files import File
-from detector.batch.other_models import OtherModelNames
+from detector.batch.other_model_names import OtherModelNames
 from detector.batch.results_file import ResultsFile, read_lines, run_key
 from detector.errors import ParameterError
 from detector.models.card_files import MODELS, SECOND_LOOKS

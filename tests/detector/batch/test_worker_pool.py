@@ -25,7 +25,7 @@ from warm import Script
 
 from detector import Parameters
 from detector.batch.input_files import File
-from detector.batch.other_models import OtherModelNames
+from detector.batch.other_model_names import OtherModelNames
 from detector.batch.run import BatchRun
 from detector.batch.worker_pool import score_files
 from detector.errors import ModelError, ReelproofError

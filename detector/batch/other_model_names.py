@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from detector.errors import ModelError, ParameterError
 from detector.models.card_files import load_card
-from detector.schema.joint_rule import MOST_OTHERS, JointRule
+from detector.models.together import refuse_names
+from detector.schema.joint_rule import JointRule
 
 
 @dataclass(frozen=True)
@@ -20,14 +20,8 @@ class OtherModelNames:
 
     def refuse(self, first: str | None) -> None:
         """Raise before the first file what would otherwise be said of each of them."""
-        if len(self.models) > MOST_OTHERS:
-            raise ParameterError(f"At most {MOST_OTHERS} other models can be asked for in one analysis.")
-        names = [load_card(first)[0].name] if self.models else []
-        for one in self.models:
-            name = load_card(one)[0].name
-            if name in names:
-                raise ModelError(f"The model {name} is named twice. Name each model once.")
-            names.append(name)
+        if self.models:
+            refuse_names(load_card(first)[0].name, self.models, lambda one: load_card(one)[0].name)
 
 
 ALONE = OtherModelNames()
