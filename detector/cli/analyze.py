@@ -82,7 +82,7 @@ def _analyze(options: argparse.Namespace) -> int:
     if options.format == "json":
         sys.stdout.write(analysis.to_json())
     elif options.format == "summary":
-        print(json.dumps(summary(analysis), ensure_ascii=False))
+        print(json.dumps(older_form(analysis), ensure_ascii=False))
     else:
         _print_words(analysis, options.out)
     return 0
@@ -160,8 +160,11 @@ def _print_words(analysis: Analysis, out: Path | None) -> None:
         print(f"Report: {out / 'report.pdf'}")
 
 
-def summary(analysis: Analysis) -> dict[str, object]:
-    """The compact form older tools use. ``video_is_fake`` is null when the analysis is inconclusive."""
+def older_form(analysis: Analysis) -> dict[str, object]:
+    """The compact form that older tools use (``--format summary``), not :mod:`detector.schema.summary`.
+
+    ``video_is_fake`` is null when the analysis is inconclusive.
+    """
     from detector.schema.analysis import Verdict
     from detector.verdict.stability import flagged_segments
 

@@ -8,7 +8,6 @@ from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from detector.comparison import statements
 from detector.comparison.difference import FaceMeasure, measure_face
@@ -226,11 +225,7 @@ def _intervals(
     tracks = np.array([face.track for face in faces])
     along = []
     for number in np.unique(tracks):
-        own: NDArray[np.intp] = np.flatnonzero(tracks == number)
-        along += [
-            rules.Interval(int(own[one.first]), int(own[one.last]))
-            for one in rules.find_intervals(times[own], smoothed[own], rule)
-        ]
+        along += rules.find_in_track(times, smoothed, np.flatnonzero(tracks == number), rule)
     return rules.merged(times, sorted(along, key=lambda one: one.first), rule.merge_gap)
 
 

@@ -96,8 +96,7 @@ class SequenceNetwork(Network):
         return self.judge(features, torch.ones(features.shape[:2], dtype=torch.bool, device=features.device))
 
     def forward(self, crops: Tensor) -> Tensor:
-        features = self.features(crops)[:, None]
-        return self.judge(features, torch.ones(features.shape[:2], dtype=torch.bool, device=crops.device))
+        return self.judge_whole(self.features(crops)[:, None])
 
 
 def freeze_backbone(backbone: nn.Module, count: int) -> None:

@@ -120,10 +120,7 @@ def track_intervals(
     """Flagged intervals of each track by their places in ``usable``, whose probabilities are ``smoothed``."""
     times = usable.rows["time"]
     return {
-        number: [
-            rules.Interval(int(track[one.first]), int(track[one.last]))
-            for one in rules.find_intervals(times[track], smoothed[track], parameters)
-        ]
+        number: rules.find_in_track(times, smoothed, track, parameters)
         for number, track in usable.by_track().items()
     }
 

@@ -124,6 +124,16 @@ def find_intervals(times: Floats, smoothed: Floats, parameters: Parameters) -> l
     return [i for i in found if is_long_enough(times[i.first], times[i.last], parameters)]
 
 
+def find_in_track(
+    times: Floats, smoothed: Floats, track: NDArray[np.intp], parameters: Parameters
+) -> list[Interval]:
+    """Flagged intervals of the track whose entries are ``track``, by their entries in ``times``."""
+    return [
+        Interval(int(track[one.first]), int(track[one.last]))
+        for one in find_intervals(times[track], smoothed[track], parameters)
+    ]
+
+
 def seconds_sampled(first: float, last: float, rate: float) -> float:
     """How long samples from ``first`` to ``last`` last, the sampling interval of the last one included."""
     return (math.floor(last * rate + _ROUNDING) - math.floor(first * rate + _ROUNDING) + 1) / rate

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 
 from detector.schema.analysis import MediaKind
 from detector.schema.laboratory.validation import Level, LikelihoodRatios, Repetition, ValidationItem
-from detector.schema.model import Rate
 from detector.schema.translatable import N_
 from detector.validation.likelihood import LEAST_OF_A_CLASS
 from detector.validation.rates import UNITS
@@ -84,7 +83,7 @@ def _worse(levels: Sequence[Level]) -> Iterator[str]:
             # A generator has no unmanipulated files of its own.
             if level.attribute == "generator" and figure == "false positive rate":
                 continue
-            all_of, own = _rate(whole, figure), _rate(level, figure)
+            all_of, own = whole.rate_of(figure), level.rate_of(figure)
             if all_of and own and own.low is not None and own.low > all_of.value:
                 words = N_(
                     "%(clips)s with %(property)s %(name)s: the %(figure)s is %(own)s "
@@ -100,10 +99,6 @@ def _worse(levels: Sequence[Level]) -> Iterator[str]:
                     "items": own.items,
                     "all": f"{100 * all_of.value:.0f} %",
                 }
-
-
-def _rate(level: Level, figure: str) -> Rate | None:
-    return next((each for each in level.rates if each.figure == figure), None)
 
 
 def _outside(items: Sequence[ValidationItem]) -> Iterator[str]:

@@ -14,8 +14,8 @@ def stability(verdict: Verdict, persons: Sequence[Person], segments: Sequence[Se
     """The least stability of the persons on whom ``verdict`` rests; None where none was measured."""
     rests_on = list(persons)
     if verdict is Verdict.MANIPULATED:
-        flagged = {segment.person for segment in segments}
-        rests_on = [person for person in persons if person.id in flagged and not is_unstable(person)]
+        flagged = flagged_persons(persons, segments)
+        rests_on = [person for person in persons if person.id in flagged]
     looks = (person.second_look for person in rests_on)
     return min((look.stability for look in looks if look and look.stability is not None), default=None)
 

@@ -125,6 +125,10 @@ class Level(Value):
     groups: int = Field(ge=0)
     rates: tuple[Rate, ...]
 
+    def rate_of(self, figure: str) -> Rate | None:
+        """The rate of that name, if it was measured."""
+        return next((each for each in self.rates if each.figure == figure), None)
+
 
 class ByOther(Value):
     """Figures of another model over all of each kind and by generator, as those of the first are made."""

@@ -81,22 +81,17 @@ def percent(value: float) -> str:
     return f"{shown(100 * value, '.1f')} %"
 
 
-def rate_of(level: Level, figure: str) -> Rate | None:
-    """The rate of that name, if it was measured."""
-    return next((each for each in level.rates if each.figure == figure), None)
-
-
 def level_row(level: Level, name: str = "") -> LevelRow:
     """A row of a table of rates, called ``name`` or as the level is."""
     both = level.manipulated, level.unmanipulated
     silent = sum(each.inconclusive + each.not_judged for each in both)
-    auc = rate_of(level, "AUC")
+    auc = level.rate_of("AUC")
     return LevelRow(
         name=name or level.name,
         manipulated=grouped(level.manipulated.total),
         unmanipulated=grouped(level.unmanipulated.total),
-        false_positive=rate_cell(rate_of(level, "false positive rate")),
-        false_negative=rate_cell(rate_of(level, "false negative rate")),
+        false_positive=rate_cell(level.rate_of("false positive rate")),
+        false_negative=rate_cell(level.rate_of("false negative rate")),
         inconclusive=grouped(silent),
         auc=shown(auc.value, ".3f") if auc else "–",
     )

@@ -19,7 +19,7 @@ from unconfined import Unconfined
 from unreadable_files import BAD, bad_files
 
 from detector import Analysis, engine
-from detector.cli.analyze import summary
+from detector.cli.analyze import older_form
 from detector.cli.main import main
 from detector.models.card_files import DEFAULT
 from detector.models.loaded import LoadedModel
@@ -200,7 +200,7 @@ class TestSummary:
     def test_times_in_minutes_and_seconds(self, analysed_sample: Any) -> None:
         analysis = analysed_sample.analysis
         segment = analysis.segments[0].model_copy(update={"start": 59.96, "end": 3725.2, "confidence": 0.75})
-        form = summary(analysis.model_copy(update={"segments": (segment,)}))
+        form = older_form(analysis.model_copy(update={"segments": (segment,)}))
         assert set(form) == {
             "input_type", "video_is_fake", "overall_confidence", "manipulated_segments"
         }  # fmt: skip
@@ -211,7 +211,7 @@ class TestSummary:
 
     def test_only_those_whom_other_views_confirm(self, tmp_path: Path) -> None:
         analysis = with_stability(build(tmp_path, persons=2, segments=3, kept=False), B=0.6)
-        listed = summary(analysis)["manipulated_segments"]
+        listed = older_form(analysis)["manipulated_segments"]
         assert [each["start_time"] for each in listed] == ["00:06", "00:36"]  # type: ignore[attr-defined]
 
 
