@@ -34,7 +34,6 @@ from detector.networks import graphs
 from detector.networks.base import SequenceNetwork
 from detector.networks.trace_graphs import traced, traced_judge
 
-FORMATS = ("onnx", "openvino")
 TOLERANCE = 1e-3
 """Largest difference of a logit, or of a feature, from torch's; refused above it."""
 
@@ -42,7 +41,7 @@ Run = Callable[[NDArray[Any]], NDArray[np.float32]]
 
 
 def export(model: str | Path | None, folder: Path, form: str = "onnx") -> dict[str, Any]:
-    """Write ``model`` to ``folder``, which is made if need be, as ``form`` (one of :data:`FORMATS`).
+    """Write ``model`` to ``folder``, which is made if need be, as ``form``, ``onnx`` or ``openvino``.
 
     Beside the files goes ``NAME.FORMAT.json``, which is returned: hashes, what the files take
     and give, and how far they were from torch. A sequence network becomes two parts, ``features``

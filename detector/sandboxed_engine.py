@@ -30,7 +30,6 @@ def analyze_confined(
     *,
     parameters: Parameters | None = None,
     model: str | None = None,
-    limits: Limits | None = None,
     write: Write | None = None,
     get_ready: Callable[[], None] | None = None,
     progress: Progress | None = None,
@@ -57,7 +56,7 @@ def analyze_confined(
     what = (_analyzed, path, folder, parameters, named, joint, write, get_ready)
     with Sandbox(
         *what,
-        limits=limits or limits_of_environment(),
+        limits=limits_of_environment(),
         places=places,
         modules=("detector.engine",),
     ) as confined:

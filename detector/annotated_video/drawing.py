@@ -34,6 +34,7 @@ _OPACITY = 0.75  # of a heatmap, as in the kept overlays
 # Fonts inside OpenCV: one with the letters of most scripts, one that can be bold.
 _FONT, _BOLD = cv2.FontFace("uni"), cv2.FontFace("sans")
 _PLATE: Colour = (12, 14, 17)
+_HATCH = 8  # px from one diagonal to the next
 
 
 def write(image: Image, text: str, x: int, baseline: int, size: int, colour: Colour = WHITE) -> None:
@@ -146,12 +147,12 @@ def draw_heat(image: Image, layer: NDArray[np.uint8], picture: Rect) -> None:
     part[:] = np.clip(part * (1 - weight) + layer[..., :3] * weight + 0.5, 0, 255).astype(np.uint8)
 
 
-def hatch(image: Image, area: Rect, colour: Colour, step: int = 8) -> None:
+def hatch(image: Image, area: Rect, colour: Colour) -> None:
     """Diagonals in ``area`` and lines at its ends: the mark of a flagged segment."""
     part = image[area.y : area.bottom, area.x : area.right]
     height, width = part.shape[:2]
-    offset = -(area.x % step)  # so that neighbouring bands line up
-    for start in range(offset - height, width + step, step):
+    offset = -(area.x % _HATCH)  # so that neighbouring bands line up
+    for start in range(offset - height, width + _HATCH, _HATCH):
         cv2.line(part, (start, height - 1), (start + height - 1, 0), colour, 1, cv2.LINE_AA)
     cv2.line(part, (0, 0), (0, height - 1), colour, 2)
     cv2.line(part, (width - 1, 0), (width - 1, height - 1), colour, 2)

@@ -52,21 +52,21 @@ class Finding(NamedTuple):
     remedy: str
 
 
-def check_setup(root: Path = FILES) -> list[Finding]:
-    """Look at everything Reelproof needs on this machine; ``root`` is the folder of requirements.txt.
+def check_setup() -> list[Finding]:
+    """Look at everything Reelproof needs on this machine.
 
     Takes some seconds, because torch and WeasyPrint are imported to see whether they can be.
     """
     return [
-        *_packages(root / "requirements.txt"),
+        *_packages(FILES / "requirements.txt"),
         _torch_pair(),
         *_decoders(),
         _report_libraries(),
         *_fonts(),
         _disk("disk, data", Path(os.environ.get("REELPROOF_DATA", "instance")), _DATA_NEEDED),
-        _disk("disk, models", root / "models", _MODELS_NEEDED),
-        *_models(root / "models"),
-        *_face_proposals(root / "models"),
+        _disk("disk, models", FILES / "models", _MODELS_NEEDED),
+        *_models(FILES / "models"),
+        *_face_proposals(FILES / "models"),
         *_confinement(),
         _gpu(),
         _chromium(),

@@ -67,12 +67,12 @@ class Strip:
         return np.array([self.pictures.shape[2] / self.size[0], self.pictures.shape[1] / self.size[1]])
 
 
-def read_strip(reader: MediaReader, report: Report, *, every_frame: bool = False) -> Strip:
-    """The strip of a whole file; of a long one some frames a second, unless ``every_frame``."""
+def read_strip(reader: MediaReader, report: Report) -> Strip:
+    """The strip of a whole file; of a long one some frames a second."""
     if reader.kind is MediaKind.IMAGE:
         return _of_photo(reader)
     expected, count = expected_length(reader)
-    if every_frame or count <= _EVERY_FRAME:
+    if count <= _EVERY_FRAME:
         return _gathered(reader, reader.every_frame(), 0.0, expected, report)
     affordable = _BYTES / (SIDE * SIDE) / max(expected, 1.0)
     frames = reader.some_frames("NONREF") if reader.can_skip else reader.every_frame()

@@ -41,10 +41,10 @@ def proposals_file(models: Path = FILES / "models") -> Path:
 
 
 @lru_cache(maxsize=1)
-def proposals_sha256(models: Path = FILES / "models") -> str | None:
-    """Of the network among ``models``, as its card has it; None without one."""
+def proposals_sha256() -> str | None:
+    """Of the network that is there, as its card has it; None without one."""
     try:
-        return FaceProposalsCard.model_validate_json(files_in(models)[1].read_bytes()).sha256
+        return FaceProposalsCard.model_validate_json(files_in(FILES / "models")[1].read_bytes()).sha256
     except FileNotFoundError:
         return None
 

@@ -11,7 +11,6 @@ import errno
 import gc
 import importlib
 import json
-import logging
 import os
 import pickle
 import select
@@ -43,8 +42,6 @@ from detector.sandbox.monitor import (
     too_much_written,
 )
 from detector.sandbox.scratch import folder_of_this_process
-
-log = logging.getLogger(__name__)
 
 # What a new Python runs: where modules are has to be known before the job can be read.
 _AFRESH = """

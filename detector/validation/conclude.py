@@ -32,7 +32,6 @@ from detector.validation.material import LabelledFile, Material, read_material
 from detector.validation.measuring import Line, Measurements, Run, measure
 from detector.validation.model_used import validated_model
 
-RESULT = "validation.json"
 _KINDS = (MediaKind.VIDEO, MediaKind.IMAGE)
 
 

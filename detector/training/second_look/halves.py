@@ -62,6 +62,7 @@ DISTILLED = Half(examples=4_800, batch=8, rate=1.5e-4, betas=(0.9, 0.98), least=
 _HEAD_RATE = 1e-5
 _KEEP = 0.7  # share of the patches in training
 _SMOOTHING = 0.03
+_FEW = 50  # pieces of stored tokens by whose every fourth their spread is measured
 _AVERAGE = 0.99
 _FEATURES = 0.3  # weight of the lowest tap's features beside the tokens
 
@@ -193,9 +194,9 @@ def _some_patches(tokens: Tensor) -> Tensor:
     return torch.cat([tokens[:, :1], tokens[:, chosen]], dim=1)
 
 
-def _spread(kept: KeptTokens, width: int, few: int = 50) -> tuple[Tensor, Tensor]:
+def _spread(kept: KeptTokens, width: int) -> tuple[Tensor, Tensor]:
     """Standard deviations of tokens, without outliers, and of the lowest tap's features."""
-    tokens = np.concatenate(kept.tokens[: 4 * few : 4]).astype(np.float32)
+    tokens = np.concatenate(kept.tokens[: 4 * _FEW : 4]).astype(np.float32)
     low, high = np.percentile(tokens, [1, 99], axis=0)
     of_token = np.clip(tokens, low, high).std(axis=0) + 1e-3
     of_feature = np.asarray(kept.features[:, :width]).std(axis=0) + 1e-3

@@ -24,6 +24,8 @@ from detector.training.second_look.examples.patches import Patch
 
 _SIZE = 168
 _FOLDS = 5
+_NEAREST = 6  # unmanipulated clips that a fake is ranked against
+_COUNT, _SEED = 240, 5  # patches of each source
 
 
 def numbers(crop: Image, native: float | None = None) -> list[float]:
@@ -52,23 +54,20 @@ def matched_auc(
     score: NDArray[np.float64],
     covariates: NDArray[np.float64],
     kept: NDArray[np.bool_],
-    nearest: int = 6,
 ) -> float:
-    """AUC of the ``kept`` fakes, each against the so many real ones nearest to it in ``covariates``."""
+    """AUC of the ``kept`` fakes, each against the six real ones nearest to it in ``covariates``."""
     z = (covariates - covariates.mean(axis=0)) / covariates.std(axis=0)
     reals = np.flatnonzero(~fake)
     out = []
     for one in np.flatnonzero(fake & kept):
-        close = reals[np.argsort(((z[reals] - z[one]) ** 2).sum(axis=1))[:nearest]]
+        close = reals[np.argsort(((z[reals] - z[one]) ** 2).sum(axis=1))[:_NEAREST]]
         out.append(np.mean((score[one] > score[close]) + 0.5 * (score[one] == score[close])))
     return float(np.mean(out))
 
 
-def probe_sources(
-    patches: Sequence[Patch], report: Callable[[str], None], count: int = 240, seed: int = 5
-) -> None:
+def probe_sources(patches: Sequence[Patch], report: Callable[[str], None]) -> None:
     """Report the probe's AUC by source and framing, as stored and as trained on (0.5 is the aim)."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(_SEED)
     pools: dict[str, list[Patch]] = defaultdict(list)
     for patch in patches:
         pools[_pool(patch)].append(patch)
@@ -76,7 +75,7 @@ def probe_sources(
         if len({patch.fake for patch in pool}) < 2:
             continue  # photographs are all unmanipulated
         for framing in (INNER, HEAD) if pool[0].box is not None else (INNER,):
-            chosen = [pool[i] for i in rng.permutation(len(pool))[:count]]
+            chosen = [pool[i] for i in rng.permutation(len(pool))[:_COUNT]]
             stored = [numbers(plain_crop(p, framing, _SIZE), square_of(p, framing).side) for p in chosen]
             trained = [numbers(augmented_crop(p, framing, _SIZE, rng)) for p in chosen]
             aucs = [label_auc(np.array(x), chosen) for x in (stored, trained)]
