@@ -38,15 +38,14 @@ from detector.scoring.first_pass import FirstPass, FirstPassResult
 from detector.scoring.scorer import Scorer
 from detector.segments.explained_peaks import without_peaks
 
-_VERSION = 7  # of the recording; raise it when face finding, tracking or these classes change
+_VERSION = 8  # of the recording; raise it when face finding, tracking or these classes change
 _BATCH = 64
 # Parameters that the first pass depends on.
 _FIRST_PASS = (
     "sample_rate", "detection_threshold", "detection_width", "search_interval", "bridge_gap", "minimum_face",
-    "minimum_confidence", "minimum_contrast", "minimum_sharpness", "maximum_sharpness",
+    "minimum_confidence", "minimum_colour", "minimum_detail", "maximum_flatness",
 )  # fmt: skip
-
-
+# And those that it is made without: what a crop shows is looked at in the replay.
 _ANY_CROP = {
     "minimum_contrast": 0.0,
     "minimum_sharpness": 0.0,
