@@ -106,8 +106,8 @@ class _Matched:
 
     exhibit: MediaReader
     reference: MediaReader
-    seen: Strip
-    known: Strip
+    exhibit_strip: Strip
+    reference_strip: Strip
     times: TimeMap
 
 
@@ -137,65 +137,65 @@ class _Comparing:
                     )
                     % {"photo": self.names[1], "video": self.names[0]}
                 )
-            seen, located = self._located(exhibit, reference)
+            exhibit_strip, located = self._located(exhibit, reference)
             files = [
                 facts(reader, strip, name, path)
                 for reader, strip, name, path in zip(
-                    readers, (seen, located.strip), self.names, self.paths, strict=True
+                    readers, (exhibit_strip, located.strip), self.names, self.paths, strict=True
                 )
             ]
-            return self._compared(exhibit, reference, seen, located, files[0], files[1])
+            return self._compared(exhibit, reference, exhibit_strip, located, files[0], files[1])
 
     def _located(self, exhibit: MediaReader, reference: MediaReader) -> tuple[Strip, Located]:
         """The exhibit's strip, and what it shows of the reference."""
         with _about(self.names[0]):
-            seen = _with_frames(
+            exhibit_strip = _with_frames(
                 read_strip(exhibit, lambda share: self.progress("reading the exhibit", 0.1 * share))
             )
         with _about(self.names[1]):
             located = locate(
-                seen,
+                exhibit_strip,
                 reference,
                 lambda share: self.progress(
                     "finding what the exhibit shows of the reference", 0.1 + (_FOUND - 0.1) * share
                 ),
             )
             _with_frames(located.strip)
-        return seen, located
+        return exhibit_strip, located
 
     def _compared(
         self,
         exhibit: MediaReader,
         reference: MediaReader,
-        seen: Strip,
+        exhibit_strip: Strip,
         located: Located,
-        seen_file: ComparedFile,
-        known_file: ComparedFile,
+        exhibit_file: ComparedFile,
+        reference_file: ComparedFile,
     ) -> Comparison:
         view, times = located.view, located.times
         if view is None or times is None:
-            return self._finished(self._result(seen_file, known_file, None))
-        matched = _Matched(exhibit, reference, seen, located.strip, times)
+            return self._finished(self._result(exhibit_file, reference_file, None))
+        matched = _Matched(exhibit, reference, exhibit_strip, located.strip, times)
         self.progress("finding how its picture lies in the reference's", _FOUND)
         refined = _refined(matched, view)
         if not times.pieces or refined is None or refined.agreement < RELATED:
-            return self._finished(self._result(seen_file, known_file, None))
+            return self._finished(self._result(exhibit_file, reference_file, None))
         tracker = self._tracked(matched, refined)
         persons, segments = find_segments(tracker, self.parameters)
-        regions = find_regions(tracker.grids, seen.size, self.parameters.minimum_duration)
+        regions = find_regions(tracker.grids, exhibit_strip.size, self.parameters.minimum_duration)
         comparison = self._result(
-            seen_file,
-            known_file,
+            exhibit_file,
+            reference_file,
             _Found(
-                time_map=tuple(time_pieces(seen, times)),
-                gaps=tuple(gaps(seen_file, known_file, seen, matched.known, times)),
-                transform=transform(refined, seen.size, matched.known.size),
+                time_map=tuple(time_pieces(exhibit_strip, times)),
+                gaps=tuple(gaps(exhibit_file, reference_file, exhibit_strip, matched.reference_strip, times)),
+                transform=transform(refined, exhibit_strip.size, matched.reference_strip.size),
                 persons=persons,
                 segments=segments,
                 regions=tuple(
                     region(tracker.pairs, number, one) for number, one in enumerate(regions, start=1)
                 ),
-                example=None if segments or regions else tracker.closest(seen.size),
+                example=None if segments or regions else tracker.closest(exhibit_strip.size),
                 not_compared=tuple(tracker.remarks()),
             ),
         )
@@ -206,9 +206,9 @@ class _Comparing:
 
     def _tracked(self, matched: _Matched, refined: Refined) -> PersonTracker:
         """Everything that could be compared, frame by frame."""
-        seen, times = matched.seen, matched.times
-        wanted = sampled(seen, matched.known, times, self.parameters.sample_rate)
-        starts = [int(seen.pts[piece.first]) for piece in times.pieces[1:]]
+        exhibit_strip, times = matched.exhibit_strip, matched.times
+        wanted = sampled(exhibit_strip, matched.reference_strip, times, self.parameters.sample_rate)
+        starts = [int(exhibit_strip.pts[piece.first]) for piece in times.pieces[1:]]
         breaks = {next((pts for pts, _ in wanted if pts >= start), start) for start in starts}
         with (
             ThreadPoolExecutor(_BESIDE, thread_name_prefix="measuring") as beside,
@@ -227,15 +227,17 @@ class _Comparing:
         self.progress("finishing", 1.0)
         return comparison.model_copy(update={"statement": statements.summary(comparison)})
 
-    def _result(self, seen_file: ComparedFile, known_file: ComparedFile, found: _Found | None) -> Comparison:
+    def _result(
+        self, exhibit_file: ComparedFile, reference_file: ComparedFile, found: _Found | None
+    ) -> Comparison:
         """What is published of both files, without its sentence yet; ``found`` is none where unrelated."""
         shown = found or _Found()
         return Comparison(
             related=found is not None,
             statement="",
             limits=statements.LIMITS if found else statements.UNRELATED_LIMITS,
-            exhibit=seen_file,
-            reference=known_file,
+            exhibit=exhibit_file,
+            reference=reference_file,
             time_map=shown.time_map,
             gaps=shown.gaps,
             transform=shown.transform,
@@ -277,7 +279,9 @@ def _refined(matched: _Matched, view: View) -> Refined | None:
     # Of each part of them the pair that takes the least decoding.
     wanted = []
     for part in np.array_split(shown, min(len(shown), _PAIRS)):
-        pairs = [(int(matched.seen.pts[at]), int(matched.known.pts[places[at]])) for at in part]
+        pairs = [
+            (int(matched.exhibit_strip.pts[at]), int(matched.reference_strip.pts[places[at]])) for at in part
+        ]
         wanted.append(min(pairs, key=lambda one: exhibit.since_key(one[0]) + reference.since_key(one[1])))
     detect = FaceDetector()
     decoded = [_pair(here, there, detect) for here, there in frame_pairs(exhibit, reference, wanted)]

@@ -147,24 +147,25 @@ def bound_onnx(model: ModelProto, given: Input, card: OnnxNetwork, shape: OnnxSh
         )
     order = [0, 1, 2] if card.channels == "rgb" else [2, 1, 0]
     mean, std = (np.array(by, np.float64)[order] for by in (given.mean, given.std))
-    names = _free_names(graph, 8)
-    fed = names[7] if shape.name == CROPS else shape.name
-    _rename(graph, CROPS, names[7])
+    # Of three constants and of what each node before the network gives; the last for an input called as ours.
+    channels, factor, offset, as_float, reordered, scaled, normalised, renamed = _free_names(graph, 8)
+    fed = renamed if shape.name == CROPS else shape.name
+    _rename(graph, CROPS, renamed)
     values: dict[str, NDArray[Any]] = {
-        names[0]: np.array(order, np.int64),
-        names[1]: (1 / (255 * std)).astype(np.float32),
-        names[2]: (-mean / std).astype(np.float32),
+        channels: np.array(order, np.int64),
+        factor: (1 / (255 * std)).astype(np.float32),
+        offset: (-mean / std).astype(np.float32),
     }
     make = helper.make_node
-    last = fed if shape.channels_last else names[6]
+    last = fed if shape.channels_last else normalised
     before = [
-        make("Cast", [CROPS], [names[3]], to=TensorProto.FLOAT),
-        make("Gather", [names[3], names[0]], [names[4]], axis=3),
-        make("Mul", [names[4], names[1]], [names[5]]),
-        make("Add", [names[5], names[2]], [last]),
+        make("Cast", [CROPS], [as_float], to=TensorProto.FLOAT),
+        make("Gather", [as_float, channels], [reordered], axis=3),
+        make("Mul", [reordered, factor], [scaled]),
+        make("Add", [scaled, offset], [last]),
     ]
     if not shape.channels_last:
-        before.append(make("Transpose", [names[6]], [fed], perm=[0, 3, 1, 2]))
+        before.append(make("Transpose", [normalised], [fed], perm=[0, 3, 1, 2]))
     nodes = [*before, *graph.node]
     del graph.node[:], graph.input[:], graph.output[:], graph.value_info[:]
     graph.node.extend(nodes)
