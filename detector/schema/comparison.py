@@ -147,7 +147,7 @@ class Region(Value):
 
 
 class ComparisonParameters(Value):
-    """Every setting that changes a comparison. Defaults are the shipped ones."""
+    """Every parameter that changes a comparison. Defaults are the shipped ones."""
 
     sample_rate: float = Field(default=8.0, gt=0, le=60, description="compared frames a second")
     minimum_face: float = Field(

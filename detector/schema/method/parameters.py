@@ -1,4 +1,4 @@
-"""The settings of one analysis, as they are kept with its result."""
+"""The parameters of one analysis, as they are kept with its result."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LACKING = {
 
 
 class Parameters(Value):
-    """Every setting that changes a result. Defaults are the shipped ones."""
+    """Every parameter that changes a result. Defaults are the shipped ones."""
 
     sample_rate: float = Field(default=8.0, gt=0, le=120, description=N_("sampled frames a second"))
     detection_threshold: float = Field(
