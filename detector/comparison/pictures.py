@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from detector.comparison.frame_pairs import frame_pairs
 from detector.comparison.views import View
 from detector.explain.colours import heat_colours
-from detector.explain.heatmaps import write_png
+from detector.explain.overlays import write_png
 from detector.media.frame import Image
 from detector.media.reader import MediaReader
 from detector.schema.analysis import Box

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import cv2
 
-from detector.explain.heatmaps import to_kept_size, write_png
+from detector.explain.overlays import to_kept_size, write_png
 from detector.media.frame import Image
 from detector.schema.analysis import Person
 from detector.schema.formatting import probability

@@ -19,16 +19,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.explain.colours import heat_colours
 from detector.explain.occlusion import hide_each
 from detector.faces.crop import CropSquare
-from detector.files import write_atomically
 from detector.media.frame import Image
 from detector.schema.analysis import RANDOM_AREAS, Box, HideAndRescore
 from detector.scoring.explainable import Explainable, Seen
@@ -36,14 +33,10 @@ from detector.scoring.scorer import Scorer
 
 HIDDEN_AREA = 0.15
 _MOST_AREAS, _LEAST_AREAS = 2 * RANDOM_AREAS, 2  # of all maps of one photograph; of one map
-_WIDEST = 1280  # px; kept frames and overlays are scaled down to this
-_OPACITY = 0.75
 _TOKENS_TOGETHER = 0.7  # tokens: standard deviation of the blur of a transformer's map
 # Of an occlusion map: the side of what is hidden, as a share of the crop's; places across and down.
 _HIDDEN_SIDE, _PLACES = 0.25, 8
 _AT_ONCE = 16  # changed crops scored together
-# Run lengths alone take two thirds of the time of level 4; photographs come out no larger.
-_PACKED = (cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE)
 
 Heat = NDArray[np.float32]  # (size, size), not negative
 Logits = Callable[[Sequence[Image]], NDArray[np.float64]]
@@ -225,66 +218,3 @@ def explain(
 def shared_maximum(explained: Iterable[Explained]) -> float:
     """The value that is full colour on the analysis's shared scale; 1 if no map has any."""
     return max((float(e.heat.max()) for e in explained), default=0.0) or 1.0
-
-
-def write_png(path: Path, image: Image) -> None:
-    """Write an RGB or RGBA image (height, width, 3 or 4), whole or not at all; raises ``OSError``."""
-    order = cv2.COLOR_RGBA2BGRA if image.shape[2] == 4 else cv2.COLOR_RGB2BGR
-    ok, data = cv2.imencode(".png", cv2.cvtColor(image, order), _PACKED)
-    if not ok:
-        raise OSError(f"could not encode {path.name}")
-    write_atomically(path, data.tobytes())
-
-
-def to_kept_size(image: Image) -> Image:
-    """``image`` at the size in which frames are kept."""
-    scale = min(1.0, _WIDEST / image.shape[1])
-    if scale == 1.0:
-        return image
-    size = (_WIDEST, max(1, round(image.shape[0] * scale)))
-    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-
-
-def heat_layer(explained: Explained, full: float, scale: float, size: tuple[int, int]) -> Image:
-    """The heatmap alone as RGBA, where it lies in a frame of ``size`` (width, height); clear where cold.
-
-    ``full`` is the shared scale's top, ``scale`` kept pixels a frame pixel.
-    """
-    square = explained.square
-    placed = CropSquare(square.x * scale, square.y * scale, square.side * scale, square.angle)
-    inverse = cv2.invertAffineTransform(placed.matrix(explained.heat.shape[0]))
-    heat = cv2.warpAffine(np.clip(explained.heat / full, 0, 1), inverse, size, flags=cv2.INTER_LINEAR)
-    colours = heat_colours((heat * 255).astype(np.uint8))
-    alpha = (255 * np.sqrt(heat) + 0.5).astype(np.uint8)
-    return np.dstack([colours, alpha])
-
-
-def overlay(frame: Image, layer: Image, box: Box, scale: float) -> Image:
-    """``layer`` (:func:`heat_layer`) laid over ``frame``, with the face's box in frame pixels.
-
-    ``scale`` is kept pixels a frame pixel. Cold areas show the frame itself.
-    """
-    width = frame.shape[1]
-    weight = _OPACITY / 255 * layer[..., 3:].astype(np.float32)
-    out = np.clip(frame * (1 - weight) + layer[..., :3] * weight + 0.5, 0, 255).astype(np.uint8)
-    x0, y0, x1, y1 = (round(v * scale) for v in box)
-    line = max(1, round(width / 640))
-    for colour, thickness in (((0, 0, 0), 3 * line), ((255, 255, 255), line)):
-        cv2.rectangle(out, (x0, y0), (x1, y1), colour, thickness, cv2.LINE_AA)
-    return out
-
-
-def read_png(path: Path) -> Image:
-    """An RGB image that :func:`write_png` wrote."""
-    return cv2.cvtColor(cv2.imread(str(path), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
-
-
-def write_overlay(kept: Image, one: Explained, full: float, width: int, folder: Path) -> None:
-    """In ``folder``, of the frame as it was ``kept``: ``NAME.png`` with its heatmap, ``NAME-map.png`` alone.
-
-    ``width`` is the exhibit's, in px.
-    """
-    scale = kept.shape[1] / width
-    layer = heat_layer(one, full, scale, (kept.shape[1], kept.shape[0]))
-    write_png(folder / f"{one.name}.png", overlay(kept, layer, one.box, scale))
-    write_png(folder / f"{one.name}-map.png", layer)

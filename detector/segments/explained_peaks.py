@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from itertools import groupby
 from pathlib import Path
 
-from detector.explain import heatmaps
+from detector.explain import heatmaps, overlays
 from detector.explain.boxed_photo import PHOTO
 from detector.faces.detections import Detection
 from detector.media.prefetch import ahead
@@ -56,7 +56,7 @@ def explain_peaks(
                 )
                 if images and not still:
                     place = images / _frame_path(name, still)
-                    heatmaps.write_png(place, heatmaps.to_kept_size(frame.image))
+                    overlays.write_png(place, overlays.to_kept_size(frame.image))
     full = heatmaps.shared_maximum(maps.values())
     kept = {name: _frame_path(name, still) for name in maps} if images else {}
     if images:
@@ -69,9 +69,9 @@ def _write_overlays(
 ) -> None:
     """Draw each map over the frame that was kept for it, ``width`` px wide when decoded, and by itself."""
     for path, of_frame in groupby(maps.values(), key=lambda one: kept[one.name]):
-        frame = heatmaps.read_png(images / path)
+        frame = overlays.read_png(images / path)
         for one in of_frame:
-            heatmaps.write_overlay(frame, one, full, width, images / "overlays")
+            overlays.write_overlay(frame, one, full, width, images / "overlays")
 
 
 def _named_peaks(found: FlaggedInterval, prefix: str) -> list[tuple[str, Detection]]:

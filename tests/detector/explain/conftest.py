@@ -1,11 +1,13 @@
-"""One face, cut out as networks see it."""
+"""One face, cut out as networks see it, and explained."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from detector.faces.crop import Face, crop_square, square_for_face
+from detector.explain.heatmaps import Explained, explain
+from detector.faces.crop import Face, crop_square, roll, square_for_face
+from detector.faces.detections import Detection
 from detector.faces.finding.detector import FaceDetector
 from detector.scoring.scorer import Scorer
 
@@ -18,3 +20,9 @@ def face(astronaut: np.ndarray) -> Face:
 @pytest.fixture(scope="module")
 def crop(scorer: Scorer, astronaut: np.ndarray, face: Face) -> np.ndarray:
     return crop_square(astronaut, square_for_face(face), scorer.card.input.size)
+
+
+@pytest.fixture(scope="module")
+def explained(scorer: Scorer, astronaut: np.ndarray, face: Face) -> Explained:
+    peak = Detection(0, 0.0, 0, 0, True, face.box, roll(face), None, None)
+    return explain(scorer, scorer.explainable(astronaut, peak), "A1-1", face.box, 0)

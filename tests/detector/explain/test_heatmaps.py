@@ -4,41 +4,27 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 import torch
+from explained_faces import with_heat
 
 from detector.explain.heatmaps import (
     HIDDEN_AREA,
     Explained,
-    explain,
-    heat_layer,
     heatmap_of,
     heatmaps,
     occlusion_check,
-    overlay,
     random_places,
-    read_png,
     shared_maximum,
-    to_kept_size,
-    write_overlay,
-    write_png,
 )
-from detector.faces.crop import CropSquare, Face, roll
-from detector.faces.detections import Detection
+from detector.faces.crop import CropSquare
 from detector.models.card import Input
 from detector.networks.vit_small_14 import Shape, ViTSmall14
 from detector.scoring.explainable import Explainable, Seen
 from detector.scoring.scorer import Scorer
-
-
-@pytest.fixture(scope="module")
-def explained(scorer: Scorer, astronaut: np.ndarray, face: Face) -> Explained:
-    peak = Detection(0, 0.0, 0, 0, True, face.box, roll(face), None, None)
-    return explain(scorer, scorer.explainable(astronaut, peak), "A1-1", face.box, 0)
 
 
 def face_of(scorer: Scorer, crop: np.ndarray) -> Explainable:
@@ -52,12 +38,6 @@ def hooks(scorer: Scorer) -> int:
     return sum(
         len(module._forward_hooks) + len(module._backward_hooks) + len(module._forward_pre_hooks)
         for module in scorer.network.modules()
-    )
-
-
-def with_heat(explained: Explained, heat: np.ndarray, **changes: object) -> Explained:
-    return Explained(
-        **{**vars(explained), "heat": np.ascontiguousarray(heat, np.float32), **changes}  # type: ignore[arg-type]
     )
 
 
@@ -212,122 +192,9 @@ class TestHideAndRescore:
         assert abs(check.drop_highlight) < 1e-3 and abs(check.drop_random) < 1e-3
 
 
-def drawn(frame: np.ndarray, explained: Explained, full: float, scale: float) -> np.ndarray:
-    layer = heat_layer(explained, full, scale, (frame.shape[1], frame.shape[0]))
-    assert layer.shape == (*frame.shape[:2], 4) and layer.dtype == np.uint8
-    return overlay(frame, layer, explained.box, scale)
-
-
-class TestOverlay:
-    def near_the_box(self, shape: tuple[int, ...], box: tuple[float, ...], reach: int) -> np.ndarray:
-        near = np.zeros(shape[:2], np.uint8)
-        x0, y0, x1, y1 = map(round, box)
-        cv2.rectangle(near, (x0, y0), (x1, y1), 1, 2 * reach + 1)
-        return near.astype(bool)
-
-    def test_it_differs_only_inside_the_square_and_on_the_box(
-        self, astronaut: np.ndarray, explained: Explained
-    ) -> None:
-        hot = with_heat(explained, np.ones_like(explained.heat))
-        out = drawn(astronaut, hot, 1.0, 1.0)
-        changed = (out != astronaut).any(axis=2)
-        square = explained.square
-        rows, columns = np.mgrid[0:512, 0:512]
-        reach = square.side / 2 + 1
-        inside = (np.abs(columns - square.x) <= reach) & (np.abs(rows - square.y) <= reach)
-        assert not changed[~inside & ~self.near_the_box(out.shape, explained.box, 3)].any()
-        core = (np.abs(columns - square.x) <= reach - 4) & (np.abs(rows - square.y) <= reach - 4)
-        assert changed[core].mean() > 0.99
-
-    def test_a_turned_square_too(self, astronaut: np.ndarray, explained: Explained) -> None:
-        turned = CropSquare(explained.square.x, explained.square.y, explained.square.side, 30.0)
-        hot = with_heat(explained, np.ones_like(explained.heat), square=turned)
-        changed = (drawn(astronaut, hot, 1.0, 1.0) != astronaut).any(axis=2)
-        rows, columns = np.mgrid[0:512, 0:512]
-        back = np.stack([columns, rows, np.ones_like(rows)], axis=-1) @ turned.matrix(100).T
-        inside = ((back > -2) & (back < 102)).all(axis=-1)
-        assert not changed[~inside & ~self.near_the_box(changed.shape, explained.box, 3)].any()
-        core = ((back > 4) & (back < 96)).all(axis=-1)
-        assert changed[core].mean() > 0.99
-
-    def test_where_it_is_hottest_is_where_the_map_says(self, explained: Explained) -> None:
-        """One hot quarter of the map lights that quarter of the square."""
-        size = explained.heat.shape[0]
-        heat = np.zeros_like(explained.heat)
-        heat[: size // 2, size // 2 :] = 1
-        frame = np.full((512, 512, 3), 90, np.uint8)
-        out = drawn(frame, with_heat(explained, heat, box=(4, 4, 20, 20)), 1.0, 1.0)
-        out[:30, :30] = 90
-        rows, columns = np.nonzero((out != frame).any(axis=2))
-        square = explained.square
-        assert columns.mean() == pytest.approx(square.x + square.side / 4, abs=1.5)
-        assert rows.mean() == pytest.approx(square.y - square.side / 4, abs=1.5)
-
-    def test_cold_shows_the_frame_itself(self, astronaut: np.ndarray, explained: Explained) -> None:
-        out = drawn(astronaut, with_heat(explained, np.zeros_like(explained.heat)), 1.0, 1.0)
-        changed = (out != astronaut).any(axis=2)
-        assert changed.any(), "the box is drawn"
-        assert not changed[~self.near_the_box(out.shape, explained.box, 3)].any()
-
-    def test_less_heat_on_the_shared_scale_is_fainter(self, explained: Explained) -> None:
-        hot = with_heat(explained, np.ones_like(explained.heat))
-        black = np.zeros((512, 512, 3), np.uint8)
-        spot = (round(explained.square.y), round(explained.square.x))
-        lit = [int(drawn(black, hot, full, 1.0)[spot].sum()) for full in (1.0, 2.0, 5.0, 1000.0)]
-        assert lit == sorted(set(lit), reverse=True)
-        assert lit[0] > 400 and lit[-1] < 10
-
-    def test_on_a_frame_kept_smaller(self, explained: Explained) -> None:
-        small = np.full((256, 256, 3), 90, np.uint8)
-        hot = with_heat(explained, np.ones_like(explained.heat), box=(220, 120, 230, 130))
-        rows, columns = np.nonzero((drawn(small, hot, 1.0, 0.5) != small).any(axis=2))
-        square = explained.square
-        assert (columns.min() + columns.max()) / 2 == pytest.approx(square.x / 2, abs=1.5)
-        assert columns.max() - columns.min() == pytest.approx(square.side / 2, abs=3)
-        assert (rows.min() + rows.max()) / 2 == pytest.approx(square.y / 2, abs=1.5)
-
-    def test_a_face_at_the_edge(self, astronaut: np.ndarray, explained: Explained) -> None:
-        hot = with_heat(
-            explained, np.ones_like(explained.heat), square=CropSquare(0, 500, 90, 0), box=(-40, 460, 30, 540)
-        )
-        assert drawn(astronaut, hot, 1.0, 1.0).shape == astronaut.shape
-
-
-class TestKeptPictures:
+class TestSharedScale:
     def test_one_scale_for_all(self, explained: Explained) -> None:
         maps = [with_heat(explained, np.full_like(explained.heat, top)) for top in (0.5, 3.0, 1.0)]
         assert shared_maximum(maps) == 3.0
         assert shared_maximum([]) == 1.0
         assert shared_maximum([with_heat(explained, np.zeros_like(explained.heat))]) == 1.0
-
-    def test_png_round_trip(self, tmp_path: Path, astronaut: np.ndarray) -> None:
-        write_png(tmp_path / "frame.png", astronaut)
-        assert np.array_equal(cv2.imread(str(tmp_path / "frame.png"))[:, :, ::-1], astronaut)
-        assert [p.name for p in tmp_path.iterdir()] == ["frame.png"]
-
-    def test_wide_frames_are_kept_smaller(self) -> None:
-        assert to_kept_size(np.zeros((1080, 1920, 3), np.uint8)).shape == (720, 1280, 3)
-        assert to_kept_size(np.zeros((720, 1280, 3), np.uint8)).shape == (720, 1280, 3)
-
-    def test_overlays_beside_the_frames(
-        self, tmp_path: Path, astronaut: np.ndarray, explained: Explained
-    ) -> None:
-        wide = cv2.resize(astronaut, (2560, 2560), interpolation=cv2.INTER_LINEAR)
-        write_png(tmp_path / "A1-1-frame.png", to_kept_size(wide))
-        square = explained.square
-        on_wide = with_heat(
-            explained,
-            np.ones_like(explained.heat),
-            square=CropSquare(square.x * 5, square.y * 5, square.side * 5, square.angle),
-            box=tuple(v * 5 for v in explained.box),
-        )
-        write_overlay(read_png(tmp_path / "A1-1-frame.png"), on_wide, 1.0, wide.shape[1], tmp_path)
-        frame, over = (cv2.imread(str(tmp_path / f"A1-1{end}.png")) for end in ("-frame", ""))
-        assert over.shape == frame.shape == (1280, 1280, 3)
-        rows, columns = np.nonzero((over != frame).any(axis=2))
-        alone = cv2.imread(str(tmp_path / "A1-1-map.png"), cv2.IMREAD_UNCHANGED)
-        assert alone.shape == (1280, 1280, 4)
-        lit = np.nonzero(alone[..., 3])[1]
-        assert (lit.min() + lit.max()) / 2 == pytest.approx(square.x * 2.5, abs=3)
-        assert lit.max() - lit.min() == pytest.approx(square.side * 2.5, abs=6)
-        assert (columns.min() + columns.max()) / 2 == pytest.approx(square.x * 2.5, abs=8)
