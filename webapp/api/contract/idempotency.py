@@ -19,6 +19,7 @@ from sqlalchemy import delete
 from werkzeug.wrappers import Response as Answered
 
 from webapp import this_app
+from webapp.api.contract.request_body import small_body
 from webapp.errors import UserError
 from webapp.intake.incoming import Incoming
 from webapp.intake.upload_request import this_request
@@ -37,7 +38,7 @@ def once(do: Callable[[], Answered]) -> Answered:
     """Do it, unless a request with the same key was answered already: then that answer again.
 
     Raises :class:`UserError` for a key that cannot be used, that another request was sent with, or whose
-    first request is still being answered.
+    first request is still being answered, and for a body too large to be compared with that of another.
     """
     key = request.headers.get(HEADER)
     if key is None:
@@ -115,7 +116,7 @@ def _fingerprint() -> str:
             sha256 = part.stream.sha256 if isinstance(part.stream, Incoming) else ""
             about.append([name, part.filename, sha256])
     else:
-        about.append(hashlib.sha256(request.get_data()).hexdigest())
+        about.append(hashlib.sha256(small_body()).hexdigest())
     return hashlib.sha256(json.dumps(about).encode()).hexdigest()
 
 

@@ -176,7 +176,7 @@ def _operation(each: Operation, refs: _Refs, login: bool) -> dict[str, Any]:
     always = (400,) if each.permission is None else (400, 401, 403, 429)
     # What was deleted leaves a tombstone in the custody log.
     gone = (410,) if "<analysis_id>" in each.path or "<comparison_id>" in each.path else ()
-    for status in sorted({*always, *gone, *each.errors, *((409, 422) if each.keyed else ())} | {422}):
+    for status in sorted({*always, *gone, *each.errors, *((409, 413, 422) if each.keyed else ())} | {422}):
         found["responses"][str(status)] = {
             "description": f"{title(status)}. {_ERRORS[status]}",
             "content": {MEDIA_TYPE: {"schema": refs[Problem, "serialization"]}},

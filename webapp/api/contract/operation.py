@@ -21,6 +21,7 @@ from werkzeug.wrappers import Response as Answered
 
 from webapp import this_app
 from webapp.api.contract import idempotency
+from webapp.api.contract.request_body import small_body
 from webapp.errors import UserError
 from webapp.http.problem_details import FieldProblem, FieldsError
 from webapp.intake.incoming import Incoming, UploadLimit
@@ -30,7 +31,6 @@ from webapp.settings import Settings
 
 PREFIX = "/api/v1"
 JSON = "application/json"
-LARGEST_JSON = 256 * 1024  # bytes: the longest note and ten thousand tracks fit well
 
 View = Callable[..., Any]
 
@@ -174,9 +174,7 @@ def _query(model: type[BaseModel] | None) -> BaseModel | None:
 def _json(model: type[BaseModel]) -> BaseModel:
     if request.mimetype != JSON:  # no form of another site can send this type
         raise UserError(415, "This operation takes JSON.", f"Set Content-Type to {JSON}.")
-    if (request.content_length or 0) > LARGEST_JSON:
-        raise UserError(413, "The body is larger than 256 kB.", "Send less in one request.")
-    data = request.get_data()
+    data = small_body()
     return checked(lambda: model.model_validate_json(data, strict=True), "body")
 
 
