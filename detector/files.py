@@ -5,6 +5,9 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import shutil
+import stat
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -71,13 +74,53 @@ def atomic_path(path: Path, *, durable: bool = True) -> Iterator[Path]:
     """A temporary path beside ``path``, which is renamed to it when the block ends, and removed if it raises.
 
     With ``durable`` its bytes are forced to disk first, so that a power cut leaves no empty file there.
+    Links and devices: :func:`replaced`.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    target = replaced(path)
+    if target is None:
+        with tempfile.TemporaryDirectory(prefix="reelproof-") as folder:
+            whole = Path(folder, path.name)
+            yield whole
+            put(whole, path)
+        return
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         yield temporary
         if durable:
             flush_file(temporary)
-        os.replace(temporary, path)
+        os.replace(temporary, target)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def replaced(path: Path) -> Path | None:
+    """What a file that is written to ``path`` replaces: of a link what it leads to.
+
+    None where that is a device, a pipe or a file that is open here (``/dev/stdout``): it is written into,
+    since a file in its place would not be what was asked for. Raises ``OSError`` for links in a circle.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        mode = path.stat().st_mode
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+            return None
+    if not path.is_symlink():
+        return path
+    step = path
+    while step.is_symlink():
+        if step.parent.resolve().is_relative_to("/proc"):  # an open file, whatever became of its name
+            return None
+        step = step.parent / step.readlink()
+    return step
+
+
+def put(made: Path, path: Path) -> None:
+    """Move the finished file ``made`` to ``path`` in one step, or write it there (:func:`replaced`)."""
+    target = replaced(path)
+    if target is not None:
+        os.replace(made, target)
+        return
+    # Appended: what an open file holds already was written by others.
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND)
+    with made.open("rb") as source, os.fdopen(descriptor, "wb") as out:
+        shutil.copyfileobj(source, out)

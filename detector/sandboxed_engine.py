@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from detector.errors import MediaError, ParameterError
+from detector.files import put, replaced
 from detector.progress import Progress
 from detector.sandbox import AllowedPaths, Limits, Sandbox, refuse_links
 from detector.sandbox.limits import MEGABYTE
@@ -102,7 +103,9 @@ def annotate_confined(
     if out.exists() and out.samefile(exhibit):
         raise MediaError("The annotated video would take the exhibit's place. Name another file.")
     maps = {name: path.absolute() for name, path in maps.items()}
-    with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as folder:
+    target = replaced(out)
+    beside = None if target is None else target.parent
+    with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=beside) as folder:
         made = Path(folder, "annotated.mp4")
         places = AllowedPaths(readable=(exhibit, *maps.values()), writable=(made.parent,))
         what = (_annotated, exhibit, analysis.to_json(), made, maps)
@@ -110,7 +113,7 @@ def annotate_confined(
         with Sandbox(*what, limits=limits_of_environment(), places=places, modules=modules) as confined:
             told: dict[str, Any] = confined.result(progress)
         refuse_links(made.parent)
-        os.replace(made, out)
+        put(made, out)
     return told
 
 

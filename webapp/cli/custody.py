@@ -18,7 +18,7 @@ from typing import Any
 from sqlalchemy import func, inspect, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from detector.files import atomic_path, write_atomically
+from detector.files import atomic_path, replaced, write_atomically
 from reports.custody.chain import check_log
 from reports.custody.format import NAME, CustodyError, Export, read_export
 from reports.signing import timestamps as trusted_time
@@ -154,6 +154,9 @@ def _verify(database: Database, settings: Settings, against: Sequence[Path]) -> 
 
 
 def _export(database: Database, settings: Settings, exhibit: str | None, out: Path) -> int:
+    into_stream = replaced(out) is None  # such as /dev/stdout: nothing but the export belongs there
+    if into_stream and settings.timestamps is not None:
+        raise CustodyError(f"The timestamp is kept beside the file, and {out} is none. Name a file.")
     stamp = out.with_name(out.name + trusted_time.SUFFIX)
     if settings.timestamps is None and stamp.exists():
         raise CustodyError(
@@ -176,7 +179,8 @@ def _export(database: Database, settings: Settings, exhibit: str | None, out: Pa
         with atomic_path(stamp) as unfinished:  # so that both come, or an earlier pair stays
             unfinished.write_bytes(token)
             write_atomically(out, text)
-    print(f"{out}: {len(read_export(text).entries):,} entries")
+    words = f"{out}: {len(read_export(text).entries):,} entries"
+    print(words, file=sys.stderr if into_stream else sys.stdout)
     if settings.timestamps is not None:
         print(f"{stamp}: a timestamp of {settings.timestamps}")
     return FITS

@@ -1,0 +1,57 @@
+"""What is written whole or not at all, and what becomes of links, pipes and open files at its place."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from detector.files import open_atomically, write_atomically
+
+
+def test_what_a_link_leads_to_is_written(tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    there, link, chain = tmp_path / "elsewhere" / "there", tmp_path / "link", tmp_path / "chain"
+    link.symlink_to("elsewhere/there")
+    chain.symlink_to(link)
+    for words in (b"made by a link that led nowhere", b"replaced"):
+        write_atomically(chain, words)
+        assert there.read_bytes() == words
+    assert chain.is_symlink() and link.is_symlink() and not there.is_symlink()
+    assert sorted(os.listdir(tmp_path)) == ["chain", "elsewhere", "link"]
+    link.unlink()
+    link.symlink_to(chain)
+    with pytest.raises(OSError, match="symbolic links"):
+        write_atomically(chain, b"a circle")
+
+
+def test_a_pipe_is_written_into(tmp_path):
+    pipe, came = tmp_path / "pipe", []
+    os.mkfifo(pipe)
+    reader = threading.Thread(target=lambda: came.append(pipe.read_bytes()), daemon=True)
+    reader.start()
+    with open_atomically(pipe) as out:
+        out.write(b"one")
+        out.seek(0)  # formats such as zip go back
+        out.write(b"ONE")
+    reader.join(30)
+    assert came == [b"ONE"] and pipe.is_fifo() and os.listdir(tmp_path) == ["pipe"]
+
+
+def test_what_an_open_file_holds_is_kept(tmp_path):
+    """As ``--out /dev/stdout`` where standard output is a file."""
+    with Path(tmp_path, "open").open("wb", buffering=0) as file:
+        file.write(b"before ")
+        write_atomically(Path(f"/proc/self/fd/{file.fileno()}"), b"written")
+    assert Path(tmp_path, "open").read_bytes() == b"before written"
+
+
+def test_nothing_is_written_where_it_fails(tmp_path):
+    place = tmp_path / "place"
+    place.write_bytes(b"as it was")
+    with pytest.raises(ZeroDivisionError), open_atomically(place) as out:
+        out.write(b"half")
+        raise ZeroDivisionError
+    assert place.read_bytes() == b"as it was" and os.listdir(tmp_path) == ["place"]
