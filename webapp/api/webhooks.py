@@ -21,6 +21,7 @@ from webapp.errors import UserError
 from webapp.security.permissions import Permission, current
 from webapp.storage.tables import Delivery, WebhookRow
 from webapp.webhooks import registry as webhook_registry
+from webapp.webhooks.registry import OF_OPERATIONS
 from webapp.webhooks.signature import secret
 
 blueprint = Blueprint("api_webhooks", __name__)
@@ -100,7 +101,8 @@ def deliveries(webhook_id: str) -> Deliveries:
         DeliveryShape(
             id=row.id,
             event=row.event,  # type: ignore[arg-type]
-            analysis=row.analysis_id,
+            analysis=None if row.event in OF_OPERATIONS else row.analysis_id,
+            alert=row.analysis_id if row.event in OF_OPERATIONS else None,
             happened=moment(row.happened) or "",
             attempts=row.attempts,
             due=moment(row.due),

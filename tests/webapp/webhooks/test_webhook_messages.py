@@ -52,6 +52,21 @@ def test_messages_are_as_openapi_describes_them(lab, receiver, as_described):
     as_described()
 
 
+def test_messages_about_alerts_are_listed(lab):
+    made = hook(lab, "https://lab.example/in", events=["operations.alert", "analysis.cancelled"])
+    database = lab.extensions["database"]
+    with database.begin() as session:
+        messages.queue_alert(session, "operations.alert", "disk", "Little is free.", now())
+    stopped = hand_in(lab, b"s")
+    states.cancel(database, stopped.id)
+    with database.alone() as session:
+        messages.queue_ended(session, now() - timedelta(minutes=1))
+    listed = lab.test_client().get(f"{API}/webhooks/{made['id']}/deliveries")
+    assert listed.status_code == 200, listed.text
+    told = {each["event"]: (each["analysis"], each["alert"]) for each in listed.json["deliveries"]}
+    assert told == {"operations.alert": (None, "disk"), "analysis.cancelled": (stopped.id, None)}
+
+
 def test_a_comparison_that_ended_is_told_to_who_asked_for_it(lab, receiver):
     exhibit, reference = finished(lab, file="secret one.mp4"), finished(lab, file="two.mp4")
     hook(lab, f"{receiver.address}/hooks/analyses")

@@ -33,7 +33,7 @@ class Delivery(Base):
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
     webhook_id: Mapped[str] = mapped_column(ForeignKey("webhooks.id"), index=True)
-    analysis_id: Mapped[str] = mapped_column(String(32))
+    analysis_id: Mapped[str] = mapped_column(String(32))  # or a comparison's id, or an alert's name
     event: Mapped[str] = mapped_column(String(40))
     happened: Mapped[datetime]
     body: Mapped[str] = mapped_column(Text)

@@ -56,7 +56,8 @@ class DeliveryShape(Value):
 
     id: Id
     event: Event
-    analysis: Id = Field(description="the analysis, or the comparison, that it tells of")
+    analysis: Id | None = Field(description="the analysis, or the comparison, that it tells of")
+    alert: str | None = Field(description="the alert that it tells of; one of the two is null")
     happened: Moment
     attempts: int
     due: Moment | None = Field(description="when it is tried next; null: delivered, or given up")
