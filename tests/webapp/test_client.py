@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import shutil
 import socket
 import struct
@@ -214,6 +215,45 @@ def test_an_upload_goes_on_another_day(app, live, clip):
         other.analyse_upload(upload["id"])
     other.send_parts(upload["id"], clip)
     assert other.analyse_upload(upload["id"])["sha256"] == hashlib.sha256(CONTENT).hexdigest()
+
+
+@pytest.mark.parametrize("lasting", [3, 4])
+def test_an_outage_is_waited_for_with_growing_pauses(live, clip, monkeypatch, lasting):
+    """Of so many requests none comes through, be it a part or the question where to go on."""
+    monkeypatch.setattr(uploads, "PART", 300_000)
+    reelproof, pauses, parts = Client(live), [], []
+    upload = reelproof.begin_upload(clip)
+    through = reelproof._open
+
+    def out(method: str, *more: object) -> object:
+        if parts and len(pauses) <= lasting:
+            raise NotReached("nobody answers")
+        return through(method, *more)
+
+    monkeypatch.setattr(reelproof, "_open", out)
+    monkeypatch.setattr(uploads, "time", SimpleNamespace(sleep=pauses.append))
+    if lasting == uploads.TRIES - 1:
+        with pytest.raises(NotReached):
+            reelproof.send_parts(upload["id"], clip, on_part=lambda *so_far: parts.append(so_far))
+        assert pauses == [1, 2, 4, 8]
+    else:
+        reelproof.send_parts(upload["id"], clip, on_part=lambda *so_far: parts.append(so_far))
+        assert pauses == [1, 2, 4, 8][: lasting + 1] and parts[-1] == (len(CONTENT), len(CONTENT))
+
+
+def test_a_file_that_becomes_shorter_is_not_sent_on(live, clip, monkeypatch):
+    monkeypatch.setattr(uploads, "PART", 300_000)
+    reelproof, parts = Client(live), []
+    upload = reelproof.begin_upload(clip)
+
+    def shorten(*so_far: int) -> None:
+        parts.append(so_far)
+        assert len(parts) < 3
+        os.truncate(clip, 400_000)
+
+    with pytest.raises(ClientError, match="became shorter"):
+        reelproof.send_parts(upload["id"], clip, on_part=shorten)
+    assert parts == [(300_000, len(CONTENT))]
 
 
 def test_it_needs_the_standard_library_alone(tmp_path):

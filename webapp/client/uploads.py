@@ -8,10 +8,10 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from .connection import TRIES, Connection, without_none
-from .errors import NotReached, Problem
+from .errors import ClientError, NotReached, Problem
 
 PART = 8 * 1024 * 1024  # bytes of one part: what a broken line costs
 
@@ -63,23 +63,20 @@ class Uploads(Connection):
     def send_parts(
         self, upload_id: str, path: Path, *, on_part: Callable[[int, int], None] | None = None
     ) -> None:
-        """Send what is missing of a file; after a break it goes on where the other side says."""
-        size, failures = path.stat().st_size, 0
-        offset = self._offset(upload_id)
+        """Send what is missing of a file; after a break it goes on where the other side says.
+
+        Raises :class:`ClientError` where the file becomes shorter meanwhile.
+        """
+        size, failures, told = path.stat().st_size, 0, 0
+        offset: int | None = None  # asked of the other side: at first, and after each failure
         with path.open("rb") as source:
-            while offset < size:
-                source.seek(offset)
-                part = source.read(PART)
-                digest = base64.b64encode(hashlib.sha256(part).digest()).decode()
-                headers = {
-                    "Tus-Resumable": "1.0.0",
-                    "Upload-Offset": str(offset),
-                    "Upload-Checksum": f"sha256 {digest}",
-                    "Content-Type": "application/offset+octet-stream",
-                }
+            while offset is None or offset < size:
                 try:
-                    with self._open("PATCH", f"uploads/{upload_id}", part, headers) as answer:
-                        offset, failures = int(answer.headers["Upload-Offset"]), 0
+                    if offset is None:
+                        offset = self._offset(upload_id)
+                    else:
+                        offset = self._send_part(upload_id, source, offset, min(PART, size - offset))
+                        failures = 0
                 except (NotReached, Problem) as problem:
                     # Damaged on the way (460), somewhere else than thought (409), busy (423) or broken off.
                     if isinstance(problem, Problem) and problem.status not in (409, 423, 460):
@@ -88,9 +85,26 @@ class Uploads(Connection):
                     if failures >= TRIES:
                         raise
                     time.sleep(min(0.5 * 2**failures, 10))
-                    offset = self._offset(upload_id)
-                if on_part is not None:
+                    offset = None
+                if on_part is not None and offset is not None and offset != told:
                     on_part(offset, size)
+                    told = offset
+
+    def _send_part(self, upload_id: str, source: BinaryIO, offset: int, length: int) -> int:
+        """Send so many bytes from there; where the next part starts."""
+        source.seek(offset)
+        part = source.read(length)
+        if len(part) < length:
+            raise ClientError(f"{source.name} became shorter while it was sent. Hand it in again.")
+        digest = base64.b64encode(hashlib.sha256(part).digest()).decode()
+        headers = {
+            "Tus-Resumable": "1.0.0",
+            "Upload-Offset": str(offset),
+            "Upload-Checksum": f"sha256 {digest}",
+            "Content-Type": "application/offset+octet-stream",
+        }
+        with self._open("PATCH", f"uploads/{upload_id}", part, headers) as answer:
+            return int(answer.headers["Upload-Offset"])
 
     def analyse_upload(
         self,
