@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from http_servers import served
@@ -34,12 +35,14 @@ from webapp.client import (
     NotReached,
     Problem,
     Unusable,
+    connection,
     findings,
     uploads,
 )
 from webapp.downloads import kept_reports, reports
 from webapp.jobs import claims, failures
 from webapp.jobs.parameters import others
+from webapp.services import analyses
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow
 
@@ -239,6 +242,30 @@ def test_an_outage_is_waited_for_with_growing_pauses(live, clip, monkeypatch, la
     else:
         reelproof.send_parts(upload["id"], clip, on_part=lambda *so_far: parts.append(so_far))
         assert pauses == [1, 2, 4, 8][: lasting + 1] and parts[-1] == (len(CONTENT), len(CONTENT))
+
+
+def test_an_answer_that_takes_longer_than_the_client_waits_is_waited_for(live, clip, sent, monkeypatch):
+    reelproof, slow, pauses = Client(live), threading.Event(), []
+    upload = reelproof.begin_upload(clip)
+    reelproof.send_parts(upload["id"], clip)
+    submit = analyses.submit
+
+    def submit_slowly(*given: Any, **more: Any) -> Any:
+        assert slow.wait(60)
+        return submit(*given, **more)
+
+    def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 3:
+            slow.set()
+        time.sleep(0.1)
+
+    monkeypatch.setattr(analyses, "submit", submit_slowly)
+    monkeypatch.setattr(connection, "time", SimpleNamespace(sleep=pause, monotonic=time.monotonic))
+    hurried = Client(live, timeout=1.0)
+    made = hurried.analyse_upload(upload["id"])
+    assert made["state"] == "queued" and sent == [made["id"]]
+    assert pauses[0] == 0.5 and pauses[1:3] == [2.0, 2.0]
 
 
 def test_a_file_that_becomes_shorter_is_not_sent_on(live, clip, monkeypatch):

@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import IO, Any
 from urllib.parse import quote, urlencode, urljoin, urlsplit
 
-from .errors import KINDS, NotReached, Problem
+from .errors import KINDS, Conflict, NotReached, Problem
 
 TRIES = 5
+_BUSY = 600.0  # seconds: to make an exhibit of the largest file takes minutes on a slow disk
 _CHUNK = 1 << 20
 _ENDED = ("done", "failed", "cancelled")
 _BROKEN_OFF = (OSError, http.client.HTTPException)  # what the standard library raises where a line breaks
@@ -89,13 +90,25 @@ class Connection:
             address = page["next"]
 
     def _once(self, ask: Callable[[dict[str, str]], Any]) -> Any:
-        """Ask under one key until there is an answer: it is done once, however often it is asked."""
+        """Ask under one key until there is an answer: it is done once, however often it is asked.
+
+        Where the first request, whose answer did not come, is still being answered, that is waited for.
+        """
         key = {"Idempotency-Key": secrets.token_hex(16)}
-        for failures in range(1, TRIES):
-            with contextlib.suppress(NotReached):
+        failures, until = 0, time.monotonic() + _BUSY
+        while True:
+            try:
                 return ask(key)
-            time.sleep(min(0.25 * 2**failures, 5))
-        return ask(key)
+            except NotReached:
+                failures += 1
+                if failures >= TRIES:
+                    raise
+                pause = min(0.25 * 2**failures, 5)
+            except Conflict as busy:
+                if busy.retry_after is None or time.monotonic() + busy.retry_after > until:
+                    raise
+                pause = busy.retry_after
+            time.sleep(pause)
 
     def _json(
         self, method: str, path: str, body: object = None, *, headers: Mapping[str, str] | None = None

@@ -36,7 +36,10 @@ class NotFound(Problem):
 
 
 class Conflict(Problem):
-    """409: it does not fit how things stand, such as a result that is not there yet."""
+    """409: it does not fit how things stand, such as a result that is not there yet.
+
+    With ``retry_after`` the first request under the same key is still being answered.
+    """
 
 
 class Unusable(Problem):

@@ -38,7 +38,9 @@ def test_a_request_cut_off_by_a_crash_makes_no_second_analysis(app, client, sent
     first = client.post(f"{API}/analyses", **form(b"a"), headers=headers)
     with database.begin() as session:  # as if the process had died before the answer was kept
         session.execute(update(KeyedRequest).values(status=None, body=None))
-    problem(client.post(f"{API}/analyses", **form(b"a"), headers=headers), 409)
+    still = client.post(f"{API}/analyses", **form(b"a"), headers=headers)
+    problem(still, 409)
+    assert still.headers["Retry-After"] == "2"
     app.extensions["started"] = now()  # it was started anew
     second = client.post(f"{API}/analyses", **form(b"a"), headers=headers)
     assert second.json["id"] == first.json["id"]

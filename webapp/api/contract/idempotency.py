@@ -34,6 +34,19 @@ _KEY = re.compile(r"[!-~]{1,128}")
 _KEPT_HEADERS = ("Content-Type", "Location", "Upload-Offset", "Upload-Expires", "Tus-Resumable")
 
 
+class StillAnswered(UserError):
+    """The first request with a key is still being answered."""
+
+    seconds = 2  # as Retry-After says
+
+    def __init__(self) -> None:
+        super().__init__(
+            409,
+            "The first request with this Idempotency-Key is still being answered.",
+            "Ask again in a moment.",
+        )
+
+
 def once(do: Callable[[], Answered]) -> Answered:
     """Do it, unless a request with the same key was answered already: then that answer again.
 
@@ -89,11 +102,7 @@ def _known(row: KeyedRequest, fingerprint: str) -> Answered | None:
         cut_off = row.started < max(current_app.extensions["started"], now() - _ABANDONED)
         if cut_off:
             return None
-        raise UserError(
-            409,
-            "The first request with this Idempotency-Key is still being answered.",
-            "Ask again in a moment.",
-        )
+        raise StillAnswered
     response = Response(row.body, status=row.status)
     response.headers.update(json.loads(row.headers or "{}"))
     response.headers[REPLAYED] = "true"
