@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from flask import Blueprint
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from reports.review.second_review import outcome
 from webapp import this_app
+from webapp.api.contract.idempotency import identity
 from webapp.api.contract.operation import Answer, operation
 from webapp.api.contract.schemas.base import moment
 from webapp.api.contract.schemas.reviews import (
@@ -161,7 +164,9 @@ def exhibit(analysis_id: str) -> Response:
 )
 def judge(analysis_id: str, body: NewJudgement) -> tuple[ReviewShape, int]:
     """Give your judgement as first or second reviewer."""
-    return _shape(review_service.judge(_row(analysis_id), current(), body.model_dump())), 201
+    return _recorded(
+        analysis_id, lambda row, made_id: review_service.judge(row, current(), body.model_dump(), made_id)
+    )
 
 
 @operation(
@@ -176,7 +181,7 @@ def judge(analysis_id: str, body: NewJudgement) -> tuple[ReviewShape, int]:
 )
 def say(analysis_id: str, body: NewMessage) -> tuple[ReviewShape, int]:
     """Add to the recorded conversation about a difference."""
-    return _shape(review_service.say(_row(analysis_id), current(), body.text)), 201
+    return _recorded(analysis_id, lambda row, made_id: review_service.say(row, current(), body.text, made_id))
 
 
 @operation(
@@ -191,7 +196,9 @@ def say(analysis_id: str, body: NewMessage) -> tuple[ReviewShape, int]:
 )
 def propose(analysis_id: str, body: NewConclusion) -> tuple[ReviewShape, int]:
     """Propose a joint conclusion to the other reviewer; a newer proposal replaces it."""
-    return _shape(review_service.propose(_row(analysis_id), current(), body.model_dump())), 201
+    return _recorded(
+        analysis_id, lambda row, made_id: review_service.propose(row, current(), body.model_dump(), made_id)
+    )
 
 
 @operation(
@@ -206,7 +213,9 @@ def propose(analysis_id: str, body: NewConclusion) -> tuple[ReviewShape, int]:
 )
 def accept(analysis_id: str, body: NewAcceptance) -> tuple[ReviewShape, int]:
     """Accept what the other reviewer proposes."""
-    return _shape(review_service.accept(_row(analysis_id), current(), body.proposal)), 201
+    return _recorded(
+        analysis_id, lambda row, made_id: review_service.accept(row, current(), body.proposal, made_id)
+    )
 
 
 @operation(
@@ -221,7 +230,14 @@ def accept(analysis_id: str, body: NewAcceptance) -> tuple[ReviewShape, int]:
 )
 def decide(analysis_id: str, body: NewConclusion) -> tuple[ReviewShape, int]:
     """Decide a difference as third reviewer."""
-    return _shape(review_service.decide(_row(analysis_id), current(), body.model_dump())), 201
+    return _recorded(
+        analysis_id, lambda row, made_id: review_service.decide(row, current(), body.model_dump(), made_id)
+    )
+
+
+def _recorded(analysis_id: str, record: Callable[[AnalysisRow, str], Reviewed]) -> tuple[ReviewShape, int]:
+    row, made_id = _row(analysis_id), identity()
+    return _shape(review_service.recorded(row, made_id) or record(row, made_id)), 201
 
 
 def _row(analysis_id: str) -> AnalysisRow:

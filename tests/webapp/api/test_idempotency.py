@@ -6,9 +6,13 @@ import io
 
 import pytest
 from api_requests import API, form, problem
+from made_results import finished
+from second_review_case import review
 from sqlalchemy import select, update
 
 from webapp.api.contract.request_body import LARGEST_JSON
+from webapp.security import api_tokens
+from webapp.security.accounts import principal
 from webapp.storage.tables import AnalysisRow, KeyedRequest, now
 
 
@@ -46,6 +50,65 @@ def test_a_request_cut_off_by_a_crash_makes_no_second_analysis(app, client, sent
     assert second.json["id"] == first.json["id"]
     with database.begin() as session:
         assert len(session.scalars(select(AnalysisRow.id)).all()) == 1
+
+
+def cut_off(app) -> None:
+    """As if the process had died before any answer was kept, and was started anew."""
+    with app.extensions["database"].begin() as session:
+        session.execute(update(KeyedRequest).values(status=None, body=None))
+    app.extensions["started"] = now()
+
+
+def test_a_request_cut_off_by_a_crash_makes_no_second_annotation(app, client):
+    row, headers = finished(app), {"Idempotency-Key": "one"}
+    said = {"kind": "exhibit", "author": "Ada", "verdict": "agree"}
+    first = client.post(f"{API}/analyses/{row.id}/annotations", json=said, headers=headers)
+    cut_off(app)
+    second = client.post(f"{API}/analyses/{row.id}/annotations", json=said, headers=headers)
+    assert second.status_code == first.status_code == 201
+    assert second.json == first.json and len(second.json["annotations"]) == 1
+    other = client.post(f"{API}/analyses/{row.id}/annotations", json=said, headers={"Idempotency-Key": "two"})
+    assert len(other.json["annotations"]) == 2
+
+
+def test_a_request_cut_off_by_a_crash_makes_no_second_statement(tmp_path, sent):
+    """Also where it could not be made any more: a judgement is given once, an accepted proposal ends it."""
+    made = review(tmp_path / "data", sent, "judgements")
+    assert made.name(third="").status_code == 303
+    with made.app.extensions["database"].alone() as session:
+        headers = {
+            name: {
+                "Authorization": "Bearer "
+                + api_tokens.make(session, principal(made.users[name]), "t", ["read", "annotate"]).token
+            }
+            for name in ("ada", "ben")
+        }
+    concluded = {"conclusion": "manipulated", "reasons": "Lips."}
+    steps = [
+        ("ada", "judgement", concluded),
+        ("ben", "judgement", concluded | {"conclusion": "inconclusive"}),
+        ("ada", "messages", {"text": "Look again."}),
+        ("ada", "proposal", concluded),
+        ("ben", "acceptance", {}),
+    ]
+    client, told = made.app.test_client(), {}
+    for number, (name, what, said) in enumerate(steps):
+        given = headers[name] | {"Idempotency-Key": f"key-{number}"}
+        if what == "acceptance":
+            said = {"proposal": told["review"]["statements"][-1]["id"]}
+        address = f"{API}/analyses/{made.row.id}/review/{what}"
+        told = client.post(address, json=said, headers=given).json
+        cut_off(made.app)
+        again = client.post(address, json=said, headers=given)
+        assert again.status_code == 201 and again.json == told, what
+    assert [each["kind"] for each in told["review"]["statements"]] == [
+        "judgement",
+        "judgement",
+        "message",
+        "proposal",
+        "acceptance",
+    ]
+    made.app.extensions["database"].close()
 
 
 @pytest.mark.parametrize("chunked", [False, True])

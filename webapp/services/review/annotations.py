@@ -60,14 +60,24 @@ def find_annotatable(analysis_id: str) -> AnalysisRow:
     return row
 
 
-def record(row: AnalysisRow, said: Mapping[str, object]) -> tuple[Annotation, tuple[Annotation, ...]]:
-    """Record what somebody says now; the annotation that became of it, and all there are."""
+def record(
+    row: AnalysisRow, said: Mapping[str, object], annotation_id: str | None = None
+) -> tuple[Annotation, tuple[Annotation, ...]]:
+    """Record what somebody says now; the annotation that became of it, and all there are.
+
+    ``annotation_id`` is its id, if not a new one. Where there is one of this id nothing is recorded: the
+    request that made it was cut off.
+    """
     if login_is_on():  # nobody annotates under somebody else's name
         said = {**said, "author": current().display}
     result = result_of(row)
     with this_app.database().alone() as session:
+        kept = session.get(AnnotationRow, (row.id, annotation_id)) if annotation_id is not None else None
+        if kept is not None:
+            return ANNOTATION.validate_json(kept.body), shown(session, row, current())
         cases.refuse_closed(session, row.case_id)
-        made = add(session, row.id, result.analysis, said, shown(session, row, current()))
+        seen = shown(session, row, current())
+        made = add(session, row.id, result.analysis, said, seen, annotation_id)
         log_annotations(session, row, [made], None if login_is_on() else made.author)
         everything = shown(session, row, current())
     return made, everything
@@ -79,10 +89,12 @@ def add(
     analysis: Analysis,
     said: Mapping[str, object],
     seen: Sequence[Annotation] | None = None,
+    annotation_id: str | None = None,
 ) -> Annotation:
     """Record what somebody says now; ``said`` is an annotation without what Reelproof gives it.
 
-    ``seen`` are those it may refer to, if not all there are. The session must be alone
+    ``seen`` are those it may refer to, if not all there are, ``annotation_id`` is its id, if not a new one.
+    The session must be alone
     (:meth:`webapp.storage.database.Database.alone`). Raises :class:`UserError`
     where it is no annotation or speaks of nothing in the analysis.
     """
@@ -100,7 +112,8 @@ def add(
             gettext("Analyse the exhibit again."),
         )
     try:
-        annotation = parse({**said, "id": secrets.token_hex(16), "made": later_than(known)})
+        own = {"id": annotation_id or secrets.token_hex(16), "made": later_than(known)}
+        annotation = parse({**said, **own})
     except AnnotationFileError as problem:
         raise UserError(400, translated(str(problem)), gettext("Nothing was recorded.")) from None
     if reason := rejection_reason(analysis, annotation, known if seen is None else seen):

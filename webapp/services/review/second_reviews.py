@@ -1,7 +1,8 @@
 """The second review: judgements given, differences resolved. All of it is recorded.
 
 Who reviews is named in :mod:`webapp.services.review.reviewers`. What the second reviewer does not see until
-their judgement is in is decided in :mod:`webapp.security.blinding` alone.
+their judgement is in is decided in :mod:`webapp.security.blinding` alone. ``statement_id`` is the id of what
+is recorded, if not a new one.
 """
 
 from __future__ import annotations
@@ -40,7 +41,17 @@ from webapp.storage.tables import AnalysisRow, ReviewStatement
 MOST_STATEMENTS = 1000  # of one review
 
 
-def judge(row: AnalysisRow, who: Principal, said: Mapping[str, Any]) -> Reviewed:
+def recorded(row: AnalysisRow, statement_id: str) -> Reviewed | None:
+    """The review, where this statement is in it already: the request that made it was cut off."""
+    with this_app.database().begin() as session:
+        if session.get(ReviewStatement, (row.id, statement_id)) is None:
+            return None
+        return second_reviews.find_or_404(session, session.get_one(AnalysisRow, row.id))
+
+
+def judge(
+    row: AnalysisRow, who: Principal, said: Mapping[str, Any], statement_id: str | None = None
+) -> Reviewed:
     """Give one's own judgement: ``conclusion``, ``reasons`` and ``stretches``. It is never changed.
 
     Raises :class:`~webapp.errors.UserError` for the third reviewer, a second judgement, and stretches that do
@@ -61,7 +72,7 @@ def judge(row: AnalysisRow, who: Principal, said: Mapping[str, Any]) -> Reviewed
                 gettext("Say more below it."),
             )
         hidden = {"hidden": found.naming.blind} if part == "second" else {}
-        made = _parsed(said, who, part, "judgement", found, **hidden)
+        made = _parsed(said, who, part, "judgement", found, statement_id, **hidden)
         assert isinstance(made, Judgement)
         length = row.duration or 0.0
         if made.stretches and not length:
@@ -75,22 +86,24 @@ def judge(row: AnalysisRow, who: Principal, said: Mapping[str, Any]) -> Reviewed
         return _keep(session, found, made)
 
 
-def say(row: AnalysisRow, who: Principal, text: str) -> Reviewed:
+def say(row: AnalysisRow, who: Principal, text: str, statement_id: str | None = None) -> Reviewed:
     """Add to the recorded conversation of both and the third."""
     with this_app.database().alone() as session:
         found, part = _resolving(session, row, who)
-        return _keep(session, found, _parsed({"text": text}, who, part, "message", found))
+        return _keep(session, found, _parsed({"text": text}, who, part, "message", found, statement_id))
 
 
-def propose(row: AnalysisRow, who: Principal, said: Mapping[str, Any]) -> Reviewed:
+def propose(
+    row: AnalysisRow, who: Principal, said: Mapping[str, Any], statement_id: str | None = None
+) -> Reviewed:
     """Propose a joint conclusion: ``conclusion`` and ``reasons``. A newer proposal replaces it."""
     with this_app.database().alone() as session:
         found, part = _resolving(session, row, who)
         _refuse_third(part)
-        return _keep(session, found, _parsed(said, who, part, "proposal", found))
+        return _keep(session, found, _parsed(said, who, part, "proposal", found, statement_id))
 
 
-def accept(row: AnalysisRow, who: Principal, proposal: str) -> Reviewed:
+def accept(row: AnalysisRow, who: Principal, proposal: str, statement_id: str | None = None) -> Reviewed:
     """Agree with what the other proposes, which resolves the difference.
 
     Raises :class:`~webapp.errors.UserError` for one's own proposal, and for one that is not the newest.
@@ -109,10 +122,14 @@ def accept(row: AnalysisRow, who: Principal, proposal: str) -> Reviewed:
             raise UserError(
                 409, gettext("The other reviewer has to accept your proposal."), gettext("Wait for them.")
             )
-        return _keep(session, found, _parsed({"about": proposal}, who, part, "acceptance", found))
+        return _keep(
+            session, found, _parsed({"about": proposal}, who, part, "acceptance", found, statement_id)
+        )
 
 
-def decide(row: AnalysisRow, who: Principal, said: Mapping[str, Any]) -> Reviewed:
+def decide(
+    row: AnalysisRow, who: Principal, said: Mapping[str, Any], statement_id: str | None = None
+) -> Reviewed:
     """Decide a difference as the third: ``conclusion`` and ``reasons``.
 
     Raises :class:`~webapp.errors.UserError` for anybody else.
@@ -125,7 +142,7 @@ def decide(row: AnalysisRow, who: Principal, said: Mapping[str, Any]) -> Reviewe
                 gettext("Only the third reviewer decides."),
                 gettext("Propose a joint conclusion instead."),
             )
-        return _keep(session, found, _parsed(said, who, part, "decision", found))
+        return _keep(session, found, _parsed(said, who, part, "decision", found, statement_id))
 
 
 def _taking_part(session: Session, row: AnalysisRow, who: Principal) -> tuple[Reviewed, Part]:
@@ -158,10 +175,16 @@ def _refuse_third(part: Part) -> None:
 
 
 def _parsed(
-    said: Mapping[str, Any], who: Principal, part: Part, kind: str, found: Reviewed, **more: str
+    said: Mapping[str, Any],
+    who: Principal,
+    part: Part,
+    kind: str,
+    found: Reviewed,
+    statement_id: str | None,
+    **more: str,
 ) -> Statement:
     own = {
-        "id": secrets.token_hex(16),
+        "id": statement_id or secrets.token_hex(16),
         "author": who.display,
         "part": part,
         "made": later_than(found.statements),
