@@ -30,7 +30,9 @@ from webapp.storage.key_files import secret_key
 from webapp.storage.tables import SessionRow, now
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-_BEARER = "Bearer "
+_BEARER = "bearer"  # schemes are written in small letters or large ones (RFC 9110)
+# What a proxy in front may ask for by itself, and pass on: it says nothing to this app.
+_OF_PROXIES = frozenset({"basic", "digest", "negotiate", "ntlm"})
 # A page left open asks by itself: for where something stands, and for pictures of live sessions.
 _ASKED_BY_PAGES = ("state.json", ".jpg")
 
@@ -174,6 +176,8 @@ def _identify() -> tuple[Principal | None, SessionRow | None]:
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
     used = not request.path.endswith(_ASKED_BY_PAGES)
     authorization = request.headers.get("Authorization", "")
+    if is_api() and _scheme(authorization) not in {"", _BEARER, *_OF_PROXIES}:
+        return None, None  # a token sent in another way must not count as none: that may allow more
     cookie = request.cookies.get(cookies.cookie_name(cookies.SESSION), "")
     return identify(app, authorization, cookie, used=used)
 
@@ -187,8 +191,8 @@ def identify(
     """
     settings = app.extensions["settings"]
     read: TokenReader | None = app.extensions["token reader"]
-    if authorization.startswith(_BEARER):
-        return (read(authorization.removeprefix(_BEARER).strip()) if read else None), None
+    if _scheme(authorization) == _BEARER:
+        return (read(authorization.strip()[len(_BEARER) :].strip()) if read else None), None
     if not settings.login:
         return LOCAL, None
     if not cookie:
@@ -201,6 +205,10 @@ def identify(
         if used:
             sessions.touch(row, moment)
         return account_store.principal(row.user), row
+
+
+def _scheme(authorization: str) -> str:
+    return authorization.strip().partition(" ")[0].lower()
 
 
 def own_address(text: str | None) -> str:

@@ -66,6 +66,26 @@ def test_a_token_that_does_not_work_is_not_taken_for_the_local_person(client, to
     assert answer.content_type == "application/problem+json"
 
 
+@pytest.mark.parametrize("scheme", ["bearer", "BEARER ", " Bearer"])
+def test_its_scheme_may_be_written_in_any_letters(app, client, scheme):
+    told = client.get(f"{API}/me", headers={"Authorization": f"{scheme} {made(app)}"})
+    assert told.json["scopes"] == ["read"]
+
+
+@pytest.mark.parametrize(
+    "header", ["{token}", "Token {token}", "Bearer:{token}", "Bearer\t{token}", "bearer"]
+)
+def test_a_token_sent_in_another_way_is_refused(app, client, header):
+    answer = client.get(f"{API}/me", headers={"Authorization": header.format(token=made(app))})
+    assert answer.status_code == 401, answer.text
+    assert client.get(f"{API}/health", headers={"Authorization": header}).status_code == 200
+
+
+def test_what_a_proxy_asks_for_says_nothing_here(client):
+    answer = client.get(f"{API}/me", headers={"Authorization": "Basic YWRhOnNlY3JldA=="})
+    assert answer.status_code == 200 and "administer" in answer.json["scopes"]
+
+
 def test_it_ends(app, client):
     database = app.extensions["database"]
     token = made(app, expires=now() + timedelta(hours=1))
