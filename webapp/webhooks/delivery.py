@@ -11,7 +11,8 @@ import os
 import time
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
 
 from detector.sandbox.kernel import PARENT, end_with
 from detector.version import __version__
@@ -29,28 +30,39 @@ log = logging.getLogger(__name__)
 BACK_OFF = (10, 60, 300, 1800, 7200, 21600, 43200, 86400)
 _LOOK_EVERY = 1.0  # seconds
 _AT_A_TIME = 20  # messages
+_LONG = 2.0  # seconds that an attempt takes; one that is refused at once keeps nobody waiting
 
 
 def round_trip(settings: Settings, database: Database, since: datetime) -> int:
-    """Queue what is new and try what is due; how many messages were tried."""
+    """Queue what is new and try what is due; how many messages were tried.
+
+    Webhooks that failed come last, and the round ends with the first that lets the sender wait: the next
+    one begins with what became due for others meanwhile.
+    """
     with database.alone() as session:
         messages.queue_ended(session, since)
-    due = select(Delivery.id).where(Delivery.due <= now()).order_by(Delivery.due).limit(_AT_A_TIME)
+    failing = select(Delivery.webhook_id).where(Delivery.due.is_not(None), Delivery.problem.is_not(None))
+    due = select(Delivery.id).where(Delivery.due <= now())
+    due = due.order_by(Delivery.webhook_id.in_(failing), Delivery.due).limit(_AT_A_TIME)
     with database.begin() as session:
         ids = session.scalars(due).all()
-    for delivery_id in ids:
-        attempt(settings, database, delivery_id)
+    for tried, delivery_id in enumerate(ids, 1):
+        if attempt(settings, database, delivery_id):
+            return tried
     return len(ids)
 
 
-def attempt(settings: Settings, database: Database, delivery_id: str) -> None:
-    """Try one message, and keep how it fared."""
+def attempt(settings: Settings, database: Database, delivery_id: str) -> bool:
+    """Try one message, and keep how it fared; whether it failed after a long wait.
+
+    Then the other messages of the webhook are put off: each would have to be waited for as long.
+    """
     with database.begin() as session:
         row = session.get(Delivery, delivery_id)
         hook = session.get(WebhookRow, row.webhook_id) if row is not None else None
     if row is None or hook is None:
-        return
-    status, problem = None, None
+        return False
+    status, problem, begun = None, None, time.monotonic()
     try:
         allowed = url_allowlist.allowing(settings.webhooks, hook.url)
         if allowed is None:
@@ -66,19 +78,30 @@ def attempt(settings: Settings, database: Database, delivery_id: str) -> None:
         status = request.send(hook.url, allowed, body, headers)
     except NotSent as failed:
         status, problem = failed.status, str(failed)
+    hung = problem is not None and time.monotonic() - begun > _LONG
     with database.begin() as session:
-        kept = session.get(Delivery, delivery_id)
-        if kept is None:  # the webhook was deleted meanwhile
-            return
-        kept.attempts += 1
-        kept.status, kept.problem = status, problem
-        if problem is None:
-            kept.delivered, kept.due = now(), None
-        elif kept.attempts > len(BACK_OFF):
-            kept.due = None
-            log.warning("a webhook's message was given up after %d attempts", kept.attempts)
-        else:
-            kept.due = now() + timedelta(seconds=BACK_OFF[kept.attempts - 1])
+        if hung:
+            others = (Delivery.webhook_id == hook.id) & (Delivery.due <= now())
+            later = now() + timedelta(seconds=BACK_OFF[0])
+            session.execute(update(Delivery).where(others).values(due=later))
+        _note(session, delivery_id, status, problem)
+    return hung
+
+
+def _note(session: Session, delivery_id: str, status: int | None, problem: str | None) -> None:
+    """Keep how an attempt fared, and when the next one is made."""
+    kept = session.get(Delivery, delivery_id)
+    if kept is None:  # the webhook was deleted meanwhile
+        return
+    kept.attempts += 1
+    kept.status, kept.problem = status, problem
+    if problem is None:
+        kept.delivered, kept.due = now(), None
+    elif kept.attempts > len(BACK_OFF):
+        kept.due = None
+        log.warning("a webhook's message was given up after %d attempts", kept.attempts)
+    else:
+        kept.due = now() + timedelta(seconds=BACK_OFF[kept.attempts - 1])
 
 
 def main() -> None:

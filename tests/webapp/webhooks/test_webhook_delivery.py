@@ -16,6 +16,7 @@ from sqlalchemy import select
 from detector.paths import ROOT
 from webapp.storage.tables import Delivery, now
 from webapp.webhooks import delivery
+from webapp.webhooks.request import NotSent
 
 
 def genuine():
@@ -78,3 +79,32 @@ def test_it_is_given_up_in_the_end(lab, receiver):
             row = session.scalars(select(Delivery)).one()
             row.due = now() if row.due is not None else None
     assert row.due is None and row.attempts == len(delivery.BACK_OFF) + 1 and trip(lab) == 0
+
+
+def test_a_receiver_that_hangs_lets_no_other_wait(lab, receiver, monkeypatch):
+    hangs, well = (f"{receiver.address}/hooks/{name}" for name in ("hangs", "well"))
+    hook(lab, hangs)
+    hook(lab, well)
+    tried: list[str] = []
+
+    def send(url: str, *_: object) -> int:
+        tried.append(url)
+        if url == hangs:
+            raise NotSent("It took longer than 30 seconds.")
+        return 204
+
+    monkeypatch.setattr(delivery.request, "send", send)
+    monkeypatch.setattr(delivery, "_LONG", -1.0)
+    for number in range(3):
+        finished(lab, file=f"{number}.mp4")
+    while trip(lab):
+        pass
+    assert tried.count(hangs) == 1 and tried.count(well) == 3, "after a long wait its others are put off"
+    with lab.extensions["database"].begin() as session:  # what was put off is due again
+        for row in session.scalars(select(Delivery).where(Delivery.due.is_not(None))):
+            assert timedelta(seconds=5) < row.due - now() <= timedelta(seconds=10)
+            row.due = now() - timedelta(hours=1)
+        assert [row.attempts for row in session.scalars(select(Delivery).where(Delivery.attempts > 1))] == []
+    finished(lab, file="new.mp4")
+    tried.clear()
+    assert trip(lab) == 2 and tried == [well, hangs], "what failed comes last, and ends the round"
