@@ -6,14 +6,16 @@ import base64
 import binascii
 import re
 
-from flask import request
+from flask import Response, request
 
 from webapp.api.contract.schemas.uploads import LONGEST_METADATA, METADATA
 from webapp.errors import UserError
 from webapp.http.problem_details import FieldProblem, FieldsError
+from webapp.intake.exhibits import clean_name
 from webapp.intake.resumable import CHECKSUMS
 
 VERSION = "1.0.0"
+_EXTENSIONS = "creation,termination,expiration,checksum"
 _NUMBER = re.compile(r"[0-9]{1,18}")
 
 
@@ -24,6 +26,18 @@ def refuse_other_versions() -> None:
         status = 400 if said is None else 412
         words = f"This is tus {VERSION}, and the request does not say so."
         raise UserError(status, words, f"Send Tus-Resumable: {VERSION}.")
+
+
+def complete(response: Response, largest: int) -> Response:
+    """``response`` with what the protocol asks of each, of OPTIONS and of 412; ``largest`` file in bytes."""
+    response.headers["Tus-Resumable"] = VERSION
+    if request.method == "OPTIONS":
+        response.headers["Tus-Extension"] = _EXTENSIONS
+        response.headers["Tus-Max-Size"] = str(largest)
+        response.headers["Tus-Checksum-Algorithm"] = ",".join(CHECKSUMS)
+    if request.method == "OPTIONS" or response.status_code == 412:
+        response.headers["Tus-Version"] = VERSION
+    return response
 
 
 def number(name: str) -> int:
@@ -49,6 +63,14 @@ def metadata() -> dict[str, str]:
         except (ValueError, binascii.Error):
             raise unusable("Upload-Metadata", f"The value of “{name}” is no text in base64.") from None
     return found
+
+
+def metadata_kept(file: str, sha256: str | None) -> str:
+    """``Upload-Metadata`` of what is kept of it; empty where that is nothing."""
+    kept = {"filename": "" if file == clean_name(None) else file, "sha256": sha256 or ""}
+    return ",".join(
+        f"{name} {base64.b64encode(value.encode()).decode()}" for name, value in kept.items() if value
+    )
 
 
 def checksum() -> tuple[str, bytes] | None:

@@ -39,6 +39,11 @@ LARGEST_PART = 256_000_000
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 
 
+@blueprint.after_request
+def _complete(response: Response) -> Response:
+    return tus_headers.complete(response, this_app.settings().upload_limit)
+
+
 @operation(
     blueprint,
     "POST",
@@ -88,7 +93,14 @@ def create() -> Response:
         200: Answer(
             "How far it is.",
             UploadShape,
-            headers=("Tus-Resumable", "Upload-Offset", "Upload-Length", "Upload-Expires", "ETag"),
+            headers=(
+                "Tus-Resumable",
+                "Upload-Offset",
+                "Upload-Length",
+                "Upload-Metadata",
+                "Upload-Expires",
+                "ETag",
+            ),
         )
     },
     errors=(404,),
@@ -96,7 +108,10 @@ def create() -> Response:
 def get(upload_id: str) -> Response:
     """How far an upload is; HEAD gives the same in headers alone, as tus asks."""
     row = _find(upload_id)
-    return _with_tus_headers(_json(_shape(row)), row)
+    response = _json(_shape(row))
+    if kept := tus_headers.metadata_kept(row.file, row.sha256):
+        response.headers["Upload-Metadata"] = kept
+    return _with_tus_headers(response, row)
 
 
 @operation(
@@ -146,7 +161,7 @@ def append(upload_id: str) -> Response:
 def delete(upload_id: str) -> Response:
     """Forget an upload and what came of it (tus: termination); an analysis made of it stays."""
     resumable.remove(this_app.database(), this_app.folders(), _find(upload_id).id)
-    response = Response(status=204, headers={"Tus-Resumable": tus_headers.VERSION})
+    response = Response(status=204)
     del response.headers["Content-Type"]
     return response
 
@@ -215,7 +230,6 @@ def _json(shape: UploadShape) -> Response:
 
 
 def _with_tus_headers(response: Response, row: UploadRow) -> Response:
-    response.headers["Tus-Resumable"] = tus_headers.VERSION
     response.headers["Upload-Offset"] = str(row.received)
     response.headers["Upload-Length"] = str(row.size)
     response.headers["Upload-Expires"] = format_datetime(row.expires, usegmt=True)

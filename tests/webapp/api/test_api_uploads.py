@@ -62,6 +62,31 @@ def test_a_file_in_parts_becomes_an_analysis(app, client, sent):
     assert not list(folders.uploads.iterdir()) and client.get(place).json["analysis"] == made.json["id"]
 
 
+def test_headers_are_those_of_the_protocol(app, client):
+    told = client.options(f"{API}/uploads").headers
+    assert (told["Tus-Version"], told["Tus-Resumable"]) == ("1.0.0", "1.0.0")
+    assert told["Tus-Extension"] == "creation,termination,expiration,checksum"
+    assert told["Tus-Max-Size"] == str(app.extensions["settings"].upload_limit)
+    assert told["Tus-Checksum-Algorithm"] == "sha1,sha256"
+    other = begin(client, **{"Tus-Resumable": "0.2.2"})
+    assert (other.status_code, other.headers["Tus-Version"], other.headers["Tus-Resumable"]) == (
+        412,
+        "1.0.0",
+        "1.0.0",
+    )
+    place = begin(client, sha256=digest(CONTENT)).headers["Location"]
+    wrong = send(client, place, 5, b"x")
+    assert (wrong.status_code, wrong.headers["Tus-Resumable"]) == (409, "1.0.0")
+    pairs = dict(pair.split(" ") for pair in client.head(place).headers["Upload-Metadata"].split(","))
+    assert {name: base64.b64decode(value).decode() for name, value in pairs.items()} == {
+        "filename": "long clip.mp4",
+        "sha256": digest(CONTENT),
+    }
+    unnamed = client.post(f"{API}/uploads", headers=TUS | {"Upload-Length": "5"}).headers["Location"]
+    assert "Upload-Metadata" not in client.head(unnamed).headers
+    assert client.delete(place).headers["Tus-Resumable"] == "1.0.0"
+
+
 def test_a_part_that_does_not_fit_is_refused_and_changes_nothing(client):
     place = begin(client).headers["Location"]
     send(client, place, 0, CONTENT[:100])

@@ -95,10 +95,11 @@ _ANSWERED_HEADERS: dict[str, tuple[str, dict[str, Any]]] = {
     "Tus-Resumable": ("The protocol.", {"type": "string", "const": "1.0.0"}),
     "Upload-Offset": ("Bytes received.", {"type": "integer"}),
     "Upload-Length": ("Bytes of the file.", {"type": "integer"}),
+    "Upload-Metadata": ("What is kept of it: filename and sha256.", {"type": "string"}),
     "Upload-Expires": ("When what came is removed.", {"type": "string"}),
     REPLAYED: ("true: this is the answer to an earlier request with the same key.", {"type": "string"}),
 }
-_OPTIONAL_HEADERS = frozenset({"Link", REPLAYED})
+_OPTIONAL_HEADERS = frozenset({"Link", REPLAYED, "Upload-Metadata"})
 
 
 @lru_cache(maxsize=2)
