@@ -12,7 +12,7 @@ from detector.models.card_files import load_card
 from detector.models.loaded import LoadedModel, load_model
 from detector.models.together import refuse_names
 from detector.schema.analysis import Analysis, OtherModel, Parameters, Segment
-from detector.schema.joint_rule import JointRule
+from detector.schema.joint_rule import JointRule, refuse_without_others
 from detector.schema.method.software import Ran
 from detector.scoring.first_pass import FirstPassResult
 from detector.scoring.moments import MomentKeeper
@@ -33,6 +33,7 @@ class OtherModels:
 
     def loaded(self, first: LoadedModel, parameters: Parameters) -> list[LoadedModel]:
         """Each with its weights; see :func:`~detector.models.together.refuse_names` for what it raises."""
+        refuse_without_others(self.rule, self.models)
         refuse_names(first.card.name, self.models, _name_of)
         loaded = [one if isinstance(one, LoadedModel) else load_model(one) for one in self.models]
         return loaded if parameters.second_look else [one.alone for one in loaded]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from detector.models.card_files import load_card
 from detector.models.together import refuse_names
-from detector.schema.joint_rule import JointRule
+from detector.schema.joint_rule import JointRule, refuse_without_others
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,7 @@ class OtherModelNames:
 
     def refuse(self, first: str | None) -> None:
         """Raise before the first file what would otherwise be said of each of them."""
+        refuse_without_others(self.rule, self.models)
         if self.models:
             refuse_names(load_card(first)[0].name, self.models, lambda one: load_card(one)[0].name)
 

@@ -16,7 +16,7 @@ from detector.cli.progress import progress_bar
 from detector.cli.result_folder import put, refuse_occupied, temporary_beside
 from detector.errors import ParameterError
 from detector.media.exhibit.file import refuse_early
-from detector.schema.joint_rule import JointRule
+from detector.schema.joint_rule import JointRule, refuse_without_others
 from reports.cli.case_options import add_case_options, given_case
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ def add_commands(commands: Any) -> None:
 
 def _analyze(options: argparse.Namespace) -> int:
     parameters = parameters_from(options)
+    refuse_without_others(JointRule(options.joint), options.also)
     case = given_case(options)
     if options.out:
         refuse_occupied(options.out, "manifest.json", "earlier result")

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sized
 from enum import StrEnum
+
+from detector.errors import ParameterError
+from detector.schema.translatable import N_
 
 
 class JointRule(StrEnum):
@@ -27,3 +31,12 @@ _WORDS = {
 }
 MOST_OTHERS = 8
 """Models of one analysis beside the first."""
+
+
+def refuse_without_others(rule: JointRule, others: Sized) -> None:
+    """Raise :class:`ParameterError` for a rule by which several models are to decide where there is one."""
+    if rule != JointRule.FIRST and not others:
+        raise ParameterError(
+            N_("The rule “%(rule)s” is for several models. Name others beside the first, or leave it out.")
+            % {"rule": str(rule)}
+        )

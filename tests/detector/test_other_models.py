@@ -147,6 +147,8 @@ def test_models_that_cannot_be_asked_for(clip: Path, model: LoadedModel) -> None
         analyze(clip, model=model, also=[model])
     with pytest.raises(ParameterError, match="At most 8 other models"):
         analyze(clip, model=model, also=["reelproof-2"] * (MOST_OTHERS + 1))
+    with pytest.raises(ParameterError, match="Name others"):
+        analyze(clip, model=model, joint=JointRule.ANY)
 
 
 M, N, U = Verdict.MANIPULATED, Verdict.NOT_FOUND, Verdict.INCONCLUSIVE

@@ -8,6 +8,7 @@ from flask import Blueprint, url_for
 from sqlalchemy import select, tuple_
 from werkzeug.wrappers import Response
 
+from detector.schema.joint_rule import JointRule
 from webapp import this_app
 from webapp.api.contract import pagination
 from webapp.api.contract.idempotency import identity
@@ -17,6 +18,7 @@ from webapp.api.contract.schemas.jobs import Prioritised
 from webapp.api.contract.schemas.uploads import OfUpload
 from webapp.downloads import kept_reports
 from webapp.errors import UserError
+from webapp.http.problem_details import FieldProblem, FieldsError
 from webapp.intake.exhibits import clean_name
 from webapp.intake.incoming import UploadLimit
 from webapp.queries import analyses as analysis_queries
@@ -86,6 +88,11 @@ def require_finished(
 
 def asked_analysis(body: NewAnalysis | OfUpload | Again, identity: str | None) -> AskedAnalysis:
     """How a request has an exhibit analysed; ``identity`` is the id the analysis is to have."""
+    if body.joint != JointRule.FIRST and not body.also:
+        where = f"{'form' if isinstance(body, NewAnalysis) else 'body'}.joint"
+        raise FieldsError(
+            (FieldProblem(where=where, problem="It is for several models: “also” names them."),)
+        )
     given = body.parameters.model_dump(exclude_unset=True) if body.parameters else {}
     changes = given | analysis_service.asked_others(body.also, body.model, body.joint)
     return AskedAnalysis(body.model, changes, _priority(body), identity)
@@ -274,6 +281,6 @@ def again(analysis_id: str, body: Again) -> Response:
     errors=(404, 409),
 )
 def delete(analysis_id: str) -> None:
-    """Delete an analysis that has ended."""
+    """Delete an analysis that has ended or is paused."""
     analysis_queries.get_or_404(analysis_id)
     deletion.delete(this_app.database(), this_app.folders(), analysis_id)

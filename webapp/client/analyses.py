@@ -92,7 +92,7 @@ class Analyses(Connection):
         return made
 
     def delete(self, analysis_id: str) -> None:
-        """Delete an analysis that has ended."""
+        """Delete an analysis that has ended or is paused."""
         self._open("DELETE", f"analyses/{analysis_id}").close()
 
     def models(self) -> list[dict[str, Any]]:

@@ -87,7 +87,7 @@ def refuse_unfinished(row: JobRow) -> None:
 
 
 def delete(database: Database, folders: Folders, analysis_id: str, *, purging: int | None = None) -> None:
-    """Delete an analysis that has ended, for good. Raises :class:`UserError` if there is none such.
+    """Delete an analysis that has ended or is paused, for good. Raises :class:`UserError` if there is none.
 
     One of a closed case, or compared with one, only while that case, ``purging``, is purged.
     """

@@ -143,6 +143,15 @@ def test_an_empty_file_is_refused_before_anything_is_loaded(
     assert "0 bytes" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("command", ["analyze", "score"])
+def test_a_rule_for_several_models_needs_others(
+    capsys: pytest.CaptureFixture[str], still: Path, command: str
+) -> None:
+    assert main([command, str(still), "--joint", "majority"]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == "" and "“majority” is for several models" in captured.err
+
+
 class TestOut:
     def test_everything_is_written_listed_and_replaced_whole(
         self, capsys: pytest.CaptureFixture[str], tmp_path: Path, still: Path, blank: Path

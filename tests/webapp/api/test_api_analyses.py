@@ -111,6 +111,27 @@ def test_cancel_retry_again_delete(app, client, sent):
     problem(client.get(path), 410)
 
 
+def test_what_would_be_ignored_is_refused(client, sent):
+    """A rule for several models without others, and a field that is given twice."""
+    rule = problem(client.post(f"{API}/analyses", **form(b"x", joint="majority")), 422)
+    assert [each["where"] for each in rule["errors"]] == ["form.joint"]
+    assert client.post(f"{API}/analyses", **form(b"x", joint="first")).status_code == 202
+    again = client.post(f"{API}/exhibits/{digest(b'x')}/analyses", json={"joint": "all", "also": []})
+    assert [each["where"] for each in problem(again, 422)["errors"]] == ["body.joint"]
+    doubled = form(b"x")
+    doubled["data"]["priority"] = ["low", "high"]
+    told = problem(client.post(f"{API}/analyses", **doubled), 422)
+    assert told["errors"] == [{"where": "form.priority", "problem": "It is given more than once."}]
+    assert len(sent) == 1
+
+
+def test_a_paused_analysis_can_be_deleted(client):
+    path = client.post(f"{API}/analyses", **form(b"x")).headers["Location"]
+    problem(client.delete(path), 409)
+    assert client.post(f"{path}/pause").status_code == 200
+    assert client.delete(path).status_code == 204 and client.get(path).status_code == 410
+
+
 def test_pause_resume_and_priority(app, client, sent):
     path = client.post(f"{API}/analyses", **form(b"x", priority="low")).headers["Location"]
     assert client.get(path).json["priority"] == "low"

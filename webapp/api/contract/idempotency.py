@@ -37,7 +37,7 @@ _KEPT_HEADERS = ("Content-Type", "Location", "Upload-Offset", "Upload-Expires", 
 class StillAnswered(UserError):
     """The first request with a key is still being answered."""
 
-    seconds = 2  # as Retry-After says
+    retry_after = 2
 
     def __init__(self) -> None:
         super().__init__(

@@ -157,7 +157,7 @@ def _query(model: type[BaseModel] | None) -> BaseModel | None:
     values: dict[str, str] = {}
     for name, given in request.args.lists():
         if len(given) > 1:
-            raise FieldsError((FieldProblem(where=f"query.{name}", problem="It is given more than once."),))
+            raise FieldsError((_doubled(f"query.{name}"),))
         values[name] = given[0]
     if model is None:
         if values:
@@ -169,6 +169,10 @@ def _query(model: type[BaseModel] | None) -> BaseModel | None:
             )
         return None
     return checked(lambda: model.model_validate(values), "query")
+
+
+def _doubled(where: str) -> FieldProblem:
+    return FieldProblem(where=where, problem="It is given more than once.")
 
 
 def _json(model: type[BaseModel]) -> BaseModel:
@@ -186,7 +190,10 @@ def _form(form: Form) -> BaseModel:
     asked = this_request()
     asked.upload_limit = form.limit(this_app.settings())
     stray = [name for name in asked.files if name != form.file]
-    values = {name: given[-1] for name, given in asked.form.lists()}
+    fields = list(asked.form.lists())
+    if doubled := [name for name, given in fields if len(given) > 1]:
+        raise FieldsError(tuple(_doubled(f"form.{name}") for name in doubled))
+    values = {name: given[0] for name, given in fields}
     if form.file in values and form.file not in asked.files:
         values.pop(form.file)
         stray.append(form.file)
