@@ -63,7 +63,8 @@ def send(row: AnalysisRow, folder: Path, name: str) -> Response:
         with place.open("xb") as out:
             chosen.write(load(folder).analysis, folder, out)
         custody_access.log_download(row, chosen.ending, place)
-        response = send_and_forget(place, chosen.mimetype)
+        kind = chosen.mimetype.partition(";")[0]  # the response adds the charset of what is text
+        response = send_and_forget(place, kind)
     except ReportError as problem:
         raise UserError(
             409,

@@ -30,6 +30,9 @@ def test_findings(app, client):
     analysis = Analysis.from_json(stored.read_bytes())
     segments = client.get(f"{path}/segments").json["segments"]
     assert [each["id"] for each in segments] == [each.id for each in analysis.segments]
+    tag = client.get(f"{path}/segments").headers["ETag"]
+    assert client.head(f"{path}/segments").headers["ETag"] == tag
+    assert client.head(f"{path}/segments", headers={"If-None-Match": tag}).status_code == 304
     everything, address = [], f"{path}/scores?limit=100"
     while address:
         page = client.get(address).json

@@ -31,7 +31,9 @@ def test_each_format_is_sent_as_it_is_written(app: Flask, client: FlaskClient, n
     FORMATS[name].write(load(folder).analysis, folder, expected)
     answer = client.get(f"/analyses/{row.id}/exports/{name}")
     assert answer.status_code == 200
-    assert answer.mimetype == FORMATS[name].mimetype.partition(";")[0]
+    kind, _, charset = answer.headers["Content-Type"].partition("; ")
+    assert kind == FORMATS[name].mimetype.partition(";")[0]
+    assert charset == ("charset=utf-8" if kind.startswith("text/") else "")
     assert answer.headers["Content-Disposition"].startswith(
         "attachment; filename=reelproof-Interview-Teil-2-"
     )

@@ -233,7 +233,7 @@ def checked(read: Callable[[], BaseModel], where: str) -> BaseModel:
 
 
 def _response(answered: Any) -> Answered:
-    """What a view returned, as a response; that of a GET answers If-None-Match."""
+    """What a view returned, as a response; that of a GET or HEAD answers If-None-Match."""
     status = 200
     if isinstance(answered, tuple):
         answered, status = answered
@@ -245,7 +245,7 @@ def _response(answered: Any) -> Answered:
     elif answered is None:
         answered = Response(status=204)
         del answered.headers["Content-Type"]
-    if request.method == "GET" and answered.status_code == 200 and not answered.direct_passthrough:
+    if request.method in ("GET", "HEAD") and answered.status_code == 200 and not answered.direct_passthrough:
         if answered.get_etag()[0] is None:
             answered.add_etag()
         answered.make_conditional(request)
