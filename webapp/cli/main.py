@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import os
 import sys
 from collections.abc import Sequence
 
@@ -22,23 +24,41 @@ def run(arguments: Sequence[str]) -> int:
     ``with_database``, which is given one whose tables are up to date and whose custody log has begun.
     """
     asked = _parser().parse_args(arguments)
+    try:
+        status = _done(asked)
+        sys.stdout.flush()  # a full disk or a reader that is gone is told here, not in a traceback
+    except (UserError, SettingError, OSError, UnicodeDecodeError) as problem:
+        print(f"reelproof: {problem}", file=sys.stderr)
+        _forget_output()
+        return 2
+    return status
+
+
+def _done(asked: argparse.Namespace) -> int:
     if "by_itself" in asked:
         status: int = asked.by_itself(asked)
         return status
-    try:
-        settings = read_settings()
-        Folders(settings.data).create()
-        with opened(settings) as database:
-            database.migrate()
-            with database.begin() as session:
-                begun = custody_log.head(session).count > 0
-            if not begun:  # the first command comes before the first start
-                custody_startup.begin(database, settings)
-            asked.with_database(database, asked)
-    except (UserError, SettingError, OSError, UnicodeDecodeError) as problem:
-        print(f"reelproof: {problem}", file=sys.stderr)
-        return 2
+    settings = read_settings()
+    Folders(settings.data).create()
+    with opened(settings) as database:
+        database.migrate()
+        with database.begin() as session:
+            begun = custody_log.head(session).count > 0
+        if not begun:  # the first command comes before the first start
+            custody_startup.begin(database, settings)
+        asked.with_database(database, asked)
     return 0
+
+
+def _forget_output() -> None:
+    """Let what cannot be written go nowhere, or the interpreter tries again at its end and complains."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        with contextlib.suppress(OSError):
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, sys.stdout.fileno())
+            os.close(nowhere)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -56,8 +56,9 @@ def _add(database: Database, asked: argparse.Namespace) -> None:
         custody_log.append_account_event(
             session, "token made", token=row.id, name=row.name, scopes=row.scopes
         )
-    print("Copy it now, it cannot be shown again:", file=sys.stderr)
-    print(made.token)
+        # Before it counts: one that could not be shown must not work.
+        print("Copy it now, it cannot be shown again:", file=sys.stderr)
+        print(made.token, flush=True)
 
 
 def _list(database: Database, asked: argparse.Namespace) -> None:
