@@ -91,7 +91,7 @@ def test_hand_in_wait_and_fetch(app, live, clip, tmp_path, monkeypatch, quick_re
 def test_a_report_that_is_being_made_is_waited_for(app, live, tmp_path, monkeypatch, quick_reports):
     row, folders = finished(app), Folders(app.extensions["settings"].data)
     monkeypatch.setattr(reports, "_PATIENCE", 0.01)
-    monkeypatch.setattr(reports.ReportBeingMade, "seconds", 1)
+    monkeypatch.setattr(reports.ReportBeingMade, "retry_after", 1)
     with contextlib.ExitStack() as making:
         assert making.enter_context(kept_reports.hold(folders, row.id, 0.0))
         pauses = []
