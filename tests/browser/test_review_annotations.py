@@ -58,6 +58,44 @@ def test_annotations_are_kept(reviewed: tuple[Served, str], desk: Page, seen) ->
     assert seen.console == []
 
 
+def test_notes_not_recorded_yet_outlast_the_page(desk: Page) -> None:
+    desk.evaluate("localStorage.setItem('reelproof-reviewer', 'Dee')")
+    desk.locator("#segment-note").fill("seams at the jaw")
+    desk.get_by_role("tab", name="Annotations").click()
+    desk.locator("#span-note").fill("the mouth lags")
+    desk.locator("#exhibit-note").fill("as a whole")
+    desk.get_by_role("link", name="Library").click()
+    expect(desk.get_by_role("heading", name="Library")).to_be_visible()
+    desk.go_back()
+    expect(desk.locator("#segment-note")).to_have_value("seams at the jaw")
+    desk.reload()
+    expect(desk.locator("#exhibit-note")).to_have_value("as a whole")
+    expect(desk.locator("#span-note")).to_have_value("the mouth lags")
+
+    desk.get_by_role("tab", name="Annotations").click()
+    desk.get_by_role("tabpanel", name="Annotations").get_by_role("button", name="Unsure", exact=True).click()
+    expect(desk.locator("#exhibit-note")).to_have_value("")
+    desk.locator("#inspector h2").click()
+    desk.keyboard.press("u")
+    expect(desk.locator(".segment-row")).to_contain_text("Dee")
+    expect(desk.locator("#segment-note")).to_have_value("")
+    desk.reload()
+    expect(desk.locator("#span-note")).to_have_value("the mouth lags")
+    expect(desk.locator("#exhibit-note")).to_have_value("")
+    expect(desk.locator("#segment-note")).to_have_value("")
+
+
+def test_where_a_browser_keeps_nothing_leaving_a_note_asks_first(desk: Page) -> None:
+    desk.evaluate("() => { Storage.prototype.setItem = () => { throw new Error('full'); }; }")
+    desk.locator("#inspector").click()  # browsers ask only where somebody did something
+    desk.locator("#segment-note").fill("seams at the jaw")
+    with desk.expect_event("dialog") as asked:
+        desk.once("dialog", lambda dialog: dialog.dismiss())
+        desk.get_by_role("link", name="Library").click(no_wait_after=True)
+    assert asked.value.type == "beforeunload"
+    expect(desk.locator("#segment-note")).to_have_value("seams at the jaw")
+
+
 def test_two_persons_merged_and_apart_again(desk: Page) -> None:
     desk.evaluate("localStorage.setItem('reelproof-reviewer', 'Ben')")
     desk.get_by_role("tab", name="Persons").click()

@@ -59,9 +59,12 @@ export class AnnotationPanel {
       button.addEventListener("click", async () => {
         const note = byId("exhibit-note");
         const done = await this.desk.record({ kind: "exhibit", verdict: button.dataset.verdict, note: note.value.trim() }, _("Recorded for the whole exhibit."));
-        if (done) note.value = "";
+        if (!done) return;
+        note.value = "";
+        this.desk.drafts.delete(note.id);
       });
     }
+    this.desk.drafts.keepField(byId("exhibit-note"));
   }
 
   #persons() {
@@ -73,6 +76,7 @@ export class AnnotationPanel {
   }
 
   #span() {
+    this.desk.drafts.keepField(byId("span-note"));
     byId("span-in").addEventListener("click", () => this.markAt("start"));
     byId("span-out").addEventListener("click", () => this.markAt("end"));
     byId("span-form").addEventListener("submit", async (event) => {
@@ -92,6 +96,7 @@ export class AnnotationPanel {
       if (byId("span-person").value) annotation.person = byId("span-person").value;
       if (await this.desk.record(annotation, _("The stretch is marked."))) {
         byId("span-form").reset();
+        this.desk.drafts.delete("span-note");
         this.mark = { start: null, end: null };
         this.desk.drawLanes();
       }

@@ -9,6 +9,7 @@ import { current } from "./annotations.js";
 import { wireControls } from "./controls.js";
 import { faces, nearest, personName, prepare } from "./data.js";
 import { Detail } from "./detail.js";
+import { Drafts } from "./drafts.js";
 import { sampleOf } from "./explore.js";
 import { FaceView } from "./face_view.js";
 import { LaneList, lanesOf } from "./lanes.js";
@@ -27,7 +28,7 @@ class Desk {
     this.detail = raw.outline ? new Detail(this.data, (from, to) => this.#filled(from, to)) : null;
     this.segments = raw.segments;
     this.peaks = raw.segments.flatMap((segment) => segment.peaks);
-    this.drafts = new Map();
+    this.drafts = new Drafts(raw.analysis.id, store.author ?? "");
     this.chosen = null;
     this.explored = null;
     this.#take(annotations);
