@@ -14,6 +14,7 @@ class UserError(Exception):
 
     retry_after: int | None = None  # seconds, for Retry-After
     review_address: str | None = None  # of the second review that hides what was asked for
+    texts: tuple[tuple[str, str], ...] = ()  # what somebody wrote that was not saved, by the names of fields
 
     def __init__(self, status: int, error: str, remedy: str) -> None:
         super().__init__(error)

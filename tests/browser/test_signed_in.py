@@ -64,6 +64,27 @@ def sign_in(page: Page, house: House, name: str) -> None:
     expect(page.get_by_role("button", name="Sign out", exact=True)).to_be_visible()
 
 
+def test_what_was_written_outlasts_the_session(house: House, page: Page) -> None:
+    sign_in(page, house, "ada")
+    page.goto(house.address + "/cases")
+    page.get_by_label("Description").fill("What the <case> is about\nand more")
+    page.get_by_label("Name").fill("Harbour")
+    elsewhere = page.context.new_page()
+    elsewhere.goto(house.address + "/account")
+    elsewhere.get_by_role("button", name="Sign out", exact=True).click()
+    expect(elsewhere).to_have_url(house.address + "/login")
+    page.get_by_role("button", name="Create the case").click()
+    expect(page.get_by_text("nothing was saved")).to_be_visible()
+    expect(page.get_by_label("Description")).to_have_value("What the <case> is about\nand more")
+    with page.expect_popup() as opened:
+        page.get_by_role("link", name="Sign in").click()
+    again = opened.value
+    again.get_by_label("User name").fill("ada")
+    again.get_by_label("Password").fill(_PASSWORD)
+    again.get_by_role("button", name="Sign in").click()
+    expect(again).to_have_url(house.address + "/cases")
+
+
 @pytest.mark.parametrize("scripts", [True, False])
 def test_from_the_address_asked_for_and_back_out(house: House, browser: Browser, scripts: bool) -> None:
     context = browser.new_context(java_script_enabled=scripts)

@@ -62,7 +62,8 @@ def install(app: Flask) -> None:
 
     @app.errorhandler(UserError)
     def in_words(problem: UserError) -> Response:
-        response = answer(problem.status, problem.error, problem.remedy, problem.review_address)
+        address, texts = problem.review_address, problem.texts
+        response = answer(problem.status, problem.error, problem.remedy, address, texts=texts)
         if problem.retry_after is not None:
             response.headers["Retry-After"] = str(problem.retry_after)
         return response
@@ -110,10 +111,19 @@ def install(app: Flask) -> None:
         return answer(500, *_WORDS[500])
 
 
-def answer(status: int, error: str, remedy: str, review_address: str | None = None) -> Response:
+def answer(
+    status: int,
+    error: str,
+    remedy: str,
+    review_address: str | None = None,
+    *,
+    texts: tuple[tuple[str, str], ...] = (),
+    sign_in: str | None = None,
+) -> Response:
     """A page or, for addresses ending in .json and callers that ask for it, JSON; for the API a problem.
 
-    ``review_address`` is that of the second review which hides what was asked for.
+    ``review_address`` is that of the second review which hides what was asked for; ``texts`` are what
+    somebody wrote that was not saved, each with the name of its field; ``sign_in`` is where to sign in.
     """
     if problem_details.is_api():
         return problem_details.response(status, error, remedy)
@@ -130,6 +140,8 @@ def answer(status: int, error: str, remedy: str, review_address: str | None = No
                 error=error,
                 remedy=remedy,
                 review_address=review_address,
+                texts=texts,
+                sign_in=sign_in,
             )
         )
     response.status_code = status

@@ -3,7 +3,8 @@
 In this order: who it is (a token, a session's cookie or, without login, the person at this
 machine), whether the endpoint is open to them, whether they must first change a password they
 were given or give theirs again, whether the form came from a page of ours, and whether they
-ask too often.
+ask too often. A form that is refused because its session has ended gets an answer with what was
+written into it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
-from flask import Flask, abort, current_app, g, redirect, request, url_for
+from flask import Flask, current_app, g, redirect, request, url_for
 from werkzeug.wrappers import Response as Answer
 
 from reports.text.language import gettext
@@ -22,7 +23,7 @@ from webapp.http.error_pages import answer, wants_json
 from webapp.http.problem_details import is_api
 from webapp.intake.upload_request import this_request
 from webapp.security import accounts as account_store
-from webapp.security import cookies, csrf, second_factor, sessions
+from webapp.security import cookies, csrf, second_factor, sessions, unsent_texts
 from webapp.security.login_throttle import network
 from webapp.security.permissions import LOCAL, Asker, Need, Principal, login_is_on, need_of, refused
 from webapp.security.rate_limits import Rates, RepeatedRefusals
@@ -38,6 +39,21 @@ _ASKED_BY_PAGES = ("state.json", ".jpg")
 
 # Reads an API token: the principal it stands for, or none. The API sets it.
 TokenReader = Callable[[str], Principal | None]
+
+
+class FormRefused(UserError):
+    """A form does not bring its session's token; the session it was made in may have ended."""
+
+    def __init__(self, texts: tuple[tuple[str, str], ...]) -> None:
+        self.texts = texts
+        super().__init__(
+            403,
+            gettext(
+                "This form is not from a page of this session. Reload the page it came from and send it "
+                "again."
+            ),
+            gettext("Copy what you wrote first.") if texts else gettext("Go back to the page you came from."),
+        )
 
 
 def install(app: Flask) -> None:
@@ -81,7 +97,7 @@ def _deny(need: Need) -> Answer | None:
     if need.asker == Asker.ANYBODY:
         return None
     if who is None:
-        return sign_in_first()
+        return sign_in_first(need)
     row: SessionRow | None = g.session
     if row is not None and row.user.one_time and not need.first:
         return _redirect(
@@ -129,13 +145,7 @@ def _check_form() -> None:
     this_request().on_form = None
     if not csrf.brings_token():
         _record_refusal("form refused")
-        abort(
-            403,
-            gettext(
-                "This form is not from a page of this session. Reload the page it came from and send it "
-                "again."
-            ),
-        )
+        raise FormRefused(unsent_texts.written())
 
 
 def _record_refusal(what: str, **details: str) -> None:
@@ -150,26 +160,46 @@ def _record_refusal(what: str, **details: str) -> None:
         log.append_account_event(session, what, **details, method=request.method, path=request.path[:200])
 
 
-def sign_in_first() -> Answer:
+def sign_in_first(need: Need) -> Answer:
     """What somebody gets who is not signed in: the page to do so or, for a program, 401."""
     if is_api():
         words = "No token came with this request, or one that does not work (any more)."
         return answer(401, words, "Send “Authorization: Bearer …” with a token of the account page.")
-    response = _redirect(
-        "login.form", 401, gettext("You are not signed in."), gettext("Sign in, then try again.")
-    )
+    if request.method in SAFE or need.first or wants_json():
+        response = _redirect(
+            "login.form", 401, gettext("You are not signed in."), gettext("Sign in, then try again.")
+        )
+    else:
+        response = _nothing_saved()
     if response.status_code == 401:
         response.headers["WWW-Authenticate"] = 'Bearer realm="Reelproof"'
     return response
 
 
+def _nothing_saved() -> Answer:
+    """What a form gets whose session has ended: what was written into it, to be copied."""
+    rates: Rates = current_app.extensions["rates"]
+    rates.count(f"from {network(request.remote_addr or '')}", None)  # this reads a form of anybody
+    texts = unsent_texts.written()
+    remedy = gettext("Copy what you wrote, sign in, then send it again.")
+    return answer(
+        401,
+        gettext("You are not signed in (any more), so nothing was saved."),
+        remedy if texts else gettext("Sign in, then try again."),
+        texts=texts,
+        sign_in=url_for("login.form", next=_page_of_form()),
+    )
+
+
 def _redirect(endpoint: str, status: int, error: str, remedy: str) -> Answer:
     if wants_json() or is_api():
         return answer(status, error, remedy)
-    # After a form, back to the page it was on; what was filled in has to be filled in again.
-    page = urlsplit(request.referrer or "").path or None
-    back = request.full_path.rstrip("?") if request.method in SAFE else page
+    back = request.full_path.rstrip("?") if request.method in SAFE else _page_of_form()
     return redirect(url_for(endpoint, next=back), 303)
+
+
+def _page_of_form() -> str | None:
+    return urlsplit(request.referrer or "").path or None
 
 
 def _identify() -> tuple[Principal | None, SessionRow | None]:

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import html
+import re
+from pathlib import Path
+
 import pytest
 from people import PASSWORD, log_of_accounts, signed_in
+
+from webapp.security import unsent_texts
 
 
 def test_pages_send_to_the_form_and_back(client):
@@ -39,6 +45,57 @@ def test_programs_get_401(client):
     assert answer.status_code == 401
     assert answer.headers["WWW-Authenticate"].startswith("Bearer")
     assert answer.get_json()["error"] == "You are not signed in."
+
+
+WRITTEN = {
+    "csrf_token": "ab" * 64,
+    "name": "a short name",
+    "description": "\nfirst <script>alert(1)</script>\r\nsecond & last",
+    "password": "hunter2 hunter2",
+    "code": "123456",
+}
+
+
+def test_what_somebody_wrote_is_shown_to_be_copied_once_the_session_has_ended(app):
+    client = signed_in(app, "ada")
+    client.delete_cookie("reelproof")
+    answer = client.post("/cases", data=WRITTEN, headers={"Referer": "http://localhost/cases?page=2"})
+    assert answer.status_code == 401
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert "nothing was saved" in answer.text
+    shown = re.findall(r"<textarea[^>]*>\n(.*?)</textarea>", answer.text, re.DOTALL)
+    assert [html.unescape(text) for text in shown] == [WRITTEN["description"]]
+    assert "<script>alert" not in answer.text
+    for secret in ("hunter2", "123456", WRITTEN["csrf_token"], "a short name"):
+        assert secret not in answer.text
+    assert 'href="/login?next=/cases"' in answer.text
+    assert client.get("/analyses").status_code == 303, "nothing but the text"
+
+
+def test_a_form_without_long_texts_is_told_as_much(client):
+    answer = client.post("/cases", data={"name": "K"})
+    assert answer.status_code == 401 and "nothing was saved" in answer.text
+    assert "<textarea" not in answer.text and 'href="/login"' in answer.text
+    assert client.post("/logout").status_code == 303
+    program = client.post("/cases", data=WRITTEN, headers={"Accept": "application/json"})
+    assert program.status_code == 401 and program.get_json().keys() == {"error", "remedy"}
+
+
+def test_nor_is_what_was_written_in_another_session_lost(app):
+    client = signed_in(app, "ada")
+    client.environ_base.pop("HTTP_X_CSRF_TOKEN")
+    answer = client.post("/cases", data=WRITTEN)
+    assert answer.status_code == 403
+    assert "second &amp; last" in answer.text and "hunter2" not in answer.text
+
+
+def test_every_long_text_of_every_form_is_one_that_is_shown_again():
+    pages = Path(__file__).parents[4] / "templates" / "pages"
+    names = set()
+    for page in pages.rglob("*.html"):
+        for tag in re.findall(r"<textarea([^>]*)>", page.read_text()):
+            names |= set(re.findall(r'name="(\w+)"', tag))
+    assert names and names <= set(unsent_texts.FIELDS)
 
 
 def test_many_refusals_are_few_entries(app):
