@@ -18,7 +18,7 @@ from reports.review.annotations import ANNOTATION, Annotation, current
 from reports.text.language import N_, gettext
 from reports.text.numbers import shown
 from webapp.queries.analyses import ANNOTATIONS, visible_session
-from webapp.storage.tables import AnalysisRow, AnnotationRow, Exhibit, MatchRow, State
+from webapp.storage.tables import AnalysisRow, AnnotationRow, ComparisonRow, Exhibit, MatchRow, State
 
 _MOST_SAID = 4  # annotations of each
 _ABOUT_ALL = 0.95  # of an exhibit's time
@@ -31,7 +31,8 @@ class Copy:
 
     ``match`` is told of the exhibit that was asked about. ``earlier``: the other was handed in before, as far
     as who asks may know; ``said`` are the latest annotations of its analysis. ``analyses`` is how many it
-    has: the same bytes handed in again are the same exhibit.
+    has: the same bytes handed in again are the same exhibit. ``compared`` is the newest finished comparison
+    of the two, which unlike ``match`` is of their faces too.
     """
 
     match: Match
@@ -40,6 +41,7 @@ class Copy:
     earlier: bool
     said: tuple[Annotation, ...]
     more_said: int
+    compared: ComparisonRow | None
 
     @property
     def relation(self) -> str:
@@ -103,7 +105,7 @@ def changes(match: Match) -> tuple[str, ...]:
     if match.size != match.other_size:
         own, other = (f"{width} × {height}" for width, height in (match.size, match.other_size))
         out.append(gettext("%(own)s pixels instead of %(other)s", own=own, other=other))
-    return tuple(out) or (gettext("encoded again, or changed by less than shows here"),)
+    return tuple(out) or (gettext("the pictures as wholes do not differ"),)
 
 
 def of_exhibit(exhibit_id: int, than: AnalysisRow | None = None) -> tuple[Copy, ...]:
@@ -117,6 +119,7 @@ def of_exhibit(exhibit_id: int, than: AnalysisRow | None = None) -> tuple[Copy, 
         analyses = _standing_for(session, matches)
         handed_in = _handed_in(session, analyses)
         said = _standing_annotations(session, [row.id for row in analyses.values()])
+        compared = _compared(session, exhibit_id)
     found = []
     for other, row in analyses.items():
         told = Match.model_validate_json(matches[other].body)
@@ -124,7 +127,8 @@ def of_exhibit(exhibit_id: int, than: AnalysisRow | None = None) -> tuple[Copy, 
         every = said[row.id]
         first, times = handed_in[other]
         earlier, more_said = than is None or first < than.created, max(0, len(every) - _MOST_SAID)
-        found.append(Copy(told, row, times, earlier, tuple(every[:_MOST_SAID]), more_said))
+        latest = tuple(every[:_MOST_SAID])
+        found.append(Copy(told, row, times, earlier, latest, more_said, compared.get(other)))
     return tuple(
         sorted(
             found,
@@ -132,6 +136,16 @@ def of_exhibit(exhibit_id: int, than: AnalysisRow | None = None) -> tuple[Copy, 
             reverse=True,
         )
     )
+
+
+def _compared(session: Session, exhibit_id: int) -> dict[int, ComparisonRow]:
+    """The newest finished comparison of an exhibit with each other one, whichever was the reference."""
+    either = or_(ComparisonRow.exhibit_id == exhibit_id, ComparisonRow.reference_id == exhibit_id)
+    done = select(ComparisonRow).where(either, ComparisonRow.state == State.DONE)
+    return {
+        row.reference_id if row.exhibit_id == exhibit_id else row.exhibit_id: row
+        for row in session.scalars(done.order_by(ComparisonRow.created, ComparisonRow.id))
+    }
 
 
 def count(exhibit_id: int) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from made_comparisons import compared, queued
 from made_copies import PART, match_of, matched
 from made_results import finished, hand_in
 from made_rows import say
@@ -101,6 +102,22 @@ def test_the_page_of_copies_lets_compare(client, original, copy):
     assert "Compare the two" in page and f'value="{original.id}"' in page
 
 
+def test_faces_are_said_not_to_be_compared_until_they_were(app, client, original, copy):
+    for address in (f"/analyses/{copy.id}", f"/analyses/{copy.id}/copies"):
+        page = client.get(address).text
+        assert "Faces are not compared here." in page and "Compare the two" in page, address
+    comparison = compared(app, copy, original)
+    assert comparison.segments
+    queued(app, copy, original)  # the newest finished one counts
+    for row in (copy, original):
+        for address in (f"/analyses/{row.id}", f"/analyses/{row.id}/copies"):
+            page = client.get(address).text
+            section = page.partition('class="copy-list"')[2]
+            assert f'<a href="/comparisons/{comparison.id}">Compared with each other</a>' in section, address
+            assert f"<strong>{comparison.segments} segment" in section, address
+            assert "Faces are not compared here." not in page and "Compare the two" not in page, address
+
+
 def test_the_library_finds_and_groups_them(app, client, original, copy):
     other = finished(app, file="other.mp4", segments=0)
     part = finished(app, file="part.mp4", segments=0)
@@ -174,7 +191,7 @@ def test_what_differs_in_words():
         ({"own": part}, "shows more around it: the other is about 81% of this picture"),
         ({"differs": "bottom"}, "differs at the bottom of the picture, as with a caption or a bar"),
         ({"differs": "part"}, "differs in a part of the picture: something was added, covered or replaced"),
-        ({"other_size": (640, 360)}, "encoded again, or changed by less than shows here"),
+        ({"other_size": (640, 360)}, "the pictures as wholes do not differ"),
     ):
         assert changes(match_of(**change))[0] == words
     with language.speaking("de"):
