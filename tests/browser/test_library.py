@@ -162,6 +162,19 @@ def test_search_filter_and_another_analysis(idle: Served, page: Page, seen):
     assert [line for line in seen.console if "400" not in line] == []  # the browser notes the refusal
 
 
+def test_after_back_the_filters_show_what_is_applied(idle: Served, page: Page):
+    finished(idle.app, file="coffee.png", segments=0)
+    page.goto(f"{idle.address}/analyses")
+    page.get_by_label("Verdict", exact=True).select_option("inconclusive")
+    page.get_by_label("Search by file name").fill("tea")
+    page.get_by_role("button", name="Search").click()
+    expect(page.get_by_role("heading", name="No matches")).to_be_visible()
+    page.go_back()
+    expect(page.locator("#shown")).to_have_text("1 analysis")
+    expect(page.get_by_label("Verdict", exact=True)).to_have_value("")
+    expect(page.get_by_label("Search by file name")).to_have_value("")
+
+
 @pytest.mark.parametrize("trouble", ["no answer", "signed out"])
 def test_where_the_dialog_cannot_ask_the_page_does(idle: Served, page: Page, trouble: str):
     finished(idle.app, file="coffee.png")
