@@ -13,7 +13,7 @@ class UserError(Exception):
     """Something a person or program is told in words instead of the answer they asked for."""
 
     retry_after: int | None = None  # seconds, for Retry-After
-    review_address: str | None = None  # of the second review that hides what was asked for
+    link: tuple[str, str] | None = None  # where to go on, and what that is called
     texts: tuple[tuple[str, str], ...] = ()  # what somebody wrote that was not saved, by the names of fields
 
     def __init__(self, status: int, error: str, remedy: str) -> None:

@@ -77,24 +77,33 @@ if (filters && window.matchMedia("(max-width: 640px)").matches) {
   filters.open = [...filters.querySelectorAll("select, input")].some((field) => field.value);
 }
 
-// Two analyses of one exhibit can be compared.
+// Two analyses of one exhibit can be compared, and two exhibits: one is the reference of the other.
 const bar = byId("comparing");
 const boxes = () => [...document.querySelectorAll(".library-pick input")];
 
 function gather() {
   const picked = boxes().filter((box) => box.checked);
   for (const box of boxes()) box.closest("tr").classList.toggle("picked", box.checked);
-  const exhibits = new Set(picked.map((box) => box.closest("tr").dataset.exhibit));
-  const fit = picked.length === 2 && exhibits.size === 1;
+  const [first, second] = picked.map((box) => box.closest("tr").dataset);
   bar.hidden = picked.length === 0;
   const link = byId("comparing-link");
-  link.hidden = !fit;
-  if (fit) link.href = `${bar.dataset.compare}?a=${picked[0].value}&b=${picked[1].value}`;
-  byId("comparing-words").textContent = exhibits.size > 1
-    ? _("These are different exhibits. Only two analyses of the same one can be compared.")
-    : picked.length > 2
-      ? _("Two can be compared at a time.")
-      : fit ? _("Two analyses of the same exhibit.") : _("One chosen. Choose another analysis of the same exhibit.");
+  link.hidden = true;
+  let words = _("One chosen. Choose another analysis of the same exhibit, or of one to compare it with.");
+  if (picked.length > 2) words = _("Two can be compared at a time.");
+  else if (second && first.exhibit === second.exhibit) {
+    words = _("Two analyses of the same exhibit.");
+    offer(link, _("Compare"), `${bar.dataset.compare}?a=${first.id}&b=${second.id}`);
+  } else if (second && bar.dataset.references !== undefined) {
+    words = _("Two different exhibits. The first can be compared with the second as its reference.");
+    offer(link, _("Compare with a reference"), `${first.analysis}/compare?q=${second.exhibit}`);
+  } else if (second) words = _("Two different exhibits. Choose two analyses of the same one.");
+  byId("comparing-words").textContent = words;
+}
+
+function offer(link, words, address) {
+  link.textContent = words;
+  link.href = address;
+  link.hidden = false;
 }
 
 if (bar) {

@@ -157,8 +157,9 @@ def test_search_filter_and_another_analysis(idle: Served, page: Page, seen):
     page.goto(f"{idle.address}/analyses?state=done")
     page.locator(".library-pick input").nth(0).check()
     page.locator(".library-pick input").nth(1).check()
-    expect(page.locator("#comparing")).to_contain_text("different exhibits")
-    expect(page.locator("#comparing-link")).to_be_hidden()
+    expect(page.locator("#comparing")).to_contain_text("Two different exhibits")
+    page.get_by_role("link", name="Compare with a reference").click()
+    expect(page.get_by_role("group", name="Reference").get_by_role("radio")).to_have_count(1)
     assert [line for line in seen.console if "400" not in line] == []  # the browser notes the refusal
 
 

@@ -62,8 +62,9 @@ def install(app: Flask) -> None:
 
     @app.errorhandler(UserError)
     def in_words(problem: UserError) -> Response:
-        address, texts = problem.review_address, problem.texts
-        response = answer(problem.status, problem.error, problem.remedy, address, texts=texts)
+        response = answer(
+            problem.status, problem.error, problem.remedy, link=problem.link, texts=problem.texts
+        )
         if problem.retry_after is not None:
             response.headers["Retry-After"] = str(problem.retry_after)
         return response
@@ -115,15 +116,15 @@ def answer(
     status: int,
     error: str,
     remedy: str,
-    review_address: str | None = None,
     *,
+    link: tuple[str, str] | None = None,
     texts: tuple[tuple[str, str], ...] = (),
     sign_in: str | None = None,
 ) -> Response:
     """A page or, for addresses ending in .json and callers that ask for it, JSON; for the API a problem.
 
-    ``review_address`` is that of the second review which hides what was asked for; ``texts`` are what
-    somebody wrote that was not saved, each with the name of its field; ``sign_in`` is where to sign in.
+    ``link`` is where to go on and what that is called; ``texts`` are what somebody wrote that was not saved,
+    each with the name of its field; ``sign_in`` is where to sign in.
     """
     if problem_details.is_api():
         return problem_details.response(status, error, remedy)
@@ -139,7 +140,7 @@ def answer(
                 title=title,
                 error=error,
                 remedy=remedy,
-                review_address=review_address,
+                link=link,
                 texts=texts,
                 sign_in=sign_in,
             )

@@ -162,6 +162,11 @@ def counts(session: Session, exhibits: Iterable[int]) -> Counter[int]:
     return Counter(own for own, other in pairs if other in seen)
 
 
+def others(session: Session, exhibit_id: int) -> frozenset[int]:
+    """The other exhibits that show the same or a part of it; who asks need not see all of them."""
+    return frozenset(other for _, other in session.execute(_pairs([exhibit_id])))
+
+
 def _pairs(exhibits: Iterable[int]) -> Select[int, int]:
     """Each exhibit with each that matches it, both ways round."""
     ids = list(exhibits)

@@ -21,7 +21,7 @@ from webapp.custody import log as custody_log
 from webapp.custody.altered import AlteredRecord
 from webapp.custody.comparison_records import RESULT, FinishedComparison
 from webapp.errors import UserError
-from webapp.queries import library
+from webapp.queries import copies, library
 from webapp.queries.analyses import job_json, visible_session
 from webapp.storage.tables import AnalysisRow, ComparisonRow, Exhibit, State
 
@@ -193,24 +193,35 @@ def of_exhibit(session: Session, sha256: str) -> AnalysisRow | None:
     return session.scalars(own.order_by(AnalysisRow.created.desc()).limit(1)).first()
 
 
-def references(row: AnalysisRow, text: str) -> tuple[Sequence[AnalysisRow], bool]:
-    """What may be chosen as the reference of an analysis's exhibit, and whether there is more.
+@dataclass(frozen=True)
+class References:
+    """What may be chosen as a reference; ``alike`` are the exhibits known to show the same."""
 
-    One analysis an exhibit, those of the same case first, then the newest; ``text`` is searched for as in
-    the library.
+    shown: Sequence[AnalysisRow]
+    alike: frozenset[int]
+    more: bool  # than fit into the list
+
+
+def references(row: AnalysisRow, text: str) -> References:
+    """What may be chosen as the reference of an analysis's exhibit.
+
+    One analysis an exhibit, known copies first, then those of the same case, then the newest; ``text`` is
+    searched for as in the library. What could not be analysed could not be compared either.
     """
     others = library.fitting(select(AnalysisRow), library.Search(text=text))
-    others = others.where(AnalysisRow.exhibit_id != row.exhibit_id)
+    others = others.where(AnalysisRow.exhibit_id != row.exhibit_id, AnalysisRow.state != State.FAILED)
     order: list[Any] = [AnalysisRow.created.desc(), AnalysisRow.id.desc()]
     if row.case_id is not None:
         order.insert(0, case((AnalysisRow.case_id == row.case_id, 0), else_=1))
     with visible_session() as session:
+        alike = copies.others(session, row.exhibit_id)
+        order.insert(0, case((AnalysisRow.exhibit_id.in_(alike), 0), else_=1))
         rows = session.scalars(others.order_by(*order).limit(_MOST_SEEN)).all()
     found: dict[int, AnalysisRow] = {}
     for each in rows:
         found.setdefault(each.exhibit_id, each)
-    shown = list(found.values())[:MOST_OFFERED]
-    return shown, len(found) > MOST_OFFERED or len(rows) == _MOST_SEEN
+    more = len(found) > MOST_OFFERED or len(rows) == _MOST_SEEN
+    return References(list(found.values())[:MOST_OFFERED], alike, more)
 
 
 def status_json(row: ComparisonRow) -> dict[str, Any]:

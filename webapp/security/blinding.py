@@ -67,7 +67,7 @@ class Blinded(UserError):
             gettext("Give your judgement at /reviews/%(analysis_id)s.", analysis_id=blind.analysis_id),
         )
         self.analysis_id = blind.analysis_id
-        self.review_address = f"/reviews/{blind.analysis_id}"
+        self.link = f"/reviews/{blind.analysis_id}", gettext("Second review")
 
 
 def blind(session: Session, user_id: int | None, exhibit_id: int) -> Blind | None:

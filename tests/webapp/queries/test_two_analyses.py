@@ -82,3 +82,6 @@ def test_the_page_refuses_what_cannot_be_compared(app, client: FlaskClient) -> N
     answer = client.get(f"/compare?a={one.id}&b={other.id}")
     assert answer.status_code == 400
     assert "two different exhibits" in answer.text
+    assert f'href="/analyses/{one.id}/compare?q={other.exhibit.sha256}"' in answer.text
+    offered = client.get(f"/analyses/{one.id}/compare?q={other.exhibit.sha256}").text
+    assert offered.count('type="radio"') == 1 and f'value="{other.id}"' in offered

@@ -37,10 +37,8 @@ def ask(analysis_id: str) -> str:
     """The choice of a reference for the exhibit of an analysis; ``q`` searches."""
     row = analysis_queries.get_or_404(analysis_id)
     text = request.args.get("q", "")[:200]
-    offered, more = comparison_queries.references(row, text)
-    return render_template(
-        "pages/review/choose_reference.html", row=row, offered=offered, more=more, text=text
-    )
+    offered = comparison_queries.references(row, text)
+    return render_template("pages/review/choose_reference.html", row=row, offered=offered, text=text)
 
 
 @blueprint.post("/analyses/<analysis_id>/compare")

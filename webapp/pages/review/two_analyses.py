@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, render_template, request
+from flask import Blueprint, render_template, request, url_for
 
 from reports.text.language import gettext
 from webapp.errors import UserError
 from webapp.queries import two_analyses
 from webapp.queries.results import finished, load
 from webapp.security.blinding import Discloses
-from webapp.security.permissions import Permission, require
+from webapp.security.permissions import Permission, current, require
+from webapp.storage.tables import AnalysisRow
 
 blueprint = Blueprint("two_analyses", __name__)
+
+
+class DifferentExhibits(UserError):
+    """Two exhibits are compared another way: one as the reference of the other."""
+
+    def __init__(self, row: AnalysisRow, other: AnalysisRow) -> None:
+        may = current().may(Permission.ANALYSE)
+        if may:
+            address = url_for("comparisons.ask", analysis_id=row.id, q=other.exhibit.sha256)
+            self.link = address, gettext("Compare with a reference")
+        super().__init__(
+            400,
+            gettext("These are analyses of two different exhibits; here two of the same one are compared."),
+            gettext("Compare one exhibit with the other as its reference.")
+            if may
+            else gettext("Choose two analyses of the same exhibit; its page lists them."),
+        )
 
 
 @blueprint.get("/compare")
@@ -27,14 +45,7 @@ def show() -> str:
         )
     (row_a, folder_a), (row_b, folder_b) = (finished(one, Discloses.FINDINGS) for one in ids)
     if row_a.exhibit_id != row_b.exhibit_id:
-        raise UserError(
-            400,
-            gettext(
-                "These are analyses of two different exhibits, so their times and faces have "
-                "nothing in common."
-            ),
-            gettext("Choose two analyses of the same exhibit; its page lists them."),
-        )
+        raise DifferentExhibits(row_a, row_b)
     first, second = load(folder_a), load(folder_b)
     return render_template(
         "pages/review/compare.html",

@@ -7,6 +7,7 @@ import json
 import zipfile
 
 from made_comparisons import compared, comparison_rows, queued
+from made_copies import matched
 from made_results import finished, hand_in
 
 from detector.schema.analysis import MediaKind
@@ -16,7 +17,7 @@ from webapp.jobs import claims, comparisons
 from webapp.media import playback
 from webapp.media.playback import Playback
 from webapp.storage.data_folder import Folders
-from webapp.storage.tables import ComparisonRow, State
+from webapp.storage.tables import AnalysisRow, ComparisonRow, State
 
 HTML = {"Accept": "text/html"}
 
@@ -30,6 +31,17 @@ class TestChoosing:
     def test_it_can_be_searched(self, client, pair):
         assert "Nothing fits." in client.get(f"/analyses/{pair[0].id}/compare?q=nowhere").text
         assert "original.mp4" in client.get(f"/analyses/{pair[0].id}/compare?q=origin").text
+
+    def test_known_copies_stand_first_and_what_failed_not_at_all(self, app, client, pair):
+        matched(app, pair[0], pair[1])
+        finished(app, file="newer.mp4", segments=0)
+        broken = hand_in(app, b"broken", "broken.mp4")
+        with app.extensions["database"].begin() as session:
+            session.get_one(AnalysisRow, broken.id).state = State.FAILED
+        offered = client.get(f"/analyses/{pair[0].id}/compare").text.split("<legend>")[1]
+        assert offered.index("original.mp4") < offered.index("newer.mp4")
+        assert offered.count("shows the same, or a part of it") == 1
+        assert "broken.mp4" not in offered
 
     def test_the_page_of_an_exhibit_offers_it(self, client, pair):
         assert f'href="/analyses/{pair[0].id}/compare"' in client.get(f"/analyses/{pair[0].id}").text
