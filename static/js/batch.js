@@ -138,10 +138,12 @@ export class Batch {
 
   /** Follow the first few analyses that have not ended. */
   watch() {
-    const busy = this.items.filter((item) => item.address && !item.ended);
-    for (const item of busy.filter((each) => !this.followed.has(each)).slice(0, FOLLOWED - this.followed.size)) {
+    const busy = this.items.filter((item) => item.address && !item.ended && !this.followed.has(item));
+    const active = [...this.followed.keys()].filter((item) => item.state !== "paused").length;
+    for (const item of busy.slice(0, Math.max(0, FOLLOWED - active))) {
       this.followed.set(item, follow(`${item.address}/state.json`, {
         onStatus: (status) => item.set({ state: status.state, status }),
+        onPause: (status) => this.pause(item, status),
         onEnd: (status) => this.end(item, status),
         onGone: () => this.drop(item),
       }));
@@ -152,6 +154,13 @@ export class Batch {
   leave(item) {
     this.followed.get(item)?.();
     this.followed.delete(item);
+    this.watch();
+  }
+
+  /** It is followed on, since it may be resumed elsewhere, and holds up no other. */
+  pause(item, status) {
+    if (item.state === "paused") return;
+    this.change(item, { state: "paused", status });
     this.watch();
   }
 
@@ -198,7 +207,7 @@ export class Batch {
   async again(item, act) {
     const status = await post(`${item.address}/${act}`);
     this.change(item, { state: status.state, status, problem: null });
-    this.watch();
+    this.leave(item); // and follow it anew, since a paused one is rarely asked about
   }
 
   async erase(item, button) {

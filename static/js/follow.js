@@ -1,4 +1,4 @@
-// Asks for the state of an analysis until it has ended or was paused.
+// Asks for the state of an analysis until it has ended.
 
 import { askState } from "./requests.js";
 
@@ -6,12 +6,13 @@ const EAGER = 200;
 const EAGER_FOR = 5000; // a photograph takes about a second
 const QUICK = 600;
 const SLOW = 5000;
-const ENDS = new Set(["done", "failed", "cancelled", "paused"]);
+const ENDS = new Set(["done", "failed", "cancelled"]);
 
 /**
  * @param {string} address of the analysis's state as JSON
- * @param {{onStatus: Function, onEnd: Function, onSilence?: Function, onGone?: Function}} tell
- *   onGone is called once when the analysis is there no longer; without it that counts as silence.
+ * @param {{onStatus: Function, onEnd: Function, onPause?: Function, onSilence?: Function, onGone?: Function}} tell
+ *   onPause is called while the analysis is paused; without it that counts as its end. onGone is called once when
+ *   the analysis is there no longer; without it that counts as silence.
  * @param {boolean} eager for a page about this one alone: in the first seconds it asks more often
  * @returns {Function} stops asking
  */
@@ -28,15 +29,18 @@ export function follow(address, tell, eager = false) {
       tell.onGone();
       return;
     }
-    if (ENDS.has(content?.state)) {
+    const paused = content?.state === "paused";
+    if (ENDS.has(content?.state) || (paused && !tell.onPause)) {
       tell.onEnd(content);
       return;
     }
-    if (!content) pause = Math.min(pause * 1.6, SLOW);
+    if (paused) pause = SLOW;
+    else if (!content) pause = Math.min(pause * 1.6, SLOW);
     else pause = content.state === "running" ? quick() : Math.min(pause * 1.3, SLOW);
     // A page nobody looks at need not ask as often. Before the listener, whose mistakes must not end it.
     setTimeout(ask, document.hidden ? SLOW : pause);
-    if (content) tell.onStatus(content);
+    if (paused) tell.onPause(content);
+    else if (content) tell.onStatus(content);
     else if (tell.onSilence) tell.onSilence();
   }
   ask();

@@ -11,7 +11,6 @@ export const OUTCOMES = {
   inconclusive: _("inconclusive"),
   failed: _("failed"),
   cancelled: _("cancelled"),
-  paused: _("paused"),
   refused: _("rejected"),
   unfit: _("rejected"),
   stopped: _("not sent"),
@@ -93,7 +92,7 @@ export class Item {
 
   /** Nothing more will happen to it by itself. */
   get ended() {
-    return !this.unsent && this.state !== "queued" && this.state !== "running";
+    return !this.unsent && !["queued", "running", "paused"].includes(this.state);
   }
 
   /** What became of it, for the summary and for screen readers. */

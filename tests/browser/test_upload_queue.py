@@ -93,6 +93,22 @@ def test_what_the_server_does_not_answer_is_said_in_the_row(idle: Served, page: 
     expect(page.get_by_role("dialog", name="coffee.png")).to_be_visible()
 
 
+def test_a_paused_file_is_not_done_and_is_followed_on(idle: Served, page: Page, photos):
+    hand_in(page, idle.address, photos[:2])
+    coffee = item(page, "coffee.png")
+    expect(coffee).to_contain_text("Queued")
+    address = coffee.locator("[data-part=open]").get_attribute("href")
+    page.request.post(f"{address}/pause")
+    expect(coffee).to_contain_text("Paused")
+    page.get_by_role("button", name="Cancel astronaut.png").click()
+    expect(page.locator("#queue-summary")).to_have_text("1 of 2 files are done: 1 cancelled")
+    expect(page.locator("#upload-status")).not_to_contain_text("All files are done")
+    page.request.post(f"{address}/resume")
+    expect(coffee).to_contain_text("Queued")
+    page.get_by_role("button", name="Cancel coffee.png").click()
+    expect(page.locator("#upload-status")).to_contain_text("All files are done: 2 cancelled.")
+
+
 def test_a_batch_of_five(without_sample, page: Page, seen, five):
     page.goto(without_sample.address)
     page.set_input_files("#file", five)
