@@ -96,6 +96,46 @@ def test_where_a_browser_keeps_nothing_leaving_a_note_asks_first(desk: Page) -> 
     expect(desk.locator("#segment-note")).to_have_value("seams at the jaw")
 
 
+def test_the_keyboard_stays_where_it_was(desk: Page) -> None:
+    desk.evaluate("localStorage.setItem('reelproof-reviewer', 'Kim')")
+    disagree = desk.locator("#inspector [data-verdict=disagree]")
+    disagree.focus()
+    desk.keyboard.press("Enter")
+    expect(desk.locator("#inspector")).to_contain_text("Kim")
+    expect(disagree).to_be_focused()
+
+    desk.get_by_role("tab", name="Persons").click()
+    person = desk.locator("article[data-person=A]")
+    person.get_by_text("Rename, merge or split").click()
+    person.get_by_label("Name of person A").fill("Kay")
+    person.get_by_role("button", name="Rename").focus()
+    desk.keyboard.press("Enter")
+    expect(person.get_by_role("heading")).to_contain_text("Kay")
+    expect(person.get_by_role("button", name="Rename")).to_be_focused()
+
+    desk.get_by_role("tab", name="Annotations").click()
+    unsure = desk.locator("#exhibit-buttons [data-verdict=unsure]")
+    unsure.focus()
+    desk.keyboard.press("Enter")
+    expect(unsure).to_have_attribute("aria-pressed", "true")
+    expect(unsure).to_be_focused()
+    of_kim = (
+        desk.locator("#history li")
+        .filter(has_text="Kim")
+        .filter(has=desk.get_by_role("button", name="Withdraw"))
+    )
+    expect(of_kim).to_have_count(3)  # newest first: the exhibit, the name, the segment
+    of_kim.first.get_by_role("button", name="Withdraw").focus()
+    desk.keyboard.press("Enter")
+    expect(of_kim).to_have_count(2)
+    expect(of_kim.first.get_by_role("button", name="Withdraw")).to_be_focused()
+    for left in (1, 0):
+        of_kim.last.get_by_role("button", name="Withdraw").focus()
+        desk.keyboard.press("Enter")
+        expect(of_kim).to_have_count(left)
+        expect(desk.locator("#history :focus, #history:focus")).to_have_count(1)
+
+
 def test_two_persons_merged_and_apart_again(desk: Page) -> None:
     desk.evaluate("localStorage.setItem('reelproof-reviewer', 'Ben')")
     desk.get_by_role("tab", name="Persons").click()

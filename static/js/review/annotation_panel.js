@@ -4,6 +4,7 @@ import { byId, el, icon } from "../dom.js";
 import { moment, timecode } from "../formats.js";
 import { _ } from "../language.js";
 import { annotationWords, byline, mayWithdraw, verified, withdrawals } from "./annotations.js";
+import { keepFocus } from "./focus.js";
 import { say } from "./toast.js";
 
 /** HH:MM:SS.mmm, MM:SS or seconds, as a number; NaN where it is none of these. */
@@ -30,7 +31,8 @@ export class AnnotationPanel {
     // A withdrawal shows with what it took back; one that was imported and took nothing back shows by itself.
     const rows = [...annotations].reverse()
       .filter((one) => one.kind !== "withdrawal" || (!verified(one) && gone.get(one.about) !== one));
-    byId("history").replaceChildren(...rows.map((one) => this.#entry(one, inForce.has(one.id), gone.get(one.id))));
+    const history = byId("history");
+    keepFocus(history, () => history.replaceChildren(...rows.map((one) => this.#entry(one, inForce.has(one.id), gone.get(one.id)))));
     byId("history-none").hidden = rows.length > 0;
     byId("annotation-count").textContent = String(current.length);
     const mine = current.find((one) => one.kind === "exhibit" && verified(one) && one.author === this.desk.author());
@@ -47,11 +49,11 @@ export class AnnotationPanel {
     const own = isCurrent && mayWithdraw({ author: desk.author() }, annotation);
     return el("li", { class: isCurrent ? "" : "past", "data-annotation": annotation.id },
       el("p", {}, el("span", { class: `mark mark-${mark}` }, icon(mark), el("strong", {}, verdict)), " ",
-        annotation.kind === "span" ? el("button", { type: "button", class: "quiet time", onclick: () => desk.player.seek(annotation.start) }, about)
-          : annotation.kind === "segment" ? el("button", { type: "button", class: "quiet", onclick: () => desk.choose(annotation.segment, true) }, about) : el("span", {}, about), " ", state),
+        annotation.kind === "span" ? el("button", { type: "button", class: "quiet time", "data-focus": `about-${annotation.id}`, onclick: () => desk.player.seek(annotation.start) }, about)
+          : annotation.kind === "segment" ? el("button", { type: "button", class: "quiet", "data-focus": `about-${annotation.id}`, onclick: () => desk.choose(annotation.segment, true) }, about) : el("span", {}, about), " ", state),
       annotation.note ? el("p", { class: "said-note" }, annotation.note) : null,
       el("p", { class: "muted" }, `${byline(annotation)}, ${moment(annotation.made)} `,
-        own ? el("button", { type: "button", class: "quiet", onclick: () => desk.withdraw(annotation) }, _("Withdraw")) : null));
+        own ? el("button", { type: "button", class: "quiet", "data-focus": `withdraw-${annotation.id}`, onclick: () => desk.withdraw(annotation) }, _("Withdraw")) : null));
   }
 
   #exhibit() {

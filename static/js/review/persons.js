@@ -5,6 +5,7 @@ import { timecode } from "../formats.js";
 import { _, ngettext } from "../language.js";
 import { verified } from "./annotations.js";
 import { personName } from "./data.js";
+import { keepFocus } from "./focus.js";
 import { judged } from "./timeline.js";
 
 const SIDE = 56; // px of a thumbnail
@@ -19,10 +20,12 @@ export class Persons {
 
   draw() {
     const { desk } = this;
-    byId("persons").replaceChildren(...desk.faces.map((face) => this.#card(face)));
-    if (!desk.faces.length) {
-      byId("persons").append(el("p", { class: "nothing" }, _("No face was found.")));
-    }
+    const place = byId("persons");
+    const open = [...place.querySelectorAll("details[open]")].map((more) => more.closest("[data-person]").dataset.person);
+    keepFocus(place, () => {
+      place.replaceChildren(...desk.faces.map((face) => this.#card(face, open.includes(face.id))));
+      if (!desk.faces.length) place.append(el("p", { class: "nothing" }, _("No face was found.")));
+    });
   }
 
   /** A picture of the face, drawn once there is one. */
@@ -110,14 +113,14 @@ export class Persons {
     }
   }
 
-  #card(face) {
+  #card(face, open) {
     const { desk } = this;
     const name = el("input", { id: `name-${face.id}`, maxlength: 80, value: face.name, autocomplete: "off", spellcheck: "false" });
     const rename = el("form", { class: "inline", onsubmit: (event) => {
       event.preventDefault();
       const text = name.value.trim();
       if (text && text !== face.name) desk.record({ kind: "rename", person: face.id, name: text }, _("Renamed to %(name)s.", { name: text }));
-    } }, el("label", { for: `name-${face.id}`, class: "visually-hidden" }, _("Name of person %(person)s", { person: face.id })), name, el("button", { type: "submit" }, _("Rename")));
+    } }, el("label", { for: `name-${face.id}`, class: "visually-hidden" }, _("Name of person %(person)s", { person: face.id })), name, el("button", { type: "submit", "data-focus": `rename-${face.id}` }, _("Rename")));
     const others = desk.faces.filter((other) => other.id !== face.id);
     const thumb = this.thumb(face);
     thumb.dataset.face = face.id;
@@ -131,7 +134,7 @@ export class Persons {
         el("div", { class: "person-words" }, el("h3", {}, face.name, face.name === personName(face.id) ? null : el("span", { class: "muted" }, " ", _("(person %(person)s)", { person: face.id }))),
           el("p", {}, `${scored}, ${flags}`),
           this.#merged(face))),
-      el("details", { class: "person-more" }, el("summary", {}, _("Rename, merge or split")),
+      el("details", { class: "person-more", open }, el("summary", { "data-focus": `more-${face.id}` }, _("Rename, merge or split")),
         rename,
         others.length ? this.#merge(face, others) : null,
         face.tracks.size > 1 ? this.#split(face) : el("p", { class: "muted" }, _("One unbroken track: nothing to split."))));
@@ -141,7 +144,7 @@ export class Persons {
     const { desk } = this;
     const acts = desk.current.filter((one) => one.kind === "merge" && verified(one) && one.into === face.id);
     return acts.length ? el("p", {}, acts.map((act) => el("span", { class: "tag" }, _("with person %(person)s", { person: act.person }), " ",
-      act.author === desk.author() ? el("button", { type: "button", class: "quiet", onclick: () => desk.withdraw(act) }, _("undo")) : null))) : null;
+      act.author === desk.author() ? el("button", { type: "button", class: "quiet", "data-focus": `undo-${act.id}`, onclick: () => desk.withdraw(act) }, _("undo")) : null))) : null;
   }
 
   #merge(face, others) {
@@ -151,7 +154,7 @@ export class Persons {
       event.preventDefault();
       const other = desk.faces.find((one) => one.id === choice.value).name;
       desk.record({ kind: "merge", person: face.id, into: choice.value }, _("%(name)s is now shown with %(other)s.", { name: face.name, other }));
-    } }, el("label", { for: `same-${face.id}` }, _("Same face as")), choice, el("button", { type: "submit" }, _("Merge")));
+    } }, el("label", { for: `same-${face.id}` }, _("Same face as")), choice, el("button", { type: "submit", "data-focus": `merge-${face.id}` }, _("Merge")));
   }
 
   #split(face) {
@@ -172,6 +175,6 @@ export class Persons {
       const chosen = boxes.map((row) => row.querySelector("input")).filter((check) => check.checked).map((check) => Number(check.value));
       if (!chosen.length || chosen.length === boxes.length) desk.complain(_("Tick the stretches that show somebody else, but not all of them."));
       else desk.record({ kind: "split", person: face.id, tracks: chosen }, _("Split off from %(name)s.", { name: face.name }));
-    } }, el("p", {}, _("Tick the stretches that show somebody else:")), el("ul", { class: "tracks" }, ...boxes), el("button", { type: "submit" }, _("Split off")));
+    } }, el("p", {}, _("Tick the stretches that show somebody else:")), el("ul", { class: "tracks" }, ...boxes), el("button", { type: "submit", "data-focus": `split-${face.id}` }, _("Split off")));
   }
 }

@@ -3,6 +3,7 @@
 import { byId, el, icon } from "../dom.js";
 import { _ } from "../language.js";
 import { annotationWords, byline } from "./annotations.js";
+import { keepFocus } from "./focus.js";
 import { closeUp, enlarge } from "./pictures.js";
 
 function opinions(annotations) {
@@ -25,13 +26,13 @@ export class SegmentList {
         el("p", {}, desk.data.raw.words.meaning)));
       return;
     }
-    list.replaceChildren(...desk.segments.map((segment) => this.#row(segment)));
+    keepFocus(list, () => list.replaceChildren(...desk.segments.map((segment) => this.#row(segment))));
     this.mark();
   }
 
   #row(segment) {
     const peak = segment.peaks[0];
-    const button = el("button", { type: "button", class: "segment-row", "data-segment": segment.id, onclick: () => this.desk.choose(segment.id, true) },
+    const button = el("button", { type: "button", class: "segment-row", "data-segment": segment.id, "data-focus": `row-${segment.id}`, onclick: () => this.desk.choose(segment.id, true) },
       el("span", { class: "segment-thumb" }, peak ? closeUp(peak, peak.overlay, this.desk.data.raw.media, "") : icon("none")),
       el("span", { class: "segment-words" },
         el("span", { class: "segment-top" }, el("strong", {}, segment.id), ` ${this.desk.nameOf(segment)}`),
@@ -65,7 +66,9 @@ export class Inspector {
     this.place = byId("inspector");
   }
 
-  draw() {
+  draw() { keepFocus(this.place, () => this.#draw()); }
+
+  #draw() {
     const { desk, place } = this;
     const segment = desk.segments.find((one) => one.id === desk.chosen);
     place.hidden = !segment;
@@ -92,7 +95,7 @@ export class Inspector {
     const note = el("textarea", { rows: 2, maxlength: 4000, id: "segment-note", placeholder: _("What you saw, for the report (optional)") });
     note.value = desk.drafts.get(segment.id) ?? "";
     note.addEventListener("input", () => desk.drafts.set(segment.id, note.value));
-    const press = (verdict, words, key) => el("button", { type: "button", class: `judge judge-${verdict}`, "data-verdict": verdict, "aria-keyshortcuts": key, onclick: () => desk.judgeSegment(verdict) },
+    const press = (verdict, words, key) => el("button", { type: "button", class: `judge judge-${verdict}`, "data-verdict": verdict, "data-focus": `judge-${verdict}`, "aria-keyshortcuts": key, onclick: () => desk.judgeSegment(verdict) },
       icon(verdict), words, el("kbd", {}, key));
     return el("div", { class: "judging", role: "group", "aria-label": _("Your annotation of segment %(segment)s", { segment: segment.id }) },
       el("div", { class: "judge-buttons" }, press("agree", _("Agree"), "A"), press("disagree", _("Disagree"), "D"), press("unsure", _("Unsure"), "U")),
