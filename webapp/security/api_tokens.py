@@ -17,7 +17,7 @@ from typing import NamedTuple
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from reports.text.language import N_, gettext
+from reports.text.language import gettext
 from webapp.errors import UserError
 from webapp.security.permissions import LOCAL, Permission, Principal, Role
 from webapp.storage.tables import ApiToken, User, now
@@ -28,19 +28,9 @@ _TOKEN = re.compile(r"rp_[A-Za-z0-9_-]{43}")
 _USED_EVERY = timedelta(minutes=1)  # last use is kept to the minute, or each request would write
 
 
-# What each scope lets a program do, for the form. “administer” is not among them: accounts are changed only
-# by somebody who gave their password a moment ago.
-MEANINGS = {
-    Permission.READ: N_("see analyses, findings and models"),
-    Permission.EXPORT: N_("fetch reports, bundles and exports"),
-    Permission.ANNOTATE: N_("record and import annotations"),
-    Permission.ANALYSE: N_("hand in files, analyse again, cancel, retry, pause, prioritise"),
-    Permission.WATCH: N_("see live sessions"),
-    Permission.ARRANGE: N_("make cases and put analyses into them"),
-    Permission.DELETE: N_("delete analyses"),
-    Permission.CONFIGURE: N_("choose models, make webhooks"),
-    Permission.AUDIT: N_("read the custody log and the metrics"),
-}
+# What the form offers. “administer” is not among them: accounts are changed only by somebody who gave their
+# password a moment ago.
+SCOPES = tuple(each for each in Permission if each != Permission.ADMINISTER)
 
 
 class NewToken(NamedTuple):

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 from flask import Flask, g, has_request_context
 
-from reports.text.language import gettext
+from reports.text.language import N_, gettext
 from webapp import this_app
 from webapp.errors import UserError
 
@@ -37,6 +37,21 @@ class Permission(StrEnum):
     CONFIGURE = "configure"  # add, remove and choose models; operations and alerts
     AUDIT = "audit"  # read the custody log as a whole
     ADMINISTER = "administer"  # accounts and roles
+
+
+# In words, for pages.
+MEANINGS = {
+    Permission.READ: N_("see analyses, findings and models"),
+    Permission.EXPORT: N_("fetch reports, bundles and exports"),
+    Permission.ANNOTATE: N_("record and import annotations"),
+    Permission.ANALYSE: N_("hand in files, analyse again, cancel, retry, pause, prioritise"),
+    Permission.WATCH: N_("see live sessions"),
+    Permission.ARRANGE: N_("make cases and put analyses into them"),
+    Permission.DELETE: N_("delete analyses"),
+    Permission.CONFIGURE: N_("choose models, make webhooks"),
+    Permission.AUDIT: N_("read the custody log and the metrics"),
+    Permission.ADMINISTER: N_("make accounts and change roles"),
+}
 
 
 class Role(StrEnum):

@@ -90,6 +90,15 @@ def test_guessing_the_old_password_is_slowed_down_and_logged(app):
     assert refused == ["ada"] * 5
 
 
+def test_what_one_may_do_stands_in_words_in_the_readers_language(app):
+    client = signed_in(app, "root")
+    for page in ("/account", "/users"):
+        text = client.get(page, headers={"Accept-Language": "de"}).text.partition("<main")[2]
+        assert "Protokoll einsehen" in text and "anmerken" in text.casefold(), page
+        assert "administer" not in text and "annotate" not in text, page
+        assert "make accounts and change roles" in client.get(page).text
+
+
 def test_where_one_is_signed_in(app):
     here, there = signed_in(app, "ada"), signed_in(app, "ada")
     text = here.get("/account").text

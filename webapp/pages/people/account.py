@@ -14,7 +14,7 @@ from webapp.security import accounts as account_store
 from webapp.security import api_tokens, cookies, sessions
 from webapp.security.accounts import AccountError
 from webapp.security.passwords import LEAST, Passwords
-from webapp.security.permissions import PERMISSIONS, current, signed_in
+from webapp.security.permissions import MEANINGS, PERMISSIONS, current, signed_in
 from webapp.storage.tables import SessionRow, User, now
 
 blueprint = Blueprint("account", __name__, url_prefix="/account")
@@ -131,7 +131,8 @@ def _page(problem: str = "", status: int = 400) -> Response:
         user=row.user,
         this_one=row.id,
         sessions=rows,
-        permissions=sorted(PERMISSIONS[current().role]),
+        permissions=[each for each in MEANINGS if each in PERMISSIONS[current().role]],
+        meanings=MEANINGS,
         problem=problem,
         least=LEAST,
         tokens=tokens,

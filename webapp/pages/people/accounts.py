@@ -16,7 +16,7 @@ from webapp.security import accounts as account_store
 from webapp.security import second_factor, sessions
 from webapp.security.accounts import AccountError
 from webapp.security.passwords import generate
-from webapp.security.permissions import PERMISSIONS, Permission, Role, require
+from webapp.security.permissions import MEANINGS, PERMISSIONS, Permission, Role, require
 from webapp.storage.tables import User
 
 blueprint = Blueprint("accounts", __name__, url_prefix="/users")
@@ -168,7 +168,8 @@ def _page(
     page = render_template(
         "pages/people/users.html",
         users=users,
-        roles={str(role): ", ".join(sorted(PERMISSIONS[role])) for role in Role},
+        roles={str(role): [each for each in MEANINGS if each in PERMISSIONS[role]] for role in Role},
+        meanings=MEANINGS,
         problem=problem,
         done=done,
         handed_over=handed_over,

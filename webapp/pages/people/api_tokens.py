@@ -13,7 +13,7 @@ from webapp.custody import log
 from webapp.errors import UserError
 from webapp.security import api_tokens
 from webapp.security.api_tokens import TokenError
-from webapp.security.permissions import current, signed_in
+from webapp.security.permissions import MEANINGS, current, signed_in
 from webapp.storage.tables import now
 
 blueprint = Blueprint("api_tokens", __name__, url_prefix="/account/tokens")
@@ -89,8 +89,8 @@ def _page(*, token: str = "", problem: str = "") -> Response:
         now=now(),
         token=token,
         problem=problem,
-        scopes=[each for each in api_tokens.MEANINGS if who.may(each)],
-        meanings=api_tokens.MEANINGS,
+        scopes=[each for each in api_tokens.SCOPES if who.may(each)],
+        meanings=MEANINGS,
         suggested=(now() + timedelta(days=90)).date(),
         form=request.form,
     )
