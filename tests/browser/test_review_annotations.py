@@ -136,6 +136,32 @@ def test_the_keyboard_stays_where_it_was(desk: Page) -> None:
         expect(desk.locator("#history :focus, #history:focus")).to_have_count(1)
 
 
+def test_a_long_name_hides_neither_face_nor_score(desk: Page) -> None:
+    long = "Wilhelmina Magdalena Wolkenstein von und zu Wimmelburg am Wasser, mit Hut und Mantel"[:80]
+    desk.evaluate("localStorage.setItem('reelproof-reviewer', 'Ned')")
+    desk.set_viewport_size({"width": 390, "height": 800})
+    desk.get_by_role("tab", name="Persons").click()
+    person = desk.locator("article[data-person=A]")
+    person.get_by_text("Rename, merge or split").click()
+    person.get_by_label("Name of person A").fill(long)
+    person.get_by_role("button", name="Rename").click()
+    lane = desk.locator("#lane-names li").filter(has_text=long)
+    expect(lane).to_have_attribute("title", long)
+    inside = """(row) => [...row.children].every((part) => {
+        const [outer, inner] = [row.getBoundingClientRect(), part.getBoundingClientRect()];
+        return inner.top >= outer.top && inner.bottom <= outer.bottom;
+    })"""
+    assert lane.evaluate(inside)
+    drawn = "document.getElementById('review').desk.player.overlay.drawn"
+    desk.wait_for_function(
+        f"() => {drawn}.some((one) => /^Wilhelmina.*…: (.*\\d|not judged)/.test(one.words))"
+    )
+
+    desk.get_by_role("tab", name="Annotations").click()
+    desk.locator("#history").get_by_role("button", name="Withdraw").first.click()
+    expect(lane).to_have_count(0)
+
+
 def test_two_persons_merged_and_apart_again(desk: Page) -> None:
     desk.evaluate("localStorage.setItem('reelproof-reviewer', 'Ben')")
     desk.get_by_role("tab", name="Persons").click()

@@ -59,7 +59,7 @@ export class LaneList {
       }
       const thumb = persons.thumb(face, 20);
       thumb.dataset.face = face.id;
-      return el("li", {}, low ? null : thumb, el("span", {}, face.name));
+      return el("li", { title: face.name }, low ? null : thumb, el("span", {}, face.name));
     }));
     if (!faces.length) byId("lane-names").append(el("li", {}, _("No face found")));
   }

@@ -117,11 +117,17 @@ export class Overlay {
   }
 
   // Above a box, or below one at the upper edge; none for a box that an enlarged photo has moved out of sight.
-  #drawLabel(pen, words, [left, top, right, bottom], colour) {
+  // A name too long for the picture is shortened, so that what follows it can be read. Returns what was written.
+  #drawLabel(pen, name, wordsOf, [left, top, right, bottom], colour) {
     const density = window.devicePixelRatio || 1;
     const [across, down] = [pen.canvas.width / density, pen.canvas.height / density];
-    if (right < 0 || left > across || bottom < 0 || top > down) return;
+    if (right < 0 || left > across || bottom < 0 || top > down) return "";
     pen.font = "600 12px system-ui, sans-serif";
+    let words = wordsOf(name);
+    for (let kept = [...name]; kept.length && pen.measureText(words).width + 10 > across;) {
+      kept = kept.slice(0, -1);
+      words = wordsOf(`${kept.join("").trimEnd()}…`);
+    }
     const wide = pen.measureText(words).width + 10;
     const above = top >= 20 ? top - 20 : bottom + 2;
     const beside = clamp(left - 2, 0, Math.max(0, across - wide));
@@ -131,6 +137,7 @@ export class Overlay {
     pen.globalAlpha = 1;
     pen.fillStyle = colour;
     pen.fillText(words, beside + 5, above + 13);
+    return words;
   }
 
   #drawBox(pen, face, x, y, scale, time) {
@@ -151,7 +158,8 @@ export class Overlay {
       pen.strokeRect(left, top, right - left, bottom - top);
     }
     pen.setLineDash([]);
-    this.#drawLabel(pen, this.#boxWords(face.name, score, state), [left, top, right, bottom], colour);
-    this.drawn.push({ face: face.id, state, box: [...found.box], at: time, screen: [left, top, right, bottom] });
+    const screen = [left, top, right, bottom];
+    const words = this.#drawLabel(pen, face.name, (name) => this.#boxWords(name, score, state), screen, colour);
+    this.drawn.push({ face: face.id, state, words, box: [...found.box], at: time, screen });
   }
 }
