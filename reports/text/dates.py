@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_date
+from babel.dates import format_date, format_skeleton
 
 from detector import timestamps
 from reports.text.language import DEFAULT, current, gettext, locale
@@ -26,6 +26,12 @@ def day(text: str) -> str:
         return _day(date.fromisoformat(text[:10]))
     except ValueError:
         return text[:10]
+
+
+def short_day(text: str) -> str:
+    """Month and day of a date that begins ``text``, for axes."""
+    value = date.fromisoformat(text[:10])
+    return f"{value:%m-%d}" if current() == DEFAULT else format_skeleton("Md", value, locale=locale())
 
 
 def _day(value: date) -> str:

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from axe import horizontal_overflow
 from desk import Served, served
 from library_page import hand_in, row
 from made_results import finished
@@ -174,6 +175,25 @@ def test_after_back_the_filters_show_what_is_applied(idle: Served, page: Page):
     expect(page.locator("#shown")).to_have_text("1 analysis")
     expect(page.get_by_label("Verdict", exact=True)).to_have_value("")
     expect(page.get_by_label("Search by file name")).to_have_value("")
+
+
+def test_the_statistics_on_a_small_screen(idle: Served, browser: Browser):
+    finished(idle.app, file="coffee.png", segments=0)
+    context = browser.new_context(viewport={"width": 390, "height": 800}, locale="de")
+    page = context.new_page()
+    page.goto(f"{idle.address}/statistics")
+    latest = page.locator(".stat-latest")
+    expect(latest.locator(".chart-piece").first).to_be_attached()
+    shown = """(figure) => {
+        const [place, bar] = [figure, figure.querySelector("rect.chart-piece")]
+            .map((one) => one.getBoundingClientRect());
+        return figure.scrollWidth > figure.clientWidth && bar.left >= place.left && bar.right <= place.right;
+    }"""
+    assert latest.evaluate(shown), "today's bar"
+    sizes = "(charts) => charts.map((chart) => 12.5 * chart.getScreenCTM().a)"
+    assert min(page.locator("svg.chart").evaluate_all(sizes)) > 10
+    assert horizontal_overflow(page) == 0
+    context.close()
 
 
 @pytest.mark.parametrize("trouble", ["no answer", "signed out"])

@@ -51,6 +51,7 @@ def install(app: Flask) -> None:
         timecode=numbers.timecode,
         shown=numbers.shown,
         day=dates.day,
+        short_day=dates.short_day,
         changed_settings=parameters.in_words,
         damage=damage,
     )

@@ -23,6 +23,7 @@ from reports.review.annotations import (
     verified,
 )
 from reports.review.second_review import CONCLUSIONS
+from reports.text import dates
 from reports.text.language import N_, gettext
 from webapp.queries import second_reviews
 from webapp.storage.tables import AnalysisRow, AnnotationRow, Exhibit, State
@@ -167,7 +168,7 @@ def over_time(session: Session, weekly: bool, today: date) -> tuple[Count, ...]:
     step = timedelta(days=7 if weekly else 1)
     found = []
     while first <= today:
-        note = gettext("week of %(first)s", first=first) if weekly else ""
+        note = gettext("week of %(first)s", first=dates.day(first.isoformat())) if weekly else ""
         found.append(Count(first.isoformat(), counts[first], note))
         first += step
     return tuple(found)

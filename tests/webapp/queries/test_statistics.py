@@ -22,7 +22,7 @@ from webapp.queries import statistics as library_statistics
 from webapp.queries.statistics import Count
 from webapp.services import backfill_durations
 from webapp.storage.data_folder import Folders
-from webapp.storage.tables import AnalysisRow
+from webapp.storage.tables import AnalysisRow, now
 
 
 @pytest.fixture
@@ -64,6 +64,16 @@ def test_verdicts_states_and_hours(app, client, database, overview):
     assert (seen.videos, seen.seconds, seen.photos, seen.unmeasured) == (2, 5400.0, 1, 0)
     text = client.get("/statistics").text
     assert "1.5 h" in text and "01:30:00.000 in 2 videos" in text
+
+
+def test_days_are_in_the_readers_language(app, client):
+    finished(app, segments=0)
+    today = now().date()
+    page = client.get("/statistics", headers={"Accept-Language": "de"}).text
+    assert f">{today:%d.%m.%Y}</th>" in page and f">{today.day}.{today.month}.</text>" in page
+    assert today.isoformat() not in page
+    page = client.get("/statistics").text
+    assert f">{today.isoformat()}</th>" in page and f">{today:%m-%d}</text>" in page
 
 
 def test_lengths_of_analyses_from_before_they_were_kept(app, client, database, overview, change):
