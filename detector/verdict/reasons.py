@@ -81,7 +81,8 @@ def _kind_words(persons: Sequence[Person], flagged: Sequence[str], image: bool) 
     each = [(person.id, kind_of(person.second_look)) for person in looks]
     if all(kind is None for _, kind in each):
         return N_("; whether it was swapped or edited, or generated as a whole, the traces do not tell")
-    return "; " + ", ".join(f"{name}: {kind or 'kind not told'}" for name, kind in each)
+    untold = N_("kind not told")
+    return "; " + ", ".join(f"{name}: {kind or untold}" for name, kind in each)
 
 
 def _contrast_words(persons: Sequence[Person], segments: Sequence[Segment]) -> str:

@@ -23,6 +23,8 @@ _RANGE = re.compile(r"([\d,.]+) to ([\d,.]+)((?: \S+)?)")  # with its unit
 # With thousands set apart, a fraction, or per cent: of a bare number nothing changes.
 _FIGURE = re.compile(r"[-−+]?(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+\.\d+|\d+(?= ?%))(?: ?%)?")
 SENTENCES = re.compile(r"(?<=[.!?]) (?=[A-Z“])")
+_CLAUSES = re.compile(r"(?=; )")  # what messages add to a sentence
+_OF_ONE = re.compile(r"([A-Z]+): (.+)")  # what is said of one of several persons
 
 
 @lru_cache(4096)
@@ -75,8 +77,9 @@ def _one(code: str, text: str) -> str | None:
         least, most = (_value(code, "", each) for each in ends.groups()[:2])
         between = catalogue(code).ugettext("%(start)s to %(end)s")
         return between % {"start": least, "end": most + ends[3]}
+    shortest = _LEAST_SHARE * (len(text) - _length_of_clauses(code, text))
     for form in _forms(code):
-        if form.piece not in text or 0 < form.own < _LEAST_SHARE * len(text):
+        if form.piece not in text or 0 < form.own < shortest:
             continue
         if (found := form.pattern.fullmatch(text)) is not None:
             values = {name: _value(code, name, value) for name, value in found.groupdict().items()}
@@ -84,8 +87,31 @@ def _one(code: str, text: str) -> str | None:
     return None
 
 
+def _clause(code: str, text: str) -> str | None:
+    """A clause that begins with a semicolon, or what one says of each of several persons."""
+    if (known := _one(code, text)) is not None:
+        return known
+    each = [_OF_ONE.fullmatch(part) for part in text.removeprefix("; ").split(", ")]
+    told = [f"{one[1]}: {known}" for one in each if one and (known := _one(code, one[2])) is not None]
+    return "; " + ", ".join(told) if len(told) == len(each) else None
+
+
+def _clauses(code: str, text: str) -> str | None:
+    """Clauses, each of which is a message; None where one is not. Adjoining placeholders share them."""
+    found = [_clause(code, each) for each in _CLAUSES.split(text)[1:]] if text.startswith("; ") else []
+    return "".join(map(str, found)) if found and all(found) else None
+
+
+def _length_of_clauses(code: str, text: str) -> int:
+    """How many characters of a sentence are clauses that are messages of their own."""
+    ends = [] if text.startswith("; ") else _CLAUSES.split(text.rstrip("."))[1:]
+    return sum(len(each) for each in ends if _clause(code, each) is not None)
+
+
 def _value(code: str, name: str, value: str) -> str:
     """What stood for a placeholder: words translated, a figure with the separators of the language."""
+    if (clauses := _clauses(code, value)) is not None:
+        return clauses
     if "version" not in name and _FIGURE.fullmatch(value):
         symbols = locale_of(code).number_symbols["latn"]
         value = value.translate({ord("."): symbols["decimal"], ord(","): symbols["group"]})

@@ -1,0 +1,87 @@
+"""The verdict's reason, stored in English, in the language of whoever reads it."""
+
+from __future__ import annotations
+
+import pytest
+
+from reports.text import language
+
+# What the engine writes (detector/verdict/reasons.py), with its German and Spanish.
+PERSONS = ("Person A", "Person A", "Persona A"), ("Persons A, B, C", "Personen A, B, C", "Personas A, B, C")
+FINDINGS = (
+    (
+        "12 segments flagged as manipulated",
+        "12 Segmente als manipuliert markiert",
+        "12 segmentos con señal de manipulación",
+    ),
+    (
+        "the face carries traces of manipulation",
+        "Das Gesicht trägt Spuren von Manipulation",
+        "el rostro presenta huellas de manipulación",
+    ),
+)
+KINDS = (
+    ("", "", ""),
+    (
+        "; the traces are those of a face that was replaced or altered",
+        "; die Spuren sind die eines Gesichts, das ersetzt oder verändert wurde",
+        "; las huellas son las de un rostro que fue sustituido o alterado",
+    ),
+    (
+        "; the traces are those of a face generated as a whole",
+        "; die Spuren sind die eines Gesichts, das als Ganzes generiert wurde",
+        "; las huellas son las de un rostro generado por completo",
+    ),
+    (
+        "; whether it was swapped or edited, or generated as a whole, the traces do not tell",
+        "; ob es getauscht oder bearbeitet oder als Ganzes generiert wurde, verraten die Spuren nicht",
+        "; las huellas no dicen si fue intercambiado o editado, o generado por completo",
+    ),
+    (
+        "; A: face swap or edit, B: kind not told, C: generated face",
+        "; A: Gesichtstausch oder -bearbeitung, B: Art nicht erkennbar, C: generiertes Gesicht",
+        "; A: intercambio o edición de rostro, B: tipo no determinado, C: rostro generado",
+    ),
+    ("; A: kind not told", "; A: Art nicht erkennbar", "; A: tipo no determinado"),
+)
+CONTRASTS = (
+    ("", "", ""),
+    (
+        "; it counted that the face there differs from the same person's before and after",
+        "; mitgezählt hat, dass das Gesicht dort von dem derselben Person davor und danach abweicht",
+        "; ha contado que el rostro difiere allí del de la misma persona antes y después",
+    ),
+)
+
+
+@pytest.mark.parametrize("contrast", CONTRASTS)
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("finding", FINDINGS)
+@pytest.mark.parametrize("persons", PERSONS)
+def test_every_clause_of_a_finding_is_translated(
+    persons: tuple[str, ...], finding: tuple[str, ...], kind: tuple[str, ...], contrast: tuple[str, ...]
+) -> None:
+    english, *others = (
+        f"{who}: {found}{of_kind}{differs}."
+        for who, found, of_kind, differs in zip(persons, finding, kind, contrast, strict=True)
+    )
+    for code, expected in zip(("de", "es"), others, strict=True):
+        with language.speaking(code):
+            assert language.translated(english) == expected
+            damaged = language.translated(f"{english} The file is damaged: a part of the picture is missing.")
+        assert damaged.startswith(expected)
+
+
+def test_kinds_of_many_persons_are_told_one_by_one() -> None:
+    names = "ABCDEFGHIJKLMNOPQRST"
+    each = ", ".join(f"{name}: generated face" for name in names)
+    who = f"Persons {', '.join(names)}"
+    with language.speaking("de"):
+        told = language.translated(f"{who}: the face carries traces of manipulation; {each}.")
+    assert told.endswith("Manipulation; " + each.replace("generated face", "generiertes Gesicht") + ".")
+
+
+def test_a_clause_that_nobody_translated_stays_as_it_is() -> None:
+    with language.speaking("de"):
+        told = language.translated("Person A: the face carries traces of manipulation; so they say.")
+    assert told == "Person A: Das Gesicht trägt Spuren von Manipulation; so they say."
