@@ -203,6 +203,29 @@ def test_a_message_is_found_again_in_its_filled_form(monkeypatch: pytest.MonkeyP
     assert language.translated("Your account") == "Your account"
 
 
+def test_what_is_the_matter_with_a_named_file_is_found_again_behind_its_name() -> None:
+    damaged = (
+        "The file cannot be read: it is not a video or photo, or it is damaged or was copied only in part."
+    )
+    with language.speaking("de"):
+        told = language.translated(damaged)
+        assert told.startswith("Die Datei kann nicht gelesen werden: ")
+        for name in ("broken.mp4", "recording", "Interview. Part 2.mp4", "a: b.mov"):
+            assert language.translated(f"{name}: {damaged}") == f"{name}: {told}"
+            assert language.translated(f"{name}: {damaged} {damaged}") == f"{name}: {told} {told}"
+        assert language.translated("broken.mp4: Nobody has translated this.").endswith("translated this.")
+
+
+def test_a_key_of_a_file_stays_as_it_is() -> None:
+    with language.speaking("de"):
+        assert language.translated("exhibit") != "exhibit"
+        told = language.translated(
+            "Model card x.json is malformed at exhibit: Field required. Correct it; docs/models.md has an "
+            "example."
+        )
+    assert told.startswith("Die Modellkarte (x.json) ist bei exhibit fehlerhaft: ")
+
+
 def test_figures_of_kept_words_follow_the_language() -> None:
     with language.speaking("de"):
         assert language.translated("48 to 80 px") == "48 bis 80 px"

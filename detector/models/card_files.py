@@ -127,9 +127,22 @@ def read_card(data: bytes, name: str) -> Card:
 
 def _malformed(name: str, error: ValidationError) -> ModelError:
     first = error.errors()[0]
-    place = ".".join(map(str, first["loc"]))[:80] or "its top level"
-    told = f"Model card {name} is malformed at {place}: {first['msg']}."
-    return ModelError(f"{told} Correct it; docs/models.md has an example.")
+    told = {"name": name, "key": ".".join(map(str, first["loc"]))[:80], "problem": first["msg"]}
+    if not told["key"]:
+        return ModelError(
+            N_(
+                "Model card %(name)s is malformed at its top level: %(problem)s. Correct it; "
+                "docs/models.md has an example."
+            )
+            % told
+        )
+    return ModelError(
+        N_(
+            "Model card %(name)s is malformed at %(key)s: %(problem)s. Correct it; docs/models.md "
+            "has an example."
+        )
+        % told
+    )
 
 
 def known_models(folders: Iterable[Path] = (MODELS,)) -> list[tuple[Card, Path]]:

@@ -26,17 +26,22 @@ WEIGHTS_LIMIT = 100_000_000
 """Bytes of the largest weights accepted: twice the largest architecture in single precision."""
 
 
-def check_card(data: bytes) -> Card:
-    """The card in ``data``, if a stranger's card may be taken in; :class:`ModelError` if not."""
-    if len(data) > CARD_LIMIT:
+def refuse_long_card(size: int) -> None:
+    """Raise :class:`ModelError` for a card of more bytes than are accepted."""
+    if size > CARD_LIMIT:
         raise ModelError(
             N_(
                 "The model card has %(size)s bytes, and at most %(card_limit)s are accepted. Choose "
                 "the card (JSON), not the weights, or shorten it."
             )
-            % {"size": f"{len(data):,}", "card_limit": f"{CARD_LIMIT:,}"}
+            % {"size": f"{size:,}", "card_limit": f"{CARD_LIMIT:,}"}
         )
-    card = read_card(data, "handed in")
+
+
+def check_card(data: bytes) -> Card:
+    """The card in ``data``, if a stranger's card may be taken in; :class:`ModelError` if not."""
+    refuse_long_card(len(data))
+    card = read_card(data, N_("handed in"))
     if not is_name(card.name):
         raise ModelError(
             N_(

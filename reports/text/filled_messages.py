@@ -24,6 +24,7 @@ _RANGE = re.compile(r"([\d,.]+) to ([\d,.]+)((?: \S+)?)")  # with its unit
 _FIGURE = re.compile(r"[-−+]?(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+\.\d+|\d+(?= ?%))(?: ?%)?")
 SENTENCES = re.compile(r"(?<=[.!?]) (?=[A-Z“])")
 _CLAUSES = re.compile(r"(?=; )")  # what messages add to a sentence
+_ABOUT = re.compile(r"(\S.{,254}?): ([A-Z].*)", re.DOTALL)  # a file, and what is the matter with it
 _OF_ONE = re.compile(r"([A-Z]+): (.+)")  # what is said of one of several persons
 
 
@@ -82,9 +83,20 @@ def _one(code: str, text: str) -> str | None:
         if form.piece not in text or 0 < form.own < shortest:
             continue
         if (found := form.pattern.fullmatch(text)) is not None:
+            if form.own and (behind := _behind_name(code, text)) is not None:
+                return behind
             values = {name: _value(code, name, value) for name, value in found.groupdict().items()}
             return form.translation % values
-    return None
+    return _behind_name(code, text)
+
+
+def _behind_name(code: str, text: str) -> str | None:
+    """Sentences behind the name of the file that they are about; None where one is no message."""
+    found = _ABOUT.fullmatch(text)
+    if found is None or _one(code, found[1]) is not None:
+        return None
+    told = [_one(code, each) for each in SENTENCES.split(found[2])]
+    return f"{found[1]}: {' '.join(map(str, told))}" if all(told) else None
 
 
 def _clause(code: str, text: str) -> str | None:
@@ -110,6 +122,8 @@ def _length_of_clauses(code: str, text: str) -> int:
 
 def _value(code: str, name: str, value: str) -> str:
     """What stood for a placeholder: words translated, a figure with the separators of the language."""
+    if name == "key":  # of a file that programs read
+        return value
     if (clauses := _clauses(code, value)) is not None:
         return clauses
     if "version" not in name and _FIGURE.fullmatch(value):

@@ -7,7 +7,7 @@ from werkzeug.wrappers import Response as Answer
 
 from detector.errors import ModelError
 from detector.models.onnx_file import FILE_LIMIT
-from detector.models.validate import CARD_LIMIT
+from detector.models.validate import CARD_LIMIT, refuse_long_card
 from reports.text.language import N_, gettext, translated
 from webapp import this_app
 from webapp.errors import IntakeError, UserError
@@ -54,8 +54,8 @@ def add() -> Answer:
             gettext("Choose the card (JSON) and the weights (safetensors), or the network (ONNX)."),
         )
     file = clean_name(parts["weights"].filename if parts["weights"] else None)
-    text = card.content() if card.bytes <= CARD_LIMIT else bytes(CARD_LIMIT + 1)
-    name = model_service.add(this_app.folders(), text, weights, file).name
+    refuse_long_card(card.bytes)
+    name = model_service.add(this_app.folders(), card.content(), weights, file).name
     return redirect(url_for("models.listing", added=name, _anchor=f"model-{name}"), 303)
 
 

@@ -100,6 +100,16 @@ class TestAdding:
         assert reason in answer.text and "<script>alert" not in answer.text
         assert kept_models(folders) == before
 
+    def test_a_card_that_is_too_long_is_told_its_own_size(self, client):
+        card, weights = pair("new")
+        assert "has 70,000 bytes" in add_model(client, card + bytes(70_000 - len(card)), weights).text
+
+    def test_a_malformed_card_is_told_in_the_language_of_the_page(self, client):
+        card, weights = pair("new", temperature=0)
+        answer = add_model(client, card, weights, **{"Accept-Language": "de"})
+        assert "Die Modellkarte (übergeben) ist bei temperature fehlerhaft: " in answer.text
+        assert "docs/models.md hat ein Beispiel." in answer.text
+
     @pytest.mark.parametrize("kind", ["pickle", "torch.save", "zip", "name"])
     def test_pickled_checkpoints_are_refused_and_never_opened(
         self, client, folders, monkeypatch, tmp_path, kind
