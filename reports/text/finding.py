@@ -26,8 +26,13 @@ _KINDS = {
 }
 
 
-def segment_name(segment: str, *, still: bool) -> str:
-    """What a segment with this id is called: of a photograph (``still``) it is a face."""
+def segment_name(segment: str, *, still: bool, flagged: bool = True) -> str:
+    """What a segment with this id is called: of a photograph (``still``) it is a face.
+
+    It is not ``flagged`` where views disagree on its person.
+    """
+    if not flagged:
+        return gettext("Looked at, not flagged: %(id)s", id=segment)
     return gettext("Flagged face %(id)s", id=segment) if still else gettext("Segment %(id)s", id=segment)
 
 

@@ -9,6 +9,7 @@ from reports.text.language import N_, UNTRANSLATED
 REFERENCE = "reference"  # only where there is a comparison
 SECOND_REVIEW = "second-review"  # only where there is one
 OTHERS = "others"  # only where several models judged
+NOT_FLAGGED = N_("Looked at, not flagged")
 # Key, which is also the id of the section's element, and title; those of a still image come second.
 _SECTIONS = (
     ("declarations", N_("What the file declares"), ""),
@@ -47,12 +48,20 @@ class Section:
 
 
 def contents(
-    still: bool, *, compared: bool = False, reviewed: bool = False, several: bool = False
+    still: bool,
+    *,
+    compared: bool = False,
+    reviewed: bool = False,
+    several: bool = False,
+    confirmed: bool = True,
 ) -> dict[str, Section]:
-    """All sections by key, in order; those on references, a second review, several models where any are."""
+    """All sections by key, in order; those on references, a second review, several models where any are.
+
+    ``confirmed`` is false where segments were looked at, but none of them is flagged.
+    """
     left_out = {REFERENCE: not compared, SECOND_REVIEW: not reviewed, OTHERS: not several}
     shown = [each for each in _SECTIONS if not left_out.get(each[0])]
-    return {
-        key: Section(key, number, (other if still else "") or title)
-        for number, (key, title, other) in enumerate(shown)
-    }
+    titles = {key: (other if still else "") or title for key, title, other in shown}
+    if not confirmed:
+        titles["segments"] = NOT_FLAGGED
+    return {key: Section(key, number, title) for number, (key, title) in enumerate(titles.items())}

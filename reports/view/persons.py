@@ -15,7 +15,10 @@ from reports.text.numbers import timecode
 
 @dataclass(frozen=True)
 class PersonView:
-    """One row of the person table; ``altered`` and ``synthesised`` are a photo's two figures."""
+    """One row of the person table; ``altered`` and ``synthesised`` are a photo's two figures.
+
+    ``segments`` are those flagged.
+    """
 
     id: str
     name: str
@@ -34,8 +37,9 @@ class PersonView:
 def person_view(analysis: Analysis, person: Person) -> PersonView:
     """Put one person of ``analysis`` into words."""
     still = analysis.media.kind is MediaKind.IMAGE
-    segments = tuple(segment.id for segment in analysis.segments if segment.person == person.id)
-    flagged = bool(segments) and not is_unstable(person)
+    found = tuple(segment.id for segment in analysis.segments if segment.person == person.id)
+    segments = () if is_unstable(person) else found
+    flagged = bool(segments)
     if person.probability is None:
         strength = gettext("not judged")
     else:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from detector import timestamps
 from detector.schema.analysis import Analysis, MediaKind
+from detector.verdict.stability import flagged_segments
 from reports.inputs.case import CaseDetails
 from reports.inputs.comparisons import files_of
 from reports.inputs.pictures import Picture, find_picture, heat_scale
@@ -92,6 +93,11 @@ class ReportView:
     beside: tuple[str, ...] = field(metadata=UNTRANSLATED)  # paths of the files of comparisons
 
     @property
+    def flagged(self) -> int:
+        """How many of the segments are flagged; on the persons of the others views disagree."""
+        return sum(segment.flagged for segment in self.segments)
+
+    @property
     def pictures(self) -> tuple[Picture, ...]:
         """Every picture a report shows, in reading order."""
         both = [picture for peak in self._peaks() for picture in (peak.frame, peak.overlay)]
@@ -134,6 +140,7 @@ def _view(analysis: Analysis, folder: Path, inputs: ReportInputs) -> ReportView:
         compared=bool(references),
         reviewed=reviewed is not None,
         several=analysis.joint is not None,
+        confirmed=not analysis.segments or bool(flagged_segments(analysis.persons, analysis.segments)),
     )
     return ReportView(
         language=language.current(),

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from detector import timestamps
 from detector.schema.analysis import Analysis, MediaKind
+from detector.verdict.stability import flagged_segments
 from reports.review.annotation_file import checksum, to_json
 from reports.review.annotations import (
     Annotation,
@@ -200,8 +201,9 @@ def _about_and_author(analysis: Analysis, said: Annotation) -> str:
 
 def _of_segment(analysis: Analysis, said: SegmentAnnotation) -> _Content:
     still = analysis.media.kind is MediaKind.IMAGE
-    about, when = segment_name(said.segment, still=still), ""
     segment = next((each for each in analysis.segments if each.id == said.segment), None)
+    flagged = segment is None or segment in flagged_segments(analysis.persons, analysis.segments)
+    about, when = segment_name(said.segment, still=still, flagged=flagged), ""
     if segment is not None:
         about = gettext("%(name)s, person %(person)s", name=about, person=segment.person)
         when = "" if still else time_span(segment.start, segment.end)
@@ -266,7 +268,8 @@ def _reviewers_counted(opinions: Sequence[Annotation]) -> str:
 def _segments_counted(analysis: Analysis, annotated: Sequence[SegmentAnnotation]) -> str:
     count = len(analysis.segments)
     if analysis.media.kind is MediaKind.IMAGE:
-        flagged = plural(count, "flagged face", "flagged faces")
+        every = count == len(flagged_segments(analysis.persons, analysis.segments))
+        flagged = plural(count, *(("flagged face", "flagged faces") if every else ("face", "faces")))
     else:
         flagged = plural(count, "segment", "segments")
     return gettext(

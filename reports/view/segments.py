@@ -13,7 +13,7 @@ from reports.inputs.pictures import Picture, find_picture
 from reports.text import numbers
 from reports.text.finding import segment_name
 from reports.text.heatmaps import check_words, is_confirmed
-from reports.text.language import capitalize_first, gettext, translated
+from reports.text.language import gettext, translated
 from reports.text.numbers import grouped, shown, time_span, timecode
 from reports.text.uncertainty import Interval, segment_interval
 from reports.text.verbal_scale import segment_phrase
@@ -82,7 +82,7 @@ def segment_view(analysis: Analysis, segment: Segment, folder: Path) -> SegmentV
     words = segment_phrase(analysis, segment)
     return SegmentView(
         id=segment.id,
-        title=segment_name(segment.id, still=still),
+        title=segment_name(segment.id, still=still, flagged=not unstable),
         person=segment.person,
         flagged=not unstable,
         start=timecode(segment.start),
@@ -103,11 +103,8 @@ def segment_view(analysis: Analysis, segment: Segment, folder: Path) -> SegmentV
 
 
 def _unconfirmed(analysis: Analysis, unstable: Sequence[Person]) -> str:
-    """That who was found here is not flagged, and why not; empty where nobody is ``unstable``."""
-    if not unstable:
-        return ""
-    why = translated(reasons.unstable(analysis.parameters, unstable))
-    return f"{capitalize_first(gettext('not flagged'))}. {why}"
+    """Why who was found here is not flagged; empty where nobody is ``unstable``."""
+    return translated(reasons.unstable(analysis.parameters, unstable)) if unstable else ""
 
 
 def _bounds(analysis: Analysis, segment: Segment) -> tuple[Bound, ...]:

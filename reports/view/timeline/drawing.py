@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from detector.schema.analysis import Analysis, MediaKind, Person
+from detector.verdict.stability import flagged_segments
 from reports.text.language import gettext
 from reports.text.numbers import number, plural
 from reports.view.timeline.lanes import LABEL_ROW, Lane, lane
@@ -45,6 +46,8 @@ class Timeline:
     exit: str
     enter_x: float
     crowded: bool
+    flagged: bool  # whether any band is; so of the next
+    unflagged: bool
     title: str
     description: str
 
@@ -64,10 +67,12 @@ def draw(analysis: Analysis) -> Timeline:
         plot = Plot(span, top, top + height)
         lanes.append(lane(one, person, plot, roomy, model if several > 1 else 0))
     axis = TOP + row * max(len(lanes), 1)
+    flags = {band.flagged for lane in lanes for band in lane.bands}
     return Timeline(
         still=still,
         width=WIDTH,
-        height=axis + (50.0 if still else 64.0),
+        # The legend of a video has two rows, and a third where bands of both kinds need a word.
+        height=axis + (50.0 if still else 64.0 + 14.0 * (len(flags) == 2)),
         left=LEFT,
         right=RIGHT,
         top=TOP,
@@ -82,6 +87,8 @@ def draw(analysis: Analysis) -> Timeline:
         exit=number(analysis.parameters.exit_threshold),
         enter_x=score_x(analysis.parameters.enter_threshold),
         crowded=any(not band.label for lane in lanes for band in lane.bands),
+        flagged=True in flags,
+        unflagged=False in flags,
         title=_title(analysis, still),
         description=_description(analysis),
     )
@@ -138,9 +145,10 @@ def _description(analysis: Analysis) -> str:
         if analysis.media.kind is MediaKind.IMAGE
         else gettext("the score over time")
     )
-    flagged = plural(len(analysis.segments), "flagged segment", "flagged segments")
+    count = len(flagged_segments(analysis.persons, analysis.segments))
+    flagged = plural(count, "flagged segment", "flagged segments")
     if analysis.media.kind is MediaKind.IMAGE:
-        flagged = plural(len(analysis.segments), "flagged face", "flagged faces")
+        flagged = plural(count, "flagged face", "flagged faces")
     return gettext(
         "One lane a person with %(kind)s, 0 at the bottom or left and 1 at the top or "
         "right; %(flagged)s. The table beside this figure holds the same facts as text.",

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from detector.schema.analysis import Analysis, MediaKind, Person, Scores, Segment
+from detector.verdict.stability import is_unstable
 from reports.text.finding import segment_name
 from reports.text.language import gettext
 from reports.text.numbers import plural, probability, time_span
@@ -21,7 +22,7 @@ NAME_LETTERS, LOW_LETTERS = 15, 13
 
 @dataclass(frozen=True)
 class Band:
-    """A flagged segment: a tinted box, hatching and edges, and its label where there is room."""
+    """A segment: a tinted box, and its label where there is room; hatching too where it is ``flagged``."""
 
     segment: str
     x: float
@@ -29,6 +30,7 @@ class Band:
     hatch: str
     label: bool
     title: str
+    flagged: bool
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,13 @@ def lane(analysis: Analysis, person: Person, plot: Plot, roomy: bool, model: int
             for segment in segments
             for peak in (() if still else segment.peaks)
         ),
-        bands=_bands(segments, plot, bar if still else None, analysis.model.name if model else ""),
+        bands=_bands(
+            segments,
+            plot,
+            bar if still else None,
+            analysis.model.name if model else "",
+            flagged=not is_unstable(person),
+        ),
         usable=usable,
         unusable=unusable,
         strip=plot.bottom + 4.0,
@@ -108,7 +116,9 @@ def _cut(name: str, letters: int) -> str:
     return name if len(name) <= letters else name[: letters - 1] + "…"
 
 
-def _bands(segments: Sequence[Segment], plot: Plot, bar: float | None, model: str) -> tuple[Band, ...]:
+def _bands(
+    segments: Sequence[Segment], plot: Plot, bar: float | None, model: str, *, flagged: bool
+) -> tuple[Band, ...]:
     """Over the time of each segment; of a still image, which has none, over its ``bar``."""
     of_model = f", {model}" if model else ""
     bands = []
@@ -133,9 +143,10 @@ def _bands(segments: Sequence[Segment], plot: Plot, bar: float | None, model: st
                 segment=segment.id,
                 x=round(x, 1),
                 width=round(width, 1),
-                hatch=_hatch(x, x + width, plot.top, plot.bottom),
+                hatch=_hatch(x, x + width, plot.top, plot.bottom) if flagged else "",
                 label=label,
-                title=segment_name(segment.id, still=bar is not None) + of_model + when,
+                title=segment_name(segment.id, still=bar is not None, flagged=flagged) + of_model + when,
+                flagged=flagged,
             )
         )
     return tuple(bands)

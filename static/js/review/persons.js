@@ -124,7 +124,7 @@ export class Persons {
     const others = desk.faces.filter((other) => other.id !== face.id);
     const thumb = this.thumb(face);
     thumb.dataset.face = face.id;
-    const flagged = desk.segments.filter((segment) => desk.faceOf(segment)?.id === face.id).length;
+    const flagged = desk.segments.filter((segment) => (segment.flagged || !desk.data.still) && desk.faceOf(segment)?.id === face.id).length;
     const scored = ngettext("%(num)s scored frame", "%(num)s scored frames", judged(face.lane));
     const flags = desk.data.still
       ? ngettext("%(num)s flag", "%(num)s flags", flagged)

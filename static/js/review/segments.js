@@ -35,7 +35,7 @@ export class SegmentList {
     const button = el("button", { type: "button", class: "segment-row", "data-segment": segment.id, "data-focus": `row-${segment.id}`, onclick: () => this.desk.choose(segment.id, true) },
       el("span", { class: "segment-thumb" }, peak ? closeUp(peak, peak.overlay, this.desk.data.raw.media, "") : icon("none")),
       el("span", { class: "segment-words" },
-        el("span", { class: "segment-top" }, el("strong", {}, segment.id), ` ${this.desk.nameOf(segment)}`),
+        el("span", { class: "segment-top" }, el("strong", segment.flagged === false ? { class: "muted" } : {}, segment.id), ` ${this.desk.nameOf(segment)}`),
         this.desk.data.still ? null : el("span", { class: "time" }, `${segment.from} – ${segment.to}`),
         el("span", {}, _("Confidence %(confidence)s, %(strength)s", { confidence: segment.confidence_words, strength: segment.strength })),
         el("span", { class: "marks" }, ...opinions(this.desk.annotationsOf(segment.id)))));
@@ -76,8 +76,9 @@ export class Inspector {
     const whole = el("button", { type: "button", "aria-pressed": String(!this.near), onclick: () => { this.near = !this.near; this.draw(); byId("whole-frames").focus(); }, id: "whole-frames" }, desk.data.still ? _("Whole photo") : _("Whole frames"));
     place.replaceChildren(
       el("div", { class: "heading-row" },
-        el("h2", { id: "inspector-title" }, desk.data.still
-          ? _("Flagged face %(segment)s, %(name)s", { segment: segment.id, name: desk.nameOf(segment) })
+        el("h2", { id: "inspector-title" }, segment.flagged === false
+          ? _("Looked at, not flagged: %(segment)s, %(name)s", { segment: segment.id, name: desk.nameOf(segment) })
+          : desk.data.still ? _("Flagged face %(segment)s, %(name)s", { segment: segment.id, name: desk.nameOf(segment) })
           : _("Segment %(segment)s, %(name)s", { segment: segment.id, name: desk.nameOf(segment) })),
         el("div", { class: "inspector-tools" }, byId("heat-legend").content.cloneNode(true), whole)),
       el("p", { class: "muted" },

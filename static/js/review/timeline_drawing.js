@@ -94,13 +94,16 @@ export class TimelineDrawing {
     const x = timeline.x(segment.start);
     const wide = Math.max(3, timeline.x(segment.end) - x);
     if (x > timeline.width || x + wide < 0) return;
-    pen.fillStyle = this.colours["flag-ground"];
+    const plain = segment.flagged === false; // looked at, and other views disagree
+    pen.fillStyle = plain ? this.colours.blank : this.colours["flag-ground"];
     pen.fillRect(x, plot.top, wide, plot.bottom - plot.top);
-    if (wide > HATCH) this.#hatch(x, wide, plot);
-    pen.strokeStyle = this.colours.flag;
+    if (wide > HATCH && !plain) this.#hatch(x, wide, plot);
+    pen.strokeStyle = plain ? this.colours.muted : this.colours.flag;
+    if (plain) pen.setLineDash([4, 3]);
     pen.lineWidth = segment.id === lane.selected ? 3 : 1;
     pen.strokeRect(x + 0.5, plot.top + 0.5, wide - 1, plot.bottom - plot.top - 1);
     pen.lineWidth = 1;
+    pen.setLineDash([]);
   }
 
   /** Names of segments, where the next one leaves room. */
@@ -111,9 +114,10 @@ export class TimelineDrawing {
       const label = pen.measureText(segment.id).width + 8;
       const next = index + 1 < segments.length ? timeline.x(segments[index + 1].start) : timeline.width;
       if (timeline.x(segment.end) < 0 || place > timeline.width || next - place < label) return;
-      pen.fillStyle = this.colours.flag;
+      const plain = segment.flagged === false;
+      pen.fillStyle = plain ? this.colours.muted : this.colours.flag;
       pen.fillRect(place, top, label, 15);
-      pen.fillStyle = this.colours["flag-ground"];
+      pen.fillStyle = plain ? this.colours.ground : this.colours["flag-ground"];
       pen.fillText(segment.id, place + 4, top + 8);
     });
   }

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from analyses import EXHIBIT_SHA256, MODEL_SHA256, Written, build
+from analyses import EXHIBIT_SHA256, MODEL_SHA256, Written, build, with_stability
 from html_page import Page
 from jinja2 import Environment, Template
 
@@ -151,6 +151,33 @@ def test_no_phrase_contradicts_the_verdict(tmp_path: Path, verdict: Verdict) -> 
     assert figure in text
     before_the_scale = text[: text.rindex("5 What the findings mean")]
     assert "indication" not in before_the_scale and "not flagged" in before_the_scale
+
+
+@pytest.mark.parametrize("kind", MediaKind)
+def test_what_other_views_do_not_confirm_is_not_shown_as_flagged(tmp_path: Path, kind: MediaKind) -> None:
+    analysis = with_stability(build(tmp_path, kept=False, kind=kind, segments=2), A=0.6, B=0.6)
+    analysis = analysis.model_copy(update={"verdict": Verdict.INCONCLUSIVE})
+    html = render_html(report_view(analysis, tmp_path), {})
+    text = Page(html).text
+    assert "4 Looked at, not flagged" in text and "Looked at, not flagged: A1" in text
+    for said in (
+        "Flagged face",
+        "All flagged",
+        "Flagged segments",
+        "flagged, with its label",
+        "Not flagged.",
+    ):
+        assert said not in text
+    assert 'class="timeline-hatch"' not in html and html.count('class="timeline-plain"') == 3  # with its key
+
+
+def test_beside_what_is_flagged_it_is_told_apart(tmp_path: Path) -> None:
+    analysis = with_stability(build(tmp_path, kept=False, segments=2), A=0.6)
+    html = render_html(report_view(analysis, tmp_path), {})
+    text = Page(html).text
+    assert "4 Flagged segments" in text and "Flagged, and looked at but not flagged" in text
+    assert "Looked at, not flagged: A1" in text and "Segment B1" in text
+    assert html.count('class="timeline-hatch"') == html.count('class="timeline-plain"') == 2
 
 
 def test_no_segment_is_said(tmp_path: Path) -> None:

@@ -9,15 +9,17 @@ from pathlib import Path
 import pikepdf
 import pypdfium2
 import pytest
-from analyses import EXHIBIT_SHA256, MODEL_SHA256, Written, build
+from analyses import EXHIBIT_SHA256, MODEL_SHA256, Written, build, with_stability
 from pypdf import PdfReader
 from pypdf.generic import Destination
 from weasyprint import HTML
 
 from detector.memory import peak_memory
+from detector.schema.analysis import MediaKind
 from reports.inputs.pictures import embed
 from reports.render.pdf import RefusedAddress, SuppliedOnly, render_pdf
 from reports.view.report import report_view
+from reports.view.report_inputs import ReportInputs
 
 
 def read(folder: Path, **choices: object) -> PdfReader:
@@ -158,6 +160,18 @@ def test_twenty_persons_fit_the_page(tmp_path: Path) -> None:
     assert all(f"Person {letter}" in text for letter in "ABCDEFGHIJKLMNOPQRST")
     figure = next(page.extract_text() for page in reader.pages if "opens a segment" in page.extract_text())
     assert figure.count("Person ") >= 20
+
+
+def test_the_table_of_a_photos_faces_fits_between_the_margins_in_german(tmp_path: Path) -> None:
+    analysis = with_stability(build(tmp_path, kept=False, kind=MediaKind.IMAGE, segments=2), A=1.0, B=0.6)
+    view = report_view(analysis, tmp_path, ReportInputs(language_code="de"))
+    with pypdfium2.PdfDocument(render_pdf(view, {})) as document:
+        page = next(each for each in document if "Gesichtstausch" in each.get_textpage().get_text_bounded())
+        words = page.get_textpage()
+        right = max(words.get_rect(index)[2] for index in range(words.count_rects()))
+        left = min(words.get_rect(index)[0] for index in range(words.count_rects()))
+        # The running head ends at the margins.
+        assert right <= page.get_width() - left + 1
 
 
 def test_long_and_foreign_file_names(tmp_path: Path) -> None:

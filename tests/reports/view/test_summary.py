@@ -44,12 +44,19 @@ def test_only_those_whom_other_views_confirm_are_named_as_flagged(tmp_path: Path
     assert found["Whose face"].startswith("Person A. 1 other person not flagged.")
     assert [(each.strength, each.segments) for each in view.persons] == [
         ("strong indication", ("A1", "A2")),
-        ("not flagged", ("B1",)),
+        ("not flagged", ()),
     ]
+    assert view.flagged == 2 and "2 flagged segments" in view.timeline.description
+    assert view.sections["segments"].title == "Flagged segments"
     nobody = with_stability(built, A=0.6).model_copy(update={"verdict": Verdict.INCONCLUSIVE})
     view = report_view(nobody, tmp_path)
     assert not {"When", "Whose face"} & set(dict(view.answers))
     assert {each.strength for each in view.persons} == {"not flagged"}
+    assert view.flagged == 0 and "0 flagged segments" in view.timeline.description
+    assert view.sections["segments"].title == "Looked at, not flagged"
+    assert {each.title for each in view.segments} == {
+        f"Looked at, not flagged: {name}" for name in ("A1", "B1", "A2")
+    }
 
 
 def test_a_segment_that_other_views_do_not_confirm_says_so(tmp_path: Path) -> None:
@@ -59,9 +66,9 @@ def test_a_segment_that_other_views_do_not_confirm_says_so(tmp_path: Path) -> No
     assert "person A resembles" in confirmed.meaning
     assert not not_confirmed.flagged and not_confirmed.strength == "not flagged"
     assert not_confirmed.figures[0].value == "not flagged"
-    assert not_confirmed.meaning.startswith("Not flagged. Person B: the score lies so near the threshold")
+    assert not_confirmed.meaning.startswith("Person B: the score lies so near the threshold")
     in_german = report_view(built, tmp_path, ReportInputs(language_code="de")).segments[1]
-    assert in_german.meaning.startswith("Nicht markiert. Person B: ")
+    assert in_german.meaning.startswith("Person B: Der Wert liegt")
     assert "score lies" not in in_german.meaning
 
 

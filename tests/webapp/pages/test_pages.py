@@ -7,6 +7,7 @@ import re
 from datetime import timedelta
 
 import pytest
+from analyses import build, with_stability
 from made_results import finished, hand_in
 
 from detector.schema.analysis import Analysis, MediaKind, Verdict
@@ -164,6 +165,24 @@ def test_states_people_meet(app, client, changes):
         assert "Nothing was flagged." in text
         banner = text[text.index('class="banner-figure"') : text.index('id="desk"')]
         assert "indication" not in banner
+
+
+@pytest.mark.parametrize("kind", MediaKind)
+def test_a_face_that_other_views_do_not_confirm_is_not_counted_as_flagged(app, client, tmp_path, kind):
+    changes = {"kind": kind, "segments": 2, "verdict": Verdict.INCONCLUSIVE, "file": f"a.{kind.value}"}
+    tabs = []
+    for stability in ({"A": 0.6, "B": 0.6}, {"A": 0.6, "B": 1.0}):
+        persons = with_stability(build(tmp_path, kept=False, **changes), **stability).persons
+        row = finished(app, {"persons": persons}, **changes)
+        text = client.get(f"/analyses/{row.id}").text
+        found = re.search(
+            r'id="tab-segments"[^>]*>(.*?)</button>.*<h2 id="segments">(.*?)</h2>', text, re.DOTALL
+        )
+        tabs.append([re.sub("<.*?>", "", part) for part in found.groups()])
+    assert tabs[0] == ["Looked at, not flagged 2"] * 2
+    image = kind is MediaKind.IMAGE
+    assert tabs[1] == (["Flagged 1", "Flagged faces 1"] if image else ["Segments 2"] * 2)
+    assert "Grey with a dashed frame" in text
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,35 @@
+"""The review desk of what other views do not confirm: looked at, not flagged."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import desk
+import pytest
+from analyses import build, with_stability
+from playwright.sync_api import Page, expect
+
+from detector.schema.analysis import MediaKind, Verdict
+
+sys.path.append(str(Path(__file__).resolve().parents[1] / "webapp"))
+
+from made_results import finished
+
+pytestmark = pytest.mark.browser
+
+
+def test_it_is_not_called_flagged(tmp_path: Path, page: Page, seen: desk.Seen) -> None:
+    for kind in MediaKind:
+        changes = {"kind": kind, "persons": 1, "segments": 1, "verdict": Verdict.INCONCLUSIVE}
+        made = build(tmp_path / "made", kept=False, **changes)  # type: ignore[arg-type]
+        with desk.served(tmp_path / kind.value) as app:
+            row = finished(app.app, {"persons": with_stability(made, A=0.6).persons}, **changes)
+            page.goto(f"{app.address}/analyses/{row.id}")
+            expect(page.locator("#tab-segments")).to_have_text("Looked at, not flagged 1")
+            expect(page.locator("#inspector-title")).to_have_text("Looked at, not flagged: A1, Person A")
+            said = page.locator("#inspector p").first
+            expect(said).to_contain_text("not flagged. Person A: the score lies so near the threshold")
+            assert said.inner_text().lower().count("not flagged") == 1
+            expect(page.locator("#review")).not_to_contain_text("Flagged face A1")
+    assert not seen.console
