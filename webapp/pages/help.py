@@ -7,7 +7,7 @@ from flask import Blueprint, render_template
 from reports.text.glossary import GLOSSARY
 from reports.text.language import translated_view
 from reports.text.verbal_scale import STRENGTHS
-from reports.view.reader import reader_view
+from reports.view.reader import of_model
 from webapp.security.permissions import signed_in
 from webapp.services import models
 
@@ -18,10 +18,10 @@ blueprint = Blueprint("help", __name__)
 @signed_in()
 def guide() -> str:
     """What Reelproof can and cannot tell."""
-    card = next((each.card for each in models.listed() if each.default), None)
+    told = next((each.told for each in models.listed() if each.default), None)
     return render_template(
         "pages/help.html",
         glossary=translated_view(GLOSSARY),
         strengths=translated_view(STRENGTHS),
-        reader=reader_view(card.title, card.rates) if card is not None else None,
+        readers=[of_model(told, still) for still in (False, True)] if told is not None else (),
     )

@@ -15,8 +15,9 @@ from sqlalchemy.orm import Session
 from detector.errors import ModelError
 from detector.files import publish
 from detector.models.card import Card, is_name
-from detector.models.card_files import DEFAULT, MODELS, WEIGHTS, known_models
+from detector.models.card_files import DEFAULT, MODELS, WEIGHTS, known_models, read_second_look
 from detector.models.validate import check_card, check_weights
+from detector.schema.model import Model
 from reports.text.language import N_, gettext
 from webapp import this_app
 from webapp.custody import log as custody_log
@@ -40,7 +41,10 @@ _CHECKING = threading.Lock()  # a check takes a core and half a gigabyte: one at
 
 @dataclass(frozen=True)
 class ListedModel:
-    """A model as the pages show it; ``bytes`` is the size of its weights."""
+    """A model as the pages show it; ``bytes`` is the size of its weights.
+
+    The card holds its second look. What was measured of the two together is in ``told``, as in results.
+    """
 
     card: Card
     bytes: int
@@ -51,6 +55,11 @@ class ListedModel:
     def name(self) -> str:
         """Its name, which no other model has."""
         return self.card.name
+
+    @property
+    def told(self) -> Model:
+        """What results and pages tell of the model."""
+        return self.card.as_model()
 
     @property
     def headlines(self) -> list[tuple[str, float | None]]:
@@ -65,9 +74,22 @@ def listed() -> list[ListedModel]:
         chosen = default(session, folders)
     added = (place for place in sorted(folders.models.iterdir()) if not place.name.startswith("."))
     return [
-        ListedModel(card, weights.stat().st_size, weights.parent == MODELS, card.name == chosen)
+        ListedModel(
+            _with_second_look(card, weights),
+            weights.stat().st_size,
+            weights.parent == MODELS,
+            card.name == chosen,
+        )
         for card, weights in known_models((MODELS, *added))
     ]
+
+
+def _with_second_look(card: Card, weights: Path) -> Card:
+    """The card with its second look; without one where that cannot be read, which an analysis says itself."""
+    try:
+        return card.model_copy(update={"second_look": read_second_look(card, weights)})
+    except (ModelError, OSError):
+        return card
 
 
 def default(session: Session, folders: Folders) -> str:

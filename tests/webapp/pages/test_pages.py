@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from datetime import timedelta
@@ -10,7 +11,9 @@ import pytest
 from analyses import build, with_stability
 from made_results import finished, hand_in
 
+from detector.models.loaded import load_model
 from detector.schema.analysis import Analysis, MediaKind, Verdict
+from reports.view.reader import of_model
 from webapp.jobs import claims, failures
 from webapp.queries.library import PAGE_SIZE
 from webapp.storage.data_folder import Folders
@@ -35,6 +38,15 @@ def test_health(client):
 def test_help_says_what_it_cannot_tell(client):
     text = client.get("/help").text
     assert "What it cannot tell" in text and "very strong indication" in text.lower()
+
+
+def test_help_states_the_error_rates_of_scan_and_second_look_together(client):
+    told = load_model().card.fused.as_model()
+    text = html.unescape(client.get("/help").text)
+    for still in (False, True):
+        for error in of_model(told, still).errors:
+            assert error.words in text
+    assert "<h4>Videos</h4>" in text and "<h4>Photographs</h4>" in text
 
 
 def test_an_empty_library_explains_itself(client, database):
