@@ -28,11 +28,12 @@ from webapp.services.model_check import refuse_unfit
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, Choice, now
 
-# Of a card's figures, those that tell models apart at a glance, and their short names.
+# Of a card's figures, those that tell models apart at a glance, and their short names: of several that a card
+# has, the first. Whole clips are measured with the second look where there is one.
 HEADLINES = (
-    ("dfdc-test crops, AUC", "AUC, crops"),
-    ("develop clips, AUC", "AUC, clips"),
-    ("dfdc-test crops, expected calibration error", "Calibration error"),
+    (("dfdc-test crops, AUC",), N_("AUC, crops")),
+    (("126 develop clips, AUC", "develop clips, AUC"), N_("AUC, clips")),
+    (("dfdc-test crops, expected calibration error",), N_("Calibration error")),
 )
 
 _DEFAULT_CHOICE = "default model"
@@ -64,7 +65,11 @@ class ListedModel:
     @property
     def headlines(self) -> list[tuple[str, float | None]]:
         """Short names and values of the figures to compare; None where nothing was measured."""
-        return [(short, self.card.figures.get(figure)) for figure, short in HEADLINES]
+        figures = self.told.figures
+        return [
+            (gettext(short), next((figures[name] for name in names if name in figures), None))
+            for names, short in HEADLINES
+        ]
 
 
 def listed() -> list[ListedModel]:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import io
+import re
 import shutil
 from pathlib import Path
 
 import pytest
 from made_results import HOSTILE, add_model, digest, hand_in, kept_models, pair, put_model
 
-from detector.models.card_files import DEFAULT
+from detector.models.card_files import DEFAULT, MODELS, SECOND_LOOKS
+from detector.models.loaded import load_model
+from reports.text.numbers import number
 from webapp import create_app
 from webapp.jobs import claims, states
 from webapp.queries.results import load as load_result
@@ -34,6 +37,29 @@ class TestPage:
         assert ">not measured<" not in text, (
             "the default's card lacks a figure of webapp.services.models.HEADLINES"
         )
+
+    def test_figures_are_those_of_scan_and_second_look_together_with_the_scans_beside_them(
+        self, client, tmp_path
+    ):
+        beside = tmp_path / "shipped" / SECOND_LOOKS
+        beside.mkdir()
+        shutil.copy(MODELS / SECOND_LOOKS / f"{DEFAULT}.json", beside)
+        card = load_model().card.fused
+        told = card.as_model()
+        page = client.get("/models").text
+        together, alone = page[page.index(f'id="model-{DEFAULT}"') :].split("Scan alone, without")[:2]
+        meters = together[: together.index("</dl>")]
+        error = "dfdc-test crops, expected calibration error"
+        assert f">{number(told.figures['126 develop clips, AUC'])}</dd>" in meters
+        assert f"<dd>{number(told.figures[error])}</dd>" in meters
+        assert f"<dd>{number(card.figures[error])}</dd>" not in together
+        assert f"<dd>{number(card.figures[error])}</dd>" in alone
+        assert "false negative rate, stills test" in together and told.domain.split(".")[0] in together
+
+    def test_figures_have_german_names(self, client):
+        text = client.get("/models", headers={"Accept-Language": "de"}).text
+        meters = text[text.index('class="meters"') :].partition("</dl>")[0]
+        assert re.findall("<dt>(.*?)</dt>", meters) == ["AUC, Ausschnitte", "AUC, Clips", "Kalibrierfehler"]
 
     def test_an_added_model_can_be_chosen_and_removed(self, app, client):
         put_model(app, "other", figures={})
