@@ -216,6 +216,11 @@ def test_what_is_the_matter_with_a_named_file_is_found_again_behind_its_name() -
         assert language.translated("broken.mp4: Nobody has translated this.").endswith("translated this.")
 
 
+def test_a_median_is_not_called_a_mean() -> None:
+    with language.speaking("de"):
+        assert language.gettext("Median time") == "Mediane Dauer"
+
+
 def test_a_key_of_a_file_stays_as_it_is() -> None:
     with language.speaking("de"):
         assert language.translated("exhibit") != "exhibit"

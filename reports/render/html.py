@@ -19,7 +19,7 @@ from detector.paths import FILES, ROOT
 from reports.errors import ReportError
 from reports.inputs.pictures import Picture, width_for
 from reports.render.attachments import Attachment
-from reports.text import language
+from reports.text import language, numbers
 from reports.text.catalogues import CATALOGUES
 from reports.text.language import N_
 from reports.view.report import ReportView
@@ -114,6 +114,7 @@ def environment() -> Environment:
         keep_trailing_newline=True,
     )
     language.install(made)
+    made.filters["figure"] = numbers.number
     return made
 
 

@@ -140,7 +140,7 @@ def recording(media: Media) -> tuple[Fact, ...]:
         return tuple(found)
     return (
         *found,
-        Fact(gettext("Sound"), gettext("present, not examined") if media.has_sound else gettext("none")),
+        Fact(gettext("Sound"), gettext("present, not examined") if media.has_sound else gettext("absent")),
         Fact(gettext("Duration"), timecode(media.duration)),
         *_offset(media),
         Fact(gettext("Frame rate"), numbers.frame_rate(media.frame_rate, media.variable_frame_rate)),

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from detector.timestamps import iso_milliseconds
 from detector.version import __version__
-from reports.text.language import N_, gettext
+from reports.text.language import N_, gettext, translated
 
 _WIDTH = 104
 _COLUMN = 20  # where the meanings of the files begin
@@ -95,7 +95,7 @@ def readme(file: str, sha256: str, verdict: str, made: datetime, media: str | No
 
 
 def _about(file: str, sha256: str, verdict: str, made: datetime) -> list[str]:
-    told = gettext("%(verdict)s (a machine's finding; a person must review it)", verdict=verdict)
+    told = gettext("%(verdict)s (a machine's finding; a person must review it)", verdict=translated(verdict))
     when = gettext("%(made)s by Reelproof %(version)s", made=iso_milliseconds(made), version=__version__)
     return [
         *_row(gettext("Exhibit"), file, wrapped=False),

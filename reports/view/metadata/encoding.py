@@ -5,11 +5,19 @@ from __future__ import annotations
 from detector.schema.analysis import Media
 from detector.schema.metadata import Details, Photo, Picture, Structure
 from reports.text import numbers
-from reports.text.language import gettext
+from reports.text.language import N_, gettext
 from reports.text.numbers import plural, shown
 from reports.view.facts import Fact
 
 _LEVELS = {"h264": 10, "hevc": 30}
+
+# Of a JPEG, in their order.
+_TABLES = (
+    N_("Quantisation, brightness"),
+    N_("Quantisation, colour"),
+    N_("Quantisation, third table"),
+    N_("Quantisation, fourth table"),
+)
 
 
 def encoding_facts(media: Media, details: Details) -> tuple[Fact, ...]:
@@ -31,7 +39,7 @@ def encoding_facts(media: Media, details: Details) -> tuple[Fact, ...]:
             Fact(gettext("Place in the tags"), numbers.file_name(details.location), gettext("personal data"))
         )
     elif details.tags or details.photo:
-        found.append(Fact(gettext("Place in the tags"), "none"))
+        found.append(Fact(gettext("Place in the tags"), gettext("absent")))
     return tuple(found)
 
 
@@ -53,10 +61,9 @@ def _container(structure: Structure) -> list[Fact]:
 def _photo(photo: Photo) -> list[Fact]:
     found = [Fact(gettext("Format"), photo.format, _colours(photo.mode))]
     if photo.progressive is not None:
-        found.append(
-            Fact("JPEG", "progressive" if photo.progressive else "sequential", photo.subsampling or "")
-        )
-    for name, table in zip(("brightness", "colour", "third", "fourth"), photo.tables, strict=False):
+        order = gettext("progressive") if photo.progressive else gettext("sequential")
+        found.append(Fact("JPEG", order, photo.subsampling or ""))
+    for name, table in zip(_TABLES, photo.tables, strict=False):
         kind = (
             gettext("libjpeg's table")
             if table.exact
@@ -64,13 +71,14 @@ def _photo(photo: Photo) -> list[Fact]:
         )
         found.append(
             Fact(
-                gettext("Quantisation, %(name)s", name=name),
+                gettext(name),
                 gettext("quality %(quality)s", quality=table.quality),
                 kind,
             )
         )
     profile = photo.colour_profile
-    found.append(Fact(gettext("Colour profile"), "none" if profile is None else profile or "unnamed"))
+    named = gettext("absent") if profile is None else profile or gettext("unnamed")
+    found.append(Fact(gettext("Colour profile"), named))
     if photo.thumbnail:
         small = photo.thumbnail
         like = (
@@ -83,7 +91,7 @@ def _photo(photo: Photo) -> list[Fact]:
         )
         found.append(Fact(gettext("EXIF thumbnail"), f"{small.width} × {small.height} px", like))
     else:
-        found.append(Fact(gettext("EXIF thumbnail"), "none"))
+        found.append(Fact(gettext("EXIF thumbnail"), gettext("absent")))
     return found
 
 

@@ -17,9 +17,11 @@ from detector.schema.metadata import (
     Failure,
     Groups,
     Moment,
+    Photo,
     Picture,
     Stream,
     Structure,
+    Table,
     Tag,
     Timing,
 )
@@ -238,3 +240,27 @@ def test_a_photo(tmp_path: Path) -> None:
     media = analysis.media.model_copy(update={"details": Details(), "credentials": None})
     text = page(analysis.model_copy(update={"media": media}), tmp_path)
     assert "Streams in the file" not in text and "The file holds no tags." in text
+
+
+def test_how_a_photo_is_encoded_is_told_in_german(tmp_path: Path) -> None:
+    tables = tuple(Table(quality=90, exact=True) for _ in range(4))
+    photo = Photo(format="JPEG", mode="RGB", progressive=False, subsampling="4:2:0", tables=tables)
+    analysis = build(tmp_path, kept=False, kind=MediaKind.IMAGE)
+    media = analysis.media.model_copy(update={"details": Details(photo=photo)})
+    view = report_view(
+        analysis.model_copy(update={"media": media}), tmp_path, ReportInputs(language_code="de")
+    )
+    found = {fact.name: fact.value for fact in view.metadata.encoding}
+    assert found["JPEG"] == "sequenziell"
+    names = ("Helligkeit", "Farbe", "dritte Tabelle", "vierte Tabelle")
+    assert all(f"Quantisierung, {name}" in found for name in names)
+    assert found["Farbprofil"] == found["EXIF-Vorschaubild"] == "nicht vorhanden"
+
+
+def test_a_video_without_sound_is_told_in_german(tmp_path: Path) -> None:
+    analysis = build(tmp_path, kept=False)
+    media = analysis.media.model_copy(update={"has_sound": False})
+    view = report_view(
+        analysis.model_copy(update={"media": media}), tmp_path, ReportInputs(language_code="de")
+    )
+    assert ("Ton", "nicht vorhanden") in {(fact.name, fact.value) for fact in view.recording}

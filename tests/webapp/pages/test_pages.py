@@ -49,6 +49,12 @@ def test_help_states_the_error_rates_of_scan_and_second_look_together(client):
     assert "<h4>Videos</h4>" in text and "<h4>Photographs</h4>" in text
 
 
+def test_figures_of_the_help_are_written_as_in_the_language(client):
+    text = client.get("/help", headers={"Accept-Language": "de"}).text
+    assert ">Wert 0,93<" in text and ">verdeckt: 0,41<" in text
+    assert ">score 0.93<" in client.get("/help", headers={"Accept-Language": "en"}).text
+
+
 def test_an_empty_library_explains_itself(client, database):
     text = client.get("/analyses").text
     assert "Nothing here yet" in text and "sample is being prepared" in text

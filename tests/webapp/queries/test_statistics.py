@@ -76,6 +76,12 @@ def test_days_are_in_the_readers_language(app, client):
     assert f">{today.isoformat()}</th>" in page and f">{today:%m-%d}</text>" in page
 
 
+def test_verdicts_stand_in_full_in_german(app, client):
+    finished(app, segments=0)
+    text = client.get("/statistics", headers={"Accept-Language": "de"}).text
+    assert re.search(r'<text class="chart-name"[^>]*>keine Manipulation gefunden</text>', text)
+
+
 def test_lengths_of_analyses_from_before_they_were_kept(app, client, database, overview, change):
     row, lost = finished(app, duration=90.0), finished(app, duration=30.0)
     for each in (row, lost):

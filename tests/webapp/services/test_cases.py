@@ -53,6 +53,11 @@ def test_whoever_makes_a_case_is_in_it_and_others_are_not(ada, bob):
     assert bob.post(f"{place}/members", data={"user": "2"}).status_code == 404
 
 
+def test_no_case_is_no_case_in_german(ada):
+    make(ada)
+    assert '<option value="">kein Fall' in ada.get("/", headers={"Accept-Language": "de"}).text
+
+
 def test_two_cases_may_have_one_name(ada, bob):
     assert make(ada) != make(bob)  # or who is refused would learn that the other one exists
 
