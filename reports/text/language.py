@@ -27,6 +27,17 @@ from reports.text.languages import LANGUAGES as LANGUAGES
 UNTRANSLATED = MappingProxyType({"untranslated": True})
 
 _Shown = TypeVar("_Shown")
+
+
+class Quoted(str):
+    """Text as somebody else wrote it, for values of a view that hold house words as often as such text.
+
+    :func:`translated` leaves it as it is, whatever it reads like.
+    """
+
+    __slots__ = ()
+
+
 _CURRENT: ContextVar[str] = ContextVar("language", default=DEFAULT)
 
 
@@ -81,7 +92,9 @@ def translated(text: str) -> str:
     The message may have had placeholders, and may be one of several sentences. What stood for a placeholder
     is looked up as well.
     """
-    return text if current() == DEFAULT or not text else translate(current(), text)
+    if current() == DEFAULT or not text or isinstance(text, Quoted):
+        return text
+    return translate(current(), text)
 
 
 def in_parts(text: str) -> str:
@@ -92,7 +105,8 @@ def in_parts(text: str) -> str:
 def translated_view(value: _Shown) -> _Shown:
     """A view in the language spoken now: every text in it that is a message, also in its filled form.
 
-    Keys of dictionaries stay as they are, and fields of dataclasses with the metadata :data:`UNTRANSLATED`.
+    Keys of dictionaries stay as they are, fields of dataclasses with the metadata :data:`UNTRANSLATED`, and
+    text that is :class:`Quoted`.
     """
     return value if current() == DEFAULT else cast(_Shown, _translated_value(value))
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from reports.custody.chain import check_export
 from reports.custody.format import CustodyError, Entry, Export, read_export
 from reports.text.dates import in_utc
 from reports.text.free_text import one_line
-from reports.text.language import N_, gettext
+from reports.text.language import N_, UNTRANSLATED, gettext
 from reports.text.numbers import plural, shown
 from reports.view.facts import Fact
 
@@ -27,9 +27,9 @@ class CustodyRow:
 
     number: str
     made: str
-    actor: str
+    actor: str = field(metadata=UNTRANSLATED)
     action: str
-    details: str
+    details: str = field(metadata=UNTRANSLATED)
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from detector.schema.analysis import Analysis
-from detector.schema.declarations import Declaration, Meaning
-from reports.text.language import N_, gettext
+from detector.schema.declarations import Declaration, DeclarationKind, Meaning
+from reports.text.language import N_, Quoted, gettext
 from reports.text.numbers import file_name, plural
 
 TITLE = N_("What the file declares")
@@ -30,6 +30,8 @@ _MEANINGS = {
     Meaning.INCONSISTENT: "inconsistent",
     Meaning.UNKNOWN: N_("says nothing of the picture"),
 }
+# Of these, all that is said is the engine's; of others what stands in the file is.
+_MEASURED = {DeclarationKind.THUMBNAIL, DeclarationKind.QUANTIZATION_TABLES}
 _MOST = 8  # listed; analysis.json has all of them
 
 
@@ -80,12 +82,13 @@ def declarations_view(analysis: Analysis) -> DeclarationsView:
 
 
 def _row(each: Declaration) -> DeclarationView:
+    stated = str if each.kind in _MEASURED else Quoted
     return DeclarationView(
         meaning=_MEANINGS[each.meaning],
         is_of_generation=each.is_of_generation,
-        program=file_name(each.program or ""),
-        source=file_name(each.source),
-        says=file_name(each.says),
+        program=stated(file_name(each.program or "")),
+        source=stated(file_name(each.source)),
+        says=stated(file_name(each.says)),
         means=each.means,
     )
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from detector.schema.analysis import Analysis, Media, MediaKind, Model, Parameters, Platt
 from reports.inputs.case import NOT_STATED, CaseDetails
 from reports.inputs.exhibit_check import ExhibitCheck
 from reports.text import dates, numbers, photographs
-from reports.text.language import DEFAULT, N_, current, gettext, in_parts, translated
+from reports.text.language import DEFAULT, N_, UNTRANSLATED, Quoted, current, gettext, in_parts, translated
 from reports.text.numbers import shown, timecode
 
 # Names of the formats that are accepted, FFmpeg's or Pillow's, in words.
@@ -36,12 +36,19 @@ _ATTACKED = "100 faces"  # beginning of a figure's name
 
 @dataclass(frozen=True)
 class Fact:
-    """A name and what it is; ``exact`` marks text to be set letter by letter, such as a hash."""
+    """A name and what it is; ``exact`` marks text to be set letter by letter, such as a hash.
+
+    A value that the file or a person supplied is :class:`~reports.text.language.Quoted`; exact ones are.
+    """
 
     name: str
     value: str
     note: str = ""
     exact: bool = False
+
+    def __post_init__(self) -> None:
+        if self.exact:
+            object.__setattr__(self, "value", Quoted(self.value))
 
 
 @dataclass(frozen=True)
@@ -59,7 +66,7 @@ class ParameterView:
 class ModelView:
     """The network that judged, and how well it was measured to."""
 
-    title: str
+    title: str = field(metadata=UNTRANSLATED)
     facts: tuple[Fact, ...]
     figures: tuple[Fact, ...]
     domain: str
@@ -75,12 +82,12 @@ def case(details: CaseDetails) -> tuple[Fact, ...]:
         (gettext("Examiner"), details.examiner),
         (gettext("Organisation"), details.organisation),
     )
-    return tuple(Fact(name, numbers.file_name(value) or NOT_STATED) for name, value in given)
+    return tuple(Fact(name, Quoted(numbers.file_name(value)) or gettext(NOT_STATED)) for name, value in given)
 
 
 def exhibit(media: Media, check: ExhibitCheck | None = None) -> tuple[Fact, ...]:
     """What identifies the exhibit: its name and its SHA-256, and whether that was found again."""
-    found = [Fact(gettext("File name"), numbers.file_name(media.file))]
+    found = [Fact(gettext("File name"), Quoted(numbers.file_name(media.file)))]
     if not media.file.isascii() or found[0].value != media.file:
         escaped = media.file.encode("unicode_escape").decode("ascii")
         found.append(
@@ -132,7 +139,7 @@ def recording(media: Media) -> tuple[Fact, ...]:
         Fact(gettext("Size"), numbers.size(media.bytes)),
         Fact(gettext("Kind"), "photograph" if media.kind is MediaKind.IMAGE else media.kind.value),
         Fact(gettext("Container"), CONTAINERS.get(media.container, media.container)),
-        Fact(gettext("Codec"), media.codec),
+        Fact(gettext("Codec"), Quoted(media.codec)),
         *_range(media),
         Fact(gettext("Resolution"), f"{media.width} × {media.height} px", _turned(media)),
     ]
@@ -264,8 +271,8 @@ def model(value: Model, still: bool) -> ModelView:
     return ModelView(
         title=value.title,
         facts=(
-            Fact(gettext("Name"), value.name),
-            Fact(gettext("Architecture"), value.architecture),
+            Fact(gettext("Name"), Quoted(value.name)),
+            Fact(gettext("Architecture"), Quoted(value.architecture)),
             Fact(gettext("SHA-256 of the weights"), value.sha256, exact=True),
             Fact(
                 gettext("Calibration of frames"),

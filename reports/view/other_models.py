@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from detector.schema.analysis import Analysis, Model
@@ -11,7 +11,7 @@ from detector.schema.onnx_network import OnnxNetwork
 from detector.verdict.stability import flagged_segments
 from reports.inputs.pictures import Picture
 from reports.text import numbers
-from reports.text.language import gettext, translated
+from reports.text.language import UNTRANSLATED, gettext, translated
 from reports.view import facts
 from reports.view.facts import Fact, ModelView
 from reports.view.segments import PeakView, SegmentView, segment_view
@@ -33,8 +33,8 @@ class ModelRow:
     """One model in the table of all: its number, and what it says of the whole exhibit."""
 
     number: int
-    title: str
-    name: str
+    title: str = field(metadata=UNTRANSLATED)
+    name: str = field(metadata=UNTRANSLATED)
     verdict: str
     figure: str
     flagged: str

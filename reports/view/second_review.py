@@ -24,7 +24,7 @@ from reports.review.second_review import (
 )
 from reports.text import dates
 from reports.text.free_text import direction, one_line, readable
-from reports.text.language import N_, UNTRANSLATED, gettext
+from reports.text.language import N_, UNTRANSLATED, Quoted, gettext
 from reports.text.numbers import time_span, timecode
 from reports.text.verdict_marks import MARKS
 from reports.view.facts import Fact
@@ -172,13 +172,13 @@ def judgement_view(judgement: Judgement, duration: float) -> JudgementView:
 
 def _facts(review: SecondReview) -> tuple[Fact, ...]:
     third = (
-        (Fact(_role("third"), gettext("%(name)s, decides differences", name=named(review, "third"))),)
+        (Fact(_role("third"), Quoted(gettext("%(name)s, decides differences", name=named(review, "third")))),)
         if review.third
         else ()
     )
     return (
-        Fact(_role("first"), named(review, "first")),
-        Fact(_role("second"), named(review, "second")),
+        Fact(_role("first"), Quoted(named(review, "first"))),
+        Fact(_role("second"), Quoted(named(review, "second"))),
         *third,
         Fact(gettext("Hidden from the second"), gettext(_UNTIL[review.blind])),
         Fact(gettext("Reviewers named"), dates.moment(review.named)),

@@ -8,7 +8,7 @@ from flask import Blueprint, redirect, render_template, request, send_file, url_
 from werkzeug.wrappers import Response
 
 from reports.text import language
-from reports.text.language import N_, gettext, translated
+from reports.text.language import N_, gettext
 from webapp import this_app
 from webapp.custody import log as custody_log
 from webapp.downloads import signing
@@ -84,7 +84,7 @@ def make() -> Response | tuple[str, int]:
 @require(Permission.CONFIGURE)
 def show(validation_id: str) -> str:
     """Its figures, whether it still applies, its files, and the laboratory's own thresholds."""
-    from reports.view.validation.levels import KINDS, level_row
+    from reports.view.validation.levels import KINDS, full_level_name, level_row
     from reports.view.validation.other_models import other_models_tables
 
     found = validation_service.find(validation_id)
@@ -92,11 +92,7 @@ def show(validation_id: str) -> str:
     tables = [
         (
             title,
-            [
-                level_row(each, _named(each.attribute, each.name))
-                for each in about.levels
-                if each.kind is kind
-            ],
+            [level_row(each, full_level_name(each)) for each in about.levels if each.kind is kind],
         )
         for kind, title in KINDS.items()
         if any(each.kind is kind for each in about.levels)
@@ -160,10 +156,6 @@ def _has_file(validation_id: str, name: str) -> bool:
         return validation_service.file(validation_id, name).is_file()
     except UserError:
         return False
-
-
-def _named(attribute: str, name: str) -> str:
-    return f"{translated(attribute)} {translated(name)}" if attribute else translated(name)
 
 
 def _case_id(text: str) -> int:

@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from detector.schema.analysis import MediaKind
 from detector.schema.comparison import ComparedFile, Comparison, Transform
 from reports.text import numbers
-from reports.text.language import gettext
+from reports.text.language import Quoted, gettext
 from reports.text.numbers import shown, timecode
 from reports.view.facts import Fact
 
 
 def file_facts(file: ComparedFile) -> Iterator[Fact]:
     """What one of the two files is."""
-    yield Fact(gettext("File"), numbers.file_name(file.file))
+    yield Fact(gettext("File"), Quoted(numbers.file_name(file.file)))
     yield Fact("SHA-256", file.sha256, exact=True)
     yield Fact(gettext("Size"), numbers.size(file.bytes))
     yield Fact(gettext("Picture"), f"{file.width} × {file.height} px")

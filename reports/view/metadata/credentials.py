@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from detector.schema.metadata import Credentials
-from reports.text.language import N_, gettext
+from reports.text.language import N_, Quoted, gettext
 from reports.text.numbers import shown
 from reports.view.facts import Fact
 
@@ -42,19 +42,21 @@ def credential_facts(found: Credentials | None) -> tuple[Fact, ...]:
     if found.remote:
         facts.append(Fact(gettext("Said to be at"), found.remote, exact=True))
     if found.found:
-        facts += [Fact(gettext("Failed check"), check) for check in found.failed]
+        facts += [Fact(gettext("Failed check"), Quoted(check)) for check in found.failed]
         facts += [
             Fact(
                 gettext("Signer"),
-                found.signer or gettext("not named"),
+                Quoted(found.signer or "") or gettext("not named"),
                 gettext("not checked against a trust list: none is shipped"),
             ),
-            Fact(gettext("Signer's organisation"), found.issuer or gettext("not named")),
-            Fact(gettext("Signed"), found.signed or gettext("no time stamp")),
-            Fact(gettext("Made with"), found.generator or gettext("not named")),
-            Fact(gettext("Actions claimed"), "; ".join(found.actions) or "none"),
+            Fact(gettext("Signer's organisation"), Quoted(found.issuer or "") or gettext("not named")),
+            Fact(gettext("Signed"), Quoted(found.signed or "") or gettext("no time stamp")),
+            Fact(gettext("Made with"), Quoted(found.generator or "") or gettext("not named")),
+            Fact(gettext("Actions claimed"), Quoted("; ".join(found.actions)) or gettext("none")),
             Fact(gettext("Ingredients"), shown(found.ingredients, ",")),
         ]
     if found.library:
-        facts.append(Fact(gettext("Checked with"), found.library, gettext("offline: nothing was fetched")))
+        facts.append(
+            Fact(gettext("Checked with"), Quoted(found.library), gettext("offline: nothing was fetched"))
+        )
     return tuple(facts)

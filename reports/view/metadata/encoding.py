@@ -5,7 +5,7 @@ from __future__ import annotations
 from detector.schema.analysis import Media
 from detector.schema.metadata import Details, Photo, Picture, Structure
 from reports.text import numbers
-from reports.text.language import N_, gettext
+from reports.text.language import N_, Quoted, gettext
 from reports.text.numbers import plural, shown
 from reports.view.facts import Fact
 
@@ -31,12 +31,16 @@ def encoding_facts(media: Media, details: Details) -> tuple[Fact, ...]:
         found += _photo(details.photo)
     if details.encoding:
         found += [
-            Fact(gettext("Encoder's settings"), text, gettext("found in the stream"))
+            Fact(gettext("Encoder's settings"), Quoted(text), gettext("found in the stream"))
             for text in details.encoding.texts
         ]
     if details.location:
         found.append(
-            Fact(gettext("Place in the tags"), numbers.file_name(details.location), gettext("personal data"))
+            Fact(
+                gettext("Place in the tags"),
+                Quoted(numbers.file_name(details.location)),
+                gettext("personal data"),
+            )
         )
     elif details.tags or details.photo:
         found.append(Fact(gettext("Place in the tags"), gettext("absent")))
@@ -45,14 +49,15 @@ def encoding_facts(media: Media, details: Details) -> tuple[Fact, ...]:
 
 def _container(structure: Structure) -> list[Fact]:
     found: list[Fact] = []
-    brand = structure.brand or gettext("not stated")
+    brand = Quoted(structure.brand or "") or gettext("not stated")
     also = (
         gettext("compatible: %(compatible)s", compatible=", ".join(structure.compatible))
         if structure.compatible
         else ""
     )
     found.append(Fact(gettext("Container's brand"), brand, also))
-    found.append(Fact(gettext("Order of its parts"), ", ".join(structure.boxes) or gettext("not readable")))
+    boxes = Quoted(", ".join(structure.boxes))
+    found.append(Fact(gettext("Order of its parts"), boxes or gettext("not readable")))
     if structure.edits:
         found.append(Fact(gettext("Edit list"), plural(len(structure.edits), "entry", "entries")))
     return found
@@ -77,7 +82,7 @@ def _photo(photo: Photo) -> list[Fact]:
             )
         )
     profile = photo.colour_profile
-    named = gettext("absent") if profile is None else profile or gettext("unnamed")
+    named = gettext("absent") if profile is None else Quoted(profile) or gettext("unnamed")
     found.append(Fact(gettext("Colour profile"), named))
     if photo.thumbnail:
         small = photo.thumbnail

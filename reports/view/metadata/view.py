@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from detector.schema.analysis import Media
 from detector.schema.metadata import Anomaly, Details, Stream
 from reports.text import numbers
-from reports.text.language import N_, UNTRANSLATED, gettext
+from reports.text.language import N_, UNTRANSLATED, Quoted, gettext
 from reports.text.numbers import plural, shown, timecode
 from reports.view.facts import Fact
 from reports.view.metadata.credentials import NOTE, credential_facts, short
@@ -61,8 +61,10 @@ def metadata_view(media: Media) -> MetadataView:
         ),
         times=tuple(
             (
-                f"{moment.place}, {moment.name}",
-                numbers.file_name(moment.written) if moment.utc is None else moment.utc.replace("T", " "),
+                Quoted(f"{moment.place}, {moment.name}"),
+                Quoted(
+                    numbers.file_name(moment.written) if moment.utc is None else moment.utc.replace("T", " ")
+                ),
                 gettext("as written; zone unknown") if moment.utc is None else "",
             )
             for moment in details.times

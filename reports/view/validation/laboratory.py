@@ -11,9 +11,9 @@ from detector.schema.laboratory.validation import Level
 from detector.validation.model_used import why_not_of_analysis
 from detector.verdict.validated_domain import measured
 from reports.text import dates, numbers
-from reports.text.language import N_, gettext, translated
+from reports.text.language import N_, gettext
 from reports.text.numbers import shown
-from reports.view.validation.levels import LevelRow, RateCell, level_row, rate_cell
+from reports.view.validation.levels import LevelRow, RateCell, full_level_name, level_row, rate_cell
 from reports.view.validation.ratios import ratio_words
 
 _KINDS = {MediaKind.VIDEO: "videos", MediaKind.IMAGE: "photographs"}
@@ -66,7 +66,9 @@ def laboratory_view(laboratory: Laboratory, analysis: Analysis) -> LaboratoryVie
         sha256=laboratory.validation_sha256,
         refused=refused,
         remark=_remark(laboratory, analysis) if speaks else "",
-        rows=tuple(level_row(each, _named(each)) for each in fitting(laboratory, analysis)) if speaks else (),
+        rows=tuple(level_row(each, full_level_name(each)) for each in fitting(laboratory, analysis))
+        if speaks
+        else (),
         ratio=_ratio(laboratory, analysis) if speaks else "",
         thresholds=tuple(map(_threshold, _own(laboratory, analysis))) if speaks else (),
         decision=own_decision(laboratory, analysis) if speaks else "",
@@ -119,10 +121,6 @@ def own_decision(laboratory: Laboratory, analysis: Analysis) -> str:
 
 def _own(laboratory: Laboratory, analysis: Analysis) -> list[OwnThreshold]:
     return [each for each in laboratory.thresholds if each.kind is analysis.media.kind]
-
-
-def _named(level: Level) -> str:
-    return f"{translated(level.attribute)} {translated(level.name)}" if level.attribute else level.name
 
 
 def _threshold(own: OwnThreshold) -> OwnThresholdRow:

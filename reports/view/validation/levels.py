@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from detector.schema.analysis import MediaKind, Rate
 from detector.schema.laboratory.validation import Level
-from reports.text.language import N_, gettext
+from reports.text.language import N_, Quoted, gettext, translated
 from reports.text.numbers import from_to, grouped, plural, shown
 
 KINDS = {MediaKind.VIDEO: N_("Videos"), MediaKind.IMAGE: N_("Photographs")}
@@ -87,7 +87,7 @@ def level_row(level: Level, name: str = "") -> LevelRow:
     silent = sum(each.inconclusive + each.not_judged for each in both)
     auc = level.rate_of("AUC")
     return LevelRow(
-        name=name or level.name,
+        name=name or level_name(level),
         manipulated=grouped(level.manipulated.total),
         unmanipulated=grouped(level.unmanipulated.total),
         false_positive=rate_cell(level.rate_of("false positive rate")),
@@ -95,3 +95,16 @@ def level_row(level: Level, name: str = "") -> LevelRow:
         inconclusive=grouped(silent),
         auc=shown(auc.value, ".3f") if auc else "–",
     )
+
+
+def level_name(level: Level) -> str:
+    """The name of a part of the material: classes of a measure are ours, all others the laboratory's."""
+    measured = (level.least, level.most) != (None, None)
+    return translated(level.name) if measured or not level.attribute else Quoted(level.name)
+
+
+def full_level_name(level: Level) -> str:
+    """The same after what it is a part by."""
+    if not level.attribute:
+        return level_name(level)
+    return Quoted(f"{translated(level.attribute)} {level_name(level)}")

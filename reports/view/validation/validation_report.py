@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from detector.schema.analysis import Parameters
 from detector.schema.laboratory.validation import Validation, ValidationItem
 from reports.text import dates, language, numbers
-from reports.text.language import N_, UNTRANSLATED, gettext, translated
+from reports.text.language import N_, UNTRANSLATED, Quoted, gettext, translated
 from reports.text.numbers import grouped, plural, shown
 from reports.view.contents import Section
 from reports.view.facts import Fact
@@ -85,7 +85,7 @@ class ValidationReport:
     kinds: tuple[KindView, ...]
     others: tuple[OtherModelsTable, ...]
     other_models: tuple[Fact, ...]
-    model_title: str
+    model_title: str = field(metadata=UNTRANSLATED)
     ratios: tuple[RatioView, ...]
     time: tuple[Fact, ...]
     repetitions: tuple[RepetitionRow, ...]
@@ -134,7 +134,7 @@ def _view(validation: Validation) -> ValidationReport:
             validation.model.title, validation.levels, validation.others, validation.joint
         ),
         other_models=tuple(
-            Fact(f"{each.model.title} ({each.model.name})", each.model.sha256, exact=True)
+            Fact(Quoted(f"{each.model.title} ({each.model.name})"), each.model.sha256, exact=True)
             for each in validation.others
         ),
         model_title=validation.model.title,
@@ -166,9 +166,9 @@ def _view(validation: Validation) -> ValidationReport:
 def _facts(validation: Validation, created: str) -> tuple[Fact, ...]:
     model = validation.model
     return (
-        Fact(N_("Laboratory"), validation.laboratory or gettext("not stated")),
+        Fact(N_("Laboratory"), Quoted(validation.laboratory or "") or gettext("not stated")),
         Fact(N_("Finished"), created),
-        Fact(N_("Model"), f"{model.title} ({model.name})"),
+        Fact(N_("Model"), Quoted(f"{model.title} ({model.name})")),
         Fact(N_("Weights, SHA-256"), model.sha256, exact=True),
         Fact(N_("Files"), grouped(len(validation.items))),
     )
@@ -177,8 +177,8 @@ def _facts(validation: Validation, created: str) -> tuple[Fact, ...]:
 def _model(validation: Validation) -> tuple[Fact, ...]:
     model = validation.model
     found = [
-        Fact(N_("Name"), f"{model.title} ({model.name})"),
-        Fact(N_("Architecture"), model.architecture),
+        Fact(N_("Name"), Quoted(f"{model.title} ({model.name})")),
+        Fact(N_("Architecture"), Quoted(model.architecture)),
         Fact(N_("Weights, SHA-256"), model.sha256, exact=True),
     ]
     if model.second_look:
