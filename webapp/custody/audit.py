@@ -29,6 +29,9 @@ from webapp.storage.tables import (
     User,
 )
 
+# What is finished stays so until it is deleted, which has an entry of its own.
+_UNDONE = "The custody log says that it was finished, and the database that it is %s."
+
 
 class Audit:
     """What the log says is kept; first every entry is noted, then the kept things are compared."""
@@ -109,6 +112,8 @@ class Audit:
             if row.state == State.DONE:
                 for problem in self._of_comparison(folders, row):
                     yield f"Comparison {row.id}: {problem}"
+            elif row.id in self._compared:
+                yield f"Comparison {row.id}: {_UNDONE % row.state}"
         for lost in sorted(self._comparisons - there):
             yield f"Comparison {lost}: it is not in the database, and the custody log has no deletion of it."
 
@@ -129,6 +134,8 @@ class Audit:
         since = row.id in self._analyses
         if row.state == State.DONE:
             yield from self._of_result(folders, row, since)
+        elif row.id in self._finished:
+            yield _UNDONE % row.state
         said = session.scalars(select(AnnotationRow).where(AnnotationRow.analysis_id == row.id)).all()
         yield from review_records.annotation_problems(said, self._annotations.get(row.id, {}), since)
         reviewed = select(ReviewStatement).where(ReviewStatement.analysis_id == row.id)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import shutil
 
+import made_comparisons
 import people
 import pytest
 from made_results import finished, hand_in
+from sqlalchemy import update
 
 from reports.bundle import manifest
 from webapp.cli import main as cli
@@ -15,7 +17,7 @@ from webapp.pages.review import desk
 from webapp.queries import results
 from webapp.security.permissions import Role
 from webapp.storage.data_folder import Folders
-from webapp.storage.tables import AnalysisRow, AnnotationRow, CaseDetailsRow, User
+from webapp.storage.tables import AnalysisRow, AnnotationRow, CaseDetailsRow, ComparisonRow, State, User
 
 SAID = {"kind": "exhibit", "author": "Ada", "verdict": "agree", "note": ""}
 
@@ -127,8 +129,21 @@ def test_changed_rows_are_refused(app, client, folders, capsys):
     change(removed, *listed)
     change(setting(AnalysisRow, row.id, verdict="inconclusive"), address, *handed_out)
     change(setting(AnalysisRow, row.id, probability=0.01), address, *handed_out)
+    change(setting(AnalysisRow, row.id, finding=None), address, *handed_out)
     case = json.dumps({"case_number": "ST/2", "paper": "A4"})
     change(setting(CaseDetailsRow, row.id, body=case), address, *handed_out)
+
+
+@pytest.mark.parametrize("state", [State.CANCELLED, State.FAILED, State.QUEUED])
+def test_what_was_finished_and_is_no_longer_is_named(app, folders, capsys, state):
+    row = finished(app)
+    compared = made_comparisons.compared(app, row, finished(app, file="other.mp4"))
+    assert verify(capsys)[0] == 0
+    for table, key, also in ((AnalysisRow, row.id, {"verdict": None}), (ComparisonRow, compared.id, {})):
+        with app.extensions["database"].begin() as session:
+            session.execute(update(table).where(table.id == key).values(state=state, **also))
+        status, words = verify(capsys)
+        assert status == 1 and key in words and f"the database that it is {state}." in words
 
 
 def test_a_role_that_nobody_gave_does_not_sign_in(tmp_path, monkeypatch, capsys):
