@@ -46,6 +46,7 @@ class Audit:
         self._cases: dict[str, dict[str, str | int]] = defaultdict(dict)
         self._reviews: dict[str, dict[str, str]] = defaultdict(dict)
         self._named: dict[int, str] = {}  # by case, who reviews it
+        self._purged: dict[int, str] = {}  # the same of purged ones, of which an interrupted purge leaves it
         self._accounts = account_records.Accounts()
 
     def noting(self, entries: Iterable[Entry | Unreadable]) -> Iterator[Entry | Unreadable]:
@@ -59,6 +60,8 @@ class Audit:
         self._accounts.note(entry)
         if entry.action == "reviewers named":
             self._named[int(entry.details.get("case", 0))] = str(entry.details.get("named"))
+        if entry.action == "purge" and (case := int(entry.details.get("case", 0))) in self._named:
+            self._purged[case] = self._named.pop(case)
         if (about := entry.analysis) is None:
             return
         match entry.action:
@@ -95,7 +98,8 @@ class Audit:
             yield f"Analysis {lost}: it is not in the database, and the custody log has no deletion of it."
         yield from self._of_comparisons(session, folders)
         for review in session.scalars(select(CaseReview).order_by(CaseReview.case_id)):
-            if self._named.get(review.case_id) != review_records.naming(review):
+            told = self._named.get(review.case_id, self._purged.get(review.case_id))
+            if told != review_records.naming(review):
                 yield f"Case {review.case_id}: who reviews it is not what the custody log holds."
             self._named.pop(review.case_id, None)
         for case_id, named in sorted(self._named.items()):

@@ -12,6 +12,7 @@ from made_comparisons import compared, comparison_rows, queued
 from made_results import finished, hand_in
 from made_rows import row
 from people import PASSWORD, account, signed_in, with_login
+from second_review_case import review
 from sqlalchemy import select
 
 from reports.verification.verify import verify
@@ -21,6 +22,7 @@ from webapp.security.permissions import Role
 from webapp.storage.tables import (
     AnalysisRow,
     CaseMember,
+    CaseReview,
     CaseRow,
     ComparisonRow,
     CustodyRow,
@@ -270,3 +272,32 @@ def test_purging_needs_the_password_again(app, root, case):
             row.confirmed -= timedelta(minutes=16)
     assert root.get(f"{case}/purge").status_code == 303
     root.post("/confirm", data={"password": PASSWORD})
+
+
+def test_a_case_with_reviewers_is_purged_and_its_number_not_given_again(tmp_path, sent, monkeypatch, capsys):
+    made = review(tmp_path / "data", sent)
+    monkeypatch.setenv("REELPROOF_DATA", str(tmp_path / "data"))
+
+    def fits() -> bool:
+        return cli.run(["verify-log"]) == 0
+
+    database, root = made.app.extensions["database"], made.clients["root"]
+    assert root.post(f"/cases/{made.case}/close").status_code == 303
+    with database.begin() as session:
+        naming = session.get_one(CaseReview, made.case)
+        left = {column.name: getattr(naming, column.name) for column in CaseReview.__table__.columns}
+    purged = root.post(f"/cases/{made.case}/purge", data={"name": "K 1", "password": PASSWORD})
+    assert purged.status_code == 303 and fits(), capsys.readouterr()
+    place = made.clients["ada"].post("/cases", data={"name": "K 2"}).location
+    assert int(place.rpartition("/")[2]) == made.case + 1 and fits()
+    with database.begin() as session:  # as before numbers were given once
+        row = session.get_one(CaseRow, made.case + 1)
+        session.add(CaseRow(id=made.case, name="K 2", created=row.created, created_by="ada"))
+    assert fits(), capsys.readouterr()
+    with database.begin() as session:  # as a purge that was interrupted leaves it
+        session.add(CaseReview(**left))
+    assert fits(), capsys.readouterr()
+    with database.begin() as session:
+        session.get_one(CaseReview, made.case).blind = "judgements"
+    assert not fits()
+    made.app.extensions["database"].close()

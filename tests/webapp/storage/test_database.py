@@ -15,7 +15,7 @@ from sqlalchemy import URL, NullPool, event, text
 from sqlalchemy.exc import IntegrityError, StatementError
 
 from webapp.storage.database import _MIGRATIONS, REVISION, Database
-from webapp.storage.tables import AnalysisRow, Base, Choice, Exhibit, Milestone, Priority
+from webapp.storage.tables import AnalysisRow, Base, CaseMember, CaseRow, Choice, Exhibit, Milestone, Priority
 
 pytestmark = pytest.mark.usefixtures("not_quick")
 
@@ -38,6 +38,50 @@ def test_migrations_make_exactly_the_tables_of_the_code(database):
     with database.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": False})
         assert compare_metadata(context, Base.metadata) == []
+
+
+def test_migrations_and_tables_agree_on_numbers_that_are_given_once(database, tmp_path):
+    made = Database(URL.create("sqlite", database=str(tmp_path / "made.sqlite3")), {})
+    Base.metadata.create_all(made.engine)
+
+    def once(of: Database) -> list[str]:
+        query = "SELECT name FROM sqlite_master WHERE sql LIKE '%AUTOINCREMENT%' ORDER BY name"
+        with of.begin() as session:
+            return list(session.scalars(text(query)))
+
+    assert once(database) == once(made) == ["cases", "fingerprints"]
+    made.close()
+
+
+def test_cases_keep_what_refers_to_them_when_their_table_is_made_anew(tmp_path):
+    database = Database(URL.create("sqlite", database=str(tmp_path / "old.sqlite3")), {})
+    config = Config()
+    config.set_main_option("script_location", _MIGRATIONS)
+    with database.engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0015")
+        for statement in (
+            "INSERT INTO users (id, name, display, role, password, password_set, one_time, created) "
+            "VALUES (1, 'ada', 'Ada', 'reviewer', '-', '2026-11-20 10:00:00', 0, '2026-11-20 10:00:00')",
+            "INSERT INTO cases VALUES (3, 'K', '', '2026-11-20 10:00:00', 'a', '2026-11-21 00:00:00', NULL)",
+            "INSERT INTO cases VALUES (7, 'K 7', '', '2026-11-20 10:00:00', 'ada', NULL, NULL)",
+            "INSERT INTO case_members VALUES (3, 1), (7, 1)",
+        ):
+            connection.execute(text(statement))
+    database.migrate()
+    with database.begin() as session:
+        cases = {case.id: (case.name, case.closed) for case in session.query(CaseRow)}
+        assert cases == {3: ("K", datetime(2026, 11, 21, tzinfo=UTC)), 7: ("K 7", None)}
+        assert session.query(CaseMember).count() == 2
+        session.query(CaseMember).delete()
+        session.delete(session.get_one(CaseRow, 7))
+        session.flush()
+        session.add(CaseRow(name="K 8", description="", created=datetime.now(UTC), created_by="ada"))
+    with database.begin() as session:
+        assert [case.id for case in session.query(CaseRow).order_by(CaseRow.id)] == [3, 8]
+    with pytest.raises(IntegrityError), database.begin() as session:
+        session.add(CaseMember(case_id=7, user_id=1))
+    database.close()
 
 
 def test_migrating_again_changes_nothing(database):

@@ -14,6 +14,8 @@ class CaseRow(Base):
     """What belongs together, and who may see it."""
 
     __tablename__ = "cases"
+    # The custody log names cases by their numbers: that of a purged one is not given again.
+    __table_args__ = {"sqlite_autoincrement": True}
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(
