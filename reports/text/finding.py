@@ -99,9 +99,24 @@ def figure_name(analysis: Analysis) -> str:
     name = gettext("Calibrated probability of manipulation")
     if analysis.media.kind is MediaKind.IMAGE:
         return gettext("%(name)s, highest-scoring face", name=name)
-    if any(segment.confidence == analysis.probability for segment in analysis.segments):
+    if figured_segment(analysis) is not None:
         return gettext("%(name)s, strongest segment", name=name)
     return gettext("%(name)s, all usable frames of the highest-scoring person", name=name)
+
+
+def figured_segment(analysis: Analysis) -> Segment | None:
+    """The segment that the figure of the whole analysis is of; None where it is of all frames of a person.
+
+    The strongest one of who has that figure. Its own confidence may be another figure of the same frames,
+    since segments are calibrated by themselves.
+    """
+    theirs = {person.id for person in analysis.persons if person.probability == analysis.probability}
+    own = [
+        segment
+        for segment in analysis.segments
+        if segment.person in theirs or (not theirs and segment.confidence == analysis.probability)
+    ]
+    return max(own, key=lambda each: each.confidence, default=None)
 
 
 def second_look(person: Person) -> str:

@@ -63,6 +63,18 @@ def _logits(person: Person, segment: Segment, rate: float) -> list[float]:
 
 def segment_interval(analysis: Analysis, segment: Segment) -> Interval | None:
     """The interval of a segment's confidence; None where neither source of doubt is known."""
+    return _interval(analysis, segment, segment.confidence, analysis.model.segment)
+
+
+def exhibit_interval(analysis: Analysis, segment: Segment) -> Interval | None:
+    """The same of the probability of the whole exhibit, where that is of ``segment``."""
+    if analysis.probability is None:
+        return None
+    return _interval(analysis, segment, analysis.probability, analysis.model.exhibit)
+
+
+def _interval(analysis: Analysis, segment: Segment, figure: float, platt: Platt | None) -> Interval | None:
+    """The interval of ``figure``, which the calibration ``platt`` made of the frames of ``segment``."""
     logits = [
         logit
         for person in analysis.persons
@@ -73,12 +85,12 @@ def segment_interval(analysis: Analysis, segment: Segment) -> Interval | None:
     calibration = calibration_error(analysis.model.figures)
     if spread is None and calibration is None:
         return None
-    low = high = segment.confidence
+    low = high = figure
     if spread is not None:
-        as_probability = calibrated(analysis)
+        as_probability = calibrated(analysis, platt)
         low, high = as_probability(spread[0]), as_probability(spread[1])
         # The figure itself always lies inside, whatever a card's rounding does.
-        low, high = min(low, segment.confidence), max(high, segment.confidence)
+        low, high = min(low, figure), max(high, figure)
     moved = calibration or 0.0
     return Interval(
         low=max(0.0, low - moved),
@@ -132,9 +144,9 @@ def _effective(count: int, correlation: float) -> float:
     return float(count / (1 + 2 * np.sum((1 - lags / count) * correlation**lags)))
 
 
-def calibrated(analysis: Analysis) -> Callable[[float], float]:
-    """From a mean logit of a segment to its probability, as the engine computes it."""
-    platt = analysis.model.segment or Platt(scale=1 / analysis.model.temperature, offset=0.0)
+def calibrated(analysis: Analysis, by: Platt | None) -> Callable[[float], float]:
+    """From a mean logit to a probability as the engine computes it; without a calibration that of frames."""
+    platt = by or Platt(scale=1 / analysis.model.temperature, offset=0.0)
     return lambda logit: 1 / (1 + math.exp(-min(max(platt.scale * logit + platt.offset, -60.0), 60.0)))
 
 

@@ -8,10 +8,10 @@ from detector.schema.analysis import Analysis, MediaKind, Segment, Verdict
 from detector.schema.joint_rule import JointRule
 from detector.verdict.stability import flagged_segments
 from reports.text import numbers, photographs
-from reports.text.finding import MOST_NAMED, figure_name, person_list
+from reports.text.finding import MOST_NAMED, figure_name, figured_segment, person_list
 from reports.text.language import N_, capitalize_first, gettext, translated
 from reports.text.numbers import plural, shown, timecode
-from reports.text.uncertainty import Interval, segment_interval
+from reports.text.uncertainty import Interval, exhibit_interval
 from reports.text.verbal_scale import strength
 from reports.view.contents import OTHERS, REFERENCE, Section
 
@@ -140,8 +140,8 @@ def _confidence(analysis: Analysis, sections: dict[str, Section]) -> str:
             figure=numbers.probability(figure),
             meaning=meaning,
         )
-    strongest = _strongest(analysis)
-    interval = segment_interval(analysis, strongest) if strongest else None
+    of = figured_segment(analysis)
+    interval = exhibit_interval(analysis, of) if of else None
     between = f", {interval_words(interval)}" if interval else ""
     return gettext(
         "%(strength)s. %(name)s: %(figure)s%(between)s. It is not the odds that this "
@@ -152,13 +152,6 @@ def _confidence(analysis: Analysis, sections: dict[str, Section]) -> str:
         between=between,
         meaning=meaning,
     )
-
-
-def _strongest(analysis: Analysis) -> Segment | None:
-    """The segment that the figure is of: the strongest of who has that figure, or else of anyone."""
-    theirs = {person.id for person in analysis.persons if person.probability == analysis.probability}
-    segments = [segment for segment in analysis.segments if segment.person in theirs] or analysis.segments
-    return max(segments, key=lambda each: each.confidence, default=None)
 
 
 def interval_words(interval: Interval) -> str:

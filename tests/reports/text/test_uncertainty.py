@@ -99,9 +99,8 @@ def test_one_picture_has_the_cards_error_only(tmp_path: Path) -> None:
 
 def test_probabilities_are_the_engines(tmp_path: Path) -> None:
     analysis = build(tmp_path, segments=1, kept=False)
-    assert calibrated(analysis)(1.734) == pytest.approx(1 / (1 + np.exp(-1.0)))
-    own = analysis.model.model_copy(update={"segment": Platt(scale=2.0, offset=-1.0)})
-    assert calibrated(analysis.model_copy(update={"model": own}))(0.5) == pytest.approx(0.5)
+    assert calibrated(analysis, None)(1.734) == pytest.approx(1 / (1 + np.exp(-1.0)))
+    assert calibrated(analysis, Platt(scale=2.0, offset=-1.0))(0.5) == pytest.approx(0.5)
 
 
 def test_frames_between_samples_add_no_certainty(tmp_path: Path) -> None:

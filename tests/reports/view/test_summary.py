@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from analyses import build, with_stability
 
-from detector.schema.analysis import MediaKind, Verdict
-from reports.text.uncertainty import segment_interval
+from detector.schema.analysis import MediaKind, Platt, Verdict
+from reports.text.uncertainty import exhibit_interval, segment_interval
 from reports.view.contents import contents
 from reports.view.report import ReportInputs, report_view
 from reports.view.summary import MOST_TIMES, interval_words, key_answers, segment_meaning
@@ -82,6 +82,27 @@ def test_the_interval_is_of_the_figure_beside_it(tmp_path: Path) -> None:
         assert interval is not None
         surely = dict(key_answers(stored, sections))["How surely"]
         assert f": {segment.confidence:.2f}, {interval_words(interval)}." in surely
+
+
+def test_a_figure_with_a_calibration_of_its_own_has_an_interval_around_it(tmp_path: Path) -> None:
+    """Of a segment's frames the exhibit's probability may be lower than the segment's own."""
+    built = build(tmp_path, persons=2, segments=1, kept=False)
+    figure, sections = 0.71, contents(False)
+    model = built.model.model_copy(
+        update={"segment": Platt(scale=1.9, offset=0.0), "exhibit": Platt(scale=0.6, offset=0.0)}
+    )
+    flagged, other = built.persons
+    persons = (flagged.model_copy(update={"probability": figure}), other)
+    made = built.model_copy(update={"probability": figure, "model": model, "persons": persons})
+    interval = exhibit_interval(made, made.segments[0])
+    assert interval is not None and interval.low <= figure <= interval.high < made.segments[0].confidence
+    surely = dict(key_answers(made, sections))["How surely"]
+    assert f"manipulation, strongest segment: 0.71, {interval_words(interval)}." in surely
+
+    persons = (flagged, other.model_copy(update={"probability": figure}))
+    unsegmented = made.model_copy(update={"persons": persons})
+    surely = dict(key_answers(unsegmented, sections))["How surely"]
+    assert "all usable frames of the highest-scoring person: 0.71. It is not" in surely
 
 
 def test_many_segments_are_counted_not_listed(tmp_path: Path) -> None:
