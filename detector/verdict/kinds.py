@@ -18,6 +18,11 @@ def kind_of(told: Answers | SecondLook | None) -> ManipulationKind | None:
     return ManipulationKind.EDITED if told.altered > told.synthesised else ManipulationKind.GENERATED
 
 
+def is_near_border(told: Answers | SecondLook | None, by: float) -> bool:
+    """Whether the kind would be another one if the answers lay ``by`` nearer or further apart."""
+    return told is not None and abs(abs(told.altered - told.synthesised) - _CLEARLY) <= by
+
+
 def manipulation_kind(
     verdict: Verdict, persons: Sequence[Person], segments: Sequence[Segment]
 ) -> ManipulationKind | None:

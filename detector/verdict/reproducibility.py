@@ -3,64 +3,42 @@
 Arithmetic in another order (threads, batches, instruction sets, versions of libraries) changes
 the last digits of every score, and a face at the edge of being judged may fall to the other
 side of it. :data:`TOLERANCE` allows for that and no more; ``docs/evidence.md`` says how it was
-measured.
+measured. What a finding rests on beside its scores is compared where one version of the engine made both
+(:mod:`detector.verdict.repeated_grounds`).
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
-from detector.schema.analysis import Analysis, MediaKind, Score, Segment
+from detector.schema.analysis import Analysis, MediaKind, Score, Segment, Software
 from detector.schema.boxes import overlap
 from detector.schema.declarations import DeclarationKind
 from detector.schema.formatting import timecode
-from detector.schema.translatable import N_
 from detector.segments.rules import interval_index
+from detector.verdict import repeated_grounds
+from detector.verdict.kinds import is_near_border
+from detector.verdict.tolerance import TOLERANCE as TOLERANCE
+from detector.verdict.tolerance import Tolerance as Tolerance
 
-
-@dataclass(frozen=True)
-class Tolerance:
-    """How far two analyses may be apart and still agree."""
-
-    probability: float  # of a face in a frame, of a segment, of the exhibit
-    frames: int  # sampled frames that an edge of a segment may be moved by
-    unmatched: float  # share of judged faces that only one of the two judged, of sampled frames
-    between: float  # the same of other frames, which are those around the ends that sampled frames gave
-
-    def __str__(self) -> str:
-        words = N_(
-            "probabilities within %(probability)s, edges of segments within %(frames)s sampled frames, at "
-            "most %(unmatched)s of the faces judged in sampled frames and %(between)s of those in others "
-            "judged in one of both only; verdict and number of segments the same"
-        )
-        if self.frames == 1:
-            words = N_(
-                "probabilities within %(probability)s, edges of segments within %(frames)s sampled frame, at "
-                "most %(unmatched)s of the faces judged in sampled frames and %(between)s of those in others "
-                "judged in one of both only; verdict and number of segments the same"
-            )
-        return words % {
-            "probability": f"{self.probability:g}",
-            "frames": self.frames,
-            "unmatched": f"{self.unmatched:.1%}",
-            "between": f"{self.between:.0%}",
-        }
-
-
-TOLERANCE = Tolerance(probability=0.01, frames=1, unmatched=0.005, between=0.1)
 _SAME_FACE = 0.5  # least overlap of two boxes (intersection over union) that are one face
 _EXACT = 1e-9  # seconds: times are fractions stored as the nearest float
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """What a comparison found. ``problems`` in words; they agree when there are none."""
+    """What a comparison found. ``problems`` in words; they agree when there are none.
+
+    ``of_file`` are those about what the file says by itself, which other libraries may read otherwise.
+    """
 
     problems: tuple[str, ...]
+    of_file: tuple[str, ...]
     scores: int  # faces in frames that both judged
     unmatched: int  # that one of both judged
     score_difference: float  # largest difference of a frame's probability
@@ -70,7 +48,7 @@ class Agreement:
 
     @property
     def agree(self) -> bool:
-        return not self.problems
+        return not self.problems and not self.of_file
 
     def __str__(self) -> str:
         where = "" if self.score_time is None else f" at {timecode(self.score_time)}"
@@ -87,14 +65,18 @@ def compare(recorded: Analysis, again: Analysis, tolerance: Tolerance = TOLERANC
     Both must be of one exhibit, by one model, with the same parameters; what differs of these
     is a problem, and then figures mean little.
     """
+    same_engine = made_by_one_engine(recorded.software, again.software)
     scores = _compared_scores(recorded, again, tolerance)
     findings = _compared_findings(recorded, again, tolerance)
     problems = _premises(recorded, again) + scores.problems + findings.problems
-    problems += _answers(recorded, again, tolerance)
-    problems += _others(recorded, again, tolerance)
+    problems += _answers(recorded, again, tolerance, same_engine)
+    if same_engine:
+        problems += repeated_grounds.problems(recorded, again, scores.persons, tolerance)
+    problems += _others(recorded, again, tolerance, problems)
     problems += _declarations(recorded, again)
     return Agreement(
         problems=tuple(problems),
+        of_file=tuple(repeated_grounds.of_file(recorded, again)) if same_engine else (),
         scores=scores.compared,
         unmatched=scores.unmatched,
         score_difference=scores.difference,
@@ -102,6 +84,12 @@ def compare(recorded: Analysis, again: Analysis, tolerance: Tolerance = TOLERANC
         segment_difference=findings.difference,
         edge_difference=findings.edge,
     )
+
+
+def made_by_one_engine(one: Software, other: Software) -> bool:
+    """Whether one version of the engine made both, as far as is recorded."""
+    same_source = one.source_sha256 == other.source_sha256
+    return same_source and one.face_proposals_sha256 == other.face_proposals_sha256
 
 
 class _Scores(NamedTuple):
@@ -112,10 +100,11 @@ class _Scores(NamedTuple):
     unmatched: int
     difference: float
     time: float | None
+    persons: Mapping[str, str]  # in the other analysis, by who it is in this one
 
 
 def _compared_scores(recorded: Analysis, again: Analysis, tolerance: Tolerance) -> _Scores:
-    pairs, alone = _paired(recorded, again)
+    pairs, alone, persons = _paired(recorded, again)
     differences = [abs((a.probability or 0.0) - (b.probability or 0.0)) for a, b in pairs]
     worst = max(range(len(differences)), key=differences.__getitem__, default=None)
     largest = 0.0 if worst is None else differences[worst]
@@ -129,7 +118,7 @@ def _compared_scores(recorded: Analysis, again: Analysis, tolerance: Tolerance) 
         if here > most * count:
             problems.append(f"{here:,} of {count:,} judged faces were judged in one of both only")
     time = None if worst is None else pairs[worst][0].time
-    return _Scores(problems, len(pairs), len(alone), largest, time)
+    return _Scores(problems, len(pairs), len(alone), largest, time, persons)
 
 
 class _Findings(NamedTuple):
@@ -183,30 +172,39 @@ def _premises(recorded: Analysis, again: Analysis) -> list[str]:
     return found
 
 
-def _others(recorded: Analysis, again: Analysis, tolerance: Tolerance) -> list[str]:
-    """What differs of other models, each by itself, and of what all amount to together."""
+def _others(recorded: Analysis, again: Analysis, tolerance: Tolerance, told: Sequence[str]) -> list[str]:
+    """What differs of other models, each by itself, and of what all amount to together.
+
+    What is ``told`` of the first one already, such as of coverage, which is the same, is left out.
+    """
     if len(recorded.others) != len(again.others):
         return [f"{len(again.others)} other models judged, where {len(recorded.others)} are recorded"]
     found = [
         f"by model {number}, {problem}"
         for number, (one, other) in enumerate(zip(recorded.others, again.others, strict=True), start=2)
         for problem in compare(recorded.by(one), again.by(other), tolerance).problems
+        if problem not in told
     ]
     if recorded.joint and again.joint and recorded.joint.verdict is not again.joint.verdict:
         found.append(f"together they say {again.joint.verdict}, where {recorded.joint.verdict} is recorded")
     return found
 
 
-def _answers(recorded: Analysis, again: Analysis, tolerance: Tolerance) -> list[str]:
+def _answers(recorded: Analysis, again: Analysis, tolerance: Tolerance, same_engine: bool) -> list[str]:
     """Earlier analyses hold no answers. Near its border a kind may be told in one of both alone."""
     there, here = recorded.answers, again.answers
-    if there is None or here is None or recorded.media.kind is MediaKind.VIDEO:
+    if same_engine and (there is None) != (here is None):
+        return ["answers of the second look stand in one of both only"]
+    if there is None or here is None or (recorded.media.kind is MediaKind.VIDEO and not same_engine):
         return []
     apart = max(abs(there.altered - here.altered), abs(there.synthesised - here.synthesised))
     if apart > tolerance.probability:
         return [f"an answer of the second look differs by {apart:.3f}, more than {tolerance.probability:g}"]
-    if recorded.kind and again.kind and recorded.kind is not again.kind:
-        return [f"the kind of manipulation is {again.kind}, where {recorded.kind} is recorded"]
+    near = any(is_near_border(each.second_look, 2 * tolerance.probability) for each in again.persons)
+    told_apart = recorded.kind and again.kind or (same_engine and not near)
+    if told_apart and recorded.kind is not again.kind:
+        here_kind, there_kind = again.kind or "not told", recorded.kind or "none"
+        return [f"the kind of manipulation is {here_kind}, where {there_kind} is recorded"]
     return []
 
 
@@ -250,25 +248,31 @@ def _samples(analysis: Analysis) -> set[int]:
     return set(pts[order][np.unique(numbers, return_index=True)[1]].tolist())
 
 
-def _paired(recorded: Analysis, again: Analysis) -> tuple[list[tuple[Score, Score]], list[Score]]:
-    """Faces both judged, and those only one did. Names of persons and tracks play no part."""
-    there: dict[int, list[Score]] = defaultdict(list)
-    for score in _judged(again):
-        there[score.pts].append(score)
-    pairs, alone = [], []
-    for score in _judged(recorded):
+def _paired(
+    recorded: Analysis, again: Analysis
+) -> tuple[list[tuple[Score, Score]], list[Score], Mapping[str, str]]:
+    """Faces both judged, those only one did, and who is who. Names of persons and tracks play no part."""
+    there: dict[int, list[tuple[str, Score]]] = defaultdict(list)
+    for name, score in _judged(again):
+        there[score.pts].append((name, score))
+    pairs, alone, together = [], [], Counter[tuple[str, str]]()
+    for name, score in _judged(recorded):
         near = there[score.pts]
-        match = max(near, key=lambda other: overlap(score.box, other.box), default=None)
-        if match is None or overlap(score.box, match.box) < _SAME_FACE:
+        match = max(near, key=lambda other: overlap(score.box, other[1].box), default=None)
+        if match is None or overlap(score.box, match[1].box) < _SAME_FACE:
             alone.append(score)
             continue
         near.remove(match)
-        pairs.append((score, match))
-    return pairs, alone + [score for near in there.values() for score in near]
+        pairs.append((score, match[1]))
+        together[name, match[0]] += 1
+    persons: dict[str, str] = {}
+    for (one, other), _ in together.most_common():
+        persons.setdefault(one, other)
+    return pairs, alone + [score for near in there.values() for _, score in near], persons
 
 
-def _judged(analysis: Analysis) -> list[Score]:
-    return [score for person in analysis.persons for score in person.scores if score.usable]
+def _judged(analysis: Analysis) -> list[tuple[str, Score]]:
+    return [(person.id, score) for person in analysis.persons for score in person.scores if score.usable]
 
 
 def _moved(recorded: Analysis, a: Segment, b: Segment) -> int:

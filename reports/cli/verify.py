@@ -106,7 +106,7 @@ def _as_json(done: Verified) -> str:
     ]
     if again := done.again:
         values["reanalysis"] = {
-            "agree": again.agreement.agree,
+            "agree": again.agreement.agree and again.fits,
             "scores": again.agreement.scores,
             "unmatched": again.agreement.unmatched,
             "score_difference": again.agreement.score_difference,

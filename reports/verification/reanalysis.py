@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +11,11 @@ from typing import Any
 from detector.files import hashed
 from detector.models.card_files import load_card, read_second_look
 from detector.schema.analysis import Analysis, Software
-from detector.verdict.reproducibility import TOLERANCE, Agreement, compare
+from detector.verdict.reproducibility import TOLERANCE, Agreement, compare, made_by_one_engine
 from reports.errors import ReportError
 from reports.verification.problems import CheckResults, Kind
+from reports.verification.repeated_pictures import compare_pictures
+from reports.verification.sources import Source
 
 
 class ReanalysisError(ReportError):
@@ -21,18 +24,24 @@ class ReanalysisError(ReportError):
 
 @dataclass(frozen=True)
 class Reanalysis:
-    """The outcome, and the machines both analyses were made on."""
+    """The outcome, and the machines both analyses were made on.
+
+    ``besides`` says what else was compared, or was not; ``fits`` is whether pictures show the same too.
+    """
 
     agreement: Agreement
     recorded: str
     here: str
+    besides: str
+    fits: bool = True
 
     def lines(self) -> list[str]:
         """In words."""
-        word = "agree" if self.agreement.agree else "differ"
+        word = "agree" if self.agreement.agree and self.fits else "differ"
         return [
             f"The findings {word}. {self.agreement}.",
             f"Tolerance: {TOLERANCE}.",
+            self.besides,
             f"Recorded on {self.recorded}; made again on {self.here}.",
         ]
 
@@ -43,11 +52,13 @@ def reanalyse(
     weights: Path | None,
     results: CheckResults,
     others: Sequence[Path | None] = (),
+    pictures: Source | None = None,
 ) -> Reanalysis | None:
     """Analyse ``exhibit`` as ``recorded`` was, and compare; None where it is another exhibit.
 
     Differences beyond the tolerance become problems of ``analysis.json``, of a kind of their own where
-    another version of the engine made it. Raises :class:`ReanalysisError` without the model's ``weights``
+    another version of the engine made it. ``pictures`` holds those of the analysis, if it came with them;
+    they are compared as well. Raises :class:`ReanalysisError` without the model's ``weights``
     or those of the ``others``, as they decided then, and :class:`~detector.errors.MediaError`.
     """
     try:
@@ -69,20 +80,50 @@ def reanalyse(
         more = {"also": _required(recorded, others), "joint": recorded.joint.rule}
     from detector import analyze  # brings torch
 
-    made = analyze(exhibit, name=recorded.media.file, parameters=recorded.parameters, model=weights, **more)
+    compared, before = 0, len(results.problems)
+    with tempfile.TemporaryDirectory(prefix="reelproof-") as folder:
+        if pictures is not None:
+            more["images"] = Path(folder)
+        made = analyze(
+            exhibit, name=recorded.media.file, parameters=recorded.parameters, model=weights, **more
+        )
+        other = another_engine(recorded.software, made.software)
+        if pictures is not None and not other:
+            compared = compare_pictures(recorded, made, pictures, Path(folder), results)
+    fits = len(results.problems) == before
     agreement = compare(recorded, made)
-    other = another_engine(recorded.software, made.software)
     kind: Kind = "not repeated" if other else "does not fit"
     for problem in agreement.problems:
         results.add("analysis.json", kind, f"analysed again, {problem}")
+    same_libraries = recorded.software.libraries == made.software.libraries
+    for problem in agreement.of_file:
+        results.add("analysis.json", kind if same_libraries else "not repeated", f"read again, {problem}")
+    if agreement.of_file and not same_libraries:
+        results.notes.append(
+            "Other versions of libraries, such as FFmpeg, read the file here than when the analysis was "
+            "made. They may tell its facts otherwise, which says nothing against the file."
+        )
     if other:
         results.notes.append(other)
-    return Reanalysis(agreement, _machine(recorded), _machine(made))
+    besides = _besides(bool(other), compared, pictures)
+    return Reanalysis(agreement, _machine(recorded), _machine(made), besides, fits)
+
+
+_GROUNDS = "reason, persons, coverage, peaks, facts of the file, the model's card"
+
+
+def _besides(another: bool, compared: int, pictures: Source | None) -> str:
+    """What else was compared, and what not."""
+    if another:
+        return f"Not compared, since another version made them: {_GROUNDS}, pictures."
+    if pictures is None:
+        return f"Compared besides: {_GROUNDS}. Not compared: pictures, which a PDF holds as printed only."
+    return f"Compared besides: {_GROUNDS}, and {compared:,} pictures."
 
 
 def another_engine(then: Software, now: Software) -> str:
     """What to know where an analysis was made by another version of the engine; empty by the same one."""
-    if (then.source_sha256, then.face_proposals_sha256) == (now.source_sha256, now.face_proposals_sha256):
+    if made_by_one_engine(then, now):
         return ""
     commit = f"commit {then.commit}, " if then.commit else ""
     source = f"its source has SHA-256 {then.source_sha256}" if then.source_sha256 else "which is not recorded"

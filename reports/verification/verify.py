@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -114,9 +115,22 @@ def verify_against(
     if exhibit is None:
         return
     others = other_weights(done.analysis, models)
-    done.again = reanalyse(done.analysis, exhibit, weights, done.results, others)
+    with _files_of(done) as pictures:
+        done.again = reanalyse(done.analysis, exhibit, weights, done.results, others, pictures)
     if done.again is not None:  # else it is another file
         done.compared = recompare(done.comparisons, exhibit, references, done.results)
+
+
+@contextmanager
+def _files_of(done: Verified) -> Iterator[Source | None]:
+    """The files that were verified; None of a PDF."""
+    if done.path.is_dir():
+        yield Folder(done.path)
+    elif done.what == "report":
+        yield None
+    else:
+        with open_zip(done.path) as archive:
+            yield Zip(archive)
 
 
 def _kind(path: Path) -> What:

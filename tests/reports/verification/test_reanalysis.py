@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from pathlib import Path
 
+import cv2
 import pytest
 from analyses import build
 
 import detector
 from detector.demo_clip import make_sample
 from detector.models.card_files import load_card, read_second_look
-from detector.schema.analysis import Analysis
+from detector.schema.analysis import Analysis, Library
 from detector.schema.model import SecondLookModel
 from reports import write_report
 from reports.bundle.manifest import file_entries, manifest_files, new_manifest
@@ -59,6 +61,7 @@ def test_findings_that_agree(
     command = ["verify", str(folder), "--reanalyse", str(exhibit), "--model", str(weights)]
     assert main(command) == 0
     assert "The findings agree." in capsys.readouterr().out
+    assert isinstance(asked.pop("images"), Path)
     assert asked == {
         "path": exhibit,
         "name": "interview_cut3.mp4",
@@ -101,6 +104,69 @@ def test_differing_findings_of_another_version_of_the_engine_are_not_held_agains
     monkeypatch.setattr(detector, "analyze", lambda path, **options: same, raising=False)
     assert main(command) == 0
     assert "Everything fits." in capsys.readouterr().out
+
+
+@pytest.fixture
+def with_pictures(case: tuple[Path, Path, Path], monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The command that repeats the analysis; the same with pictures is what comes out."""
+    folder, exhibit, weights = case
+    made = recorded(folder)
+    build(folder, sha256=made.media.sha256)
+    analysis = build(folder, sha256=made.media.sha256).model_copy(update={"model": made.model})
+    shutil.copytree(folder / "overlays", aside := folder.with_name("aside"))
+    listed(folder, analysis)
+
+    def analyze(_path: Path, *, images: Path, **_options: object) -> Analysis:
+        shutil.copytree(aside, images / "overlays")
+        return analysis
+
+    monkeypatch.setattr(detector, "analyze", analyze, raising=False)
+    return ["verify", str(folder), "--reanalyse", str(exhibit), "--model", str(weights)]
+
+
+def listed(folder: Path, analysis: Analysis) -> None:
+    """Write the analysis and a manifest that fits all there is."""
+    (folder / "analysis.json").write_text(analysis.to_json())
+    paths = [each.relative_to(folder).as_posix() for each in folder.rglob("*") if each.is_file()]
+    names = sorted(path for path in paths if not path.startswith("manifest"))
+    manifest = new_manifest(analysis, "result").model_copy(update={"files": file_entries(folder, names)})
+    for name, data in manifest_files(manifest).items():
+        (folder / name).write_bytes(data)
+
+
+def test_pictures_are_compared_with_those_made_again(
+    case: tuple[Path, Path, Path], with_pictures: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = case[0]
+    assert main(with_pictures) == 0
+    assert "and 27 pictures." in capsys.readouterr().out
+    path = folder / "overlays" / "A1-1.png"
+    cv2.imwrite(str(path), cv2.imread(str(path), cv2.IMREAD_UNCHANGED)[::-1, ::-1])
+    listed(folder, recorded(folder))
+    assert main(with_pictures) == 1
+    said = capsys.readouterr().out
+    assert "The findings differ." in said and "DOES NOT FIT: 1 found" in said
+    assert "overlays/A1-1.png: does not fit: made again, it shows something else" in said
+
+
+def test_forged_grounds_do_not_fit(
+    case: tuple[Path, Path, Path], with_pictures: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = case[0]
+    there = recorded(folder)
+    forged = there.model_copy(update={"reason": "It is certain.", "model": there.model})
+    listed(folder, forged)
+    assert main(with_pictures) == 1
+    assert "analysed again, the reason is" in capsys.readouterr().out
+    media = there.media.model_copy(update={"has_sound": not there.media.has_sound})
+    listed(folder, there.model_copy(update={"media": media}))
+    assert main(with_pictures) == 1
+    assert "analysis.json: does not fit: read again, of the file, has_sound" in capsys.readouterr().out
+    software = there.software.model_copy(update={"libraries": (Library(name="FFmpeg", version="7"),)})
+    listed(folder, there.model_copy(update={"media": media, "software": software}))
+    assert main(with_pictures) == 1
+    said = capsys.readouterr().out
+    assert "NOT REPEATED: 1 found" in said and "Other versions of libraries" in said
 
 
 def test_another_fusion_is_refused_before_anything_is_computed(

@@ -73,6 +73,9 @@ def test_shell_export_and_comparison(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert [each.short for each in statements(analysis.declarations)] == [GENERATED.short]
     assert json.loads(segments_json(analysis))["declarations"][0]["meaning"] == "generated"
     assert compare(analysis, analysis).agree
-    assert compare(analysis, build(tmp_path, kept=False)).agree
+    assert not compare(analysis, build(tmp_path, kept=False)).agree
+    software = analysis.software.model_copy(update={"source_sha256": "b" * 64})
+    earlier = build(tmp_path, kept=False).model_copy(update={"software": software})
+    assert compare(earlier, analysis).agree
     (problem,) = compare(analysis, declaring(tmp_path, TABLES)).problems
     assert problem == "what the file declares differs: 1 gone, 0 new"

@@ -1,0 +1,149 @@
+"""What a finding rests on, held against the same analysis made again: forged grounds are named."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from analyses import build
+
+from detector.schema.analysis import Analysis, Answers, ManipulationKind, Rate, SecondLook
+from detector.schema.measurements.coverage import Span
+from detector.schema.metadata import Anomaly
+from detector.verdict.reproducibility import Agreement, compare
+
+FUTURE = Anomaly(kind="time in the future", observation="x", concern="x", innocent="x")
+CHANGED = Anomaly(kind="changed after it was made", observation="x", concern="x", innocent="x")
+
+
+@pytest.fixture
+def recorded(tmp_path: Path) -> Analysis:
+    return build(tmp_path, persons=1, segments=1)
+
+
+def changed(analysis: Analysis, part: str, **values: Any) -> Analysis:
+    return analysis.model_copy(update={part: getattr(analysis, part).model_copy(update=values)})
+
+
+def person(analysis: Analysis, **values: Any) -> Analysis:
+    (one,) = analysis.persons
+    return analysis.model_copy(update={"persons": (one.model_copy(update=values),)})
+
+
+def peak(analysis: Analysis, **values: Any) -> Analysis:
+    (segment,) = analysis.segments
+    first, *others = segment.peaks
+    peaks = (first.model_copy(update=values), *others)
+    return analysis.model_copy(update={"segments": (segment.model_copy(update={"peaks": peaks}),)})
+
+
+def look(altered: float, synthesised: float) -> SecondLook:
+    return SecondLook(
+        scan=0.9, altered=altered, synthesised=synthesised, stability=None, contradiction=False, moments=()
+    )
+
+
+def rate(value: float) -> Rate:
+    return Rate(figure="false positive rate", data="x", value=value, interval="x", items=9, unit="clips")
+
+
+FORGED: dict[str, tuple[str, Callable[[Analysis], Analysis]]] = {
+    "reason": ("the reason is", lambda a: a.model_copy(update={"reason": "A specialist did it."})),
+    "probability of a person": ("probability of person A", lambda a: person(a, probability=0.5)),
+    "usable frames": ("the usable frames of person A", lambda a: person(a, usable_frames=9000)),
+    "time on screen": ("person A is seen for", lambda a: person(a, screen_time=5.0)),
+    "coverage": ("faces unusable", lambda a: changed(a, "coverage", faces_unusable=0)),
+    "found": ("faces found", lambda a: changed(a, "coverage", faces_found=9000)),
+    "cuts": ("cuts were found", lambda a: changed(a, "coverage", cuts=(1.0, 2.0, 3.0))),
+    "examined": (
+        "was not examined (it was dark) is not found",
+        lambda a: changed(a, "coverage", not_examined=(Span(start=1.0, end=9.0, reason="it was dark"),)),
+    ),
+    "check": ("hottest area", lambda a: peak(a, check=forged_check(a))),
+    "heat": ("heat is", lambda a: peak(a, heat=0.123)),
+    "time of a peak": ("none is found at", lambda a: peak(a, time=2.0, pts=25600)),
+    "peaks": ("peaks, where", lambda a: fewer_peaks(a)),
+    "figures": ("states other figures", lambda a: changed(a, "model", figures={"AUC": 0.999})),
+    "limits": ("states other limits", lambda a: changed(a, "model", limits=("None known.",))),
+    "domain": ("what it was validated for", lambda a: changed(a, "model", domain="Every video.")),
+    "rates": ("states other error rates", lambda a: changed(a, "model", rates=(rate(0.001),))),
+    "temperature": ("states temperature", lambda a: changed(a, "model", temperature=9.0)),
+}
+OF_FILE: dict[str, tuple[str, Callable[[Analysis], Analysis]]] = {
+    "variable": ("variable_frame_rate", lambda a: changed(a, "media", variable_frame_rate=True)),
+    "sound": ("has_sound", lambda a: changed(a, "media", has_sound=not a.media.has_sound)),
+    "anomalies": ("other anomalies", lambda a: changed(a, "media", anomalies=(CHANGED,))),
+}
+
+
+def forged_check(analysis: Analysis) -> object:
+    check = analysis.segments[0].peaks[0].check
+    return check.model_copy(update={"drop_highlight": 9.0, "hidden_highlight": 0.01})
+
+
+def fewer_peaks(analysis: Analysis) -> Analysis:
+    (segment,) = analysis.segments
+    return analysis.model_copy(
+        update={"segments": (segment.model_copy(update={"peaks": segment.peaks[:1]}),)}
+    )
+
+
+@pytest.mark.parametrize("name", FORGED)
+def test_forged_grounds_are_named(recorded: Analysis, name: str) -> None:
+    words, forge = FORGED[name]
+    told = compare(forge(recorded), recorded)
+    assert not told.agree and any(words in problem for problem in told.problems), told.problems
+
+
+@pytest.mark.parametrize("name", OF_FILE)
+def test_forged_facts_of_the_file_are_named_by_themselves(recorded: Analysis, name: str) -> None:
+    words, forge = OF_FILE[name]
+    told = compare(forge(recorded), recorded)
+    assert not told.agree and not told.problems and any(words in each for each in told.of_file)
+
+
+@pytest.mark.parametrize("name", [*FORGED, *OF_FILE])
+def test_another_version_of_the_engine_may_tell_them_otherwise(recorded: Analysis, name: str) -> None:
+    _, forge = (FORGED | OF_FILE)[name]
+    assert compare(changed(forge(recorded), "software", source_sha256="b" * 64), recorded).agree
+
+
+def test_what_another_machine_changes_agrees(recorded: Analysis) -> None:
+    (one,), coverage = recorded.persons, recorded.coverage
+    assert one.probability is not None
+    here = person(recorded, probability=one.probability - 0.009, usable_frames=one.usable_frames - 1)
+    here = changed(here, "coverage", faces_found=coverage.faces_found + 1)
+    check = recorded.segments[0].peaks[0].check
+    near = check.model_copy(update={"drop_highlight": check.drop_highlight + 0.05})
+    here = peak(here, check=near, heat=recorded.segments[0].peaks[0].heat - 0.01)
+    assert compare(recorded, here).agree and compare(here, recorded).agree
+
+
+def with_answers(analysis: Analysis, altered: float, kind: ManipulationKind | None) -> Analysis:
+    answers = Answers(altered=altered, synthesised=0.3)
+    told = analysis.model_copy(update={"answers": answers, "kind": kind})
+    return person(told, second_look=look(altered, 0.3))
+
+
+def kinds(recorded: Analysis, altered: float) -> Agreement:
+    """The kind left out, where both questions are answered alike."""
+    there = with_answers(recorded, altered, ManipulationKind.EDITED)
+    return compare(there, with_answers(recorded, altered, None))
+
+
+def test_answers_about_videos_are_compared_and_a_kind_may_differ_at_its_border(recorded: Analysis) -> None:
+    there = with_answers(recorded, 0.9, ManipulationKind.EDITED)
+    assert compare(there, there).agree
+    assert not compare(with_answers(recorded, 0.8, ManipulationKind.EDITED), there).agree
+    assert not compare(recorded, there).agree
+    assert not compare(there, with_answers(recorded, 0.9, ManipulationKind.GENERATED)).agree
+    assert not kinds(recorded, 0.9).agree
+    assert kinds(recorded, 0.455).agree
+
+
+def test_a_time_that_lay_in_the_future_may_have_passed(recorded: Analysis) -> None:
+    assert compare(changed(recorded, "media", anomalies=(FUTURE,)), recorded).agree
+    both = changed(recorded, "media", anomalies=(FUTURE, CHANGED))
+    assert compare(recorded, both).agree
