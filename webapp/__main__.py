@@ -87,6 +87,13 @@ def _run(app: Any, server: Any, settings: Settings, stops: Collection[int]) -> N
                 "certificate in front and set REELPROOF_PROXY: docs/security.md",
                 file=sys.stderr,
             )
+        if not settings.login and (accounts := _accounts(database)):
+            print(
+                f"reelproof: REELPROOF_LOGIN is off although there are accounts ({accounts}): whoever "
+                "reaches this address may do everything, unnamed. Set REELPROOF_LOGIN=on so that people "
+                "sign in.",
+                file=sys.stderr,
+            )
         # The address is for scripts too: it must appear at once even where output is a pipe.
         address = f"http://{settings.host}:{server.effective_port}"
         print(f"Reelproof is at {address}  (Ctrl-C stops it)", flush=True)
@@ -106,6 +113,11 @@ def _run(app: Any, server: Any, settings: Settings, stops: Collection[int]) -> N
 def _administrators(app: Any) -> int:
     with app.extensions["database"].begin() as session:
         return account_store.administrators(session)
+
+
+def _accounts(database: Any) -> int:
+    with database.begin() as session:
+        return len(account_store.listed(session))
 
 
 def resend(settings: Settings, app: Any) -> None:

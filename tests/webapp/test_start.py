@@ -23,6 +23,7 @@ from made_rows import change
 from detector.paths import ROOT
 from webapp import create_app
 from webapp.__main__ import resend
+from webapp.cli import main as cli
 from webapp.jobs import broker, claims
 from webapp.storage.tables import AnalysisRow, now
 from webapp.worker import supervisor
@@ -216,6 +217,18 @@ def test_another_loopback_address(start):
 def test_only_loopback(start):
     assert "Set REELPROOF_LOGIN=on" in refused(start(REELPROOF_HOST="0.0.0.0"))
     assert "no administrator yet" in refused(start(REELPROOF_HOST="0.0.0.0", REELPROOF_LOGIN="on"))
+
+
+def test_login_off_beside_accounts_is_said(start, data, tmp_path, monkeypatch):
+    monkeypatch.setenv("REELPROOF_DATA", str(data))
+    (tmp_path / "password").write_text("long enough, and no word\n")
+    made = ["add-user", "ada", "--role", "administrator", "--password-file", str(tmp_path / "password")]
+    assert cli.run(made) == 0
+    process = start()
+    address(process)
+    process.terminate()
+    _, errors = process.communicate(timeout=60)
+    assert "REELPROOF_LOGIN is off although there are accounts (1)" in errors
 
 
 def test_one_at_a_time_in_a_data_folder(start):

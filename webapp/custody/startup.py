@@ -66,13 +66,31 @@ def _counts_before(session: Session) -> dict[str, int]:
 
 
 def _note_settings(session: Session, settings: Settings) -> None:
-    """Record the settings if one differs from the last start."""
-    values: dict[str, str | int | None] = {
+    """Record the settings if one differs from the last start, or was not recorded then."""
+    values = _values(settings)
+    last = custody_log.latest_settings(session)
+    before = last.details if last else {}
+    changed = [name for name, value in values.items() if name in before and before[name] != value]
+    added = [name for name in values if name not in before]
+    if not changed and not added:
+        return
+    details: dict[str, str | int] = {
+        "what": "settings",
+        "changed": ", ".join(changed) if before else "first start",
+    }
+    if before and added:  # by an older version: no change
+        details["recorded from now on"] = ", ".join(added)
+    custody_log.append(session, "configuration", details | values)
+
+
+def _values(settings: Settings) -> dict[str, str | int]:
+    """What changes who may do what, or what results rest on; secrets and what could hold one are left out."""
+    return {
         "reelproof": __version__,
         "host": settings.host,
         "port": settings.port,
         "data": str(settings.data),
-        "store": settings.store,
+        "store": settings.store or "none",
         "allowed hosts": " ".join(settings.allowed_hosts),
         "workers": settings.workers,
         "time limit": settings.time_limit,
@@ -82,10 +100,33 @@ def _note_settings(session: Session, settings: Settings) -> None:
         "integrity hours": f"{settings.integrity_every.total_seconds() / 3600:g}"
         if settings.integrity_every
         else "off",
+        "login": _on(settings.login),
+        "proxy": settings.proxy or "none",
+        "second factor": " ".join(sorted(settings.second_factor)) or "none",
+        "single sign on issuer": settings.oidc_issuer or "none",
+        "single sign on roles": ", ".join(f"{group}={role}" for group, role in settings.oidc_roles.items())
+        or "none",
+        "signing key": _signing_key(settings),
+        "timestamps": _on(settings.timestamps),
+        "webhooks": _on(settings.webhooks),
+        "memory limit": settings.memory_limit,
+        "processor limit": settings.cpu_limit,
+        "temporary files limit": settings.temp_limit,
+        "back end": settings.backend or "chosen by the engine",
     }
-    last = custody_log.latest_settings(session)
-    before = last.details if last else {}
-    changed = [name for name, value in values.items() if before.get(name) != value]
-    if changed:
-        details = {"what": "settings", "changed": ", ".join(changed) if before else "first start"}
-        custody_log.append(session, "configuration", details | values)
+
+
+def _on(value: object) -> str:
+    return "on" if value else "off"
+
+
+def _signing_key(settings: Settings) -> str:
+    """SHA-256 of the certificate that bundles are signed with."""
+    if settings.signing_key is None:
+        return "none"
+    from reports.signing.keys import SigningError, read_key
+
+    try:
+        return read_key(settings.signing_key, settings.signing_password).certificate_sha256
+    except SigningError:  # the start refuses it (webapp.downloads.signing)
+        return "cannot be used"

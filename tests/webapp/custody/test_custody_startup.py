@@ -9,11 +9,14 @@ from contextlib import closing
 import pytest
 from alembic import command
 from alembic.config import Config
+from keys import make_key
 from sqlalchemy import URL, text
 
 from reports.custody.chain import check_log
+from reports.signing.keys import read_key
 from webapp import create_app
 from webapp.custody import log as custody_log
+from webapp.custody import startup
 from webapp.storage.database import _MIGRATIONS, Database
 from webapp.storage.key_files import CustodyKeyError
 
@@ -92,6 +95,67 @@ def test_changed_settings_are_recorded_and_the_same_ones_are_not(tmp_path):
     details = entries[-1].details
     assert details["changed"] == "workers, integrity hours"
     assert (details["workers"], details["integrity hours"]) == (3, "off")
+
+
+def test_who_may_do_what_and_what_results_rest_on_is_recorded(tmp_path):
+    start(tmp_path)
+    _, entries = start(
+        tmp_path,
+        REELPROOF_LOGIN="on",
+        REELPROOF_PROXY="127.0.0.1",
+        REELPROOF_SECOND_FACTOR="administrator,examiner",
+        REELPROOF_OIDC_ISSUER="https://login.example/lab",
+        REELPROOF_OIDC_CLIENT="client",
+        REELPROOF_OIDC_ROLES="lab=examiner",
+        REELPROOF_SIGNING_KEY=tmp_path / "none.p12",
+        REELPROOF_TIMESTAMP_URL="https://time.example/",
+        REELPROOF_WEBHOOKS="https://lab.example/hooks/SECRET/",
+        REELPROOF_MEMORY_LIMIT_MB=2000,
+        REELPROOF_CPU_LIMIT=60,
+        REELPROOF_TEMP_LIMIT_MB=10,
+        REELPROOF_BACKEND="torch",
+    )
+    details = entries[-1].details
+    expected = {
+        "login": "on",
+        "proxy": "127.0.0.1",
+        "second factor": "administrator examiner",
+        "single sign on issuer": "https://login.example/lab",
+        "single sign on roles": "lab=examiner",
+        "signing key": "cannot be used",
+        "timestamps": "on",
+        "webhooks": "on",
+        "memory limit": 2_000_000_000,
+        "processor limit": 60,
+        "temporary files limit": 10_000_000,
+        "back end": "torch",
+    }
+    assert details["changed"] == ", ".join(expected)
+    assert {name: details[name] for name in expected} == expected
+    assert "SECRET" not in str(details)
+
+
+def test_the_signing_key_is_recorded_by_its_certificate(tmp_path):
+    key, password, _ = make_key(tmp_path)
+    _, entries = start(tmp_path, REELPROOF_SIGNING_KEY=key, REELPROOF_SIGNING_PASSWORD_FILE=password)
+    assert entries[-1].details["signing key"] == read_key(key, password).certificate_sha256
+
+
+def test_what_an_older_version_did_not_record_counts_as_no_change(tmp_path, monkeypatch):
+    known = startup._values
+
+    def older(settings):
+        return {name: value for name, value in known(settings).items() if name not in ("login", "proxy")}
+
+    with monkeypatch.context() as before:
+        before.setattr(startup, "_values", older)
+        start(tmp_path)
+    _, entries = start(tmp_path, REELPROOF_LOGIN="on")
+    assert len(entries) == 3
+    details = entries[-1].details
+    assert (details["changed"], details["recorded from now on"]) == ("", "login, proxy")
+    assert details["login"] == "on"
+    assert len(start(tmp_path, REELPROOF_LOGIN="on")[1]) == 3
 
 
 def test_the_log_of_an_older_data_folder_says_what_was_there(tmp_path):
