@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import threading
 from collections.abc import Collection
@@ -32,6 +33,7 @@ log = logging.getLogger("webapp")  # by its name this module is __main__
 
 def main() -> int:
     """Run until told to stop. Returns the exit status: 2 when it could not start."""
+    os.umask(0o077)  # what is made here, and by the processes started here, is for this user alone
     logs.prepare(as_json=False)
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a short queue of requests is no news
     stops = noted_signals()

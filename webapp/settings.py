@@ -21,6 +21,8 @@ from reports.plain_http import is_loopback
 from webapp import setting_values as values
 from webapp.setting_values import QUEUES, Number, either, in_bytes, in_hours
 
+DATABASE = "reelproof.sqlite3"  # in the data folder, with what SQLite keeps beside it
+
 
 class SettingError(Exception):
     """A setting's value cannot be used; the message names it and says what would do."""
@@ -269,7 +271,7 @@ class Settings(BaseSettings):
 
         The latter is built from its parts: the folder's name may hold any character.
         """
-        return self.postgresql or URL.create("sqlite", database=str(self.data / "reelproof.sqlite3"))
+        return self.postgresql or URL.create("sqlite", database=str(self.data / DATABASE))
 
     @property
     def shared(self) -> bool:

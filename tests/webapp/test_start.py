@@ -206,6 +206,15 @@ def test_a_database_that_is_none(start, data):
     assert "file is not a database. Put back a copy" in refused(start())
 
 
+@pytest.mark.fresh
+def test_what_its_processes_make_is_for_its_user_alone(start):
+    process = start()
+    address(process)
+    (worker,) = wait_for_children(process.pid, set())
+    for each in (process.pid, worker):
+        assert re.search(r"^Umask:\s+0077$", Path(f"/proc/{each}/status").read_text(), re.MULTILINE)
+
+
 def test_another_loopback_address(start):
     process = start(REELPROOF_HOST="127.0.0.2")
     place = address(process)

@@ -23,6 +23,7 @@ def run(arguments: Sequence[str]) -> int:
     A command is either ``by_itself``, which opens what it needs and returns its own status, or
     ``with_database``, which is given one whose tables are up to date and whose custody log has begun.
     """
+    os.umask(0o077)  # accounts, keys and backups are for this user alone
     asked = _parser().parse_args(arguments)
     try:
         status = _done(asked)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import shutil
+import stat
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from webapp.settings import Settings
+from webapp.settings import DATABASE, Settings
 from webapp.storage.object_store import NONE, Store, opened
+
+log = logging.getLogger(__name__)
 
 _ABANDONED = 24 * 3600  # seconds; no analysis and no preview takes so long
 
@@ -146,7 +150,7 @@ class Folders:
         return self.reports / analysis_id
 
     def create(self) -> None:
-        """Make the folders, for this user alone."""
+        """Make the folders, for this user alone, and let nobody else read a database that is there."""
         kept = (
             self.exhibits,
             self.analyses,
@@ -168,6 +172,8 @@ class Folders:
             *kept,
         ):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for end in ("", "-wal", "-shm"):
+            _withhold(self.data / f"{DATABASE}{end}")
 
     def remove_leftovers(self, *, alone: bool = True) -> None:
         """Remove what an app that was killed left half-written.
@@ -199,6 +205,23 @@ class Folders:
     def _remove_unfinished(self, newest: float) -> None:
         for path in _older(self.analyses.glob(".*"), newest):
             shutil.rmtree(path, ignore_errors=True)
+
+
+def _withhold(path: Path) -> None:
+    """Take from others what they may do with a file; hashes of passwords are in it."""
+    try:
+        mode = stat.S_IMODE(path.stat().st_mode)
+        if mode & 0o077:
+            path.chmod(mode & 0o700)
+    except FileNotFoundError:
+        pass
+    except OSError as problem:  # of another user, or on a disk without modes
+        log.warning(
+            "other users of this machine may read the database, and that cannot be changed (%s). "
+            "As its owner, run: chmod 600 %s",
+            problem.strerror,
+            path,
+        )
 
 
 def _older(paths: Iterable[Path], newest: float) -> Iterator[Path]:

@@ -6,6 +6,7 @@ For machines beside the one that serves the pages. They need the same ``REELPROO
 
 from __future__ import annotations
 
+import os
 import sys
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -22,6 +23,7 @@ from webapp.worker.supervisor import Worker, noted_signals, watch_worker
 
 def main() -> int:
     """Run until told to stop. Returns the exit status: 2 when it could not start."""
+    os.umask(0o077)  # as the pages
     logs.prepare(as_json=False)
     stops = noted_signals()
     try:

@@ -1,0 +1,56 @@
+"""The data folder is for its user alone, one that others may enter included."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from detector.paths import ROOT
+from webapp.storage.data_folder import Folders
+
+
+def modes(folder: Path) -> dict[str, int]:
+    return {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.glob("reelproof.sqlite3*")}
+
+
+@pytest.fixture
+def readable(tmp_path) -> Path:
+    """A folder as a person makes it, with a database of an earlier version."""
+    for end in ("", "-wal", "-shm"):
+        path = tmp_path / f"reelproof.sqlite3{end}"
+        path.touch()
+        path.chmod(0o644)
+    tmp_path.chmod(0o755)
+    return tmp_path
+
+
+def test_a_database_that_others_could_read_is_withheld_from_them(readable):
+    Folders(readable).create()
+    assert len(modes(readable)) == 3 and set(modes(readable).values()) == {0o600}
+    assert stat.S_IMODE(readable.stat().st_mode) == 0o755
+
+
+def test_where_that_is_not_permitted_it_is_said(readable, monkeypatch, caplog):
+    def refused(*_: object, **__: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(Path, "chmod", refused)
+    Folders(readable).create()
+    assert f"chmod 600 {readable / 'reelproof.sqlite3'}" in caplog.text
+    assert set(modes(readable).values()) == {0o644}
+
+
+def test_commands_make_it_for_their_user_alone(tmp_path):
+    data = tmp_path / "data"
+    data.mkdir(mode=0o755)
+    command = [sys.executable, "-m", "webapp", "list-users"]
+    done = subprocess.run(
+        command, cwd=ROOT, env=os.environ | {"REELPROOF_DATA": str(data)}, umask=0o022, capture_output=True
+    )
+    assert done.returncode == 0
+    assert modes(data)["reelproof.sqlite3"] == 0o600
