@@ -16,7 +16,7 @@ from webapp import create_app, logs
 from webapp.cli import main as cli
 from webapp.custody import integrity
 from webapp.downloads import signing
-from webapp.errors import StoreError
+from webapp.errors import UserError
 from webapp.jobs import queue as job_queue
 from webapp.jobs import recovery
 from webapp.security import accounts as account_store
@@ -49,7 +49,7 @@ def main() -> int:
         refuse_unprotected(settings, _administrators(app))
         signing.check_key(settings)
         server = listen(app, settings)
-    except (SettingError, StoreError, OSError) as problem:
+    except (SettingError, UserError, OSError) as problem:
         print(f"reelproof: {problem}", file=sys.stderr)
         return 2
     except SQLAlchemyError as problem:

@@ -7,11 +7,13 @@ import os
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -213,6 +215,12 @@ def test_what_its_processes_make_is_for_its_user_alone(start):
     (worker,) = wait_for_children(process.pid, set())
     for each in (process.pid, worker):
         assert re.search(r"^Umask:\s+0077$", Path(f"/proc/{each}/status").read_text(), re.MULTILINE)
+
+
+def test_a_database_of_a_newer_version(start, data):
+    with closing(sqlite3.connect(data / "reelproof.sqlite3")) as database, database:
+        database.execute("UPDATE alembic_version SET version_num = '0099'")
+    assert "made by a newer Reelproof (tables 0099" in refused(start())
 
 
 def test_another_loopback_address(start):

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import func, inspect, select
+from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from detector.files import atomic_path, replaced, write_atomically
@@ -28,6 +28,7 @@ from webapp.custody import log as custody_log
 from webapp.custody import self_check
 from webapp.custody.audit import Audit
 from webapp.custody.log import Head
+from webapp.errors import UserError
 from webapp.settings import SettingError, Settings, read_settings
 from webapp.storage import key_files
 from webapp.storage.data_folder import Folders
@@ -68,9 +69,8 @@ def _run(act: Callable[[Database, Settings], int]) -> int:
     try:
         settings = read_settings()
         with existing(settings) as database:
-            _refuse_without_log(database)
             return act(database, settings)
-    except (CustodyError, SigningError, SettingError, OSError) as problem:
+    except (CustodyError, SigningError, SettingError, UserError, OSError) as problem:
         print(f"reelproof: {problem}", file=sys.stderr)
     except SQLAlchemyError as problem:
         print(f"reelproof: The database cannot be read: {reason(problem)}.", file=sys.stderr)
@@ -184,15 +184,6 @@ def _export(database: Database, settings: Settings, exhibit: str | None, out: Pa
     if settings.timestamps is not None:
         print(f"{stamp}: a timestamp of {settings.timestamps}")
     return FITS
-
-
-def _refuse_without_log(database: Database) -> None:
-    with database.engine.connect() as connection:
-        if not inspect(connection).has_table("custody"):
-            raise CustodyError(
-                "This database has no custody log yet: it was last used by an older Reelproof. "
-                "Start python -m webapp once; it begins the log."
-            )
 
 
 def _sha256(text: str) -> str:

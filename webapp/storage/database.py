@@ -19,6 +19,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session, sessionmaker
 
+from webapp.errors import UserError
 from webapp.settings import Settings
 from webapp.storage.key_files import CustodyKey
 
@@ -95,9 +96,13 @@ class Database:
             return found
 
     def migrate(self) -> None:
-        """Bring the tables up to date; does nothing, quickly, when they are."""
-        if self.revision() == REVISION:
+        """Bring the tables up to date; does nothing, quickly, when they are.
+
+        Raises :class:`UserError` where a newer Reelproof has made them.
+        """
+        if (found := self.revision()) == REVISION:
             return
+        refuse_newer(found)
         if self._sqlite:
             with self.engine.connect() as connection:
                 # Pages are read while a worker writes. The file remembers it.
@@ -125,6 +130,16 @@ class Database:
         if self._sqlite:
             event.listen(engine, "connect", _prepare_sqlite)
         return engine
+
+
+def refuse_newer(revision: str | None) -> None:
+    """Raise :class:`UserError` for tables that a newer Reelproof has made."""
+    if revision is not None and revision > REVISION:
+        raise UserError(
+            409,
+            f"The database was made by a newer Reelproof (tables {revision}; this one: {REVISION}).",
+            "Use that version, or restore a backup that was made before the upgrade.",
+        )
 
 
 def connect(settings: Settings) -> Database:

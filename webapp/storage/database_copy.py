@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import URL, Connection, Integer, Table, insert, inspect, select, text
 
 from webapp.errors import UserError
-from webapp.storage.database import REVISION, Database
+from webapp.storage.database import REVISION, Database, refuse_newer
 from webapp.storage.tables import Base
 
 _ROWS = 500  # at a time
@@ -64,6 +64,7 @@ def put_back(copy: Path, database: Database) -> None:
 def refuse_other_version(database: Database) -> None:
     """Raise :class:`UserError` unless the tables are those of this version."""
     if (found := database.revision()) != REVISION:
+        refuse_newer(found)
         raise UserError(
             409,
             f"The database has tables of another version ({found or 'none'}; this one: {REVISION}).",

@@ -13,11 +13,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from webapp import logs
 from webapp.custody import startup as custody_startup
-from webapp.errors import StoreError
+from webapp.errors import UserError
 from webapp.jobs import recovery
 from webapp.settings import SettingError, Settings, read_settings
 from webapp.storage.data_folder import Folders
-from webapp.storage.database import REVISION, connect
+from webapp.storage.database import REVISION, connect, refuse_newer
 from webapp.worker.supervisor import Worker, noted_signals, watch_worker
 
 
@@ -31,9 +31,10 @@ def main() -> int:
         logs.prepare(as_json=settings.log_json)
         database = connect(settings)
         found = database.revision()
+        refuse_newer(found)
         if found == REVISION:
             custody_startup.check_key(database, settings)
-    except (SettingError, StoreError, OSError, SQLAlchemyError) as problem:
+    except (SettingError, UserError, OSError, SQLAlchemyError) as problem:
         print(f"reelproof: {' '.join(str(getattr(problem, 'orig', problem)).split())}", file=sys.stderr)
         return 2
     if found != REVISION:

@@ -189,6 +189,16 @@ def test_what_cannot_be_used_is_said(folder, capsys, tmp_path, content):
     assert capsys.readouterr().err.startswith("reelproof: ")
 
 
+@pytest.mark.parametrize(
+    ("revision", "words"),
+    [("0014", "Start python -m webapp of this version once"), ("0099", "made by a newer Reelproof")],
+)
+def test_tables_of_another_version(folder, capsys, revision, words):
+    touch(folder, f"UPDATE alembic_version SET version_num = '{revision}'")
+    assert cli.run(["verify-log"]) == 2
+    assert words in capsys.readouterr().err
+
+
 def test_without_a_database_nothing_is_made(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("REELPROOF_DATA", str(tmp_path / "none"))
     assert cli.run(["verify-log"]) == 2

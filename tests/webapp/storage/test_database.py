@@ -14,7 +14,9 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import URL, NullPool, event, text
 from sqlalchemy.exc import IntegrityError, StatementError
 
+from webapp.errors import UserError
 from webapp.storage.database import _MIGRATIONS, REVISION, Database
+from webapp.storage.database_copy import refuse_other_version
 from webapp.storage.tables import AnalysisRow, Base, CaseMember, CaseRow, Choice, Exhibit, Milestone, Priority
 
 pytestmark = pytest.mark.usefixtures("not_quick")
@@ -91,6 +93,15 @@ def test_migrating_again_changes_nothing(database):
     database.migrate()
     with database.begin() as session:
         assert session.get_one(Milestone, "x").reached == moment
+
+
+def test_tables_of_a_newer_version_are_left_alone(database):
+    with database.engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '0099'"))
+    words = f"made by a newer Reelproof \\(tables 0099; this one: {REVISION}\\).* backup that was made before"
+    for refused in (database.migrate, lambda: refuse_other_version(database)):
+        with pytest.raises(UserError, match=words):
+            refused()
 
 
 def test_rows_of_the_first_release_stay_as_they_were(tmp_path):
