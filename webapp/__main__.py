@@ -26,6 +26,7 @@ from webapp.services import models as model_service
 from webapp.services.sample import sample_missing
 from webapp.settings import SettingError, Settings, read_settings, refuse_unprotected
 from webapp.storage.data_folder import Folders
+from webapp.storage.database import unusable
 from webapp.worker.supervisor import Worker, lock, noted_signals, watch, webhook_sender
 
 log = logging.getLogger("webapp")  # by its name this module is __main__
@@ -53,12 +54,7 @@ def main() -> int:
         print(f"reelproof: {problem}", file=sys.stderr)
         return 2
     except SQLAlchemyError as problem:
-        reason = " ".join(str(getattr(problem, "orig", problem)).split())
-        print(
-            f"reelproof: The database in {settings.data} cannot be used: {reason}. Put back a copy of it, "
-            "or set REELPROOF_DATA to another folder.",
-            file=sys.stderr,
-        )
+        print(f"reelproof: {unusable(settings, problem)}", file=sys.stderr)
         return 2
     try:
         _run(app, server, settings, stops)

@@ -21,6 +21,7 @@ import pytest
 from app_process import skip_sample
 from made_results import hand_in
 from made_rows import change
+from servers import free_port
 
 from detector.paths import ROOT
 from webapp import create_app
@@ -206,6 +207,23 @@ def test_a_database_that_is_none(start, data):
         path.unlink()
     (data / "reelproof.sqlite3").write_bytes(b"no database at all\n" * 500)
     assert "file is not a database. Put back a copy" in refused(start())
+
+
+@pytest.mark.parametrize("command", [None, "list-users", "verify-log", "backup"])
+def test_a_postgresql_that_does_not_answer(data, tmp_path, command):
+    words = {None: [], "backup": ["backup", str(tmp_path / "copy")]}.get(command, [command])
+    url = {"REELPROOF_DATABASE": f"postgresql://reelproof:SECRET@127.0.0.1:{free_port()}/rows"}
+    done = subprocess.run(
+        [sys.executable, "-m", "webapp", *words],
+        cwd=ROOT,
+        env=os.environ | {"PORT": "0", "REELPROOF_DATA": str(data)} | url,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2 and done.stderr.count("\n") == 1, done.stderr
+    assert re.match(r"reelproof: PostgreSQL at 127\.0\.0\.1:\d+ cannot be used: .*refused", done.stderr)
+    assert "correct REELPROOF_DATABASE (database rows, user reelproof)" in done.stderr
+    assert "SECRET" not in done.stderr
 
 
 @pytest.mark.fresh

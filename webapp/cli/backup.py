@@ -10,10 +10,11 @@ from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from webapp.cli.existing_database import existing, reason
+from webapp.cli.existing_database import existing
 from webapp.errors import UserError
 from webapp.services.backups import backup, backup_manifest, restore
 from webapp.settings import SettingError, read_settings
+from webapp.storage.database import unusable
 
 _MOST = 50  # problems that are printed
 DONE, DAMAGED, UNUSABLE = 0, 1, 2
@@ -46,7 +47,7 @@ def _run(act: Callable[[], int]) -> int:
     except (UserError, SettingError, OSError) as problem:
         print(f"reelproof: {problem}", file=sys.stderr)
     except SQLAlchemyError as problem:
-        print(f"reelproof: The database cannot be used: {reason(problem)}.", file=sys.stderr)
+        print(f"reelproof: {unusable(read_settings(), problem)}", file=sys.stderr)
     return UNUSABLE
 
 

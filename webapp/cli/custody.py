@@ -23,7 +23,7 @@ from reports.custody.chain import check_log
 from reports.custody.format import NAME, CustodyError, Export, read_export
 from reports.signing import timestamps as trusted_time
 from reports.signing.keys import SigningError
-from webapp.cli.existing_database import existing, reason
+from webapp.cli.existing_database import existing
 from webapp.custody import log as custody_log
 from webapp.custody import self_check
 from webapp.custody.audit import Audit
@@ -32,7 +32,7 @@ from webapp.errors import UserError
 from webapp.settings import SettingError, Settings, read_settings
 from webapp.storage import key_files
 from webapp.storage.data_folder import Folders
-from webapp.storage.database import Database
+from webapp.storage.database import Database, unusable
 from webapp.storage.key_files import CustodyKeyError
 from webapp.storage.tables import AnalysisRow, Exhibit, User
 
@@ -73,7 +73,7 @@ def _run(act: Callable[[Database, Settings], int]) -> int:
     except (CustodyError, SigningError, SettingError, UserError, OSError) as problem:
         print(f"reelproof: {problem}", file=sys.stderr)
     except SQLAlchemyError as problem:
-        print(f"reelproof: The database cannot be read: {reason(problem)}.", file=sys.stderr)
+        print(f"reelproof: {unusable(read_settings(), problem)}", file=sys.stderr)
     return UNUSABLE
 
 

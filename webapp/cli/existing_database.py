@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from webapp.settings import SettingError, Settings
 from webapp.storage.database import Database, opened
 from webapp.storage.database_copy import refuse_other_version
@@ -26,8 +24,3 @@ def existing(settings: Settings) -> Iterator[Database]:
     with opened(settings) as database:
         refuse_other_version(database)
         yield database
-
-
-def reason(problem: SQLAlchemyError) -> str:
-    """What the database's own driver says is wrong, on one line."""
-    return " ".join(str(getattr(problem, "orig", problem)).split())

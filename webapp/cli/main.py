@@ -8,13 +8,15 @@ import os
 import sys
 from collections.abc import Sequence
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from webapp.cli import accounts, backup, custody, object_store, settings_doc, tokens
 from webapp.custody import log as custody_log
 from webapp.custody import startup as custody_startup
 from webapp.errors import UserError
 from webapp.settings import SettingError, read_settings
 from webapp.storage.data_folder import Folders
-from webapp.storage.database import opened
+from webapp.storage.database import opened, unusable
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -41,13 +43,16 @@ def _done(asked: argparse.Namespace) -> int:
         return status
     settings = read_settings()
     Folders(settings.data).create()
-    with opened(settings) as database:
-        database.migrate()
-        with database.begin() as session:
-            begun = custody_log.head(session).count > 0
-        if not begun:  # the first command comes before the first start
-            custody_startup.begin(database, settings)
-        asked.with_database(database, asked)
+    try:
+        with opened(settings) as database:
+            database.migrate()
+            with database.begin() as session:
+                begun = custody_log.head(session).count > 0
+            if not begun:  # the first command comes before the first start
+                custody_startup.begin(database, settings)
+            asked.with_database(database, asked)
+    except SQLAlchemyError as problem:
+        raise SettingError(unusable(settings, problem)) from None
     return 0
 
 

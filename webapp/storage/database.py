@@ -17,6 +17,7 @@ from sqlalchemy import (
     inspect,
     text,
 )
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
 from webapp.errors import UserError
@@ -140,6 +141,22 @@ def refuse_newer(revision: str | None) -> None:
             f"The database was made by a newer Reelproof (tables {revision}; this one: {REVISION}).",
             "Use that version, or restore a backup that was made before the upgrade.",
         )
+
+
+def unusable(settings: Settings, problem: SQLAlchemyError) -> str:
+    """Which database cannot be used, why, and what to do; names no password."""
+    reason = " ".join(str(getattr(problem, "orig", problem)).split()).rstrip(".")
+    url = settings.database_url
+    if url.get_backend_name() != "sqlite":
+        place = f" at {url.host}:{url.port or 5432}" if url.host else ""
+        return (
+            f"PostgreSQL{place} cannot be used: {reason}. Start it, or correct REELPROOF_DATABASE "
+            f"(database {url.database}, user {url.username or 'of the system'})."
+        )
+    remedy = "Put back a copy of it, or set REELPROOF_DATA to another folder."
+    if isinstance(problem, OperationalError):  # locked, read-only, no room: the file itself may be sound
+        remedy = "See that this user may write there and that the disk has room."
+    return f"The database in {settings.data} cannot be used: {reason}. {remedy}"
 
 
 def connect(settings: Settings) -> Database:

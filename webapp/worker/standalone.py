@@ -17,7 +17,7 @@ from webapp.errors import UserError
 from webapp.jobs import recovery
 from webapp.settings import SettingError, Settings, read_settings
 from webapp.storage.data_folder import Folders
-from webapp.storage.database import REVISION, connect, refuse_newer
+from webapp.storage.database import REVISION, connect, refuse_newer, unusable
 from webapp.worker.supervisor import Worker, noted_signals, watch_worker
 
 
@@ -34,8 +34,11 @@ def main() -> int:
         refuse_newer(found)
         if found == REVISION:
             custody_startup.check_key(database, settings)
-    except (SettingError, UserError, OSError, SQLAlchemyError) as problem:
-        print(f"reelproof: {' '.join(str(getattr(problem, 'orig', problem)).split())}", file=sys.stderr)
+    except (SettingError, UserError, OSError) as problem:
+        print(f"reelproof: {problem}", file=sys.stderr)
+        return 2
+    except SQLAlchemyError as problem:
+        print(f"reelproof: {unusable(settings, problem)}", file=sys.stderr)
         return 2
     if found != REVISION:
         print(
