@@ -6,7 +6,8 @@ exist. ``python -m webapp settings-doc`` prints docs/settings.md from the same t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import difflib
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple, Self
@@ -16,12 +17,17 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy import URL
 
+from detector.sandbox.kernel import PARENT
 from detector.sandbox.limits import Limits
 from reports.plain_http import is_loopback
 from webapp import setting_values as values
 from webapp.setting_values import QUEUES, Number, either, in_bytes, in_hours
 
 DATABASE = "reelproof.sqlite3"  # in the data folder, with what SQLite keeps beside it
+
+# What processes of the app tell those they start (webapp.worker.supervisor), and what tests set
+_NO_SETTINGS = frozenset({PARENT, "REELPROOF_STARTED_BY"})
+_OF_TESTS = "REELPROOF_TEST_"
 
 
 class SettingError(Exception):
@@ -304,6 +310,18 @@ def read_settings(overrides: Mapping[str, object] | None = None) -> Settings:
         return Settings(**given)
     except ValidationError as problem:
         raise SettingError(" ".join(_sentence(error) for error in problem.errors())) from None
+
+
+def unknown_variables(environment: Iterable[str]) -> Iterator[str]:
+    """One sentence for each variable that is named like a setting and is none; it has no effect."""
+    known = {setting.name for setting in SETTINGS}
+    for name in sorted(environment):
+        own = name in known or name in _NO_SETTINGS or name.startswith(_OF_TESTS)
+        if own or not name.upper().startswith("REELPROOF_"):
+            continue
+        near = difflib.get_close_matches(name.upper(), known, 1)
+        meant = f"did you mean {near[0]}?" if near else "docs/settings.md lists all."
+        yield f"{name} is no setting and has no effect; {meant}"
 
 
 def _sentence(error: ErrorDetails) -> str:

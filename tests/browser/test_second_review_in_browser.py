@@ -29,7 +29,7 @@ from webapp.storage.tables import AnalysisRow
 pytestmark = pytest.mark.browser
 
 _PASSWORD = "otter velvet ladder 93"
-_SHOTS = os.environ.get("REELPROOF_SHOTS")  # a folder to look at the pages and the PDF in
+_SHOTS = os.environ.get("REELPROOF_TEST_SHOTS")  # a folder to look at the pages and the PDF in
 _PEOPLE = (
     ("ada", "Ada Lovelace", Role.EXAMINER),
     ("ben", "Ben Nowak", Role.REVIEWER),

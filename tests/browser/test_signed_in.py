@@ -21,7 +21,7 @@ from webapp.security.permissions import Role
 pytestmark = pytest.mark.browser
 
 _PASSWORD = "otter velvet ladder 93"
-_SHOTS = os.environ.get("REELPROOF_SHOTS")  # a folder to look at the pages in
+_SHOTS = os.environ.get("REELPROOF_TEST_SHOTS")  # a folder to look at the pages in
 
 
 @dataclass
@@ -192,7 +192,7 @@ def pages_of(house: House, page: Page) -> list[tuple[str, str]]:
 def test_pages_of_accounts_and_cases(
     house: House, browser: Browser, size: tuple[int, int], themes: tuple[str, ...]
 ) -> None:
-    """axe-core finds nothing, nothing sticks out, and with REELPROOF_SHOTS they can be looked at."""
+    """axe-core finds nothing, nothing sticks out, and with REELPROOF_TEST_SHOTS they can be looked at."""
     context = browser.new_context(viewport={"width": size[0], "height": size[1]}, bypass_csp=True)
     page = context.new_page()
     problems: dict[str, object] = {}

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from detector.paths import ROOT
+from detector.sandbox.kernel import PARENT
 from reports.plain_http import is_loopback
 from webapp.cli import main as cli
-from webapp.settings import SETTINGS, SettingError, read_settings, refuse_unprotected
+from webapp.custody import actors
+from webapp.settings import SETTINGS, SettingError, read_settings, refuse_unprotected, unknown_variables
+
+_TEXTS = {".py", ".md", ".yaml", ".service", ".timer"}
+_VARIABLE = re.compile(r"\bREELPROOF_[A-Z_]*[A-Z]\b(?!_)")
 
 
 @pytest.fixture(autouse=True)
@@ -159,6 +165,32 @@ def test_an_empty_variable_counts_as_not_set_and_names_are_exact(monkeypatch):
     settings = read_settings()
     assert (settings.port, settings.workers, settings.gpu_from, settings.store) == (8000, 1, None, None)
     assert settings.custody_key == settings.data / "custody.key"
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("REELPROOF_LOGN", "REELPROOF_LOGN is no setting and has no effect; did you mean REELPROOF_LOGIN?"),
+        ("reelproof_workers", "reelproof_workers is no setting .* REELPROOF_WORKERS"),
+        ("REELPROOF_ZZZZZZZZZZZZ", "REELPROOF_ZZZZZZZZZZZZ is .*docs/settings.md lists all"),
+    ],
+)
+def test_a_variable_that_is_no_setting_is_named(name, words, monkeypatch, capsys):
+    monkeypatch.setenv(name, "on")
+    assert cli.run(["settings-doc"]) == 0
+    assert re.match(f"reelproof: {words}", capsys.readouterr().err)
+
+
+def test_what_the_program_and_its_documents_name_is_known():
+    """Variables that another part reads would be called unknown at every start."""
+    folders = ("detector", "reports", "webapp", "docs", "tests")
+    files = [path for folder in folders for path in (ROOT / folder).rglob("*.*") if path.suffix in _TEXTS]
+    files = [path for path in files if path != Path(__file__)]
+    assert len(files) > 500
+    names = {name for path in files for name in _VARIABLE.findall(path.read_text(encoding="utf-8"))}
+    assert len(names) > 30
+    assert list(unknown_variables(names)) == []
+    assert list(unknown_variables({PARENT, actors.STARTED_BY, "PATH"})) == []
 
 
 def test_lists_are_words_and_not_json(monkeypatch):

@@ -324,7 +324,7 @@ def test_a_refusal_is_said_in_the_readers_language_and_kept_in_english(
     ],
 )
 def test_settings_that_cannot_work_are_refused(settings, wrong):
-    with pytest.raises(SettingError, match="REELPROOF_OIDC"):
+    with pytest.raises(SettingError, match="REELPROOF_OIDC_"):
         read_settings(settings | wrong)
 
 
