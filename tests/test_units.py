@@ -46,6 +46,16 @@ def test_commands_and_settings_exist(name, capsys):
         assert folder == f"/var/lib/{service['StateDirectory']}"
 
 
+def test_the_first_account_is_made_as_the_service_runs():
+    service = unit("reelproof.service")["Service"]
+    text = (ROOT / "docs" / "deployment.md").read_text(encoding="utf-8").replace("\\\n", "")
+    (words,) = (line.split() for line in text.splitlines() if line.startswith("    systemd-run "))
+    assert f"--uid={service['User']}" in words and f"--gid={service['Group']}" in words
+    given = dict(words[at + 1].split("=", 1) for at, word in enumerate(words) if word == "-p")
+    assert given == {name: service[name] for name in given} and "EnvironmentFile" in given
+    assert service["ExecStart"] in words
+
+
 def test_systemd_reads_them(tmp_path: Path):
     if shutil.which("systemd-analyze") is None:
         pytest.skip("without systemd-analyze (Debian: systemd)")

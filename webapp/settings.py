@@ -340,6 +340,7 @@ def refuse_unprotected(settings: Settings, administrators: int) -> None:
         )
     if settings.login and not administrators:
         raise SettingError(
-            "REELPROOF_LOGIN=on, but there is no administrator yet. Make one on this machine: "
+            f"REELPROOF_LOGIN=on, but there is no administrator yet in the data folder {settings.data}. Make "
+            "one on this machine, as the user that runs Reelproof and with the same settings: "
             "python -m webapp add-user NAME --role administrator"
         )

@@ -112,8 +112,8 @@ def test_what_is_not_https_is_asked_of_this_machine_alone(name, url, fits):
 
 
 def test_login_on_loopback_needs_an_administrator_too():
-    with pytest.raises(SettingError, match="no administrator"):
-        refuse_unprotected(read_settings({"REELPROOF_LOGIN": "on"}), 0)
+    with pytest.raises(SettingError, match=r"no administrator yet in the data folder /srv/data\."):
+        refuse_unprotected(read_settings({"REELPROOF_LOGIN": "on", "REELPROOF_DATA": "/srv/data"}), 0)
 
 
 def test_times_and_quota():

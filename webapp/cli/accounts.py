@@ -68,7 +68,7 @@ def _add(database: Database, asked: argparse.Namespace) -> None:
             session, Passwords(), asked.name, asked.display, asked.role, password, one_time=asked.one_time
         )
         custody_log.append_account_event(session, "account made", account=user.name, role=user.role)
-    print(f"{user.name} can sign in now, as {user.role}.")
+    print(f"{user.name} can sign in now, as {user.role} (data folder: {read_settings().data}).")
 
 
 def _list(database: Database, _asked: argparse.Namespace) -> None:

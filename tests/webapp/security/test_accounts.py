@@ -260,6 +260,7 @@ def test_commands(command, capsys):
         command("add-user", "ada", "--role", "reader", "--display", "Ada L.", "--one-time", password=True)
         == 0
     )
+    assert "ada can sign in now, as reader (data folder: /" in capsys.readouterr().out
     assert command("set-role", "ada", "examiner") == 0
     assert command("disable-user", "ada") == 0
     capsys.readouterr()
