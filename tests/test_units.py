@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import os
 import re
 import shutil
 import subprocess
@@ -54,6 +55,25 @@ def test_the_first_account_is_made_as_the_service_runs():
     given = dict(words[at + 1].split("=", 1) for at, word in enumerate(words) if word == "-p")
     assert given == {name: service[name] for name in given} and "EnvironmentFile" in given
     assert service["ExecStart"] in words
+
+
+def test_nginx_reads_the_proxy_of_the_guide(tmp_path: Path):
+    nginx = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
+    if nginx is None or shutil.which("openssl") is None:
+        pytest.skip("without nginx or openssl")
+    guide = (ROOT / "docs" / "deployment.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"^```nginx$(.*?)^```$", guide, re.MULTILINE | re.DOTALL)
+    key, certificate, made = tmp_path / "key", tmp_path / "certificate", tmp_path / "nginx.conf"
+    asked = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=reelproof.example"]
+    subprocess.run([*asked, "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    block = block.replace("/etc/ssl/certs/reelproof.pem", str(certificate))
+    block = block.replace("/etc/ssl/private/reelproof.key", str(key))
+    block = block.replace("listen 443", "listen 127.0.0.1:44300")
+    made.write_text(f"pid {tmp_path}/pid;\nevents {{}}\nhttp {{\naccess_log off;\n{block}}}\n")
+    done = subprocess.run(
+        [nginx, "-t", "-q", "-c", made, "-e", tmp_path / "log"], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_systemd_reads_them(tmp_path: Path):

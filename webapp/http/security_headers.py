@@ -7,9 +7,14 @@ before those of :mod:`webapp.security.request_guard`.
 
 from __future__ import annotations
 
+import logging
+
 from flask import Flask, Response, abort, request
 
+from reports.plain_http import is_loopback
 from webapp.settings import Settings
+
+log = logging.getLogger(__name__)
 
 _POLICY = (
     "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; "
@@ -38,9 +43,17 @@ _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 def install(app: Flask, settings: Settings) -> None:
     """Check every request before its route, and put the headers on every answer."""
     allowed = frozenset(settings.allowed_hosts)
+    told: set[str] = set()  # of one message, that it was logged
 
     @app.before_request
     def check() -> None:
+        if settings.proxy and not told and _unsaid_scheme(settings.proxy):
+            told.add("scheme")
+            log.warning(
+                "a request by the proxy %s has no X-Forwarded-Proto: it counts as plain http, so cookies are "
+                "not Secure and there is no HSTS. Have the proxy set it: docs/deployment.md#a-proxy-with-tls",
+                settings.proxy,
+            )
         if host_name(request.host) not in allowed:
             abort(400, "Reelproof does not answer to this host name. Use the address it printed at start.")
         if request.method not in _SAFE and not same_origin():
@@ -64,6 +77,18 @@ def host_name(host: str) -> str:
     if name.startswith("["):
         return name.partition("]")[0] + "]"
     return name.partition(":")[0]
+
+
+def _unsaid_scheme(proxy: str) -> bool:
+    """Whether the proxy brings this request without saying by which scheme it came.
+
+    From anybody else waitress takes away ``X-Forwarded-For``. A shell on the proxy's machine is no proxy.
+    """
+    if "X-Forwarded-Proto" in request.headers:
+        return False
+    return "X-Forwarded-For" in request.headers or (
+        request.remote_addr == proxy and not is_loopback(host_name(request.host))
+    )
 
 
 def same_origin() -> bool:

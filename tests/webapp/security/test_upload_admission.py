@@ -155,6 +155,16 @@ def test_a_trusted_proxy_is_believed(behind_a_proxy):
     assert refused.startswith("HTTP/1.1 400")
 
 
+def test_a_proxy_that_does_not_say_https_is_reported_once(behind_a_proxy, caplog):
+    _app, port = behind_a_proxy
+    fetched(port, "Host: 127.0.0.1")  # a shell on the same machine
+    fetched(port, "Host: 127.0.0.1", *FORWARDED)
+    assert "X-Forwarded-Proto" not in caplog.text
+    for silent in ((), FORWARDED[2:]):
+        assert "HTTP/1.1 200" in fetched(port, "Host: lab.example", *silent)
+    assert caplog.text.count("a request by the proxy 127.0.0.1 has no X-Forwarded-Proto") == 1
+
+
 def test_nobody_else_is(app, port):
     answer = fetched(port, "Host: 127.0.0.1", *FORWARDED)
     assert answer.startswith("HTTP/1.1 200") and "Strict-Transport-Security" not in answer
