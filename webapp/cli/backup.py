@@ -68,6 +68,8 @@ def _check(folder: Path, keys: Path | None) -> int:
     found = list(itertools.islice(backup_manifest.problems(folder, manifest, keys), _MOST))
     for problem in found:
         print(problem)
+    if keys is None and any(each.startswith(f"{backup_manifest.KEYS}/") for each in found):
+        print("If its key files are kept apart, name their folder: --keys DIR.", file=sys.stderr)
     print(f"{len(manifest.files):,} files of {manifest.made}: {'damaged' if found else 'all as written'}.")
     return DAMAGED if found else DONE
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from webapp.settings import DATABASE, Settings
+from webapp.settings import DATABASE, SettingError, Settings
 from webapp.storage.object_store import NONE, Store, opened
 
 log = logging.getLogger(__name__)
@@ -150,7 +150,10 @@ class Folders:
         return self.reports / analysis_id
 
     def create(self) -> None:
-        """Make the folders, for this user alone, and let nobody else read a database that is there."""
+        """Make the folders, for this user alone, and let nobody else read a database that is there.
+
+        Raises :class:`SettingError` where there is no place for them.
+        """
         kept = (
             self.exhibits,
             self.analyses,
@@ -171,7 +174,13 @@ class Folders:
             self.live,
             *kept,
         ):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            try:
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            except (FileExistsError, NotADirectoryError, PermissionError) as problem:
+                raise SettingError(
+                    f"REELPROOF_DATA={self.data} cannot be the data folder: {folder} cannot be made "
+                    f"({problem.strerror}). Name a folder that this user may write to."
+                ) from None
         for end in ("", "-wal", "-shm"):
             _withhold(self.data / f"{DATABASE}{end}")
 

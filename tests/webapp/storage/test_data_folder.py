@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from detector.paths import ROOT
+from webapp.settings import SettingError
 from webapp.storage.data_folder import Folders
 
 
@@ -54,3 +55,13 @@ def test_commands_make_it_for_their_user_alone(tmp_path):
     )
     assert done.returncode == 0
     assert modes(data)["reelproof.sqlite3"] == 0o600
+
+
+@pytest.mark.parametrize("below", ["", "/deeper"])
+def test_a_file_in_its_place_is_told_by_the_setting(tmp_path, below):
+    (tmp_path / "file").touch()
+    place = Path(f"{tmp_path}/file{below}")
+    with pytest.raises(
+        SettingError, match=f"^REELPROOF_DATA={place} cannot be the data folder: .* Name a fo"
+    ):
+        Folders(place).create()

@@ -45,9 +45,10 @@ def restore(settings: Settings, place: Path, keys: Path | None = None) -> Manife
         found = list(itertools.islice(backup_manifest.problems(place, manifest, keys), _MOST + 1))
         if found:
             more = " And more." if len(found) > _MOST else ""
-            raise UserError(
-                422, f"{' '.join(found[:_MOST])}{more}", "Use another backup. Nothing was put back."
-            )
+            remedy = "Use another backup."
+            if keys is None and all(each.startswith(f"{KEYS}/") for each in found):
+                remedy = "If its key files are kept apart, name their folder: --keys DIR."
+            raise UserError(422, f"{' '.join(found[:_MOST])}{more}", f"{remedy} Nothing was put back.")
         Folders(settings.data).create()
         for each in manifest.files:
             if each.path != DATABASE:
@@ -72,10 +73,10 @@ def _refuse_newer(manifest: Manifest) -> None:
 
 
 def _refuse_used(settings: Settings, manifest: Manifest) -> None:
-    if settings.data.exists() and any(settings.data.iterdir()):
+    if settings.data.exists() and not (settings.data.is_dir() and not any(settings.data.iterdir())):
         raise UserError(
             409,
-            f"{settings.data} is not empty, and nothing there is overwritten.",
+            f"{settings.data} is no empty folder, and nothing there is overwritten.",
             "Set REELPROOF_DATA to a new folder, or move this one away.",
         )
     if settings.custody_key.exists():

@@ -214,12 +214,15 @@ def test_commands(app, tmp_path, monkeypatch, capsys):
     sums = ["sha256sum", "--check", "--quiet", "sha256sums.txt"]
     assert subprocess.run(sums, cwd=kept, check=False).returncode == 0
     assert cli.run(["backup", str(kept)]) == 2 and "is not empty" in capsys.readouterr().err
-    assert cli.run(["restore", str(kept)]) == 2 and "is not empty" in capsys.readouterr().err
+    assert cli.run(["restore", str(kept)]) == 2 and "is no empty folder" in capsys.readouterr().err
 
     (kept / "keys").rename(keys)
     monkeypatch.setenv("REELPROOF_DATA", str(tmp_path / "again"))
     assert cli.run(["restore", str(kept)]) == 2
-    assert "keys/custody.key is missing" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "keys/custody.key is missing" in said and "name their folder: --keys DIR" in said
+    assert "Use another backup" not in said
+    assert cli.run(["check-backup", str(kept)]) == 1 and "--keys DIR" in capsys.readouterr().err
     assert not (tmp_path / "again").exists()
     damaged = kept / "data" / row.exhibit.path
     good = damaged.read_bytes()
