@@ -8,16 +8,22 @@ MODEL ?= reelproof
 READY := $(VENV)/.ready
 BROWSER := $(VENV)/.browser
 
-.PHONY: setup run check test durations test-slow test-faults test-load lint train train-second-look evaluate evaluate-comparison evaluate-fingerprints leaderboard bench schema screenshots settings translations fuzz
+.PHONY: setup run check test durations test-slow test-faults test-load lint train train-second-look evaluate evaluate-comparison evaluate-fingerprints leaderboard bench schema screenshots settings translations fuzz FORCE
 
 setup: $(READY)
 
-# One stamp for packages of the system and of Python: the second time nothing is done.
-$(READY): requirements.txt setup.sh
+# One stamp for packages of the system and of Python: the second time nothing is done. It holds a checksum of what
+# decides them, since an unpacked archive brings files that are older than the stamp.
+WANTED := $(shell cat requirements.txt setup.sh | cksum)
+ifneq ($(WANTED),$(shell cat $(READY) 2>/dev/null))
+$(READY): FORCE
+endif
+FORCE:
+$(READY):
 	@PYTHON=$(PYTHON) VENV=$(VENV) sh setup.sh
-	@touch $@
+	@echo "$(WANTED)" > $@
 
-$(BROWSER): $(READY) setup.sh
+$(BROWSER): $(READY)
 	@PYTHON=$(PYTHON) VENV=$(VENV) sh setup.sh browser
 	@touch $@
 

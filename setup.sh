@@ -45,7 +45,9 @@ if [ "$missing" ]; then
     if [ "$(id -u)" != 0 ]; then
         as_root="sudo"
         if ! command -v sudo >/dev/null; then
-            echo "As root, run: apt-get install --no-install-recommends$missing" >&2
+            echo "Packages are missing, and there is no sudo. As root, run" >&2
+            echo "    apt-get update && apt-get install -y --no-install-recommends$missing" >&2
+            echo "then run make again." >&2
             exit 1
         fi
     fi
