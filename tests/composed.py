@@ -29,7 +29,7 @@ BASE, SERVERS = "debian:12-slim", {"postgres:15": "postgresql-15", "redis:7": "r
 _LIBRARY = "docker.io/library/"
 _PATIENCE = 600.0
 _MIRROR = "http://deb.debian.org/debian"
-_ASKED = re.compile(r"\$\{([A-Z_]+):\?\}")
+_ASKED = re.compile(r"\$\{(\w+):(\?|-)\}")
 _SERVICE = {
     "build", "cap_drop", "command", "depends_on", "environment", "healthcheck", "image", "init", "ports",
     "restart", "security_opt", "stop_grace_period", "volumes",
@@ -73,7 +73,7 @@ def missing() -> list[str]:
 
 
 def composed(values: Mapping[str, str], file: Path = FILE) -> dict[str, Any]:
-    """The file with ``${NAME:?}`` replaced, as ``docker compose`` does; an unknown key is an error."""
+    """The file with ``${NAME:?}`` and ``${NAME:-}`` replaced as by docker; an unknown key is an error."""
 
     def replaced(value: Any) -> Any:
         if isinstance(value, dict):
@@ -82,7 +82,9 @@ def composed(values: Mapping[str, str], file: Path = FILE) -> dict[str, Any]:
             return [replaced(each) for each in value]
         if not isinstance(value, str):
             return value
-        done = _ASKED.sub(lambda found: values[found[1]], value)
+        done = _ASKED.sub(
+            lambda found: values[found[1]] if found[2] == "?" else values.get(found[1], ""), value
+        )
         assert "$" not in done, f"what is to be put into {value}?"
         return done
 

@@ -31,7 +31,11 @@ def test_settings_and_commands_of_the_file_exist():
         settings = read_settings(given)
         assert settings.shared and settings.workers == (name == "workers")
     assert services["workers"]["command"][1:] == ["-m", standalone.__name__]
-    assert read_settings(services["pages"]["environment"]).login
+    pages = read_settings(services["pages"]["environment"])
+    assert pages.login and pages.proxy == ""
+    behind = {"REELPROOF_PROXY": "172.18.0.1", "REELPROOF_ALLOWED_HOSTS": "lab.example"}
+    pages = read_settings(composed(VALUES | behind)["services"]["pages"]["environment"])
+    assert pages.proxy == "172.18.0.1" and "lab.example" in pages.allowed_hosts
 
 
 def test_the_dockerfile_copies_what_there_is():
