@@ -5,9 +5,11 @@ from __future__ import annotations
 import configparser
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -55,6 +57,51 @@ def test_the_first_account_is_made_as_the_service_runs():
     given = dict(words[at + 1].split("=", 1) for at, word in enumerate(words) if word == "-p")
     assert given == {name: service[name] for name in given} and "EnvironmentFile" in given
     assert service["ExecStart"] in words
+
+
+@pytest.fixture
+def backup_as_by_systemd(tmp_path: Path) -> Callable[[str], None]:
+    """Runs a line of the backup's unit on a folder ``kept``, with a program that notes its words."""
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "program").write_text(
+        '#!/bin/sh\necho "$@" >> ../words; mkdir "$2"; touch "$2/backup.json"\n'
+    )
+    (tmp_path / "program").chmod(0o755)
+
+    def run(line: str) -> None:
+        text = unit("reelproof-backup.service")["Service"][line].replace("$$", "$").replace("%%", "%")
+        text = text.replace("/srv/backups/reelproof", str(tmp_path / "kept"))
+        text = text.replace("/opt/reelproof/bin/reelproof-web", str(tmp_path / "program"))
+        subprocess.run(shlex.split(text), check=True)
+
+    return run
+
+
+def whole_backup(place: Path, age: int) -> None:
+    place.mkdir()
+    (place / "backup.json").touch()
+    os.utime(place / "backup.json", (1e9 - age, 1e9 - age))
+
+
+def test_a_nightly_backup_links_to_the_newest_whole_one(backup_as_by_systemd, tmp_path):
+    backup_as_by_systemd("ExecStart")
+    (made,) = (tmp_path / "kept").iterdir()
+    assert (tmp_path / "words").read_text() == f"backup {made.name}\n"
+    made.rename(made.with_name("2026-11-22"))
+    whole_backup(tmp_path / "kept" / "2026-11-23-030000", 5)  # put there later, and older
+    (tmp_path / "kept" / "2026-11-24-030000").mkdir()  # interrupted
+    backup_as_by_systemd("ExecStart")
+    last = (tmp_path / "words").read_text().splitlines()[-1]
+    assert re.fullmatch(r"backup \d{4}-\d\d-\d\d-\d{6} --earlier 2026-11-22", last)
+
+
+def test_old_backups_are_removed_and_nothing_else(backup_as_by_systemd, tmp_path):
+    for age in range(33):
+        whole_backup(tmp_path / "kept" / f"b{age:02}", age)
+    (tmp_path / "kept" / "interrupted").mkdir()
+    backup_as_by_systemd("ExecStartPost")
+    left = sorted(path.name for path in (tmp_path / "kept").iterdir())
+    assert left == [*(f"b{age:02}" for age in range(30)), "interrupted"]
 
 
 def test_nginx_reads_the_proxy_of_the_guide(tmp_path: Path):
