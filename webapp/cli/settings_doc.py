@@ -10,7 +10,8 @@ _HEAD = """\
 <!-- Made by `make settings` from webapp/settings.py; a test compares the two. -->
 # Settings
 
-Environment variables that the web app reads at start (`make run`); one that is empty counts as not set. \
+Environment variables that the web app reads at start (`make run`); one that is empty counts as not set, and \
+a `REELPROOF_` name that is none of these is reported at start and has no effect. \
 The shell commands read `REELPROOF_BACKEND` and the limits of one analysis.
 
 | name | default | meaning |
