@@ -91,7 +91,7 @@ def refused(problem: ModelError | UserError) -> Response:
 def _page(*, added: str | None = None, problem: str = "", remedy: str = "") -> str:
     return render_template(
         "pages/models.html",
-        models=model_service.listed(),
+        models=sorted(model_service.listed(), key=lambda each: not each.default),
         added=added,
         problem=problem,
         remedy=remedy,

@@ -109,7 +109,9 @@ def fits(answer, wanted: str, rule: str) -> bool:
     to_login = answer.status_code == 303 and answer.location.startswith("/login")
     program = rule.endswith(".json") or rule.startswith("/api/")
     if wanted == "sign in":
-        return answer.status_code == 401 if program else to_login
+        # A form's page says that nothing was saved, and leads to the sign-in too.
+        led = to_login or (answer.status_code == 401 and 'href="/login' in answer.text)
+        return answer.status_code == 401 if program else led
     if wanted == "no":
         return answer.status_code == 403
     # What comes then depends on what was asked for: the point is that nobody was turned away.
