@@ -90,7 +90,7 @@ def clean_name(name: str | None) -> str:
     return text if text.strip(". ") else "unnamed file"
 
 
-ACCEPTED = "mp4, mov, mkv, webm, avi, mpg, ts, flv, wmv, gif, jpeg, png, webp, heic, avif, tiff, bmp"
+ACCEPTED = signatures.KINDS_IN_WORDS
 
 
 def refuse_other_kinds(path: Path) -> None:
