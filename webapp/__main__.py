@@ -24,7 +24,7 @@ from webapp.server import listen
 from webapp.services import backfill_durations, deletion
 from webapp.services import models as model_service
 from webapp.services.sample import sample_missing
-from webapp.settings import SettingError, Settings, read_settings, refuse_unprotected, unknown_variables
+from webapp.settings import SettingError, Settings, read_settings, refuse_unprotected, tell_unknown_variables
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import unusable
 from webapp.worker.supervisor import Worker, lock, noted_signals, watch, webhook_sender
@@ -38,8 +38,7 @@ def main() -> int:
     logs.prepare(as_json=False)
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a short queue of requests is no news
     stops = noted_signals()
-    for sentence in unknown_variables(os.environ):
-        print(f"reelproof: {sentence}", file=sys.stderr)
+    tell_unknown_variables()
     try:
         settings = read_settings()
         logs.prepare(as_json=settings.log_json)

@@ -7,6 +7,8 @@ exist. ``python -m webapp settings-doc`` prints docs/settings.md from the same t
 from __future__ import annotations
 
 import difflib
+import os
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -322,6 +324,12 @@ def unknown_variables(environment: Iterable[str]) -> Iterator[str]:
         near = difflib.get_close_matches(name.upper(), known, 1)
         meant = f"did you mean {near[0]}?" if near else "docs/settings.md lists all."
         yield f"{name} is no setting and has no effect; {meant}"
+
+
+def tell_unknown_variables() -> None:
+    """Name them in the environment of this process on stderr."""
+    for sentence in unknown_variables(os.environ):
+        print(f"reelproof: {sentence}", file=sys.stderr)
 
 
 def _sentence(error: ErrorDetails) -> str:

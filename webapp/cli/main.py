@@ -14,7 +14,7 @@ from webapp.cli import accounts, backup, custody, object_store, settings_doc, to
 from webapp.custody import log as custody_log
 from webapp.custody import startup as custody_startup
 from webapp.errors import UserError
-from webapp.settings import SettingError, read_settings, unknown_variables
+from webapp.settings import SettingError, read_settings, tell_unknown_variables
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import opened, unusable
 
@@ -27,8 +27,7 @@ def run(arguments: Sequence[str]) -> int:
     """
     os.umask(0o077)  # accounts, keys and backups are for this user alone
     asked = _parser().parse_args(arguments)
-    for sentence in unknown_variables(os.environ):
-        print(f"reelproof: {sentence}", file=sys.stderr)
+    tell_unknown_variables()
     try:
         status = _done(asked)
         sys.stdout.flush()  # a full disk or a reader that is gone is told here, not in a traceback

@@ -15,7 +15,7 @@ from webapp import logs
 from webapp.custody import startup as custody_startup
 from webapp.errors import UserError
 from webapp.jobs import recovery
-from webapp.settings import SettingError, Settings, read_settings, unknown_variables
+from webapp.settings import SettingError, Settings, read_settings, tell_unknown_variables
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import REVISION, connect, refuse_newer, unusable
 from webapp.worker.supervisor import Worker, noted_signals, watch_worker
@@ -26,8 +26,7 @@ def main() -> int:
     os.umask(0o077)  # as the pages
     logs.prepare(as_json=False)
     stops = noted_signals()
-    for sentence in unknown_variables(os.environ):
-        print(f"reelproof: {sentence}", file=sys.stderr)
+    tell_unknown_variables()
     try:
         settings = _checked(read_settings())
         logs.prepare(as_json=settings.log_json)
