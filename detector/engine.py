@@ -13,7 +13,7 @@ from detector import timestamps
 from detector.backends.selection import needs_torch, open_backend
 from detector.environment import repeated_with, software
 from detector.explain.boxed_photo import BOXED, PHOTO, write_boxed, write_photo
-from detector.faces.finding.turned import turn_with_faces
+from detector.faces.finding.turned import may_lie, turn_with_faces
 from detector.files import hashed, write_atomically
 from detector.fingerprint.sampling import FingerprintSampler
 from detector.media.completeness import missing_seconds
@@ -248,11 +248,11 @@ def _preparation(reader: MediaReader, loaded: LoadedModel, scorer: Scorer) -> Ca
 
 
 def _turn_wanted(analysis: Analysis, reader: MediaReader, times: Sequence[float]) -> int:
-    """By how many clockwise quarters the frames should be turned, where no face could be judged as they are.
+    """By how many clockwise quarters the frames should be turned, so that their faces stand upright.
 
-    0 where one could be, or turning helps nothing. ``times`` are those of the sampled frames.
+    0 where they do, or turning helps nothing. ``times`` are those of the sampled frames.
     """
-    if analysis.coverage.frames_with_usable_face:
+    if not may_lie(analysis.coverage):
         return 0
     still = reader.kind is MediaKind.IMAGE
     return turn_with_faces(_spread_frames(reader, times), analysis.parameters, still=still)

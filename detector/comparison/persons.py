@@ -92,7 +92,7 @@ class PersonTracker:
         self._parameters = parameters
         self.kind = kind
         engine = Parameters(sample_rate=parameters.sample_rate)
-        self._search = FaceSearch(engine)
+        self._search = FaceSearch(engine, still=kind is MediaKind.IMAGE)
         self._tracker = Tracker(engine.bridge_gap)
         self._cuts = CutDetector(parameters.sample_rate)
         self._references: dict[int, Frame] = {}

@@ -62,7 +62,8 @@ class FirstPass:
         others: Sequence[Scorer] = (),
         on_first_face: Callable[[], None] | None = None,
     ) -> None:
-        self._search = FaceSearch(parameters, hold=reader is not None)
+        self._video = reader is None or reader.kind is MediaKind.VIDEO
+        self._search = FaceSearch(parameters, hold=reader is not None, still=not self._video)
         self._tracker = Tracker(parameters.bridge_gap)
         self._cut_detector = CutDetector(parameters.sample_rate)
         self._scorer = scorer
@@ -77,7 +78,6 @@ class FirstPass:
         self._beside = ThreadPoolExecutor(1, thread_name_prefix="scoring")
         self._batches: list[list[NumberedCrop]] = []  # being scored, one for each queue
         self._being_scored: Future[list[list[NDArray[np.float32]]]] | None = None
-        self._video = reader is None or reader.kind is MediaKind.VIDEO
         self._times = array("d")
         self._cuts: list[float] = []
 

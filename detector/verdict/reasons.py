@@ -235,7 +235,10 @@ def not_seen(media: Media, missing: float) -> list[str]:
     found = []
     if media.turned:
         found.append(
-            N_("No face was found as the file is stored; it was examined turned by %(turned)s° clockwise.")
+            N_(
+                "Its faces do not stand upright as the file is stored; it was examined turned by "
+                "%(turned)s° clockwise."
+            )
             % {"turned": media.turned}
         )
     lost = media.frames_undecodable > _FEW_LOST * media.frames

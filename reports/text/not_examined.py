@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from detector.schema.analysis import Analysis, Coverage, Media, MediaKind
+from detector.schema.method.parameters import SURELY_FOUND
 from reports.text import photographs
 from reports.text.language import gettext
 from reports.text.numbers import plural, shown
@@ -21,6 +22,7 @@ def not_examined(analysis: Analysis) -> tuple[str, ...]:
         *_other_tracks(media),
         _undecodable(media),
         _unusable(coverage),
+        *_too_small_to_be_found(analysis),
         *_without_score(analysis),
         *_no_faces(coverage),
         gettext("Everything in the picture that is not a face."),
@@ -74,6 +76,23 @@ def _unusable(coverage: Coverage) -> str:
         "unclear or too unsure to judge.",
         faces_unusable=shown(coverage.faces_unusable, ","),
         faces=faces,
+    )
+
+
+def _too_small_to_be_found(analysis: Analysis) -> tuple[str, ...]:
+    """Of frames so large that faces wide enough to be judged are small as searched."""
+    media, parameters = analysis.media, analysis.parameters
+    searched = min(1.0, parameters.detection_width / max(media.width, media.height))
+    narrowest = SURELY_FOUND / searched
+    if narrowest <= parameters.minimum_face:
+        return ()
+    return (
+        gettext(
+            "Small faces: frames were searched at %(searched)s pixels; faces of less than about "
+            "%(width)s of this file's pixels in width may not have been found.",
+            searched=shown(parameters.detection_width, "d"),
+            width=shown(round(narrowest), "d"),
+        ),
     )
 
 

@@ -40,7 +40,8 @@ WORDS = (
     N_("too small"), N_("too unsure"), N_("too dark or too flat"), N_("too noisy"), N_("no face found"),
     N_("too blurred or too strongly compressed"), N_("drawn in areas of one colour"),
     N_("without colour (black and white, or toned)"),
-    N_("without colours of their own (black and white, or toned)"),  # of earlier analyses
+    N_("without colours of their own (black and white, or toned)"),  # of earlier analyses, as is the next
+    N_("No face was found as the file is stored; it was examined turned by %(turned)s° clockwise."),
     N_("without detail (enlarged from a tiny picture, or far out of focus)"),
     N_("faces %(flaws)s to judge"), N_("the file breaks off here"), N_("no picture could be decoded here"),
 )  # fmt: skip

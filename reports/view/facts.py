@@ -197,7 +197,7 @@ def _turned(media: Media) -> str:
         )
     return gettext(
         "after turning by %(rotation)s° clockwise, %(turned)s° of which the file does "
-        "not ask for: only so was a face found",
+        "not ask for: only so do its faces stand upright",
         rotation=media.rotation,
         turned=media.turned,
     )

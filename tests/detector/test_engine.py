@@ -146,14 +146,15 @@ class TestStill:
         assert segment == other.model_copy(update={"peaks": peaks})
         assert analysis.persons == with_pictures.persons
 
-    def test_one_that_stands_on_its_head_is_turned(
-        self, tmp_path: Path, scan: LoadedModel, astronaut: np.ndarray
+    @pytest.mark.parametrize("degrees", [90, 180, 270])
+    def test_one_that_lies_is_turned(
+        self, tmp_path: Path, scan: LoadedModel, astronaut: np.ndarray, degrees: int
     ) -> None:
-        path = tmp_path / "on its head.png"
-        assert cv2.imwrite(str(path), np.rot90(astronaut[:, :, ::-1], 2))
+        path = tmp_path / "lies.png"
+        assert cv2.imwrite(str(path), np.rot90(astronaut[:, :, ::-1], degrees // 90))
         analysis = analyze(path, model=scan, parameters=Parameters(**NONE_FLAGGED))
-        assert analysis.media.turned == analysis.media.rotation == 180
-        assert "turned by 180° clockwise" in analysis.reason
+        assert analysis.media.turned == analysis.media.rotation == degrees
+        assert f"turned by {degrees}° clockwise" in analysis.reason
         assert analysis.coverage.faces_found == 1
 
     def test_with_default_settings(self, still: Path, model: LoadedModel) -> None:

@@ -72,7 +72,7 @@ def judge(path: Path, media: Media) -> Playback:
 
 def _judge(path: Path, media: Media) -> Playback:
     if media.turned:
-        raise NotPlayable(N_("it was examined turned, because a face was found only so"))
+        raise NotPlayable(N_("it was examined turned, because its faces stand upright only so"))
     if media.kind is MediaKind.IMAGE:
         if (mimetype := _PHOTOS.get(media.container)) is None:
             kind = _CONTAINERS.get(media.container, media.container)

@@ -24,6 +24,7 @@ from detector.faces.finding.interpolation import LONGEST, faces_between
 from detector.faces.finding.newcomers import NewcomerSearch
 from detector.faces.finding.place_search import PlaceSearch, among, may_be
 from detector.faces.finding.proposals import LEAST
+from detector.faces.finding.pyramid import PyramidSearch
 from detector.media.frame import Frame, Image
 from detector.schema.analysis import Parameters
 
@@ -53,11 +54,13 @@ class FaceSearch:
 
     Frames come back after the next look, or at once with ``hold`` false, when newcomers
     are not followed backwards and nothing is interpolated. :meth:`flush` gives back what is still held.
+    A photograph (``still``) is also searched for faces that the whole shows too small.
     """
 
-    def __init__(self, parameters: Parameters, hold: bool = True) -> None:
+    def __init__(self, parameters: Parameters, hold: bool = True, still: bool = False) -> None:
         self._width = parameters.detection_width
         self._detect = FaceDetector(parameters.detection_threshold, self._width)
+        self._pyramid = PyramidSearch(parameters) if still else None
         self._find_near = PlaceSearch(parameters)
         self._newcomers = NewcomerSearch(self._width, self._find_near)
         self._narrowest_judged, self._sure = parameters.minimum_face, parameters.minimum_confidence
@@ -162,6 +165,8 @@ class FaceSearch:
         """All faces of a frame that CenterFace searches, and those of them that were not there ``before``."""
         self._searched_at = self._proposed_at = frame.time
         found = self._detect(frame.image)
+        if self._pyramid is not None:
+            found = self._pyramid(frame.image, found)
         newcomers = [face for face in found if not any(may_be(face.box, one.box) for one in before)]
         # Near the threshold a search may miss what a look finds.
         for lost in [one for one in before if not any(may_be(face.box, one.box) for face in found)]:

@@ -21,6 +21,9 @@ LACKING = {
 }
 """Parameters that are 0 in analyses of earlier schema versions, in which they had no name."""
 
+SURELY_FOUND = 24.0
+"""Width from which CenterFace finds nearly every face, px as searched (docs/engine.md)."""
+
 
 class Parameters(Value):
     """Every parameter that changes a result. Defaults are the shipped ones."""
@@ -30,7 +33,11 @@ class Parameters(Value):
         default=0.5, gt=0, lt=1, description=N_("least CenterFace confidence of a face that is followed")
     )
     detection_width: int = Field(
-        default=640, ge=128, description=N_("frames are searched at most this wide, px")
+        default=640,
+        ge=128,
+        description=N_(
+            "frames are searched at most this wide, px; large photographs also in parts of this width"
+        ),
     )
     search_interval: float = Field(
         default=8.0,

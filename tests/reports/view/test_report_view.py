@@ -115,6 +115,21 @@ def test_an_inconclusive_photo_says_why(tmp_path: Path) -> None:
         assert view.validation.sentence.startswith("No face was judged") == (probability is None)
 
 
+@pytest.mark.parametrize(
+    ("width", "height", "narrowest"), [(1280, 720, ""), (1080, 1920, "72"), (3840, 2160, "144")]
+)
+def test_a_large_video_says_which_faces_may_not_have_been_found(
+    tmp_path: Path, width: int, height: int, narrowest: str
+) -> None:
+    analysis = build(tmp_path, kept=False)
+    media = analysis.media.model_copy(update={"width": width, "height": height})
+    lines = [
+        line for line in not_examined(analysis.model_copy(update={"media": media})) if "Small faces" in line
+    ]
+    assert len(lines) == bool(narrowest)
+    assert all(f"less than about {narrowest} of" in line for line in lines)
+
+
 def test_an_inconclusive_video_says_whether_too_little_was_judged_or_the_scores_are_near(
     tmp_path: Path,
 ) -> None:

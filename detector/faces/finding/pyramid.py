@@ -1,0 +1,94 @@
+"""Find small faces in a large photograph: CenterFace on tiles of an image pyramid.
+
+CenterFace finds a face surely from about 24 px of width on, as it is shown. Of a photograph of 12 megapixels
+one search of the whole at 640 px shows a face of 48 px, which is judged, 8 px wide. So the photograph is
+searched at the size at which the narrowest face that is judged has 24 px, and at halves of that down to the
+whole search, each in tiles that lie over one another. A video has no pyramid: its faces come again, and the
+searches of its frames would take several times as long.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from detector.faces.crop import Face
+from detector.faces.finding.detector import FaceDetector, reduced, searched_scale
+from detector.faces.finding.matching import shifted
+from detector.faces.finding.place_search import among
+from detector.media.frame import Image
+from detector.schema.analysis import Box, Parameters
+from detector.schema.method.parameters import SURELY_FOUND
+
+_OVERLAP = 128  # px: twice as high as the faces that a level is for, so that each lies wholly in a tile
+_EDGE = 3  # px of a tile: a face nearer to its edge may be cut off by it
+_INSIDE = 0.6  # share of a box in a surer and larger one from which on it is a part of that face
+
+
+class PyramidSearch:
+    """Searches whole photographs, in tiles as large as ``parameters`` have a whole frame searched."""
+
+    def __init__(self, parameters: Parameters) -> None:
+        self._side = parameters.detection_width
+        self._finest = min(1.0, SURELY_FOUND / max(1.0, parameters.minimum_face))
+        # Not the one that searches the whole: to change the size of one takes longer than a tile.
+        self._detect = FaceDetector(parameters.detection_threshold, self._side)
+
+    def __call__(self, image: Image, found: list[Face]) -> list[Face]:
+        """``found``, the faces of the whole search of ``image`` (RGB), with those that it shows too small."""
+        whole = searched_scale(image, self._side)
+        faces = [face for face in found if face.width * whole >= SURELY_FOUND]
+        of_whole = [face for face in found if face.width * whole < SURELY_FOUND]
+        smaller: list[Face] = []
+        scale = self._finest
+        while scale > whole:
+            smaller += self._at_scale(image, scale)
+            scale /= 2
+        for face in sorted([*smaller, *of_whole], key=lambda face: -face.confidence):
+            if not among(face.box, faces) and not _part_of_one(face.box, faces):
+                faces.append(face)
+        return faces
+
+    def _at_scale(self, image: Image, scale: float) -> list[Face]:
+        height, width = (round(side * scale) for side in image.shape[:2])
+        level = reduced(image, (width, height)) if scale < 1 else image
+        found = []
+        for top in _starts(height, self._side):
+            for left in _starts(width, self._side):
+                tile = np.ascontiguousarray(level[top : top + self._side, left : left + self._side])
+                edges = (left > 0, top > 0, left + self._side < width, top + self._side < height)
+                found += [
+                    _scaled(shifted(face, left, top), 1 / scale)
+                    for face in self._detect(tile)
+                    if not _is_cut(face.box, tile, edges)
+                ]
+        return found
+
+
+def _starts(length: int, side: int) -> list[int]:
+    """Where tiles of ``side`` px begin that cover ``length`` px evenly."""
+    tiles = max(1, math.ceil((length - _OVERLAP) / (side - _OVERLAP)))
+    return [round(start) for start in np.linspace(0, max(0, length - side), tiles).tolist()]
+
+
+def _is_cut(box: Box, tile: Image, goes_on: tuple[bool, ...]) -> bool:
+    """Whether an edge of ``tile`` may cut off the face in ``box``; left, top, right, below: ``goes_on``."""
+    height, width = tile.shape[:2]
+    room = box[0], box[1], width - box[2], height - box[3]
+    return any(beyond and left <= _EDGE for beyond, left in zip(goes_on, room, strict=True))
+
+
+def _scaled(face: Face, by: float) -> Face:
+    x0, y0, x1, y1 = (float(value) * by for value in face.box)
+    return Face((x0, y0, x1, y1), face.confidence, face.landmarks * np.float32(by))
+
+
+def _part_of_one(box: Box, faces: list[Face]) -> bool:
+    """Whether ``box`` lies mostly in one of ``faces``: a part of it that passes for a face."""
+    area = (box[2] - box[0]) * (box[3] - box[1])
+    for x0, y0, x1, y1 in (face.box for face in faces):
+        shared = max(0.0, min(box[2], x1) - max(box[0], x0)) * max(0.0, min(box[3], y1) - max(box[1], y0))
+        if shared >= _INSIDE * area:
+            return True
+    return False

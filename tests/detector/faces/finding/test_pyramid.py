@@ -1,0 +1,76 @@
+"""Small faces in large photographs: found at the size that suits them, each once."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import cv2
+import numpy as np
+import pytest
+
+from detector.demo_clip import portraits
+from detector.faces.crop import Face
+from detector.faces.finding.search import FaceSearch
+from detector.media.frame import Frame
+from detector.schema.analysis import Parameters
+
+SHAPE = (1950, 2600, 3)
+HEAD = (80, 95)  # px: the face in it is about 50 px wide, 12 as the whole is searched
+LARGE = (900, 1060)
+
+
+def crowd(places: list[tuple[int, int]], large: tuple[int, int] | None = None) -> np.ndarray:
+    """A photograph with a small head at each of ``places`` (left, top), and a large one."""
+    collins, hopper = portraits()
+    heads = [collins[0:220, 150:330], hopper[20:400, 110:420]]
+    picture = np.full(SHAPE, (96, 120, 150), np.uint8)
+    for number, (x, y) in enumerate(places):
+        head = cv2.resize(heads[number % 2], HEAD, interpolation=cv2.INTER_AREA)
+        picture[y : y + HEAD[1], x : x + HEAD[0]] = head
+    if large is not None:
+        x, y = large
+        head = cv2.resize(heads[1], LARGE, interpolation=cv2.INTER_CUBIC)
+        picture[y : y + LARGE[1], x : x + LARGE[0]] = head
+    return picture
+
+
+def faces_of(picture: np.ndarray, still: bool = True, **changed: float) -> list[Face]:
+    search = FaceSearch(Parameters(**changed), still=still)  # type: ignore[arg-type]
+    frames = search.process_frame(Frame(0, Fraction(0), picture, 0), False) + search.flush()
+    return frames[0].faces
+
+
+# Some lie where tiles of 640 px meet, at this size or at half of it: at 512 and 640 px from the left.
+PLACES = [(40, 30), (975, 260), (1245, 262), (1990, 980), (2480, 1800), (1240, 1000), (500, 1270)]
+
+
+def test_small_faces_are_found_once_each() -> None:
+    picture = crowd(PLACES)
+    assert not [face for face in faces_of(picture, still=False) if face.confidence >= 0.7]
+    found = faces_of(picture)
+    for x, y in PLACES:
+        middle = x + HEAD[0] / 2, y + HEAD[1] / 2
+        there = [
+            face
+            for face in found
+            if face.box[0] < middle[0] < face.box[2] and face.box[1] < middle[1] < face.box[3]
+        ]
+        assert len(there) == 1 and there[0].confidence >= 0.7
+        assert 40 < there[0].width < 75
+    assert len(found) == len(PLACES)
+
+
+def test_a_large_face_stays_as_the_whole_search_gives_it() -> None:
+    picture = crowd([(2000, 300)], large=(300, 500))
+    (of_whole,) = [face for face in faces_of(picture, still=False) if face.width > 300]
+    of_whole_and_tiles = faces_of(picture)
+    assert len(of_whole_and_tiles) == 2
+    (large,) = [face for face in of_whole_and_tiles if face.width > 300]
+    assert large.box == of_whole.box and large.confidence == of_whole.confidence
+
+
+@pytest.mark.parametrize("shape", [(600, 900, 3), (1280, 700, 3)])
+def test_nothing_more_is_searched_where_the_whole_shows_every_face(shape: tuple[int, int, int]) -> None:
+    picture = crowd(PLACES)[: shape[0], : shape[1]].copy()
+    alone, with_tiles = faces_of(picture, still=False), faces_of(picture)
+    assert [face.box for face in alone] == [face.box for face in with_tiles]
