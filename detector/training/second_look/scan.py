@@ -31,6 +31,7 @@ from detector.training.data.face_samples import Sample
 from detector.training.publish.calibration import fit_temperature
 from detector.training.publish.error_rates import VALIDATED
 from detector.training.publish.publish import in_half_precision, interpolated, write_card
+from detector.training.second_look.card_text import CLIPS, CROPS, STILLS
 from detector.training.second_look.examples.blends import WithBlends
 from detector.training.second_look.examples.patches import Patch
 from detector.training.second_look.examples.sampling import SHARES
@@ -41,7 +42,6 @@ from detector.training.second_look.fitting.measuring import (
     every_nth_frame,
     logits,
 )
-from detector.training.second_look.ship import CLIPS, CROPS, STILLS
 from detector.training.second_look.train import Drawn, Figures
 
 SCAN_SHARES = {kind: share for kind, share in SHARES.items() if kind[1] == INNER} | {

@@ -1,0 +1,75 @@
+"""What the card says of itself in sentences: what the second look is for, its limits, what it learnt from.
+
+Figures in them are typed in, and ``ship`` puts them on whatever was fitted: read them again before it, since
+``--update-card`` does not touch them (docs/training.md). A test recomputes those that figures of the shipped
+card give. A sentence that changes needs its translation (`reports/text/card_words.py`).
+"""
+
+from __future__ import annotations
+
+DOMAIN = (
+    "Faces at least as wide as the smallest face judged, roughly frontal, in video: face swaps, reenactment, "
+    "lip-sync and talking heads of the generators and the kinds of footage named under Data; photographs of "
+    "faces, generated or retouched, of the kinds named there."
+)
+LIMITS = (
+    "Generators and kinds of footage that were in no training set may go unseen: of the manipulated clips "
+    "measured, a share given in the error rates was not flagged. The whole program, which leaves more "
+    "verdicts open than the step that measured the rates, did not flag 21 of the 62, 14 of them "
+    "inconclusive.",
+    "Talking heads of recent generators (FLOAT above all) are seen least surely: 2 of 10 clips were flagged, "
+    "3 more inconclusive; strongly compressed Face2Face likewise.",
+    "Probabilities are scaled so that few unmanipulated clips reach the thresholds, not to the share of "
+    "manipulated clips in any collection.",
+    "Fusion and thresholds rest on 126 clips, 64 of them unmanipulated, 3 to 12 seconds long.",
+    "Photographs (159 of the sets learnt from, other pictures): 1 of 80 unmanipulated, 33 of 59 generated "
+    "and 8 of 20 retouched ones were flagged, and 5, 30 and 7 of the same at half size, as JPEG of "
+    "quality 60: many generated and most retouched photographs are not found. The threshold was raised "
+    "after these had been seen.",
+    "Generators of a new kind: of seventeen left out of what linear heads on the untuned start learnt from, "
+    "twelve were told with an AUC of 0.83 or more, portraits by FLUX with 0.66, DeepFaceLive with 0.71.",
+    "Stretches of a second or two: about half are found.",
+    "Ready-made crops are scored by the scan alone, calibrated for two sets together; on either "
+    "alone probabilities are off by the stated calibration error.",
+    "Pictures changed on purpose to mislead the scan mislead the fused score of single faces as "
+    "well: in one step (FGSM) mostly unnoticed; in eight (PGD) six or seven of ten are noticed, because "
+    "the networks contradict each other, and leave the verdict open. Of whole clips of which every frame "
+    "was changed so, one to three of ten manipulated ones were still flagged, and three to five of ten "
+    "unmanipulated ones were flagged.",
+    "Sound, and anything outside the head, are not examined.",
+    "Filters, make-up effects, heavy retouching and hard re-compression can look like manipulation.",
+)
+CROPS = (
+    "FaceForensics++ crops, training split by identity pair: 1,496 unmanipulated, 2,333 manipulated",
+    "Deepfake Detection Challenge crops, one frame a video: 2,060 unmanipulated, 3,400 manipulated",
+)
+CLIPS = (
+    "322 training clips of about 90 places (111 unmanipulated): FaceForensics++ with fakes aligned frame by "
+    "frame, DeepFaceLive, Wav2Lip and relatives, SadTalker, HyperLips, EDTalk, AniPortrait, FLOAT, "
+    "HunyuanPortrait, first-order motion; webcam, phone, television, studio and film footage"
+)
+STILLS = (
+    "Stills: 620 generated or retouched, 618 photographs; 1,848 photographs of Labeled Faces in the Wild and "
+    "UTKFace"
+)
+LEARNT = (
+    "portraits by StyleGAN 1 and StyleGAN 2",
+    "portraits by FLUX.1 with LoRA, of four people",
+    "composites by experts with Photoshop, in which eyes, nose or mouth were replaced",
+)
+DATA = (
+    *CROPS,
+    CLIPS,
+    "The start: the encoder of Depth Anything V2 Small (Yang et al., 2024), which is DINOv2 ViT-S/14 (Oquab "
+    "et al., 2023), Apache-2.0; every matrix has moved by more than 2 %",
+    "Blends of unmanipulated faces of these: every tenth example of the inner face's heads, and 3,500, each "
+    "beside the same face without the blend, for half of what the inner face says of alteration",
+    STILLS,
+    "Photographs' heads: the stills, each twice, and a frame of each training clip",
+    "What whole heads of footage say of synthesis: six frames of each training clip, each twice, and 1,362 "
+    "frames of unmanipulated ones, each beside the same frame made from another one of its clip; no stills",
+    "Photographs' rule: 161 stills of role val, other pictures, as they are and at half size as JPEG of "
+    "quality 60, and a frame of each develop clip",
+    "Fusion and thresholds: 126 develop clips of 69 groups of people, 62 of them manipulated; "
+    "FaceForensics++ (c23, c40), DFDC, and the generators above",
+)
