@@ -8,7 +8,7 @@ MODEL ?= reelproof
 READY := $(VENV)/.ready
 BROWSER := $(VENV)/.browser
 
-.PHONY: setup run check test durations test-slow test-faults test-load lint train train-second-look evaluate evaluate-comparison evaluate-fingerprints leaderboard bench schema screenshots settings translations fuzz FORCE
+.PHONY: setup run check test durations test-slow test-faults test-load lint train train-scan train-second-look evaluate evaluate-comparison evaluate-fingerprints leaderboard bench schema screenshots settings translations fuzz FORCE
 
 setup: $(READY)
 
@@ -71,22 +71,29 @@ lint: $(READY)
 train: $(READY)
 	$(BIN)/python -m detector train $(CONFIG) --data $(DATA)
 
-# The second look (docs/training.md): prepared once, then resumes where it stopped; `ship` is left to you
+# Scan and second look (docs/training.md): prepared once, then resume where they stopped. `publish-scan` and `ship`
+# are left to you. The second look is fitted to the scan of MODEL, which is in models/, not to one in out/.
 SECOND_LOOK := $(BIN)/python -m detector.training.second_look --data $(DATA)
+PREPARED := test -f out/second-look/patches/dfdc.pickle || $(SECOND_LOOK) prepare
 TRANSFORMER := out/second-look/runs/vit
+
+train-scan: $(READY)
+	$(PREPARED)
+	$(SECOND_LOOK) --fast reelproof-2 --run scan scan
+	@echo "Publish it under a name of its own: the step publish-scan (docs/training.md)."
+
 train-second-look: $(READY)
-	test -f out/second-look/patches/dfdc.pickle || $(SECOND_LOOK) prepare
+	$(PREPARED)
 	test -f $(TRANSFORMER)/start.pt || ( $(SECOND_LOOK) --run vit tokens && $(SECOND_LOOK) --run vit upper \
 		&& $(SECOND_LOOK) --run vit lower && $(SECOND_LOOK) --run vit join )
 	$(SECOND_LOOK) --run vit tokens --of $(TRANSFORMER)/start.pt --count 5200
 	$(SECOND_LOOK) --run vit upper --of $(TRANSFORMER)/start.pt
 	$(SECOND_LOOK) --run inner tokens --inner --of $(TRANSFORMER)/upper.pt --count 8400
 	$(SECOND_LOOK) --run inner heads --of $(TRANSFORMER)/upper.pt
-	$(SECOND_LOOK) --fast reelproof-2 --run scan scan
 	$(SECOND_LOOK) --run inner photographs --of out/second-look/runs/inner/heads.pt
 	$(SECOND_LOOK) --run inner clips --of out/second-look/runs/inner/photographs.pt
 	$(SECOND_LOOK) --run inner altered --of out/second-look/runs/inner/clips.pt
-	$(SECOND_LOOK) fit out/second-look/runs/inner/altered.pt
+	$(SECOND_LOOK) --fast $(MODEL) fit out/second-look/runs/inner/altered.pt
 
 evaluate: $(READY)
 	$(BIN)/python -m detector calibrate $(MODEL) $(DATA)

@@ -141,9 +141,10 @@ def _add_scan(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     _add_start(step)
     step.add_argument("--examples", type=int, default=Recipe().examples, metavar="N")
     step.set_defaults(run=steps.train_scan)
-    step = commands.add_parser("publish-scan", help="write the scan's network as a model anew")
+    step = commands.add_parser("publish-scan", help="write the scan's network as a model of another name")
     _add_start(step)
     step.add_argument("to", type=Path, metavar="DIR", help="folder of the models")
+    step.add_argument("model", metavar="NAME", help="of the new model, with small letters and digits")
     step.add_argument(
         "--share", type=float, default=1.0, help="of the way from the first weights to the last"
     )

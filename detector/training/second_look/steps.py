@@ -14,7 +14,7 @@ import torch
 from detector.errors import ParameterError
 from detector.faces.framing import HEAD, INNER
 from detector.files import atomic_path, write_atomically
-from detector.models.card import SecondLookCard
+from detector.models.card import SecondLookCard, is_name
 from detector.models.card_files import load_card
 from detector.models.loaded import LoadedModel, load_model, load_pair
 from detector.networks.framings import FramingNetwork
@@ -209,7 +209,11 @@ def train_scan(options: argparse.Namespace) -> None:
 
 
 def publish_scan(options: argparse.Namespace) -> None:
-    """Write the scan's network as a model anew."""
+    """Write the scan's network as a model of another name; the one it began with stays."""
+    if not is_name(options.model):
+        raise ParameterError(
+            f"{options.model}: names of models have small letters, digits and hyphens alone."
+        )
     last = _folder(options) / "best.pt"
     if not last.is_file():
         raise ParameterError(f"{last} is missing. Run the step `scan` first.")
@@ -217,7 +221,8 @@ def publish_scan(options: argparse.Namespace) -> None:
     state = scan.between(start, last, options.share)
     validation = [p for source in ("dfdc", "ffpp") for p in load(options.out, source) if p.role == "val"]
     card, _ = load_card(options.fast)
-    written = scan.publish_scan(state, card, validation, options.recipe, options.to, options.reserve)
+    named = card.model_copy(update={"name": options.model})
+    written = scan.publish_scan(state, named, validation, options.recipe, options.to, options.reserve)
     say(written.sha256)
 
 

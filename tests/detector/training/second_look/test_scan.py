@@ -15,9 +15,10 @@ from second_look_cases import patch
 from detector.faces.framing import INNER
 from detector.models.card_files import load_card
 from detector.models.loaded import LoadedModel, load_model, load_pair
+from detector.training.second_look.__main__ import main
 from detector.training.second_look.examples.blends import Blended, WithBlends
 from detector.training.second_look.examples.kinds import UNASKED
-from detector.training.second_look.examples.patches import Patch
+from detector.training.second_look.examples.patches import Patch, store
 from detector.training.second_look.scan import BLENDS, ScanNetwork, ScanSource, between, measure, publish_scan
 from detector.training.second_look.train import LAST, LOG, Recipe, Trainer, parameter_groups, tune
 
@@ -136,6 +137,19 @@ def test_what_is_written_is_a_model_with_its_own_temperature(
     assert written.recipe == ("Trained anew",) and written.figures == {} and written.second_look is None
     loaded = load_pair(*load_card(tmp_path / "reelproof.safetensors"))
     torch.testing.assert_close(loaded.network.state_dict(), network.state_dict(), rtol=1e-2, atol=1e-2)
+
+
+def test_a_published_scan_has_a_name_of_its_own(network: ScanNetwork, tmp_path: Path) -> None:
+    out, models = tmp_path / "out", tmp_path / "models"
+    for source in ("dfdc", "ffpp"):
+        store(out, source, [dataclasses.replace(each, role="val") for each in PATCHES])
+    run = out / "runs" / "main"
+    run.mkdir(parents=True)
+    torch.save(network.state_dict(), run / "best.pt")
+    models.mkdir()
+    assert main(["--data", str(tmp_path), "--out", str(out), "publish-scan", str(models), "my-scan"]) == 0
+    assert load_card(models / "my-scan.json")[0].name == "my-scan"
+    assert not list(models.glob("reelproof*"))
 
 
 def test_clips_and_crops_are_told_apart_by_what_it_says(network: ScanNetwork) -> None:

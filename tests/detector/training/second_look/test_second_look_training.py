@@ -185,8 +185,10 @@ def test_what_lies_near_the_start_is_told() -> None:
 
 def test_the_command_line_names_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     place = ["--data", str(tmp_path), "--out", str(tmp_path / "out")]
-    assert main([*place, "publish-scan", str(tmp_path)]) == 2
+    assert main([*place, "publish-scan", str(tmp_path), "my-scan"]) == 2
     assert "`scan`" in capsys.readouterr().err
+    assert main([*place, "publish-scan", str(tmp_path), "My/Scan"]) == 2
+    assert "names of models" in capsys.readouterr().err
     assert main([*place, "prepare", "nosuch"]) == 2
     assert main([*place, "upper"]) == 2
     assert "tokens" in capsys.readouterr().err
