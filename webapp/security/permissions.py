@@ -27,30 +27,41 @@ from webapp.errors import UserError
 class Permission(StrEnum):
     """What somebody may do; also the names of the scopes of an API token."""
 
-    READ = "read"  # pages of analyses and cases one may see, statistics, models
-    EXPORT = "export"  # reports, bundles, data, the exhibit itself
-    ANNOTATE = "annotate"  # annotate findings, import annotations
-    ANALYSE = "analyse"  # hand in, analyse again, cancel, retry, pause, prioritise
-    WATCH = "watch"  # live sessions, which are in no case
-    ARRANGE = "arrange"  # make cases, say who is in them, put analyses into them
-    DELETE = "delete"  # delete an analysis
-    CONFIGURE = "configure"  # add, remove and choose models; operations and alerts
-    AUDIT = "audit"  # read the custody log as a whole
-    ADMINISTER = "administer"  # accounts and roles
+    READ = "read"
+    EXPORT = "export"
+    ANNOTATE = "annotate"
+    ANALYSE = "analyse"
+    WATCH = "watch"
+    ARRANGE = "arrange"
+    DELETE = "delete"
+    CONFIGURE = "configure"
+    AUDIT = "audit"
+    ADMINISTER = "administer"
 
 
-# In words, for pages.
+# In words, for pages and docs/security.md.
 MEANINGS = {
-    Permission.READ: N_("see analyses, findings and models"),
-    Permission.EXPORT: N_("fetch reports, bundles and exports"),
-    Permission.ANNOTATE: N_("record and import annotations"),
-    Permission.ANALYSE: N_("hand in files, analyse again, cancel, retry, pause, prioritise"),
+    Permission.READ: N_(
+        "see analyses, findings, comparisons, copies, second reviews, cases, statistics and models"
+    ),
+    Permission.EXPORT: N_("fetch reports, bundles, exports, whole cases and exhibits"),
+    Permission.ANNOTATE: N_(
+        "record and import annotations, state details of a case, take part in second reviews"
+    ),
+    Permission.ANALYSE: N_(
+        "hand in files, analyse again, compare with a reference, cancel, retry, pause, prioritise"
+    ),
     Permission.WATCH: N_("see live sessions"),
-    Permission.ARRANGE: N_("make cases and put analyses into them"),
-    Permission.DELETE: N_("delete analyses"),
-    Permission.CONFIGURE: N_("choose models, make webhooks"),
-    Permission.AUDIT: N_("read the custody log and the metrics"),
-    Permission.ADMINISTER: N_("make accounts and change roles"),
+    Permission.ARRANGE: N_(
+        "make and close cases, say who is in them and who reviews, put analyses into them"
+    ),
+    Permission.DELETE: N_("delete analyses and comparisons"),
+    Permission.CONFIGURE: N_(
+        "add, choose and remove models, make validations and set thresholds, see operations and set "
+        "alerts, make webhooks"
+    ),
+    Permission.AUDIT: N_("read the custody log as a whole, and the metrics"),
+    Permission.ADMINISTER: N_("make accounts and change roles, open closed cases again and purge them"),
 }
 
 

@@ -15,7 +15,7 @@ from sqlalchemy import delete
 from werkzeug.routing import Rule
 
 from detector.paths import ROOT
-from webapp.security.permissions import PERMISSIONS, Asker, Need, Role, table
+from webapp.security.permissions import MEANINGS, PERMISSIONS, Asker, Need, Permission, Role, table
 from webapp.security.visibility import SAMPLE_FILE
 from webapp.storage.tables import AnalysisRow, SignInFailure
 
@@ -184,6 +184,15 @@ def test_the_document_has_the_permissions_of_each_role(lab):
     for role, permissions in PERMISSIONS.items():
         row = f"| {role} | {', '.join(sorted(permissions))} |"
         assert row in text, row
+
+
+@pytest.mark.parametrize("permission", Permission)
+def test_the_document_says_what_pages_say_of_a_permission(permission):
+    """Word for word; after a semicolon it may say more."""
+    lines = DOCUMENT.read_text(encoding="utf-8").splitlines()
+    (row,) = (line for line in lines if line.startswith(f"| {permission} | "))
+    meaning = row.removeprefix(f"| {permission} | ").removesuffix(" |")
+    assert meaning.partition("; ")[0] == MEANINGS[permission]
 
 
 def test_a_rule_without_a_need_would_be_found(lab):
