@@ -281,7 +281,7 @@ class Analysis(Value):
 
     @model_validator(mode="after")
     def _as_it_was_made(self) -> Self:
-        """Earlier analyses searched every sampled frame whole, judged no others, and did not say so."""
+        """Parameters that its version did not have yet are 0, not today's defaults (:data:`LACKING`)."""
         given = self.parameters
         lacking = {
             name: 0.0

@@ -4,6 +4,7 @@ import pytest
 from analyses import check
 
 from detector import Parameters
+from detector.paths import ROOT
 from detector.schema import formatting
 from reports.text import numbers
 from reports.text.heatmaps import check_words, is_confirmed
@@ -46,9 +47,14 @@ def test_probability_never_reads_as_certainty(value: float | None, text: str) ->
     ],
 )
 def test_rounding_reaches_no_threshold_that_the_figure_does_not(value: float, text: str) -> None:
+    assert numbers.probability(value) == text
+
+
+def test_figures_are_printed_by_the_shipped_thresholds_in_scripts_too() -> None:
     shipped = Parameters()
     assert (shipped.doubt_threshold, shipped.enter_threshold) == formatting.THRESHOLDS
-    assert numbers.probability(value) == text
+    script = (ROOT / "static" / "js" / "formats.js").read_text(encoding="utf-8")
+    assert f"const THRESHOLDS = {list(formatting.THRESHOLDS)};" in script
 
 
 @pytest.mark.parametrize(
