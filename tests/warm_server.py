@@ -34,7 +34,7 @@ MODULES = (
     "torch._dynamo", "sklearn.metrics", "pyhanko.sign",
 )  # fmt: skip
 # Modules and files that start the worker as a process of their own.
-_WITH_WORKERS = ("webapp", "webapp.worker.standalone", "fake_workers.py")
+_WITH_WORKERS = ("webapp", "webapp.worker.standalone", "fake_standalone.py")
 _FIRST_HIGH = 500  # file descriptors handed over are kept from here on until the others are closed
 
 

@@ -1,4 +1,4 @@
-"""``python -m webapp.worker.standalone`` around the engine of ``fake_worker``, for test_scale.py."""
+"""``python -m webapp.worker.standalone`` around the engine of ``fake_worker``."""
 
 from __future__ import annotations
 

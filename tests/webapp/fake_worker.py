@@ -1,4 +1,4 @@
-"""A real worker around an engine that does what the file's name says. Run by test_worker.py."""
+"""A real worker around an engine that does what the file's name says. Run by test_celery_worker.py."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ GONE_AFTER = timedelta(seconds=30)
 _FORGOTTEN_AFTER = timedelta(days=1)
 
 
-def beat(database: Database, name: str) -> None:
+def record_worker(database: Database, name: str) -> None:
     """Say that the worker of this name (host:process) runs."""
     moment = now()
     with database.begin() as session:

@@ -110,7 +110,7 @@ class Worker(ChildProcess):
     def note_presence(self, database: Database) -> None:
         """Say in the database that the worker runs, if it does."""
         if self._process is not None and self._process.poll() is None:
-            heartbeat.beat(database, f"{actors.instance(self.started_by)}{self._process.pid}")
+            heartbeat.record_worker(database, f"{actors.instance(self.started_by)}{self._process.pid}")
 
     def restart_if_unresponsive(self, database: Database) -> None:
         """End a worker that takes nothing although ids wait on the shared broker; it is started anew.

@@ -18,27 +18,48 @@ from webapp.downloads import reports as report_downloads
 from webapp.storage.data_folder import Folders
 
 
-def test_findings(app, client):
+@pytest.fixture
+def flagged(app):
+    """The address of a finished analysis with two segments, and the stored bytes of its result."""
     row = finished(app, segments=2)
-    path = f"{API}/analyses/{row.id}"
     stored = Folders(app.extensions["settings"].data).result(row.id) / "analysis.json"
+    return f"{API}/analyses/{row.id}", stored.read_bytes()
+
+
+def test_the_result_is_handed_out_as_stored_and_once_by_its_hash(client, flagged):
+    path, stored = flagged
     answer = client.get(f"{path}/analysis.json")
-    assert answer.data == stored.read_bytes()
-    assert answer.headers["ETag"] == f'"{digest(stored.read_bytes())}"'
+    assert answer.data == stored
+    assert answer.headers["ETag"] == f'"{digest(stored)}"'
     again = client.get(f"{path}/analysis.json", headers={"If-None-Match": answer.headers["ETag"]})
     assert again.status_code == 304 and not again.data
-    analysis = Analysis.from_json(stored.read_bytes())
+
+
+def test_segments_are_those_of_the_result(client, flagged):
+    path, stored = flagged
     segments = client.get(f"{path}/segments").json["segments"]
-    assert [each["id"] for each in segments] == [each.id for each in analysis.segments]
+    assert [each["id"] for each in segments] == [each.id for each in Analysis.from_json(stored).segments]
+
+
+def test_segments_are_not_sent_again_to_who_has_them(client, flagged):
+    path, _ = flagged
     tag = client.get(f"{path}/segments").headers["ETag"]
     assert client.head(f"{path}/segments").headers["ETag"] == tag
     assert client.head(f"{path}/segments", headers={"If-None-Match": tag}).status_code == 304
+
+
+def test_pages_of_scores_lead_from_one_to_the_next(client, flagged):
+    path, stored = flagged
     everything, address = [], f"{path}/scores?limit=100"
     while address:
         page = client.get(address).json
         everything += page["items"]
         address = page["next"]
-    assert len(everything) == sum(len(person.scores) for person in analysis.persons)
+    assert len(everything) == sum(len(person.scores) for person in Analysis.from_json(stored).persons)
+
+
+def test_scores_of_one_person_between_two_times(client, flagged):
+    path, _ = flagged
     some = client.get(f"{path}/scores?person=A&start=1&end=2").json["items"]
     assert some and all(each["person"] == "A" and 1 <= each["time"] <= 2 for each in some)
 
@@ -58,7 +79,7 @@ def test_nor_of_one_that_was_cancelled(app, client, path):
     assert "cancelled" in told["detail"]
 
 
-def test_annotations(app, client, quick_reports):
+def test_annotations_are_recorded_listed_refused_and_imported(app, client, quick_reports):
     row = finished(app, segments=1)
     path = f"{API}/analyses/{row.id}/annotations"
     said = {"kind": "exhibit", "author": "Ada", "verdict": "agree", "note": "as I saw it"}
@@ -82,7 +103,7 @@ def test_annotations(app, client, quick_reports):
     problem(client.post(f"{path}/import", **form(b"{}", "x.json")), 400)
 
 
-def test_files(app, client, quick_reports):
+def test_reports_exports_and_manifest_are_handed_out_each_as_its_kind(app, client, quick_reports):
     path = f"{API}/analyses/{finished(app, segments=1).id}"
     assert client.get(f"{path}/report.pdf").data.startswith(b"%PDF")
     page = client.get(f"{path}/report.html")

@@ -75,7 +75,7 @@ def test_idle_sockets_give_way_the_oldest_first(port):
         assert works(port) and closed(others[0]) and not closed(others[-1], 0.1)
 
 
-def test_deadlines(port, monkeypatch):
+def test_slow_headers_and_bodies_end_a_connection_and_steady_ones_do_not(port, monkeypatch):
     monkeypatch.setattr(connections, "HEADERS_WITHIN", 0.4)
     monkeypatch.setattr(connections, "NEXT_WITHIN", 0.8)
     monkeypatch.setattr(connections, "BODY_WITHIN", 0.4)

@@ -29,7 +29,7 @@ def test_ready_once_a_worker_was_heard_of(client, database):
     answer = client.get("/readyz")
     assert answer.status_code == 503 and answer.json["status"] == "not ready"
     assert {name for name, said in answer.json["checks"].items() if said != "ok"} == {"worker"}
-    heartbeat.beat(database, "here:1")
+    heartbeat.record_worker(database, "here:1")
     answer = client.get("/readyz")
     assert (answer.status_code, answer.json["status"]) == (200, "ready")
     with database.begin() as session:
@@ -39,7 +39,7 @@ def test_ready_once_a_worker_was_heard_of(client, database):
 
 
 def test_not_ready_says_why(app, client, database, monkeypatch):
-    heartbeat.beat(database, "here:1")
+    heartbeat.record_worker(database, "here:1")
 
     class Full:
         free, total = 1_000_000, 2_000_000
@@ -54,7 +54,7 @@ def test_not_ready_says_why(app, client, database, monkeypatch):
 
 
 def test_a_database_that_takes_no_writes(app, client, database):
-    heartbeat.beat(database, "here:1")
+    heartbeat.record_worker(database, "here:1")
     with database.begin() as session:
         session.execute(
             text("CREATE TRIGGER no BEFORE INSERT ON milestones BEGIN SELECT RAISE(ABORT, 'x'); END")
@@ -70,7 +70,7 @@ def test_figures_of_rows_and_disk(app, client, database):
         session.get_one(AnalysisRow, waiting.id).created = now() - timedelta(seconds=100)
     states.cancel(database, hand_in(app, b"c").id)
     states.pause(database, hand_in(app, b"p").id)
-    heartbeat.beat(database, "here:1")
+    heartbeat.record_worker(database, "here:1")
     said = figures(client)
     assert said["reelproof_analyses", ("state", "done")] == 1
     assert said["reelproof_comparisons", ("state", "done")] == 0

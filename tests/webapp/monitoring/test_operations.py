@@ -50,7 +50,7 @@ def test_the_page_says_how_it_stands(app, client, database, tmp_path):
     waiting = hand_in(app, b"waits")
     with database.begin() as session:
         session.get_one(AnalysisRow, waiting.id).created = now() - timedelta(hours=3)
-    heartbeat.beat(database, "here:1")
+    heartbeat.record_worker(database, "here:1")
     page = client.get("/operations").text
     assert "1 waiting" in page and "1 done" in page and "3 hours ago" in page and "here:1" in page
     assert page.count("never") == 3 and "Reelproof" in page
@@ -86,7 +86,7 @@ def test_alerts_are_told_once_and_again_when_they_are_over(app, client, database
     page = client.get("/operations").text
     assert "0 of 1 workers are there" in page and "180 minutes" in page
     assert 'reelproof_alert{name="queue"} 1.0' in client.get("/metrics").text
-    heartbeat.beat(database, "here:1")
+    heartbeat.record_worker(database, "here:1")
     assert set(look(app)) == {"queue"}
     set_(client)
     assert look(app) == {}

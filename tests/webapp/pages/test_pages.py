@@ -212,7 +212,9 @@ def test_a_face_that_other_views_do_not_confirm_is_not_counted_as_flagged(app, c
         ("manifest.json", "application/json", True),
     ],
 )
-def test_downloads(app, client, file, mimetype, attached):
+def test_a_download_has_the_stored_bytes_and_is_named_after_the_exhibit(
+    app, client, file, mimetype, attached
+):
     row = finished(app, file="Interview – Teil 2.mp4")
     answer = client.get(f"/analyses/{row.id}/{file}")
     assert answer.status_code == 200 and answer.mimetype == mimetype

@@ -51,7 +51,10 @@ def worker(started, shared: dict[str, str], log: Path, **changes: str):
     """A supervised worker whose engine is the stand-in of ``fake_worker``."""
     path = os.pathsep.join(map(str, (machines.ROOT, HERE, HERE.parent)))
     return machines.run(
-        started, str(HERE / "fake_workers.py"), environment=shared | {"PYTHONPATH": path} | changes, log=log
+        started,
+        str(HERE / "fake_standalone.py"),
+        environment=shared | {"PYTHONPATH": path} | changes,
+        log=log,
     )
 
 

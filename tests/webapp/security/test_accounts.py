@@ -254,7 +254,7 @@ def command(tmp_path, monkeypatch):
     return run
 
 
-def test_commands(command, capsys):
+def test_accounts_are_made_changed_and_listed_by_commands(command, capsys):
     assert command("add-user", "Root", "--role", "administrator", password=True) == 0
     assert (
         command("add-user", "ada", "--role", "reader", "--display", "Ada L.", "--one-time", password=True)

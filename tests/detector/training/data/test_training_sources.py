@@ -72,8 +72,8 @@ class TestMixed:
     def opened(self, folder: Path, out: Path, seen: int = 0) -> Source:
         return open_source(recipe(), folder, out, seen)
 
-    def test_batches(self, folder: Path, tmp_path: Path) -> None:
-        """Whole ones only: fourteen examples are three batches of four."""
+    def test_batches_are_whole_and_know_where_a_blend_lies(self, folder: Path, tmp_path: Path) -> None:
+        """Fourteen examples are three batches of four."""
         batches = list(self.opened(folder, tmp_path).batches)
         assert len(batches) == 3
         for batch in batches:
@@ -133,7 +133,9 @@ class TestSequences:
         lengths = SequencesConfig(shortest=10, longest=13)
         return open_source(recipe(mix=None, sequences=lengths, samples=9), folder, out, 0)
 
-    def test_batches(self, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_batches_have_sequences_of_different_lengths(
+        self, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         source = self.opened(folder, tmp_path, monkeypatch)
         batches = list(source.batches)
         assert len(batches) == 2

@@ -135,7 +135,7 @@ def test_workers_with_a_data_folder_of_their_own(postgresql, bucket, tmp_path):
             )
             assert keyless.wait(60) == 2 and "custody.key is missing" in log.read_text()
             shutil.copy(settings.custody_key, there)
-            machines.run(started, str(HERE / "fake_workers.py"), environment=environment, log=log)
+            machines.run(started, str(HERE / "fake_standalone.py"), environment=environment, log=log)
             while row(app, analysis_id).state in ("queued", "running"):
                 assert time.monotonic() < end, log.read_text()
                 time.sleep(0.2)
