@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+from flask import Blueprint
+
+import webapp.api
+import webapp.pages
 from detector.paths import ROOT
 from webapp import create_app
 
@@ -33,6 +40,15 @@ def test_an_endpoint_leads_to_its_module(app):
         package, _, module = blueprint.import_name.rpartition(".")
         if name != "api_files":  # published: operations are grouped by it; its module is api/downloads.py
             assert name == (f"api_{module}" if package == "webapp.api" else module), blueprint.import_name
+
+
+@pytest.mark.parametrize("package", [webapp.api, webapp.pages])
+def test_every_blueprint_is_registered(app, package):
+    """What nobody registers has no addresses, and is missing from every table that is made of them."""
+    for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+        for value in vars(importlib.import_module(found.name)).values():
+            if isinstance(value, Blueprint):
+                assert app.blueprints.get(value.name) is value, found.name
 
 
 def test_flask_signs_nothing(app):
