@@ -62,10 +62,14 @@ def log_odds(probabilities: Floats) -> Floats:
 
 
 def likelihood_ratios(kind: MediaKind, scored: Scored) -> LikelihoodRatios | None:
-    """Ratios and their measures; None for fewer than :data:`LEAST_OF_A_CLASS` of either class."""
+    """Ratios and their measures; None for fewer than :data:`LEAST_OF_A_CLASS` of either class.
+
+    None as well where one group holds all of a class (:func:`of_one_group`): ratios of its files cannot be
+    tried on a fit that they had no part in, and ratios that were not tried are not stated.
+    """
     data = _Labelled(log_odds(scored.probabilities), scored.labels == 1, scored.groups)
     fakes, reals = data.counts
-    if min(fakes, reals) < LEAST_OF_A_CLASS:
+    if min(fakes, reals) < LEAST_OF_A_CLASS or of_one_group(scored):
         return None
     bounds = (-float(np.log10(fakes + 1)), float(np.log10(reals + 1)))
     platt = _platt(data)
@@ -94,6 +98,11 @@ def likelihood_ratios(kind: MediaKind, scored: Scored) -> LikelihoodRatios | Non
         ece_neutral=_entropies(np.zeros_like(best), data.manipulated),
         ece_best=_entropies(best, data.manipulated),
     )
+
+
+def of_one_group(scored: Scored) -> bool:
+    """Whether all of a class belong to one group; there must be some of either."""
+    return any(len(np.unique(scored.groups[scored.labels == label])) == 1 for label in (0, 1))
 
 
 def cllr(log10_ratios: Floats, manipulated: NDArray[np.bool_]) -> float:
@@ -129,18 +138,30 @@ def _pav_ratios(data: _Labelled, scores: Floats) -> Floats:
 
 
 def _left_out(data: _Labelled, ratios_at: object) -> Floats:
-    """Ratios of each group by a fit to the others; groups are dealt to at most twenty parts."""
+    """Ratios of each group by a fit to the others."""
     assert callable(ratios_at)
-    _, numbers = np.unique(data.groups, return_inverse=True)
-    folds = numbers % min(_FOLDS, int(numbers.max()) + 1)
-    found = np.zeros(len(data.scores))
+    folds = _folds(data)
+    found = np.empty(len(data.scores))
     for fold in np.unique(folds):
         held = folds == fold
-        others = data.only(~held)
-        if min(others.counts) == 0:  # nothing to fit: says nothing
-            continue
-        found[held] = ratios_at(others, data.scores[held])
+        found[held] = ratios_at(data.only(~held), data.scores[held])
     return found
+
+
+def _folds(data: _Labelled) -> NDArray[np.int_]:
+    """The part (n,) that each file is left out with: groups are dealt to at most twenty.
+
+    Groups of one class alone are dealt one after another, so no part holds all of a class that several have.
+    """
+    _, numbers = np.unique(data.groups, return_inverse=True)
+    has_fakes, has_reals = (
+        np.bincount(numbers, of_class, numbers.max() + 1) > 0
+        for of_class in (data.manipulated, ~data.manipulated)
+    )
+    in_turn = np.argsort(has_reals.astype(int) - has_fakes.astype(int), kind="stable")
+    place = np.argsort(in_turn)
+    folds: NDArray[np.int_] = (place % min(_FOLDS, len(place)))[numbers]
+    return folds
 
 
 def _system(name: str, made: str, ratios: Floats, data: _Labelled) -> LrSystem:

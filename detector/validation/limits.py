@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import product
 
 from detector.schema.analysis import MediaKind
 from detector.schema.laboratory.validation import Level, LikelihoodRatios, Repetition, ValidationItem
 from detector.schema.translatable import N_
-from detector.validation.likelihood import LEAST_OF_A_CLASS
-from detector.validation.rates import UNITS
+from detector.validation.likelihood import LEAST_OF_A_CLASS, of_one_group
+from detector.validation.rates import UNITS, scored_items
 
-FEW = 30  # files of a class: with fewer, no error at all still allows for more than one in ten
+FEW = 30  # files or groups of a class: with fewer, no error at all still allows for more than one in ten
 _MOST_NAMED = 5
 _MANIPULATED = {
     MediaKind.VIDEO: N_("manipulated clips"),
@@ -34,9 +35,10 @@ def limits_found(
     return (
         *_failed(items),
         *_few(levels),
+        *_few_groups(items),
         *_worse(levels),
         *_outside(items),
-        *_without_ratios(levels, ratios),
+        *_without_ratios(items, levels, ratios),
         *_not_repeatable(repetitions),
         *_not_labelled(labelled),
     )
@@ -71,6 +73,23 @@ def _few(levels: Sequence[Level]) -> Iterator[str]:
                     "total": f"{outcomes.total:,}",
                     "what": what,
                 }
+
+
+def _few_groups(items: Sequence[ValidationItem]) -> Iterator[str]:
+    """Where files depend on one another, as many figures are known as there are groups."""
+    for kind, manipulated in product(_MANIPULATED, (True, False)):
+        of_class = [each for each in items if each.kind is kind and each.manipulated is manipulated]
+        groups = len({each.group for each in of_class})
+        if groups == len(of_class) or groups >= FEW:
+            continue
+        words = N_("The %(count)s %(what)s belong to %(groups)s groups only: intervals are too narrow.")
+        if groups == 1:
+            words = N_("The %(count)s %(what)s belong to one group: intervals are far too narrow.")
+        yield words % {
+            "count": f"{len(of_class):,}",
+            "what": (_MANIPULATED if manipulated else _UNMANIPULATED)[kind],
+            "groups": groups,
+        }
 
 
 def _worse(levels: Sequence[Level]) -> Iterator[str]:
@@ -118,22 +137,36 @@ def _outside(items: Sequence[ValidationItem]) -> Iterator[str]:
             }
 
 
-def _without_ratios(levels: Sequence[Level], ratios: Sequence[LikelihoodRatios]) -> Iterator[str]:
+def _without_ratios(
+    items: Sequence[ValidationItem], levels: Sequence[Level], ratios: Sequence[LikelihoodRatios]
+) -> Iterator[str]:
     there = {each.kind for each in ratios}
     for level in levels:
         if not level.attribute and level.kind not in there:
+            scored = scored_items([each for each in items if each.kind is level.kind])
             words = N_(
                 "No likelihood ratios for %(clips)s: that takes at least %(least)s judged ones of either "
                 "label."
             )
+            if scored.has_both and of_one_group(scored):
+                words = N_(
+                    "No likelihood ratios for %(clips)s: all of one label belong to one group, so ratios "
+                    "could not be tried on others than they were made of."
+                )
             yield words % {"clips": UNITS[level.kind], "least": LEAST_OF_A_CLASS}
     for each in ratios:
-        if each.systems[1].cllr > 1:
+        cost = round(each.systems[1].cllr, 2)
+        if cost >= 1:
             words = N_(
                 "The likelihood ratios of %(clips)s cost more (Cllr %(cllr)s) than saying nothing (1): do "
                 "not use them."
             )
-            yield words % {"clips": UNITS[each.kind], "cllr": f"{each.systems[1].cllr:.2f}"}
+            if cost == 1:
+                words = N_(
+                    "The likelihood ratios of %(clips)s cost as much (Cllr %(cllr)s) as saying nothing (1): "
+                    "do not use them."
+                )
+            yield words % {"clips": UNITS[each.kind], "cllr": f"{cost:.2f}"}
 
 
 def _not_repeatable(repetitions: Sequence[Repetition]) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """The extract of a validation that reports quote, and a laboratory's own thresholds from its curves.
 
 A threshold is on the published probability of an exhibit. It changes nothing of an analysis: reports state
-what follows from it beside the verdict, which stays that of the shipped thresholds.
+what follows from it beside the verdict, which stays that of the thresholds it was made with.
 """
 
 from __future__ import annotations
@@ -11,10 +11,8 @@ import hashlib
 from detector.errors import ParameterError
 from detector.schema.laboratory.quoted import Laboratory, OwnThreshold
 from detector.schema.laboratory.validation import Curve, CurvePoint, Validation
-from detector.schema.model import Rate
 from detector.schema.translatable import N_
-from detector.training.publish.error_rates import EXACT
-from detector.validation.rates import ALL, UNITS
+from detector.validation.rates import UNITS, rates_at
 
 LABORATORY = "laboratory.json"
 
@@ -63,7 +61,7 @@ def by_false_positive_rate(validation: Validation, most: float) -> tuple[OwnThre
             N_("A false positive rate of %(rate)s is none: name one from 0 to below 1.")
             % {"rate": f"{most:g}"}
         )
-    rate = f"{100 * most:.1f} %"
+    rate = _percent(most)
     words = N_("a measured false positive rate of at most %(rate)s") % {"rate": rate}
     found = []
     for curve in _curves(validation):
@@ -96,7 +94,7 @@ def by_cost(validation: Validation, cost: float, prior: float = 0.5) -> tuple[Ow
     words = N_(
         "least cost, a false positive counting %(cost)s times a false negative and %(share)s of all exhibits "
         "being manipulated"
-    ) % {"cost": f"{cost:g}", "share": f"{100 * prior:.0f} %"}
+    ) % {"cost": f"{cost:g}", "share": _percent(prior)}
 
     def expected(point: CurvePoint) -> tuple[float, float]:
         wrong = cost * (1 - prior) * point.false_positive_rate + prior * point.false_negative_rate
@@ -107,6 +105,11 @@ def by_cost(validation: Validation, cost: float, prior: float = 0.5) -> tuple[Ow
     )
 
 
+def _percent(share: float) -> str:
+    """As it was asked for, which no decimals are too many for."""
+    return f"{100 * share:.10g} %"
+
+
 def _curves(validation: Validation) -> tuple[Curve, ...]:
     if not validation.curves:
         raise ParameterError(N_("The validation has no curve: it needs judged files of both labels."))
@@ -114,24 +117,13 @@ def _curves(validation: Validation) -> tuple[Curve, ...]:
 
 
 def _own(validation: Validation, curve: Curve, point: CurvePoint, words: str) -> OwnThreshold:
-    def rate(figure: str, value: float, low: float, high: float, events: int, of: int) -> Rate:
-        return Rate(
-            figure=figure, data=ALL[curve.kind], value=value, low=low, high=high, interval=EXACT,
-            items=of, unit=UNITS[curve.kind], events=events, threshold=point.threshold,
-            note=N_("the threshold was chosen on these files, so the rates flatter"),
-        )  # fmt: skip
-
+    note = N_("the threshold was chosen on these files, so the rates flatter")
+    false_positive, false_negative = rates_at(curve.kind, validation.items, point.threshold, note)
     return OwnThreshold(
         kind=curve.kind,
         threshold=point.threshold,
         shipped=validation.parameters.enter_threshold,
         by=words,
-        false_positive=rate(
-            "false positive rate", point.false_positive_rate, point.false_positive_low,
-            point.false_positive_high, point.false_positives, curve.unmanipulated,
-        ),
-        false_negative=rate(
-            "false negative rate", point.false_negative_rate, point.false_negative_low,
-            point.false_negative_high, point.false_negatives, curve.manipulated,
-        ),
-    )  # fmt: skip
+        false_positive=false_positive,
+        false_negative=false_negative,
+    )

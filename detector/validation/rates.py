@@ -1,9 +1,6 @@
 """Error rates over all of a kind, over its parts, and by threshold.
 
-What is decided is the verdict; intervals are those of model cards
-(:mod:`detector.training.publish.error_rates`): exact where each file stands for itself, drawn over groups
-where several depend on one another and both outcomes occur; of these two the wider ends, since few groups can
-agree by chance.
+What is decided is the verdict, or the published probability by threshold.
 """
 
 from __future__ import annotations
@@ -17,12 +14,13 @@ from detector.schema.analysis import MediaKind, Rate, Verdict
 from detector.schema.laboratory.validation import Curve, CurvePoint, Level, Outcomes, ValidationItem
 from detector.schema.translatable import N_
 from detector.training.evaluation.metrics import Scored, measure
-from detector.training.publish.error_rates import DRAWN, DRAWN_ERROR, EXACT, clopper_pearson
+from detector.training.publish.error_rates import DRAWN, DRAWN_ERROR
+from detector.validation.shares import Chosen, Share, shares
 
-WIDER = N_("the wider of Clopper–Pearson and bootstrap over sources, at either end")
 THRESHOLDS = tuple(round(0.01 * step, 2) for step in range(1, 100))
 UNITS = {MediaKind.VIDEO: N_("clips"), MediaKind.IMAGE: N_("photographs")}
 ALL = {MediaKind.VIDEO: N_("all clips"), MediaKind.IMAGE: N_("all photographs")}
+_FIGURES = (N_("false positive rate"), N_("false negative rate"))
 _MOST_VALUES = 40  # of a labelled attribute, each with a level of its own
 
 
@@ -79,13 +77,33 @@ def levels(items: Sequence[ValidationItem], threshold: float) -> tuple[Level, ..
 
 def curve(kind: MediaKind, items: Sequence[ValidationItem]) -> Curve | None:
     """Both rates at every hundredth; None where a class is missing."""
-    judged = [each for each in items if each.kind is kind and each.probability is not None]
-    fakes = np.array([each.probability for each in judged if each.manipulated], np.float64)
-    reals = np.array([each.probability for each in judged if not each.manipulated], np.float64)
-    if not len(fakes) or not len(reals):
+    scored = scored_items([each for each in items if each.kind is kind])
+    if not scored.has_both:
         return None
-    points = [_point(threshold, fakes, reals) for threshold in THRESHOLDS]
-    return Curve(kind=kind, manipulated=len(fakes), unmanipulated=len(reals), points=tuple(points))
+    of_reals, of_fakes = (shares(scored, *wrong) for wrong in _wrong_by_threshold(scored, THRESHOLDS))
+    points = map(_point, THRESHOLDS, of_reals, of_fakes)
+    return Curve(
+        kind=kind, manipulated=of_fakes[0].items, unmanipulated=of_reals[0].items, points=tuple(points)
+    )
+
+
+def rates_at(
+    kind: MediaKind, items: Sequence[ValidationItem], threshold: float, note: str
+) -> tuple[Rate, Rate]:
+    """False positive and false negative rate if all of a kind from this probability on were flagged.
+
+    There must be judged files of both labels.
+    """
+    scored = scored_items([each for each in items if each.kind is kind])
+    both = [shares(scored, *wrong)[0] for wrong in _wrong_by_threshold(scored, (threshold,))]
+    groups = len(np.unique(scored.groups))
+    of_reals, of_fakes = (
+        _rate(figure, share, kind, ALL[kind], groups).model_copy(
+            update={"threshold": threshold, "note": note}
+        )
+        for figure, share in zip(_FIGURES, both, strict=True)
+    )
+    return of_reals, of_fakes
 
 
 def class_of(measure_: Measure, value: float) -> tuple[float | None, float | None]:
@@ -169,24 +187,12 @@ def _rates(kind: MediaKind, scored: Scored, threshold: float, data: str) -> tupl
     figures = measure(scored, threshold)
     groups = len(np.unique(scored.groups))
     assert scored.said is not None
-    found = []
-    for figure, label, wrong in (("false positive rate", 0, True), ("false negative rate", 1, False)):
-        of_class = scored.labels == label
-        total, events = int(of_class.sum()), int((scored.said[of_class] == wrong).sum())
-        if not total:
-            continue
-        ends, made = clopper_pearson(events, total), EXACT
-        drawn = figures.get("false positive rate" if wrong else "recall")
-        alone = len(np.unique(scored.groups[of_class])) == total
-        if drawn and not alone and 0 < events < total and drawn.low is not None and drawn.high is not None:
-            made = WIDER
-            over = (drawn.low, drawn.high) if wrong else (1 - drawn.high, 1 - drawn.low)
-            ends = min(ends[0], over[0]), max(ends[1], over[1])
-        found.append(
-            Rate(figure=figure, data=data, value=round(events / total, 4), low=round(ends[0], 4),
-                 high=round(ends[1], 4), interval=made, items=total, unit=UNITS[kind], events=events,
-                 groups=groups)
-        )  # fmt: skip
+    said, is_fake = scored.said[:, None], scored.labels == 1
+    found = [
+        _rate(figure, shares(scored, of_class, wrong)[0], kind, data, groups)
+        for figure, of_class, wrong in zip(_FIGURES, (~is_fake, is_fake), (said, ~said), strict=True)
+        if of_class.any()
+    ]
     for figure, made in (("AUC", DRAWN), ("expected calibration error", DRAWN_ERROR)):
         if figure in figures:
             value = figures[figure].as_json()
@@ -198,17 +204,29 @@ def _rates(kind: MediaKind, scored: Scored, threshold: float, data: str) -> tupl
     return tuple(found)
 
 
-def _point(threshold: float, fakes: np.ndarray, reals: np.ndarray) -> CurvePoint:
-    wrong, missed = int((reals >= threshold).sum()), int((fakes < threshold).sum())
-    of_reals, of_fakes = clopper_pearson(wrong, len(reals)), clopper_pearson(missed, len(fakes))
+def _wrong_by_threshold(
+    scored: Scored, thresholds: Sequence[float]
+) -> tuple[tuple[Chosen, Chosen], tuple[Chosen, Chosen]]:
+    """Of unmanipulated and of manipulated ones: which they are (n,), and which are wrong (n, thresholds)."""
+    flagged, is_fake = scored.probabilities[:, None] >= np.array(thresholds), scored.labels == 1
+    return (~is_fake, flagged), (is_fake, ~flagged)
+
+
+def _rate(figure: str, share: Share, kind: MediaKind, data: str, groups: int) -> Rate:
+    return Rate(figure=figure, data=data, value=share.value, low=share.low, high=share.high,
+                interval=share.made, items=share.items, unit=UNITS[kind], events=share.events,
+                groups=groups)  # fmt: skip
+
+
+def _point(threshold: float, of_reals: Share, of_fakes: Share) -> CurvePoint:
     return CurvePoint(
         threshold=threshold,
-        false_positives=wrong,
-        false_positive_rate=round(wrong / len(reals), 4),
-        false_positive_low=round(of_reals[0], 4),
-        false_positive_high=round(of_reals[1], 4),
-        false_negatives=missed,
-        false_negative_rate=round(missed / len(fakes), 4),
-        false_negative_low=round(of_fakes[0], 4),
-        false_negative_high=round(of_fakes[1], 4),
+        false_positives=of_reals.events,
+        false_positive_rate=of_reals.value,
+        false_positive_low=of_reals.low,
+        false_positive_high=of_reals.high,
+        false_negatives=of_fakes.events,
+        false_negative_rate=of_fakes.value,
+        false_negative_low=of_fakes.low,
+        false_negative_high=of_fakes.high,
     )

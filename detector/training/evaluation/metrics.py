@@ -8,7 +8,7 @@ and the figure itself is the resample in which everything counts once. Labels ar
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +22,7 @@ BINS = 15
 RESAMPLES = 1000
 _CHUNK = 100  # resamples computed at once, to bound memory
 _LOW_RATES = (0.01, 0.05)
+_ALIKE = 1e-9  # draws that differ by less are the same but for rounding
 
 
 @dataclass(frozen=True)
@@ -79,26 +80,46 @@ def measure(scored: Scored, threshold: float, resamples: int = RESAMPLES, seed: 
     Intervals are percentiles (2.5 and 97.5) of the figure over ``resamples`` draws of
     whole groups with replacement (Efron, 1979; Field and Welsh, 2007, for clusters). Draws
     in which a figure is undefined, such as the AUC without one unmanipulated item, are left
-    out. Empty when one class is missing.
+    out; so is the interval where all draws agree (:func:`interval`). Empty when one class is missing.
     """
     if not scored.has_both:
         return {}
     ones = np.ones((1, len(scored.labels)))
     values = figures(scored, threshold, ones)
-    rng = np.random.default_rng(seed)
-    count = int(scored.groups.max()) + 1
-    present = np.unique(scored.groups)
     drawn: dict[str, list[Floats]] = {name: [] for name in values}
-    for start in range(0, resamples, _CHUNK):
-        rows = min(_CHUNK, resamples - start)
-        times = np.zeros((rows, count))
-        times[:, present] = rng.multinomial(len(present), [1 / len(present)] * len(present), size=rows)
+    for times in draws(scored.groups, resamples, seed):
         for name, one in figures(scored, threshold, times[:, scored.groups]).items():
             drawn[name].append(one)
     return {
-        name: _with_interval(float(value[0]), np.concatenate(drawn[name]) if drawn[name] else np.empty(0))
+        name: Figure(
+            float(value[0]), *(interval(np.concatenate(drawn[name])) if drawn[name] else (None, None))
+        )
         for name, value in values.items()
     }
+
+
+def draws(groups: NDArray[np.int_], resamples: int = RESAMPLES, seed: int = 0) -> Iterator[Floats]:
+    """How often each group, by its number, is drawn: arrays (b, groups), ``resamples`` rows together."""
+    rng = np.random.default_rng(seed)
+    present = np.unique(groups)
+    for start in range(0, resamples, _CHUNK):
+        rows = min(_CHUNK, resamples - start)
+        times = np.zeros((rows, int(present.max()) + 1))
+        times[:, present] = rng.multinomial(len(present), [1 / len(present)] * len(present), size=rows)
+        yield times
+
+
+def interval(drawn: Floats) -> tuple[float | None, float | None]:
+    """The middle 95 % of what was drawn (b,).
+
+    None where fewer than two draws are defined, and where all of them agree: that shows what could not be
+    drawn otherwise, such as one group alone, and nothing of how well the figure is known.
+    """
+    drawn = drawn[np.isfinite(drawn)]
+    if len(drawn) < 2 or np.ptp(drawn) < _ALIKE:
+        return None, None
+    low, high = np.percentile(drawn, [2.5, 97.5])
+    return float(low), float(high)
 
 
 def figures(scored: Scored, threshold: float, weights: Floats) -> dict[str, Floats]:
@@ -255,14 +276,6 @@ def _equal_error_rate(fpr: Floats, tpr: Floats) -> Floats:
     part = -low / (high - low)
     result: Floats = fpr[rows, after - 1] + part * (fpr[rows, after] - fpr[rows, after - 1])
     return result
-
-
-def _with_interval(value: float, drawn: Floats) -> Figure:
-    drawn = drawn[np.isfinite(drawn)]
-    if len(drawn) < 2:
-        return Figure(value)
-    low, high = np.percentile(drawn, [2.5, 97.5])
-    return Figure(value, float(low), float(high))
 
 
 def _rounded(value: float | None) -> float | None:

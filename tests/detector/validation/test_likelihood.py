@@ -6,12 +6,13 @@ import math
 
 import numpy as np
 import pytest
-from made_validation import items
+from made_validation import items, validation
 
 from detector.schema.analysis import MediaKind
 from detector.schema.laboratory.likelihood import stated_log10
 from detector.schema.laboratory.validation import LikelihoodRatios
-from detector.validation.likelihood import cllr, likelihood_ratios
+from detector.validation.likelihood import _folds, _Labelled, cllr, likelihood_ratios
+from detector.validation.limits import limits_found
 from detector.validation.rates import scored_items
 
 
@@ -54,6 +55,39 @@ def test_no_ratio_is_stated_beyond_what_the_files_show(ratios: LikelihoodRatios)
 
 def test_few_files_give_no_ratios() -> None:
     assert likelihood_ratios(MediaKind.VIDEO, scored_items(items(9))) is None
+
+
+def test_ratios_that_cannot_be_tried_are_not_stated() -> None:
+    """Where all of a class belong to one group, no fit can leave it out."""
+    for together in ((True, False), (True,), (False,)):
+        some = tuple(
+            each.model_copy(update={"group": 99}) if each.manipulated in together else each
+            for each in items(20)
+        )
+        assert likelihood_ratios(MediaKind.VIDEO, scored_items(some)) is None
+        said = " ".join(validation(some).limits)
+        assert "No likelihood ratios for clips: all of one label belong to one group" in said
+
+
+def test_every_file_is_left_out_with_files_of_both_labels_kept() -> None:
+    """Also where all groups of a class would fall into one of the twenty parts if dealt by number."""
+    groups = np.r_[np.zeros(5), np.arange(1, 20), np.full(5, 20)].astype(int)
+    data = _Labelled(np.zeros(len(groups)), (groups > 0) & (groups < 20), groups)
+    folds = _folds(data)
+    for fold in np.unique(folds):
+        assert min(data.only(folds != fold).counts) > 0
+    for group in np.unique(groups):
+        assert len(set(folds[groups == group])) == 1
+
+
+def test_ratios_as_costly_as_saying_nothing_are_a_limit(ratios: LikelihoodRatios) -> None:
+    made = validation(items(60))
+    for cost, words in ((0.994, ""), (0.998, "cost as much (Cllr 1.00)"), (1.2, "cost more (Cllr 1.20)")):
+        platt = ratios.systems[1].model_copy(update={"cllr": cost})
+        dear = ratios.model_copy(update={"systems": (ratios.systems[0], platt, ratios.systems[2])})
+        said = " ".join(limits_found(made.items, made.levels, (dear,), made.repetitions, made.labelled))
+        assert words in said
+        assert ("do not use them" in said) == bool(words)
 
 
 def test_scores_that_tell_nothing_cost_about_one_bit() -> None:

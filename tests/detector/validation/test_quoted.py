@@ -21,6 +21,7 @@ from detector.validation.model_used import (
     why_not_the_same,
 )
 from detector.validation.quoted import by_cost, by_false_positive_rate, quoted
+from detector.validation.shares import WIDER
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +36,20 @@ def test_a_rate_sets_the_lowest_threshold_that_keeps_to_it(made: Validation) -> 
     assert points[at].false_positive_rate <= 0.05 < points[at - 1].false_positive_rate
     assert own.false_positive.events == points[at].false_positives
     assert own.shipped == 0.65
-    assert "at most 5.0 %" in own.by
+    assert "at most 5 %" in own.by
+
+
+def test_what_a_threshold_was_chosen_by_is_told_exactly(made: Validation) -> None:
+    for share, said in ((0.0004, "0.04 %"), (0.0025, "0.25 %"), (0.07, "7 %")):
+        assert f"at most {said}" in by_false_positive_rate(made, share)[0].by
+    for share, said in ((0.001, "0.1 %"), (0.996, "99.6 %"), (0.5, "50 %")):
+        assert f"and {said} of all exhibits" in by_cost(made, 1, share)[0].by
+
+
+def test_rates_at_an_own_threshold_keep_groups_together() -> None:
+    some = tuple(each.model_copy(update={"group": each.group // 10}) for each in items(60))
+    (own,) = by_cost(validation(some), 1)
+    assert own.false_negative.interval == WIDER and own.false_negative.groups == 6
 
 
 def test_a_dearer_false_positive_sets_a_higher_threshold(made: Validation) -> None:

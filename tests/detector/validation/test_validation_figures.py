@@ -9,10 +9,11 @@ from made_validation import item, items, validation
 
 from detector.paths import ROOT
 from detector.schema.analysis import MediaKind, Verdict
-from detector.schema.laboratory.validation import Validation, validation_schema_text
+from detector.schema.laboratory.validation import Validation, ValidationItem, validation_schema_text
 from detector.training.evaluation.metrics import confusion, measure
 from detector.training.publish.error_rates import clopper_pearson
-from detector.validation.rates import MEASURES, WIDER, class_of, curve, levels, scored_items
+from detector.validation.rates import MEASURES, class_of, curve, levels, rates_at, scored_items
+from detector.validation.shares import WIDER
 
 
 def test_rates_are_those_of_an_evaluation() -> None:
@@ -40,6 +41,47 @@ def test_files_that_depend_on_one_another_widen_the_interval() -> None:
     low, high = clopper_pearson(rate.events or 0, rate.items)
     assert rate.low is not None and rate.high is not None
     assert rate.low <= round(low, 4) < round(high, 4) <= rate.high
+
+
+def copies(of_each: int = 10) -> list[ValidationItem]:
+    """Six sources, each with so many files that are all alike within one label."""
+    some = []
+    for number in range(6):
+        for manipulated in (True, False):
+            probability = (0.9 if number else 0.2) if manipulated else 0.1
+            some += [
+                item(10 * number + copy, manipulated=manipulated, probability=probability, group=number,
+                     attributes={"sex": "female" if manipulated else "male"})
+                for copy in range(of_each)
+            ]  # fmt: skip
+    return some
+
+
+def test_intervals_by_threshold_and_of_one_class_alone_keep_groups_together() -> None:
+    """As those over all do; ten versions of each of six sources tell no more than the six."""
+    some = copies()
+    found = levels(some, 0.65)
+    whole = next(each for each in found[0].rates if each.figure == "false negative rate")
+    assert (whole.interval, whole.low, whole.high) == (WIDER, 0.0, 0.5)
+    drawn = curve(MediaKind.VIDEO, some)
+    assert drawn is not None
+    point = next(each for each in drawn.points if each.threshold == 0.65)
+    assert (point.false_negative_low, point.false_negative_high) == (0.0, 0.5)
+    own = rates_at(MediaKind.VIDEO, some, 0.65, "")[1]
+    assert (own.interval, own.low, own.high, own.groups, own.threshold) == (WIDER, 0.0, 0.5, 6, 0.65)
+    (alone,) = next(each for each in found if each.name == "female").rates
+    assert (alone.interval, alone.low, alone.high) == (WIDER, 0.0, 0.5)
+
+
+def test_few_groups_are_a_limit_and_state_no_width() -> None:
+    said = " ".join(validation(tuple(copies())).limits)
+    assert "The 60 manipulated clips belong to 6 groups only" in said
+    one = [each.model_copy(update={"group": 0}) for each in items()]
+    made = validation(tuple(one))
+    assert "The 40 unmanipulated clips belong to one group" in " ".join(made.limits)
+    auc = made.levels[0].rate_of("AUC")
+    assert auc is not None and (auc.low, auc.high) == (None, None)
+    assert "belong to" not in " ".join(validation().limits), "each file stands for itself in its class"
 
 
 def test_levels_part_the_material() -> None:

@@ -139,6 +139,15 @@ def test_groups_widen_the_interval() -> None:
     assert held.high - held.low > 3 * (loose.high - loose.low)
 
 
+def test_draws_that_all_agree_say_nothing() -> None:
+    """Neither one group alone, nor scores that part the classes whatever is drawn."""
+    base = drawn(5, 40)
+    one = Scored(base.labels, base.scores, base.probabilities, np.zeros(40, int))
+    assert {(figure.low, figure.high) for figure in measure(one, 0.5, 50).values()} == {(None, None)}
+    parted = measure(scored([0, 0, 0, 1, 1, 1], [0.1, 0.2, 0.3, 0.7, 0.8, 0.9]), 0.5)["AUC"]
+    assert (parted.value, parted.low, parted.high) == (1, None, None)
+
+
 def test_one_class_is_not_measured() -> None:
     assert measure(scored([1, 1], [0.2, 0.4]), 0.5) == {}
 

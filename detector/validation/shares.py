@@ -1,0 +1,67 @@
+"""Shares of files judged wrongly, each with its 95 % interval.
+
+Intervals are those of model cards (:mod:`detector.training.publish.error_rates`): exact where each file
+stands for itself, drawn over groups where several depend on one another and both outcomes occur; of these two
+the wider ends, since few groups can agree by chance.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.schema.translatable import N_
+from detector.training.evaluation.metrics import Scored, draws, interval
+from detector.training.publish.error_rates import EXACT, clopper_pearson
+
+WIDER = N_("the wider of Clopper–Pearson and bootstrap over sources, at either end")
+Chosen = NDArray[np.bool_]
+_Ends = tuple[float | None, float | None]
+
+
+@dataclass(frozen=True)
+class Share:
+    """How many of a class were judged wrongly, and the 95 % interval of their share."""
+
+    events: int
+    items: int
+    low: float
+    high: float
+    made: str  # how the interval was
+
+    @property
+    def value(self) -> float:
+        return round(self.events / self.items, 4)
+
+
+def shares(scored: Scored, of_class: Chosen, wrong: Chosen) -> list[Share]:
+    """The share of wrong ones (n, t) in a class (n,), t times.
+
+    Groups are drawn as :func:`~detector.training.evaluation.metrics.measure` draws them: all of them, with
+    what they hold of either class.
+    """
+    items, events = int(of_class.sum()), wrong[of_class].sum(axis=0)
+    exact = [clopper_pearson(int(count), items) for count in events]
+    drawn: list[_Ends] = [(None, None)] * len(events)
+    if len(np.unique(scored.groups[of_class])) < items:
+        drawn = _drawn(scored.groups, of_class, wrong)
+    found = []
+    for count, (low, high), (drawn_low, drawn_high) in zip(events.tolist(), exact, drawn, strict=True):
+        made = EXACT
+        if drawn_low is not None and drawn_high is not None:
+            made, low, high = WIDER, min(low, drawn_low), max(high, drawn_high)
+        found.append(Share(count, items, round(low, 4), round(high, 4), made))
+    return found
+
+
+def _drawn(groups: NDArray[np.int_], of_class: Chosen, wrong: Chosen) -> list[_Ends]:
+    """Intervals of each share over draws of groups."""
+    inside = groups[of_class]
+    size = int(groups.max()) + 1
+    items = np.bincount(inside, minlength=size)
+    events = np.stack([np.bincount(inside, column, size) for column in wrong[of_class].T], axis=1)
+    with np.errstate(invalid="ignore"):  # draws without one of the class
+        shares = np.concatenate([(times @ events) / (times @ items)[:, None] for times in draws(groups)])
+    return [interval(column) for column in shares.T]
