@@ -149,7 +149,7 @@ def _temporal(items: Sequence[ValidationItem]) -> dict[str, float | None]:
     """When within a clip, over those with labelled segments."""
     timed = [
         Timed(
-            each.file,
+            each.sha256,  # several may have the same name
             tuple((s.start, s.end) for s in each.truth),
             tuple((s.start, s.end, s.confidence or 0.0) for s in each.segments),
         )

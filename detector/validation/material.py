@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
@@ -47,7 +47,7 @@ class LabelledFile:
     name: str
     path: Path
     manipulated: bool
-    group: str
+    group: str  # empty until one is given or made
     bytes: int = 0
     sha256: str = ""
     generator: str | None = None
@@ -105,7 +105,7 @@ def material_of(title: str, files: Sequence[LabelledFile], remarks: Sequence[str
         )
     said = list(remarks)
     whole = _without_copies(files, said)
-    return Material(title, _joined(whole), _labelled(whole), tuple(said))
+    return Material(title, _joined(_grouped(whole)), _labelled(whole), tuple(said))
 
 
 def _of_folder(data: Path) -> Iterator[LabelledFile]:
@@ -124,7 +124,7 @@ def _of_folder(data: Path) -> Iterator[LabelledFile]:
         manipulated = _FOLDERS[place.parts[at[0]].lower()]
         below = place.parts[at[0] + 1 : -1]
         generator = below[0] if below and manipulated else None
-        yield LabelledFile(str(place), path, manipulated, str(place), generator=generator)
+        yield LabelledFile(str(place), path, manipulated, "", generator=generator)
 
 
 def _of_table(table: Path, remarks: list[str]) -> Iterator[LabelledFile]:
@@ -186,7 +186,7 @@ def _of_row(cells: dict[str, str], where: str) -> LabelledFile:
         name=name,
         path=Path(name),
         manipulated=manipulated,
-        group=cells.get("group") or name,
+        group=cells.get("group", ""),
         generator=generator if manipulated and generator.lower() not in _NO_GENERATOR else None,
         truth=_spans(cells.get("segments", ""), where) if manipulated else None,
         persons=tuple(filter(None, (each.strip() for each in cells.get("persons", "").split(";")))),
@@ -238,6 +238,18 @@ def _without_copies(files: Sequence[LabelledFile], remarks: list[str]) -> list[L
     return sorted(first.values(), key=lambda each: each.name)
 
 
+def _grouped(files: Sequence[LabelledFile]) -> list[LabelledFile]:
+    """Files without a group are one each, under their name, which others may give as their group.
+
+    Where several have the same name it tells none of them.
+    """
+    named = Counter(each.name for each in files)
+    return [
+        replace(each, group=each.group or (each.name if named[each.name] == 1 else each.sha256))
+        for each in files
+    ]
+
+
 def _joined(files: Sequence[LabelledFile]) -> tuple[LabelledFile, ...]:
     """Groups that share a person become one, under the first one's name."""
     parent: dict[str, str] = {}
@@ -259,7 +271,7 @@ def _labelled(files: Sequence[LabelledFile]) -> tuple[str, ...]:
     found: dict[str, int] = defaultdict(int)
     for one in files:
         found["generator"] += one.generator is not None
-        found["group"] += one.group != one.name
+        found["group"] += bool(one.group)
         found["segments"] += one.truth is not None
         found["persons"] += bool(one.persons)
         for name in one.attributes:

@@ -23,13 +23,14 @@ from detector.progress import Progress
 from detector.schema.analysis import Analysis, Parameters
 from detector.validation.material import LabelledFile, Material
 from detector.validation.other_models import of_other
+from detector.verdict.stability import flagged_segments
 from detector.verdict.validated_domain import criteria, measured
 
 Line = dict[str, object]
 MEASURED = "measured.jsonl"
 AGAIN = "again.jsonl"
 OTHER = "other-backend.jsonl"
-_PURPOSE = "validation 1"  # raise the number when `told` says other things
+_PURPOSE = "validation 2"  # raise the number when `told` says other things
 
 
 @dataclass(frozen=True)
@@ -57,9 +58,10 @@ def told(analysis: Analysis) -> Line:
     """What a validation wants of an analysis beside what ``score`` prints; runs in the confined process."""
     values, _ = measured(analysis)
     software = analysis.software
+    flagged = flagged_segments(analysis.persons, analysis.segments)
     return {
         "media": str(analysis.media.kind),
-        "segments": [[each.start, each.end, each.confidence] for each in analysis.segments],
+        "segments": [[each.start, each.end, each.confidence] for each in flagged],
         "values": {name: float(value) for name, value in values.items() if name != "still images"},
         "outside": [each.name for each in criteria(analysis) if each.inside is False],
         "backend": f"{software.backend}, {software.precision}, {software.device}",

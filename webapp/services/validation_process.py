@@ -103,9 +103,8 @@ def _labelled(given: dict[str, Any], model: ValidatedModel) -> _Labelled:
         if why := why_not_the_same(model, parameters, analysis):
             raise MaterialError(_NOT_THE_SAME % {"name": row.name, "why": why})
         labelled.parameters = parameters
-        group = each["name"] if row.group == row.name else row.group
         known = {"name": each["name"], "bytes": each["bytes"], "sha256": each["sha256"]}
-        labelled.files.append(replace(row, group=group, path=path, **known))
+        labelled.files.append(replace(row, path=path, **known))
         labelled.lines[str(path)] = line_of(analysis)
         labelled.made_with.append(analysis.software)
     return labelled

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from media_files import ACCEPTED
 
-from detector.validation.material import MaterialError, read_material
+from detector.validation.material import LabelledFile, MaterialError, material_of, read_material
 
 
 def file(path: Path, content: str = "") -> Path:
@@ -64,6 +64,20 @@ def test_a_table_holds_all_that_is_labelled(tmp_path: Path) -> None:
     assert first.group == second.group != third.group, "they share a person"
     assert found.remarks == ("Columns not used: camera.",)
     assert {"generator", "group", "segments", "persons", "skin tone", "sex"} == set(found.labelled)
+
+
+def test_files_of_the_same_name_are_a_group_each() -> None:
+    """As exhibits may be called; a group may still be the name of the one file called so."""
+
+    def one(name: str, sha256: str, group: str = "") -> LabelledFile:
+        return LabelledFile(name, Path(sha256), sha256 == "a", group, sha256=sha256)
+
+    same = material_of("x", [one("image.jpg", "a"), one("image.jpg", "b"), one("image.jpg", "c")])
+    assert len(same.numbers) == 3
+    assert same.labelled == ()
+    made_of = material_of("x", [one("fake.mp4", "a", "clip.mp4"), one("clip.mp4", "b"), one("c.mp4", "c")])
+    assert [each.group for each in made_of.files] == ["c.mp4", "clip.mp4", "clip.mp4"]
+    assert made_of.labelled == ("group",)
 
 
 def test_the_same_bytes_count_once(tmp_path: Path) -> None:

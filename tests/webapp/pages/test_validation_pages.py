@@ -138,6 +138,26 @@ def test_a_labelled_case_becomes_a_validation_that_reports_quote(app, shipped, t
     assert not list(Folders(app.extensions["settings"].data).validations.iterdir())
 
 
+def test_exhibits_of_the_same_name_are_independent_files(app, shipped):
+    """Unless they are said to be of one group: clips named by a camera say nothing of each other."""
+    case_id, _ = fill(app, shipped, 0)
+    rows = []
+    for number in range(4):
+        fields = {"model": shipped, "parameters": Parameters(), "probability": 0.2 + 0.2 * number}
+        rows.append(finished(app, fields, file="IMG_0001.mp4", duration=4.0 + number))
+    with app.extensions["database"].begin() as session:
+        for row in rows:
+            session.get_one(AnalysisRow, row.id).case_id = case_id
+    labels = "".join(f"{row.exhibit.sha256},{n % 2}\n" for n, row in enumerate(rows))
+    form = {"case": str(case_id), "title": "Reference", "table": f"file,label\n{labels}"}
+    client = app.test_client()
+    answer = client.post("/validations", data=form)
+    assert answer.status_code == 303, answer.text
+    found = Validation.from_json(client.get(f"{answer.headers['Location']}/validation.json").data)
+    assert len({each.group for each in found.items}) == 4
+    assert "group" not in found.labelled
+
+
 def test_cases_are_listed_with_the_exhibits_that_can_be_labelled(app, shipped):
     """Not with every analysis: some exhibits have two, and some analyses were cancelled."""
     _, rows = fill(app, shipped, 2)
