@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from detector import timestamps
+from detector.errors import ParameterError
 from detector.progress import Progress
 from detector.schema.analysis import MediaKind, Software, Verdict
 from detector.schema.laboratory.validation import (
@@ -30,9 +31,13 @@ from detector.validation.likelihood import likelihood_ratios
 from detector.validation.limits import limits_found
 from detector.validation.material import LabelledFile, Material, read_material
 from detector.validation.measuring import Line, Measurements, Run, measure
-from detector.validation.model_used import validated_model
+from detector.validation.model_used import validated_model, why_not_comparable
 
 _KINDS = (MediaKind.VIDEO, MediaKind.IMAGE)
+_NOT_COMPARABLE = (
+    "The other machine's validation cannot be compared with: %(why)s. Name one of the same model, parameters "
+    "and material."
+)
 
 
 def validate(
@@ -48,11 +53,16 @@ def validate(
     """Measure the model of ``run`` on ``data``; lines are kept in ``out``, which must be there.
 
     ``other_machine`` is a validation of the same material made elsewhere, to be compared with. Raises
-    :class:`~detector.validation.material.MaterialError` and what analysing raises of model and parameters.
+    :class:`~detector.errors.ParameterError` where it is of another model, parameters or material,
+    :class:`~detector.validation.material.MaterialError`, and what analysing raises of model and parameters.
     """
     model = validated_model(run.model)
+    if other_machine is not None and (why := why_not_comparable(other_machine, model, run.parameters)):
+        raise ParameterError(_NOT_COMPARABLE % {"why": why})
     progress("reading the material", 0.0)
     material = read_material(data)
+    if other_machine is not None and not _in_both(material.files, other_machine.items):
+        raise ParameterError(_NOT_COMPARABLE % {"why": "it has no file of this material"})
     found = measure(material, out, run, model.card_sha256, progress)
     progress("working out the figures", 0.0)
     return concluded(
@@ -200,11 +210,19 @@ def _elsewhere(items: Sequence[ValidationItem], other: Validation) -> tuple[Repe
     return (found,) if found else ()
 
 
+def _in_both(files: Sequence[LabelledFile], items: Sequence[ValidationItem]) -> set[str]:
+    return {each.sha256 for each in files} & {each.sha256 for each in items}
+
+
 def _compared(how: str, pairs: Sequence[tuple[ValidationItem, ValidationItem]]) -> Repetition | None:
     both = [(a, b) for a, b in pairs if a.error is None and b.error is None]
     if not both:
         return None
-    differences = [abs((a.probability or 0.0) - (b.probability or 0.0)) for a, b in both]
+    differences = [
+        abs(a.probability - b.probability)
+        for a, b in both
+        if a.probability is not None and b.probability is not None
+    ]
     alike = [(a, b) for a, b in both if len(a.segments) == len(b.segments)]
     edges = [
         abs(one - two)
@@ -216,7 +234,7 @@ def _compared(how: str, pairs: Sequence[tuple[ValidationItem, ValidationItem]]) 
         how=how,
         items=len(both),
         verdicts_changed=sum(a.verdict is not b.verdict for a, b in both),
-        largest_difference=round(max(differences), 6),
+        largest_difference=round(max(differences, default=0.0), 6),
         segments_changed=len(both) - len(alike),
         largest_edge=round(max(edges, default=0.0), 3),
     )

@@ -45,6 +45,15 @@ def why_not_of_model(validation: Validation | Laboratory, now: ValidatedModel) -
     return ""
 
 
+def why_not_comparable(validation: Validation, now: ValidatedModel, parameters: Parameters) -> str:
+    """Why files come out otherwise than in a validation whatever the machine; empty where they should not."""
+    if why := why_not_of_model(validation, now):
+        return why
+    if other := _other_parameters(validation.parameters, parameters):
+        return f"it was made with other parameters ({', '.join(other)})"
+    return ""
+
+
 def why_not_of_analysis(validation: Validation | Laboratory, analysis: Analysis) -> str:
     """Why a validation does not speak for an analysis; empty where it does."""
     return why_not_the_same(validation.model, validation.parameters, analysis)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from analyses import build, with_stability
-from made_validation import item
+from made_validation import item, items, validation
 
-from detector.schema.laboratory.validation import LabelledSegment
+from detector.errors import ParameterError
+from detector.schema.analysis import Parameters, Verdict
+from detector.schema.laboratory.validation import LabelledSegment, Validation
 from detector.validation import conclude
-from detector.validation.measuring import told
+from detector.validation.measuring import Run, told
+from detector.validation.model_used import validated_model
 
 
 def test_segments_are_those_that_a_finding_rests_on(tmp_path: Path) -> None:
@@ -29,3 +33,46 @@ def test_clips_of_the_same_name_are_timed_apart() -> None:
         for n in (1, 2)
     ]
     assert conclude._temporal(some)["AP at tIoU 0.5"] == 1.0
+
+
+def test_what_has_no_probability_on_both_machines_counts_in_no_difference() -> None:
+    some = items(10)
+    there = [
+        each.model_copy(update={"probability": None, "verdict": Verdict.INCONCLUSIVE} if n % 2 else {})
+        for n, each in enumerate(some)
+    ]
+    (found,) = conclude._elsewhere(some, validation(tuple(there)))
+    assert found.items == 20 and found.verdicts_changed > 0
+    assert found.largest_difference == 0
+
+
+@pytest.mark.parametrize(
+    ("changed", "why"),
+    [
+        ({"sha256": "00" * 32}, "made with other weights"),
+        ({"card_sha256": "00" * 32}, "the calibration or the second look"),
+        ({}, r"other parameters \(second_look\)"),
+    ],
+)
+def test_only_a_validation_of_the_same_model_and_parameters_is_compared_with(
+    tmp_path: Path, changed: dict[str, str], why: str
+) -> None:
+    """Before any work: differences would be taken for those of machines."""
+    model = validated_model(None).model_copy(update=changed)
+    parameters = Parameters() if changed else Parameters(second_look=0)
+    other: Validation = validation(model=model, parameters=parameters)
+    with pytest.raises(ParameterError, match=why):
+        conclude.validate(
+            tmp_path / "gone", tmp_path, Run(None, Parameters()), lambda *_: None, other_machine=other
+        )
+
+
+def test_a_validation_of_other_material_is_not_compared_with(tmp_path: Path) -> None:
+    for label in ("real", "manipulated"):
+        (tmp_path / "data" / label).mkdir(parents=True)
+        (tmp_path / "data" / label / "a.mp4").write_text(label)
+    other = validation(model=validated_model(None))
+    with pytest.raises(ParameterError, match="no file of this material"):
+        conclude.validate(
+            tmp_path / "data", tmp_path, Run(None, Parameters()), lambda *_: None, other_machine=other
+        )
