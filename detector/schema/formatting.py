@@ -36,10 +36,11 @@ def ratio(fraction: str) -> float | None:
         return None
 
 
-def probability(value: float | None) -> str:
+def probability(value: float | None, *further: float) -> str:
     """A probability with two decimals; never rounded to a certainty it does not claim.
 
-    One that rounding would lift to a shipped threshold it does not reach has a third, and is cut there.
+    One that rounding would lift to a threshold it does not reach, a shipped one or one of ``further``, has a
+    third, and is cut there.
     """
     if value is None:
         return "not judged"
@@ -47,7 +48,8 @@ def probability(value: float | None) -> str:
         return "> 0.99"
     if value < 0.01:
         return "< 0.01"
-    if value < round(value, 2) in THRESHOLDS:
+    near = round(value, 2)
+    if any(value < threshold <= near for threshold in (*THRESHOLDS, *further)):
         return f"{math.floor(1000 * value) / 1000:.3f}"
     return f"{value:.2f}"
 

@@ -47,9 +47,9 @@ def grouped(count: int) -> str:
     return shown(count, ",")
 
 
-def probability(value: float | None) -> str:
-    """A probability with two decimals; a dash where there is none."""
-    return localized(formatting.probability(value))
+def probability(value: float | None, *thresholds: float) -> str:
+    """A probability with two decimals, a third just below a threshold; words where there is none."""
+    return localized(formatting.probability(value, *thresholds))
 
 
 def plural(count: int, singular: str, many: str) -> str:

@@ -15,6 +15,7 @@ from analyses import build
 from playwright.sync_api import Page
 
 from detector.schema.analysis import Analysis, Parameters, Person, Score
+from detector.schema.formatting import probability
 from detector.segments.rules import find_in_pieces, find_intervals
 from reports.review.annotations import ANNOTATION, current, reviewed_persons
 from reports.text.numbers import timecode
@@ -63,6 +64,15 @@ def said(rng: random.Random, analysis: Analysis, count: int) -> list[dict[str, A
         }[one["kind"]]
         out.append(one)
     return out
+
+
+def test_probabilities_read_alike(modules: Page) -> None:
+    """In reports and on the desk, just below thresholds and at halves too."""
+    rng = random.Random(4)
+    near = [edge + step for edge in (0.01, 0.4, 0.65, 0.99) for step in (-0.005, -0.0001, 0.0, 0.0001)]
+    values = [0.0, 1.0, *near, *(n / 200 for n in range(201)), *(rng.random() for _ in range(2000))]
+    shown = call(modules, "formats.js", "return given.map(m.probability);", values)
+    assert shown == [probability(each) for each in values]
 
 
 def test_what_stands_and_who_is_who(modules: Page, tmp_path: Path) -> None:

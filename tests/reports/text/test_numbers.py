@@ -57,6 +57,13 @@ def test_figures_are_printed_by_the_shipped_thresholds_in_scripts_too() -> None:
     assert f"const THRESHOLDS = {list(formatting.THRESHOLDS)};" in script
 
 
+def test_nor_does_it_reach_a_threshold_that_somebody_chose() -> None:
+    assert numbers.probability(0.4268) == "0.43"
+    assert numbers.probability(0.4268, 0.43) == "0.426"
+    assert numbers.probability(0.43, 0.43) == "0.43"
+    assert numbers.probability(0.6498, 0.43) == "0.649"
+
+
 @pytest.mark.parametrize(
     ("value", "phrase"),
     [
