@@ -103,6 +103,7 @@ def _validate(options: argparse.Namespace) -> int:
 
 def _threshold(options: argparse.Namespace) -> int:
     from detector.files import write_atomically
+    from detector.schema.method.parameters import is_shipped_threshold
     from detector.validation.quoted import LABORATORY, by_cost, by_false_positive_rate, quoted
 
     validation, text = _read(options.validation), options.validation.read_bytes()
@@ -113,12 +114,13 @@ def _threshold(options: argparse.Namespace) -> int:
     place = options.validation.parent / LABORATORY
     write_atomically(place, quoted(validation, text, own).to_json().encode())
     for each in own:
+        used = "shipped" if is_shipped_threshold(each.shipped) else "used"
         rates = ", ".join(
             f"{rate.figure} {rate.value:.3f} ({rate.low:.3f} to {rate.high:.3f})"
             for rate in (each.false_positive, each.false_negative)
         )
         print(
-            f"{each.false_positive.unit}: flagged from {each.threshold:g} (shipped {each.shipped:g}); {rates}"
+            f"{each.false_positive.unit}: flagged from {each.threshold:g} ({used} {each.shipped:g}); {rates}"
         )
     print(f"For reports: --laboratory {place}")
     return 0

@@ -28,7 +28,7 @@ class OwnThreshold(Value):
 
     kind: MediaKind
     threshold: Probability
-    shipped: Probability = Field(description="what the shipped verdict flags from")
+    shipped: Probability = Field(description="what the verdict flags from; not always as shipped")
     by: str = Field(description="what it was chosen by, in words")
     false_positive: Rate
     false_negative: Rate

@@ -165,3 +165,8 @@ class Parameters(Value):
         ),
     )
     seed: int = Field(default=0, description=N_("of the random areas that heatmaps are compared with"))
+
+
+def is_shipped_threshold(threshold: float) -> bool:
+    """Whether findings begin from the probability that is shipped, not from one that was set."""
+    return bool(threshold == Parameters.model_fields["enter_threshold"].default)

@@ -8,24 +8,25 @@ from detector.schema.analysis import Analysis, MediaKind
 from detector.schema.laboratory.likelihood import stated_log10
 from detector.schema.laboratory.quoted import Laboratory, OwnThreshold
 from detector.schema.laboratory.validation import Level
+from detector.schema.method.parameters import is_shipped_threshold
 from detector.validation.model_used import why_not_of_analysis
 from detector.verdict.validated_domain import measured
 from reports.text import dates, numbers
-from reports.text.language import N_, gettext
-from reports.text.numbers import shown
+from reports.text.language import N_, gettext, translated
+from reports.text.numbers import plural, shown
 from reports.view.validation.levels import LevelRow, RateCell, full_level_name, level_row, rate_cell
 from reports.view.validation.ratios import ratio_words
 
-_KINDS = {MediaKind.VIDEO: "videos", MediaKind.IMAGE: "photographs"}
+_KINDS = {MediaKind.VIDEO: N_("videos"), MediaKind.IMAGE: N_("photographs")}
 THRESHOLD = N_("The laboratory's threshold")
 
 
 @dataclass(frozen=True)
 class OwnThresholdRow:
-    """A threshold of the laboratory's own beside the shipped one, and its error rates."""
+    """A threshold of the laboratory's own beside that of the verdict, and its error rates."""
 
     own: str
-    shipped: str
+    used: str
     chosen_by: str
     false_positive: RateCell | None
     false_negative: RateCell | None
@@ -104,19 +105,30 @@ def own_decision(laboratory: Laboratory, analysis: Analysis) -> str:
                 "%(threshold)s: nothing was judged, so nothing follows from it.",
                 threshold=shown(own.threshold, "g"),
             )
-        flagged = analysis.probability >= own.threshold
-        said = gettext("is flagged") if flagged else gettext("is not flagged")
-        return gettext(
-            "From %(threshold)s, chosen by %(by)s: with a probability of %(probability)s "
-            "this exhibit %(said)s. The verdict is that of the shipped threshold, "
-            "%(enter_threshold)s.",
-            threshold=shown(own.threshold, "g"),
-            by=own.by,
-            probability=numbers.probability(analysis.probability),
-            said=said,
-            enter_threshold=shown(analysis.parameters.enter_threshold, "g"),
-        )
+        return _follows(own, analysis.probability, analysis.parameters.enter_threshold)
     return ""
+
+
+def _follows(own: OwnThreshold, probability: float, used: float) -> str:
+    words = N_(
+        "From %(threshold)s, chosen by %(by)s: with a probability of %(probability)s "
+        "this exhibit %(said)s. The verdict is that of the shipped threshold, "
+        "%(enter_threshold)s."
+    )
+    if not is_shipped_threshold(used):
+        words = N_(
+            "From %(threshold)s, chosen by %(by)s: with a probability of %(probability)s "
+            "this exhibit %(said)s. The verdict is that of the threshold used, "
+            "%(enter_threshold)s."
+        )
+    return gettext(
+        words,
+        threshold=shown(own.threshold, "g"),
+        by=translated(own.by),
+        probability=numbers.probability(probability, own.threshold, used),
+        said=gettext("is flagged") if probability >= own.threshold else gettext("is not flagged"),
+        enter_threshold=shown(used, "g"),
+    )
 
 
 def _own(laboratory: Laboratory, analysis: Analysis) -> list[OwnThreshold]:
@@ -126,7 +138,7 @@ def _own(laboratory: Laboratory, analysis: Analysis) -> list[OwnThreshold]:
 def _threshold(own: OwnThreshold) -> OwnThresholdRow:
     return OwnThresholdRow(
         own=shown(own.threshold, "g"),
-        shipped=shown(own.shipped, "g"),
+        used=shown(own.shipped, "g"),
         chosen_by=own.by,
         false_positive=rate_cell(own.false_positive),
         false_negative=rate_cell(own.false_negative),
@@ -145,8 +157,14 @@ def _ratio(laboratory: Laboratory, analysis: Analysis) -> str:
     if ratios is None or analysis.probability is None:
         return ""
     stated = stated_log10(ratios, analysis.probability)
-    value, cost = ratio_words(stated), ratios.systems[1].cllr
-    first, second = "manipulated", gettext("not manipulated")
+    value, cost = ratio_words(stated), shown(ratios.systems[1].cllr, ".2f")
+    if round(ratios.systems[1].cllr, 2) >= 1:
+        return gettext(
+            "No likelihood ratio is stated: on this material ratios cost no less (Cllr %(cost)s) than saying "
+            "nothing (1).",
+            cost=cost,
+        )
+    first, second = gettext("manipulated"), gettext("not manipulated")
     if stated < 0:
         first, second = second, first
     ends = gettext(
@@ -164,28 +182,42 @@ def _ratio(laboratory: Laboratory, analysis: Analysis) -> str:
         times=ratio_words(abs(stated)),
         first=first,
         second=second,
-        cost=shown(cost, ".2f"),
+        cost=cost,
         ends=ends,
     )
 
 
 def _outside(laboratory: Laboratory, analysis: Analysis) -> str:
-    """Properties of the exhibit beyond all that the laboratory measured."""
-    values, _ = measured(analysis)
-    beyond = [
-        each.name
-        for each in laboratory.covered
-        if each.kind is analysis.media.kind
-        and (value := values.get(each.name)) is not None
-        and not each.least <= round(value, 4) <= each.most  # as they are kept
-    ]
-    if not [each for each in laboratory.covered if each.kind is analysis.media.kind]:
+    """How the exhibit lies to all that the laboratory measured, property by property."""
+    covered = [each for each in laboratory.covered if each.kind is analysis.media.kind]
+    if not covered:
         return gettext(
             "No %(kinds)s were measured: the validation says nothing of this exhibit.",
-            kinds=_KINDS[analysis.media.kind],
+            kinds=gettext(_KINDS[analysis.media.kind]),
         )
+    values, _ = measured(analysis)
+    values["duration"] = analysis.media.duration
+    known = [each for each in covered if each.name in values]
+    unknown = [translated(each.name) for each in covered if each.name not in values]
+    rest = gettext(" Not known: %(unknown)s.", unknown=", ".join(unknown)) if unknown else ""
+    beyond = [
+        translated(each.name)
+        for each in known
+        if not each.least <= round(values[each.name], 4) <= each.most  # as they are kept
+    ]
     if beyond:
         return gettext(
-            "This exhibit lies outside all that was measured there: %(beyond)s.", beyond=", ".join(beyond)
+            "This exhibit lies outside all that was measured there: %(beyond)s.%(rest)s",
+            beyond=", ".join(beyond),
+            rest=rest,
         )
-    return gettext("In every property that was measured, this exhibit lies within what that material covers.")
+    if not known:
+        return gettext(
+            "It is not known whether this exhibit lies within what that material covers.%(rest)s", rest=rest
+        )
+    return gettext(
+        "In all %(properties)s that could be compared, this exhibit lies within what that material "
+        "covers.%(rest)s",
+        properties=plural(len(known), "property", "properties"),
+        rest=rest,
+    )

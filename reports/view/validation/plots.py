@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from detector.schema.laboratory.validation import Curve, LikelihoodRatios
+from detector.schema.method.parameters import is_shipped_threshold
 from reports.text.language import N_, gettext
 from reports.text.numbers import shown
 
@@ -86,8 +87,8 @@ class _Axes:
         return "".join(parts)
 
 
-def error_curves(curve: Curve, shipped: float) -> Plot:
-    """Both error rates by threshold, with their intervals."""
+def error_curves(curve: Curve, used: float) -> Plot:
+    """Both error rates by threshold, with their intervals; ``used`` is that of the verdict."""
     axes = _Axes((0.0, 1.0), (0.0, 1.0))
     falses = [(p.threshold, p.false_positive_rate) for p in curve.points]
     around = [(p.threshold, p.false_positive_low, p.false_positive_high) for p in curve.points]
@@ -97,7 +98,8 @@ def error_curves(curve: Curve, shipped: float) -> Plot:
         _line(0, gettext("unmanipulated, flagged all the same"), axes.path(falses), _band(axes, around)),
         _line(1, gettext("manipulated, not flagged"), axes.path(misses), _band(axes, beside)),
     )
-    mark = Tick(axes.across(shipped), gettext("shipped %(threshold)s", threshold=shown(shipped, "g")))
+    words = N_("shipped %(threshold)s") if is_shipped_threshold(used) else N_("used %(threshold)s")
+    mark = Tick(axes.across(used), gettext(words, threshold=shown(used, "g")))
     return Plot(
         title=N_("Error rates by threshold"),
         text=gettext(

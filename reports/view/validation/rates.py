@@ -8,6 +8,7 @@ from itertools import groupby
 
 from detector.schema.analysis import MediaKind
 from detector.schema.laboratory.validation import CurvePoint, Level, Outcomes, Spread, Validation
+from detector.schema.method.parameters import is_shipped_threshold
 from reports.text import numbers
 from reports.text.language import N_, gettext, translated
 from reports.text.numbers import from_to, grouped, shown
@@ -83,17 +84,17 @@ def kind_view(validation: Validation, kind: MediaKind) -> KindView:
     both = ((N_("manipulated"), whole.manipulated), (N_("unmanipulated"), whole.unmanipulated))
     curve = next((each for each in validation.curves if each.kind is kind), None)
     own = [each for each in validation.levels if each.kind is kind and each.attribute]
-    shipped = validation.parameters.enter_threshold
+    used = validation.parameters.enter_threshold
     return KindView(
         title=KINDS[kind],
         summary=level_row(whole),
         outcomes=tuple(_outcomes(label, of) for label, of in both),
         rates=tuple(map(rate_row, whole.rates)),
-        plot=error_curves(curve, shipped) if curve else None,
+        plot=error_curves(curve, used) if curve else None,
         thresholds=tuple(
-            _threshold(point, shipped)
+            _threshold(point, used)
             for point in (curve.points if curve else ())
-            if point.threshold in {*_SHOWN_THRESHOLDS, round(shipped, 2)}
+            if point.threshold in {*_SHOWN_THRESHOLDS, round(used, 2)}
         ),
         parts=tuple(_part(name, tuple(of)) for name, of in groupby(own, lambda each: each.attribute)),
         covered=tuple(_covered(each) for each in validation.covered if each.kind is kind),
@@ -124,10 +125,11 @@ def _covered(spread: Spread) -> CoveredRow:
     return CoveredRow(name, grouped(spread.items), *map(numbers.number, values))
 
 
-def _threshold(point: CurvePoint, shipped: float) -> ThresholdRow:
+def _threshold(point: CurvePoint, used: float) -> ThresholdRow:
     name = shown(point.threshold, "g")
-    if abs(point.threshold - shipped) < 0.005:
-        name = gettext("%(threshold)s (shipped)", threshold=name)
+    if abs(point.threshold - used) < 0.005:
+        words = N_("%(threshold)s (shipped)") if is_shipped_threshold(used) else N_("%(threshold)s (used)")
+        name = gettext(words, threshold=name)
     return ThresholdRow(
         name,
         percent(point.false_positive_rate),

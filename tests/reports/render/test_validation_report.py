@@ -85,6 +85,15 @@ def test_sections_without_content_are_left_out() -> None:
     assert numbers == list(range(1, len(numbers) + 1))
 
 
+def test_a_threshold_is_called_shipped_only_where_it_is(made: Validation) -> None:
+    for used, told, mark in ((0.65, "0.65 (shipped)", "shipped 0.65"), (0.5, "0.5 (used)", "used 0.5")):
+        kind = validation_report(
+            made.model_copy(update={"parameters": Parameters(enter_threshold=used)})
+        ).kinds[0]
+        assert told in [row.threshold for row in kind.thresholds]
+        assert kind.plot is not None and kind.plot.marks[0].label == mark
+
+
 def test_changed_parameters_are_told(made: Validation) -> None:
     view = validation_report(made.model_copy(update={"parameters": Parameters(second_look=0)}))
     assert view.parameters == (("second_look", "0", "8"),)

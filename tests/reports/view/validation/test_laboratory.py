@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 from analyses import build
 from made_validation import items, of_analysis, validation
 
-from detector.schema.analysis import Analysis, FaceQuality, Spread
+from detector.schema.analysis import Analysis, FaceQuality, MediaKind, Parameters, Spread
 from detector.schema.laboratory.quoted import Laboratory
 from detector.validation.quoted import by_false_positive_rate, quoted
 from reports.cli.main import main
 from reports.inputs.laboratory import LaboratoryError, parse_laboratory
 from reports.render.write import write_report
+from reports.text import language
 from reports.verification.verify import verify
 from reports.view.report import report_view
 from reports.view.report_inputs import ReportInputs
-from reports.view.validation.laboratory import THRESHOLD, fitting, laboratory_view
+from reports.view.validation.laboratory import THRESHOLD, fitting, laboratory_view, own_decision
 
 
 def laboratory_for(analysis: Analysis) -> Laboratory:
@@ -47,14 +49,85 @@ def test_own_threshold_and_ratio_stand_beside_the_verdict(tmp_path: Path, analys
     given = ReportInputs(laboratory=own.to_json().encode())
     view = laboratory_view(own, analysis)
     assert not view.refused
-    assert (view.thresholds[0].own, view.thresholds[0].shipped) == (
+    assert (view.thresholds[0].own, view.thresholds[0].used) == (
         f"{own.thresholds[0].threshold:g}",
         "0.75",
     )
-    assert "The verdict is that of the shipped threshold" in view.decision
+    assert "The verdict is that of the threshold used, 0.75." in view.decision
+    shipped = analysis.model_copy(update={"parameters": Parameters()})
+    decision = own_decision(laboratory_for(shipped), shipped)
+    assert "The verdict is that of the shipped threshold, 0.65." in decision
     assert "It is not a probability of manipulation" in view.ratio
     answers = dict(report_view(analysis, tmp_path, given).answers)
     assert answers[THRESHOLD] == view.decision
+
+
+def test_no_rounding_contradicts_what_follows_from_a_threshold(analysis: Analysis) -> None:
+    own = laboratory_for(analysis)
+    threshold = own.thresholds[0].threshold
+    assert threshold not in (0.4, 0.65)
+    for probability, said in (
+        (threshold - 0.002, f"with a probability of {threshold - 0.002:.3f} this exhibit is not flagged"),
+        (threshold, f"with a probability of {threshold:.2f} this exhibit is flagged"),
+        (0.7468, "with a probability of 0.746"),
+    ):
+        near = analysis.model_copy(update={"probability": probability})
+        assert said in own_decision(own, near)
+
+
+def test_what_lies_outside_and_what_is_not_known_is_named(tmp_path: Path, analysis: Analysis) -> None:
+    def outside(one: Analysis, **media: object) -> str:
+        own = laboratory_for(one)
+        covered = [
+            each.model_copy(update={"least": 2.0, "most": 90.0}) if each.name == "duration" else each
+            for each in own.covered
+        ]
+        changed = one.model_copy(update={"media": one.media.model_copy(update=media)})
+        return laboratory_view(own.model_copy(update={"covered": tuple(covered)}), changed).outside
+
+    within = "In all 2 properties that could be compared, this exhibit lies within what that material covers."
+    assert outside(analysis) == f"{within} Not known: bits per pixel."
+    beyond = "This exhibit lies outside all that was measured there: duration. Not known: bits per pixel."
+    assert outside(analysis, duration=7200.0) == beyond
+    assert "Not known: face width, bits per pixel." in outside(build(tmp_path))
+    own = laboratory_for(analysis)
+    strange = tuple(each.model_copy(update={"name": "depth"}) for each in own.covered[:1])
+    unknown = laboratory_view(own.model_copy(update={"covered": strange}), analysis).outside
+    assert unknown.endswith("within what that material covers. Not known: depth.")
+    assert unknown.startswith("It is not known")
+
+
+def test_no_ratio_is_quoted_that_costs_as_much_as_saying_nothing(analysis: Analysis) -> None:
+    """As older validations state where ratios could not be tried."""
+    own = laboratory_for(analysis)
+    (ratios,) = own.likelihood_ratios
+    dear = ratios.systems[1].model_copy(update={"cllr": 1.0})
+    changed = ratios.model_copy(update={"systems": (ratios.systems[0], dear, ratios.systems[2])})
+    view = laboratory_view(own.model_copy(update={"likelihood_ratios": (changed,)}), analysis)
+    assert view.ratio.startswith("No likelihood ratio is stated") and "Cllr 1.00" in view.ratio
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("de", ("bei dem, was manipuliert ist", "gewählt nach einer gemessenen Falsch-positiv-Rate",
+                "Dauer", "Nicht bekannt: Bit je Pixel", "Fotos wurden nicht gemessen")),
+        ("es", ("lo que está manipulado", "elegido por una tasa medida", "duración",
+                "Desconocido: bits por píxel", "No se midieron fotografías")),
+    ],
+)  # fmt: skip
+def test_all_of_it_speaks_the_language_of_the_report(
+    analysis: Analysis, code: str, words: tuple[str, ...]
+) -> None:
+    own = laboratory_for(analysis)
+    still = analysis.model_copy(update={"media": analysis.media.model_copy(update={"kind": MediaKind.IMAGE})})
+    with language.speaking(code):
+        view = language.translated_view(laboratory_view(own, analysis))
+        photo = language.translated_view(laboratory_view(own, still))
+    said = " ".join((view.ratio, view.decision, view.outside, photo.outside))
+    for each in words:
+        assert each in said
+    assert not re.search(r"\b(measured|manipulated|photographs|duration|chosen)\b", said)
 
 
 def test_another_model_is_told_and_nothing_is_quoted(tmp_path: Path, analysis: Analysis) -> None:
