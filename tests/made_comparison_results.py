@@ -58,10 +58,11 @@ def comparison_of(
     related: bool = True,
     still: bool = False,
     found_at: float | None = None,
+    without: tuple[str, ...] = (),
 ) -> Comparison:
     """A result, whose pictures are written: the face of person A differs between 2.0 and 3.5 seconds.
 
-    ``found_at``: the exhibit, a photo, is a still of the reference, a video.
+    ``found_at``: the exhibit, a photo, is a still of the reference, a video. ``without``: empty fields.
     """
     peak = ComparedPeak(
         time=0.0 if still else 2.5,
@@ -122,6 +123,7 @@ def comparison_of(
         created="2026-11-22T10:00:00Z",
         libraries=(Library(name="numpy", version="2"),),
     )
+    made = made.model_copy(update=dict.fromkeys(without, ()))
     return made.model_copy(update={"statement": summary(made)})
 
 

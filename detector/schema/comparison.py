@@ -7,6 +7,7 @@ the exhibit's upright frames, unless said otherwise. Nothing here says which of 
 from __future__ import annotations
 
 import json
+from enum import StrEnum
 
 from pydantic import Field
 
@@ -160,6 +161,17 @@ class ComparisonParameters(Value):
     minimum_duration: float = Field(default=0.5, ge=0)
 
 
+class Outcome(StrEnum):
+    """What a comparison amounts to; of several things the first counts."""
+
+    UNRELATED = "unrelated"
+    FACES_DIFFER = "faces differ"
+    SHOWS_MORE = "shows more"  # part of the exhibit was not found in the reference
+    NO_FACE_COMPARED = "no face compared"
+    PARTS_DIFFER = "parts differ"  # of the picture, beside the faces
+    NO_DIFFERENCE = "no difference"
+
+
 class Comparison(Value):
     """One exhibit against one reference."""
 
@@ -183,6 +195,23 @@ class Comparison(Value):
     reelproof: str
     created: str = Field(description="UTC, ISO 8601")
     libraries: tuple[Library, ...]
+
+    @property
+    def shows_more(self) -> bool:
+        """Whether part of the exhibit was not found in the reference."""
+        return any(gap.file == "exhibit" for gap in self.gaps)
+
+    @property
+    def outcome(self) -> Outcome:
+        """What it amounts to: no difference only where faces, and all of the exhibit, were compared."""
+        found = (
+            (not self.related, Outcome.UNRELATED),
+            (bool(self.segments), Outcome.FACES_DIFFER),
+            (self.shows_more, Outcome.SHOWS_MORE),
+            (not self.persons, Outcome.NO_FACE_COMPARED),
+            (bool(self.regions), Outcome.PARTS_DIFFER),
+        )
+        return next((outcome for so, outcome in found if so), Outcome.NO_DIFFERENCE)
 
     def to_json(self) -> str:
         """Text of ``comparison.json``: UTF-8, two-space indent, keys in schema order."""

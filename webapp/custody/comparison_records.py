@@ -32,6 +32,7 @@ class FinishedComparison:
     reference: str
     related: str
     segments: int
+    outcome: str | None  # none: it ended before outcomes were kept
 
     @classmethod
     def of(cls, entry: Entry) -> FinishedComparison:
@@ -42,12 +43,13 @@ class FinishedComparison:
             str(said.get("reference")),
             str(said.get("related")),
             int(said.get("segments", 0)),
+            None if said.get("outcome") is None else str(said["outcome"]),
         )
 
     def row_problem(self, row: ComparisonRow) -> str | None:
         """How the database contradicts it."""
-        kept = (row.reference.sha256, "yes" if row.related else "no", row.segments)
-        if kept != (self.reference, self.related, self.segments):
+        kept = (row.reference.sha256, "yes" if row.related else "no", row.segments, row.outcome)
+        if kept != (self.reference, self.related, self.segments, self.outcome):
             return gettext("What the database says of this comparison is not what the custody log holds.")
         return None
 

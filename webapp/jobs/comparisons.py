@@ -68,7 +68,11 @@ def finish(
 
     ``made_of`` is what the custody log says of the result's files.
     """
-    found = {"related": comparison.related, "segments": len(comparison.segments)}
+    found = {
+        "related": comparison.related,
+        "segments": len(comparison.segments),
+        "outcome": comparison.outcome.value,
+    }
     with database.begin() as session:
         done = session.execute(
             update(ComparisonRow)
@@ -83,6 +87,7 @@ def finish(
             "reference": row.reference.sha256,
             "related": "yes" if comparison.related else "no",
             "segments": len(comparison.segments),
+            "outcome": comparison.outcome.value,
             "reelproof": comparison.reelproof,
             **made_of,
         }

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from detector.schema.analysis import MediaKind
-from detector.schema.comparison import ComparedSegment, Comparison, Region
+from detector.schema.comparison import ComparedSegment, Comparison, Outcome, Region
 from reports.inputs.pictures import Picture
 from reports.text import numbers
 from reports.text.language import UNTRANSLATED, gettext, translated_view
@@ -56,6 +56,8 @@ class ComparisonView:
     reference_still: bool
     related: bool
     differs: bool
+    outcome: Outcome
+    faces_compared: bool
     statement: str
     limits: str
     exhibit_file: str = field(metadata=UNTRANSLATED)
@@ -110,6 +112,8 @@ def _view(comparison: Comparison, folder: Path, sha256: str, below: str) -> Comp
         reference_still=comparison.reference.kind is MediaKind.IMAGE,
         related=comparison.related,
         differs=bool(comparison.segments),
+        outcome=comparison.outcome,
+        faces_compared=bool(comparison.persons),
         statement=comparison.statement,
         limits=comparison.limits,
         exhibit_file=numbers.file_name(comparison.exhibit.file),
@@ -145,9 +149,27 @@ def _title(comparison: Comparison) -> str:
                 else gettext("%(people)s faces differ", people=people)
             ),
         )
+    found = _without_faces(comparison)
+    if not comparison.shows_more:
+        return found
+    return gettext("Part of the exhibit was not found in the reference") + f". {found}"
+
+
+def _without_faces(comparison: Comparison) -> str:
+    """What is said where no face differs, of what was compared."""
+    if not comparison.persons:
+        return (
+            gettext("Parts of the picture differ, no face could be compared")
+            if comparison.regions
+            else gettext("No face could be compared")
+        )
     if comparison.regions:
         return gettext("Parts of the picture differ, no face does")
-    return gettext("No difference that re-encoding would not explain")
+    return (
+        gettext("The rest shows no difference that re-encoding would not explain")
+        if comparison.shows_more
+        else gettext("No difference that re-encoding would not explain")
+    )
 
 
 def _times(difference: float) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from made_comparison_results import comparison_of
 
-from detector.schema.comparison import Comparison
+from detector.schema.comparison import Comparison, Region
 from reports.view.comparisons.view import ComparisonView, comparison_view
 
 
@@ -16,6 +16,54 @@ def view_of(folder: Path, **crop: object) -> ComparisonView:
     assert made.transform is not None
     transform = made.transform.model_copy(update=crop)
     return comparison_view(made.model_copy(update={"transform": transform}), folder)
+
+
+REGION = Region(
+    id="R1", box=(0, 0, 80, 20), start=1, end=2, difference=4, frames=9, peaks=(), statement="Part of it."
+)
+
+
+@pytest.mark.parametrize(
+    ("without", "regions", "title", "outcome"),
+    [
+        (("segments", "gaps"), (), "No difference that re-encoding would not explain", "no difference"),
+        (("segments", "gaps"), (REGION,), "Parts of the picture differ, no face does", "parts differ"),
+        (("segments", "gaps", "persons"), (), "No face could be compared", "no face compared"),
+        (
+            ("segments", "gaps", "persons"),
+            (REGION,),
+            "Parts of the picture differ, no face could be compared",
+            "no face compared",
+        ),
+        (
+            ("segments",),
+            (),
+            "Part of the exhibit was not found in the reference. "
+            "The rest shows no difference that re-encoding would not explain",
+            "shows more",
+        ),
+        (
+            ("segments", "persons"),
+            (),
+            "Part of the exhibit was not found in the reference. No face could be compared",
+            "shows more",
+        ),
+        ((), (REGION,), "One face differs from the reference", "faces differ"),
+    ],
+)
+def test_only_what_was_compared_is_said_to_be_the_same(
+    tmp_path: Path, without: tuple[str, ...], regions: tuple[Region, ...], title: str, outcome: str
+) -> None:
+    made = comparison_of(tmp_path, ("a.mp4", "b.mp4"), ("1" * 64, "2" * 64), without=without)
+    view = comparison_view(made.model_copy(update={"regions": regions}), tmp_path)
+    assert (view.title, view.outcome) == (title, outcome)
+    assert view.faces_compared == ("persons" not in without)
+
+
+def test_what_the_exhibit_leaves_out_of_the_reference_is_no_difference(tmp_path: Path) -> None:
+    made = comparison_of(tmp_path, ("a.mp4", "b.mp4"), ("1" * 64, "2" * 64), without=("segments",))
+    left_out = made.gaps[0].model_copy(update={"file": "reference"})
+    assert made.model_copy(update={"gaps": (left_out,)}).outcome == "no difference"
 
 
 def test_a_frame_is_drawn_until_the_next_one(tmp_path: Path) -> None:

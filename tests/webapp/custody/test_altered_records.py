@@ -134,6 +134,14 @@ def test_changed_rows_are_refused(app, client, folders, capsys):
     change(setting(CaseDetailsRow, row.id, body=case), address, *handed_out)
 
 
+def test_what_a_comparison_amounts_to_is_held_against_the_log(app, folders, capsys):
+    compared = made_comparisons.compared(app, finished(app), finished(app, file="other.mp4"))
+    with app.extensions["database"].begin() as session:
+        session.get_one(ComparisonRow, compared.id).outcome = "no difference"
+    status, words = verify(capsys)
+    assert status == 1 and f"Comparison {compared.id}: What the database says" in words
+
+
 @pytest.mark.parametrize("state", [State.CANCELLED, State.FAILED, State.QUEUED])
 def test_what_was_finished_and_is_no_longer_is_named(app, folders, capsys, state):
     row = finished(app)

@@ -77,12 +77,14 @@ def test_a_result_is_published_whole_then_marked_and_logged(
     assert folder.startswith(f".{waiting.id}.1.")
     row = stored(database, waiting.id)
     assert (row.state, row.related, row.segments, row.progress) == ("done", True, 1, 1.0)
+    assert row.outcome == "faces differ"
     place = folders.comparison(waiting.id)
     assert {path.name for path in place.iterdir()} == {"comparison.json", "pictures", SUMS}
     assert list(folders.analyses.glob(".*")) == []
     entry = told(database, "comparison finished")
     assert (entry["exhibit"], entry["reference"]) == (both[0].exhibit.sha256, both[1].exhibit.sha256)
     assert (entry["about"], entry["related"], entry["segments"]) == (waiting.id, "yes", 1)
+    assert entry["outcome"] == "faces differ"
     assert len(str(entry["comparison sha256"])) == len(str(entry["sha256sums sha256"])) == 64
     assert told(database, "comparison queued")["reference"] == both[1].exhibit.sha256
 

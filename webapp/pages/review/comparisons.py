@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Blueprint, jsonify, redirect, render_template, request, send_file, url_for
 from werkzeug.wrappers import Response
 
+from detector.schema.comparison import Outcome
 from reports.text.language import gettext
 from webapp import this_app
 from webapp.errors import UserError
@@ -146,9 +147,8 @@ def _picture_address(comparison_id: str, path: str | None) -> str:
 
 def _kind(view: ComparisonView) -> str:
     """The class name and icon of what was found, of those that verdicts have."""
-    if view.differs:
-        return "manipulated"
-    return "not-found" if view.related and not view.regions else "inconclusive"
+    kinds = {Outcome.FACES_DIFFER: "manipulated", Outcome.NO_DIFFERENCE: "not-found"}
+    return kinds.get(view.outcome, "inconclusive")
 
 
 def _players(found: ComparisonResult, sides: tuple[AnalysisRow, AnalysisRow]) -> dict[str, Any]:

@@ -103,6 +103,7 @@ class ComparisonRow(JobRow):
     asked_by: Mapped[str] = mapped_column(String(120))  # a principal's name
     related: Mapped[bool | None]  # none: not done
     segments: Mapped[int | None]  # how many were found
+    outcome: Mapped[str | None] = mapped_column(Text)  # a `detector.schema.comparison.Outcome`
 
     exhibit: Mapped[Exhibit] = relationship(lazy="joined", innerjoin=True, foreign_keys=[exhibit_id])
     reference: Mapped[Exhibit] = relationship(lazy="joined", innerjoin=True, foreign_keys=[reference_id])

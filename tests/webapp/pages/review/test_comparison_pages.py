@@ -6,6 +6,7 @@ import io
 import json
 import zipfile
 
+import pytest
 from made_comparisons import compared, comparison_rows, queued
 from made_copies import matched
 from made_results import finished, hand_in
@@ -110,6 +111,32 @@ class TestResult:
         text = client.get(f"/comparisons/{row.id}").text
         assert "the two files are unrelated" in text and 'id="controls"' not in text
         assert "It does not say that the exhibit is authentic" in text
+
+    @pytest.mark.parametrize(
+        ("without", "kind", "title", "short"),
+        [
+            (("segments", "gaps"), "not-found", "No difference that re-encoding", "no face differs"),
+            (("segments", "gaps", "persons"), "inconclusive", "No face could be compared", "no face could"),
+            (("segments",), "inconclusive", "Part of the exhibit was not found", "a stretch is in one of"),
+        ],
+    )
+    def test_only_faces_that_were_compared_are_said_not_to_differ(
+        self, app, client, pair, without, kind, title, short
+    ):
+        row = compared(app, *pair, without=without)
+        text = client.get(f"/comparisons/{row.id}").text
+        assert f"banner-{kind}" in text and f'<h2 id="found">{title}' in text
+        assert ("No face differs from the reference by more" in text) == ("persons" not in without)
+        assert short in client.get(f"/analyses/{pair[0].id}").text
+
+    def test_of_one_that_ended_before_outcomes_were_kept_no_more_is_said_than_is_known(
+        self, app, client, pair
+    ):
+        row = compared(app, *pair, without=("segments", "persons"))
+        with app.extensions["database"].begin() as session:
+            session.get_one(ComparisonRow, row.id).outcome = None
+        text = client.get(f"/analyses/{pair[0].id}").text
+        assert "no difference of a face found" in text and "no face differs" not in text
 
     def test_a_photo_against_a_photo_has_no_times(self, app, client):
         both = tuple(finished(app, file=f"{name}.jpg", kind=MediaKind.IMAGE) for name in "ab")
