@@ -9,6 +9,8 @@ from pydantic import Field
 from detector.schema.base import Seconds, Value
 
 Share = Annotated[float, Field(ge=0, le=1)]
+ABOUT_ALL = 0.95  # share of an exhibit's time from which on that is told as all of it
+_MOST = 0.8
 Size = tuple[int, int]  # width and height of the pictures, px
 Place = Literal["top", "bottom", "part"]
 
@@ -64,7 +66,12 @@ class Match(Value):
     @property
     def of_all(self) -> bool:
         """Whether each is, to about all of its time, in the other: copies, not parts of one another."""
-        return min(self.share, self.other_share) >= 0.8
+        return min(self.share, self.other_share) >= ABOUT_ALL
+
+    @property
+    def of_most(self) -> bool:
+        """Whether most of each is in the other; what is not may be other footage, or cut off."""
+        return min(self.share, self.other_share) >= _MOST
 
     @property
     def still(self) -> bool:

@@ -13,7 +13,7 @@ from datetime import datetime
 from sqlalchemy import Select, case, func, or_, select, union_all
 from sqlalchemy.orm import Session
 
-from detector.fingerprint.match import Match
+from detector.fingerprint.match import ABOUT_ALL, Match
 from reports.review.annotations import ANNOTATION, Annotation, current
 from reports.text.language import N_, gettext
 from reports.text.numbers import shown
@@ -21,7 +21,6 @@ from webapp.queries.analyses import ANNOTATIONS, visible_session
 from webapp.storage.tables import AnalysisRow, AnnotationRow, ComparisonRow, Exhibit, MatchRow, State
 
 _MOST_SAID = 4  # annotations of each
-_ABOUT_ALL = 0.95  # of an exhibit's time
 _EDGES = {"top": N_("top"), "bottom": N_("bottom")}
 
 
@@ -56,11 +55,13 @@ class Copy:
             return gettext("shows that photo’s picture at one moment")
         if self.match.of_all:
             return gettext("shows the same from beginning to end")
-        if self.match.share >= _ABOUT_ALL:
+        if self.match.share >= ABOUT_ALL:
             return gettext("shows a part of it")
+        if self.match.other_share >= ABOUT_ALL:
+            return gettext("contains all of it")
         return (
-            gettext("contains all of it")
-            if self.match.other_share >= _ABOUT_ALL
+            gettext("shows most of the same")
+            if self.match.of_most
             else gettext("has parts in common with it")
         )
 

@@ -25,7 +25,7 @@ from webapp.settings import Settings
 from webapp.storage.key_files import CustodyKey
 
 CUSTODY_KEY = "custody key"  # of a session's info: the key of the custody log, for what records
-REVISION = "0017"  # the newest migration; a test compares it with the files
+REVISION = "0018"  # the newest migration; a test compares it with the files
 _KEPT_OPEN = 8  # connections; more are opened and closed as they are needed
 _ALONE = text("SELECT pg_advisory_xact_lock(7733661155)")  # any number that everyone here uses
 _MIGRATIONS = str(Path(__file__).with_name("migrations"))

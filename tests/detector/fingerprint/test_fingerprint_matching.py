@@ -77,6 +77,15 @@ def test_cut_and_rearranged_parts_are_told_apart():
     assert told == [(0, 5, 10, 15), (10, 15, 0, 5)]
 
 
+@pytest.mark.parametrize("own", [np.concatenate([FILM[:25], film(8)[:5]]), FILM[:25]])
+def test_what_ends_otherwise_is_no_copy_to_the_end(own):
+    """The last sixth is other footage, or missing."""
+    found = match(fingerprint(own), fingerprint(FILM))
+    assert found is not None and found.of_most and not found.of_all
+    (piece,) = found.pieces
+    assert near(piece.end, 12.5) and near(piece.other_end, 12.5)
+
+
 def test_a_photo_of_a_moment_says_when_it_was():
     photo = noisy(FILM[14:15])
     found = match(fingerprint(photo, still=True), fingerprint(FILM))

@@ -60,6 +60,26 @@ def test_a_part_says_which_part(app, client, original):
     assert "contains all of it" in there
 
 
+@pytest.mark.parametrize(
+    ("share", "words", "back"),
+    [
+        (0.83, "shows most of the same", "shows most of the same"),
+        (1.0, "shows a part of it", "contains all of it"),
+        (0.7, "has parts in common with it", "has parts in common with it"),
+    ],
+)
+def test_other_footage_at_the_end_is_not_passed_over(app, client, original, share, words, back):
+    """Nothing is called the same to its end, hidden behind another, or told without times that is not."""
+    row = finished(app, file="other end.mp4", segments=0)
+    matched(app, row, original, share=share, other_share=min(share, 0.83))
+    for each, told in ((row, words), (original, back)):
+        text = re.sub(r"<[^>]*>", "", client.get(f"/analyses/{each.id}/copies").text)
+        assert told in text and "from beginning to end" not in text
+        assert "00:00:00.000 – 00:00:08.000 here is 00:00:00.000 – 00:00:08.000 there." in text
+    grouped = client.get("/analyses?grouped=yes").text
+    assert all(f'data-id="{each.id}"' in grouped for each in (row, original))
+
+
 def test_without_copies_nothing_is_said(client, original):
     page = client.get(f"/analyses/{original.id}").text
     assert "examined before" not in page and "Other exhibits" not in page

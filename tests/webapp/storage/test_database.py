@@ -86,6 +86,30 @@ def test_cases_keep_what_refers_to_them_when_their_table_is_made_anew(tmp_path):
     database.close()
 
 
+def test_matches_count_as_copies_to_the_end_by_their_shares(tmp_path):
+    database = Database(URL.create("sqlite", database=str(tmp_path / "old.sqlite3")), {})
+    config = Config()
+    config.set_main_option("script_location", _MIGRATIONS)
+    with database.engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0017")
+        for number in range(1, 5):
+            exhibit = f"({number}, 'a{number}', 'x.mp4', 1, 'p', '2026-11-20 10:00:00')"
+            columns = "(id, sha256, name, bytes, path, created)"
+            connection.execute(text(f"INSERT INTO exhibits {columns} VALUES {exhibit}"))
+        for other, share, of_all in ((2, 0.96, 1), (3, 0.83, 1), (4, 0.4, 0)):
+            body = f'{{"share": 1.0, "other_share": {share}}}'
+            connection.execute(
+                text("INSERT INTO matches VALUES (1, :other, :of_all, '2026-11-20 10:00:00', :body)"),
+                {"other": other, "of_all": of_all, "body": body},
+            )
+    database.migrate()
+    with database.begin() as session:
+        found = session.execute(text("SELECT other_id, of_all FROM matches ORDER BY other_id")).all()
+    assert [tuple(row) for row in found] == [(2, 1), (3, 0), (4, 0)]
+    database.close()
+
+
 def test_migrating_again_changes_nothing(database):
     moment = datetime(2026, 11, 20, tzinfo=UTC)
     with database.begin() as session:
