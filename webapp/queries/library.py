@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, TypeVarTuple
 
-from sqlalchemy import ColumnElement, Row, Select, func, literal, or_, select, tuple_
+from sqlalchemy import ColumnElement, Row, Select, case, func, literal, or_, select, tuple_
 from sqlalchemy.orm import Session, aliased
 
 from detector.schema.analysis import Verdict
@@ -45,7 +45,7 @@ class Search:
     since: date | None = None
     until: date | None = None
     like: str = ""  # id of an analysis: of exhibits that show the same as its exhibit, and of itself
-    grouped: bool = False  # of exhibits that are copies of one another, only the newest analysis
+    grouped: bool = False  # of exhibits that are copies of one another, only the one to look at
     sort: str = "newest"
 
     @property
@@ -141,68 +141,82 @@ def reviewers(session: Session) -> list[str]:
 
 def fitting(query: Select[*_Columns], search: Search) -> Select[*_Columns]:
     """The select, narrowed to what the search asks for."""
-    conditions = [_word(word) for word in _ADDRESS.sub(r"\1", search.text).split()]
-    if search.verdict:
-        conditions.append(AnalysisRow.verdict == search.verdict)
-    if search.state:
-        conditions.append(AnalysisRow.state == search.state)
-    if search.model:
-        conditions.append(AnalysisRow.model == search.model)
-    if search.reviewer:
-        said = select(AnnotationRow.analysis_id).where(AnnotationRow.author == search.reviewer)
-        conditions.append(AnalysisRow.id.in_(said))
-    if search.since:
-        conditions.append(AnalysisRow.created >= _midnight(search.since))
-    if search.until:
-        conditions.append(AnalysisRow.created < _midnight(search.until) + timedelta(days=1))
-    if search.like:
-        conditions.append(_like(search.like))
+    conditions = _conditions(search, AnalysisRow)
     if search.grouped:
-        conditions.append(~_newer_copy())
+        conditions.append(~_better_copy(search))
     return query.where(*conditions)
 
 
-def _word(word: str) -> ColumnElement[bool]:
+def _conditions(search: Search, row: type[AnalysisRow]) -> list[ColumnElement[bool]]:
+    """What the search asks of an analysis by itself."""
+    conditions = [_word(word, row) for word in _ADDRESS.sub(r"\1", search.text).split()]
+    if search.verdict:
+        conditions.append(row.verdict == search.verdict)
+    if search.state:
+        conditions.append(row.state == search.state)
+    if search.model:
+        conditions.append(row.model == search.model)
+    if search.reviewer:
+        said = select(AnnotationRow.analysis_id).where(AnnotationRow.author == search.reviewer)
+        conditions.append(row.id.in_(said))
+    if search.since:
+        conditions.append(row.created >= _midnight(search.since))
+    if search.until:
+        conditions.append(row.created < _midnight(search.until) + timedelta(days=1))
+    if search.like:
+        conditions.append(_like(search.like, row))
+    return conditions
+
+
+def _word(word: str, row: type[AnalysisRow]) -> ColumnElement[bool]:
     """A word is part of the file's name, or how a SHA-256 or an analysis's id begins."""
-    of_name = AnalysisRow.file.icontains(word, autoescape=True)
+    of_name = row.file.icontains(word, autoescape=True)
     if not _HEX.fullmatch(word):
         return of_name
     start, end = word.lower(), word.lower() + "g"  # just past every hexadecimal number that begins so
     exhibits = select(Exhibit.id).where(Exhibit.sha256 >= start, Exhibit.sha256 < end)
-    of_id = (AnalysisRow.id >= start) & (AnalysisRow.id < end)
-    return or_(of_name, of_id, AnalysisRow.exhibit_id.in_(exhibits))
+    of_id = (row.id >= start) & (row.id < end)
+    return or_(of_name, of_id, row.exhibit_id.in_(exhibits))
 
 
-def _like(analysis_id: str) -> ColumnElement[bool]:
+def _like(analysis_id: str, row: type[AnalysisRow]) -> ColumnElement[bool]:
     """Of the exhibit of an analysis, or of one that matches it."""
     named = aliased(AnalysisRow)
     own = select(named.exhibit_id).where(named.id == analysis_id).scalar_subquery()
     return or_(
-        AnalysisRow.exhibit_id == own,
-        AnalysisRow.exhibit_id.in_(select(MatchRow.other_id).where(MatchRow.exhibit_id == own)),
-        AnalysisRow.exhibit_id.in_(select(MatchRow.exhibit_id).where(MatchRow.other_id == own)),
+        row.exhibit_id == own,
+        row.exhibit_id.in_(select(MatchRow.other_id).where(MatchRow.exhibit_id == own)),
+        row.exhibit_id.in_(select(MatchRow.exhibit_id).where(MatchRow.other_id == own)),
     )
 
 
-def _newer_copy() -> ColumnElement[bool]:
-    """Whether there is a newer analysis of the same exhibit, or of one that is a copy of it to the end."""
-    newer = aliased(AnalysisRow)
-    later = tuple_(newer.created, newer.id) > tuple_(AnalysisRow.created, AnalysisRow.id)
+def _better_copy(search: Search) -> ColumnElement[bool]:
+    """Whether another analysis stands for the same exhibit, or for one that is a copy of it to the end.
+
+    That is the newest finished one of those that the search finds, or else the newest: no finding is hidden
+    behind an analysis that has none, or that is not shown.
+    """
+    better = aliased(AnalysisRow)
     whole = MatchRow.of_all.is_(True)
     same = or_(
-        newer.exhibit_id == AnalysisRow.exhibit_id,
-        newer.exhibit_id.in_(
+        better.exhibit_id == AnalysisRow.exhibit_id,
+        better.exhibit_id.in_(
             select(MatchRow.other_id)
             .where(MatchRow.exhibit_id == AnalysisRow.exhibit_id, whole)
             .correlate(AnalysisRow)
         ),
-        newer.exhibit_id.in_(
+        better.exhibit_id.in_(
             select(MatchRow.exhibit_id)
             .where(MatchRow.other_id == AnalysisRow.exhibit_id, whole)
             .correlate(AnalysisRow)
         ),
     )
-    return select(newer.id).where(later, same).correlate(AnalysisRow).exists()
+    stands = _rank(better) > _rank(AnalysisRow)
+    return select(better.id).where(stands, same, *_conditions(search, better)).correlate(AnalysisRow).exists()
+
+
+def _rank(row: type[AnalysisRow]) -> ColumnElement[Any]:
+    return tuple_(case((row.state == State.DONE, 1), else_=0), row.created, row.id)
 
 
 def _one_of(text: str, kinds: type[Verdict] | type[State]) -> str:

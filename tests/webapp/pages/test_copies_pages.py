@@ -17,7 +17,7 @@ from reports.text import language
 from webapp.jobs import states
 from webapp.queries.copies import changes
 from webapp.security.permissions import Role
-from webapp.storage.tables import AnalysisRow
+from webapp.storage.tables import AnalysisRow, State
 
 
 @pytest.fixture
@@ -151,6 +151,31 @@ def test_the_library_finds_and_groups_them(app, client, original, copy):
     shown = [row for row in (original, copy, part, other) if f'data-id="{row.id}"' in grouped]
     assert shown == [copy, part, other]
     assert "is not here" in client.get(f"/analyses?like={'0' * 32}").text
+
+
+@pytest.mark.parametrize("ended", [State.QUEUED, State.CANCELLED, State.FAILED])
+def test_grouping_hides_no_finding_behind_an_analysis_without_one(app, client, ended):
+    fake = finished(app, file="fake.mp4")
+    assert client.post(f"/analyses/{fake.id}/again", data={}).status_code == 303
+    with app.extensions["database"].begin() as session:
+        (again,) = (row for row in session.query(AnalysisRow) if row.id != fake.id)
+        again.state = ended
+        again = again.id
+    for asked in ("", "&verdict=manipulated"):
+        grouped = client.get(f"/analyses?grouped=yes{asked}").text
+        assert f'data-id="{fake.id}"' in grouped and f'data-id="{again}"' not in grouped, asked
+        listed = client.get(f"/api/v1/analyses?grouped=true{asked}").json["items"]
+        assert [each["id"] for each in listed] == [fake.id], asked
+    grouped = client.get(f"/analyses?grouped=yes&state={ended}").text
+    assert f'data-id="{again}"' in grouped and f'data-id="{fake.id}"' not in grouped
+
+
+def test_grouping_hides_nothing_behind_a_copy_that_the_search_leaves_out(app, client, original, copy):
+    """The copy is newer; a page of what is called otherwise does not show it."""
+    grouped = client.get("/analyses?grouped=yes&q=original").text
+    assert f'data-id="{original.id}"' in grouped and f'data-id="{copy.id}"' not in grouped
+    grouped = client.get(f"/analyses?grouped=yes&like={original.id}&q=mp4").text
+    assert f'data-id="{copy.id}"' in grouped and f'data-id="{original.id}"' not in grouped
 
 
 def test_the_api_tells_them(client, original, copy):

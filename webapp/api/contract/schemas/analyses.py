@@ -69,7 +69,9 @@ class Search(RequestModel):
         description="id of an analysis: of its exhibit, and of those that show the same",
     )
     grouped: bool = Field(
-        default=False, description="of exhibits that are copies of one another, only the newest analysis"
+        default=False,
+        description="of exhibits that are copies of one another, only the newest analysis that fits, a "
+        "finished one before any other",
     )
     limit: int = Field(default=25, ge=1, le=200)
     cursor: Annotated[str, Field(max_length=200, pattern=r"^[A-Za-z0-9_-]*$")] = Field(
