@@ -12,22 +12,29 @@ from reports.exports.edl_otio import segments_edl, segments_otio
 from reports.exports.overlays import overlays_zip
 from reports.exports.scores import scores_csv, scores_parquet
 from reports.exports.segments import segments_csv, segments_json, segments_webvtt
+from reports.text.language import DEFAULT, speaking
 
 Write = Callable[[Analysis, Path, BinaryIO], None]
 
 
 @dataclass(frozen=True)
 class Format:
-    """One export. ``write`` takes the analysis, the folder of its pictures and an open file.
-
-    It raises :class:`~reports.errors.ReportError` where this analysis cannot be put so.
-    """
+    """One export; ``writer`` is what :meth:`write` calls."""
 
     name: str
     ending: str
     mimetype: str
     what: str
-    write: Write
+    writer: Write
+
+    def write(self, analysis: Analysis, folder: Path, out: BinaryIO) -> None:
+        """Write an analysis, with its pictures in ``folder``, to an open file.
+
+        The same bytes whatever language the page speaks that asked for them. Raises
+        :class:`~reports.errors.ReportError`, in English, where this analysis cannot be put so.
+        """
+        with speaking(DEFAULT):
+            self.writer(analysis, folder, out)
 
 
 def _of(make: Callable[[Analysis], bytes]) -> Write:

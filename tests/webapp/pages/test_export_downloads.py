@@ -39,8 +39,11 @@ def test_each_format_is_sent_as_it_is_written(app: Flask, client: FlaskClient, n
     )
     assert answer.headers["Content-Disposition"].endswith(FORMATS[name].ending)
     assert int(answer.headers["Content-Length"]) == len(answer.data) == len(expected.getvalue())
+    german = client.get(f"/analyses/{row.id}/exports/{name}", headers={"Accept-Language": "de"})
     if name not in {"otio", "scores-parquet"}:  # their libraries may write ids of their own
-        assert answer.data == expected.getvalue()
+        assert german.data == answer.data == expected.getvalue()
+    if name == "otio":
+        assert b"indication" in german.data and b"Hinweis" not in german.data
 
 
 def test_what_cannot_be_exported_is_said(app: Flask, client: FlaskClient) -> None:
