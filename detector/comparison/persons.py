@@ -141,10 +141,9 @@ class PersonTracker:
     def remarks(self) -> Iterator[str]:
         """What could not be compared."""
         if self._too_small:
-            least = self._parameters.minimum_face
-            yield f"{self._too_small} faces are less than {least:g} pixels wide in one of the files."
+            yield statements.of_small_faces(self._too_small, self._parameters.minimum_face)
         if self._not_shown:
-            yield f"{self._not_shown} faces lie where the reference shows nothing."
+            yield statements.of_faces_not_shown(self._not_shown)
 
     def _compare(self, frame: Frame, cut: bool, faces: list[Face]) -> None:
         reference = self._references.pop(frame.pts)

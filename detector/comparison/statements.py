@@ -62,6 +62,27 @@ def of_region(region: Region) -> str:
     ) % {"when": when, "x0": x0, "x1": x1, "y0": y0, "y1": y1, "times": _times(region.difference)}
 
 
+def of_small_faces(count: int, least: float) -> str:
+    """Faces that were too small to compare, each counted once in each frame; ``least`` is in pixels."""
+    if count == 1:
+        said = N_("In one compared frame one face is less than %(least)s pixels wide in one of the files.")
+    else:
+        said = N_(
+            "%(count)s faces, counted frame by frame, are less than %(least)s pixels wide in one "
+            "of the files."
+        )
+    return said % {"count": f"{count:,}", "least": f"{least:g}"}
+
+
+def of_faces_not_shown(count: int) -> str:
+    """Faces that the reference leaves out, counted likewise."""
+    if count == 1:
+        return N_("In one compared frame one face lies where the reference shows nothing.")
+    return N_("%(count)s faces, counted frame by frame, lie where the reference shows nothing.") % {
+        "count": f"{count:,}"
+    }
+
+
 def summary(comparison: Comparison) -> str:
     """What the whole comparison found."""
     if not comparison.related or comparison.transform is None:

@@ -73,6 +73,15 @@ class Copy:
         return not alike and not (self.match.still and self.match.other_still)
 
     @property
+    def opinions(self) -> dict[tuple[str, bool], tuple[str, ...]]:
+        """What each author of ``said`` says; apart from it, what others imported for them."""
+        found: dict[tuple[str, bool], dict[str, None]] = defaultdict(dict)
+        for each in self.said:
+            if isinstance(each, ANNOTATIONS):
+                found[each.author, each.imported_by is not None][each.verdict] = None
+        return {who: tuple(verdicts) for who, verdicts in found.items()}
+
+    @property
     def changes(self) -> tuple[str, ...]:
         """What differs, as far as it is known without the files."""
         return changes(self.match)

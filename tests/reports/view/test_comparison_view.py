@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 from made_comparison_results import comparison_of
 
+from detector.comparison.statements import of_faces_not_shown, of_small_faces
 from detector.schema.comparison import Comparison, Region
+from reports.text import language
 from reports.view.comparisons.view import ComparisonView, comparison_view
 
 
@@ -64,6 +66,20 @@ def test_what_the_exhibit_leaves_out_of_the_reference_is_no_difference(tmp_path:
     made = comparison_of(tmp_path, ("a.mp4", "b.mp4"), ("1" * 64, "2" * 64), without=("segments",))
     left_out = made.gaps[0].model_copy(update={"file": "reference"})
     assert made.model_copy(update={"gaps": (left_out,)}).outcome == "no difference"
+
+
+def test_faces_that_were_not_compared_are_counted_by_frames_in_every_language(tmp_path: Path) -> None:
+    made = comparison_of(tmp_path, ("a.mp4", "b.mp4"), ("1" * 64, "2" * 64))
+    small = (of_small_faces(1, 24.0), of_small_faces(1200, 24.0))
+    left_out = (*small, of_faces_not_shown(1), of_faces_not_shown(7))
+    assert small == (
+        "In one compared frame one face is less than 24 pixels wide in one of the files.",
+        "1,200 faces, counted frame by frame, are less than 24 pixels wide in one of the files.",
+    )
+    made = made.model_copy(update={"not_compared": left_out})
+    with language.speaking("de"):
+        told = comparison_view(made, tmp_path).not_compared
+    assert not any("face" in each for each in told) and "1.200 Gesichter" in told[1]
 
 
 def test_a_frame_is_drawn_until_the_next_one(tmp_path: Path) -> None:

@@ -39,9 +39,28 @@ def test_the_page_of_a_copy_says_what_was_found_before(app, client, original, co
     assert "original.mp4" in page and f"/analyses/{original.id}" in page
     assert "shows the same from beginning to end" in page
     assert "Mirrored: left and right are exchanged; 640 × 360 pixels instead of 1280 × 720" in page
-    assert "Ada: disagree" in page
+    assert "<bdi>Ada</bdi>: disagree" in page
     page = client.get(f"/analyses/{copy.id}/copies").text
     assert "It is a film scene." in page and "<bdi>Ada</bdi>: <strong>disagree</strong>" in page
+
+
+def test_who_said_something_is_told_in_the_readers_language_and_not_taken_for_verified(
+    app, client, original, copy
+):
+    database = app.extensions["database"]
+    say(database, original.id, verdict="disagree", author="Ada Admin", imported_by="Eve")
+    say(database, original.id, verdict="unsure", author="Ada Admin")
+    say(database, original.id, verdict="manipulated", author="Ben", kind="span", start=1.0, end=2.0)
+    page = client.get(f"/analyses/{copy.id}").text
+    for told in ("<bdi>Ada Admin</bdi> (not verified): disagree", "<bdi>Ada Admin</bdi>: unsure"):
+        assert told in page
+    german = {"Accept-Language": "de"}
+    page = client.get(f"/analyses/{copy.id}", headers=german).text
+    for told in ("<bdi>Ada Admin</bdi> (nicht bestätigt): Ablehnung", "<bdi>Ben</bdi>: manipuliert"):
+        assert told in page
+    listed = client.get(f"/analyses/{copy.id}/copies", headers=german).text
+    assert "<bdi>Ada Admin</bdi>: <strong>unsicher</strong>" in listed
+    assert "<bdi>Ada Admin</bdi> (nicht bestätigt): <strong>Ablehnung</strong>" in listed
 
 
 def test_the_page_of_the_original_says_that_there_is_a_copy(client, original, copy):

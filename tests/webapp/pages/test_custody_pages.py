@@ -17,7 +17,7 @@ from reports.custody.chain import check_export
 from reports.custody.format import read_export
 from webapp.custody import log as custody_log
 from webapp.services import case_details
-from webapp.storage.tables import CaseDetailsRow, Exhibit, State
+from webapp.storage.tables import AnalysisRow, CaseDetailsRow, Exhibit, State
 
 pytestmark = pytest.mark.usefixtures("quick_reports")
 
@@ -199,6 +199,10 @@ def test_a_file_handed_in_before_is_said_to_be(app, client, database):
     page = client.get(second).text
     assert "handed in before, on" in page and "1 earlier analysis" in page and f'href="{first}"' in page
     assert "handed in before" not in client.get(first).text
+    with database.begin() as session:
+        session.get_one(AnalysisRow, first.partition("/analyses/")[2]).verdict = "manipulated"
+    german = client.get(second, headers={"Accept-Language": "de"}).text
+    assert "· manipuliert</li>" in german and "· manipulated</li>" not in german
     with database.begin() as session:
         assert session.query(Exhibit).count() == 1
 
