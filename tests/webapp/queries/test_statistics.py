@@ -152,6 +152,16 @@ def test_agreement_counts_what_stands(app, client, database, overview):
     assert "Reviewers marked <strong>1</strong> stretch" in client.get("/statistics").text
 
 
+def test_a_stretch_that_a_reviewer_is_unsure_of_is_an_annotation(app, client, database):
+    row = finished(app)
+    assert "There are no annotations yet" in client.get("/statistics").text
+    say(database, row.id, kind="span", start=1.0, end=2.0, verdict="unsure")
+    page = client.get("/statistics").text
+    assert "There are no annotations yet" not in page
+    assert "<dt>Annotated by reviewers</dt><dd>1</dd>" in page
+    assert "Reviewers marked <strong>0</strong> stretches" in page
+
+
 def test_hostile_names_of_reviewers_are_shown_as_text(app, client, database):
     say(database, finished(app).id, author="<script>alert(1)</script>")
     text = client.get("/statistics").text
