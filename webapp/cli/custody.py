@@ -93,16 +93,17 @@ def _checked(
     database: Database, settings: Settings, key: bytes | None, earlier: Sequence[tuple[str, Export]]
 ) -> _Checked:
     """Check the log from its first entry to its last; without its ``key`` only the chain of hashes."""
-    with database.begin() as session:
+    with database.snapshot() as session:
         last, audit = custody_log.head(session), Audit()
         problems = check_log(audit.noting(custody_log.rows(session)), key, earlier)
         found = list(itertools.islice(problems, MOST))
         more = sum(1 for _ in problems)
-        differing = list(audit.problems(session, Folders.of(settings))) if last.count else []
+        differing = list(audit.problems(session)) if last.count else []
         recorded = {
             name: session.scalar(select(func.count()).select_from(table)) or 0
             for name, table in _RECORDED.items()
         }
+    differing.extend(audit.file_problems(database, Folders.of(settings)))
     return _Checked(last, found, more, differing, audit.elsewhere, recorded)
 
 

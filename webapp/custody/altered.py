@@ -10,12 +10,18 @@ Each of :mod:`webapp.custody.result_records`, ``comparison_records``, ``review_r
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeVar
+
 from sqlalchemy.orm import Session
 
 from reports.custody.format import Entry
 from reports.text.language import gettext, translated
 from webapp.custody import log as custody_log
+from webapp.custody.log import Head
 from webapp.errors import UserError
+
+_Read = TypeVar("_Read")
 
 
 class AlteredRecord(UserError):
@@ -30,6 +36,22 @@ class AlteredRecord(UserError):
                 "verify-log` names everything that differs."
             ),
         )
+
+
+def compared(session: Session, read: Callable[[], _Read]) -> _Read:
+    """What ``read`` returns, which reads rows, compares them with the log, and raises where they differ.
+
+    Somebody may record something between its questions. So where the log has grown meanwhile it reads again,
+    and must not use rows that the session still holds.
+    """
+    before: Head | None = None
+    while True:
+        try:
+            return read()
+        except AlteredRecord:
+            before, last = custody_log.head(session), before
+            if before == last:
+                raise
 
 
 def refuse_forged(session: Session, entry: Entry) -> None:

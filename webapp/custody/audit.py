@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -17,6 +20,7 @@ from reports.inputs.case import CaseDetails
 from webapp.custody import account_records, comparison_records, result_records, review_records
 from webapp.custody.comparison_records import FinishedComparison
 from webapp.storage.data_folder import Folders
+from webapp.storage.database import Database
 from webapp.storage.tables import (
     AnalysisRow,
     AnnotationRow,
@@ -24,6 +28,7 @@ from webapp.storage.tables import (
     CaseReview,
     CaseRow,
     ComparisonRow,
+    JobRow,
     ReviewStatement,
     State,
     User,
@@ -34,7 +39,11 @@ _UNDONE = "The custody log says that it was finished, and the database that it i
 
 
 class Audit:
-    """What the log says is kept; first every entry is noted, then the kept things are compared."""
+    """What the log says is kept; first every entry is noted, then rows are compared, then files.
+
+    Entries and rows must be read in one snapshot (:meth:`webapp.storage.database.Database.snapshot`): what is
+    recorded in between would pass for a forgery. Files take hours, and need none.
+    """
 
     def __init__(self) -> None:
         self.elsewhere = 0  # results that only the store has; they are checked when they are fetched
@@ -48,6 +57,7 @@ class Audit:
         self._named: dict[int, str] = {}  # by case, who reviews it
         self._purged: dict[int, str] = {}  # the same of purged ones, of which an interrupted purge leaves it
         self._accounts = account_records.Accounts()
+        self._results: list[_Result] = []  # whose files are still to be compared
 
     def noting(self, entries: Iterable[Entry | Unreadable]) -> Iterator[Entry | Unreadable]:
         """The same entries, each taken in as it passes."""
@@ -87,16 +97,16 @@ class Audit:
                 for kept in (self._finished, self._compared, self._annotations, self._cases, self._reviews):
                     kept.pop(about, None)
 
-    def problems(self, session: Session, folders: Folders) -> Iterator[str]:
-        """What is kept and is not what the log says, in words; reads every file of every result."""
+    def problems(self, session: Session) -> Iterator[str]:
+        """What rows hold and is not what the log says, in words."""
         there = set()
         for row in session.scalars(select(AnalysisRow).order_by(AnalysisRow.created, AnalysisRow.id)):
             there.add(row.id)
-            for problem in self._of_analysis(session, folders, row):
+            for problem in self._of_analysis(session, row):
                 yield f"Analysis {row.id}: {problem}"
         for lost in sorted(self._analyses - there):
             yield f"Analysis {lost}: it is not in the database, and the custody log has no deletion of it."
-        yield from self._of_comparisons(session, folders)
+        yield from self._of_comparisons(session)
         for review in session.scalars(select(CaseReview).order_by(CaseReview.case_id)):
             told = self._named.get(review.case_id, self._purged.get(review.case_id))
             if told != review_records.naming(review):
@@ -109,35 +119,44 @@ class Audit:
             if altered := self._accounts.problem(user):
                 yield altered
 
-    def _of_comparisons(self, session: Session, folders: Folders) -> Iterator[str]:
+    def file_problems(self, database: Database, folders: Folders) -> Iterator[str]:
+        """Which files of the results are not what the log says, in words; reads all of them.
+
+        What was deleted since its row was compared is no problem: rows go before files.
+        """
+        for each in self._results:
+            folder = each.folder(folders)
+            if not folder.exists() and folders.store.elsewhere:
+                self.elsewhere += 1
+            elif (problems := list(each.problems(folder))) and _is_there(database, each):
+                for problem in problems:
+                    yield f"{each.table.noun.capitalize()} {each.id}: {problem}"
+
+    def _of_comparisons(self, session: Session) -> Iterator[str]:
         there = set()
         for row in session.scalars(select(ComparisonRow).order_by(ComparisonRow.created, ComparisonRow.id)):
             there.add(row.id)
             if row.state == State.DONE:
-                for problem in self._of_comparison(folders, row):
+                for problem in self._of_comparison(row):
                     yield f"Comparison {row.id}: {problem}"
             elif row.id in self._compared:
                 yield f"Comparison {row.id}: {_UNDONE % row.state}"
         for lost in sorted(self._comparisons - there):
             yield f"Comparison {lost}: it is not in the database, and the custody log has no deletion of it."
 
-    def _of_comparison(self, folders: Folders, row: ComparisonRow) -> Iterator[str]:
+    def _of_comparison(self, row: ComparisonRow) -> Iterator[str]:
         told = self._compared.get(row.id)
         if told is None:
             yield "The custody log does not say that it was finished."
             return
         if contradicted := told.row_problem(row):
             yield contradicted
-        folder = folders.comparison(row.id)
-        if not folder.exists() and folders.store.elsewhere:
-            self.elsewhere += 1
-            return
-        yield from comparison_records.problems(folder, told)
+        self._results.append(_ComparisonResult(row.id, told))
 
-    def _of_analysis(self, session: Session, folders: Folders, row: AnalysisRow) -> Iterator[str]:
+    def _of_analysis(self, session: Session, row: AnalysisRow) -> Iterator[str]:
         since = row.id in self._analyses
         if row.state == State.DONE:
-            yield from self._of_result(folders, row, since)
+            yield from self._of_result(row, since)
         elif row.id in self._finished:
             yield _UNDONE % row.state
         said = session.scalars(select(AnnotationRow).where(AnnotationRow.analysis_id == row.id)).all()
@@ -150,7 +169,7 @@ class Audit:
         if problem := review_records.case_problem(details, self._cases.get(row.id, {}), since):
             yield problem
 
-    def _of_result(self, folders: Folders, row: AnalysisRow, since: bool) -> Iterator[str]:
+    def _of_result(self, row: AnalysisRow, since: bool) -> Iterator[str]:
         told = self._finished.get(row.id)
         if told is None:
             if since:
@@ -158,11 +177,47 @@ class Audit:
             return
         if contradicted := told.row_problem(row):
             yield contradicted
-        folder = folders.result(row.id)
-        if not folder.exists() and folders.store.elsewhere:
-            self.elsewhere += 1
-            return
-        if altered := result_records.manifest_problem(folder, told):
+        self._results.append(_AnalysisResult(row.id, told))
+
+
+@dataclass(frozen=True)
+class _AnalysisResult:
+    """The kept files of an analysis, and what the log says of them."""
+
+    table: ClassVar[type[JobRow]] = AnalysisRow
+
+    id: str
+    told: result_records.Finished
+
+    def folder(self, folders: Folders) -> Path:
+        return folders.result(self.id)
+
+    def problems(self, folder: Path) -> Iterator[str]:
+        if altered := result_records.manifest_problem(folder, self.told):
             yield altered
         else:
             yield from result_records.file_problems(folder)
+
+
+@dataclass(frozen=True)
+class _ComparisonResult:
+    """The same of a comparison."""
+
+    table: ClassVar[type[JobRow]] = ComparisonRow
+
+    id: str
+    told: FinishedComparison
+
+    def folder(self, folders: Folders) -> Path:
+        return folders.comparison(self.id)
+
+    def problems(self, folder: Path) -> Iterator[str]:
+        return comparison_records.problems(folder, self.told)
+
+
+_Result = _AnalysisResult | _ComparisonResult
+
+
+def _is_there(database: Database, result: _Result) -> bool:
+    with database.begin() as session:
+        return session.get(result.table, result.id) is not None

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
+from reports.custody.format import Action, Entry
 from reports.inputs.case import FIELDS, CaseDetails
 from reports.review.annotation_file import checksum
 from reports.text.language import gettext, ngettext, translated
@@ -24,13 +25,12 @@ from webapp.storage.tables import AnnotationRow, CaseReview, CustodyRow, ReviewS
 
 def refuse_altered_annotations(session: Session, analysis_id: str, rows: Iterable[AnnotationRow]) -> None:
     """Raise :class:`AlteredRecord` where the annotations of an analysis are not those that were logged."""
-    rows, own = tuple(rows), (CustodyRow.analysis == analysis_id, CustodyRow.action == "annotation")
+    rows, own = tuple(rows), _about(analysis_id, "annotation")
     state = _state(session, rows, *own)
     if _fitting.get(analysis_id) == state:
         return
     logged: dict[str, str | None] = {}
-    for entry in custody_log.entries_where(session, *own):
-        refuse_forged(session, entry)
+    for entry in _logged(session, *own):
         sha256 = entry.details.get("sha256")
         logged[str(entry.details.get("id"))] = None if sha256 is None else str(sha256)
     since = bool(logged) or custody_log.latest(session, analysis_id, "analysis queued") is not None
@@ -101,9 +101,7 @@ def refuse_altered_review(
 ) -> None:
     """Raise :class:`AlteredRecord` where a second review, or who makes it, is not as it was logged."""
     logged: dict[str, str] = {}
-    own = CustodyRow.analysis == analysis_id, CustodyRow.action == "second review"
-    for entry in custody_log.entries_where(session, *own):
-        refuse_forged(session, entry)
+    for entry in _logged(session, *_about(analysis_id, "second review")):
         logged[str(entry.details.get("id"))] = str(entry.details.get("sha256"))
     for problem in review_problems(rows, logged):
         raise AlteredRecord(problem)
@@ -141,10 +139,8 @@ def review_problems(rows: Iterable[ReviewStatement], logged: Mapping[str, str]) 
 
 def refuse_altered_case(session: Session, analysis_id: str, details: Mapping[str, str | None]) -> None:
     """Raise :class:`AlteredRecord` where the details of a case are not those that were logged."""
-    own = CustodyRow.analysis == analysis_id, CustodyRow.action == "case details"
     logged: dict[str, str | int] = {}
-    for entry in custody_log.entries_where(session, *own):
-        refuse_forged(session, entry)
+    for entry in _logged(session, *_about(analysis_id, "case details")):
         logged |= entry.details
     since = custody_log.latest(session, analysis_id, "analysis queued") is not None
     if problem := case_problem(details, logged, since):
@@ -172,3 +168,20 @@ def case_problem(
                 detail=translated(FIELDS[name]),
             )
     return None
+
+
+def _about(analysis_id: str, action: Action) -> tuple[ColumnElement[bool], ...]:
+    """The condition for the entries that say this of an analysis, and for that of its deletion."""
+    return CustodyRow.analysis == analysis_id, CustodyRow.action.in_((action, "deletion"))
+
+
+def _logged(session: Session, *own: ColumnElement[bool]) -> list[Entry]:
+    """The entries that say something of what there still is: none of an analysis deleted meanwhile."""
+    found: list[Entry] = []
+    for entry in custody_log.entries_where(session, *own):
+        refuse_forged(session, entry)
+        if entry.action == "deletion":
+            found.clear()
+        else:
+            found.append(entry)
+    return found

@@ -25,7 +25,7 @@ from reports.review.second_review import (
     outcome,
 )
 from reports.text.language import gettext
-from webapp.custody import review_records
+from webapp.custody import altered, review_records
 from webapp.errors import UserError
 from webapp.security.permissions import Principal
 from webapp.storage.tables import AnalysisRow, CaseReview, CaseRow, ReviewStatement, State, User
@@ -97,9 +97,15 @@ def find(session: Session, row: AnalysisRow) -> Reviewed | None:
 
     Raises :class:`~webapp.custody.altered.AlteredRecord` where it is not that of the custody log.
     """
-    naming = session.get(CaseReview, row.case_id) if row.case_id is not None else None
-    said = session.scalars(select(ReviewStatement).where(ReviewStatement.analysis_id == row.id)).all()
-    review_records.refuse_altered_review(session, row.id, said, naming)
+
+    def read() -> tuple[CaseReview | None, Sequence[ReviewStatement]]:
+        case = row.case_id
+        naming = None if case is None else session.get(CaseReview, case, populate_existing=True)
+        said = session.scalars(select(ReviewStatement).where(ReviewStatement.analysis_id == row.id)).all()
+        review_records.refuse_altered_review(session, row.id, said, naming)
+        return naming, said
+
+    naming, said = altered.compared(session, read)
     if naming is None or row.id not in {each.id for each in subjects(session, [naming.case_id])}:
         return None
     statements = ordered(STATEMENT.validate_json(each.body) for each in said)

@@ -9,8 +9,8 @@ from sqlalchemy.orm import Session
 from reports.inputs.case import CaseDetails, CaseError, case_details
 from reports.text import language
 from reports.text.language import gettext
+from webapp.custody import altered, review_records
 from webapp.custody import log as custody_log
-from webapp.custody import review_records
 from webapp.errors import UserError
 from webapp.services import cases
 from webapp.storage.tables import AnalysisRow, CaseDetailsRow, now
@@ -29,10 +29,14 @@ def stored(session: Session, analysis_id: str) -> CaseDetails:
 
     Raises :class:`~webapp.custody.altered.AlteredRecord` where it is not what the custody log holds.
     """
-    row = session.get(CaseDetailsRow, analysis_id)
-    details = CaseDetails.model_validate_json(row.body) if row else CaseDetails()
-    review_records.refuse_altered_case(session, analysis_id, details.model_dump())
-    return details
+
+    def read() -> CaseDetails:
+        row = session.get(CaseDetailsRow, analysis_id, populate_existing=True)
+        details = CaseDetails.model_validate_json(row.body) if row else CaseDetails()
+        review_records.refuse_altered_case(session, analysis_id, details.model_dump())
+        return details
+
+    return altered.compared(session, read)
 
 
 def from_form(form: Mapping[str, str]) -> CaseDetails:

@@ -58,6 +58,20 @@ class Database:
             session.execute(text("BEGIN IMMEDIATE") if self._sqlite else _ALONE)
             yield session
 
+    @contextmanager
+    def snapshot(self) -> Iterator[Session]:
+        """A session that reads everything as it was at its first question, and writes nothing.
+
+        For comparing one table with another. Nobody waits for it, but SQLite's file of recent changes grows
+        until it ends.
+        """
+        with self._sessions.begin() as session:
+            if self._sqlite:
+                session.execute(text("BEGIN"))
+            else:
+                session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+            yield session
+
     def close(self) -> None:
         """Let go of the engine."""
         self.engine.dispose()

@@ -13,6 +13,8 @@ from sqlalchemy import update
 
 from reports.bundle import manifest
 from webapp.cli import main as cli
+from webapp.custody import review_records
+from webapp.custody.audit import Audit
 from webapp.pages.review import desk
 from webapp.queries import results
 from webapp.security.permissions import Role
@@ -152,6 +154,52 @@ def test_what_was_finished_and_is_no_longer_is_named(app, folders, capsys, state
             session.execute(update(table).where(table.id == key).values(state=state, **also))
         status, words = verify(capsys)
         assert status == 1 and key in words and f"the database that it is {state}." in words
+
+
+RECORDED = {
+    "annotations": ("refuse_altered_annotations", "annotations", {"json": SAID}, "annotations.json"),
+    "case": ("refuse_altered_case", "case", {"data": {"case_number": "ST/1", "paper": "A4"}}, ""),
+    "deletion": ("refuse_altered_annotations", "delete", {}, "annotations.json"),
+}
+
+
+@pytest.mark.parametrize("what", RECORDED)
+def test_what_is_recorded_while_it_is_read_passes_for_no_forgery(app, client, folders, monkeypatch, what):
+    row = finished(app)
+    client.post(f"/analyses/{row.id}/annotations", json=SAID)
+    compare, to, act, read = RECORDED[what]
+    before = getattr(review_records, compare)
+
+    def meanwhile(*read) -> None:
+        """Rows have been read, entries have not."""
+        monkeypatch.setattr(review_records, compare, before)
+        assert app.test_client().post(f"/analyses/{row.id}/{to}", **act).status_code in (201, 303)
+        before(*read)
+
+    monkeypatch.setattr(review_records, compare, meanwhile)
+    answer = client.get(f"/analyses/{row.id}/{read}".rstrip("/"))
+    assert answer.status_code == 200
+    assert what == "case" or answer.text.count('"Ada"') == {"annotations": 2, "deletion": 0}[what]
+
+
+@pytest.mark.parametrize("when", ["entries are read", "files are read"])
+def test_what_is_recorded_beside_verify_log_passes_for_no_forgery(
+    app, client, folders, capsys, monkeypatch, when
+):
+    row, gone = finished(app), finished(app, file="other.mp4")
+    name = "problems" if when == "entries are read" else "file_problems"
+    before = getattr(Audit, name)
+
+    def meanwhile(audit, *read):
+        assert client.post(f"/analyses/{row.id}/annotations", json=SAID).status_code == 201
+        assert client.post(f"/analyses/{gone.id}/delete").status_code == 303
+        hand_in(app, b"another", "another.mp4")
+        return before(audit, *read)
+
+    monkeypatch.setattr(Audit, name, meanwhile)
+    assert verify(capsys)[0] == 0
+    monkeypatch.setattr(Audit, name, before)
+    assert verify(capsys)[0] == 0
 
 
 def test_a_role_that_nobody_gave_does_not_sign_in(tmp_path, monkeypatch, capsys):

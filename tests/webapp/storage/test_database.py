@@ -11,7 +11,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import URL, NullPool, event, text
+from sqlalchemy import URL, NullPool, event, make_url, text
 from sqlalchemy.exc import IntegrityError, StatementError
 
 from webapp.errors import UserError
@@ -182,6 +182,34 @@ def test_held_connections_are_used_again_by_any_thread(database, tmp_path):
         assert beside.exists()
     assert isinstance(database.engine.pool, NullPool)
     assert not beside.exists()
+
+
+def snapshot_keeps_to_one_moment(database: Database) -> None:
+    with database.snapshot() as session:
+        assert session.query(Milestone).count() == 0
+        with database.alone() as other:  # and nobody waits for it
+            other.add(Milestone(name="x", reached=datetime.now(UTC)))
+        assert session.query(Milestone).count() == 0
+    with database.begin() as session:
+        assert session.query(Milestone).count() == 1
+        session.query(Milestone).delete()
+
+
+def test_a_snapshot_keeps_to_one_moment(database):
+    snapshot_keeps_to_one_moment(database)
+    with database.hold():
+        snapshot_keeps_to_one_moment(database)
+
+
+def test_a_snapshot_of_postgresql_keeps_to_one_moment(postgresql):
+    database = Database(make_url(postgresql.url), {})
+    database.migrate()
+    snapshot_keeps_to_one_moment(database)
+    with database.hold():
+        snapshot_keeps_to_one_moment(database)
+        with database.begin() as session:
+            assert session.scalar(text("SHOW transaction_isolation")) == "read committed"
+    database.close()
 
 
 def test_foreign_keys_hold(database):

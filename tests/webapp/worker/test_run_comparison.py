@@ -196,9 +196,10 @@ def test_a_file_that_was_changed_behind_the_apps_back_fails_it(app, database, wa
 
 def problems(database, folders) -> list[str]:
     audit = Audit()
-    with database.begin() as session:
+    with database.snapshot() as session:
         list(audit.noting(custody_log.rows(session)))
-        return list(audit.problems(session, folders))
+        rows = list(audit.problems(session))
+    return [*rows, *audit.file_problems(database, folders)]
 
 
 def test_verify_log_names_what_differs(app, database, folders, waiting, monkeypatch):

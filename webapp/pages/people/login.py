@@ -145,7 +145,7 @@ def tried(name: str, password: str) -> tuple[User | None, timedelta]:
     if user is None or not right or not account_store.usable(user, now()):
         return None, timedelta()
     with this_app.database().alone() as session:
-        account_records.refuse_altered_account(session, user)
+        account_records.refuse_altered_account(session, session.get_one(User, user.id))
         login_throttle.forget(session, counted)
         if passwords.outdated(user.password):
             session.get_one(User, user.id).password = passwords.hash(password)

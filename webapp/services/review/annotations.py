@@ -15,8 +15,8 @@ from reports.review.annotations import ANNOTATION, Annotation, rejection_reason,
 from reports.text.language import gettext, translated
 from reports.text.numbers import grouped
 from webapp import this_app
+from webapp.custody import altered, review_records
 from webapp.custody import log as custody_log
-from webapp.custody import review_records
 from webapp.errors import UserError
 from webapp.queries import analyses as analysis_queries
 from webapp.queries.results import Result, load, result_folder
@@ -35,8 +35,13 @@ def listed(session: Session, analysis_id: str) -> tuple[Annotation, ...]:
 
     Raises :class:`~webapp.custody.altered.AlteredRecord` where they are not those of the custody log.
     """
-    rows = session.scalars(select(AnnotationRow).where(AnnotationRow.analysis_id == analysis_id)).all()
-    review_records.refuse_altered_annotations(session, analysis_id, rows)
+
+    def read() -> Sequence[AnnotationRow]:
+        rows = session.scalars(select(AnnotationRow).where(AnnotationRow.analysis_id == analysis_id)).all()
+        review_records.refuse_altered_annotations(session, analysis_id, rows)
+        return rows
+
+    rows = altered.compared(session, read)
     return tuple(sorted((ANNOTATION.validate_json(row.body) for row in rows), key=sort_key))
 
 
