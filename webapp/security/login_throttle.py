@@ -18,10 +18,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
 
-from sqlalchemy import delete
+from sqlalchemy import delete, or_
 from sqlalchemy.orm import Session
 
-from webapp.storage.tables import SignInFailure
+from webapp.storage.tables import AHEAD, SignInFailure
 
 _FORGOTTEN_AFTER = timedelta(days=1)
 _WITH_PORT = re.compile(r"\[(?P<v6>[^\]]+)\](:\d+)?|(?P<v4>\d+\.\d+\.\d+\.\d+):\d+")
@@ -60,7 +60,9 @@ def try_now(session: Session, counted: tuple[Bucket, ...], moment: datetime) -> 
 
     The session must be alone (:meth:`webapp.storage.database.Database.alone`).
     """
-    session.execute(delete(SignInFailure).where(SignInFailure.last < moment - _FORGOTTEN_AFTER))
+    # One that lies ahead would keep everybody out until that moment, with the right password too.
+    gone = or_(SignInFailure.last < moment - _FORGOTTEN_AFTER, SignInFailure.last > moment + AHEAD)
+    session.execute(delete(SignInFailure).where(gone))
     rows = [(bucket, session.get(SignInFailure, bucket.key)) for bucket in counted]
     left = [row.last + bucket.wait(row.count) - moment for bucket, row in rows if row is not None]
     if left and max(left) > timedelta():

@@ -27,11 +27,12 @@ from webapp.security import login_throttle
 from webapp.settings import Settings
 from webapp.storage.database import Database
 from webapp.storage.key_files import factor_key
-from webapp.storage.tables import RecoveryCode, User, now
+from webapp.storage.tables import AHEAD, RecoveryCode, User, now
 
 CODES = 10  # recovery codes of an account
 STEP = 30  # seconds
 _TOLERATED = (0, -1, 1)  # steps a clock may differ by
+_AHEAD = max(_TOLERATED) + AHEAD // timedelta(seconds=STEP)  # steps: one further on says nothing
 _NONCE = 12  # bytes
 _CODE, _RECOVERY = re.compile(r"[0-9]{6}"), re.compile(r"[A-Z2-7]{24}")
 Way = Literal["code", "recovery code"]
@@ -141,8 +142,9 @@ def _is_code(settings: Settings, user: User, typed: str, moment: datetime) -> bo
     if not _CODE.fullmatch(typed):
         return False
     totp, at = pyotp.TOTP(secret(settings, user)), int(moment.timestamp()) // STEP
+    used = user.factor_step if user.factor_step <= at + _AHEAD else 0
     for step in (at + each for each in _TOLERATED):
-        if hmac.compare_digest(totp.at(step * STEP), typed) and step > user.factor_step:
+        if hmac.compare_digest(totp.at(step * STEP), typed) and step > used:
             user.factor_step = step
             return True
     return False

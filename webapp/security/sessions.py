@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, delete, or_, select
 from sqlalchemy.orm import Session
 
 from webapp.settings import Settings
-from webapp.storage.tables import SessionRow, User
+from webapp.storage.tables import AHEAD, SessionRow, User
 
 # How exact "seen" is: a write for every request would be many.
 _EXACT = timedelta(minutes=1)
@@ -75,9 +75,17 @@ def end_of_user(session: Session, user_id: int, but: str = "") -> int:
 
 
 def forget_ended(session: Session, settings: Settings, moment: datetime) -> None:
-    """Remove the rows of sessions that idled out or grew too old."""
-    idle, old = moment - settings.idle, moment - settings.longest_session
-    end(session, or_(SessionRow.seen < idle, SessionRow.started < old))
+    """Remove the rows of sessions that idled out, grew too old, or lie ahead."""
+    idle, old, ahead = moment - settings.idle, moment - settings.longest_session, moment + AHEAD
+    end(
+        session,
+        or_(
+            SessionRow.seen < idle,
+            SessionRow.started < old,
+            SessionRow.seen > ahead,
+            SessionRow.started > ahead,
+        ),
+    )
 
 
 def hashed(token: str) -> str:
@@ -86,4 +94,6 @@ def hashed(token: str) -> str:
 
 
 def _has_expired(row: SessionRow, settings: Settings, moment: datetime) -> bool:
-    return moment - row.seen >= settings.idle or moment - row.started >= settings.longest_session
+    idle, age = moment - row.seen, moment - row.started
+    # One that lies ahead, by a clock that ran ahead, would last longer than any may.
+    return idle >= settings.idle or age >= settings.longest_session or min(idle, age) < -AHEAD

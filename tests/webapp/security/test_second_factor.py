@@ -132,6 +132,15 @@ def test_clocks_may_differ_by_one_step(app, clock):
     assert with_code(app, "ray", clock.code(secret, 1))[1].status_code == 303
 
 
+def test_codes_work_again_after_a_clock_that_ran_ahead(app, clock):
+    secret, _ = set_up(signed_in(app, "ray"), clock)
+    clock.later(26 * 3600)
+    assert with_code(app, "ray", clock.code(secret))[1].status_code == 303
+    clock.later(-26 * 3600)
+    assert with_code(app, "ray", clock.code(secret))[1].status_code == 303
+    assert with_code(app, "ray", clock.code(secret))[1].status_code == 401
+
+
 def test_recovery_codes_work_once_each(app, clock):
     ray = signed_in(app, "ray")
     secret, codes = set_up(ray, clock)

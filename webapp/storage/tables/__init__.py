@@ -6,7 +6,7 @@ A module for each subject; whoever reads or writes rows imports them from here, 
 from __future__ import annotations
 
 from webapp.storage.tables.accounts import ApiToken, RecoveryCode, SessionRow, SignInFailure, User
-from webapp.storage.tables.base import Base, UtcDateTime, now
+from webapp.storage.tables.base import AHEAD, Base, UtcDateTime, now
 from webapp.storage.tables.cases import CaseDetailsRow, CaseMember, CaseRow
 from webapp.storage.tables.custody import CustodyRow
 from webapp.storage.tables.data_folder import Choice, Milestone
@@ -18,6 +18,7 @@ from webapp.storage.tables.reviews import AnnotationRow, CaseReview, ReviewState
 from webapp.storage.tables.webhooks import Delivery, WebhookRow
 
 __all__ = [
+    "AHEAD",
     "AnalysisRow",
     "AnnotationRow",
     "ApiToken",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import DateTime, Dialect, TypeDecorator
 from sqlalchemy.orm import DeclarativeBase
@@ -31,6 +31,10 @@ class Base(DeclarativeBase):
     """Root of the tables."""
 
     type_annotation_map = {datetime: UtcDateTime()}
+
+
+AHEAD = timedelta(minutes=1)
+"""What lies further ahead than this was recorded by a clock that ran ahead; requests overtake each other."""
 
 
 def now() -> datetime:

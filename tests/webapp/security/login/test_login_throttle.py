@@ -76,6 +76,19 @@ def test_waits_double_and_end(app):
         assert session.get_one(SignInFailure, counted[0].key).count == 1
 
 
+def test_waits_of_a_clock_that_ran_ahead_end_when_it_is_right_again(app):
+    database, moment = app.extensions["database"], now()
+    counted = login_throttle.buckets("ada", "10.0.0.1", None)
+
+    def waits(at) -> list[float]:
+        with database.alone() as session:
+            return [login_throttle.try_now(session, counted, at).total_seconds() for _ in range(4)]
+
+    assert waits(moment + timedelta(hours=26)) == [0, 0, 0, 1]
+    assert waits(moment) == [0, 0, 0, 1]
+    assert min(waits(moment - timedelta(seconds=30))) == 31  # requests that overtook each other all count
+
+
 def test_many_tries_at_once_are_counted_one_by_one(app):
     """Threads that all ask before any password was compared get no more free tries than one would."""
     database, moment, free = app.extensions["database"], now(), []

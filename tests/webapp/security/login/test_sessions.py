@@ -55,6 +55,17 @@ def test_sessions_idle_out_and_grow_old(app, by):
     assert client.get("/analyses").status_code == 303
 
 
+@pytest.mark.parametrize("what", ["seen", "started"])
+def test_sessions_of_a_clock_that_ran_ahead_end_when_it_is_right_again(app, what):
+    client = signed_in(app, "ada")
+    age(app, **{what: -timedelta(seconds=50)})
+    assert client.get("/analyses").status_code == 200
+    age(app, **{what: -timedelta(hours=3)})
+    assert client.get("/analyses").status_code == 303
+    signed_in(app, "ada")
+    assert len(rows(app, SessionRow)) == 1
+
+
 def test_use_keeps_a_session_but_a_page_that_asks_by_itself_does_not(app):
     client = signed_in(app, "ada")
     row = hand_in(app)
