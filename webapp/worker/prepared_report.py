@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
 
 from detector.progress import Progress
 from detector.sandbox import AllowedPaths, Limits, Sandbox, refuse_links
@@ -42,8 +43,9 @@ def prepared(settings: Settings, database: Database, folders: Folders, analysis_
     """
     with contextlib.ExitStack() as held:
         mine = False
-        if not folders.store.elsewhere and not _a_job_waits(database, settings):
-            with contextlib.suppress(OSError):  # a full disk: then the findings may be all there is
+        # A full disk: then the findings may be all there is; a database that restarts: they come first.
+        with contextlib.suppress(OSError, OperationalError):
+            if not folders.store.elsewhere and not _a_job_waits(database, settings):
                 mine = held.enter_context(kept_reports.hold(folders, analysis_id, _PATIENCE))
         yield
         if mine:

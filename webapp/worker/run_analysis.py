@@ -26,6 +26,7 @@ from webapp.settings import Settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database
 from webapp.worker import store_transfer
+from webapp.worker.database_retries import retry_while_unreachable
 from webapp.worker.fingerprint_jobs import FingerprintKeeper
 from webapp.worker.ready_engine import ENGINE_SHARE, EngineJob, ReadyEngine, run_engine
 
@@ -83,17 +84,27 @@ def _make_and_publish(
     folders = Folders.of(settings)
     unfinished = folders.unfinished(held.analysis_id, held.name)
     unfinished.mkdir(mode=0o700, parents=True)
-    with database.begin() as session:
-        model = model_service.card_path(folders, held.model or model_service.default(session, folders))
-        others = tuple(model_service.card_path(folders, name) for name in held.others.names)
+    model = model_service.card_path(folders, _model(database, folders, held))
+    others = tuple(model_service.card_path(folders, name) for name in held.others.names)
     job = EngineJob(exhibit, held.file, model, held.parameters, others, held.others.rule)
     keeper = FingerprintKeeper(database, exhibit.name, unfinished, progress)
     made = make_result(job, unfinished, keeper, settings.limits, ready)
     keeper.take()
     if made.media.sha256 != exhibit.name:
         raise DamagedExhibit
-    claims.beat(database, held)  # a lost claim ends here, not with somebody else's place taken
+    # A lost claim ends here, not with somebody else's place taken.
+    retry_while_unreachable(lambda: claims.beat(database, held))
     publish(unfinished, folders.result(held.analysis_id))
+
+
+def _model(database: Database, folders: Folders, held: claims.AnalysisClaim) -> str:
+    """The name of the model that is asked."""
+
+    def default() -> str:
+        with database.begin() as session:
+            return model_service.default(session, folders)
+
+    return held.model or retry_while_unreachable(default)
 
 
 def make_result(
@@ -119,9 +130,7 @@ def _fetched_exhibit(
     """The exhibit, from the store unless the data folder has it."""
     folders = Folders.of(settings)
     to = folders.fetched(held.analysis_id, held.name) / sha256
-    with database.begin() as session:
-        model = held.model or model_service.default(session, folders)
-    model = ",".join((model, *held.others.names))
+    model = ",".join((_model(database, folders, held), *held.others.names))
     try:
         return store_transfer.fetch_inputs(
             settings,

@@ -19,6 +19,7 @@ from webapp.settings import Settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database
 from webapp.worker import store_transfer
+from webapp.worker.database_retries import retry_while_unreachable
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +37,8 @@ def result(settings: Settings, database: Database, held: ComparisonClaim, progre
         if (made.exhibit.sha256, made.reference.sha256) != sums:
             raise DamagedExhibit
         write_atomically(unfinished / SUMS, sums_text(unfinished))
-        claims.beat(database, held)  # a lost claim ends here, not with somebody else's place taken
+        # A lost claim ends here, not with somebody else's place taken.
+        retry_while_unreachable(lambda: claims.beat(database, held))
         publish(unfinished, place)
     if folders.store.elsewhere:
         store_transfer.put_comparison(

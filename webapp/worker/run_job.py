@@ -30,6 +30,7 @@ from webapp.settings import Settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database, opened
 from webapp.worker import run_analysis, run_comparison
+from webapp.worker.database_retries import retry_while_unreachable
 from webapp.worker.ready_engine import ReadyEngine
 
 log = logging.getLogger(__name__)
@@ -37,7 +38,6 @@ log = logging.getLogger(__name__)
 Around = contextlib.AbstractContextManager[None]
 
 _WRITE_EVERY = 0.4  # seconds between two writes of progress to the row
-_DATABASE_BACK = 60.0  # seconds in which a database that is started anew should be there again
 
 
 def _nothing(_settings: Settings, _database: Database, _folders: Folders, _analysis_id: str) -> Around:
@@ -170,16 +170,3 @@ def reporter(
             claims.beat(database, held, stage, fraction)
 
     return progress
-
-
-def retry_while_unreachable(write: Callable[[], None], patience: float = _DATABASE_BACK) -> None:
-    """Write to the database, again and again for ``patience`` seconds where it cannot be reached."""
-    until = time.monotonic() + patience
-    while True:
-        try:
-            return write()
-        except OperationalError as problem:
-            if time.monotonic() >= until:
-                raise
-            log.warning("the database cannot be reached, trying again: %s", problem.orig)
-            time.sleep(1)

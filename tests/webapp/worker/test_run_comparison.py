@@ -8,6 +8,7 @@ import pytest
 from celery.exceptions import SoftTimeLimitExceeded
 from made_comparisons import engine, queued
 from made_results import hand_in
+from sqlalchemy.exc import OperationalError
 
 from detector.errors import MediaError
 from webapp.custody import log as custody_log
@@ -18,7 +19,7 @@ from webapp.jobs import queue as job_queue
 from webapp.settings import QUEUES
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import ComparisonRow, CustodyRow, Priority, State, now
-from webapp.worker import run_comparison, run_job
+from webapp.worker import database_retries, run_comparison, run_job
 
 
 @pytest.fixture
@@ -192,6 +193,22 @@ def test_a_file_that_was_changed_behind_the_apps_back_fails_it(app, database, wa
     monkeypatch.setattr(run_comparison, "compare", other)
     work(app)
     assert "no longer has the bytes" in stored(database, waiting.id).error
+
+
+def test_a_database_that_restarts_fails_nothing(app, database, waiting, monkeypatch):
+    monkeypatch.setattr(run_comparison, "compare", engine)
+    monkeypatch.setattr(database_retries.time, "sleep", lambda _: None)
+    beat, missed = claims.beat, []
+
+    def restarting(*asked):
+        if len(asked) == 2 and not missed:
+            missed.append(asked)
+            raise OperationalError("", {}, Exception("terminating connection due to administrator command"))
+        return beat(*asked)
+
+    monkeypatch.setattr(claims, "beat", restarting)
+    work(app)
+    assert missed and stored(database, waiting.id).state == State.DONE
 
 
 def problems(database, folders) -> list[str]:
