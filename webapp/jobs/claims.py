@@ -24,7 +24,7 @@ from webapp.custody import log as custody_log
 from webapp.jobs import parameters, states
 from webapp.jobs.failures import Failure, failure_of
 from webapp.jobs.parameters import AskedOthers
-from webapp.storage.database import Database
+from webapp.storage.database import Database, clock
 from webapp.storage.tables import AnalysisRow, JobRow, State, now
 
 
@@ -111,7 +111,7 @@ def take(session: Session, table: type[JobRow], job_id: str) -> datetime | None:
             attempt=table.attempt + 1,
             worker=actors.process_name(),
             started=moment,
-            heartbeat=moment,
+            heartbeat=clock(session),
             error=None,
             remedy=None,
         )
@@ -121,10 +121,11 @@ def take(session: Session, table: type[JobRow], job_id: str) -> datetime | None:
 
 def beat(database: Database, held: JobClaim, stage: str | None = None, progress: float = 0.0) -> None:
     """Say that this attempt is alive and, with a stage, how far it is; raises :class:`LostClaim`."""
-    values: dict[str, Any] = {"heartbeat": now()}
+    values: dict[str, Any] = {}
     if stage is not None:
         values |= {"stage": stage[:80], "progress": min(max(progress, 0.0), 1.0)}
     with database.begin() as session:
+        values["heartbeat"] = clock(session)
         if not states.changed(session.execute(update(held.table).where(*is_held(held)).values(values))):
             raise LostClaim(held.job_id)
 

@@ -7,8 +7,8 @@ from datetime import timedelta
 
 from sqlalchemy import delete, select
 
-from webapp.storage.database import Database
-from webapp.storage.tables import WorkerRow, now
+from webapp.storage.database import Database, clock
+from webapp.storage.tables import WorkerRow
 
 GONE_AFTER = timedelta(seconds=30)
 _FORGOTTEN_AFTER = timedelta(days=1)
@@ -16,8 +16,8 @@ _FORGOTTEN_AFTER = timedelta(days=1)
 
 def record_worker(database: Database, name: str) -> None:
     """Say that the worker of this name (host:process) runs."""
-    moment = now()
     with database.begin() as session:
+        moment = clock(session)
         row = session.get(WorkerRow, name)
         if row is None:
             session.execute(delete(WorkerRow).where(WorkerRow.seen < moment - _FORGOTTEN_AFTER))
@@ -29,4 +29,5 @@ def record_worker(database: Database, name: str) -> None:
 def alive(database: Database) -> Sequence[WorkerRow]:
     """The workers heard of lately."""
     with database.begin() as session:
-        return session.scalars(select(WorkerRow).where(WorkerRow.seen >= now() - GONE_AFTER)).all()
+        lately = WorkerRow.seen >= clock(session) - GONE_AFTER
+        return session.scalars(select(WorkerRow).where(lately)).all()

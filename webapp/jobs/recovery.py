@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, case, func, select
 from webapp.jobs.claims import as_failed, attempt_name, change_running
 from webapp.jobs.failures import WORKER_LOST, Failure, failure_of
 from webapp.jobs.states import as_queued
-from webapp.storage.database import Database
+from webapp.storage.database import Database, clock
 from webapp.storage.tables import JOBS, JobRow, State, now
 
 MOST_ATTEMPTS = 3
@@ -77,8 +77,9 @@ def running(database: Database, workers: str) -> int:
 def requeue_stale(database: Database) -> None:
     """Queue jobs whose worker has gone silent; after the third attempt they have failed."""
     with database.begin() as session:
+        moment = clock(session)
         for table in JOBS:
-            silent = table.heartbeat < now() - STALE_AFTER
+            silent = table.heartbeat < moment - STALE_AFTER
             change_running(session, table, (table.state == State.RUNNING, silent), _again(table))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,9 @@ from sqlalchemy import (
     QueuePool,
     create_engine,
     event,
+    func,
     inspect,
+    select,
     text,
 )
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
@@ -23,6 +26,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from webapp.errors import UserError
 from webapp.settings import Settings
 from webapp.storage.key_files import CustodyKey
+from webapp.storage.tables import UtcDateTime, now
 
 CUSTODY_KEY = "custody key"  # of a session's info: the key of the custody log, for what records
 REVISION = "0018"  # the newest migration; a test compares it with the files
@@ -145,6 +149,16 @@ class Database:
         if self._sqlite:
             event.listen(engine, "connect", _prepare_sqlite)
         return engine
+
+
+def clock(session: Session) -> datetime:
+    """Now, for what one machine notes and another compares: by PostgreSQL's clock, since theirs may differ.
+
+    All that use SQLite are on one machine.
+    """
+    if session.get_bind().dialect.name == "sqlite":
+        return now()
+    return session.scalars(select(func.clock_timestamp(type_=UtcDateTime))).one()
 
 
 def refuse_newer(revision: str | None) -> None:

@@ -7,8 +7,10 @@ from datetime import timedelta
 from made_results import hand_in
 from made_rows import change, row
 
+from webapp import create_app
 from webapp.custody import actors
-from webapp.jobs import claims, failures, recovery
+from webapp.jobs import claims, failures, heartbeat, recovery
+from webapp.storage import database as storage
 from webapp.storage.tables import now
 
 
@@ -20,6 +22,30 @@ def test_silent_workers_are_given_up_and_well_ones_are_not(app, database):
     recovery.requeue_stale(database)
     assert row(database, lost.id).state == "queued"
     assert row(database, well.id).state == "running"
+
+
+def test_a_worker_whose_clock_is_behind_is_well(postgresql, tmp_path, monkeypatch):
+    """That of PostgreSQL counts, for workers and for pages, on whatever machines they are."""
+    settings = {"REELPROOF_DATA": tmp_path / "data", "REELPROOF_DATABASE": postgresql.url}
+    app = create_app({"TESTING": True} | settings)
+    database, queued = app.extensions["database"], hand_in(app)
+
+    def behind():
+        return now() - timedelta(minutes=2)
+
+    for module in (claims, heartbeat, storage):
+        monkeypatch.setattr(module, "now", behind, raising=False)
+    held = claims.claim(database, queued.id)
+    claims.beat(database, held, "reading", 0.5)
+    heartbeat.record_worker(database, "elsewhere:1")
+    monkeypatch.undo()
+    recovery.requeue_stale(database)
+    claims.beat(database, held)
+    assert [each.name for each in heartbeat.alive(database)] == ["elsewhere:1"]
+    change(database, queued.id, heartbeat=now() - recovery.STALE_AFTER - timedelta(seconds=1))
+    recovery.requeue_stale(database)
+    assert row(database, queued.id).state == "queued"
+    database.close()
 
 
 def test_three_attempts_and_then_worker_lost(app, database):
