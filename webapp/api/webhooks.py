@@ -29,6 +29,10 @@ blueprint = Blueprint("api_webhooks", __name__)
 _LATEST = 100
 
 
+def _secret(webhook_id: str) -> str:
+    return secret(this_app.settings().data, webhook_id)
+
+
 @operation(
     blueprint,
     "POST",
@@ -38,19 +42,18 @@ _LATEST = 100
     answers={201: Answer("It was made.", MadeWebhook)},
     errors=(409, 413, 415, 422),
     keyed=True,
+    secret=_secret,
 )
 def create(body: NewWebhook) -> tuple[MadeWebhook, int]:
     """Have messages sent to an address an administrator allowed.
 
     The secret in the answer signs each message, and is shown this once.
     """
-    settings = this_app.settings()
+    allowed = this_app.settings().webhooks
     with this_app.database().alone() as session:
-        row = webhook_registry.add(
-            session, settings.webhooks, body.url, body.events, current().name, identity()
-        )
+        row = webhook_registry.add(session, allowed, body.url, body.events, current().name, identity())
         made = _plain(row)
-    return MadeWebhook.model_validate(made | {"secret": secret(settings.data, row.id)}), 201
+    return MadeWebhook.model_validate(made | {"secret": _secret(row.id)}), 201
 
 
 @operation(

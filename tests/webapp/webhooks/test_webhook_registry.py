@@ -25,7 +25,12 @@ def test_without_an_allowance_nothing_is_sent_anywhere(app, client, monkeypatch)
 def test_the_secret_is_not_in_the_database(lab, receiver):
     made = hook(lab, f"{receiver.address}/hooks/a")
     data = lab.extensions["settings"].data
-    assert made["secret"].encode() not in b"".join(path.read_bytes() for path in data.glob("*.sqlite3*"))
+    again = {"json": {"url": f"{receiver.address}/hooks/b"}, "headers": {"Idempotency-Key": "k"}}
+    first, second = (lab.test_client().post(f"{API}/webhooks", **again) for _ in range(2))
+    assert second.headers["Idempotency-Replayed"] == "true" and second.data == first.data
+    kept = b"".join(path.read_bytes() for path in data.glob("*.sqlite3*"))
+    for each in (made, first.json):
+        assert each["secret"].encode() not in kept
     assert (data / "webhooks.key").stat().st_mode & 0o777 == 0o600
     assert secret(data, made["id"]) == made["secret"]
 

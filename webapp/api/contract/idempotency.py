@@ -1,8 +1,9 @@
 """Idempotency-Key: a POST sent again gives the answer it gave, and does nothing twice.
 
-Kept for a day: who sent it, the key, a hash of the request and the answer. What is created
-takes its id from the kept row, so that even a crash between creating and answering makes no
-second one. A request that failed changed nothing and is not kept: it may be sent again.
+Kept for a day: who sent it, the key, a hash of the request and the answer, without the secret of
+what was created, which is derived again. What is created takes its id from the kept row, so that
+even a crash between creating and answering makes no second one. A request that failed changed
+nothing and is not kept: it may be sent again.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import hashlib
 import json
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import timedelta
 
 from flask import Response, current_app, g, request
@@ -47,11 +48,13 @@ class StillAnswered(UserError):
         )
 
 
-def once(do: Callable[[], Answered]) -> Answered:
+def once(do: Callable[[], Answered], secret: Callable[[str], str] | None = None) -> Answered:
     """Do it, unless a request with the same key was answered already: then that answer again.
 
-    Raises :class:`UserError` for a key that cannot be used, that another request was sent with, or whose
-    first request is still being answered, and for a body too large to be compared with that of another.
+    ``secret`` derives that of what was created from its id, where the answer has one as ``secret``.
+    Raises :class:`UserError` for a key that cannot be used, that another request was sent with, or
+    whose first request is still being answered, and for a body too large to be compared with that
+    of another.
     """
     key = request.headers.get(HEADER)
     if key is None:
@@ -66,7 +69,7 @@ def once(do: Callable[[], Answered]) -> Answered:
     with this_app.database().alone() as session:
         session.execute(delete(KeyedRequest).where(KeyedRequest.started < now() - KEPT))
         row = session.get(KeyedRequest, (who, key))
-        if row is not None and (known := _known(row, fingerprint)) is not None:
+        if row is not None and (known := _known(row, fingerprint, secret)) is not None:
             return known
         if row is None:
             row = KeyedRequest(who=who, key=key, fingerprint=fingerprint, identity=secrets.token_hex(16))
@@ -81,7 +84,7 @@ def once(do: Callable[[], Answered]) -> Answered:
     if answered.status_code >= 400:
         _forget(who, key)
     else:
-        _keep(who, key, answered)
+        _keep(who, key, answered, but=() if secret is None else ("secret",))
     return answered
 
 
@@ -90,7 +93,7 @@ def identity() -> str:
     return g.get("identity") or secrets.token_hex(16)
 
 
-def _known(row: KeyedRequest, fingerprint: str) -> Answered | None:
+def _known(row: KeyedRequest, fingerprint: str, secret: Callable[[str], str] | None) -> Answered | None:
     """The kept answer; None where the earlier attempt was cut off and this one is to do it."""
     if row.fingerprint != fingerprint:
         raise UserError(
@@ -103,7 +106,10 @@ def _known(row: KeyedRequest, fingerprint: str) -> Answered | None:
         if cut_off:
             return None
         raise StillAnswered
-    response = Response(row.body, status=row.status)
+    body = row.body
+    if secret is not None:
+        body = _json(json.loads(body or "{}") | {"secret": secret(row.identity)})
+    response = Response(body, status=row.status)
     response.headers.update(json.loads(row.headers or "{}"))
     response.headers[REPLAYED] = "true"
     return response
@@ -129,15 +135,24 @@ def _fingerprint() -> str:
     return hashlib.sha256(json.dumps(about).encode()).hexdigest()
 
 
-def _keep(who: str, key: str, answered: Answered) -> None:
+def _keep(who: str, key: str, answered: Answered, but: Collection[str]) -> None:
+    """Keep an answer ``but`` for these fields: the database and its backups are to hold no secret."""
+    body = answered.get_data(as_text=True)
+    if but:
+        body = _json({name: value for name, value in json.loads(body).items() if name not in but})
     kept = {name: answered.headers[name] for name in _KEPT_HEADERS if name in answered.headers}
     with this_app.database().begin() as session:
         row = session.get(KeyedRequest, (who, key))
         if row is not None:
             row.status, row.headers = answered.status_code, json.dumps(kept)
-            row.body = answered.get_data(as_text=True)
+            row.body = body
 
 
 def _forget(who: str, key: str) -> None:
     with this_app.database().begin() as session:
         session.execute(delete(KeyedRequest).where(KeyedRequest.who == who, KeyedRequest.key == key))
+
+
+def _json(answer: dict[str, object]) -> str:
+    """An answer as it is sent."""
+    return json.dumps(answer, ensure_ascii=False, separators=(",", ":")) + "\n"

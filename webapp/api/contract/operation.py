@@ -95,11 +95,12 @@ def operation(
     body: type[BaseModel] | Form | Bytes | None = None,
     headers: tuple[str, ...] = (),
     keyed: bool = False,
+    secret: Callable[[str], str] | None = None,
 ) -> Callable[[View], View]:
     """Make a view an operation. It is called with the path's fields and, if declared, ``query`` and ``body``.
 
     It returns a model, or a pair of a model and a status, or a response. Its docstring becomes the
-    description, the first line the summary.
+    description, the first line the summary. ``secret`` derives the one in the answer, which is not kept.
     """
 
     def declare(view: View) -> View:
@@ -126,7 +127,7 @@ def operation(
         def answer(**path_fields: Any) -> Answered:
             arguments = path_fields | _request_arguments(declared)
             if declared.keyed:
-                return idempotency.once(lambda: _response(view(**arguments)))
+                return idempotency.once(lambda: _response(view(**arguments)), secret)
             return _response(view(**arguments))
 
         takes_files = isinstance(body, Form)
