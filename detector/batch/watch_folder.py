@@ -17,7 +17,7 @@ import stat
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from detector.errors import MediaError, ParameterError, ReelproofError
@@ -42,6 +42,10 @@ class _Stopped(Exception):
     """Somebody wants this to end."""
 
 
+class _Changed(Exception):
+    """The file that was analysed is not the one whose bytes were hashed."""
+
+
 @dataclass
 class _Waiting:
     size: int
@@ -64,6 +68,7 @@ class Watch:
     sleep: Callable[[float], None] = time.sleep
     _waiting: dict[Path, _Waiting] = field(default_factory=dict)
     _seen: dict[Path, tuple[int, int]] = field(default_factory=dict)
+    _unwritten: str = ""  # of the log, while there is no room on its disk
 
     def __post_init__(self) -> None:
         self.folder, self.out = self.folder.absolute(), self.out.absolute()
@@ -145,6 +150,14 @@ class Watch:
         except UnexpectedError as problem:
             line |= {"error": f"An error nobody foresaw: {str(problem).strip().splitlines()[-1]}"}
             line["again"] = True
+        except _Changed:  # a copy that had stalled went on
+            del self._seen[path]
+            self._waiting[path] = replace(waiting, since=self.clock())
+            return None
+        except OSError as problem:  # such as a full disk, which may have room for the next one
+            if not path.exists():
+                return None
+            line |= {"error": f"The result cannot be written: {problem.strerror or problem}.", "again": True}
         line["seconds"] = round(time.monotonic() - started, 3)
         self._note(line)
         return line
@@ -166,6 +179,8 @@ class Watch:
                 get_ready=self.get_ready,
                 progress=self._look_up,
             )
+            if analysis.media.sha256 != sha256:
+                raise _Changed
             made.rename(place)
         return analysis, place
 
@@ -176,10 +191,16 @@ class Watch:
     def _note(self, line: Line) -> None:
         if not line.get("again"):
             self._done.add(str(line["sha256"]))
-        with (self.out / LOG).open("a", encoding="utf-8") as log:
-            log.write(json.dumps(line, ensure_ascii=False) + "\n")
-            log.flush()
-            os.fsync(log.fileno())
+        self._unwritten += json.dumps(line, ensure_ascii=False) + "\n"
+        try:
+            with (self.out / LOG).open("a", encoding="utf-8") as log:
+                log.write(self._unwritten)
+                log.flush()
+                os.fsync(log.fileno())
+        except OSError:  # what came of it may end within a line: the next try begins another one
+            self._unwritten = "\n" + self._unwritten.lstrip("\n")
+        else:
+            self._unwritten = ""
 
     def _read_log(self) -> set[str]:
         """Hashes of what was dealt with; a result that somebody removed is made again."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import hashlib
 import json
 import os
 import shutil
@@ -47,7 +49,7 @@ def analysed(monkeypatch) -> list[str]:
         names.append(path.name)
         if path.read_bytes() == b"broken":
             raise MediaError("The file is damaged.")
-        analysis = build(folder, segments=1)
+        analysis = build(folder, segments=1, sha256=hashlib.sha256(path.read_bytes()).hexdigest())
         (folder / "analysis.json").write_text(analysis.to_json())
         return analysis
 
@@ -127,6 +129,45 @@ def test_a_file_that_grows_is_waited_for(tmp_path, analysed):
     (line,) = list(watching(tmp_path, clock).lines(once=True))
     assert len(path.read_bytes()) == 7 and clock.now >= 6 * watch_module.LOOK_EVERY + STILL_FOR
     assert line["file"] == "a.mp4" and analysed == ["a.mp4"]
+
+
+def test_a_file_that_goes_on_growing_while_it_is_analysed_is_waited_for(tmp_path, analysed, monkeypatch):
+    path, engine, clock = tmp_path / "a.mp4", watch_module.analyze_confined, Clock()
+    path.write_bytes(b"the first half")
+
+    def slow(*given, **options):
+        if path.read_bytes() == b"the first half":  # the copy had stalled
+            path.write_bytes(b"the first half and the second")
+        return engine(*given, **options)
+
+    monkeypatch.setattr(watch_module, "analyze_confined", slow)
+    (line,) = watching(tmp_path, clock).lines(once=True)
+    assert line["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest() and line["result"] == "a.mp4"
+    made = json.loads((tmp_path / "results" / "a.mp4" / "analysis.json").read_text())
+    assert made["media"]["sha256"] == line["sha256"] and len(analysed) == 2
+    assert {each.name for each in (tmp_path / "results").iterdir()} == {"a.mp4", LOG}
+
+
+def test_a_full_disk_ends_nothing(tmp_path, analysed, monkeypatch):
+    for name in ("a.mp4", "b.mp4"):
+        (tmp_path / name).write_bytes(name.encode())
+    watched = watching(tmp_path, Clock())
+
+    def full(*_given, **_options):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(watch_module, "analyze_confined", full)
+        patched.setattr(watch_module.os, "fsync", full)
+        lines = watched.lines(once=True)
+        first = next(lines)
+    (second,) = lines
+    assert first["again"] is True and "No space left on device" in first["error"]
+    assert second["result"] == "b.mp4"
+    log = tmp_path / "results" / LOG
+    assert [json.loads(text) for text in log.read_text().splitlines() if text][-2:] == [first, second]
+    (again,) = watching(tmp_path, Clock()).lines(once=True)
+    assert again["result"] == "a.mp4"
 
 
 def test_what_arrives_later_and_what_goes_again(tmp_path, analysed):
