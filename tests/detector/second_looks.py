@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from detector import analyze
-from detector.faces.finding.detector import FaceDetector
+from detector.faces.finding.centerface import FaceDetector
 from detector.faces.patch import cut_patch
 from detector.models.card import FusionHalf, Input, SecondLookCard
 from detector.models.loaded import LoadedModel

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 import cv2
 
 from detector.faces.crop import Face
-from detector.faces.finding.detector import FaceDetector, searched_scale
+from detector.faces.finding.centerface import FaceDetector, searched_scale
 from detector.faces.finding.matching import shifted
 from detector.media.frame import Image
 from detector.schema.analysis import Box, Parameters

@@ -14,7 +14,7 @@ import math
 import numpy as np
 
 from detector.faces.crop import Face
-from detector.faces.finding.detector import FaceDetector, reduced, searched_scale
+from detector.faces.finding.centerface import FaceDetector, reduced, searched_scale
 from detector.faces.finding.matching import shifted
 from detector.faces.finding.place_search import among
 from detector.media.frame import Image

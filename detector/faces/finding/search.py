@@ -19,7 +19,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from detector.faces.crop import Face
-from detector.faces.finding.detector import FaceDetector, searched_scale
+from detector.faces.finding.centerface import FaceDetector, searched_scale
 from detector.faces.finding.interpolation import LONGEST, faces_between
 from detector.faces.finding.newcomers import NewcomerSearch
 from detector.faces.finding.place_search import PlaceSearch, among, may_be

@@ -8,7 +8,7 @@ from math import cos, radians
 import numpy as np
 
 from detector.faces.crop import roll
-from detector.faces.finding.detector import FaceDetector
+from detector.faces.finding.centerface import FaceDetector
 from detector.faces.photo_range import flaw_of_photo
 from detector.media.frame import Image
 from detector.schema.analysis import Coverage, Parameters

@@ -22,7 +22,7 @@ import cv2
 import numpy as np
 
 from detector.faces.crop import CropSquare, Landmarks, crop_square, square_for_face
-from detector.faces.finding.detector import FaceDetector
+from detector.faces.finding.centerface import FaceDetector
 from detector.faces.patch import decode
 from detector.media.frame import Image
 

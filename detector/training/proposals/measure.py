@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from detector.faces.finding.detector import FaceDetector
+from detector.faces.finding.centerface import FaceDetector
 from detector.faces.finding.place_search import PlaceSearch
 from detector.faces.finding.proposals import FaceProposals
 from detector.media.frame import Image

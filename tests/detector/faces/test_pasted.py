@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from detector.faces.finding.detector import FaceDetector
+from detector.faces.finding.centerface import FaceDetector
 from detector.faces.pasted import bounds_of_photo
 from detector.faces.patch import cut_patch, cut_photo_patch, reach_of
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from detector import Parameters, Verdict, analyze, engine
 from detector.faces import photo_range
-from detector.faces.finding.detector import FaceDetector
+from detector.faces.finding.centerface import FaceDetector
 from detector.faces.finding.turned import turn_with_faces
 from detector.faces.photo_range import DRAWN, WITHOUT_COLOUR, WITHOUT_DETAIL, flaw_of_photo, looks_of_photo
 from detector.models.loaded import LoadedModel

@@ -11,7 +11,7 @@ from second_looks import Says, judged, moments_of, with_second_look
 from detector import analyze
 from detector.faces.crop import crop_square
 from detector.faces.detections import Detection
-from detector.faces.finding.detector import FaceDetector
+from detector.faces.finding.centerface import FaceDetector
 from detector.faces.framing import head_square
 from detector.faces.patch import cut_patch
 from detector.models.loaded import LoadedModel

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from detector.errors import ParameterError
-from detector.faces.finding.detector import FaceDetector
+from detector.faces.finding.centerface import FaceDetector
 from detector.faces.finding.proposals import STRIDE
 from detector.media.frame import Image
 from detector.training.proposals import train

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 
 from detector.faces import crop
-from detector.faces.finding.detector import FaceDetector
+from detector.faces.finding.centerface import FaceDetector
 from detector.faces.framing import Box
 from detector.faces.patch import cut_patch, decode, encode
 from detector.media.frame import Image

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from detector.engine import analyze
 from detector.faces.crop import CropSquare, roll
-from detector.faces.finding.detector import FaceDetector
+from detector.faces.finding.centerface import FaceDetector
 from detector.faces.framing import inner_square
 from detector.media.frame import Image
 from detector.models.loaded import LoadedModel

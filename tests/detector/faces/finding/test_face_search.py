@@ -11,7 +11,7 @@ import pytest
 
 from detector.faces.crop import Face, square_for_face
 from detector.faces.finding import newcomers, place_search, search
-from detector.faces.finding.detector import FaceDetector
+from detector.faces.finding.centerface import FaceDetector
 from detector.faces.finding.proposals import LEAST
 from detector.faces.finding.search import FaceSearch, FoundFaces
 from detector.media.frame import Frame, Image

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from detector.errors import ModelError
-from detector.faces.finding.detector import FaceDetector
+from detector.faces.finding.centerface import FaceDetector
 from detector.faces.finding.proposals import FaceProposals, boxes_of
 from detector.media.frame import Image
 from detector.models.face_proposals import FOLDER, files_in, proposals_file

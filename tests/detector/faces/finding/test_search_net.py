@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from detector.faces.finding import search_net
-from detector.faces.finding.detector import FaceDetector
+from detector.faces.finding.centerface import FaceDetector
 from detector.faces.finding.search_net import OpenVinoNet
 
 

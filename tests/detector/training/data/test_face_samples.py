@@ -19,7 +19,7 @@ from made_faces import crop, encoded, write_archive
 from warm import Script
 
 from detector.faces.crop import CropSquare, crop_square, square_for_face
-from detector.faces.finding.detector import FaceDetector
+from detector.faces.finding.centerface import FaceDetector
 from detector.paths import ROOT
 from detector.training.data.face_samples import MARGIN, Sample, decode, dfdc_samples, read_csv
 
@@ -27,7 +27,7 @@ GATHER = Script("""
 import pickle, sys
 from pathlib import Path
 import numpy as np
-from detector.faces.finding.detector import FaceDetector
+from detector.faces.finding.centerface import FaceDetector
 from detector.models.loaded import load_model
 from detector.scoring.scorer import Scorer
 from detector.training.data.face_samples import harvest

