@@ -12,7 +12,7 @@ import cv2
 from detector.errors import ReelproofError
 from detector.training.second_look import steps
 from detector.training.second_look.examples.patches import SOURCES
-from detector.training.second_look.train import Recipe
+from detector.training.second_look.scan_loop import Recipe
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -21,7 +21,7 @@ from detector.files import atomic_path
 from detector.networks.vit_small_14 import PRETRAINED, ViTSmall14
 from detector.training.second_look.kept_tokens import UPPER_BLOCKS, KeptTokens
 from detector.training.second_look.linear_heads import fit_linear_heads
-from detector.training.second_look.train import head_loss
+from detector.training.second_look.scan_loop import head_loss
 
 LEFT_OUT = 4
 """The pretrained block the distilled half does without, counted from 0: tokens differ least without it."""
@@ -33,8 +33,8 @@ Report = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Half:
-    """How a half is trained; as given, what ships."""
+class BlockTraining:
+    """How the blocks of a half are trained; as given, what ships."""
 
     examples: int
     batch: int
@@ -56,9 +56,9 @@ class Half:
         return float(min(1.0, (step + 1) / self.warm_up) * (self.least + (1 - self.least) * cosine))
 
 
-UPPER = Half(examples=13_600, batch=32, rate=4e-5, betas=(0.9, 0.999), least=0.02, falling=0.85)
-UPPER_AGAIN = Half(examples=8_640, batch=24, rate=5e-5, betas=(0.9, 0.999), least=0.02, falling=0.95)
-DISTILLED = Half(examples=4_800, batch=8, rate=1.5e-4, betas=(0.9, 0.98), least=0.03)
+UPPER = BlockTraining(examples=13_600, batch=32, rate=4e-5, betas=(0.9, 0.999), least=0.02, falling=0.85)
+UPPER_AGAIN = BlockTraining(examples=8_640, batch=24, rate=5e-5, betas=(0.9, 0.999), least=0.02, falling=0.95)
+DISTILLED = BlockTraining(examples=4_800, batch=8, rate=1.5e-4, betas=(0.9, 0.98), least=0.03)
 _HEAD_RATE = 1e-5
 _KEEP = 0.7  # share of the patches in training
 _SMOOTHING = 0.03
@@ -88,7 +88,7 @@ def start_from(pretrained: ViTSmall14, network: ViTSmall14) -> None:
         network.judge.bias.zero_()
 
 
-def tune_upper(network: ViTSmall14, kept: KeptTokens, half: Half, report: Report) -> None:
+def tune_upper(network: ViTSmall14, kept: KeptTokens, recipe: BlockTraining, report: Report) -> None:
     """Tune heads and blocks above the ``kept`` tokens; the average is kept.
 
     Heads that say nothing yet are first fitted on the kept features.
@@ -97,39 +97,44 @@ def tune_upper(network: ViTSmall14, kept: KeptTokens, half: Half, report: Report
     blocks, width = range(_LOWER, network.shape.depth), 3 * network.shape.width
     upper = [network.backbone.blocks[block] for block in blocks]
     groups = [
-        {"params": list(block.parameters()), "peak": half.rate * half.falling ** (len(upper) - 1 - number)}
+        {
+            "params": list(block.parameters()),
+            "peak": recipe.rate * recipe.falling ** (len(upper) - 1 - number),
+        }
         for number, block in enumerate(upper)
     ]
     groups += [
-        {"params": list(network.backbone.norm.parameters()), "peak": half.rate},
+        {"params": list(network.backbone.norm.parameters()), "peak": recipe.rate},
         {"params": list(network.judge.parameters()), "peak": _HEAD_RATE},
     ]
-    optimiser = torch.optim.AdamW(groups, lr=half.rate, betas=half.betas, weight_decay=half.weight_decay)
+    optimiser = torch.optim.AdamW(
+        groups, lr=recipe.rate, betas=recipe.betas, weight_decay=recipe.weight_decay
+    )
     trained = [parameter for group in optimiser.param_groups for parameter in group["params"]]
     average = [parameter.detach().clone() for parameter in trained]
     network.train()
     losses: list[float] = []
-    for step, rows in enumerate(_batches(len(kept), half)):
+    for step, rows in enumerate(_batches(len(kept), recipe)):
         tokens = torch.from_numpy(np.stack([kept.tokens[row] for row in rows])).float()
         low = torch.from_numpy(np.stack([kept.features[row, :width] for row in rows]))
         _, high = network.through(_some_patches(tokens), blocks)
         judged = network.judged(torch.cat([low, high], dim=1))
         given = network.of_reading(judged, torch.from_numpy(kept.framings[rows]))
         loss = head_loss(given, torch.from_numpy(kept.targets[rows]), _SMOOTHING)
-        _step(optimiser, trained, loss, half.rate_at(step))
+        _step(optimiser, trained, loss, recipe.rate_at(step))
         share = min(_AVERAGE, (1 + step) / (10 + step))
         with torch.no_grad():
             for mean, now in zip(average, trained, strict=True):
                 mean.lerp_(now, 1 - share)
         losses = [*losses, float(loss.detach())][-_REPORT_EVERY:]
         if step % _REPORT_EVERY == 0:
-            report(f"upper blocks: step {step} of {half.steps}, loss {np.mean(losses):.4f}")
+            report(f"upper blocks: step {step} of {recipe.steps}, loss {np.mean(losses):.4f}")
     with torch.no_grad():
         for mean, now in zip(average, trained, strict=True):
             now.copy_(mean)
 
 
-def distil_lower(network: ViTSmall14, kept: KeptTokens, half: Half, report: Report) -> None:
+def distil_lower(network: ViTSmall14, kept: KeptTokens, recipe: BlockTraining, report: Report) -> None:
     """Train the blocks below the ``kept`` tokens, and the embeddings, until they give tokens like them."""
     blocks, width = range(_LOWER), 3 * network.shape.width
     of_token, of_feature = _spread(kept, width)
@@ -141,21 +146,21 @@ def distil_lower(network: ViTSmall14, kept: KeptTokens, half: Half, report: Repo
     matrices = [parameter for parameter in trained if parameter.ndim > 1 and len(parameter) > 1]
     others = [parameter for parameter in trained if parameter.ndim <= 1 or len(parameter) == 1]
     groups = [
-        {"params": matrices, "peak": half.rate, "weight_decay": half.weight_decay},
-        {"params": others, "peak": half.rate, "weight_decay": 0.0},
+        {"params": matrices, "peak": recipe.rate, "weight_decay": recipe.weight_decay},
+        {"params": others, "peak": recipe.rate, "weight_decay": 0.0},
     ]
-    optimiser = torch.optim.AdamW(groups, lr=half.rate, betas=half.betas)
+    optimiser = torch.optim.AdamW(groups, lr=recipe.rate, betas=recipe.betas)
     network.train()
-    for step, rows in enumerate(_batches(len(kept), half)):
+    for step, rows in enumerate(_batches(len(kept), recipe)):
         crops = torch.from_numpy(np.stack([kept.crops[row] for row in rows]))
         tokens, low = network.through(network.embedded(network.normalised(crops)), blocks)
         wanted = torch.from_numpy(np.stack([kept.tokens[row] for row in rows])).float()
         wanted_low = torch.from_numpy(np.stack([kept.features[row, :width] for row in rows]))
         of_tokens = F.smooth_l1_loss(tokens / of_token, wanted / of_token)
         of_features = F.smooth_l1_loss(low / of_feature, wanted_low / of_feature)
-        _step(optimiser, trained, of_tokens + _FEATURES * of_features, half.rate_at(step))
+        _step(optimiser, trained, of_tokens + _FEATURES * of_features, recipe.rate_at(step))
         if step % _REPORT_EVERY == 0:
-            report(f"lower blocks: step {step} of {half.steps}, tokens {float(of_tokens.detach()):.4f}")
+            report(f"lower blocks: step {step} of {recipe.steps}, tokens {float(of_tokens.detach()):.4f}")
 
 
 def join(lower: Path, upper: Path, start: Path) -> None:
@@ -176,14 +181,14 @@ def new_network(pretrained: Path) -> ViTSmall14:
     return network
 
 
-def _batches(count: int, half: Half) -> Iterable[NDArray[np.int64]]:
+def _batches(count: int, recipe: BlockTraining) -> Iterable[NDArray[np.int64]]:
     """Rows of each step: every example once before any comes again."""
-    rng = np.random.default_rng(half.seed)
+    rng = np.random.default_rng(recipe.seed)
     order: list[int] = []
-    for _ in range(half.steps):
-        if len(order) < half.batch:
+    for _ in range(recipe.steps):
+        if len(order) < recipe.batch:
             order += rng.permutation(count).tolist()
-        rows, order = order[: half.batch], order[half.batch :]
+        rows, order = order[: recipe.batch], order[recipe.batch :]
         yield np.array(rows)
 
 

@@ -21,7 +21,7 @@ from detector.faces.framing import HEAD
 from detector.files import atomic_path
 from detector.networks.vit_small_14 import PATCH, ViTSmall14
 from detector.training.second_look.examples.sampling import Sampler
-from detector.training.second_look.train import Drawn
+from detector.training.second_look.scan_loop import Drawn
 
 UPPER_BLOCKS = 4
 """Blocks above the kept tokens."""

@@ -25,7 +25,7 @@ from detector.training.second_look.examples.patches import TRAIN, Patch, is_of, 
 from detector.training.second_look.fitting.left_out_generators import LEARNT_FRAMES, TOLD_FRAMES
 from detector.training.second_look.fitting.measuring import by_clip, every_nth_frame, logits
 from detector.training.second_look.scan import ScanNetwork, ScanSource, between
-from detector.training.second_look.train import Figures, Recipe, Trainer, tune
+from detector.training.second_look.scan_loop import Figures, Recipe, Trainer, tune
 
 SHARES = (0.0, 0.25, 0.5, 0.7, 0.85, 1.0)
 _ALTERED = (SWAP, REENACTMENT, LIP_SYNC)

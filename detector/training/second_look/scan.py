@@ -42,7 +42,7 @@ from detector.training.second_look.fitting.measuring import (
     every_nth_frame,
     logits,
 )
-from detector.training.second_look.train import Drawn, Figures
+from detector.training.second_look.scan_loop import Drawn, Figures
 
 SCAN_SHARES = {kind: share for kind, share in SHARES.items() if kind[1] == INNER} | {
     ("ffpp", INNER): 0.30,

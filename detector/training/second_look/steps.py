@@ -78,8 +78,8 @@ from detector.training.second_look.photograph_heads import (
     photograph_examples,
     without_photograph_heads,
 )
+from detector.training.second_look.scan_loop import Recipe, Trainer, tune
 from detector.training.second_look.ship import loaded_with, ship
-from detector.training.second_look.train import Recipe, Trainer, tune
 
 START, TOKENS = "start.pt", "tokens"
 
@@ -139,14 +139,14 @@ def train_half(options: argparse.Namespace) -> None:
     folder = _folder(options)
     kept = KeptTokens.read(folder / TOKENS)
     network = _network_of(options.of) if options.of else new_network(_pretrained(options))
-    half = DISTILLED
+    recipe = DISTILLED
     if options.half == "upper":
-        half = UPPER_AGAIN if options.of else UPPER
-    half = dataclasses.replace(half, examples=options.examples or half.examples)
+        recipe = UPPER_AGAIN if options.of else UPPER
+    recipe = dataclasses.replace(recipe, examples=options.examples or recipe.examples)
     if options.half == "upper":
-        tune_upper(network, kept, half, say)
+        tune_upper(network, kept, recipe, say)
     else:
-        distil_lower(network, kept, half, say)
+        distil_lower(network, kept, recipe, say)
     _keep(network, folder / f"{options.half}.pt")
 
 

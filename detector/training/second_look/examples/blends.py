@@ -17,7 +17,7 @@ from detector.training.data.face_samples import Sample
 from detector.training.second_look.examples.kinds import UNASKED
 from detector.training.second_look.examples.patches import Patch
 from detector.training.second_look.examples.sampling import Sampler
-from detector.training.second_look.train import Drawn
+from detector.training.second_look.scan_loop import Drawn
 
 MIX = MixConfig(
     dfdc_real=0.2,

@@ -88,8 +88,8 @@ def test_the_kept_tokens_are_the_pretrained_networks(first: ViTSmall14, kept: Ke
 def test_distilled_blocks_come_near_the_kept_tokens(first: ViTSmall14, kept: KeptTokens) -> None:
     network, said = started(first), []
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    half = dataclasses.replace(DISTILLED, examples=60 * 8, rate=2e-3, warm_up=2)
-    distil_lower(network, kept, half, said.append)
+    recipe = dataclasses.replace(DISTILLED, examples=60 * 8, rate=2e-3, warm_up=2)
+    distil_lower(network, kept, recipe, said.append)
     lost = [float(line.rsplit(" ", 1)[1]) for line in said]
     assert lost[-1] < 0.7 * lost[0]
     changed = {name for name, value in network.state_dict().items() if not torch.equal(value, before[name])}

@@ -14,7 +14,7 @@ from detector.models.loaded import load_model
 from detector.training.second_look import left_out_scan, scan
 from detector.training.second_look.examples.patches import Patch, store
 from detector.training.second_look.left_out_scan import measure_shares, train_without
-from detector.training.second_look.train import Recipe
+from detector.training.second_look.scan_loop import Recipe
 
 RECIPE = Recipe(examples=8, batch=4, warm_up=1)
 WAV2LIP = {"fake": True, "generator": "Wav2Lip + GFPGAN", "family": "lip-sync"}

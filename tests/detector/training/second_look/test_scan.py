@@ -20,7 +20,7 @@ from detector.training.second_look.examples.blends import Blended, WithBlends
 from detector.training.second_look.examples.kinds import UNASKED
 from detector.training.second_look.examples.patches import Patch, store
 from detector.training.second_look.scan import BLENDS, ScanNetwork, ScanSource, between, measure, publish_scan
-from detector.training.second_look.train import LAST, LOG, Recipe, Trainer, parameter_groups, tune
+from detector.training.second_look.scan_loop import LAST, LOG, Recipe, Trainer, parameter_groups, tune
 
 PATCHES = [patch(i, fake) for i in range(3) for fake in (False, True)]
 

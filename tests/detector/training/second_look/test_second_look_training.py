@@ -29,6 +29,7 @@ from detector.training.second_look.fitting.exhibits import ClipRecord, PersonRec
 from detector.training.second_look.fitting.measuring import by_clip, clip_aucs, every_nth_frame
 from detector.training.second_look.fitting.thresholds import fitted_card, measured_card, peak, probability_for
 from detector.training.second_look.halves import new_network
+from detector.training.second_look.scan_loop import head_loss
 from detector.training.second_look.ship import (
     LEAST_MOVED,
     NotTrainedError,
@@ -38,7 +39,6 @@ from detector.training.second_look.ship import (
     ship,
     tensors_of,
 )
-from detector.training.second_look.train import head_loss
 
 
 @pytest.fixture(autouse=True)
