@@ -79,7 +79,7 @@ TRANSFORMER := out/second-look/runs/vit
 
 train-scan: $(READY)
 	$(PREPARED)
-	$(SECOND_LOOK) --fast reelproof-2 --run scan scan
+	$(SECOND_LOOK) --scan reelproof-2 --run scan scan
 	@echo "Publish it under a name of its own: the step publish-scan (docs/training.md)."
 
 train-second-look: $(READY)
@@ -93,7 +93,7 @@ train-second-look: $(READY)
 	$(SECOND_LOOK) --run inner photographs --of out/second-look/runs/inner/heads.pt
 	$(SECOND_LOOK) --run inner clips --of out/second-look/runs/inner/photographs.pt
 	$(SECOND_LOOK) --run inner altered --of out/second-look/runs/inner/clips.pt
-	$(SECOND_LOOK) --fast $(MODEL) fit out/second-look/runs/inner/altered.pt
+	$(SECOND_LOOK) --scan $(MODEL) fit out/second-look/runs/inner/altered.pt
 
 evaluate: $(READY)
 	$(BIN)/python -m detector calibrate $(MODEL) $(DATA)

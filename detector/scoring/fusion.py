@@ -1,6 +1,6 @@
 """One logit from the scan and the second look.
 
-    altered     = logit of (fast, inner altered)
+    altered     = logit of (scan, inner altered)
     synthesised = logit of (head synthesised)
     fused       = log(exp(altered) + exp(synthesised - reserve)), a soft maximum
 
@@ -31,7 +31,7 @@ Floats = NDArray[np.float64]
 
 # The columns of what is called inputs (n, 5): the first is the scan's, the others the second network's.
 INPUTS = (
-    "fast",
+    "fast",  # the scan, by its name in stored cards
     "inner altered",
     "inner synthesised",
     "head altered",

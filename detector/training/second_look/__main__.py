@@ -34,7 +34,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--run", dest="name", default="main", metavar="NAME", help="which run (default: main)"
     )
-    parser.add_argument("--fast", default="reelproof", metavar="MODEL", help="the model of the scan")
+    parser.add_argument(
+        "--scan", "--fast", default="reelproof", metavar="MODEL", help="the model of the scan"
+    )
     commands = parser.add_subparsers(required=True, metavar="STEP")
     _add_training(commands)
     _add_measuring(commands)
@@ -46,42 +48,44 @@ def _add_training(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     """The steps that lead to the network's weights."""
     step = commands.add_parser("prepare", help="cut the patches of every source")
     step.add_argument("sources", nargs="*", default=SOURCES, metavar="SOURCE")
-    step.set_defaults(run=steps.cut_patches)
+    step.set_defaults(run=steps.prepare)
     step = commands.add_parser("tokens", help="keep what the pretrained transformer makes of heads")
     step.add_argument("--count", type=int, default=6400, metavar="N")
     step.add_argument("--of", type=Path, metavar="FILE", help="a trained network, not the pretrained one")
     step.add_argument("--inner", action="store_true", help="of inner faces and blends as well")
-    step.set_defaults(run=steps.keep_features)
-    for half in ("upper", "lower"):
+    step.set_defaults(run=steps.tokens)
+    for half, run in (("upper", steps.upper), ("lower", steps.lower)):
         step = commands.add_parser(half, help=f"train the transformer's {half} blocks on kept tokens")
         step.add_argument("--examples", type=int, metavar="N")
         step.add_argument("--of", type=Path, metavar="FILE", help="train on from these weights")
-        step.set_defaults(run=steps.train_half, half=half)
+        step.set_defaults(run=run)
     step = commands.add_parser("heads", help="fit heads that say nothing yet on kept features")
     step.add_argument("--of", type=Path, metavar="FILE", required=True, help="weights to fit them for")
-    step.set_defaults(run=steps.fit_heads)
+    step.set_defaults(run=steps.heads)
     step = commands.add_parser(
         "photographs", help="fit the heads for photographs on features of the finished network"
     )
     step.add_argument("--of", type=Path, metavar="FILE", required=True, help="weights to fit them for")
-    step.set_defaults(run=steps.fit_photographs)
+    step.set_defaults(run=steps.photographs)
     step = commands.add_parser(
         "clips", help="fit what whole heads of footage say of synthesis, on clips alone"
     )
     step.add_argument("--of", type=Path, metavar="FILE", required=True, help="weights to fit it for")
-    step.set_defaults(run=steps.fit_on_clips)
+    step.set_defaults(run=steps.clips)
     step = commands.add_parser(
         "altered", help="fit what inner faces say of alteration, on generators' examples and on blends"
     )
     step.add_argument("--of", type=Path, metavar="FILE", required=True, help="weights to fit it for")
-    step.set_defaults(run=steps.fit_on_blends)
+    step.set_defaults(run=steps.altered)
     step = commands.add_parser("join", help="make the start of a training of both halves")
-    step.set_defaults(run=steps.join_halves)
+    step.set_defaults(run=steps.join)
 
 
 def _add_measuring(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """The steps that measure and fit what the weights give, and ship them."""
-    step = commands.add_parser("report", help="measure on the develop clips and fit the fusion")
+    step = commands.add_parser(
+        "report", help="measure on the develop clips; the fusion fitted for it is not kept"
+    )
     step.add_argument("weights", type=Path)
     step.add_argument("--every", type=int, default=1, metavar="N", help="look at every N-th frame of a clip")
     step.set_defaults(run=steps.report)
@@ -98,35 +102,37 @@ def _add_measuring(commands: argparse._SubParsersAction[argparse.ArgumentParser]
     step.set_defaults(run=steps.fit)
     step = commands.add_parser("composed", help="compose splices and duos, and measure the model on them")
     _add_update_card(step)
-    step.set_defaults(run=steps.measure_compositions)
+    step.set_defaults(run=steps.composed)
     step = commands.add_parser(
-        "steadiness", help="how often a verdict changes with shift, scale and encoding"
+        "stability",
+        aliases=["steadiness"],
+        help="how often a verdict changes with shift, scale and encoding",
     )
     step.add_argument("--every", type=int, default=1, metavar="N", help="every N-th develop clip")
-    step.set_defaults(run=steps.measure_changes)
+    step.set_defaults(run=steps.stability)
     step = commands.add_parser("verdicts", help="verdicts of the whole engine, and by its slow way")
     step.add_argument("--every", type=int, default=1, metavar="N", help="every N-th develop clip")
     _add_update_card(step)
-    step.set_defaults(run=steps.compare_verdicts)
+    step.set_defaults(run=steps.verdicts)
     step = commands.add_parser("attacked-clips", help="verdicts of clips attacked against the scan")
     step.add_argument("--count", type=int, default=20, metavar="N", help="develop clips, half manipulated")
-    step.set_defaults(run=steps.measure_attacks)
+    step.set_defaults(run=steps.attacked_clips)
     step = commands.add_parser("heatmaps", help="whether hiding what a heatmap shows lowers the answer")
     step.add_argument("--every", type=int, default=1, metavar="N", help="every N-th manipulated develop clip")
-    step.set_defaults(run=steps.check_heatmaps)
+    step.set_defaults(run=steps.heatmaps)
     step = commands.add_parser("composite-maps", help="whether maps of composites lie on what was replaced")
-    step.set_defaults(run=steps.measure_composites)
+    step.set_defaults(run=steps.composite_maps)
     step = commands.add_parser("left-out", help="how well a generator is told that was not learnt from")
-    step.set_defaults(run=steps.leave_generators_out)
+    step.set_defaults(run=steps.left_out)
     step = commands.add_parser("probe-sources", help="tell labels by sharpness, size and bytes alone")
-    step.set_defaults(run=steps.probe)
+    step.set_defaults(run=steps.probe_sources)
     step = commands.add_parser("ship", help="write weights and description")
     step.add_argument("weights", type=Path)
     step.add_argument("to", type=Path, metavar="DIR", help="folder of the models")
     step.add_argument(
         "--recipe", action="append", default=[], metavar="LINE", help="a line of the card's recipe"
     )
-    step.set_defaults(run=steps.ship_model)
+    step.set_defaults(run=steps.ship)
 
 
 def _add_update_card(step: argparse.ArgumentParser) -> None:
@@ -140,7 +146,7 @@ def _add_scan(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     step = commands.add_parser("scan", help="train the scan's network on from the one it has; resumes")
     _add_start(step)
     step.add_argument("--examples", type=int, default=Recipe().examples, metavar="N")
-    step.set_defaults(run=steps.train_scan)
+    step.set_defaults(run=steps.scan)
     step = commands.add_parser("publish-scan", help="write the scan's network as a model of another name")
     _add_start(step)
     step.add_argument("to", type=Path, metavar="DIR", help="folder of the models")
@@ -157,7 +163,7 @@ def _add_scan(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     _add_start(step)
     step.add_argument("generators", nargs="+", metavar="PART", help="part of a name, in small letters")
     step.add_argument("--examples", type=int, default=48_000, metavar="N")
-    step.set_defaults(run=steps.leave_generators_out_of_scan)
+    step.set_defaults(run=steps.left_out_scan)
 
 
 def _add_start(step: argparse.ArgumentParser) -> None:

@@ -53,8 +53,8 @@ def tensors_of(weights: Path) -> tuple[ViTSmall14, bytes]:
     return network, save(tensors)
 
 
-def loaded_with(fast: LoadedModel, weights: Path) -> LoadedModel:
-    """``fast`` with the checkpoint as its second look, neither fused nor calibrated yet."""
+def loaded_with(scan: LoadedModel, weights: Path) -> LoadedModel:
+    """``scan`` with the checkpoint as its second look, neither fused nor calibrated yet."""
     file, data = _network_file(weights)
     name = file.architecture.replace("_", "-")
     idle = FusionHalf(inputs=("fast",), centre=(0.0,), spread=(1.0,), weight=(1.0,), bias=0.0)
@@ -64,13 +64,13 @@ def loaded_with(fast: LoadedModel, weights: Path) -> LoadedModel:
     described = SecondLookCard(
         **dict(file),
         name=name,
-        of=fast.card.sha256,
+        of=scan.card.sha256,
         altered=idle,
         synthesised=silent,
         probability=Platt(scale=1.0, offset=0.0),
     )
-    card = fast.card.model_copy(update={"second_look": described})
-    return LoadedModel(card, weights=fast.weights, second_look=second)
+    card = scan.card.model_copy(update={"second_look": described})
+    return LoadedModel(card, weights=scan.weights, second_look=second)
 
 
 def _network_file(weights: Path) -> tuple[NetworkFile, bytes]:

@@ -1,9 +1,10 @@
-"""The steps of training the second look, each run with the options of its command."""
+"""The steps of training the second look: each a function of its name, run with its command's options."""
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,20 +23,19 @@ from detector.networks.vit_small_14 import PRETRAINED, ViTSmall14, network_from
 from detector.schema.analysis import Parameters
 from detector.scoring.scorer import Scorer
 from detector.training.data.face_samples import harvest
-from detector.training.second_look import scan
 from detector.training.second_look.altered_head import fit_altered_head
 from detector.training.second_look.clip_heads import clip_frames, fit_clip_head
 from detector.training.second_look.examples.blends import WithBlends
 from detector.training.second_look.examples.motion_pairs import motion_pairs
 from detector.training.second_look.examples.patches import SOURCES, load, training_patches
-from detector.training.second_look.examples.prepare import prepare
+from detector.training.second_look.examples.prepare import prepare as prepare_sources
 from detector.training.second_look.examples.sampling import (
     HEAD_SHARES,
     TRANSFORMER_BLENDS,
     TRANSFORMER_SHARES,
     Sampler,
 )
-from detector.training.second_look.examples.source_probe import probe_sources
+from detector.training.second_look.examples.source_probe import probe_sources as probe_labels
 from detector.training.second_look.fitting.adversarial import attacked_card
 from detector.training.second_look.fitting.attacked_clips import measure_attacked_clips
 from detector.training.second_look.fitting.composed import measure_composed
@@ -58,17 +58,20 @@ from detector.training.second_look.fitting.program_figures import (
     verdict_figures,
 )
 from detector.training.second_look.fitting.report import Inputs, read_network, report_checkpoint
-from detector.training.second_look.fitting.steadiness import measure_steadiness
+from detector.training.second_look.fitting.stability import measure_stability
 from detector.training.second_look.fitting.thresholds import fitted_card, measured_card
 from detector.training.second_look.fitting.verdicts import AS_SHIPPED, measure_verdicts
 from detector.training.second_look.halves import (
     DISTILLED,
     UPPER,
     UPPER_AGAIN,
+    BlockTraining,
     distil_lower,
-    join,
     new_network,
     tune_upper,
+)
+from detector.training.second_look.halves import (
+    join as join_halves,
 )
 from detector.training.second_look.kept_tokens import KeptTokens, head_examples, keep_tokens
 from detector.training.second_look.left_out_scan import measure_shares, train_without
@@ -78,8 +81,11 @@ from detector.training.second_look.photograph_heads import (
     photograph_examples,
     without_photograph_heads,
 )
+from detector.training.second_look.scan import ScanNetwork, ScanSource, between, measure
+from detector.training.second_look.scan import publish_scan as publish_network
 from detector.training.second_look.scan_loop import Recipe, Trainer, tune
-from detector.training.second_look.ship import loaded_with, ship
+from detector.training.second_look.ship import loaded_with
+from detector.training.second_look.ship import ship as ship_network
 
 START, TOKENS = "start.pt", "tokens"
 
@@ -99,12 +105,12 @@ def _pretrained(options: argparse.Namespace) -> Path:
     return path
 
 
-def cut_patches(options: argparse.Namespace) -> None:
+def prepare(options: argparse.Namespace) -> None:
     """Cut the patches of every source; raises :class:`~detector.errors.ParameterError` for an unknown one."""
     unknown = sorted(set(options.sources) - set(SOURCES))
     if unknown:
         raise ParameterError(f"No such source: {', '.join(unknown)}. There are {', '.join(SOURCES)}.")
-    prepare(options.data, options.out, options.sources, say)
+    prepare_sources(options.data, options.out, options.sources, say)
 
 
 def _measure(out: Path, network: FramingNetwork) -> dict[str, Any]:
@@ -117,7 +123,7 @@ def _measure(out: Path, network: FramingNetwork) -> dict[str, Any]:
     return {"inner": inner, "head": head, "sum": total}
 
 
-def keep_features(options: argparse.Namespace) -> None:
+def tokens(options: argparse.Namespace) -> None:
     """Keep what the transformer makes of heads, or of inner faces and blends as well."""
     if options.of is None:
         network, seed = ViTSmall14(PRETRAINED), Recipe().seed
@@ -134,23 +140,30 @@ def keep_features(options: argparse.Namespace) -> None:
     keep_tokens(network, examples, _folder(options) / TOKENS, say)
 
 
-def train_half(options: argparse.Namespace) -> None:
-    """Train the transformer's upper or lower blocks on kept tokens."""
+def upper(options: argparse.Namespace) -> None:
+    """Train the transformer's upper blocks on kept tokens."""
+    _train_blocks(options, tune_upper, UPPER_AGAIN if options.of else UPPER, "upper.pt")
+
+
+def lower(options: argparse.Namespace) -> None:
+    """Train the transformer's lower blocks on kept tokens."""
+    _train_blocks(options, distil_lower, DISTILLED, "lower.pt")
+
+
+def _train_blocks(
+    options: argparse.Namespace,
+    train: Callable[[ViTSmall14, KeptTokens, BlockTraining, Callable[[str], None]], None],
+    recipe: BlockTraining,
+    name: str,
+) -> None:
     folder = _folder(options)
     kept = KeptTokens.read(folder / TOKENS)
     network = _network_of(options.of) if options.of else new_network(_pretrained(options))
-    recipe = DISTILLED
-    if options.half == "upper":
-        recipe = UPPER_AGAIN if options.of else UPPER
-    recipe = dataclasses.replace(recipe, examples=options.examples or recipe.examples)
-    if options.half == "upper":
-        tune_upper(network, kept, recipe, say)
-    else:
-        distil_lower(network, kept, recipe, say)
-    _keep(network, folder / f"{options.half}.pt")
+    train(network, kept, dataclasses.replace(recipe, examples=options.examples or recipe.examples), say)
+    _keep(network, folder / name)
 
 
-def fit_heads(options: argparse.Namespace) -> None:
+def heads(options: argparse.Namespace) -> None:
     """Fit heads that say nothing yet on kept features."""
     folder = _folder(options)
     kept, network = KeptTokens.read(folder / TOKENS), _network_of(options.of)
@@ -158,7 +171,7 @@ def fit_heads(options: argparse.Namespace) -> None:
     _keep(network, folder / "heads.pt")
 
 
-def fit_photographs(options: argparse.Namespace) -> None:
+def photographs(options: argparse.Namespace) -> None:
     """Fit the heads for photographs on features of the finished network."""
     network = read_network(options.of)
     without_photograph_heads(network)
@@ -166,24 +179,24 @@ def fit_photographs(options: argparse.Namespace) -> None:
     _keep(network, _folder(options) / "photographs.pt")
 
 
-def fit_on_clips(options: argparse.Namespace) -> None:
+def clips(options: argparse.Namespace) -> None:
     """Fit what whole heads of footage say of synthesis on features of the finished network."""
     network, patches = read_network(options.of), training_patches(options.data, options.out)
     fit_clip_head(network, clip_frames(patches), motion_pairs(patches), say)
     _keep(network, _folder(options) / "clips.pt")
 
 
-def fit_on_blends(options: argparse.Namespace) -> None:
+def altered(options: argparse.Namespace) -> None:
     """Fit what inner faces say of alteration on features of the finished network."""
     network = read_network(options.of)
     fit_altered_head(network, training_patches(options.data, options.out), say)
     _keep(network, _folder(options) / "altered.pt")
 
 
-def join_halves(options: argparse.Namespace) -> None:
+def join(options: argparse.Namespace) -> None:
     """Make the start of a training of both halves."""
     folder = _folder(options)
-    join(folder / "lower.pt", folder / "upper.pt", folder / START)
+    join_halves(folder / "lower.pt", folder / "upper.pt", folder / START)
     say(str(_measure(options.out, _network_of(folder / START))))
 
 
@@ -196,16 +209,16 @@ def _network_of(weights: Path) -> ViTSmall14:
     return network_from(torch.load(weights, map_location="cpu", weights_only=True))
 
 
-def train_scan(options: argparse.Namespace) -> None:
+def scan(options: argparse.Namespace) -> None:
     """Train the scan's network on from the one it has."""
     folder, recipe = _folder(options), Recipe(examples=options.examples)
     samples = harvest(options.data, options.out / "harvest")
-    source = scan.ScanSource(training_patches(options.data, options.out), samples, recipe.seed)
+    source = ScanSource(training_patches(options.data, options.out), samples, recipe.seed)
     develop = [patch for patch in load(options.out, "clips") if patch.role == "develop"]
-    network = scan.ScanNetwork.from_model(_scan(options), options.put_back)
+    network = ScanNetwork.from_model(_scan_model(options), options.put_back)
     crops = {name: [p for p in load(options.out, name) if p.role == "val"] for name in ("dfdc", "ffpp")}
-    say(str(scan.measure(develop, crops, network)[1]))
-    tune(Trainer(network, recipe), source, folder, partial(scan.measure, develop, crops), say)
+    say(str(measure(develop, crops, network)[1]))
+    tune(Trainer(network, recipe), source, folder, partial(measure, develop, crops), say)
 
 
 def publish_scan(options: argparse.Namespace) -> None:
@@ -217,30 +230,30 @@ def publish_scan(options: argparse.Namespace) -> None:
     last = _folder(options) / "best.pt"
     if not last.is_file():
         raise ParameterError(f"{last} is missing. Run the step `scan` first.")
-    start = scan.ScanNetwork.from_model(_scan(options), options.put_back)
-    state = scan.between(start, last, options.share)
+    start = ScanNetwork.from_model(_scan_model(options), options.put_back)
+    state = between(start, last, options.share)
     validation = [p for source in ("dfdc", "ffpp") for p in load(options.out, source) if p.role == "val"]
-    card, _ = load_card(options.fast)
+    card, _ = load_card(options.scan)
     named = card.model_copy(update={"name": options.model})
-    written = scan.publish_scan(state, named, validation, options.recipe, options.to, options.reserve)
+    written = publish_network(state, named, validation, options.recipe, options.to, options.reserve)
     say(written.sha256)
 
 
-def _scan(options: argparse.Namespace) -> LoadedModel:
+def _scan_model(options: argparse.Namespace) -> LoadedModel:
     """The scan alone, whatever second look the card of the model names."""
-    card, weights = load_card(options.fast)
+    card, weights = load_card(options.scan)
     return load_pair(card.alone, weights)
 
 
 def report(options: argparse.Namespace) -> None:
-    """Measure on the develop clips and fit the fusion."""
-    scorer = Scorer(_scan(options))
+    """Measure on the develop clips; the fusion fitted for it is not kept."""
+    scorer = Scorer(_scan_model(options))
     report_checkpoint(Inputs(options.weights, scorer, options.out, options.every), say)
 
 
 def fit(options: argparse.Namespace) -> None:
     """Run the engine on a share of the develop clips; fit fusion and thresholds once all are done."""
-    model = loaded_with(_scan(options), options.weights)
+    model = loaded_with(_scan_model(options), options.weights)
     card = model.card.second_look
     assert card is not None
     records = record_shares(options.data, model, _fitted(options), tuple(options.share), say)
@@ -261,44 +274,44 @@ def _fitted(options: argparse.Namespace) -> Path:
     return _folder(options) / f"{weights.stem}.fitted.json"
 
 
-def measure_compositions(options: argparse.Namespace) -> None:
+def composed(options: argparse.Namespace) -> None:
     """Compose splices and duos, and measure the model on them."""
-    figures = measure_composed(options.data, load_model(options.fast), options.out / "composed", say)
+    figures = measure_composed(options.data, load_model(options.scan), options.out / "composed", say)
     if options.update_card:
-        say(str(update_card(options.fast, composed_figures(figures))))
+        say(str(update_card(options.scan, composed_figures(figures))))
 
 
-def measure_changes(options: argparse.Namespace) -> None:
+def stability(options: argparse.Namespace) -> None:
     """Measure how often a verdict changes with shift, scale and encoding."""
     folder = options.out / "changed"
-    measure_steadiness(options.data, load_model(options.fast), folder, options.every, say)
+    measure_stability(options.data, load_model(options.scan), folder, options.every, say)
 
 
-def compare_verdicts(options: argparse.Namespace) -> None:
+def verdicts(options: argparse.Namespace) -> None:
     """Measure verdicts of the whole engine against those of its slow way."""
     folder = options.out / "verdicts"
-    answers = measure_verdicts(options.data, load_model(options.fast), folder, options.every, say)
+    answers = measure_verdicts(options.data, load_model(options.scan), folder, options.every, say)
     if options.update_card:
-        say(str(update_card(options.fast, verdict_figures(answers[AS_SHIPPED]))))
+        say(str(update_card(options.scan, verdict_figures(answers[AS_SHIPPED]))))
 
 
-def measure_attacks(options: argparse.Namespace) -> None:
+def attacked_clips(options: argparse.Namespace) -> None:
     """Measure verdicts of clips attacked against the scan."""
     folder = options.out / "attacked"
-    measure_attacked_clips(options.data, load_model(options.fast), folder, options.count, say)
+    measure_attacked_clips(options.data, load_model(options.scan), folder, options.count, say)
 
 
-def check_heatmaps(options: argparse.Namespace) -> None:
+def heatmaps(options: argparse.Namespace) -> None:
     """Measure whether hiding what a heatmap shows lowers the answer."""
-    measure_heatmaps(options.out, load_model(options.fast), options.every, say)
+    measure_heatmaps(options.out, load_model(options.scan), options.every, say)
 
 
-def measure_composites(options: argparse.Namespace) -> None:
+def composite_maps(options: argparse.Namespace) -> None:
     """Measure whether maps of composites lie on what was replaced."""
-    measure_composite_maps(options.data, options.out, load_model(options.fast), say)
+    measure_composite_maps(options.data, options.out, load_model(options.scan), say)
 
 
-def leave_generators_out(options: argparse.Namespace) -> None:
+def left_out(options: argparse.Namespace) -> None:
     """Measure how well a generator is told that was not learnt from."""
     network = ViTSmall14(PRETRAINED)
     network.load_pretrained(_pretrained(options))
@@ -306,32 +319,32 @@ def leave_generators_out(options: argparse.Namespace) -> None:
     measure_left_out(options.out, faces, network, _folder(options), say)
 
 
-def leave_generators_out_of_scan(options: argparse.Namespace) -> None:
+def left_out_scan(options: argparse.Namespace) -> None:
     """Train the scan's network without some generators, and measure how well it tells them."""
-    start = scan.ScanNetwork.from_model(_scan(options), options.put_back)
+    start = ScanNetwork.from_model(_scan_model(options), options.put_back)
     patches, recipe = training_patches(options.data, options.out), Recipe(examples=options.examples)
     samples = harvest(options.data, options.out / "harvest")
     last = train_without(start, patches, samples, options.generators, recipe, _folder(options), say)
     measure_shares(start, last, options.out, options.generators, say)
 
 
-def probe(options: argparse.Namespace) -> None:
+def probe_sources(options: argparse.Namespace) -> None:
     """Measure how well labels are told by sharpness, size and bytes alone."""
-    probe_sources(training_patches(options.data, options.out), say)
+    probe_labels(training_patches(options.data, options.out), say)
 
 
-def ship_model(options: argparse.Namespace) -> None:
+def ship(options: argparse.Namespace) -> None:
     """Write weights and description."""
     if not _fitted(options).is_file():
         raise ParameterError(f"{_fitted(options)} is missing. Run the step `fit` first.")
     fitted = SecondLookCard.model_validate_json(_fitted(options).read_bytes())
     say(
-        ship(
+        ship_network(
             options.weights,
             fitted,
             _pretrained(options),
             options.to,
-            options.fast,
+            options.scan,
             options.recipe,
             say,
         )

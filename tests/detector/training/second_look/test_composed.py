@@ -17,7 +17,7 @@ from detector.training.second_look.fitting.composed import (
     write_duos,
     write_splices,
 )
-from detector.training.second_look.fitting.steadiness import CHANGES, measure_steadiness
+from detector.training.second_look.fitting.stability import CHANGES, measure_stability
 
 COLUMNS = ("file", "label", "generator", "role", "group", "aligned")
 SIDE = 96  # px
@@ -89,7 +89,7 @@ def test_changed_copies_keep_their_rate_and_what_has_no_face_stays_inconclusive(
             grey = Film([np.full((SIDE, SIDE, 3), 90, np.uint8)] * 20, Fraction(30))
             write_film(grey, research / "clips" / f"{name}-{aligned}.mp4", 20)
     said: list[str] = []
-    figures = measure_steadiness(research, load_model(), tmp_path / "copies", 3, said.append)
+    figures = measure_stability(research, load_model(), tmp_path / "copies", 3, said.append)
     assert figures == {**{change.name: 0.0 for change in CHANGES}, "all": 0.0}
     assert said[-1] == "all: 0.0% of verdicts changed"
     assert read_film(tmp_path / "copies" / "changed.mp4").rate == 30

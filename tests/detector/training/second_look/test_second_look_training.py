@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,6 +21,7 @@ from detector.schema.analysis import Parameters
 from detector.scoring.fusion import Fusion, Half
 from detector.scoring.person_look import PersonLook
 from detector.scoring.scorer import logit_of
+from detector.training.second_look import steps
 from detector.training.second_look.__main__ import main
 from detector.training.second_look.examples.patches import store
 from detector.training.second_look.examples.source_probe import label_auc, matched_auc
@@ -192,6 +194,16 @@ def test_the_command_line_names_what_is_wrong(tmp_path: Path, capsys: pytest.Cap
     assert main([*place, "prepare", "nosuch"]) == 2
     assert main([*place, "upper"]) == 2
     assert "tokens" in capsys.readouterr().err
+
+
+def test_older_names_of_the_scan_and_of_stability_still_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[argparse.Namespace] = []
+    monkeypatch.setattr(steps, "stability", asked.append)
+    for option, step in (("--scan", "stability"), ("--fast", "steadiness")):
+        assert main(["--data", str(tmp_path), option, "reelproof-2", step]) == 0
+    assert [options.scan for options in asked] == ["reelproof-2"] * 2
 
 
 def test_the_start_itself_is_refused(data: Path, tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ CHANGES = (
 )
 
 
-def measure_steadiness(
+def measure_stability(
     data: Path,
     model: LoadedModel,
     folder: Path,
