@@ -46,7 +46,7 @@ def listing() -> str:
     """The queue: all that waits for who asks."""
     with this_app.database().begin() as session:
         found = second_reviews.waiting(session, current())
-    return render_template("pages/review/reviews.html", waiting=found, tasks=_TASKS)
+    return render_template("pages/review/second_reviews.html", waiting=found, tasks=_TASKS)
 
 
 @blueprint.get("/reviews/<analysis_id>")
@@ -160,7 +160,7 @@ def _page(row: AnalysisRow, problem: UserError | None = None) -> str:
     if length and plays is not None and plays.source != "none":
         step = 1 / playback.frames_a_second(frame_rates.of(row))
     return render_template(
-        "pages/review/review.html",
+        "pages/review/second_review.html",
         row=row,
         case=found.case,
         part=part,
