@@ -25,7 +25,7 @@ from detector.metadata.photo_declarations import declarations_of_photo
 from detector.progress import Progress
 from detector.sandbox import AllowedPaths, CrashError, LimitError, Limits, Sandbox, refuse_links
 from detector.sandboxed_engine import limits_of_environment
-from detector.schema.declarations import LONGEST, statements
+from detector.schema.declarations import LONGEST_DECLARED, statements
 
 
 class Crop(NamedTuple):
@@ -135,4 +135,4 @@ def _declared(path: Path) -> tuple[str, ...]:
         raise ReelproofError(_NO_PICTURES) from None
     if not isinstance(given, list) or not all(isinstance(each, str) for each in given):
         raise ReelproofError(_NO_PICTURES)
-    return tuple(each[:LONGEST] for each in given)
+    return tuple(each[:LONGEST_DECLARED] for each in given)

@@ -20,9 +20,9 @@ from detector.comparison.strips import Floats, Grey, Strip
 Picture = NDArray[np.float32]  # (height, width)
 Places = NDArray[np.intp]  # of pictures in a strip
 
-SAME = 0.5
+SAME_PICTURE = 0.5
 """Agreement from which on two pictures may be one (docs/comparison.md)."""
-SURE = 0.8
+SURE_VIEW = 0.8
 """Agreement from which on no other guess need be tried."""
 _PROBES = 10  # pictures of the exhibit
 _MOST = 600  # pictures of the reference
@@ -101,7 +101,7 @@ def guess_view(exhibit: Strip, reference: Strip) -> Guess | None:
             found = judge.guess(View(matrix))
             if found is not None and (best is None or found.agreement > best.agreement):
                 best = found
-        if best is not None and best.agreement >= SURE:
+        if best is not None and best.agreement >= SURE_VIEW:
             break
     return best
 
@@ -116,8 +116,9 @@ def shown_of(exhibit: Strip, reference: Strip) -> tuple[NDArray[np.bool_], Float
     for guesses in (_simple, _by_features):
         for matrix in guesses(exhibit, reference):
             agreements = judge.agreements(View(matrix))
-            if agreements is not None and agreements.max() >= SURE:
-                return agreements.max(axis=0) >= SAME, exhibit.times[moments[agreements.argmax(axis=0)]]
+            if agreements is not None and agreements.max() >= SURE_VIEW:
+                times = exhibit.times[moments[agreements.argmax(axis=0)]]
+                return agreements.max(axis=0) >= SAME_PICTURE, times
     return None
 
 

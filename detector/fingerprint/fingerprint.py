@@ -17,7 +17,7 @@ from detector.fingerprint.codes import LEAST_CONTRAST, Codes, Pictures, codes, d
 VERSION = 1  # of pictures and codes; fingerprints of another version are made anew
 RATE = 2  # pictures a second
 SIDE = 24  # px, both ways
-MOST = 2 * 60 * 60 * RATE  # pictures: the first two hours
+MOST_PICTURES = 2 * 60 * 60 * RATE  # pictures: the first two hours
 MOST_LOOKS = 128  # of one fingerprint in the index
 _NEW_LOOK = 30  # bits of 256 by which a picture differs from the look before, to be another one
 
@@ -81,7 +81,7 @@ class Fingerprint:
         """Read what :meth:`to_bytes` wrote; raises :class:`FingerprintError` for anything else."""
         try:
             magic, still, width, height, count = _HEADER.unpack_from(data)
-            if magic != _MAGIC or not 0 < count <= MOST:
+            if magic != _MAGIC or not 0 < count <= MOST_PICTURES:
                 raise ValueError
             wanted = count * SIDE * SIDE
             opened = zlib.decompressobj()

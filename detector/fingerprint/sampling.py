@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.fingerprint.fingerprint import MOST, RATE, SIDE, Fingerprint
+from detector.fingerprint.fingerprint import MOST_PICTURES, RATE, SIDE, Fingerprint
 from detector.media.frame import Frame, Image
 from detector.media.open import open_media
 from detector.schema.analysis import MediaKind
@@ -28,11 +28,11 @@ class FingerprintSampler:
     def process_frame(self, frame: Frame) -> None:
         """Look at a frame, upright, in order of time."""
         place = int(frame.time * RATE)
-        if place < len(self._pictures) or len(self._pictures) >= MOST:
+        if place < len(self._pictures) or len(self._pictures) >= MOST_PICTURES:
             return
         if not self._pictures:
             self._size = (frame.image.shape[1], frame.image.shape[0])
-        missing = min(place, MOST - 1) - len(self._pictures)
+        missing = min(place, MOST_PICTURES - 1) - len(self._pictures)
         blank = np.zeros((SIDE, SIDE), np.uint8)
         last = self._pictures[-1] if self._pictures and missing <= _HELD else blank
         self._pictures += [last] * missing

@@ -15,7 +15,13 @@ from detector.metadata.generation_texts import recognised
 from detector.metadata.source_types import source_type
 from detector.metadata.texts import Text
 from detector.metadata.thumbnail import LEAST_LIKENESS, MOST_DIFFERENCE
-from detector.schema.declarations import LONGEST, MOST, Declaration, DeclarationKind, Meaning
+from detector.schema.declarations import (
+    LONGEST_DECLARED,
+    MOST_DECLARATIONS,
+    Declaration,
+    DeclarationKind,
+    Meaning,
+)
 from detector.schema.metadata import Credentials, Photo, Table, Thumbnail
 from detector.schema.translatable import N_
 
@@ -60,9 +66,9 @@ def declarations_of(
         key = each.kind, each.meaning, each.program or each.says
         first = merged.setdefault(key, each)
         if each.source not in first.source:
-            source = clean(f"{first.source}; {each.source}", LONGEST)
+            source = clean(f"{first.source}; {each.source}", LONGEST_DECLARED)
             merged[key] = first.model_copy(update={"source": source})
-    return tuple(sorted(merged.values(), key=_rank)[:MOST])
+    return tuple(sorted(merged.values(), key=_rank)[:MOST_DECLARATIONS])
 
 
 def _rank(each: Declaration) -> tuple[int, bool]:
@@ -75,10 +81,10 @@ def _declared(
 ) -> Declaration:
     return Declaration(
         kind=kind,
-        source=clean(source, LONGEST),
-        says=clean(says, LONGEST),
-        means=clean(means, LONGEST),
-        program=clean(program, LONGEST) if program else None,
+        source=clean(source, LONGEST_DECLARED),
+        says=clean(says, LONGEST_DECLARED),
+        means=clean(means, LONGEST_DECLARED),
+        program=clean(program, LONGEST_DECLARED) if program else None,
         meaning=meaning,
     )
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from detector.metadata.texts import LONGEST, MOST, Text
+from detector.metadata.texts import LONGEST_TEXT, MOST_TEXTS, Text
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _MOST_CHUNKS = 1 << 16
@@ -44,7 +44,7 @@ def png_texts(file: BinaryIO) -> PngTexts:
         elif text is not None:
             found.append(text)
             size += len(data) + len(text.value)
-        if len(found) == MOST or size > _MOST_BYTES:
+        if len(found) == MOST_TEXTS or size > _MOST_BYTES:
             break
     return PngTexts(tuple(found), exif)
 
@@ -79,14 +79,14 @@ def _text(kind: bytes, data: bytes) -> Text | None:
             value = _inflated(value) if method == b"\0" else None
     if value is None:
         return None
-    text = _decoded(value[: 4 * LONGEST], latin=kind != b"iTXt")[:LONGEST].strip("\0 \t\r\n")
+    text = _decoded(value[: 4 * LONGEST_TEXT], latin=kind != b"iTXt")[:LONGEST_TEXT].strip("\0 \t\r\n")
     return Text(PLACE, name.decode("latin-1"), text) if text else None
 
 
 def _inflated(data: bytes) -> bytes | None:
     """At most as much as a text may be long, however much there is."""
     try:
-        return zlib.decompressobj().decompress(data, LONGEST)
+        return zlib.decompressobj().decompress(data, LONGEST_TEXT)
     except zlib.error:
         return None
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-LONGEST = 1 << 16
+LONGEST_TEXT = 1 << 16
 """Characters kept of one text: what makes a workflow of ComfyUI known stands in its beginning."""
-MOST = 64
+MOST_TEXTS = 64
 
 
 @dataclass(frozen=True)
@@ -23,9 +23,9 @@ def texts_of(place: str, written: Mapping[str, object]) -> list[Text]:
     """Texts of one place, bounded; empty ones are left out."""
     found: list[Text] = []
     for name, value in written.items():
-        text = value[: 4 * LONGEST].decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
-        text = text[:LONGEST].strip("\0 \t\r\n")
-        if text and len(found) < MOST:
+        whole = value[: 4 * LONGEST_TEXT].decode(errors="replace") if isinstance(value, bytes) else str(value)
+        text = whole[:LONGEST_TEXT].strip("\0 \t\r\n")
+        if text and len(found) < MOST_TEXTS:
             found.append(Text(place, str(name)[:200], text))
     return found
 

@@ -7,7 +7,7 @@ import re
 from itertools import islice
 
 from detector.media.exhibit.text import clean
-from detector.metadata.texts import LONGEST, Text
+from detector.metadata.texts import LONGEST_TEXT, Text
 from detector.schema.metadata import Tag
 
 _MOST_BYTES = 1 << 20
@@ -39,7 +39,7 @@ def xmp_texts(xmp: bytes | str) -> list[Text]:
     found: dict[Text, None] = {}
     for match in islice(_PROPERTY.finditer(data), _MOST_MATCHES):
         value = next((group for group in match.groups()[1:] if group), "")
-        value = html.unescape(value)[:LONGEST].strip("\0 \t\r\n")
+        value = html.unescape(value)[:LONGEST_TEXT].strip("\0 \t\r\n")
         if value:
             found.setdefault(Text("XMP", _SPELLING[match[1].lower()], value))
         if len(found) == _MOST:

@@ -9,9 +9,9 @@ from pydantic import Field
 
 from detector.schema.base import Value
 
-LONGEST = 300
+LONGEST_DECLARED = 300
 """Characters of any text of a declaration."""
-MOST = 32
+MOST_DECLARATIONS = 32
 """Declarations kept of one file."""
 _FEW, _SHORT = 5, 80  # in lines: declarations, and characters of each part
 
@@ -47,11 +47,15 @@ class Declaration(Value):
     """One thing that a file says of its making, or that its parts show of it."""
 
     kind: DeclarationKind
-    source: str = Field(max_length=LONGEST, description="where in the file, such as 'XMP DigitalSourceType'")
-    says: str = Field(max_length=LONGEST, description="as written; cut with …, control characters as escapes")
-    means: str = Field(max_length=LONGEST, description="in plain words, if it is true")
+    source: str = Field(
+        max_length=LONGEST_DECLARED, description="where in the file, such as 'XMP DigitalSourceType'"
+    )
+    says: str = Field(
+        max_length=LONGEST_DECLARED, description="as written; cut with …, control characters as escapes"
+    )
+    means: str = Field(max_length=LONGEST_DECLARED, description="in plain words, if it is true")
     program: str | None = Field(
-        default=None, max_length=LONGEST, description="what is named as the maker, where known"
+        default=None, max_length=LONGEST_DECLARED, description="what is named as the maker, where known"
     )
     meaning: Meaning
 

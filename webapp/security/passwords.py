@@ -16,7 +16,7 @@ from functools import cached_property
 from argon2 import PasswordHasher, Type
 from argon2.exceptions import InvalidHashError, VerificationError
 
-LEAST, MOST = 12, 256  # characters
+SHORTEST_PASSWORD, LONGEST_PASSWORD = 12, 256  # characters
 # zxcvbn's scale of 0 to 4; 3 stands for more than a hundred million guesses.
 _STRONG_ENOUGH = 3
 _LOOKED_AT = 72  # characters; zxcvbn takes no more
@@ -52,7 +52,7 @@ class Passwords:
         with self._room:
             dummy = self._dummy  # whoever asks first waits for it, whether there is an account or not
             try:
-                self._hasher.verify(kept or dummy, password[: MOST + 1])
+                self._hasher.verify(kept or dummy, password[: LONGEST_PASSWORD + 1])
             except (VerificationError, InvalidHashError):
                 return False
         return kept is not None
@@ -72,10 +72,11 @@ def weakness(password: str, about: Iterable[str] = ()) -> str | None:
 
     ``about`` are names of the person: a password made of them is guessed early.
     """
-    if len(password) < LEAST:
-        return f"The password is too short: at least {LEAST} characters, such as four unrelated words."
-    if len(password) > MOST:
-        return f"The password is too long: at most {MOST} characters."
+    if len(password) < SHORTEST_PASSWORD:
+        least = f"at least {SHORTEST_PASSWORD} characters"
+        return f"The password is too short: {least}, such as four unrelated words."
+    if len(password) > LONGEST_PASSWORD:
+        return f"The password is too long: at most {LONGEST_PASSWORD} characters."
     from zxcvbn import zxcvbn  # its word lists take a while to load
 
     known = [word for name in about for word in (name, "".join(name.split()), *name.split())]

@@ -25,7 +25,7 @@ from detector.comparison.strips import (
     read_spans,
     read_strip,
 )
-from detector.comparison.views import SAME, SURE, View, guess_view, shown_of
+from detector.comparison.views import SAME_PICTURE, SURE_VIEW, View, guess_view, shown_of
 from detector.media.reader import MediaReader
 from detector.schema.analysis import MediaKind
 
@@ -68,7 +68,7 @@ def locate(exhibit: Strip, reference: MediaReader, report: Report) -> Located:
     if not len(known):
         return Located(known, None, None)
     guess = guess_view(exhibit, known)
-    way = first_way(exhibit, known, guess.view) if guess and guess.agreement >= SAME else []
+    way = first_way(exhibit, known, guess.view) if guess and guess.agreement >= SAME_PICTURE else []
     if guess is None or not way:
         return Located(known, None, None)
     known = _every_frame(reference, known, way)
@@ -91,7 +91,7 @@ def _by_key_frames(exhibit: Strip, reference: MediaReader) -> Located | None:
         return None
     known = read_spans(reference, spans, keys.size)
     guess = guess_view(exhibit, known) if len(known) else None
-    if guess is None or guess.agreement < SURE:
+    if guess is None or guess.agreement < SURE_VIEW:
         return None
     times = map_times(exhibit, known, guess.view, first_way(exhibit, known, guess.view))
     if float((times.places != NOWHERE).mean()) < _WHOLE:

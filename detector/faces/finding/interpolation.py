@@ -15,7 +15,7 @@ from detector.faces.finding.matching import faces_along, on_the_line
 from detector.media.frame import Frame, Image
 from detector.schema.analysis import Box
 
-LONGEST = 1.5  # seconds over which a face is followed so, at most
+LONGEST_FOLLOWED = 1.5  # seconds over which a face is followed so, at most
 
 
 def faces_between(

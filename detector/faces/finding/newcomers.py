@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from detector.faces.crop import Face
 from detector.faces.finding.matching import picture
-from detector.faces.finding.place_search import SAME, among
+from detector.faces.finding.place_search import SAME_FACE, among
 from detector.faces.finding.proposals import FaceProposals
 from detector.media.frame import Image
 from detector.schema.analysis import Box
@@ -28,7 +28,7 @@ class _Place(NamedTuple):
 
     def is_like(self, other: _Place) -> bool:
         """Whether ``other`` is the same place and looks the same."""
-        return overlap(self.box, other.box) >= SAME and float(self.picture @ other.picture) >= _UNCHANGED
+        return overlap(self.box, other.box) >= SAME_FACE and float(self.picture @ other.picture) >= _UNCHANGED
 
 
 class NewcomerSearch:

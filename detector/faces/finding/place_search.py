@@ -20,7 +20,7 @@ from detector.schema.boxes import grown, overlap
 _PLACE = 224
 _FACE = 112
 _EDGE = 3  # px of the place: a face nearer to its edge may be cut off by it
-SAME = 0.3
+SAME_FACE = 0.3
 """Overlap of two boxes in one frame that are one face, at least."""
 _LEAST = 0.25  # overlap of two grown boxes that may be one face at two times
 
@@ -72,7 +72,7 @@ class PlaceSearch:
 
 def among(box: Box, faces: Iterable[Face]) -> bool:
     """Whether the face in ``box`` is one of ``faces`` of the same frame."""
-    return any(overlap(box, face.box) >= SAME for face in faces)
+    return any(overlap(box, face.box) >= SAME_FACE for face in faces)
 
 
 def may_be(a: Box, b: Box) -> bool:

@@ -19,7 +19,7 @@ from detector.models.face_proposals import proposals_file
 from detector.schema.analysis import Box
 from detector.schema.boxes import overlap
 
-LEAST = 14.0
+NARROWEST_PROPOSED = 14.0
 """Width in px, of the picture as it is searched, of the narrowest face that the network has learnt to see."""
 STRIDE = 8  # px of a cell of the network's outputs
 _LIKELY = 0.45  # probability of a place that is proposed, at least

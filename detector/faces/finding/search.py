@@ -20,10 +20,10 @@ from typing import NamedTuple
 
 from detector.faces.crop import Face
 from detector.faces.finding.centerface import FaceDetector, searched_scale
-from detector.faces.finding.interpolation import LONGEST, faces_between
+from detector.faces.finding.interpolation import LONGEST_FOLLOWED, faces_between
 from detector.faces.finding.newcomers import NewcomerSearch
 from detector.faces.finding.place_search import PlaceSearch, among, may_be
-from detector.faces.finding.proposals import LEAST
+from detector.faces.finding.proposals import NARROWEST_PROPOSED
 from detector.faces.finding.pyramid import PyramidSearch
 from detector.media.frame import Frame, Image
 from detector.schema.analysis import Parameters
@@ -86,7 +86,7 @@ class FaceSearch:
     def _search_interval(self, image: Image) -> float:
         """Seconds from one of CenterFace's searches of a whole frame to the next."""
         narrowest = self._narrowest_judged * searched_scale(image, self._width)
-        return self._interval / _OFTENER if narrowest < LEAST else self._interval
+        return self._interval / _OFTENER if narrowest < NARROWEST_PROPOSED else self._interval
 
     def _is_due(self, frame: Frame, last: _Held) -> bool:
         """Whether ``frame`` is to be looked at: because it is time, or because memory would be filled."""
@@ -131,7 +131,7 @@ class FaceSearch:
         """Whether the frames ``held`` between ``first`` and ``last`` could be given the faces of both."""
         frames = [first.frame, *(one.frame for one in held), last.frame]
         pairs = self._pairs(first.faces, last.faces)
-        if pairs is None or last.frame.time - first.frame.time > LONGEST:
+        if pairs is None or last.frame.time - first.frame.time > LONGEST_FOLLOWED:
             return False
         ways = []
         for start, end in pairs:

@@ -9,13 +9,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.faces.finding.proposals import LEAST, STRIDE
+from detector.faces.finding.proposals import NARROWEST_PROPOSED, STRIDE
 from detector.faces.patch import decode
 from detector.media.frame import Image
-from detector.training.proposals.pictures import SURE
+from detector.training.proposals.pictures import SURE_FACE
 
 SIDE = 320  # px of a canvas
-_WIDTHS = LEAST, 280.0  # px of a face on a canvas
+_WIDTHS = NARROWEST_PROPOSED, 280.0  # px of a face on a canvas
 _LEAST = 12.0  # px; of narrower faces nothing is learnt
 _VISIBLE = 0.75  # share of a face that must be in its piece to be learnt
 _HIDDEN = 0.35  # and that may be there without its being a face
@@ -55,7 +55,7 @@ def example(sources: Sequence[Source], rng: np.random.Generator) -> Example:
             x0, x1 = SIDE - x1, SIDE - x0
         if seen < _HIDDEN:
             continue
-        if confidence < SURE or seen < _VISIBLE or x1 - x0 < _LEAST:
+        if confidence < SURE_FACE or seen < _VISIBLE or x1 - x0 < _LEAST:
             at = [int(np.clip(edge, 0, SIDE)) // STRIDE for edge in (x0, y0, x1, y1)]
             ignored[0, at[1] : at[3] + 1, at[0] : at[2] + 1] = True
             continue

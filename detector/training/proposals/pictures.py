@@ -23,7 +23,7 @@ from detector.training.data.face_samples import read_csv
 
 LARGEST = 448  # px, the longer side of a picture that is kept
 UNSURE = 0.2  # confidence: what CenterFace is less sure of is no face
-SURE = 0.5  # and from here on it is one; in between nothing is learnt
+SURE_FACE = 0.5  # and from here on it is one; in between nothing is learnt
 _FRAMES = {"clips": 10, "videos": 24}
 _CROPS = 1500  # of the many crops of one set, so many are enough
 _SEARCHED = 640  # px, the width at which CenterFace searches

@@ -20,7 +20,7 @@ from detector.metadata.collect import collect
 from detector.metadata.declarations import declarations_of
 from detector.metadata.png_text import png_texts
 from detector.metadata.source_types import source_type
-from detector.metadata.texts import LONGEST
+from detector.metadata.texts import LONGEST_TEXT
 from detector.metadata.xmp import xmp_texts
 from detector.schema.declarations import Declaration, DeclarationKind, Meaning
 from detector.schema.metadata import Credentials
@@ -237,7 +237,7 @@ class TestHostile:
             data[:33] + chunk(b"zTXt", bomb) + data[33:end] + chunk(b"tEXt", b"Dream\0x -s 5") + data[end:]
         )
         with path.open("rb") as file:
-            assert [len(text.value) <= LONGEST for text in png_texts(file).texts] == [True, True]
+            assert [len(text.value) <= LONGEST_TEXT for text in png_texts(file).texts] == [True, True]
         assert [each.program for each in declared(path)][1:] == ["InvokeAI"]
 
     @pytest.mark.parametrize(

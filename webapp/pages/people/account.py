@@ -13,7 +13,7 @@ from webapp.pages.people.login import renewed, tried, waiting
 from webapp.security import accounts as account_store
 from webapp.security import api_tokens, cookies, sessions
 from webapp.security.accounts import AccountError
-from webapp.security.passwords import LEAST, Passwords
+from webapp.security.passwords import SHORTEST_PASSWORD, Passwords
 from webapp.security.permissions import MEANINGS, PERMISSIONS, current, signed_in
 from webapp.storage.tables import SessionRow, User, now
 
@@ -134,7 +134,7 @@ def _page(problem: str = "", status: int = 400) -> Response:
         permissions=[each for each in MEANINGS if each in PERMISSIONS[current().role]],
         meanings=MEANINGS,
         problem=problem,
-        least=LEAST,
+        least=SHORTEST_PASSWORD,
         tokens=tokens,
     )
     return make_response(page, status if problem else 200)

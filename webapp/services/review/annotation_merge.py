@@ -31,7 +31,7 @@ from reports.text.language import gettext, translated
 from reports.text.numbers import grouped
 from webapp.errors import UserError
 from webapp.queries.results import Result
-from webapp.services.review.annotations import MOST, annotation_row, listed
+from webapp.services.review.annotations import MOST_ANNOTATIONS, annotation_row, listed
 from webapp.storage.tables import AnalysisRow, now
 
 _CLOCK_SKEW = timedelta(minutes=5)  # by which the clock of the machine that annotations come from may differ
@@ -62,9 +62,12 @@ def merge(
     _refuse_others(row.id, result, saved)
     before = listed(session, row.id)
     fresh, ids = _sorted_out(saved, _Kept(before), row, result, importer)
-    if len(before) + len(fresh) > MOST:
+    if len(before) + len(fresh) > MOST_ANNOTATIONS:
         raise _refused(
-            gettext("This would make more than %(most)s annotations of one analysis.", most=grouped(MOST)),
+            gettext(
+                "This would make more than %(most)s annotations of one analysis.",
+                most=grouped(MOST_ANNOTATIONS),
+            ),
             gettext("Check the file."),
         )
     added = tuple(

@@ -27,7 +27,7 @@ from webapp.services import cases
 from webapp.services.review.times import later_than
 from webapp.storage.tables import AnalysisRow, AnnotationRow, State
 
-MOST = 10_000  # of one analysis: far beyond what people say, and still quick
+MOST_ANNOTATIONS = 10_000  # of one analysis: far beyond what people say, and still quick
 
 
 def listed(session: Session, analysis_id: str) -> tuple[Annotation, ...]:
@@ -110,10 +110,12 @@ def add(
             gettext("Reelproof sets them. Leave them out."),
         )
     known = listed(session, analysis_id)
-    if len(known) >= MOST:
+    if len(known) >= MOST_ANNOTATIONS:
         raise UserError(
             409,
-            gettext("This analysis has %(most)s annotations, the most it can.", most=grouped(MOST)),
+            gettext(
+                "This analysis has %(most)s annotations, the most it can.", most=grouped(MOST_ANNOTATIONS)
+            ),
             gettext("Analyse the exhibit again."),
         )
     try:

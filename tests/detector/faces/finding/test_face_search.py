@@ -12,7 +12,7 @@ import pytest
 from detector.faces.crop import Face, square_for_face
 from detector.faces.finding import newcomers, place_search, search
 from detector.faces.finding.centerface import FaceDetector
-from detector.faces.finding.proposals import LEAST
+from detector.faces.finding.proposals import NARROWEST_PROPOSED
 from detector.faces.finding.search import FaceSearch, FoundFaces
 from detector.media.frame import Frame, Image
 from detector.schema.analysis import Box, Parameters
@@ -58,7 +58,7 @@ class Proposals:
 
     def __call__(self, image: Image) -> list[Box]:
         scale = min(1.0, self._detect.width / max(image.shape[:2]))
-        found = [face.box for face in self._detect.found(image) if face.width * scale >= LEAST]
+        found = [face.box for face in self._detect.found(image) if face.width * scale >= NARROWEST_PROPOSED]
         self.asked.append(len(found))
         return [*found, (5.0, 5.0, 25.0, 25.0)]
 

@@ -122,7 +122,7 @@ def test_only_what_is_finished_can_be_judged(app, client):
 
 
 def test_there_is_an_end_to_it(app, client, address, monkeypatch):
-    monkeypatch.setattr(annotation_service, "MOST", 2)
+    monkeypatch.setattr(annotation_service, "MOST_ANNOTATIONS", 2)
     assert [client.post(address, json=AGREE).status_code for _ in range(3)] == [201, 201, 409]
 
 
