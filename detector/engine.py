@@ -50,7 +50,7 @@ from detector.verdict.stability import flagged_persons, stability
 from detector.verdict.verdict import answers
 
 # Shares of the whole that the stages take, for the progress bar.
-_READ, _SCORED, _LOOKED, _SHARP = 0.03, 0.80, 0.90, 0.93
+_READ, _SCORED, _LOOKED, _REFINED = 0.03, 0.80, 0.90, 0.93
 _TRIED = 6  # frames in which turned faces are looked for, about
 _SHORT = 15.0  # seconds of a video during which networks are made ready
 # Frames decoded before they are looked at, at most: the search comes in bursts, once a second.
@@ -94,17 +94,21 @@ def analyze(
         OtherModels(also, joint),
     )
     share_arenas()
-    report = progress or (lambda stage, fraction: None)
-    analysis, turn = _analyzed(job, report)
+    progress = progress or (lambda stage, fraction: None)
+    analysis, turn = _analyzed(job, progress)
     if turn:
         shown = _shown(job.images)
-        again, _ = _analyzed(job, lambda stage, share: report(stage, max(share, _SHARP)), turn)
+        again, _ = _analyzed(job, _never_below(_REFINED, progress), turn)
         if again.coverage.frames_with_usable_face:
             return again
         for place, picture in shown.items():  # the turned photo lies there now
             write_atomically(place, picture, durable=False)
-    report("finishing", 1.0)
+    progress("finishing", 1.0)
     return analysis
+
+
+def _never_below(start: float, progress: Progress) -> Progress:
+    return lambda stage, share: progress(stage, max(share, start))
 
 
 def _shown(images: Path | None) -> dict[Path, bytes]:
@@ -136,7 +140,7 @@ class _Job:
         return loaded, self.others.loaded(loaded, self.parameters)
 
 
-def _analyzed(job: _Job, report: Progress, turn: int = 0) -> tuple[Analysis, int]:
+def _analyzed(job: _Job, progress: Progress, turn: int = 0) -> tuple[Analysis, int]:
     """An analysis of frames turned by ``turn`` clockwise quarters, and by how many they should have been.
 
     The stages in order. Each leaves ``first_pass`` with more: faces with logits, then fused ones in their
@@ -144,10 +148,10 @@ def _analyzed(job: _Job, report: Progress, turn: int = 0) -> tuple[Analysis, int
     """
     path, parameters = job.path, job.parameters
 
-    def reporter(stage: str, start: float, end: float) -> Callable[[float], None]:
-        return lambda share: report(stage, start + (end - start) * share)
+    def stage_progress(stage: str, start: float, end: float) -> Callable[[float], None]:
+        return lambda share: progress(stage, start + (end - start) * share)
 
-    report("reading", 0.0)
+    progress("reading", 0.0)
     with open_media(path, job.bounds) as reader:
         reader.turned = turn
         still = reader.kind is MediaKind.IMAGE
@@ -161,21 +165,21 @@ def _analyzed(job: _Job, report: Progress, turn: int = 0) -> tuple[Analysis, int
             job,
             reader,
             FirstPass(reader, parameters, scorer, keeper=keeper, others=other_scorers, on_first_face=prepare),
-            report,
+            progress,
         )
         if keeper is not None and loaded.second_look is not None:
             give_back()  # with the second network an analysis holds most: what it finds free is in pieces
-            looked = reporter("looking again", _SCORED, _LOOKED)
+            looked = stage_progress("looking again", _SCORED, _LOOKED)
             scorer = look_again(loaded, scorer, first_pass, keeper, parameters, looked)
             fill_in_fused(first_pass.detections, scorer)
             give_back()  # what compiling it took
         if not still:
-            sharpen = reporter("finding where segments begin and end", _LOOKED, _SHARP)
-            refined = refine_boundaries(first_pass, reader, scorer, parameters, sharpen)
+            refine = stage_progress("finding where segments begin and end", _LOOKED, _REFINED)
+            refined = refine_boundaries(first_pass, reader, scorer, parameters, refine)
             first_pass = replace(first_pass, detections=refined)
 
         def explained(found: Sequence[FlaggedInterval]) -> tuple[Segment, ...]:
-            show = reporter("explaining", _SHARP, 1.0)
+            show = stage_progress("explaining", _REFINED, 1.0)
             return explain_peaks(found, reader, scorer, job.images, parameters.seed, show)
 
         facts = media_facts(reader, printable_name(job.name or path.name), size, digest)
@@ -200,7 +204,7 @@ def _pictures(job: _Job, photo: Image | None, width: int, analysis: Analysis) ->
 
 
 def _run_first_pass(
-    job: _Job, reader: MediaReader, first_pass: FirstPass, report: Progress
+    job: _Job, reader: MediaReader, first_pass: FirstPass, progress: Progress
 ) -> tuple[Image | None, list[FirstPassResult]]:
     """Put all sampled frames through the first pass and the fingerprint; a photo is kept, and returned.
 
@@ -219,7 +223,7 @@ def _run_first_pass(
             if still and job.images:
                 photo = write_photo(job.images, frame.image)
             done = float(frame.time) / reader.expected_duration if reader.expected_duration else 0.0
-            report("finding and scoring faces", _READ + (_SCORED - _READ) * min(1.0, done))
+            progress("finding and scoring faces", _READ + (_SCORED - _READ) * min(1.0, done))
     results = first_pass.post_process()
     if job.fingerprint and sampler is not None and (made := sampler.post_process()):
         write_atomically(job.fingerprint, made.to_bytes(), durable=False)

@@ -74,7 +74,7 @@ def _analyzed(
     joint: JointRule,
     write: Write | None,
     get_ready: Callable[[], None] | None,
-    report: Progress,
+    progress: Progress,
 ) -> None:
     from detector.engine import analyze
 
@@ -84,7 +84,7 @@ def _analyzed(
     model, *also = models
     others = [one for one in also if one]
     analysis = analyze(
-        path, parameters=parameters, model=model, images=images, progress=report, also=others, joint=joint
+        path, parameters=parameters, model=model, images=images, progress=progress, also=others, joint=joint
     )
     if write:
         write(analysis, folder)
@@ -118,11 +118,13 @@ def annotate_confined(
 
 
 def _annotated(
-    exhibit: Path, analysis: str, out: Path, maps: Mapping[str, Path], report: Progress
+    exhibit: Path, analysis: str, out: Path, maps: Mapping[str, Path], progress: Progress
 ) -> dict[str, Any]:
     from detector.annotated_video import annotate
 
-    made = annotate(exhibit, Analysis.from_json(analysis), out, maps, lambda share: report("drawing", share))
+    made = annotate(
+        exhibit, Analysis.from_json(analysis), out, maps, lambda share: progress("drawing", share)
+    )
     return asdict(made)
 
 

@@ -36,9 +36,9 @@ def look_again(
     first_pass: FirstPassResult,
     keeper: MomentKeeper,
     parameters: Parameters,
-    report: Callable[[float], None],
+    progress: Callable[[float], None],
 ) -> Scorer:
-    """Look at every person of ``first_pass`` in the moments kept; ``report`` is told the share done.
+    """Look at every person of ``first_pass`` in the moments kept; ``progress`` is told the share done.
 
     Returns the scorer that decides from here on: ``scan`` where there is nothing to look at. Logits of
     ``first_pass`` are still those of the scan (:func:`fill_in_fused`).
@@ -51,7 +51,7 @@ def look_again(
     sparing = scan.still and len(first_pass.persons) > _MANY
     looks = []
     for done, group in enumerate(first_pass.persons):
-        report(done / len(first_pass.persons))
+        progress(done / len(first_pass.persons))
         mine = usable[np.isin(usable["track"], group)]
         look = looker.look(
             group, mine, keeper.of(group), moments_wanted(parameters, len(mine)), parameters.doubt_threshold

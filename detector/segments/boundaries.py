@@ -51,11 +51,11 @@ def refine_boundaries(
     reader: MediaReader,
     scorer: Scorer,
     parameters: Parameters,
-    report: Callable[[float], None],
+    progress: Callable[[float], None],
 ) -> Detections:
     """The detections of ``first_pass`` and those in all frames near the ends of its flagged intervals.
 
-    ``reader`` has been read to the end; ``report`` is told the share done. Sequence networks judge a
+    ``reader`` has been read to the end; ``progress`` is told the share done. Sequence networks judge a
     frame by the sampled frames around it: with them nothing is added.
     """
     detections = first_pass.detections
@@ -73,7 +73,7 @@ def refine_boundaries(
     judge = _GapScorer(detections, scorer, parameters)
     with ahead(reader.spans(_joined(wanted)), 1) as frames:
         for pair, shown in _by_pair(frames, wanted):
-            report((pair[0] - wanted[0][0]) / (wanted[-1][1] - wanted[0][0]))
+            progress((pair[0] - wanted[0][0]) / (wanted[-1][1] - wanted[0][0]))
             for gap in gaps[pair]:
                 judge.process_gap(gap, shown)
             del shown  # or they would be held while the next are gathered
@@ -178,7 +178,7 @@ class _GapScorer:
         self._detections = detections
         self._scorer = scorer
         self._parameters = parameters
-        self._look = PlaceSearch(parameters)
+        self._find_near = PlaceSearch(parameters)
         self._gathered = DetectionBuffer()
         self._waiting: list[Image] = []
         self._logits = [np.empty(0)]
@@ -190,7 +190,7 @@ class _GapScorer:
         # Read again, a damaged file may give other frames; then nobody knows which these are.
         if first < 0 or last - first != len(frames) - 1:
             return
-        faces = faces_between(frames, _face(rows[0]), _face(rows[1]), self._look)
+        faces = faces_between(frames, _face(rows[0]), _face(rows[1]), self._find_near)
         for frame, face in zip(frames[1:-1], faces or (), strict=faces is not None):
             first += 1
             shows = assess_face(frame.image, face, self._scorer.quality_size, self._parameters)

@@ -24,13 +24,13 @@ def explain_peaks(
     scorer: Scorer,
     images: Path | None,
     seed: int,
-    report: Callable[[float], None],
+    progress: Callable[[float], None],
     prefix: str = "",
 ) -> tuple[Segment, ...]:
     """The segments of what was ``found``; their peaks are read again, explained, and drawn on one scale.
 
     ``images`` is the folder below which ``overlays/`` is written, if any, under names that begin with
-    ``prefix``; ``report`` is told the share done.
+    ``prefix``; ``progress`` is told the share done.
     """
     wanted: dict[int, list[tuple[str, Detection]]] = defaultdict(list)
     for flagged in found:
@@ -44,7 +44,7 @@ def explain_peaks(
     maps: dict[str, heatmaps.Explained] = {}
     with ahead(reader.at(set(wanted)), 1) as frames:
         for done, frame in enumerate(frames):
-            report(done / len(wanted))
+            progress(done / len(wanted))
             for name, peak in wanted[frame.pts]:
                 maps[name] = heatmaps.explain(
                     scorer,
