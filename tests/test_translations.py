@@ -77,8 +77,8 @@ def test_every_message_is_translated(code: str, messages: tuple[str, set[str]]) 
     assert lacking == []
 
 
-def test_names_of_settings_are_messages(messages: tuple[str, set[str]]) -> None:
-    """Reports name each setting by its field's name, which nothing else marks for translation."""
+def test_names_of_parameters_are_messages(messages: tuple[str, set[str]]) -> None:
+    """Reports name each parameter by its field's name, which nothing else marks for translation."""
     domain, used = messages
     if domain == MESSAGES:
         assert [name for name in Parameters.model_fields if name.replace("_", " ") not in used] == []

@@ -46,7 +46,7 @@ WORDS = (
     N_("faces %(flaws)s to judge"), N_("the file breaks off here"), N_("no picture could be decoded here"),
 )  # fmt: skip
 
-# Names of settings, and of what a card says a model was validated on.
+# Names of parameters, and of what a card says a model was validated on.
 NAMES = (
     N_("sample rate"),
     N_("detection threshold"),

@@ -32,11 +32,11 @@ export function decimal(value, digits) {
   return formats.get(digits).format(value);
 }
 
-const SETTING = new Intl.NumberFormat(LANGUAGE, { maximumSignificantDigits: 4 });
+const PARAMETER = new Intl.NumberFormat(LANGUAGE, { maximumSignificantDigits: 4 });
 const SHARE = new Intl.NumberFormat(LANGUAGE, { style: "percent" });
 
-/** A setting: at most four significant digits, no trailing zeros. */
-export const setting = (value) => SETTING.format(value);
+/** A parameter: at most four significant digits, no trailing zeros. */
+export const parameter = (value) => PARAMETER.format(value);
 
 /** A share in whole percent. */
 export const percent = (share) => SHARE.format(share);

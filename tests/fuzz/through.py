@@ -76,7 +76,7 @@ class House:
         (analysis_id,) = self._sent
         if changes:
             with self.app.extensions["database"].begin() as session:
-                session.get_one(AnalysisRow, analysis_id).settings = parameters.keep(changes)
+                session.get_one(AnalysisRow, analysis_id).changed_parameters = parameters.keep(changes)
         with self._watched():
             run_job.work(self.app.extensions["settings"])
         for path in ("", "/state.json", ".json", "/review.json", "/thumbnail", *["/report.pdf"] * report):

@@ -176,7 +176,9 @@ def test_several_models(app, live, clip):
     first = reelproof.create(clip, also=["reelproof-2"], joint="all")
     again = reelproof.again(first["id"], also=("reelproof-lite0",))
     with app.extensions["database"].begin() as session:
-        asked = [others(session.get_one(AnalysisRow, each["id"]).settings) for each in (first, again)]
+        asked = [
+            others(session.get_one(AnalysisRow, each["id"]).changed_parameters) for each in (first, again)
+        ]
     assert [each.names for each in asked] == [("reelproof-2",), ("reelproof-lite0",)]
     assert [each.rule for each in asked] == ["all", "first"]
 

@@ -84,7 +84,7 @@ def claim(database: Database, analysis_id: str) -> AnalysisClaim | None:
         if (moment := take(session, AnalysisRow, analysis_id)) is None:
             return None
         row = session.get_one(AnalysisRow, analysis_id)
-        asked = parameters.read(row.settings)
+        asked = parameters.read(row.changed_parameters)
         states.record(session, row, "started", {"attempt": row.attempt, "model": row.model})
         return AnalysisClaim(
             row.id,
@@ -94,7 +94,7 @@ def claim(database: Database, analysis_id: str) -> AnalysisClaim | None:
             row.exhibit.path,
             row.model,
             asked,
-            parameters.others(row.settings),
+            parameters.others(row.changed_parameters),
         )
 
 

@@ -1,4 +1,4 @@
-"""Settings of an analysis that differ from the shipped ones: how they are kept, and the form for them.
+"""Parameters of an analysis that differ from the shipped ones: how they are kept, and the form for them.
 
 A row keeps only what differs, as JSON, so that a later default does not look like a choice.
 """
@@ -22,7 +22,7 @@ from webapp.errors import UserError
 
 @dataclass(frozen=True)
 class Field:
-    """One setting the form offers: a parameter's name, what it is called, its unit, what changing it does."""
+    """One parameter the form offers: its name, what it is called, its unit, what changing it does."""
 
     name: str
     label: str
@@ -102,7 +102,7 @@ FIELDS = (
 def keep(changes: Mapping[str, Any]) -> str | None:
     """``changes`` as a row keeps them: what differs from the default, checked; none if nothing does.
 
-    Raises ``pydantic.ValidationError`` for a setting that does not exist or cannot have that value.
+    Raises ``pydantic.ValidationError`` for a parameter that does not exist or cannot have that value.
     """
     given = dict(changes)
     asked = {name: given.pop(name) for name in _OF_OTHERS if given.get(name)}
@@ -113,7 +113,7 @@ def keep(changes: Mapping[str, Any]) -> str | None:
 
 
 def read(text: str | None) -> Parameters:
-    """The settings of a row."""
+    """The parameters of a row."""
     kept = json.loads(text or "{}")
     return Parameters.model_validate({name: kept[name] for name in kept if name not in _OF_OTHERS})
 
@@ -150,7 +150,7 @@ def from_form(form: Mapping[str, str]) -> tuple[dict[str, float], dict[str, str]
 
 
 def in_words(text: str | None) -> list[tuple[str, str]]:
-    """The changed settings of a row, as names and values to show."""
+    """The changed parameters of a row, as names and values to show."""
     changed = read(text).model_dump(exclude_defaults=True)
     known = {field.name: field for field in FIELDS}
     asked = others(text)
@@ -164,7 +164,7 @@ def in_words(text: str | None) -> list[tuple[str, str]]:
 
 
 def refuse(problems: Mapping[str, str]) -> UserError:
-    """The answer to a program that sent settings which cannot be used."""
+    """The answer to a program that sent parameters which cannot be used."""
     labels = {field.name: field.label for field in FIELDS}
     lines = (f"{gettext(labels[name])}: {problem}" for name, problem in problems.items())
     return UserError(400, " ".join(lines), gettext("Put that right, then start the analysis again."))

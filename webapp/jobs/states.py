@@ -43,10 +43,10 @@ def create(
         exhibit=exhibit,
         file=file,
         model=model,
-        settings=parameters.keep(changes or {}),
+        changed_parameters=parameters.keep(changes or {}),
     )
     session.add(row)
-    details = {"model": model, "settings": row.settings, "priority": priority.words}
+    details = {"model": model, "settings": row.changed_parameters, "priority": priority.words}
     record(session, row, "queued", details)
     return row
 

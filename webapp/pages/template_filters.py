@@ -52,7 +52,7 @@ def install(app: Flask) -> None:
         shown=numbers.shown,
         day=dates.day,
         short_day=dates.short_day,
-        changed_settings=parameters.in_words,
+        parameters_in_words=parameters.in_words,
         damage=damage,
     )
     place = Folders(app.extensions["settings"].data).live

@@ -203,7 +203,7 @@ def status_json(row: AnalysisRow, *, ahead: bool = True) -> dict[str, Any]:
         "file": row.file,
         "model": row.model,
         "sha256": row.exhibit.sha256,
-        "settings": json.loads(row.settings or "{}"),
+        "settings": json.loads(row.changed_parameters or "{}"),
         "duration": row.duration,
         "verdict": row.verdict,
         "probability": row.probability,

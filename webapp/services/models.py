@@ -196,13 +196,13 @@ def remove(session: Session, folders: Folders, name: str) -> None:
 
 def _waiting_for(session: Session, name: str) -> int:
     """How many unfinished analyses name the model, as the one that decides or as one beside it."""
-    unfinished = select(AnalysisRow.model, AnalysisRow.settings).where(
+    unfinished = select(AnalysisRow.model, AnalysisRow.changed_parameters).where(
         AnalysisRow.state.in_(states.UNFINISHED),
-        or_(AnalysisRow.model == name, AnalysisRow.settings.contains(f'"{name}"', autoescape=True)),
+        or_(AnalysisRow.model == name, AnalysisRow.changed_parameters.contains(f'"{name}"', autoescape=True)),
     )
     return sum(
-        model == name or name in parameters.others(settings).names
-        for model, settings in session.execute(unfinished)
+        model == name or name in parameters.others(changed).names
+        for model, changed in session.execute(unfinished)
     )
 
 

@@ -1,7 +1,7 @@
 // The lanes of the desk's timeline: what stands in each, their names, and what another threshold would flag in them.
 
 import { byId, el } from "../dom.js";
-import { _, decimal, ngettext, setting } from "../language.js";
+import { _, decimal, ngettext, parameter } from "../language.js";
 import { verified } from "./annotations.js";
 import { wouldFlag } from "./explore.js";
 import { ROOMY } from "./timeline.js";
@@ -72,7 +72,7 @@ export class LaneList {
       ngettext(
         "At %(threshold)s it would flag %(num)s stretch; recorded: %(recorded)s at %(enter)s.",
         "At %(threshold)s it would flag %(num)s stretches; recorded: %(recorded)s at %(enter)s.",
-        found, { threshold: decimal(explored, 2), recorded: segments.length, enter: setting(enter) },
+        found, { threshold: decimal(explored, 2), recorded: segments.length, enter: parameter(enter) },
       ),
       _("Exploration only, the recorded result does not change."),
     ];

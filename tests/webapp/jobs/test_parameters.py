@@ -17,9 +17,9 @@ class TestSettings:
     def test_only_what_differs_is_kept(self, app, database):
         changed = {"sample_rate": 4, "enter_threshold": Parameters().enter_threshold}
         queued = hand_in(app, settings_changed=changed)
-        assert json.loads(queued.settings) == {"sample_rate": 4.0}
+        assert json.loads(queued.changed_parameters) == {"sample_rate": 4.0}
         assert claims.claim(database, queued.id).parameters == Parameters(sample_rate=4.0)
-        assert hand_in(app, b"other").settings is None
+        assert hand_in(app, b"other").changed_parameters is None
 
     @pytest.mark.parametrize("changes", [{"sample_rate": 0}, {"sample_rate": "x"}, {"nonsense": 1}])
     def test_what_the_engine_cannot_use_is_refused(self, app, changes):

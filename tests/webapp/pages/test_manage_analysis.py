@@ -246,7 +246,7 @@ class TestAgain:
         assert answer.status_code == 303 and answer.location == f"/analyses/{sent[0]}"
         new = row(database, sent[0])
         assert (new.file, new.exhibit_id, new.model) == (earlier.file, earlier.exhibit_id, "other")
-        assert json.loads(new.settings) == {"sample_rate": 4.0, "enter_threshold": 0.7}
+        assert json.loads(new.changed_parameters) == {"sample_rate": 4.0, "enter_threshold": 0.7}
         assert row(database, earlier.id).state == "done"
         assert count(database, Exhibit) == 1
 

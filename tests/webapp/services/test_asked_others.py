@@ -29,9 +29,9 @@ def test_the_upload_form_asks_for_them(app: Flask, client: FlaskClient) -> None:
     fields = {"file": photo(), "also": [OTHER, "reelproof"], "joint": "any"}
     answer = client.post("/analyses", data=fields)
     row = row_of(app, answer.location)
-    asked = parameters.others(row.settings)
+    asked = parameters.others(row.changed_parameters)
     assert asked.names == (OTHER,) and asked.rule == "any"  # the default decides already
-    assert parameters.in_words(row.settings) == [("Other models", OTHER)]
+    assert parameters.in_words(row.changed_parameters) == [("Other models", OTHER)]
     held = claims.claim(app.extensions["database"], row.id)
     assert held is not None and held.others == asked and held.parameters == parameters.read(None)
 
@@ -40,7 +40,7 @@ def test_the_api_asks_for_them(app: Flask, client: FlaskClient) -> None:
     fields = {"file": photo(), "also": json.dumps([OTHER]), "joint": "all"}
     answer = client.post("/api/v1/analyses", data=fields)
     assert answer.status_code == 202
-    assert parameters.others(row_of(app, answer.location).settings).names == (OTHER,)
+    assert parameters.others(row_of(app, answer.location).changed_parameters).names == (OTHER,)
 
 
 @pytest.mark.parametrize(
@@ -54,4 +54,4 @@ def test_what_cannot_be_asked_for(client: FlaskClient, fields: dict[str, object]
 
 def test_without_any_a_row_is_as_before(app: Flask, client: FlaskClient) -> None:
     row = row_of(app, client.post("/analyses", data={"file": photo(), "joint": "first"}).location)
-    assert row.settings is None and parameters.others(row.settings).names == ()
+    assert row.changed_parameters is None and parameters.others(row.changed_parameters).names == ()

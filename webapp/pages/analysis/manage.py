@@ -94,7 +94,7 @@ def delete(analysis_id: str) -> Response:
 def ask_again(analysis_id: str) -> Response:
     """The form to analyse the exhibit with another model or other settings."""
     row = analysis_queries.get_or_404(analysis_id)
-    kept = parameters.read(row.settings)
+    kept = parameters.read(row.changed_parameters)
     return _form(row, {field.name: number(getattr(kept, field.name)) for field in parameters.FIELDS}, {})
 
 

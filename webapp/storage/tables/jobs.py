@@ -78,7 +78,7 @@ class AnalysisRow(JobRow):
     probability: Mapped[float | None]
     finding: Mapped[str | None] = mapped_column(Text)  # JSON of a `detector.schema.summary.Summary`
     model: Mapped[str | None] = mapped_column(String(60))  # its name; none: the default when it starts
-    settings: Mapped[str | None] = mapped_column(Text)  # changed parameters as JSON; none: the defaults
+    changed_parameters: Mapped[str | None] = mapped_column("settings", Text)  # as JSON; none: the defaults
     duration: Mapped[float | None]  # of the exhibit, seconds
     frame_rate: Mapped[str | None] = mapped_column(
         Text
