@@ -90,7 +90,7 @@ class Settings(BaseSettings):
     oidc_client: Annotated[str, PlainValidator(str.strip)] = _setting(
         "REELPROOF_OIDC_CLIENT", "", "client id that the provider gave to this Reelproof"
     )
-    oidc_secret: Annotated[Path | None, PlainValidator(values.file)] = _setting(
+    oidc_secret_file: Annotated[Path | None, PlainValidator(values.file)] = _setting(
         "REELPROOF_OIDC_SECRET_FILE", "", "file with the client's secret; without it a public client"
     )
     oidc_claim: Annotated[str, PlainValidator(str.strip)] = _setting(
@@ -230,7 +230,7 @@ class Settings(BaseSettings):
         "PKCS#12 file (`.p12`) that bundles are [signed](evidence.md#signatures) with: their PDF and their "
         "manifest; without it none are",
     )
-    signing_password: Annotated[Path | None, PlainValidator(values.file)] = _setting(
+    signing_password_file: Annotated[Path | None, PlainValidator(values.file)] = _setting(
         "REELPROOF_SIGNING_PASSWORD_FILE", "", "file whose first line is that key's password"
     )
     timestamps: Annotated[str | None, PlainValidator(values.time_authority)] = _setting(

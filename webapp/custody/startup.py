@@ -133,6 +133,6 @@ def _signing_key(settings: Settings) -> str:
     from reports.signing.keys import SigningError, read_key
 
     try:
-        return read_key(settings.signing_key, settings.signing_password).certificate_sha256
+        return read_key(settings.signing_key, settings.signing_password_file).certificate_sha256
     except SigningError:  # the start refuses it (webapp.downloads.signing)
         return "cannot be used"

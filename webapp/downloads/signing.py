@@ -82,7 +82,7 @@ def _key(settings: Settings) -> SigningKey | None:
     if settings.signing_key is None:
         return None
     stamper = authority(settings.timestamps) if settings.timestamps else None
-    return read_key(settings.signing_key, settings.signing_password, stamper)
+    return read_key(settings.signing_key, settings.signing_password_file, stamper)
 
 
 def _sign(settings: Settings, report: Path, to: Path) -> None:
@@ -91,8 +91,8 @@ def _sign(settings: Settings, report: Path, to: Path) -> None:
     command += ["--key", str(settings.signing_key)]
     if settings.timestamps:
         command += ["--timestamp", settings.timestamps]
-    if settings.signing_password:
-        command += ["--password-file", str(settings.signing_password)]
+    if settings.signing_password_file:
+        command += ["--password-file", str(settings.signing_password_file)]
     try:
         ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=_TIME_LIMIT)
     except subprocess.TimeoutExpired:

@@ -224,7 +224,7 @@ class Provider:
     def _session(self, redirect_uri: str | None = None) -> Any:
         from authlib.integrations.requests_client import OAuth2Session
 
-        file = self._settings.oidc_secret
+        file = self._settings.oidc_secret_file
         session = OAuth2Session(
             self._settings.oidc_client,
             file.read_text(encoding="utf-8").strip() if file else None,

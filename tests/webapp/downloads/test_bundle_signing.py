@@ -39,7 +39,7 @@ def test_report_and_manifest_are_signed(app, client, tmp_path, quick_reports, mo
     monkeypatch.setattr(made_results, "REPORT_PDF", small_pdf({"scores.csv": b"x"}))
     row = finished(app, segments=1, peaks=1)
     key, password, certificate = make_key(tmp_path)
-    use(app, signing_key=key, signing_password=password)
+    use(app, signing_key=key, signing_password_file=password)
     assert taken(client, row, tmp_path).status_code == 200
     results = verify(tmp_path / "bundle.zip", read_trust([certificate])).results
     assert results.signed == ["manifest.sig", "report.pdf"]
@@ -52,7 +52,7 @@ def test_with_an_authority_both_hold_a_timestamp(app, client, tmp_path, quick_re
     key, password, certificate = make_key(tmp_path)
     authority = TimeAuthority(tmp_path)
     try:
-        use(app, signing_key=key, signing_password=password, timestamps=authority.url)
+        use(app, signing_key=key, signing_password_file=password, timestamps=authority.url)
         assert taken(client, row, tmp_path).status_code == 200
         authority.broken = True
         answer = client.get(f"/analyses/{row.id}/bundle.zip")
@@ -66,7 +66,7 @@ def test_with_an_authority_both_hold_a_timestamp(app, client, tmp_path, quick_re
 
 def test_a_key_that_expired_meanwhile_is_a_plain_error(app, client, row, tmp_path, quick_reports):
     key, password, _ = make_key(tmp_path, days=(-9, -1))
-    use(app, signing_key=key, signing_password=password)
+    use(app, signing_key=key, signing_password_file=password)
     answer = taken(client, row, tmp_path)
     assert answer.status_code == 500 and "expired on" in answer.text
 
