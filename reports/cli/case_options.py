@@ -11,8 +11,6 @@ from reports.text.languages import DEFAULT, LANGUAGES
 if TYPE_CHECKING:
     from reports.inputs.case import CaseDetails
 
-_NAMES = ("case_number", "exhibit_number", "examiner", "organisation", "paper", "time_zone")
-
 
 def add_case_options(parser: argparse.ArgumentParser) -> None:
     """Options for what a report says of its case."""
@@ -35,8 +33,9 @@ def given_case(options: argparse.Namespace, folder: Path | None = None) -> CaseD
 
     Raises :class:`~reports.inputs.case.CaseError` when one cannot be used.
     """
-    from reports.inputs.case import case_details, read_case
+    from reports.inputs.case import CaseDetails, case_details, read_case
 
-    given = {name: value for name in _NAMES if (value := getattr(options, name)) is not None}
+    asked = {name: getattr(options, name) for name in CaseDetails.model_fields}
+    given = {name: value for name, value in asked.items() if value is not None}
     kept = read_case(folder).model_dump() if folder else {}
     return case_details({**kept, **given})

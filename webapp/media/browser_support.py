@@ -15,6 +15,7 @@ from detector.errors import MediaError
 from detector.media.open import open_container, open_media
 from detector.schema.analysis import Media, MediaKind
 from detector.schema.translatable import N_
+from reports.view.facts import CONTAINERS
 from webapp.media.playback import Playback
 
 _MP4 = "mov,mp4,m4a,3gp,3g2,mj2"
@@ -25,20 +26,13 @@ _PHOTOS = {
     "webp_pipe": "image/webp",
     "webp": "image/webp",
 }
-_CONTAINERS = {
-    "avi": "AVI",
+# The report's names, but for those of which a browser plays a part, or that do not go before "files".
+_CONTAINERS = CONTAINERS | {
     _MATROSKA: "Matroska",
-    _MP4: "MP4",
+    "webp_pipe": "animated WebP",
     "mpeg": "MPEG-PS",
     "mpegts": "MPEG-TS",
     "flv": "FLV",
-    "asf": "Windows Media",
-    "gif": "GIF",
-    "webp_pipe": "animated WebP",
-    "heif": "HEIF",
-    "avif": "AVIF",
-    "tiff_pipe": "TIFF",
-    "bmp_pipe": "BMP",
 }
 # FFmpeg's names. The profiles of H.264 that hold 8-bit 4:2:0 and nothing exotic.
 _H264_PROFILES = {"Baseline", "Constrained Baseline", "Main", "High", "Constrained High"}

@@ -9,6 +9,7 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from detector import timestamps
+from detector.media.exhibit.signatures import PHOTO_ENDINGS, VIDEO_ENDINGS
 from reports.inputs.case import CaseDetails
 from reports.text.language import gettext
 from webapp import this_app
@@ -43,6 +44,7 @@ def form() -> str:
     return render_template(
         "pages/upload.html",
         limit=settings.upload_limit,
+        endings=sorted(VIDEO_ENDINGS | PHOTO_ENDINGS),
         room=room,
         latest=latest(5),
         models=model_service.listed(),
