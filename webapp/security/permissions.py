@@ -138,11 +138,6 @@ class Need:
     confirmed: bool = False
     first: bool = False
 
-    @property
-    def words(self) -> str:
-        """For the table in the documentation."""
-        return str(self.permission or self.asker)
-
 
 View = TypeVar("View", bound=Callable[..., Any])
 _NEED = "__reelproof_need__"
@@ -211,16 +206,6 @@ def refused(permission: Permission) -> UserError:
         what,
         gettext("Ask an administrator, or go back to the page you came from."),
     )
-
-
-def table(app: Flask) -> list[tuple[str, str, str, Need | None]]:
-    """Every route: method, address, endpoint, and what it needs; in order of addresses."""
-    rows = [
-        (method, rule.rule, rule.endpoint, need_of(app, rule.endpoint))
-        for rule in app.url_map.iter_rules()
-        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
-    ]
-    return sorted(rows, key=lambda row: (row[1], row[0]))
 
 
 def login_is_on() -> bool:

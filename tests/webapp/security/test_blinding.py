@@ -9,11 +9,11 @@ import zipfile
 from collections.abc import Iterator
 
 import pytest
+from access_table import table
 from made_results import finished
 from people import signed_in
 from second_review_case import FILE, MACHINE, WORDS, Review, review
 
-from webapp.security.permissions import table
 from webapp.security.rate_limits import Rates
 from webapp.storage.tables import AnalysisRow
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 import re
 
 import pytest
+from access_table import table, words
 from made_results import finished, hand_in
 from people import account, signed_in, with_login
 from sqlalchemy import delete
 from werkzeug.routing import Rule
 
 from detector.paths import ROOT
-from webapp.security.permissions import MEANINGS, PERMISSIONS, Asker, Need, Permission, Role, table
+from webapp.security.permissions import MEANINGS, PERMISSIONS, Asker, Need, Permission, Role
 from webapp.security.visibility import SAMPLE_FILE
 from webapp.storage.tables import AnalysisRow, SignInFailure
 
@@ -41,8 +42,7 @@ def printed(app) -> str:
     ]
     for method, address, _endpoint, need in table(app):
         cells = [expected(need, role) for role in (None, *ROLES)]
-        words = f"{need.words}{', password again' if need.confirmed else ''}"
-        lines.append(f"| `{method} {address}` | {words} | {' | '.join(cells)} |")
+        lines.append(f"| `{method} {address}` | {words(need)} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
