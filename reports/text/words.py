@@ -26,10 +26,6 @@ WORDS = (
     # what is watched and where it runs
     N_("comparisons"), N_("queue"), N_("disk"), N_("workers"), N_("backup"), N_("custody"), N_("exhibits"),
     N_("tables"), N_("database"), N_("system"),
-    # roles and permissions
-    N_("reader"), N_("reviewer"), N_("examiner"), N_("administrator"), N_("read"), N_("export"),
-    N_("annotate"), N_("analyse"), N_("watch"), N_("arrange"), N_("delete"), N_("configure"), N_("audit"),
-    N_("administer"),
     # annotations
     N_("agree"), N_("disagree"), N_("unsure"), N_("agrees"), N_("disagrees"),
     # facts

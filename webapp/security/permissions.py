@@ -27,16 +27,16 @@ from webapp.errors import UserError
 class Permission(StrEnum):
     """What somebody may do; also the names of the scopes of an API token."""
 
-    READ = "read"
-    EXPORT = "export"
-    ANNOTATE = "annotate"
-    ANALYSE = "analyse"
-    WATCH = "watch"
-    ARRANGE = "arrange"
-    DELETE = "delete"
-    CONFIGURE = "configure"
-    AUDIT = "audit"
-    ADMINISTER = "administer"
+    READ = N_("read")
+    EXPORT = N_("export")
+    ANNOTATE = N_("annotate")
+    ANALYSE = N_("analyse")
+    WATCH = N_("watch")
+    ARRANGE = N_("arrange")
+    DELETE = N_("delete")
+    CONFIGURE = N_("configure")
+    AUDIT = N_("audit")
+    ADMINISTER = N_("administer")
 
 
 # In words, for pages and docs/security.md.
@@ -68,10 +68,10 @@ MEANINGS = {
 class Role(StrEnum):
     """What an account is for."""
 
-    READER = "reader"
-    REVIEWER = "reviewer"
-    EXAMINER = "examiner"
-    ADMINISTRATOR = "administrator"
+    READER = N_("reader")
+    REVIEWER = N_("reviewer")
+    EXAMINER = N_("examiner")
+    ADMINISTRATOR = N_("administrator")
 
 
 _READER = frozenset({Permission.READ, Permission.EXPORT})
