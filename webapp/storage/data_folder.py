@@ -212,7 +212,7 @@ class Folders:
         self._remove_unfinished(time.time() - _ABANDONED)
 
     def _remove_unfinished(self, newest: float) -> None:
-        for path in _older(self.analyses.glob(".*"), newest):
+        for path in _older((*self.analyses.glob(".*"), *self.ready.glob(".*")), newest):
             shutil.rmtree(path, ignore_errors=True)
 
 

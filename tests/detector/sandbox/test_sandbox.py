@@ -6,6 +6,7 @@ import ctypes
 import mmap
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -28,6 +29,7 @@ from detector.sandbox import (
     UnexpectedError,
     refuse_links,
 )
+from detector.sandbox.scratch import folder_of_this_process, remove_abandoned
 
 MB = 1_000_000
 
@@ -195,6 +197,34 @@ class TestEnds:
             assert time.monotonic() < end
             time.sleep(0.02)
         assert run(lambda _report: 1) == 1  # and the fixture looks whether the folder is gone
+
+    def test_a_number_that_another_process_has_since_keeps_no_folder(self, tmp_path):
+        kept = folder_of_this_process(tmp_path)
+        start, end = kept.name.rsplit("-", 2)[0], kept.name.rsplit("-", 1)[1]
+        (tmp_path / f"{start}-1-{end}").mkdir()
+        remove_abandoned(tmp_path)
+        assert list(tmp_path.iterdir()) == [kept]
+
+    def test_folders_of_another_machine_or_container_stay_for_a_day(self, tmp_path):
+        yesterday, number = time.time() - 86_401, 10**9  # which no process here has
+        for name in ("other", "older", "at-work"):
+            (tmp_path / f".reelproof-{name}-{number}-1-x" / "given").mkdir(parents=True)
+        for path in ("older", "older/given", "at-work"):
+            name, *inner = path.split("/")
+            os.utime(tmp_path.joinpath(f".reelproof-{name}-{number}-1-x", *inner), (yesterday, yesterday))
+        remove_abandoned(tmp_path)
+        assert sorted(path.name.split("-")[1] for path in tmp_path.iterdir()) == ["at", "other"]
+
+    @pytest.mark.skipif(not shutil.which("unshare"), reason="needs unshare")
+    def test_another_container_leaves_the_folder_of_one_at_work(self, tmp_path):
+        mine = folder_of_this_process(tmp_path)
+        words = "import sys; from detector.sandbox.scratch import *; remove_abandoned(Path(sys.argv[1]))"
+        inside = ["unshare", "--map-root-user", "--pid", "--fork", "--mount-proc"]
+        command = [*inside, sys.executable, "-c", words, tmp_path]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+        if "unshare" in done.stderr:
+            pytest.skip("this machine lets nobody make a PID namespace")
+        assert done.returncode == 0 and list(tmp_path.iterdir()) == [mine]
 
 
 def at_work_in(folder: Path) -> bool:

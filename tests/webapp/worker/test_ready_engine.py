@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from PIL import Image
 
 from detector.models.card_files import DEFAULT, MODELS
 from detector.sandbox import Limits
+from detector.sandbox.scratch import folder_of_this_process
 from detector.schema.analysis import Analysis, Parameters
 from webapp.jobs import states
 from webapp.settings import read_settings
@@ -100,12 +102,17 @@ def test_it_ends_where_the_job_is_a_comparison(app, settings, folders, monkeypat
 
 
 def test_nothing_waits_unless_it_is_wished_for(settings, folders, without_networks):
-    left = folders.ready / f".reelproof-{10**9}-killed" / "given"  # no process has such a number
-    left.mkdir(parents=True)
-    (left / "exhibit").touch()
+    mine = folder_of_this_process(folders.ready)
+    left = Path(str(mine).replace(f"-{os.getpid()}-", f"-{10**9}-"))  # no process has such a number
+    elsewhere = folders.ready / f".reelproof-0123456789ab-{10**9}-1-x"  # in another container, at work
+    for folder in (left, elsewhere):
+        (folder / "given").mkdir(parents=True)
+        (folder / "given" / "exhibit").touch()
     waiting = EngineSlot(settings)  # of tests: none
     waiting.start()
-    assert waiting.take() is None and list(folders.ready.iterdir()) == []
+    assert waiting.take() is None and set(folders.ready.iterdir()) == {mine, elsewhere}
+    for folder in (mine, elsewhere):
+        shutil.rmtree(folder)
 
     waiting = EngineSlot(read_settings({"REELPROOF_DATA": settings.data, "REELPROOF_READY_SECONDS": 600}))
     waiting.start()
