@@ -24,7 +24,7 @@ from detector.version import __version__
 from webapp.custody import log as custody_log
 from webapp.errors import DamagedFile, UserError
 from webapp.services.backups import backup_manifest
-from webapp.services.backups.backup_manifest import DATA, DATABASE, KEYS, ListedFile, Manifest
+from webapp.services.backups.backup_manifest import CUSTODY_KEY, DATA, DATABASE, KEYS, ListedFile, Manifest
 from webapp.settings import Settings
 from webapp.storage import database_copy
 from webapp.storage.data_folder import Folders
@@ -116,9 +116,11 @@ class _Copying:
 
     def keys(self, settings: Settings) -> None:
         """Copy the key files, wherever they lie."""
-        for path in sorted({settings.custody_key, *settings.data.glob("*.key")}):
-            name = "custody.key" if path == settings.custody_key else path.name
-            self._copy(path, f"{KEYS}/{name}", always=True)
+        self._copy(settings.custody_key, CUSTODY_KEY, always=True)
+        for path in sorted({*settings.data.glob("*.key")} - {settings.custody_key}):
+            # One that was the log's key before it was kept elsewhere is not the one to put back.
+            if (name := f"{KEYS}/{path.name}") != CUSTODY_KEY:
+                self._copy(path, name, always=True)
 
     def all_of(self, copied: Path, database: Database) -> bool:
         """Copy all that the copied rows speak of; false where some of it was deleted meanwhile."""

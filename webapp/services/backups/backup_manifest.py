@@ -15,16 +15,22 @@ The folder of a backup:
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from sqlalchemy.exc import SQLAlchemyError
 
 from detector.files import hashed, write_atomically
+from reports.custody.format import mac
+from webapp.custody import log as custody_log
 from webapp.errors import UserError
+from webapp.storage import database_copy
 
 NAME, SUMS = "backup.json", "sha256sums.txt"
 DATABASE, DATA, KEYS = "database.sqlite3", "data", "keys"
+CUSTODY_KEY = f"{KEYS}/custody.key"
 
 
 def _below(text: str) -> str:
@@ -93,8 +99,12 @@ def located(place: Path, listed: ListedFile, keys: Path | None) -> Path:
 
 
 def problems(place: Path, manifest: Manifest, keys: Path | None) -> Iterator[str]:
-    """What is not as it was written, in words."""
-    for each in manifest.files:
+    """What is not as it was written, in words.
+
+    Which key is the custody log's is said by the log: backups of versions before may hold an older one.
+    """
+    head = None
+    for each in manifest.files:  # the database is the first
         path = located(place, each, keys)
         try:
             found = hashed(path)
@@ -103,5 +113,19 @@ def problems(place: Path, manifest: Manifest, keys: Path | None) -> Iterator[str
         except OSError as problem:
             yield f"{each.path} cannot be read: {problem.strerror}."
         else:
-            if found != (each.bytes, each.sha256):
+            if each.path == CUSTODY_KEY and head is not None:
+                if mac(path.read_bytes(), head.sha256) != head.mac:
+                    yield f"{each.path} is not the key that the backup's custody log was written with."
+            elif found != (each.bytes, each.sha256):
                 yield f"{each.path} is not what was written: it has {found[0]:,} bytes, SHA-256 {found[1]}."
+            elif each.path == DATABASE and manifest.entries:
+                head = _head(path)
+
+
+def _head(database: Path) -> custody_log.Head | None:
+    """Where the custody log of a backup stands; None where that cannot be read."""
+    try:
+        with closing(database_copy.file(database)) as rows, rows.begin() as session:
+            return custody_log.head(session)
+    except SQLAlchemyError:
+        return None

@@ -16,7 +16,7 @@ from webapp.custody import log as custody_log
 from webapp.custody import startup as custody_startup
 from webapp.errors import UserError
 from webapp.services.backups import backup_manifest
-from webapp.services.backups.backup_manifest import DATA, DATABASE, KEYS, Manifest
+from webapp.services.backups.backup_manifest import CUSTODY_KEY, DATA, DATABASE, KEYS, Manifest
 from webapp.settings import Settings
 from webapp.storage import database_copy
 from webapp.storage.data_folder import Folders
@@ -96,7 +96,7 @@ def _refuse_used(settings: Settings, manifest: Manifest) -> None:
 def _target(settings: Settings, path: str) -> Path:
     folder, *rest = PurePosixPath(path).parts
     if folder == KEYS:
-        return settings.custody_key if rest == ["custody.key"] else settings.data / rest[0]
+        return settings.custody_key if path == CUSTODY_KEY else settings.data / rest[0]
     return settings.data.joinpath(*rest)
 
 

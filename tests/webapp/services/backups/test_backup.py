@@ -17,6 +17,7 @@ import pytest
 from made_results import finished, hand_in
 from sqlalchemy import select
 
+from detector.files import hashed
 from webapp import create_app
 from webapp.cli import main as cli
 from webapp.downloads import reports as report_downloads
@@ -232,6 +233,45 @@ def test_commands(app, tmp_path, monkeypatch, capsys):
     assert cli.run(["restore", str(kept), "--keys", str(keys)]) == 2
     damaged.write_bytes(good)
     assert cli.run(["restore", str(kept), "--keys", str(keys)]) == 0
+    assert cli.run(["verify-log"]) == 0
+
+
+@pytest.mark.parametrize("folder", ["a-keys", "z-keys"])  # before and after "data"
+def test_the_key_in_a_backup_is_the_logs_own(app, tmp_path, monkeypatch, capsys, folder):
+    """It was made in the data folder, and a new one elsewhere when the log began anew."""
+    app.extensions["database"].close()
+    data, keys = app.extensions["settings"].data, tmp_path / folder
+    keys.mkdir(mode=0o700)
+    for path in data.glob("reelproof.sqlite3*"):
+        path.unlink()
+    monkeypatch.setenv("REELPROOF_DATA", str(data))
+    monkeypatch.setenv("REELPROOF_CUSTODY_KEY", str(keys / "custody.key"))
+    again = create_app({"TESTING": True, "SEND": lambda _id: None})
+    finished(again)
+    make(again, tmp_path / "kept")
+    kept = tmp_path / "kept" / "keys"
+    assert (kept / "custody.key").read_bytes() == (keys / "custody.key").read_bytes()
+    assert {path.name for path in kept.iterdir()} == {path.name for path in data.glob("*.key")}
+
+    # Versions before may have written the other one, and its sum into the list.
+    shutil.copy(data / "custody.key", kept)
+    listed = backup_manifest.read(tmp_path / "kept")
+    size, sha256 = hashed(kept / "custody.key")
+    wrong = tuple(
+        backup_manifest.ListedFile(path=each.path, bytes=size, sha256=sha256)
+        if each.path == backup_manifest.CUSTODY_KEY
+        else each
+        for each in listed.files
+    )
+    listed.model_copy(update={"files": wrong}).write(tmp_path / "kept")
+    assert cli.run(["check-backup", str(tmp_path / "kept")]) == 1
+    assert "custody.key is not the key that the backup's" in capsys.readouterr().out
+    monkeypatch.setenv("REELPROOF_DATA", str(tmp_path / "again"))
+    monkeypatch.delenv("REELPROOF_CUSTODY_KEY")
+    assert cli.run(["restore", str(tmp_path / "kept")]) == 2 and not (tmp_path / "again").exists()
+    for path in kept.glob("[!c]*"):
+        shutil.copy(path, keys)
+    assert cli.run(["restore", str(tmp_path / "kept"), "--keys", str(keys)]) == 0
     assert cli.run(["verify-log"]) == 0
 
 
