@@ -32,6 +32,7 @@ CUSTODY_KEY = "custody key"  # of a session's info: the key of the custody log, 
 REVISION = "0018"  # the newest migration; a test compares it with the files
 _KEPT_OPEN = 8  # connections; more are opened and closed as they are needed
 _ALONE = text("SELECT pg_advisory_xact_lock(7733661155)")  # any number that everyone here uses
+_ALONE_SQLITE = text("BEGIN IMMEDIATE")  # by itself Python's sqlite3 begins at the first row written
 _MIGRATIONS = str(Path(__file__).with_name("migrations"))
 
 
@@ -59,7 +60,7 @@ class Database:
         For what is decided by reading and then done by writing, such as whether an exhibit is still needed.
         """
         with self._sessions.begin() as session:
-            session.execute(text("BEGIN IMMEDIATE") if self._sqlite else _ALONE)
+            session.execute(_ALONE_SQLITE if self._sqlite else _ALONE)
             yield session
 
     @contextmanager
@@ -133,8 +134,8 @@ class Database:
         config = Config()
         config.set_main_option("script_location", _MIGRATIONS.replace("%", "%%"))
         with self.engine.begin() as connection:
-            if not self._sqlite:
-                connection.execute(_ALONE)  # two that start at once
+            # All or nothing, where it is killed; of two that start at once the second finds nothing to do.
+            connection.execute(_ALONE_SQLITE if self._sqlite else _ALONE)
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
 

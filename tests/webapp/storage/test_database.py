@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -14,6 +20,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import URL, NullPool, event, make_url, text
 from sqlalchemy.exc import IntegrityError, StatementError
 
+from detector.paths import ROOT
 from webapp.errors import UserError
 from webapp.storage.database import _MIGRATIONS, REVISION, Database
 from webapp.storage.database_copy import refuse_other_version
@@ -117,6 +124,72 @@ def test_migrating_again_changes_nothing(database):
     database.migrate()
     with database.begin() as session:
         assert session.get_one(Milestone, "x").reached == moment
+
+
+_KILLED = """
+import os, signal, sys
+from sqlalchemy import URL, Engine, event
+from webapp.storage.database import Database
+
+@event.listens_for(Engine, "after_cursor_execute")
+def kill(_connection, _cursor, statement, *_):
+    if statement.split()[:3] == sys.argv[2].split():
+        os.kill(os.getpid(), signal.SIGKILL)
+
+Database(URL.create("sqlite", database=sys.argv[1]), {}).migrate()
+"""
+
+
+@pytest.mark.parametrize(
+    ("revision", "after"),
+    [(None, "CREATE TABLE analyses"), ("0011", "ALTER TABLE users"), ("0015", "DROP TABLE cases")],
+)
+def test_a_migration_that_is_killed_is_done_at_the_next_start(tmp_path, revision, after):
+    path = tmp_path / "rows.sqlite3"
+    database = Database(URL.create("sqlite", database=str(path)), {})
+    if revision is not None:
+        config = Config()
+        config.set_main_option("script_location", _MIGRATIONS)
+        with database.engine.begin() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, revision)
+    killed = [sys.executable, "-c", _KILLED, path, after]
+    assert subprocess.run(killed, cwd=ROOT, check=False).returncode == -signal.SIGKILL
+    assert database.revision() == revision
+    database.migrate()
+    assert database.revision() == REVISION
+    database.close()
+
+
+_STARTED = """
+import sys
+import alembic.command, alembic.config
+from sqlalchemy import URL
+from webapp.storage.database import Database
+
+class Told(Database):
+    def revision(self):
+        found = super().revision()
+        print(found, flush=True)
+        return found
+
+Told(URL.create("sqlite", database=sys.argv[1]), {}).migrate()
+"""
+
+
+def test_two_starts_at_once_make_the_tables_once(tmp_path):
+    path = tmp_path / "rows.sqlite3"
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("PRAGMA journal_mode=WAL")
+        other.execute("BEGIN IMMEDIATE")  # until both have looked
+        command = [sys.executable, "-c", _STARTED, path]
+        starts = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) for _ in range(2)]
+        assert [each.stdout.readline() for each in starts if each.stdout] == [b"None\n"] * 2
+        time.sleep(1)  # and are about to begin
+        other.execute("ROLLBACK")
+    assert [each.wait() for each in starts] == [0, 0]
+    for each in starts:
+        each.communicate()
 
 
 def test_tables_of_a_newer_version_are_left_alone(database):
