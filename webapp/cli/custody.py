@@ -29,6 +29,7 @@ from webapp.custody import self_check
 from webapp.custody.audit import Audit
 from webapp.custody.log import Head
 from webapp.errors import UserError
+from webapp.services import validations
 from webapp.settings import SettingError, Settings, read_settings
 from webapp.storage import key_files
 from webapp.storage.data_folder import Folders
@@ -103,8 +104,19 @@ def _checked(
             name: session.scalar(select(func.count()).select_from(table)) or 0
             for name, table in _RECORDED.items()
         }
-    differing.extend(audit.file_problems(database, Folders.of(settings)))
+    folders = Folders.of(settings)
+    differing.extend(audit.file_problems(database, folders))
+    differing.extend(_not_as_chosen(database, folders))
     return _Checked(last, found, more, differing, audit.elsewhere, recorded)
+
+
+def _not_as_chosen(database: Database, folders: Folders) -> list[str]:
+    """What is wrong with the validation that reports quote; looked at again while nobody changes it."""
+    for moment in (database.begin, database.alone):
+        with moment() as session:
+            if not (found := list(validations.problems(session, folders))):
+                break
+    return found
 
 
 def _verify(database: Database, settings: Settings, against: Sequence[Path]) -> int:

@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import re
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -192,22 +193,44 @@ def _chosen(validation_id: str, extract: bytes) -> str:
     return f"{validation_id} {_sha256(extract)}"
 
 
+@dataclass(frozen=True)
+class ChosenExtract:
+    """The ``laboratory.json`` that reports quote, and the SHA-256 it had when it was chosen."""
+
+    path: Path
+    sha256: str
+
+
+def chosen_extract(session: Session, folders: Folders) -> ChosenExtract | None:
+    """Which one reports quote; None: none."""
+    if (chosen := session.get(Choice, _CHOICE)) is None:
+        return None
+    validation_id, _, sha256 = chosen.value.partition(" ")
+    return ChosenExtract(folders.validation(validation_id) / LABORATORY, sha256)
+
+
 def in_reports(session: Session, folders: Folders) -> bytes | None:
     """The text of the ``laboratory.json`` that reports quote, if any.
 
     Raises :class:`AlteredRecord` for one that is not the one that was chosen.
     """
-    chosen = session.get(Choice, _CHOICE)
-    if chosen is None:
+    if (chosen := chosen_extract(session, folders)) is None:
         return None
-    validation_id, _, sha256 = chosen.value.partition(" ")
     try:
-        text = (folders.validation(validation_id) / LABORATORY).read_bytes()
+        text = chosen.path.read_bytes()
     except OSError:
         text = b""
-    if _sha256(text) != sha256:
+    if _sha256(text) != chosen.sha256:
         raise AlteredRecord(gettext("The validation that reports quote is not the one that was chosen."))
     return text
+
+
+def problems(session: Session, folders: Folders) -> Iterator[str]:
+    """Why reports cannot quote what they should, in words; without it none can be rendered."""
+    try:
+        in_reports(session, folders)
+    except AlteredRecord as altered:
+        yield altered.error
 
 
 def _listed(folders: Folders, validation_id: str) -> ListedValidation | None:

@@ -3,7 +3,8 @@
 With a store (:mod:`webapp.storage.object_store`) the files are read from there.
 
 Files come before their rows and rows go before their files (:mod:`webapp.services.deletion`), so a file that
-is missing was deleted after the rows were copied: then the rows are copied again.
+is missing was deleted after the rows were copied: then the rows are copied again. So they are where reports
+were made to quote another validation or other thresholds meanwhile.
 """
 
 from __future__ import annotations
@@ -23,8 +24,10 @@ from detector.timestamps import iso_milliseconds
 from detector.version import __version__
 from webapp.custody import log as custody_log
 from webapp.errors import DamagedFile, UserError
+from webapp.services import validations
 from webapp.services.backups import backup_manifest
 from webapp.services.backups.backup_manifest import CUSTODY_KEY, DATA, DATABASE, KEYS, ListedFile, Manifest
+from webapp.services.validations import ChosenExtract
 from webapp.settings import Settings
 from webapp.storage import database_copy
 from webapp.storage.data_folder import Folders
@@ -116,17 +119,19 @@ class _Copying:
 
     def keys(self, settings: Settings) -> None:
         """Copy the key files, wherever they lie."""
-        self._copy(settings.custody_key, CUSTODY_KEY, always=True)
+        self._copy(settings.custody_key, CUSTODY_KEY, anew=True)
         for path in sorted({*settings.data.glob("*.key")} - {settings.custody_key}):
             # One that was the log's key before it was kept elsewhere is not the one to put back.
             if (name := f"{KEYS}/{path.name}") != CUSTODY_KEY:
-                self._copy(path, name, always=True)
+                self._copy(path, name, anew=True)
 
     def all_of(self, copied: Path, database: Database) -> bool:
         """Copy all that the copied rows speak of; false where some of it was deleted meanwhile."""
         self.missing, self._listed_now = [], {name for name in self._listed if name.startswith(f"{KEYS}/")}
         with closing(database_copy.file(copied)) as rows:
             wanted = list(_spoken_of(rows, self._folders))
+            with rows.begin() as session:
+                quoted = validations.chosen_extract(session, self._folders)
         for each in wanted:
             inside = each.path.relative_to(self._folders.data)
             try:
@@ -148,13 +153,24 @@ class _Copying:
         for kept in (self._folders.models, self._folders.validations):
             for folder in sorted(kept.glob("[!.]*")):
                 try:
-                    self._take(folder, folder)
+                    self._take(folder, folder, anew=kept == self._folders.validations)
                     self._listed_now |= self._taken[folder]
                 except FileNotFoundError:  # removed meanwhile
                     continue
                 except _Unreadable:
                     self.missing.append(f"{folder.relative_to(self._folders.data)} cannot be read.")
+        if quoted is not None and not self._holds(quoted):
+            with database.alone() as session:  # an extract is written just before its row
+                if validations.chosen_extract(session, self._folders) != quoted:
+                    return False
+            inside = quoted.path.relative_to(self._folders.data)
+            self.missing.append(f"{inside}, which reports quote, is missing or not the one that was chosen.")
         return True
+
+    def _holds(self, quoted: ChosenExtract) -> bool:
+        """Whether what reports quote was copied as it was chosen."""
+        name = f"{DATA}/{quoted.path.relative_to(self._folders.data)}"
+        return name in self._listed_now and self._listed[name].sha256 == quoted.sha256
 
     def finish(self) -> Iterator[ListedFile]:
         """What is in the backup, without what was deleted between two tries."""
@@ -168,25 +184,26 @@ class _Copying:
             else:
                 (self._place / name).unlink()
 
-    def _take(self, path: Path, there: Path) -> None:
+    def _take(self, path: Path, there: Path, *, anew: bool = False) -> None:
         """Copy a file, or all files of a folder, that lies ``there``, as that of the data folder.
 
-        Raises ``FileNotFoundError`` where there is none.
+        ``anew``: also where an earlier try did. Raises ``FileNotFoundError`` where there is none.
         """
         inside = path.relative_to(self._folders.data)
         files = sorted(_whole(there)) if there.is_dir() else [there]
         names = {f"{DATA}/{(inside / each.relative_to(there)).as_posix()}": each for each in files}
         for name, each in names.items():
-            self._copy(each, name)
+            self._copy(each, name, anew=anew)
         if not there.exists():  # the folder was removed while its files were listed
             raise FileNotFoundError(path)
         self._taken[path] = set(names)
 
-    def _copy(self, source: Path, name: str, *, always: bool = False) -> None:
-        if name in self._listed and not always:
+    def _copy(self, source: Path, name: str, *, anew: bool = False) -> None:
+        if name in self._listed and not anew:
             return
         target = self._place / name
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        target.unlink(missing_ok=True)  # perhaps a link to the earlier backup's, which is not written to
         self._listed[name] = self._linked(source, name, target) or _copied(source, name, target)
 
     def _linked(self, source: Path, name: str, target: Path) -> ListedFile | None:

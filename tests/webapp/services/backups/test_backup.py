@@ -15,15 +15,17 @@ from pathlib import Path
 
 import pytest
 from made_results import finished, hand_in
+from made_validation import validation
 from sqlalchemy import select
 
 from detector.files import hashed
+from detector.validation.quoted import quoted as extract_of
 from webapp import create_app
 from webapp.cli import main as cli
 from webapp.downloads import reports as report_downloads
 from webapp.errors import UserError
 from webapp.jobs import recovery
-from webapp.services import deletion
+from webapp.services import deletion, validations
 from webapp.services.backups import backup, backup_manifest, restore
 from webapp.settings import read_settings
 from webapp.storage import database_copy
@@ -234,6 +236,56 @@ def test_commands(app, tmp_path, monkeypatch, capsys):
     damaged.write_bytes(good)
     assert cli.run(["restore", str(kept), "--keys", str(keys)]) == 0
     assert cli.run(["verify-log"]) == 0
+
+
+@pytest.fixture
+def quoted(app) -> tuple[str, Path]:
+    """The id of a validation that reports quote, and the extract they quote."""
+    made, sixteen = validation(), "ab" * 16
+    text, folder = made.to_json().encode(), Folders.of(app.extensions["settings"]).validation(sixteen)
+    folder.mkdir()
+    (folder / "validation.json").write_bytes(text)
+    (folder / "laboratory.json").write_text(extract_of(made, text).to_json())
+    with app.app_context():
+        validations.quote(sixteen)
+    return sixteen, folder / "laboratory.json"
+
+
+def test_thresholds_that_change_meanwhile_are_those_of_the_rows(app, quoted, tmp_path, monkeypatch):
+    id_, _ = quoted
+    finished(app)
+    make(app, tmp_path / "before")
+    changed = iter([0.0, None])
+
+    def change(of, place, snapshot=database_copy.snapshot):
+        snapshot(of, place)
+        for rate in changed:
+            with app.test_request_context():
+                validations.set_thresholds(id_, rate, None, 0.5)
+            break
+
+    monkeypatch.setattr(database_copy, "snapshot", change)
+    manifest = make(app, tmp_path / "kept", tmp_path / "before")
+    assert manifest.missing == () and next(changed, "none left") == "none left"
+    assert (
+        list(backup_manifest.problems(tmp_path / "before", backup_manifest.read(tmp_path / "before"), None))
+        == []
+    )
+    settings = put_back(tmp_path / "kept", tmp_path / "again")
+    with opened(settings) as database, database.begin() as session:
+        assert validations.in_reports(session, Folders.of(settings)) is not None
+
+
+def test_what_reports_quote_is_named_where_it_was_altered(app, quoted, tmp_path, monkeypatch, capsys):
+    _, extract = quoted
+    extract.write_bytes(extract.read_bytes() + b" ")
+    assert make(app, tmp_path / "kept").missing == (
+        f"validations/{extract.parent.name}/laboratory.json, which reports quote, is missing or not the one "
+        "that was chosen.",
+    )
+    monkeypatch.setenv("REELPROOF_DATA", str(app.extensions["settings"].data))
+    assert cli.run(["verify-log"]) == 1
+    assert "The validation that reports quote is not the one that was chosen." in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("folder", ["a-keys", "z-keys"])  # before and after "data"
