@@ -12,7 +12,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Integer, Table, insert, inspect, select, text
+from sqlalchemy import URL, Connection, Table, func, insert, inspect, select, text
 
 from webapp.errors import UserError
 from webapp.storage.database import REVISION, Database, refuse_newer
@@ -57,8 +57,6 @@ def put_back(copy: Path, database: Database) -> None:
     database.migrate()
     with closing(file(copy)) as copied, copied.engine.connect() as source, database.engine.begin() as target:
         _copy(source, target)
-        for table in Base.metadata.sorted_tables:
-            _continue_numbers(target, table)
 
 
 def refuse_other_version(database: Database) -> None:
@@ -82,6 +80,7 @@ def _copy(source: Connection, target: Connection) -> None:
     for table in Base.metadata.sorted_tables:  # what others refer to comes first
         for rows in _batches(source, table):
             target.execute(insert(table), rows)
+        _continue_numbers(source, target, table)
 
 
 def _batches(source: Connection, table: Table) -> Iterator[list[dict[str, Any]]]:
@@ -91,13 +90,28 @@ def _batches(source: Connection, table: Table) -> Iterator[list[dict[str, Any]]]
         yield [dict(row) for row in rows]
 
 
-def _continue_numbers(target: Connection, table: Table) -> None:
-    """Have PostgreSQL number new rows after those that were put in; SQLite does by itself."""
-    (*others, key) = table.primary_key.columns
-    if target.dialect.name != "postgresql" or others or not isinstance(key.type, Integer):
+def _continue_numbers(source: Connection, target: Connection, table: Table) -> None:
+    """Have new rows numbered after those that were put in, and after what was given and deleted since.
+
+    In PostgreSQL that is every table, in SQLite those whose numbers are given once: it has a counter of them.
+    """
+    if (key := table.autoincrement_column) is None:
         return
-    if table.autoincrement_column is not None:
-        words = (
-            "SELECT setval(pg_get_serial_sequence(:name, :key), (SELECT max({0}) FROM {1})) FROM {1} LIMIT 1"
-        )
-        target.execute(text(words.format(key.name, table.name)), {"name": table.name, "key": key.name})
+    there = target.scalar(select(func.max(key))) or 0
+    what = {"name": table.name, "key": key.name, "highest": max(there, _highest_given(source, table))}
+    if not what["highest"]:
+        return
+    if target.dialect.name == "postgresql":
+        target.execute(text("SELECT setval(pg_get_serial_sequence(:name, :key), :highest)"), what)
+    elif table.dialect_options["sqlite"]["autoincrement"]:
+        target.execute(text("DELETE FROM sqlite_sequence WHERE name = :name"), what)
+        target.execute(text("INSERT INTO sqlite_sequence (name, seq) VALUES (:name, :highest)"), what)
+
+
+def _highest_given(source: Connection, table: Table) -> int:
+    """The highest number that a row of a table ever had, deleted ones too; 0 where that is not known."""
+    query = "SELECT seq FROM sqlite_sequence WHERE name = :name"
+    if source.dialect.name == "postgresql":
+        query = "SELECT pg_sequence_last_value(pg_get_serial_sequence(:name, :key)::regclass)"
+    (key,) = table.primary_key.columns
+    return source.scalar(text(query), {"name": table.name, "key": key.name}) or 0

@@ -31,7 +31,7 @@ from webapp.settings import read_settings
 from webapp.storage import database_copy
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import connect, opened
-from webapp.storage.tables import AnalysisRow, Base, CustodyRow, SessionRow, State
+from webapp.storage.tables import AnalysisRow, Base, CaseRow, CustodyRow, SessionRow, State, now
 
 HERE = Path(__file__).resolve().parents[2]
 _PATIENCE = 300.0
@@ -384,9 +384,29 @@ def test_nobody_stays_signed_in_and_newer_ones_are_refused(app, tmp_path, monkey
     assert not (tmp_path / "third").exists()
 
 
+def next_case(database) -> int:
+    """The number of a new case, which is gone again."""
+    case = CaseRow(name="new", description="", created=now(), created_by="ada")
+    with database.begin() as session:
+        session.add(case)
+        session.flush()
+        session.delete(case)
+    return case.id
+
+
+def test_the_number_of_a_purged_case_is_not_given_again(app, tmp_path):
+    database = app.extensions["database"]
+    assert [next_case(database), next_case(database)] == [1, 2]
+    with closing(database_copy.file(tmp_path / "copy.sqlite3")) as copied:
+        copied.migrate()
+        database_copy.put_back(Path(database.engine.url.database), copied)
+        assert next_case(copied) == 3
+
+
 def test_from_sqlite_to_postgresql_and_back(app, tmp_path, postgresql):
     finished(app)
     hand_in(app, b"waits")
+    assert next_case(app.extensions["database"]) == 1
     before = rows(app.extensions["database"])
     make(app, tmp_path / "one")
     server = {"REELPROOF_DATABASE": postgresql.url.replace("+psycopg", "")}
@@ -402,10 +422,12 @@ def test_from_sqlite_to_postgresql_and_back(app, tmp_path, postgresql):
             session.flush()
             assert more.id > exhibit.id  # numbers go on
             session.delete(more)
+        assert next_case(database) == 2
         backup.make(database, settings, tmp_path / "two")
     with pytest.raises(UserError, match="has tables already"):
         put_back(tmp_path / "one", tmp_path / "third", **server)
     settings = put_back(tmp_path / "two", tmp_path / "back")
     with closing(connect(settings)) as database:
         assert rows(database) == before
+        assert next_case(database) == 3
     postgresql.empty()
