@@ -6,6 +6,7 @@ import errno
 import functools
 import shutil
 import tempfile
+import threading
 from typing import Any
 
 from waitress.parser import HTTPRequestParser
@@ -15,7 +16,7 @@ from waitress.utilities import Error
 from webapp.http.connections import LOOK_EVERY, Connections, TimedChannel, close_overdue
 from webapp.intake.incoming import no_space
 from webapp.security.login_throttle import network
-from webapp.security.upload_admission import Admission, Refusal
+from webapp.security.upload_admission import SMALL, Admission, Refusal
 from webapp.settings import SettingError, Settings
 from webapp.storage.data_folder import Folders
 
@@ -37,16 +38,43 @@ class Refused(Error):
         self.code, self.reason = refusal.status, refusal.reason
 
 
+class Room:
+    """The room on the disk for uploads: what is free now, less what those let in before will still take.
+
+    The one thread that reads lets them in; each is forgotten by the thread that has answered it.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._incoming, self._spare = Folders(settings.data).incoming, settings.spare
+        self._let_in: set[AdmittedRequest] = set()
+        self._lock = threading.Lock()
+
+    def takes(self, request: AdmittedRequest) -> bool:
+        """Whether there is room for a request whose headers are here; from then on it has its share."""
+        room = shutil.disk_usage(self._incoming).free - self._spare
+        if not request.chunked and request.content_length <= SMALL:  # may go before an upload that is slow
+            return request.to_come() <= room
+        with self._lock:
+            if request.to_come() > room - sum(each.to_come() for each in self._let_in):
+                return False
+            self._let_in.add(request)
+        return True
+
+    def forget(self, request: AdmittedRequest) -> None:
+        """It takes no more: it was answered, or never arrived."""
+        with self._lock:
+            self._let_in.discard(request)
+
+
 class AdmittedRequest(HTTPRequestParser):
     """A request on its way in; once its headers are here, an upload is admitted or refused."""
 
     completed: bool
 
-    def __init__(self, admission: Admission, settings: Settings, adjustments: Any) -> None:
+    def __init__(self, admission: Admission, room: Room, adjustments: Any) -> None:
         """``adjustments`` are waitress's own settings."""
         super().__init__(adjustments)
-        self._admission, self._settings = admission, settings
-        self._incoming = Folders(settings.data).incoming
+        self._admission, self._room = admission, room
         self._sender = ""  # who counts as sending it, until :meth:`leave`
 
     def received(self, data: bytes) -> int:
@@ -65,11 +93,19 @@ class AdmittedRequest(HTTPRequestParser):
             self.error, self.completed = Refused(entered), True
             return
         self._sender = entered
-        room = shutil.disk_usage(self._incoming).free - self._settings.spare
-        # An upload is on the disk twice at worst: as it arrived, and as the exhibit.
-        if 2 * self.content_length > room:
+        if not self._room.takes(self):
             words = no_space()
             self.error, self.completed = NoSpace(f"{words.error} {words.remedy}"), True
+
+    def to_come(self) -> int:
+        """How many bytes it will still take: at worst it is there twice, as it came and as an exhibit."""
+        came: int = self.body_bytes_received
+        return 2 * max(self.content_length, came) - came
+
+    def close(self) -> None:
+        """It was answered, or will not be: its room is for others."""
+        super().close()
+        self._room.forget(self)
 
     def leave(self) -> None:
         """It has arrived or never will."""
@@ -99,7 +135,7 @@ def listen(app: Any, settings: Settings) -> Any:
     server = _bound(app, settings, limits.most)
 
     class Channel(UploadChannel):
-        parser_class = functools.partial(AdmittedRequest, Admission(app), settings)
+        parser_class = functools.partial(AdmittedRequest, Admission(app), Room(settings))
         connections = limits
 
     server.channel_class = Channel

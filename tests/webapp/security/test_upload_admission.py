@@ -7,6 +7,7 @@ import io
 import socket
 import time
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 from http_servers import served
@@ -94,7 +95,46 @@ def test_only_so_many_at_once_and_a_broken_one_makes_room(app, port):
         link.close()
 
 
-def test_an_upload_that_has_arrived_makes_room(app, port, sent):
+@pytest.fixture
+def room(app, monkeypatch):
+    """Sets how many bytes the disk can take."""
+
+    def room(size: int) -> None:
+        free = app.extensions["settings"].spare + size
+        monkeypatch.setattr("webapp.server.shutil.disk_usage", lambda _path: SimpleNamespace(free=free))
+
+    return room
+
+
+def test_uploads_on_their_way_together_have_room(app, port, room):
+    room(5 * BIG)  # each is on the disk twice, at worst
+    cookie = cookie_of(app, "ada")
+    first = request(port, cookie, BIG)
+    first.sendall(bytes(BIG // 2))
+    time.sleep(0.3)
+    room(5 * BIG - BIG // 2)
+    second = request(port, cookie, BIG)
+    second.settimeout(0.7)
+    with pytest.raises(TimeoutError):  # it is being taken in
+        second.recv(10)
+    account(app, "eve", Role.EXAMINER)
+    other = cookie_of(app, "eve")
+    assert status(request(port, other, BIG)) == 507
+    small = request(port, other, 5)
+    small.sendall(b"a=b&c")
+    assert status(small) != 507
+    first.close()
+    time.sleep(0.5)
+    third = request(port, other, BIG)
+    third.settimeout(0.7)
+    with pytest.raises(TimeoutError):
+        third.recv(10)
+    for link in (second, third):
+        link.close()
+
+
+def test_an_upload_that_has_arrived_makes_room(app, port, sent, room):
+    room(5 * BIG)
     client = signed_in(app, "ada")
     cookie = f"reelproof={client.get_cookie('reelproof').value}"
     token = client.environ_base["HTTP_X_CSRF_TOKEN"]
