@@ -65,13 +65,21 @@ def account(session: Session, settings: Settings, passwords: Passwords, claims: 
 def link(session: Session, settings: Settings, user: User, sub: str) -> None:
     """Let somebody of the provider sign in to an account there is.
 
-    Raises :class:`~webapp.errors.UserError` where no provider is set.
+    Raises :class:`~webapp.errors.UserError` where no provider is set, and where they have another one.
     """
     if settings.oidc_issuer is None:
         raise UserError(
             409, gettext("REELPROOF_OIDC_ISSUER names no provider."), gettext("Set it as the app has it.")
         )
-    user.subject = subject(settings.oidc_issuer, sub)
+    known = subject(settings.oidc_issuer, sub)
+    other = session.scalar(select(User).where(User.subject == known, User.id != user.id))
+    if other is not None:
+        raise UserError(
+            409,
+            gettext("This SUBJECT signs in to the account “%(name)s” already.", name=other.name),
+            gettext("First link that account to another SUBJECT."),
+        )
+    user.subject = known
     log.append_account_event(session, "account linked", account=user.name, subject=user.subject)
 
 

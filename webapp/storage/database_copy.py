@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Table, func, insert, inspect, select, text
+from sqlalchemy.exc import OperationalError
 
 from webapp.errors import UserError
 from webapp.storage.database import REVISION, Database, refuse_newer
@@ -24,9 +25,23 @@ _ROWS = 500  # at a time
 def snapshot(database: Database, place: Path) -> None:
     """Write all rows as they are at one moment to a new SQLite file.
 
-    Raises :class:`UserError` where the tables are not those of this version.
+    Raises :class:`UserError` where the tables are not those of this version, and where it cannot be written.
     """
     refuse_other_version(database)
+    try:
+        _write(database, place)
+    except (sqlite3.OperationalError, OperationalError) as problem:
+        reason = getattr(problem, "orig", problem)
+        if not isinstance(reason, sqlite3.Error):  # PostgreSQL's
+            raise
+        raise UserError(
+            507,
+            f"The rows cannot be copied to {place}: {reason}.",
+            "See that this user may write there and that the disk has room.",
+        ) from problem
+
+
+def _write(database: Database, place: Path) -> None:
     url = database.engine.url
     if url.get_backend_name() == "sqlite":
         with (

@@ -251,7 +251,7 @@ def test_confirming_goes_through_the_provider(app, provider):
     assert through_provider(client, "/login/provider?again=1&next=/users").status_code == 403
 
 
-def test_disabled_accounts_stay_out_and_existing_ones_are_linked(app, provider, monkeypatch):
+def test_disabled_accounts_stay_out_and_existing_ones_are_linked(app, provider, monkeypatch, capsys):
     account(app, "ada", Role.EXAMINER)
     assert through_provider(app.test_client()).status_code == 403
     monkeypatch.setenv("REELPROOF_DATA", str(app.extensions["settings"].data))
@@ -259,6 +259,11 @@ def test_disabled_accounts_stay_out_and_existing_ones_are_linked(app, provider, 
         monkeypatch.setenv(f"REELPROOF_OIDC_{name}", value)
     assert cli.run(["link-account", "ada", "a1"]) == 0
     assert through_provider(app.test_client()).status_code == 303
+    account(app, "ada.l", Role.EXAMINER)
+    assert cli.run(["link-account", "ada.l", "a1"]) == 2
+    said = capsys.readouterr().err
+    assert "signs in to the account “ada” already." in said and "cannot be used" not in said
+    assert cli.run(["link-account", "ada", "a1"]) == 0
     assert cli.run(["disable-user", "ada"]) == 0
     refused = through_provider(app.test_client())
     assert refused.status_code == 403 and "This account is disabled." in refused.text

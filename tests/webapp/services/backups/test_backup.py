@@ -6,6 +6,7 @@ import io
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -17,6 +18,7 @@ import pytest
 from made_results import finished, hand_in
 from made_validation import validation
 from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
 
 from detector.files import hashed
 from detector.validation.quoted import quoted as extract_of
@@ -325,6 +327,20 @@ def test_the_key_in_a_backup_is_the_logs_own(app, tmp_path, monkeypatch, capsys,
         shutil.copy(path, keys)
     assert cli.run(["restore", str(tmp_path / "kept"), "--keys", str(keys)]) == 0
     assert cli.run(["verify-log"]) == 0
+
+
+@pytest.mark.parametrize("of_postgresql", [False, True])
+def test_a_full_disk_is_told(app, tmp_path, monkeypatch, capsys, of_postgresql):
+    full = sqlite3.OperationalError("database or disk is full")
+
+    def write(*_):
+        raise OperationalError("INSERT", {}, full) if of_postgresql else full
+
+    monkeypatch.setattr(database_copy, "_write", write)
+    monkeypatch.setenv("REELPROOF_DATA", str(app.extensions["settings"].data))
+    assert cli.run(["backup", str(tmp_path / "kept")]) == 2
+    words = f"cannot be copied to {tmp_path / 'kept' / 'database.sqlite3'}: database or disk is full. See"
+    assert words in capsys.readouterr().err
 
 
 def test_an_exhibit_that_is_missing_or_changed_is_named(app, tmp_path, monkeypatch, capsys):
