@@ -111,7 +111,7 @@ def main() -> None:
     if parent := os.environ.pop(PARENT, None):
         end_with(int(parent))
     database = connect(settings)
-    since = now()
+    since = messages.first_look()
     while True:
         try:
             moment = now()

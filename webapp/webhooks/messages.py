@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -31,6 +31,14 @@ from webapp.storage.tables import (
 
 _KEPT = timedelta(days=30)
 _LATE = timedelta(hours=1)  # what ended this long before the sender last looked is still told of
+# So is what ended this long before it was started: workers elsewhere go on while the pages are not up. Not as
+# long as messages are kept, by which what was told is known.
+_MISSED = _KEPT - timedelta(days=1)
+
+
+def first_look() -> datetime:
+    """Since when what ended may be untold, for a sender that begins."""
+    return now() - _MISSED
 
 
 def queue_ended(session: Session, since: datetime) -> int:
@@ -38,7 +46,7 @@ def queue_ended(session: Session, since: datetime) -> int:
     hooks = session.scalars(select(WebhookRow)).all()
     if not hooks:
         return 0
-    new = sum(_queue_ended(session, hooks, table, since) for table in JOBS)
+    new = sum(_queue_ended(session, hook, table, since) for hook in hooks for table in JOBS)
     session.execute(delete(Delivery).where(Delivery.due.is_(None), Delivery.happened < now() - _KEPT))
     return new
 
@@ -61,32 +69,24 @@ def queue_alert(session: Session, event: str, name: str, words: str, happened: d
 
 
 def _queue_ended(
-    session: Session,
-    hooks: Sequence[WebhookRow],
-    table: type[AnalysisRow] | type[ComparisonRow],
-    since: datetime,
+    session: Session, hook: WebhookRow, table: type[AnalysisRow] | type[ComparisonRow], since: datetime
 ) -> int:
-    """Queue what ended of one kind of job; how many messages that is."""
-    ended = select(table).where(table.state.in_(ENDED), table.finished >= since - _LATE)
+    """Queue what ended of one kind of job for one webhook; how many messages that is."""
+    queued = select(Delivery.id).where(
+        Delivery.webhook_id == hook.id,
+        Delivery.analysis_id == table.id,
+        Delivery.happened == table.finished,
+    )
+    ended = select(table).where(
+        table.state.in_(ENDED), table.finished >= max(since - _LATE, hook.made), ~queued.exists()
+    )
     new = 0
     rows: Iterable[AnalysisRow | ComparisonRow] = session.scalars(ended.order_by(table.finished))
     for row in rows:
         event, happened = f"{row.noun}.{row.state}", row.finished
-        if happened is None:
-            continue
-        for hook in hooks:
-            if event not in hook.events.split() or happened < hook.made:
-                continue
-            same = select(Delivery.id).where(
-                Delivery.webhook_id == hook.id,
-                Delivery.analysis_id == row.id,
-                Delivery.happened == happened,
-            )
-            if session.scalar(same) is None:
-                session.add(
-                    _delivery(hook, row, event, happened, _copies(session, row), _withheld(session, row))
-                )
-                new += 1
+        if happened is not None and event in hook.events.split():
+            session.add(_delivery(hook, row, event, happened, _copies(session, row), _withheld(session, row)))
+            new += 1
     return new
 
 

@@ -12,7 +12,7 @@ from made_results import finished, hand_in
 from made_webhooks import API, hook, trip
 
 from webapp.jobs import claims, failures, recovery, states
-from webapp.storage.tables import AnalysisRow, CaseReview, CaseRow, ComparisonRow, User, now
+from webapp.storage.tables import AnalysisRow, CaseReview, CaseRow, ComparisonRow, User, WebhookRow, now
 from webapp.webhooks import messages, registry
 
 
@@ -65,6 +65,19 @@ def test_messages_about_alerts_are_listed(lab):
     assert listed.status_code == 200, listed.text
     told = {each["event"]: (each["analysis"], each["alert"]) for each in listed.json["deliveries"]}
     assert told == {"operations.alert": (None, "disk"), "analysis.cancelled": (stopped.id, None)}
+
+
+@pytest.mark.parametrize(("before", "told"), [({"hours": 3}, 1), ({"days": 20}, 1), ({"days": 31}, 0)])
+def test_what_ended_while_no_sender_ran_is_told_once(lab, receiver, before, told):
+    row, database = finished(lab), lab.extensions["database"]
+    made = hook(lab, f"{receiver.address}/hooks/analyses")
+    with database.begin() as session:
+        session.get_one(AnalysisRow, row.id).finished = now() - timedelta(**before)
+        session.get_one(WebhookRow, made["id"]).made = now() - timedelta(days=90)
+    for _ in range(2):
+        with database.alone() as session:
+            assert messages.queue_ended(session, messages.first_look()) == told
+        told = 0
 
 
 def test_a_comparison_that_ended_is_told_to_who_asked_for_it(lab, receiver):
