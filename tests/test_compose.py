@@ -46,6 +46,8 @@ def test_the_dockerfile_copies_what_there_is():
     ignored = {line for line in lines if not line.startswith("#")}
     assert {".venv", "instance", "out"} <= ignored  # environments and evidence are no part of an image
     assert not {"models", "docs", "templates", "static", ".git"} & ignored
+    commands = "\n".join(line for line in text.splitlines() if not line.startswith("#"))
+    assert "--create-home" not in commands and "--directory" in commands  # restore wants an empty volume
 
 
 @pytest.fixture
