@@ -244,12 +244,13 @@ def add(folders: Folders, text: bytes, weights: Incoming, file: str) -> Card:
         held = aside / f"{card.name}{card.suffix}"
         weights.move(held)
         refuse_unfit(aside / f"{card.name}.json")
+        place = folders.models / card.name
+        folders.store.put(held, place / held.name)  # takes its time, in which others write to the log
         with this_app.database().begin() as session:  # committed once the model is in its place
             details = {"what": "model added", "model": card.name, "sha256": weights.sha256, "file": file}
             custody_log.append(session, "configuration", details)
-            for name in (held.name, f"{card.name}.json"):
-                folders.store.put(aside / name, folders.models / card.name / name)
-            publish(aside, folders.models / card.name)
+            folders.store.put(aside / f"{card.name}.json", place / f"{card.name}.json")
+            publish(aside, place)
     finally:
         _CHECKING.release()
         shutil.rmtree(aside, ignore_errors=True)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 
 import machines
@@ -18,6 +20,7 @@ from webapp import create_app
 from webapp.queries import results
 from webapp.services import models as model_service
 from webapp.storage.data_folder import Folders
+from webapp.storage.object_store import RemoteStore
 from webapp.storage.tables import ComparisonRow
 from webapp.worker import run_analysis, run_comparison, run_job
 
@@ -111,6 +114,23 @@ def test_added_models_reach_workers(client, bucket, worker, monkeypatch):
     assert model_service.card_path(there, "mine").read_bytes() == card
     assert client.post("/models/mine/remove").status_code == 303
     assert bucket.names() == []
+
+
+def test_others_write_while_weights_go_into_the_store(app, client, bucket, monkeypatch):
+    put, waited = RemoteStore.put, []
+
+    def slow(self, source, path):
+        if path.suffix == ".safetensors":
+            file = app.extensions["database"].engine.url.database
+            with closing(sqlite3.connect(file, timeout=0)) as other:
+                other.execute("BEGIN IMMEDIATE")  # raises where somebody else writes
+            waited.append(path.name)
+        put(self, source, path)
+
+    monkeypatch.setattr(RemoteStore, "put", slow)
+    monkeypatch.setattr(model_service, "refuse_unfit", lambda _card: None)
+    assert add_model(client, *pair("mine")).status_code == 303
+    assert waited == ["mine.safetensors"]
 
 
 def test_workers_with_a_data_folder_of_their_own(postgresql, bucket, tmp_path):
