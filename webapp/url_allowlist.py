@@ -35,6 +35,8 @@ class Place:
 
 def place(url: str) -> Place:
     """Take a URL apart; raises ``ValueError`` for one that is none, or that hides something."""
+    if not url.isascii() or any(ord(char) <= 32 for char in url):
+        raise ValueError("characters no URL has")
     parts = urlsplit(url)
     host, port = parts.hostname, parts.port
     if parts.scheme not in ("http", "https") or not host or parts.username is not None:
@@ -42,8 +44,6 @@ def place(url: str) -> Place:
     path = parts.path or "/"
     if parts.fragment or "\\" in url or _leads_back(path):
         raise ValueError("a fragment, or a path that leads back")
-    if not url.isascii() or any(ord(char) <= 32 for char in url):
-        raise ValueError("characters no URL has")
     return Place(parts.scheme, host.lower(), port or (443 if parts.scheme == "https" else 80), path)
 
 

@@ -1,12 +1,27 @@
-"""What people wrote, safe to be shown: nothing that steers a terminal or makes other text read backwards."""
+"""What people wrote, safe to be kept and shown: short, and nothing that steers a terminal or makes other
+text read backwards."""
 
 from __future__ import annotations
 
 import unicodedata
+from typing import Literal
 
+# The normal forms make one character of at most so many.
+_COMPOSED_OF = 4
 _RIGHT_TO_LEFT = {"R", "AL"}
 # Writing from right to left needs neither; they make "exe.4pm" of "mp4.exe".
 _OVERRIDES = {"\u202d": "\\u202d", "\u202e": "\\u202e"}
+
+
+def normalized(text: str, longest: int, form: Literal["NFC", "NFKC"] = "NFC") -> str:
+    """The beginning of a text in a normal form of Unicode, without space around it.
+
+    It has up to ``longest`` characters, and one more where the text was longer. The text is cut first:
+    normalising takes time that grows with the square of how many combining marks follow one another, and
+    lets no other thread run meanwhile.
+    """
+    start = text.strip()[: _COMPOSED_OF * (longest + 1)]
+    return unicodedata.normalize(form, start).strip()[: longest + 1]
 
 
 def one_line(text: str) -> str:

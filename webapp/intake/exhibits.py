@@ -13,6 +13,7 @@ from detector.errors import MediaError
 from detector.media.exhibit import signatures
 from detector.media.exhibit.signatures import is_accepted
 from detector.timestamps import iso_milliseconds
+from reports.text.free_text import normalized
 from reports.text.language import N_, gettext, translated
 from webapp.custody import log as custody_log
 from webapp.errors import IntakeError
@@ -20,7 +21,7 @@ from webapp.intake.incoming import CHUNK, AssembledFile, Incoming, KeptFile, Upl
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import Condition, Exhibit, now
 
-_LONGEST_NAME = 200
+_LONGEST_NAME, _LONGEST_SUFFIX = 200, 10
 
 
 def take_in(session: Session, stream: Incoming | AssembledFile, file: str) -> Exhibit:
@@ -78,16 +79,18 @@ def create_exhibit(session: Session, kept: KeptFile, file: str) -> Exhibit:
     return row
 
 
-def clean_name(name: str | None) -> str:
+def clean_name(given: str | None) -> str:
     """An upload's name fit to be shown and stored: no folders, no control or direction characters."""
-    last = (name or "").replace("\\", "/").rsplit("/", 1)[-1]
-    text = unicodedata.normalize("NFC", last.encode("utf-8", "replace").decode("utf-8"))
+    last = (given or "").replace("\\", "/").rsplit("/", 1)[-1]
+    text = last.encode("utf-8", "replace").decode("utf-8")
     text = "".join(char for char in text if unicodedata.category(char)[0] != "C").strip()
-    if len(text) > _LONGEST_NAME:
-        stem, dot, suffix = text.rpartition(".")
-        keep = suffix if dot and len(suffix) <= 10 else ""
-        text = f"{(stem if keep else text)[: _LONGEST_NAME - len(keep) - 2]}…{dot if keep else ''}{keep}"
-    return text if text.strip(". ") else "unnamed file"
+    name = normalized(text, _LONGEST_NAME)
+    if len(name) > _LONGEST_NAME:
+        _, dot, suffix = text.rpartition(".")
+        suffix = normalized(suffix, _LONGEST_SUFFIX)
+        ending = dot + suffix if len(suffix) <= _LONGEST_SUFFIX else ""
+        name = f"{name[: _LONGEST_NAME - len(ending) - 1]}…{ending}"
+    return name if name.strip(". ") else "unnamed file"
 
 
 ACCEPTED = signatures.KINDS_IN_WORDS

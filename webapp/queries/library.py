@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime, time, timedelta
@@ -14,6 +13,7 @@ from sqlalchemy import ColumnElement, Row, Select, case, func, literal, or_, sel
 from sqlalchemy.orm import Session, aliased
 
 from detector.schema.analysis import Verdict
+from reports.text.free_text import normalized
 from reports.text.language import N_
 from webapp.storage.tables import AnalysisRow, AnnotationRow, Exhibit, MatchRow, State
 
@@ -90,7 +90,7 @@ def read(args: Mapping[str, str]) -> Search:
     """The search an address asks for. What cannot be is taken for not asked."""
     sort = args.get("sort", "")
     return Search(
-        text=unicodedata.normalize("NFC", args.get("q", "")).strip()[:200],
+        text=normalized(args.get("q", ""), 200)[:200],
         verdict=_one_of(args.get("verdict", ""), Verdict),
         state=_one_of(args.get("state", ""), State),
         model=args.get("model", "")[:60],

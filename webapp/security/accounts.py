@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from reports.text.free_text import normalized
 from reports.text.language import gettext
 from webapp.errors import UserError
 from webapp.security import api_tokens, sessions
@@ -82,7 +83,7 @@ def _free_name(session: Session, name: str) -> str:
 
 def _free_display(session: Session, display: str, name: str) -> str:
     """What pages call an account, by default as its ``name``; raises :class:`AccountError` likewise."""
-    display = " ".join(unicodedata.normalize("NFC", display).split()) or name
+    display = normalized(" ".join(display.split()), _LONGEST_DISPLAY) or name
     if len(display) > _LONGEST_DISPLAY or any(unicodedata.category(char)[0] == "C" for char in display):
         raise AccountError(
             gettext("The full name cannot be used."),
@@ -189,8 +190,8 @@ def principal(user: User) -> Principal:
 
 
 def clean(name: str) -> str:
-    """A user name as it is compared."""
-    return unicodedata.normalize("NFKC", name).strip().lower()
+    """A user name as it is compared; of one that is too long for an account, its beginning."""
+    return normalized(name, _LONGEST_NAME, "NFKC").lower()
 
 
 _REVIEWED_SECOND = (

@@ -243,8 +243,9 @@ def _scheme(authorization: str) -> str:
 
 def own_address(text: str | None) -> str:
     """An address of this app to go on to, or the start page: never one of another site."""
-    parts = urlsplit(text or "")
-    plain = text is not None and text.startswith("/") and not text.startswith(("//", "/\\"))
-    if not plain or parts.scheme or parts.netloc or any(ord(char) < 32 for char in text or ""):
+    address = text or ""
+    plain = address.startswith("/") and not address.startswith(("//", "/\\"))
+    if not plain or any(ord(char) < 32 for char in address):  # urlsplit normalises a host, however long
         return url_for("upload.form")
-    return text or ""
+    parts = urlsplit(address)
+    return url_for("upload.form") if parts.scheme or parts.netloc else address

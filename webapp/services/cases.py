@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from sqlalchemy import Select, delete, func, or_, select
 from sqlalchemy.orm import Session
 
+from reports.text.free_text import normalized
 from reports.text.language import gettext
 from webapp.errors import UserError
 from webapp.http.row_numbers import row_number
@@ -187,7 +188,7 @@ def refuse_closed_with_comparisons(
 
 
 def _describe(case: CaseRow, name: str, description: str) -> None:
-    name = " ".join(unicodedata.normalize("NFC", name).split())
+    name = normalized(" ".join(name.split()), _LONGEST_NAME)
     if not name or len(name) > _LONGEST_NAME or any(unicodedata.category(c)[0] == "C" for c in name):
         raise UserError(
             400,
