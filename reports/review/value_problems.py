@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from detector.schema.translatable import N_
 
+_LONGEST_NAME = 60  # of a field that nobody knows: whoever sent it chose it
 # By pydantic's kind of error
 _SENTENCES = {
     "missing": N_("%(what)s is missing."),
@@ -32,7 +33,9 @@ def problem_sentence(error: ValidationError, names: Mapping[str, str], own: Mapp
     if first["type"] == "value_error":  # of a validator of ours, which says it in a sentence
         return str(limits["error"])
     field = next((str(part) for part in reversed(first["loc"]) if isinstance(part, str)), "")
-    what = names.get(field, f"“{field}”")
+    what = names.get(field) or (
+        f"“{field}”" if len(field) <= _LONGEST_NAME else f"“{field[:_LONGEST_NAME]}…”"
+    )
     sentence = own.get(first["type"]) or _SENTENCES.get(first["type"])
     if sentence is None:
         return f"{what} cannot be used: {first['msg'][:1].lower()}{first['msg'][1:]}."

@@ -8,6 +8,9 @@ with what stood for the placeholders.
 from __future__ import annotations
 
 import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache, lru_cache
 from typing import NamedTuple
 
@@ -16,6 +19,8 @@ from reports.text.catalogues import catalogue, locale_of, source
 _PLACEHOLDER = re.compile(r"%\((\w+)\)s")
 _WORD = re.compile(r"[A-Za-z]{2}")
 _LONGEST = 4000  # characters; what is longer is no message
+# Of one text; a verdict's reason that names twenty persons takes a hundred, four deep.
+_MOST_LOOKUPS, _DEEPEST = 5000, 40
 _LEAST_SHARE = 0.15  # of a text, that a message beginning with a placeholder must make up
 _LEAST_LITERAL = 5  # letters that a message with placeholders needs to be recognised by
 _COUNT = re.compile(r"([\d,.]+) (.+)")
@@ -28,9 +33,47 @@ _ABOUT = re.compile(r"(\S.{,254}?): ([A-Z].*)", re.DOTALL)  # a file, and what i
 _OF_ONE = re.compile(r"([A-Z]+): (.+)")  # what is said of one of several persons
 
 
+class _TooMuch(Exception):
+    """A text takes more work than any of ours."""
+
+
+class _Search(threading.local):
+    """How many look-ups are left for the text that is being translated, and how many are under way."""
+
+    left = 0
+    deep = 0
+
+    @contextmanager
+    def step(self) -> Iterator[None]:
+        """One look-up. Raises :class:`_TooMuch` where there were too many."""
+        if not self.left or self.deep >= _DEEPEST:
+            raise _TooMuch
+        self.left -= 1
+        self.deep += 1
+        try:
+            yield
+        finally:
+            self.deep -= 1
+
+
+_search = _Search()
+
+
 @lru_cache(4096)
 def translate(code: str, text: str) -> str:
-    """English text in the language ``code``; as it is where no message fits."""
+    """English text in the language ``code``; as it is where no message fits.
+
+    So is one that takes very long to look up, which only somebody writes who means to hold up the app.
+    """
+    _search.left = _MOST_LOOKUPS
+    try:
+        return _translate(code, text)
+    except _TooMuch:
+        return text
+
+
+@lru_cache(4096)
+def _translate(code: str, text: str) -> str:
     if not text:  # gettext keeps the catalogue's header under the empty message
         return text
     if (known := _exact(code, text)) is not None:
@@ -70,6 +113,11 @@ def _one(code: str, text: str) -> str | None:
     """One message found again in its filled form; None where there is none."""
     if len(text) > _LONGEST or not _WORD.search(text):
         return None
+    with _search.step():
+        return _look_up(code, text)
+
+
+def _look_up(code: str, text: str) -> str | None:
     if (known := _exact(code, text)) is not None:
         return known
     if (counted := _COUNT.fullmatch(text)) is not None and counted[2] in _counted(code):
@@ -82,10 +130,10 @@ def _one(code: str, text: str) -> str | None:
     for form in _forms(code):
         if form.piece not in text or 0 < form.own < shortest:
             continue
-        if (found := form.pattern.fullmatch(text)) is not None:
+        if (found := _placeholders(form, text)) is not None:
             if form.own and (behind := _behind_name(code, text)) is not None:
                 return behind
-            values = {name: _value(code, name, value) for name, value in found.groupdict().items()}
+            values = {name: _value(code, name, value) for name, value in found.items()}
             return form.translation % values
     return _behind_name(code, text)
 
@@ -130,23 +178,24 @@ def _value(code: str, name: str, value: str) -> str:
         symbols = locale_of(code).number_symbols["latn"]
         value = value.translate({ord("."): symbols["decimal"], ord(","): symbols["group"]})
         return value[:-1].rstrip() + "\u00a0%" if value.endswith("%") else value
-    told = translate(code, value)
+    told = _translate(code, value)
     if told == value and ", " in value:  # a list of words
-        return ", ".join(translate(code, each) for each in value.split(", "))
+        return ", ".join(_translate(code, each) for each in value.split(", "))
     return told
 
 
 class _Form(NamedTuple):
     """What recognises one filled message, and its translation.
 
-    ``piece`` is its longest stretch without a placeholder, looked for first since that is quick. ``own`` are
-    the characters beside placeholders of a message that begins with one, which must not fit whatever ends
-    like it; 0 of others.
+    ``pieces`` are its stretches without a placeholder, ``names`` the placeholders between them. ``piece`` is
+    the longest stretch, looked for first since that is quick. ``own`` are the characters beside placeholders
+    of a message that begins with one, which must not fit whatever ends like it; 0 of others.
     """
 
     piece: str
     own: int
-    pattern: re.Pattern[str]
+    pieces: tuple[str, ...]
+    names: tuple[str, ...]
     translation: str
 
 
@@ -162,27 +211,31 @@ def _forms(code: str) -> tuple[_Form, ...]:
         literal = _PLACEHOLDER.sub("", english)
         if literal == english or sum(char.isalpha() for char in literal) < _LEAST_LITERAL:
             continue
-        pieces = [piece.replace("%%", "%") for piece in _PLACEHOLDER.split(english)[::2]]
+        parts = _PLACEHOLDER.split(english)
+        pieces = tuple(piece.replace("%%", "%") for piece in parts[::2])
         own = len(literal) if english.startswith("%(") else 0
-        form = _Form(max(pieces, key=len), own, _pattern(english), str(message))
+        form = _Form(max(pieces, key=len), own, pieces, tuple(parts[1::2]), str(message))
         found.append((len(literal), form))
     return tuple(form for _, form in sorted(found, key=lambda each: -each[0]))
 
 
-def _pattern(english: str) -> re.Pattern[str]:
-    """Fits the message however it is filled, alike wherever a placeholder stands again."""
-    pieces = _PLACEHOLDER.split(english)
-    named: set[str] = set()
-    expression = ""
-    for index, piece in enumerate(pieces):
-        if index % 2 == 0:
-            expression += re.escape(piece.replace("%%", "%"))
-        elif piece in named:
-            expression += f"(?P={piece})"
-        else:
-            named.add(piece)
-            expression += f"(?P<{piece}>.*?)"
-    return re.compile(expression, re.DOTALL)
+def _placeholders(form: _Form, text: str) -> dict[str, str] | None:
+    """What stands for the placeholders in a text, each as short as can be; None where the text is another.
+
+    A placeholder that stands twice stands for the same. Goes through the text once: an expression of as many
+    groups would try all the ways to divide a text that somebody made for it.
+    """
+    last = form.pieces[-1]
+    at, end = len(form.pieces[0]), len(text) - len(last)
+    if at > end or not (text.startswith(form.pieces[0]) and text.endswith(last)):
+        return None
+    values: dict[str, str] = {}
+    for name, piece in zip(form.names, (*form.pieces[1:-1], None), strict=True):
+        stop = end if piece is None else text.find(piece, at, end)
+        if stop < 0 or values.setdefault(name, text[at:stop]) != text[at:stop]:
+            return None
+        at = stop + len(piece or "")
+    return values
 
 
 @cache

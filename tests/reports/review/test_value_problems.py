@@ -47,3 +47,9 @@ def test_a_problem_is_a_sentence_in_each_language(given: dict[str, Any], english
     assert english in str(problem.value)
     with language.speaking("de"):
         assert german in language.translated(str(problem.value))
+
+
+def test_the_name_of_an_unknown_field_is_cut() -> None:
+    with pytest.raises(ReportError) as problem:
+        annotation_file.parse(MERGE | {"x" * 1000: 1})
+    assert str(problem.value) == f"“{'x' * 60}…” is not a field of this kind of annotation."
