@@ -11,7 +11,7 @@ person imported for the same author, and changes nothing about who is who.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Literal
@@ -207,25 +207,33 @@ def reviewed_persons(analysis: Analysis, annotations: Iterable[Annotation]) -> t
 
     Acts of authors who are not verified change nothing.
     """
-    tracks = {person.id: set(person.tracks) for person in analysis.persons}
-    names = {person.id: f"Person {person.id}" for person in analysis.persons}
-    annotations = tuple(filter(verified, annotations))
-    stands = current(annotations)
-    # Each split has a letter of its own, withdrawn or not: a name given to one must not pass to another.
-    splits = [a.id for a in sorted(annotations, key=sort_key) if isinstance(a, PersonSplit)]
-    for act in stands:
-        if isinstance(act, PersonSplit) and act.person in tracks:
-            off = tracks[act.person] & set(act.tracks)
-            if off and off != tracks[act.person]:
-                tracks[act.person] -= off
-                new = name_of(len(analysis.persons) + splits.index(act.id))
-                tracks[new], names[new] = off, f"Person {new}"
-        elif isinstance(act, PersonMerge) and act.person in tracks and act.into in tracks:
-            tracks[act.into] |= tracks.pop(act.person)
-    for act in stands:
-        if isinstance(act, PersonRename) and act.person in tracks:
-            names[act.person] = act.name
+    annotations = sorted(filter(verified, annotations), key=sort_key)
+    tracks = _tracks(analysis, annotations)
+    names = {who: f"Person {who}" for who in tracks}
+    names |= {act.person: act.name for act in current(annotations) if isinstance(act, PersonRename)}
     return tuple(ReviewedPerson(who, names[who], tuple(sorted(own))) for who, own in tracks.items())
+
+
+def _tracks(analysis: Analysis, annotations: Sequence[Annotation]) -> dict[str, set[int]]:
+    """The tracks of each person after what was merged and split, by annotations in order of time."""
+    tracks = {person.id: set(person.tracks) for person in analysis.persons}
+    # Each split has a letter of its own, withdrawn or not: a name given to one must not pass to another.
+    splits = (a.id for a in annotations if isinstance(a, PersonSplit))
+    letters = {split: name_of(number) for number, split in enumerate(splits, len(analysis.persons))}
+    for act in current(annotations):
+        _apply(tracks, act, letters.get(act.id, ""))
+    return tracks
+
+
+def _apply(tracks: dict[str, set[int]], act: Annotation, letter: str) -> None:
+    """Merge or split persons; ``letter`` is what a face split off is called."""
+    if isinstance(act, PersonSplit) and act.person in tracks:
+        off = tracks[act.person] & set(act.tracks)
+        if off and off != tracks[act.person]:
+            tracks[act.person] -= off
+            tracks[letter] = off
+    elif isinstance(act, PersonMerge) and act.person in tracks and act.into in tracks:
+        tracks[act.into] |= tracks.pop(act.person)
 
 
 def rejection_reason(
@@ -235,28 +243,86 @@ def rejection_reason(
 
     ``known`` are the annotations it may refer to.
     """
-    known = tuple(known)
-    present = {face.id: set(face.tracks) for face in reviewed_persons(analysis, known)}
-    match annotation:
-        case SegmentAnnotation() if annotation.segment not in {s.id for s in analysis.segments}:
-            return N_("There is no segment %(segment)s in this analysis.") % {"segment": annotation.segment}
-        case SpanAnnotation() if annotation.end > analysis.media.duration + 1:
-            return N_("The span ends after the exhibit does.")
-        case SpanAnnotation() if annotation.person is not None and annotation.person not in present:
-            return N_("There is no person %(person)s in this analysis.") % {"person": annotation.person}
-        case PersonRename() if annotation.person not in present:
-            return N_("There is no person %(person)s in this analysis.") % {"person": annotation.person}
-        case PersonMerge() if not {annotation.person, annotation.into} <= set(present):
-            return N_("There are no two persons %(person)s and %(into)s in this analysis.") % {
-                "person": annotation.person,
-                "into": annotation.into,
-            }
-        case PersonSplit() if not set(annotation.tracks) < present.get(annotation.person, set()):
-            return N_("Person %(person)s has no such tracks, or no others that would stay.") % {
-                "person": annotation.person
-            }
-        case Withdrawal() if annotation.about not in {a.id for a in known}:
-            return N_("What is to be withdrawn is not there.")
-        case Withdrawal() if not any(may_withdraw(annotation, a) for a in known if a.id == annotation.about):
-            return N_("Only its own author can withdraw an annotation.")
-    return None
+    return References(analysis, known).rejection_reason(annotation)
+
+
+class References:
+    """What an annotation may refer to: an analysis, and the annotations there are so far.
+
+    Who is who is kept while more are added, and only worked out anew where a merge or split was taken back
+    or replaced: a file may hold thousands.
+    """
+
+    def __init__(self, analysis: Analysis, known: Iterable[Annotation] = ()) -> None:
+        self._analysis = analysis
+        self._segments = {segment.id for segment in analysis.segments}
+        self._known: dict[str, Annotation] = {}
+        self._acts: list[Annotation] = []  # what decides who is who
+        self._splits = 0
+        self._merged: set[str] = set()  # persons
+        self._taken_back: set[str] = set()  # ids
+        self._tracks: dict[str, set[int]] | None = None
+        for each in sorted(known, key=sort_key):
+            self.add(each)
+
+    def add(self, annotation: Annotation) -> None:
+        """Add one that was made after all that there are."""
+        self._known[annotation.id] = annotation
+        if not verified(annotation):
+            return
+        match annotation:
+            case PersonSplit() | PersonMerge():
+                self._do(annotation)
+            case Withdrawal():
+                about = self._known.get(annotation.about)
+                if about is None or isinstance(about, PersonSplit | PersonMerge):
+                    self._acts.append(annotation)
+                    self._taken_back.add(annotation.about)
+                    self._tracks = None
+
+    def _do(self, act: PersonSplit | PersonMerge) -> None:
+        self._acts.append(act)
+        if act.id in self._taken_back or isinstance(act, PersonMerge) and act.person in self._merged:
+            self._tracks = None
+        elif self._tracks is not None:
+            _apply(self._tracks, act, name_of(len(self._analysis.persons) + self._splits))
+        if isinstance(act, PersonSplit):
+            self._splits += 1
+        else:
+            self._merged.add(act.person)
+
+    def _persons(self) -> dict[str, set[int]]:
+        """The tracks of each person as they are now."""
+        if self._tracks is None:
+            self._tracks = _tracks(self._analysis, self._acts)
+        return self._tracks
+
+    def rejection_reason(self, annotation: Annotation) -> str | None:
+        """Why an annotation speaks of nothing in this analysis; None where it does."""
+        match annotation:
+            case SegmentAnnotation(segment=segment) if segment not in self._segments:
+                return N_("There is no segment %(segment)s in this analysis.") % {"segment": segment}
+            case SpanAnnotation() if annotation.end > self._analysis.media.duration + 1:
+                return N_("The span ends after the exhibit does.")
+            case SpanAnnotation(person=str(person)) if person not in self._persons():
+                return N_("There is no person %(person)s in this analysis.") % {"person": person}
+            case PersonRename(person=person) if person not in self._persons():
+                return N_("There is no person %(person)s in this analysis.") % {"person": person}
+            case PersonMerge(person=person, into=into) if not {person, into} <= set(self._persons()):
+                return N_("There are no two persons %(person)s and %(into)s in this analysis.") % {
+                    "person": person,
+                    "into": into,
+                }
+            case PersonSplit(person=person) if not set(annotation.tracks) < self._persons().get(
+                person, set()
+            ):
+                return N_("Person %(person)s has no such tracks, or no others that would stay.") % {
+                    "person": person
+                }
+            case Withdrawal():
+                about = self._known.get(annotation.about)
+                if about is None:
+                    return N_("What is to be withdrawn is not there.")
+                if not may_withdraw(annotation, about):
+                    return N_("Only its own author can withdraw an annotation.")
+        return None

@@ -13,6 +13,7 @@ from made_annotations import START, say
 from pydantic import ValidationError
 
 from detector.schema.analysis import Analysis
+from reports.review import annotations
 from reports.review.annotations import (
     ANNOTATION,
     Annotation,
@@ -20,6 +21,7 @@ from reports.review.annotations import (
     PersonMerge,
     PersonRename,
     PersonSplit,
+    References,
     ReviewedPerson,
     SegmentAnnotation,
     Withdrawal,
@@ -262,6 +264,36 @@ def test_what_fits_changes_what_it_is_about(said: Any) -> None:
                     assert each.about not in {stands.id for stands in current(known)}
                 case _:
                     assert after == before and each in current(known)
+
+
+@given(histories())
+def test_who_is_who_is_kept_up_as_it_would_be_worked_out_anew(said: Any) -> None:
+    known = References(_ANALYSIS)
+    for number, each in enumerate(said):
+        before = said[:number]
+        assert known.rejection_reason(each) == rejection_reason(_ANALYSIS, each, before)
+        expected = {face.id: face.tracks for face in reviewed_persons(_ANALYSIS, before)}
+        assert {who: tuple(sorted(own)) for who, own in known._persons().items()} == expected
+        known.add(each)
+
+
+def test_who_is_who_is_not_worked_out_anew_for_each_annotation(
+    analysis: Analysis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    anew: list[object] = []
+    tracks = annotations._tracks
+    monkeypatch.setattr(annotations, "_tracks", lambda *given: anew.append(given) or tracks(*given))
+    known = References(analysis)
+    said = [say(n, "rename", person="A", name=f"Eve {n}") for n in range(100)]
+    said += [say(100, "split", person="A", tracks=(0,)), say(101, "merge", person="D", into="A")]
+    said += [say(n, "withdrawal", about=f"{n - 200:032x}") for n in range(200, 300)]
+    for each in said:
+        assert known.rejection_reason(each) is None
+        known.add(each)
+    assert len(anew) == 1
+    known.add(say(400, "withdrawal", about=f"{101:032x}"))
+    assert known.rejection_reason(say(401, "rename", person="D", name="Bob")) is None
+    assert len(anew) == 2
 
 
 _ANALYSIS = build(Path(), persons=3, segments=4, kept=False)

@@ -19,7 +19,7 @@ from webapp.errors import UserError
 from webapp.intake.incoming import Incoming, UploadLimit
 from webapp.security.permissions import current, login_is_on
 from webapp.services import cases
-from webapp.services.review.annotation_merge import Merged, merge
+from webapp.services.review.annotation_merge import Merged, check, merge
 from webapp.services.review.annotations import log_annotations, result_of, shown
 from webapp.settings import Settings
 from webapp.storage.tables import AnalysisRow
@@ -48,15 +48,16 @@ def import_file(row: AnalysisRow, stream: Incoming) -> tuple[Merged, tuple[Annot
         saved = read_file(text)
     except ReportError as problem:
         raise UserError(400, translated(str(problem)), gettext("Nothing was imported.")) from None
-    result = result_of(row)
+    checked = check(row, result_of(row), saved)
     importer = current().display if login_is_on() else None
     with this_app.database().alone() as session:
         cases.refuse_closed(session, row.case_id)
-        merged = merge(session, row, result, saved, importer)
+        merged = merge(session, row, checked, importer)
         details: dict[str, str | int | None] = {"new": merged.new, "known": merged.known}
         details |= {"unverified": merged.unverified, "sha256": hashlib.sha256(text).hexdigest()}
         custody_log.append(session, "import", details, exhibit=row.exhibit.sha256, analysis=row.id)
         log_annotations(session, row, merged.added)
+    with this_app.database().begin() as session:  # thousands take a while to be compared with the log
         everything = shown(session, row, current())
     return merged, everything
 

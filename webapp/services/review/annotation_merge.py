@@ -15,17 +15,7 @@ from datetime import timedelta
 from sqlalchemy.orm import Session
 
 from reports.review.annotation_file import AnnotationFile, to_json
-from reports.review.annotations import (
-    Annotation,
-    ExhibitAnnotation,
-    PersonMerge,
-    PersonRename,
-    PersonSplit,
-    SegmentAnnotation,
-    Withdrawal,
-    rejection_reason,
-    verified,
-)
+from reports.review.annotations import Annotation, References, Withdrawal, verified
 from reports.text import dates
 from reports.text.language import gettext, translated
 from reports.text.numbers import grouped
@@ -50,18 +40,33 @@ class Merged:
     added: tuple[Annotation, ...]
 
 
-def merge(
-    session: Session, row: AnalysisRow, result: Result, saved: AnnotationFile, importer: str | None
-) -> Merged:
+# The annotations of a file, in order of time, each with why it speaks of nothing in the analysis
+Checked = list[tuple[Annotation, str | None]]
+
+
+def check(row: AnalysisRow, result: Result, saved: AnnotationFile) -> Checked:
+    """Check what does not depend on the annotations that are kept, before the session is alone.
+
+    Raises :class:`UserError` for a file of another analysis.
+    """
+    _refuse_others(row.id, result, saved)
+    known = References(result.analysis)  # the file's so far: what its page showed when the next one was made
+    checked: Checked = []
+    for annotation in saved.annotations:
+        checked.append((annotation, known.rejection_reason(annotation)))
+        known.add(annotation)
+    return checked
+
+
+def merge(session: Session, row: AnalysisRow, saved: Checked, importer: str | None) -> Merged:
     """Take in an annotation file, all of it or, with the reason as a :class:`UserError`, nothing.
 
     An annotation is there already if its id is, or one by the same author of the same moment about
     the same thing. ``importer`` is the name of who signed in to import it: other authors' annotations are
     marked with it. The session must be alone.
     """
-    _refuse_others(row.id, result, saved)
     before = listed(session, row.id)
-    fresh, ids = _sorted_out(saved, _Kept(before), row, result, importer)
+    fresh, ids = _sorted_out(saved, _Kept(before), row, importer)
     if len(before) + len(fresh) > MOST_ANNOTATIONS:
         raise _refused(
             gettext(
@@ -78,34 +83,30 @@ def merge(
     )
     session.add_all(annotation_row(row.id, each) for each in added)
     unverified = sum(not verified(each) for each in added)
-    return Merged(len(added), len(saved.annotations) - len(added), unverified, added)
+    return Merged(len(added), len(saved) - len(added), unverified, added)
 
 
 def _sorted_out(
-    saved: AnnotationFile, kept: _Kept, row: AnalysisRow, result: Result, importer: str | None
+    saved: Checked, kept: _Kept, row: AnalysisRow, importer: str | None
 ) -> tuple[list[Annotation], dict[str, str]]:
     """The annotations of a file that are not kept yet, and the ids here of those that have another in it."""
     ids: dict[str, str] = {}
-    own: list[Annotation] = []  # the file's so far: what its page showed when the next one was made
     fresh: list[Annotation] = []
-    for annotation in saved.annotations:
+    for annotation, reason in saved:
         given = annotation if importer is None else _marked(annotation, importer)
         if (here := kept.same_as(given)) is not None:
             ids[annotation.id] = here.id
-        else:
-            _refuse_moment(annotation, row)
-            if reason := rejection_reason(result.analysis, annotation, _concerning(annotation, own)):
-                raise _refused(
-                    translated(reason),
-                    gettext(
-                        "The file does not belong to this analysis, or was not saved by a bundle's page."
-                    ),
-                )
-            if given.id in kept.by_id:  # somebody else imported it before the author did
-                given = given.model_copy(update={"id": secrets.token_hex(16)})
-                ids[annotation.id] = given.id
-            fresh.append(given)
-        own.append(annotation)
+            continue
+        _refuse_moment(annotation, row)
+        if reason is not None:
+            raise _refused(
+                translated(reason),
+                gettext("The file does not belong to this analysis, or was not saved by a bundle's page."),
+            )
+        if given.id in kept.by_id:  # somebody else imported it before the author did
+            given = given.model_copy(update={"id": secrets.token_hex(16)})
+            ids[annotation.id] = given.id
+        fresh.append(given)
     return fresh, ids
 
 
@@ -154,20 +155,19 @@ def _unmarked(annotation: Annotation) -> dict[str, object]:
 
 def _refuse_moment(annotation: Annotation, row: AnalysisRow) -> None:
     """Refuse an annotation that was made before there was anything to annotate, or is yet to be made."""
-    told = {"made": dates.moment(annotation.made), "author": annotation.author}
-    remedy = gettext("Set the clocks of both machines right, then annotate and save again.")
-    if annotation.made > now() + _CLOCK_SKEW:
-        raise _refused(
-            gettext("The annotation of %(made)s by %(author)s lies in the future.", **told), remedy
-        )
     ended = row.finished or row.created
-    if annotation.made < ended - _CLOCK_SKEW:
+    if ended - _CLOCK_SKEW <= annotation.made <= now() + _CLOCK_SKEW:
+        return
+    told = {"made": dates.moment(annotation.made), "author": annotation.author}
+    if annotation.made < ended:
         error = gettext(
             "The annotation of %(made)s by %(author)s was made before this analysis ended, %(ended)s.",
             ended=dates.moment(ended),
             **told,
         )
-        raise _refused(error, remedy)
+    else:
+        error = gettext("The annotation of %(made)s by %(author)s lies in the future.", **told)
+    raise _refused(error, gettext("Set the clocks of both machines right, then annotate and save again."))
 
 
 def _refuse_others(analysis_id: str, result: Result, saved: AnnotationFile) -> None:
@@ -198,17 +198,6 @@ def _refuse_others(analysis_id: str, result: Result, saved: AnnotationFile) -> N
 
 def _refused(error: str, remedy: str) -> UserError:
     return UserError(400, error, gettext("Nothing was imported. %(remedy)s", remedy=remedy))
-
-
-def _concerning(annotation: Annotation, known: Iterable[Annotation]) -> tuple[Annotation, ...]:
-    """Those of ``known`` on which it depends whether ``annotation`` fits: few, even of thousands."""
-    match annotation:
-        case SegmentAnnotation() | ExhibitAnnotation():
-            return ()
-        case Withdrawal():
-            return tuple(each for each in known if each.id == annotation.about)
-    acts = (PersonRename, PersonMerge, PersonSplit, Withdrawal)
-    return tuple(each for each in known if isinstance(each, acts))
 
 
 def _content(annotation: Annotation) -> str:

@@ -6,6 +6,7 @@ import io
 import json
 import time
 import zipfile
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -24,11 +25,12 @@ from detector.schema.analysis import Analysis
 from reports.bundle import packing
 from reports.bundle.manifest import new_manifest
 from reports.review.annotation_file import checksum, file_text, to_json
-from reports.review.annotations import ANNOTATION, current
+from reports.review.annotations import ANNOTATION, References, current
 from reports.view.reviewers import reviewer_view
 from webapp.queries.results import load
 from webapp.security.permissions import Role
 from webapp.storage.data_folder import Folders
+from webapp.storage.database import Database
 from webapp.storage.tables import AnalysisRow, CustodyRow, now
 
 LATER = datetime.now(UTC) + timedelta(seconds=1)
@@ -160,6 +162,29 @@ def test_a_file_of_thousands_is_quick(app, client, row, address):
     began = time.process_time()
     assert bring_in(client, address, data).json["new"] == 3940
     assert time.process_time() - began < 10
+
+
+def test_a_file_is_checked_before_anybody_has_to_wait_for_it(app, client, row, address, monkeypatch):
+    alone: list[bool] = []
+    checked: list[bool] = []
+    kept_alone, reason = Database.alone, References.rejection_reason
+
+    @contextmanager
+    def noted(database):
+        with kept_alone(database) as session:
+            alone.append(True)
+            yield session
+        alone.pop()
+
+    def counted(known, annotation):
+        checked.append(bool(alone))
+        return reason(known, annotation)
+
+    monkeypatch.setattr(Database, "alone", noted)
+    monkeypatch.setattr(References, "rejection_reason", counted)
+    names = [saying(n, kind="rename", person="A", name=f"Eve {n}") for n in range(50)]
+    assert bring_in(client, address, saved(app, row, *names)).json["new"] == 50
+    assert checked == [False] * 50
 
 
 def test_too_large_a_file_of_annotations(app, client, address, monkeypatch):
