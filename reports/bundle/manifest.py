@@ -17,6 +17,7 @@ from pydantic import AfterValidator, ConfigDict, Field, ValidationError
 from detector.files import hashed
 from detector.schema.analysis import Analysis, Sha256, Value
 from reports.errors import ReportError, first_problem
+from reports.inputs.crowded_json import is_crowded
 from reports.inputs.paths import escapes_folder
 
 VERSION = "2.0"
@@ -28,7 +29,7 @@ ANALYSIS = "analysis.json"
 CASE = "case.json"
 CUSTODY = "custody.json"
 FILES = (ANALYSIS, "report.html", "report.pdf")
-_LARGEST = 32_000_000
+LARGEST_MANIFEST = 10_000_000
 # What tells a manifest of before 2.0: the key of its version, and what kind it is of.
 _OLDER: dict[str, Literal["result", "bundle"]] = {"bundle_version": "bundle", "manifest_version": "result"}
 
@@ -198,7 +199,7 @@ def listed_in(folder: Path) -> tuple[str, ...]:
 
 def read_manifest(data: bytes) -> Manifest:
     """Understand a manifest, of versions 1.0 too; raises :class:`ManifestError` with the reason why not."""
-    if len(data) > _LARGEST:
+    if len(data) > LARGEST_MANIFEST or is_crowded(data):
         raise ManifestError(f"{NAME} is too large for what it is.")
     try:
         values = json.loads(data, object_pairs_hook=_once)

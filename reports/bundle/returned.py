@@ -13,6 +13,7 @@ from pathlib import Path
 from reports.bundle.archive import BundleError, chunks, open_zip
 from reports.bundle.manifest import (
     ANALYSIS,
+    LARGEST_MANIFEST,
     NAME,
     OWN,
     Entry,
@@ -20,14 +21,13 @@ from reports.bundle.manifest import (
     read_manifest,
 )
 from reports.bundle.packing import ANNOTATIONS
-from reports.review.annotation_file import read_file
+from reports.review.annotation_file import LARGEST_ANNOTATION_FILE, AnnotationFile, read_file
 
-_LARGEST_TEXT = 32_000_000  # of the files that are read into memory
 _NAMED = 12  # files in an error message, at most
 
 
-def annotations_in(path: Path) -> bytes:
-    """The annotation file in a bundle, once every file of it was found as its manifest says.
+def annotations_in(path: Path) -> tuple[bytes, AnnotationFile]:
+    """The annotation file in a bundle, as text and read, once every file was found as the manifest says.
 
     A bundle that was unpacked and packed again will do. Raises :class:`BundleError` that names
     each file that is missing, not listed or changed.
@@ -36,18 +36,19 @@ def annotations_in(path: Path) -> bytes:
         listed = _check(archive)
         if ANNOTATIONS not in listed or ANALYSIS not in listed:
             raise BundleError(f"The bundle holds no {ANNOTATIONS} or no {ANALYSIS}.")
-        text = _text(archive, ANNOTATIONS)
-    if read_file(text).analysis_sha256 != listed[ANALYSIS].sha256:
+        text = _text(archive, ANNOTATIONS, LARGEST_ANNOTATION_FILE)
+    saved = read_file(text)
+    if saved.analysis_sha256 != listed[ANALYSIS].sha256:
         raise BundleError(
             f"The bundle's annotations are not about its own {ANALYSIS}: it was put together by hand."
         )
-    return text
+    return text, saved
 
 
 def _check(archive: zipfile.ZipFile) -> dict[str, Entry]:
     """What the manifest lists, once all files are as it says."""
     try:
-        listed = {entry.path: entry for entry in read_manifest(_text(archive, NAME)).files}
+        listed = {entry.path: entry for entry in read_manifest(_text(archive, NAME, LARGEST_MANIFEST)).files}
     except KeyError:
         raise BundleError(f"The zip holds no {NAME} of a Reelproof bundle.") from None
     except ManifestError as problem:
@@ -77,9 +78,9 @@ def _same(archive: zipfile.ZipFile, entry: Entry) -> bool:
     return digest.hexdigest() == entry.sha256
 
 
-def _text(archive: zipfile.ZipFile, name: str) -> bytes:
-    """A small file of the zip; raises KeyError where there is none."""
-    if archive.getinfo(name).file_size > _LARGEST_TEXT:
+def _text(archive: zipfile.ZipFile, name: str, most: int) -> bytes:
+    """A file of the zip of at most so many bytes; raises KeyError where there is none."""
+    if archive.getinfo(name).file_size > most:
         raise BundleError(f"{name} is too large for what it is.")
     with archive.open(name) as stream:
-        return stream.read(_LARGEST_TEXT)
+        return stream.read(most)

@@ -19,10 +19,12 @@ from pydantic import ValidationError
 from detector.schema.translatable import N_
 from detector.timestamps import iso_milliseconds
 from reports.errors import ReportError
+from reports.inputs.crowded_json import is_crowded
 from reports.review.annotations import ANNOTATION, Annotation, sort_key
 from reports.review.value_problems import problem_sentence
 
 VERSION = "1.0"
+LARGEST_ANNOTATION_FILE = 10_000_000  # bytes of a file that is taken in, alone or in a bundle
 _MARK = "reelproof_judgements"
 _FIELDS = {
     "author": N_("The name of the reviewer"),
@@ -112,7 +114,9 @@ def file_text(
 def read_file(data: bytes) -> AnnotationFile:
     """Parse an annotation file; raises :class:`AnnotationFileError` with the reason why not."""
     try:
-        document = json.loads(data.decode("utf-8-sig"), parse_constant=_no_number)
+        document = (
+            None if is_crowded(data) else json.loads(data.decode("utf-8-sig"), parse_constant=_no_number)
+        )
     except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict) or _MARK not in document:

@@ -67,7 +67,7 @@ def add(analysis_id: str, body: NewAnnotation) -> tuple[Added, int]:
     permission=Permission.ANNOTATE,
     body=Form(AnnotationFile, "file", annotation_import.import_limit),
     answers={200: Answer("They were merged.", Imported)},
-    errors=(404, 409, 413, 415, 422, 507),
+    errors=(404, 409, 413, 415, 422, 503, 507),
     keyed=True,
 )
 def take_in(analysis_id: str, body: AnnotationFile) -> Imported:

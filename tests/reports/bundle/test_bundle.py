@@ -103,7 +103,7 @@ def test_the_same_files_make_the_same_bytes(bundle: Path, tmp_path: Path) -> Non
 
 
 def test_a_bundle_as_it_was_made_gives_its_annotations(bundle: Path) -> None:
-    assert is_zip(bundle) and annotations_in(bundle) == annotations()
+    assert is_zip(bundle) and annotations_in(bundle)[0] == annotations()
 
 
 def remade(bundle: Path, change: Callable[[dict[str, bytes]], None]) -> Path:
@@ -137,14 +137,14 @@ def test_a_bundle_of_before_gives_its_annotations(bundle: Path) -> None:
             }
         ).encode()
 
-    assert annotations_in(remade(bundle, older)) == annotations()
+    assert annotations_in(remade(bundle, older))[0] == annotations()
 
 
 def test_unpacked_and_packed_again_it_is_the_same(bundle: Path) -> None:
     def with_folder(content: dict[str, bytes]) -> None:
         content["overlays/"] = b""
 
-    assert annotations_in(remade(bundle, with_folder)) == annotations()
+    assert annotations_in(remade(bundle, with_folder))[0] == annotations()
 
 
 def test_every_file_that_is_not_as_it_was_is_named(bundle: Path) -> None:

@@ -95,6 +95,7 @@ def test_manifests_of_before_are_read() -> None:
         (b"{}", "no manifest.json"),
         (b"[" * 99_999, "no manifest.json"),
         (b'{"manifest_version": "2.0", "manifest_version": "2.0"}', "no manifest.json"),
+        (b'{"manifest_version": "2.0", "files": [' + b"{}," * 100_000 + b"{}]}", "too large for what it is"),
         (b'{"manifest_version": "3.1"}', "newer Reelproof"),
         (b'{"manifest_version": "2.0"}', "malformed at contents"),
         (older(files=[{"path": "../a", "bytes": 1, "sha256": "0" * 64}]), "malformed at files.0.path"),

@@ -144,6 +144,18 @@ def test_files_that_cannot_be_used_say_why() -> None:
         assert words in str(problem.value), data[:60]
 
 
+def test_a_file_that_would_fill_the_memory_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    crowded = b'{"reelproof_judgements": "1.0", "annotations": [' + b"[]," * 100_000 + b"[]]}"
+    monkeypatch.setattr("reports.review.annotation_file.json.loads", lambda *_, **__: pytest.fail("was read"))
+    with pytest.raises(AnnotationFileError, match="not an annotation file"):
+        read_file(crowded)
+
+
+def test_ten_thousand_annotations_with_brackets_are_read() -> None:
+    said = [one(id=f"{n:032x}", note="[sic] {…}") for n in range(10_000)]
+    assert len(read_file(file_text(said, **ABOUT, saved=MADE).encode()).annotations) == 10_000
+
+
 def test_what_is_wrong_inside_is_said_with_its_place() -> None:
     for said, words in (
         ([values(), values(id="2" * 32, verdict="real")], "Annotation 2 of the file: The verdict is none of"),

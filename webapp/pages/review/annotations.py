@@ -73,9 +73,12 @@ def take_in(analysis_id: str) -> Response:
 def refused(problem: UserError) -> Response:
     """Programs send and read annotations as JSON; only the form to import is a person's."""
     if request.endpoint == "annotations.take_in":
-        return error_pages.answer(problem.status, problem.error, problem.remedy)
-    response = jsonify(error=problem.error, remedy=problem.remedy)
-    response.status_code = problem.status
+        response = error_pages.answer(problem.status, problem.error, problem.remedy)
+    else:
+        response = jsonify(error=problem.error, remedy=problem.remedy)
+        response.status_code = problem.status
+    if problem.retry_after is not None:
+        response.headers["Retry-After"] = str(problem.retry_after)
     return response
 
 

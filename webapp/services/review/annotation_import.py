@@ -6,11 +6,12 @@ What becomes of each is in :mod:`~webapp.services.review.annotation_merge`.
 from __future__ import annotations
 
 import hashlib
+import threading
 
 from reports.bundle.archive import is_zip
 from reports.bundle.returned import annotations_in
 from reports.errors import ReportError
-from reports.review.annotation_file import read_file
+from reports.review.annotation_file import LARGEST_ANNOTATION_FILE, AnnotationFile, read_file
 from reports.review.annotations import Annotation
 from reports.text.language import N_, gettext, translated
 from webapp import this_app
@@ -24,7 +25,21 @@ from webapp.services.review.annotations import log_annotations, result_of, shown
 from webapp.settings import Settings
 from webapp.storage.tables import AnalysisRow
 
-_LARGEST_FILE = 10_000_000  # bytes of annotations; a bundle may be as large as an exhibit
+_IMPORTING = threading.Lock()  # a file takes a core, and many times its size of memory: one at a time
+_PATIENCE = 5  # seconds to wait for another one
+
+
+class ImportUnderWay(UserError):
+    """Another file is being imported."""
+
+    retry_after = 5
+
+    def __init__(self) -> None:
+        super().__init__(
+            503,
+            gettext("Another file of annotations is being imported at the moment."),
+            gettext("Try again in a minute."),
+        )
 
 
 def import_limit(settings: Settings) -> UploadLimit:
@@ -43,9 +58,17 @@ def import_file(row: AnalysisRow, stream: Incoming) -> tuple[Merged, tuple[Annot
     Raises :class:`~webapp.errors.UserError`, and takes in nothing, where it cannot be read.
     """
     stream.complete()
+    if not _IMPORTING.acquire(timeout=_PATIENCE):
+        raise ImportUnderWay()
     try:
-        text = _annotation_file(stream)
-        saved = read_file(text)
+        return _import(row, stream)
+    finally:
+        _IMPORTING.release()
+
+
+def _import(row: AnalysisRow, stream: Incoming) -> tuple[Merged, tuple[Annotation, ...]]:
+    try:
+        text, saved = _annotation_file(stream)
     except ReportError as problem:
         raise UserError(400, translated(str(problem)), gettext("Nothing was imported.")) from None
     checked = check(row, result_of(row), saved)
@@ -62,12 +85,13 @@ def import_file(row: AnalysisRow, stream: Incoming) -> tuple[Merged, tuple[Annot
     return merged, everything
 
 
-def _annotation_file(stream: Incoming) -> bytes:
-    """The annotation file that was handed in, on its own or in a bundle."""
+def _annotation_file(stream: Incoming) -> tuple[bytes, AnnotationFile]:
+    """The annotation file that was handed in, on its own or in a bundle, as text and read."""
     if is_zip(stream.path):
         return annotations_in(stream.path)
-    if stream.bytes > _LARGEST_FILE:
+    if stream.bytes > LARGEST_ANNOTATION_FILE:
         raise UserError(
             413, gettext("This is too large for an annotation file."), gettext("Nothing was imported.")
         )
-    return stream.path.read_bytes()
+    text = stream.path.read_bytes()
+    return text, read_file(text)

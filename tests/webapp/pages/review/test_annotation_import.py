@@ -22,13 +22,14 @@ from werkzeug.datastructures import FileStorage
 from werkzeug.test import encode_multipart
 
 from detector.schema.analysis import Analysis
-from reports.bundle import packing
+from reports.bundle import packing, returned
 from reports.bundle.manifest import new_manifest
 from reports.review.annotation_file import checksum, file_text, to_json
 from reports.review.annotations import ANNOTATION, References, current
 from reports.view.reviewers import reviewer_view
 from webapp.queries.results import load
 from webapp.security.permissions import Role
+from webapp.services.review import annotation_import
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database
 from webapp.storage.tables import AnalysisRow, CustodyRow, now
@@ -188,8 +189,25 @@ def test_a_file_is_checked_before_anybody_has_to_wait_for_it(app, client, row, a
 
 
 def test_too_large_a_file_of_annotations(app, client, address, monkeypatch):
-    monkeypatch.setattr("webapp.services.review.annotation_import._LARGEST_FILE", 100)
+    monkeypatch.setattr(annotation_import, "LARGEST_ANNOTATION_FILE", 100)
     assert bring_in(client, address, b"{" + b" " * 200 + b"}").status_code == 413
+
+
+def test_too_large_a_file_of_annotations_in_a_bundle(app, client, row, address, tmp_path, monkeypatch):
+    path = bundled(app, row, tmp_path, said(1))
+    monkeypatch.setattr(returned, "LARGEST_ANNOTATION_FILE", 100)
+    answer = bring_in(client, address, path.read_bytes())
+    assert answer.status_code == 400 and "annotations.json is too large" in answer.json["error"]
+
+
+def test_one_file_is_imported_at_a_time(app, client, row, address, monkeypatch):
+    monkeypatch.setattr(annotation_import, "_PATIENCE", 0)
+    data = saved(app, row, said(1))
+    with annotation_import._IMPORTING:
+        answer = bring_in(client, address, data)
+    assert answer.status_code == 503 and answer.headers["Retry-After"] == "5"
+    assert bring_in(client, address, b"{}").status_code == 400
+    assert bring_in(client, address, data).json["new"] == 1
 
 
 def bundled(app: Flask, row: AnalysisRow, place: Path, *values: dict[str, Any]) -> Path:
