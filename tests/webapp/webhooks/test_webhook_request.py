@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import socket
 import threading
@@ -134,3 +135,29 @@ def test_a_receiver_that_drips_is_cut_off(monkeypatch):
         request.send(place, url_allowlist.place(place), b"{}", {})
     stop.set()
     server.close()
+
+
+@pytest.mark.parametrize(
+    "head", [b"Content-Length: 64000000\r\n\r\n", b"Transfer-Encoding: chunked\r\n\r\n-1\r\n"]
+)
+def test_what_a_receiver_says_after_its_status_is_not_read(head):
+    """In chunks of -1 bytes, everything would be read at once."""
+    taken: list[int] = []
+
+    def answer() -> None:
+        connection, _ = server.accept()
+        with connection:
+            connection.recv(65536)
+            connection.sendall(b"HTTP/1.1 200 OK\r\n" + head)
+            with contextlib.suppress(OSError):
+                while len(taken) < 64:
+                    connection.sendall(bytes(1_000_000))
+                    taken.append(1_000_000)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=answer)
+        thread.start()
+        place = f"http://127.0.0.1:{server.getsockname()[1]}/in"
+        assert request.send(place, url_allowlist.place(place), b"{}", {}) == 200
+        thread.join()
+    assert len(taken) < 64
