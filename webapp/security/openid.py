@@ -25,6 +25,8 @@ SCOPE = "openid profile email"
 ALGORITHMS = ("RS256", "PS256", "ES256", "EdDSA")  # of ID tokens: signed by the provider's own key
 _TIME_OUT = 10.0  # seconds, for connecting and for each answer
 _CACHED = 3600.0  # seconds the provider's own description is taken as it was
+_NOT_AGAIN_FOR = 15.0  # seconds after it could not be reached
+_AT_ONCE = 4  # sign-ins that are being checked there: each holds one of the server's threads
 _LEEWAY = 60  # seconds that clocks may differ by
 _ENDPOINTS = ("authorization_endpoint", "token_endpoint", "jwks_uri")
 _SIGNED_OUT = "http://schemas.openid.net/event/backchannel-logout"
@@ -64,7 +66,11 @@ class Provider:
         self.issuer = settings.oidc_issuer
         self._settings = settings
         self._described: tuple[float, dict[str, Any]] | None = None
-        self._lock = threading.Lock()
+        self._outdated = False  # its keys are others by now
+        self._asking = False
+        self._failed: float | None = None
+        self._lock = threading.Lock()  # never held while the provider is asked: it may hang
+        self._room = threading.BoundedSemaphore(_AT_ONCE)
 
     def authorization_url(self, attempt: Attempt, redirect_uri: str) -> str:
         """Where the browser goes to sign in, and from there to ``redirect_uri``.
@@ -95,6 +101,8 @@ class Provider:
             raise ProviderError(gettext("The answer is of another provider."))
         if "error" in answer or not answer.get("code"):
             raise ProviderError(gettext("The provider did not sign you in."))
+        if not self._room.acquire(blocking=False):
+            raise _slow()
         try:
             with self._session(redirect_uri) as session:
                 token = session.fetch_token(
@@ -111,6 +119,8 @@ class Provider:
         except Exception as problem:  # of the network, of OAuth, of keys: none signs anybody in
             log.warning("sign-in at %s failed: %s: %s", self.issuer, type(problem).__name__, problem)
             raise ProviderError(gettext("The provider's answer could not be used.")) from problem
+        finally:
+            self._room.release()
 
     def end_session_url(self, redirect_uri: str) -> str:
         """Where the browser goes to sign out at the provider (RP-Initiated Logout 1.0).
@@ -167,7 +177,7 @@ class Provider:
             with self._lock:
                 if self._described is None or time.monotonic() - self._described[0] < new_keys_after:
                     raise
-                self._described = None
+                self._outdated = True
             return jwt.decode(token, KeySet.import_key_set(self._keys()), algorithms=algorithms)
 
     def _checked(self, token: Mapping[str, Any], attempt: Attempt) -> dict[str, Any]:
@@ -190,10 +200,27 @@ class Provider:
         return self._description()["jwks"]
 
     def _description(self) -> dict[str, Any]:
+        """What the provider says of itself. One request at a time asks for it; no other waits for that."""
         with self._lock:
-            if self._described is None or time.monotonic() - self._described[0] > _CACHED:
-                self._described = time.monotonic(), self._fetched()
-            return self._described[1]
+            moment, known = time.monotonic(), self._described
+            if known is not None and (self._asking or not self._outdated and moment - known[0] <= _CACHED):
+                return known[1]
+            if self._asking:
+                raise _slow()
+            if self._failed is not None and moment - self._failed < _NOT_AGAIN_FOR:
+                raise _unreachable()
+            self._asking = True
+        found = None
+        try:
+            found = self._fetched()
+        finally:
+            with self._lock:
+                self._asking = False
+                if found is None:
+                    self._failed = time.monotonic()
+                else:
+                    self._described, self._outdated, self._failed = (time.monotonic(), found), False, None
+        return found
 
     def _fetched(self) -> dict[str, Any]:
         """The discovery document and the keys; raises :class:`ProviderError`."""
@@ -210,9 +237,7 @@ class Provider:
             log.warning(
                 "the provider %s cannot be used: %s: %s", self.issuer, type(problem).__name__, problem
             )
-            raise ProviderError(
-                gettext("The provider cannot be reached, or does not describe itself.")
-            ) from problem
+            raise _unreachable() from problem
 
     def _json(self, session: Any, url: str) -> dict[str, Any]:
         answer = session.request("GET", url, withhold_token=True, timeout=_TIME_OUT, allow_redirects=False)
@@ -235,3 +260,14 @@ class Provider:
         )
         session.trust_env = False  # no proxy, no .netrc
         return session
+
+
+def _unreachable() -> ProviderError:
+    return ProviderError(gettext("The provider cannot be reached, or does not describe itself."))
+
+
+def _slow() -> ProviderError:
+    return ProviderError(
+        gettext("The provider is taking long to answer others at the moment."),
+        gettext("Try again in a minute."),
+    )
