@@ -101,7 +101,11 @@ def test_a_report_that_is_being_made_is_waited_for(app, live, tmp_path, monkeypa
             pauses.append(seconds)
             making.close()
 
-        monkeypatch.setattr(findings, "time", SimpleNamespace(sleep=pause))
+        monkeypatch.setattr(findings, "time", SimpleNamespace(sleep=pause, monotonic=time.monotonic))
+        with monkeypatch.context() as patched, pytest.raises(Problem, match="being made"):
+            patched.setattr(findings, "_LONGEST_WAIT", 0.5)
+            Client(live).download(row.id, "report.pdf", tmp_path / "report.pdf")
+        assert pauses == []
         pdf = Client(live).download(row.id, "report.pdf", tmp_path / "report.pdf")
     assert pdf.read_bytes().startswith(b"%PDF") and pauses == [1.0]
     assert Client(live).get(row.id)["report"] == "available"

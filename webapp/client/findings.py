@@ -8,8 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from .connection import TRIES, Connection
+from .connection import Connection
 from .errors import Problem
+
+_LONGEST_WAIT = 150.0  # seconds for a report that is being made
 
 
 class Findings(Connection):
@@ -48,11 +50,12 @@ class Findings(Connection):
         The file appears whole or not at all. While the report is being made this waits for it, some minutes
         at most.
         """
-        for _ in range(1, TRIES):
+        until = time.monotonic() + _LONGEST_WAIT
+        while True:
             try:
                 return self._fetched(f"analyses/{analysis_id}/{what}", to)
             except Problem as problem:
-                if problem.status != 503 or problem.retry_after is None:
+                wait = problem.retry_after
+                if problem.status != 503 or wait is None or time.monotonic() + wait > until:
                     raise
-                time.sleep(problem.retry_after)
-        return self._fetched(f"analyses/{analysis_id}/{what}", to)
+            time.sleep(wait)

@@ -200,16 +200,19 @@ def _no_room() -> UserError:
     )
 
 
-def make(row: AnalysisRow, folder: Path, *, video: bool, language_code: str) -> Path:
+def make(row: AnalysisRow, folder: Path, *, video: bool, language_code: str, in_line: bool = True) -> Path:
     """The bundle of a finished analysis, with what reviewers said until now; where its zip lies.
 
-    ``folder`` is that of its result. That it is handed out is recorded. Whoever asks removes the zip.
+    ``folder`` is that of its result, ``in_line`` as of :func:`~webapp.downloads.reports.current_report`. That
+    it is handed out is recorded. Whoever asks removes the zip.
     """
     settings, database, folders = this_app.settings(), this_app.database(), this_app.folders()
     refuse_altered(folder)
     with database.begin() as session:
         with_log = not custody_access.hidden_analyses(session, current(), row.exhibit.sha256)
-    reports = current_report(database, folders, row, with_log=with_log, language_code=language_code)
+    reports = current_report(
+        database, folders, row, with_log=with_log, language_code=language_code, in_line=in_line
+    )
     with language.speaking(language_code):
         said = kept_reports.rendered_from(reports)
         bundle = _Bundle(row, load(folder), reports, said, now(), video, with_log)

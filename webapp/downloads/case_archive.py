@@ -143,7 +143,7 @@ def _files(
             # Without the video, which lies beside it as the exhibit; in this language, whatever the page
             # speaks: archives go to others.
             result = result_folder(this_app.database(), folders, row)
-            bundle = bundles.make(row, result, video=False, language_code=language_code)
+            bundle = bundles.make(row, result, video=False, language_code=language_code, in_line=False)
             try:
                 yield from file(f"analyses/{row.id}.zip", bundle)
             finally:

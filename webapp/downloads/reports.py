@@ -10,6 +10,9 @@ import json
 import subprocess
 import sys
 import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from flask import send_file
@@ -44,6 +47,8 @@ _TIME_LIMIT = 300  # seconds; a report of a few pages takes five on a busy machi
 _PATIENCE = (
     30  # seconds to wait for another report that is being rendered; less than clients wait for an answer
 )
+# Requests that wait so hold a thread of the server each (webapp/server.py).
+_MOST_WAITING, _MOST_OF_ONE = 8, 2
 _RENDERING = threading.Lock()  # it takes a core and a quarter of a gigabyte: one at a time
 
 
@@ -56,6 +61,35 @@ class ReportBeingMade(UserError):
         super().__init__(503, error, gettext("Try again in a minute."))
 
 
+class _Line:
+    """Who waits for a report."""
+
+    def __init__(self) -> None:
+        self._waiting: Counter[int | None] = Counter()  # by account
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def place(self, who: int | None) -> Iterator[None]:
+        """Wait in line; raises :class:`ReportBeingMade` at once where it is too long.
+
+        ``who`` is an account; where nobody signs in, everybody is none, and only the whole line counts.
+        """
+        with self._lock:
+            too_many = self._waiting.total() >= _MOST_WAITING
+            if too_many or who is not None and self._waiting[who] >= _MOST_OF_ONE:
+                raise ReportBeingMade(gettext("Other reports are being rendered at the moment."))
+            self._waiting[who] += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._waiting[who] -= 1
+                self._waiting = +self._waiting
+
+
+_LINE = _Line()
+
+
 def current_report(
     database: Database,
     folders: Folders,
@@ -63,11 +97,13 @@ def current_report(
     *,
     with_log: bool = True,
     language_code: str = DEFAULT,
+    in_line: bool = True,
 ) -> Path:
     """The folder of ``report.html`` and ``report.pdf`` as they are to be handed out now.
 
     With them lies the ``custody.json`` they hold, unless they are to be without the log. Raises
-    :class:`UserError` where they cannot be made, or not soon.
+    :class:`UserError` where they cannot be made, or not soon. ``in_line``: the request is one of those of
+    which only a few may wait; of others something else limits the number.
     """
     compared = reference_comparisons.of_report(row.exhibit_id)
     key = this_app.settings().custody_key
@@ -76,13 +112,16 @@ def current_report(
     )
     if place := report.kept():
         return place
-    with kept_reports.hold(folders, row.id, _PATIENCE) as mine:
-        if not mine:
+    with ExitStack() as waiting, ExitStack() as held:
+        if in_line:
+            waiting.enter_context(_LINE.place(current().user_id))
+        if not held.enter_context(kept_reports.hold(folders, row.id, _PATIENCE)):
             raise ReportBeingMade(gettext("The report of this analysis is being made at the moment."))
         if place := report.kept():
             return place
         if not _RENDERING.acquire(timeout=_PATIENCE):
             raise ReportBeingMade(gettext("Other reports are being rendered at the moment."))
+        waiting.close()
         try:
             for each in compared:
                 # This fetches it as well, where only the store has it.

@@ -6,16 +6,19 @@ import hashlib
 import io
 import os
 import subprocess
+from contextlib import ExitStack
 
 import pikepdf
 import pytest
 from made_results import finished
+from people import account, signed_in, with_login
 from pypdf import PdfReader
 
 from reports.custody.chain import check_export
 from reports.custody.format import read_export
 from webapp.custody import log as custody_log
 from webapp.downloads import reports as report_downloads
+from webapp.security.permissions import Role
 from webapp.services import deletion
 
 AGREE = {"kind": "segment", "segment": "A1", "verdict": "agree", "author": "Ann", "note": "seams at the jaw"}
@@ -137,6 +140,55 @@ def test_one_at_a_time(app, client, row, folders, monkeypatch):
     with report_downloads._RENDERING:
         answer = client.get(f"/analyses/{row.id}/report.pdf")
     assert answer.status_code == 503 and "Try again" in answer.text
+
+
+@pytest.fixture
+def lab(tmp_path, sent):
+    """An app that people sign in to, an analysis, and the accounts Ada and Ben."""
+    app = with_login(tmp_path / "lab", sent)
+    ada, ben = (account(app, name, Role.ADMINISTRATOR) for name in ("ada", "ben"))
+    yield app, finished(app, segments=1, peaks=1), ada, ben
+    app.extensions["database"].close()
+
+
+def test_two_requests_of_a_person_wait_for_reports_and_others_are_answered_at_once(lab, quick_reports):
+    app, row, ada, _ben = lab
+    hers, his = signed_in(app, "ada"), signed_in(app, "ben")
+    with ExitStack() as waiting:
+        for _ in range(2):
+            waiting.enter_context(report_downloads._LINE.place(ada.id))
+        for name in ("report.pdf", "report.html", "bundle.zip"):
+            answer = hers.get(f"/analyses/{row.id}/{name}")
+            assert answer.status_code == 503 and answer.headers["Retry-After"] == "5", name
+        assert his.get(f"/analyses/{row.id}/report.pdf").status_code == 200
+        assert hers.get(f"/analyses/{row.id}/report.pdf").status_code == 200  # that one is kept by now
+    his.post(f"/analyses/{row.id}/annotations", json={"kind": "exhibit", "verdict": "agree"})
+    assert hers.get(f"/analyses/{row.id}/report.pdf").status_code == 200
+
+
+def test_eight_requests_wait_for_reports_in_all(lab, quick_reports):
+    app, row, _ada, _ben = lab
+    his = signed_in(app, "ben")
+    with ExitStack() as waiting:
+        for number in range(8):
+            waiting.enter_context(report_downloads._LINE.place(1000 + number))
+        assert his.get(f"/analyses/{row.id}/report.pdf").status_code == 503
+    assert his.get(f"/analyses/{row.id}/report.pdf").status_code == 200
+    assert not report_downloads._LINE._waiting
+
+
+def test_who_waits_no_longer_is_not_counted(app, client, row, quick_reports, monkeypatch):
+    """Neither while the report is rendered nor after it failed."""
+    seen: list[int] = []
+
+    def fail(*_: object) -> None:
+        seen.append(report_downloads._LINE._waiting.total())
+        raise report_downloads._render_error()
+
+    client.post(f"/analyses/{row.id}/annotations", json=AGREE)
+    monkeypatch.setattr(report_downloads, "_render", fail)
+    assert client.get(f"/analyses/{row.id}/report.pdf").status_code == 500
+    assert seen == [0] and not report_downloads._LINE._waiting
 
 
 def test_they_go_with_the_analysis(app, client, row, folders, quick_reports):

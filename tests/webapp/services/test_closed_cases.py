@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import zipfile
+from contextlib import ExitStack
 
 import pytest
 from made_comparisons import compared, comparison_rows, queued
@@ -17,6 +18,7 @@ from sqlalchemy import select
 
 from reports.verification.verify import verify
 from webapp.cli import main as cli
+from webapp.downloads import reports as report_downloads
 from webapp.jobs import states
 from webapp.security.permissions import Role
 from webapp.storage.tables import (
@@ -184,6 +186,15 @@ def test_an_export_that_breaks_off_is_no_zip_and_in_the_log(app, ada, case, tmp_
         head = ada.head(f"{case}/case.zip")
         assert head.status_code == 200
     assert ada.get(f"{case}/case.zip").status_code == 200
+
+
+def test_an_export_does_not_break_off_because_others_wait_for_reports(app, ada, case):
+    with ExitStack() as waiting:
+        for number in range(8):
+            waiting.enter_context(report_downloads._LINE.place(1000 + number))
+        assert ada.get(f"/analyses/{ids(app)[0]}/bundle.zip").status_code == 503
+        with zipfile.ZipFile(io.BytesIO(ada.get(f"{case}/case.zip").data)) as archive:
+            assert archive.testzip() is None
 
 
 def test_a_case_whose_exhibit_is_gone_is_said_before_anything_is_sent(app, ada, case):
