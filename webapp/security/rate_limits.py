@@ -32,6 +32,8 @@ _DEAR: dict[Permission | None, str] = {
     Permission.CONFIGURE: "30/minute",
     Permission.ADMINISTER: "60/minute",
 }
+# By endpoint
+_DEAR_FORMS = {"account.password": "10/minute"}  # how soon a password is guessed takes a second to tell
 
 
 class RepeatedRefusals:
@@ -78,10 +80,16 @@ class Rates:
         self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
         self._all = parse(_ANYTHING)
         self._dear: dict[Permission | None, RateLimitItem] = {p: parse(text) for p, text in _DEAR.items()}
+        self._forms = {endpoint: parse(text) for endpoint, text in _DEAR_FORMS.items()}
 
-    def count(self, who: str, permission: Permission | None) -> None:
+    def count(self, who: str, permission: Permission | None, endpoint: str = "") -> None:
         """Count a request; raises :class:`TooOften`."""
-        for item, key in ((self._all, "all"), (self._dear.get(permission), str(permission))):
+        limits = (
+            (self._all, "all"),
+            (self._dear.get(permission), str(permission)),
+            (self._forms.get(endpoint), endpoint),
+        )
+        for item, key in limits:
             if item is not None and not self._limiter.hit(item, who, key):
                 resets = self._limiter.get_window_stats(item, who, key).reset_time
                 raise TooOften(max(1, math.ceil(resets - time.time())))

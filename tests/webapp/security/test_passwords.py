@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import zxcvbn
 from people import CHEAP
 from quick_apps import Quick
 
@@ -48,6 +49,17 @@ def test_what_is_one(password):
     assert CHEAP.verify(kept, password)
     assert not CHEAP.verify(kept, password.upper() if password != password.upper() else password + "x")
     assert not CHEAP.verify(kept, password.strip() + ".")
+
+
+def test_a_long_password_is_cut_before_it_is_guessed(monkeypatch):
+    """What it takes to try all ways to write symbols for letters doubles every few characters."""
+    seen: list[str] = []
+    guess = zxcvbn.zxcvbn
+    monkeypatch.setattr(
+        zxcvbn, "zxcvbn", lambda text, **more: seen.append(text) or guess("otter velvet ladder", **more)
+    )
+    assert weakness("@4({[<69!|1/0$5+7%2" * 10) is None
+    assert [len(text) for text in seen] == [40]
 
 
 def test_the_usual_cost_is_what_the_documentation_says(not_quick):

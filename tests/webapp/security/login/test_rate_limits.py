@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from people import rows, sign_in
+from people import PASSWORD, account, rows, sign_in, signed_in
 
+from webapp.security.permissions import Role
 from webapp.security.rate_limits import Rates, TooOften
 from webapp.storage.tables import SessionRow
 
@@ -38,3 +39,13 @@ def test_too_often_is_said_in_words(app, monkeypatch):
     answers = [client.get("/login") for _ in range(5)]
     assert [answer.status_code for answer in answers[-2:]] == [429, 429]
     assert "Wait " in answers[-1].text and int(answers[-1].headers["Retry-After"]) >= 1
+
+
+def test_a_new_password_is_looked_at_ten_times_a_minute(app):
+    account(app, "ben", Role.EXAMINER)
+    ada, ben = signed_in(app, "ada"), signed_in(app, "ben")
+    form = {"old": PASSWORD, "new": "password1234", "again": "password1234"}
+    answers = [ada.post("/account/password", data=form).status_code for _ in range(12)]
+    assert answers == [400] * 10 + [429] * 2
+    assert ada.get("/account").status_code == 200
+    assert ben.post("/account/password", data=form).status_code == 400
