@@ -1,9 +1,10 @@
 """Coarse to fine: of a calm stretch of a track the network is given every fourth face only.
 
-The first face of a track is scored, the fifth, the ninth, and the last; those in between wait until both ends
-of their gap are scored. Where the network is calm about both they never are: their logits lie on the line
-between. Otherwise the middle one is scored, and both halves are treated the same way, so that wherever
-something may be found every sampled frame is judged.
+The first face of a track is scored, the fifth, the ninth, and the last; of a video with few frames a second
+those half a second apart. Those in between wait until both ends of their gap are scored. Where the network
+is calm about both they never are: their logits lie on the line between. Otherwise the middle one is scored,
+and both halves are treated the same way, so that wherever something may be found every sampled frame is
+judged.
 """
 
 from __future__ import annotations
@@ -24,10 +25,14 @@ _LOST = 2.0  # seconds without another face of a track, after which it begins an
 
 
 class Sparing(NamedTuple):
-    """Where faces are spared: both scored ones around lie below ``calm``, a logit, ``apart`` faces apart."""
+    """Where faces are spared: both scored ones around lie below ``calm``, a logit, ``apart`` faces apart.
+
+    ``rate`` is that of sampling, a second.
+    """
 
     calm: float
     apart: int
+    rate: float
 
     @classmethod
     def of(cls, scorer: Scorer, parameters: Parameters) -> Self | None:
@@ -39,7 +44,14 @@ class Sparing(NamedTuple):
         apart = min(faces, int(seconds * parameters.sample_rate))
         if not parameters.interpolate_below or scorer.is_sequence or apart < 2:
             return None
-        return cls(scorer.logit(parameters.interpolate_below), apart)
+        return cls(scorer.logit(parameters.interpolate_below), apart, parameters.sample_rate)
+
+    def slow(self, seconds: float, frames: int) -> bool:
+        """Whether so many seconds are too long to spare a face, since the file has few of the ``frames``.
+
+        Not where a face could not be judged in some of them: these were sampled all the same.
+        """
+        return seconds >= _APART[1] and round(seconds * self.rate, 6) > frames + 1
 
 
 class NumberedCrop(NamedTuple):
@@ -60,7 +72,9 @@ class _Gap(NamedTuple):
 @dataclass
 class _Track:
     scored: int  # number of the last face that is scored
-    time: float
+    since: float  # its time
+    frame: int  # the number of its frame
+    time: float  # of the last face
     waiting: list[NumberedCrop] = field(default_factory=list)
 
 
@@ -68,22 +82,26 @@ class CoarseToFine:
     """Offer it the faces of all tracks in order of time; it gives back those to be scored now."""
 
     def __init__(self, sparing: Sparing) -> None:
-        self._calm, self._apart = sparing
+        self._sparing = sparing
         self._tracks: dict[int, _Track] = {}
         self._gaps: list[_Gap] = []
         self._logits: dict[int, float] = {}  # of scored faces that others may wait for
 
-    def offer(self, face: NumberedCrop, track: int, time: float) -> Iterator[NumberedCrop]:
-        """Take the next ``face`` of ``track``."""
+    def offer(self, face: NumberedCrop, track: int, time: float, frame: int) -> Iterator[NumberedCrop]:
+        """Take the next ``face`` of ``track``, in the sampled frame of this number."""
         yield from self._lost(time)
         last = self._tracks.get(track)
-        if last is not None and len(last.waiting) < self._apart - 1:
+        if (
+            last is not None
+            and len(last.waiting) < self._sparing.apart - 1
+            and not self._sparing.slow(time - last.since, frame - last.frame)
+        ):
             last.waiting.append(face)
             last.time = time
             return
         if last is not None:
             self._gaps.append(_Gap(last.scored, last.waiting, face.number))
-        self._tracks[track] = _Track(face.number, time)
+        self._tracks[track] = _Track(face.number, time, frame, time)
         yield face
 
     def _lost(self, now: float) -> Iterator[NumberedCrop]:
@@ -103,7 +121,7 @@ class CoarseToFine:
         for gap in self._gaps:
             if gap.before not in known or gap.after not in known:
                 still.append(gap)
-            elif gap.waiting and max(known[gap.before], known[gap.after]) >= self._calm:
+            elif gap.waiting and max(known[gap.before], known[gap.after]) >= self._sparing.calm:
                 middle = len(gap.waiting) // 2
                 one = gap.waiting[middle]
                 still.append(_Gap(gap.before, gap.waiting[:middle], one.number))
@@ -119,13 +137,18 @@ class CoarseToFine:
         yield from self._lost(np.inf)
 
 
-def spared(times: NDArray[np.float64], logits: NDArray[np.float64], sparing: Sparing) -> NDArray[np.bool_]:
-    """Which faces (n,) of a track :class:`CoarseToFine` would not have scored, where all of them are."""
+def spared(
+    times: NDArray[np.float64], frames: NDArray[np.intp], logits: NDArray[np.float64], sparing: Sparing
+) -> NDArray[np.bool_]:
+    """Which faces (n,) of a track :class:`CoarseToFine` would not have scored, where all of them are.
+
+    ``frames`` are the numbers of the sampled frames that they are in.
+    """
     found, coarse = np.ones(len(times), np.bool_), CoarseToFine(sparing)
     no_crop = np.empty((0, 0, 3), np.uint8)
     waiting: list[NumberedCrop] = []
-    for number, time in enumerate(times.tolist()):
-        waiting += coarse.offer(NumberedCrop(number, no_crop), 0, time)
+    for number, (time, frame) in enumerate(zip(times.tolist(), frames.tolist(), strict=True)):
+        waiting += coarse.offer(NumberedCrop(number, no_crop), 0, time, frame)
     waiting += coarse.flush()
     while waiting:
         numbers = [face.number for face in waiting]

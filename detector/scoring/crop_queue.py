@@ -32,9 +32,9 @@ class CropQueue:
         """How many wait."""
         return len(self._waiting)
 
-    def offer(self, crop: NumberedCrop, track: int, time: float) -> None:
-        """Take the next crop, of a usable face of ``track``."""
-        self._waiting += [crop] if self._coarse is None else self._coarse.offer(crop, track, time)
+    def offer(self, crop: NumberedCrop, track: int, time: float, frame: int) -> None:
+        """Take the next crop, of a usable face of ``track`` in the sampled frame of this number."""
+        self._waiting += [crop] if self._coarse is None else self._coarse.offer(crop, track, time, frame)
 
     def take_batch(self) -> list[NumberedCrop]:
         """All that wait."""

@@ -74,6 +74,7 @@ class FirstPass:
         self._gathered = DetectionBuffer()
         self._queues = [CropQueue(scorer, self._coarse(reader)), *map(CropQueue, others)]
         self._usable = 0  # faces since they were taken last
+        self._followed = 0  # sampled frames
         # A batch is scored while faces of later frames are looked for.
         self._beside = ThreadPoolExecutor(1, thread_name_prefix="scoring")
         self._batches: list[list[NumberedCrop]] = []  # being scored, one for each queue
@@ -114,6 +115,7 @@ class FirstPass:
                 self._on_frame(frame, by_track)
             if len(self._queues[0]) >= BATCH:
                 self._score()
+            self._followed += 1
 
     def _take_face(self, frame: Frame, track: int, face: Face) -> None:
         shows = assess_face(frame.image, face, self._scorer.quality_size, self._parameters)
@@ -126,7 +128,7 @@ class FirstPass:
                 self._on_first_face = None
             for queue in self._queues:
                 crop = queue.scorer.crop_of(frame.image, face, shows.crop)
-                queue.offer(NumberedCrop(self._usable, crop), track, float(frame.time))
+                queue.offer(NumberedCrop(self._usable, crop), track, float(frame.time), self._followed)
             self._usable += 1
             if self._keeper is not None:
                 self._keeper.offer(frame, track, face)

@@ -196,6 +196,7 @@ class TestFewFramesASecond:
         analysis = analyze(path, model=scan, parameters=Parameters(**ALL_FLAGGED))
         assert [(s.start, s.end) for s in analysis.segments] == [(0.0, 9.0)]
         assert analysis.verdict is Verdict.MANIPULATED
+        assert not analysis.coverage.faces_interpolated
 
     def test_one_sample_a_second(self, tmp_path: Path, scan: LoadedModel, portrait: np.ndarray) -> None:
         path = write_clip(

@@ -207,7 +207,9 @@ def _score(
         places = [place for place, _ in track]
         logits = scorer.track_logits([values for _, values in track])
         if sparing is not None:
-            logits[spared(detections.rows["time"][places], logits, sparing)] = np.nan
+            seen = detections.rows["time"][places]
+            frames = np.searchsorted(np.array(recording.times, np.float64), seen)
+            logits[spared(seen, frames, logits, sparing)] = np.nan
             detections.rows["interpolated"][places] = fill_between(logits)
         detections.rows["logit"][places] = logits
 

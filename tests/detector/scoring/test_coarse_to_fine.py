@@ -13,7 +13,7 @@ from detector.scoring.coarse_to_fine import CoarseToFine, NumberedCrop, Sparing,
 from detector.scoring.scorer import Scorer
 
 CALM = -1.0
-SPARING = Sparing(CALM, 4)
+SPARING = Sparing(CALM, 4, 8.0)
 LOW, HIGH = -3.0, 2.0
 
 
@@ -45,7 +45,7 @@ def scored(tracks: dict[int, Sequence[float]], batch: int, rate: float = 8.0) ->
             if place < len(logits):
                 places.append((track, place))
                 face = NumberedCrop(len(places) - 1, crop_of(logits[place]))
-                waiting += coarse.offer(face, track, place / rate)
+                waiting += coarse.offer(face, track, place / rate, place)
         if len(waiting) >= batch:
             score()
     waiting += coarse.flush()
@@ -81,7 +81,8 @@ def test_what_is_scored_does_not_depend_on_batches() -> None:
     for track, logits in tracks.items():
         times = np.arange(len(logits)) / 8
         assert np.array_equal(
-            np.isnan(answers[0][track]), spared(times, np.array(logits, np.float32), SPARING)
+            np.isnan(answers[0][track]),
+            spared(times, np.arange(len(times)), np.array(logits, np.float32), SPARING),
         )
     assert 60 < np.isnan(np.concatenate(list(answers[0].values()))).sum() < 180
 
@@ -89,17 +90,49 @@ def test_what_is_scored_does_not_depend_on_batches() -> None:
 def test_a_face_of_a_lost_track_waits_no_longer() -> None:
     """Or a film of many short tracks would keep a crop of each."""
     coarse = CoarseToFine(SPARING)
-    assert [face.number for face in coarse.offer(NumberedCrop(0, crop_of(LOW)), 0, 0.0)] == [0]
-    assert not list(coarse.offer(NumberedCrop(1, crop_of(LOW)), 0, 0.125))
-    assert [face.number for face in coarse.offer(NumberedCrop(2, crop_of(LOW)), 1, 2.0)] == [2]
-    assert [face.number for face in coarse.offer(NumberedCrop(3, crop_of(LOW)), 2, 2.25)] == [1, 3]
+    assert [face.number for face in coarse.offer(NumberedCrop(0, crop_of(LOW)), 0, 0.0, 0)] == [0]
+    assert not list(coarse.offer(NumberedCrop(1, crop_of(LOW)), 0, 0.125, 1))
+    assert [face.number for face in coarse.offer(NumberedCrop(2, crop_of(LOW)), 1, 2.0, 16)] == [2]
+    assert [face.number for face in coarse.offer(NumberedCrop(3, crop_of(LOW)), 2, 2.25, 18)] == [1, 3]
     assert not list(coarse.flush())
 
 
 def test_a_track_that_was_lost_begins_anew() -> None:
     times = np.array([0.0, 0.1, 0.2, 0.3, 9.0, 9.1, 9.2])
-    places = spared(times, np.full(7, LOW), SPARING)
+    places = spared(times, np.round(times * 8).astype(np.intp), np.full(7, LOW), SPARING)
     assert np.flatnonzero(places).tolist() == [1, 2, 5]
+
+
+@pytest.mark.parametrize(
+    ("rate", "scored_ones"),
+    [(25.0, [0, 4, 8, 11]), (9.0, [0, 4, 8, 11]), (6.0, [0, 4, 8, 11]), (5.0, [0, 3, 6, 9, 11])],
+)
+def test_of_few_frames_a_second_those_half_a_second_apart_are_scored(
+    rate: float, scored_ones: list[int]
+) -> None:
+    every = np.arange(60) / rate
+    times = every[np.unique(np.floor(every * 8), return_index=True)[1]][:12]
+    places = spared(times, np.arange(len(times)), np.full(len(times), LOW), SPARING)
+    assert np.flatnonzero(~places).tolist() == scored_ones
+
+
+@pytest.mark.parametrize("rate", [0.5, 1.0, 2.0])
+def test_of_one_or_two_frames_a_second_every_face_is_scored(rate: float) -> None:
+    times = np.arange(20) / rate
+    assert not spared(times, np.arange(20), np.full(20, LOW), SPARING).any()
+
+
+def test_a_face_after_a_picture_that_stood_still_is_scored() -> None:
+    times = np.array([0.0, 0.125, 0.25, 1.75, 1.875, 2.0, 2.125, 2.25])
+    places = spared(times, np.arange(8), np.full(8, LOW), SPARING)
+    assert np.flatnonzero(places).tolist() == [1, 2, 4, 5, 6]
+
+
+def test_a_face_that_could_not_be_judged_for_a_while_is_spared_as_others_are() -> None:
+    """The frames between were sampled: the file has no few of them."""
+    frames = np.array([0, 1, 2, 9, 10, 11])
+    places = spared(frames / 8, frames, np.full(6, LOW), SPARING)
+    assert np.flatnonzero(places).tolist() == [1, 2, 3]
 
 
 def test_what_lies_between_lies_on_the_line() -> None:
