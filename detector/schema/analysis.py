@@ -118,7 +118,9 @@ class Person(Value):
 
     id: str = Field(pattern=r"^[A-Z]+$", description="A, B, C … in order of screen time")
     median_box: Box
-    screen_time: Seconds = Field(description="sampled frames with this face, times the sampling interval")
+    screen_time: Seconds = Field(
+        description="of the sampled frames with this face, each up to the next sampled one"
+    )
     tracks: tuple[int, ...]
     usable_frames: int = Field(ge=0, description="sampled frames in which this face was judged")
     probability: Probability | None = Field(

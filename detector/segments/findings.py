@@ -5,7 +5,8 @@ Published segments are made of that in :mod:`detector.segments.explained_peaks`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,8 +36,11 @@ def fill_in_smoothed(detections: Detections, scorer: Scorer, parameters: Paramet
     detections.rows["smoothed"] = smooth(detections, scorer, parameters)
 
 
-def group_persons(first_pass: FirstPassResult) -> dict[str, Detections]:
-    """Detections in order of time, by person, who are named in order of screen time."""
+def group_persons(first_pass: FirstPassResult, seconds: rules.Floats) -> dict[str, Detections]:
+    """Detections in order of time, by person, who are named in order of screen time.
+
+    ``seconds`` (n,) are those for which each sampled frame stands (:mod:`detector.segments.screen_time`).
+    """
     by_track = first_pass.detections.by_track()
     groups = []
     for group in first_pass.persons:
@@ -44,8 +48,15 @@ def group_persons(first_pass: FirstPassResult) -> dict[str, Detections]:
         for number in group:
             theirs[by_track[number]] = True
         groups.append(first_pass.detections.only(theirs))
-    groups.sort(key=lambda group: (-len(group.sampled), group[0].time, group[0].box))
+    times = first_pass.times
+    groups.sort(key=lambda group: (-screen_time(group, times, seconds), group[0].time, group[0].box))
     return {name_of(rank): group for rank, group in enumerate(groups)}
+
+
+def screen_time(group: Detections, times: Sequence[float], seconds: rules.Floats) -> float:
+    """For how long a person is seen: the ``seconds`` of those of the frames sampled at ``times``."""
+    places = np.searchsorted(np.asarray(times), group.sampled.rows["time"])
+    return round(math.fsum(seconds[places].tolist()), 3)
 
 
 def smooth(detections: Detections, scorer: Scorer, parameters: Parameters) -> rules.Floats:
@@ -67,11 +78,11 @@ def person(
     found: Sequence[FlaggedInterval],
     scorer: Scorer,
     rate: float,
-    interval: float,
+    on_screen: float,
 ) -> Person:
     """The published value of one person; ``found`` are the flagged intervals of all.
 
-    ``rate`` is that of sampling, ``interval`` the mean time between sampled frames, in seconds.
+    ``rate`` is that of sampling, ``on_screen`` the person's :func:`screen_time`.
     """
     sampled = group.sampled
     tracks = tuple(np.unique(group.rows["track"]).tolist())
@@ -81,7 +92,7 @@ def person(
     return Person(
         id=name,
         median_box=rounded(np.median(sampled.rows["box"], axis=0)),
-        screen_time=round(len(sampled) * interval, 3),
+        screen_time=on_screen,
         tracks=tracks,
         usable_frames=len(_known(sampled, "logit")),
         probability=max(map(scorer.exhibit_probability, levels), default=None),
@@ -108,10 +119,10 @@ def persons_of(
     found: Sequence[FlaggedInterval],
     scorer: Scorer,
     rate: float,
-    interval: float,
+    on_screen: Callable[[Detections], float],
 ) -> tuple[Person, ...]:
     """The published values of all persons; arguments as of :func:`person`."""
-    return tuple(person(name, group, found, scorer, rate, interval) for name, group in people.items())
+    return tuple(person(name, group, found, scorer, rate, on_screen(group)) for name, group in people.items())
 
 
 def track_intervals(

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from detector.schema.analysis import Coverage, Media, Parameters, Person, Segment, Verdict
 from detector.scoring.first_pass import FirstPassResult
 from detector.scoring.scorer import Scorer
 from detector.segments import findings
+from detector.segments.screen_time import seconds_shown
+from detector.verdict.coverage import gaps_of
 from detector.verdict.verdict import decide, highest_probability
 
 
@@ -37,10 +40,12 @@ def judge(
     flagged intervals. Smoothed probabilities are filled in, in ``first_pass``.
     """
     findings.fill_in_smoothed(first_pass.detections, scorer, parameters)
-    people = findings.group_persons(first_pass)
+    times = first_pass.times
+    seconds = seconds_shown(times, media.duration, parameters.sample_rate, gaps_of(media))
+    people = findings.group_persons(first_pass, seconds)
     found = findings.flagged_of_all(people, parameters, media.kind)
     segments = explained(found)
-    interval = media.duration / len(first_pass.times)
-    persons = findings.persons_of(people, found, scorer, parameters.sample_rate, interval)
+    on_screen = partial(findings.screen_time, times=times, seconds=seconds)
+    persons = findings.persons_of(people, found, scorer, parameters.sample_rate, on_screen)
     verdict, reason = decide(media.kind, parameters, coverage, persons, segments)
     return Judgement(verdict, reason, highest_probability(verdict, persons), segments, persons)

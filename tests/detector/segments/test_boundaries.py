@@ -261,5 +261,5 @@ def test_letters_go_by_screen_time_all_the_same() -> None:
     first_pass = replace(first_pass, detections=both, persons=[[0], [1]])
     refined = refine_boundaries(first_pass, cast(MediaReader, footage), judge, PARAMETERS, lambda share: None)
     assert np.count_nonzero(refined.rows["track"] == 0) > np.count_nonzero(refined.rows["track"] == 1)
-    people = findings.group_persons(replace(first_pass, detections=refined))
+    people = findings.group_persons(replace(first_pass, detections=refined), np.ones(len(first_pass.times)))
     assert [set(group.rows["track"].tolist()) for group in people.values()] == [{1}, {0}]
