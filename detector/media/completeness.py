@@ -11,7 +11,7 @@ _SLACK = 0.5
 
 
 def missing_seconds(reader: MediaReader) -> float:
-    """Seconds of picture that the file promises and does not hold.
+    """Seconds of picture that the file promises and that are missing at its end.
 
     A file cut short decodes cleanly to where it ends. A container that states only its
     whole duration may mean longer sound or another track, so there these have to end early too.
@@ -24,7 +24,9 @@ def missing_seconds(reader: MediaReader) -> float:
         if reader.tally.others_end > expected - _SLACK:
             return 0.0
         expected -= _before_first_frame(reader)
-    if lost_frames(reader) and rate:
+    else:
+        expected -= _undecoded_at_start(reader)
+    if _promised_and_gone(reader) and rate:
         interval = 1 / float(rate)
         slack = 1.5 * interval
         if reader.container_format == "avi":  # FFmpeg guesses its duration by the size of the file
@@ -39,11 +41,41 @@ def _before_first_frame(reader: MediaReader) -> float:
     return max(0.0, float((reader.tally.first_pts or 0) * reader.time_base))
 
 
-def lost_frames(reader: MediaReader) -> int:
-    """Frames that the container promises and that neither came nor were refused.
+def lost_at_start(reader: MediaReader) -> float:
+    """Seconds of picture before the first frame that cannot be decoded; 0 for a moment.
 
-    Known of containers whose tables count frames; a few may be lost to the codec's own ways.
+    A file that was cut at any place, such as a capture of a broadcast, begins between two key frames:
+    decoders pass over what comes before the first of them, most without a word. A group of pictures that was
+    open where it was cut lacks a few frames, as its encoder meant it to.
     """
+    lost, rate = _undecoded_at_start(reader), reader.stream.average_rate
+    slack = _SLACK
+    if reader.tally.packets.begins_with_key is False and rate:
+        slack = (_FEW + 0.5) / float(rate)
+    return lost if lost > slack else 0.0
+
+
+def _undecoded_at_start(reader: MediaReader) -> float:
+    first = reader.tally.first_pts
+    if first is None or reader.kind is MediaKind.IMAGE or reader.container_format == "avi":
+        return 0.0  # AVI has no times of its own
+    return float(reader.tally.packets.before(first)[1] * reader.time_base)
+
+
+def lost_frames(reader: MediaReader) -> int:
+    """Frames that the file holds or promises and that neither came nor were refused.
+
+    Of containers whose tables do not count frames, those before the first key frame.
+    """
+    if lost := _promised_and_gone(reader):
+        return lost
+    if not lost_at_start(reader):
+        return 0
+    return max(0, reader.tally.packets.before(reader.tally.first_pts or 0)[0] - reader.tally.undecodable)
+
+
+def _promised_and_gone(reader: MediaReader) -> int:
+    """Known of containers whose tables count frames; a few may be lost to the codec's own ways."""
     tally = reader.tally
     few = float(_FEW)
     if reader.container_format == "avi":

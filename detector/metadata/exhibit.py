@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
-from detector.media.completeness import lost_frames
+from detector.media.completeness import lost_at_start, lost_frames
 from detector.media.reader import MediaReader
 from detector.metadata.anomalies.rules import anomalies_of
 from detector.metadata.c2pa import read_store
@@ -33,6 +33,7 @@ def media_facts(reader: MediaReader, name: str, size: int, digest: str) -> Media
         variable_frame_rate=reader.variable_frame_rate,
         duration=float(reader.duration),
         start_offset=reader.start_offset,
+        lost_at_start=lost_at_start(reader),
         frames_decoded=reader.tally.decoded,
         frames_passed_over=reader.tally.passed_over,
         frames_undecodable=reader.tally.undecodable + lost_frames(reader),

@@ -46,7 +46,7 @@ from detector.schema.model import Platt as Platt
 from detector.schema.model import Range as Range
 from detector.schema.model import Rate as Rate
 
-SCHEMA_VERSION = "1.15"
+SCHEMA_VERSION = "1.16"
 FrameIndex = Annotated[
     int | None,
     Field(ge=0, description="frames before it, in order of presentation; null if not recorded"),
@@ -90,6 +90,11 @@ class Media(Value):
         default=None,
         description="where the first frame stands on a player's clock, which starts with what begins first, "
         "such as sound; null: a photo, or not recorded; since 1.6",
+    )
+    lost_at_start: Seconds = Field(
+        default=0.0,
+        description="before the first frame, where the file holds pictures that cannot be decoded, such as "
+        "those of a capture that begins between two key frames; since 1.16",
     )
     frames_decoded: int = Field(ge=0)
     frames_passed_over: int = Field(

@@ -74,6 +74,9 @@ class Groups(Value):
 
     packets: Count
     key_frames: Count
+    begins_with_key: bool | None = Field(
+        default=None, description="the first packet to be shown is a key frame; null: none, or before 1.16"
+    )
     shortest: Count | None = Field(
         description="frames from one key frame to the next, the last group left out; null with one key frame"
     )

@@ -257,14 +257,28 @@ def not_seen(media: Media, missing: float) -> list[str]:
         )
     if media.kind is MediaKind.IMAGE and media.frames_undecodable:
         found.append(N_("The file is damaged: a part of the picture is missing and was not looked at."))
-    elif missing or lost:
-        told = [
+    elif missing or lost or media.lost_at_start:
+        told = _lost_at_start(media)
+        told += [
             N_("%(frames_undecodable)s of its frames or packets could not be used")
             % {"frames_undecodable": f"{media.frames_undecodable:,}"}
         ] * bool(lost)
         told += [N_("%(missing)s s are missing at its end") % {"missing": f"{missing:.1f}"}] * bool(missing)
         found.append(N_("The file is damaged or incomplete: %(told)s.") % {"told": "; ".join(told)})
     return found
+
+
+def _lost_at_start(media: Media) -> list[str]:
+    if not media.lost_at_start:
+        return []
+    seconds = f"{media.lost_at_start:.1f}"
+    groups = media.details.groups if media.details else None
+    if groups is None or groups.begins_with_key is not False:
+        return [N_("the first %(seconds)s s cannot be decoded") % {"seconds": seconds}]
+    return [
+        N_("the first %(seconds)s s cannot be decoded (they begin between two key frames)")
+        % {"seconds": seconds}
+    ]
 
 
 def _who(names: Sequence[str]) -> str:

@@ -20,6 +20,7 @@ def not_examined(analysis: Analysis) -> tuple[str, ...]:
         if media.has_sound
         else gettext("Sound: the file has none; it would not have been examined."),
         *_other_tracks(media),
+        *_lost_at_start(media),
         _undecodable(media),
         _unusable(coverage),
         *_too_small_to_be_found(analysis),
@@ -55,6 +56,17 @@ def _other_tracks(media: Media) -> tuple[str, ...]:
         gettext("stream %(index)s (%(codec)s)", index=stream.index, codec=stream.codec) for stream in others
     )
     return (gettext("Other picture tracks: %(listed)s.", listed=listed),)
+
+
+def _lost_at_start(media: Media) -> tuple[str, ...]:
+    if not media.lost_at_start:
+        return ()
+    return (
+        gettext(
+            "Before the first frame: the first %(seconds)s s of the file cannot be decoded.",
+            seconds=shown(media.lost_at_start, ".1f"),
+        ),
+    )
 
 
 def _undecodable(media: Media) -> str:

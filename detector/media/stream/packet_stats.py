@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import heapq
 import re
+from array import array
 from collections import Counter
 from fractions import Fraction
 
@@ -16,6 +17,7 @@ from detector.schema.metadata import Encoding, Failure, Gap, Groups, Repeats, Ti
 
 _MOST_FAILURES = 100
 _MOST_GAPS = 16
+_MOST_EARLY = 1 << 16
 _MOST_LENGTHS = 16
 _MOST_KINDS = 64  # different headers or texts remembered
 _HEAD = 4096  # bytes of a key frame searched for headers
@@ -35,6 +37,9 @@ class Packets:
         self.count = self.bytes = self.keys = self.leading = 0
         self.order_breaks = self.without_time = self.not_shown = 0
         self.end: int | None = None  # of the last picture to be shown, in ticks
+        self.begins_with_key: bool | None = None
+        self._early = array("q")  # PTS of those that came before the first frame did
+        self._begun = False
         self.kinds: Counter[int] = Counter()
         self.intervals: Counter[int] = Counter()
         self._failures: list[tuple[int | None, str]] = []
@@ -63,6 +68,8 @@ class Packets:
             self.end = end if self.end is None else max(self.end, end)
         if packet.is_discard:
             self.not_shown += 1
+        else:
+            self._begin(packet)
         if dts is not None:
             if self._last_dts is not None and dts <= self._last_dts:
                 self.order_breaks += 1
@@ -83,6 +90,17 @@ class Packets:
                 self._group_leads = True
                 self.leading += 1
 
+    def _begin(self, packet: av.Packet) -> None:
+        if self.begins_with_key is None:
+            self.begins_with_key = bool(packet.is_keyframe)
+        if not self._begun and packet.pts is not None and len(self._early) < _MOST_EARLY:
+            self._early.append(packet.pts)
+
+    def before(self, first: int) -> tuple[int, int]:
+        """How many pictures should have been shown before the first frame, at ``first``, and for how long."""
+        early = [pts for pts in self._early if pts < first]
+        return len(early), first - min(early, default=first)
+
     def _key(self, packet: av.Packet, codec: str) -> None:
         self.keys += 1
         if self._since_key is not None and len(self._lengths) < 4096:
@@ -96,6 +114,7 @@ class Packets:
 
     def shown(self, kind: int, pts: int, gap: int | None) -> None:
         """A frame, decoded or not, FFmpeg's number of its kind, and the ticks since the one before."""
+        self._begun = True
         self.kinds[kind] += 1
         if gap is None:
             return
@@ -117,6 +136,7 @@ class Packets:
         return Groups(
             packets=self.count,
             key_frames=self.keys,
+            begins_with_key=self.begins_with_key,
             shortest=min(lengths, default=None),
             longest=max(lengths, default=None),
             median=_median(lengths),

@@ -187,6 +187,14 @@ def test_segment_and_peak_figures(tmp_path: Path) -> None:
     )
 
 
+def test_the_report_says_what_lies_before_the_first_frame(tmp_path: Path) -> None:
+    analysis = build(tmp_path)
+    assert not any("Before the first frame" in line for line in not_examined(analysis))
+    later = analysis.media.model_copy(update={"lost_at_start": 3.52})
+    lines = not_examined(analysis.model_copy(update={"media": later}))
+    assert "Before the first frame: the first 3.5 s of the file cannot be decoded." in lines
+
+
 def test_what_was_not_examined(tmp_path: Path) -> None:
     view = report_view(build(tmp_path), tmp_path)
     text = " ".join(view.not_examined.lines)

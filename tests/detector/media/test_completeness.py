@@ -1,0 +1,75 @@
+"""What a file holds and does not show: at its start, at its end, and in how many frames."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import av
+import pytest
+from clips import number_of, numbered, write_clip
+
+from detector.media.completeness import lost_frames, missing_seconds
+from detector.media.open import open_media
+from detector.metadata.collect import collect
+from detector.metadata.exhibit import media_facts
+from detector.schema.analysis import Media
+from detector.verdict.reasons import not_seen
+
+
+def without_the_first(whole: Path, path: Path, skipped: int) -> Path:
+    """A copy of a clip that begins some packets later, as a capture does."""
+    with av.open(str(whole)) as given, av.open(str(path), "w") as made:
+        source = given.streams.video[0]
+        stream = made.add_stream_from_template(source)
+        for number, packet in enumerate(packet for packet in given.demux(source) if packet.size):
+            if number >= skipped:
+                packet.stream = stream
+                made.mux(packet)
+    return path
+
+
+def facts_of(path: Path) -> tuple[Media, float, list[int]]:
+    with open_media(path) as reader:
+        shown = [number_of(frame.image) for frame in reader.frames(1000.0, all_decoded=False)]
+        media = media_facts(reader, path.name, 1, "0" * 64)
+        assert media.frames_undecodable == lost_frames(reader) + reader.tally.undecodable
+        return (
+            media.model_copy(update={"details": collect(reader, path).details}),
+            missing_seconds(reader),
+            shown,
+        )
+
+
+@pytest.fixture(params=["ts", "mp4", "mkv", "flv"])
+def ending(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def clip(tmp_path: Path, ending: str) -> Path:
+    options = {"g": "25", "bf": "2", "sc_threshold": "0", "crf": "12", "preset": "veryfast"}
+    return write_clip(tmp_path / f"whole.{ending}", map(numbered, range(60)), options=options)
+
+
+class TestACaptureThatBeginsBetweenTwoKeyFrames:
+    def test_what_is_lost_is_lost_at_its_start(self, clip: Path) -> None:
+        media, missing, shown = facts_of(without_the_first(clip, clip.with_stem("later"), 8))
+        assert shown[0] == 25 and len(shown) == 35
+        assert media.lost_at_start == pytest.approx(17 / 25, abs=0.05)
+        assert missing == 0
+        assert media.frames_undecodable == pytest.approx(17, abs=2)
+        (said,) = not_seen(media, missing)
+        assert "incomplete: the first 0.7 s cannot be decoded (they begin between two key frames); " in said
+        assert "at its end" not in said
+
+    def test_a_whole_one_has_lost_nothing(self, clip: Path) -> None:
+        media, missing, shown = facts_of(clip)
+        assert shown == list(range(60))
+        assert (media.lost_at_start, missing, media.frames_undecodable) == (0.0, 0.0, 0)
+        assert media.details is not None and media.details.groups is not None
+        assert media.details.groups.begins_with_key
+
+    def test_one_that_begins_at_a_key_frame_has_lost_nothing(self, clip: Path) -> None:
+        media, missing, shown = facts_of(without_the_first(clip, clip.with_stem("later"), 25))
+        assert shown == list(range(25, 60))
+        assert not not_seen(media, missing)
