@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import BinaryIO
 
+import av
 import PIL.Image
 import PIL.ImageFile
 from PIL import TiffImagePlugin
@@ -17,6 +18,7 @@ from detector.media.exhibit.signatures import HEAD, PHOTOS, TIFF, is_boxed_pictu
 # None, CCITT's three, LZW, deflate's two, PackBits.
 _COMPRESSIONS = frozenset({1, 2, 3, 4, 5, 8, 32773, 32946})
 _TIFF_HEADER = 8  # bytes
+_JPEGS = frozenset({"JPEG", "MPO"})
 
 
 @contextmanager
@@ -69,9 +71,31 @@ def is_whole(file: BinaryIO) -> bool:
                 picture.load()
             except (OSError, SyntaxError, ValueError, EOFError):
                 return False
-            return True
+            return picture.format not in _JPEGS or _is_whole_jpeg(file)
     finally:
         file.seek(place)
+
+
+class _Bytes:
+    """A file of which FFmpeg knows no more than its bytes."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.read, self.seek, self.tell = file.read, file.seek, file.tell
+
+
+def _is_whole_jpeg(file: BinaryIO) -> bool:
+    """Whether all blocks of a JPEG are there before its end mark: Pillow fills in those that are not.
+
+    FFmpeg says so where it is told to give up at errors.
+    """
+    file.seek(0)
+    try:
+        with av.open(_Bytes(file), format="jpeg_pipe") as container:
+            stream = container.streams.video[0]
+            stream.codec_context.options = {"err_detect": "explode"}
+            return next(container.decode(stream), None) is not None
+    except av.FFmpegError:
+        return False
 
 
 def is_tiff_beyond_ffmpeg(file: BinaryIO) -> bool:

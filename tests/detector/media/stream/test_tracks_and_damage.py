@@ -65,9 +65,16 @@ class TestDamage:
         """Also where WeasyPrint was imported, which makes Pillow lenient."""
         monkeypatch.setattr("PIL.ImageFile.LOAD_TRUNCATED_IMAGES", lenient)
         whole = photo(tmp_path / "whole.jpg").read_bytes()
-        for name, share, lost in (("whole", 1.0, 0), ("most", 0.6, 1), ("little", 0.2, 1)):
+        end = b"\xff\xd9"
+        for name, share, added, lost in (
+            ("whole", 1.0, b"", 0),
+            ("with something behind it", 1.0, b"\0" * 500 + end, 0),
+            ("most", 0.6, b"", 1),
+            ("little", 0.2, b"", 1),
+            ("most, with an end", 0.6, end, 1),
+        ):
             path = tmp_path / f"{name}.jpg"
-            path.write_bytes(whole[: round(len(whole) * share)])
+            path.write_bytes(whole[: round(len(whole) * share)] + added)
             with open_media(path) as reader:
                 assert len(list(reader.frames(8))) == 1
                 assert reader.tally.undecodable == lost, name
