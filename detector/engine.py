@@ -20,8 +20,9 @@ from detector.media.completeness import missing_seconds
 from detector.media.exhibit.limits import Bounds
 from detector.media.frame import Image
 from detector.media.open import open_media
+from detector.media.pictures.letterbox import Size
 from detector.media.prefetch import ahead
-from detector.media.reader import MediaReader
+from detector.media.reader import MediaReader, PictureGrowsError
 from detector.memory import give_back, share_arenas
 from detector.metadata.exhibit import media_facts, printable_name, with_metadata
 from detector.models.loaded import LoadedModel, load_model
@@ -95,7 +96,12 @@ def analyze(
     )
     share_arenas()
     progress = progress or (lambda stage, fraction: None)
-    analysis, turn = _analyzed(job, progress)
+    try:
+        analysis, turn = _analyzed(job, progress)
+    except PictureGrowsError as grown:
+        with open_media(job.path, bounds) as reader:
+            job = replace(job, canvas=reader.largest(grown.size))
+        analysis, turn = _analyzed(job, progress)
     if turn:
         shown = _shown(job.images)
         again, _ = _analyzed(job, _never_below(_REFINED, progress), turn)
@@ -131,6 +137,8 @@ class _Job:
     bounds: Bounds | None
     fingerprint: Path | None
     others: OtherModels
+    canvas: Size | None = None
+    """Width and height of all frames, where the first one is not the largest."""
 
     def models(self) -> tuple[LoadedModel, list[LoadedModel]]:
         """The model that decides, and the others; without its second look where none is wanted."""
@@ -154,6 +162,8 @@ def _analyzed(job: _Job, progress: Progress, turn: int = 0) -> tuple[Analysis, i
     progress("reading", 0.0)
     with open_media(path, job.bounds) as reader:
         reader.turned = turn
+        reader.canvas = job.canvas[::-1] if job.canvas and turn % 2 else job.canvas
+        reader.refuses_growth = job.canvas is None and reader.kind is MediaKind.VIDEO
         still = reader.kind is MediaKind.IMAGE
         loaded, others = job.models()
         scorer, *other_scorers = [Scorer(one, still=still) for one in (loaded, *others)]

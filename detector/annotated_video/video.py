@@ -168,6 +168,9 @@ class _Making:
         return Annotated(count, self._drawn, kept - self._drawn, self._sound.state)
 
     def _layout(self, frame: av.VideoFrame) -> Layout:
+        if _changes_size(self._analysis):
+            media = self._analysis.media
+            return arrange(media.width, media.height, Fraction(1), len(self._lanes), bool(self._maps))
         turned = self._reader.orientation(frame)[0] % 2
         width, height = (frame.height, frame.width) if turned else (frame.width, frame.height)
         aspect = 1 / self._reader.pixel_aspect if turned else self._reader.pixel_aspect
@@ -212,8 +215,10 @@ class _Making:
 
     def _upright(self, frame: av.VideoFrame, layout: Layout) -> Image:
         """The frame upright, RGB and at its final size."""
-        turns, mirrored = self._reader.orientation(frame)
         width, height = layout.picture.width, layout.picture.height
+        if _changes_size(self._analysis):
+            return self._reader.upright(frame, (width, height))
+        turns, mirrored = self._reader.orientation(frame)
         if turns % 2:
             width, height = height, width
         guess = Colorspace.ITU709 if frame.height >= _HIGH_DEFINITION else Colorspace.ITU601
@@ -227,6 +232,11 @@ class _Making:
         if mirrored:
             small = small[:, ::-1]
         return np.rot90(small, -turns)
+
+
+def _changes_size(analysis: Analysis) -> bool:
+    details = analysis.media.details
+    return bool(details and details.picture and details.picture.sizes)
 
 
 def _map(path: Path | None) -> NDArray[np.uint8] | None:

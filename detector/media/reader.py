@@ -22,6 +22,7 @@ from detector.errors import MediaError
 from detector.media.exhibit.limits import Bounds
 from detector.media.frame import Frame, Image
 from detector.media.pictures import hdr
+from detector.media.pictures.letterbox import Size, fitted, on_canvas
 from detector.media.pictures.orientation import Orientation, display_orientation
 from detector.media.stream.decoder import FrameDecoder
 from detector.media.stream.tally import Tally
@@ -29,11 +30,20 @@ from detector.schema.analysis import MediaKind
 from detector.schema.translatable import N_
 
 Decoded = Iterator[tuple[av.VideoFrame, int]]  # frames, each with its PTS
+_MOST_SIZES = 16
 _SEEK_EARLIER = 1  # seconds
 PICTURE_DAMAGED = N_(
     "The picture cannot be read: it is damaged or was copied only in part. Copy it again from where it "
     "was made, or export it there as jpeg."
 )
+
+
+class PictureGrowsError(Exception):
+    """A frame is wider or higher than those before it; a canvas of ``size`` would hold both."""
+
+    def __init__(self, size: Size) -> None:
+        super().__init__()
+        self.size = size
 
 
 class MediaReader(FrameDecoder):
@@ -49,6 +59,12 @@ class MediaReader(FrameDecoder):
         self.turned = 0
         """Clockwise quarter turns that the file does not ask for; to be set before frames are read."""
         self.width = self.height = self.rotation = 0
+        self.canvas: Size | None = None
+        """Width and height of all frames, to be set before they are read; None: those of the first."""
+        self.refuses_growth = False
+        """Whether :class:`PictureGrowsError` is raised of sampled frames that are larger than that."""
+        self.sizes: list[Size] = []
+        """The sizes that sampled frames have in the file, upright; the first 16."""
         self._matrix: tuple[int, Orientation] | None = None  # the last rotation read, and what it meant
 
     def frames(self, sample_rate: float, all_decoded: bool = True) -> Generator[Frame]:
@@ -63,6 +79,7 @@ class MediaReader(FrameDecoder):
             number = int(self._time(pts) * rate)
             if number > last_bin:
                 last_bin = number
+                self._note_size(frame)
                 yield self._frame(frame, pts, self.tally.frames - 1)
         if self.kind is MediaKind.IMAGE:
             if not self.tally.decoded:
@@ -209,22 +226,46 @@ class MediaReader(FrameDecoder):
     def _time(self, pts: int) -> Fraction:
         return (pts - (self.tally.first_pts or 0)) * self.time_base
 
-    def _frame(self, frame: av.VideoFrame, pts: int, index: int | None = None) -> Frame:
-        """A frame upright and at the size of the first, in whose pixels all boxes are told."""
+    def upright_size(self, frame: av.VideoFrame) -> Size:
+        """Width and height of a frame as it is shown, in square pixels."""
         width, height = self.square_size(frame)
-        self._bounds.refuse_picture(width, height)
+        return (height, width) if self.orientation(frame)[0] % 2 else (width, height)
+
+    def upright(self, frame: av.VideoFrame, canvas: Size) -> Image:
+        """A frame as it is shown, in RGB, as large as it fits on a canvas of this width and height."""
         quarter_turns, mirrored = self.orientation(frame)
-        shown = (width, height) if quarter_turns % 2 else (height, width)
-        if not self.width:
-            self.height, self.width = shown
-            self.rotation = 90 * quarter_turns
-        size = self.height, self.width
-        height, width = size[::-1] if quarter_turns % 2 else size
-        image = self.rgb(frame, width, height)
+        width, height = fitted(self.upright_size(frame), canvas)
+        image = self.rgb(frame, *((height, width) if quarter_turns % 2 else (width, height)))
         if mirrored:
             image = image[:, ::-1]
-        image = np.ascontiguousarray(np.rot90(image, -quarter_turns))
-        return Frame(pts, self._time(pts), image, index, None if shown == size else shown)
+        return on_canvas(np.ascontiguousarray(np.rot90(image, -quarter_turns)), canvas)
+
+    def largest(self, size: Size) -> Size:
+        """The least width and height that hold ``size`` and all key frames; reads the file to its end."""
+        width, height = size
+        for frame, _ in self.some_frames("NONKEY") if self.can_skip else ():
+            other = self.upright_size(frame)
+            width, height = max(width, other[0]), max(height, other[1])
+        return width, height
+
+    def _note_size(self, frame: av.VideoFrame) -> None:
+        size = self.upright_size(frame)
+        if size in self.sizes or len(self.sizes) >= _MOST_SIZES:
+            return
+        self.sizes.append(size)
+        if self.width and self.refuses_growth and (size[0] > self.width or size[1] > self.height):
+            raise PictureGrowsError((max(size[0], self.width), max(size[1], self.height)))
+
+    def _frame(self, frame: av.VideoFrame, pts: int, index: int | None = None) -> Frame:
+        """A frame upright and on the canvas of all of them, in whose pixels all boxes are told."""
+        size = self.upright_size(frame)
+        self._bounds.refuse_picture(*size)
+        if not self.width:
+            self.width, self.height = self.canvas or size
+            self.rotation = 90 * self.orientation(frame)[0]
+        canvas = self.width, self.height
+        shown = None if size == canvas else size[::-1]
+        return Frame(pts, self._time(pts), self.upright(frame, canvas), index, shown)
 
 
 def first_at(frames: Decoded, pts: int) -> av.VideoFrame | None:

@@ -56,6 +56,12 @@ class Picture(Value):
     declared_frame_rate: str | None = Field(
         default=None, description="least rate that fits all time stamps of the header, as a fraction"
     )
+    sizes: tuple[tuple[int, int], ...] = Field(
+        default=(),
+        description="width and height that sampled frames have in the file, upright and in square pixels, "
+        "where they change, at most 16; each was examined as large as it fits into the size of the media; "
+        "since 1.16",
+    )
     bit_rate: Count | None = Field(default=None, description="bits a second, measured from the packets")
     declared_bit_rate: Count | None = None
     container_duration: Seconds | None = Field(default=None, description="as stated for the whole file")

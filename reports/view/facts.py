@@ -141,7 +141,7 @@ def recording(media: Media) -> tuple[Fact, ...]:
         Fact(gettext("Container"), CONTAINERS.get(media.container, media.container)),
         Fact(gettext("Codec"), Quoted(media.codec)),
         *_range(media),
-        Fact(gettext("Resolution"), f"{media.width} × {media.height} px", _turned(media)),
+        Fact(gettext("Resolution"), f"{media.width} × {media.height} px", _turned(media) or _brought(media)),
     ]
     if media.kind is MediaKind.IMAGE:
         return tuple(found)
@@ -185,6 +185,16 @@ def _range(media: Media) -> tuple[Fact, ...]:
             gettext("high dynamic range (%(name)s)", name=name),
             gettext("converted to standard range to be examined"),
         ),
+    )
+
+
+def _brought(media: Media) -> str:
+    picture = media.details.picture if media.details else None
+    if picture is None or not picture.sizes:
+        return ""
+    return gettext(
+        "the picture changes its size (%(sizes)s px); each frame is as large as it fits",
+        sizes=", ".join(f"{width} × {height}" for width, height in picture.sizes),
     )
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from clips import packets, write_clip
+from clips import HEIGHT, WIDTH, packets, write_clip, write_resized
 from engine_clips import ALL_FLAGGED, NONE_FLAGGED, room
 
 from detector import Parameters, Verdict, analyze
@@ -240,6 +240,16 @@ class TestCutsAndPersons:
         assert min(score.time for score in a.scores) >= 1.0 > max(score.time for score in b.scores)
         by_person = {segment.person: segment for segment in analysis.segments}
         assert by_person["B"].end < 1.0 <= by_person["A"].start
+
+
+class TestAPictureThatChangesItsSize:
+    def test_it_is_examined_at_its_largest(self, tmp_path: Path, scan: LoadedModel) -> None:
+        path = write_resized(tmp_path / "call.webm", [(96, 96), (WIDTH, HEIGHT), (320, 192)])
+        media = analyze(path, model=scan).media
+        assert (media.width, media.height) == (320, 192)
+        assert media.details is not None and media.details.picture is not None
+        assert media.details.picture.sizes == ((96, 96), (WIDTH, HEIGHT), (320, 192))
+        assert "the picture changes its size" in [anomaly.kind for anomaly in media.anomalies]
 
 
 class TestRefusals:

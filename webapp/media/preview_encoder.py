@@ -22,7 +22,7 @@ from detector.errors import MediaError
 from detector.media.encode import BT709, Colours, H264Writer, clock_of
 from detector.media.open import open_media
 from detector.media.pictures import hdr
-from detector.media.pictures.orientation import Orientation
+from detector.media.pictures.orientation import UPRIGHT, Orientation
 from detector.media.reader import MediaReader
 from detector.progress import Progress
 from detector.schema.analysis import Media, MediaKind
@@ -75,6 +75,8 @@ def _video(
     reader: MediaReader, to: Path, media: Media, room: int, report: Callable[[float], None]
 ) -> tuple[int, int]:
     first: int | None = None
+    picture_facts = media.details.picture if media.details else None
+    changes = bool(picture_facts and picture_facts.sizes)
     next_key = Fraction(0)
     reformatter = VideoReformatter()  # one for all frames: making one takes longer than what it does
     with av.open(str(to), "w", format="mp4", options=_MP4) as container:
@@ -89,14 +91,16 @@ def _video(
                     Fraction(media.frame_rate or 25),
                     _X264,
                     clock=clock_of(reader.time_base),
-                    colours=BT709 if frame.color_trc in hdr.NAMES else _colours(frame),
+                    colours=BT709 if changes or frame.color_trc in hdr.NAMES else _colours(frame),
                 )
             moment = (pts - first) * reader.time_base
-            if frame.color_trc in hdr.NAMES:  # 8 bits hold standard range only
+            if changes:
+                frame = av.VideoFrame.from_ndarray(reader.upright(frame, size), format="rgb24")
+            elif frame.color_trc in hdr.NAMES:  # 8 bits hold standard range only
                 frame = av.VideoFrame.from_ndarray(
                     reader.rgb(frame, frame.width, frame.height), format="rgb24"
                 )
-            picture = _upright(frame, size, turn, reformatter)
+            picture = _upright(frame, size, UPRIGHT if changes else turn, reformatter)
             if moment >= next_key:
                 picture.pict_type = av.video.frame.PictureType.I
                 next_key = moment + _KEY_FRAME_EVERY

@@ -17,10 +17,35 @@ _REORDERED = 2.5  # intervals between frames
 def of_video(media: Media, details: Details) -> Iterator[Anomaly]:
     """Anomalies of a video's tracks, lengths, edit list, encodings and time stamps."""
     yield from _tracks(details)
+    yield from _sizes(media, details)
     yield from _lengths(media, details)
     yield from _edits(details)
     yield from _joints(details)
     yield from _time_stamps(details)
+
+
+def _sizes(media: Media, details: Details) -> Iterator[Anomaly]:
+    if details.picture is None or not details.picture.sizes:
+        return
+    yield Anomaly(
+        kind=N_("the picture changes its size"),
+        observation=N_(
+            "Frames have different sizes in the file: %(sizes)s px. All were examined on one of "
+            "%(width)s×%(height)s px, each as large as it fits."
+        )
+        % {
+            "sizes": ", ".join(f"{width}×{height}" for width, height in details.picture.sizes),
+            "width": media.width,
+            "height": media.height,
+        },
+        concern=N_(
+            "Recordings may have been joined; where frames are small in the file, faces show less than "
+            "their size says."
+        ),
+        innocent=N_(
+            "Calls and streams fit their pictures to the network; telephones are turned while they record."
+        ),
+    )
 
 
 def _lengths(media: Media, details: Details) -> Iterator[Anomaly]:

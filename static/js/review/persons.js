@@ -97,10 +97,14 @@ export class Persons {
   }
 
   #paint(picture, face, canvas, [left, top, right, bottom]) {
-    const { width } = this.desk.data.raw.media;
-    const scale = (picture.videoWidth || picture.naturalWidth) / width;
+    const { width, height } = this.desk.data.raw.media;
+    const across = picture.videoWidth || picture.naturalWidth;
+    const down = picture.videoHeight || picture.naturalHeight;
+    // A video may change its size: each frame lies in the middle, as large as it fits.
+    const scale = Math.max(across / width, down / height);
     const side = 1.35 * Math.max(right - left, bottom - top);
-    canvas.getContext("2d").drawImage(picture, scale * ((left + right - side) / 2), scale * ((top + bottom - side) / 2),
+    canvas.getContext("2d").drawImage(picture,
+      (across + scale * (left + right - side - width)) / 2, (down + scale * (top + bottom - side - height)) / 2,
       scale * side, scale * side, 0, 0, canvas.width, canvas.height);
     const kept = document.createElement("canvas");
     kept.width = canvas.width;

@@ -8,6 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 import PIL.Image
 import pytest
@@ -20,7 +21,7 @@ from detector.media.completeness import lost_frames, missing_seconds
 from detector.media.open import open_media
 from detector.media.pictures import hdr
 from detector.media.pictures.cuts import CutDetector
-from detector.media.reader import MediaReader
+from detector.media.reader import MediaReader, PictureGrowsError
 from detector.media.stream.tally import Tally
 from detector.media.stream.unreferenced import NeededPackets
 from detector.metadata.anomalies.rules import anomalies_of
@@ -150,20 +151,52 @@ class TestShapes:
             assert (reader.width, reader.height) == size == frame.image.shape[1::-1]
             assert corners(frame.image) == UPRIGHT
 
-    def test_a_picture_that_changes_its_size_keeps_that_of_the_first_frame(self, tmp_path: Path) -> None:
-        """Boxes are told in its pixels. Another shape begins another scene."""
+    def test_a_picture_that_changes_its_size_is_brought_to_that_of_the_first_frame(
+        self, tmp_path: Path
+    ) -> None:
+        """Boxes are told in its pixels. Another shape begins another scene, shown between bars."""
         path = write_resized(tmp_path / "a.webm", [(WIDTH, HEIGHT), (320, 192), (96, 96)])
         with open_media(path) as reader:
             frames = list(reader.frames(EVERY_FRAME))
             again = list(reader.at({frame.pts for frame in frames}))
             assert (reader.width, reader.height) == (WIDTH, HEIGHT)
-        assert [number_of(frame.image) for frame in frames] == list(range(15))
+            assert reader.sizes == [(WIDTH, HEIGHT), (320, 192), (96, 96)]
+        square = [frame.image[:, 32:128] for frame in frames[10:]]
+        whole = [cv2.resize(image, (WIDTH, HEIGHT)) for image in square]
+        assert [number_of(image) for image in [*(f.image for f in frames[:10]), *whole]] == list(range(15))
         assert {frame.image.shape for frame in frames} == {(HEIGHT, WIDTH, 3)}
+        assert all(not frame.image[:, [*range(32), *range(128, WIDTH)]].any() for frame in frames[10:])
         assert [frame.shape for frame in frames] == [None] * 5 + [(192, 320)] * 5 + [(96, 96)] * 5
         assert all(np.array_equal(a.image, b.image) for a, b in zip(frames, again, strict=True))
         cuts, still = CutDetector(25), cornered()
         shapes = [None, (96, 128), (192, 256), (96, 96), (96, 96)]
         assert [cuts.process_frame(still, shape) for shape in shapes] == [False, False, False, True, False]
+
+    def test_a_canvas_may_be_larger_than_the_first_frame(self, tmp_path: Path) -> None:
+        path = write_resized(tmp_path / "a.webm", [(96, 96), (WIDTH, HEIGHT), (320, 192)])
+        with open_media(path) as reader:
+            reader.refuses_growth = True
+            with pytest.raises(PictureGrowsError) as grown:
+                list(reader.frames(EVERY_FRAME))
+        assert grown.value.size == (WIDTH, HEIGHT)
+        with open_media(path) as reader:
+            size = reader.largest(grown.value.size)
+        with open_media(path) as reader:
+            reader.canvas = size
+            frames = list(reader.frames(EVERY_FRAME))
+        assert size == (320, 192)
+        assert {frame.image.shape for frame in frames} == {(192, 320, 3)}
+        assert [frame.shape for frame in frames] == [(96, 96)] * 5 + [(HEIGHT, WIDTH)] * 5 + [None] * 5
+
+    def test_that_it_changes_its_size_is_said(self, tmp_path: Path) -> None:
+        for sizes, said in ([(WIDTH, HEIGHT)], ()), ([(WIDTH, HEIGHT), (96, 96)], ("160×96, 96×96 px",)):
+            path = write_resized(tmp_path / "a.webm", sizes)
+            with open_media(path) as reader:
+                list(reader.frames(8))
+                details = collect(reader, path).details
+            told = anomalies_of(facts(MediaKind.VIDEO, 0.4), details, NOW)
+            found = [one.observation for one in told if one.kind == "the picture changes its size"]
+            assert len(found) == len(said) and all(words in found[0] for words in said)
 
 
 class TestHighDynamicRange:
