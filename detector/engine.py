@@ -235,7 +235,7 @@ def _run_first_pass(
             done = float(frame.time) / reader.expected_duration if reader.expected_duration else 0.0
             progress("finding and scoring faces", _READ + (_SCORED - _READ) * min(1.0, done))
     results = first_pass.post_process()
-    if job.fingerprint and sampler is not None and (made := sampler.post_process()):
+    if job.fingerprint and sampler is not None and (made := sampler.finish(reader)):
         write_atomically(job.fingerprint, made.to_bytes(), durable=False)
     return photo, results
 

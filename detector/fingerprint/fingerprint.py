@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from detector.errors import FingerprintError
 from detector.fingerprint.codes import LEAST_CONTRAST, Codes, Pictures, codes, distances
 
-VERSION = 1  # of pictures and codes; fingerprints of another version are made anew
+VERSION = 2  # of pictures and codes; fingerprints of another version are made anew
 RATE = 2  # pictures a second
 SIDE = 24  # px, both ways
 MOST_PICTURES = 2 * 60 * 60 * RATE  # pictures: the first two hours

@@ -10,11 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.fingerprint.fingerprint import MOST_PICTURES, RATE, SIDE, Fingerprint
+from detector.media.completeness import lost_frames
 from detector.media.frame import Frame, Image
 from detector.media.open import open_media
+from detector.media.reader import MediaReader
 from detector.schema.analysis import MediaKind
 
-_HELD = 2 * RATE  # pictures that one stands for at most where frames are missing
+_HELD = 2 * RATE  # pictures that one stands for at most where a damaged file shows no frame
 
 
 class FingerprintSampler:
@@ -24,6 +26,7 @@ class FingerprintSampler:
         self._still = still
         self._pictures: list[NDArray[np.uint8]] = []
         self._size = (0, 0)
+        self._waits: list[tuple[int, int]] = []  # where one stands for more, first and after the last
 
     def process_frame(self, frame: Frame) -> None:
         """Look at a frame, upright, in order of time."""
@@ -32,17 +35,36 @@ class FingerprintSampler:
             return
         if not self._pictures:
             self._size = (frame.image.shape[1], frame.image.shape[0])
-        missing = min(place, MOST_PICTURES - 1) - len(self._pictures)
-        blank = np.zeros((SIDE, SIDE), np.uint8)
-        last = self._pictures[-1] if self._pictures and missing <= _HELD else blank
-        self._pictures += [last] * missing
-        self._pictures.append(reduced(frame.image))
+        self._wait(place)
+        if len(self._pictures) < MOST_PICTURES:
+            self._pictures.append(reduced(frame.image))
 
-    def post_process(self) -> Fingerprint | None:
-        """The fingerprint of all frames; none if there was no frame."""
+    def _wait(self, place: int) -> None:
+        """The last picture stays until ``place``."""
+        begun, missing = len(self._pictures), min(place, MOST_PICTURES - 1) - len(self._pictures)
+        if begun and missing > 0:
+            self._pictures += [self._pictures[-1]] * missing
+            if missing > _HELD:
+                self._waits.append((begun, begun + missing))
+
+    def post_process(self, duration: Fraction = Fraction(0), damaged: bool = False) -> Fingerprint | None:
+        """The fingerprint of all frames, which end at ``duration``; none if there was no frame.
+
+        Where a file that is not ``damaged`` shows no frame for long its picture stands still: so programs
+        record slides. In a damaged one nothing is known of that time.
+        """
         if not self._pictures:
             return None
-        return Fingerprint(np.stack(self._pictures), self._size, self._still)
+        if not damaged and not self._still:
+            self._wait(int(duration * RATE))
+        pictures = np.stack(self._pictures)
+        for first, after in self._waits if damaged else ():
+            pictures[first:after] = 0
+        return Fingerprint(pictures, self._size, self._still)
+
+    def finish(self, reader: MediaReader) -> Fingerprint | None:
+        """The fingerprint of all frames of a file that was read to its end."""
+        return self.post_process(reader.duration, bool(reader.tally.undecodable or lost_frames(reader)))
 
 
 def reduced(image: Image) -> NDArray[np.uint8]:
@@ -60,4 +82,4 @@ def fingerprint_of(path: Path) -> Fingerprint | None:
         sampler = FingerprintSampler(still=reader.kind is MediaKind.IMAGE)
         for frame in reader.frames(float(Fraction(RATE)), all_decoded=False):
             sampler.process_frame(frame)
-        return sampler.post_process()
+        return sampler.finish(reader)

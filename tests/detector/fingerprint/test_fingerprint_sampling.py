@@ -24,11 +24,13 @@ def coloured(pictures: np.ndarray) -> np.ndarray:
     return np.repeat(pictures[..., None], 3, axis=3)
 
 
-def sampled(times: list[str], pictures: np.ndarray) -> Fingerprint | None:
+def sampled(
+    times: list[str], pictures: np.ndarray, duration: str = "0", damaged: bool = False
+) -> Fingerprint | None:
     sampler = FingerprintSampler(still=False)
     for number, (time, picture) in enumerate(zip(times, coloured(pictures), strict=False)):
         sampler.process_frame(Frame(number, Fraction(time), picture))
-    return sampler.post_process()
+    return sampler.post_process(Fraction(duration), damaged)
 
 
 def test_the_first_frame_of_each_half_second_counts():
@@ -40,11 +42,28 @@ def test_the_first_frame_of_each_half_second_counts():
         assert np.abs(found - small.astype(int)).max() < 25
 
 
-def test_short_gaps_are_filled_and_long_ones_show_nothing():
-    made = sampled(["0", "1.5", "9"], scene(1, 3))
+def test_where_a_file_is_damaged_short_gaps_are_filled_and_long_ones_show_nothing():
+    made = sampled(["0", "1.5", "9"], scene(1, 3), "20", damaged=True)
     assert made is not None and len(made) == 19
     assert (made.pictures[1] == made.pictures[0]).all()
     assert made.usable.tolist() == [True] * 4 + [False] * 14 + [True]
+
+
+def test_where_it_is_not_a_picture_stands_until_the_next():
+    made = sampled(["0", "1.5", "9"], scene(1, 3), "12.04")
+    assert made is not None and len(made) == 24 and made.usable.all()
+    assert (made.pictures[17] == made.pictures[3]).all() and (made.pictures[23] == made.pictures[18]).all()
+
+
+def test_slides_recorded_at_a_varying_rate_are_found_as_a_copy_of_a_constant_one(tmp_path):
+    slides = coloured(np.concatenate([scene(seed) for seed in range(4)]))
+    clip = write_clip(tmp_path / "slides.mkv", slides, pts=[0, 75, 150, 225])
+    constant = [slides[min(3, number // 15)] for number in range(48)]
+    copy = write_clip(tmp_path / "copy.mp4", constant, time_base=Fraction(1, 5), rate=5)
+    found, other = fingerprint_of(clip), fingerprint_of(copy)
+    assert found is not None and other is not None and found.usable.all()
+    same = match(found, other)
+    assert same is not None and same.of_all
 
 
 def test_no_frames_make_no_fingerprint():
