@@ -78,6 +78,9 @@ class PillowReader(MediaReader):
             for picture in pictures:
                 with strictly():
                     pixels = _rgb(picture, self._transfer)
+                    if picture.has_transparency_data:
+                        alpha = np.asarray(picture.convert("RGBA").getchannel("A"))
+                        pixels = self.opaque(pixels, alpha)
                 frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
                 frame.pts, frame.time_base = time, self.time_base
                 # A length of 0 is shown for 0.1 s by browsers.

@@ -24,6 +24,7 @@ from detector.media.frame import Frame, Image
 from detector.media.pictures import hdr
 from detector.media.pictures.letterbox import Size, fitted, on_canvas
 from detector.media.pictures.orientation import Orientation, display_orientation
+from detector.media.pictures.transparency import BLACK, WHITE, on_ground, transparent_share
 from detector.media.stream.decoder import FrameDecoder
 from detector.media.stream.tally import Tally
 from detector.schema.analysis import MediaKind
@@ -31,6 +32,7 @@ from detector.schema.translatable import N_
 
 Decoded = Iterator[tuple[av.VideoFrame, int]]  # frames, each with its PTS
 _MOST_SIZES = 16
+_ANIMATIONS = frozenset({"gif", "apng", "webp_pipe"})
 _SEEK_EARLIER = 1  # seconds
 PICTURE_DAMAGED = N_(
     "The picture cannot be read: it is damaged or was copied only in part. Copy it again from where it "
@@ -54,8 +56,11 @@ class MediaReader(FrameDecoder):
         self._photo = photo
         # A frame would make one of its own, with its own threads, and take eight times as long.
         self._rgb = VideoReformatter()
+        self._rgba = VideoReformatter()  # likewise
         self.is_whole: Callable[[], bool] = lambda: True
         """Of a photo: whether all of it can be decoded. FFmpeg fills in what is missing and says nothing."""
+        self.transparent = 0.0
+        """The largest share of a frame through which something is seen: the ground on which it is put."""
         self.turned = 0
         """Clockwise quarter turns that the file does not ask for; to be set before frames are read."""
         self.width = self.height = self.rotation = 0
@@ -214,7 +219,21 @@ class MediaReader(FrameDecoder):
         return frame.width, round(frame.height / aspect)
 
     def rgb(self, frame: av.VideoFrame, width: int, height: int) -> Image:
-        """A frame as it lies in the file, at this size, in RGB of standard range."""
+        """A frame as it lies in the file, at this size, in RGB of standard range, on a plain ground."""
+        image = self._colours(frame, width, height)
+        layout = frame.format
+        if not (layout.has_palette or any(component.is_alpha for component in layout.components)):
+            return image
+        whole = self._rgba.reformat(frame, width=width, height=height, format="rgba", threads=1).to_ndarray()
+        return self.opaque(image, cast(NDArray[np.uint8], whole[:, :, 3]))
+
+    def opaque(self, image: Image, alpha: NDArray[np.uint8]) -> Image:
+        """``image`` on the ground on which viewers show such pictures: white, of a video black."""
+        self.transparent = max(self.transparent, transparent_share(alpha))
+        is_picture = self.kind is MediaKind.IMAGE or self.container_format in _ANIMATIONS
+        return on_ground(image, alpha, WHITE if is_picture else BLACK)
+
+    def _colours(self, frame: av.VideoFrame, width: int, height: int) -> Image:
         if frame.color_trc in hdr.NAMES:
             deep = self._rgb.reformat(frame, width=width, height=height, format="rgb48le", threads=1)
             return hdr.to_standard_range(cast(NDArray[np.uint16], deep.to_ndarray()), frame.color_trc)

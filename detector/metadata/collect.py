@@ -116,6 +116,7 @@ def _picture(reader: MediaReader) -> Picture:
         colour_primaries=_named(reformatter.ColorPrimaries, context.color_primaries),
         colour_transfer=_named(reformatter.ColorTrc, context.color_trc),
         sample_aspect_ratio=_fraction(stream.sample_aspect_ratio),
+        transparent=reader.transparent or None,
         sizes=tuple(reader.sizes) if len(reader.sizes) > 1 else (),
         declared_frame_rate=_fraction(stream.base_rate) if video else None,
         bit_rate=round(8 * sent / seconds) if video and seconds > 0 else None,

@@ -56,6 +56,11 @@ class Picture(Value):
     declared_frame_rate: str | None = Field(
         default=None, description="least rate that fits all time stamps of the header, as a fraction"
     )
+    transparent: Probability | None = Field(
+        default=None,
+        description="the largest share of a frame through which something is seen; frames were examined on a "
+        "white ground, those of videos on a black one; null: none, or not looked for; since 1.16",
+    )
     sizes: tuple[tuple[int, int], ...] = Field(
         default=(),
         description="width and height that sampled frames have in the file, upright and in square pixels, "

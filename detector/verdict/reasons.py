@@ -12,6 +12,7 @@ from detector.verdict.kinds import common_kind, kind_of
 
 # A few frames lost at a cut or at the start of a stream are not worth a sentence of the reason.
 _FEW_LOST = 0.02
+_FEW_SEEN = 0.01  # of a picture through which the ground is seen, as in round corners
 _TRACES = {
     ManipulationKind.EDITED: N_("face that was replaced or altered"),
     ManipulationKind.GENERATED: N_("face generated as a whole"),
@@ -254,6 +255,10 @@ def not_seen(media: Media, missing: float) -> list[str]:
     if media.kind is MediaKind.IMAGE and media.details and (pages := media.details.other_pages):
         found.append(
             N_("The file holds %(count)s, not looked at.") % {"count": _count(pages, "more picture")}
+        )
+    if media.details and media.details.picture and (media.details.picture.transparent or 0) >= _FEW_SEEN:
+        found.append(
+            N_("Parts of the picture are transparent; what the file holds under them was not looked at.")
         )
     if media.kind is MediaKind.IMAGE and media.frames_undecodable:
         found.append(N_("The file is damaged: a part of the picture is missing and was not looked at."))

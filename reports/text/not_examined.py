@@ -21,6 +21,7 @@ def not_examined(analysis: Analysis) -> tuple[str, ...]:
         else gettext("Sound: the file has none; it would not have been examined."),
         *_other_tracks(media),
         *_lost_at_start(media),
+        *photographs.under_transparency(media),
         _undecodable(media),
         _unusable(coverage),
         *_too_small_to_be_found(analysis),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from detector.schema.analysis import Analysis, Answers, Coverage, Model, Parameters, Verdict
+from detector.schema.analysis import Analysis, Answers, Coverage, Media, Model, Parameters, Verdict
 from detector.verdict.judged_share import mostly_judged
 from reports.text.heatmaps import maps_of
 from reports.text.language import N_, gettext, translated
@@ -213,10 +213,25 @@ def not_examined(analysis: Analysis) -> tuple[str, ...]:
                 places=plural(coverage.faces_discarded, "place", "places"),
             )
         )
+    lines += under_transparency(analysis.media)
     if analysis.media.details and (pages := analysis.media.details.other_pages):
         lines.append(gettext("Other pictures in the file: %(pages)s.", pages=plural(pages, "page", "pages")))
     lines.append(gettext("Everything in the photograph that is not a face."))
     return tuple(lines)
+
+
+def under_transparency(media: Media) -> tuple[str, ...]:
+    """What transparent areas hide, of a photograph or of a video."""
+    share = media.details.picture.transparent if media.details and media.details.picture else None
+    if not share:
+        return ()
+    return (
+        gettext(
+            "What lies under transparent areas (%(share)s %% of the picture): it was examined on a plain "
+            "ground, as viewers show it.",
+            share=shown(100 * share, ".1f"),
+        ),
+    )
 
 
 def _reasons(coverage: Coverage) -> str:

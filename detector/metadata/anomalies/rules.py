@@ -11,6 +11,7 @@ from datetime import datetime
 from detector.metadata.anomalies.clocks import of_times
 from detector.metadata.anomalies.photo import of_photo
 from detector.metadata.anomalies.programs import of_programs
+from detector.metadata.anomalies.transparency import of_transparency
 from detector.metadata.anomalies.video import of_video
 from detector.schema.analysis import Media, MediaKind
 from detector.schema.metadata import Anomaly, Details
@@ -18,7 +19,7 @@ from detector.schema.metadata import Anomaly, Details
 
 def anomalies_of(media: Media, details: Details, now: datetime) -> tuple[Anomaly, ...]:
     """Anomalies of an exhibit; ``now`` is when it was analysed, with its zone."""
-    found = [*of_programs(details.tags), *of_times(details.times, now)]
+    found = [*of_programs(details.tags), *of_times(details.times, now), *of_transparency(details)]
     if media.kind is MediaKind.IMAGE:
         found += of_photo(details)
     else:

@@ -16,6 +16,7 @@ from detector.schema.analysis import (
     Span,
     Verdict,
 )
+from detector.schema.metadata import Details, Picture
 from reports.errors import PictureError
 from reports.inputs.pictures import embed
 from reports.text.meaning import verdict_meaning
@@ -193,6 +194,16 @@ def test_the_report_says_what_lies_before_the_first_frame(tmp_path: Path) -> Non
     later = analysis.media.model_copy(update={"lost_at_start": 3.52})
     lines = not_examined(analysis.model_copy(update={"media": later}))
     assert "Before the first frame: the first 3.5 s of the file cannot be decoded." in lines
+
+
+@pytest.mark.parametrize("kind", list(MediaKind))
+def test_the_report_says_what_lies_under_transparency(tmp_path: Path, kind: MediaKind) -> None:
+    analysis = build(tmp_path, kind=kind)
+    details = Details(picture=Picture(transparent=0.25))
+    clear = analysis.media.model_copy(update={"details": details})
+    lines = not_examined(analysis.model_copy(update={"media": clear}))
+    assert sum(line.startswith("What lies under transparent areas (25.0 % of") for line in lines) == 1
+    assert not any("transparent" in line for line in not_examined(analysis))
 
 
 def test_what_was_not_examined(tmp_path: Path) -> None:

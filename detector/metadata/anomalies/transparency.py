@@ -1,0 +1,28 @@
+"""Transparent areas of a picture, under which others may lie."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from detector.schema.metadata import Anomaly, Details
+from detector.schema.translatable import N_
+
+
+def of_transparency(details: Details) -> Iterator[Anomaly]:
+    """Anomalies of a photo's or a video's transparency."""
+    share = details.picture.transparent if details.picture else None
+    if not share:
+        return
+    yield Anomaly(
+        kind=N_("transparent areas"),
+        observation=N_(
+            "%(share)s %% of the picture is transparent, wholly or in part. It was examined on a plain "
+            "ground, as viewers show it."
+        )
+        % {"share": f"{100 * share:.1f}"},
+        concern=N_(
+            "Pixels stay in the file where a program erased them; what lies there is not seen and was not "
+            "examined."
+        ),
+        innocent=N_("Cut-outs, logos, screenshots of windows and round corners are stored this way."),
+    )

@@ -1,0 +1,74 @@
+"""Transparent pictures are examined as viewers show them, whatever lies under what was erased."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+import pytest
+from analyses import media as facts
+
+from detector.media.open import open_media
+from detector.media.pictures.transparency import on_ground
+from detector.metadata.anomalies.rules import anomalies_of
+from detector.metadata.collect import collect
+from detector.schema.analysis import MediaKind
+from detector.verdict.reasons import not_seen
+
+NOW = datetime(2026, 11, 20, tzinfo=UTC)
+
+
+def erased() -> np.ndarray:
+    picture = np.full((96, 128, 4), (200, 60, 40, 255), np.uint8)
+    picture[:48, :, 3] = 0
+    return picture
+
+
+def test_what_is_half_transparent_is_half_of_both() -> None:
+    image, alpha = np.full((1, 3, 3), 100, np.uint8), np.array([[255, 128, 0]], np.uint8)
+    assert on_ground(image, alpha, 255)[0, :, 0].tolist() == [100, 177, 255]
+    assert on_ground(image, alpha, 0)[0, :, 0].tolist() == [100, 50, 0]
+    assert on_ground(image, np.full((1, 3), 255, np.uint8), 255) is image
+
+
+@pytest.mark.parametrize(
+    "name", ["a.png", "a.webp", "a.tif", "a.avif", "a.gif", "palette.png", "grey.png", "moving.webp"]
+)
+def test_what_was_erased_is_not_seen(tmp_path: Path, name: str) -> None:
+    path, picture = tmp_path / name, PIL.Image.fromarray(erased())
+    if name == "palette.png":
+        picture = picture.quantize(8, method=PIL.Image.Quantize.FASTOCTREE)
+    if name == "grey.png":
+        picture = picture.convert("LA")
+    lossless = {"lossless": True, "exact": True} if name.endswith("webp") else {}
+    if name == "moving.webp":
+        lossless |= {"save_all": True, "append_images": [PIL.Image.fromarray(np.roll(erased(), 5, 0))]}
+    picture.save(path, **lossless)
+    with open_media(path) as reader:
+        frame = next(iter(list(reader.frames(8))))
+        details = collect(reader, path).details
+    assert (frame.image[:40] >= 254).all()
+    assert frame.image[60:].max() < 230
+    assert details.picture is not None and details.picture.transparent == pytest.approx(0.5, abs=0.05)
+    media = facts(MediaKind.IMAGE, 0.0).model_copy(update={"details": details})
+    (told,) = (one for one in anomalies_of(media, details, NOW) if one.kind == "transparent areas")
+    assert "% of the picture is transparent" in told.observation
+    assert any("are transparent" in words for words in not_seen(media, 0.0))
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.webp", "palette.png"])
+def test_an_opaque_picture_with_transparency_is_as_without(tmp_path: Path, name: str) -> None:
+    rng = np.random.default_rng(1)
+    whole = PIL.Image.fromarray(rng.integers(0, 255, (64, 80, 3), np.uint8))
+    found = []
+    for picture in (whole, whole.convert("RGBA")):
+        if name == "palette.png":
+            picture = whole.quantize(64)
+        picture.save(tmp_path / name, **({"lossless": True} if name.endswith("webp") else {}))
+        with open_media(tmp_path / name) as reader:
+            (frame,) = reader.frames(8)
+            assert reader.transparent == 0
+        found.append(frame.image)
+    assert np.array_equal(*found)
