@@ -162,6 +162,12 @@ def _clauses(code: str, text: str) -> str | None:
     return "".join(map(str, found)) if found and all(found) else None
 
 
+def _each(code: str, text: str) -> str | None:
+    """Several messages with semicolons between them; None where one is none."""
+    found = [_one(code, each) for each in text.split("; ")]
+    return "; ".join(map(str, found)) if found[1:] and all(found) else None
+
+
 def _length_of_clauses(code: str, text: str) -> int:
     """How many characters of a sentence are clauses that are messages of their own."""
     ends = [] if text.startswith("; ") else _CLAUSES.split(text.rstrip("."))[1:]
@@ -174,6 +180,8 @@ def _value(code: str, name: str, value: str) -> str:
         return value
     if (clauses := _clauses(code, value)) is not None:
         return clauses
+    if (told_each := _each(code, value)) is not None:
+        return told_each
     if "version" not in name and _FIGURE.fullmatch(value):
         symbols = locale_of(code).number_symbols["latn"]
         value = value.translate({ord("."): symbols["decimal"], ord(","): symbols["group"]})

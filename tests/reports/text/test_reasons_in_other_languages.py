@@ -85,3 +85,18 @@ def test_a_clause_that_nobody_translated_stays_as_it_is() -> None:
     with language.speaking("de"):
         told = language.translated("Person A: the face carries traces of manipulation; so they say.")
     assert told == "Person A: Das Gesicht trägt Spuren von Manipulation; so they say."
+
+
+def test_everything_that_is_damaged_is_translated() -> None:
+    english = (
+        "The file is damaged or incomplete: the first 0.7 s cannot be decoded (they begin between two key "
+        "frames); 17 of its frames or packets could not be used; 0.5 s are missing at its end."
+    )
+    with language.speaking("de"):
+        assert language.translated(english) == (
+            "Die Datei ist beschädigt oder unvollständig: die ersten 0,7 s lassen sich nicht dekodieren (sie "
+            "beginnen zwischen zwei Schlüsselbildern); 17 ihrer Bilder oder Pakete waren nicht verwendbar; am "
+            "Ende fehlen 0,5 s."
+        )
+    with language.speaking("es"):
+        assert "the " not in language.translated(english)
