@@ -88,5 +88,6 @@ def _promised_and_gone(reader: MediaReader) -> int:
         promised = reader.stream.frames
     else:
         return 0
-    gone = promised - tally.packets.not_shown - tally.frames - tally.undecodable
+    came = tally.frames + tally.undecodable + tally.out_of_order
+    gone = promised - tally.packets.not_shown - came
     return gone if gone > few else 0

@@ -37,6 +37,7 @@ def media_facts(reader: MediaReader, name: str, size: int, digest: str) -> Media
         frames_decoded=reader.tally.decoded,
         frames_passed_over=reader.tally.passed_over,
         frames_undecodable=reader.tally.undecodable + lost_frames(reader),
+        frames_out_of_order=reader.tally.out_of_order,
         has_sound=reader.has_sound,
     )
 

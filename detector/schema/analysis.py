@@ -107,6 +107,12 @@ class Media(Value):
         ge=0,
         description="packets or frames the decoder refused, without a place in time, or promised and missing",
     )
+    frames_out_of_order: int = Field(
+        default=0,
+        ge=0,
+        description="intact frames whose time is not after that of the frame before, which are not examined; "
+        "since 1.16, before among the undecodable ones",
+    )
     has_sound: bool = Field(description="sound is present; Reelproof does not examine it")
     details: Details | None = Field(default=None, description="since 1.2; null in older analyses")
     anomalies: tuple[Anomaly, ...] = Field(default=(), description="worth a person's look; never evidence")

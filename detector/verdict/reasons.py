@@ -260,6 +260,7 @@ def not_seen(media: Media, missing: float) -> list[str]:
         found.append(
             N_("Parts of the picture are transparent; what the file holds under them was not looked at.")
         )
+    found += _out_of_order(media)
     if media.kind is MediaKind.IMAGE and media.frames_undecodable:
         found.append(N_("The file is damaged: a part of the picture is missing and was not looked at."))
     elif missing or lost or media.lost_at_start:
@@ -271,6 +272,17 @@ def not_seen(media: Media, missing: float) -> list[str]:
         told += [N_("%(missing)s s are missing at its end") % {"missing": f"{missing:.1f}"}] * bool(missing)
         found.append(N_("The file is damaged or incomplete: %(told)s.") % {"told": "; ".join(told)})
     return found
+
+
+def _out_of_order(media: Media) -> list[str]:
+    if media.frames_out_of_order <= _FEW_LOST * media.frames:
+        return []
+    return [
+        N_("%(frames)s, each at a time that is not after the one before, were not looked at.")
+        % {"frames": _count(media.frames_out_of_order, "intact frame")}
+        if media.frames_out_of_order > 1
+        else N_("1 intact frame, at a time that is not after the one before, was not looked at.")
+    ]
 
 
 def _lost_at_start(media: Media) -> list[str]:

@@ -23,6 +23,7 @@ def not_examined(analysis: Analysis) -> tuple[str, ...]:
         *_lost_at_start(media),
         *photographs.under_transparency(media),
         _undecodable(media),
+        *_out_of_order(media),
         _unusable(coverage),
         *_too_small_to_be_found(analysis),
         *_without_score(analysis),
@@ -77,6 +78,17 @@ def _undecodable(media: Media) -> str:
         "Undecodable frames: %(frames)s that the decoder refused or that the file "
         "promises and does not hold.",
         frames=plural(media.frames_undecodable, "packet or frame", "packets or frames"),
+    )
+
+
+def _out_of_order(media: Media) -> tuple[str, ...]:
+    if not media.frames_out_of_order:
+        return ()
+    return (
+        gettext(
+            "Frames out of order: %(frames)s, at times that are not after the one before.",
+            frames=plural(media.frames_out_of_order, "intact frame", "intact frames"),
+        ),
     )
 
 

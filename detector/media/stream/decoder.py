@@ -71,8 +71,10 @@ class FrameDecoder(PictureStream):
                 pts = 0 if tally.last_pts is None else tally.last_pts + max(1, frame.duration or 1)
             for over in needed.passed_over(pts) if needed else ():
                 tally.shown(over.pts, over.kind, over.duration, decoded=False)
-            if tally.last_pts is not None and pts <= tally.last_pts:  # a clock that runs backwards
-                tally.undecodable += 1
+            if (
+                tally.last_pts is not None and pts <= tally.last_pts
+            ):  # repeated, or a clock that runs backwards
+                tally.out_of_order += 1
                 tally.packets.failed(pts, "a frame whose time is not after the one before")
                 continue
             tally.shown(pts, int(frame.pict_type), frame.duration or 0)
@@ -97,7 +99,7 @@ class FrameDecoder(PictureStream):
         held: list[av.VideoFrame] = []
         begun = False
         for frame in self._raw(tally, needed):
-            self._bounds.refuse_count(tally.frames + tally.undecodable)
+            self._bounds.refuse_count(tally.frames + tally.undecodable + tally.out_of_order)
             if frame.is_corrupt:
                 tally.undecodable += 1
                 tally.packets.failed(frame.pts, "a frame decoded with errors")
@@ -120,7 +122,7 @@ class FrameDecoder(PictureStream):
     def _raw(self, tally: Tally, needed: NeededPackets | None) -> Iterator[av.VideoFrame]:
         for packet in self._packets(tally):
             tally.packets.add(packet, self.codec)
-            if needed is not None and tally.undecodable:
+            if needed is not None and (tally.undecodable or tally.out_of_order):
                 needed.distrust()
             yield from self._frames_of([packet] if needed is None else needed.offer(packet), tally)
         if needed is not None:

@@ -14,6 +14,7 @@ class Tally:
     decoded: int = 0
     passed_over: int = 0  # intact as far as known, and not decoded: no other frame needs them
     undecodable: int = 0
+    out_of_order: int = 0  # intact, with a time that is not after that of the frame before
     first_pts: int | None = None
     last_pts: int | None = None
     end_pts: int | None = None

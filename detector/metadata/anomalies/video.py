@@ -21,7 +21,7 @@ def of_video(media: Media, details: Details) -> Iterator[Anomaly]:
     yield from _lengths(media, details)
     yield from _edits(details)
     yield from _joints(details)
-    yield from _time_stamps(details)
+    yield from _time_stamps(media, details)
 
 
 def _sizes(media: Media, details: Details) -> Iterator[Anomaly]:
@@ -171,7 +171,7 @@ def _joints(details: Details) -> Iterator[Anomaly]:
         )
 
 
-def _time_stamps(details: Details) -> Iterator[Anomaly]:
+def _time_stamps(media: Media, details: Details) -> Iterator[Anomaly]:
     timing = details.timing
     if timing is None:
         return
@@ -191,7 +191,7 @@ def _time_stamps(details: Details) -> Iterator[Anomaly]:
                 "not change, slides."
             ),
         )
-    repeated = sum("not after" in failure.what for failure in timing.failures)
+    repeated = media.frames_out_of_order
     if repeated or timing.decoding_order_breaks:
         yield Anomaly(
             kind=N_("time stamps out of order"),

@@ -82,9 +82,9 @@ def metadata_view(media: Media) -> MetadataView:
             gettext(
                 "The first %(most_failures)s of %(frames_undecodable)s.",
                 most_failures=_MOST_FAILURES,
-                frames_undecodable=shown(media.frames_undecodable, ","),
+                frames_undecodable=shown(media.frames_undecodable + media.frames_out_of_order, ","),
             )
-            if media.frames_undecodable > _MOST_FAILURES
+            if media.frames_undecodable + media.frames_out_of_order > _MOST_FAILURES
             else ""
         ),
     )

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 
 import av
 import pytest
-from clips import number_of, numbered, write_clip
+from clips import HEIGHT, WIDTH, number_of, numbered, write_clip
 
 from detector.media.completeness import lost_frames, missing_seconds
 from detector.media.open import open_media
+from detector.metadata.anomalies.video import of_video
 from detector.metadata.collect import collect
 from detector.metadata.exhibit import media_facts
 from detector.schema.analysis import Media
@@ -73,3 +75,28 @@ class TestACaptureThatBeginsBetweenTwoKeyFrames:
         media, missing, shown = facts_of(without_the_first(clip, clip.with_stem("later"), 25))
         assert shown == list(range(25, 60))
         assert not not_seen(media, missing)
+
+
+def test_intact_frames_whose_time_repeats_are_no_damage(tmp_path: Path) -> None:
+    encoder = av.CodecContext.create("libvpx", "w")
+    encoder.width, encoder.height, encoder.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+    encoder.time_base = Fraction(1, 25)
+    encoder.options = {"deadline": "realtime", "cpu-used": "8", "b": "2000000"}
+    with av.open(str(tmp_path / "twice.mkv"), "w") as container:
+        stream = container.add_stream("libvpx", rate=25)
+        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        for number in range(30):
+            frame = av.VideoFrame.from_ndarray(numbered(number), format="rgb24")
+            frame.pts, frame.time_base = number, encoder.time_base
+            for packet in encoder.encode(frame):
+                packet.stream, packet.time_base = stream, Fraction(1, 1000)
+                packet.pts = packet.dts = 40 * (number - (number % 10 == 9))
+                container.mux(packet)
+    media, missing, shown = facts_of(tmp_path / "twice.mkv")
+    assert shown == [number for number in range(30) if number % 10 != 9]
+    assert (media.frames, media.frames_undecodable, media.frames_out_of_order, missing) == (27, 0, 3, 0)
+    (said,) = not_seen(media, missing)
+    assert said == "3 intact frames, each at a time that is not after the one before, were not looked at."
+    assert media.details is not None
+    told = {anomaly.kind: anomaly.observation for anomaly in of_video(media, media.details)}
+    assert "3 of decoded frames" in told["time stamps out of order"]

@@ -94,9 +94,9 @@ def test_everything_that_is_damaged_is_translated() -> None:
     )
     with language.speaking("de"):
         assert language.translated(english) == (
-            "Die Datei ist beschädigt oder unvollständig: die ersten 0,7 s lassen sich nicht dekodieren (sie "
-            "beginnen zwischen zwei Schlüsselbildern); 17 ihrer Bilder oder Pakete waren nicht verwendbar; am "
-            "Ende fehlen 0,5 s."
+            "Die Datei ist beschädigt oder unvollständig: die ersten 0,7 s lassen sich nicht dekodieren "
+            "(sie beginnen zwischen zwei Schlüsselbildern); 17 ihrer Bilder oder Pakete waren nicht "
+            "verwendbar; am Ende fehlen 0,5 s."
         )
     with language.speaking("es"):
         assert "the " not in language.translated(english)
