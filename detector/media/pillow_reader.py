@@ -39,7 +39,9 @@ class PillowReader(MediaReader):
     def __init__(
         self, container: av.container.InputContainer, file: BinaryIO, picture: PIL.Image.Image, bounds: Bounds
     ) -> None:
-        # Pillow turns TIFFs upright itself.
+        # Pillow turns TIFFs upright itself, where EXIF says nothing by XMP.
+        if picture.format == "TIFF":
+            picture.info.pop("xmp", None)
         turned = UPRIGHT if picture.format == "TIFF" else photo_orientation(file, bounds)
         super().__init__(container, turned, bounds)
         self._picture = picture

@@ -18,7 +18,7 @@ import PIL.Image
 from PIL import ExifTags, ImageCms, JpegImagePlugin, TiffImagePlugin
 
 from detector.media.exhibit.text import clean, tags_of
-from detector.media.pictures.photo_file import open_photo
+from detector.media.pictures.photo_file import exif_of, open_photo
 from detector.metadata.jpeg_tables import nearest_table
 from detector.metadata.png_text import png_texts
 from detector.metadata.texts import Text, texts_of, user_comment
@@ -135,8 +135,7 @@ def _read(
 def _exif(image: PIL.Image.Image, in_png: bytes | None) -> PIL.Image.Exif | None:
     try:
         if in_png is None:
-            # Pillow's own way for a PNG decodes it first, in case that EXIF comes after the pixels.
-            return PIL.Image.Image.getexif(image)
+            return exif_of(image)
         exif = PIL.Image.Exif()
         exif.load(in_png)
         return exif

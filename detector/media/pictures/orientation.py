@@ -11,7 +11,7 @@ import PIL.Image
 from PIL import ExifTags
 
 from detector.media.exhibit.limits import Bounds
-from detector.media.pictures.photo_file import open_photo
+from detector.media.pictures.photo_file import exif_of, open_photo
 
 # Clockwise quarter turns, 0 to 3, and whether to mirror left to right before them.
 Orientation = tuple[int, bool]
@@ -37,7 +37,9 @@ def photo_orientation(file: BinaryIO, bounds: Bounds) -> Orientation:
     try:
         with open_photo(file) as photo:
             bounds.refuse_picture(*photo.size)
-            return EXIF_ORIENTATIONS.get(photo.getexif().get(ExifTags.Base.Orientation, 1), UPRIGHT)
+            if photo.format == "PNG" and "exif" not in photo.info:
+                photo.load()  # it may come after the pixels
+            return EXIF_ORIENTATIONS.get(exif_of(photo).get(ExifTags.Base.Orientation, 1), UPRIGHT)
     except (OSError, SyntaxError, ValueError, RuntimeError, MemoryError, PIL.Image.DecompressionBombError):
         # MemoryError: Pillow asks for as much as a chunk claims to hold.
         return UPRIGHT  # not a photo, or one whose EXIF is damaged: what matters is whether it decodes

@@ -18,6 +18,7 @@ from detector.media.exhibit.signatures import HEAD, PHOTOS, TIFF, is_boxed_pictu
 # None, CCITT's three, LZW, deflate's two, PackBits.
 _COMPRESSIONS = frozenset({1, 2, 3, 4, 5, 8, 32773, 32946})
 _TIFF_HEADER = 8  # bytes
+_XMP = ("xmp", "XML:com.adobe.xmp")  # where Pillow keeps it
 _JPEGS = frozenset({"JPEG", "MPO"})
 
 
@@ -40,6 +41,19 @@ def open_photo(file: BinaryIO) -> Iterator[PIL.Image.Image]:
     PIL.Image.MAX_IMAGE_PIXELS = None
     with warnings.catch_warnings(action="ignore"), PIL.Image.open(file, formats=formats) as picture:
         yield picture
+
+
+def exif_of(picture: PIL.Image.Image) -> PIL.Image.Exif:
+    """The EXIF block of an open photo file.
+
+    Where that says nothing of the orientation Pillow takes one from XMP, by which browsers turn no picture.
+    """
+    kept = {key: picture.info.pop(key) for key in _XMP if key in picture.info}
+    try:
+        # Not its own way for a PNG, which decodes it first.
+        return PIL.Image.Image.getexif(picture)
+    finally:
+        picture.info.update(kept)
 
 
 @contextmanager

@@ -13,10 +13,12 @@ import pytest
 from clips import UPRIGHT, cornered, corners, numbered
 from numpy.typing import NDArray
 from PIL import Image as Pillow
+from PIL.PngImagePlugin import PngInfo
 from reading import read, refusal
 
 from detector.media.open import open_media
 from detector.media.pictures import hdr
+from detector.metadata.collect import collect
 from detector.schema.analysis import MediaKind
 
 
@@ -80,6 +82,27 @@ class TestPhotos:
         (frame,) = read(tmp_path / name)[0]
         left, middle, right = (frame.image[:, at].mean() for at in (4, 160, 315))
         assert left < 10 and 20 < middle < 120 and 205 < right < 250
+
+    @pytest.mark.parametrize("name", ["a.jpg", "a.png", "a.webp", "in jpeg.tif"])
+    def test_an_orientation_in_xmp_alone_turns_nothing(self, tmp_path: Path, name: str) -> None:
+        """As browsers show it."""
+        path, picture = tmp_path / name, Pillow.fromarray(cornered())
+        xmp = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:Description tiff:Orientation="6"/></x:xmpmeta>'
+        if name == "in jpeg.tif":
+            picture.save(path, compression="jpeg", tiffinfo={700: xmp})
+        elif name == "a.png":
+            text = PngInfo()
+            text.add_itxt("XML:com.adobe.xmp", xmp.decode())
+            picture.save(path, pnginfo=text)
+        else:
+            picture.save(path, xmp=xmp, quality=95)
+        with Pillow.open(path) as seen:
+            assert seen.getexif()[0x0112] == 6
+        with open_media(path) as reader:
+            (frame,) = reader.frames(8)
+            photo = collect(reader, path).details.photo
+        assert corners(frame.image) == UPRIGHT
+        assert photo is not None and photo.orientation is None
 
     @pytest.mark.parametrize("orientation", STORED)
     def test_exif_orientation(self, tmp_path: Path, orientation: int) -> None:
