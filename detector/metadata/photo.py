@@ -19,6 +19,7 @@ from PIL import ExifTags, ImageCms, JpegImagePlugin, TiffImagePlugin
 
 from detector.media.exhibit.text import clean, tags_of
 from detector.media.pictures.photo_file import exif_of, open_photo
+from detector.metadata.appended_video import appended_video
 from detector.metadata.jpeg_tables import nearest_table
 from detector.metadata.png_text import png_texts
 from detector.metadata.texts import Text, texts_of, user_comment
@@ -101,6 +102,7 @@ def read_photo(file: BinaryIO) -> Read:
                 tables=tuple(_tables(jpeg)) if jpeg else (),
                 colour_profile=_profile(image.info.get("icc_profile")),
                 thumbnail=_thumbnail(image, exif) if jpeg else None,
+                appended_video=appended_video(file) if jpeg else None,
             )
             return read
 

@@ -200,6 +200,11 @@ class Photo(Value):
     tables: tuple[Table, ...] = ()
     colour_profile: str | None = Field(default=None, description="name of the ICC profile; empty: unnamed")
     thumbnail: Thumbnail | None = None
+    appended_video: Count | None = Field(
+        default=None,
+        description="bytes of a video behind a JPEG, as motion photos have it, which is not examined; null: "
+        "none, or before 1.16",
+    )
 
 
 class Details(Value):

@@ -260,6 +260,10 @@ def not_seen(media: Media, missing: float) -> list[str]:
         found.append(
             N_("Parts of the picture are transparent; what the file holds under them was not looked at.")
         )
+    if media.details and media.details.photo and media.details.photo.appended_video:
+        found.append(
+            N_("Behind the picture the file holds a video, as motion photos do; it was not looked at.")
+        )
     found += _out_of_order(media)
     if media.kind is MediaKind.IMAGE and media.frames_undecodable:
         found.append(N_("The file is damaged: a part of the picture is missing and was not looked at."))

@@ -6,7 +6,7 @@ from detector.schema.analysis import Analysis, Answers, Coverage, Media, Model, 
 from detector.verdict.judged_share import mostly_judged
 from reports.text.heatmaps import maps_of
 from reports.text.language import N_, gettext, translated
-from reports.text.numbers import number, plural, probability, shown
+from reports.text.numbers import number, plural, probability, shown, size
 from reports.text.uncertainty import calibration_error
 
 _OF_VIDEOS = frozenset(
@@ -216,6 +216,14 @@ def not_examined(analysis: Analysis) -> tuple[str, ...]:
     lines += under_transparency(analysis.media)
     if analysis.media.details and (pages := analysis.media.details.other_pages):
         lines.append(gettext("Other pictures in the file: %(pages)s.", pages=plural(pages, "page", "pages")))
+    photo = analysis.media.details.photo if analysis.media.details else None
+    if photo is not None and photo.appended_video:
+        lines.append(
+            gettext(
+                "A video behind the picture, as motion photos have it: %(size)s.",
+                size=size(photo.appended_video),
+            )
+        )
     lines.append(gettext("Everything in the photograph that is not a face."))
     return tuple(lines)
 

@@ -193,6 +193,8 @@ def _not_examined(analysis: Analysis, section: int) -> str:
         found.append(
             gettext("%(pictures)s of the file", pictures=plural(pages, "other picture", "other pictures"))
         )
+    if media.details and media.details.photo and media.details.photo.appended_video:
+        found.append(gettext("a video behind the picture"))
     if media.frames_undecodable:
         found.append(gettext("parts that could not be decoded"))
     listed = "; ".join(found)
