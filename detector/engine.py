@@ -95,7 +95,7 @@ def analyze(
         OtherModels(also, joint),
     )
     share_arenas()
-    progress = progress or (lambda stage, fraction: None)
+    progress = _never_back(progress or (lambda stage, fraction: None))
     try:
         analysis, turn = _analyzed(job, progress)
     except PictureGrowsError as grown:
@@ -104,7 +104,7 @@ def analyze(
         analysis, turn = _analyzed(job, progress)
     if turn:
         shown = _shown(job.images)
-        again, _ = _analyzed(job, _never_below(_REFINED, progress), turn)
+        again, _ = _analyzed(job, progress, turn)
         if again.coverage.frames_with_usable_face:
             return again
         for place, picture in shown.items():  # the turned photo lies there now
@@ -113,8 +113,16 @@ def analyze(
     return analysis
 
 
-def _never_below(start: float, progress: Progress) -> Progress:
-    return lambda stage, share: progress(stage, max(share, start))
+def _never_back(progress: Progress) -> Progress:
+    """The same, told no smaller share than before where a part of the work is done anew."""
+    reached = 0.0
+
+    def told(stage: str, share: float) -> None:
+        nonlocal reached
+        reached = max(reached, share)
+        progress(stage, reached)
+
+    return told
 
 
 def _shown(images: Path | None) -> dict[Path, bytes]:

@@ -260,11 +260,15 @@ class MediaReader(FrameDecoder):
         return on_canvas(np.ascontiguousarray(np.rot90(image, -quarter_turns)), canvas)
 
     def largest(self, size: Size) -> Size:
-        """The least width and height that hold ``size`` and all key frames; reads the file to its end."""
+        """The least width and height that hold ``size`` and all key frames; reads the file to its end.
+
+        Raises :class:`MediaError` where that is beyond the bounds.
+        """
         width, height = size
         for frame, _ in self.some_frames("NONKEY") if self.can_skip else ():
             other = self.upright_size(frame)
             width, height = max(width, other[0]), max(height, other[1])
+        self._bounds.refuse_picture(width, height)
         return width, height
 
     def _note_size(self, frame: av.VideoFrame) -> None:

@@ -245,7 +245,9 @@ class TestCutsAndPersons:
 class TestAPictureThatChangesItsSize:
     def test_it_is_examined_at_its_largest(self, tmp_path: Path, scan: LoadedModel) -> None:
         path = write_resized(tmp_path / "call.webm", [(96, 96), (WIDTH, HEIGHT), (320, 192)])
-        media = analyze(path, model=scan).media
+        told: list[float] = []
+        media = analyze(path, model=scan, progress=lambda stage, done: told.append(done)).media
+        assert told == sorted(told)
         assert (media.width, media.height) == (320, 192)
         assert media.details is not None and media.details.picture is not None
         assert media.details.picture.sizes == ((96, 96), (WIDTH, HEIGHT), (320, 192))
