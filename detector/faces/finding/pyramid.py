@@ -10,6 +10,7 @@ searches of its frames would take several times as long.
 from __future__ import annotations
 
 import math
+from functools import cached_property
 
 import numpy as np
 
@@ -21,31 +22,46 @@ from detector.media.frame import Image
 from detector.schema.analysis import Box, Parameters
 from detector.schema.method.parameters import SURELY_FOUND
 
+_SIDE = 640  # px of a tile
 _OVERLAP = 128  # px: twice as high as the faces that a level is for, so that each lies wholly in a tile
 _EDGE = 3  # px of a tile: a face nearer to its edge may be cut off by it
-_INSIDE = 0.6  # share of a box in a surer and larger one from which on it is a part of that face
+_INSIDE = 0.6  # share of a box in that of a surer face from which on it is a part of that one
 
 
 class PyramidSearch:
-    """Searches whole photographs, in tiles as large as ``parameters`` have a whole frame searched."""
+    """Adds to what CenterFace finds in a whole photograph the faces that it is shown too small there."""
 
     def __init__(self, parameters: Parameters) -> None:
-        self._side = parameters.detection_width
+        self._searched = parameters.detection_width
+        self._threshold, self._sure = parameters.detection_threshold, parameters.minimum_confidence
         self._finest = min(1.0, SURELY_FOUND / max(1.0, parameters.minimum_face))
+
+    @cached_property
+    def _detect(self) -> FaceDetector:
         # Not the one that searches the whole: to change the size of one takes longer than a tile.
-        self._detect = FaceDetector(parameters.detection_threshold, self._side)
+        return FaceDetector(self._threshold, _SIDE)
 
     def __call__(self, image: Image, found: list[Face]) -> list[Face]:
-        """``found``, the faces of the whole search of ``image`` (RGB), with those that it shows too small."""
-        whole = searched_scale(image, self._side)
-        faces = [face for face in found if face.width * whole >= SURELY_FOUND]
-        of_whole = [face for face in found if face.width * whole < SURELY_FOUND]
+        """``found``, the faces of the whole search of ``image`` (RGB), with those of the tiles.
+
+        Of two finds of one face the surer counts, but a whole search that shows it large enough and is sure
+        is not outdone: its boxes are those that the networks have learnt from.
+        """
+        whole = searched_scale(image, self._searched)
         smaller: list[Face] = []
         scale = self._finest
         while scale > whole:
             smaller += self._at_scale(image, scale)
             scale /= 2
-        for face in sorted([*smaller, *of_whole], key=lambda face: -face.confidence):
+        if not smaller:
+            return found
+
+        def is_settled(face: Face) -> bool:
+            return face.width * whole >= SURELY_FOUND and face.confidence >= self._sure
+
+        faces = [face for face in found if is_settled(face)]
+        rest = [*smaller, *(face for face in found if not is_settled(face))]
+        for face in sorted(rest, key=lambda face: -face.confidence):
             if not among(face.box, faces) and not _part_of_one(face.box, faces):
                 faces.append(face)
         return faces
@@ -54,10 +70,10 @@ class PyramidSearch:
         height, width = (round(side * scale) for side in image.shape[:2])
         level = reduced(image, (width, height)) if scale < 1 else image
         found = []
-        for top in _starts(height, self._side):
-            for left in _starts(width, self._side):
-                tile = np.ascontiguousarray(level[top : top + self._side, left : left + self._side])
-                edges = (left > 0, top > 0, left + self._side < width, top + self._side < height)
+        for top in _starts(height, _SIDE):
+            for left in _starts(width, _SIDE):
+                tile = np.ascontiguousarray(level[top : top + _SIDE, left : left + _SIDE])
+                edges = (left > 0, top > 0, left + _SIDE < width, top + _SIDE < height)
                 found += [
                     _scaled(shifted(face, left, top), 1 / scale)
                     for face in self._detect(tile)

@@ -9,6 +9,7 @@ import numpy as np
 
 from detector.faces.crop import roll
 from detector.faces.finding.centerface import FaceDetector
+from detector.faces.finding.pyramid import PyramidSearch
 from detector.faces.photo_range import flaw_of_photo
 from detector.media.frame import Image
 from detector.schema.analysis import Coverage, Parameters
@@ -33,15 +34,18 @@ def turn_with_faces(images: Iterable[Image], parameters: Parameters, *, still: b
     lies, such as one without colour, turns nothing: all would be analysed again for the same answer.
     """
     detect = FaceDetector(parameters.minimum_confidence, parameters.detection_width)
+    small = PyramidSearch(parameters) if still else None
     upright, seen, count = [0.0] * 4, [0] * 4, 0
     for image in images:
         count += 1
         for turn in range(4):
             turned = np.ascontiguousarray(np.rot90(image, -turn))
+            found = detect(turned)
             faces = [
                 face
-                for face in detect(turned)
+                for face in (small(turned, found) if small else found)
                 if face.width >= parameters.minimum_face
+                and face.confidence >= parameters.minimum_confidence
                 and not (still and flaw_of_photo(turned, face.box, parameters))
             ]
             upright[turn] += sum(face.confidence * max(0.0, cos(radians(roll(face)))) for face in faces)

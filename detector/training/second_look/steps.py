@@ -234,6 +234,8 @@ def publish_scan(options: argparse.Namespace) -> None:
     state = between(start, last, options.share)
     validation = [p for source in ("dfdc", "ffpp") for p in load(options.out, source) if p.role == "val"]
     card, _ = load_card(options.scan)
+    if options.model == card.name:
+        raise ParameterError(f"{card.name} is the model that the scan began with. Give it a name of its own.")
     named = card.model_copy(update={"name": options.model})
     written = publish_network(state, named, validation, options.recipe, options.to, options.reserve)
     say(written.sha256)

@@ -10,7 +10,10 @@ import pytest
 
 from detector.demo_clip import portraits
 from detector.faces.crop import Face
+from detector.faces.finding.place_search import among
+from detector.faces.finding.pyramid import PyramidSearch
 from detector.faces.finding.search import FaceSearch
+from detector.faces.finding.turned import turn_with_faces
 from detector.media.frame import Frame
 from detector.schema.analysis import Parameters
 
@@ -74,3 +77,28 @@ def test_nothing_more_is_searched_where_the_whole_shows_every_face(shape: tuple[
     picture = crowd(PLACES)[: shape[0], : shape[1]].copy()
     alone, with_tiles = faces_of(picture, still=False), faces_of(picture)
     assert [face.box for face in alone] == [face.box for face in with_tiles]
+
+
+def test_the_surer_of_two_finds_counts_unless_the_whole_search_was_sure() -> None:
+    picture = crowd(PLACES[:1], large=(300, 500))
+    (large,) = [face for face in faces_of(picture, still=False) if face.width > 300]
+    unsure = Face(large.box, 0.55, large.landmarks)
+    for given, kept in ((large, True), (unsure, False)):
+        (found,) = [
+            face
+            for face in PyramidSearch(Parameters())(picture, [given])
+            if face.width > 300 and among(face.box, [large])
+        ]
+        assert (found == given) == kept and found.confidence >= 0.7
+
+
+@pytest.mark.parametrize("width", [128, 300, 2000])
+def test_tiles_are_as_large_whatever_the_width_of_whole_searches(width: int) -> None:
+    found = faces_of(crowd(PLACES[:2]), detection_width=width)
+    assert len([face for face in found if face.confidence >= 0.7]) == 2
+
+
+@pytest.mark.parametrize("turned", [1, 2, 3])
+def test_a_large_photograph_of_small_faces_is_turned(turned: int) -> None:
+    picture = np.ascontiguousarray(np.rot90(crowd(PLACES), turned))
+    assert turn_with_faces([picture], Parameters(), still=True) == turned

@@ -147,7 +147,9 @@ def test_a_published_scan_has_a_name_of_its_own(network: ScanNetwork, tmp_path: 
     run.mkdir(parents=True)
     torch.save(network.state_dict(), run / "best.pt")
     models.mkdir()
-    assert main(["--data", str(tmp_path), "--out", str(out), "publish-scan", str(models), "my-scan"]) == 0
+    step = ["--data", str(tmp_path), "--out", str(out), "publish-scan", str(models)]
+    assert main([*step, "reelproof"]) == 2 and not list(models.iterdir())
+    assert main([*step, "my-scan"]) == 0
     assert load_card(models / "my-scan.json")[0].name == "my-scan"
     assert not list(models.glob("reelproof*"))
 
