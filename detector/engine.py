@@ -96,21 +96,28 @@ def analyze(
     )
     share_arenas()
     progress = _never_back(progress or (lambda stage, fraction: None))
-    try:
-        analysis, turn = _analyzed(job, progress)
-    except PictureGrowsError as grown:
-        with open_media(job.path, bounds) as reader:
-            job = replace(job, canvas=reader.largest(grown.size))
-        analysis, turn = _analyzed(job, progress)
-    if turn:
-        shown = _shown(job.images)
-        again, _ = _analyzed(job, progress, turn)
-        if again.coverage.frames_with_usable_face:
-            return again
-        for place, picture in shown.items():  # the turned photo lies there now
-            write_atomically(place, picture, durable=False)
+    while True:
+        try:
+            analysis = _analyzed(job, progress)
+        except PictureGrowsError as grown:
+            with open_media(job.path, bounds) as reader:
+                job = replace(job, canvas=reader.largest(grown.size))
+        except _LiesError as lies:
+            job = replace(job, turn=lies.turn)
+        else:
+            if not job.turn or analysis.coverage.frames_with_usable_face:
+                break
+            job = replace(job, turn=0)  # what stands upright then is not worth judging
     progress("finishing", 1.0)
     return analysis
+
+
+class _LiesError(Exception):
+    """The faces of an exhibit stand upright when its frames are turned by ``turn`` clockwise quarters."""
+
+    def __init__(self, turn: int) -> None:
+        super().__init__()
+        self.turn = turn
 
 
 def _never_back(progress: Progress) -> Progress:
@@ -123,14 +130,6 @@ def _never_back(progress: Progress) -> Progress:
         progress(stage, reached)
 
     return told
-
-
-def _shown(images: Path | None) -> dict[Path, bytes]:
-    """The pictures of a whole photo that were written below ``images``."""
-    if images is None:
-        return {}
-    paths = [images / name for name in (PHOTO, BOXED)]
-    return {path: path.read_bytes() for path in paths if path.exists()}
 
 
 @dataclass(frozen=True)
@@ -147,6 +146,8 @@ class _Job:
     others: OtherModels
     canvas: Size | None = None
     """Width and height of all frames, where the first one is not the largest."""
+    turn: int | None = None
+    """Clockwise quarters by which frames are turned; None: as stored, unless their faces lie then."""
 
     def models(self) -> tuple[LoadedModel, list[LoadedModel]]:
         """The model that decides, and the others; without its second look where none is wanted."""
@@ -156,8 +157,8 @@ class _Job:
         return loaded, self.others.loaded(loaded, self.parameters)
 
 
-def _analyzed(job: _Job, progress: Progress, turn: int = 0) -> tuple[Analysis, int]:
-    """An analysis of frames turned by ``turn`` clockwise quarters, and by how many they should have been.
+def _analyzed(job: _Job, progress: Progress) -> Analysis:
+    """The analysis of frames in one size, turned one way; raises what says that these should be others.
 
     The stages in order. Each leaves ``first_pass`` with more: faces with logits, then fused ones in their
     place, then those of the frames around the ends of segments, then smoothed probabilities.
@@ -169,8 +170,8 @@ def _analyzed(job: _Job, progress: Progress, turn: int = 0) -> tuple[Analysis, i
 
     progress("reading", 0.0)
     with open_media(path, job.bounds) as reader:
-        reader.turned = turn
-        reader.canvas = job.canvas[::-1] if job.canvas and turn % 2 else job.canvas
+        reader.turned = job.turn or 0
+        reader.canvas = job.canvas[::-1] if job.canvas and reader.turned % 2 else job.canvas
         reader.refuses_growth = job.canvas is None and reader.kind is MediaKind.VIDEO
         still = reader.kind is MediaKind.IMAGE
         loaded, others = job.models()
@@ -185,6 +186,8 @@ def _analyzed(job: _Job, progress: Progress, turn: int = 0) -> tuple[Analysis, i
             FirstPass(reader, parameters, scorer, keeper=keeper, others=other_scorers, on_first_face=prepare),
             progress,
         )
+        if job.turn is None and (turn := _turn_wanted(first_pass, reader, parameters)):
+            raise _LiesError(turn)
         if keeper is not None and loaded.second_look is not None:
             give_back()  # with the second network an analysis holds most: what it finds free is in pieces
             looked = stage_progress("looking again", _SCORED, _LOOKED)
@@ -203,13 +206,12 @@ def _analyzed(job: _Job, progress: Progress, turn: int = 0) -> tuple[Analysis, i
         facts = media_facts(reader, printable_name(job.name or path.name), size, digest)
         media, declared = with_metadata(facts, reader, path)
         analysis = conclude(first_pass, media, missing_seconds(reader), scorer, parameters, explained)
-        should_turn = 0 if turn else _turn_wanted(analysis, reader, first_pass.times)
         added: dict[str, object] = {"declarations": declared} | _pictures(job, photo, reader.width, analysis)
         if others:
             judging = OtherVerdicts(analysis, keeper, reader, job.images)
             added |= judging.fields(other_passes, other_scorers, job.others.rule)
             added["software"] = repeated_with(analysis, [one.card.name for one in others], job.others.rule)
-        return analysis.model_copy(update=added), should_turn
+        return analysis.model_copy(update=added)
 
 
 def _pictures(job: _Job, photo: Image | None, width: int, analysis: Analysis) -> dict[str, object]:
@@ -269,15 +271,15 @@ def _preparation(reader: MediaReader, loaded: LoadedModel, scorer: Scorer) -> Ca
     return get_ready
 
 
-def _turn_wanted(analysis: Analysis, reader: MediaReader, times: Sequence[float]) -> int:
+def _turn_wanted(first_pass: FirstPassResult, reader: MediaReader, parameters: Parameters) -> int:
     """By how many clockwise quarters the frames should be turned, so that their faces stand upright.
 
-    0 where they do, or turning helps nothing. ``times`` are those of the sampled frames.
+    0 where they do, or turning helps nothing.
     """
-    if not may_lie(analysis.coverage):
+    if not may_lie(first_pass.detections):
         return 0
     still = reader.kind is MediaKind.IMAGE
-    return turn_with_faces(_spread_frames(reader, times), analysis.parameters, still=still)
+    return turn_with_faces(_spread_frames(reader, first_pass.times), parameters, still=still)
 
 
 def _spread_frames(reader: MediaReader, times: Sequence[float]) -> Iterator[Image]:

@@ -157,6 +157,26 @@ class TestStill:
         assert f"turned by {degrees}° clockwise" in analysis.reason
         assert analysis.coverage.faces_found == 1
 
+    def test_one_that_lies_leaves_no_picture_of_how_it_lay(
+        self, tmp_path: Path, scan: LoadedModel, astronaut: np.ndarray
+    ) -> None:
+        """It is left as soon as its faces are seen to lie, before anything of it is explained."""
+        path, images, shares = tmp_path / "lies.png", tmp_path / "images", list[float]()
+        assert cv2.imwrite(str(path), np.rot90(astronaut[:, :, ::-1]))
+        analysis = analyze(
+            path,
+            model=scan,
+            parameters=Parameters(**ALL_FLAGGED),
+            images=images,
+            progress=lambda stage, share: shares.append(share),
+        )
+        peaks = [peak for segment in analysis.segments for peak in segment.peaks]
+        named = {name for peak in peaks for name in (peak.frame, peak.overlay, peak.map)}
+        assert named | {analysis.picture, analysis.boxed} == {
+            str(file.relative_to(images)) for file in images.rglob("*") if file.is_file()
+        }
+        assert shares == sorted(shares) and shares[-1] == 1.0
+
     def test_with_default_settings(self, still: Path, model: LoadedModel) -> None:
         analysis = analyze(still, model=model)
         assert analysis.media.duration == 0

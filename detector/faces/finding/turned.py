@@ -8,21 +8,21 @@ from math import cos, radians
 import numpy as np
 
 from detector.faces.crop import roll
+from detector.faces.detections import Detections
 from detector.faces.finding.centerface import FaceDetector
 from detector.faces.finding.pyramid import PyramidSearch
 from detector.faces.photo_range import flaw_of_photo
 from detector.media.frame import Image
-from detector.schema.analysis import Coverage, Parameters
+from detector.schema.analysis import Parameters
 
 _LEANS = 30.0  # degrees of median tilt: CenterFace gives 30 and more of faces that lie on their side
 _BETTER = 1.2  # times as upright as it is stored: a person who leans by 45 degrees turns nothing
 
 
-def may_lie(coverage: Coverage) -> bool:
-    """Whether a picture of which this was judged may lie on its side or upside down."""
-    if coverage.quality is None or not coverage.frames_with_usable_face:
-        return True
-    return coverage.quality.tilt.median > _LEANS
+def may_lie(detections: Detections) -> bool:
+    """Whether the frames in which these faces were found may lie on their side or upside down."""
+    rolls = detections.rows["roll"][detections.rows["usable"]]
+    return not len(rolls) or float(np.median(np.abs(rolls))) > _LEANS
 
 
 def turn_with_faces(images: Iterable[Image], parameters: Parameters, *, still: bool = False) -> int:

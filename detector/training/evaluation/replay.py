@@ -38,7 +38,7 @@ from detector.scoring.first_pass import FirstPass, FirstPassResult
 from detector.scoring.scorer import Scorer
 from detector.segments.explained_peaks import without_peaks
 
-_VERSION = 8  # of the recording; raise it when face finding, tracking or these classes change
+_VERSION = 9  # of the recording; raise it when face finding, tracking or these classes change
 _BATCH = 64
 # Parameters that the first pass depends on.
 _FIRST_PASS = (
