@@ -18,11 +18,11 @@ from types import TracebackType
 from detector.backends import selection as backends
 from detector.batch.input_files import File
 from detector.batch.other_model_names import ALONE, OtherModelNames
+from detector.environment import source_sha256
 from detector.errors import ParameterError
 from detector.models.card import deciding_sha256
 from detector.models.card_files import load_card, read_second_look
 from detector.schema.analysis import Parameters
-from detector.version import __version__
 
 Line = dict[str, object]
 _Known = tuple[str, str, int, int]  # name, zip, bytes, modified
@@ -48,7 +48,7 @@ def run_key(
     # Back ends of full precision agree; one that rounds does not.
     rough = {backends.requested()} & backends.ROUGH
     facts = [
-        __version__,
+        source_sha256(),
         crops,
         name,
         sha256,

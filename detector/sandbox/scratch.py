@@ -37,10 +37,14 @@ def remove_abandoned(scratch: Path | None) -> None:
 
 
 def _namespace() -> str:
-    """The PID namespace of this process, on this machine since it was started; empty where it has no name."""
+    """The PID namespace of this process, on this machine since it was started; empty where it has no name.
+
+    It begins with a letter: earlier versions, which may still run beside this one, take what begins with a
+    figure for the number of a process.
+    """
     try:
         booted = Path("/proc/sys/kernel/random/boot_id").read_text()
-        return hashlib.sha256(f"{booted}{os.readlink('/proc/self/ns/pid')}".encode()).hexdigest()[:12]
+        return "n" + hashlib.sha256(f"{booted}{os.readlink('/proc/self/ns/pid')}".encode()).hexdigest()[:12]
     except OSError:
         return ""
 
