@@ -1,7 +1,7 @@
 """Signatures: whether they hold, whose they are, and whether that one is trusted.
 
-Nothing is fetched: no revocation list, no further certificate. A signature's time is what the
-signer's clock said, and certificates are judged as of that time; a timestamp in it is checked by itself.
+Nothing is fetched: no revocation list, no further certificate. Certificates are judged as of the time of a
+trusted authority's timestamp, if the signature holds one, else as of what the signer's clock said.
 """
 
 from __future__ import annotations
@@ -9,7 +9,9 @@ from __future__ import annotations
 import io
 import logging
 import re
-from datetime import UTC, datetime
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
 from asn1crypto import cms, core
 from cryptography import x509
@@ -17,14 +19,25 @@ from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.validation import async_validate_detached_cms, async_validate_pdf_signature
 from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
 from pyhanko.sign.validation.settings import KeyUsageConstraints
-from pyhanko.sign.validation.status import SignatureCoverageLevel, StandardCMSSignatureStatus
+from pyhanko.sign.validation.status import (
+    PdfSignatureStatus,
+    SignatureCoverageLevel,
+    StandardCMSSignatureStatus,
+    TimestampSignatureStatus,
+)
 
 from detector import timestamps
 from reports.signing.keys import PROGRAM, name_in, run, sha256_of_certificate
 from reports.verification.problems import CheckResults
 from reports.verification.strict_cms import require_strict
 from reports.verification.trust import Trust, context
-from reports.verification.trusted_time import check_stamp, refuse_odd_token, stamped_at, token_in
+from reports.verification.trusted_time import (
+    check_stamp,
+    refuse_odd_token,
+    stamped_at,
+    token_in,
+    trusted_moment,
+)
 
 _USAGE = KeyUsageConstraints(
     key_usage={"digital_signature", "non_repudiation"},
@@ -35,6 +48,8 @@ _USAGE = KeyUsageConstraints(
 logging.getLogger("pyhanko").setLevel(logging.CRITICAL + 1)
 
 _ODD = "it holds bytes that no signature of Reelproof has"
+_APART = timedelta(days=1)  # a clock that nobody set may be off by a time zone; further is no mistake
+Status = TypeVar("Status", bound=StandardCMSSignatureStatus)
 
 
 def check_detached(
@@ -43,15 +58,19 @@ def check_detached(
     """Check the detached signature in ``file`` over ``data``; returns the certificate's SHA-256."""
     try:
         signed = _signed_data(signature)
-        status = run(
-            async_validate_detached_cms(
-                data,
-                signed,
-                signer_validation_context=context(trust.signers, _claimed(signed)),
-                ts_validation_context=context(trust.for_time, stamped_at(signed)),
-                key_usage_settings=_USAGE,
+
+        def validated(moment: datetime | None) -> StandardCMSSignatureStatus:
+            return run(
+                async_validate_detached_cms(
+                    data,
+                    signed,
+                    signer_validation_context=context(trust.signers, moment),
+                    ts_validation_context=context(trust.for_time, stamped_at(signed)),
+                    key_usage_settings=_USAGE,
+                )
             )
-        )
+
+        status = _as_of_best_time(validated, _claimed(signed))
     except Exception as error:  # of a damaged file any: pyHanko and asn1crypto promise none in particular
         results.add(file, "cannot be read", f"it is no signature that can be checked ({_short(error)})")
         return None
@@ -86,14 +105,18 @@ def _check_one(
             _signed_data(_hole(data, [int(value) for value in signature.byte_range]))
         else:
             results.notes.append(f"{file}: signed by another program than Reelproof.")
-        status = run(
-            async_validate_pdf_signature(
-                signature,
-                signer_validation_context=context(trust.signers, _claimed_by(signature)),
-                ts_validation_context=context(trust.for_time, stamped_at(signature.signed_data)),
-                key_usage_settings=_USAGE,
+
+        def validated(moment: datetime | None) -> PdfSignatureStatus:
+            return run(
+                async_validate_pdf_signature(
+                    signature,
+                    signer_validation_context=context(trust.signers, moment),
+                    ts_validation_context=context(trust.for_time, stamped_at(signature.signed_data)),
+                    key_usage_settings=_USAGE,
+                )
             )
-        )
+
+        status = _as_of_best_time(validated, _claimed_by(signature))
     except Exception as error:  # as above
         results.add(file, "changed", f"its signature cannot be checked ({_short(error)})")
         return
@@ -107,6 +130,16 @@ def _check_one(
         results.add(file, "changed", "it was changed after it was first signed")
         return
     _state(file, _claimed_by(signature), status, trust, results)
+
+
+def _as_of_best_time(validated: Callable[[datetime | None], Status], claimed: datetime | None) -> Status:
+    """A signature's status, its certificate judged as of a trusted timestamp where there is one.
+
+    The signer's clock says what the signer likes: whoever has an expired key sets it back.
+    """
+    status = validated(claimed)
+    stamped = trusted_moment(status.timestamp_validity)
+    return status if stamped is None else validated(stamped)
 
 
 def _is_own(signature: EmbeddedPdfSignature) -> bool:
@@ -174,7 +207,8 @@ def _state(
         f"certificate SHA-256 {sha256_of_certificate(certificate)}"
     )
     results.signed.append(file)
-    stamped = check_stamp(file, status.timestamp_validity, results, trust.time_asked_by)
+    check_stamp(file, status.timestamp_validity, results, trust.time_asked_by)
+    _check_times(file, when, status.timestamp_validity, certificate, results)
     if trust.signers and not status.trusted:
         results.add(
             file, "does not fit", "its signer is none of those that --trust names, nor vouched for by them"
@@ -184,13 +218,38 @@ def _state(
             f"{file}: the signature holds, but nothing here says that the name is true: compare the "
             "certificate's SHA-256 with one you got from the signer, or name the certificate with --trust."
         )
-    if datetime.now(UTC) > certificate.not_valid_after_utc:
-        results.notes.append(
-            f"{file}: the signer's certificate expired on {timestamps.day(certificate.not_valid_after_utc)}. "
-            + ("The timestamp" if stamped else "Only the signer's clock")
-            + " says that it was signed before."
-        )
     return sha256_of_certificate(certificate)
+
+
+def _check_times(
+    file: str,
+    claimed: datetime | None,
+    stamp: TimestampSignatureStatus | None,
+    certificate: x509.Certificate,
+    results: CheckResults,
+) -> None:
+    """Hold the times of a signature against the certificate's expiry, and against each other.
+
+    A timestamp that nobody vouches for counts against a signature, never for it.
+    """
+    expiry = certificate.not_valid_after_utc
+    stamped = stamp.timestamp if stamp is not None and stamp.intact and stamp.valid else None
+    told = (("its timestamp", stamped), ("the signer's clock", claimed))
+    late = [who for who, moment in told if moment and moment > expiry]
+    for who in late:
+        why = f"by {who} it was signed after the signer's certificate expired on {timestamps.day(expiry)}"
+        results.add(file, "does not fit", why)
+    if stamped and claimed and abs(stamped - claimed) > _APART:
+        days = timestamps.day(stamped), timestamps.day(claimed)
+        why = f"its timestamp is of {days[0]}, where the signer's clock said {days[1]}"
+        results.add(file, "does not fit", why)
+    if datetime.now(UTC) > expiry and not late:
+        word = "Only the signer's clock says" if claimed else "Nothing says"
+        results.notes.append(
+            f"{file}: the signer's certificate expired on {timestamps.day(expiry)}. "
+            + ("The timestamp says" if trusted_moment(stamp) else word)
+            + " that it was signed before."
+        )
 
 
 def _short(error: Exception) -> str:

@@ -40,6 +40,12 @@ def stamped_at(signed: cms.SignedData) -> datetime | None:
         return None
 
 
+def trusted_moment(stamp: TimestampSignatureStatus | None) -> datetime | None:
+    """The time of a timestamp that fits and that a trusted authority made."""
+    fits = stamp is not None and stamp.intact and stamp.valid and stamp.trusted
+    return stamp.timestamp if stamp is not None and fits else None
+
+
 def refuse_odd_token(token: cms.SignedData) -> None:
     """Raise ``ValueError`` for a token with bytes that nothing covers: they could be changed unseen."""
     (signer,) = token["signer_infos"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 
 import pytest
@@ -12,12 +13,13 @@ from time_authority import TimeAuthority
 from detector import timestamps
 from reports.cli.main import main
 from reports.custody.format import ZEROS, export_text
+from reports.signing import keys as signing_keys
 from reports.signing import timestamps as trusted_time
-from reports.signing.keys import SigningError, read_key
+from reports.signing.keys import SigningError, SigningKey, read_key
 from reports.signing.pdf import sign_pdf
 from reports.verification.problems import CheckResults
 from reports.verification.signatures import check_detached, check_embedded
-from reports.verification.trust import Trust, read_trust
+from reports.verification.trust import Trust, context, read_trust
 from reports.verification.verify import verify
 
 DATA = b'{"a": "manifest"}'
@@ -109,6 +111,75 @@ def test_a_changed_byte_anywhere_is_found(keys, signature, authority):
         if not found.problems:
             unseen.append(at)
     assert unseen == []
+
+
+class BackDated(datetime):
+    """The clock of whoever sets it back by a hundred days."""
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> datetime:
+        return datetime.now(tz) - timedelta(days=100)
+
+
+def of_an_expired_key(tmp_path, monkeypatch, authority) -> tuple[SigningKey, Path]:
+    """Whoever has an old key signs with another program, which asks for no validity."""
+    monkeypatch.setattr(signing_keys, "_refuse_unfit", lambda *_: None)
+    old = make_key(tmp_path, days=(-400, -30))
+    return stamping(old, authority), old[2]
+
+
+def whys(results: CheckResults) -> list[str]:
+    return [problem.why for problem in results.problems]
+
+
+def test_a_timestamp_after_the_certificates_expiry_does_not_fit(tmp_path, monkeypatch, authority):
+    key, certificate = of_an_expired_key(tmp_path, monkeypatch, authority)
+    monkeypatch.setattr(signing_keys, "datetime", BackDated)
+    late = key.sign(DATA)
+    for trust in (
+        Trust(read_trust([certificate]), read_trust([authority.issuer])),
+        Trust(read_trust([certificate])),  # one nobody vouches for still does not speak for it
+        Trust(),
+    ):
+        found = CheckResults()
+        check_detached("manifest.sig", DATA, late, trust, found)
+        assert any("by its timestamp it was signed after the signer's certificate" in w for w in whys(found))
+        assert any(why.startswith("its timestamp is of") for why in whys(found))
+        assert not any("says that it was signed before" in note for note in found.notes)
+
+
+def test_nor_does_one_in_a_report(tmp_path, monkeypatch, authority):
+    key, certificate = of_an_expired_key(tmp_path, monkeypatch, authority)
+    late, found = sign_pdf(small_pdf({"scores.csv": b"x"}), key), CheckResults()
+    trust = Trust(read_trust([certificate]), read_trust([authority.issuer]))
+    check_embedded("report.pdf", late, None, trust, found)
+    assert {why.split(" it was ")[0] for why in whys(found)} >= {"by its timestamp", "by the signer's clock"}
+
+
+def test_a_certificate_counts_as_of_a_trusted_timestamp(tmp_path, monkeypatch, keys, authority):
+    """And one that expired since then is said to be covered by it, or by the signer's clock alone."""
+    asked = []
+    monkeypatch.setattr(
+        "reports.verification.signatures.context",
+        lambda roots, moment: asked.append((len(roots), moment)) or context(roots, moment),
+    )
+    signature = stamping(keys, authority).sign(DATA)
+    trust, found = Trust(read_trust([keys[2]]), read_trust([authority.issuer])), CheckResults()
+    check_detached("manifest.sig", DATA, signature, trust, found)
+    assert found.problems == [] and [at for roots, at in asked if roots == 1][1:] == [authority.moment]
+
+    class Later(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:
+            return datetime.now(tz) + timedelta(days=400)
+
+    monkeypatch.setattr("reports.verification.signatures.datetime", Later)
+    for trust, who in (
+        ((keys[2], authority.issuer), "The timestamp says"),
+        ((keys[2],), "Only the signer's clock says"),
+    ):
+        found = checked(DATA, signature, *trust)
+        assert found.problems == [] and any(f"{who} that it was signed before" in n for n in found.notes)
 
 
 def test_a_timestamp_of_another_signature_does_not_fit(keys, authority, signature):
