@@ -56,5 +56,5 @@ try:
     found = list(problems(pathlib.Path(sys.argv[1])))
 except Exception as error:
     found = [f"{' '.join(sys.argv[1:])}: cannot be read: {error!r}"]
-print("\n".join(found or ["All files fit. Signatures were not checked."]))
+print("\n".join(repr(line)[1:-1] for line in found) or "All files fit. Signatures were not checked.")
 sys.exit(bool(found))

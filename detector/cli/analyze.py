@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from detector.cli.engine_options import add_engine_options, add_other_models, parameters_from
-from detector.cli.progress import progress_bar
+from detector.cli.progress import print_line, progress_bar
 from detector.cli.result_folder import put, refuse_occupied, temporary_beside
 from detector.errors import ParameterError
 from detector.media.exhibit.file import refuse_early
@@ -142,23 +142,23 @@ def _print_words(analysis: Analysis, out: Path | None) -> None:
     from detector.schema.formatting import timecode
     from detector.verdict.stability import flagged_persons
 
-    print(f"{analysis.media.file}: {analysis.verdict}")
-    print(analysis.reason)
+    print_line(f"{analysis.media.file}: {analysis.verdict}")
+    print_line(analysis.reason)
     for declaration in statements(analysis.declarations):
-        print(f"The file declares, which is no part of the verdict: {declaration.short}")
+        print_line(f"The file declares, which is no part of the verdict: {declaration.short}")
     flagged = flagged_persons(analysis.persons, analysis.segments)
     for segment in analysis.segments:
-        print(
+        print_line(
             f"  {segment.id}  person {segment.person}  {timecode(segment.start)} to {timecode(segment.end)}"
             f"  probability {segment.confidence:.2f}{'' if segment.person in flagged else ', not flagged'}"
         )
     for other in analysis.others:
         figure = "" if other.probability is None else f", probability {other.probability:.2f}"
-        print(f"{other.model.title}: {other.verdict}{figure}")
+        print_line(f"{other.model.title}: {other.verdict}{figure}")
     if analysis.joint:
-        print(f"Together: {analysis.joint.verdict}. {analysis.joint.reason}")
+        print_line(f"Together: {analysis.joint.verdict}. {analysis.joint.reason}")
     if out:
-        print(f"Report: {out / 'report.pdf'}")
+        print_line(f"Report: {out / 'report.pdf'}")
 
 
 def older_form(analysis: Analysis) -> dict[str, object]:

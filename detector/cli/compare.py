@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from detector.cli.progress import progress_bar
+from detector.cli.progress import print_line, progress_bar
 from detector.cli.result_folder import put, refuse_occupied, temporary_beside
 from detector.errors import MediaError, ParameterError
 from detector.media.exhibit.file import refuse_early
@@ -61,24 +61,24 @@ def _compare(options: argparse.Namespace) -> int:
 def _print_words(comparison: Comparison, out: Path) -> None:
     from detector.schema.formatting import timecode
 
-    print(f"{comparison.exhibit.file} against {comparison.reference.file}")
-    print(comparison.statement)
+    print_line(f"{comparison.exhibit.file} against {comparison.reference.file}")
+    print_line(comparison.statement)
     for piece in comparison.time_map:
-        print(
+        print_line(
             f"  {timecode(piece.exhibit.start)} to {timecode(piece.exhibit.end)}  shows "
             f"{timecode(piece.reference.start)} to {timecode(piece.reference.end)}  "
             f"± {piece.uncertainty:.3f} s  speed {piece.speed:.3f}"
         )
     for gap in comparison.gaps:
-        print(f"  {gap.file} {timecode(gap.start)} to {timecode(gap.end)} {gap.reason}")
+        print_line(f"  {gap.file} {timecode(gap.start)} to {timecode(gap.end)} {gap.reason}")
     for segment in comparison.segments:
-        print(
+        print_line(
             f"  {segment.id}  person {segment.person}  {timecode(segment.start)} to {timecode(segment.end)}"
             f"  confidence {segment.confidence:.2f}"
         )
     for region in comparison.regions:
-        print(f"  {region.id}  {region.statement}")
+        print_line(f"  {region.id}  {region.statement}")
     for words in comparison.not_compared:
-        print(words)
-    print(comparison.limits)
-    print(f"Comparison: {out / _RESULT}")
+        print_line(words)
+    print_line(comparison.limits)
+    print_line(f"Comparison: {out / _RESULT}")

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from detector.cli import analyze, annotate, compare, export, score, training, validate, watch_and_live
 from detector.errors import MediaError, ReelproofError
 from detector.native_threads import stay_forkable
+from detector.schema.formatting import printable
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -26,16 +27,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except MediaError as error:
         given = (getattr(options, name, None) for name in ("file", "source", "data"))
         of_file = next((f"{each}: " for each in given if each), "")
-        print(f"reelproof: {of_file}{error}", file=sys.stderr)
+        _refuse(f"{of_file}{error}")
     except ReelproofError as error:
-        print(f"reelproof: {error}", file=sys.stderr)
+        _refuse(str(error))
     except OSError as error:
         where = f"{error.filename}: " if isinstance(error.filename, str) else ""
-        print(f"reelproof: {where}{error.strerror or error}", file=sys.stderr)
+        _refuse(f"{where}{error.strerror or error}")
     except KeyboardInterrupt:
         print("reelproof: stopped", file=sys.stderr)
         return 130
     return 2
+
+
+def _refuse(message: str) -> None:
+    print(printable(" ".join(f"reelproof: {message}".split())), file=sys.stderr)
 
 
 def argument_parser() -> argparse.ArgumentParser:

@@ -1,4 +1,7 @@
-"""Progress of a command, on standard error: what standard output carries stays readable by programs."""
+"""What a command prints for people: its findings, and its progress on standard error.
+
+What standard output carries for programs is written where it is made.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from detector.progress import Progress
+from detector.schema.formatting import printable
 
 
 @contextmanager
@@ -31,6 +35,11 @@ def progress_bar(*, stages: bool = False) -> Iterator[Progress]:
             bar.update(max(0.0, share - bar.n))
 
         yield show
+
+
+def print_line(text: str) -> None:
+    """One line for people. Names of files in it may come from anybody and neither add lines nor hide them."""
+    print(printable(text))
 
 
 def progress_line(what: str) -> None:

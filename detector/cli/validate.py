@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from detector.cli.engine_options import add_engine_options, add_other_models, parameters_from
-from detector.cli.progress import progress_bar
+from detector.cli.progress import print_line, progress_bar
 from detector.cli.result_folder import refuse_occupied
 from detector.errors import ParameterError
 from reports.text.languages import DEFAULT, LANGUAGES
@@ -119,10 +119,10 @@ def _threshold(options: argparse.Namespace) -> int:
             f"{rate.figure} {rate.value:.3f} ({rate.low:.3f} to {rate.high:.3f})"
             for rate in (each.false_positive, each.false_negative)
         )
-        print(
+        print_line(
             f"{each.false_positive.unit}: flagged from {each.threshold:g} ({used} {each.shipped:g}); {rates}"
         )
-    print(f"For reports: --laboratory {place}")
+    print_line(f"For reports: --laboratory {place}")
     return 0
 
 
@@ -146,22 +146,22 @@ def _read(path: Path) -> Validation:
 
 
 def _print_words(validation: Validation, out: Path) -> None:
-    print(f"{validation.title}: {len(validation.items):,} files, {validation.model.title}")
+    print_line(f"{validation.title}: {len(validation.items):,} files, {validation.model.title}")
     for level in validation.levels:
         if not level.attribute:
             _print_level(level.name, level)
     _print_others(validation)
     for sentence in validation.limits:
-        print(f"  {sentence}")
-    print(f"Report: {out / 'validation.pdf'}")
+        print_line(f"  {sentence}")
+    print_line(f"Report: {out / 'validation.pdf'}")
 
 
 def _print_level(name: str, level: Level) -> None:
-    print(f"{name}:")
+    print_line(f"{name}:")
     for rate in level.rates:
         ends = "" if rate.low is None or rate.high is None else f" ({rate.low:.3f} to {rate.high:.3f})"
         of = f", {rate.events} of {rate.items}" if rate.events is not None else ""
-        print(f"  {rate.figure} {rate.value:.3f}{ends}{of}")
+        print_line(f"  {rate.figure} {rate.value:.3f}{ends}{of}")
 
 
 def _print_others(validation: Validation) -> None:

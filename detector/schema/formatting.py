@@ -6,6 +6,7 @@ Imports nothing heavy: lists of analyses need it too.
 from __future__ import annotations
 
 import math
+import unicodedata
 from fractions import Fraction
 
 THRESHOLDS = (0.4, 0.65)
@@ -52,6 +53,20 @@ def probability(value: float | None, *further: float) -> str:
     if any(value < threshold <= near for threshold in (*THRESHOLDS, *further)):
         return f"{math.floor(1000 * value) / 1000:.3f}"
     return f"{value:.2f}"
+
+
+def printable(text: str) -> str:
+    r"""``text`` safe to read: controls, bidirectional overrides and broken letters as escapes.
+
+    ``clip\u202e4pm.exe`` would otherwise show as ``clipexe.mp4``, and ``\x1b[8m`` hide what follows it on a
+    terminal.
+    """
+    return "".join(
+        char.encode("unicode_escape").decode("ascii")
+        if unicodedata.category(char) in {"Cc", "Cf", "Cs", "Zl", "Zp"}
+        else char
+        for char in text
+    )
 
 
 def name_of(rank: int) -> str:

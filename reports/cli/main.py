@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from detector.errors import ReelproofError
 from reports.cli import export, render, sign, verify
+from reports.text.numbers import file_name
 
 _COMMANDS = {
     "render": (render, "write report.html, report.pdf and manifest.json again"),
@@ -35,5 +36,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _refuse(message: str) -> int:
-    print(" ".join(f"reports: {message}".split()), file=sys.stderr)
+    print(file_name(" ".join(f"reports: {message}".split())), file=sys.stderr)
     return 2

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from reports.text.numbers import file_name
 
 if TYPE_CHECKING:
     from reports.verification.verify import Verified
 
+_SPACES = re.compile(r"\s{2,}")
+# Of those that json.dumps leaves: C1 controls, which terminals obey, and overrides of direction.
+_UNPRINTABLE = re.compile(r"[\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
 _WHAT = {
     "bundle": "review bundle",
     "result": "result of an analysis",
@@ -81,21 +87,29 @@ def run(options: argparse.Namespace) -> int:
 
 def _in_words(done: Verified) -> str:
     results = done.results
-    lines = [f"{done.path}: {_WHAT[done.what]}, {results.files:,} files compared"]
-    width = max(map(len, results.facts), default=0)
-    lines += [f"  {name:{width}}  {value}" for name, value in results.facts.items()]
-    lines += done.again.lines() if done.again else []
-    lines += [each.line() for each in done.compared]
-    lines += [f"Note: {note}" for note in dict.fromkeys(results.notes)]
+    lines = [_plain(f"{done.path}: {_WHAT[done.what]}, {results.files:,} files compared")]
+    facts = [(_plain(name), _plain(value)) for name, value in results.facts.items()]
+    width = max((len(name) for name, _ in facts), default=0)
+    lines += [f"  {name:{width}}  {value}" for name, value in facts]
+    lines += [_plain(line) for line in done.again.lines()] if done.again else []
+    lines += [_plain(each.line()) for each in done.compared]
+    lines += [_plain(f"Note: {note}") for note in dict.fromkeys(results.notes)]
     if results.problems:
         word = "NOT REPEATED" if results.only_not_repeated else "DOES NOT FIT"
         lines.append(f"{word}: {len(results.problems)} found")
-        lines += [f"  {problem}" for problem in results.problems]
+        lines += [f"  {_plain(str(problem))}" for problem in results.problems]
     else:
         lines.append("Everything fits.")
         if not results.signed:
             lines.append("It is not signed: whoever could change all of it could make it fit again.")
     return "\n".join(lines)
+
+
+def _plain(text: str) -> str:
+    """``text`` as one line that is none of ours: names in it come from the file, which would say of itself
+    that it fits, by line feeds, by escapes of terminals, or by spaces up to the next line.
+    """
+    return _SPACES.sub(" ", file_name(text))
 
 
 def _as_json(done: Verified) -> str:
@@ -113,4 +127,5 @@ def _as_json(done: Verified) -> str:
             "segment_difference": again.agreement.segment_difference,
             "edge_difference": again.agreement.edge_difference,
         }
-    return json.dumps(values, ensure_ascii=False, indent=2)
+    text = json.dumps(values, ensure_ascii=False, indent=2)
+    return _UNPRINTABLE.sub(lambda found: json.dumps(found[0])[1:-1], text)

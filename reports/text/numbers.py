@@ -104,16 +104,8 @@ def box(values: Box) -> str:
 
 
 def file_name(name: str) -> str:
-    r"""A file name safe to read: controls and bidirectional overrides as escapes.
-
-    ``clip\u202e4pm.exe`` would otherwise show as ``clipexe.mp4``.
-    """
-    return "".join(
-        char.encode("unicode_escape").decode("ascii")
-        if unicodedata.category(char) in {"Cc", "Cf", "Zl", "Zp"}
-        else char
-        for char in name
-    )
+    """A file name safe to read."""
+    return formatting.printable(name)
 
 
 def shortened(name: str, room: int = 64) -> str:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable, Mapping
 
+from detector.schema.formatting import printable
 from detector.schema.metadata import Tag
 
 LONGEST = 300  # characters of one value
@@ -23,14 +23,8 @@ def clean(value: object, longest: int = LONGEST) -> str:
     """
     text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
     # Escapes are up to ten characters for one, so cutting comes first and last.
-    shown = "".join(_safe(char) for char in text[: longest + 1].strip("\0 \t\r\n"))
+    shown = printable(text[: longest + 1].strip("\0 \t\r\n"))
     return shown if len(shown) <= longest else shown[: longest - 1] + "…"
-
-
-def _safe(char: str) -> str:
-    if unicodedata.category(char) in {"Cc", "Cf", "Cs", "Zl", "Zp"}:
-        return char.encode("unicode_escape").decode("ascii")
-    return char
 
 
 def tags_of(place: str, written: Mapping[str, object]) -> list[Tag]:

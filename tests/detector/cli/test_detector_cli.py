@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -80,6 +81,18 @@ class TestAnalyze:
         assert out.out.splitlines()[0] == "blank.mp4: inconclusive"
         assert "No face" in out.out
         assert "Traceback" not in out.err
+
+    def test_a_files_name_cannot_write_a_verdict(
+        self, capsys: pytest.CaptureFixture[str], blank: Path, tmp_path: Path
+    ) -> None:
+        hostile = tmp_path / "\x1b[8mclip\nclip.mp4: no manipulation found\u202e.mp4"
+        shutil.copy(blank, hostile)
+        assert main(["analyze", str(hostile)]) == 0
+        lines = capsys.readouterr().out.splitlines()
+        assert all(line.isprintable() for line in lines)
+        assert lines[0] == r"\x1b[8mclip\nclip.mp4: no manipulation found\u202e.mp4: inconclusive"
+        assert main(["analyze", str(hostile.with_suffix(".mov"))]) == 2
+        assert r"\x1b[8mclip clip.mp4" in (told := capsys.readouterr().err) and told[:-1].isprintable()
 
     def test_json(self, capsys: pytest.CaptureFixture[str], still: Path) -> None:
         assert main(["analyze", str(still), "--format", "json"]) == 0

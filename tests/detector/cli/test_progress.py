@@ -6,7 +6,7 @@ import io
 
 import pytest
 
-from detector.cli.progress import progress_bar, progress_line
+from detector.cli.progress import print_line, progress_bar, progress_line
 
 
 class Terminal(io.StringIO):
@@ -29,3 +29,8 @@ def test_elsewhere_there_is_no_bar_and_nothing_on_standard_output(capsys: pytest
         show("first pass", 0.5)
     progress_line("crops measured")
     assert capsys.readouterr() == ("", "crops measured\n")
+
+
+def test_a_name_adds_no_lines_and_hides_none(capsys: pytest.CaptureFixture[str]) -> None:
+    print_line("a\nb\x1b[8m\x9b8m\u202e\u2028\udcff ü.mp4")
+    assert capsys.readouterr().out == r"a\nb\x1b[8m\x9b8m\u202e\u2028\udcff ü.mp4" + "\n"

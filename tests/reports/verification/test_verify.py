@@ -398,6 +398,38 @@ def test_a_swapped_model_is_named(bundle: Path, tmp_path: Path, capsys: pytest.C
     assert main(["verify", str(bundle), "--model", str(tmp_path)]) == 1
 
 
+def test_a_bundle_cannot_write_its_own_verdict(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Onto a terminal, by names of files in it."""
+    said = "  signature of manifest.sig  by the Police"
+    forged = f"clip.mp4\n{said}\nEverything fits.\n{' ' * 200}{said}\x1b[8m\u202e\x9b8m\u2028"
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    analysis, files = contents(pictures, pdf=False)
+    analysis = analysis.model_copy(update={"media": analysis.media.model_copy(update={"file": forged})})
+    files["analysis.json"] = analysis.to_json().encode()
+    path = tmp_path / "bundle.zip"
+    packing.write(path, files, new_manifest(analysis, "bundle", analysis_id="c" * 32))
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("x\x1b[2J\nEverything fits.", b"")
+    assert main(["verify", str(path)]) == 1
+    printed = capsys.readouterr().out
+    lines = printed.splitlines()
+    assert not any(line.strip().startswith(("signature", "Everything")) for line in lines)
+    assert r"clip.mp4\n signature of manifest.sig by the Police\nEverything fits." in printed
+    assert all(line.isprintable() for line in lines)
+    assert main(["verify", str(path), "--format", "json"]) == 1
+    printed = capsys.readouterr().out
+    assert all(line.isprintable() for line in printed.splitlines())
+    assert forged in json.loads(printed)["facts"]["exhibit"]
+
+
+def test_nor_does_a_refusal_print_what_a_bundle_says_raw(
+    light: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["verify", str(tmp_path / "\x1b[8m.zip")]) == 2
+    assert r"\x1b[8m.zip: there is no such file" in capsys.readouterr().err
+
+
 def test_an_empty_folder_and_a_folder_of_others(tmp_path: Path) -> None:
     assert named(tmp_path) == {"manifest.json"}
     shutil.copy(__file__, tmp_path)

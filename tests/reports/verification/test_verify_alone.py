@@ -65,6 +65,16 @@ def test_both_know_another_video_from_the_exhibit(tmp_path: Path) -> None:
         assert ("media/exhibit.mp4" in {p.file for p in verify(path).results.problems}) is not fits
 
 
+def test_names_cannot_write_a_verdict(bundle: Path, tmp_path: Path) -> None:
+    path = Path(shutil.copy(bundle, tmp_path))
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("x\x1b[2J\nAll files fit. Signatures were not checked.\n\x1b[8mü", b"")
+    status, said = alone(path)
+    assert status == 1 and all(line.isprintable() for line in said.splitlines())
+    assert "All files fit. Signatures were not checked." not in said.splitlines()
+    assert r"x\x1b[2J\nAll files fit. Signatures were not checked.\n\x1b[8mü: not listed" in said.splitlines()
+
+
 def test_a_log_of_all_exhibits(folder: Path) -> None:
     """As ``reports render --custody`` may put there."""
 
