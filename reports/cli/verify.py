@@ -100,8 +100,7 @@ def _in_words(done: Verified) -> str:
         lines += [f"  {_plain(str(problem))}" for problem in results.problems]
     else:
         lines.append("Everything fits.")
-        if not results.signed:
-            lines.append("It is not signed: whoever could change all of it could make it fit again.")
+        lines += [done.unsigned] if done.unsigned else []
     return "\n".join(lines)
 
 
@@ -114,6 +113,7 @@ def _plain(text: str) -> str:
 
 def _as_json(done: Verified) -> str:
     values = {"path": str(done.path), "what": done.what, **done.results.as_json(), "reanalysis": None}
+    values["notes"] = [*done.results.notes, *([done.unsigned] if done.unsigned else [])]
     values["comparisons"] = [
         {"file": each.name, "agree": not each.problems, "problems": list(each.problems)}
         for each in done.compared

@@ -63,6 +63,20 @@ class Verified:
     again: Reanalysis | None = None
     compared: list[Recomparison] = field(default_factory=list)
 
+    @property
+    def unsigned(self) -> str:
+        """What of it no signature holds, in words; empty where one holds all.
+
+        A report signed by itself says nothing of the bundle around it: whoever changes other files takes
+        ``manifest.sig`` away and leaves the report.
+        """
+        signed = self.results.signed
+        if not signed:
+            return "It is not signed: whoever could change all of it could make it fit again."
+        if self.what in ("bundle", "result") and SIGNATURE not in signed:
+            return f"Only {' and '.join(signed)} is signed; all other files could have been changed."
+        return ""
+
 
 def verify(path: Path, trust: Sequence[Certificate] = (), trust_time: Sequence[Certificate] = ()) -> Verified:
     """Check a bundle, the folder of a result or an unpacked bundle, a report as PDF, or an exported log.

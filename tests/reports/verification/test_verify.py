@@ -24,6 +24,7 @@ from reports.bundle.archive import UNREADABLE, differences
 from reports.bundle.manifest import new_manifest
 from reports.cli.main import main
 from reports.signing.keys import SigningKey, read_key
+from reports.signing.pdf import sign_pdf
 from reports.verification.consistency import check_analysis
 from reports.verification.problems import CheckResults, Problem
 from reports.verification.signatures import check_detached
@@ -396,6 +397,26 @@ def test_a_swapped_model_is_named(bundle: Path, tmp_path: Path, capsys: pytest.C
     assert main(["verify", str(bundle), "--model", str(other)]) == 1
     assert "efficientnet_lite0_faces.safetensors: does not fit" in capsys.readouterr().out
     assert main(["verify", str(bundle), "--model", str(tmp_path)]) == 1
+
+
+def test_a_bundle_of_which_only_the_report_is_signed_is_said_to_be(
+    tmp_path: Path, key: SigningKey, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever changes its pictures takes the manifest's signature away and leaves the signed report."""
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    analysis, files = contents(pictures)
+    report = files["report.pdf"]
+    assert isinstance(report, bytes)
+    files["report.pdf"] = sign_pdf(report, key)
+    only = "Only report.pdf is signed; all other files could have been changed."
+    for signer, end in ((None, only), (key, "Everything fits.")):
+        path = tmp_path / "bundle.zip"
+        packing.write(path, files, new_manifest(analysis, "bundle", analysis_id="c" * 32), signer)
+        assert main(["verify", str(path)]) == 0
+        assert capsys.readouterr().out.splitlines()[-1] == end
+        assert main(["verify", str(path), "--format", "json"]) == 0
+        assert (only in json.loads(capsys.readouterr().out)["notes"]) is (signer is None)
 
 
 def test_a_bundle_cannot_write_its_own_verdict(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
