@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from unittest import mock
 
 from asn1crypto import keys, tsp
 from asn1crypto import x509 as asn1_x509
@@ -35,7 +38,7 @@ def _builder(subject: str, issuer: str, key: rsa.RSAPublicKey) -> x509.Certifica
 
 
 class TimeAuthority:
-    """Answers until it is closed; ``broken`` has it refuse."""
+    """Answers until it is closed; ``broken`` has it refuse, ``answer`` send something of its own."""
 
     def __init__(self, folder: Path) -> None:
         root, own = (rsa.generate_private_key(65537, 2048) for _ in range(2))
@@ -56,6 +59,7 @@ class TimeAuthority:
         self.issuer.write_bytes(issuer.public_bytes(Encoding.PEM))
         private = own.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
         own_certificate = asn1_x509.Certificate.load(certificate.public_bytes(Encoding.DER))
+        self.answer: Callable[[BaseHTTPRequestHandler], None] | None = None
         self.asked, self.broken, self.moment = 0, False, datetime.now(UTC).replace(microsecond=0)
         self._stamper = DummyTimeStamper(
             own_certificate, keys.PrivateKeyInfo.load(private), fixed_dt=self.moment
@@ -64,6 +68,33 @@ class TimeAuthority:
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}/tsr"
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self._thread.start()
+
+    def stamps_another_digest(self) -> AbstractContextManager[object]:
+        """For a while it stamps zeros instead of what it is asked for."""
+        stamp = self._stamper.request_tsa_response
+
+        def other(request: tsp.TimeStampReq) -> tsp.TimeStampResp:
+            request["message_imprint"]["hashed_message"] = bytes(32)
+            return stamp(request)
+
+        return mock.patch.object(self._stamper, "request_tsa_response", other)
+
+    def breaks_its_signature(self) -> AbstractContextManager[object]:
+        """For a while its tokens are as they should be, but for a bit of their signature."""
+        stamp = self._stamper.request_tsa_response
+
+        def other(request: tsp.TimeStampReq) -> tsp.TimeStampResp:
+            made = stamp(request)
+            (signer,) = made["time_stamp_token"]["content"]["signer_infos"]
+            signature = signer["signature"].native
+            signer["signature"] = signature[:-1] + bytes([signature[-1] ^ 1])
+            return made
+
+        return mock.patch.object(self._stamper, "request_tsa_response", other)
+
+    def is_of(self, moment: datetime) -> AbstractContextManager[object]:
+        """For a while its clock says ``moment``."""
+        return mock.patch.object(self._stamper, "fixed_dt", moment)
 
     def key_of_anybody(self, path: Path, name: str) -> Path:
         """A signer's key without a password, with a certificate for e-mail by the same issuer."""
@@ -93,6 +124,9 @@ class TimeAuthority:
             def do_POST(self) -> None:
                 request = tsp.TimeStampReq.load(self.rfile.read(int(self.headers["Content-Length"])))
                 authority.asked += 1
+                if authority.answer:
+                    authority.answer(self)
+                    return
                 body = b"" if authority.broken else authority._stamper.request_tsa_response(request).dump()
                 self.send_response(503 if authority.broken else 200)
                 self.send_header("Content-Type", "application/timestamp-reply")

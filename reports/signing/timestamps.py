@@ -6,9 +6,14 @@ https (http to this machine only), without redirects and proxies.
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
-from typing import TYPE_CHECKING, Any
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from reports.plain_http import is_confidential
 from reports.signing.keys import DIGEST, SigningError, run
@@ -17,8 +22,11 @@ if TYPE_CHECKING:
     from pyhanko.sign.timestamps import TimeStamper
 
 SUFFIX = ".tsr"  # of a token beside the file it is about
-_TIME_OUT = 20.0  # seconds
+APART = timedelta(days=1)  # a clock that nobody set may be off by a time zone; further is no mistake
+_TIME_OUT = 20.0  # seconds for all of an answer
 _LARGEST = 100_000  # bytes of an answer
+_LATE = "it did not answer in time"
+T = TypeVar("T")
 
 
 def authority(url: str) -> TimeStamper:
@@ -35,7 +43,6 @@ def token(data: bytes, url: str) -> bytes:
 
 
 def _stamper(url: str) -> TimeStamper:
-    import requests
     from asn1crypto import tsp
     from pyhanko.sign.timestamps import TimeStamper
     from pyhanko.sign.timestamps.common_utils import TimestampRequestError
@@ -43,27 +50,85 @@ def _stamper(url: str) -> TimeStamper:
     class Authority(TimeStamper):
         async def async_timestamp(self, message_digest: bytes, md_algorithm: str) -> Any:
             try:
-                return await super().async_timestamp(message_digest, md_algorithm)
+                made = await super().async_timestamp(message_digest, md_algorithm)
+                why = await _unfit(made, message_digest, md_algorithm)
             except TimestampRequestError as problem:
                 why = " ".join(str(problem).split())[:120]
+            except Exception:  # of an answer that may hold anything any: asn1crypto promises none
+                why = "its answer is no timestamp"
+            if why:
                 raise SigningError(f"The authority at {url} gave no timestamp: {why}.") from None
+            return made
 
         async def async_request_tsa_response(self, req: Any) -> Any:
-            return await asyncio.to_thread(self._ask, req.dump())
-
-        def _ask(self, body: bytes) -> Any:
-            kind = {"Content-Type": "application/timestamp-query"}
-            try:
-                with requests.Session() as session:
-                    session.trust_env = False
-                    answer = session.post(url, body, headers=kind, timeout=_TIME_OUT, allow_redirects=False)
-            except (OSError, requests.RequestException) as problem:
-                raise TimestampRequestError(f"{type(problem).__name__}") from problem
-            if answer.status_code != 200 or len(answer.content) > _LARGEST:
-                raise TimestampRequestError(f"it answered {answer.status_code}")
-            try:
-                return tsp.TimeStampResp.load(answer.content, strict=True)
-            except ValueError:
-                raise TimestampRequestError("its answer is no timestamp") from None
+            body = _within(_TIME_OUT, partial(_answer, url, req.dump()))
+            return tsp.TimeStampResp.load(body, strict=True)
 
     return Authority()
+
+
+def _answer(url: str, body: bytes) -> bytes:
+    """What the authority answers, read as it comes and no further than an answer can be long."""
+    import requests
+    import urllib3
+    from pyhanko.sign.timestamps.common_utils import TimestampRequestError
+
+    headers = {"Content-Type": "application/timestamp-query", "Accept-Encoding": "identity"}
+    asking: dict[str, Any] = {"timeout": _TIME_OUT, "allow_redirects": False, "stream": True}
+    ends, data, why = time.monotonic() + _TIME_OUT, b"", ""
+    try:
+        with requests.Session() as session:
+            session.trust_env = False
+            with session.post(url, body, headers=headers, **asking) as asked:
+                if asked.status_code != 200:
+                    why = f"it answered {asked.status_code}"
+                while not why and (more := asked.raw.read1(_LARGEST, decode_content=False)):
+                    data += more
+                    if len(data) > _LARGEST:
+                        why = "its answer is too long"
+                    elif time.monotonic() > ends:
+                        why = _LATE
+    except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as problem:
+        why = type(problem).__name__
+    if why:
+        raise TimestampRequestError(why)
+    return data
+
+
+def _within(seconds: float, work: Callable[[], T]) -> T:
+    """What ``work`` returns, waited for no longer.
+
+    Limits of a socket are for each read: whoever sends a byte now and then, be it of a header, is never late
+    for them. The thread is then left to itself, and does not keep the process from ending.
+    """
+    from pyhanko.sign.timestamps.common_utils import TimestampRequestError
+
+    done: Future[T] = Future()
+
+    def do() -> None:
+        try:
+            done.set_result(work())
+        except Exception as problem:
+            done.set_exception(problem)
+
+    threading.Thread(target=do, name="timestamp", daemon=True).start()
+    try:
+        return done.result(seconds)
+    except TimeoutError:
+        raise TimestampRequestError(_LATE) from None
+
+
+async def _unfit(made: Any, digest: bytes, algorithm: str) -> str:
+    """Why a token is none of what was asked for; else evidence would be signed that nobody can verify."""
+    from pyhanko.sign.validation.generic_cms import validate_tst_signed_data
+    from pyhanko_certvalidator import ValidationContext
+
+    signed = made["content"]
+    told = signed["encap_content_info"]["content"].parsed
+    nobody = ValidationContext(trust_roots=[], allow_fetching=False)
+    status = await validate_tst_signed_data(signed, nobody, lambda name: digest if name == algorithm else b"")
+    if not (status["intact"] and status["valid"]):
+        return "its answer is no timestamp of what was asked for"
+    if abs(told["gen_time"].native - datetime.now(UTC)) > APART:
+        return "its time and this machine's are more than a day apart: set the clock"
+    return ""

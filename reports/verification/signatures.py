@@ -10,7 +10,7 @@ import io
 import logging
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TypeVar
 
 from asn1crypto import cms, core
@@ -28,6 +28,7 @@ from pyhanko.sign.validation.status import (
 
 from detector import timestamps
 from reports.signing.keys import PROGRAM, name_in, run, sha256_of_certificate
+from reports.signing.timestamps import APART
 from reports.verification.problems import CheckResults
 from reports.verification.strict_cms import require_strict
 from reports.verification.trust import Trust, context
@@ -48,7 +49,6 @@ _USAGE = KeyUsageConstraints(
 logging.getLogger("pyhanko").setLevel(logging.CRITICAL + 1)
 
 _ODD = "it holds bytes that no signature of Reelproof has"
-_APART = timedelta(days=1)  # a clock that nobody set may be off by a time zone; further is no mistake
 Status = TypeVar("Status", bound=StandardCMSSignatureStatus)
 
 
@@ -239,7 +239,7 @@ def _check_times(
     for who in late:
         why = f"by {who} it was signed after the signer's certificate expired on {timestamps.day(expiry)}"
         results.add(file, "does not fit", why)
-    if stamped and claimed and abs(stamped - claimed) > _APART:
+    if stamped and claimed and abs(stamped - claimed) > APART:
         days = timestamps.day(stamped), timestamps.day(claimed)
         why = f"its timestamp is of {days[0]}, where the signer's clock said {days[1]}"
         results.add(file, "does not fit", why)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import gzip
+import time
 from datetime import datetime, timedelta, tzinfo
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -217,6 +221,74 @@ def test_no_signature_without_the_timestamp_that_was_asked_for(keys, authority):
         authority.broken = False
     with pytest.raises(SigningError, match="gave no timestamp"):
         read_key(*keys[:2], trusted_time.authority("http://127.0.0.1:9/")).sign(DATA)
+
+
+@pytest.mark.parametrize("spoilt", ["stamps_another_digest", "breaks_its_signature"])
+def test_no_token_is_used_that_is_none_of_what_was_asked_for(keys, authority, spoilt):
+    """The evidence would be signed, handed out, and found not to fit by whoever verifies it."""
+    told = "gave no timestamp: its answer is no timestamp of what was asked for"
+    with getattr(authority, spoilt)():
+        with pytest.raises(SigningError, match=told):
+            stamping(keys, authority).sign(DATA)
+        with pytest.raises(SigningError, match=told):
+            sign_pdf(small_pdf({"scores.csv": b"x"}), stamping(keys, authority))
+        with pytest.raises(SigningError, match=told):
+            trusted_time.token(DATA, authority.url)
+
+
+def test_nor_one_of_another_day(keys, authority):
+    """Verification would take it for a signer's clock that was set back."""
+    with (
+        authority.is_of(authority.moment - timedelta(days=2)),
+        pytest.raises(SigningError, match="set the clock"),
+    ):
+        stamping(keys, authority).sign(DATA)
+
+
+def packed(handler) -> None:
+    """Sixty megabytes in sixty kilobytes."""
+    body = gzip.compress(bytes(60_000_000))
+    handler.send_response(200)
+    handler.send_header("Content-Encoding", "gzip")
+    handler.send_header("Content-Length", str(len(body)))
+    handler.end_headers()
+    handler.wfile.write(body)
+
+
+def endless(handler) -> None:
+    handler.send_response(200)
+    handler.end_headers()
+    with contextlib.suppress(OSError):
+        for _ in range(1000):
+            handler.wfile.write(bytes(10_000))
+
+
+def dripping(handler, line: bytes = b"") -> None:
+    handler.wfile.write(line or b"HTTP/1.0 200 OK\r\n\r\n")
+    with contextlib.suppress(OSError):
+        for _ in range(60):
+            handler.wfile.write(b"0")
+            time.sleep(0.1)
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        (packed, "its answer is no timestamp"),
+        (endless, "its answer is too long"),
+        (dripping, "it did not answer in time"),
+        (partial(dripping, line=b"HTTP/1.0 200 OK\r\nX: "), "it did not answer in time"),
+        (lambda handler: handler.send_error(404), "it answered 404"),
+    ],
+    ids=["packed", "endless", "dripping", "dripping headers", "404"],
+)
+def test_an_authority_neither_holds_nor_fills_who_signs(authority, monkeypatch, answer, why):
+    monkeypatch.setattr(trusted_time, "_TIME_OUT", 1.0)
+    monkeypatch.setattr(authority, "answer", answer)
+    start = time.monotonic()
+    with pytest.raises(SigningError, match=f"gave no timestamp: {why}"):
+        trusted_time.token(DATA, authority.url)
+    assert time.monotonic() - start < 4
 
 
 @pytest.mark.parametrize("url", ["http://time.example/tsr", "ftp://time.example", "https://[", "nonsense"])
