@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from detector.errors import ReelproofError
+from detector.native_threads import stay_forkable
 from reports.cli import export, render, sign, verify
 from reports.text.numbers import file_name
 
@@ -27,6 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         command.add_options(of_command)
         of_command.set_defaults(run=command.run)
     options = parser.parse_args(arguments)
+    stay_forkable()  # what is confined is forked, and need not import again what is here
     try:
         return int(options.run(options) or 0)
     except ReelproofError as error:

@@ -13,7 +13,7 @@ from reports.bundle.manifest import ANALYSIS, CASE, CUSTODY, SIGNATURE, CustodyH
 from reports.bundle.packing import ANNOTATIONS, SUMS
 from reports.custody.chain import check_export
 from reports.errors import first_problem
-from reports.review.annotation_file import AnnotationFileError, read_file
+from reports.review.annotation_file import LARGEST_ANNOTATION_FILE, AnnotationFileError, read_file
 from reports.verification.problems import CheckResults
 from reports.verification.sources import Source, Unreadable
 
@@ -145,6 +145,9 @@ def _what_is_seen(manifest: Manifest, results: CheckResults) -> None:
 
 def check_annotations(file: str, data: bytes, analysis: bytes | None, results: CheckResults) -> None:
     """An annotation file: its checksum, and that it is about the analysis it came with."""
+    if len(data) > LARGEST_ANNOTATION_FILE:
+        results.add(file, "cannot be read", "it is too large for annotations")
+        return
     try:
         saved = read_file(data)
     except AnnotationFileError as error:

@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import re
+import zlib
 from collections.abc import Callable, Mapping
 
 import pikepdf
@@ -13,8 +14,10 @@ import pypdfium2
 
 from reports.custody.chain import compare_exports
 from reports.render import pdf_digest
+from reports.review.annotation_file import LARGEST_ANNOTATION_FILE
 from reports.verification.problems import CheckResults
 from reports.verification.signatures import check_embedded
+from reports.verification.sources import LARGEST
 from reports.verification.trust import Trust
 
 # Attachments a report may have; its text gives the SHA-256 of each within so many characters of the name.
@@ -28,6 +31,7 @@ KNOWN = (
 )
 _COMPARISON = re.compile(r"comparison-\d+\.json")
 _NEAR = 400
+_OF_DAMAGE = (pikepdf.PdfError, pypdfium2.PdfiumError, zlib.error)
 # Words that end or begin with a digit of it may stand beside a SHA-256, as the German "Byte" does.
 _DIGITS = re.compile(r"[0-9a-f]{64,}")
 _SPACE = re.compile(r"[\s\u200b\u00ad\ufeff]+")
@@ -59,7 +63,7 @@ def check_pdf(
     try:
         attached = _attachments(data)
         text = _text(data)
-    except (pikepdf.PdfError, pypdfium2.PdfiumError, ValueError, TypeError, KeyError, OSError) as error:
+    except (*_OF_DAMAGE, ValueError, TypeError, KeyError, OSError) as error:
         results.add(file, "cannot be read", f"it is damaged ({' '.join(str(error).split())[:120]})")
         return {}
     for name in (*KNOWN, *sorted(set(_COMPARISON.findall(text)))):
@@ -85,6 +89,8 @@ def _differs(name: str, attached: bytes, beside: bytes) -> str:
     """
     try:
         if name == "annotations.json":
+            if max(len(attached), len(beside)) > LARGEST_ANNOTATION_FILE:
+                return "one of the two is too large for annotations"
             same = json.loads(attached)["annotations"] == json.loads(beside)["annotations"]
             return "" if same else "it holds other annotations"
         if name == "custody.json":
@@ -96,7 +102,26 @@ def _differs(name: str, attached: bytes, beside: bytes) -> str:
 
 def _attachments(data: bytes) -> dict[str, bytes]:
     with pikepdf.open(io.BytesIO(data)) as document:
-        return {name: spec.get_file().read_bytes() for name, spec in document.attachments.items()}
+        return {name: _unpacked(spec.get_file().obj) for name, spec in document.attachments.items()}
+
+
+def _unpacked(stream: pikepdf.Object) -> bytes:
+    """An attachment as reports hold it: deflated once, or not at all.
+
+    One deflated twice would be a million times as large as the file.
+    """
+    packed = bytes(stream.read_raw_bytes())
+    filters = stream.get("/Filter", pikepdf.Array())
+    named = list(filters) if isinstance(filters, pikepdf.Array) else [filters]
+    if not named:
+        return packed
+    if named != [pikepdf.Name.FlateDecode] or "/DecodeParms" in stream:
+        raise ValueError("an attachment is packed as none of a report is")
+    unpacker = zlib.decompressobj()
+    data = unpacker.decompress(packed, LARGEST)
+    if not unpacker.eof:
+        raise ValueError("an attachment is too large, or cut off")
+    return data
 
 
 def _text(data: bytes) -> str:

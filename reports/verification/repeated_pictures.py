@@ -1,7 +1,13 @@
-"""The pictures of an analysis against those that the same analysis makes again."""
+"""The pictures of an analysis against those that the same analysis makes again.
+
+They are decoded in a confined process.
+"""
 
 from __future__ import annotations
 
+import shutil
+import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +15,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from detector.errors import ReelproofError
+from detector.progress import Progress
+from detector.sandbox import AllowedPaths, Sandbox, UnexpectedError
+from detector.sandboxed_engine import limits_of_environment
 from detector.schema.analysis import Analysis, Peak, Segment
 from detector.verdict.repeated_grounds import matching_peak
 from reports.verification.problems import CheckResults
@@ -26,27 +36,56 @@ def compare_pictures(
 
     Those that show something else become problems. Ones that were not made again are named in a note.
     """
-    count, left = 0, []
-    for name, other in _pairs(recorded, made):
-        if name not in source.names:
-            continue  # told by the checks of the files
-        if other is None or not (folder / other).is_file():
-            left.append(name)
-            continue
-        count += 1
-        try:
-            there = source.read(name)
-        except Unreadable as problem:
-            results.add(name, "cannot be read", str(problem))
-            continue
-        if why := _difference(there, (folder / other).read_bytes()):
-            results.add(name, "does not fit", f"made again, {why}")
+    names: list[str] = []
+    left = []
+    with tempfile.TemporaryDirectory(prefix="reelproof-") as place:
+        for name, other in _pairs(recorded, made):
+            if name not in source.names:
+                continue  # told by the checks of the files
+            if other is None or not (folder / other).is_file():
+                left.append(name)
+                continue
+            there, here = _files_of(Path(place), len(names))
+            try:
+                there.write_bytes(source.read(name))
+            except Unreadable as problem:
+                results.add(name, "cannot be read", str(problem))
+                continue
+            shutil.copyfile(folder / other, here)
+            names.append(name)
+        for name, why in zip(names, _compared(Path(place), len(names)), strict=True):
+            if why:
+                results.add(name, "does not fit", f"made again, {why}")
     if left:
         results.notes.append(
             f"Not compared: {', '.join(left)}. Of frames that score alike another was chosen here, so these "
             "pictures, and what hiding their hottest area changes, were not made again."
         )
-    return count
+    return len(names)
+
+
+def _files_of(place: Path, number: int) -> tuple[Path, Path]:
+    """The picture that came, and the one made again."""
+    return place / f"{number}.there", place / f"{number}.here"
+
+
+def _compared(place: Path, count: int) -> list[str]:
+    """How each two pictures in ``place`` differ, found in a confined process."""
+    if sys.platform != "linux":
+        return _differences(place, count)
+    places, modules = AllowedPaths(readable=(place,)), ("reports.verification.repeated_pictures",)
+    limits = limits_of_environment()
+    try:
+        with Sandbox(_differences, place, count, limits=limits, places=places, modules=modules) as confined:
+            found: list[str] = confined.result()
+    except (ReelproofError, UnexpectedError) as error:
+        told = (str(error).strip().splitlines() or [""])[-1]
+        return [f"it could not be compared ({told[:300]})"] * count
+    return found
+
+
+def _differences(place: Path, count: int, _report: Progress | None = None) -> list[str]:
+    return [_difference(*(file.read_bytes() for file in _files_of(place, number))) for number in range(count)]
 
 
 def _pairs(recorded: Analysis, made: Analysis) -> Iterator[tuple[str, str | None]]:

@@ -11,7 +11,7 @@ from typing import IO, Protocol
 
 from reports.bundle.archive import UNREADABLE, chunks
 
-_LARGEST = 512_000_000  # of a file that is taken into memory: two hours of scores are a tenth of it
+LARGEST = 512_000_000  # of a file that is taken into memory: two hours of scores are a tenth of it
 
 
 class Unreadable(Exception):
@@ -105,7 +105,7 @@ def _reason(error: Exception) -> str:
 
 
 def _bounded(stream: IO[bytes]) -> bytes:
-    data = stream.read(_LARGEST + 1)
-    if len(data) > _LARGEST:
+    data = stream.read(LARGEST + 1)
+    if len(data) > LARGEST:
         raise Unreadable("it is too large for what it is")
     return data

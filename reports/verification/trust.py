@@ -33,6 +33,11 @@ class Trust:
     authorities: Certificates = ()
 
     @property
+    def both(self) -> tuple[Certificates, Certificates]:
+        """Signers, authorities."""
+        return self.signers, self.authorities
+
+    @property
     def for_time(self) -> Certificates:
         """Those that may vouch for a timestamp."""
         return (*self.signers, *self.authorities)

@@ -1,16 +1,26 @@
-"""One path from end to end: what it is, and all checks that apply to it, in order."""
+"""One path from end to end: what it is, and all checks that apply to it, in order.
+
+They run in a confined process: zip, PDF, JSON, signatures and pictures of whoever made them are read there.
+"""
 
 from __future__ import annotations
 
+import sys
+import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from cryptography.x509 import Certificate
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import Certificate, load_der_x509_certificate
 
+from detector.errors import ReelproofError
+from detector.progress import Progress
+from detector.sandbox import AllowedPaths, LimitError, Sandbox, UnexpectedError, refuse_links
+from detector.sandboxed_engine import limits_of_environment
 from detector.schema.analysis import Analysis
 from detector.schema.comparison import Comparison
 from reports.bundle.archive import UNREADABLE, BundleError, differences, is_zip, open_zip
@@ -30,7 +40,7 @@ from reports.verification.consistency import (
 from reports.verification.listed_files import check_files
 from reports.verification.page import check_page
 from reports.verification.pdf import check_pdf
-from reports.verification.problems import CheckResults
+from reports.verification.problems import CheckResults, Problem
 from reports.verification.sources import Folder, Source, Unreadable, Zip
 from reports.verification.trust import Trust
 from reports.verification.trusted_time import check_token
@@ -88,17 +98,74 @@ def verify(path: Path, trust: Sequence[Certificate] = (), trust_time: Sequence[C
     """
     if not path.exists():
         raise VerifyError(f"{path}: there is no such file or folder.")
-    what = _kind(path)
-    done, trusted = Verified(path, what), Trust(trust, trust_time)
-    if what == "report":
-        _verify_pdf(done, trusted)
-    elif what == "log":
-        _verify_log(done, trusted)
-    elif what == "result":
-        _verify_files(done, Folder(path), trusted)
+    done = Verified(path, _kind(path))
+    if done.what == "report" and path.stat().st_size > _LARGEST_PDF:
+        raise VerifyError(f"{path} is too large for a report.")
+    if sys.platform == "linux":
+        _check_confined(done, Trust(trust, trust_time))
     else:
-        _verify_zip(done, trusted)
+        _check(done, Trust(trust, trust_time))
     return done
+
+
+def _check(done: Verified, trust: Trust) -> None:
+    if done.what == "report":
+        _verify_pdf(done, trust)
+    elif done.what == "log":
+        _verify_log(done, trust)
+    elif done.what == "result":
+        _verify_files(done, Folder(done.path), trust)
+    else:
+        _verify_zip(done, trust)
+
+
+def _check_confined(done: Verified, trust: Trust) -> None:
+    """The same in a confined process; what it found comes back as JSON, nothing else of it is read here."""
+    path = done.path.absolute()
+    limits = limits_of_environment()
+    signers, authorities = ([each.public_bytes(Encoding.DER) for each in told] for told in trust.both)
+    with tempfile.TemporaryDirectory(prefix="reelproof-") as place:
+        out = Path(place)
+        places = AllowedPaths(readable=(path, _stamp_of(path)), writable=(out,))
+        what = (_checked, path, done.what, signers, authorities, out)
+        try:
+            with Sandbox(
+                *what, limits=limits, places=places, modules=("reports.verification.verify",)
+            ) as confined:
+                told = confined.result()
+            refuse_links(out)
+            _take(done, told, out)
+        except LimitError:
+            why = "reading it takes more memory, time or disk than allowed (docs/confinement.md, Limits)"
+            done.results.add(path.name, "cannot be read", why)
+        except (ReelproofError, UnexpectedError) as error:
+            told = (str(error).strip().splitlines() or [""])[-1]
+            done.results.add(path.name, "cannot be read", f"what reads it failed ({told[:300]})")
+
+
+def _checked(
+    path: Path, what: What, signers: list[bytes], authorities: list[bytes], out: Path, _report: Progress
+) -> dict[str, Any]:
+    """What :func:`_take` takes. Runs confined."""
+    done = Verified(path, what)
+    _check(
+        done, Trust(*([load_der_x509_certificate(each) for each in told] for told in (signers, authorities)))
+    )
+    if done.analysis:
+        (out / ANALYSIS).write_text(done.analysis.to_json(), encoding="utf-8")
+    for number, comparison in enumerate(done.comparisons.values()):
+        (out / f"{number}.json").write_text(comparison.to_json(), encoding="utf-8")
+    return {"what": done.what, "results": asdict(done.results), "comparisons": list(done.comparisons)}
+
+
+def _take(done: Verified, told: dict[str, Any], out: Path) -> None:
+    done.what, found = told["what"], told["results"]
+    problems = [Problem(**each) for each in found.pop("problems")]
+    done.results = CheckResults(problems, **found)
+    if (analysis := out / ANALYSIS).exists():
+        done.analysis = Analysis.from_json(analysis.read_bytes())
+    for number, name in enumerate(told["comparisons"]):
+        done.comparisons[name] = Comparison.from_json((out / f"{number}.json").read_bytes())
 
 
 def verify_against(
@@ -245,17 +312,20 @@ def _verify_log(done: Verified, trust: Trust) -> None:
         return
     told = read_export(text)
     results.facts["custody log"] = f"{told.count:,} entries then, the last one {told.head}"
-    stamp = done.path.with_name(name + SUFFIX)
+    stamp = _stamp_of(done.path)
     if stamp.exists():
         check_token(stamp.name, text, stamp.read_bytes(), trust, results)
     elif asked_by := trust.time_asked_by or trust.asked_by:
         results.add(stamp.name, "missing", f"the log has no timestamp, where {asked_by} asks for one")
 
 
+def _stamp_of(path: Path) -> Path:
+    """The token beside a log."""
+    return path.with_name(path.name + SUFFIX)
+
+
 def _verify_pdf(done: Verified, trust: Trust) -> None:
     results, name = done.results, done.path.name
-    if done.path.stat().st_size > _LARGEST_PDF:
-        raise VerifyError(f"{done.path} is too large for a report.")
     attached = check_pdf(name, done.path.read_bytes(), trust, results, alone=True)
     text = attached.get(ANALYSIS)
     if text is not None:
