@@ -29,6 +29,7 @@ def analyze_confined(
     path: Path,
     folder: Path,
     *,
+    name: str | None = None,
     parameters: Parameters | None = None,
     model: str | None = None,
     write: Write | None = None,
@@ -39,6 +40,7 @@ def analyze_confined(
 ) -> Analysis:
     """Analyse ``path`` in a confined process; the result comes back by way of ``folder``, an empty one.
 
+    ``name`` is the exhibit's own file name where ``path`` is not.
     With ``write``, pictures are kept there and it is called, in that process, with the analysis and
     the folder; it has to write ``analysis.json``. ``get_ready`` is called there, in a thread of its own while
     the analysis goes on: what is written with takes as long to import as a short clip to be looked at.
@@ -54,7 +56,7 @@ def analyze_confined(
             readable.append(Path(one).parent)
         named.append(one)
     places = AllowedPaths(readable=tuple(readable), writable=(folder,))
-    what = (_analyzed, path, folder, parameters, named, joint, write, get_ready)
+    what = (_analyzed, path, folder, name, parameters, named, joint, write, get_ready)
     with Sandbox(
         *what,
         limits=limits_of_environment(),
@@ -69,6 +71,7 @@ def analyze_confined(
 def _analyzed(
     path: Path,
     folder: Path,
+    name: str | None,
     parameters: Parameters | None,
     models: Sequence[str | None],
     joint: JointRule,
@@ -84,7 +87,14 @@ def _analyzed(
     model, *also = models
     others = [one for one in also if one]
     analysis = analyze(
-        path, parameters=parameters, model=model, images=images, progress=progress, also=others, joint=joint
+        path,
+        name=name,
+        parameters=parameters,
+        model=model,
+        images=images,
+        progress=progress,
+        also=others,
+        joint=joint,
     )
     if write:
         write(analysis, folder)

@@ -10,8 +10,10 @@ from typing import Any
 
 from detector.files import hashed
 from detector.models.card_files import load_card, read_second_look
+from detector.sandboxed_engine import analyze_confined
 from detector.schema.analysis import Analysis, Software
 from detector.verdict.reproducibility import TOLERANCE, Agreement, compare, made_by_one_engine
+from reports.bundle.manifest import ANALYSIS
 from reports.errors import ReportError
 from reports.verification.problems import CheckResults, Kind
 from reports.verification.repeated_pictures import compare_pictures
@@ -59,7 +61,8 @@ def reanalyse(
     Differences beyond the tolerance become problems of ``analysis.json``, of a kind of their own where
     another version of the engine made it. ``pictures`` holds those of the analysis, if it came with them;
     they are compared as well. Raises :class:`ReanalysisError` without the model's ``weights``
-    or those of the ``others``, as they decided then, and :class:`~detector.errors.MediaError`.
+    or those of the ``others``, as they decided then, :class:`~detector.errors.MediaError`, and
+    :mod:`detector.sandbox`'s errors: the exhibit is read in a confined process.
     """
     try:
         _, sha256 = hashed(exhibit)
@@ -77,15 +80,19 @@ def reanalyse(
     _require_second_look(recorded, weights)
     more: dict[str, Any] = {}
     if recorded.joint is not None:
-        more = {"also": _required(recorded, others), "joint": recorded.joint.rule}
-    from detector import analyze  # brings torch
+        more = {"also": [str(path) for path in _required(recorded, others)], "joint": recorded.joint.rule}
 
     compared, before = 0, len(results.problems)
     with tempfile.TemporaryDirectory(prefix="reelproof-") as folder:
         if pictures is not None:
-            more["images"] = Path(folder)
-        made = analyze(
-            exhibit, name=recorded.media.file, parameters=recorded.parameters, model=weights, **more
+            more["write"] = _keep  # with it pictures are made
+        made = analyze_confined(
+            exhibit,
+            Path(folder),
+            name=recorded.media.file,
+            parameters=recorded.parameters,
+            model=str(weights),
+            **more,
         )
         other = another_engine(recorded.software, made.software)
         if pictures is not None and not other:
@@ -107,6 +114,10 @@ def reanalyse(
         results.notes.append(other)
     besides = _besides(bool(other), compared, pictures)
     return Reanalysis(agreement, _machine(recorded), _machine(made), besides, fits)
+
+
+def _keep(analysis: Analysis, folder: Path) -> None:
+    (folder / ANALYSIS).write_text(analysis.to_json(), encoding="utf-8")
 
 
 _GROUNDS = "reason, persons, coverage, peaks, facts of the file, the model's card"

@@ -19,6 +19,7 @@ from detector.schema.model import SecondLookModel
 from reports import write_report
 from reports.bundle.manifest import file_entries, manifest_files, new_manifest
 from reports.cli.main import main
+from reports.verification import reanalysis
 from reports.verification.problems import CheckResults
 from reports.verification.reanalysis import ReanalysisError, reanalyse
 
@@ -53,20 +54,20 @@ def test_findings_that_agree(
     folder, exhibit, weights = case
     asked: dict[str, object] = {}
 
-    def analyze(path: Path, **options: object) -> Analysis:
+    def analyze(path: Path, _folder: Path, **options: object) -> Analysis:
         asked.update(options, path=path)
         return recorded(folder)
 
-    monkeypatch.setattr(detector, "analyze", analyze, raising=False)
+    monkeypatch.setattr(reanalysis, "analyze_confined", analyze)
     command = ["verify", str(folder), "--reanalyse", str(exhibit), "--model", str(weights)]
     assert main(command) == 0
     assert "The findings agree." in capsys.readouterr().out
-    assert isinstance(asked.pop("images"), Path)
+    assert callable(asked.pop("write"))  # so that pictures are made
     assert asked == {
         "path": exhibit,
         "name": "interview_cut3.mp4",
         "parameters": recorded(folder).parameters,
-        "model": weights,
+        "model": str(weights),
     }
     assert main([*command, "--format", "json"]) == 0
     assert json.loads(capsys.readouterr().out)["reanalysis"]["agree"] is True
@@ -78,7 +79,7 @@ def test_findings_that_differ(
     folder, exhibit, weights = case
     other = recorded(folder)
     fewer = other.model_copy(update={"segments": other.segments[1:]})
-    monkeypatch.setattr(detector, "analyze", lambda path, **options: fewer, raising=False)
+    monkeypatch.setattr(reanalysis, "analyze_confined", lambda path, folder, **options: fewer)
     assert main(["verify", str(folder), "--reanalyse", str(exhibit), "--model", str(weights)]) == 1
     said = capsys.readouterr().out
     assert "The findings differ." in said and "analysis.json: does not fit: analysed again" in said
@@ -93,7 +94,7 @@ def test_differing_findings_of_another_version_of_the_engine_are_not_held_agains
     command = ["verify", str(folder), "--reanalyse", str(exhibit), "--model", str(weights)]
 
     fewer = there.model_copy(update={"segments": there.segments[1:], "software": here})
-    monkeypatch.setattr(detector, "analyze", lambda path, **options: fewer, raising=False)
+    monkeypatch.setattr(reanalysis, "analyze_confined", lambda path, folder, **options: fewer)
     assert main(command) == 1
     said = capsys.readouterr().out
     assert "NOT REPEATED: 1 found" in said and "DOES NOT FIT" not in said
@@ -101,7 +102,7 @@ def test_differing_findings_of_another_version_of_the_engine_are_not_held_agains
     assert "Note: Another version of the engine made this analysis" in said
 
     same = there.model_copy(update={"software": here})
-    monkeypatch.setattr(detector, "analyze", lambda path, **options: same, raising=False)
+    monkeypatch.setattr(reanalysis, "analyze_confined", lambda path, folder, **options: same)
     assert main(command) == 0
     assert "Everything fits." in capsys.readouterr().out
 
@@ -116,11 +117,11 @@ def with_pictures(case: tuple[Path, Path, Path], monkeypatch: pytest.MonkeyPatch
     shutil.copytree(folder / "overlays", aside := folder.with_name("aside"))
     listed(folder, analysis)
 
-    def analyze(_path: Path, *, images: Path, **_options: object) -> Analysis:
+    def analyze(_path: Path, images: Path, **_options: object) -> Analysis:
         shutil.copytree(aside, images / "overlays")
         return analysis
 
-    monkeypatch.setattr(detector, "analyze", analyze, raising=False)
+    monkeypatch.setattr(reanalysis, "analyze_confined", analyze)
     return ["verify", str(folder), "--reanalyse", str(exhibit), "--model", str(weights)]
 
 
@@ -176,7 +177,7 @@ def test_another_fusion_is_refused_before_anything_is_computed(
     second = read_second_look(card, weights)
     assert second is not None
     there = recorded(case[0])
-    monkeypatch.setattr(detector, "analyze", lambda path, **options: there, raising=False)
+    monkeypatch.setattr(reanalysis, "analyze_confined", lambda path, folder, **options: there)
 
     def repeated(look: SecondLookModel) -> None:
         model = card.as_model().model_copy(update={"second_look": look})
