@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, TypeVarTuple
 
-from sqlalchemy import ColumnElement, Row, Select, case, func, literal, or_, select, tuple_
+from sqlalchemy import ColumnElement, Row, Select, and_, case, func, literal, or_, select, true, tuple_
 from sqlalchemy.orm import Session, aliased
 
 from detector.schema.analysis import Verdict
@@ -196,7 +196,7 @@ def _better_copy(search: Search) -> ColumnElement[bool]:
     That is the newest finished one of those that the search finds, or else the newest: no finding is hidden
     behind an analysis that has none, or that is not shown.
     """
-    better = aliased(AnalysisRow)
+    better = aliased(AnalysisRow, name="better")
     whole = MatchRow.of_all.is_(True)
     same = or_(
         better.exhibit_id == AnalysisRow.exhibit_id,
@@ -211,8 +211,10 @@ def _better_copy(search: Search) -> ColumnElement[bool]:
             .correlate(AnalysisRow)
         ),
     )
+    # As a value, which has no index: by a filter's SQLite would go through all that fit it, for each row.
+    fits = case((and_(true(), *_conditions(search, better)), 1), else_=0) == 1
     stands = _rank(better) > _rank(AnalysisRow)
-    return select(better.id).where(stands, same, *_conditions(search, better)).correlate(AnalysisRow).exists()
+    return select(better.id).where(stands, same, fits).correlate(AnalysisRow).exists()
 
 
 def _rank(row: type[AnalysisRow]) -> ColumnElement[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import time
 from datetime import datetime, timedelta
@@ -12,6 +13,7 @@ from large_library import REVIEWERS, fill
 from made_results import finished, hand_in
 from made_rows import say
 from sqlalchemy import func, select
+from sqlalchemy import text as sql
 from werkzeug.datastructures import MultiDict
 
 from webapp.jobs import claims, states
@@ -267,6 +269,31 @@ def test_the_sample_is_made_in_a_process_of_its_own(client, sent, sample, tmp_pa
     assert client.get(f"{answer.location}/state.json").json["file"] == SAMPLE_FILE
 
 
+FILTERS = {
+    "verdict": "manipulated",
+    "state": "done",
+    "model": "reelproof",
+    "reviewer": REVIEWERS[0],
+    "from": "2026-10-01",
+    "to": "2026-11-01",
+    "like": hashlib.md5(b"1").hexdigest(),
+    "q": "c4ca4238a0b9",
+}
+
+
+@pytest.mark.parametrize("name", [None, *FILTERS])
+def test_copies_are_looked_for_by_their_exhibits_whatever_else_is_asked(database, name):
+    asked = {"grouped": "yes"} | ({name: FILTERS[name]} if name else {})
+    with database.begin() as session:
+        if session.get_bind().dialect.name != "sqlite":
+            pytest.skip("only SQLite tells its plan so")
+        query = library_search.fitting(select(AnalysisRow.id), read(MultiDict(asked)))
+        words = query.compile(session.get_bind(), compile_kwargs={"literal_binds": True})
+        plan = [row.detail for row in session.execute(sql(f"EXPLAIN QUERY PLAN {words}"))]
+    others = [step for step in plan if re.match(r"(SCAN|SEARCH) better\b", step)]
+    assert others and all("(exhibit_id=?" in step for step in others), plan
+
+
 @pytest.mark.slow
 def test_ten_thousand_analyses_are_listed_in_a_tenth_of_a_second(app, client, database):
     fill(database, 10_000)
@@ -288,6 +315,8 @@ def test_ten_thousand_analyses_are_listed_in_a_tenth_of_a_second(app, client, da
         "?page=400",
         "?q=no+such+file",
         "?q=clip&verdict=manipulated&state=done&model=reelproof&from=2026-08-01&sort=probability",
+        "?grouped=yes",
+        *(f"?grouped=yes&{name}={value}" for name, value in FILTERS.items()),
     ):
         seconds = []
         for _ in range(5):
