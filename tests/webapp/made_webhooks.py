@@ -22,6 +22,5 @@ def hook(app: Flask, url: str, **more: Any) -> dict[str, Any]:
 
 def trip(app: Flask) -> int:
     """Queue what ended and send what is due; how many messages were tried."""
-    return delivery.round_trip(
-        app.extensions["settings"], app.extensions["database"], now() - timedelta(minutes=1)
-    )
+    since = now() - timedelta(minutes=1)
+    return delivery.round_trip(app.extensions["settings"], app.extensions["database"], since)[0]

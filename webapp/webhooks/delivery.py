@@ -33,14 +33,19 @@ _AT_A_TIME = 20  # messages
 _LONG = 2.0  # seconds that an attempt takes; one that is refused at once keeps nobody waiting
 
 
-def round_trip(settings: Settings, database: Database, since: datetime) -> int:
-    """Queue what is new and try what is due; how many messages were tried.
+def round_trip(settings: Settings, database: Database, since: datetime) -> tuple[int, datetime]:
+    """Queue what is new and try what is due; how many messages were tried, and the next round's ``since``.
 
     Webhooks that failed come last, and the round ends with the first that lets the sender wait: the next
     one begins with what became due for others meanwhile.
     """
+    moment = now()
+    with database.begin() as session:
+        if session.scalar(select(WebhookRow.id).limit(1)) is None:
+            return 0, moment
     with database.alone() as session:
-        messages.queue_ended(session, since)
+        if messages.queue_ended(session, since) < messages.MOST_QUEUED:
+            since = moment
     failing = select(Delivery.webhook_id).where(Delivery.due.is_not(None), Delivery.problem.is_not(None))
     due = select(Delivery.id).where(Delivery.due <= now())
     due = due.order_by(Delivery.webhook_id.in_(failing), Delivery.due).limit(_AT_A_TIME)
@@ -48,8 +53,8 @@ def round_trip(settings: Settings, database: Database, since: datetime) -> int:
         ids = session.scalars(due).all()
     for tried, delivery_id in enumerate(ids, 1):
         if attempt(settings, database, delivery_id):
-            return tried
-    return len(ids)
+            return tried, since
+    return len(ids), since
 
 
 def attempt(settings: Settings, database: Database, delivery_id: str) -> bool:
@@ -114,9 +119,7 @@ def main() -> None:
     since = messages.first_look()
     while True:
         try:
-            moment = now()
-            tried = round_trip(settings, database, since)
-            since = moment
+            tried, since = round_trip(settings, database, since)
         except Exception as problem:  # if this process ended, no message would be sent any more
             log.warning("webhooks: trying again: %s", problem)
             tried = 0

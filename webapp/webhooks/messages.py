@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Iterable
+from collections.abc import Sequence, Set
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -34,6 +34,7 @@ _LATE = timedelta(hours=1)  # what ended this long before the sender last looked
 # So is what ended this long before it was started: workers elsewhere go on while the pages are not up. Not as
 # long as messages are kept, by which what was told is known.
 _MISSED = _KEPT - timedelta(days=1)
+MOST_QUEUED = 50  # messages at once: nobody else writes meanwhile
 
 
 def first_look() -> datetime:
@@ -42,11 +43,14 @@ def first_look() -> datetime:
 
 
 def queue_ended(session: Session, since: datetime) -> int:
-    """Queue what ended after ``since`` and is queued nowhere yet; how many messages that is."""
-    hooks = session.scalars(select(WebhookRow)).all()
-    if not hooks:
-        return 0
-    new = sum(_queue_ended(session, hook, table, since) for hook in hooks for table in JOBS)
+    """Queue what ended after ``since`` and is queued nowhere yet; how many messages that is.
+
+    Where it is :data:`MOST_QUEUED`, there may be more.
+    """
+    new = 0
+    for hook in session.scalars(select(WebhookRow)).all():
+        for table in JOBS:
+            new += _queue_ended(session, hook, table, since, MOST_QUEUED - new)
     session.execute(delete(Delivery).where(Delivery.due.is_(None), Delivery.happened < now() - _KEPT))
     return new
 
@@ -69,25 +73,27 @@ def queue_alert(session: Session, event: str, name: str, words: str, happened: d
 
 
 def _queue_ended(
-    session: Session, hook: WebhookRow, table: type[AnalysisRow] | type[ComparisonRow], since: datetime
+    session: Session,
+    hook: WebhookRow,
+    table: type[AnalysisRow] | type[ComparisonRow],
+    since: datetime,
+    most: int,
 ) -> int:
-    """Queue what ended of one kind of job for one webhook; how many messages that is."""
+    """Queue what ended of one kind of job for one webhook, up to ``most``; how many messages that is."""
+    told = [state for state in ENDED if f"{table.noun}.{state}" in hook.events.split()]
     queued = select(Delivery.id).where(
         Delivery.webhook_id == hook.id,
         Delivery.analysis_id == table.id,
         Delivery.happened == table.finished,
     )
     ended = select(table).where(
-        table.state.in_(ENDED), table.finished >= max(since - _LATE, hook.made), ~queued.exists()
+        table.state.in_(told), table.finished >= max(since - _LATE, hook.made), ~queued.exists()
     )
-    new = 0
-    rows: Iterable[AnalysisRow | ComparisonRow] = session.scalars(ended.order_by(table.finished))
+    rows: Sequence[Any] = session.scalars(ended.order_by(table.finished).limit(most)).all()
+    withheld = _withheld(session, {row.exhibit_id for row in rows})
     for row in rows:
-        event, happened = f"{row.noun}.{row.state}", row.finished
-        if happened is not None and event in hook.events.split():
-            session.add(_delivery(hook, row, event, happened, _copies(session, row), _withheld(session, row)))
-            new += 1
-    return new
+        session.add(_delivery(hook, row, _copies(session, row), row.exhibit_id in withheld))
+    return len(rows)
 
 
 def _copies(session: Session, row: AnalysisRow | ComparisonRow) -> int:
@@ -96,25 +102,19 @@ def _copies(session: Session, row: AnalysisRow | ComparisonRow) -> int:
     return session.scalar(select(func.count()).select_from(MatchRow).where(either)) or 0
 
 
-def _withheld(session: Session, row: AnalysisRow | ComparisonRow) -> bool:
-    """Whether the machine's findings of its exhibit are hidden from a second reviewer."""
-    hidden = select(Exhibit.id).where(Exhibit.id == row.exhibit_id)
-    return bool(session.scalar(hidden.where(Exhibit.id.in_(hidden_exhibits(None, "findings")))))
+def _withheld(session: Session, exhibits: Set[int]) -> Set[int]:
+    """Of which exhibits the machine's findings are hidden from a second reviewer."""
+    hidden = Exhibit.id.in_(hidden_exhibits(None, "findings"))
+    return set(session.scalars(select(Exhibit.id).where(Exhibit.id.in_(exhibits), hidden)))
 
 
-def _delivery(
-    hook: WebhookRow,
-    row: AnalysisRow | ComparisonRow,
-    event: str,
-    happened: datetime,
-    copies: int,
-    withheld: bool,
-) -> Delivery:
+def _delivery(hook: WebhookRow, row: AnalysisRow | ComparisonRow, copies: int, withheld: bool) -> Delivery:
     """The message: what happened and where to look, and nothing of the exhibit but its SHA-256.
 
     ``withheld``: who reviews it second is not to know the finding, and may read what the webhook feeds.
     """
-    identity = secrets.token_hex(16)
+    assert row.finished is not None, "by when it ended it was found"
+    identity, event, happened = secrets.token_hex(16), f"{row.noun}.{row.state}", row.finished
     body: dict[str, Any] = {
         "id": identity,
         "event": event,

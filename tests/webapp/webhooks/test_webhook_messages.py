@@ -13,7 +13,7 @@ from made_webhooks import API, hook, trip
 
 from webapp.jobs import claims, failures, recovery, states
 from webapp.storage.tables import AnalysisRow, CaseReview, CaseRow, ComparisonRow, User, WebhookRow, now
-from webapp.webhooks import messages, registry
+from webapp.webhooks import delivery, messages, registry
 
 
 @pytest.fixture
@@ -78,6 +78,28 @@ def test_what_ended_while_no_sender_ran_is_told_once(lab, receiver, before, told
         with database.alone() as session:
             assert messages.queue_ended(session, messages.first_look()) == told
         told = 0
+
+
+def test_much_that_is_untold_is_queued_a_part_at_a_time(lab, receiver, monkeypatch):
+    monkeypatch.setattr(messages, "MOST_QUEUED", 2)
+    hook(lab, f"{receiver.address}/hooks/failed", events=["analysis.failed"])
+    hook(lab, f"{receiver.address}/hooks/all")
+    rows = [finished(lab, file=f"{number}.mp4") for number in range(5)]
+    settings, database = lab.extensions["settings"], lab.extensions["database"]
+    since = begun = messages.first_look()
+    for told in (2, 4, 5):
+        assert since == begun, "what there was no room for may be older than the last look"
+        _, since = delivery.round_trip(settings, database, since)
+        assert len(receiver.got) == told
+    assert since > begun
+    assert {json.loads(body)["analysis"] for _, _, body in receiver.got} == {row.id for row in rows}
+
+
+def test_where_there_is_no_webhook_nobody_waits_for_the_sender(lab, monkeypatch):
+    finished(lab)
+    database = lab.extensions["database"]
+    monkeypatch.setattr(database, "alone", lambda: pytest.fail("the database was locked"))
+    assert trip(lab) == 0
 
 
 def test_a_comparison_that_ended_is_told_to_who_asked_for_it(lab, receiver):
