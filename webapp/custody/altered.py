@@ -13,15 +13,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
-from reports.custody.format import Entry
+from reports.custody.format import Action, Entry
 from reports.text.language import gettext, translated
 from webapp.custody import log as custody_log
-from webapp.custody.log import Head
 from webapp.errors import UserError
+from webapp.storage.tables import CustodyRow
 
 _Read = TypeVar("_Read")
+_SAID: tuple[Action, ...] = ("annotation", "second review", "case details", "deletion")
 
 
 class AlteredRecord(UserError):
@@ -38,20 +40,28 @@ class AlteredRecord(UserError):
         )
 
 
-def compared(session: Session, read: Callable[[], _Read]) -> _Read:
+def compared(session: Session, analysis_id: str, read: Callable[[], _Read]) -> _Read:
     """What ``read`` returns, which reads rows, compares them with the log, and raises where they differ.
 
-    Somebody may record something between its questions. So where the log has grown meanwhile it reads again,
-    and must not use rows that the session still holds.
+    Somebody may record something of the analysis, or who reviews a case, between its questions. So where they
+    have it reads again, and must not use rows that the session still holds. Other entries do not count: the
+    log of a busy laboratory never stands still.
     """
-    before: Head | None = None
+    before = -1
     while True:
         try:
             return read()
         except AlteredRecord:
-            before, last = custody_log.head(session), before
+            before, last = _newest_said(session, analysis_id), before
             if before == last:
                 raise
+
+
+def _newest_said(session: Session, analysis_id: str) -> int:
+    """Number of the last entry about what people said of an analysis, or about who reviews a case."""
+    said = (CustodyRow.analysis == analysis_id) & CustodyRow.action.in_(_SAID)
+    naming = CustodyRow.action == "reviewers named"
+    return session.scalar(select(func.max(CustodyRow.number)).where(or_(said, naming))) or 0
 
 
 def refuse_forged(session: Session, entry: Entry) -> None:

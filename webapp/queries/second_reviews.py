@@ -105,7 +105,7 @@ def find(session: Session, row: AnalysisRow) -> Reviewed | None:
         review_records.refuse_altered_review(session, row.id, said, naming)
         return naming, said
 
-    naming, said = altered.compared(session, read)
+    naming, said = altered.compared(session, row.id, read)
     if naming is None or row.id not in {each.id for each in subjects(session, [naming.case_id])}:
         return None
     statements = ordered(STATEMENT.validate_json(each.body) for each in said)

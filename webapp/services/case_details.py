@@ -36,7 +36,7 @@ def stored(session: Session, analysis_id: str) -> CaseDetails:
         review_records.refuse_altered_case(session, analysis_id, details.model_dump())
         return details
 
-    return altered.compared(session, read)
+    return altered.compared(session, analysis_id, read)
 
 
 def from_form(form: Mapping[str, str]) -> CaseDetails:

@@ -13,6 +13,7 @@ from sqlalchemy import update
 
 from reports.bundle import manifest
 from webapp.cli import main as cli
+from webapp.custody import log as custody_log
 from webapp.custody import review_records
 from webapp.custody.audit import Audit
 from webapp.pages.review import desk
@@ -180,6 +181,25 @@ def test_what_is_recorded_while_it_is_read_passes_for_no_forgery(app, client, fo
     answer = client.get(f"/analyses/{row.id}/{read}".rstrip("/"))
     assert answer.status_code == 200
     assert what == "case" or answer.text.count('"Ada"') == {"annotations": 2, "deletion": 0}[what]
+
+
+def test_what_was_changed_is_refused_though_the_log_never_stands_still(app, client, monkeypatch):
+    row, database = finished(app), app.extensions["database"]
+    assert client.post(f"/analyses/{row.id}/annotations", json=SAID).status_code == 201
+    with database.begin() as session:
+        session.execute(update(AnnotationRow).values(verdict="disagree"))
+    before, reads = review_records.refuse_altered_annotations, []
+
+    def meanwhile(*read) -> None:
+        reads.append(read)
+        assert len(reads) < 10, "it reads again and again"
+        with database.begin() as session:
+            custody_log.append(session, "configuration", {"what": "another"})
+        before(*read)
+
+    monkeypatch.setattr(review_records, "refuse_altered_annotations", meanwhile)
+    assert client.get(f"/analyses/{row.id}/annotations.json").status_code == 500
+    assert len(reads) == 2
 
 
 @pytest.mark.parametrize("when", ["entries are read", "files are read"])

@@ -41,7 +41,7 @@ def listed(session: Session, analysis_id: str) -> tuple[Annotation, ...]:
         review_records.refuse_altered_annotations(session, analysis_id, rows)
         return rows
 
-    rows = altered.compared(session, read)
+    rows = altered.compared(session, analysis_id, read)
     return tuple(sorted((ANNOTATION.validate_json(row.body) for row in rows), key=sort_key))
 
 
