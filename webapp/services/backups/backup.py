@@ -204,6 +204,7 @@ class _Copying:
         target = self._place / name
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         target.unlink(missing_ok=True)  # perhaps a link to the earlier backup's, which is not written to
+        self._listed.pop(name, None)  # until it is there again: it may have been removed since
         self._listed[name] = self._linked(source, name, target) or _copied(source, name, target)
 
     def _linked(self, source: Path, name: str, target: Path) -> ListedFile | None:

@@ -278,6 +278,36 @@ def test_thresholds_that_change_meanwhile_are_those_of_the_rows(app, quoted, tmp
         assert validations.in_reports(session, Folders.of(settings)) is not None
 
 
+@pytest.mark.parametrize("problem", [FileNotFoundError, backup._Unreadable])
+def test_a_validation_that_goes_between_two_tries_is_left_out(app, quoted, tmp_path, monkeypatch, problem):
+    id_, extract = quoted
+    other = extract.parent.with_name("cd" * 16)
+    other.mkdir()
+    for name in ("a.json", "b.json"):
+        (other / name).write_text(name)
+    tries = []
+
+    def change(of, place, snapshot=database_copy.snapshot):
+        snapshot(of, place)
+        tries.append(place)
+        if len(tries) == 1:
+            with app.test_request_context():
+                validations.set_thresholds(id_, 0.0, None, 0.5)
+
+    def gone(source, opened=backup._open):
+        if len(tries) == 2 and source.name == "b.json":
+            raise problem(source)
+        return opened(source)
+
+    monkeypatch.setattr(database_copy, "snapshot", change)
+    monkeypatch.setattr(backup, "_open", gone)
+    manifest = make(app, tmp_path / "kept")
+    assert len(tries) == 2 and bool(manifest.missing) == (problem is backup._Unreadable)
+    there = contents(tmp_path / "kept")
+    assert {each.path for each in manifest.files} == there.keys() - {"backup.json", "sha256sums.txt"}
+    assert not any(other.name in name for name in there)
+
+
 def test_what_reports_quote_is_named_where_it_was_altered(app, quoted, tmp_path, monkeypatch, capsys):
     _, extract = quoted
     extract.write_bytes(extract.read_bytes() + b" ")
