@@ -28,7 +28,7 @@ class Comparisons(Connection):
         return found
 
     def comparison(self, comparison_id: str) -> dict[str, Any]:
-        """Where a comparison stands."""
+        """Where a comparison stands; once it is done ``outcome`` says what it amounts to."""
         found: dict[str, Any] = self._json("GET", f"comparisons/{comparison_id}")
         return found
 

@@ -233,4 +233,5 @@ def status_json(row: ComparisonRow) -> dict[str, Any]:
         "reference_file": row.reference_file,
         "related": row.related,
         "segments": row.segments,
+        "outcome": row.outcome,
     }

@@ -129,6 +129,7 @@ def _delivery(hook: WebhookRow, row: AnalysisRow | ComparisonRow, copies: int, w
             "reference": row.reference.sha256,
             "related": None if withheld else row.related,
             "segments": None if withheld else row.segments,
+            "outcome": None if withheld else row.outcome,
         }
     else:
         body |= {

@@ -115,10 +115,11 @@ def test_a_comparison_that_ended_is_told_to_who_asked_for_it(lab, receiver):
     assert set(told) == {"comparison.done", "comparison.cancelled"}
     message = told["comparison.done"]
     assert (message["comparison"], message["related"], message["segments"]) == (done.id, True, 1)
+    assert message["outcome"] == "faces differ"
     assert message["href"] == f"/api/v1/comparisons/{done.id}"
     assert (message["exhibit"], message["reference"]) == (exhibit.exhibit.sha256, reference.exhibit.sha256)
     assert "analysis" not in message and "secret" not in json.dumps(message)
-    assert told["comparison.cancelled"]["related"] is None
+    assert told["comparison.cancelled"]["related"] is told["comparison.cancelled"]["outcome"] is None
 
 
 def test_each_way_to_end_is_told_and_only_what_was_asked_for(lab, receiver):

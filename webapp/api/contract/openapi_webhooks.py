@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from detector.schema.comparison import Outcome
 from webapp.api.contract.operation import JSON
 from webapp.webhooks.registry import OF_ANALYSES, OF_COMPARISONS, OF_OPERATIONS
 from webapp.webhooks.request import DEADLINE, STEP
@@ -47,6 +48,7 @@ def webhooks() -> dict[str, Any]:
                     "reference": _SHA256,
                     "related": {"type": ["boolean", "null"]},
                     "segments": {"type": ["integer", "null"]},
+                    "outcome": {"enum": [*map(str, Outcome), None]},
                 },
             ),
         ),

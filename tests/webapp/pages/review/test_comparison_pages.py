@@ -230,6 +230,7 @@ class TestApi:
         listed = client.get(address).json["comparisons"]
         assert [each["id"] for each in listed] == [done.id, made.json["id"]]
         assert (listed[0]["related"], listed[0]["segments"]) == (True, 1)
+        assert [each["outcome"] for each in listed] == ["faces differ", None]
         result = client.get(f"/api/v1/comparisons/{done.id}/comparison.json")
         assert result.json["exhibit"]["sha256"] == first
         assert client.get(f"/api/v1/comparisons/{done.id}/pictures/A1-1.png").mimetype == "image/png"

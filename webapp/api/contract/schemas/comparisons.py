@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from detector.schema.analysis import Value
+from detector.schema.comparison import Outcome
 from webapp.api.contract.schemas.base import RequestModel, Sha256
 from webapp.api.contract.schemas.jobs import JobStatus, PriorityName
 
@@ -25,6 +26,9 @@ class ComparisonStatus(JobStatus):
     reference_file: str
     related: bool | None = Field(description="whether the exhibit shows any part of it; null: not done")
     segments: int | None = Field(description="how many differ; null: not done")
+    outcome: Outcome | None = Field(
+        description="what it amounts to, of several things the first; null: not done, or not kept"
+    )
 
 
 class Comparisons(Value):
