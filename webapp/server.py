@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import errno
 import functools
+import io
 import shutil
 import tempfile
 import threading
-from typing import Any
+from typing import Any, BinaryIO
 
 from waitress.parser import HTTPRequestParser
 from waitress.server import create_server
@@ -66,6 +67,24 @@ class Room:
             self._let_in.discard(request)
 
 
+class _Body(io.RawIOBase):
+    """The body of a request that has arrived; what of it was ``taken`` has its copy on the disk already."""
+
+    def __init__(self, arrived: BinaryIO) -> None:
+        super().__init__()
+        self._arrived, self.taken = arrived, 0
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Read the next bytes; how many they are."""
+        size: int = self._arrived.readinto(buffer)  # type: ignore[attr-defined]
+        self.taken += size
+        return size
+
+
 class AdmittedRequest(HTTPRequestParser):
     """A request on its way in; once its headers are here, an upload is admitted or refused."""
 
@@ -76,6 +95,7 @@ class AdmittedRequest(HTTPRequestParser):
         super().__init__(adjustments)
         self._admission, self._room = admission, room
         self._sender = ""  # who counts as sending it, until :meth:`leave`
+        self._body: _Body | None = None  # as the app reads it
 
     def received(self, data: bytes) -> int:
         """Take in more bytes; how many of them belong to this request."""
@@ -100,7 +120,13 @@ class AdmittedRequest(HTTPRequestParser):
     def to_come(self) -> int:
         """How many bytes it will still take: at worst it is there twice, as it came and as an exhibit."""
         came: int = self.body_bytes_received
-        return 2 * max(self.content_length, came) - came
+        copied = 0 if self._body is None else self._body.taken
+        return 2 * max(self.content_length, came) - came - copied
+
+    def get_body_stream(self) -> _Body:
+        """The body, for the app."""
+        self._body = _Body(super().get_body_stream())
+        return self._body
 
     def close(self) -> None:
         """It was answered, or will not be: its room is for others."""
