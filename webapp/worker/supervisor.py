@@ -20,6 +20,7 @@ from typing import TextIO
 
 from detector.paths import ROOT
 from detector.sandbox.kernel import PARENT
+from webapp.api.contract import idempotency
 from webapp.custody import actors
 from webapp.intake import resumable
 from webapp.jobs import heartbeat, recovery
@@ -252,6 +253,7 @@ def sweep(
         recovery.requeue_stale(database)
     folders = Folders(settings.data)
     resumable.expire(database, folders)
+    idempotency.expire(database)
     live_sessions.remove_old(folders.live)
     # Last: while the broker cannot be reached this raises, and nothing could be sent.
     messages = messages_waiting(settings) if settings.shared else None

@@ -117,6 +117,30 @@ def test_matches_count_as_copies_to_the_end_by_their_shares(tmp_path):
     database.close()
 
 
+def test_what_was_kept_of_a_webhooks_secret_is_gone(tmp_path):
+    path = tmp_path / "old.sqlite3"
+    database = Database(URL.create("sqlite", database=str(path)), {})
+    config = Config()
+    config.set_main_option("script_location", _MIGRATIONS)
+    with database.engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0018")
+        for key, body in (("a", '{"id":"1","secret":"whsec_hidden"}'), ("b", '{"id":"2"}')):
+            connection.execute(
+                text(
+                    "INSERT INTO keyed_requests VALUES "
+                    "('ada', :key, 'f', 'i', '2026-11-20 10:00:00', 201, '{}', :body)"
+                ),
+                {"key": key, "body": body},
+            )
+    assert b"whsec_hidden" in path.read_bytes()
+    database.migrate()
+    with database.begin() as session:
+        assert session.execute(text("SELECT key FROM keyed_requests")).scalars().all() == ["b"]
+    database.close()
+    assert b"whsec_hidden" not in b"".join(each.read_bytes() for each in tmp_path.iterdir())
+
+
 def test_migrating_again_changes_nothing(database):
     moment = datetime(2026, 11, 20, tzinfo=UTC)
     with database.begin() as session:

@@ -11,10 +11,11 @@ from types import SimpleNamespace
 import pytest
 from made_results import hand_in
 from made_rows import change, row
+from sqlalchemy import select
 
 from webapp.jobs import claims, recovery
 from webapp.settings import read_settings
-from webapp.storage.tables import now
+from webapp.storage.tables import KeyedRequest, now
 from webapp.worker import supervisor
 from webapp.worker.supervisor import Worker, sweep
 
@@ -107,6 +108,16 @@ def test_lost_messages_are_sent_again_once_there_is_room(app, database):
     claims.finish(database, claims.claim(database, first.id), claims.Result("inconclusive", None))
     sweep(database, settings, sent.append)
     assert sent == [first.id, second.id]
+
+
+def test_answers_kept_for_requests_sent_again_are_removed_after_a_day(app, database):
+    given = {"fingerprint": "f", "identity": "i", "status": 201, "body": "{}"}
+    with database.begin() as session:
+        for key, age in (("new", timedelta(hours=23)), ("old", timedelta(hours=25))):
+            session.add(KeyedRequest(who="ada", key=key, started=now() - age, **given))
+    sweep(database, app.extensions["settings"], lambda _id: None)
+    with database.begin() as session:
+        assert session.scalars(select(KeyedRequest.key)).all() == ["new"]
 
 
 def test_the_watch_notices_that_the_machine_slept(monkeypatch):

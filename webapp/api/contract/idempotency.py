@@ -16,7 +16,7 @@ from collections.abc import Callable, Collection
 from datetime import timedelta
 
 from flask import Response, current_app, g, request
-from sqlalchemy import delete
+from sqlalchemy import delete, select
 from werkzeug.wrappers import Response as Answered
 
 from webapp import this_app
@@ -25,6 +25,7 @@ from webapp.errors import UserError
 from webapp.intake.incoming import Incoming
 from webapp.intake.upload_request import this_request
 from webapp.security.permissions import current
+from webapp.storage.database import Database
 from webapp.storage.tables import KeyedRequest, now
 
 HEADER = "Idempotency-Key"
@@ -86,6 +87,16 @@ def once(do: Callable[[], Answered], secret: Callable[[str], str] | None = None)
     else:
         _keep(who, key, answered, but=() if secret is None else ("secret",))
     return answered
+
+
+def expire(database: Database) -> None:
+    """Remove what was kept for longer than a day."""
+    old = KeyedRequest.started < now() - KEPT
+    with database.begin() as session:
+        found = session.scalar(select(KeyedRequest.key).where(old).limit(1)) is not None
+    if found:
+        with database.begin() as session:
+            session.execute(delete(KeyedRequest).where(old))
 
 
 def identity() -> str:
