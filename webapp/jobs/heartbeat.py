@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from sqlalchemy import delete, select
 
@@ -12,6 +13,15 @@ from webapp.storage.tables import WorkerRow
 
 GONE_AFTER = timedelta(seconds=30)
 _FORGOTTEN_AFTER = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class AliveWorker:
+    """A worker heard of lately; how long ago by the clock that it was noted by."""
+
+    name: str
+    started: datetime
+    age: timedelta
 
 
 def record_worker(database: Database, name: str) -> None:
@@ -26,8 +36,9 @@ def record_worker(database: Database, name: str) -> None:
             row.seen = moment
 
 
-def alive(database: Database) -> Sequence[WorkerRow]:
+def alive(database: Database) -> Sequence[AliveWorker]:
     """The workers heard of lately."""
     with database.begin() as session:
-        lately = WorkerRow.seen >= clock(session) - GONE_AFTER
-        return session.scalars(select(WorkerRow).where(lately)).all()
+        moment = clock(session)
+        rows = session.scalars(select(WorkerRow).where(WorkerRow.seen >= moment - GONE_AFTER)).all()
+    return [AliveWorker(row.name, row.started, moment - row.seen) for row in rows]

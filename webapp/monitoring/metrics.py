@@ -94,8 +94,8 @@ class _Rows(Collector):
         beats = GaugeMetricFamily(
             "reelproof_worker_heartbeat_age_seconds", "Since a worker was heard of", labels=["worker"]
         )
-        for row in found.workers:
-            beats.add_metric([row.name], (found.moment - row.seen).total_seconds())
+        for worker in found.workers:
+            beats.add_metric([worker.name], worker.age.total_seconds())
         yield beats
         runs = GaugeMetricFamily("reelproof_info", "What runs here", labels=["version", "tables"])
         runs.add_metric([__version__, REVISION], 1)

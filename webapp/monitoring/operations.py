@@ -15,9 +15,10 @@ from webapp.custody import log as custody_log
 from webapp.custody import self_check
 from webapp.custody.self_check import LastCheck
 from webapp.jobs import heartbeat
+from webapp.jobs.heartbeat import AliveWorker
 from webapp.settings import Settings
 from webapp.storage.database import REVISION, Database
-from webapp.storage.tables import JOBS, Delivery, Exhibit, State, WorkerRow, now
+from webapp.storage.tables import JOBS, Delivery, Exhibit, State, now
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Operations:
     moment: datetime
     states: dict[str, dict[str, int]]  # by kind of job, then by state
     oldest: datetime | None  # of the jobs that wait
-    workers: Sequence[WorkerRow]
+    workers: Sequence[AliveWorker]
     disk_free: int
     disk_size: int
     exhibits: int

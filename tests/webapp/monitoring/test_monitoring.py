@@ -63,6 +63,14 @@ def test_a_database_that_takes_no_writes(app, client, database):
     assert answer.status_code == 503 and "no writes" in answer.json["checks"]["database"]
 
 
+def test_the_age_of_a_heartbeat_is_told_by_the_clock_it_was_noted_by(app, client, database, monkeypatch):
+    behind = now() - timedelta(minutes=3)  # as PostgreSQL's may be
+    monkeypatch.setattr(heartbeat, "clock", lambda _session: behind)
+    heartbeat.record_worker(database, "here:1")
+    assert figures(client)["reelproof_worker_heartbeat_age_seconds", ("worker", "here:1")] == 0
+    assert ", heard of just now" in client.get("/operations").text
+
+
 def test_figures_of_rows_and_disk(app, client, database):
     finished(app)
     waiting = hand_in(app, b"waits", "secret name.mp4")
