@@ -17,14 +17,26 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import URL, NullPool, event, make_url, text
+from made_comparisons import compared, queued
+from made_results import finished
+from sqlalchemy import URL, NullPool, event, make_url, select, text
 from sqlalchemy.exc import IntegrityError, StatementError
 
 from detector.paths import ROOT
 from webapp.errors import UserError
 from webapp.storage.database import _MIGRATIONS, REVISION, Database
 from webapp.storage.database_copy import refuse_other_version
-from webapp.storage.tables import AnalysisRow, Base, CaseMember, CaseRow, Choice, Exhibit, Milestone, Priority
+from webapp.storage.tables import (
+    AnalysisRow,
+    Base,
+    CaseMember,
+    CaseRow,
+    Choice,
+    ComparisonRow,
+    Exhibit,
+    Milestone,
+    Priority,
+)
 
 pytestmark = pytest.mark.usefixtures("not_quick")
 
@@ -115,6 +127,20 @@ def test_matches_count_as_copies_to_the_end_by_their_shares(tmp_path):
         found = session.execute(text("SELECT other_id, of_all FROM matches ORDER BY other_id")).all()
     assert [tuple(row) for row in found] == [(2, 1), (3, 0), (4, 0)]
     database.close()
+
+
+def test_outcomes_of_comparisons_are_those_of_the_custody_log(app):
+    database = app.extensions["database"]
+    pair = finished(app), finished(app, file="other.mp4")
+    kept = {compared(app, *pair).id: "faces differ", queued(app, *pair).id: None}
+    config = Config()
+    config.set_main_option("script_location", _MIGRATIONS)
+    with database.engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0016")
+    database.migrate()
+    with database.begin() as session:
+        assert dict(session.execute(select(ComparisonRow.id, ComparisonRow.outcome)).all()) == kept
 
 
 def test_what_was_kept_of_a_webhooks_secret_is_gone(tmp_path):
