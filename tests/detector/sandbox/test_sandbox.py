@@ -215,6 +215,23 @@ class TestEnds:
         remove_abandoned(tmp_path)
         assert sorted(path.name.split("-")[1] for path in tmp_path.iterdir()) == ["at", "other"]
 
+    def test_each_word_of_progress_keeps_the_folder_young(self, tmp_path, run):
+        ages = {}
+
+        def target(report):
+            report("first", 0.1)
+            time.sleep(0.5)
+            report("second", 0.2)
+            return 1
+
+        def heard(stage, _fraction):
+            (folder,) = (tmp_path / "scratch").iterdir()
+            ages.setdefault(stage, time.time() - folder.stat().st_mtime)
+            os.utime(folder, (0, 0))
+
+        run(target, report=heard)
+        assert ages["second"] < 3600
+
     @pytest.mark.skipif(not shutil.which("unshare"), reason="needs unshare")
     def test_another_container_leaves_the_folder_of_one_at_work(self, tmp_path):
         mine = folder_of_this_process(tmp_path)
