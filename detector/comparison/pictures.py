@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from detector.comparison.frame_pairs import frame_pairs
 from detector.comparison.views import View
 from detector.explain.colours import heat_colours
-from detector.explain.overlays import write_png
+from detector.explain.overlays import draw_box, write_png
 from detector.media.frame import Image
 from detector.media.reader import MediaReader
 from detector.schema.analysis import Box
@@ -82,11 +82,8 @@ def draw(path: Path, exhibit: Image, reference: Image, view: View, box: Box) -> 
     colours = heat_colours((heat * 255).astype(np.uint8))
     weight = (_OPACITY * np.sqrt(heat))[..., None]
     over = np.clip(seen * (1 - weight) + colours * weight + 0.5, 0, 255).astype(np.uint8)
-    x0, y0, x1, y1 = (round(v * scale) for v in box)
-    line = max(1, round(size[0] / 640))
     for picture in (seen, known, over):
-        for colour, thickness in (((0, 0, 0), 3 * line), ((255, 255, 255), line)):
-            cv2.rectangle(picture, (x0, y0), (x1, y1), colour, thickness, cv2.LINE_AA)
+        draw_box(picture, box, scale)
     gap = np.full((size[1], 8, 3), 255, np.uint8)
     write_png(path.with_name(f"{path.name}.png"), np.hstack([seen, gap, known]))
     write_png(path.with_name(f"{path.name}-difference.png"), colours)

@@ -60,14 +60,21 @@ def overlay(frame: Image, layer: Image, box: Box, scale: float) -> Image:
 
     ``scale`` is kept pixels a frame pixel. Cold areas show the frame itself.
     """
-    width = frame.shape[1]
     weight = _OPACITY / 255 * layer[..., 3:].astype(np.float32)
     out = np.clip(frame * (1 - weight) + layer[..., :3] * weight + 0.5, 0, 255).astype(np.uint8)
-    x0, y0, x1, y1 = (round(v * scale) for v in box)
-    line = max(1, round(width / 640))
-    for colour, thickness in (((0, 0, 0), 3 * line), ((255, 255, 255), line)):
-        cv2.rectangle(out, (x0, y0), (x1, y1), colour, thickness, cv2.LINE_AA)
+    draw_box(out, box, scale)
     return out
+
+
+def draw_box(picture: Image, box: Box, scale: float) -> None:
+    """Draw ``box`` (frame pixels; ``scale`` picture pixels each) white on black into ``picture``, in place.
+
+    Its line is thin enough for the picture and for what it surrounds: of a small face it must leave the face.
+    """
+    x0, y0, x1, y1 = (round(v * scale) for v in box)
+    line = max(1, round(min(picture.shape[1] / 640, (x1 - x0) / 60)))
+    for colour, thickness in (((0, 0, 0), 3 * line), ((255, 255, 255), line)):
+        cv2.rectangle(picture, (x0, y0), (x1, y1), colour, thickness, cv2.LINE_AA)
 
 
 def read_png(path: Path) -> Image:

@@ -11,6 +11,7 @@ from explained_faces import with_heat
 
 from detector.explain.heatmaps import Explained
 from detector.explain.overlays import (
+    draw_box,
     heat_layer,
     overlay,
     read_png,
@@ -100,6 +101,15 @@ class TestOverlay:
             explained, np.ones_like(explained.heat), square=CropSquare(0, 500, 90, 0), box=(-40, 460, 30, 540)
         )
         assert drawn(astronaut, hot, 1.0, 1.0).shape == astronaut.shape
+
+    @pytest.mark.parametrize(("width", "seen"), [(20, 0.45), (63, 0.8), (400, 0.95)])
+    def test_the_box_leaves_the_face_to_be_seen(self, width: int, seen: float) -> None:
+        """In a picture 1280 px wide, whose width alone would ask for a black line of 6 px."""
+        picture = np.full((960, 1280, 3), 90, np.uint8)
+        draw_box(picture, (600, 400, 600 + width, 400 + width), 1.0)
+        face = picture[401 : 400 + width, 601 : 600 + width]
+        assert (face == 90).all(axis=2).mean() > seen
+        assert (picture[400, 600:][:width] == 255).all(), "white in the middle"
 
 
 class TestKeptPictures:
