@@ -5,6 +5,7 @@ All maps of one analysis are drawn on one scale (:func:`detector.explain.heatmap
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -19,6 +20,10 @@ from detector.schema.analysis import Box
 
 _WIDEST = 1280  # px; kept frames and overlays are scaled down to this
 _OPACITY = 0.75
+_SMALL, _ROOM = (
+    160,
+    3.0,
+)  # px of a kept face: a narrower one has a close-up; side of that, in sizes of the face
 # Run lengths alone take two thirds of the time of level 4; photographs come out no larger.
 _PACKED = (cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE)
 
@@ -75,6 +80,33 @@ def draw_box(picture: Image, box: Box, scale: float) -> None:
     line = max(1, round(min(picture.shape[1] / 640, (x1 - x0) / 60)))
     for colour, thickness in (((0, 0, 0), 3 * line), ((255, 255, 255), line)):
         cv2.rectangle(picture, (x0, y0), (x1, y1), colour, thickness, cv2.LINE_AA)
+
+
+def close_up_part(box: Box, width: int, height: int) -> tuple[int, int, int, int] | None:
+    """The part of a photograph around a face that is small where the photograph is kept smaller, else None.
+
+    In whole px of the photograph, which is ``width`` by ``height``.
+    """
+    x0, y0, x1, y1 = box
+    if width <= _WIDEST or (x1 - x0) * _WIDEST / width >= _SMALL:
+        return None
+    half, x, y = _ROOM * max(x1 - x0, y1 - y0) / 2, (x0 + x1) / 2, (y0 + y1) / 2
+    left, right = (round(min(max(x + side, 0.0), width)) for side in (-half, half))
+    top, bottom = (round(min(max(y + side, 0.0), height)) for side in (-half, half))
+    return left, top, right, bottom
+
+
+def write_close_up(
+    kept: Image, one: Explained, full: float, part: tuple[int, int, int, int], folder: Path
+) -> None:
+    """Like :func:`write_overlay`, ``NAME-near.png`` and ``NAME-near-map.png``, of ``part`` of the exhibit."""
+    left, top, right, _ = part
+    x0, y0, x1, y1 = one.box
+    square = replace(one.square, x=one.square.x - left, y=one.square.y - top)
+    moved = replace(
+        one, name=f"{one.name}-near", square=square, box=(x0 - left, y0 - top, x1 - left, y1 - top)
+    )
+    write_overlay(kept, moved, full, right - left, folder)
 
 
 def read_png(path: Path) -> Image:

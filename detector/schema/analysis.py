@@ -167,6 +167,15 @@ class HideAndRescore(Value):
     )
 
 
+class CloseUp(Value):
+    """A small face of a photograph that is kept smaller than it is, with what surrounds it, at full size."""
+
+    part: Box = Field(description="what the pictures show, in whole px of the exhibit")
+    frame: str = Field(description="PNG of that part, relative to analysis.json")
+    overlay: str = Field(description="PNG of that part with the heatmap, likewise")
+    map: str = Field(description="PNG of that part of the heatmap alone, likewise")
+
+
 class Peak(Value):
     """A frame inside a segment whose smoothed score is a local maximum."""
 
@@ -181,8 +190,18 @@ class Peak(Value):
         default=None,
         description="PNG of the heatmap alone, as large as the frame and clear where it is cold, likewise",
     )
+    close_up: CloseUp | None = Field(
+        default=None,
+        description="null: the pictures above show the face well enough, or none is kept; since 1.16",
+    )
     heat: Probability = Field(description="hottest value of this map on the analysis's shared scale")
     check: HideAndRescore
+
+    @property
+    def pictures(self) -> tuple[str, ...]:
+        """Paths of all that were kept."""
+        near = (self.close_up.frame, self.close_up.overlay, self.close_up.map) if self.close_up else ()
+        return tuple(path for path in (self.frame, self.overlay, self.map, *near) if path)
 
 
 class Segment(Value):

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
+from types import MappingProxyType
 
 from detector.explain import heatmaps, overlays
 from detector.explain.boxed_photo import PHOTO
 from detector.faces.detections import Detection
 from detector.media.prefetch import ahead
 from detector.media.reader import MediaReader
-from detector.schema.analysis import MediaKind, Peak, Segment
+from detector.schema.analysis import CloseUp, MediaKind, Peak, Segment
 from detector.schema.boxes import rounded
 from detector.scoring.scorer import Scorer
 from detector.segments.findings import FlaggedInterval
@@ -42,6 +43,7 @@ def explain_peaks(
     still = reader.kind is MediaKind.IMAGE
     faces = len(found) if still else 1
     maps: dict[str, heatmaps.Explained] = {}
+    parts: dict[str, tuple[int, int, int, int]] = {}
     with ahead(reader.at(set(wanted)), 1) as frames:
         for done, frame in enumerate(frames):
             progress(done / len(wanted))
@@ -57,11 +59,22 @@ def explain_peaks(
                 if images and not still:
                     place = images / _frame_path(name, still)
                     overlays.write_png(place, overlays.to_kept_size(frame.image))
+                if images and still:
+                    height, width = frame.image.shape[:2]
+                    if part := overlays.close_up_part(maps[name].box, width, height):
+                        parts[name] = part
+                        left, top, right, bottom = part
+                        near = overlays.to_kept_size(frame.image[top:bottom, left:right])
+                        overlays.write_png(images / _close_up(name, part).frame, near)
     full = heatmaps.shared_maximum(maps.values())
     kept = {name: _frame_path(name, still) for name in maps} if images else {}
     if images:
         _write_overlays(maps, kept, full, reader.width, images)
-    return tuple(_segment(flagged, maps, full, kept, scorer, prefix) for flagged in found)
+        for name, part in parts.items():
+            near = overlays.read_png(images / _close_up(name, part).frame)
+            overlays.write_close_up(near, maps[name], full, part, images / "overlays")
+    near_by = {name: _close_up(name, part) for name, part in parts.items()}
+    return tuple(_segment(flagged, maps, full, kept, scorer, prefix, near_by) for flagged in found)
 
 
 def _write_overlays(
@@ -84,6 +97,13 @@ def _frame_path(name: str, still: bool) -> str:
     return PHOTO if still else f"overlays/{name}-frame.png"
 
 
+def _close_up(name: str, part: tuple[int, int, int, int]) -> CloseUp:
+    near = f"overlays/{name}-near"
+    return CloseUp(
+        part=rounded(part), frame=f"{near}-frame.png", overlay=f"{near}.png", map=f"{near}-map.png"
+    )
+
+
 def without_peaks(found: Sequence[FlaggedInterval], scorer: Scorer) -> tuple[Segment, ...]:
     """Segments without peaks, for where only the findings are wanted."""
     return tuple(_segment(flagged, {}, 1.0, {}, scorer) for flagged in found)
@@ -96,6 +116,7 @@ def _segment(
     frames: dict[str, str],
     scorer: Scorer,
     prefix: str = "",
+    close_ups: Mapping[str, CloseUp] = MappingProxyType({}),
 ) -> Segment:
     """A flagged interval with its peaks; ``frames`` are the paths of those that were kept."""
     peaks = []
@@ -112,6 +133,7 @@ def _segment(
                     frame=frames.get(name),
                     overlay=f"overlays/{name}.png" if name in frames else None,
                     map=f"overlays/{name}-map.png" if name in frames else None,
+                    close_up=close_ups.get(name),
                     heat=min(1.0, float(maps[name].heat.max()) / full),
                     check=maps[name].check,
                 )

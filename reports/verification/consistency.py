@@ -117,8 +117,8 @@ def _against_manifest(analysis: Analysis, manifest: Manifest, source: Source, re
     listed = {entry.path for entry in manifest.files}
     for segment in analysis.every_segment:
         for peak in segment.peaks:
-            for path in (peak.frame, peak.overlay, peak.map):
-                if path and path not in source.names and path not in listed:
+            for path in peak.pictures:
+                if path not in source.names and path not in listed:
                     results.add(path, "missing", f"it is a picture of segment {segment.id}")
 
 

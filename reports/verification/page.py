@@ -94,7 +94,7 @@ def _put_there(
     source: Source, analysis: Analysis, attached: Mapping[str, bytes], page: bytes, folder: Path
 ) -> None:
     peaks = [peak for segment in analysis.every_segment for peak in segment.peaks]
-    paths = [path for peak in peaks for path in (peak.frame, peak.overlay, peak.map)]
+    paths = [path for peak in peaks for path in peak.pictures]
     names = {path for path in (*paths, analysis.picture, analysis.boxed) if path}
     compared = {name for name in source.names if name.startswith(f"{COMPARISONS}/")}
     compared = {name for name in compared if not escapes_folder(name)}

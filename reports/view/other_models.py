@@ -78,7 +78,7 @@ class OtherModelsView:
     def pictures(self) -> tuple[Picture, ...]:
         """Those a report shows."""
         flagged = (one for model in self.models for one in model.flagged if one.segment.flagged)
-        shown = (one.peak.overlay for one in flagged if one.peak)
+        shown = (one.peak.shown[1] for one in flagged if one.peak)
         return tuple(picture for picture in shown if picture.path)
 
     @property
@@ -87,7 +87,7 @@ class OtherModelsView:
         for model in self.models:
             for one in model.flagged:
                 for peak in one.segment.peaks:
-                    yield from (peak.frame, peak.overlay, peak.map)
+                    yield from peak.kept
 
 
 def other_models_view(analysis: Analysis, folder: Path) -> OtherModelsView | None:

@@ -100,7 +100,7 @@ class ReportView:
     @property
     def pictures(self) -> tuple[Picture, ...]:
         """Every picture a report shows, in reading order."""
-        both = [picture for peak in self._peaks() for picture in (peak.frame, peak.overlay)]
+        both = [picture for peak in self._peaks() for picture in peak.shown]
         both += self.others.pictures if self.others else ()
         compared = [picture for each in self.references for picture in each.pictures]
         return tuple(picture for picture in (*filter(None, [self.photo]), *both, *compared) if picture.path)
@@ -108,7 +108,7 @@ class ReportView:
     @property
     def kept(self) -> tuple[str, ...]:
         """Paths of all pictures that belong to the analysis."""
-        every = [picture for peak in self._peaks() for picture in (peak.frame, peak.overlay, peak.map)]
+        every = [picture for peak in self._peaks() for picture in peak.kept]
         every += filter(None, [self.photo, self.clean])
         every += self.others.kept if self.others else ()
         return tuple(dict.fromkeys(picture.path for picture in every if picture.path))

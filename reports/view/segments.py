@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from detector.schema.analysis import Analysis, Media, MediaKind, Peak, Person, Segment
+from detector.schema.analysis import Analysis, Box, CloseUp, Media, MediaKind, Peak, Person, Segment
 from detector.verdict import reasons
 from detector.verdict.stability import is_unstable
 from reports.inputs.pictures import Picture, find_picture
@@ -37,9 +37,21 @@ class PeakView:
     frame: Picture
     overlay: Picture
     map: Picture
+    near: tuple[Picture, Picture, Picture] | None  # the three of a small face of a photograph, at full size
     confirmed: bool
     effect: str
     check: tuple[tuple[str, str, str], ...]
+
+    @property
+    def shown(self) -> tuple[Picture, Picture]:
+        """What a report shows of it: without and with heatmap, close up where that was kept."""
+        near = self.near
+        return near[:2] if near and near[0].path and near[1].path else (self.frame, self.overlay)
+
+    @property
+    def kept(self) -> tuple[Picture, ...]:
+        """All pictures of it."""
+        return self.frame, self.overlay, self.map, *(self.near or ())
 
 
 @dataclass(frozen=True)
@@ -182,13 +194,25 @@ def _made_from(interval: Interval) -> str:
     return "; ".join(made)
 
 
-def _around(peak: Peak, media: Media) -> tuple[float, float, float, float]:
-    """The part of a photo around a face, as shares of its size: left, top, width, height."""
+def _around(peak: Peak, whole: Box) -> tuple[float, float, float, float]:
+    """The part of a picture of ``whole`` around a face, as shares of its size: left, top, width, height."""
     x0, y0, x1, y1 = peak.box
+    start, above, end, below = whole
+    width, height = end - start, below - above
     half = _ROOM * max(x1 - x0, y1 - y0) / 2
-    left, right = (min(max((x0 + x1) / 2 + side, 0.0), media.width) for side in (-half, half))
-    top, bottom = (min(max((y0 + y1) / 2 + side, 0.0), media.height) for side in (-half, half))
-    return left / media.width, top / media.height, (right - left) / media.width, (bottom - top) / media.height
+    left, right = (min(max((x0 + x1) / 2 + side - start, 0.0), width) for side in (-half, half))
+    top, bottom = (min(max((y0 + y1) / 2 + side - above, 0.0), height) for side in (-half, half))
+    return left / width, top / height, (right - left) / width, (bottom - top) / height
+
+
+def _near(
+    near: CloseUp, what: str, part: tuple[float, float, float, float], folder: Path
+) -> tuple[Picture, Picture, Picture]:
+    return (
+        find_picture(folder, near.frame, gettext("Frame, %(what)s", what=what), part),
+        find_picture(folder, near.overlay, gettext("Frame with heatmap, %(what)s", what=what), part),
+        find_picture(folder, near.map, gettext("Heatmap alone, %(what)s", what=what), part),
+    )
 
 
 def _peak(segment: Segment, peak: Peak, index: int, media: Media, folder: Path) -> PeakView:
@@ -203,8 +227,9 @@ def _peak(segment: Segment, peak: Peak, index: int, media: Media, folder: Path) 
     if media.kind is MediaKind.IMAGE:
         what, part = (
             gettext("face %(id)s, person %(person)s", id=segment.id, person=segment.person),
-            _around(peak, media),
+            _around(peak, (0, 0, media.width, media.height)),
         )
+    near = _near(peak.close_up, what, _around(peak, peak.close_up.part), folder) if peak.close_up else None
     return PeakView(
         number=index,
         time=timecode(peak.time),
@@ -216,6 +241,7 @@ def _peak(segment: Segment, peak: Peak, index: int, media: Media, folder: Path) 
         frame=find_picture(folder, peak.frame, gettext("Frame, %(what)s", what=what), part),
         overlay=find_picture(folder, peak.overlay, gettext("Frame with heatmap, %(what)s", what=what), part),
         map=find_picture(folder, peak.map, gettext("Heatmap alone, %(what)s", what=what), part),
+        near=near,
         confirmed=is_confirmed(check),
         effect=check_words(check),
         check=(

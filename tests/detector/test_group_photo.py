@@ -10,8 +10,11 @@ import pytest
 
 from detector import Analysis, Parameters, Verdict, analyze
 from detector.demo_clip import portraits
+from detector.explain.overlays import read_png
 from detector.models.loaded import LoadedModel
 from detector.schema.boxes import overlap
+from reports.inputs.pictures import embed
+from reports.view.report import report_view
 
 Analysed = tuple[Analysis, Path, list[tuple[int, int]]]  # the last: the middle of each head
 GROUPS = [(2, 2), pytest.param((5, 4), marks=pytest.mark.slow)]  # columns and rows
@@ -98,3 +101,57 @@ def test_the_photo_is_kept_once_and_once_more_with_boxes(
         x0, y0, _, y1 = (round(value * scale) for value in person.median_box)
         edge = (slice(y0 + 12, y1 - 12), slice(x0 - 1, x0 + 2))
         assert (clean[edge] != boxed[edge]).any(axis=2).mean() > 0.9
+
+
+@pytest.fixture(scope="module")
+def small_face(
+    tmp_path_factory: pytest.TempPathFactory, fused: LoadedModel
+) -> tuple[Analysis, Path, np.ndarray]:
+    """One head in a photograph of which half as much again would be kept; the photograph as well."""
+    folder = tmp_path_factory.mktemp("small")
+    picture = np.full((900, 2600, 3), (96, 120, 150), np.uint8)
+    picture[300:680, 1400:1730] = group_photo(1, 1)[0][12:392, 35:365]
+    cv2.imwrite(str(folder / "small.png"), picture[:, :, ::-1])
+    parameters = Parameters(enter_threshold=0.0001, exit_threshold=0.0001)
+    return analyze(folder / "small.png", model=fused, parameters=parameters, images=folder), folder, picture
+
+
+def test_a_small_face_is_also_kept_at_full_size(small_face: tuple[Analysis, Path, np.ndarray]) -> None:
+    analysis, folder, picture = small_face
+    (peak,) = analysis.segments[0].peaks
+    assert peak.close_up is not None
+    left, top, right, bottom = map(int, peak.close_up.part)
+    assert left < peak.box[0] and top < peak.box[1] and right > peak.box[2] and bottom > peak.box[3]
+    frame, over = (read_png(folder / name) for name in (peak.close_up.frame, peak.close_up.overlay))
+    assert np.array_equal(frame, picture[top:bottom, left:right])
+    alone = np.asarray(cv2.imread(str(folder / peak.close_up.map), cv2.IMREAD_UNCHANGED))
+    whole = np.asarray(cv2.imread(str(folder / str(peak.map)), cv2.IMREAD_UNCHANGED))
+    assert over.shape == frame.shape and alone.shape == (*frame.shape[:2], 4)
+    rows, columns = np.nonzero(alone[..., 3] > 100)
+    there_rows, there_columns = np.nonzero(whole[..., 3] > 100)
+    scale = 1280 / picture.shape[1]
+    assert left + columns.mean() == pytest.approx(there_columns.mean() / scale, abs=8)
+    assert top + rows.mean() == pytest.approx(there_rows.mean() / scale, abs=8)
+    assert set(peak.pictures) <= {str(path.relative_to(folder)) for path in folder.rglob("*.png")}
+
+
+def test_a_report_shows_it_at_full_size(small_face: tuple[Analysis, Path, np.ndarray]) -> None:
+    analysis, folder, _ = small_face
+    view = report_view(analysis, folder)
+    near = analysis.segments[0].peaks[0].close_up
+    assert near is not None
+    assert {near.frame, near.overlay} <= {picture.path for picture in view.pictures}
+    assert {near.frame, near.overlay, near.map} <= set(view.kept)
+    x0, _, x1, _ = analysis.segments[0].peaks[0].box
+    shown = next(picture for picture in view.pictures if picture.path == near.frame)
+    data = embed(folder, [shown.key])[shown.key]
+    width = np.asarray(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)).shape[1]
+    assert width > 1.4 * (x1 - x0), "not scaled down"
+
+
+def test_a_face_large_enough_has_no_close_up(analysed: Analysed) -> None:
+    analysis, _, _ = analysed
+    for segment in analysis.segments:
+        x0, _, x1, _ = segment.peaks[0].box
+        small = analysis.media.width > 1280 and (x1 - x0) * 1280 / analysis.media.width < 160
+        assert (segment.peaks[0].close_up is not None) == small

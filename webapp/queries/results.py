@@ -164,7 +164,7 @@ def picture_sums(folder: Path) -> dict[str, str | None]:
     named = (
         analysis.picture,
         analysis.boxed,
-        *(p for each in peaks for p in (each.frame, each.overlay, each.map)),
+        *(path for each in peaks for path in each.pictures),
     )
     names = {path for path in named if path}
     return {name: sums.get(name) for name in names}

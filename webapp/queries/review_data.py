@@ -6,6 +6,7 @@ first frame to a ten-thousandth, boxes whole pixels.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -175,6 +176,7 @@ def _peak(segment: Segment, peak: Peak, view: PeakView, pictures: str, when: str
         "overlay": address(view.overlay),
         "map": address(view.map),
         "close_up": _close_up(peak.box),
+        "near": _near(peak, view, address),
         "confirmed": view.confirmed,
         "effect": view.effect,
         "check": [list(row) for row in view.check],
@@ -186,6 +188,19 @@ def _peak(segment: Segment, peak: Peak, view: PeakView, pictures: str, when: str
             when=when,
             score=view.score,
         ),
+    }
+
+
+def _near(peak: Peak, view: PeakView, address: Callable[[Picture], str | None]) -> dict[str, Any] | None:
+    """Pictures of a small face at full size, and the part of the exhibit that they show; else None."""
+    if peak.close_up is None or view.near is None or not all(picture.path for picture in view.near):
+        return None
+    frame, overlay, heat = map(address, view.near)
+    return {
+        "part": [round(value) for value in peak.close_up.part],
+        "frame": frame,
+        "overlay": overlay,
+        "map": heat,
     }
 
 

@@ -14,15 +14,15 @@ const inSight = new IntersectionObserver((entries) => {
   }
 }, { rootMargin: "200px" });
 
-/** The face alone, cut out of a picture of the whole frame. Empty `alt`: decoration. */
-export function closeUp(peak, address, media, alt) {
+/** The face alone, cut out of one of a peak's pictures, which is a `frame`, `overlay` or `map`. Empty `alt`: decoration. */
+export function closeUp(peak, kind, media, alt) {
+  const [left, top, right, bottom] = peak.near?.part ?? [0, 0, media.width, media.height];
   const svg = document.createElementNS(SVG, "svg");
   const attributes = { viewBox: peak.close_up, ...(alt ? { role: "img", "aria-label": _("Close-up: %(picture)s", { picture: alt }) } : { "aria-hidden": "true" }) };
   for (const [name, value] of Object.entries(attributes)) svg.setAttribute(name, value);
   const image = document.createElementNS(SVG, "image");
-  svg.dataset.picture = address;
-  image.setAttribute("width", media.width);
-  image.setAttribute("height", media.height);
+  svg.dataset.picture = (peak.near ?? peak)[kind];
+  for (const [name, value] of Object.entries({ x: left, y: top, width: right - left, height: bottom - top })) image.setAttribute(name, value);
   svg.append(image);
   inSight.observe(svg);
   return svg;
@@ -41,11 +41,11 @@ function fill(index) {
   const { peaks, media } = set;
   set.index = (index + peaks.length) % peaks.length;
   const peak = peaks[set.index];
-  const shown = [[peak.frame, _("Original")], [peak.overlay, _("With heatmap")], [peak.map, _("Heatmap alone")]].filter(([address]) => address);
+  const shown = [["frame", _("Original")], ["overlay", _("With heatmap")], ["map", _("Heatmap alone")]].filter(([kind]) => peak[kind]);
   const figure = (picture, words) => el("figure", {}, picture, el("figcaption", {}, words));
   byId("lightbox-pictures").replaceChildren(
-    ...shown.map(([address, words]) => figure(el("img", { src: address, alt: _("%(picture)s, whole frame", { picture: words }) }), words)),
-    ...shown.map(([address, words]) => figure(closeUp(peak, address, media, words), _("%(picture)s, close-up", { picture: words }))),
+    ...shown.map(([kind, words]) => figure(el("img", { src: peak[kind], alt: _("%(picture)s, whole frame", { picture: words }) }), words)),
+    ...shown.map(([kind, words]) => figure(closeUp(peak, kind, media, words), _("%(picture)s, close-up", { picture: words }))),
   );
   byId("lightbox-caption").textContent = peak.caption;
   byId("lightbox-effect").textContent = peak.effect;

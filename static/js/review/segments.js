@@ -33,7 +33,7 @@ export class SegmentList {
   #row(segment) {
     const peak = segment.peaks[0];
     const button = el("button", { type: "button", class: "segment-row", "data-segment": segment.id, "data-focus": `row-${segment.id}`, onclick: () => this.desk.choose(segment.id, true) },
-      el("span", { class: "segment-thumb" }, peak ? closeUp(peak, peak.overlay, this.desk.data.raw.media, "") : icon("none")),
+      el("span", { class: "segment-thumb" }, peak ? closeUp(peak, "overlay", this.desk.data.raw.media, "") : icon("none")),
       el("span", { class: "segment-words" },
         el("span", { class: "segment-top" }, el("strong", segment.flagged === false ? { class: "muted" } : {}, segment.id), ` ${this.desk.nameOf(segment)}`),
         this.desk.data.still ? null : el("span", { class: "time" }, `${segment.from} – ${segment.to}`),
@@ -111,9 +111,10 @@ export class Inspector {
     const words = desk.data.still
       ? _("peak %(number)s of %(segment)s", which)
       : _("peak %(number)s of %(segment)s at %(time)s", which);
-    const figure = (address, caption, alt) => {
+    const figure = (kind, caption, alt) => {
+      const address = peak[kind];
       if (!address) return el("figure", {}, el("p", { class: "no-picture" }, _("This picture was not kept.")), el("figcaption", {}, caption));
-      const picture = this.near ? closeUp(peak, address, media, alt) : el("img", { src: address, alt, loading: "lazy" });
+      const picture = this.near ? closeUp(peak, kind, media, alt) : el("img", { src: address, alt, loading: "lazy" });
       const open = (event) => {
         if (event.ctrlKey || event.metaKey || event.shiftKey) return;
         event.preventDefault();
@@ -128,9 +129,9 @@ export class Inspector {
         el("span", {}, _("Score"), " ", el("strong", { class: "number" }, peak.score)),
         el("span", { class: `check ${peak.confirmed ? "check-confirmed" : "check-unconfirmed"}` }, icon(peak.confirmed ? "confirmed" : "unconfirmed"), peak.confirmed ? _("Heatmap confirmed") : _("Heatmap not confirmed"))),
       el("div", { class: `peak-three${this.near ? " near" : ""}` },
-        figure(peak.frame, _("Original"), _("Original, %(peak)s", { peak: words })),
-        figure(peak.overlay, _("With heatmap, hottest %(heat)s of 1", { heat: peak.heat }), _("With heatmap, %(peak)s", { peak: words })),
-        figure(peak.map, _("Heatmap alone"), _("Heatmap alone, %(peak)s", { peak: words }))),
+        figure("frame", _("Original"), _("Original, %(peak)s", { peak: words })),
+        figure("overlay", _("With heatmap, hottest %(heat)s of 1", { heat: peak.heat }), _("With heatmap, %(peak)s", { peak: words })),
+        figure("map", _("Heatmap alone"), _("Heatmap alone, %(peak)s", { peak: words }))),
       el("p", { class: "peak-effect" }, peak.effect),
       this.#hidden(peak));
   }

@@ -109,7 +109,7 @@ class TestOverlay:
         draw_box(picture, (600, 400, 600 + width, 400 + width), 1.0)
         face = picture[401 : 400 + width, 601 : 600 + width]
         assert (face == 90).all(axis=2).mean() > seen
-        assert (picture[400, 600:][:width] == 255).all(), "white in the middle"
+        assert (picture[400, 600:][:width] > 200).all(), "white in the middle"
 
 
 class TestKeptPictures:
