@@ -252,3 +252,18 @@ def test_the_sample_is_one_click_away(idle: Served, page: Page, seen, sample: Pa
     expect(page.get_by_role("heading", name="Reelproof sample.mp4")).to_be_visible()
     expect(page.locator("#stage")).to_have_text("Waiting for the worker")
     assert seen.console == []
+
+
+@pytest.mark.parametrize("width", [660, 1024, 1280])
+def test_it_fits_its_window_in_the_language_of_the_longest_words(
+    idle: Served, browser: Browser, width: int
+) -> None:
+    finished(idle.app, file="a-video-of-a-press-conference-at-the-harbour.mp4", segments=0)
+    context = browser.new_context(viewport={"width": width, "height": 720}, locale="de")
+    page = context.new_page()
+    page.goto(f"{idle.address}/analyses")
+    expect(page.locator(".library-outcome .verdict")).to_be_visible()
+    assert horizontal_overflow(page) == 0
+    for cells in page.locator("tr").all():  # a column is hidden with its heading
+        assert cells.locator("th:visible, td:visible").count() == page.locator("thead th:visible").count()
+    context.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
 import desk
@@ -217,3 +218,32 @@ def test_declarations_and_metadata_stand_beside_the_photo(photo: Page) -> None:
     expect(panel).to_contain_text("1000 × 512 px")
     expect(photo.locator("#lanes")).to_be_hidden()
     assert "00:00:00" not in photo.evaluate("() => document.body.innerText")
+
+
+@pytest.mark.parametrize(
+    ("apart", "words"),
+    [
+        (200, ["Person X: 0.10", "Person Y: 0.10", "Person Z: 0.90 flagged"]),
+        (75, ["X 0.10", "Y 0.10", "Person Z: 0.90 flagged"]),
+        (10, ["", "Y 0.10", "Person Z: 0.90 flagged"]),
+    ],
+)
+def test_labels_of_a_row_of_faces_do_not_bury_one_another(photo: Page, apart: int, words: list[str]) -> None:
+    """Shortened, then below, then left out; that of the one with a finding stands."""
+    drawn, labels = of_desk(
+        photo,
+        f"""(() => {{ const {{ view, overlay }} = desk.player; const {{ faces, flagged }} = view;
+        const [face] = view.faces(); const step = {apart} / desk.player.photo.scale;
+        const lane = (k, score) => ({{ ...face.lane, smooth: face.lane.smooth.map(() => score),
+            box: face.lane.box.map((_value, at) => [10 + k * step, 200, 40 + k * step, 240][at % 4]) }});
+        view.faces = () => [["X", 0, 0.1], ["Y", 1, 0.1], ["Z", 2, 0.9]].map(([id, k, score]) =>
+            ({{ ...face, id, name: `Person ${{id}}`, lane: lane(k, score) }}));
+        view.flagged = () => new Set(["Z"]);
+        desk.player.draw();
+        const found = [overlay.drawn.filter((one) => one.state).map((one) => one.words), overlay.labels];
+        Object.assign(view, {{ faces, flagged }}); desk.player.draw(); return found; }})()""",
+    )
+    assert drawn == words
+    for one, other in itertools.combinations(labels, 2):
+        apart_across = max(one["x"], other["x"]) >= min(one["x"] + one["wide"], other["x"] + other["wide"])
+        assert apart_across or abs(one["y"] - other["y"]) >= 18

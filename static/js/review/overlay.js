@@ -8,6 +8,7 @@ import { clamp } from "../numbers.js";
 import { boxAt } from "./data.js";
 
 export const REACH = 0.06; // seconds around a peak frame in which its heatmap is shown
+const LABEL = 18; // px: height of a label
 
 export class Overlay {
   /**
@@ -27,6 +28,7 @@ export class Overlay {
     this.ground = getComputedStyle(this.canvas).getPropertyValue("--behind-pictures");
     this.maps = new Map();
     this.drawn = []; // the last time, for tests
+    this.labels = []; // where those of the last time lie
     if (data.still) for (const peak of view.peaks()) this.#map(peak);
   }
 
@@ -54,10 +56,13 @@ export class Overlay {
     if (this.photo) this.#drawPhoto(pen, x, y, scale, dense, size);
     this.#drawMaps(pen, x, y, scale, time);
     if (this.boxes) {
-      // Those with a finding last: in a group photo the labels of neighbours must not lie over theirs.
+      // Those with a finding last, so that no neighbour's box lies over theirs; but theirs are named first, since
+      // in a group photo there is no room for all labels.
       const flagged = this.view.flagged();
       const faces = [...this.view.faces()].sort((a, b) => flagged.has(a.id) - flagged.has(b.id));
-      for (const face of faces) this.#drawBox(pen, face, x, y, scale, time);
+      const named = faces.map((face) => this.#drawBox(pen, face, x, y, scale, time)).reverse();
+      this.labels = [];
+      for (const name of named) name?.();
     }
   }
 
@@ -109,7 +114,8 @@ export class Overlay {
     return this.maps.get(peak.id);
   }
 
-  #boxWords(name, score, state) {
+  #boxWords(name, score, state, short = false) {
+    if (short) return state === "unusable" ? name : `${name} ${probability(score)}`;
     if (state === "unusable") return _("%(name)s: not judged", { name });
     const known = { name, score: probability(score) };
     if (state !== "high") return `${name}: ${known.score}`;
@@ -117,8 +123,10 @@ export class Overlay {
   }
 
   // Above a box, or below one at the upper edge; none for a box that an enlarged photo has moved out of sight.
-  // A name too long for the picture is shortened, so that what follows it can be read. Returns what was written.
-  #drawLabel(pen, name, wordsOf, [left, top, right, bottom], colour) {
+  // A name too long for the picture is shortened, so that what follows it can be read. Where it would lie over
+  // another label `brief` stands instead, above or below; where there is no room for it either, nothing. Returns
+  // what was written.
+  #drawLabel(pen, name, wordsOf, brief, [left, top, right, bottom], colour) {
     const density = window.devicePixelRatio || 1;
     const [across, down] = [pen.canvas.width / density, pen.canvas.height / density];
     if (right < 0 || left > across || bottom < 0 || top > down) return "";
@@ -128,21 +136,27 @@ export class Overlay {
       kept = kept.slice(0, -1);
       words = wordsOf(`${kept.join("").trimEnd()}…`);
     }
-    const wide = pen.measureText(words).width + 10;
-    const above = top >= 20 ? top - 20 : bottom + 2;
-    const beside = clamp(left - 2, 0, Math.max(0, across - wide));
-    pen.globalAlpha = 0.82;
-    pen.fillStyle = this.ground;
-    pen.fillRect(beside, above, wide, 18);
-    pen.globalAlpha = 1;
-    pen.fillStyle = colour;
-    pen.fillText(words, beside + 5, above + 13);
-    return words;
+    const [above, below] = [top - 20, bottom + 2];
+    for (const [text, y] of [[words, above >= 0 ? above : below], [brief, above], [brief, below]]) {
+      const wide = pen.measureText(text).width + 10;
+      const x = clamp(left - 2, 0, Math.max(0, across - wide));
+      if (y < 0 || this.labels.some((one) => x < one.x + one.wide && one.x < x + wide && Math.abs(one.y - y) < LABEL)) continue;
+      this.labels.push({ x, y, wide });
+      pen.globalAlpha = 0.82;
+      pen.fillStyle = this.ground;
+      pen.fillRect(x, y, wide, LABEL);
+      pen.globalAlpha = 1;
+      pen.fillStyle = colour;
+      pen.fillText(text, x + 5, y + 13);
+      return text;
+    }
+    return "";
   }
 
+  // Returns what names it.
   #drawBox(pen, face, x, y, scale, time) {
     const found = boxAt(face.lane, time);
-    if (!found) return;
+    if (!found) return null;
     const [left, top, right, bottom] = [...found.box].map((value, k) => value * scale + (k % 2 ? y : x));
     const score = face.lane.smooth[found.index];
     const { enter, exit } = this.view.rules;
@@ -159,7 +173,11 @@ export class Overlay {
     }
     pen.setLineDash([]);
     const screen = [left, top, right, bottom];
-    const words = this.#drawLabel(pen, face.name, (name) => this.#boxWords(name, score, state), screen, colour);
-    this.drawn.push({ face: face.id, state, words, box: [...found.box], at: time, screen });
+    const drawn = { face: face.id, state, words: "", box: [...found.box], at: time, screen };
+    this.drawn.push(drawn);
+    return () => {
+      const brief = this.#boxWords(face.id, score, state, true);
+      drawn.words = this.#drawLabel(pen, face.name, (name) => this.#boxWords(name, score, state), brief, screen, colour);
+    };
   }
 }
