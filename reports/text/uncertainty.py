@@ -36,6 +36,7 @@ LEVEL = 0.95
 # Fewer frames than this show no spread worth the name.
 LEAST_FRAMES = 6
 _MOST_CORRELATED = 0.99
+_WIDEST = 0.9  # an interval as wide as this says of a probability hardly more than that it is one
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,11 @@ class Interval:
     frames: int | None
     effective: float | None
     calibration: float | None
+
+    @property
+    def says_nothing(self) -> bool:
+        """Whether its frames are worth so few independent ones that it covers nearly all figures."""
+        return self.effective is not None and self.high - self.low >= _WIDEST
 
 
 def _logits(person: Person, segment: Segment, rate: float) -> list[float]:

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from detector.schema.analysis import Analysis, MediaKind, Verdict
 from reports.text import numbers, photographs
 from reports.text.finding import figure_name
+from reports.text.language import capitalize_first
 from reports.text.verbal_scale import Strength, strength
+from reports.view.summary import figure_interval
 
 
 @dataclass(frozen=True)
@@ -18,6 +20,7 @@ class FigureView:
     text: str
     both: str  # answers about a photo
     strength: Strength | None
+    between: str  # the interval beside it, or why there is none; empty beside other verdicts
 
 
 def figure_view(analysis: Analysis) -> FigureView:
@@ -29,4 +32,5 @@ def figure_view(analysis: Analysis) -> FigureView:
         both=photographs.both(analysis.answers) if analysis.media.kind is MediaKind.IMAGE else "",
         # Beside another verdict a phrase would contradict it.
         strength=strength(figure) if figure is not None and manipulated else None,
+        between=capitalize_first(figure_interval(analysis)) if manipulated else "",
     )

@@ -103,7 +103,7 @@ def segment_view(analysis: Analysis, segment: Segment, folder: Path) -> SegmentV
         interval=gettext("photograph") if still else time_span(segment.start, segment.end),
         confidence=numbers.probability(segment.confidence),
         strength=words,
-        between=_ends(doubt) if doubt else gettext("not known"),
+        between=_ends(doubt),
         frames=grouped(segment.frames),
         bounds=() if still else _bounds(analysis, segment),
         figures=_figures(analysis, segment, doubt, words),
@@ -170,12 +170,14 @@ def _figures(analysis: Analysis, segment: Segment, interval: Interval | None, wo
     return tuple(found)
 
 
-def _ends(interval: Interval) -> str:
+def _ends(interval: Interval | None) -> str:
+    if interval is None or interval.says_nothing:
+        return gettext("not known")
     return numbers.from_to(numbers.probability(interval.low), numbers.probability(interval.high))
 
 
 def _made_from(interval: Interval) -> str:
-    made = []
+    made = [gettext("too few independent moments for an interval")] if interval.says_nothing else []
     if interval.effective is not None and interval.frames is not None:
         made.append(
             gettext(

@@ -140,9 +140,7 @@ def _confidence(analysis: Analysis, sections: dict[str, Section]) -> str:
             figure=numbers.probability(figure),
             meaning=meaning,
         )
-    of = figured_segment(analysis)
-    interval = exhibit_interval(analysis, of) if of else None
-    between = f", {interval_words(interval)}" if interval else ""
+    between = f", {words}" if (words := figure_interval(analysis)) else ""
     return gettext(
         "%(strength)s. %(name)s: %(figure)s%(between)s. It is not the odds that this "
         "file is manipulated; section %(meaning)s defines the words and the figure.",
@@ -154,8 +152,17 @@ def _confidence(analysis: Analysis, sections: dict[str, Section]) -> str:
     )
 
 
+def figure_interval(analysis: Analysis) -> str:
+    """How far the exhibit's probability could be off, as it stands in a sentence; empty where not known."""
+    of = figured_segment(analysis)
+    interval = exhibit_interval(analysis, of) if of else None
+    return interval_words(interval) if interval else ""
+
+
 def interval_words(interval: Interval) -> str:
-    """The ends of an interval as they stand in a sentence."""
+    """The ends of an interval as they stand in a sentence, or why it has none worth the name."""
+    if interval.says_nothing:
+        return gettext("too few independent moments for an interval")
     return gettext(
         "interval %(low)s to %(high)s",
         low=numbers.probability(interval.low),

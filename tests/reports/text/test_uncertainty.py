@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,13 @@ import pytest
 from analyses import build
 
 from detector.schema.analysis import Analysis, Platt, Scores
-from reports.text.uncertainty import calibrated, calibration_error, mean_interval, segment_interval
+from reports.text.uncertainty import (
+    Interval,
+    calibrated,
+    calibration_error,
+    mean_interval,
+    segment_interval,
+)
 
 
 def series(rng: np.random.Generator, count: int, correlation: float) -> np.ndarray:
@@ -95,6 +102,14 @@ def test_one_picture_has_the_cards_error_only(tmp_path: Path) -> None:
     assert found is not None and found.frames is None and found.calibration == 0.021
     bare = still.model_copy(update={"model": still.model.model_copy(update={"figures": {}})})
     assert segment_interval(bare, bare.segments[0]) is None
+
+
+def test_an_interval_of_all_figures_says_nothing() -> None:
+    """As of a finding of 0.90 whose 26 sampled moments were worth three independent ones."""
+    wide = Interval(low=0.004, high=0.998, frames=26, effective=3.0, calibration=0.05)
+    assert wide.says_nothing
+    assert not replace(wide, low=0.4).says_nothing
+    assert not replace(wide, frames=None, effective=None).says_nothing  # the calibration alone made it
 
 
 def test_probabilities_are_the_engines(tmp_path: Path) -> None:

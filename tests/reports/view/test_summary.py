@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from analyses import build, with_stability
 
-from detector.schema.analysis import MediaKind, Platt, Verdict
+from detector.schema.analysis import MediaKind, Platt, Scores, Verdict
 from reports.text.uncertainty import exhibit_interval, segment_interval
 from reports.view.contents import contents
 from reports.view.report import ReportInputs, report_view
@@ -82,6 +82,32 @@ def test_the_interval_is_of_the_figure_beside_it(tmp_path: Path) -> None:
         assert interval is not None
         surely = dict(key_answers(stored, sections))["How surely"]
         assert f": {segment.confidence:.2f}, {interval_words(interval)}." in surely
+
+
+def test_too_few_independent_moments_are_said_in_words(tmp_path: Path) -> None:
+    """Where the interval would cover nearly all figures; report, table of segments and page agree."""
+    built = build(tmp_path, persons=1, segments=1, kept=False)
+    (person,) = built.persons
+    # Two long halves, high and low: moments worth hardly more than two independent ones.
+    split = [
+        score.model_copy(update={"logit": 4.0 if index < len(person.scores) / 2 else -3.0})
+        for index, score in enumerate(person.scores)
+    ]
+    whole = built.segments[0].model_copy(update={"start": 0.0, "end": built.media.duration})
+    changes = {"persons": (person.model_copy(update={"scores": Scores(split)}),), "segments": (whole,)}
+    made = built.model_copy(update=changes)
+    view = report_view(made, tmp_path)
+    said = "too few independent moments for an interval"
+    assert f"0.97, {said}. It is not the odds" in dict(view.answers)["How surely"]
+    assert view.figure.between == said.capitalize()
+    (segment,) = view.segments
+    assert segment.between == "not known"
+    (doubt,) = (fact for fact in segment.figures if fact.name == "Interval")
+    assert doubt.value == "not known" and doubt.note.startswith(said)
+    known = report_view(built, tmp_path).figure
+    assert re.fullmatch(r"Interval 0\.\d\d to > 0\.99", known.between)
+    other = built.model_copy(update={"verdict": Verdict.INCONCLUSIVE})
+    assert not report_view(other, tmp_path).figure.between
 
 
 def test_a_figure_with_a_calibration_of_its_own_has_an_interval_around_it(tmp_path: Path) -> None:

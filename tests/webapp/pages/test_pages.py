@@ -182,7 +182,9 @@ def test_states_people_meet(app, client, changes):
     if not changes["segments"]:
         assert "Nothing was flagged." in text
         banner = text[text.index('class="banner-figure"') : text.index('id="desk"')]
-        assert "indication" not in banner
+        assert "indication" not in banner and "nterval" not in banner
+    elif row.verdict == Verdict.MANIPULATED:
+        assert "Interval 0." in text[text.index('class="banner-figure"') : text.index('id="desk"')]
 
 
 @pytest.mark.parametrize("kind", MediaKind)
