@@ -141,7 +141,7 @@ def _flaws_of_most(image: bool, coverage: Coverage) -> str:
 
 def unstable(parameters: Parameters, persons: Sequence[Person]) -> str:
     """Why the persons on whom views disagree leave the verdict open, by what the views disagree about."""
-    contradicted, stretch, near = [], [], []
+    contradicted, stretch, moved = [], [], []
     for person in persons:
         look = person.second_look
         if look is not None and look.contradiction:
@@ -149,7 +149,7 @@ def unstable(parameters: Parameters, persons: Sequence[Person]) -> str:
         elif look is not None and look.contrasts or _calm(person, parameters):
             stretch.append(person.id)
         else:
-            near.append(person.id)
+            moved.append(person.id)
     said = (
         (
             contradicted,
@@ -166,10 +166,10 @@ def unstable(parameters: Parameters, persons: Sequence[Person]) -> str:
             ),
         ),
         (
-            near,
+            moved,
             N_(
-                "%(who)s: the score lies so near the threshold that small changes of the same "
-                "pictures (mirrored, shifted, scaled, re-encoded) move it across."
+                "%(who)s: small changes of the same pictures (mirrored, shifted, scaled, re-encoded) "
+                "move the score across the threshold."
             ),
         ),
     )

@@ -36,7 +36,11 @@ WORDS = (
     N_("too small"), N_("too unsure"), N_("too dark or too flat"), N_("too noisy"), N_("no face found"),
     N_("too blurred or too strongly compressed"), N_("drawn in areas of one colour"),
     N_("without colour (black and white, or toned)"),
-    N_("without colours of their own (black and white, or toned)"),  # of earlier analyses, as is the next
+    N_("without colours of their own (black and white, or toned)"),  # of earlier analyses, as are the next two
+    N_(
+        "%(who)s: the score lies so near the threshold that small changes of the same pictures (mirrored, "
+        "shifted, scaled, re-encoded) move it across."
+    ),
     N_("No face was found as the file is stored; it was examined turned by %(turned)s° clockwise."),
     N_("without detail (enlarged from a tiny picture, or far out of focus)"),
     N_("faces %(flaws)s to judge"), N_("the file breaks off here"), N_("no picture could be decoded here"),

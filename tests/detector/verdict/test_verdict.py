@@ -71,7 +71,8 @@ def test_a_segment_that_stands_out_from_its_own_track_is_said_to() -> None:
 @pytest.mark.parametrize(
     ("probability", "standing_out", "contradiction", "said"),
     [
-        (0.6, False, False, "so near the threshold"),
+        (0.6, False, False, "move the score across the threshold"),
+        (0.88, False, False, "move the score across the threshold"),  # which is nowhere near
         (0.6, True, False, "a stretch stands out"),
         (0.2, False, False, "a stretch stands out"),  # it did, until other views were looked at
         (0.6, True, True, "contradict each other"),

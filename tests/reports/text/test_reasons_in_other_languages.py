@@ -100,3 +100,16 @@ def test_everything_that_is_damaged_is_translated() -> None:
         )
     with language.speaking("es"):
         assert "the " not in language.translated(english)
+
+
+def test_a_reason_of_earlier_analyses_is_still_translated() -> None:
+    stored = (
+        "Person A: the score lies so near the threshold that small changes of the same pictures (mirrored, "
+        "shifted, scaled, re-encoded) move it across."
+    )
+    for code, expected in (
+        ("de", "Person A: Der Wert liegt so nahe"),
+        ("es", "Persona A: la puntuación está"),
+    ):
+        with language.speaking(code):
+            assert language.translated(stored).startswith(expected)

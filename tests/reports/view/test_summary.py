@@ -66,10 +66,10 @@ def test_a_segment_that_other_views_do_not_confirm_says_so(tmp_path: Path) -> No
     assert "person A resembles" in confirmed.meaning
     assert not not_confirmed.flagged and not_confirmed.strength == "not flagged"
     assert not_confirmed.figures[0].value == "not flagged"
-    assert not_confirmed.meaning.startswith("Person B: the score lies so near the threshold")
+    assert not_confirmed.meaning.startswith("Person B: small changes of the same pictures")
     in_german = report_view(built, tmp_path, ReportInputs(language_code="de")).segments[1]
-    assert in_german.meaning.startswith("Person B: Der Wert liegt")
-    assert "score lies" not in in_german.meaning
+    assert in_german.meaning.startswith("Person B: Kleine Änderungen derselben Bilder")
+    assert "small changes" not in in_german.meaning
 
 
 def test_the_interval_is_of_the_figure_beside_it(tmp_path: Path) -> None:
