@@ -36,7 +36,7 @@ WORDS = (
     N_("too small"), N_("too unsure"), N_("too dark or too flat"), N_("too noisy"), N_("no face found"),
     N_("too blurred or too strongly compressed"), N_("drawn in areas of one colour"),
     N_("without colour (black and white, or toned)"),
-    N_("without colours of their own (black and white, or toned)"),  # of earlier analyses, as are the next two
+    N_("without colours of their own (black and white, or toned)"),  # of earlier analyses, as the next two
     N_(
         "%(who)s: the score lies so near the threshold that small changes of the same pictures (mirrored, "
         "shifted, scaled, re-encoded) move it across."

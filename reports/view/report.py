@@ -62,6 +62,7 @@ class ReportView:
     reason: str
     declared: DeclarationsView
     answers: tuple[summary.Answer, ...]
+    next_steps: str  # as a page says it; a report has it among its answers
     figure: FigureView
     exhibit: tuple[Fact, ...]
     recording: tuple[Fact, ...]
@@ -153,6 +154,7 @@ def _view(analysis: Analysis, folder: Path, inputs: ReportInputs) -> ReportView:
         reason=analysis.reason,
         declared=declarations_view(analysis),
         answers=_answers(analysis, sections, own, reviewed, references),
+        next_steps=summary.next_steps(analysis),
         figure=figure_view(analysis),
         exhibit=facts.exhibit(media, check),
         recording=facts.recording(media),

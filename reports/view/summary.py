@@ -29,7 +29,7 @@ def key_answers(analysis: Analysis, sections: dict[str, Section]) -> tuple[Answe
         found.append((gettext("Whose face"), _persons(analysis, segments)))
     found.append((gettext("How surely"), _confidence(analysis, sections)))
     found.append((gettext("Not looked at"), _not_examined(analysis, sections["not-examined"].number)))
-    found.append((gettext("What to do next"), _next_steps(analysis, sections)))
+    found.append((gettext("What to do next"), next_steps(analysis, sections["segments"].number)))
     return tuple(found)
 
 
@@ -212,18 +212,19 @@ def _not_examined(analysis: Analysis, section: int) -> str:
     )
 
 
-def _next_steps(analysis: Analysis, sections: dict[str, Section]) -> str:
-    where = sections["segments"].number
+def next_steps(analysis: Analysis, section: int | None = None) -> str:
+    """What to do now; ``section`` is that of a report with the pictures, which on a page stand below."""
     if analysis.verdict is Verdict.MANIPULATED:
+        where = gettext("below") if section is None else gettext("in section %(section)s", section=section)
         return gettext(
-            "Look at the pictures in section %(where)s yourself; obtain the original file "
+            "Look at the pictures %(where)s yourself; obtain the original file "
             "and find out where it comes from; have a second examiner or another method "
             "test the flagged parts before anything is decided or published.",
             where=where,
         )
     if analysis.media.kind is MediaKind.IMAGE:
         return gettext(
-            "Read what the file declares, at the head of this report. Obtain the original "
+            "Read what the file declares, which stands first. Obtain the original "
             "file, larger and not passed on, and find out where it was first published "
             "(search for the picture). Do not take this result as proof that the "
             "photograph is unaltered or that the person exists."

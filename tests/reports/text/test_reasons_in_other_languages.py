@@ -109,7 +109,7 @@ def test_a_reason_of_earlier_analyses_is_still_translated() -> None:
     )
     for code, expected in (
         ("de", "Person A: Der Wert liegt so nahe"),
-        ("es", "Persona A: la puntuación está"),
+        ("es", "Persona A: la puntuación"),
     ):
         with language.speaking(code):
             assert language.translated(stored).startswith(expected)

@@ -175,6 +175,8 @@ def test_states_people_meet(app, client, changes):
     row = finished(app, **changes)
     text = client.get(f"/analyses/{row.id}").text
     assert f'<h2 id="verdict">{row.verdict.capitalize()}</h2>' in text
+    panel = text[text.index('class="banner-words"') : text.index('class="banner-figure"')]
+    assert "What to do next:" in panel and "section" not in panel[panel.index("What to do next") :]
     if changes["segments"] == 40:
         assert text.count('<details class="segment"') == 40
         opened = re.findall(r'<details class="segment"[^>]* open>', text)
