@@ -46,6 +46,17 @@ WORDS = (
     N_("faces %(flaws)s to judge"), N_("the file breaks off here"), N_("no picture could be decoded here"),
 )  # fmt: skip
 
+# What the custody log says was done (`reports.custody.format.Action`).
+CUSTODY_ACTIONS = (
+    N_("log begun"), N_("intake"), N_("intake again"), N_("analysis queued"), N_("analysis started"),
+    N_("analysis finished"), N_("analysis failed"), N_("analysis cancelled"), N_("analysis retried"),
+    N_("analysis paused"), N_("analysis resumed"), N_("analysis prioritised"), N_("comparison queued"),
+    N_("comparison started"), N_("comparison finished"), N_("comparison failed"), N_("comparison cancelled"),
+    N_("view"), N_("annotation"), N_("import"), N_("reviewers named"), N_("second review"), N_("export"),
+    N_("case details"), N_("deletion"), N_("configuration"), N_("account"), N_("integrity check"),
+    N_("backup"), N_("restore"), N_("purge"),
+)  # fmt: skip
+
 # Names of parameters, and of what a card says a model was validated on.
 NAMES = (
     N_("sample rate"),

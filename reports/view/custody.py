@@ -8,7 +8,7 @@ from reports.custody.chain import check_export
 from reports.custody.format import CustodyError, Entry, Export, read_export
 from reports.text.dates import in_utc
 from reports.text.free_text import one_line
-from reports.text.language import N_, UNTRANSLATED, gettext
+from reports.text.language import N_, UNTRANSLATED, gettext, translated
 from reports.text.numbers import plural, shown
 from reports.view.facts import Fact
 
@@ -99,6 +99,6 @@ def _row(entry: Entry) -> CustodyRow:
         number=shown(entry.number, ","),
         made=entry.made.replace("T", " ").removesuffix("Z"),
         actor=one_line(entry.actor),
-        action=entry.action,
+        action=translated(entry.action),
         details=one_line(details),
     )

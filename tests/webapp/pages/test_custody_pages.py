@@ -9,12 +9,15 @@ import re
 import sqlite3
 import zipfile
 from contextlib import closing
+from typing import get_args
 
 import pytest
 from made_results import finished, hand_in
 
 from reports.custody.chain import check_export
-from reports.custody.format import read_export
+from reports.custody.format import Action, read_export
+from reports.text import language
+from reports.text.words import CUSTODY_ACTIONS
 from webapp.custody import log as custody_log
 from webapp.services import case_details
 from webapp.storage.tables import AnalysisRow, CaseDetailsRow, Exhibit, State
@@ -29,6 +32,21 @@ def log(database, exhibit=None):
 
 def upload(client, content=b"bytes", file="clip.mp4", **fields):
     return client.post("/analyses", data={"file": (io.BytesIO(content), file), **fields})
+
+
+@pytest.mark.parametrize("code", ["de", "es"])
+def test_every_action_has_a_translation(code):
+    assert set(CUSTODY_ACTIONS) == set(get_args(Action))
+    with language.speaking(code):
+        said = {action: language.translated(action) for action in get_args(Action)}
+    assert not [action for action, words in said.items() if words == action]
+
+
+def test_the_page_says_what_was_done_in_its_language(app, client):
+    row = finished(app)
+    page = client.get(f"/analyses/{row.id}/custody", headers={"Accept-Language": "de"}).text
+    assert "<strong>Annahme</strong>" in page and "<strong>Analyse abgeschlossen</strong>" in page
+    assert "Analysis finished" not in page
 
 
 def test_the_page_shows_each_entry_and_that_the_chain_is_whole(app, client):
