@@ -206,10 +206,13 @@ def references(row: AnalysisRow, text: str) -> References:
     """What may be chosen as the reference of an analysis's exhibit.
 
     One analysis an exhibit, known copies first, then those of the same case, then the newest; ``text`` is
-    searched for as in the library. What could not be analysed could not be compared either.
+    searched for as in the library. What could not be analysed could not be compared either, and a video
+    cannot be compared with a photo.
     """
     others = library.fitting(select(AnalysisRow), library.Search(text=text))
     others = others.where(AnalysisRow.exhibit_id != row.exhibit_id, AnalysisRow.state != State.FAILED)
+    if row.duration:  # a video, whose reference cannot be a photo
+        others = others.where(or_(AnalysisRow.duration.is_(None), AnalysisRow.duration > 0))
     order: list[Any] = [AnalysisRow.created.desc(), AnalysisRow.id.desc()]
     if row.case_id is not None:
         order.insert(0, case((AnalysisRow.case_id == row.case_id, 0), else_=1))

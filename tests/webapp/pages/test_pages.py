@@ -189,6 +189,19 @@ def test_states_people_meet(app, client, changes):
         assert "Interval 0." in text[text.index('class="banner-figure"') : text.index('id="desk"')]
 
 
+def test_downloads_of_a_page_speak_its_language(app, client):
+    """The page's own language on the buttons, the others in the menu; in English as the API does."""
+    address = f"/analyses/{finished(app).id}"
+    for code, others, asked in (("de", ("en", "es"), "?language=de"), ("en", ("de", "es"), "")):
+        text = client.get(address, headers={"Accept-Language": code}).text
+        buttons, menu = text[text.index('id="pdf-report"') :].split("<details", 1)
+        for file in ("report.pdf", "bundle.zip"):
+            assert f'href="{address}/{file}{asked}"' in buttons
+            linked = re.findall(rf'href="{address}/{re.escape(file)}\?language=(..)"', menu)
+            assert sorted(linked) == list(others)
+    assert client.get(f"{address}/report.html?language=en").status_code == 200
+
+
 @pytest.mark.parametrize("kind", MediaKind)
 def test_a_face_that_other_views_do_not_confirm_is_not_counted_as_flagged(app, client, tmp_path, kind):
     changes = {"kind": kind, "segments": 2, "verdict": Verdict.INCONCLUSIVE, "file": f"a.{kind.value}"}

@@ -44,6 +44,12 @@ class TestChoosing:
         assert offered.count("shows the same, or a part of it") == 1
         assert "broken.mp4" not in offered
 
+    def test_a_video_is_not_offered_photos(self, app, client, pair):
+        photo = finished(app, kind=MediaKind.IMAGE, file="photo.png", segments=0)
+        offered = client.get(f"/analyses/{pair[0].id}/compare").text
+        assert "original.mp4" in offered and "photo.png" not in offered and "with other videos" in offered
+        assert "original.mp4" in client.get(f"/analyses/{photo.id}/compare").text
+
     def test_the_page_of_an_exhibit_offers_it(self, client, pair):
         assert f'href="/analyses/{pair[0].id}/compare"' in client.get(f"/analyses/{pair[0].id}").text
 
