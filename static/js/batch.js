@@ -88,15 +88,16 @@ export class Batch {
   }
 
   send(item) {
-    const refused = (problem, onwards) => {
+    const refused = (problem, onwards, unfit = false) => {
       this.around.announce(`${item.file.name}: ${problem[0]}`);
-      this.sent(item, { state: "refused", problem }, onwards);
+      this.sent(item, { state: "refused", problem, unfit }, onwards);
     };
     this.stop = send(this.around.form.action, this.body(item.file), {
       onShare: (share) => item.set({ share }),
       onSent: () => item.set({ state: "storing" }), // the server may have it all: cancelling would not stop it
       onTaken: (address) => this.taken(item, address),
       onRefused: (...problem) => refused(problem, true),
+      onUnfit: (...problem) => refused(problem, true, true),
       onBroken: (...problem) => refused(problem, false),
       onStopped: () => this.sent(item, { state: "stopped" }),
       onTooOften: (seconds) => this.delay(item, seconds),

@@ -100,6 +100,11 @@ export class Item {
     return this.state === "done" ? this.status.verdict : this.state;
   }
 
+  /** Whether the same file would be refused again, or fail again: the engine's own errors need no remedy. */
+  get unreadable() {
+    return this.state === "refused" ? Boolean(this.unfit) : this.state === "failed" && this.status?.remedy === "";
+  }
+
   /** Change something and draw the row anew. */
   set(changes) {
     Object.assign(this, changes);
@@ -139,7 +144,7 @@ export class Item {
     open.hidden = !this.address;
     if (this.address) open.href = this.address;
     open.setAttribute("aria-label", _("Open %(file)s", { file: this.file.name }));
-    this.drawActs(look.acts);
+    this.drawActs(look.acts.filter((act) => act !== "retry" || !this.unreadable));
   }
 
   drawActs(acts) {

@@ -23,6 +23,7 @@ export function unfit(file, limit, room) {
   return null;
 }
 
+const UNFIT = 415; // no video or photo that can be read, however often it is sent
 const TOO_OFTEN = 429; // of many small files: the limit is for scripts, and a queue can wait
 const BROKE_BEFORE = [
   _("The connection broke before the whole file was sent."),
@@ -48,9 +49,9 @@ function refusal(request) {
  *
  * @param {string} action its address
  * @param {FormData} body
- * @param {{onShare: Function, onSent: Function, onTaken: Function, onRefused: Function, onBroken: Function,
- *   onStopped: Function, onTooOften: Function}} tell one of the last five is called in the end: with the
- *   analysis's address; with error and remedy; likewise; with nothing; with the seconds to wait before the
+ * @param {{onShare: Function, onSent: Function, onTaken: Function, onRefused: Function, onUnfit: Function,
+ *   onBroken: Function, onStopped: Function, onTooOften: Function}} tell one of the last six is called in the end:
+ *   with the analysis's address; with error and remedy; likewise; likewise; with nothing; with the seconds to wait before the
  *   same form may be sent again
  * @returns {Function} stops it; once everything was sent that would no longer help, and does nothing
  */
@@ -71,6 +72,7 @@ export function send(action, body, tell) {
     const seconds = Number(request.getResponseHeader("retry-after"));
     if (request.status === 200) tell.onTaken(request.responseURL); // the redirect to the analysis was followed
     else if (request.status === TOO_OFTEN && seconds > 0) tell.onTooOften(seconds);
+    else if (request.status === UNFIT) tell.onUnfit(...refusal(request));
     else tell.onRefused(...refusal(request));
   });
   request.addEventListener("error", () => tell.onBroken(...(sent ? BROKE_AFTER : BROKE_BEFORE)));

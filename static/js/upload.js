@@ -32,7 +32,8 @@ function show() {
     : _("Start the analysis");
   const ended = items.filter((item) => item.ended).length;
   byId("queue-summary").hidden = items.length < 2;
-  byId("queue-summary").textContent = ended
+  const begun = items.some((item) => item.state !== "waiting" && item.state !== "unfit");
+  byId("queue-summary").textContent = begun && ended
     ? _("%(ended)s of %(count)s files are done: %(outcomes)s", {
       ended, count: items.length, outcomes: batch.outcomes(),
     })

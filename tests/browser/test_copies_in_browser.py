@@ -97,7 +97,7 @@ def test_what_was_found_before_is_told(app: Served, page: Page, seen: Seen, clip
         ["00:00:00.000 – 00:00:06.000", "00:00:04.000 – 00:00:10.000"]
     )
     assert complaints(page) == []
-    page.get_by_role("button", name="Compare the two…").click()
+    page.get_by_role("button", name="Compare the two").click()
     page.wait_for_url(re.compile(r"/comparisons/[0-9a-f]{32}$"))
 
     page.goto(f"{app.address}/analyses")

@@ -68,7 +68,7 @@ export class LaneList {
     const { lanes, explored, segments, detail, data } = this.desk;
     const found = lanes.reduce((sum, lane) => sum + lane.explored.length, 0);
     const { enter } = data.raw.rules;
-    const words = explored === null ? [_("Move it to see what another threshold would flag.")] : [
+    const words = explored === null ? [_("Move the slider to see what another threshold would flag.")] : [
       ngettext(
         "At %(threshold)s it would flag %(num)s stretch; recorded: %(recorded)s at %(enter)s.",
         "At %(threshold)s it would flag %(num)s stretches; recorded: %(recorded)s at %(enter)s.",

@@ -119,7 +119,7 @@ export class Overlay {
     if (state === "unusable") return _("%(name)s: not judged", { name });
     const known = { name, score: probability(score) };
     if (state !== "high") return `${name}: ${known.score}`;
-    return this.photo ? _("%(name)s: %(score)s flagged", known) : _("%(name)s: %(score)s flag level", known);
+    return this.photo ? _("%(name)s: %(score)s flagged", known) : _("%(name)s: %(score)s, as high as a finding", known);
   }
 
   // Above a box, or below one at the upper edge; none for a box that an enlarged photo has moved out of sight.

@@ -302,3 +302,15 @@ def test_states_that_are_listed_know_cancelled(app, client, database):
     recovery.recover(database, count_attempt=True)
     assert job_queue.lost_messages(database, 1, at_start=True) == []
     assert row(database, queued.id).state == "cancelled"
+
+
+@pytest.mark.parametrize(
+    ("failure", "offered"),
+    [(failures.Failure("This file holds no picture.", ""), False), (failures.OUT_OF_MEMORY, True)],
+)
+def test_a_file_that_cannot_be_read_is_not_offered_to_be_tried_again(app, client, database, failure, offered):
+    failed = hand_in(app)
+    claims.fail(database, claims.claim(database, failed.id), failure)
+    page, library = client.get(f"/analyses/{failed.id}").text, client.get("/analyses").text
+    assert ("Retry" in page) is ("attempt 1 of" in page) is ("Retry" in library) is offered
+    assert "Upload again" in page

@@ -59,6 +59,14 @@ class JobRow(Base):
     attempt: Mapped[int] = mapped_column(default=0)
     worker: Mapped[str | None] = mapped_column(String(120))  # host:process of the last attempt
 
+    @property
+    def failed_on_its_file(self) -> bool:
+        """Whether the engine could not read a file, which no further attempt would change.
+
+        What it says of a file holds what to do as well, so that no remedy stands beside it.
+        """
+        return self.state == State.FAILED and bool(self.error) and not self.remedy
+
 
 class AnalysisRow(JobRow):
     """One analysis of an exhibit."""
