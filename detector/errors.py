@@ -23,3 +23,8 @@ class ParameterError(ReelproofError):
 
 class FingerprintError(ReelproofError):
     """A perceptual fingerprint cannot be read."""
+
+
+def last_line(problem: Exception) -> str:
+    """What an error that nobody foresaw says in the end: its text may be a traceback."""
+    return (str(problem).strip().splitlines() or [""])[-1]

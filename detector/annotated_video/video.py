@@ -235,8 +235,8 @@ class _Making:
 
 
 def _changes_size(analysis: Analysis) -> bool:
-    details = analysis.media.details
-    return bool(details and details.picture and details.picture.sizes)
+    picture = analysis.media.picture
+    return bool(picture and picture.sizes)
 
 
 def _map(path: Path | None) -> NDArray[np.uint8] | None:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from detector.batch.input_files import File
 from detector.batch.other_model_names import OtherModelNames
-from detector.errors import ReelproofError
+from detector.errors import ReelproofError, last_line
 from detector.models.card_files import WEIGHTS
 from detector.models.loaded import LoadedModel, load_model
 from detector.sandbox import AllowedPaths, Limits, Sandbox, UnexpectedError
@@ -81,7 +81,7 @@ def line_of(file: File, work: Work) -> Line:
     except UnexpectedError as problem:
         return {
             "file": file.name,
-            "error": f"An error nobody foresaw: {str(problem).strip().splitlines()[-1]}",
+            "error": f"An error nobody foresaw: {last_line(problem)}",
         }
     except OSError as problem:
         return {"file": file.name, "error": f"The machine refused: {problem.strerror}."}

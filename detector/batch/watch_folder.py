@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from detector.errors import MediaError, ParameterError, ReelproofError
+from detector.errors import MediaError, ParameterError, ReelproofError, last_line
 from detector.files import hashed
 from detector.sandbox import CrashError, UnexpectedError
 from detector.sandboxed_engine import Write, analyze_confined
@@ -148,7 +148,7 @@ class Watch:
             if not isinstance(problem, MediaError | CrashError):
                 line["again"] = True
         except UnexpectedError as problem:
-            line |= {"error": f"An error nobody foresaw: {str(problem).strip().splitlines()[-1]}"}
+            line |= {"error": f"An error nobody foresaw: {last_line(problem)}"}
             line["again"] = True
         except _Changed:  # a copy that had stalled went on
             del self._seen[path]

@@ -20,10 +20,8 @@ from detector.schema.analysis import Box
 
 _WIDEST = 1280  # px; kept frames and overlays are scaled down to this
 _OPACITY = 0.75
-_SMALL, _ROOM = (
-    160,
-    3.0,
-)  # px of a kept face: a narrower one has a close-up; side of that, in sizes of the face
+_SMALL = 160  # px of a kept face: a narrower one has a close-up
+_ROOM = 3.0  # side of a close-up, in sizes of the face
 # Run lengths alone take two thirds of the time of level 4; photographs come out no larger.
 _PACKED = (cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE)
 

@@ -35,7 +35,7 @@ from detector.schema.measurements.second_look import ManipulationKind as Manipul
 from detector.schema.measurements.second_look import SecondLook as SecondLook
 from detector.schema.measurements.second_look import SecondLookContrast as SecondLookContrast
 from detector.schema.measurements.second_look import SecondLookMoment as SecondLookMoment
-from detector.schema.metadata import Anomaly, Credentials, Details
+from detector.schema.metadata import Anomaly, Credentials, Details, Picture
 from detector.schema.method.parameters import LACKING
 from detector.schema.method.parameters import Parameters as Parameters
 from detector.schema.method.software import Library as Library
@@ -122,6 +122,11 @@ class Media(Value):
     def frames(self) -> int:
         """Frames the file shows, decoded or passed over."""
         return self.frames_decoded + self.frames_passed_over
+
+    @property
+    def picture(self) -> Picture | None:
+        """Facts of its picture; none in older analyses."""
+        return self.details.picture if self.details else None
 
 
 class Person(Value):

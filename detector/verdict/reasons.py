@@ -256,7 +256,7 @@ def not_seen(media: Media, missing: float) -> list[str]:
         found.append(
             N_("The file holds %(count)s, not looked at.") % {"count": _count(pages, "more picture")}
         )
-    if media.details and media.details.picture and (media.details.picture.transparent or 0) >= _FEW_SEEN:
+    if media.picture and (media.picture.transparent or 0) >= _FEW_SEEN:
         found.append(
             N_("Parts of the picture are transparent; what the file holds under them was not looked at.")
         )

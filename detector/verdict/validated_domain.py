@@ -72,9 +72,9 @@ def measured(analysis: Analysis) -> tuple[dict[str, float], dict[str, Spread]]:
         values |= {name: spread.median for name, spread in spreads.items()}
         values["grey faces"] = faces.grey
     details = media.details
-    if details and details.picture and details.picture.bit_rate and media.duration:
+    if media.picture and media.picture.bit_rate and media.duration:
         rate = media.frames / media.duration
-        values["bits per pixel"] = details.picture.bit_rate / (rate * media.width * media.height)
+        values["bits per pixel"] = media.picture.bit_rate / (rate * media.width * media.height)
     if media.kind is MediaKind.VIDEO and (frame_rate := ratio(media.frame_rate or "")) is not None:
         values["frame rate"] = frame_rate
     if details and details.photo and details.photo.tables:

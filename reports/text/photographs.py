@@ -230,7 +230,7 @@ def not_examined(analysis: Analysis) -> tuple[str, ...]:
 
 def under_transparency(media: Media) -> tuple[str, ...]:
     """What transparent areas hide, of a photograph or of a video."""
-    share = media.details.picture.transparent if media.details and media.details.picture else None
+    share = media.picture.transparent if media.picture else None
     if not share:
         return ()
     return (

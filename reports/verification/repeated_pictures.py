@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.errors import ReelproofError
+from detector.errors import ReelproofError, last_line
 from detector.progress import Progress
 from detector.sandbox import AllowedPaths, Sandbox, UnexpectedError
 from detector.sandboxed_engine import limits_of_environment
@@ -79,8 +79,7 @@ def _compared(place: Path, count: int) -> list[str]:
         with Sandbox(_differences, place, count, limits=limits, places=places, modules=modules) as confined:
             found: list[str] = confined.result()
     except (ReelproofError, UnexpectedError) as error:
-        told = (str(error).strip().splitlines() or [""])[-1]
-        return [f"it could not be compared ({told[:300]})"] * count
+        return [f"it could not be compared ({last_line(error)[:300]})"] * count
     return found
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import Certificate, load_der_x509_certificate
 
-from detector.errors import ReelproofError
+from detector.errors import ReelproofError, last_line
 from detector.progress import Progress
 from detector.sandbox import AllowedPaths, LimitError, Sandbox, UnexpectedError, refuse_links
 from detector.sandboxed_engine import limits_of_environment
@@ -139,8 +139,7 @@ def _check_confined(done: Verified, trust: Trust) -> None:
             why = "reading it takes more memory, time or disk than allowed (docs/confinement.md, Limits)"
             done.results.add(path.name, "cannot be read", why)
         except (ReelproofError, UnexpectedError) as error:
-            told = (str(error).strip().splitlines() or [""])[-1]
-            done.results.add(path.name, "cannot be read", f"what reads it failed ({told[:300]})")
+            done.results.add(path.name, "cannot be read", f"what reads it failed ({last_line(error)[:300]})")
 
 
 def _checked(

@@ -175,7 +175,7 @@ def _offset(media: Media) -> tuple[Fact, ...]:
 
 
 def _range(media: Media) -> tuple[Fact, ...]:
-    transfer = media.details.picture.colour_transfer if media.details and media.details.picture else None
+    transfer = media.picture.colour_transfer if media.picture else None
     name = {"SMPTE2084": "PQ", "ARIB_STD_B67": "HLG"}.get(transfer or "")
     if name is None:
         return ()
@@ -189,7 +189,7 @@ def _range(media: Media) -> tuple[Fact, ...]:
 
 
 def _brought(media: Media) -> str:
-    picture = media.details.picture if media.details else None
+    picture = media.picture
     if picture is None or not picture.sizes:
         return ""
     return gettext(

@@ -75,8 +75,7 @@ def _video(
     reader: MediaReader, to: Path, media: Media, room: int, report: Callable[[float], None]
 ) -> tuple[int, int]:
     first: int | None = None
-    picture_facts = media.details.picture if media.details else None
-    changes = bool(picture_facts and picture_facts.sizes)
+    changes = bool(media.picture and media.picture.sizes)
     next_key = Fraction(0)
     reformatter = VideoReformatter()  # one for all frames: making one takes longer than what it does
     with av.open(str(to), "w", format="mp4", options=_MP4) as container:

@@ -3,6 +3,8 @@
 - :mod:`~detector.faces.finding.search`, where to begin: when whole frames are searched, when only places in
   them, and that frames are held back until faces were followed through them.
 - :mod:`~detector.faces.finding.centerface`: CenterFace, run by :mod:`~detector.faces.finding.search_net`.
+- :mod:`~detector.faces.finding.pyramid`: the small faces of a large photograph.
+- :mod:`~detector.faces.finding.turned`: which way up a picture is whose faces do not stand upright.
 - :mod:`~detector.faces.finding.place_search`: the face near a place, of a known face or of one that
   :mod:`~detector.faces.finding.newcomers` has a small network propose
   (:mod:`~detector.faces.finding.proposals`).

@@ -20,6 +20,7 @@ from detector.faces.finding.matching import shifted
 from detector.faces.finding.place_search import among
 from detector.media.frame import Image
 from detector.schema.analysis import Box, Parameters
+from detector.schema.boxes import shared_area
 from detector.schema.method.parameters import SURELY_FOUND
 
 _SIDE = 640  # px of a tile
@@ -70,8 +71,8 @@ class PyramidSearch:
         height, width = (round(side * scale) for side in image.shape[:2])
         level = reduced(image, (width, height)) if scale < 1 else image
         found = []
-        for top in _starts(height, _SIDE):
-            for left in _starts(width, _SIDE):
+        for top in _starts(height):
+            for left in _starts(width):
                 tile = np.ascontiguousarray(level[top : top + _SIDE, left : left + _SIDE])
                 edges = (left > 0, top > 0, left + _SIDE < width, top + _SIDE < height)
                 found += [
@@ -82,10 +83,10 @@ class PyramidSearch:
         return found
 
 
-def _starts(length: int, side: int) -> list[int]:
-    """Where tiles of ``side`` px begin that cover ``length`` px evenly."""
-    tiles = max(1, math.ceil((length - _OVERLAP) / (side - _OVERLAP)))
-    return [round(start) for start in np.linspace(0, max(0, length - side), tiles).tolist()]
+def _starts(length: int) -> list[int]:
+    """Where tiles begin that cover ``length`` px evenly."""
+    tiles = max(1, math.ceil((length - _OVERLAP) / (_SIDE - _OVERLAP)))
+    return [round(start) for start in np.linspace(0, max(0, length - _SIDE), tiles).tolist()]
 
 
 def _is_cut(box: Box, tile: Image, goes_on: tuple[bool, ...]) -> bool:
@@ -102,9 +103,5 @@ def _scaled(face: Face, by: float) -> Face:
 
 def _part_of_one(box: Box, faces: list[Face]) -> bool:
     """Whether ``box`` lies mostly in one of ``faces``: a part of it that passes for a face."""
-    area = (box[2] - box[0]) * (box[3] - box[1])
-    for x0, y0, x1, y1 in (face.box for face in faces):
-        shared = max(0.0, min(box[2], x1) - max(box[0], x0)) * max(0.0, min(box[3], y1) - max(box[1], y0))
-        if shared >= _INSIDE * area:
-            return True
-    return False
+    area = shared_area(box, box)
+    return any(shared_area(box, face.box) >= _INSIDE * area for face in faces)

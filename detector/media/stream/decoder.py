@@ -71,9 +71,8 @@ class FrameDecoder(PictureStream):
                 pts = 0 if tally.last_pts is None else tally.last_pts + max(1, frame.duration or 1)
             for over in needed.passed_over(pts) if needed else ():
                 tally.shown(over.pts, over.kind, over.duration, decoded=False)
-            if (
-                tally.last_pts is not None and pts <= tally.last_pts
-            ):  # repeated, or a clock that runs backwards
+            # A time that is repeated, or a clock that runs backwards.
+            if tally.last_pts is not None and pts <= tally.last_pts:
                 tally.out_of_order += 1
                 tally.packets.failed(pts, "a frame whose time is not after the one before")
                 continue
