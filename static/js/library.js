@@ -4,6 +4,7 @@ import { askToDelete } from "./deleting.js";
 import { byId } from "./dom.js";
 import { follow } from "./follow.js";
 import { _, percentDone } from "./language.js";
+import { moveOn } from "./leaving.js";
 
 const LOOK_AGAIN = 3000;
 const QUEUED = {
@@ -130,8 +131,9 @@ window.addEventListener("pageshow", () => {
 // On the first start the list is empty until the sample has been made, or is promised no longer.
 async function lookForSample() {
   const answer = await fetch(window.location.href, { cache: "no-store" }).catch(() => null);
-  if (answer?.ok && !(await answer.text()).includes("data-expects-sample")) window.location.reload();
-  else setTimeout(lookForSample, LOOK_AGAIN);
+  if (answer?.ok && !(await answer.text()).includes("data-expects-sample")) {
+    moveOn(() => window.location.reload());
+  } else setTimeout(lookForSample, LOOK_AGAIN);
 }
 
 if (document.querySelector("[data-expects-sample]")) setTimeout(lookForSample, LOOK_AGAIN);

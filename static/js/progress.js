@@ -4,6 +4,7 @@
 import { byId } from "./dom.js";
 import { follow } from "./follow.js";
 import { _, ngettext, percentDone } from "./language.js";
+import { moveOn } from "./leaving.js";
 
 const address = byId("progress").dataset.status;
 const ENDED = byId("progress").dataset.noun === "comparison" ? {
@@ -62,6 +63,6 @@ follow(address, {
   onSilence: () => { byId("unreachable").hidden = false; },
   onEnd: (status) => {
     byId("announce").textContent = ENDED[status.state];
-    window.location.reload();
+    moveOn(() => window.location.reload());
   },
 }, true);

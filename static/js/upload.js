@@ -2,6 +2,7 @@
 import { Batch } from "./batch.js";
 import { byId } from "./dom.js";
 import { _, ngettext } from "./language.js";
+import { moveOn } from "./leaving.js";
 
 const form = byId("upload");
 const input = byId("file");
@@ -16,7 +17,7 @@ const batch = new Batch({
   list: byId("queue"),
   limits: { limit: Number(form.dataset.limit), room: Number(form.dataset.room) },
   onChange: show,
-  onAlone: (address) => window.location.assign(address),
+  onAlone: (address) => moveOn(() => window.location.assign(address)),
   announce: (words) => { byId("upload-status").textContent = words; },
 });
 

@@ -91,6 +91,7 @@ def hand_in(app: Served, page: Page, clip: Path) -> str:
     page.get_by_role("button", name="Start the analysis").click()
     page.wait_for_url(re.compile(r"/analyses/[0-9a-f]{32}$"))
     work(app)
+    expect(page.locator("#review")).to_be_attached()  # the page goes on by itself
     return page.url
 
 
