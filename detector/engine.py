@@ -313,7 +313,7 @@ def conclude(
     judged = judge(first_pass, scorer, parameters, media, coverage, explained)
     verdict, persons, segments = judged.verdict, judged.persons, judged.segments
     return Analysis(
-        answers=answers(verdict, persons),
+        answers=answers(media.kind, parameters, verdict, persons),
         stability=stability(verdict, persons, segments),
         verdict=verdict,
         kind=manipulation_kind(verdict, persons, segments),

@@ -28,6 +28,7 @@ from detector.schema.analysis import (
     Span,
     Verdict,
 )
+from detector.verdict.verdict import exhibit_probability
 
 EXHIBIT_SHA256 = "3f" * 32
 MODEL_SHA256 = "a7" * 32
@@ -256,7 +257,7 @@ def build(
     return Analysis(
         verdict=verdict,
         reason=reason,
-        probability=max((each.probability for each in people if each.probability is not None), default=None),
+        probability=exhibit_probability(kind, Parameters(), verdict, people),
         segments=tuple(found),
         persons=people,
         media=media(kind, duration, sha256=sha256, **({"file": file} if file else {})),

@@ -46,7 +46,7 @@ from detector.schema.model import Platt as Platt
 from detector.schema.model import Range as Range
 from detector.schema.model import Rate as Rate
 
-SCHEMA_VERSION = "1.16"
+SCHEMA_VERSION = "1.17"
 FrameIndex = Annotated[
     int | None,
     Field(ge=0, description="frames before it, in order of presentation; null if not recorded"),
@@ -264,10 +264,11 @@ class Analysis(Value):
     )
     reason: str = Field(description="the verdict's reason in words")
     probability: Probability | None = Field(
-        description="calibrated, that some face was manipulated; null when nothing could be judged"
+        description="calibrated, that some face was manipulated: the highest of any person who counts, of a "
+        "photo (since 1.17) averaged over the odds of its judged faces; null when nothing could be judged"
     )
     answers: Answers | None = Field(
-        default=None, description="what the second look answers; null: none was taken"
+        default=None, description="what the second look answers, likewise; null: none was taken"
     )
     stability: Probability | None = Field(
         default=None,

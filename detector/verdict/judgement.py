@@ -12,7 +12,7 @@ from detector.scoring.scorer import Scorer
 from detector.segments import findings
 from detector.segments.screen_time import seconds_shown
 from detector.verdict.coverage import gaps_of
-from detector.verdict.verdict import decide, highest_probability
+from detector.verdict.verdict import decide, exhibit_probability, too_many_faces
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,13 @@ def judge(
     seconds = seconds_shown(times, media.duration, parameters.sample_rate, gaps_of(media))
     people = findings.group_persons(first_pass, seconds)
     found = findings.flagged_of_all(people, parameters, media.kind)
-    segments = explained(found)
     on_screen = partial(findings.screen_time, times=times, seconds=seconds)
     persons = findings.persons_of(people, found, scorer, parameters.sample_rate, on_screen)
+    threshold = scorer.exhibit_probability(scorer.logit(parameters.enter_threshold))
+    over = {one.person for one in found}
+    if too_many_faces(media.kind, parameters, persons, over, threshold):
+        found = []
+    segments = explained(found)
     verdict, reason = decide(media.kind, parameters, coverage, persons, segments)
-    return Judgement(verdict, reason, highest_probability(verdict, persons), segments, persons)
+    probability = exhibit_probability(media.kind, parameters, verdict, persons)
+    return Judgement(verdict, reason, probability, segments, persons)

@@ -2,30 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
 from detector.schema.analysis import Answers, Coverage, MediaKind, Parameters, Person, Segment, Verdict
-from detector.verdict import reasons
+from detector.verdict import averaged_odds, reasons
 from detector.verdict.judged_share import most_frames, mostly_judged, usable_of_all
 from detector.verdict.stability import counted, flagged_persons, flagged_segments, is_unstable
 
 
-def highest_probability(verdict: Verdict, persons: Sequence[Person]) -> float | None:
-    """That some face was manipulated: the highest of any person who counts; None where nobody was judged."""
-    figures = (person.probability for person in counted(verdict, persons))
-    return max((figure for figure in figures if figure is not None), default=None)
+def exhibit_probability(
+    kind: MediaKind, parameters: Parameters, verdict: Verdict, persons: Sequence[Person]
+) -> float | None:
+    """That some face was manipulated, by the persons who count; None where nobody was judged."""
+    figures = [each.probability for each in counted(verdict, persons) if each.probability is not None]
+    return _together(kind, parameters, persons, figures) if figures else None
 
 
-def answers(verdict: Verdict, persons: Sequence[Person]) -> Answers | None:
+def answers(
+    kind: MediaKind, parameters: Parameters, verdict: Verdict, persons: Sequence[Person]
+) -> Answers | None:
     """What the second look says of the persons who count together; None without one."""
     looks = [person.second_look for person in counted(verdict, persons) if person.second_look is not None]
     if not looks:
         return None
     return Answers(
-        altered=max(look.altered for look in looks), synthesised=max(look.synthesised for look in looks)
+        altered=_together(kind, parameters, persons, [look.altered for look in looks]),
+        synthesised=_together(kind, parameters, persons, [look.synthesised for look in looks]),
     )
+
+
+def too_many_faces(
+    kind: MediaKind,
+    parameters: Parameters,
+    persons: Sequence[Person],
+    over: Collection[str],
+    threshold: float,
+) -> bool:
+    """Whether the persons ``over`` the threshold are no finding among so many others.
+
+    ``threshold`` is a probability of an exhibit. Persons on whom views disagree are no finding in any case.
+    """
+    if not averaged_odds.applies(kind, parameters) or averaged_odds.faces_judged(persons) < 2:
+        return False
+    finding = {person.id for person in counted(Verdict.MANIPULATED, persons)} & set(over)
+    figure = exhibit_probability(kind, parameters, Verdict.MANIPULATED, persons)
+    return bool(finding) and figure is not None and figure < threshold
+
+
+def _together(
+    kind: MediaKind, parameters: Parameters, persons: Sequence[Person], figures: Sequence[float]
+) -> float:
+    """What ``figures`` of some of the persons amount to: the highest, in photos averaged over all judged."""
+    if averaged_odds.applies(kind, parameters):
+        return averaged_odds.averaged(figures, averaged_odds.faces_judged(persons))
+    return max(figures)
 
 
 def decide(
@@ -60,12 +92,14 @@ def _nothing_flagged(
     unstable: Sequence[Person],
 ) -> tuple[Verdict, str]:
     """What it means that no segment was found, though enough faces could be judged."""
+    briefly = who_reaches(persons, parameters)
+    if image and briefly:
+        return Verdict.INCONCLUSIVE, reasons.one_of_many(briefly, averaged_odds.faces_judged(persons))
     if not mostly_judged(coverage):
         usable, faces = usable_of_all(coverage)
         return Verdict.INCONCLUSIVE, reasons.mostly_not_judged(image, coverage, faces - usable, faces)
     if unstable:
         return Verdict.INCONCLUSIVE, reasons.unstable(parameters, unstable)
-    briefly = _briefly_above(persons, parameters)
     doubtful = [
         person.id
         for person in persons
@@ -78,8 +112,8 @@ def _nothing_flagged(
     return Verdict.NOT_FOUND, reasons.nothing_found(image, parameters, coverage, persons, briefly)
 
 
-def _briefly_above(persons: Sequence[Person], parameters: Parameters) -> list[str]:
-    """Who reached the threshold for a finding at some moment, though nothing was flagged."""
+def who_reaches(persons: Sequence[Person], parameters: Parameters) -> list[str]:
+    """Names of those who reached the threshold for a finding at some moment, flagged or not."""
     return [
         person.id
         for person in persons

@@ -13,6 +13,7 @@ from detector.schema.analysis import (
     Segment,
     Verdict,
 )
+from detector.verdict.averaged_odds import faces_averaged
 from detector.verdict.stability import flagged_segments
 from reports.text.language import N_, gettext
 from reports.text.numbers import plural, probability, time_span, timecode
@@ -97,6 +98,8 @@ def figure_name(analysis: Analysis) -> str:
     if analysis.probability is None:
         return ""
     name = gettext("Calibrated probability of manipulation")
+    if faces := faces_averaged(analysis):
+        return gettext("%(name)s, odds averaged over %(faces)s faces", name=name, faces=faces)
     if analysis.media.kind is MediaKind.IMAGE:
         return gettext("%(name)s, highest-scoring face", name=name)
     if figured_segment(analysis) is not None:
@@ -108,8 +111,11 @@ def figured_segment(analysis: Analysis) -> Segment | None:
     """The segment that the figure of the whole analysis is of; None where it is of all frames of a person.
 
     The strongest one of who has that figure. Its own confidence may be another figure of the same frames,
-    since segments are calibrated by themselves.
+    since segments are calibrated by themselves. Of a photo of several faces it is of all of them, and the
+    strongest one stands for them: an interval needs its calibration alone.
     """
+    if faces_averaged(analysis):
+        return max(analysis.segments, key=lambda each: each.confidence, default=None)
     theirs = {person.id for person in analysis.persons if person.probability == analysis.probability}
     own = [
         segment

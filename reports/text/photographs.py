@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from detector.schema.analysis import Analysis, Answers, Coverage, Media, Model, Parameters, Verdict
+from detector.verdict.averaged_odds import faces_averaged
 from detector.verdict.judged_share import mostly_judged
+from detector.verdict.verdict import who_reaches
 from reports.text.heatmaps import maps_of
 from reports.text.language import N_, gettext, translated
 from reports.text.numbers import number, plural, probability, shown, size
@@ -31,7 +33,7 @@ _OWN = (
         N_(
             "The two questions asked of every face: was it replaced or altered in a "
             "photograph, was it made as a whole by a generator. Each has a calibrated "
-            "probability; the larger is the photograph's."
+            "probability; the larger is the face's."
         ),
     ),
     (
@@ -60,7 +62,7 @@ _VIDEO_PARAMETERS = frozenset(
         "alternate_heads",
     }
 )  # fmt: skip
-_PHOTO_PARAMETERS = frozenset({"minimum_colour", "minimum_detail", "maximum_flatness"})
+_PHOTO_PARAMETERS = frozenset({"minimum_colour", "minimum_detail", "maximum_flatness", "average_odds"})
 
 
 def glossary(of_videos: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
@@ -112,6 +114,11 @@ def _open_because(analysis: Analysis) -> str:
         return gettext(
             "No face could be judged: too small, too unclear, or of a kind that the "
             "networks were not made for."
+        )
+    if not analysis.segments and who_reaches(analysis.persons, analysis.parameters):
+        return gettext(
+            "A face reaches the threshold by itself, but not among all that were judged: of many "
+            "unmanipulated faces one does so by chance more easily than one alone."
         )
     if not analysis.segments and not mostly_judged(analysis.coverage):
         return gettext(
@@ -285,13 +292,27 @@ def procedure(analysis: Analysis) -> str:
         "colour, enlarged from a tiny picture or drawn in flat colours "
         "were not judged. %(looked)sA face whose score reaches %(enter_threshold)s is "
         "flagged; where none does, one of %(doubt_threshold)s or more leaves the "
-        "verdict inconclusive. For each flagged face %(maps)s shows which areas raised "
+        "verdict inconclusive. %(averaged)sFor each flagged face %(maps)s shows which areas raised "
         "the score; each map was then tested by hiding what it highlights and scoring "
         "the face again.",
         looked=looked,
         enter_threshold=shown(given.enter_threshold, "g"),
         doubt_threshold=shown(given.doubt_threshold, "g"),
+        averaged=_averaged(analysis),
         maps=maps_of(analysis.model),
+    )
+
+
+def _averaged(analysis: Analysis) -> str:
+    """How several faces were weighed together, as a sentence that another one follows; empty for one."""
+    faces = faces_averaged(analysis)
+    if not faces:
+        return ""
+    return gettext(
+        "The photograph's own probability is that of the odds averaged over its %(faces)s judged faces: of "
+        "many unmanipulated faces one scores high more easily than one alone. Below the threshold none is "
+        "flagged, and a face that reaches it by itself leaves the verdict inconclusive. ",
+        faces=faces,
     )
 
 

@@ -91,6 +91,7 @@ NAMES = (
     N_("skip unreferenced"),
     N_("interpolate below"),
     N_("alternate heads"),
+    N_("average odds"),
     N_("duration"),
     N_("expected calibration error"),
     N_("mean temporal IoU"),

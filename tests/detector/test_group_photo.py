@@ -13,6 +13,7 @@ from detector.demo_clip import portraits
 from detector.explain.overlays import read_png
 from detector.models.loaded import LoadedModel
 from detector.schema.boxes import overlap
+from detector.verdict.averaged_odds import averaged
 from reports.inputs.pictures import embed
 from reports.view.report import report_view
 
@@ -60,10 +61,37 @@ def test_each_is_judged_and_boxed(analysed: Analysed) -> None:
             and person.median_box[1] < y < person.median_box[3]
         ]
         assert len(inside) == 1
+
+
+def test_the_figures_of_the_photo_are_averaged_over_the_odds_of_its_faces(analysed: Analysed) -> None:
+    analysis, _, middles = analysed
+    of_faces = [person.probability for person in analysis.persons if person.probability is not None]
+    assert analysis.probability == pytest.approx(averaged(of_faces, len(middles)))
+    assert min(of_faces) < analysis.probability < max(of_faces)
+    altered = [person.second_look.altered for person in analysis.persons if person.second_look]
     assert analysis.answers is not None
-    assert analysis.probability == pytest.approx(
-        max(analysis.answers.altered, analysis.answers.synthesised), abs=1e-6
-    )
+    assert analysis.answers.altered == pytest.approx(averaged(altered, len(middles)))
+
+
+def test_a_face_that_reaches_the_threshold_alone_leaves_it_open_among_others(
+    tmp_path: Path, model: LoadedModel
+) -> None:
+    """By the scan alone. Where the highest face counts, as in analyses before 1.17, it is flagged."""
+    cv2.imwrite(str(tmp_path / "group.png"), group_photo(2, 1)[0][:, :, ::-1])
+
+    def told(enter_threshold: float, **given: bool) -> Analysis:
+        parameters = Parameters(enter_threshold=enter_threshold, second_look=0, **given)
+        return analyze(tmp_path / "group.png", model=model, parameters=parameters)
+
+    scores = sorted(float(person.scores.smoothed[0]) for person in told(0.99).persons)
+    assert len(scores) == 2
+    threshold = 0.1 * scores[0] + 0.9 * scores[1]
+    among_others, highest_counts = told(threshold), told(threshold, average_odds=False)
+    assert among_others.verdict is Verdict.INCONCLUSIVE and not among_others.segments
+    assert "2 faces were judged" in among_others.reason
+    assert highest_counts.verdict is Verdict.MANIPULATED and len(highest_counts.segments) == 1
+    assert highest_counts.probability > among_others.probability
+    assert highest_counts.segments[0].person in among_others.reason.partition(":")[0]
 
 
 def test_each_has_a_heatmap_of_their_own_face(analysed: Analysed) -> None:

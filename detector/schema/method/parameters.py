@@ -18,6 +18,7 @@ LACKING = {
     "skip_unreferenced": frozenset(f"1.{minor}" for minor in range(11)),
     "interpolate_below": frozenset(f"1.{minor}" for minor in range(14)),
     "alternate_heads": frozenset(f"1.{minor}" for minor in range(15)),
+    "average_odds": frozenset(f"1.{minor}" for minor in range(17)),
 }
 """Parameters that are 0 in analyses of earlier schema versions, in which they had no name."""
 
@@ -162,6 +163,13 @@ class Parameters(Value):
         description=N_(
             "videos: the second network sees the inner face in each of its moments, the whole head in every "
             "other one of a track, and in between takes it from these; 0: the head in all; since 1.15"
+        ),
+    )
+    average_odds: bool = Field(
+        default=True,
+        description=N_(
+            "photos: of several judged faces the odds are averaged, so that a finding is not made by their "
+            "number; 0: the highest one counts; since 1.17"
         ),
     )
     seed: int = Field(default=0, description=N_("of the random areas that heatmaps are compared with"))

@@ -12,7 +12,7 @@ from detector.schema.measurements.second_look import ManipulationKind, SecondLoo
 from detector.schema.metadata import Details, Photo, Stream
 from detector.verdict.kinds import manipulation_kind
 from detector.verdict.reasons import not_seen
-from detector.verdict.verdict import answers, decide, highest_probability
+from detector.verdict.verdict import answers, decide, exhibit_probability
 from reports.text.finding import second_look
 
 DEFAULT = Parameters()
@@ -115,15 +115,15 @@ def test_only_those_whom_other_views_confirm_count_in_a_finding() -> None:
     verdict, reason = decide(VIDEO, DEFAULT, coverage(), [stable, unstable], found)
     assert verdict is Verdict.MANIPULATED
     assert reason == "Person A: 2 segments flagged as manipulated."
-    assert highest_probability(verdict, [stable, unstable]) == 0.8
-    assert answers(verdict, [stable, unstable]) is None
+    assert exhibit_probability(VIDEO, DEFAULT, verdict, [stable, unstable]) == 0.8
+    assert answers(VIDEO, DEFAULT, verdict, [stable, unstable]) is None
     for open_ in (Verdict.INCONCLUSIVE, Verdict.NOT_FOUND):
-        assert highest_probability(open_, [stable, unstable]) == 0.95
-        told = answers(open_, [stable, unstable])
+        assert exhibit_probability(VIDEO, DEFAULT, open_, [stable, unstable]) == 0.95
+        told = answers(VIDEO, DEFAULT, open_, [stable, unstable])
         assert told is not None and told.altered == 0.95
     calm = person("C", probability=0.9)  # over the whole video, and nothing of it is unstable
-    assert highest_probability(verdict, [stable, calm]) == 0.9
-    assert highest_probability(verdict, [person(usable=0)]) is None
+    assert exhibit_probability(VIDEO, DEFAULT, verdict, [stable, calm]) == 0.9
+    assert exhibit_probability(VIDEO, DEFAULT, verdict, [person(usable=0)]) is None
 
 
 def test_a_flagged_photo() -> None:
