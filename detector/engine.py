@@ -48,7 +48,6 @@ from detector.verdict.judgement import judge
 from detector.verdict.kinds import manipulation_kind
 from detector.verdict.reasons import not_seen
 from detector.verdict.stability import flagged_persons, stability
-from detector.verdict.verdict import answers
 
 # Shares of the whole that the stages take, for the progress bar.
 _READ, _SCORED, _LOOKED, _REFINED = 0.03, 0.80, 0.90, 0.93
@@ -313,7 +312,7 @@ def conclude(
     judged = judge(first_pass, scorer, parameters, media, coverage, explained)
     verdict, persons, segments = judged.verdict, judged.persons, judged.segments
     return Analysis(
-        answers=answers(media.kind, parameters, verdict, persons),
+        answers=judged.answers,
         stability=stability(verdict, persons, segments),
         verdict=verdict,
         kind=manipulation_kind(verdict, persons, segments),

@@ -322,7 +322,7 @@ class Analysis(Value):
         """Parameters that its version did not have yet are 0, not today's defaults (:data:`LACKING`)."""
         given = self.parameters
         lacking = {
-            name: 0.0
+            name: type(Parameters.model_fields[name].default)(0)
             for name, versions in LACKING.items()
             if self.schema_version in versions and name not in given.model_fields_set
         }

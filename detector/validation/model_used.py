@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from pathlib import Path
 
 from detector.models.card import Card, deciding_sha256
 from detector.models.card_files import load_card, read_second_look
-from detector.schema.analysis import Analysis, Parameters
+from detector.schema.analysis import Analysis, MediaKind, Parameters
 from detector.schema.laboratory.quoted import Laboratory
 from detector.schema.laboratory.validation import ValidatedModel, Validation
 from detector.schema.model import Platt, SecondLookModel
@@ -49,7 +50,8 @@ def why_not_comparable(validation: Validation, now: ValidatedModel, parameters: 
     """Why files come out otherwise than in a validation whatever the machine; empty where they should not."""
     if why := why_not_of_model(validation, now):
         return why
-    if other := _other_parameters(validation.parameters, parameters):
+    kinds = {level.kind for level in validation.levels}
+    if other := _other_parameters(validation.parameters, parameters, kinds):
         return f"it was made with other parameters ({', '.join(other)})"
     return ""
 
@@ -68,7 +70,7 @@ def why_not_the_same(then: ValidatedModel, parameters: Parameters, analysis: Ana
         return N_("the analysis was made with another second look")
     if (model.temperature, model.segment, model.exhibit) not in _calibrations(then):
         return N_("the analysis was made with another calibration")
-    if other := _other_parameters(parameters, analysis.parameters):
+    if other := _other_parameters(parameters, analysis.parameters, {analysis.media.kind}):
         return N_("the analysis was made with other parameters (%(names)s)") % {"names": ", ".join(other)}
     return ""
 
@@ -94,7 +96,8 @@ def _is_another(one: SecondLookModel | None, other: SecondLookModel | None) -> b
 _NO_RESULT = frozenset({"seed", "skip_unreferenced"})
 
 
-def _other_parameters(then: Parameters, now: Parameters) -> list[str]:
-    """Names of those that differ and change a result."""
-    names = [name for name in Parameters.model_fields if name not in _NO_RESULT]
+def _other_parameters(then: Parameters, now: Parameters, kinds: Set[MediaKind]) -> list[str]:
+    """Names of those that differ and change a result of exhibits of these kinds."""
+    without = _NO_RESULT if MediaKind.IMAGE in kinds else _NO_RESULT | {"average_odds"}
+    names = [name for name in Parameters.model_fields if name not in without]
     return [name for name in names if getattr(then, name) != getattr(now, name)]

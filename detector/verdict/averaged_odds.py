@@ -10,31 +10,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from detector.schema.analysis import Analysis, MediaKind, Parameters, Person
+from detector.schema.analysis import MediaKind, Parameters
 
 _ALMOST_SURE = 1 - 1e-9
 
 
-def averaged(probabilities: Sequence[float], faces: int) -> float:
-    """The probability whose odds are the sum of those of ``probabilities``, divided by ``faces``."""
-    if faces == 1 and len(probabilities) == 1:
+def averaged(probabilities: Sequence[float]) -> float:
+    """The probability whose odds are the mean of those of ``probabilities``, which are not empty."""
+    if len(probabilities) == 1:
         return probabilities[0]  # to the last digit
     bounded = [min(probability, _ALMOST_SURE) for probability in probabilities]
-    odds = sum(probability / (1 - probability) for probability in bounded) / faces
+    odds = sum(probability / (1 - probability) for probability in bounded) / len(bounded)
     return odds / (1 + odds)
+
+
+def could_be(figure: float, probabilities: Sequence[float], tolerance: float) -> bool:
+    """Whether ``figure`` may be their :func:`averaged` one, each of them and itself off by ``tolerance``.
+
+    Near 1 a small difference of one probability is a large one of its odds.
+    """
+    least = averaged([max(probability - tolerance, 0.0) for probability in probabilities])
+    most = averaged([min(probability + tolerance, 1.0) for probability in probabilities])
+    return least - tolerance <= figure <= most + tolerance
 
 
 def applies(kind: MediaKind, parameters: Parameters) -> bool:
     """Whether odds are averaged. Not in videos, where one face may count as several persons."""
     return kind is MediaKind.IMAGE and parameters.average_odds
-
-
-def faces_judged(persons: Sequence[Person]) -> int:
-    """Of how many persons there is a probability."""
-    return sum(person.probability is not None for person in persons)
-
-
-def faces_averaged(analysis: Analysis) -> int:
-    """Over how many faces the odds of an analysis are averaged; 0 where the highest one counts."""
-    judged = faces_judged(analysis.persons)
-    return judged if judged > 1 and applies(analysis.media.kind, analysis.parameters) else 0

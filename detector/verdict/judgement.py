@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from detector.schema.analysis import Coverage, Media, Parameters, Person, Segment, Verdict
+from detector.schema.analysis import Answers, Coverage, Media, Parameters, Person, Segment, Verdict
 from detector.scoring.first_pass import FirstPassResult
 from detector.scoring.scorer import Scorer
 from detector.segments import findings
 from detector.segments.screen_time import seconds_shown
 from detector.verdict.coverage import gaps_of
-from detector.verdict.verdict import decide, exhibit_probability, too_many_faces
+from detector.verdict.verdict import answers, decide, exhibit_probability, is_outweighed
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,7 @@ class Judgement:
     verdict: Verdict
     reason: str
     probability: float | None
+    answers: Answers | None
     segments: tuple[Segment, ...]
     persons: tuple[Person, ...]
 
@@ -48,9 +49,17 @@ def judge(
     persons = findings.persons_of(people, found, scorer, parameters.sample_rate, on_screen)
     threshold = scorer.exhibit_probability(scorer.logit(parameters.enter_threshold))
     over = {one.person for one in found}
-    if too_many_faces(media.kind, parameters, persons, over, threshold):
+    if outweighed := is_outweighed(media.kind, parameters, persons, over, threshold):
         found = []
     segments = explained(found)
     verdict, reason = decide(media.kind, parameters, coverage, persons, segments)
-    probability = exhibit_probability(media.kind, parameters, verdict, persons)
-    return Judgement(verdict, reason, probability, segments, persons)
+    # The figures are those by which it was asked whether there is a finding.
+    counting = Verdict.MANIPULATED if outweighed else verdict
+    return Judgement(
+        verdict,
+        reason,
+        exhibit_probability(media.kind, parameters, counting, persons),
+        answers(media.kind, parameters, counting, persons),
+        segments,
+        persons,
+    )

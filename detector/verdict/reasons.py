@@ -201,8 +201,8 @@ def doubtful(image: bool, parameters: Parameters, names: Sequence[str], briefly:
 def one_of_many(names: Sequence[str], faces: int) -> str:
     """The photo's faces ``names`` reach the threshold by themselves, but not among all that were judged."""
     return N_(
-        "%(who)s: the score by itself reaches the threshold for a finding, but %(faces)s faces were judged, "
-        "and among so many one does so more easily by chance. Together they do not reach it."
+        "%(who)s: above the threshold for a finding when taken alone; but of %(faces)s judged faces one is "
+        "so by chance more easily than of one, and together they do not reach it."
     ) % {"who": _who(names), "faces": faces}
 
 

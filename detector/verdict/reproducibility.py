@@ -22,9 +22,11 @@ from detector.schema.declarations import DeclarationKind
 from detector.schema.formatting import timecode
 from detector.segments.rules import interval_index
 from detector.verdict import repeated_grounds
+from detector.verdict.averaged_odds import could_be
 from detector.verdict.kinds import is_near_border
 from detector.verdict.tolerance import TOLERANCE as TOLERANCE
 from detector.verdict.tolerance import Tolerance as Tolerance
+from detector.verdict.verdict import faces_averaged, persons_weighed
 
 _SAME_FACE = 0.5  # least overlap of two boxes (intersection over union) that are one face
 _EXACT = 1e-9  # seconds: times are fractions stored as the nearest float
@@ -146,14 +148,21 @@ def _compared_findings(recorded: Analysis, again: Analysis, tolerance: Tolerance
         problems.append(f"the verdict is {again.verdict}, where {recorded.verdict} is recorded")
     if (recorded.probability is None) != (again.probability is None):
         problems.append("a probability of the exhibit stands in one of both only")
-    else:
-        difference = max(difference, abs((recorded.probability or 0.0) - (again.probability or 0.0)))
+    elif recorded.probability is not None and again.probability is not None:
+        figures = [person.probability or 0.0 for person in persons_weighed(recorded)]
+        if not _fits_averaged(recorded, again.probability, figures, tolerance):
+            difference = max(difference, abs(recorded.probability - again.probability))
     if difference > tolerance.probability:
         problems.append(
             f"a probability of a segment or the exhibit differs by {difference:.3f}, "
             f"more than {tolerance.probability:g}"
         )
     return _Findings(problems, difference, edge)
+
+
+def _fits_averaged(recorded: Analysis, figure: float, figures: Sequence[float], tolerance: Tolerance) -> bool:
+    """Whether a figure of a photo of several faces follows from theirs, which are compared by themselves."""
+    return bool(faces_averaged(recorded)) and could_be(figure, figures, tolerance.probability)
 
 
 def _premises(recorded: Analysis, again: Analysis) -> list[str]:
@@ -197,7 +206,15 @@ def _answers(recorded: Analysis, again: Analysis, tolerance: Tolerance, same_eng
         return ["answers of the second look stand in one of both only"]
     if there is None or here is None or (recorded.media.kind is MediaKind.VIDEO and not same_engine):
         return []
-    apart = max(abs(there.altered - here.altered), abs(there.synthesised - here.synthesised))
+    looks = [person.second_look for person in persons_weighed(recorded) if person.second_look]
+    halves = (
+        (there.altered, here.altered, [look.altered for look in looks]),
+        (there.synthesised, here.synthesised, [look.synthesised for look in looks]),
+    )
+    apart = max(
+        0.0 if _fits_averaged(recorded, again_, figures, tolerance) else abs(first - again_)
+        for first, again_, figures in halves
+    )
     if apart > tolerance.probability:
         return [f"an answer of the second look differs by {apart:.3f}, more than {tolerance.probability:g}"]
     near = any(is_near_border(each.second_look, 2 * tolerance.probability) for each in again.persons)

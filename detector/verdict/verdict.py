@@ -6,7 +6,16 @@ from collections.abc import Collection, Sequence
 
 import numpy as np
 
-from detector.schema.analysis import Answers, Coverage, MediaKind, Parameters, Person, Segment, Verdict
+from detector.schema.analysis import (
+    Analysis,
+    Answers,
+    Coverage,
+    MediaKind,
+    Parameters,
+    Person,
+    Segment,
+    Verdict,
+)
 from detector.verdict import averaged_odds, reasons
 from detector.verdict.judged_share import most_frames, mostly_judged, usable_of_all
 from detector.verdict.stability import counted, flagged_persons, flagged_segments, is_unstable
@@ -17,7 +26,7 @@ def exhibit_probability(
 ) -> float | None:
     """That some face was manipulated, by the persons who count; None where nobody was judged."""
     figures = [each.probability for each in counted(verdict, persons) if each.probability is not None]
-    return _together(kind, parameters, persons, figures) if figures else None
+    return _together(kind, parameters, figures) if figures else None
 
 
 def answers(
@@ -28,36 +37,47 @@ def answers(
     if not looks:
         return None
     return Answers(
-        altered=_together(kind, parameters, persons, [look.altered for look in looks]),
-        synthesised=_together(kind, parameters, persons, [look.synthesised for look in looks]),
+        altered=_together(kind, parameters, [look.altered for look in looks]),
+        synthesised=_together(kind, parameters, [look.synthesised for look in looks]),
     )
 
 
-def too_many_faces(
+def _together(kind: MediaKind, parameters: Parameters, figures: Sequence[float]) -> float:
+    """What figures of persons amount to: the highest, in photos that of their averaged odds."""
+    return averaged_odds.averaged(figures) if averaged_odds.applies(kind, parameters) else max(figures)
+
+
+def is_outweighed(
     kind: MediaKind,
     parameters: Parameters,
     persons: Sequence[Person],
     over: Collection[str],
     threshold: float,
 ) -> bool:
-    """Whether the persons ``over`` the threshold are no finding among so many others.
+    """Whether the persons ``over`` the threshold are no finding among the other faces of their photo.
 
     ``threshold`` is a probability of an exhibit. Persons on whom views disagree are no finding in any case.
     """
-    if not averaged_odds.applies(kind, parameters) or averaged_odds.faces_judged(persons) < 2:
-        return False
-    finding = {person.id for person in counted(Verdict.MANIPULATED, persons)} & set(over)
+    stable = {person.id for person in counted(Verdict.MANIPULATED, persons)}
     figure = exhibit_probability(kind, parameters, Verdict.MANIPULATED, persons)
-    return bool(finding) and figure is not None and figure < threshold
+    applies = averaged_odds.applies(kind, parameters) and bool(stable & set(over))
+    return applies and figure is not None and figure < threshold
 
 
-def _together(
-    kind: MediaKind, parameters: Parameters, persons: Sequence[Person], figures: Sequence[float]
-) -> float:
-    """What ``figures`` of some of the persons amount to: the highest, in photos averaged over all judged."""
-    if averaged_odds.applies(kind, parameters):
-        return averaged_odds.averaged(figures, averaged_odds.faces_judged(persons))
-    return max(figures)
+def persons_weighed(analysis: Analysis) -> list[Person]:
+    """Of whose figures those of an analysis are made: all who were judged, or, where it was asked whether
+    some face is a finding, those who could be one."""
+    verdict = analysis.verdict
+    stable = counted(Verdict.MANIPULATED, analysis.persons)
+    if not analysis.segments and who_reaches(stable, analysis.parameters):
+        verdict = Verdict.MANIPULATED  # was asked
+    return [person for person in counted(verdict, analysis.persons) if person.probability is not None]
+
+
+def faces_averaged(analysis: Analysis) -> int:
+    """Over how many faces the odds of an analysis are averaged; 0 where the highest one counts."""
+    faces = len(persons_weighed(analysis))
+    return faces if faces > 1 and averaged_odds.applies(analysis.media.kind, analysis.parameters) else 0
 
 
 def decide(
@@ -92,14 +112,18 @@ def _nothing_flagged(
     unstable: Sequence[Person],
 ) -> tuple[Verdict, str]:
     """What it means that no segment was found, though enough faces could be judged."""
-    briefly = who_reaches(persons, parameters)
-    if image and briefly:
-        return Verdict.INCONCLUSIVE, reasons.one_of_many(briefly, averaged_odds.faces_judged(persons))
+    stable = counted(Verdict.MANIPULATED, persons)
+    if image and (reaching := who_reaches(stable, parameters)):
+        judged = len([person for person in stable if person.probability is not None])
+        why = [reasons.one_of_many(reaching, judged)]
+        why += [reasons.unstable(parameters, unstable)] if unstable else []
+        return Verdict.INCONCLUSIVE, " ".join(why)
     if not mostly_judged(coverage):
         usable, faces = usable_of_all(coverage)
         return Verdict.INCONCLUSIVE, reasons.mostly_not_judged(image, coverage, faces - usable, faces)
     if unstable:
         return Verdict.INCONCLUSIVE, reasons.unstable(parameters, unstable)
+    briefly = who_reaches(persons, parameters)
     doubtful = [
         person.id
         for person in persons

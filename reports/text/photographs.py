@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from detector.schema.analysis import Analysis, Answers, Coverage, Media, Model, Parameters, Verdict
-from detector.verdict.averaged_odds import faces_averaged
 from detector.verdict.judged_share import mostly_judged
-from detector.verdict.verdict import who_reaches
+from detector.verdict.verdict import faces_averaged, who_reaches
 from reports.text.heatmaps import maps_of
 from reports.text.language import N_, gettext, translated
 from reports.text.numbers import number, plural, probability, shown, size
@@ -310,8 +309,9 @@ def _averaged(analysis: Analysis) -> str:
         return ""
     return gettext(
         "The photograph's own probability is that of the odds averaged over its %(faces)s judged faces: of "
-        "many unmanipulated faces one scores high more easily than one alone. Below the threshold none is "
-        "flagged, and a face that reaches it by itself leaves the verdict inconclusive. ",
+        "many unmanipulated faces one scores high more easily than one alone. Where that probability lies "
+        "below the threshold, no face is flagged; one that reaches it alone then leaves the verdict "
+        "inconclusive. ",
         faces=faces,
     )
 

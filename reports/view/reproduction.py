@@ -93,11 +93,12 @@ def _second_look(used: SecondLookModel | None) -> tuple[Fact, ...]:
 
 def _command(analysis: Analysis) -> str:
     """The command that runs this analysis again, in the folder of the exhibit."""
+    command = analysis.software.command
+    if not command:
+        return command_of(analysis.media.file, analysis.model.name, analysis.parameters)
     # An older one does not name what is new since, and would be run with this version's.
-    lacking = any(analysis.schema_version in versions for versions in LACKING.values())
-    if analysis.software.command and not lacking:
-        return analysis.software.command
-    return command_of(analysis.media.file, analysis.model.name, analysis.parameters)
+    lacking = [name for name, versions in LACKING.items() if analysis.schema_version in versions]
+    return " ".join([command, *(f"--set {name}=0" for name in lacking)])
 
 
 def _comparison(analysis: Analysis) -> str:

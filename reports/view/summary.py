@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from detector.schema.analysis import Analysis, MediaKind, Segment, Verdict
 from detector.schema.joint_rule import JointRule
 from detector.verdict.stability import flagged_segments
+from detector.verdict.verdict import who_reaches
 from reports.text import numbers, photographs
 from reports.text.finding import MOST_NAMED, figure_name, figured_segment, person_list
 from reports.text.language import N_, capitalize_first, gettext, translated
@@ -223,7 +224,13 @@ def next_steps(analysis: Analysis, section: int | None = None) -> str:
             where=where,
         )
     if analysis.media.kind is MediaKind.IMAGE:
-        return gettext(
+        alone = ""
+        if not analysis.segments and who_reaches(analysis.persons, analysis.parameters):
+            alone = gettext(
+                "Look yourself at the face that the reason names; cut out and analysed alone it would be "
+                "flagged, which says nothing new. "
+            )
+        return alone + gettext(
             "Read what the file declares, which stands first. Obtain the original "
             "file, larger and not passed on, and find out where it was first published "
             "(search for the picture). Do not take this result as proof that the "

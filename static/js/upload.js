@@ -17,7 +17,10 @@ const batch = new Batch({
   list: byId("queue"),
   limits: { limit: Number(form.dataset.limit), room: Number(form.dataset.room) },
   onChange: show,
-  onAlone: (address) => moveOn(() => window.location.assign(address)),
+  onAlone: (address) => moveOn(() => {
+    if (batch.items.length === 1) window.location.assign(address);
+    else batch.watch(); // more were chosen meanwhile
+  }),
   announce: (words) => { byId("upload-status").textContent = words; },
 });
 

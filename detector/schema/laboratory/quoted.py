@@ -5,7 +5,7 @@ An extract of ``validation.json`` without the files it was measured on, so that 
 
 from __future__ import annotations
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from detector.schema.analysis import MediaKind
 from detector.schema.base import Probability, Sha256, Value
@@ -17,7 +17,7 @@ from detector.schema.laboratory.validation import (
     Spread,
     ValidatedModel,
 )
-from detector.schema.method.parameters import Parameters
+from detector.schema.method.parameters import Parameters, with_what_it_lacks
 from detector.schema.model import Rate
 
 LABORATORY_SCHEMA_VERSION = "1.1"
@@ -53,6 +53,8 @@ class Laboratory(Value):
     covered: tuple[Spread, ...]
     limits: tuple[str, ...]
     thresholds: tuple[OwnThreshold, ...] = ()
+
+    _lacking = model_validator(mode="before")(with_what_it_lacks)
 
     def to_json(self) -> str:
         """Text of ``laboratory.json``: UTF-8, two-space indent, keys in schema order."""

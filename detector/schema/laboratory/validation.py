@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from detector.schema.analysis import MediaKind, Verdict
 from detector.schema.base import Probability, Seconds, Sha256, Value
 from detector.schema.joint_rule import JointRule
-from detector.schema.method.parameters import Parameters
+from detector.schema.method.parameters import Parameters, with_what_it_lacks
 from detector.schema.method.software import Library
 from detector.schema.model import Platt, Rate, SecondLookModel
 
@@ -264,6 +264,8 @@ class Validation(Value):
         description="over the lines 'SHA-256 label' of all items, sorted, each ended by a line feed"
     )
     items: tuple[ValidationItem, ...]
+
+    _lacking = model_validator(mode="before")(with_what_it_lacks)
 
     def to_json(self) -> str:
         """Text of ``validation.json``: UTF-8, two-space indent, keys in schema order."""

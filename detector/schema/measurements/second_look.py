@@ -48,8 +48,8 @@ class Answers(Value):
     """The two questions asked of every face, over all persons who count for the exhibit; since 1.6."""
 
     altered: Probability = Field(
-        description="the highest of any of them: face replaced or altered. The larger of the two is a "
-        "photo's probability"
+        description="the highest of any of them, of a photo since 1.17 averaged over their odds: face "
+        "replaced or altered. The larger of the two is the probability of a photo of one face"
     )
     synthesised: Probability = Field(description="likewise: face synthesised, generated as a whole")
 

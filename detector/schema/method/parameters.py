@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pydantic import Field
 
 from detector.schema.base import Value
@@ -21,6 +23,15 @@ LACKING = {
     "average_odds": frozenset(f"1.{minor}" for minor in range(17)),
 }
 """Parameters that are 0 in analyses of earlier schema versions, in which they had no name."""
+
+
+def with_what_it_lacks(document: Any) -> Any:
+    """A document of a validation before it is read: one that names no ``average_odds`` was made without."""
+    parameters = document.get("parameters") if isinstance(document, dict) else None
+    if isinstance(parameters, dict) and "average_odds" not in parameters:
+        return {**document, "parameters": {**parameters, "average_odds": False}}
+    return document
+
 
 SURELY_FOUND = 24.0
 """Width from which CenterFace finds nearly every face, px as searched (docs/engine.md)."""
@@ -168,8 +179,8 @@ class Parameters(Value):
     average_odds: bool = Field(
         default=True,
         description=N_(
-            "photos: of several judged faces the odds are averaged, so that a finding is not made by their "
-            "number; 0: the highest one counts; since 1.17"
+            "photos: of several judged faces the odds are averaged, so that their number makes false "
+            "findings less likely than the highest one would; 0: the highest one counts; since 1.17"
         ),
     )
     seed: int = Field(default=0, description=N_("of the random areas that heatmaps are compared with"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,7 +12,7 @@ from made_validation import items, of_analysis, validation
 
 from detector.errors import ParameterError
 from detector.models.card_files import load_card, read_second_look
-from detector.schema.analysis import Parameters
+from detector.schema.analysis import MediaKind, Parameters
 from detector.schema.laboratory.quoted import Laboratory
 from detector.schema.laboratory.validation import Validation
 from detector.validation.model_used import (
@@ -22,6 +23,8 @@ from detector.validation.model_used import (
 )
 from detector.validation.quoted import by_cost, by_false_positive_rate, quoted
 from detector.validation.shares import WIDER
+
+_VIDEO = SimpleNamespace(kind=MediaKind.VIDEO)
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +95,24 @@ def test_another_model_or_parameters_end_it(made: Validation, tmp_path: Path) ->
     assert "other weights" in why_not_of_analysis(fits, weights)
 
 
+def test_one_of_before_odds_were_averaged_says_nothing_of_photographs_judged_since(
+    made: Validation, tmp_path: Path
+) -> None:
+    document = json.loads(made.to_json())
+    del document["parameters"]["average_odds"]
+    older = Validation.from_json(json.dumps(document))
+    extract = json.loads(quoted(made, made.to_json().encode(), ()).to_json())
+    del extract["parameters"]["average_odds"]
+    for each in (older, Laboratory.from_json(json.dumps(extract))):
+        assert each.parameters.average_odds is False
+        for kind, why in ((MediaKind.IMAGE, "average_odds"), (MediaKind.VIDEO, "")):
+            analysis = build(tmp_path, kind=kind, kept=False)
+            given = analysis.parameters.model_copy(update={"average_odds": each.parameters.average_odds})
+            fits = of_analysis(each, analysis).model_copy(update={"parameters": given})
+            told = why_not_of_analysis(fits, analysis)
+            assert (why in told) if why else told == ""
+
+
 def test_the_shipped_model_speaks_for_its_analyses_with_and_without_a_second_look(made: Validation) -> None:
     """Where the second look was taken, an analysis states the calibration of fused logits, not the scan's."""
     card, weights = load_card()
@@ -100,10 +121,12 @@ def test_the_shipped_model_speaks_for_its_analyses_with_and_without_a_second_loo
     assert whole.fused.temperature != whole.temperature, "else this test says nothing"
     validated = validated_model(None)
     for used in (whole.as_model(), whole.fused.as_model()):
-        analysis = SimpleNamespace(model=used, parameters=made.parameters)
+        analysis = SimpleNamespace(model=used, parameters=made.parameters, media=_VIDEO)
         assert why_not_the_same(validated, made.parameters, analysis) == ""  # type: ignore[arg-type]
     other = SimpleNamespace(
-        model=whole.as_model().model_copy(update={"temperature": 9.0}), parameters=made.parameters
+        model=whole.as_model().model_copy(update={"temperature": 9.0}),
+        parameters=made.parameters,
+        media=_VIDEO,
     )
     assert "another calibration" in why_not_the_same(validated, made.parameters, other)  # type: ignore[arg-type]
 
@@ -112,7 +135,7 @@ def test_the_shipped_model_speaks_for_its_analyses_with_and_without_a_second_loo
     for card_sha256, why in (("00" * 32, "another second look"), (None, "")):  # another fusion; not recorded
         before = look.model_copy(update={"card_sha256": card_sha256})
         model = whole.as_model().model_copy(update={"second_look": before})
-        analysis = SimpleNamespace(model=model, parameters=made.parameters)
+        analysis = SimpleNamespace(model=model, parameters=made.parameters, media=_VIDEO)
         assert why in why_not_the_same(validated, made.parameters, analysis)  # type: ignore[arg-type]
         assert bool(why) == bool(why_not_the_same(validated, made.parameters, analysis))  # type: ignore[arg-type]
 

@@ -7,31 +7,40 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detector.verdict.averaged_odds import averaged
+from detector.verdict.averaged_odds import averaged, could_be
 
 probabilities = st.lists(st.floats(0.0, 1.0), min_size=1, max_size=40)
 
 
 @given(st.floats(0.0, 1.0))
 def test_one_face_keeps_its_probability_to_the_last_digit(probability: float) -> None:
-    assert averaged([probability], 1) == probability
+    assert averaged([probability]) == probability
 
 
 @given(probabilities)
 def test_it_lies_between_the_lowest_and_the_highest(several: list[float]) -> None:
-    told = averaged(several, len(several))
+    told = averaged(several)
     assert min(several) - 1e-8 <= told <= max(several) + 1e-12
 
 
 @given(probabilities, st.floats(0.0, 1.0))
 def test_a_calmer_face_besides_never_raises_it(several: list[float], calm: float) -> None:
-    before = averaged(several, len(several))
+    before = averaged(several)
     if calm <= before:
-        assert averaged([*several, calm], len(several) + 1) <= before + 1e-12
+        assert averaged([*several, calm]) <= before + 1e-12
 
 
-def test_faces_that_do_not_count_thin_the_others() -> None:
-    assert averaged([0.8], 4) == pytest.approx(0.5)  # odds of 4 among 4 faces
+def test_one_of_four_is_thinned_by_the_others() -> None:
+    assert averaged([0.8, 0.0, 0.0, 0.0]) == pytest.approx(0.5)  # odds of 4 among 4 faces
+
+
+def test_what_the_faces_allow_for_is_allowed_for_together() -> None:
+    """Near 1 the odds of one face move the photograph's probability by more than its own moved."""
+    faces = [0.997, *[0.2] * 12]
+    again = averaged([0.998, *[0.2] * 12])
+    assert again - averaged(faces) > 0.01
+    assert could_be(again, faces, 0.01)
+    assert not could_be(averaged([0.9, *[0.2] * 12]), faces, 0.01)
 
 
 @pytest.mark.parametrize("faces", [1, 3, 12])
@@ -42,7 +51,7 @@ def test_it_is_calibrated_where_the_highest_is_not(faces: int) -> None:
     manipulated = np.arange(len(scores)) % 2 == 1
     scores[manipulated, 0] += 2
     each = 1 / (1 + np.exp(2 - 2 * scores))  # calibrated for one face: the log ratio is 2 s - 2
-    told = np.array([averaged(row, faces) for row in each.tolist()])
+    told = np.array([averaged(row) for row in each.tolist()])
     highest = each.max(axis=1)
 
     def off(figures: np.ndarray) -> float:

@@ -12,7 +12,7 @@ from detector.schema.measurements.second_look import ManipulationKind, SecondLoo
 from detector.schema.metadata import Details, Photo, Stream
 from detector.verdict.kinds import manipulation_kind
 from detector.verdict.reasons import not_seen
-from detector.verdict.verdict import answers, decide, exhibit_probability
+from detector.verdict.verdict import answers, decide, exhibit_probability, is_outweighed, who_reaches
 from reports.text.finding import second_look
 
 DEFAULT = Parameters()
@@ -155,6 +155,50 @@ def test_the_kind_is_told_where_one_answer_outweighs_the_other_for_all_flagged()
     assert told(edited, made)[0] is None
     assert "A: face swap or edit, B: generated face" in told(edited, made)[1]
     assert manipulation_kind(Verdict.NOT_FOUND, [edited], []) is None
+
+
+def reaching(name: str, probability: float, stability: float | None = None) -> Person:
+    look = SecondLook(scan=0.5, altered=probability, synthesised=0.1, stability=stability, moments=())
+    score = Score(time=0.0, pts=0, track=0, box=(0, 0, 90, 90), usable=True, logit=0.0, smoothed=probability)
+    face = person(name, usable=1, probability=probability)
+    return face.model_copy(update={"second_look": look, "scores": Scores([score])})
+
+
+def outweighed(*faces: Person, average_odds: bool = True) -> bool:
+    parameters = Parameters(average_odds=average_odds)
+    over = who_reaches(faces, parameters)
+    return is_outweighed(IMAGE, parameters, faces, over, parameters.enter_threshold)
+
+
+def test_of_many_faces_of_a_photo_one_alone_is_no_finding() -> None:
+    calm = [reaching(name, 0.2) for name in "BCDEFGHI"]
+    assert outweighed(reaching("A", 0.9), *calm)
+    assert not outweighed(reaching("A", 0.99), *calm)
+    assert not outweighed(reaching("A", 0.9))
+    assert not outweighed(reaching("A", 0.9), *calm, average_odds=False)
+    assert not outweighed(reaching("A", 0.6), *calm), "nobody is over the threshold"
+    assert not is_outweighed(VIDEO, DEFAULT, [reaching("A", 0.9), *calm], {"A"}, 0.65)
+
+
+def test_who_is_unstable_neither_makes_a_finding_of_a_photo_nor_outweighs_one() -> None:
+    calm = [reaching(name, 0.2) for name in "CDEFGHIJ"]
+    unstable = reaching("B", 0.99, stability=0.4)
+    assert not outweighed(reaching("A", 0.7), unstable), "A alone counts"
+    assert outweighed(reaching("A", 0.7), unstable, *calm)
+    assert not outweighed(unstable, *calm), "no finding in any case"
+    found = coverage(faces_found=10, frames_sampled=1)
+    verdict, reason = decide(IMAGE, DEFAULT, found, [reaching("A", 0.7), unstable, *calm], [])
+    assert verdict is Verdict.INCONCLUSIVE
+    assert reason.startswith("Person A: above the threshold") and "of 9 judged faces" in reason
+    assert "Person B: " in reason
+
+
+def test_answers_are_averaged_over_who_was_looked_at() -> None:
+    unseen = person("B", usable=1, probability=0.9)
+    told = answers(IMAGE, DEFAULT, Verdict.MANIPULATED, [reaching("A", 0.9), unseen])
+    assert told is not None and told.altered == pytest.approx(0.9)
+    nobody = person("C", usable=0)
+    assert exhibit_probability(IMAGE, DEFAULT, Verdict.NOT_FOUND, [reaching("A", 0.3), nobody]) == 0.3
 
 
 def test_a_photo_outside_the_range_says_of_what_kind_it_is() -> None:

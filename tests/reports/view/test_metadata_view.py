@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import shlex
+from argparse import ArgumentParser
 from pathlib import Path
 
 import pytest
 from analyses import EXHIBIT_SHA256, build
 
+from detector.cli.engine_options import add_engine_options, parameters_from
 from detector.models.card_files import load_card
 from detector.schema.analysis import Analysis, MediaKind, Rate, Software
 from detector.schema.metadata import (
@@ -25,11 +29,13 @@ from detector.schema.metadata import (
     Tag,
     Timing,
 )
+from detector.schema.method.parameters import LACKING
 from reports.inputs.exhibit_check import ExhibitCheck, check_exhibit
 from reports.render.html import render_html
 from reports.view.metadata.credentials import short
 from reports.view.report import report_view
 from reports.view.report_inputs import ReportInputs
+from reports.view.reproduction import _command
 
 
 def detailed(folder: Path, **changes: object) -> Analysis:
@@ -233,6 +239,26 @@ def test_reproduction(tmp_path: Path) -> None:
     )
     text = page(analysis.model_copy(update={"software": newer}), tmp_path)
     assert "python -m detector x" in text and ">Threads<" in text
+
+
+@pytest.mark.parametrize("version", [f"1.{minor}" for minor in range(17)])
+def test_the_command_of_an_older_analysis_turns_off_what_came_since(tmp_path: Path, version: str) -> None:
+    analysis = build(tmp_path, kept=False)
+    software = analysis.software.model_copy(update={"command": "python -m detector analyze clip.mp4"})
+    document = json.loads(analysis.to_json()) | {"schema_version": version}
+    for name, versions in LACKING.items():
+        if version in versions:
+            del document["parameters"][name]
+    old = Analysis.from_json(json.dumps(document))
+    for each in (old, old.model_copy(update={"software": software})):
+        command = shlex.split(_command(each))[4:]
+        parser = ArgumentParser()
+        parser.add_argument("exhibit")
+        add_engine_options(parser)
+        given = parameters_from(parser.parse_known_args(command)[0])
+        for name, versions in LACKING.items():
+            if version in versions:
+                assert getattr(given, name) == getattr(old.parameters, name) == 0
 
 
 def test_a_photo(tmp_path: Path) -> None:
