@@ -178,7 +178,7 @@ def test_bundle_offline_and_back(
     reviewed: tuple[Served, str], desk: Page, browser: Browser, tmp_path: Path
 ) -> None:
     app, analysis = reviewed
-    with desk.expect_download() as download:
+    with desk.expect_download(timeout=240_000) as download:
         desk.get_by_role("link", name="Bundle", exact=True).click()
     bundle = tmp_path / "bundle.zip"
     download.value.save_as(bundle)

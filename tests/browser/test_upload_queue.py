@@ -66,12 +66,14 @@ def test_a_batch_that_is_too_fast_for_the_limit_waits(idle: Served, page: Page, 
 
     def refuse(route: Route) -> None:
         refused.append(route.request.url)
-        body = '{"error": "Too many requests in a short time.", "remedy": "Wait 1 s."}'
-        route.fulfill(status=429, headers={"Retry-After": "1"}, content_type="application/json", body=body)
+        body = '{"error": "Too many requests in a short time.", "remedy": "Wait 600 s."}'
+        route.fulfill(status=429, headers={"Retry-After": "600"}, content_type="application/json", body=body)
 
+    page.clock.install()
     page.route("**/analyses", refuse, times=1)
     hand_in(page, idle.address, photos[:2])
     expect(item(page, photos[0].name)).to_contain_text("the next one waits a moment")
+    page.clock.fast_forward(600_000)
     for path in photos[:2]:
         expect(item(page, path.name)).to_contain_text("Queued")
     assert len(refused) == 1

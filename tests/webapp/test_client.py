@@ -268,7 +268,7 @@ def test_an_answer_that_takes_longer_than_the_client_waits_is_waited_for(live, c
 
     monkeypatch.setattr(analyses, "submit", submit_slowly)
     monkeypatch.setattr(connection, "time", SimpleNamespace(sleep=pause, monotonic=time.monotonic))
-    hurried = Client(live, timeout=1.0)
+    hurried = Client(live, timeout=3.0)
     made = hurried.analyse_upload(upload["id"])
     assert made["state"] == "queued" and sent == [made["id"]]
     assert pauses[0] == 0.5 and pauses[1:3] == [2.0, 2.0]

@@ -130,7 +130,7 @@ def test_starts_at_once_and_stops_everything(start, number):
     everything = family(process)
     process.send_signal(number)
     assert process.wait(timeout=60) == 0
-    wait_until_gone(everything, 1)
+    wait_until_gone(everything, 60)
     assert process.stderr.read() == ""
 
 
@@ -141,7 +141,7 @@ def test_no_orphans_when_the_main_process_is_killed(start):
     everything = family(process)
     process.kill()
     process.wait()
-    wait_until_gone(everything, 5)
+    wait_until_gone(everything, 60)
 
 
 @pytest.mark.fresh

@@ -6,7 +6,6 @@ import contextlib
 import io
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 
@@ -83,15 +82,32 @@ def test_nor_somebody_who_may_not_hand_in(app, port):
     assert status(request(port, cookie_of(app, "ray"), BIG)) == 403
 
 
-def test_only_so_many_at_once_and_a_broken_one_makes_room(app, port):
+def test_only_so_many_at_once_and_a_broken_one_makes_room(app, port, monkeypatch):
+    counts = {name: threading.Semaphore(0) for name in ("takes", "forget")}
+
+    def noted(name: str, act: Callable) -> Callable:
+        def done(*args: object) -> object:
+            told = act(*args)
+            counts[name].release()
+            return told
+
+        return done
+
+    for name in counts:
+        monkeypatch.setattr(Room, name, noted(name, getattr(Room, name)))
+
+    def all_of(name: str, number: int) -> bool:
+        return all(counts[name].acquire(timeout=30) for _ in range(number))
+
     cookie = cookie_of(app, "ada")
     links = [request(port, cookie, BIG) for _ in range(2)]
-    time.sleep(0.3)
+    assert all_of("takes", 2)
     assert status(request(port, cookie, BIG)) == 429
     links[0].close()
-    time.sleep(0.5)
+    assert all_of("forget", 2)  # of the refused one as well
     third = request(port, cookie, BIG)
-    third.settimeout(0.7)
+    assert all_of("takes", 1)
+    third.settimeout(0.2)
     with pytest.raises(TimeoutError):  # it is being taken in
         third.recv(10)
     for link in (*links[1:], third):
