@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from detector.schema.analysis import MediaKind, Parameters
+from detector.schema.analysis import Analysis, MediaKind, Parameters, Person, Verdict
+from detector.verdict.stability import counted, who_reaches
 
 _ALMOST_SURE = 1 - 1e-9
 
@@ -37,3 +38,19 @@ def could_be(figure: float, probabilities: Sequence[float], tolerance: float) ->
 def applies(kind: MediaKind, parameters: Parameters) -> bool:
     """Whether odds are averaged. Not in videos, where one face may count as several persons."""
     return kind is MediaKind.IMAGE and parameters.average_odds
+
+
+def persons_weighed(analysis: Analysis) -> list[Person]:
+    """Of whose figures those of an analysis are made: all who were judged, or, where it was asked whether
+    some face is a finding, those who could be one."""
+    verdict = analysis.verdict
+    stable = counted(Verdict.MANIPULATED, analysis.persons)
+    if not analysis.segments and who_reaches(stable, analysis.parameters):
+        verdict = Verdict.MANIPULATED  # was asked
+    return [person for person in counted(verdict, analysis.persons) if person.probability is not None]
+
+
+def faces_averaged(analysis: Analysis) -> int:
+    """Over how many faces the odds of an analysis are averaged; 0 where the highest one counts."""
+    faces = len(persons_weighed(analysis))
+    return faces if faces > 1 and applies(analysis.media.kind, analysis.parameters) else 0

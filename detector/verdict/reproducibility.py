@@ -22,11 +22,10 @@ from detector.schema.declarations import DeclarationKind
 from detector.schema.formatting import timecode
 from detector.segments.rules import interval_index
 from detector.verdict import repeated_grounds
-from detector.verdict.averaged_odds import could_be
+from detector.verdict.averaged_odds import could_be, faces_averaged, persons_weighed
 from detector.verdict.kinds import is_near_border
 from detector.verdict.tolerance import TOLERANCE as TOLERANCE
 from detector.verdict.tolerance import Tolerance as Tolerance
-from detector.verdict.verdict import faces_averaged, persons_weighed
 
 _SAME_FACE = 0.5  # least overlap of two boxes (intersection over union) that are one face
 _EXACT = 1e-9  # seconds: times are fractions stored as the nearest float

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from detector.schema.analysis import Person, Segment, Verdict
+from detector.schema.analysis import Parameters, Person, Segment, Verdict
 
 # Below this share of views that agree, nobody should rely on either side.
 _LEAST_STABILITY = 0.7
@@ -42,3 +42,8 @@ def flagged_segments(persons: Sequence[Person], segments: Sequence[Segment]) -> 
     """The segments of those who are flagged and stay so, on which alone a finding rests."""
     flagged = flagged_persons(persons, segments)
     return tuple(segment for segment in segments if segment.person in flagged)
+
+
+def who_reaches(persons: Sequence[Person], parameters: Parameters) -> list[str]:
+    """Names of those who reached the threshold for a finding at some moment, flagged or not."""
+    return [person.id for person in persons if (person.scores.smoothed >= parameters.enter_threshold).any()]

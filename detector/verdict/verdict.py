@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-import numpy as np
-
 from detector.schema.analysis import (
-    Analysis,
     Answers,
     Coverage,
     MediaKind,
@@ -18,7 +15,7 @@ from detector.schema.analysis import (
 )
 from detector.verdict import averaged_odds, reasons
 from detector.verdict.judged_share import most_frames, mostly_judged, usable_of_all
-from detector.verdict.stability import counted, flagged_persons, flagged_segments, is_unstable
+from detector.verdict.stability import counted, flagged_persons, flagged_segments, is_unstable, who_reaches
 
 
 def exhibit_probability(
@@ -62,22 +59,6 @@ def is_outweighed(
     figure = exhibit_probability(kind, parameters, Verdict.MANIPULATED, persons)
     applies = averaged_odds.applies(kind, parameters) and bool(stable & set(over))
     return applies and figure is not None and figure < threshold
-
-
-def persons_weighed(analysis: Analysis) -> list[Person]:
-    """Of whose figures those of an analysis are made: all who were judged, or, where it was asked whether
-    some face is a finding, those who could be one."""
-    verdict = analysis.verdict
-    stable = counted(Verdict.MANIPULATED, analysis.persons)
-    if not analysis.segments and who_reaches(stable, analysis.parameters):
-        verdict = Verdict.MANIPULATED  # was asked
-    return [person for person in counted(verdict, analysis.persons) if person.probability is not None]
-
-
-def faces_averaged(analysis: Analysis) -> int:
-    """Over how many faces the odds of an analysis are averaged; 0 where the highest one counts."""
-    faces = len(persons_weighed(analysis))
-    return faces if faces > 1 and averaged_odds.applies(analysis.media.kind, analysis.parameters) else 0
 
 
 def decide(
@@ -134,12 +115,3 @@ def _nothing_flagged(
     if doubtful:
         return Verdict.INCONCLUSIVE, reasons.doubtful(image, parameters, doubtful, briefly)
     return Verdict.NOT_FOUND, reasons.nothing_found(image, parameters, coverage, persons, briefly)
-
-
-def who_reaches(persons: Sequence[Person], parameters: Parameters) -> list[str]:
-    """Names of those who reached the threshold for a finding at some moment, flagged or not."""
-    return [
-        person.id
-        for person in persons
-        if np.nanmax(person.scores.smoothed, initial=0.0) >= parameters.enter_threshold
-    ]

@@ -13,8 +13,8 @@ from detector.schema.analysis import (
     Segment,
     Verdict,
 )
+from detector.verdict.averaged_odds import faces_averaged
 from detector.verdict.stability import flagged_segments
-from detector.verdict.verdict import faces_averaged
 from reports.text.language import N_, gettext
 from reports.text.numbers import plural, probability, time_span, timecode
 

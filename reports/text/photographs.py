@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from detector.schema.analysis import Analysis, Answers, Coverage, Media, Model, Parameters, Verdict
+from detector.verdict.averaged_odds import faces_averaged
 from detector.verdict.judged_share import mostly_judged
-from detector.verdict.verdict import faces_averaged, who_reaches
+from detector.verdict.stability import who_reaches
 from reports.text.heatmaps import maps_of
 from reports.text.language import N_, gettext, translated
 from reports.text.numbers import number, plural, probability, shown, size

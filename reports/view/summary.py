@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 from detector.schema.analysis import Analysis, MediaKind, Segment, Verdict
 from detector.schema.joint_rule import JointRule
-from detector.verdict.stability import flagged_segments
-from detector.verdict.verdict import who_reaches
+from detector.verdict.stability import flagged_segments, who_reaches
 from reports.text import numbers, photographs
 from reports.text.finding import MOST_NAMED, figure_name, figured_segment, person_list
 from reports.text.language import N_, capitalize_first, gettext, translated

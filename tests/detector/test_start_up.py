@@ -116,15 +116,17 @@ def test_what_a_command_confines_can_be_forked(still: Path) -> None:
     """So that the confined process need not import again what the command has."""
     code = (
         "import sys\n"
-        "from detector import native_threads, sandboxed_engine\n"
+        "from detector import native_threads, sandbox as package\n"
+        "assert 'numpy' not in sys.modules, 'else nothing is said of what the command imports'\n"
         "def sandbox(*what, modules, **others):\n"
         "    print('numpy' in sys.modules, native_threads.native_threads())\n"
         "    raise KeyboardInterrupt\n"
-        "sandboxed_engine.Sandbox = sandbox\n"
+        "package.Sandbox = sandbox\n"
         "from detector.cli.main import main\n"
         "main(['analyze', sys.argv[1]])\n"
     )
-    environment = {key: value for key, value in os.environ.items() if key != "OPENBLAS_NUM_THREADS"}
+    threads = {"OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"}
+    environment = {key: value for key, value in os.environ.items() if key not in threads}
     command = [sys.executable, "-c", code, str(still)]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     assert done.stdout == "True 1\n", done.stderr

@@ -12,7 +12,8 @@ from detector.schema.measurements.second_look import ManipulationKind, SecondLoo
 from detector.schema.metadata import Details, Photo, Stream
 from detector.verdict.kinds import manipulation_kind
 from detector.verdict.reasons import not_seen
-from detector.verdict.verdict import answers, decide, exhibit_probability, is_outweighed, who_reaches
+from detector.verdict.stability import who_reaches
+from detector.verdict.verdict import answers, decide, exhibit_probability, is_outweighed
 from reports.text.finding import second_look
 
 DEFAULT = Parameters()
