@@ -82,7 +82,9 @@ def test_nor_somebody_who_may_not_hand_in(app, port):
     assert status(request(port, cookie_of(app, "ray"), BIG)) == 403
 
 
-def test_only_so_many_at_once_and_a_broken_one_makes_room(app, port, monkeypatch):
+@pytest.fixture
+def happens(monkeypatch) -> Callable[..., bool]:
+    """Waits until the server has let so many uploads into the room on the disk, or forgotten them."""
     counts = {name: threading.Semaphore(0) for name in ("takes", "forget")}
 
     def noted(name: str, act: Callable) -> Callable:
@@ -96,17 +98,21 @@ def test_only_so_many_at_once_and_a_broken_one_makes_room(app, port, monkeypatch
     for name in counts:
         monkeypatch.setattr(Room, name, noted(name, getattr(Room, name)))
 
-    def all_of(name: str, number: int) -> bool:
-        return all(counts[name].acquire(timeout=30) for _ in range(number))
+    def happens(name: str, times: int = 1, within: float = 30) -> bool:
+        return all(counts[name].acquire(timeout=within) for _ in range(times))
 
+    return happens
+
+
+def test_only_so_many_at_once_and_a_broken_one_makes_room(app, port, happens):
     cookie = cookie_of(app, "ada")
     links = [request(port, cookie, BIG) for _ in range(2)]
-    assert all_of("takes", 2)
+    assert happens("takes", 2)
     assert status(request(port, cookie, BIG)) == 429
     links[0].close()
-    assert all_of("forget", 2)  # of the refused one as well
+    assert happens("forget", 2)  # of the refused one as well
     third = request(port, cookie, BIG)
-    assert all_of("takes", 1)
+    assert happens("takes")
     third.settimeout(0.2)
     with pytest.raises(TimeoutError):  # it is being taken in
         third.recv(10)
@@ -173,23 +179,11 @@ def test_an_upload_that_is_copied_counts_for_what_is_left_of_it(app, let_in, roo
         each.close()
 
 
-def test_an_upload_that_breaks_off_makes_room(app, port, monkeypatch):
-    events = {name: threading.Event() for name in ("takes", "forget")}
-
-    def noted(name: str, act: Callable) -> Callable:
-        def done(*args: object) -> object:
-            told = act(*args)
-            events[name].set()
-            return told
-
-        return done
-
-    for name in events:
-        monkeypatch.setattr(Room, name, noted(name, getattr(Room, name)))
+def test_an_upload_that_breaks_off_makes_room(app, port, happens):
     link = request(port, cookie_of(app, "ada"), BIG)
-    assert events["takes"].wait(30) and not events["forget"].is_set()
+    assert happens("takes") and not happens("forget", within=0.1)
     link.close()
-    assert events["forget"].wait(30)
+    assert happens("forget")
 
 
 def test_an_upload_that_has_arrived_makes_room(app, port, sent, room):
