@@ -40,17 +40,20 @@ def applies(kind: MediaKind, parameters: Parameters) -> bool:
     return kind is MediaKind.IMAGE and parameters.average_odds
 
 
-def persons_weighed(analysis: Analysis) -> list[Person]:
-    """Of whose figures those of an analysis are made: all who were judged, or, where it was asked whether
-    some face is a finding, those who could be one."""
-    verdict = analysis.verdict
-    stable = counted(Verdict.MANIPULATED, analysis.persons)
-    if not analysis.segments and who_reaches(stable, analysis.parameters):
-        verdict = Verdict.MANIPULATED  # was asked
-    return [person for person in counted(verdict, analysis.persons) if person.probability is not None]
+def outweighed(analysis: Analysis) -> list[str]:
+    """Names of the faces of a photo that reach the threshold alone, but are no finding among the others."""
+    if analysis.segments or not applies(analysis.media.kind, analysis.parameters):
+        return []
+    return who_reaches(counted(Verdict.MANIPULATED, analysis.persons), analysis.parameters)
 
 
-def faces_averaged(analysis: Analysis) -> int:
-    """Over how many faces the odds of an analysis are averaged; 0 where the highest one counts."""
-    faces = len(persons_weighed(analysis))
-    return faces if faces > 1 and applies(analysis.media.kind, analysis.parameters) else 0
+def persons_averaged(analysis: Analysis) -> list[Person]:
+    """The faces of a photo over whose odds its figures are averaged; none where the highest one counts.
+
+    Where it was asked whether some face is a finding, they are those that could be one, else all.
+    """
+    if not applies(analysis.media.kind, analysis.parameters):
+        return []
+    verdict = Verdict.MANIPULATED if outweighed(analysis) else analysis.verdict
+    judged = [face for face in counted(verdict, analysis.persons) if face.probability is not None]
+    return judged if len(judged) > 1 else []

@@ -22,7 +22,7 @@ from detector.schema.declarations import DeclarationKind
 from detector.schema.formatting import timecode
 from detector.segments.rules import interval_index
 from detector.verdict import repeated_grounds
-from detector.verdict.averaged_odds import could_be, faces_averaged, persons_weighed
+from detector.verdict.averaged_odds import could_be, persons_averaged
 from detector.verdict.kinds import is_near_border
 from detector.verdict.tolerance import TOLERANCE as TOLERANCE
 from detector.verdict.tolerance import Tolerance as Tolerance
@@ -148,8 +148,8 @@ def _compared_findings(recorded: Analysis, again: Analysis, tolerance: Tolerance
     if (recorded.probability is None) != (again.probability is None):
         problems.append("a probability of the exhibit stands in one of both only")
     elif recorded.probability is not None and again.probability is not None:
-        figures = [person.probability or 0.0 for person in persons_weighed(recorded)]
-        if not _fits_averaged(recorded, again.probability, figures, tolerance):
+        figures = [face.probability or 0.0 for face in persons_averaged(recorded)]
+        if not _follows(again.probability, figures, tolerance):
             difference = max(difference, abs(recorded.probability - again.probability))
     if difference > tolerance.probability:
         problems.append(
@@ -159,9 +159,9 @@ def _compared_findings(recorded: Analysis, again: Analysis, tolerance: Tolerance
     return _Findings(problems, difference, edge)
 
 
-def _fits_averaged(recorded: Analysis, figure: float, figures: Sequence[float], tolerance: Tolerance) -> bool:
+def _follows(figure: float, figures: Sequence[float], tolerance: Tolerance) -> bool:
     """Whether a figure of a photo of several faces follows from theirs, which are compared by themselves."""
-    return bool(faces_averaged(recorded)) and could_be(figure, figures, tolerance.probability)
+    return bool(figures) and could_be(figure, figures, tolerance.probability)
 
 
 def _premises(recorded: Analysis, again: Analysis) -> list[str]:
@@ -205,15 +205,14 @@ def _answers(recorded: Analysis, again: Analysis, tolerance: Tolerance, same_eng
         return ["answers of the second look stand in one of both only"]
     if there is None or here is None or (recorded.media.kind is MediaKind.VIDEO and not same_engine):
         return []
-    looks = [person.second_look for person in persons_weighed(recorded) if person.second_look]
-    halves = (
+    looks = [face.second_look for face in persons_averaged(recorded) if face.second_look]
+    apart = 0.0
+    for then, now, figures in (
         (there.altered, here.altered, [look.altered for look in looks]),
         (there.synthesised, here.synthesised, [look.synthesised for look in looks]),
-    )
-    apart = max(
-        0.0 if _fits_averaged(recorded, again_, figures, tolerance) else abs(first - again_)
-        for first, again_, figures in halves
-    )
+    ):
+        if not _follows(now, figures, tolerance):
+            apart = max(apart, abs(then - now))
     if apart > tolerance.probability:
         return [f"an answer of the second look differs by {apart:.3f}, more than {tolerance.probability:g}"]
     near = any(is_near_border(each.second_look, 2 * tolerance.probability) for each in again.persons)

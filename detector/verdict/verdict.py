@@ -4,15 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from detector.schema.analysis import (
-    Answers,
-    Coverage,
-    MediaKind,
-    Parameters,
-    Person,
-    Segment,
-    Verdict,
-)
+from detector.schema.analysis import Answers, Coverage, MediaKind, Parameters, Person, Segment, Verdict
 from detector.verdict import averaged_odds, reasons
 from detector.verdict.judged_share import most_frames, mostly_judged, usable_of_all
 from detector.verdict.stability import counted, flagged_persons, flagged_segments, is_unstable, who_reaches

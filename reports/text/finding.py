@@ -13,7 +13,7 @@ from detector.schema.analysis import (
     Segment,
     Verdict,
 )
-from detector.verdict.averaged_odds import faces_averaged
+from detector.verdict.averaged_odds import persons_averaged
 from detector.verdict.stability import flagged_segments
 from reports.text.language import N_, gettext
 from reports.text.numbers import plural, probability, time_span, timecode
@@ -98,7 +98,7 @@ def figure_name(analysis: Analysis) -> str:
     if analysis.probability is None:
         return ""
     name = gettext("Calibrated probability of manipulation")
-    if faces := faces_averaged(analysis):
+    if faces := len(persons_averaged(analysis)):
         return gettext("%(name)s, odds averaged over %(faces)s faces", name=name, faces=faces)
     if analysis.media.kind is MediaKind.IMAGE:
         return gettext("%(name)s, highest-scoring face", name=name)
@@ -114,7 +114,7 @@ def figured_segment(analysis: Analysis) -> Segment | None:
     since segments are calibrated by themselves. Of a photo of several faces it is of all of them, and the
     strongest one stands for them: an interval needs its calibration alone.
     """
-    if faces_averaged(analysis):
+    if persons_averaged(analysis):
         return max(analysis.segments, key=lambda each: each.confidence, default=None)
     theirs = {person.id for person in analysis.persons if person.probability == analysis.probability}
     own = [

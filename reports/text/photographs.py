@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from detector.schema.analysis import Analysis, Answers, Coverage, Media, Model, Parameters, Verdict
-from detector.verdict.averaged_odds import faces_averaged
+from detector.verdict.averaged_odds import outweighed, persons_averaged
 from detector.verdict.judged_share import mostly_judged
-from detector.verdict.stability import who_reaches
 from reports.text.heatmaps import maps_of
 from reports.text.language import N_, gettext, translated
 from reports.text.numbers import number, plural, probability, shown, size
@@ -115,7 +114,7 @@ def _open_because(analysis: Analysis) -> str:
             "No face could be judged: too small, too unclear, or of a kind that the "
             "networks were not made for."
         )
-    if not analysis.segments and who_reaches(analysis.persons, analysis.parameters):
+    if outweighed(analysis):
         return gettext(
             "A face reaches the threshold by itself, but not among all that were judged: of many "
             "unmanipulated faces one does so by chance more easily than one alone."
@@ -305,7 +304,7 @@ def procedure(analysis: Analysis) -> str:
 
 def _averaged(analysis: Analysis) -> str:
     """How several faces were weighed together, as a sentence that another one follows; empty for one."""
-    faces = faces_averaged(analysis)
+    faces = len(persons_averaged(analysis))
     if not faces:
         return ""
     return gettext(

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from detector.schema.analysis import Analysis, MediaKind, Segment, Verdict
 from detector.schema.joint_rule import JointRule
-from detector.verdict.stability import flagged_segments, who_reaches
+from detector.verdict.averaged_odds import outweighed
+from detector.verdict.stability import flagged_segments
 from reports.text import numbers, photographs
 from reports.text.finding import MOST_NAMED, figure_name, figured_segment, person_list
 from reports.text.language import N_, capitalize_first, gettext, translated
@@ -224,7 +225,7 @@ def next_steps(analysis: Analysis, section: int | None = None) -> str:
         )
     if analysis.media.kind is MediaKind.IMAGE:
         alone = ""
-        if not analysis.segments and who_reaches(analysis.persons, analysis.parameters):
+        if outweighed(analysis):
             alone = gettext(
                 "Look yourself at the face that the reason names; cut out and analysed alone it would be "
                 "flagged, which says nothing new. "
