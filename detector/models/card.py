@@ -19,6 +19,8 @@ from detector.schema.onnx_network import OnnxNetwork
 
 # A name is also a file's, and part of an address: nothing in it can lead elsewhere.
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,59}")
+# Ends of names of figures that another calibration of the same scores would change.
+_OF_CALIBRATION = ("expected calibration error", "Brier score", "accuracy at 0.5")
 
 
 Positive = Annotated[float, Field(gt=0)]
@@ -210,14 +212,18 @@ class Card(Value):
         """The part of the card that goes into an analysis.
 
         With a second look, what was measured is that of all networks together, of single crops where it has
-        a fusion for them.
+        a fusion for them. Crops that it calibrates anew keep none of the figures of their calibration before.
         """
         shared = set(Model.model_fields) - {"second_look"}
         model = Model(**{name: value for name, value in self if name in shared})
         second = self.second_look
         if second is None:
             return model
-        crops = {name: value for name, value in self.figures.items() if " crops" in name}
+        crops = {
+            name: value
+            for name, value in self.figures.items()
+            if " crops" in name and not (second.crops and name.endswith(_OF_CALIBRATION))
+        }
         of_crops = second if any(rate.unit == "crops" for rate in second.rates) else self
         told = {
             "second_look": second.as_model(),

@@ -6,8 +6,9 @@ from detector.schema.analysis import Analysis, MediaKind, Verdict
 from detector.verdict.judged_share import judged_enough
 from reports.text import photographs
 from reports.text.language import N_, gettext
+from reports.text.measured import calibration_error
 from reports.text.numbers import number, shown
-from reports.text.uncertainty import LEAST_FRAMES, LEVEL, calibration_error
+from reports.text.uncertainty import LEAST_FRAMES, LEVEL
 
 SCALE = N_(
     "Figures are also given in words, so that nobody reads more into them than "
@@ -87,7 +88,7 @@ def interval_made(analysis: Analysis) -> str:
     """How intervals are made, with the figures of this analysis's model."""
     if analysis.media.kind is MediaKind.IMAGE:
         return photographs.interval_made(analysis)
-    error = calibration_error(analysis.model.figures)
+    error = calibration_error(analysis.model, still=False)
     by_frames = gettext(
         "Beside each probability stands an interval. It allows for two sources of "
         "doubt. First, the frames: others of the same stretch would have given another "

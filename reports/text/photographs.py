@@ -7,8 +7,8 @@ from detector.verdict.averaged_odds import outweighed, persons_averaged
 from detector.verdict.judged_share import mostly_judged
 from reports.text.heatmaps import maps_of
 from reports.text.language import N_, gettext, translated
+from reports.text.measured import calibration_error
 from reports.text.numbers import number, plural, probability, shown, size
-from reports.text.uncertainty import calibration_error
 
 _OF_VIDEOS = frozenset(
     {
@@ -179,7 +179,7 @@ def _learnt(model: Model) -> str:
 
 def interval_made(analysis: Analysis) -> str:
     """How intervals are made, with the figures of this analysis's model."""
-    error = calibration_error(analysis.model.figures)
+    error = calibration_error(analysis.model, still=True)
     if error is None:
         return gettext(
             "How far off the probabilities are was not measured for this model, so that no "

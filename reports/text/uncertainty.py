@@ -14,7 +14,7 @@ moments are interpolated and resemble each other for that reason alone; a segmen
 as many independent frames as it has moments.
 
 *Whether the model's probabilities hold.* The model's card states how far they were off, on
-average, on data it was measured on (expected calibration error). The interval is widened by
+average, on exhibits like this one (expected calibration error). The interval is widened by
 the largest such figure on both sides.
 
 That a segment is there at all because its scores were high is in neither: both ends lie
@@ -24,13 +24,14 @@ somewhat too high rather than too low.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from detector.schema.analysis import Analysis, Person, Platt, Segment
+from detector.schema.analysis import Analysis, MediaKind, Person, Platt, Segment
 from detector.segments.rules import mean_per_interval
+from reports.text.measured import calibration_error
 
 LEVEL = 0.95
 # Fewer frames than this show no spread worth the name.
@@ -88,7 +89,7 @@ def _interval(analysis: Analysis, segment: Segment, figure: float, platt: Platt 
         for logit in _logits(person, segment, analysis.parameters.sample_rate)
     ]
     spread = mean_interval(logits, _moments(analysis, segment))
-    calibration = calibration_error(analysis.model.figures)
+    calibration = calibration_error(analysis.model, still=analysis.media.kind is MediaKind.IMAGE)
     if spread is None and calibration is None:
         return None
     low = high = figure
@@ -154,13 +155,3 @@ def calibrated(analysis: Analysis, by: Platt | None) -> Callable[[float], float]
     """From a mean logit to a probability as the engine computes it; without a calibration that of frames."""
     platt = by or Platt(scale=1 / analysis.model.temperature, offset=0.0)
     return lambda logit: 1 / (1 + math.exp(-min(max(platt.scale * logit + platt.offset, -60.0), 60.0)))
-
-
-def calibration_error(figures: Mapping[str, float]) -> float | None:
-    """The largest calibration error a card states, of whatever data; None where it states none."""
-    named = [
-        value
-        for name, value in figures.items()
-        if name.replace("_", " ").casefold().endswith("calibration error") and 0 <= value <= 1
-    ]
-    return max(named, default=None)

@@ -9,6 +9,7 @@ from reports.inputs.case import NOT_STATED, CaseDetails
 from reports.inputs.exhibit_check import ExhibitCheck
 from reports.text import dates, numbers, photographs
 from reports.text.language import DEFAULT, N_, UNTRANSLATED, Quoted, current, gettext, in_parts, translated
+from reports.text.measured import concerns
 from reports.text.numbers import shown, timecode
 
 # Names of the formats that are accepted, FFmpeg's or Pillow's, in words.
@@ -29,9 +30,6 @@ CONTAINERS = {
     "flv": N_("Flash video"),
     "asf": N_("Windows Media"),
 }
-
-_OF_PHOTOS = "photographs"  # unit of a rate
-_ATTACKED = "100 faces"  # beginning of a figure's name
 
 
 @dataclass(frozen=True)
@@ -262,17 +260,6 @@ def _platt(value: Platt | None) -> str:
         sign=sign,
         offset=numbers.number(abs(value.offset)),
     )
-
-
-def concerns(value: Model, name: str, still: bool) -> bool:
-    """Whether a figure or a set of data called ``name`` is of exhibits like this one: photos, or videos.
-
-    All are where the card tells nothing of photos. Faces under attack stand on the card alone.
-    """
-    sets = {rate.data for rate in value.rates if rate.unit == _OF_PHOTOS}
-    if name.startswith(_ATTACKED):
-        return False
-    return not sets or still == any(name.startswith(each) for each in sets)
 
 
 def model(value: Model, still: bool) -> ModelView:

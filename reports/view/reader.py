@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from detector.schema.analysis import Model, Rate
 from reports.text.language import gettext
+from reports.text.measured import concerns
 from reports.text.numbers import grouped, plural, shown
-from reports.view.facts import concerns
 
 _FALSE_ALARMS, _MISSES = "false positive rate", "false negative rate"
 

@@ -33,7 +33,13 @@ from webapp.storage.tables import AnalysisRow, Choice, now
 HEADLINES = (
     (("dfdc-test crops, AUC",), N_("AUC, crops")),
     (("126 develop clips, AUC", "develop clips, AUC"), N_("AUC, clips")),
-    (("dfdc-test crops, expected calibration error",), N_("Calibration error")),
+    (
+        (
+            "whole program, 126 develop clips, expected calibration error",
+            "develop clips, expected calibration error",
+        ),
+        N_("Calibration error, clips"),
+    ),
 )
 
 _DEFAULT_CHOICE = "default model"

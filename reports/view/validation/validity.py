@@ -9,8 +9,8 @@ from detector.schema.analysis import Analysis, MediaKind, Rate
 from detector.verdict.validated_domain import Criterion, criteria
 from reports.text import numbers
 from reports.text.language import N_, gettext, translated
+from reports.text.measured import concerns
 from reports.text.numbers import plural, shown
-from reports.view.facts import concerns
 from reports.view.validation.levels import RateRow, rate_row
 
 MEANINGS = (

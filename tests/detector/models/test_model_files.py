@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save
 
 from detector.errors import ModelError
 from detector.models.card import Card, is_name
-from detector.models.card_files import DEFAULT, MODELS, known_models, load_card
+from detector.models.card_files import DEFAULT, MODELS, known_models, load_card, read_second_look
 from detector.models.loaded import LoadedModel, load_model
 from detector.models.validate import CARD_LIMIT, check_card, check_pair, check_weights
 from detector.networks.base import Network, create
@@ -77,6 +77,21 @@ class TestCard:
         model = card.as_model()
         for name in type(model).model_fields:
             assert getattr(model, name) == getattr(card, name)
+
+    def test_figures_of_a_calibration_that_no_longer_decides_do_not(self) -> None:
+        card, weights = load_card()
+        second = read_second_look(card, weights)
+        assert second is not None and second.crops is not None
+        told = card.model_copy(update={"second_look": second}).as_model().figures
+        assert "dfdc-val crops, Brier score" in card.figures
+        of_crops = {name.rpartition(", ")[::2] for name in told if " crops" in name}
+        assert {figure for data, figure in of_crops if data == "dfdc-val crops"} == {
+            "AUC",
+            "equal error rate",
+        }
+        assert not {figure for _, figure in of_crops} & {"Brier score", "accuracy at 0.5"}
+        error = "dfdc-test crops, expected calibration error"
+        assert told[error] == second.figures[error] != card.figures[error]
 
     @pytest.mark.parametrize("suffix", [".json", ".safetensors"])
     def test_by_path_of_either_file(self, copied: Path, suffix: str) -> None:

@@ -8,13 +8,7 @@ import pytest
 from analyses import build
 
 from detector.schema.analysis import Analysis, Platt, Scores
-from reports.text.uncertainty import (
-    Interval,
-    calibrated,
-    calibration_error,
-    mean_interval,
-    segment_interval,
-)
+from reports.text.uncertainty import Interval, calibrated, mean_interval, segment_interval
 
 
 def series(rng: np.random.Generator, count: int, correlation: float) -> np.ndarray:
@@ -62,12 +56,6 @@ def test_effective_number() -> None:
 def test_few_frames_show_no_spread_and_equal_ones_none() -> None:
     assert mean_interval([1.0, 2.0, 3.0, 1.0, 2.0]) is None
     assert mean_interval([2.5] * 8) == (2.5, 2.5, 8.0)
-
-
-def test_largest_calibration_error_of_the_card() -> None:
-    figures = {"a, expected calibration error": 0.05, "calibration_error": 0.02, "b, AUC": 0.99}
-    assert calibration_error(figures) == 0.05
-    assert calibration_error({"AUC": 0.9}) is None
 
 
 def flagged(tmp_path: Path, confidence: float, figures: dict[str, float]) -> Analysis:

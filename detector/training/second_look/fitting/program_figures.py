@@ -9,6 +9,7 @@ from detector.models.card import SecondLookCard
 from detector.models.card_files import load_card, second_look_path
 from detector.schema.analysis import Verdict
 from detector.training.evaluation.leaderboard import read_record, write_record
+from detector.training.publish.calibration import expected_calibration_error
 from detector.training.publish.publish import write_second_look
 from detector.training.second_look.fitting.verdicts import Answer, auc_of
 
@@ -18,7 +19,10 @@ PROGRAM = "whole program"
 def verdict_figures(answers: Sequence[Answer]) -> dict[str, float]:
     """Of what was said of the develop clips, by the names of a card."""
     of = f"{PROGRAM}, {len(answers)} develop clips"
-    figures = {f"{of}, AUC": auc_of(answers)}
+    error = expected_calibration_error(
+        [each.fake for each in answers], [each.probability for each in answers]
+    )
+    figures = {f"{of}, AUC": auc_of(answers), f"{of}, expected calibration error": error}
     for truth, name in ((True, "manipulated ones"), (False, "unmanipulated ones")):
         verdicts = [answer.verdict for answer in answers if answer.fake is truth]
         for verdict, word in ((Verdict.MANIPULATED, "flagged"), (Verdict.INCONCLUSIVE, "inconclusive")):

@@ -27,6 +27,7 @@ def test_verdicts_are_shares_of_each_truth() -> None:
     ]
     assert verdict_figures(answers) == {
         "whole program, 4 develop clips, AUC": 0.75,
+        "whole program, 4 develop clips, expected calibration error": pytest.approx(0.35),
         "whole program, 4 develop clips, manipulated ones flagged": 0.5,
         "whole program, 4 develop clips, manipulated ones inconclusive": 0.0,
         "whole program, 4 develop clips, unmanipulated ones flagged": 0.0,
