@@ -167,6 +167,24 @@ def test_sentences_with_lists_are_found_again_one_by_one() -> None:
         )
 
 
+@pytest.mark.parametrize(
+    ("english", "german"),
+    [
+        (
+            "1 part of the picture beside the faces differs.",
+            "Neben den Gesichtern weicht 1 Teil des Bildes ab.",
+        ),
+        (
+            "2 parts of the picture beside the faces differ.",
+            "Neben den Gesichtern weichen 2 Teile des Bildes ab.",
+        ),
+    ],
+)
+def test_parts_that_differ_from_a_reference_are_told_in_whole_sentences(english: str, german: str) -> None:
+    with language.speaking("de"):
+        assert language.translated(english) == german
+
+
 def test_scripts_hold_no_text_outside_gettext() -> None:
     assert bare_script_text(ROOT / "static" / "js") == []
 

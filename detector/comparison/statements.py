@@ -96,11 +96,12 @@ def summary(comparison: Comparison) -> str:
         parts.append(N_("No face was found that could be compared."))
     if comparison.regions:
         count = len(comparison.regions)
-        noun, verb = ("part", "differs") if count == 1 else ("parts", "differ")
-        parts.append(
-            N_("%(count)s %(noun)s of the picture beside the faces %(verb)s.")
-            % {"count": count, "noun": noun, "verb": verb}
+        differ = (
+            N_("1 part of the picture beside the faces differs.")
+            if count == 1
+            else N_("%(count)s parts of the picture beside the faces differ.")
         )
+        parts.append(differ % {"count": count})
     return " ".join(parts)
 
 

@@ -18,14 +18,9 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from detector.faces.flaws import DRAWN, WITHOUT_COLOUR, WITHOUT_DETAIL
 from detector.media.frame import Image
 from detector.schema.analysis import Box, Parameters
-
-WITHOUT_COLOUR = "without colour (black and white, or toned)"
-WITHOUT_DETAIL = "without detail (enlarged from a tiny picture, or far out of focus)"
-DRAWN = "drawn in areas of one colour"
-OUTSIDE = (WITHOUT_COLOUR, WITHOUT_DETAIL, DRAWN)
-"""Why a face in a photograph is not judged, in words that follow "faces"."""
 
 _COLOUR_SIZE = 96  # px: colours are compared at this size, where compression of colour plays no part
 _DETAIL_WIDTH = 32  # px
@@ -41,7 +36,7 @@ class PhotoLooks(NamedTuple):
 
 
 def flaw_of_photo(image: Image, box: Box, parameters: Parameters) -> str | None:
-    """Why the face in ``box`` of a photograph (RGB) is not judged; None if it is."""
+    """Which flaw of photographs the face in ``box`` of one (RGB) has; None if it is judged."""
     looks = looks_of_photo(image, box)
     if looks.colour < parameters.minimum_colour:
         return WITHOUT_COLOUR

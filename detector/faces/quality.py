@@ -16,13 +16,13 @@ import cv2
 import numpy as np
 
 from detector.faces.crop import Face, crop_square, square_for_face
+from detector.faces.flaws import TOO_BLURRED, TOO_DARK, TOO_NOISY, TOO_SMALL, TOO_UNSURE
 from detector.media.frame import Image
 from detector.schema.analysis import Parameters
 
 _FINE = 1.5  # px
 # Mean difference between a pixel's largest and smallest channel, in levels: a face in colour has 15 and more.
 _COLOURLESS = 4.0
-TOO_SMALL, LOW_CONFIDENCE = "too small", "too unsure"
 
 
 class Quality(NamedTuple):
@@ -68,25 +68,25 @@ def is_grey(crop: Image) -> bool:
 
 
 def flaw_of_face(face: Face, parameters: Parameters) -> str | None:
-    """Why a face found is not worth cutting out, in words that follow "faces"; None if it is."""
+    """Which flaw (:mod:`~detector.faces.flaws`) makes a face found not worth cutting out; None if it is."""
     if face.width < parameters.minimum_face:
         return TOO_SMALL
     if face.confidence < parameters.minimum_confidence:
-        return LOW_CONFIDENCE
+        return TOO_UNSURE
     return None
 
 
 def flaw_of_crop(crop: Image, parameters: Parameters) -> str | None:
-    """Why ``crop`` cannot be judged, likewise."""
+    """Which flaw keeps ``crop`` from being judged, likewise."""
     return flaw_of(quality(crop), parameters)
 
 
 def flaw_of(measured: Quality, parameters: Parameters) -> str | None:
-    """Why a crop of this quality cannot be judged, likewise."""
+    """Which flaw a crop of this quality has, likewise."""
     if measured.contrast < parameters.minimum_contrast:
-        return "too dark or too flat"
+        return TOO_DARK
     if measured.sharpness < parameters.minimum_sharpness:
-        return "too blurred or too strongly compressed"
+        return TOO_BLURRED
     if measured.sharpness > parameters.maximum_sharpness:
-        return "too noisy"
+        return TOO_NOISY
     return None

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from detector.faces.crop import Face
 from detector.faces.detections import DetectionBuffer, Detections
 from detector.faces.finding.search import FaceSearch, FoundFaces
+from detector.faces.flaws import TOO_UNSURE
 from detector.faces.persons import group_tracks
 from detector.faces.photo_range import flaw_of_photo
-from detector.faces.quality import LOW_CONFIDENCE, assess_face
+from detector.faces.quality import assess_face
 from detector.faces.tracks import Tracker
 from detector.media.frame import Frame, Image
 from detector.media.pictures.cuts import CutDetector
@@ -146,7 +147,7 @@ class FirstPass:
         self._follow(self._search.flush())
         taken, features = self._taken()
         tracks, flaws = taken.rows["track"], taken.rows["flaw"]
-        kept = np.isin(tracks, tracks[flaws != LOW_CONFIDENCE])
+        kept = np.isin(tracks, tracks[flaws != TOO_UNSURE])
         which = np.cumsum(taken.rows["usable"])[kept] - 1  # of the features are each detection's
         faces = taken.only(kept)
         discarded = len(taken) - len(faces)

@@ -8,7 +8,9 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from detector.faces.flaws import either
 from detector.schema.analysis import Coverage, FaceQuality, Media, MediaKind, Span, Spread
+from detector.schema.translatable import N_
 from detector.scoring.first_pass import FirstPassResult
 
 
@@ -25,7 +27,7 @@ def coverage_of(first_pass: FirstPassResult, media: Media, missing: float) -> Co
             time = first_pass.times[i]
             reason = "no face found"
             if time in flaws:
-                reason = f"faces {' or '.join(sorted(flaws[time]))} to judge"
+                reason = N_("faces %(flaws)s to judge") % {"flaws": either(sorted(flaws[time]))}
             end = first_pass.times[i + 1] if i + 1 < len(first_pass.times) else media.duration
             if spans and spans[-1].reason == reason and spans[-1].end == time:
                 spans[-1] = Span(start=spans[-1].start, end=end, reason=reason)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from detector.faces.photo_range import OUTSIDE
-from detector.faces.quality import TOO_SMALL
+from detector.faces.flaws import OF_PHOTOS, TOO_SMALL, either
 from detector.schema.analysis import Coverage, ManipulationKind, Media, MediaKind, Parameters, Person, Segment
 from detector.schema.translatable import N_
 from detector.verdict.kinds import common_kind, kind_of
@@ -31,30 +30,37 @@ def no_face(image: bool, coverage: Coverage) -> str:
 
 def none_usable(image: bool, parameters: Parameters, coverage: Coverage) -> str:
     """Faces were found, and none could be judged."""
-    outside = [flaw for flaw in coverage.flaws if flaw in OUTSIDE]
-    what, verb = (N_("The face"), "is") if coverage.faces_found == 1 else (N_("The faces"), "are")
-    if image and coverage.flaws and not outside:
-        needed = N_("; at least %(minimum_face)s pixels of width are needed") % {
-            "minimum_face": f"{parameters.minimum_face:.0f}"
-        }
-        small = needed if TOO_SMALL in coverage.flaws else ""
-        return N_("%(what)s found %(verb)s %(flaws)s to judge%(small)s.") % {
-            "what": what,
-            "verb": verb,
-            "flaws": ", or ".join(coverage.flaws),
-            "small": small,
-        }
-    if image and outside:
-        rest = set(coverage.flaws) - set(outside)
-        others = N_(", others %(flaws)s to judge") % {"flaws": " or ".join(sorted(rest))} if rest else ""
-        return N_(
-            "%(what)s found %(verb)s %(outside)s%(others)s. The networks were neither made "
-            "for such pictures nor measured on them, so no figure is given."
-        ) % {"what": what, "verb": verb, "outside": ", or ".join(outside), "others": others}
+    if image and coverage.flaws:
+        return _flaws_of_all(parameters, coverage)
     return N_(
         "Faces were found, but none is large (at least %(minimum_face)s pixels wide), "
         "clear and certain enough to judge."
     ) % {"minimum_face": f"{parameters.minimum_face:.0f}"}
+
+
+def _flaws_of_all(parameters: Parameters, coverage: Coverage) -> str:
+    """Why no face of a photograph was judged."""
+    one = coverage.faces_found == 1
+    outside = [flaw for flaw in coverage.flaws if flaw in OF_PHOTOS]
+    others = [flaw for flaw in coverage.flaws if flaw not in OF_PHOTOS]
+    if not outside:
+        said = (
+            N_("The face found is %(flaws)s to judge%(small)s.")
+            if one
+            else N_("The faces found are %(flaws)s to judge%(small)s.")
+        )
+        needed = N_("; at least %(minimum_face)s pixels of width are needed") % {
+            "minimum_face": f"{parameters.minimum_face:.0f}"
+        }
+        return said % {"flaws": either(others), "small": needed if TOO_SMALL in others else ""}
+    if others:
+        said = N_("The faces found are %(flaws)s, others %(other_flaws)s to judge.")
+    else:
+        said = N_("The face found is %(flaws)s.") if one else N_("The faces found are %(flaws)s.")
+    unmeasured = N_(
+        "The networks were neither made for such pictures nor measured on them, so no figure is given."
+    )
+    return f"{said % {'flaws': either(outside), 'other_flaws': either(others)}} {unmeasured}"
 
 
 def manipulated(image: bool, persons: Sequence[Person], segments: Sequence[Segment]) -> str:
@@ -125,18 +131,18 @@ def too_few_frames(parameters: Parameters, persons: Sequence[Person], best: int)
 
 def mostly_not_judged(image: bool, coverage: Coverage, not_judged: int, faces: int) -> str:
     """Nothing was flagged, but ``not_judged`` of all ``faces`` seen were unfit to be judged."""
-    return N_("Nothing was flagged, but most faces seen (%(not_judged)s of %(faces)s) are %(flaws)s.") % {
-        "not_judged": not_judged,
-        "faces": faces,
-        "flaws": _flaws_of_most(image, coverage),
-    }
-
-
-def _flaws_of_most(image: bool, coverage: Coverage) -> str:
-    """Why most faces were not judged."""
-    if image and any(flaw in OUTSIDE for flaw in coverage.flaws):
-        return N_("outside what can be judged: ") + ", or ".join(coverage.flaws)
-    return N_("too small, too unclear or too unsure to judge")
+    said = (
+        N_(
+            "Nothing was flagged, but most faces seen (%(not_judged)s of %(faces)s) are outside what can be "
+            "judged: %(flaws)s."
+        )
+        if image and any(flaw in OF_PHOTOS for flaw in coverage.flaws)
+        else N_(
+            "Nothing was flagged, but most faces seen (%(not_judged)s of %(faces)s) are too small, too "
+            "unclear or too unsure to judge."
+        )
+    )
+    return said % {"not_judged": not_judged, "faces": faces, "flaws": either(coverage.flaws)}
 
 
 def unstable(parameters: Parameters, persons: Sequence[Person]) -> str:

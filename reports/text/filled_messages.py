@@ -30,6 +30,7 @@ _FIGURE = re.compile(r"[-−+]?(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+\.\d+|\d+(?= ?
 SENTENCES = re.compile(r"(?<=[.!?]) (?=[A-Z“])")
 _CLAUSES = re.compile(r"(?=; )")  # what messages add to a sentence
 _ABOUT = re.compile(r"(\S.{,254}?): ([A-Z].*)", re.DOTALL)  # a file, and what is the matter with it
+_OR = re.compile(r"(,? or )")
 _OF_ONE = re.compile(r"([A-Z]+): (.+)")  # what is said of one of several persons
 
 
@@ -168,6 +169,16 @@ def _each(code: str, text: str) -> str | None:
     return "; ".join(map(str, found)) if found[1:] and all(found) else None
 
 
+def _either(code: str, text: str) -> str:
+    """Messages with “or” between them, and one “or” in some themselves; what is no message stays as it is."""
+    parts, told = _OR.split(text), []
+    while parts:
+        longer = _exact(code, "".join(parts[:3]))
+        told.append(longer or _exact(code, parts[0]) or parts[0])
+        parts = parts[4 if longer else 2 :]
+    return catalogue(code).ugettext(", or ").join(told)
+
+
 def _length_of_clauses(code: str, text: str) -> int:
     """How many characters of a sentence are clauses that are messages of their own."""
     ends = [] if text.startswith("; ") else _CLAUSES.split(text.rstrip("."))[1:]
@@ -178,6 +189,8 @@ def _value(code: str, name: str, value: str) -> str:
     """What stood for a placeholder: words translated, a figure with the separators of the language."""
     if name == "key":  # of a file that programs read
         return value
+    if name.endswith("flaws") and _OR.search(value):
+        return _either(code, value)
     if (clauses := _clauses(code, value)) is not None:
         return clauses
     if (told_each := _each(code, value)) is not None:

@@ -5,9 +5,7 @@ They stand in schemas, enumerations and databases, which are English; here they 
 
 from __future__ import annotations
 
-import re
-
-from reports.text.language import DEFAULT, N_, current, gettext, ngettext, translated
+from reports.text.language import N_, ngettext
 
 WORDS = (
     # verdicts, kinds and meanings
@@ -33,17 +31,13 @@ WORDS = (
     N_("measured"), N_("unnamed"), N_("grey"), N_("colour"), N_("palette"), N_("not judged"), N_("exhibit"),
     N_("reference"), N_("inside"), N_("outside"), N_("not known"), N_("share"), N_("audio"), N_("subtitle"),
     # reasons of a result
-    N_("too small"), N_("too unsure"), N_("too dark or too flat"), N_("too noisy"), N_("no face found"),
-    N_("too blurred or too strongly compressed"), N_("drawn in areas of one colour"),
-    N_("without colour (black and white, or toned)"),
     N_("without colours of their own (black and white, or toned)"),  # of earlier analyses, as the next two
     N_(
         "%(who)s: the score lies so near the threshold that small changes of the same pictures (mirrored, "
         "shifted, scaled, re-encoded) move it across."
     ),
     N_("No face was found as the file is stored; it was examined turned by %(turned)s° clockwise."),
-    N_("without detail (enlarged from a tiny picture, or far out of focus)"),
-    N_("faces %(flaws)s to judge"), N_("the file breaks off here"), N_("no picture could be decoded here"),
+    N_("no face found"), N_("the file breaks off here"), N_("no picture could be decoded here"),
 )  # fmt: skip
 
 # What the custody log says was done (`reports.custody.format.Action`).
@@ -105,22 +99,6 @@ INSIDE = (
     N_(" · Exhibit %(exhibit)s"), N_("One face differs"), N_("%(people)s faces differ"), N_(" at %(there)s"),
     N_(" (person %(person)s)"), N_("Flagged face"), N_(", with one of its exhibits"),
 )  # fmt: skip
-
-
-# Why faces are not judged, as `detector.faces.quality` says it of videos.
-_FLAWS = (
-    "too small", "too unsure", "too dark or too flat", "too blurred or too strongly compressed", "too noisy",
-)  # fmt: skip
-_FLAWED = re.compile("faces (.+) to judge")
-
-
-def gap_reason(text: str) -> str:
-    """Why a stretch was not examined, in the language spoken now; of several flaws each by itself."""
-    found = _FLAWED.fullmatch(text)
-    flaws = [flaw for flaw in _FLAWS if flaw in found[1]] if found else []
-    if len(flaws) < 2 or current() == DEFAULT:
-        return translated(text)
-    return gettext("faces %(flaws)s to judge", flaws=gettext(" or ").join(gettext(flaw) for flaw in flaws))
 
 
 def counted(number: int) -> tuple[str, ...]:

@@ -215,10 +215,11 @@ def coverage(analysis: Analysis) -> tuple[Fact, ...]:
     """How much was looked at, in counts."""
     looked = analysis.coverage
     if analysis.media.kind is MediaKind.IMAGE:
+        flaws = "; ".join(map(translated, looked.flaws))
         return (
             Fact(gettext("Faces found"), shown(looked.faces_found, ",")),
             Fact(gettext("… judged"), shown(looked.faces_found - looked.faces_unusable, ",")),
-            Fact(gettext("… not judged"), shown(looked.faces_unusable, ","), "; ".join(looked.flaws)),
+            Fact(gettext("… not judged"), shown(looked.faces_unusable, ","), flaws),
         )
     beside = shown(looked.frames_between, ",")
     return (

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from detector.schema.analysis import Analysis, Span
 from reports.text.not_examined import not_examined
 from reports.text.numbers import timecode
-from reports.text.words import gap_reason
 
 
 @dataclass(frozen=True)
@@ -36,6 +35,4 @@ def not_examined_view(analysis: Analysis) -> NotExaminedView:
 
 
 def _gap(span: Span) -> Gap:
-    return Gap(
-        timecode(span.start), timecode(span.end), timecode(span.end - span.start), gap_reason(span.reason)
-    )
+    return Gap(timecode(span.start), timecode(span.end), timecode(span.end - span.start), span.reason)

@@ -23,7 +23,6 @@ from detector.schema.analysis import (
 )
 from reports.text.language import gettext, translated
 from reports.text.verbal_scale import strength
-from reports.text.words import gap_reason
 from webapp.queries.results import Result
 from webapp.queries.review_scores import BUCKETS, columns_of, outline, stretch_length
 
@@ -65,7 +64,7 @@ def document(
         "rules": _rules(analysis.parameters),
         "cuts": [round(cut, 4) for cut in analysis.coverage.cuts],
         "gaps": [
-            {"start": round(gap.start, 4), "end": round(gap.end, 4), "reason": gap_reason(gap.reason)}
+            {"start": round(gap.start, 4), "end": round(gap.end, 4), "reason": translated(gap.reason)}
             for gap in analysis.coverage.not_examined
         ],
         "outline": {"bucket": bucket, "stretch": length, "scores": scores} if length else None,

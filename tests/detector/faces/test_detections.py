@@ -10,7 +10,8 @@ import pytest
 
 from detector.faces.crop import Face, roll, square_for_face
 from detector.faces.detections import DetectionBuffer, Detections
-from detector.faces.quality import LOW_CONFIDENCE, Assessment, Quality
+from detector.faces.flaws import TOO_UNSURE
+from detector.faces.quality import Assessment, Quality
 
 
 def face(rng: random.Random, confidence: float = 0.9) -> Face:
@@ -24,7 +25,7 @@ def gathered(count: int) -> tuple[Detections, list[Face]]:
     together, faces = DetectionBuffer(), []
     for step in range(count):
         faces.append(face(rng))
-        flaw = LOW_CONFIDENCE if step % 5 == 0 else None
+        flaw = TOO_UNSURE if step % 5 == 0 else None
         quality = Quality(step / 3, step / 7) if step % 2 else None
         shows = Assessment(flaw, quality, grey=step % 2 > 0)
         together.add(step * 1001, step / 7, step or None, step % 4, faces[-1], shows)
@@ -44,7 +45,7 @@ def test_what_was_seen_comes_back(count: int) -> None:
         assert one.usable is (step % 5 > 0) and one.logit is None and one.smoothed is None
         types = [type(one.pts), type(one.time), type(one.track), *map(type, one.box)]
         assert types == [int, float, int, *[float] * 4]
-    assert set(seen.rows["flaw"]) <= {LOW_CONFIDENCE, None}
+    assert set(seen.rows["flaw"]) <= {TOO_UNSURE, None}
     judged = seen.only(seen.rows["grey"])
     assert judged.rows["contrast"].tolist() == [step / 3 for step in range(1, count, 2)]
     assert np.isnan(seen.rows["contrast"][::2]).all()

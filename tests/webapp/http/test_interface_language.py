@@ -9,7 +9,6 @@ from flask.testing import FlaskClient
 from people import account, signed_in, token, with_login
 
 from reports.text import language
-from reports.text.words import gap_reason
 from webapp.security.permissions import Role
 
 
@@ -58,23 +57,6 @@ def test_the_accounts_language_comes_first(tmp_path: Path) -> None:
     assert choose("") == 303
     assert "Biblioteca" in olga.get("/account", headers=asked).text
     app.extensions["database"].close()
-
-
-@pytest.mark.parametrize(
-    ("reason", "german"),
-    [
-        ("no face found", "kein Gesicht gefunden"),
-        ("faces too small to judge", "Gesichter zu klein für ein Urteil"),
-        (
-            "faces too blurred or too strongly compressed or too small to judge",
-            "Gesichter zu klein oder zu unscharf oder zu stark komprimiert für ein Urteil",
-        ),
-    ],
-)
-def test_reasons_of_gaps_are_translated_flaw_by_flaw(reason: str, german: str) -> None:
-    assert gap_reason(reason) == reason
-    with language.speaking("de"):
-        assert gap_reason(reason) == german
 
 
 def test_why_a_preview_plays_is_told_in_the_language_of_the_page() -> None:
