@@ -5,7 +5,7 @@ from __future__ import annotations
 from detector.schema.analysis import Analysis, MediaKind
 from reports.text import photographs
 from reports.text.heatmaps import CLEAR_MARGIN, CLEAR_RATIO
-from reports.text.language import N_
+from reports.text.language import N_, gettext
 from reports.text.numbers import shown
 
 GLOSSARY = (
@@ -36,10 +36,7 @@ GLOSSARY = (
     ),
     (
         N_("interval"),
-        N_(
-            "How far a segment's probability could be off, as section 5 explains. A wider "
-            "one means a less certain figure."
-        ),
+        N_("How far a segment's probability could be off. A wider interval means a less certain figure."),
     ),
     (
         N_("peak frame"),
@@ -85,9 +82,13 @@ _OCCLUSION = N_(
 )
 
 
-def glossary(analysis: Analysis) -> tuple[tuple[str, str], ...]:
-    """The terms of the report."""
+def glossary(analysis: Analysis, section: int) -> tuple[tuple[str, str], ...]:
+    """The terms of the report; ``section`` is the number of the one on what figures and intervals mean."""
+    made = gettext("Section %(section)s says how intervals are made.", section=section)
     terms = photographs.glossary(GLOSSARY) if analysis.media.kind is MediaKind.IMAGE else GLOSSARY
+    terms = tuple(
+        (term, f"{gettext(words)} {made}" if term == "interval" else words) for term, words in terms
+    )
     if analysis.model.onnx is None:
         return terms
     return tuple((term, _OCCLUSION if words.startswith("Grad-CAM") else words) for term, words in terms)

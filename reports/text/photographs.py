@@ -37,10 +37,7 @@ _OWN = (
     ),
     (
         N_("interval"),
-        N_(
-            "How far a probability could be off, as section 5 explains. A wider one means "
-            "a less certain figure."
-        ),
+        N_("How far a probability could be off. A wider interval means a less certain figure."),
     ),
     (
         N_("heatmap"),

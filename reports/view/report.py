@@ -175,7 +175,7 @@ def _view(analysis: Analysis, folder: Path, inputs: ReportInputs) -> ReportView:
         model=facts.model(analysis.model, still),
         not_examined=not_examined_view(analysis),
         meaning=meaning_view(analysis),
-        glossary=glossary(analysis),
+        glossary=glossary(analysis, sections["limits"].number),
         annotations=reviewer_view(analysis, inputs.annotations),
         second_review=reviewed,
         references=references,

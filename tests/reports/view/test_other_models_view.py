@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from analyses import build, with_stability
 
-from detector.schema.analysis import Joint, OtherModel, Ran, Verdict
+from detector.schema.analysis import Analysis, Joint, MediaKind, OtherModel, Ran, Verdict
 from detector.schema.joint_rule import JointRule
 from reports.view.other_models import other_models_view
+from reports.view.report import report_view
+from reports.view.report_inputs import ReportInputs
 
 
-def test_only_those_whom_other_views_confirm_are_flagged(tmp_path: Path) -> None:
-    """Pictures of the others stay with the analysis."""
-    one = with_stability(build(tmp_path, persons=2, segments=2), B=0.6)
+def with_another(one: Analysis) -> Analysis:
+    """An analysis by two models that say the same."""
     other = OtherModel(
         model=one.model,
         verdict=one.verdict,
@@ -23,14 +25,38 @@ def test_only_those_whom_other_views_confirm_are_flagged(tmp_path: Path) -> None
         persons=one.persons,
         ran=Ran(backend="torch", precision="float32", device="cpu"),
     )
-    both = one.model_copy(
+    return one.model_copy(
         update={
             "others": (other,),
             "joint": Joint(rule=JointRule.ALL, verdict=Verdict.MANIPULATED, reason=""),
         }
     )
-    view = other_models_view(both, tmp_path)
+
+
+def test_only_those_whom_other_views_confirm_are_flagged(tmp_path: Path) -> None:
+    """Pictures of the others stay with the analysis."""
+    one = with_stability(build(tmp_path, persons=2, segments=2), B=0.6)
+    view = other_models_view(with_another(one), tmp_path)
     assert view is not None and [row.flagged for row in view.rows] == ["A1", "A1"]
     assert [each.segment.flagged for each in view.models[0].flagged] == [True, False]
     assert all("/A1-" in str(picture.path) for picture in view.pictures)
     assert {str(picture.path)[:12] for picture in view.kept} == {"overlays/A1-", "overlays/B1-"}
+
+
+@pytest.mark.parametrize("kind", MediaKind)
+@pytest.mark.parametrize(
+    ("code", "term", "words"),
+    [
+        ("en", "interval", "Section {} says"),
+        ("de", "Intervall", "steht in Abschnitt {}."),
+        ("es", "intervalo", "La sección {} dice"),
+    ],
+)
+def test_the_glossary_names_the_section_that_others_move(
+    kind: MediaKind, code: str, term: str, words: str, tmp_path: Path
+) -> None:
+    one = build(tmp_path, kind=kind, persons=1, segments=1)
+    for analysis, number in ((one, 5), (with_another(one), 6)):
+        view = report_view(analysis, tmp_path, ReportInputs(language_code=code))
+        assert view.sections["limits"].number == number
+        assert words.format(number) in dict(view.glossary)[term]

@@ -175,5 +175,4 @@ def test_bounds_in_time_frames_and_ticks(tmp_path: Path) -> None:
 def test_references_lead_to_the_sections_they_name(tmp_path: Path) -> None:
     sections = contents(False)
     assert [each.number for each in sections.values()] == list(range(15))
-    # The glossary and the legends name these two by number.
     assert sections["limits"].number == 5 and sections["segments"].number == 4
