@@ -2,6 +2,16 @@
 
 from detector import analyze
 analysis = analyze("clip.mp4")
+
+:mod:`detector.engine` has the stages in order; the folders are the stages, and what else uses them
+(docs/ARCHITECTURE.md). Of the modules beside them:
+
+- :mod:`~detector.sandboxed_engine` runs an analysis in a confined process, :mod:`~detector.preloaded` makes
+  a process ready for one, :mod:`~detector.other_models` has further models judge beside the first.
+- :mod:`~detector.environment` and :mod:`~detector.version` say what an analysis was made with.
+- :mod:`~detector.export` writes a model for other programs, :mod:`~detector.demo_clip` the sample.
+- :mod:`~detector.files`, :mod:`~detector.paths`, :mod:`~detector.timestamps`, :mod:`~detector.progress` and
+  :mod:`~detector.errors` are used everywhere.
 """
 
 from __future__ import annotations

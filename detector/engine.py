@@ -23,10 +23,10 @@ from detector.media.open import open_media
 from detector.media.pictures.letterbox import Size
 from detector.media.prefetch import ahead
 from detector.media.reader import MediaReader, PictureGrowsError
-from detector.memory import give_back, share_arenas
 from detector.metadata.exhibit import media_facts, printable_name, with_metadata
 from detector.models.loaded import LoadedModel, load_model
 from detector.other_models import OtherModels, OtherVerdicts
+from detector.process.memory import give_back, share_arenas
 from detector.progress import Progress
 from detector.schema.analysis import (
     Analysis,

@@ -248,7 +248,7 @@ def against_the_open_pipeline(path: Path, model: LoadedModel) -> dict[str, float
 def long_clip() -> dict[str, float]:
     """Resident memory of two hours against two minutes, each in a program of its own."""
     program = (
-        "import sys, time; from detector import analyze; from detector.memory import peak_memory; "
+        "import sys, time; from detector import analyze; from detector.process.memory import peak_memory; "
         "started = time.perf_counter(); analyze(sys.argv[1]); "
         "print(peak_memory(), time.perf_counter() - started)"
     )

@@ -27,8 +27,8 @@ from typing import Any
 
 import warm_server
 
-from detector.native_threads import NO_OPENBLAS_POOL
 from detector.paths import ROOT
+from detector.process.native_threads import NO_OPENBLAS_POOL
 from detector.sandbox import process as sandbox_process
 
 _PACKAGES = ("detector", "reports", "webapp", "tests")

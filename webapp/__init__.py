@@ -17,7 +17,7 @@ __all__ = ["create_app"]
 def __getattr__(name: str) -> object:
     if name != "create_app":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from detector.gc_pause import gc_paused
+    from detector.process.gc_pause import gc_paused
 
     with gc_paused():
         from webapp.app import create_app

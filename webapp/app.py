@@ -7,8 +7,8 @@ from typing import Any
 
 from flask import Flask
 
-from detector.gc_pause import gc_paused
 from detector.paths import FILES
+from detector.process.gc_pause import gc_paused
 from webapp import api, logs
 from webapp.custody import startup as custody_startup
 from webapp.http import error_pages, interface_language, security_headers, static_files

@@ -9,8 +9,8 @@ import numpy as np
 
 from detector.backends.selection import open_backend
 from detector.errors import ModelError
-from detector.memory import peak_memory
 from detector.models.loaded import LoadedModel
+from detector.process.memory import peak_memory
 from detector.schema.translatable import N_
 
 MEMORY_LIMIT = 2_000_000_000

@@ -25,9 +25,9 @@ from detector.backends import selection as backends
 from detector.batch.confined_file import MODULES, Asked, Line, More, Work, line_of, loaded
 from detector.batch.input_files import File
 from detector.batch.other_model_names import ALONE, OtherModelNames, with_absolute_path
-from detector.gc_pause import gc_paused
 from detector.models.loaded import LoadedModel
-from detector.native_threads import native_threads, no_openblas_pool
+from detector.process.gc_pause import gc_paused
+from detector.process.native_threads import native_threads, no_openblas_pool
 from detector.sandbox import KilledError, capabilities
 from detector.sandbox.kernel import end_with_parent
 from detector.sandboxed_engine import limits_of_environment

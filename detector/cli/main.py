@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from detector.cli import analyze, annotate, compare, export, score, training, validate, watch_and_live
 from detector.errors import MediaError, ReelproofError
-from detector.native_threads import stay_forkable
+from detector.process.native_threads import stay_forkable
 from detector.schema.formatting import printable
 
 

@@ -13,7 +13,7 @@ from torch import nn
 
 # torchvision has to come first: it asks where the modules left out below would be found.
 from detector.networks import without_compiler  # noqa: F401
-from detector.without_modules import without_modules
+from detector.process.without_modules import without_modules
 
 # What the package imports for drawings and for methods that are not used here takes longer than torch,
 # and 75 MB; and a confined process could not reach matplotlib's cache of fonts.

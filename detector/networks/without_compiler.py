@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from detector.without_modules import without_modules
+from detector.process.without_modules import without_modules
 
 
 def _as_it_is(fn: Any = None, recursive: Any = True, *, reason: Any = None) -> Any:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from detector.errors import ReelproofError
-from detector.memory import memory_of
+from detector.process.memory import memory_of
 from detector.sandbox.limits import MEGABYTE, Limits
 from detector.schema.translatable import N_
 

@@ -1,7 +1,8 @@
 """One thing done in a confined process.
 
 It is forked, so that what is imported stays so, from a process with a single thread; where there are more
-(:mod:`detector.native_threads`) it is started afresh. What it says to its parent are lines of JSON in a pipe.
+(:mod:`detector.process.native_threads`) it is started afresh. What it says to its parent are lines of JSON in
+a pipe.
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ from typing import Any, NoReturn
 
 from detector import errors
 from detector.errors import ReelproofError
-from detector.gc_pause import gc_paused
-from detector.native_threads import NO_OPENBLAS_POOL, native_threads
+from detector.process.gc_pause import gc_paused
+from detector.process.native_threads import NO_OPENBLAS_POOL, native_threads
 from detector.progress import Progress
 from detector.sandbox.kernel import capabilities, confine, end_with_parent
 from detector.sandbox.limits import AllowedPaths, Limits

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from detector.errors import ReelproofError
-from detector.native_threads import stay_forkable
+from detector.process.native_threads import stay_forkable
 from reports.cli import export, render, sign, verify
 from reports.text.numbers import file_name
 

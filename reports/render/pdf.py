@@ -13,7 +13,7 @@ import weasyprint
 from weasyprint.urls import FatalURLFetchingError, URLFetcher, URLFetcherResponse
 
 from detector import timestamps
-from detector.gc_pause import gc_paused
+from detector.process.gc_pause import gc_paused
 from reports.errors import ReportError
 from reports.inputs.pictures import Picture
 from reports.render.attachments import Attachment

@@ -116,7 +116,8 @@ def test_what_a_command_confines_can_be_forked(still: Path) -> None:
     """So that the confined process need not import again what the command has."""
     code = (
         "import sys\n"
-        "from detector import native_threads, sandbox as package\n"
+        "from detector.process import native_threads\n"
+        "from detector import sandbox as package\n"
         "assert 'numpy' not in sys.modules, 'else nothing is said of what the command imports'\n"
         "def sandbox(*what, modules, **others):\n"
         "    print('numpy' in sys.modules, native_threads.native_threads())\n"

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from detector.files import hashed
-from detector.gc_pause import gc_paused
+from detector.process.gc_pause import gc_paused
 from detector.schema.analysis import Analysis
 from reports.bundle import manifest
 from reports.text import language

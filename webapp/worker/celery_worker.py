@@ -23,7 +23,7 @@ from celery import Celery, signals
 from celery.exceptions import SecurityWarning, TimeLimitExceeded
 from celery.worker.request import Request
 
-from detector.gc_pause import gc_paused
+from detector.process.gc_pause import gc_paused
 from detector.sandbox.kernel import PARENT, capabilities, end_with
 from webapp import logs
 from webapp.custody import actors

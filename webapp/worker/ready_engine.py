@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from detector.memory import memory_of
+from detector.process.memory import memory_of
 from detector.progress import Progress
 from detector.sandbox import NotReadyError, ReadySandbox
 from detector.sandbox.limits import MEGABYTE

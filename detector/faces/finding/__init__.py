@@ -10,5 +10,5 @@
   (:mod:`~detector.faces.finding.proposals`).
 - :mod:`~detector.faces.finding.interpolation`: a face in the frames between two looks, where its pictures
   match best (:mod:`~detector.faces.finding.matching`).
-- :mod:`~detector.faces.finding.turned`: which way up a picture is.
+- :mod:`~detector.faces.finding.searched_size`: at what size frames are searched, whichever network does it.
 """

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from detector.faces.crop import Face
+from detector.faces.finding.searched_size import reduced, searched_scale
 from detector.media.frame import Image
 
 if TYPE_CHECKING:
@@ -58,20 +58,6 @@ class FaceDetector:
             if box[2] - box[0] >= 1 and box[3] - box[1] >= 1
         ]
         return sorted(faces, key=lambda face: -face.confidence)
-
-
-def searched_scale(image: Image, width: int) -> float:
-    """By what a frame is scaled down to be searched at ``width`` px at most, height or width; at most 1."""
-    return min(1.0, width / max(image.shape[:2]))
-
-
-def reduced(image: Image, size: tuple[int, int]) -> Image:
-    """``image`` averaged down to ``size`` (width, height); by halves first, which OpenCV does much faster."""
-    height, width = image.shape[:2]
-    while width >= 2 * size[0] and height >= 2 * size[1] and width % 2 == height % 2 == 0:
-        width, height = width // 2, height // 2
-        image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
-    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
 
 
 def _box(corners: NDArray[np.float32]) -> Box:

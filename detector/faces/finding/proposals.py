@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.faces.finding.centerface import reduced, searched_scale
 from detector.faces.finding.search_net import SearchNet
+from detector.faces.finding.searched_size import reduced, searched_scale
 from detector.media.frame import Image
 from detector.models.face_proposals import proposals_file
 from detector.schema.analysis import Box

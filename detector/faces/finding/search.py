@@ -19,12 +19,13 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from detector.faces.crop import Face
-from detector.faces.finding.centerface import FaceDetector, searched_scale
+from detector.faces.finding.centerface import FaceDetector
 from detector.faces.finding.interpolation import LONGEST_FOLLOWED, faces_between
 from detector.faces.finding.newcomers import NewcomerSearch
 from detector.faces.finding.place_search import PlaceSearch, among, may_be
 from detector.faces.finding.proposals import NARROWEST_PROPOSED
 from detector.faces.finding.pyramid import PyramidSearch
+from detector.faces.finding.searched_size import searched_scale
 from detector.media.frame import Frame, Image
 from detector.schema.analysis import Parameters
 

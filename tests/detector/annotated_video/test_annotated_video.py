@@ -124,7 +124,8 @@ def test_memory_does_not_grow_with_the_length(tmp_path: Path) -> None:
             str(folder / "o.mp4"),
         ]
         code = (
-            "import sys; from detector.cli.main import main; from detector.memory import peak_memory; "
+            "import sys; from detector.cli.main import main; "
+            "from detector.process.memory import peak_memory; "
             "print(main(sys.argv[1:]), peak_memory())"
         )
         done = subprocess.run(

@@ -14,7 +14,7 @@ from pypdf import PdfReader
 from pypdf.generic import Destination
 from weasyprint import HTML
 
-from detector.memory import peak_memory
+from detector.process.memory import peak_memory
 from detector.schema.analysis import MediaKind
 from reports.inputs.pictures import embed
 from reports.render.pdf import RefusedAddress, SuppliedOnly, render_pdf

@@ -329,7 +329,7 @@ def test_a_broker_that_does_not_answer_loses_nothing(tmp_path):
 
 PROGRAM = """
 import hashlib, io, sys
-from detector.memory import peak_memory
+from detector.process.memory import peak_memory
 from webapp import create_app
 
 class Body(io.RawIOBase):

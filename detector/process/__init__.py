@@ -1,0 +1,8 @@
+"""What a process of Reelproof does about itself: memory, garbage, threads, imports. Nothing here knows faces.
+
+- :mod:`~detector.process.native_threads`: threads of native libraries, on which depends whether a process may
+  be forked.
+- :mod:`~detector.process.memory`: what Linux says of memory, and what goes back to it.
+- :mod:`~detector.process.gc_pause`: many objects at once without a search for garbage.
+- :mod:`~detector.process.without_modules`: packages imported without what nothing here uses of them.
+"""
