@@ -60,6 +60,7 @@ def pytest_collection() -> Iterator[object]:
         return (yield)
     finally:
         gc.freeze()
+        gc.set_threshold(20_000, 20, 20)  # by default it takes a tenth of what pages and their app do
         gc.enable()
 
 

@@ -15,10 +15,12 @@ def complaints(page: Page, theme: str = "light") -> list[str]:
 
     The context of ``page`` needs ``bypass_csp``: pages forbid scripts from elsewhere, and this is one.
     """
-    options = {"runOnly": {"type": "rule", "values": _OF_COLOURS}} if theme == "dark" else {}
-    found = page.evaluate(
-        f"async (options) => {{ {_AXE}; return (await axe.run(document, options)).violations; }}", options
-    )
+    options: dict[str, object] = {"resultTypes": ["violations"]}
+    if theme == "dark":
+        options["runOnly"] = {"type": "rule", "values": _OF_COLOURS}
+    if not page.evaluate("() => 'axe' in window"):
+        page.evaluate(_AXE)
+    found = page.evaluate("async (options) => (await axe.run(document, options)).violations", options)
     return [
         f"{one['id']}: {one['help']}\n  {node['html'][:200]}\n  {node['failureSummary']}"
         for one in found

@@ -85,7 +85,7 @@ def test_a_bundle_as_it_is_handed_out_fits(client, row, tmp_path, code):
     """Reports rendered anew with an annotation, the custody log that has grown since, and all else."""
     said = {"kind": "segment", "segment": "A1", "verdict": "agree", "author": "Ann", "note": "seams, 1.50"}
     assert client.post(f"/analyses/{row.id}/annotations", json=said).status_code == 201
-    assert client.get(f"/analyses/{row.id}/report.pdf").status_code == 200
+    assert client.get(f"/analyses/{row.id}/report.pdf?language={code}").status_code == 200
     assert taken(client, row, tmp_path, language=code).status_code == 200
     done = verify(tmp_path / "bundle.zip")
     assert done.results.problems == [] and all("index.html" in note for note in done.results.notes)

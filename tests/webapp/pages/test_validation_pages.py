@@ -215,7 +215,7 @@ def test_a_changed_model_or_file_is_noticed(app, shipped, monkeypatch):
     assert answer.status_code == 500 and "not the one that was chosen" in answer.text
 
 
-def test_thresholds_whose_rows_cannot_be_written_change_nothing(app, shipped, monkeypatch):
+def test_thresholds_whose_rows_cannot_be_written_change_nothing(app, shipped, monkeypatch, quick_reports):
     """Reports quote the validation as before, and thresholds can be set again."""
     case_id, rows = fill(app, shipped)
     address = make(app, case_id)
