@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from detector.schema.analysis import Analysis, MediaKind
+from detector.schema.analysis import Analysis, MediaKind, Model
 from reports.text import photographs
-from reports.text.heatmaps import CLEAR_MARGIN, CLEAR_RATIO
+from reports.text.heatmaps import CLEAR_MARGIN, CLEAR_RATIO, is_joined
 from reports.text.language import N_, gettext
 from reports.text.numbers import shown
+from reports.text.verbal_scale import is_share
 
 GLOSSARY = (
     (N_("exhibit"), N_("The file handed in, unchanged, known by its SHA-256.")),
@@ -77,6 +78,16 @@ GLOSSARY = (
 )
 
 
+_CALIBRATED, _HEATMAP = "calibrated probability", "heatmap"
+_SCALED = N_(
+    "The output of all networks together, rescaled so that few unmanipulated clips of the validation data "
+    "reach 0.65, a finding's threshold as shipped. It orders faces by how strongly the networks answer; it "
+    "is not the share of manipulated ones among faces with that figure."
+)
+_JOINED = N_(
+    "Grad-CAM of the first network, HiResCAM of the second, or what both have in common: the areas of the "
+    "face that raised the score most, as colour over the picture."
+)
 _OCCLUSION = N_(
     "Occlusion map: the areas of the face without which the score falls most, as colour over the picture."
 )
@@ -84,11 +95,35 @@ _OCCLUSION = N_(
 
 def glossary(analysis: Analysis, section: int) -> tuple[tuple[str, str], ...]:
     """The terms of the report; ``section`` is the number of the one on what figures and intervals mean."""
+    still = analysis.media.kind is MediaKind.IMAGE
+    terms = dict(photographs.glossary(GLOSSARY) if still else GLOSSARY)
     made = gettext("Section %(section)s says how intervals are made.", section=section)
-    terms = photographs.glossary(GLOSSARY) if analysis.media.kind is MediaKind.IMAGE else GLOSSARY
-    terms = tuple(
-        (term, f"{gettext(words)} {made}" if term == "interval" else words) for term, words in terms
+    terms["interval"] = f"{gettext(terms['interval'])} {made}"
+    if not is_share(analysis.model, still=still):
+        terms[_CALIBRATED] = _SCALED
+    return tuple((terms | _of_maps(analysis.model)).items())
+
+
+def general_glossary(model: Model | None) -> tuple[tuple[str, str], ...]:
+    """The terms of all reports by this model, of videos and of photos."""
+    if model is None:
+        return GLOSSARY
+    terms = dict(GLOSSARY) | _of_maps(model)
+    if is_share(model, still=False):
+        return tuple(terms.items())
+    both = {
+        N_("calibrated probability of a video"): _SCALED,
+        N_("calibrated probability of a photograph"): terms[_CALIBRATED],
+    }
+    return tuple(
+        term
+        for name, words in terms.items()
+        for term in (both.items() if name == _CALIBRATED else ((name, words),))
     )
-    if analysis.model.onnx is None:
-        return terms
-    return tuple((term, _OCCLUSION if words.startswith("Grad-CAM") else words) for term, words in terms)
+
+
+def _of_maps(model: Model) -> dict[str, str]:
+    """What a heatmap is, where it is not Grad-CAM alone."""
+    if model.onnx is not None:
+        return {_HEATMAP: _OCCLUSION}
+    return {_HEATMAP: _JOINED} if is_joined(model) else {}

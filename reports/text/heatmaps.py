@@ -14,11 +14,26 @@ CLEAR_MARGIN = 0.5
 CLEAR_RATIO = 2.0
 
 
+# Second networks that are transformers (`gives_tokens` of the network, which takes torch to ask).
+TRANSFORMERS = frozenset({"vit_small_14"})
+
+
+def is_joined(model: Model) -> bool:
+    """Whether maps are of both networks, one of them a transformer, or what both have in common."""
+    second = model.second_look
+    return model.onnx is None and second is not None and second.architecture in TRANSFORMERS
+
+
 def maps_of(model: Model) -> str:
     """What makes a model's heatmaps, in words that "shows" follows."""
-    if model.onnx is None:
-        return "Grad-CAM"
-    return gettext("an occlusion map (the face is scored again with one part after the other hidden)")
+    if model.onnx is not None:
+        return gettext("an occlusion map (the face is scored again with one part after the other hidden)")
+    if is_joined(model):
+        return gettext(
+            "a map of the network whose answer raised the score (of the first Grad-CAM, of the second "
+            "HiResCAM added up over several blocks; where both did, the geometric mean of their maps)"
+        )
+    return "Grad-CAM"
 
 
 def is_confirmed(check: HideAndRescore) -> bool:

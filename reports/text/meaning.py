@@ -5,21 +5,47 @@ from __future__ import annotations
 from detector.schema.analysis import Analysis, MediaKind, Verdict
 from detector.verdict.judged_share import judged_enough
 from reports.text import photographs
-from reports.text.language import N_, gettext
+from reports.text.language import gettext
 from reports.text.measured import calibration_error
 from reports.text.numbers import number, shown
 from reports.text.uncertainty import LEAST_FRAMES, LEVEL
+from reports.text.verbal_scale import is_share
 
-SCALE = N_(
-    "Figures are also given in words, so that nobody reads more into them than "
-    "they hold. The scale follows the idea of the verbal equivalents in the ENFSI "
-    "Guideline for Evaluative Reporting in Forensic Science (2015), but it is "
-    "another scale: ENFSI's words stand for likelihood ratios, which say how much "
-    "the evidence alone should move an opinion. The words here stand for "
-    "calibrated probabilities, which are right for material like the validation "
-    "data, half of which was manipulated. No likelihood ratio is stated, because "
-    "the scores measured for this model are too few to support one."
-)
+
+def scale(analysis: Analysis, ratio_in: int | None = None) -> str:
+    """What the scale of words follows and stands for.
+
+    ``ratio_in`` is the section that quotes what the laboratory's own validation says of a likelihood ratio.
+    """
+    if is_share(analysis.model, still=analysis.media.kind is MediaKind.IMAGE):
+        stands_for = gettext(
+            "The words here stand for calibrated probabilities, which are right for material like the "
+            "validation data, half of which was manipulated."
+        )
+    else:
+        stands_for = gettext(
+            "The words here stand for probabilities that are scaled so that few unmanipulated clips of the "
+            "validation data reach 0.65, a finding's threshold as shipped. They order faces by how strongly "
+            "the networks answer; they are not the share of manipulated ones among faces with that figure."
+        )
+    if ratio_in is None:
+        ratio = gettext(
+            "No likelihood ratio is stated, because the scores measured for this model are too few to "
+            "support one."
+        )
+    else:
+        ratio = gettext(
+            "The scores measured for this model are too few to support a likelihood ratio; what the "
+            "laboratory's own validation says of one stands in section %(section)s.",
+            section=ratio_in,
+        )
+    follows = gettext(
+        "Figures are also given in words, so that nobody reads more into them than they hold. The scale "
+        "follows the idea of the verbal equivalents in the ENFSI Guideline for Evaluative Reporting in "
+        "Forensic Science (2015), but it is another scale: ENFSI's words stand for likelihood ratios, which "
+        "say how much the evidence alone should move an opinion."
+    )
+    return f"{follows} {stands_for} {ratio}"
 
 
 def verdict_meaning(analysis: Analysis) -> tuple[str, ...]:
@@ -30,12 +56,7 @@ def verdict_meaning(analysis: Analysis) -> tuple[str, ...]:
     if verdict is Verdict.MANIPULATED:
         return (
             gettext("The flagged faces look to the model like the manipulated faces it was trained on."),
-            gettext(
-                "Confidence was calibrated on single faces of the validation data, half of "
-                "them manipulated: of those that got the same figure, about that share was. It "
-                "is not the odds that this file is manipulated, which also depend on where it "
-                "comes from."
-            ),
+            _confidence(analysis),
             gettext("A person should look at every peak frame and weigh it with the origin of the file."),
         )
     if verdict is Verdict.NOT_FOUND:
@@ -44,6 +65,21 @@ def verdict_meaning(analysis: Analysis) -> tuple[str, ...]:
             gettext("It covers the frames and usable faces counted in this report, and nothing else."),
         )
     return _open_because(analysis), gettext("A better copy of the same recording may allow a finding.")
+
+
+def _confidence(analysis: Analysis) -> str:
+    if not is_share(analysis.model, still=False):
+        return gettext(
+            "Confidence is scaled so that few unmanipulated clips of the validation data reach 0.65, a "
+            "finding's threshold as shipped: the higher above that, the fewer of them get there. It is "
+            "neither the share of manipulated faces among those that get the same figure nor the odds that "
+            "this file is manipulated, which also depend on where it comes from."
+        )
+    return gettext(
+        "Confidence was calibrated on single faces of the validation data, half of them manipulated: as far "
+        "as that holds, about that share of those that got the same figure was. It is not the odds that this "
+        "file is manipulated, which also depend on where it comes from."
+    )
 
 
 def _open_because(analysis: Analysis) -> str:

@@ -1,10 +1,15 @@
-"""The scale of phrases that stand for calibrated probabilities; what it follows is in ``meaning.SCALE``."""
+"""The scale of phrases that stand for probabilities, and what these stand for; ``meaning.scale`` explains it.
+
+Most are calibrated to shares: of the faces that get one, so many are manipulated, where half of all are.
+Those of a video with a second look are not: its fused logits are scaled such that few unmanipulated clips
+reach the thresholds (``detector.training.second_look.fitting.thresholds``).
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from detector.schema.analysis import Analysis, Segment
+from detector.schema.analysis import Analysis, MediaKind, Model, Segment
 from detector.verdict.stability import is_unstable
 from reports.text.language import N_, gettext
 
@@ -55,11 +60,33 @@ STRENGTHS = (
     ),
 )
 
+_SCALED = (
+    N_("Far above 0.65, which few unmanipulated clips of the validation data reached."),
+    N_("Clearly above 0.65, which few unmanipulated clips of the validation data reached."),
+    N_("Above 0.65, which few unmanipulated clips of the validation data reached."),
+    N_("Around 0.65, which few unmanipulated clips of the validation data reached."),
+    N_("Below 0.65, a finding's threshold as shipped. It is not a statement that the face is untouched."),
+)
+SCALED_STRENGTHS = tuple(
+    replace(step, definition=words) for step, words in zip(STRENGTHS, _SCALED, strict=True)
+)
 
-def strength(probability: float) -> Strength:
-    """The step of the verbal scale a calibrated probability falls on, as it is printed."""
+
+def is_share(model: Model, *, still: bool) -> bool:
+    """Whether the model's probability, of a photo (``still``) or a video, stands for a share of faces."""
+    return still or model.second_look is None
+
+
+def strengths(model: Model, *, still: bool) -> tuple[Strength, ...]:
+    """The scale as it is of this model's probabilities."""
+    return STRENGTHS if is_share(model, still=still) else SCALED_STRENGTHS
+
+
+def strength(analysis: Analysis, probability: float) -> Strength:
+    """The step of the verbal scale a probability of ``analysis`` falls on, as it is printed."""
     printed = round(probability, 2)
-    step = next(step for step in STRENGTHS if printed >= step.least)
+    steps = strengths(analysis.model, still=analysis.media.kind is MediaKind.IMAGE)
+    step = next(step for step in steps if printed >= step.least)
     return replace(
         step, phrase=gettext(step.phrase), figures=gettext(step.figures), definition=gettext(step.definition)
     )
@@ -69,4 +96,4 @@ def segment_phrase(analysis: Analysis, segment: Segment) -> str:
     """The phrase for a segment's confidence, or that its person is not flagged where views disagree."""
     if any(person.id == segment.person and is_unstable(person) for person in analysis.persons):
         return gettext("not flagged")
-    return strength(segment.confidence).phrase
+    return strength(analysis, segment.confidence).phrase

@@ -31,6 +31,6 @@ def figure_view(analysis: Analysis) -> FigureView:
         text=numbers.probability(figure),
         both=photographs.both(analysis.answers) if analysis.media.kind is MediaKind.IMAGE else "",
         # Beside another verdict a phrase would contradict it.
-        strength=strength(figure) if figure is not None and manipulated else None,
+        strength=strength(analysis, figure) if figure is not None and manipulated else None,
         between=capitalize_first(figure_interval(analysis)) if manipulated else "",
     )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from detector.schema.analysis import Analysis
+from detector.schema.analysis import Analysis, MediaKind
 from reports.text import meaning
-from reports.text.verbal_scale import STRENGTHS, Strength
+from reports.text.verbal_scale import Strength, strengths
 
 
 @dataclass(frozen=True)
@@ -20,12 +20,12 @@ class MeaningView:
     interval_made: str
 
 
-def meaning_view(analysis: Analysis) -> MeaningView:
-    """The sentences that fit this analysis."""
+def meaning_view(analysis: Analysis, ratio_in: int | None = None) -> MeaningView:
+    """The sentences that fit this analysis; ``ratio_in`` as :func:`reports.text.meaning.scale` takes it."""
     return MeaningView(
         verdict_meaning=meaning.verdict_meaning(analysis),
         verdict_limits=meaning.verdict_limits(analysis),
-        scale=meaning.SCALE,
-        strengths=STRENGTHS,
+        scale=meaning.scale(analysis, ratio_in),
+        strengths=strengths(analysis.model, still=analysis.media.kind is MediaKind.IMAGE),
         interval_made=meaning.interval_made(analysis),
     )

@@ -43,7 +43,9 @@ def person_view(analysis: Analysis, person: Person) -> PersonView:
     if person.probability is None:
         strength = gettext("not judged")
     else:
-        strength = verbal_scale.strength(person.probability).phrase if flagged else gettext("not flagged")
+        strength = (
+            verbal_scale.strength(analysis, person.probability).phrase if flagged else gettext("not flagged")
+        )
     return PersonView(
         id=person.id,
         name=gettext("Person %(id)s", id=person.id),

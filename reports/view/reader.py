@@ -9,6 +9,7 @@ from detector.schema.analysis import Model, Rate
 from reports.text.language import gettext
 from reports.text.measured import concerns
 from reports.text.numbers import grouped, plural, shown
+from reports.text.verbal_scale import is_share
 
 _FALSE_ALARMS, _MISSES = "false positive rate", "false negative rate"
 
@@ -24,17 +25,23 @@ class Hundred:
 
 @dataclass(frozen=True)
 class ReaderView:
-    """What the annex shows: the two error rates of the model's card, and whose they are."""
+    """What the annex shows: what a probability stands for, and the two error rates of whose card."""
 
+    probability: str
     model: str
     errors: tuple[Hundred, ...]
 
 
-def reader_view(title: str, rates: Sequence[Rate]) -> ReaderView:
-    """The annex for a model with these rates; those by verdict count, or else the first measured."""
+def of_model(model: Model, still: bool) -> ReaderView:
+    """The annex of an analysis: the model that decided it, measured on photos (``still``) or on videos.
+
+    Rates by verdict count, or else the first measured.
+    """
+    rates = [rate for rate in model.rates if concerns(model, rate.data, still)]
     return ReaderView(
-        title,
-        tuple(
+        probability=_probability(model, still),
+        model=model.title,
+        errors=tuple(
             _hundred(words, next((each for each in _by_verdict(rates) if each.figure == figure), None))
             for figure, words in (
                 (_FALSE_ALARMS, gettext("False alarms: unmanipulated, and flagged all the same")),
@@ -44,9 +51,21 @@ def reader_view(title: str, rates: Sequence[Rate]) -> ReaderView:
     )
 
 
-def of_model(model: Model, still: bool) -> ReaderView:
-    """The annex of an analysis: the model that decided it, measured on photos (``still``) or on videos."""
-    return reader_view(model.title, [rate for rate in model.rates if concerns(model, rate.data, still)])
+def _probability(model: Model, still: bool) -> str:
+    if not is_share(model, still=still):
+        return gettext(
+            "Where a probability of a video is given instead, it is scaled so that few unmanipulated clips "
+            "of the validation data reach a finding's threshold; it is not a share of manipulated ones."
+        )
+    if model.second_look is None:
+        return gettext(
+            "Where a calibrated probability is given instead, it holds for material of which half was "
+            "manipulated."
+        )
+    return gettext(
+        "Where a calibrated probability of a photograph is given instead, it holds for photographs of which "
+        "half were manipulated."
+    )
 
 
 def _by_verdict(rates: Sequence[Rate]) -> list[Rate]:

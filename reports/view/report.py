@@ -174,7 +174,7 @@ def _view(analysis: Analysis, folder: Path, inputs: ReportInputs) -> ReportView:
         reproduction=reproduction_view(analysis),
         model=facts.model(analysis.model, still),
         not_examined=not_examined_view(analysis),
-        meaning=meaning_view(analysis),
+        meaning=meaning_view(analysis, sections["model"].number if own and own.ratio else None),
         glossary=glossary(analysis, sections["limits"].number),
         annotations=reviewer_view(analysis, inputs.annotations),
         second_review=reviewed,

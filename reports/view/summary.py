@@ -145,7 +145,7 @@ def _confidence(analysis: Analysis, sections: dict[str, Section]) -> str:
     return gettext(
         "%(strength)s. %(name)s: %(figure)s%(between)s. It is not the odds that this "
         "file is manipulated; section %(meaning)s defines the words and the figure.",
-        strength=capitalize_first(strength(figure).phrase),
+        strength=capitalize_first(strength(analysis, figure).phrase),
         name=name,
         figure=numbers.probability(figure),
         between=between,
@@ -251,7 +251,7 @@ def next_steps(analysis: Analysis, section: int | None = None) -> str:
 
 def segment_meaning(analysis: Analysis, segment: Segment) -> str:
     """What the finding of one segment, or one flagged face, means, as a sentence for a court."""
-    phrase, figure = strength(segment.confidence).phrase, numbers.probability(segment.confidence)
+    phrase, figure = strength(analysis, segment.confidence).phrase, numbers.probability(segment.confidence)
     if analysis.media.kind is MediaKind.IMAGE:
         where, frames = gettext("In this photograph"), gettext("one picture")
     else:

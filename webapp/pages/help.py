@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from flask import Blueprint, render_template
 
-from reports.text.glossary import GLOSSARY
+from reports.text.glossary import general_glossary
 from reports.text.language import translated_view
-from reports.text.verbal_scale import STRENGTHS
+from reports.text.verbal_scale import STRENGTHS, strengths
 from reports.view.reader import of_model
 from webapp.security.permissions import signed_in
 from webapp.services import models
@@ -21,7 +21,9 @@ def guide() -> str:
     told = next((each.told for each in models.listed() if each.default), None)
     return render_template(
         "pages/help.html",
-        glossary=translated_view(GLOSSARY),
-        strengths=translated_view(STRENGTHS),
+        glossary=translated_view(general_glossary(told)),
+        strengths=translated_view(
+            [strengths(told, still=still) if told is not None else STRENGTHS for still in (False, True)]
+        ),
         readers=[of_model(told, still) for still in (False, True)] if told is not None else (),
     )

@@ -152,7 +152,7 @@ def _segment(analysis: Analysis, segment: Segment, shown: SegmentView, pictures:
         "confidence_words": shown.confidence,
         "flagged": shown.flagged,
         "strength": shown.strength,
-        "meaning": strength(segment.confidence).definition if shown.flagged else shown.meaning,
+        "meaning": strength(analysis, segment.confidence).definition if shown.flagged else shown.meaning,
         "peaks": [
             _peak(segment, peak, view, pictures, "" if still else f", {view.time}")
             for peak, view in zip(segment.peaks, shown.peaks, strict=True)

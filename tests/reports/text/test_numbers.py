@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
-from analyses import check
+from analyses import build, check
 
 from detector import Parameters
 from detector.paths import ROOT
@@ -9,7 +11,7 @@ from detector.schema import formatting
 from reports.text import numbers
 from reports.text.heatmaps import check_words, is_confirmed
 from reports.text.numbers import timecode
-from reports.text.verbal_scale import STRENGTHS, strength
+from reports.text.verbal_scale import SCALED_STRENGTHS, STRENGTHS, strength
 
 
 @pytest.mark.parametrize(
@@ -78,12 +80,12 @@ def test_nor_does_it_reach_a_threshold_that_somebody_chose() -> None:
         (0.0, "no indication"),
     ],
 )
-def test_strength_bounds(value: float, phrase: str) -> None:
-    assert strength(value).phrase == phrase
+def test_strength_bounds(value: float, phrase: str, tmp_path: Path) -> None:
+    assert strength(build(tmp_path, kept=False), value).phrase == phrase
 
 
 def test_no_strength_speaks_of_real_or_fake() -> None:
-    text = " ".join(step.phrase + step.definition for step in STRENGTHS).lower()
+    text = " ".join(step.phrase + step.definition for step in (*STRENGTHS, *SCALED_STRENGTHS)).lower()
     assert not any(word in text for word in ("real", "authentic", "fake", "genuine"))
 
 

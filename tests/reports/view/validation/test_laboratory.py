@@ -58,6 +58,10 @@ def test_own_threshold_and_ratio_stand_beside_the_verdict(tmp_path: Path, analys
     decision = own_decision(laboratory_for(shipped), shipped)
     assert "The verdict is that of the shipped threshold, 0.65." in decision
     assert "It is not a probability of manipulation" in view.ratio
+    report, alone = report_view(analysis, tmp_path, given), report_view(analysis, tmp_path)
+    assert "No likelihood ratio is stated" in alone.meaning.scale
+    assert "No likelihood ratio" not in report.meaning.scale
+    assert f"stands in section {report.sections['model'].number}." in report.meaning.scale
     answers = dict(report_view(analysis, tmp_path, given).answers)
     assert answers[THRESHOLD] == view.decision
 

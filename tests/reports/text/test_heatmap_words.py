@@ -1,0 +1,31 @@
+"""How a report says that its heatmaps were made."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from analyses import build, model
+
+from detector.models.loaded import load_model
+from detector.networks.base import create
+from detector.schema.analysis import MediaKind
+from reports.text.glossary import general_glossary, glossary
+from reports.text.heatmaps import TRANSFORMERS, maps_of
+from reports.text.procedure import procedure
+
+
+def test_of_two_networks_each_by_its_own_method_or_what_both_have_in_common(tmp_path: Path) -> None:
+    shipped = load_model().card.fused.as_model()
+    for kind in MediaKind:
+        analysis = build(tmp_path, kind=kind, kept=False).model_copy(update={"model": shipped})
+        words = procedure(analysis)
+        assert "of the first Grad-CAM, of the second HiResCAM" in words and "geometric mean" in words
+        assert "HiResCAM of the second, or what both" in dict(glossary(analysis, 5))["heatmap"]
+    assert "HiResCAM" in dict(general_glossary(shipped))["heatmap"]
+    assert maps_of(model()) == "Grad-CAM"
+
+
+def test_second_networks_that_give_tokens_are_known_by_name() -> None:
+    second = load_model().card.second_look
+    assert second is not None and {second.architecture} == TRANSFORMERS
+    assert create(second.architecture).gives_tokens

@@ -1,0 +1,85 @@
+"""What a report says that its probabilities stand for: shares of faces, or how few clips get one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from analyses import build, model
+
+from detector.models.loaded import load_model
+from detector.schema import formatting
+from detector.schema.analysis import Analysis, MediaKind
+from detector.schema.model import SecondLookModel
+from reports.text.glossary import general_glossary
+from reports.text.language import LANGUAGES
+from reports.text.meaning import scale
+from reports.text.verbal_scale import SCALED_STRENGTHS
+from reports.view.report import ReportView, report_view
+from reports.view.report_inputs import ReportInputs
+
+_OF_SHARES = ("half of", "that share was", "of 100", "If the calibration holds", "about 70 of 100")
+_LOOK = SecondLookModel(name="second", architecture="vit_small_14", sha256="c4" * 32)
+
+
+def judged(folder: Path, kind: MediaKind, *, second_look: bool) -> Analysis:
+    made = build(folder, kind=kind, segments=1, kept=False)
+    return made.model_copy(
+        update={"model": made.model.model_copy(update={"second_look": _LOOK if second_look else None})}
+    )
+
+
+def told(view: ReportView) -> str:
+    """All that a report says of what its figures mean."""
+    strengths = [step.definition for step in view.meaning.strengths]
+    meaning = (*view.meaning.verdict_meaning, view.meaning.scale, *strengths)
+    assert view.figure.strength is not None
+    return " ".join(
+        (*meaning, dict(view.glossary)["calibrated probability"], view.figure.strength.definition)
+        + (view.reader.probability,)
+    )
+
+
+def test_of_a_video_with_a_second_look_they_are_no_shares(tmp_path: Path) -> None:
+    words = told(report_view(judged(tmp_path, MediaKind.VIDEO, second_look=True), tmp_path))
+    assert not any(claim in words for claim in _OF_SHARES)
+    assert words.count("few unmanipulated clips of the validation data reach") >= 5
+
+
+@pytest.mark.parametrize(
+    ("kind", "second_look"), [(MediaKind.VIDEO, False), (MediaKind.IMAGE, False), (MediaKind.IMAGE, True)]
+)
+def test_of_others_they_are(tmp_path: Path, kind: MediaKind, second_look: bool) -> None:
+    words = told(report_view(judged(tmp_path, kind, second_look=second_look), tmp_path))
+    assert "half of which was manipulated" in words and "If the calibration holds, 98 or more" in words
+    assert "few unmanipulated clips" not in words
+
+
+def test_the_threshold_named_is_the_shipped_one() -> None:
+    assert all(f" {formatting.THRESHOLDS[1]}" in step.definition for step in SCALED_STRENGTHS)
+
+
+def test_the_help_tells_videos_from_photographs() -> None:
+    shipped = load_model().card.fused.as_model()
+    terms = dict(general_glossary(shipped))
+    assert "few unmanipulated clips" in terms["calibrated probability of a video"]
+    assert "about 70 of 100 faces" in terms["calibrated probability of a photograph"]
+    assert "calibrated probability" not in terms
+    assert "calibrated probability" in dict(general_glossary(model()))
+
+
+def test_a_laboratorys_ratio_is_pointed_to(tmp_path: Path) -> None:
+    analysis = judged(tmp_path, MediaKind.VIDEO, second_look=True)
+    assert "No likelihood ratio is stated" in scale(analysis)
+    assert "No likelihood ratio" not in scale(analysis, 9) and "stands in section 9" in scale(analysis, 9)
+
+
+@pytest.mark.parametrize("code", [code for code in LANGUAGES if code != "en"])
+def test_other_languages_say_the_same(tmp_path: Path, code: str) -> None:
+    analysis = judged(tmp_path, MediaKind.VIDEO, second_look=True)
+    english = report_view(analysis, tmp_path)
+    view = report_view(analysis, tmp_path, ReportInputs(language_code=code))
+    for one, other in zip(english.meaning.strengths, view.meaning.strengths, strict=True):
+        assert one.definition != other.definition
+    assert english.meaning.scale != view.meaning.scale and "0,65" in view.meaning.scale
+    assert english.reader.probability != view.reader.probability
