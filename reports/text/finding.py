@@ -16,7 +16,7 @@ from detector.schema.analysis import (
 from detector.verdict.averaged_odds import persons_averaged
 from detector.verdict.stability import flagged_segments
 from reports.text.language import N_, gettext
-from reports.text.numbers import plural, probability, time_span, timecode
+from reports.text.numbers import plural, probability, shown, time_span, timecode
 
 MOST_NAMED = 6  # more persons than this are counted in the finding, not listed
 
@@ -133,7 +133,7 @@ def second_look(person: Person) -> str:
     stable = (
         ""
         if look.stability is None
-        else gettext("; stability %(stability)s", stability=probability(look.stability))
+        else gettext("; stability %(stability)s", stability=shown(look.stability, ".2g"))
     )
     if look.contradiction:
         stable = gettext("; the two networks contradict each other")

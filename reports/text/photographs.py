@@ -304,12 +304,18 @@ def _averaged(analysis: Analysis) -> str:
     faces = len(persons_averaged(analysis))
     if not faces:
         return ""
+    judged = sum(face.probability is not None for face in analysis.persons)
+    over = gettext("its %(faces)s judged faces", faces=faces)
+    if faces < judged:
+        over = gettext(
+            "%(faces)s of its %(judged)s judged faces, those on whom views agree", faces=faces, judged=judged
+        )
     return gettext(
-        "The photograph's own probability is that of the odds averaged over its %(faces)s judged faces: of "
+        "The photograph's own probability is that of the odds averaged over %(over)s: of "
         "many unmanipulated faces one scores high more easily than one alone. Where that probability lies "
         "below the threshold, no face is flagged; one that reaches it alone then leaves the verdict "
         "inconclusive. ",
-        faces=faces,
+        over=over,
     )
 
 

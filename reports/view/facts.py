@@ -131,8 +131,11 @@ def _compared(media: Media, check: ExhibitCheck) -> tuple[Fact, ...]:
     )
 
 
-def recording(media: Media) -> tuple[Fact, ...]:
-    """What the exhibit holds, as read from its bytes."""
+def recording(media: Media, between: int = 0) -> tuple[Fact, ...]:
+    """What the exhibit holds, as read from its bytes.
+
+    ``between`` frames were judged besides those sampled, which are decoded after all others.
+    """
     found = [
         Fact(gettext("Size"), numbers.size(media.bytes)),
         Fact(gettext("Kind"), "photograph" if media.kind is MediaKind.IMAGE else media.kind.value),
@@ -150,7 +153,13 @@ def recording(media: Media) -> tuple[Fact, ...]:
         *_offset(media),
         Fact(gettext("Frame rate"), numbers.frame_rate(media.frame_rate, media.variable_frame_rate)),
         Fact(gettext("Time base"), f"{media.time_base} s"),
-        Fact(gettext("Frames decoded"), _decoded(media)),
+        Fact(
+            gettext("Frames decoded"),
+            _decoded(media),
+            gettext("in the first pass; frames around segments' ends were decoded after it")
+            if between
+            else "",
+        ),
         Fact(gettext("Frames undecodable"), shown(media.frames_undecodable, ",")),
     )
 

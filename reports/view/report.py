@@ -157,7 +157,7 @@ def _view(analysis: Analysis, folder: Path, inputs: ReportInputs) -> ReportView:
         next_steps=summary.next_steps(analysis),
         figure=figure_view(analysis),
         exhibit=facts.exhibit(media, check),
-        recording=facts.recording(media),
+        recording=facts.recording(media, analysis.coverage.frames_between),
         metadata=metadata_view(media),
         validation=validation(analysis),
         laboratory=own,

@@ -119,7 +119,8 @@ def _picture(media: Media, picture: Picture) -> list[Fact]:
     found = [
         Fact(
             gettext("Codec's profile"),
-            f"{picture.profile or 'not stated'}{f', level {shown}' if shown else ''}",
+            (picture.profile or gettext("not stated"))
+            + (gettext(", level %(level)s", level=shown) if shown else ""),
             gettext("tag %(codec_tag)s", codec_tag=picture.codec_tag) if picture.codec_tag else "",
         ),
         Fact(gettext("Pixel format"), picture.pixel_format or gettext("not stated")),
@@ -129,7 +130,9 @@ def _picture(media: Media, picture: Picture) -> list[Fact]:
     if picture.bit_rate:
         stated = picture.declared_bit_rate
         note = (
-            f"stated: {numbers.number(stated / 1000)} kbit/s" if stated else gettext("not stated in the file")
+            gettext("stated: %(rate)s kbit/s", rate=numbers.number(stated / 1000))
+            if stated
+            else gettext("not stated in the file")
         )
         found.append(
             Fact(gettext("Bit rate of pictures"), f"{numbers.number(picture.bit_rate / 1000)} kbit/s", note)

@@ -47,7 +47,7 @@ def _intervals(timing: Timing, variable: bool) -> tuple[str, str]:
     least, greatest = (
         shown(1000 * value, ".3f") for value in (timing.least_interval, timing.greatest_interval)
     )
-    kind = "variable" if variable else "constant"
+    kind = gettext("variable") if variable else gettext("constant")
     if least == greatest:
         return gettext("%(kind)s, %(least)s ms", kind=kind, least=least), "measured"
     return (
@@ -61,7 +61,7 @@ def _kinds(groups: Groups) -> str:
         ("I", groups.i_frames),
         ("P", groups.p_frames),
         ("B", groups.b_frames),
-        ("other", groups.other_frames),
+        (gettext("other"), groups.other_frames),
     )
     return ", ".join(f"{grouped(count)} {name}" for name, count in kinds if count) or gettext("not known")
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from detector.schema.analysis import Media
 from detector.schema.metadata import Anomaly, Details, Stream
 from reports.text import numbers
-from reports.text.language import N_, UNTRANSLATED, Quoted, gettext
+from reports.text.language import N_, UNTRANSLATED, Quoted, gettext, translated
 from reports.text.numbers import plural, shown, timecode
 from reports.view.facts import Fact
 from reports.view.metadata.credentials import NOTE, credential_facts, short
@@ -100,7 +100,7 @@ def _stream(stream: Stream) -> tuple[str, str, str, str]:
         told.append(timecode(stream.duration))
     return (
         str(stream.index),
-        f"{stream.kind}, {stream.codec}",
+        f"{translated(stream.kind)}, {stream.codec}",
         ", ".join(told) or "–",
         gettext("examined") if stream.examined else gettext("not examined"),
     )

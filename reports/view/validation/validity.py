@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
-from detector.schema.analysis import Analysis, MediaKind, Rate
+from detector.schema.analysis import Analysis, MediaKind, Model, Rate
 from detector.verdict.validated_domain import Criterion, criteria
 from reports.text import numbers
 from reports.text.language import N_, gettext, translated
-from reports.text.measured import concerns
+from reports.text.measured import OF_PHOTOS, concerns
 from reports.text.numbers import plural, shown
 from reports.view.validation.levels import RateRow, rate_row
 
@@ -71,21 +71,48 @@ class ValidationView:
 
 def validation(analysis: Analysis) -> ValidationView:
     """The model's error rates, and this exhibit against the ranges it was validated in."""
-    found = criteria(analysis)
-    outside = tuple(each.name for each in found if each.inside is False)
     still = analysis.media.kind is MediaKind.IMAGE
+    of_videos = still and _ranges_are_of_videos(analysis.model)
+    found = () if of_videos else criteria(analysis)
+    outside = tuple(each.name for each in found if each.inside is False)
     rates = [each for each in analysis.model.rates if concerns(analysis.model, each.data, still)]
+    if not analysis.coverage.frames_with_usable_face:
+        sentence = gettext(
+            "No face was judged, so there is nothing to compare with what the model was validated on."
+        )
+    elif of_videos:
+        sentence = _of_photographs(any(each.unit == OF_PHOTOS for each in rates))
+    else:
+        sentence = _sentence(found, outside)
     return ValidationView(
         rates=tuple(_table(data, list(of_set)) for data, of_set in groupby(rates, lambda each: each.data)),
         meanings=MEANINGS,
         domain=tuple(_row(each) for each in found),
-        sentence=_sentence(found, outside)
-        if analysis.coverage.frames_with_usable_face
-        else gettext(
-            "No face was judged, so there is nothing to compare with what the model was validated on."
-        ),
+        sentence=sentence,
         outside=outside,
     )
+
+
+def _ranges_are_of_videos(model: Model) -> bool:
+    """Whether the card says that it measured no ranges on photographs."""
+    return any(
+        each.name == "still images" and each.least is None and each.most is None for each in model.validated
+    )
+
+
+def _of_photographs(measured: bool) -> str:
+    """Instead of a comparison with ranges; ``measured``: error rates of photographs are known."""
+    ranges = gettext(
+        "This cannot be said of a photograph: the ranges of properties that the model's card states were "
+        "measured on clips and crops of their frames, not on photographs."
+    )
+    if not measured:
+        return ranges
+    rates = gettext(
+        "What was measured on photographs are the error rates above. Photographs unlike the measured ones, "
+        "of other generators, cameras, people or compression, are not covered by them."
+    )
+    return f"{ranges} {rates}"
 
 
 def _sentence(found: tuple[Criterion, ...], outside: tuple[str, ...]) -> str:
@@ -119,23 +146,27 @@ def _sentence(found: tuple[Criterion, ...], outside: tuple[str, ...]) -> str:
 def _table(data: str, rates: list[Rate]) -> RateTable:
     first = rates[0]
     told = [gettext(_DATA[data]) if data in _DATA else ""]
-    if first.groups:
-        told.append(
-            gettext(
-                "from %(sources)s", sources=plural(first.groups, "independent source", "independent sources")
-            )
+    rows = tuple(map(rate_row, rates))
+    if len({rate.groups for rate in rates}) > 1:
+        rows = tuple(
+            replace(row, counted=f"{row.counted}, {_from_sources(rate.groups)}") if rate.groups else row
+            for row, rate in zip(rows, rates, strict=True)
         )
+    elif first.groups:
+        told.append(_from_sources(first.groups))
     threshold = next((rate.threshold for rate in rates if rate.threshold is not None), None)
     if threshold is not None:
         told.append(gettext("flagged from a probability of %(threshold)s", threshold=shown(threshold, "g")))
     notes = dict.fromkeys(rate.note for rate in rates if rate.note)
-    return RateTable(
-        data, "; ".join([*filter(None, told), *map(translated, notes)]), tuple(map(rate_row, rates))
-    )
+    return RateTable(data, "; ".join([*filter(None, told), *map(translated, notes)]), rows)
+
+
+def _from_sources(groups: int) -> str:
+    return gettext("from %(sources)s", sources=plural(groups, "independent source", "independent sources"))
 
 
 def _row(each: Criterion) -> DomainRow:
-    unit = f" {each.unit}" if each.unit and each.unit != "share" else ""
+    unit = f" {translated(each.unit)}" if each.unit and each.unit != "share" else ""
     ends = [None if end is None else numbers.number(end) for end in (each.least, each.most)]
     if ends == [None, None]:
         wanted = gettext("not measured")
@@ -143,7 +174,10 @@ def _row(each: Criterion) -> DomainRow:
         wanted = f"{ends[0]}{unit}"
     else:
         wanted = gettext(
-            "%(least)s to %(most)s%(unit)s", least=ends[0] or "any", most=ends[1] or "any", unit=unit
+            "%(least)s to %(most)s%(unit)s",
+            least=ends[0] or gettext("any"),
+            most=ends[1] or gettext("any"),
+            unit=unit,
         )
     value = gettext("not known") if each.value is None else f"{numbers.number(round(each.value, 4))}{unit}"
     if each.spread:

@@ -33,6 +33,32 @@ def test_of_a_photo_those_of_photos(tmp_path: Path) -> None:
     assert len(sets) == 1 and sets.pop().startswith("stills test")
 
 
+def test_of_a_photo_no_ranges_that_were_measured_on_clips(tmp_path: Path) -> None:
+    card = load_model().card
+    for one, rates in ((card, True), (card.alone, False)):
+        video, photo = (
+            validation(build(tmp_path, kind=kind, kept=False).model_copy(update={"model": one.as_model()}))
+            for kind in MediaKind
+        )
+        assert video.domain and "lies within" in video.sentence
+        assert not photo.domain and photo.sentence.startswith("This cannot be said of a photograph")
+        assert ("are the error rates above" in photo.sentence) is rates
+
+
+def test_each_rate_has_its_own_number_of_sources(tmp_path: Path) -> None:
+    model = load_model().card.fused.as_model()
+    tables = validation(build(tmp_path, kept=False).model_copy(update={"model": model})).rates
+    clips = next(table for table in tables if table.data == "126 develop clips")
+    assert "independent source" not in clips.about
+    of_clips = [rate for rate in model.rates if rate.data == clips.data]
+    assert len({rate.groups for rate in of_clips}) == 2
+    for row, rate in zip(clips.rows, of_clips, strict=True):
+        assert row.counted.endswith(f" clips, from {rate.groups} independent sources")
+    crops = next(table for table in tables if table.data == "dfdc-test crops")
+    assert "from 1,230 independent sources" in crops.about
+    assert not any("source" in row.counted for row in crops.rows)
+
+
 def test_what_attacks_did_stands_on_the_card_alone(tmp_path: Path) -> None:
     second = load_model().card.second_look
     assert second is not None and any(name.startswith("100 faces") for name in second.figures)

@@ -292,6 +292,11 @@ def test_frames_judged_around_the_ends_of_segments_are_told_of(tmp_path: Path) -
     )
     assert "every frame was then judged" in procedure(told)
     assert "every frame was then judged" not in procedure(plain)
+    notes = [
+        next(fact.note for fact in report_view(one, tmp_path).recording if fact.name == "Frames decoded")
+        for one in (plain, told)
+    ]
+    assert notes[0] == "" and notes[1].startswith("in the first pass")
     left = plain.media.frames - plain.coverage.frames_sampled
     looked = [" ".join(map(str, report_view(one, tmp_path).answers)) for one in (plain, told)]
     assert f"{left:,} of" in looked[0] and f"{left - 84:,} of" in looked[1]
