@@ -36,7 +36,7 @@ from detector.schema.measurements.second_look import SecondLook as SecondLook
 from detector.schema.measurements.second_look import SecondLookContrast as SecondLookContrast
 from detector.schema.measurements.second_look import SecondLookMoment as SecondLookMoment
 from detector.schema.metadata import Anomaly, Credentials, Details, Picture
-from detector.schema.method.parameters import LACKING
+from detector.schema.method.parameters import LACKING, as_before
 from detector.schema.method.parameters import Parameters as Parameters
 from detector.schema.method.software import Library as Library
 from detector.schema.method.software import Ran as Ran
@@ -321,13 +321,13 @@ class Analysis(Value):
     def _as_it_was_made(self) -> Self:
         """Parameters that its version did not have yet are 0, not today's defaults (:data:`LACKING`)."""
         given = self.parameters
-        lacking = {
-            name: type(Parameters.model_fields[name].default)(0)
+        lacking = [
+            name
             for name, versions in LACKING.items()
             if self.schema_version in versions and name not in given.model_fields_set
-        }
+        ]
         if lacking:
-            object.__setattr__(self, "parameters", given.model_copy(update=lacking))
+            object.__setattr__(self, "parameters", given.model_copy(update=as_before(lacking)))
         return self
 
     @classmethod

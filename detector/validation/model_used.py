@@ -10,6 +10,7 @@ from detector.models.card_files import load_card, read_second_look
 from detector.schema.analysis import Analysis, MediaKind, Parameters
 from detector.schema.laboratory.quoted import Laboratory
 from detector.schema.laboratory.validation import ValidatedModel, Validation
+from detector.schema.method.parameters import OF_PHOTOS, OF_VIDEOS
 from detector.schema.model import Platt, SecondLookModel
 from detector.schema.translatable import N_
 
@@ -98,6 +99,10 @@ _NO_RESULT = frozenset({"seed", "skip_unreferenced"})
 
 def _other_parameters(then: Parameters, now: Parameters, kinds: Set[MediaKind]) -> list[str]:
     """Names of those that differ and change a result of exhibits of these kinds."""
-    without = _NO_RESULT if MediaKind.IMAGE in kinds else _NO_RESULT | {"average_odds"}
+    without = _NO_RESULT
+    if MediaKind.VIDEO not in kinds:
+        without |= OF_VIDEOS
+    if MediaKind.IMAGE not in kinds:
+        without |= OF_PHOTOS
     names = [name for name in Parameters.model_fields if name not in without]
     return [name for name in names if getattr(then, name) != getattr(now, name)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from detector.schema.analysis import Analysis, Answers, Coverage, Media, Model, Parameters, Verdict
+from detector.schema.method.parameters import OF_PHOTOS, OF_VIDEOS
 from detector.verdict.averaged_odds import outweighed, persons_averaged
 from detector.verdict.judged_share import mostly_judged
 from reports.text.heatmaps import maps_of
@@ -51,14 +52,6 @@ _OWN = (
         ),
     ),
 )
-_VIDEO_PARAMETERS = frozenset(
-    {
-        "sample_rate", "search_interval", "edge_window", "median_window", "exit_threshold", "merge_gap",
-        "minimum_duration", "bridge_gap", "minimum_usable_frames", "skip_unreferenced", "interpolate_below",
-        "alternate_heads",
-    }
-)  # fmt: skip
-_PHOTO_PARAMETERS = frozenset({"minimum_colour", "minimum_detail", "maximum_flatness", "average_odds"})
 
 
 def glossary(of_videos: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
@@ -68,7 +61,7 @@ def glossary(of_videos: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], .
 
 def parameters_of(is_photo: bool) -> tuple[str, ...]:
     """Names of the parameters that play a part, for a photograph or for a video."""
-    without = _VIDEO_PARAMETERS if is_photo else _PHOTO_PARAMETERS
+    without = OF_VIDEOS if is_photo else OF_PHOTOS
     return tuple(name for name in Parameters.model_fields if name not in without)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from pydantic import Field
@@ -24,14 +25,26 @@ LACKING = {
 }
 """Parameters that are 0 in analyses of earlier schema versions, in which they had no name."""
 
+OF_VIDEOS = frozenset(
+    {
+        "sample_rate", "search_interval", "edge_window", "median_window", "exit_threshold", "merge_gap",
+        "minimum_duration", "bridge_gap", "minimum_usable_frames", "skip_unreferenced", "interpolate_below",
+        "alternate_heads",
+    }
+)  # fmt: skip
+"""Parameters that change nothing of a photograph, which is one frame."""
 
-def with_what_it_lacks(document: Any) -> Any:
-    """A document of a validation before it is read: one that names no ``average_odds`` was made without."""
-    parameters = document.get("parameters") if isinstance(document, dict) else None
-    if isinstance(parameters, dict) and "average_odds" not in parameters:
-        return {**document, "parameters": {**parameters, "average_odds": False}}
-    return document
+OF_PHOTOS = frozenset({"minimum_colour", "minimum_detail", "maximum_flatness", "average_odds"})
+"""Parameters that change nothing of a video."""
 
+OF_FIRST_PASS = frozenset(
+    {
+        "sample_rate", "detection_threshold", "detection_width", "search_interval", "bridge_gap",
+        "minimum_face", "minimum_confidence", "minimum_contrast", "minimum_sharpness", "maximum_sharpness",
+        "minimum_colour", "minimum_detail", "maximum_flatness", "interpolate_below",
+    }
+)  # fmt: skip
+"""Parameters on which it depends which faces are found, followed, judged and scored by the scan."""
 
 SURELY_FOUND = 24.0
 """Width from which CenterFace finds nearly every face, px as searched (docs/engine.md)."""
@@ -184,6 +197,23 @@ class Parameters(Value):
         ),
     )
     seed: int = Field(default=0, description=N_("of the random areas that heatmaps are compared with"))
+
+
+def as_before(names: Iterable[str]) -> dict[str, Any]:
+    """Those of :data:`LACKING` as they are where they had no name yet: 0, each of its type."""
+    return {name: type(Parameters.model_fields[name].default)(0) for name in names}
+
+
+def with_what_it_lacks(document: Any) -> Any:
+    """A document of a validation before it is read: what of :data:`LACKING` it does not name is 0.
+
+    It states no schema version of analyses, by which an analysis is asked. It needs none: all parameters
+    there were are written into it, so one that it lacks did not exist when it was made.
+    """
+    parameters = document.get("parameters") if isinstance(document, dict) else None
+    if not isinstance(parameters, dict):
+        return document
+    return {**document, "parameters": {**as_before(LACKING.keys() - parameters.keys()), **parameters}}
 
 
 def is_shipped_threshold(threshold: float) -> bool:

@@ -33,6 +33,7 @@ from detector.media.open import open_media
 from detector.media.reader import MediaReader
 from detector.metadata.exhibit import media_facts
 from detector.schema.analysis import Analysis, Box, Media, Parameters
+from detector.schema.method.parameters import OF_FIRST_PASS
 from detector.scoring.coarse_to_fine import Sparing, fill_between, spared
 from detector.scoring.first_pass import FirstPass, FirstPassResult
 from detector.scoring.scorer import Scorer
@@ -40,12 +41,7 @@ from detector.segments.explained_peaks import without_peaks
 
 _VERSION = 9  # of the recording; raise it when face finding, tracking or these classes change
 _BATCH = 64
-# Parameters that the first pass depends on.
-_FIRST_PASS = (
-    "sample_rate", "detection_threshold", "detection_width", "search_interval", "bridge_gap", "minimum_face",
-    "minimum_confidence", "minimum_colour", "minimum_detail", "maximum_flatness",
-)  # fmt: skip
-# And those that it is made without: what a crop shows is looked at in the replay.
+# What of the first pass's a recording is made without: what a crop shows is looked at in the replay.
 _ANY_CROP = {
     "minimum_contrast": 0.0,
     "minimum_sharpness": 0.0,
@@ -299,7 +295,7 @@ def _key(path: Path, parameters: Parameters, distortion: str) -> str:
         "file": digest,
         "distortion": distortion,
         "framing": [crop.SIDE_PER_BOX, crop.CENTRE_BELOW_BOX, crop.ROLL_KEPT],
-        **{name: getattr(parameters, name) for name in _FIRST_PASS},
+        **{name: getattr(parameters, name) for name in OF_FIRST_PASS - _ANY_CROP.keys()},
     }
     return hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()[:24]
 

@@ -15,6 +15,7 @@ from detector.models.card_files import load_card, read_second_look
 from detector.schema.analysis import MediaKind, Parameters
 from detector.schema.laboratory.quoted import Laboratory
 from detector.schema.laboratory.validation import Validation
+from detector.schema.method.parameters import LACKING, OF_PHOTOS, OF_VIDEOS
 from detector.validation.model_used import (
     validated_model,
     why_not_of_analysis,
@@ -95,22 +96,55 @@ def test_another_model_or_parameters_end_it(made: Validation, tmp_path: Path) ->
     assert "other weights" in why_not_of_analysis(fits, weights)
 
 
-def test_one_of_before_odds_were_averaged_says_nothing_of_photographs_judged_since(
-    made: Validation, tmp_path: Path
+@pytest.mark.parametrize(
+    ("kind", "changes", "differs"),
+    [
+        (MediaKind.VIDEO, dict.fromkeys(OF_PHOTOS, 0), ()),
+        (MediaKind.VIDEO, {"median_window": 2.0, "merge_gap": 1.0}, ("median_window", "merge_gap")),
+        (MediaKind.IMAGE, dict.fromkeys(OF_VIDEOS, 1), ()),
+        (MediaKind.IMAGE, {"minimum_colour": 0.0}, ("minimum_colour",)),
+        *((kind, {"minimum_face": 20.0}, ("minimum_face",)) for kind in MediaKind),
+    ],
+)
+def test_what_plays_no_part_in_a_kind_of_exhibit_does_not_end_it(
+    made: Validation, tmp_path: Path, kind: MediaKind, changes: dict[str, float], differs: tuple[str, ...]
 ) -> None:
+    analysis = build(tmp_path, kind=kind, kept=False)
+    fits = of_analysis(made, analysis)
+    given = analysis.parameters.model_copy(update=changes)
+    told = why_not_of_analysis(fits, analysis.model_copy(update={"parameters": given}))
+    assert told == (f"the analysis was made with other parameters ({', '.join(differs)})" if differs else "")
+
+
+@pytest.mark.parametrize("kind", MediaKind)
+@pytest.mark.parametrize("lacking", sorted(LACKING))
+def test_one_of_before_a_parameter_was_made_without_it(
+    made: Validation, tmp_path: Path, lacking: str, kind: MediaKind
+) -> None:
+    """It speaks for analyses of then, and of those made since only where the parameter plays no part."""
     document = json.loads(made.to_json())
-    del document["parameters"]["average_odds"]
+    del document["parameters"][lacking]
     older = Validation.from_json(json.dumps(document))
     extract = json.loads(quoted(made, made.to_json().encode(), ()).to_json())
-    del extract["parameters"]["average_odds"]
+    del extract["parameters"][lacking]
+    analysis = build(tmp_path, kind=kind, kept=False)
+    now = analysis.parameters.model_copy(update={lacking: Parameters.model_fields[lacking].default})
+    then = analysis.parameters.model_copy(update={lacking: 0})
+    no_part = {"skip_unreferenced"} | (OF_PHOTOS if kind is MediaKind.VIDEO else OF_VIDEOS)
     for each in (older, Laboratory.from_json(json.dumps(extract))):
-        assert each.parameters.average_odds is False
-        for kind, why in ((MediaKind.IMAGE, "average_odds"), (MediaKind.VIDEO, "")):
-            analysis = build(tmp_path, kind=kind, kept=False)
-            given = analysis.parameters.model_copy(update={"average_odds": each.parameters.average_odds})
-            fits = of_analysis(each, analysis).model_copy(update={"parameters": given})
-            told = why_not_of_analysis(fits, analysis)
-            assert (why in told) if why else told == ""
+        value = getattr(each.parameters, lacking)
+        assert value == 0 and type(value) is type(getattr(Parameters(), lacking))
+        fits = of_analysis(each, analysis).model_copy(
+            update={"parameters": analysis.parameters.model_copy(update={lacking: value})}
+        )
+        assert why_not_of_analysis(fits, analysis.model_copy(update={"parameters": then})) == ""
+        told = why_not_of_analysis(fits, analysis.model_copy(update={"parameters": now}))
+        assert told == "" if lacking in no_part else lacking in told
+
+
+def test_what_a_validation_names_is_read_as_it_stands(made: Validation) -> None:
+    for lacking, default in ((name, Parameters.model_fields[name].default) for name in LACKING):
+        assert getattr(Validation.from_json(made.to_json()).parameters, lacking) == default
 
 
 def test_the_shipped_model_speaks_for_its_analyses_with_and_without_a_second_look(made: Validation) -> None:

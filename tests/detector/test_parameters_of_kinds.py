@@ -1,0 +1,103 @@
+"""What each parameter concerns: videos, photographs or both, and the first pass or what comes after it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from engine_clips import ALL_FLAGGED, NONE_FLAGGED
+
+from detector import Analysis, Parameters, analyze
+from detector.media.open import open_media
+from detector.models.loaded import LoadedModel
+from detector.schema.analysis import MediaKind
+from detector.schema.method.parameters import LACKING, OF_FIRST_PASS, OF_PHOTOS, OF_VIDEOS
+from detector.scoring.first_pass import FirstPass
+from detector.scoring.scorer import Scorer
+
+# A new parameter is named here or in the sets beside `Parameters`.
+OF_BOTH_KINDS = {
+    "detection_threshold", "detection_width", "minimum_face", "minimum_confidence", "minimum_contrast",
+    "minimum_sharpness", "maximum_sharpness", "enter_threshold", "doubt_threshold", "second_look", "seed",
+}  # fmt: skip
+AFTER_FIRST_PASS = {
+    "edge_window", "median_window", "enter_threshold", "exit_threshold", "merge_gap", "minimum_duration",
+    "minimum_usable_frames", "doubt_threshold", "second_look", "alternate_heads", "average_odds", "seed",
+}  # fmt: skip
+OF_READING = {"skip_unreferenced"}
+
+# As far from the defaults as may be.
+OTHER_OF_VIDEOS: dict[str, Any] = {
+    "sample_rate": 1.0, "search_interval": 0.0, "edge_window": 0.0, "median_window": 9.0,
+    "exit_threshold": 0.9, "merge_gap": 9.0, "minimum_duration": 9.0, "bridge_gap": 0.0,
+    "minimum_usable_frames": 999, "skip_unreferenced": False, "interpolate_below": 0.0,
+    "alternate_heads": False,
+}  # fmt: skip
+OTHER_OF_PHOTOS: dict[str, Any] = {
+    "minimum_colour": 255.0, "minimum_detail": 1.0, "maximum_flatness": 1e-6, "average_odds": False,
+}  # fmt: skip
+
+
+def test_each_parameter_is_known_by_what_it_concerns() -> None:
+    names = set(Parameters.model_fields)
+    assert names == OF_BOTH_KINDS | OF_VIDEOS | OF_PHOTOS
+    assert len(names) == len(OF_BOTH_KINDS) + len(OF_VIDEOS) + len(OF_PHOTOS)
+    assert names == OF_FIRST_PASS | AFTER_FIRST_PASS | OF_READING
+    assert len(names) == len(OF_FIRST_PASS) + len(AFTER_FIRST_PASS) + len(OF_READING)
+    assert names >= set(LACKING)
+
+
+def test_the_description_says_which_are_of_photographs_alone() -> None:
+    told = {name: str(field.description) for name, field in Parameters.model_fields.items()}
+    assert {name for name in told if told[name].startswith("photos:")} == OF_PHOTOS
+    assert {name for name in told if told[name].startswith("videos:")} <= OF_VIDEOS
+
+
+def _found(analysis: Analysis) -> dict[str, Any]:
+    return analysis.model_dump(exclude={"parameters", "software"})
+
+
+@pytest.mark.parametrize("thresholds", [ALL_FLAGGED, NONE_FLAGGED], ids=["flagged", "calm"])
+def test_those_of_videos_change_nothing_of_a_photograph(
+    still: Path, fused: LoadedModel, thresholds: dict[str, Any]
+) -> None:
+    assert OTHER_OF_VIDEOS.keys() == OF_VIDEOS
+    as_shipped, otherwise = (
+        analyze(still, model=fused, parameters=Parameters(**given))
+        for given in (thresholds, thresholds | OTHER_OF_VIDEOS)
+    )
+    assert as_shipped.media.kind is MediaKind.IMAGE and as_shipped.probability is not None
+    assert _found(as_shipped) == _found(otherwise)
+
+
+def test_those_of_photographs_change_nothing_of_a_video(talking: Path, scan: LoadedModel) -> None:
+    assert OTHER_OF_PHOTOS.keys() == OF_PHOTOS
+    as_shipped, otherwise = (
+        analyze(talking, model=scan, parameters=Parameters(**ALL_FLAGGED, **given))
+        for given in ({}, OTHER_OF_PHOTOS)
+    )
+    assert as_shipped.segments
+    assert _found(as_shipped) == _found(otherwise)
+
+
+def test_the_first_pass_asks_for_its_own_and_no_others(still: Path, talking: Path, scan: LoadedModel) -> None:
+    """Or faces that were recorded for a replay would be taken for those of other parameters."""
+    asked: set[str] = set()
+
+    class Asked(Parameters):
+        def __getattribute__(self, name: str) -> Any:
+            if name in Parameters.model_fields:
+                asked.add(name)
+            return super().__getattribute__(name)
+
+    parameters = Asked()
+    asked.clear()
+    for path in (still, talking):
+        with open_media(path) as reader:
+            first_pass = FirstPass(reader, parameters, Scorer(scan, still=path is still))
+            for frame, is_cut in first_pass.with_cuts(reader.frames(8.0)):
+                first_pass.process_frame(frame, is_cut)
+            (left,) = first_pass.post_process()
+        assert len(left.detections.scored)
+    assert asked == OF_FIRST_PASS
