@@ -16,6 +16,7 @@ from detector.batch.input_files import File
 from detector.media.frame import Image
 from detector.models.loaded import load_model
 from detector.schema.analysis import Parameters, Verdict
+from detector.schema.summary import NOTHING_TOLD
 from detector.scoring.single_crops import CropScorer
 
 Line = dict[str, object]
@@ -53,8 +54,7 @@ def score_crops(
                 "stability": None,
                 "faces": 1,
                 "duration": 0.0,
-                "kind": None,
-                "answers": None,
+                **NOTHING_TOLD,
                 "declarations": list(crop.declarations),
                 "seconds": seconds,
             }

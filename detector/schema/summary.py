@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypedDict
+from typing import Final, TypedDict
 
 from detector.schema.analysis import Analysis
 from detector.schema.declarations import statements
@@ -18,6 +18,10 @@ class Summary(TypedDict):
     kind: str | None
     answers: dict[str, float] | None
     declarations: list[str] | None
+
+
+NOTHING_TOLD: Final = Summary(kind=None, answers=None, declarations=None)
+"""Of what is not analysed yet, or was not asked these questions."""
 
 
 def summary_of(analysis: Analysis) -> Summary:

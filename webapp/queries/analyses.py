@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from detector.schema.summary import NOTHING_TOLD
 from detector.timestamps import iso_milliseconds
 from reports.review.annotations import (
     ANNOTATION,
@@ -207,7 +208,8 @@ def status_json(row: AnalysisRow, *, ahead: bool = True) -> dict[str, Any]:
         "duration": row.duration,
         "verdict": row.verdict,
         "probability": row.probability,
-        **(json.loads(row.finding) if row.finding else {"kind": None, "answers": None, "declarations": None}),
+        **NOTHING_TOLD,
+        **(json.loads(row.finding) if row.finding else {}),
     }
 
 

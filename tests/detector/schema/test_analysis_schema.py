@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
+from analyses import build
 from clips import Analysed
 from pydantic import ValidationError
 
 from detector import Analysis, Parameters, Verdict
 from detector.paths import ROOT
-from detector.schema.analysis import Scores, schema_text
+from detector.schema.analysis import Answers, Joint, ManipulationKind, OtherModel, Ran, Scores, schema_text
+from detector.schema.joint_rule import JointRule
 
 PUBLISHED = ROOT / "docs" / "analysis.schema.json"
 
@@ -211,3 +214,31 @@ def test_analyses_before_1_8_tell_no_kind_and_judged_every_photograph(document: 
     read = Analysis.from_json(json.dumps(old))
     assert read.kind is None and read.coverage.flaws == {}
     assert [getattr(read.parameters, name) for name in ranges] == [0, 0, 0]
+
+
+def test_each_field_is_of_the_exhibit_or_of_one_model(tmp_path: Path) -> None:
+    """Else what the first model says of an exhibit is told as if another one had said it."""
+    one = build(tmp_path, kept=False).model_copy(
+        update={
+            "kind": ManipulationKind.EDITED,
+            "answers": Answers(altered=0.9, synthesised=0.1),
+            "stability": 0.9,
+            "joint": Joint(rule=JointRule.ALL, verdict=Verdict.MANIPULATED, reason=""),
+        }
+    )
+    model = one.model.model_copy(update={"name": "other"})
+    other = OtherModel(
+        model=model,
+        verdict=Verdict.NOT_FOUND,
+        reason="other",
+        probability=0.1,
+        segments=one.segments[:1],
+        persons=one.persons[:1],
+        ran=Ran(backend="torch", precision="float32", device="cpu"),
+    )
+    told = one.model_copy(update={"others": (other,)})
+    alone = told.by(other)
+    kept = {name for name in Analysis.model_fields if getattr(alone, name) is getattr(told, name)}
+    assert kept == {
+        "schema_version", "declarations", "picture", "boxed", "media", "parameters", "coverage", "software",
+    }  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 
 import pytest
 from api_requests import API, form, problem
@@ -10,10 +11,11 @@ from made_results import digest, finished, hand_in
 
 from detector.schema.analysis import Analysis, MediaKind
 from detector.schema.measurements.second_look import Answers, ManipulationKind
-from detector.schema.summary import summary_of
+from detector.schema.summary import NOTHING_TOLD, Summary, summary_of
 from webapp.api.contract.schemas.analyses import AnalysisStatus
 from webapp.jobs import claims, failures
 from webapp.storage.data_folder import Folders
+from webapp.storage.tables import AnalysisRow
 
 
 def test_the_status_of_a_finished_analysis_says_what_its_result_says(app, client):
@@ -24,8 +26,22 @@ def test_the_status_of_a_finished_analysis_says_what_its_result_says(app, client
     result = Analysis.model_validate(client.get(f"{API}/analyses/{row.id}/analysis.json").json)
     assert (status.kind, status.answers) == (result.kind, result.answers) != (None, None)
     assert (status.verdict, status.probability) == (result.verdict, result.probability)
-    assert {name: told[name] for name in ("kind", "answers", "declarations")} == summary_of(result)
+    assert {name: told[name] for name in NOTHING_TOLD} == summary_of(result)
     assert (status.ahead, status.error) == (None, None)
+
+
+def test_the_status_has_every_field_of_a_summary():
+    """Or every request for the status of a finished analysis is answered with 500."""
+    assert NOTHING_TOLD.keys() == Summary.__annotations__.keys() <= AnalysisStatus.model_fields.keys()
+
+
+def test_a_summary_kept_before_a_field_there_is_now(app, client):
+    """Rows keep the summary as it was when the analysis ended."""
+    row = finished(app, {})
+    with app.extensions["database"].begin() as session:
+        session.get_one(AnalysisRow, row.id).finding = json.dumps({"kind": "generated face"})
+    told = client.get(f"{API}/analyses/{row.id}").json
+    assert {name: told[name] for name in NOTHING_TOLD} == NOTHING_TOLD | {"kind": "generated face"}
 
 
 def test_hand_in(app, client, sent):
