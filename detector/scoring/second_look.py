@@ -12,22 +12,48 @@ at in further views (:mod:`detector.scoring.settling`).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from detector.faces.detections import Detections
 from detector.models.loaded import LoadedModel
 from detector.schema.analysis import Parameters
 from detector.scoring.first_pass import FirstPassResult
 from detector.scoring.fused_scorer import FusedScorer
-from detector.scoring.moments import MomentKeeper
+from detector.scoring.moments import KeptMoment, MomentKeeper
 from detector.scoring.person_looker import PersonLooker
 from detector.scoring.scorer import Scorer
 from detector.scoring.second_network import BothNetworks
 
 _USABLE_PER_MOMENT = 3
 _MANY = 5  # people in one photograph, beyond whom views are spared
+
+
+class KeptOfPerson(NamedTuple):
+    """What there is to look at of a person: arguments of :meth:`~PersonLooker.look`."""
+
+    group: Sequence[int]
+    """The person's tracks."""
+    faces: NDArray[np.void]
+    """Rows of their usable faces."""
+    kept: list[KeptMoment]
+    """Of these faces, those whose pixels were kept."""
+    most: int
+    """How many of them are looked at, before some are left out or added."""
+
+
+def kept_of_persons(
+    first_pass: FirstPassResult, keeper: MomentKeeper, parameters: Parameters
+) -> Iterator[KeptOfPerson]:
+    """Everyone in ``first_pass`` with the moments kept of them, also those of whom there are none."""
+    usable = first_pass.detections.scored
+    for group in first_pass.persons:
+        faces = usable[np.isin(usable["track"], group)]
+        most = min(parameters.second_look, -(-len(faces) // _USABLE_PER_MOMENT))
+        yield KeptOfPerson(group, faces, keeper.of(group), most)
 
 
 def look_again(
@@ -43,19 +69,15 @@ def look_again(
     Returns the scorer that decides from here on: ``scan`` where there is nothing to look at. Logits of
     ``first_pass`` are still those of the scan (:func:`fill_in_fused`).
     """
-    usable = first_pass.detections.scored
-    if not len(usable):
+    if not len(first_pass.detections.scored):
         return scan
     networks = BothNetworks.of(scan, model)
     looker = PersonLooker(networks, parameters.alternate_heads)
     sparing = scan.still and len(first_pass.persons) > _MANY
     looks = []
-    for done, group in enumerate(first_pass.persons):
+    for done, person in enumerate(kept_of_persons(first_pass, keeper, parameters)):
         progress(done / len(first_pass.persons))
-        mine = usable[np.isin(usable["track"], group)]
-        look = looker.look(
-            group, mine, keeper.of(group), moments_wanted(parameters, len(mine)), parameters.doubt_threshold
-        )
+        look = looker.look(*person, parameters.doubt_threshold)
         if look is not None:
             looks.append(looker.settle(look, parameters.enter_threshold, sparing))
     return FusedScorer(networks, looks)
@@ -65,8 +87,3 @@ def fill_in_fused(detections: Detections, scorer: Scorer) -> None:
     """Put logits as ``scorer`` fuses them in place of the scan's; those of a scan stay as they are."""
     usable, logits = detections.scored, detections.rows["logit"]
     logits[~np.isnan(logits)] = scorer.fuse(usable["track"], usable["time"], usable["logit"])
-
-
-def moments_wanted(parameters: Parameters, usable: int) -> int:
-    """How many moments of a person with so many usable faces are looked at."""
-    return min(parameters.second_look, -(-usable // _USABLE_PER_MOMENT))

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from detector.files import open_atomically
 from detector.media.open import open_media
 from detector.models.loaded import LoadedModel
-from detector.schema.analysis import MediaKind, Parameters
+from detector.schema.analysis import Parameters
 from detector.scoring.contrast import amounts
 from detector.scoring.first_pass import FirstPass
 from detector.scoring.fusion import Floats, Fusion
@@ -26,7 +26,7 @@ from detector.scoring.moments import MomentKeeper
 from detector.scoring.person_look import PersonLook
 from detector.scoring.person_looker import PersonLooker
 from detector.scoring.scorer import Scorer
-from detector.scoring.second_look import moments_wanted
+from detector.scoring.second_look import kept_of_persons
 from detector.scoring.second_network import BothNetworks
 from detector.training.data.face_samples import read_csv
 from detector.training.second_look.examples.kinds import family
@@ -121,32 +121,32 @@ def develop_clips(data: Path) -> list[tuple[Path, dict[str, str]]]:
     ]
 
 
-def persons_of(
-    path: Path, model: LoadedModel, parameters: Parameters | None = None
-) -> tuple[PersonRecord, ...]:
-    """Everyone in the file ``path``, as :func:`detector.engine.analyze` sees them."""
-    parameters = parameters or Parameters()
+def persons_of(path: Path, model: LoadedModel) -> tuple[PersonRecord, ...]:
+    """Everyone in the video ``path``, in the moments of :func:`detector.engine.analyze` by its defaults.
+
+    Of a calm person in all of them, though an analysis takes half: who is calm is for the fusion to say,
+    which is fitted on these records. So is who is looked at in further views, and around what every frame is
+    judged: neither is done. Frames whose faces lie are not turned.
+    """
+    parameters = Parameters()
     with open_media(path) as reader:
-        scan = Scorer(model, still=reader.kind is MediaKind.IMAGE)
-        keeper = MomentKeeper(parameters.second_look)
+        scan, keeper = Scorer(model), MomentKeeper(parameters.second_look)
         first_pass = FirstPass(reader, parameters, scan, keeper=keeper)
         sampled = reader.frames(parameters.sample_rate, all_decoded=False)
         for frame, is_cut in first_pass.with_cuts(sampled):
             first_pass.process_frame(frame, is_cut)
         (left,) = first_pass.post_process()
-    rows = left.detections.scored
-    looker = PersonLooker(BothNetworks.of(scan, model))
+    looker = PersonLooker(BothNetworks.of(scan, model), parameters.alternate_heads)
     out = []
-    for group in left.persons:
-        mine = rows[np.isin(rows["track"], group)]
-        if not len(mine):
+    for person in kept_of_persons(left, keeper, parameters):
+        if not len(person.faces):
             continue
-        look = looker.look(group, mine, keeper.of(group), moments_wanted(parameters, len(mine)))
+        look = looker.look(*person)
         if look is not None:
             look = dataclasses.replace(look, moments=())
-        track, time, fast = (mine[name].copy() for name in ("track", "time", "logit"))
+        track, time, fast = (person.faces[name].copy() for name in ("track", "time", "logit"))
         out.append(PersonRecord(track, time, fast, look))
-    out.sort(key=lambda person: -len(person.time))
+    out.sort(key=lambda record: -len(record.time))
     return tuple(out)
 
 
