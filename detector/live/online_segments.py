@@ -82,7 +82,7 @@ class OnlineSegments:
 
     def _smooth(self) -> list[tuple[float, float] | Closed]:
         time, logit = self._kept[self._next]
-        # One neighbour on either side at least, and all within the window; see segments.sliding_median.
+        # One neighbour on either side at least, and all within the window; see segments.rules.
         near = [
             value
             for index, (at, value) in enumerate(self._kept)

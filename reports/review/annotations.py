@@ -12,7 +12,6 @@ person imported for the same author, and changes nothing about who is who.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -128,18 +127,6 @@ Annotation = Annotated[
 ANNOTATION: TypeAdapter[Annotation] = TypeAdapter(Annotation)
 
 
-@dataclass(frozen=True)
-class ReviewedPerson:
-    """A person as the reviewers see it: which of the machine's tracks it consists of.
-
-    ``id`` is the machine's letter, or one after the machine's last for a face split off.
-    """
-
-    id: str
-    name: str
-    tracks: tuple[int, ...]
-
-
 def sort_key(annotation: Annotation) -> tuple[datetime, str]:
     """Sorts annotations by when they were made, equal moments by id."""
     return annotation.made, annotation.id
@@ -200,18 +187,6 @@ def subject(annotation: Annotation) -> tuple[str, ...]:
         case PersonMerge():
             return ("merge", annotation.person, *imported)
     return (annotation.kind, annotation.id)
-
-
-def reviewed_persons(analysis: Analysis, annotations: Iterable[Annotation]) -> tuple[ReviewedPerson, ...]:
-    """The persons after what reviewers renamed, merged and split, in the machine's order.
-
-    Acts of authors who are not verified change nothing.
-    """
-    annotations = sorted(filter(verified, annotations), key=sort_key)
-    tracks = _tracks(analysis, annotations)
-    names = {who: f"Person {who}" for who in tracks}
-    names |= {act.person: act.name for act in current(annotations) if isinstance(act, PersonRename)}
-    return tuple(ReviewedPerson(who, names[who], tuple(sorted(own))) for who, own in tracks.items())
 
 
 def _tracks(analysis: Analysis, annotations: Sequence[Annotation]) -> dict[str, set[int]]:

@@ -13,11 +13,12 @@ import numpy as np
 import pytest
 from analyses import build
 from playwright.sync_api import Page
+from reviewed_persons import reviewed_persons
 
 from detector.schema.analysis import Analysis, Parameters, Person, Score
 from detector.schema.formatting import probability
 from detector.segments.rules import find_in_pieces, find_intervals
-from reports.review.annotations import ANNOTATION, current, reviewed_persons
+from reports.review.annotations import ANNOTATION, current
 from reports.text.numbers import timecode
 from webapp.queries import review_data
 from webapp.queries.results import load, result_cache

@@ -34,7 +34,7 @@ from webapp.services import deletion
 from webapp.services.analyses import AskedAnalysis
 from webapp.services.quota import upload_limit
 from webapp.settings import Settings
-from webapp.storage.tables import AnalysisRow, Priority, State
+from webapp.storage.tables import AnalysisRow, State
 
 blueprint = Blueprint("api_analyses", __name__)
 
@@ -95,11 +95,7 @@ def asked_analysis(body: NewAnalysis | OfUpload | Again, identity: str | None) -
         )
     given = body.parameters.model_dump(exclude_unset=True) if body.parameters else {}
     changes = given | analysis_service.asked_others(body.also, body.model, body.joint)
-    return AskedAnalysis(body.model, changes, _priority(body), identity)
-
-
-def _priority(body: NewAnalysis | OfUpload | Again | Prioritised) -> Priority:
-    return Priority[body.priority.upper()]
+    return AskedAnalysis(body.model, changes, analysis_service.priority_of(body.priority), identity)
 
 
 @operation(
@@ -251,7 +247,7 @@ def resume(analysis_id: str) -> Response:
 )
 def prioritise(analysis_id: str, body: Prioritised) -> AnalysisStatus:
     """Have an analysis that waits, or is paused, begin earlier or later than others."""
-    analysis_service.prioritise(analysis_id, _priority(body))
+    analysis_service.prioritise(analysis_id, analysis_service.priority_of(body.priority))
     return to_status(analysis_queries.get_or_404(analysis_id))
 
 

@@ -161,7 +161,7 @@ class Parameters(Value):
         le=64,
         description=N_(
             "moments of each person that a second, stronger network judges as well, if the model has "
-            "one; its logits are fused with those of the first; half of them where these leave no doubt; "
+            "one; its logits are fused with those of the scan; half of them where these leave no doubt; "
             "0: none; since 1.5"
         ),
     )

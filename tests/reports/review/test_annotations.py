@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_annotations import START, say
 from pydantic import ValidationError
+from reviewed_persons import ReviewedPerson, reviewed_persons
 
 from detector.schema.analysis import Analysis
 from reports.review import annotations
@@ -22,12 +23,10 @@ from reports.review.annotations import (
     PersonRename,
     PersonSplit,
     References,
-    ReviewedPerson,
     SegmentAnnotation,
     Withdrawal,
     current,
     rejection_reason,
-    reviewed_persons,
     sort_key,
 )
 
