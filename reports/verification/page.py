@@ -48,7 +48,10 @@ _AGAIN = re.compile(r"computed for this report on (\d{4}-\d\d-\d\d \d\d:\d\d:\d\
 _GONE = re.compile(r"looked for on (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) UTC")
 _SUM_AGAIN = re.compile(r"SHA-256, again.*?\b([0-9a-f]{64})\b", re.DOTALL)
 _BYTES_NOW = re.compile(r"\(([\d,]+) bytes now, ")
-_NEAR = 8.0  # mean difference of gray levels: other versions of OpenCV encode a little differently
+# Other versions of OpenCV encode a little differently. JPEG of quality 75 to 95, with colours at full or half
+# width, is at most 5.6 grey levels apart on average, and 16.8 in a square; a heatmap left out, 61.
+_NEAR = 6.0  # grey levels of 255 that pixels may differ by on average
+_SQUARE, _NEAR_IN_SQUARE = 16, 20.0  # px, and on average in any square of that size
 
 
 def check_page(
@@ -173,7 +176,9 @@ def _alike(own: str, other: str) -> bool:
     first, second = (_decoded(data) for data in (own, other))
     if first is None or second is None or first.shape != second.shape:
         return False
-    return float(np.abs(first.astype(np.float32) - second.astype(np.float32)).mean()) < _NEAR
+    apart = np.abs(first.astype(np.float32) - second.astype(np.float32)).max(axis=2)
+    in_squares = cv2.blur(apart, (_SQUARE, _SQUARE), borderType=cv2.BORDER_REFLECT_101)
+    return float(apart.mean()) <= _NEAR and float(in_squares.max()) <= _NEAR_IN_SQUARE
 
 
 def _decoded(data: str) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import re
 import sys
 from pathlib import Path
@@ -11,8 +12,9 @@ from types import SimpleNamespace
 import cv2
 import numpy as np
 import pytest
-from analyses import build
+from analyses import build, scene
 from evidence import MOMENT, small_result
+from PIL import Image
 
 from detector.schema.analysis import Analysis, MediaKind
 from reports.bundle.manifest import file_entries, manifest_files, new_manifest
@@ -22,7 +24,7 @@ from reports.inputs.pictures import embed
 from reports.render.attachments import attachments
 from reports.render.html import render_html, renderer
 from reports.review.annotation_file import read_file
-from reports.verification.page import _put_there
+from reports.verification.page import _alike, _put_there
 from reports.verification.problems import Problem
 from reports.verification.verify import verify
 from reports.view.report import report_view
@@ -74,3 +76,29 @@ def test_the_page_of_a_photo_is_rendered_again_with_its_boxed_faces(tmp_path: Pa
     _put_there(source, analysis, {}, b"page", tmp_path / "page")  # type: ignore[arg-type]
     put = {p.relative_to(tmp_path / "page").as_posix() for p in (tmp_path / "page").rglob("*") if p.is_file()}
     assert put == {"analysis.json", "report.html", *told.values()}
+
+
+def test_pictures_may_be_encoded_otherwise_but_show_the_same() -> None:
+    picture = scene(3, 640, 360)
+
+    def encoded(image: np.ndarray, quality: int = 85, subsampling: int = 2) -> str:
+        data = io.BytesIO()
+        Image.fromarray(image[..., ::-1]).save(data, "JPEG", quality=quality, subsampling=subsampling)
+        return base64.b64encode(data.getvalue()).decode()
+
+    own = base64.b64encode(
+        cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 85])[1].tobytes()
+    ).decode()
+    for quality in (75, 80, 85, 92, 95):
+        for subsampling in (0, 1, 2):
+            assert _alike(own, encoded(picture, quality, subsampling)), (quality, subsampling)
+    # Both are small beside the whole picture, on average over which they change less than an encoder does.
+    heat, pasted = picture.copy(), picture.copy()
+    heat[100:130, 200:230] = (0.6 * picture[100:130, 200:230] + 0.4 * np.array([30, 60, 240])).astype(
+        np.uint8
+    )
+    pasted[40:140, 60:140] = picture[200:300, 460:540]
+    for changed in (heat, pasted):
+        assert np.abs(changed.astype(float) - picture).mean() < 3
+        assert not _alike(own, encoded(changed))
+    assert not _alike(own, encoded(picture[:-1])) and not _alike(own, "AAAA")
