@@ -114,12 +114,14 @@ def _against_manifest(analysis: Analysis, manifest: Manifest, source: Source, re
         results.add(ANALYSIS, "does not fit", "the manifest is about another exhibit")
     if (model.name, model.sha256) != (manifest.model.name, manifest.model.sha256):
         results.add(ANALYSIS, "does not fit", "the manifest names another model")
-    listed = {entry.path for entry in manifest.files}
+    shown = {path: "of the photograph" for path in (analysis.picture, analysis.boxed) if path}
     for segment in analysis.every_segment:
-        for peak in segment.peaks:
-            for path in peak.pictures:
-                if path not in source.names and path not in listed:
-                    results.add(path, "missing", f"it is a picture of segment {segment.id}")
+        of_segment = (path for peak in segment.peaks for path in peak.pictures)
+        shown = dict.fromkeys(of_segment, f"of segment {segment.id}") | shown
+    listed = {entry.path for entry in manifest.files}
+    for path, of_what in shown.items():
+        if path not in source.names and path not in listed:
+            results.add(path, "missing", f"it is a picture {of_what}")
 
 
 def _what_is_seen(manifest: Manifest, results: CheckResults) -> None:

@@ -16,12 +16,12 @@ from evidence import EXHIBIT, contents, custody, small_analysis, small_bundle, s
 from keys import make_key
 from made_comparison_results import comparison_of
 
-from detector.schema.analysis import OtherModel, Ran, Verdict
+from detector.schema.analysis import MediaKind, OtherModel, Ran, Verdict
 from detector.schema.joint_rule import JointRule
 from detector.verdict.joint import joint
 from reports.bundle import packing
 from reports.bundle.archive import UNREADABLE, differences
-from reports.bundle.manifest import new_manifest
+from reports.bundle.manifest import file_entries, manifest_files, new_manifest
 from reports.cli.main import main
 from reports.signing.keys import SigningKey, read_key
 from reports.signing.pdf import sign_pdf
@@ -242,6 +242,20 @@ def test_the_verdict_fits_the_segments_and_what_views_say_of_their_persons(
             assert [problem.why for problem in said.problems] == (
                 [] if verdict in fitting else ["its verdict and its segments contradict each other"]
             )
+
+
+def test_a_missing_photograph_is_named(tmp_path: Path) -> None:
+    told = {"picture": "overlays/photo.png", "boxed": "overlays/faces.png"}
+    analysis = build(tmp_path, kind=MediaKind.IMAGE, segments=0, kept=False).model_copy(update=told)
+    (tmp_path / "analysis.json").write_text(analysis.to_json())
+    manifest = new_manifest(analysis, "result")
+    listed = manifest.model_copy(update={"files": file_entries(tmp_path, ["analysis.json"])})
+    for name, data in manifest_files(listed).items():
+        (tmp_path / name).write_bytes(data)
+    assert {(problem.file, problem.kind) for problem in problems(tmp_path)} == {
+        ("overlays/photo.png", "missing"),
+        ("overlays/faces.png", "missing"),
+    }
 
 
 def test_annotations_and_custody_are_checked_in_themselves(folder: Path) -> None:
