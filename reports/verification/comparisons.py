@@ -1,4 +1,4 @@
-"""Comparisons with a reference that came along: their form, and that they are about this exhibit."""
+"""Comparisons with a reference that came along: their form, what they say, and that it is of this exhibit."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from detector.schema.analysis import Analysis
 from detector.schema.comparison import Comparison
 from reports.inputs.comparisons import FOLDER, RESULT, ComparisonFileError, files_of, parse_comparison
+from reports.verification.comparison_words import contradictions
 from reports.verification.problems import CheckResults
 from reports.verification.sources import Source, Unreadable
 
@@ -15,7 +16,7 @@ from reports.verification.sources import Source, Unreadable
 def check_comparisons(
     source: Source, analysis: Analysis | None, attached: Mapping[str, bytes], results: CheckResults
 ) -> dict[str, Comparison]:
-    """Each ``comparison.json``, its pictures, those the report carries; returns the readable ones by name."""
+    """Each ``comparison.json``, what it says, its pictures, those in the report; the readable by name."""
     found: dict[str, Comparison] = {}
     texts: list[bytes] = []
     for name in names(source):
@@ -30,8 +31,7 @@ def check_comparisons(
             continue
         texts.append(text)
         found[name] = comparison
-        if analysis is not None and comparison.exhibit.sha256 != analysis.media.sha256:
-            results.add(name, "does not fit", "it compares another exhibit")
+        _check_one(name, comparison, analysis, results)
         for path in files_of(comparison):
             if (whole := name.removesuffix(RESULT) + path) not in source.names:
                 results.add(whole, "missing", f"it is a picture of {name}")
@@ -51,8 +51,15 @@ def check_attached(
         except ComparisonFileError as error:
             results.add(f"{file}/{name}", "cannot be read", str(error))
             continue
-        if analysis is not None and comparison.exhibit.sha256 != analysis.media.sha256:
-            results.add(f"{file}/{name}", "does not fit", "it compares another exhibit")
+        _check_one(f"{file}/{name}", comparison, analysis, results)
+
+
+def _check_one(file: str, comparison: Comparison, analysis: Analysis | None, results: CheckResults) -> None:
+    """That it is about the exhibit, and that its words and its figures say the same."""
+    if analysis is not None and comparison.exhibit.sha256 != analysis.media.sha256:
+        results.add(file, "does not fit", "it compares another exhibit")
+    for problem in contradictions(comparison):
+        results.add(file, "does not fit", problem)
 
 
 def carried(attached: Mapping[str, bytes]) -> dict[str, bytes]:

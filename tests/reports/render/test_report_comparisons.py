@@ -14,8 +14,9 @@ from analyses import EXHIBIT_SHA256, build
 from made_comparison_results import comparison_of
 from pdf_rules import broken
 
+from detector.comparison.statements import of_faces_not_shown, of_region, of_segment, of_small_faces, summary
 from detector.schema.analysis import Analysis, MediaKind
-from detector.schema.comparison import Comparison
+from detector.schema.comparison import Comparison, Region
 from reports import write_report
 from reports.bundle import manifest, packing
 from reports.cli.main import main
@@ -24,6 +25,7 @@ from reports.inputs.pictures import embed
 from reports.render.attachments import attachments
 from reports.render.html import render_html
 from reports.render.pdf import render_pdf
+from reports.verification.comparison_words import contradictions
 from reports.verification.recomparison import differences
 from reports.verification.verify import verify
 from reports.view.contents import contents
@@ -162,6 +164,82 @@ class TestVerified:
     def test_references_need_the_exhibit(self, folder, capsys):
         assert main(["verify", str(folder), "--reference", "x.mp4"]) == 2
         assert "name it with --reanalyse EXHIBIT" in capsys.readouterr().err
+
+
+def test_words_that_do_not_follow_from_the_figures(tmp_path):
+    place = tmp_path / "one"
+    place.mkdir()
+    one = comparison_of(place, ("a", "b"), (EXHIBIT_SHA256, REFERENCE))
+    (segment,) = one.segments
+    region = Region(
+        id="R1", box=(1, 2, 30, 40), start=1.0, end=2.0, difference=2.0, frames=8, peaks=(), statement=""
+    )
+    region = region.model_copy(update={"statement": of_region(region)})
+    remarks = (
+        *(of_small_faces(count, 24.0) for count in (1, 1200)),
+        of_faces_not_shown(2),
+        "12 faces are less than 24 pixels wide in one of the files.",  # as before 26 November 2026
+    )
+    one = one.model_copy(update={"regions": (region,), "not_compared": remarks})
+    one = one.model_copy(update={"statement": summary(one)})
+    assert list(contradictions(one)) == []
+    unrelated = comparison_of(place, ("a", "b"), (EXHIBIT_SHA256, REFERENCE), related=False)
+    assert list(contradictions(unrelated)) == []
+
+    def told(part: dict[str, object]) -> list[str]:
+        return list(contradictions(one.model_copy(update=part)))
+
+    said = {"statement": "The face was replaced by the accused."}
+    for forged, words in (
+        (said, "as a whole"),
+        ({"limits": "It proves which file is the original."}, "of its limits"),
+        ({"limits": unrelated.limits}, "of its limits"),
+        ({"regions": (region.model_copy(update=said),)}, "of R1"),
+        ({"not_compared": ("Nothing was left out.",)}, "was not compared"),
+        ({"gaps": (one.gaps[0].model_copy(update={"reason": "was cut out"}),)}, "reason of the gap"),
+    ):
+        assert [words in problem for problem in told(forged)] == [True], (forged, told(forged))
+    assert "of segment A1" in told({"segments": (segment.model_copy(update=said),)})[0]
+    stronger = segment.model_copy(update={"difference": 6.4})
+    stronger = stronger.model_copy(update={"statement": of_segment(stronger)})
+    assert told({"segments": (stronger,)})[0] == "the differences of segment A1 are not those of its frames"
+    endless = segment.model_copy(update={"difference": 9e9})
+    assert "none of which a sentence" in told({"segments": (endless,)})[-1]
+
+
+def test_figures_of_two_comparisons(tmp_path):
+    one = comparison_of(tmp_path, ("a", "b"), (EXHIBIT_SHA256, REFERENCE))
+    (segment,), (gap,), transform = one.segments, one.gaps, one.transform
+    region = Region(
+        id="R1", box=(1, 2, 30, 40), start=1.0, end=2.0, difference=2.0, frames=8, peaks=(), statement=""
+    )
+    one = one.model_copy(update={"regions": (region,)})
+
+    def words(**changed: object) -> list[str]:
+        return list(differences(one.model_copy(update=changed), one))
+
+    assert words() == []
+    assert words(segments=(segment.model_copy(update={"difference": segment.difference + 0.05}),)) == []
+    for forged, problem in (
+        ({"segments": (segment.model_copy(update={"difference": 6.4}),)}, "the difference of A1"),
+        ({"segments": (segment.model_copy(update={"surroundings": 3.0}),)}, "the surroundings of A1"),
+        ({"segments": (segment.model_copy(update={"frames": 90}),)}, "A1 has 12 frames"),
+        ({"segments": (segment.model_copy(update={"reference_end": 7.5}),)}, "elsewhere in the reference"),
+        ({"regions": (region.model_copy(update={"difference": 9.0}),)}, "the difference of R1"),
+        ({"regions": (region.model_copy(update={"box": (100, 2, 130, 40)}),)}, "R1 lies elsewhere"),
+        ({"regions": (region.model_copy(update={"end": 4.0}),)}, "an edge of R1"),
+        ({"transform": transform.model_copy(update={"mirror": True})}, "the picture lies otherwise"),
+        ({"transform": transform.model_copy(update={"crop": (0, 0, 160, 90)})}, "the picture lies otherwise"),
+        ({"transform": None}, "in one of both only"),
+        (
+            {"gaps": ()},
+            "that the exhibit shows nothing of the reference from 00:00:05.000 on is not",
+        ),
+        ({"gaps": (gap, gap.model_copy(update={"end": 9.0}))}, "is not found"),
+        ({"persons": ()}, "faces were compared in one of both only"),
+        ({"reference": one.reference.model_copy(update={"width": 640})}, "of the reference, other facts"),
+    ):
+        assert [problem in each for each in words(**forged)] == [True], (forged, words(**forged))
 
 
 def test_differences_of_two_comparisons(tmp_path):
