@@ -137,16 +137,11 @@ def track_intervals(
 
 
 def flagged(name: str, group: Detections, parameters: Parameters, kind: MediaKind) -> list[FlaggedInterval]:
-    """Flagged intervals of one person: found track by track, in short ones together, then joined."""
+    """Flagged intervals of one person (:func:`rules.find_in_person`)."""
     usable = group.only(~np.isnan(group.rows["smoothed"]))
     times, smoothed, raw = (_known(usable, field) for field in ("time", "smoothed", "logit"))
-    if kind is MediaKind.IMAGE:
-        over = np.flatnonzero(smoothed >= parameters.enter_threshold).tolist()
-        intervals = [rules.Interval(i, i) for i in over]
-    else:
-        along = [one for track in track_intervals(usable, smoothed, parameters).values() for one in track]
-        along += rules.find_in_pieces(times, smoothed, usable.by_track().values(), parameters)
-        intervals = rules.merged(times, sorted(along, key=lambda i: i.first), parameters.merge_gap)
+    tracks = list(usable.by_track().values())
+    intervals = rules.find_in_person(times, smoothed, tracks, parameters, kind is MediaKind.IMAGE)
     found = []
     for rank, interval in enumerate(intervals, start=1):
         inside = usable.only(slice(interval.first, interval.last + 1))

@@ -178,6 +178,21 @@ def find_in_pieces(
     return found
 
 
+def find_in_person(
+    times: Floats, smoothed: Floats, tracks: Sequence[NDArray[np.intp]], parameters: Parameters, still: bool
+) -> list[Interval]:
+    """Flagged intervals of one person: found track by track, in short ones together, then joined.
+
+    ``tracks`` are the entries of each in the other arrays. Of a ``still`` each face over the
+    threshold is one.
+    """
+    if still:
+        return [Interval(i, i) for i in np.flatnonzero(smoothed >= parameters.enter_threshold).tolist()]
+    along = [one for track in tracks for one in find_in_track(times, smoothed, track, parameters)]
+    along += find_in_pieces(times, smoothed, tracks, parameters)
+    return merged(times, sorted(along, key=lambda i: i.first), parameters.merge_gap)
+
+
 def peaks(times: Floats, smoothed: Floats, raw: Floats, interval: Interval) -> list[int]:
     """Entries of at most three local maxima of ``smoothed`` in ``interval``, 0.5 s apart, in order of time.
 

@@ -10,19 +10,26 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from detector.schema.analysis import Analysis, Declaration, Model, Peak, Person, Score, Segment
+from detector.schema.analysis import (
+    Analysis,
+    Declaration,
+    Model,
+    Person,
+    Score,
+    SecondLook,
+    SecondLookContrast,
+)
 from detector.schema.base import Value
 from detector.schema.declarations import DeclarationKind
 from detector.schema.formatting import timecode
 from detector.schema.measurements.coverage import Coverage, Span
 from detector.schema.metadata import Anomaly
+from detector.verdict.repeated_segments import LOGITS, of_segments, same_logit, same_place
 from detector.verdict.tolerance import Tolerance
 
 _NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
 _FEW = 20  # a count below it is the same in both
 _STABILITY = 0.25  # one view of four
-_LOGITS = 0.1  # of what hiding changes; or a tenth of it
-_HEAT = 0.05
 _SPREAD = 0.05  # of a measure of faces' quality, relative
 _READ = 1e-3  # of a figure computed from decoded pixels, relative or absolute
 _MOST = 6  # problems of one part that are named
@@ -35,11 +42,16 @@ _CLOCKS = frozenset(
 
 
 def problems(
-    recorded: Analysis, again: Analysis, persons: Mapping[str, str], tolerance: Tolerance
+    recorded: Analysis,
+    again: Analysis,
+    persons: Mapping[str, str],
+    pairs: Sequence[tuple[Score, Score]],
+    tolerance: Tolerance,
 ) -> list[str]:
-    """What differs of reason, persons, coverage, peaks and the model's card, in words.
+    """What differs of reason, persons, scores, coverage, segments and the model's card, in words.
 
-    ``persons`` says who is who: ids in ``again`` by those in ``recorded``.
+    ``persons`` says who is who: ids in ``again`` by those in ``recorded``; ``pairs`` are faces that both
+    judged.
     """
     found = []
     if not _same_words(recorded.reason, again.reason, tolerance):
@@ -54,8 +66,9 @@ def problems(
         found.append(f"the stability is {again.stability}, where {recorded.stability} is recorded")
     for part in (
         _of_persons(recorded, again, persons, tolerance),
+        _of_scores(pairs, tolerance),
         _of_coverage(recorded, again, tolerance),
-        _of_segments(recorded, again, persons, tolerance),
+        of_segments(recorded, again, persons, tolerance),
         _of_card(recorded.model, again.model),
     ):
         found += _shortened(list(part))
@@ -146,10 +159,11 @@ def _of_persons(
     recorded: Analysis, again: Analysis, persons: Mapping[str, str], tolerance: Tolerance
 ) -> Iterator[str]:
     there, here = ({each.id: each for each in one.persons} for one in (recorded, again))
+    interval = recorded.media.duration / max(recorded.coverage.frames_sampled, 1)
     for name, person in there.items():
         other = here.get(persons.get(name, ""))
         if other is not None:
-            yield from _of_person(person, other, tolerance)
+            yield from _of_person(person, other, interval, tolerance)
         elif person.probability is not None or person.usable_frames:
             yield f"person {name} is nobody who was judged"
     for name in sorted(set(here) - set(persons.values())):
@@ -157,7 +171,7 @@ def _of_persons(
             yield f"a person was judged in {here[name].usable_frames:,} sampled frames who is not recorded"
 
 
-def _of_person(there: Person, here: Person, tolerance: Tolerance) -> Iterator[str]:
+def _of_person(there: Person, here: Person, interval: float, tolerance: Tolerance) -> Iterator[str]:
     name = f"person {there.id}"
     figures = [("probability", there.probability, here.probability)]
     if there.second_look and here.second_look:
@@ -169,6 +183,7 @@ def _of_person(there: Person, here: Person, tolerance: Tolerance) -> Iterator[st
             yield f"the stability of {name} differs"
         if there.second_look.contradiction is not here.second_look.contradiction:
             yield f"whether both networks contradict each other on {name} differs"
+        yield from _of_contrasts(name, there.second_look, here.second_look, interval)
     elif there.second_look or here.second_look:
         yield f"a second look at {name} stands in one of both only"
     for what, one, other in figures:
@@ -182,6 +197,34 @@ def _of_person(there: Person, here: Person, tolerance: Tolerance) -> Iterator[st
             yield f"the {what} of {name} are {many:,}, where {few:,} are recorded"
     if abs(there.screen_time - here.screen_time) > max(0.5, 2 * tolerance.unmatched * there.screen_time):
         yield f"{name} is seen for {here.screen_time:g} s, where {there.screen_time:g} s are recorded"
+    if not same_place(there.median_box, here.median_box):
+        yield f"{name} is elsewhere in the picture, in the middle"
+
+
+def _of_contrasts(name: str, there: SecondLook, here: SecondLook, interval: float) -> Iterator[str]:
+    """What stands out of a track: what is hardly raised may stand in one of both only."""
+    for one, other, word in ((there, here, "not found"), (here, there, "not recorded")):
+        for each in one.contrasts:
+            if abs(each.raised) > LOGITS and not any(
+                _same_contrast(each, two, interval) for two in other.contrasts
+            ):
+                when = f"{timecode(each.start)} to {timecode(each.end)}"
+                yield f"that {name} stands out from {when} by {each.contrast:.3g} is {word}"
+
+
+def _same_contrast(one: SecondLookContrast, other: SecondLookContrast, interval: float) -> bool:
+    edges = max(abs(one.start - other.start), abs(one.end - other.end)) <= 1.5 * interval
+    return edges and same_logit(one.contrast, other.contrast) and same_logit(one.raised, other.raised)
+
+
+def _of_scores(pairs: Sequence[tuple[Score, Score]], tolerance: Tolerance) -> Iterator[str]:
+    """Of faces that both judged: their logits, beside the probabilities; and their places, but for a few."""
+    for one, other in pairs:
+        if not same_logit(one.logit or 0.0, other.logit or 0.0):
+            yield f"a logit at {timecode(one.time)} is {other.logit:.3g}, where {one.logit:.3g} is recorded"
+    moved = sum(not same_place(one.box, other.box) for one, other in pairs)
+    if moved > tolerance.between * len(pairs):
+        yield f"{moved:,} of {len(pairs):,} faces lie elsewhere"
 
 
 def _figure(value: float | None) -> str:
@@ -244,74 +287,6 @@ def _of_quality(there: Coverage, here: Coverage) -> Iterator[str]:
         far = any(not math.isclose(a, b, rel_tol=_SPREAD, abs_tol=0.01) for a, b in values)
         if far or (name == "grey" and abs(spread - other[name]) > 0.01):
             yield f"the quality of faces ({name}) differs"
-
-
-def _of_segments(
-    recorded: Analysis, again: Analysis, persons: Mapping[str, str], tolerance: Tolerance
-) -> Iterator[str]:
-    """Of those that stand in both: their persons, frames, peaks and what hiding changes."""
-    here = {each.id: each for each in again.segments}
-    sampled = max(recorded.coverage.frames_sampled, 1)
-    step = math.ceil(recorded.media.frames / sampled)
-    for there in recorded.segments:
-        if (other := here.get(there.id)) is None:
-            continue  # told already
-        if persons.get(there.person, other.person) != other.person:
-            yield f"segment {there.id} is of another person"
-        most = max(2 * step, math.ceil(tolerance.between * there.frames))
-        yield from _counted(f"frames of segment {there.id}", there.frames, other.frames, most)
-        interval = recorded.media.duration / sampled
-        yield from _of_peaks(there, other, again, interval, tolerance)
-
-
-def _of_peaks(
-    there: Segment, here: Segment, again: Analysis, interval: float, tolerance: Tolerance
-) -> Iterator[str]:
-    if len(there.peaks) != len(here.peaks):
-        yield f"segment {there.id} has {len(here.peaks)} peaks, where {len(there.peaks)} are recorded"
-    for number, peak in enumerate(there.peaks, start=1):
-        name = f"peak {number} of segment {there.id}"
-        other = matching_peak(peak, here)
-        if other is not None:
-            yield from _of_peak(name, peak, other, tolerance)
-            continue
-        near = any(abs(peak.time - each.time) <= interval for each in here.peaks)
-        if not near and not _as_high(peak, here, again, tolerance):
-            yield f"{name}: none is found at {timecode(peak.time)}"
-
-
-def matching_peak(peak: Peak, segment: Segment) -> Peak | None:
-    """The peak in the same frame, whose heatmap and pictures can be compared; None where there is none."""
-    return next((each for each in segment.peaks if each.pts == peak.pts), None)
-
-
-def _as_high(peak: Peak, here: Segment, again: Analysis, tolerance: Tolerance) -> bool:
-    """Whether a frame scores as high as the peaks found: of equal ones another may be chosen."""
-    person = next((each for each in again.persons if each.id == here.person), None)
-    scores: Sequence[Score] = person.scores if person else ()
-    at = next((score.smoothed for score in scores if score.pts == peak.pts), None)
-    lowest = min((each.probability for each in here.peaks), default=1.0)
-    return at is not None and at >= lowest - tolerance.probability
-
-
-def _of_peak(name: str, there: Peak, here: Peak, tolerance: Tolerance) -> Iterator[str]:
-    one, other = there.check, here.check
-    for what, a, b, most in (
-        ("probability", there.probability, here.probability, tolerance.probability),
-        ("heat", there.heat, here.heat, _HEAT),
-        ("hidden area", one.area, other.area, tolerance.probability),
-        ("probability before hiding", one.probability, other.probability, tolerance.probability),
-        ("probability without the hottest area", one.hidden_highlight, other.hidden_highlight,
-         tolerance.probability),
-        ("probability without random areas", one.hidden_random, other.hidden_random, tolerance.probability),
-        ("drop without the hottest area", one.drop_highlight, other.drop_highlight,
-         max(_LOGITS, _LOGITS * abs(other.drop_highlight))),
-        ("drop without random areas", one.drop_random, other.drop_random,
-         max(_LOGITS, _LOGITS * abs(other.drop_random))),
-        ("number of random areas", one.areas, other.areas, 0),
-    ):  # fmt: skip
-        if abs(a - b) > most:
-            yield f"{name}: {what} is {b:.3g}, where {a:.3g} is recorded"
 
 
 def _of_card(there: Model, here: Model) -> Iterator[str]:

@@ -72,7 +72,7 @@ def compare(recorded: Analysis, again: Analysis, tolerance: Tolerance = TOLERANC
     problems = _premises(recorded, again) + scores.problems + findings.problems
     problems += _answers(recorded, again, tolerance, same_engine)
     if same_engine:
-        problems += repeated_grounds.problems(recorded, again, scores.persons, tolerance)
+        problems += repeated_grounds.problems(recorded, again, scores.persons, scores.pairs, tolerance)
     problems += _others(recorded, again, tolerance, problems)
     problems += _declarations(recorded, again)
     return Agreement(
@@ -102,6 +102,7 @@ class _Scores(NamedTuple):
     difference: float
     time: float | None
     persons: Mapping[str, str]  # in the other analysis, by who it is in this one
+    pairs: Sequence[tuple[Score, Score]]  # of faces that both judged
 
 
 def _compared_scores(recorded: Analysis, again: Analysis, tolerance: Tolerance) -> _Scores:
@@ -119,7 +120,7 @@ def _compared_scores(recorded: Analysis, again: Analysis, tolerance: Tolerance) 
         if here > most * count:
             problems.append(f"{here:,} of {count:,} judged faces were judged in one of both only")
     time = None if worst is None else pairs[worst][0].time
-    return _Scores(problems, len(pairs), len(alone), largest, time, persons)
+    return _Scores(problems, len(pairs), len(alone), largest, time, persons, pairs)
 
 
 class _Findings(NamedTuple):

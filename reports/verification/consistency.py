@@ -7,7 +7,9 @@ import json
 
 from pydantic import ValidationError
 
+from detector.environment import source_sha256
 from detector.schema.analysis import Analysis, Verdict
+from detector.verdict.derived_fields import contradictions
 from detector.verdict.stability import flagged_persons
 from reports.bundle.manifest import ANALYSIS, CASE, CUSTODY, SIGNATURE, CustodyHead, Manifest
 from reports.bundle.packing import ANNOTATIONS, SUMS
@@ -90,6 +92,8 @@ def check_analysis(file: str, text: bytes, results: CheckResults) -> Analysis | 
             results.add(file, "does not fit", f"segment {segment.id} is of no person, or outside the exhibit")
         if any(not segment.start - _EDGE <= peak.time <= segment.end + _EDGE for peak in segment.peaks):
             results.add(file, "does not fit", f"a peak of segment {segment.id} lies outside of it")
+    for problem in contradictions(analysis, analysis.software.source_sha256 == source_sha256()):
+        results.add(file, "does not fit", problem)
     if not _verdict_fits(analysis):
         results.add(file, "does not fit", "its verdict and its segments contradict each other")
     return analysis

@@ -12,6 +12,7 @@ from detector.files import hashed
 from detector.models.card_files import load_card, read_second_look
 from detector.sandboxed_engine import analyze_confined
 from detector.schema.analysis import Analysis, Software
+from detector.verdict.repeated_segments import chosen_otherwise
 from detector.verdict.reproducibility import TOLERANCE, Agreement, compare, made_by_one_engine
 from reports.bundle.manifest import ANALYSIS
 from reports.errors import ReportError
@@ -99,6 +100,11 @@ def reanalyse(
             compared = compare_pictures(recorded, made, pictures, Path(folder), results)
     fits = len(results.problems) == before
     agreement = compare(recorded, made)
+    if not other and (chosen := chosen_otherwise(recorded, made)):
+        results.notes.append(
+            f"Not compared: heat and what hiding the hottest area changes, of {', '.join(chosen)}: "
+            "another frame was chosen here in its place."
+        )
     kind: Kind = "not repeated" if other else "does not fit"
     for problem in agreement.problems:
         results.add("analysis.json", kind, f"analysed again, {problem}")

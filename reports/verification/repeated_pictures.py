@@ -20,7 +20,7 @@ from detector.progress import Progress
 from detector.sandbox import AllowedPaths, Sandbox, UnexpectedError
 from detector.sandboxed_engine import limits_of_environment
 from detector.schema.analysis import Analysis, Peak, Segment
-from detector.verdict.repeated_grounds import matching_peak
+from detector.verdict.repeated_segments import matching_peak
 from reports.verification.problems import CheckResults
 from reports.verification.sources import Source, Unreadable
 
@@ -59,7 +59,7 @@ def compare_pictures(
     if left:
         results.notes.append(
             f"Not compared: {', '.join(left)}. Of frames that score alike another was chosen here, so these "
-            "pictures, and what hiding their hottest area changes, were not made again."
+            "pictures were not made again."
         )
     return len(names)
 

@@ -9,9 +9,19 @@ from typing import Any
 import pytest
 from analyses import build
 
-from detector.schema.analysis import Analysis, Answers, ManipulationKind, Rate, SecondLook
+from detector.schema.analysis import (
+    Analysis,
+    Answers,
+    ManipulationKind,
+    Rate,
+    Score,
+    Scores,
+    SecondLook,
+    SecondLookContrast,
+)
 from detector.schema.measurements.coverage import Span
 from detector.schema.metadata import Anomaly
+from detector.verdict.repeated_segments import chosen_otherwise
 from detector.verdict.reproducibility import Agreement, compare
 
 FUTURE = Anomaly(kind="time in the future", observation="x", concern="x", innocent="x")
@@ -39,6 +49,17 @@ def peak(analysis: Analysis, **values: Any) -> Analysis:
     return analysis.model_copy(update={"segments": (segment.model_copy(update={"peaks": peaks}),)})
 
 
+def segment(analysis: Analysis, **values: Any) -> Analysis:
+    (one,) = analysis.segments
+    return analysis.model_copy(update={"segments": (one.model_copy(update=values),)})
+
+
+def scores(analysis: Analysis, change: Callable[[Score], dict[str, Any]]) -> Analysis:
+    (one,) = analysis.persons
+    changed = (s.model_copy(update=change(s)) if s.usable else s for s in one.scores)
+    return person(analysis, scores=Scores(changed))
+
+
 def look(altered: float, synthesised: float) -> SecondLook:
     return SecondLook(
         scan=0.9, altered=altered, synthesised=synthesised, stability=None, contradiction=False, moments=()
@@ -64,6 +85,14 @@ FORGED: dict[str, tuple[str, Callable[[Analysis], Analysis]]] = {
     "check": ("hottest area", lambda a: peak(a, check=forged_check(a))),
     "heat": ("heat is", lambda a: peak(a, heat=0.123)),
     "time of a peak": ("none is found at", lambda a: peak(a, time=2.0, pts=25600)),
+    "no frame": ("none is found at", lambda a: peak(a, pts=a.segments[0].peaks[0].pts + 1)),
+    "another time": ("peak 1 of segment A1 is at", lambda a: peak(a, time=3.0)),
+    "frame of a peak": ("peak 1 of segment A1 is at", lambda a: peak(a, frame_index=610)),
+    "place of a peak": ("the face lies elsewhere", lambda a: peak(a, box=(900.0, 100.0, 1100.0, 300.0))),
+    "frames of a segment": ("the start of segment A1 is frame", lambda a: segment(a, start_frame=5075)),
+    "place": ("A is elsewhere in the picture", lambda a: person(a, median_box=(0.0, 0.0, 90.0, 90.0))),
+    "logits": ("a logit at", lambda a: scores(a, lambda each: {"logit": each.logit + 3})),
+    "places": ("faces lie elsewhere", lambda a: scores(a, lambda _: {"box": (420, 140, 610, 370)})),
     "peaks": ("peaks, where", lambda a: fewer_peaks(a)),
     "figures": ("states other figures", lambda a: changed(a, "model", figures={"AUC": 0.999})),
     "limits": ("states other limits", lambda a: changed(a, "model", limits=("None known.",))),
@@ -119,6 +148,56 @@ def test_what_another_machine_changes_agrees(recorded: Analysis) -> None:
     near = check.model_copy(update={"drop_highlight": check.drop_highlight + 0.05})
     here = peak(here, check=near, heat=recorded.segments[0].peaks[0].heat - 0.01)
     assert compare(recorded, here).agree and compare(here, recorded).agree
+
+
+def test_of_frames_that_score_alike_another_may_be_the_peak(recorded: Analysis) -> None:
+    """As high as those found, and as its own score has it; which is told."""
+    (there,), (who,) = recorded.segments, recorded.persons
+    first = there.peaks[0]
+    beside = next(s for s in who.scores if s.usable and s.pts > first.pts)
+    told = {"smoothed": 0.96, "probability": 0.96}
+    high = (score.model_copy(update=told) if score.pts == beside.pts else score for score in who.scores)
+    here = person(recorded, scores=Scores(high))
+    moved = peak(here, pts=beside.pts, time=beside.time, box=beside.box)
+    assert compare(moved, here).agree
+    assert chosen_otherwise(moved, here) == ["peak 1 of segment A1"] and chosen_otherwise(here, here) == []
+    for changed in (
+        {"time": beside.time + 0.01},
+        {"box": (900.0, 100.0, 1100.0, 300.0)},
+        {"probability": 0.9},
+    ):
+        assert not compare(peak(moved, **changed), here).agree
+    low = person(recorded, scores=who.scores)
+    assert not compare(moved, low).agree
+
+
+def test_a_boundary_that_moved_by_a_sampled_frame_has_other_numbers(recorded: Analysis) -> None:
+    here = segment(recorded, start_frame=360, end_frame=1079)
+    (there,) = here.segments
+    assert compare(here, here).agree
+    assert compare(segment(here, start=there.start + 0.125, start_frame=364), here).agree
+    assert not compare(segment(here, start=there.start + 0.125, start_frame=390), here).agree
+    assert not compare(segment(here, start_frame=361), here).agree
+    assert not compare(segment(here, end_frame=None), here).agree
+
+
+def contrasts(analysis: Analysis, *told: tuple[float, float]) -> Analysis:
+    """``told``: start and by how much it is raised."""
+    found = tuple(
+        SecondLookContrast(track=0, start=start, end=start + 2, contrast=raised + 3, raised=raised)
+        for start, raised in told
+    )
+    return person(analysis, second_look=look(0.9, 0.3).model_copy(update={"contrasts": found}))
+
+
+def test_what_stands_out_of_a_track(recorded: Analysis) -> None:
+    here = contrasts(recorded, (3.0, 2.0))
+    assert compare(here, here).agree
+    assert compare(contrasts(recorded, (3.1, 2.05)), here).agree
+    assert compare(contrasts(recorded, (3.0, 2.0), (9.0, 0.05)), here).agree  # hardly raised
+    for forged in (((0.5, 2.0),), ((3.0, 9.0),), (), ((3.0, 2.0), (9.0, 4.0))):
+        said = compare(contrasts(recorded, *forged), here).problems
+        assert said and all("stands out from" in each for each in said)
 
 
 def with_answers(analysis: Analysis, altered: float, kind: ManipulationKind | None) -> Analysis:

@@ -150,6 +150,26 @@ def test_pictures_are_compared_with_those_made_again(
     assert "overlays/A1-1.png: does not fit: made again, it shows something else" in said
 
 
+def test_of_peaks_in_whose_place_others_were_chosen_a_note_says_what_was_not_compared(
+    case: tuple[Path, Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, exhibit, weights = case
+    there = recorded(folder)
+    segment, *others = there.segments
+    first, *rest = segment.peaks
+    moved = segment.model_copy(update={"peaks": (first.model_copy(update={"pts": first.pts + 512}), *rest)})
+    here = there.model_copy(update={"segments": (moved, *others)})
+
+    def notes(made: Analysis) -> str:
+        monkeypatch.setattr(reanalysis, "analyze_confined", lambda path, folder, **options: made)
+        results = CheckResults()
+        reanalyse(there, exhibit, weights, results)
+        return " ".join(results.notes)
+
+    assert "what hiding the hottest area changes, of peak 1 of segment A1:" in notes(here)
+    assert notes(there) == ""
+
+
 def test_forged_grounds_do_not_fit(
     case: tuple[Path, Path, Path], with_pictures: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
