@@ -1,13 +1,18 @@
-"""``python -m reports verify PATH``: exit status 0 when everything fits, 1 when not, 2 for bad input."""
+"""``python -m reports verify PATH``: exit status 0 when everything fits, 1 when not, 2 for bad input.
+
+An analysis that cannot be repeated here is bad input, too; what was checked without it is printed first.
+"""
 
 from __future__ import annotations
 
 import argparse
 import json
 import re
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from detector.errors import ReelproofError
 from reports.text.numbers import file_name
 
 if TYPE_CHECKING:
@@ -80,12 +85,21 @@ def run(options: argparse.Namespace) -> int:
     if options.reference and not options.reanalyse:
         raise ReanalysisError("--reference needs the exhibit as well: name it with --reanalyse EXHIBIT.")
     done = verify(options.path, read_trust(options.trust), read_trust(options.trust_time))
-    verify_against(done, options.model, options.reanalyse, options.reference)
-    print((_as_json if options.format == "json" else _in_words)(done))
-    return 1 if done.results.problems else 0
+    refused: ReelproofError | None = None
+    try:
+        verify_against(done, options.model, options.reanalyse, options.reference)
+    except ReelproofError as error:  # that it cannot be repeated must not hide what was found before
+        refused = error
+    print((_as_json if options.format == "json" else _in_words)(done, refused))
+    if refused is None:
+        return 1 if done.results.problems else 0
+    if not done.results.problems:
+        raise refused
+    print(_plain(f"reports: {refused}"), file=sys.stderr)
+    return 1
 
 
-def _in_words(done: Verified) -> str:
+def _in_words(done: Verified, refused: ReelproofError | None) -> str:
     results = done.results
     lines = [_plain(f"{done.path}: {_WHAT[done.what]}, {results.files:,} files compared")]
     facts = [(_plain(name), _plain(value)) for name, value in results.facts.items()]
@@ -99,7 +113,7 @@ def _in_words(done: Verified) -> str:
         lines.append(f"{word}: {len(results.problems)} found")
         lines += [f"  {_plain(str(problem))}" for problem in results.problems]
     else:
-        lines.append("Everything fits.")
+        lines.append("What was checked fits; it was not repeated." if refused else "Everything fits.")
         lines += [done.unsigned] if done.unsigned else []
     return "\n".join(lines)
 
@@ -111,8 +125,9 @@ def _plain(text: str) -> str:
     return _SPACES.sub(" ", file_name(text))
 
 
-def _as_json(done: Verified) -> str:
+def _as_json(done: Verified, refused: ReelproofError | None) -> str:
     values = {"path": str(done.path), "what": done.what, **done.results.as_json(), "reanalysis": None}
+    values["refused"] = str(refused) if refused else None
     values["notes"] = [*done.results.notes, *([done.unsigned] if done.unsigned else [])]
     values["comparisons"] = [
         {"file": each.name, "agree": not each.problems, "problems": list(each.problems)}

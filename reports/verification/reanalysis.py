@@ -76,7 +76,7 @@ def reanalyse(
     if weights is None:
         raise ReanalysisError(
             f"The model that judged is not here: {recorded.model.name}, SHA-256 of its weights "
-            f"{recorded.model.sha256}. Name it with --model FILE."
+            f"{recorded.model.sha256}. Name it with --model FILE.{_made_by(recorded)}"
         )
     _require_second_look(recorded, weights)
     more: dict[str, Any] = {}
@@ -142,13 +142,24 @@ def another_engine(then: Software, now: Software) -> str:
     """What to know where an analysis was made by another version of the engine; empty by the same one."""
     if made_by_one_engine(then, now):
         return ""
-    commit = f"commit {then.commit}, " if then.commit else ""
-    source = f"its source has SHA-256 {then.source_sha256}" if then.source_sha256 else "which is not recorded"
     return (
-        f"Another version of the engine made this analysis ({commit}{source}). It need not come to the "
+        f"Another version of the engine made this analysis ({_version(then)}). It need not come to the "
         "findings of the one here: where they differ, this says nothing against the file. Repeat it with "
         "that version."
     )
+
+
+def _version(engine: Software) -> str:
+    """Which version of the engine it was, as far as an analysis says."""
+    commit = f"commit {engine.commit}, " if engine.commit else ""
+    sha256 = engine.source_sha256
+    return f"{commit}its source has SHA-256 {sha256}" if sha256 else f"{commit}which is not recorded"
+
+
+def _made_by(recorded: Analysis) -> str:
+    """Where to look for what the analysis was made with, as a sentence that follows another one."""
+    software = recorded.software
+    return f" Reelproof {software.reelproof} made the analysis ({_version(software)})."
 
 
 def _required(recorded: Analysis, others: Sequence[Path | None]) -> list[Path]:
@@ -157,7 +168,7 @@ def _required(recorded: Analysis, others: Sequence[Path | None]) -> list[Path]:
         if path is None:
             raise ReanalysisError(
                 f"One of the other models is not here: {other.model.name}, SHA-256 of its weights "
-                f"{other.model.sha256}. Name it with one more --model FILE."
+                f"{other.model.sha256}. Name it with one more --model FILE.{_made_by(recorded)}"
             )
         _require_second_look(recorded.by(other), path)
         found.append(path)
@@ -174,13 +185,14 @@ def _require_second_look(recorded: Analysis, weights: Path) -> None:
     if found is None or found.model_copy(update={"card_sha256": wanted.card_sha256}) != wanted:
         raise ReanalysisError(
             f"The network of the second look is not here: {wanted.name}, SHA-256 of its weights "
-            f"{wanted.sha256}. Name a model that has it with --model FILE."
+            f"{wanted.sha256}. Name a model that has it with --model FILE.{_made_by(recorded)}"
         )
     if wanted.card_sha256 not in (None, found.card_sha256):
         raise ReanalysisError(
             f"The second look of {weights.name} is fused or calibrated otherwise than when the analysis was "
             f"made: the deciding part of its card has SHA-256 {found.card_sha256}, where "
             f"{wanted.card_sha256} is recorded. Name the model as it was then with --model FILE."
+            f"{_made_by(recorded)}"
         )
 
 

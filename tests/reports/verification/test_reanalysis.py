@@ -212,6 +212,32 @@ def test_another_fusion_is_refused_before_anything_is_computed(
         repeated(second.as_model().model_copy(update={"sha256": "c" * 64}))
 
 
+def test_what_does_not_fit_is_told_where_the_analysis_cannot_be_repeated(
+    case: tuple[Path, Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, exhibit, _ = case
+    command = ["verify", str(folder), "--reanalyse", str(exhibit)]
+    make = f"Reelproof {recorded(folder).software.reelproof} made the analysis"
+
+    assert main(command) == 2
+    told = capsys.readouterr()
+    assert "What was checked fits; it was not repeated." in told.out and "Everything fits" not in told.out
+    assert "is not here" in told.err and make in told.err
+
+    (folder / "overlays" / "more.png").parent.mkdir(exist_ok=True)
+    (folder / "overlays" / "more.png").write_bytes(b"not listed")
+    assert main(command) == 1
+    told = capsys.readouterr()
+    assert "DOES NOT FIT: 1 found" in told.out and "overlays/more.png: not listed" in told.out
+    assert "is not here" in told.err and make in told.err
+
+    assert main([*command, "--format", "json"]) == 1
+    told = capsys.readouterr()
+    values = json.loads(told.out)
+    assert (values["fits"], values["reanalysis"]) == (False, None)
+    assert "is not here" in values["refused"] and "is not here" in told.err
+
+
 def test_another_exhibit_and_a_model_that_is_not_here(
     case: tuple[Path, Path, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
