@@ -31,6 +31,7 @@ def add_to(commands: Any) -> None:
         return added
 
     made = add("add-user", _add, "make an account")
+    made.set_defaults(may_begin=True)  # where people sign in, the first start asks for an administrator
     made.add_argument("--role", required=True, type=Role, choices=list(Role))
     made.add_argument("--display", default="", help="full name, shown on pages and beside annotations")
     _add_password_options(made)

@@ -28,6 +28,7 @@ from webapp.custody import log as custody_log
 from webapp.custody import self_check
 from webapp.custody.audit import Audit
 from webapp.custody.log import Head
+from webapp.custody.lost_database import refuse_lost
 from webapp.errors import UserError
 from webapp.services import validations
 from webapp.settings import SettingError, Settings, read_settings
@@ -150,6 +151,8 @@ def _verify(database: Database, settings: Settings, against: Sequence[Path]) -> 
         print("What is kept is not what the custody log says of it.")
     if found or differing:
         return DAMAGED
+    with database.begin() as session:
+        refuse_lost(session, settings)
     if without:
         return UNUSABLE
     if not last.count and any(checked.recorded.values()):

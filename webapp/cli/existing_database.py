@@ -1,4 +1,4 @@
-"""The database as it is, for commands that neither make one nor bring its tables up to date."""
+"""The database as it is: commands bring no tables up to date, and few may make one."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from webapp.settings import SettingError, Settings
+from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database, opened
 from webapp.storage.database_copy import refuse_other_version
 
@@ -18,9 +19,19 @@ def existing(settings: Settings) -> Iterator[Database]:
     Raises :class:`SettingError` where SQLite's file is not there, and :class:`~webapp.errors.UserError` where
     the tables are those of another version.
     """
-    url = settings.database_url
-    if url.get_backend_name() == "sqlite" and not Path(str(url.database)).is_file():
+    if settings.postgresql is None and not Path(str(settings.database_url.database)).is_file():
         raise SettingError(f"There is no database in {settings.data}. Set REELPROOF_DATA to the data folder.")
     with opened(settings) as database:
         refuse_other_version(database)
+        yield database
+
+
+@contextmanager
+def existing_or_new(settings: Settings) -> Iterator[Database]:
+    """The same, or a new one where there is none, for what may come before the first start of the app."""
+    Folders(settings.data).create()
+    with opened(settings) as database:
+        if database.revision() is None:
+            database.migrate()
+    with existing(settings) as database:
         yield database

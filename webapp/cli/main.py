@@ -11,19 +11,20 @@ from collections.abc import Sequence
 from sqlalchemy.exc import SQLAlchemyError
 
 from webapp.cli import accounts, backup, custody, object_store, settings_doc, tokens
+from webapp.cli.existing_database import existing, existing_or_new
 from webapp.custody import log as custody_log
 from webapp.custody import startup as custody_startup
 from webapp.errors import UserError
 from webapp.settings import SettingError, read_settings, tell_unknown_variables
-from webapp.storage.data_folder import Folders
-from webapp.storage.database import opened, unusable
+from webapp.storage.database import unusable
 
 
 def run(arguments: Sequence[str]) -> int:
     """Do what is asked. Returns the exit status: 2 when it could not be done.
 
     A command is either ``by_itself``, which opens what it needs and returns its own status, or
-    ``with_database``, which is given one whose tables are up to date and whose custody log has begun.
+    ``with_database``, which is given one whose custody log has begun. Only one that ``may_begin`` makes a
+    database where there is none; none brings tables up to date, which is for a start after a backup.
     """
     os.umask(0o077)  # accounts, keys and backups are for this user alone
     asked = _parser().parse_args(arguments)
@@ -43,10 +44,9 @@ def _done(asked: argparse.Namespace) -> int:
         status: int = asked.by_itself(asked)
         return status
     settings = read_settings()
-    Folders(settings.data).create()
+    open_database = existing_or_new if "may_begin" in asked else existing
     try:
-        with opened(settings) as database:
-            database.migrate()
+        with open_database(settings) as database:
             with database.begin() as session:
                 begun = custody_log.head(session).count > 0
             if not begun:  # the first command comes before the first start

@@ -31,6 +31,7 @@ def add_to(commands: Any) -> None:
         return added
 
     token = add("add-token", _add, "make an API token, which is shown once")
+    token.set_defaults(may_begin=True)
     token.add_argument("--name", required=True, help="what it is for")
     token.add_argument("--scope", required=True, action="append", choices=list(Permission), type=Permission)
     token.add_argument("--user", help="whose; without login, leave it out")

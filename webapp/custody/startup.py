@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from detector.version import __version__
 from reports.custody.format import mac
 from webapp.custody import log as custody_log
+from webapp.custody.lost_database import refuse_lost
 from webapp.settings import Settings
 from webapp.storage import key_files
 from webapp.storage.database import Database
@@ -21,10 +22,13 @@ def begin(database: Database, settings: Settings) -> None:
     """Open the log, or begin it.
 
     Raises :class:`CustodyKeyError` without the right key, and for a log that was emptied: there is its key,
-    and what it told of, but no entry. A new beginning would hide that.
+    and what it told of, but no entry. A new beginning would hide that. Raises
+    :class:`~webapp.custody.lost_database.LostDatabaseError` where the whole database was lost.
     """
     with database.begin() as session:
         begun = custody_log.head(session).count > 0
+        if not begun:  # before a key is made, which would be in the way of the one to put back
+            refuse_lost(session, settings)
     existed = settings.custody_key.exists()
     if not begun:
         key_files.create(settings.custody_key)

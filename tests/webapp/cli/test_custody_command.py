@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 import time
 from contextlib import closing
@@ -164,6 +165,8 @@ def test_an_emptied_log_is_not_whole(folder, capsys):
     assert "whole" not in told.out and "its entries were removed" in told.err
     assert "3 exhibits, 3 analyses" in told.err
     touch(folder, "DELETE FROM analyses", "DELETE FROM exhibits")
+    assert cli.run(["verify-log"]) == 2, "their files are still there"
+    shutil.rmtree(folder / "exhibits")
     assert cli.run(["verify-log"]) == 0, "nothing was ever done here"
 
 

@@ -49,7 +49,7 @@ def test_where_that_is_not_permitted_it_is_said(readable, monkeypatch, caplog):
 def test_commands_make_it_for_their_user_alone(tmp_path):
     data = tmp_path / "data"
     data.mkdir(mode=0o755)
-    command = [sys.executable, "-m", "webapp", "list-users"]
+    command = [sys.executable, "-m", "webapp", "add-token", "--name", "ci", "--scope", "read"]
     done = subprocess.run(
         command, cwd=ROOT, env=os.environ | {"REELPROOF_DATA": str(data)}, umask=0o022, capture_output=True
     )

@@ -23,6 +23,7 @@ from detector.files import flush_file, hashed
 from detector.timestamps import iso_milliseconds
 from detector.version import __version__
 from webapp.custody import log as custody_log
+from webapp.custody.lost_database import refuse_lost
 from webapp.errors import DamagedFile, UserError
 from webapp.services import validations
 from webapp.services.backups import backup_manifest
@@ -61,11 +62,14 @@ def make(database: Database, settings: Settings, place: Path, earlier: Path | No
     """Write a backup to a new or empty folder, and note it in the custody log.
 
     Files that an ``earlier`` backup on the same disk has as well, sound, become links to its own. Raises
-    :class:`~webapp.errors.UserError` where the folder is not empty, or too much was deleted meanwhile.
+    :class:`~webapp.errors.UserError` where the folder is not empty, or too much was deleted meanwhile, and
+    :class:`~webapp.custody.lost_database.LostDatabaseError` where the rows were lost.
     """
     if place.exists() and any(place.iterdir()):
         raise UserError(409, f"{place} is not empty.", "Name a new folder for each backup.")
     database_copy.refuse_other_version(database)
+    with database.begin() as session:
+        refuse_lost(session, settings)
     known = {each.path: each for each in backup_manifest.read(earlier).files} if earlier else {}
     place.mkdir(mode=0o700, parents=True, exist_ok=True)
     copying = _Copying(Folders.of(settings), place, earlier, known)
