@@ -96,7 +96,7 @@ _OCCLUSION = N_(
 def glossary(analysis: Analysis, section: int) -> tuple[tuple[str, str], ...]:
     """The terms of the report; ``section`` is the number of the one on what figures and intervals mean."""
     still = analysis.media.kind is MediaKind.IMAGE
-    terms = dict(photographs.glossary(GLOSSARY) if still else GLOSSARY)
+    terms = dict(photographs.glossary(analysis, GLOSSARY) if still else GLOSSARY)
     made = gettext("Section %(section)s says how intervals are made.", section=section)
     terms["interval"] = f"{gettext(terms['interval'])} {made}"
     if not is_share(analysis.model, still=still):

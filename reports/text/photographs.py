@@ -8,9 +8,12 @@ from detector.verdict.averaged_odds import outweighed, persons_averaged
 from detector.verdict.judged_share import mostly_judged
 from reports.text.heatmaps import maps_of
 from reports.text.language import N_, gettext, translated
+from reports.text.made_since import made_since
 from reports.text.measured import calibration_error
 from reports.text.numbers import number, plural, probability, shown, size
 
+SEQUENCES = frozenset({"efficientnet_b3_transformer", "efficientnet_lstm"})
+"""Architectures that judge several frames at once, and no mirror image of a photograph."""
 _OF_VIDEOS = frozenset(
     {
         "track",
@@ -26,10 +29,11 @@ _OF_VIDEOS = frozenset(
         "heatmap",
     }
 )
+_QUESTIONS, _DECLARATION = N_("face swap or edit, generated face"), N_("declaration")
 _OWN = (
     (N_("person"), N_("One face in the photograph. Letters say nothing about who it is.")),
     (
-        N_("face swap or edit, generated face"),
+        _QUESTIONS,
         N_(
             "The two questions asked of every face: was it replaced or altered in a "
             "photograph, was it made as a whole by a generator. Each has a calibrated "
@@ -45,7 +49,7 @@ _OWN = (
         N_("Grad-CAM: the areas of the face that raised the score most, as colour over the photograph."),
     ),
     (
-        N_("declaration"),
+        _DECLARATION,
         N_(
             "What the file itself says of its making. Anybody can write or remove it; it "
             "never enters a verdict."
@@ -54,9 +58,15 @@ _OWN = (
 )
 
 
-def glossary(of_videos: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+def glossary(analysis: Analysis, of_videos: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
     """The terms of a report on a photograph: of those of all reports the ones it needs, and its own."""
-    return (*(term for term in of_videos if term[0] not in _OF_VIDEOS), *_OWN)
+    own = [
+        term
+        for term in _OWN
+        if (term[0] != _QUESTIONS or analysis.model.second_look is not None)
+        and (term[0] != _DECLARATION or analysis.declarations is not None)
+    ]
+    return (*(term for term in of_videos if term[0] not in _OF_VIDEOS), *own)
 
 
 def parameters_of(is_photo: bool) -> tuple[str, ...]:
@@ -68,13 +78,16 @@ def parameters_of(is_photo: bool) -> tuple[str, ...]:
 def meaning(analysis: Analysis) -> tuple[str, ...]:
     """What the finding says."""
     verdict = analysis.verdict
+    asked = analysis.model.second_look is not None  # whether a face was swapped or edited, or generated
     if verdict is Verdict.MANIPULATED:
         return (
             gettext(
                 "The flagged faces look to the networks like the swapped, edited or generated "
                 "faces they learnt from. Where the kind is named, one of both answers clearly "
                 "outweighs the other."
-            ),
+            )
+            if asked
+            else gettext("The flagged faces look to the model like the manipulated faces it was trained on."),
             gettext(
                 "It is not the odds that this photograph is manipulated, which also depend on "
                 "where it comes from."
@@ -86,7 +99,9 @@ def meaning(analysis: Analysis) -> tuple[str, ...]:
             gettext(
                 "No face that could be judged reached the threshold given in this report, for "
                 "either question."
-            ),
+            )
+            if asked
+            else gettext("No face that could be judged reached the threshold given in this report."),
             gettext("It covers the faces counted in this report, and nothing else in the photograph."),
         )
     return (
@@ -99,10 +114,15 @@ def _open_because(analysis: Analysis) -> str:
     """Why nothing can be said."""
     if not analysis.coverage.faces_found:
         return gettext("No face was found, so nothing was judged.")
+    kinds = bool(_told_apart(analysis.parameters))
     if analysis.probability is None:
-        return gettext(
-            "No face could be judged: too small, too unclear, or of a kind that the "
-            "networks were not made for."
+        return (
+            gettext(
+                "No face could be judged: too small, too unclear, or of a kind that the "
+                "networks were not made for."
+            )
+            if kinds
+            else gettext("No face could be judged: too small or too unclear.")
         )
     if outweighed(analysis):
         return gettext(
@@ -110,9 +130,13 @@ def _open_because(analysis: Analysis) -> str:
             "unmanipulated faces one does so by chance more easily than one alone."
         )
     if not analysis.segments and not mostly_judged(analysis.coverage):
-        return gettext(
-            "Most faces could not be judged: too small, too unclear, or of a kind that the "
-            "networks were not made for."
+        return (
+            gettext(
+                "Most faces could not be judged: too small, too unclear, or of a kind that the "
+                "networks were not made for."
+            )
+            if kinds
+            else gettext("Most faces could not be judged: too small or too unclear.")
         )
     return gettext(
         "The answers lie too near the thresholds, or change too easily, for a finding in either direction."
@@ -139,11 +163,7 @@ def limits(analysis: Analysis) -> tuple[str, ...]:
             "It says nothing about what is not a face: background, bodies, objects, text, "
             "what was cut away or removed, and whether the scene was staged."
         ),
-        gettext(
-            "Paintings, statues, masks and soft drawings with a face are judged as if they "
-            "were photographs; only black-and-white and toned pictures, tiny ones "
-            "enlarged, and drawings in flat colours are told apart."
-        ),
+        _as_photographs(_told_apart(analysis.parameters)),
         gettext(
             "Retouching, beauty filters, portrait modes, strong compression and "
             "re-photographed screens can raise or lower a score."
@@ -152,8 +172,46 @@ def limits(analysis: Analysis) -> tuple[str, ...]:
     )
 
 
+def _told_apart(parameters: Parameters) -> list[tuple[str, str]]:
+    """Kinds of pictures that were not judged, each also as what is said of a face in one."""
+    kinds = (
+        (
+            parameters.minimum_colour > 0,
+            gettext("black-and-white and toned pictures"),
+            gettext("without colour"),
+        ),
+        (
+            parameters.minimum_detail > 0,
+            gettext("tiny pictures enlarged"),
+            gettext("enlarged from a tiny picture"),
+        ),
+        (
+            0 < parameters.maximum_flatness < 1,
+            gettext("drawings in flat colours"),
+            gettext("drawn in flat colours"),
+        ),
+    )
+    return [(pictures, face) for looked_for, pictures, face in kinds if looked_for]
+
+
+def _as_photographs(told_apart: list[tuple[str, str]]) -> str:
+    """What is judged though it is no photograph in colour."""
+    if not told_apart:
+        return gettext(
+            "Paintings, statues, masks and drawings with a face, black-and-white pictures, and tiny ones "
+            "enlarged are judged like any photograph."
+        )
+    return gettext(
+        "Paintings, statues, masks and soft drawings with a face are judged as if they were photographs; "
+        "told apart are only: %(pictures)s.",
+        pictures=", ".join(pictures for pictures, _ in told_apart),
+    )
+
+
 def _learnt(model: Model) -> str:
     """Which generators and methods the networks have seen, as far as the card says."""
+    if not model.learnt and not any(limit.startswith("Photographs") for limit in model.limits):
+        return gettext("Its card does not list the generators that the model learnt photographs from.")
     if not model.learnt:
         return gettext(
             "Its card does not list the generators that the model learnt photographs from; "
@@ -249,46 +307,70 @@ def _reasons(coverage: Coverage) -> str:
 
 def procedure(analysis: Analysis) -> str:
     """How the finding came about, in the order of the work."""
-    given, second = analysis.parameters, analysis.model.second_look
-    if second is None:
-        looked = gettext(
-            "Each face that could be judged was cut out upright and scored, together with "
-            "its mirror image, by the network named in this report. "
-        )
-    else:
-        transformer = ""
-        if second.transformer is not None:
-            transformer = gettext(
-                " and a transformer, %(architecture)s,", architecture=second.transformer.architecture
-            )
-        looked = gettext(
-            "Each face that could be judged was cut out upright and scored, together with "
-            "its mirror image, by the network named in this report; a second network, "
-            "%(name)s,%(transformer)s looked at the inner face and the whole head, and "
-            "answered two questions: was the face swapped or edited, was it generated. "
-            "Both answers were fused with the scan's and calibrated. Where the "
-            "result lay near the threshold, all networks scored the face mirrored, "
-            "shifted, scaled and re-encoded as well; the share of these views on the same "
-            "side is the stability, and a face of low stability is not flagged but leaves "
-            "the verdict inconclusive, as does one on which the two networks lay further "
-            "apart than on any face they were measured on. ",
-            name=second.name,
-            transformer=transformer,
-        )
+    given = analysis.parameters
     return gettext(
-        "What the file declares of its making was read first; it entered no score. "
-        "Faces were found with CenterFace. Faces that are too small, unclear, without "
-        "colour, enlarged from a tiny picture or drawn in flat colours "
-        "were not judged. %(looked)sA face whose score reaches %(enter_threshold)s is "
-        "flagged; where none does, one of %(doubt_threshold)s or more leaves the "
+        "%(declared)sFaces were found with CenterFace. %(left_out)s %(looked)sA face whose score reaches "
+        "%(enter_threshold)s is flagged; where none does, one of %(doubt_threshold)s or more leaves the "
         "verdict inconclusive. %(averaged)sFor each flagged face %(maps)s shows which areas raised "
         "the score; each map was then tested by hiding what it highlights and scoring "
         "the face again.",
-        looked=looked,
+        declared=gettext("What the file declares of its making was read first; it entered no score. ")
+        if analysis.declarations is not None
+        else "",
+        left_out=_left_out(given),
+        looked=_looked(analysis),
         enter_threshold=shown(given.enter_threshold, "g"),
         doubt_threshold=shown(given.doubt_threshold, "g"),
         averaged=_averaged(analysis),
         maps=maps_of(analysis.model),
+    )
+
+
+def _left_out(given: Parameters) -> str:
+    """Which faces were not judged."""
+    flaws = [gettext("too small"), gettext("unclear"), *(face for _, face in _told_apart(given))]
+    return gettext(
+        "Faces that are %(all_but_last)s or %(last)s were not judged.",
+        all_but_last=", ".join(flaws[:-1]),
+        last=flaws[-1],
+    )
+
+
+def _looked(analysis: Analysis) -> str:
+    """How faces were scored, as sentences that others follow."""
+    second = analysis.model.second_look
+    if analysis.model.architecture in SEQUENCES:
+        return gettext(
+            "Each face that could be judged was cut out upright and scored by the network named in this "
+            "report. "
+        )
+    if second is None:
+        return gettext(
+            "Each face that could be judged was cut out upright and scored, together with "
+            "its mirror image, by the network named in this report. "
+        )
+    transformer = apart = ""
+    if second.transformer is not None:
+        transformer = gettext(
+            " and a transformer, %(architecture)s,", architecture=second.transformer.architecture
+        )
+    if made_since(analysis, "1.9"):
+        apart = gettext(
+            ", as does one on which the two networks lay further apart than on any face they were measured on"
+        )
+    return gettext(
+        "Each face that could be judged was cut out upright and scored, together with "
+        "its mirror image, by the network named in this report; a second network, "
+        "%(name)s,%(transformer)s looked at the inner face and the whole head, and "
+        "answered two questions: was the face swapped or edited, was it generated. "
+        "Both answers were fused with the scan's and calibrated. Where the "
+        "result lay near the threshold, all networks scored the face mirrored, "
+        "shifted, scaled and re-encoded as well; the share of these views on the same "
+        "side is the stability, and a face of low stability is not flagged but leaves "
+        "the verdict inconclusive%(apart)s. ",
+        name=second.name,
+        transformer=transformer,
+        apart=apart,
     )
 
 

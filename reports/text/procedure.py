@@ -6,10 +6,8 @@ from detector.schema.analysis import Analysis, MediaKind
 from reports.text import photographs
 from reports.text.heatmaps import maps_of
 from reports.text.language import gettext
+from reports.text.made_since import made_since
 from reports.text.numbers import plural, shown
-
-_BEFORE_PROPOSALS = frozenset(f"1.{minor}" for minor in range(12))
-"""Schema versions of analyses that searched frames at half the size instead."""
 
 
 def procedure(analysis: Analysis) -> str:
@@ -77,22 +75,34 @@ def _fused_words(analysis: Analysis) -> str:
             "; a transformer, %(architecture)s, scored the whole head as well",
             architecture=second.transformer.architecture,
         )
+    unsure = gettext("Where the fused score lay near the threshold")
+    if made_since(analysis, "1.15"):
+        unsure = gettext("Where the fused score lay near the threshold, or in a few moments above it")
+    apart = raised = ""
+    if made_since(analysis, "1.9"):
+        apart = gettext(
+            ". So does one on whom the two networks lay further apart than on anyone they were measured on"
+        )
+    if made_since(analysis, "1.7"):
+        raised = gettext(
+            ". Where a stretch of a track scored higher than the rest of it by a set amount, it was raised "
+            "further, and it was scored in more moments"
+        )
     return gettext(
         " was fused with that of a second network, %(name)s, and became a probability. "
         "The second network scored %(moments)s: %(framings)s, "
         "each for a face that was replaced or altered and for one that was "
-        "synthesised%(transformer)s. Where the fused score lay near the threshold, or in "
-        "a few moments above it, all networks scored the same moments mirrored, "
+        "synthesised%(transformer)s. %(unsure)s, all networks scored the same moments mirrored, "
         "shifted, scaled and re-encoded as well; the share of these views on the same side "
         "of the threshold is the stability, and a person of low stability is not flagged but leaves the "
-        "verdict inconclusive. So does one on whom the two networks lay further apart "
-        "than on anyone they were measured on. Where a stretch of a track scored "
-        "higher than the rest of it by a set amount, it was raised further, and it was "
-        "scored in more moments",
+        "verdict inconclusive%(apart)s%(raised)s",
         name=second.name,
         moments=moments,
         framings=framings,
         transformer=transformer,
+        unsure=unsure,
+        apart=apart,
+        raised=raised,
     )
 
 
@@ -112,7 +122,7 @@ def _search_words(analysis: Analysis) -> str:
     interval = analysis.parameters.search_interval
     if not interval:
         return gettext("Every sampled frame was searched whole.")
-    if analysis.schema_version not in _BEFORE_PROPOSALS:
+    if made_since(analysis, "1.12"):  # before, frames were searched at half the size instead
         return gettext(
             "Whole frames were searched at the start, after cuts, every %(interval)s s and "
             "whenever a known face was not where it had been; once a second, the places of "

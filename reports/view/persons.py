@@ -15,7 +15,8 @@ from reports.text.numbers import timecode
 
 @dataclass(frozen=True)
 class PersonView:
-    """One row of the person table; ``altered`` and ``synthesised`` are a photo's two figures.
+    """One row of the person table; ``altered`` and ``synthesised`` are a photo's two figures, where the two
+    questions were ``answered``.
 
     ``segments`` are those flagged.
     """
@@ -29,6 +30,7 @@ class PersonView:
     position: str
     segments: tuple[str, ...]
     second_look: str
+    answered: bool
     altered: str
     synthesised: str
     kind: str
@@ -56,6 +58,7 @@ def person_view(analysis: Analysis, person: Person) -> PersonView:
         position=numbers.box(person.median_box),
         segments=segments,
         second_look="" if still else second_look(person),
+        answered=person.second_look is not None,
         altered=_answer(person, "altered"),
         synthesised=_answer(person, "synthesised"),
         kind=str(kind_of(person.second_look) or "") if flagged else "",
