@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from detector.environment import command as command_of
-from detector.schema.analysis import Analysis
-from detector.schema.method.parameters import LACKING
+from detector.models.card_files import DEFAULT
+from detector.schema.analysis import Analysis, Model, Parameters
 from detector.schema.model import SecondLookModel
 from detector.verdict.reproducibility import TOLERANCE
 from reports.text.dates import in_utc
 from reports.text.language import UNTRANSLATED, gettext
 from reports.view.facts import Fact
+
+DEFAULT_WEIGHTS = "956ceb526989e9e3791c3118cb81d7e5fe4f26c1b1752faede469ba21ed30480"
+"""SHA-256 of the weights that the default model's name stands for in this version.
+
+Not read from their card: a page must come out the same wherever the same version renders it.
+"""
+EARLIER_DEFAULTS = {"6398f14193caf6ca2eb7d512d66d3fa31cf980ca7f84af3c6a22d36fd34aa920": "reelproof-2"}
+"""By their SHA-256, what weights are called now that had the default's name before."""
 
 
 @dataclass(frozen=True)
@@ -92,13 +101,36 @@ def _second_look(used: SecondLookModel | None) -> tuple[Fact, ...]:
 
 
 def _command(analysis: Analysis) -> str:
-    """The command that runs this analysis again, in the folder of the exhibit."""
-    command = analysis.software.command
-    if not command:
-        return command_of(analysis.media.file, analysis.model.name, analysis.parameters)
-    # An older one does not name what is new since, and would be run with this version's.
-    lacking = [name for name, versions in LACKING.items() if analysis.schema_version in versions]
-    return " ".join([command, *(f"--set {name}=0" for name in lacking)])
+    """The command that runs this analysis again by this version, in the folder of the exhibit.
+
+    That of an older one leaves out what was a default then, or had no name yet, and may name a model by a
+    name that others have now.
+    """
+    media, models = analysis.media, [analysis.model, *(other.model for other in analysis.others)]
+    recorded = analysis.software.command or command_of(media.file, analysis.model.name, analysis.parameters)
+    try:
+        words = shlex.split(recorded)
+    except ValueError:  # nothing that the engine wrote
+        return recorded
+    given = {word.partition("=")[0] for before, word in pairwise(words) if before == "--set"}
+    for name, known in Parameters.model_fields.items():
+        value = getattr(analysis.parameters, name)
+        if name not in given and value != known.default:
+            words += ["--set", f"{name}={value!r}"]
+    named = [
+        number for number, word in enumerate(words) if word in ("--model", "--also") and words[number + 1 :]
+    ]
+    for number, model in zip(named, models, strict=False):
+        if words[number + 1] == model.name:
+            words[number + 1] = _name_now(model)
+    return shlex.join(words)
+
+
+def _name_now(model: Model) -> str:
+    """What a model is called today: one with the default's name may have had other weights."""
+    if model.name != DEFAULT or model.sha256 == DEFAULT_WEIGHTS:
+        return model.name
+    return EARLIER_DEFAULTS.get(model.sha256, f"{model.name}.safetensors")
 
 
 def _comparison(analysis: Analysis) -> str:

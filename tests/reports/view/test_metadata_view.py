@@ -12,8 +12,8 @@ import pytest
 from analyses import EXHIBIT_SHA256, build
 
 from detector.cli.engine_options import add_engine_options, parameters_from
-from detector.models.card_files import load_card
-from detector.schema.analysis import Analysis, MediaKind, Rate, Software
+from detector.models.card_files import DEFAULT, load_card
+from detector.schema.analysis import Analysis, MediaKind, Parameters, Rate, Software
 from detector.schema.metadata import (
     Anomaly,
     Credentials,
@@ -35,7 +35,7 @@ from reports.render.html import render_html
 from reports.view.metadata.credentials import short
 from reports.view.report import report_view
 from reports.view.report_inputs import ReportInputs
-from reports.view.reproduction import _command
+from reports.view.reproduction import DEFAULT_WEIGHTS, EARLIER_DEFAULTS, _command
 
 
 def detailed(folder: Path, **changes: object) -> Analysis:
@@ -259,6 +259,38 @@ def test_the_command_of_an_older_analysis_turns_off_what_came_since(tmp_path: Pa
         for name, versions in LACKING.items():
             if version in versions:
                 assert getattr(given, name) == getattr(old.parameters, name) == 0
+
+
+def test_the_command_of_an_older_analysis_sets_what_was_a_default_then(tmp_path: Path) -> None:
+    analysis = build(tmp_path, kept=False)
+    values = {"search_interval": 2.0, "interpolate_below": 0.3, "median_window": 0.9, "enter_threshold": 0.65}
+    parameters = analysis.parameters.model_copy(update=values)
+    command = "python -m detector analyze 'a clip.mp4' --model reelproof --set median_window=0.9 --out again"
+    software = analysis.software.model_copy(update={"command": command})
+    old = analysis.model_copy(update={"software": software, "parameters": parameters})
+    assert _command(old) == f"{command} --set search_interval=2.0 --set interpolate_below=0.3"
+    broken = software.model_copy(update={"command": "analyze 'a clip"})
+    assert _command(old.model_copy(update={"software": broken})) == "analyze 'a clip"
+
+
+def test_the_command_names_the_weights_that_decided_by_the_name_they_have_now(tmp_path: Path) -> None:
+    analysis = build(tmp_path, kept=False)
+
+    def named(name: str, sha256: str) -> str:
+        model = analysis.model.model_copy(update={"name": name, "sha256": sha256})
+        command = f"python -m detector analyze clip.mp4 --model {name} --out again"
+        software = analysis.software.model_copy(update={"command": command})
+        parameters = Parameters()
+        made = {"model": model, "software": software, "parameters": parameters}
+        return shlex.split(_command(analysis.model_copy(update=made)))[6]
+
+    assert load_card(DEFAULT)[0].sha256 == DEFAULT_WEIGHTS
+    for sha256, name in EARLIER_DEFAULTS.items():
+        assert load_card(name)[0].sha256 == sha256
+        assert named(DEFAULT, sha256) == named(name, sha256) == name
+    assert named(DEFAULT, DEFAULT_WEIGHTS) == DEFAULT
+    assert named(DEFAULT, "c" * 64) == "reelproof.safetensors"
+    assert named("mine", "c" * 64) == "mine"
 
 
 def test_a_photo(tmp_path: Path) -> None:
