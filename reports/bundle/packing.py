@@ -17,11 +17,12 @@ from reports.bundle.manifest import (
     Signer,
     manifest_files,
 )
+from reports.review import annotation_file
 
 SUMS = "sha256sums.txt"
 VERIFIER = "verify.py"
 _VERIFIER = FILES / "docs" / "verify_bundle.py"
-ANNOTATIONS = "annotations.json"
+ANNOTATIONS = annotation_file.NAME
 
 
 def write(

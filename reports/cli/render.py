@@ -5,9 +5,12 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from reports.bundle.manifest import holds_bundle
 from reports.cli.case_options import add_case_options, given_case
+from reports.errors import ReportError
 from reports.inputs.analysis_file import parse_analysis
 from reports.render.write import kept_custody, write_files
+from reports.review.annotation_file import annotations_of, kept_annotations
 from reports.view.report_inputs import ReportInputs
 
 
@@ -35,12 +38,28 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Write the report anew, with all that belongs to it."""
+    """Write the report anew, with all that belongs to it.
+
+    Raises :class:`~reports.errors.ReportError` where it would take the place of a bundle's.
+    """
     text = options.analysis.read_bytes()
     folder = options.analysis.parent
+    if holds_bundle(options.out or folder):
+        raise ReportError(
+            f"{options.out or folder} is an unpacked review bundle, whose manifest and signature would be "
+            "lost. Name another folder with --out DIR."
+        )
     custody = options.custody.read_bytes() if options.custody else kept_custody(folder)
     case = given_case(options, folder)
     laboratory = options.laboratory.read_bytes() if options.laboratory else None
     analysis, out = parse_analysis(text, options.analysis), options.out or folder
-    inputs = ReportInputs(case=case, custody=custody, laboratory=laboratory, language_code=options.language)
+    annotations = kept_annotations(folder)
+    inputs = ReportInputs(
+        annotations=annotations_of(annotations, text),
+        annotation_file=annotations,
+        case=case,
+        custody=custody,
+        laboratory=laboratory,
+        language_code=options.language,
+    )
     write_files(analysis, text, folder, out, inputs)

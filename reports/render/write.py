@@ -20,6 +20,7 @@ from reports.inputs.pictures import embed
 from reports.render.attachments import Attachment, attachments
 from reports.render.html import render_html
 from reports.render.pdf import render_pdf
+from reports.review.annotation_file import NAME as ANNOTATIONS
 from reports.review.second_review import NAME as SECOND_REVIEW
 from reports.review.second_review import kept_review
 from reports.text.languages import DEFAULT
@@ -126,7 +127,12 @@ def _with_kept(inputs: ReportInputs, folder: Path) -> ReportInputs:
 
 def _stored_inputs(inputs: ReportInputs) -> dict[str, bytes]:
     """The inputs that are files beside the report, by their names."""
-    texts = {CUSTODY: inputs.custody, LABORATORY: inputs.laboratory, SECOND_REVIEW: inputs.second_review}
+    texts = {
+        ANNOTATIONS: inputs.annotation_file,
+        CUSTODY: inputs.custody,
+        LABORATORY: inputs.laboratory,
+        SECOND_REVIEW: inputs.second_review,
+    }
     return {name: text for name, text in texts.items() if text is not None}
 
 

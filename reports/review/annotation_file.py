@@ -12,6 +12,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
@@ -23,6 +24,7 @@ from reports.inputs.crowded_json import is_crowded
 from reports.review.annotations import ANNOTATION, Annotation, sort_key
 from reports.review.value_problems import problem_sentence
 
+NAME = "annotations.json"
 VERSION = "1.0"
 LARGEST_ANNOTATION_FILE = 10_000_000  # bytes of a file that is taken in, alone or in a bundle
 _MARK = "reelproof_judgements"
@@ -142,6 +144,30 @@ def read_file(data: bytes) -> AnnotationFile:
             N_("The file was changed after it was saved, so nothing of it is taken in.")
         )
     return AnnotationFile(**about, annotations=_parse_all(given))
+
+
+def kept_annotations(folder: Path) -> bytes | None:
+    """The annotation file kept in the folder of an unpacked bundle or of a result, if there is one."""
+    path = folder / NAME
+    return path.read_bytes() if path.is_file() else None
+
+
+def annotations_of(text: bytes | None, analysis: bytes) -> tuple[Annotation, ...]:
+    """What is said in an annotation file, if there is one, of the ``analysis`` with this text.
+
+    Raises :class:`AnnotationFileError` for one that was changed or is about another analysis.
+    """
+    if text is None:
+        return ()
+    try:
+        if len(text) > LARGEST_ANNOTATION_FILE:
+            raise AnnotationFileError("It is too large for annotations.")
+        saved = read_file(text)
+        if saved.analysis_sha256 != hashlib.sha256(analysis).hexdigest():
+            raise AnnotationFileError("It is about another analysis.json.")
+    except AnnotationFileError as problem:
+        raise AnnotationFileError(f"{NAME} beside the analysis: {problem}") from None
+    return saved.annotations
 
 
 def _parse_all(given: list[Any]) -> tuple[Annotation, ...]:

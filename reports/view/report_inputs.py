@@ -19,12 +19,14 @@ from reports.text.languages import DEFAULT
 class ReportInputs:
     """Each as it was handed in; what is bytes is the text of its file, which goes with the report.
 
+    ``annotation_file`` is the ``annotations.json`` that ``annotations`` were read from, if it is to be kept;
     ``custody`` is a ``custody.json``, ``laboratory`` a ``laboratory.json`` and ``second_review`` a
     ``second-review.json``. ``check`` is what hashing the exhibit again, just now, has shown. ``comparisons``
     are those of the exhibit with references. ``language_code`` is the language of the report.
     """
 
     annotations: Sequence[Annotation] = ()
+    annotation_file: bytes | None = None
     case: CaseDetails | None = None
     custody: bytes | None = None
     check: ExhibitCheck | None = None

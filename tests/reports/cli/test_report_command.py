@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import zipfile
 from pathlib import Path
@@ -57,16 +58,48 @@ def test_render_into_an_earlier_result_leaves_nothing_of_it(tmp_path: Path) -> N
     assert (first / "overlays/B1-1.png").exists()
 
 
-def test_render_into_an_unpacked_bundle_removes_nothing(tmp_path: Path) -> None:
+@pytest.fixture
+def unpacked(tmp_path: Path) -> Path:
+    """A bundle that was unpacked into a folder."""
     (tmp_path / "bundle").mkdir()
     with zipfile.ZipFile(small_bundle(tmp_path / "bundle", pdf=False, played=EXHIBIT)) as archive:
-        archive.extractall(tmp_path / "out")
-    there = {path for path in (tmp_path / "out").rglob("*") if path.is_file()}
+        archive.extractall(tmp_path / "unpacked")
+    return tmp_path / "unpacked"
+
+
+def test_an_unpacked_bundle_is_not_written_over(
+    unpacked: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    there = {path: path.read_bytes() for path in unpacked.rglob("*") if path.is_file()}
     source = tmp_path / "source"
     analysis = build(source, segments=1, peaks=1, count=3, picture=(16, 9))
     (source / "analysis.json").write_text(analysis.to_json(), "utf-8")
-    assert main(["render", str(source / "analysis.json"), "--out", str(tmp_path / "out")]) == 0
-    assert all(path.exists() for path in there)
+    for command in (["analysis.json"], ["analysis.json", "--out", str(unpacked)]):
+        rendered = (unpacked if len(command) == 1 else source) / command[0]
+        assert main(["render", str(rendered), *command[1:]]) == 2
+        assert "is an unpacked review bundle" in capsys.readouterr().err
+    assert there == {path: path.read_bytes() for path in unpacked.rglob("*") if path.is_file()}
+
+
+def test_what_reviewers_said_in_a_bundle_is_in_the_report_rendered_from_it(
+    unpacked: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, said = tmp_path / "out", unpacked / "annotations.json"
+    command = ["render", str(unpacked / "analysis.json"), "--out", str(out)]
+    assert main(command) == 0
+    page = (out / "report.html").read_text("utf-8")
+    assert "1 reviewer annotated this analysis." in page and "No reviewer has" not in page
+    assert (out / "annotations.json").read_bytes() == said.read_bytes()
+    assert verify(out).results.problems == []
+
+    text = said.read_text("utf-8")
+    for changed, words in (
+        (text.replace('"agree"', '"disagree"'), "was changed after it was saved"),
+        (re.sub('(?<="analysis_sha256": ")[0-9a-f]{8}', "0" * 8, text), "is about another analysis.json"),
+    ):
+        said.write_text(changed, "utf-8")
+        assert main(command) == 2
+        assert words in capsys.readouterr().err
 
 
 def hostile(tmp_path: Path) -> bytes:
