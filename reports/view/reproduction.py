@@ -53,14 +53,7 @@ def _computed_with(analysis: Analysis) -> tuple[Fact, ...]:
     known = (
         Fact(gettext("Reelproof"), used.reelproof),
         Fact(gettext("Commit of the source"), used.commit or "", exact=True),
-        Fact(gettext("SHA-256 of the engine's source"), used.source_sha256 or "", exact=True),
-        Fact(gettext("SHA-256 of the weights"), analysis.model.sha256, analysis.model.name, exact=True),
-        *_second_look(analysis.model.second_look),
-        Fact(
-            gettext("SHA-256 of the network that proposes faces"),
-            used.face_proposals_sha256 or "",
-            exact=True,
-        ),
+        *decided_by(analysis),
         Fact(gettext("Torch"), used.torch),
         Fact(gettext("Computed on"), used.device),
         Fact(
@@ -82,6 +75,22 @@ def _computed_with(analysis: Analysis) -> tuple[Fact, ...]:
         Fact(
             gettext("Form of analysis.json"),
             gettext("version %(schema_version)s", schema_version=analysis.schema_version),
+        ),
+    )
+    return tuple(fact for fact in known if fact.value)
+
+
+def decided_by(analysis: Analysis) -> tuple[Fact, ...]:
+    """By SHA-256, what findings rest on beside exhibit and parameters; what an analysis lacks is left out."""
+    used = analysis.software
+    known = (
+        Fact(gettext("SHA-256 of the engine's source"), used.source_sha256 or "", exact=True),
+        Fact(gettext("SHA-256 of the weights"), analysis.model.sha256, analysis.model.name, exact=True),
+        *_second_look(analysis.model.second_look),
+        Fact(
+            gettext("SHA-256 of the network that proposes faces"),
+            used.face_proposals_sha256 or "",
+            exact=True,
         ),
     )
     return tuple(fact for fact in known if fact.value)

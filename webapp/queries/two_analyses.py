@@ -8,7 +8,8 @@ from detector.schema import boxes
 from detector.schema.analysis import Analysis, Segment
 from reports.text.language import gettext
 from reports.text.numbers import probability, shown, timecode
-from reports.view.facts import ParameterView, parameters
+from reports.view.facts import Fact, ParameterView, parameters
+from reports.view.reproduction import decided_by
 
 _SAME_FACE = 0.3  # least overlap (intersection over union) of two persons' median boxes
 
@@ -25,7 +26,7 @@ class SegmentRow:
 
 @dataclass(frozen=True)
 class Difference:
-    """A parameter in which the two differ."""
+    """A parameter in which the two differ, or what made them; the name of that is translated already."""
 
     name: str
     first: str
@@ -75,13 +76,27 @@ def segments(first: Analysis, second: Analysis) -> tuple[SegmentRow, ...]:
 
 
 def differences(first: Analysis, second: Analysis) -> tuple[Difference, ...]:
-    """The parameters in which they differ."""
+    """The networks and the engine, by SHA-256, and the parameters in which they differ."""
     other: dict[str, ParameterView] = {each.name: each for each in parameters(second)}
-    return tuple(
+    return _made_otherwise(first, second) + tuple(
         Difference(each.name, each.value, other[each.name].value)
         for each in parameters(first)
         if each.value != other[each.name].value
     )
+
+
+def _made_otherwise(first: Analysis, second: Analysis) -> tuple[Difference, ...]:
+    """Of what is told by its SHA-256 what differs: models of one name may have other weights, or fusions."""
+    one, other = ({str(fact.name): fact for fact in decided_by(each)} for each in (first, second))
+    return tuple(
+        Difference(name, _beginning(one.get(name)), _beginning(other.get(name)))
+        for name in {**one, **other}
+        if name not in one or name not in other or one[name].value != other[name].value
+    )
+
+
+def _beginning(fact: Fact | None) -> str:
+    return f"{str(fact.value)[:12]}…" if fact else "–"
 
 
 def _words(segment: Segment) -> str:

@@ -9,7 +9,8 @@ from analyses import build
 from flask.testing import FlaskClient
 from made_results import finished
 
-from detector.schema.analysis import Analysis
+from detector.schema.analysis import Analysis, Model
+from detector.schema.model import SecondLookModel
 from webapp.queries import two_analyses
 
 
@@ -72,6 +73,47 @@ def test_settings_that_differ(pair: tuple[Analysis, Analysis]) -> None:
     assert two_analyses.differences(first, first) == ()
     (one,) = two_analyses.differences(first, other)
     assert (one.first, one.second) == (f"{first.parameters.enter_threshold:g}", "0.9")
+
+
+def test_networks_and_engines_that_differ_under_one_name(pair: tuple[Analysis, Analysis]) -> None:
+    made, _ = pair
+    look = SecondLookModel(name="v", architecture="v", sha256="1" * 64, card_sha256="2" * 64)
+    first = made.model_copy(
+        update={
+            "model": made.model.model_copy(update={"second_look": look}),
+            "software": made.software.model_copy(update={"source_sha256": "3" * 64}),
+        }
+    )
+    for other, name in (
+        ({"model": first.model.model_copy(update={"sha256": "4" * 64})}, "SHA-256 of the weights"),
+        ({"model": _looking(first, sha256="4" * 64)}, "SHA-256 of the second look’s weights"),
+        (
+            {"model": _looking(first, card_sha256="4" * 64)},
+            "SHA-256 of the second look’s fusion and calibration",
+        ),
+        ({"software": first.software.model_copy(update={"source_sha256": "4" * 64})}, "engine's source"),
+    ):
+        (one,) = two_analyses.differences(first, first.model_copy(update=other))
+        assert one.name.endswith(name) and one.second == "444444444444…" and one.first != one.second
+    assert {one.second for one in two_analyses.differences(first, made)} == {"–"}
+    assert two_analyses.differences(first, first) == ()
+
+
+def _looking(analysis: Analysis, **changes: str) -> Model:
+    look = analysis.model.second_look
+    assert look is not None
+    return analysis.model.model_copy(update={"second_look": look.model_copy(update=changes)})
+
+
+def test_a_page_does_not_say_that_all_settings_are_the_same(
+    app, client: FlaskClient, pair: tuple[Analysis, Analysis]
+) -> None:
+    one = finished(app, segments=1)
+    software = pair[0].software.model_copy(update={"source_sha256": "4" * 64})
+    other = finished(app, {"software": software}, segments=1)
+    page = client.get(f"/compare?a={one.id}&b={other.id}")
+    assert page.status_code == 200 and "All settings are the same" not in page.text
+    assert "444444444444…" in page.text
 
 
 def test_the_page_refuses_what_cannot_be_compared(app, client: FlaskClient) -> None:
