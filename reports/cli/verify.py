@@ -113,7 +113,7 @@ def _in_words(done: Verified, refused: ReelproofError | None) -> str:
         lines.append(f"{word}: {len(results.problems)} found")
         lines += [f"  {_plain(str(problem))}" for problem in results.problems]
     else:
-        lines.append("What was checked fits; it was not repeated." if refused else "Everything fits.")
+        lines.append("What could be checked fits." if refused else "Everything fits.")
         lines += [done.unsigned] if done.unsigned else []
     return "\n".join(lines)
 

@@ -221,7 +221,7 @@ def test_what_does_not_fit_is_told_where_the_analysis_cannot_be_repeated(
 
     assert main(command) == 2
     told = capsys.readouterr()
-    assert "What was checked fits; it was not repeated." in told.out and "Everything fits" not in told.out
+    assert "What could be checked fits." in told.out and "Everything fits" not in told.out
     assert "is not here" in told.err and make in told.err
 
     (folder / "overlays" / "more.png").parent.mkdir(exist_ok=True)
