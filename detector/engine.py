@@ -308,7 +308,7 @@ def conclude(
     ``missing`` is the number of seconds its file breaks off early; ``explained`` makes segments
     of flagged intervals.
     """
-    coverage = coverage_of(first_pass, media, missing)
+    coverage = coverage_of(first_pass, media, missing, parameters.sample_rate)
     judged = judge(first_pass, scorer, parameters, media, coverage, explained)
     verdict, persons, segments = judged.verdict, judged.persons, judged.segments
     return Analysis(

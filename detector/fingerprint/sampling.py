@@ -20,11 +20,15 @@ _HELD = 2 * RATE  # pictures that one stands for at most where a damaged file sh
 
 
 class FingerprintSampler:
-    """Takes the first frame of each 1/RATE seconds, and gives the fingerprint at the end."""
+    """Takes the first frame of each 1/RATE seconds, and gives the fingerprint at the end.
+
+    Where none comes for longer, the last frame that did, though not the first, stands until the next one.
+    """
 
     def __init__(self, *, still: bool) -> None:
         self._still = still
         self._pictures: list[NDArray[np.uint8]] = []
+        self._later: Frame | None = None  # the last one after that of the last picture
         self._size = (0, 0)
         self._waits: list[tuple[int, int]] = []  # where one stands for more, first and after the last
 
@@ -32,18 +36,21 @@ class FingerprintSampler:
         """Look at a frame, upright, in order of time."""
         place = int(frame.time * RATE)
         if place < len(self._pictures) or len(self._pictures) >= MOST_PICTURES:
+            self._later = frame
             return
         if not self._pictures:
             self._size = (frame.image.shape[1], frame.image.shape[0])
         self._wait(place)
         if len(self._pictures) < MOST_PICTURES:
             self._pictures.append(reduced(frame.image))
+        self._later = None
 
     def _wait(self, place: int) -> None:
-        """The last picture stays until ``place``."""
+        """What was seen last stays until ``place``."""
         begun, missing = len(self._pictures), min(place, MOST_PICTURES - 1) - len(self._pictures)
         if begun and missing > 0:
-            self._pictures += [self._pictures[-1]] * missing
+            seen = self._pictures[-1] if self._later is None else reduced(self._later.image)
+            self._pictures += [seen] * missing
             if missing > _HELD:
                 self._waits.append((begun, begun + missing))
 

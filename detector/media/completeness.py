@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from detector.media.reader import MediaReader
+from detector.media.stream.decoder import FrameDecoder
 from detector.schema.analysis import MediaKind
 
 _FEW = 2  # frames
@@ -10,7 +10,7 @@ _FEW = 2  # frames
 _SLACK = 0.5
 
 
-def missing_seconds(reader: MediaReader) -> float:
+def missing_seconds(reader: FrameDecoder) -> float:
     """Seconds of picture that the file promises and that are missing at its end.
 
     A file cut short decodes cleanly to where it ends. A container that states only its
@@ -34,14 +34,23 @@ def missing_seconds(reader: MediaReader) -> float:
     return expected - picture if expected - picture > slack else 0.0
 
 
-def _before_first_frame(reader: MediaReader) -> float:
+def seconds_after(reader: FrameDecoder) -> float:
+    """For how long the last frame stays beyond its own end: as the whole file goes on; 0 for a moment."""
+    stated = reader.container_duration
+    if stated is None or not reader.expected_duration or reader.container_format == "avi":  # guessed by size
+        return 0.0
+    after = stated - _before_first_frame(reader) - float(reader.duration)
+    return after if after > _SLACK else 0.0
+
+
+def _before_first_frame(reader: FrameDecoder) -> float:
     """Seconds of the container's duration that pass before the first frame."""
     if reader.container_format == "flv":  # counts from what begins first
         return reader.start_offset or 0.0
     return max(0.0, float((reader.tally.first_pts or 0) * reader.time_base))
 
 
-def lost_at_start(reader: MediaReader) -> float:
+def lost_at_start(reader: FrameDecoder) -> float:
     """Seconds of picture before the first frame that cannot be decoded; 0 for a moment.
 
     A file that was cut at any place, such as a capture of a broadcast, begins between two key frames:
@@ -55,14 +64,14 @@ def lost_at_start(reader: MediaReader) -> float:
     return lost if lost > slack else 0.0
 
 
-def _undecoded_at_start(reader: MediaReader) -> float:
+def _undecoded_at_start(reader: FrameDecoder) -> float:
     first = reader.tally.first_pts
     if first is None or reader.kind is MediaKind.IMAGE or reader.container_format == "avi":
         return 0.0  # AVI has no times of its own
     return float(reader.tally.packets.before(first)[1] * reader.time_base)
 
 
-def lost_frames(reader: MediaReader) -> int:
+def lost_frames(reader: FrameDecoder) -> int:
     """Frames that the file holds or promises and that neither came nor were refused.
 
     Of containers whose tables do not count frames, those before the first key frame.
@@ -74,7 +83,7 @@ def lost_frames(reader: MediaReader) -> int:
     return max(0, reader.tally.packets.before(reader.tally.first_pts or 0)[0] - reader.tally.undecodable)
 
 
-def _promised_and_gone(reader: MediaReader) -> int:
+def _promised_and_gone(reader: FrameDecoder) -> int:
     """Known of containers whose tables count frames; a few may be lost to the codec's own ways."""
     tally = reader.tally
     few = float(_FEW)

@@ -19,6 +19,7 @@ from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
 from detector.errors import MediaError
+from detector.media.completeness import seconds_after
 from detector.media.exhibit.limits import Bounds
 from detector.media.frame import Frame, Image
 from detector.media.pictures import hdr
@@ -73,19 +74,16 @@ class MediaReader(FrameDecoder):
         self._matrix: tuple[int, Orientation] | None = None  # the last rotation read, and what it meant
 
     def frames(self, sample_rate: float, all_decoded: bool = True) -> Generator[Frame]:
-        """The first frame of each 1/``sample_rate`` seconds; all others are decoded and counted only.
+        """The first frame of each 1/``sample_rate`` seconds, and each that is shown for longer than that.
 
-        Unless ``all_decoded``, those to which no other refers are only counted, where that can be told.
+        All others are decoded and counted only. Unless ``all_decoded``, those to which no other refers are
+        only counted, where that can be told. A frame that is not the first comes once the next one is there.
         Raises :class:`MediaError` when not one frame can be decoded.
         """
         rate = Fraction(sample_rate).limit_denominator(1_000_000)
-        last_bin = -1
-        for frame, pts in self._decoded(rate=None if all_decoded else rate):
-            number = int(self._time(pts) * rate)
-            if number > last_bin:
-                last_bin = number
-                self._note_size(frame)
-                yield self._frame(frame, pts, self.tally.frames - 1)
+        for frame, pts, index in self._sampled(rate, all_decoded):
+            self._note_size(frame)
+            yield self._frame(frame, pts, index)
         if self.kind is MediaKind.IMAGE:
             if not self.tally.decoded:
                 raise MediaError(PICTURE_DAMAGED)
@@ -99,6 +97,25 @@ class MediaReader(FrameDecoder):
                     "again."
                 )
             )
+
+    def _sampled(self, rate: Fraction, all_decoded: bool) -> Iterator[tuple[av.VideoFrame, int, int]]:
+        """The frames of :meth:`frames` as the decoder gives them, each with its PTS and its number."""
+        tally, last_bin = self.tally, -1
+        # The last frame, where it is not sampled so far: how long it is shown tells the next one.
+        passed: tuple[av.VideoFrame, int, int] | None = None
+        for frame, pts in self._decoded(rate=None if all_decoded else rate):
+            if passed and tally.before_last == passed[1] and (pts - passed[1]) * self.time_base > 1 / rate:
+                yield passed
+            this = frame, pts, tally.frames - 1
+            number = int(self._time(pts) * rate)
+            passed = None if number > last_bin else this
+            if number > last_bin:
+                last_bin = number
+                yield this
+        if self.kind is MediaKind.VIDEO and passed and tally.last_pts == passed[1]:
+            shown = self.duration - self._time(passed[1]) + Fraction(seconds_after(self))
+            if shown > 1 / rate:
+                yield passed
 
     def every_frame(self) -> Iterator[tuple[av.VideoFrame, int]]:
         """All frames as the decoder gives them, neither upright nor RGB, each with its PTS."""

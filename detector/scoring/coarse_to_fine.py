@@ -1,10 +1,10 @@
 """Coarse to fine: of a calm stretch of a track the network is given every fourth face only.
 
 The first face of a track is scored, the fifth, the ninth, and the last; of a video with few frames a second
-those half a second apart. Those in between wait until both ends of their gap are scored. Where the network
-is calm about both they never are: their logits lie on the line between. Otherwise the middle one is scored,
-and both halves are treated the same way, so that wherever something may be found every sampled frame is
-judged.
+those half a second apart, and, where a picture stands for so long, the face in it. Those in between
+wait until both ends of their gap are scored. Where the network is calm about both they never are: their
+logits lie on the line between. Otherwise the middle one is scored, and both halves are treated the same way,
+so that wherever something may be found every sampled frame is judged.
 """
 
 from __future__ import annotations
@@ -75,6 +75,7 @@ class _Track:
     since: float  # its time
     frame: int  # the number of its frame
     time: float  # of the last face
+    latest: int  # the number of its frame
     waiting: list[NumberedCrop] = field(default_factory=list)
 
 
@@ -91,27 +92,33 @@ class CoarseToFine:
         """Take the next ``face`` of ``track``, in the sampled frame of this number."""
         yield from self._lost(time)
         last = self._tracks.get(track)
+        if last is not None and frame == last.latest + 1 and self._sparing.slow(time - last.time, 1):
+            yield from self._ended(last)  # for so long its picture stood
         if (
             last is not None
             and len(last.waiting) < self._sparing.apart - 1
             and not self._sparing.slow(time - last.since, frame - last.frame)
         ):
             last.waiting.append(face)
-            last.time = time
+            last.time, last.latest = time, frame
             return
         if last is not None:
             self._gaps.append(_Gap(last.scored, last.waiting, face.number))
-        self._tracks[track] = _Track(face.number, time, frame, time)
+        self._tracks[track] = _Track(face.number, time, frame, time, frame)
         yield face
 
     def _lost(self, now: float) -> Iterator[NumberedCrop]:
         """The last faces of tracks that were lost, where they wait."""
         for number in [number for number, track in self._tracks.items() if now - track.time > _LOST]:
-            lost = self._tracks.pop(number)
-            if lost.waiting:
-                *waiting, end = lost.waiting
-                self._gaps.append(_Gap(lost.scored, waiting, end.number))
-                yield end
+            yield from self._ended(self._tracks.pop(number))
+
+    def _ended(self, track: _Track) -> Iterator[NumberedCrop]:
+        """The last face of a track, where it waits: now it is the last one scored."""
+        if track.waiting:
+            *waiting, end = track.waiting
+            self._gaps.append(_Gap(track.scored, waiting, end.number))
+            track.scored, track.since, track.frame, track.waiting = end.number, track.time, track.latest, []
+            yield end
 
     def scored(self, numbers: Iterable[int], logits: NDArray[np.floating]) -> Iterator[NumberedCrop]:
         """Take the ``logits`` (n,) of the faces of these ``numbers``; gives back what is not calm."""

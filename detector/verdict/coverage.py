@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from detector.faces.flaws import either
+from detector.media.stream.packet_stats import MOST_FAILURES
 from detector.schema.analysis import Coverage, FaceQuality, Media, MediaKind, Span, Spread
 from detector.schema.translatable import N_
 from detector.scoring.first_pass import FirstPassResult
 
+NOT_DECODED = "no picture could be decoded here"
 
-def coverage_of(first_pass: FirstPassResult, media: Media, missing: float) -> Coverage:
-    """The coverage of a finished first pass; ``missing`` is how many seconds the file breaks off early."""
+
+def coverage_of(first_pass: FirstPassResult, media: Media, missing: float, rate: float) -> Coverage:
+    """The coverage of a finished first pass; ``missing`` is how many seconds the file breaks off early.
+
+    ``rate`` is that of sampling.
+    """
     every, rows = first_pass.detections.rows, first_pass.detections.sampled.rows
     usable = np.unique(rows["time"][rows["usable"]])
     flaws: dict[float, set[str]] = defaultdict(set)
@@ -33,7 +41,7 @@ def coverage_of(first_pass: FirstPassResult, media: Media, missing: float) -> Co
                 spans[-1] = Span(start=spans[-1].start, end=end, reason=reason)
             else:
                 spans.append(Span(start=time, end=max(end, time), reason=reason))
-    spans = sorted([*spans, *gaps_of(media)], key=lambda span: span.start)
+    spans = sorted([*spans, *gaps_of(media, first_pass.times, rate)], key=lambda span: span.start)
     if missing:
         end = media.duration
         spans.append(Span(start=end, end=end + missing, reason="the file breaks off here"))
@@ -53,14 +61,26 @@ def coverage_of(first_pass: FirstPassResult, media: Media, missing: float) -> Co
     )
 
 
-def gaps_of(media: Media) -> Iterator[Span]:
-    """Where the file is damaged and shows no frame for long."""
+def gaps_of(media: Media, times: Sequence[float], rate: float) -> Iterator[Span]:
+    """Where the file is damaged and shows no frame for long: longer than usual, or than frames are apart.
+
+    ``times`` are those of the frames sampled at ``rate``. A frame before a gap is one of them.
+    """
     timing = media.details.timing if media.details else None
     if timing is None or not media.frames_undecodable:
         return
-    for gap in timing.gaps:
-        start = gap.start + min(gap.length, timing.median_interval or 0.0)
-        yield Span(start=start, end=gap.start + gap.length, reason="no picture could be decoded here")
+    usual = timing.median_interval or 0.0
+    found = [(gap.start, gap.start + gap.length) for gap in timing.gaps]
+    # Only the longest gaps are named there, and the first failures: what follows these may be damaged.
+    failed = [failure.time for failure in timing.failures if failure.time is not None]
+    named = max(failed, default=0.0) if len(timing.failures) >= MOST_FAILURES else math.inf
+    for start, end in pairwise(times):
+        if end - start <= max(2, 1 + usual * rate) / rate or any(a < end and start < b for a, b in found):
+            continue
+        if end > named or any(start < time < end for time in failed):
+            found.append((start, end))
+    for start, end in found:
+        yield Span(start=min(start + usual, end), end=end, reason=NOT_DECODED)
 
 
 def _quality(rows: NDArray[np.void]) -> FaceQuality | None:

@@ -8,6 +8,9 @@ from reports.text import photographs
 from reports.text.language import gettext
 from reports.text.numbers import plural, shown
 
+# Schema versions of analyses that sampled the first frame of each interval only, however long others stayed.
+_FIRST_FRAMES_ONLY = frozenset(f"1.{minor}" for minor in range(18))
+
 
 def not_examined(analysis: Analysis) -> tuple[str, ...]:
     """What was left out, apart from the stretches of time, in sentences."""
@@ -16,6 +19,7 @@ def not_examined(analysis: Analysis) -> tuple[str, ...]:
         return photographs.not_examined(analysis)
     return (
         _between_samples(analysis),
+        *_shown_for_long(analysis),
         gettext("Sound: present, not examined.")
         if media.has_sound
         else gettext("Sound: the file has none; it would not have been examined."),
@@ -32,6 +36,18 @@ def not_examined(analysis: Analysis) -> tuple[str, ...]:
     )
 
 
+def is_seen_throughout(analysis: Analysis) -> bool:
+    """Whether all that a video shows for longer than a sampling interval was sampled, where it decodes."""
+    media = analysis.media
+    if analysis.schema_version not in _FIRST_FRAMES_ONLY or not media.variable_frame_rate:
+        return True
+    timing = media.details.timing if media.details else None
+    if timing is None or timing.least_interval is None or timing.greatest_interval is None:
+        return False
+    interval = 1 / analysis.parameters.sample_rate
+    return timing.greatest_interval <= interval or timing.least_interval >= interval
+
+
 def _between_samples(analysis: Analysis) -> str:
     media, coverage = analysis.media, analysis.coverage
     judged = ""
@@ -40,13 +56,35 @@ def _between_samples(analysis: Analysis) -> str:
             ", and %(frames)s of the others judged around the ends of segments",
             frames=shown(coverage.frames_between, ","),
         )
+    sampled = {
+        "frames_sampled": shown(coverage.frames_sampled, ","),
+        "frames": plural(media.frames, "frame", "frames"),
+        "sample_rate": shown(analysis.parameters.sample_rate, "g"),
+        "frames_between": judged,
+    }
+    if analysis.schema_version in _FIRST_FRAMES_ONLY:
+        return gettext(
+            "Frames between samples: %(frames_sampled)s of %(frames)s were sampled, at "
+            "most %(sample_rate)s a second%(frames_between)s.",
+            **sampled,
+        )
     return gettext(
-        "Frames between samples: %(frames_sampled)s of %(frames)s were sampled, at "
-        "most %(sample_rate)s a second%(frames_between)s.",
-        frames_sampled=shown(coverage.frames_sampled, ","),
-        frames=plural(media.frames, "frame", "frames"),
-        sample_rate=shown(analysis.parameters.sample_rate, "g"),
-        frames_between=judged,
+        "Frames between samples: %(frames_sampled)s of %(frames)s were sampled, the first of each "
+        "1/%(sample_rate)s s and those shown for longer than that%(frames_between)s.",
+        **sampled,
+    )
+
+
+def _shown_for_long(analysis: Analysis) -> tuple[str, ...]:
+    if is_seen_throughout(analysis):
+        return ()
+    return (
+        gettext(
+            "Frames shown for long: the version that made this analysis sampled the first frame of each "
+            "1/%(sample_rate)s s only. Others that stay on the screen for longer than that were not "
+            "examined.",
+            sample_rate=shown(analysis.parameters.sample_rate, "g"),
+        ),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from detector.schema.analysis import Analysis, Span
-from reports.text.not_examined import not_examined
+from reports.text.not_examined import is_seen_throughout, not_examined
 from reports.text.numbers import timecode
 
 
@@ -21,16 +21,19 @@ class Gap:
 
 @dataclass(frozen=True)
 class NotExaminedView:
-    """Sentences about the whole exhibit, and its gaps in order of time."""
+    """Sentences about the whole exhibit, its gaps in order of time, and whether there are no others."""
 
     lines: tuple[str, ...]
     gaps: tuple[Gap, ...]
+    throughout: bool
 
 
 def not_examined_view(analysis: Analysis) -> NotExaminedView:
     """What the analysis left out."""
     return NotExaminedView(
-        lines=not_examined(analysis), gaps=tuple(_gap(span) for span in analysis.coverage.not_examined)
+        lines=not_examined(analysis),
+        gaps=tuple(_gap(span) for span in analysis.coverage.not_examined),
+        throughout=is_seen_throughout(analysis),
     )
 
 

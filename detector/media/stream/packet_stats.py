@@ -15,7 +15,7 @@ from detector.media.exhibit.text import clean
 from detector.media.stream.nal_units import sequence_headers
 from detector.schema.metadata import Encoding, Failure, Gap, Groups, Repeats, Timing
 
-_MOST_FAILURES = 100
+MOST_FAILURES = 100  # that are recorded, the first
 _MOST_GAPS = 16
 _MOST_EARLY = 1 << 16
 _MOST_LENGTHS = 16
@@ -127,7 +127,7 @@ class Packets:
 
     def failed(self, pts: int | None, what: str) -> None:
         """A packet or frame that could not be used."""
-        if len(self._failures) < _MOST_FAILURES:
+        if len(self._failures) < MOST_FAILURES:
             self._failures.append((pts, what))
 
     def groups(self) -> Groups:

@@ -17,6 +17,7 @@ class Tally:
     out_of_order: int = 0  # intact, with a time that is not after that of the frame before
     first_pts: int | None = None
     last_pts: int | None = None
+    before_last: int | None = None  # PTS of the frame shown before that
     end_pts: int | None = None
     shortest: int | None = None  # interval; figures of intervals that are published: `Packets.timing`
     longest: int | None = None
@@ -42,5 +43,6 @@ class Tally:
         else:
             self.shortest = min(pts - last, self.shortest or pts - last)
             self.longest = max(pts - last, self.longest or pts - last)
+        self.before_last = last
         self.end_pts = pts + (duration or (self.shortest or 0))
         self.last_pts = pts

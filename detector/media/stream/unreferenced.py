@@ -1,9 +1,9 @@
 """Which H.264 pictures need not be decoded, because no other refers to them and they are not sampled.
 
 Whether others refer to a picture stands in the headers of its slices
-(:func:`~detector.media.stream.nal_units.unreferenced_kind`). Whether it is sampled, the first of its interval
-in order of presentation, is only known once the packets around it were read, because packets come in order of
-decoding: so they are held back for a while.
+(:func:`~detector.media.stream.nal_units.unreferenced_kind`). Whether it is sampled, as the first of its
+interval in order of presentation or because it is shown for longer than one, is only known once the packets
+around it were read, because packets come in order of decoding: so they are held back for a while.
 """
 
 from __future__ import annotations
@@ -44,8 +44,9 @@ class _Held:
 class NeededPackets:
     """Give it the packets in the order of the file; it gives back those to decode, in that order.
 
-    What it keeps back are pictures to which no other refers and that are not the first of their interval of
-    1 / ``rate`` seconds. :meth:`passed_over` tells them once pictures shown after them have been decoded.
+    What it keeps back are pictures to which no other refers and that are neither the first of their interval
+    of 1 / ``rate`` seconds nor shown for longer than that. :meth:`passed_over` tells them once pictures shown
+    after them have been decoded.
     ``length_size`` is as from :func:`~detector.media.stream.nal_units.length_size_of`; ``origin`` gives the
     PTS of the first picture shown, None while it is unknown.
     """
@@ -57,7 +58,8 @@ class NeededPackets:
         self._length_size = length_size
         self._origin = origin
         self._window: deque[_Held] = deque()
-        self._first: dict[int, int] = {}  # by interval, the PTS of its first picture among those read
+        # By interval, the PTS of its first and its last picture among those read.
+        self._ends: dict[int, tuple[int, int]] = {}
         self._over: list[PassedOver] = []  # a heap
         self._trusted = True
 
@@ -71,7 +73,7 @@ class NeededPackets:
         self._window.append(_Held(packet, kind))
         if self._origin() is not None:
             # All that is held, when the first picture shown becomes known.
-            for held in [self._window[-1]] if self._first else self._window:
+            for held in [self._window[-1]] if self._ends else self._window:
                 self._note(held.packet)
         if not packet.size:  # the flush at the end
             return self.flush()
@@ -99,7 +101,8 @@ class NeededPackets:
     def _note(self, packet: av.Packet) -> None:
         if packet.pts is not None and not packet.is_discard:
             interval = self._interval(packet.pts)
-            self._first[interval] = min(packet.pts, self._first.get(interval, packet.pts))
+            first, last = self._ends.get(interval, (packet.pts, packet.pts))
+            self._ends[interval] = min(packet.pts, first), max(packet.pts, last)
 
     def _take(self) -> list[av.Packet]:
         held = self._window.popleft()
@@ -108,15 +111,26 @@ class NeededPackets:
 
     def _decide(self, held: _Held) -> None:
         pts = held.packet.pts
-        if held.passed_over or held.kind is None or pts is None or not self._trusted or not self._first:
+        if held.passed_over or held.kind is None or pts is None or not self._trusted or not self._ends:
             return
-        interval = self._interval(pts)
-        if self._first.get(interval, pts) == pts:
+        duration = held.packet.duration or 0
+        if self._is_sampled(pts, duration):
             return
         held.passed_over = True
-        heapq.heappush(self._over, PassedOver(pts, held.kind, held.packet.duration or 0))
-        for old in [each for each in self._first if each < interval - 2 * _HELD]:
-            del self._first[old]
+        heapq.heappush(self._over, PassedOver(pts, held.kind, duration))
+        oldest = self._interval(pts) - 2 * _HELD
+        for old in [each for each in self._ends if each < oldest]:
+            del self._ends[old]
+
+    def _is_sampled(self, pts: int, duration: int) -> bool:
+        """Whether the picture at ``pts`` is the first of its interval, or shown for longer than one."""
+        interval = self._interval(pts)
+        first, last = self._ends.get(interval, (pts, pts))
+        if pts == first or pts != last:
+            return pts == first
+        following = min((each for each in self._ends if each > interval), default=None)
+        shown = duration if following is None else self._ends[following][0] - pts
+        return shown * self._intervals > 1
 
     def _interval(self, pts: int) -> int:
         return math.floor((pts - (self._origin() or 0)) * self._intervals)

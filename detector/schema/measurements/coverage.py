@@ -36,7 +36,11 @@ class FaceQuality(Value):
 class Coverage(Value):
     """What was looked at and what was not."""
 
-    frames_sampled: int = Field(ge=0)
+    frames_sampled: int = Field(
+        ge=0,
+        description="the first frame of each sampling interval, since 1.18 also each other one that is shown "
+        "for longer than that",
+    )
     frames_with_face: int = Field(ge=0)
     frames_with_usable_face: int = Field(ge=0)
     faces_found: int = Field(ge=0, description="faces over all sampled frames")

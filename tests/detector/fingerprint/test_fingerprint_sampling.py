@@ -55,6 +55,14 @@ def test_where_it_is_not_a_picture_stands_until_the_next():
     assert (made.pictures[17] == made.pictures[3]).all() and (made.pictures[23] == made.pictures[18]).all()
 
 
+def test_nor_need_it_be_the_first_of_its_half_second():
+    pictures = scene(1, 5)
+    made = sampled(["0", "0.25", "0.375", "2.1", "2.2"], pictures, "3.5")
+    plain = sampled(["0", "0.5", "2", "2.5"], pictures[[0, 2, 3, 4]], "3.5")
+    assert made is not None and plain is not None and len(made) == 7
+    assert (made.pictures == plain.pictures).all()
+
+
 def test_slides_recorded_at_a_varying_rate_are_found_as_a_copy_of_a_constant_one(tmp_path):
     slides = coloured(np.concatenate([scene(seed) for seed in range(4)]))
     clip = write_clip(tmp_path / "slides.mkv", slides, pts=[0, 75, 150, 225])

@@ -12,6 +12,7 @@ import av
 import numpy as np
 import pytest
 from clips import UPRIGHT, box, cornered, corners, number_of, numbered, write_clip
+from PIL import Image
 from reading import EVERY_FRAME, KINDS, clip, read
 
 from detector.media.open import open_media
@@ -194,7 +195,7 @@ class TestEditLists:
 
 
 class TestSampling:
-    """The first frame of each eighth of a second: golden lists of frame numbers, worked out by hand."""
+    """The first frame of each eighth of a second, and each shown for longer: golden lists, by hand."""
 
     def numbers(self, path: Path) -> list[int]:
         frames, tally = read(path, 8.0)
@@ -223,7 +224,71 @@ class TestSampling:
             time_base=Fraction(1, 1000),
             rate=1000,
         )
-        assert self.numbers(path) == [0, 3, 4, 6, 7, 8, 10, 11]
+        assert self.numbers(path) == [0, 3, 4, 5, 6, 7, 8, 9, 10, 11]
+
+    @pytest.mark.parametrize("kind", KINDS)
+    @pytest.mark.parametrize("rate", [3.0, 7.3, 8.0, 12.0])
+    def test_of_a_constant_rate_the_first_frames_alone(self, tmp_path: Path, kind: str, rate: float) -> None:
+        path = clip(tmp_path, kind)
+        every, _ = read(path)
+        firsts = {int(frame.time * Fraction(rate).limit_denominator(1000)): frame for frame in every[::-1]}
+        found, tally = read(path, rate)
+        assert [frame.index for frame in found] == sorted(frame.index or 0 for frame in firsts.values())
+        assert tally.decoded == 30
+
+    @pytest.mark.parametrize("name", ["clip.mp4", "clip.mov", "clip.mkv", "clip.ts"])
+    @pytest.mark.parametrize("place", range(24, 30))
+    def test_a_frame_shown_for_long(self, tmp_path: Path, name: str, place: int) -> None:
+        """Whether or not it is the first of its interval, or others refer to it."""
+        pts = [number + 50 * (number > place) for number in range(60)]
+        options = {"crf": "12", "g": "60", "bf": "3", "b-pyramid": "normal", "preset": "veryfast"}
+        path = write_clip(tmp_path / name, map(numbered, range(60)), pts=pts, options=options)
+        usual = {min(n for n in range(60) if 8 * pts[n] // 25 == slot) for slot in {8 * p // 25 for p in pts}}
+        for all_decoded in (True, False):
+            with open_media(path) as reader:
+                found = list(reader.frames(8.0, all_decoded))
+            assert [number_of(frame.image) for frame in found] == sorted(usual | {place})
+            assert [frame.index for frame in found] == sorted(usual | {place})
+
+    def test_one_that_is_just_not_shown_for_longer_is_none(self, tmp_path: Path) -> None:
+        for following, sampled in ((225, [0, 2, 3, 4, 5]), (226, [0, 1, 2, 3, 4, 5])):
+            pts, base = [0, 100, following, 400, 600, 800], Fraction(1, 1000)
+            path = write_clip(tmp_path / "a.mp4", map(numbered, range(6)), pts=pts, time_base=base)
+            assert [number_of(frame.image) for frame in read(path, 8.0)[0]] == sampled
+
+    @pytest.mark.parametrize(("lasts", "sampled"), [(1, [0, 4]), (3, [0, 4]), (50, [0, 4, 5])])
+    def test_the_last_frame_if_it_says_that_it_stays(
+        self, tmp_path: Path, lasts: int, sampled: list[int]
+    ) -> None:
+        whole = write_clip(tmp_path / "whole.mp4", map(numbered, range(6)), options={"bf": "0", "crf": "12"})
+        with av.open(str(whole)) as given, av.open(str(tmp_path / "clip.mp4"), "w") as made:
+            source = given.streams.video[0]
+            stream = made.add_stream_from_template(source)
+            for packet in [packet for packet in given.demux(source) if packet.size]:
+                if packet.pts * source.time_base == Fraction(5, 25):
+                    packet.duration = int(Fraction(lasts, 25) / source.time_base)
+                packet.stream = stream
+                made.mux(packet)
+        for all_decoded in (True, False):
+            with open_media(tmp_path / "clip.mp4") as reader:
+                found = list(reader.frames(8.0, all_decoded))
+                assert [number_of(frame.image) for frame in found] == sampled
+                assert reader.duration == Fraction(5 + lasts, 25)
+
+    @pytest.mark.parametrize("name", ["clip.mp4", "clip.mkv"])
+    def test_the_last_frame_if_sound_goes_on(self, tmp_path: Path, name: str) -> None:
+        """Players leave it where it is."""
+        for count, sampled in ((6, [0, 4, 5]), (21, [0, 4, 7, 10, 13, 16, 19])):
+            path = write_clip(tmp_path / name, map(numbered, range(count)), sound=True)
+            assert [number_of(frame.image) for frame in read(path, 8.0)[0]] == sampled
+
+    def test_an_animation_that_ends_with_a_picture_that_stays(self, tmp_path: Path) -> None:
+        pictures = [Image.fromarray(numbered(number)) for number in range(6)]
+        for shown, sampled in ((40, [0, 4]), (3000, [0, 4, 5])):
+            path, times = tmp_path / "a.gif", [40] * 5 + [shown]
+            pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=times)
+            frames, _ = read(path, 8.0)
+            assert [number_of(frame.image) for frame in frames] == sampled
 
     def test_a_clip_slower_than_the_sampling_gives_every_frame(self, tmp_path: Path) -> None:
         path = write_clip(

@@ -41,6 +41,16 @@ def test_of_a_varying_rate_each_frame_stands_until_the_next() -> None:
     assert seconds[16:] == pytest.approx([18.0, 20.0, 20.0, 0.04])
 
 
+@pytest.mark.parametrize("stays", [0.2, 6.0])
+def test_a_frame_that_stays_stands_for_itself_though_it_is_not_the_first_of_its_interval(
+    stays: float,
+) -> None:
+    times = [n / 8 for n in range(8)] + [0.96, *(0.96 + stays + n / 8 for n in range(8))]
+    seconds = seconds_shown(times, times[-1] + 1 / 8, 8.0, ())
+    assert seconds[7:9] == pytest.approx([0.96 - 7 / 8, stays])
+    assert seconds.sum() == pytest.approx(times[-1] + 1 / 8)
+
+
 def test_a_last_frame_that_is_shown_for_long_counts_as_long() -> None:
     assert seconds_shown(RECORDED, 32.0, 8.0, ())[-2:] == pytest.approx([1 / 8, 30 + 1 / 8])
 

@@ -44,7 +44,7 @@ def coverage(found: tuple[str, ...], faces: int) -> Coverage:
     for number in range(faces):
         buffer.add(0, 0.0, 0, number, face, Assessment(found[number % len(found)]))
     first_pass = FirstPassResult(buffer.take(), [], times, [], 0)
-    return coverage_of(first_pass, media(MediaKind.VIDEO, 2.0), 0.0)
+    return coverage_of(first_pass, media(MediaKind.VIDEO, 2.0), 0.0, 1.0)
 
 
 def told(image: bool, seen: Coverage) -> Iterator[str]:

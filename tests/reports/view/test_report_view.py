@@ -16,9 +16,10 @@ from detector.schema.analysis import (
     Span,
     Verdict,
 )
-from detector.schema.metadata import Details, Picture
+from detector.schema.metadata import Details, Picture, Timing
 from reports.errors import PictureError
 from reports.inputs.pictures import embed
+from reports.render.html import render_html
 from reports.text.meaning import verdict_meaning
 from reports.text.not_examined import not_examined
 from reports.text.procedure import procedure
@@ -186,6 +187,37 @@ def test_segment_and_peak_figures(tmp_path: Path) -> None:
         ("Hottest 15%", "0.91", "−0.44"),
         ("Random 15%", "0.92", "−0.31"),
     )
+
+
+@pytest.mark.parametrize(
+    ("version", "intervals", "throughout"),
+    [
+        ("1.17", (0.04, 6.0), False),
+        ("1.17", None, False),
+        ("1.17", (0.2, 6.0), True),  # each frame is the first of its interval
+        ("1.17", (0.01, 0.1), True),
+        ("1.18", (0.04, 6.0), True),
+    ],
+)
+def test_an_analysis_that_may_have_missed_what_was_shown_for_long_says_so(
+    tmp_path: Path, version: str, intervals: tuple[float, float] | None, *, throughout: bool
+) -> None:
+    analysis = build(tmp_path, segments=0, kept=False)
+    timing = intervals and Timing(
+        least_interval=intervals[0], greatest_interval=intervals[1], median_interval=0.04
+    )
+    media = {"variable_frame_rate": True, "details": Details(timing=timing) if timing else None}
+    told = {
+        "schema_version": version,
+        "media": analysis.media.model_copy(update=media),
+        "coverage": analysis.coverage.model_copy(update={"not_examined": ()}),
+    }
+    view = report_view(analysis.model_copy(update=told), tmp_path)
+    lines = " ".join(view.not_examined.lines)
+    assert ("Every stretch of time was examined." in render_html(view, {}, ())) == throughout
+    assert ("stay on the screen for longer than that were not examined." in lines) != throughout
+    assert ("at most 8 a second" in lines) == (version == "1.17")
+    assert ("the first of each 1/8 s and those shown for longer" in lines) == (version == "1.18")
 
 
 def test_the_report_says_what_lies_before_the_first_frame(tmp_path: Path) -> None:

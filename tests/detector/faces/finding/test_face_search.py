@@ -210,6 +210,13 @@ class TestNewcomers:
         assert boxes(found[:8]) == [[]] * 8
         assert_near(found[8:], shown[8:])
 
+    def test_in_a_picture_that_stays(self) -> None:
+        """Which is looked at as the last of a scene is, though it is there for one sample."""
+        shown: list[list[Where]] = [[]] * 6 + [[(300, 100, 40)]] + [[]] * 6
+        later = [Frame(f.pts, f.time + 5 * (f.pts > 6), f.image, f.pts) for f in frames(shown)]
+        assert boxes(searched(frames(shown))) == [[]] * 13
+        assert_near(searched(later), shown)
+
 
 class TestDoubt:
     def test_a_face_that_left_ends_with_a_whole_search(self) -> None:

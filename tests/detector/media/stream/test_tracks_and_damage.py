@@ -126,12 +126,34 @@ class TestDamage:
             data[start : start + size] = b"\xff" * size
         path.write_bytes(data)
         with open_media(path) as reader:
-            list(reader.frames(EVERY_FRAME))
+            times = [float(frame.time) for frame in reader.frames(8.0)]
             media = media_facts(reader, "a.mp4", 1, "0" * 64)
             media = media.model_copy(update={"details": collect(reader, path).details})
-        (gap,) = gaps_of(media)
+        (gap,) = gaps_of(media, times, 8.0)
         assert gap.reason == "no picture could be decoded here"
         assert gap.start == pytest.approx(1.0, abs=0.2) and gap.end == pytest.approx(2.0, abs=0.2)
+
+    def test_none_of_many_gaps_is_left_out(self, tmp_path: Path) -> None:
+        """Only the longest are recorded with the file's facts, and only the first hundred failures."""
+        starts = range(10, 500, 25)
+        broken = {start + number for start in starts for number in range(10)}
+        path = write_clip(tmp_path / "a.mp4", map(numbered, range(510)), options={"g": "1"})
+        with av.open(str(path)) as container:
+            places = [(p.pos, p.size) for p in container.demux(video=0) if p.size]
+        data = bytearray(path.read_bytes())
+        for number in broken:
+            start, size = places[number]
+            data[start : start + size] = b"\xff" * size
+        path.write_bytes(data)
+        with open_media(path) as reader:
+            times = [float(frame.time) for frame in reader.frames(8.0)]
+            media = media_facts(reader, "a.mp4", 1, "0" * 64)
+            media = media.model_copy(update={"details": collect(reader, path).details})
+        assert media.details is not None and media.details.timing is not None
+        assert len(media.details.timing.gaps) == 16
+        found = sorted(gaps_of(media, times, 8.0), key=lambda gap: gap.start)
+        assert [gap.start for gap in found] == pytest.approx([start / 25 for start in starts], abs=0.05)
+        assert [gap.end for gap in found] == pytest.approx([(start + 10) / 25 for start in starts], abs=0.05)
 
 
 class TestShapes:
