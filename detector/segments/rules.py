@@ -74,6 +74,19 @@ def interval_index(times: Floats, rate: float) -> Floats:
     return numbers
 
 
+def is_sampled(times: Floats, rate: float) -> NDArray[np.bool_]:
+    """(n,): which of the ``times`` of scores, in order, are of sampled frames.
+
+    Those are the first of each 1/``rate`` seconds, and each that is shown for longer. Others are scored
+    between two of them only.
+    """
+    sampled = np.zeros(len(times), np.bool_)
+    sampled[np.unique(interval_index(times, rate), return_index=True)[1]] = True
+    sampled[:-1] |= np.diff(times) > 1 / rate + _ROUNDING
+    sampled[-1:] = True
+    return sampled
+
+
 def _sampling_intervals(times: Floats, rate: float) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """The number of each one's interval, and how many lie in each."""
     numbers = interval_index(times, rate)

@@ -137,8 +137,7 @@ def _by_these_rules(person: Person, segments: list[Segment], analysis: Analysis,
     """What is flagged of a person, and how sure that is, by the rules of this version."""
     scores, parameters = person.scores, analysis.parameters
     if len(scores):
-        numbers = rules.interval_index(scores.time, parameters.sample_rate)
-        sampled = np.unique(numbers, return_index=True)[1]
+        sampled = rules.is_sampled(scores.time, parameters.sample_rate)
         if np.abs(np.median(scores.box[sampled], axis=0) - person.median_box).max() > _ROUNDED:
             yield f"the middle place of person {person.id} is not that of its faces"
     judged = np.flatnonzero(~np.isnan(scores.logit))

@@ -20,7 +20,7 @@ from detector.schema.analysis import Analysis, MediaKind, Score, Segment, Softwa
 from detector.schema.boxes import overlap
 from detector.schema.declarations import DeclarationKind
 from detector.schema.formatting import timecode
-from detector.segments.rules import interval_index
+from detector.segments.rules import interval_index, is_sampled
 from detector.verdict import repeated_grounds
 from detector.verdict.averaged_odds import could_be, persons_averaged
 from detector.verdict.kinds import is_near_border
@@ -252,7 +252,7 @@ def _named(analysis: Analysis) -> str:
 
 
 def _samples(analysis: Analysis) -> set[int]:
-    """PTS of sampled frames with a face: the first of their sampling intervals."""
+    """PTS of sampled frames with a face."""
     times, pts = (
         np.concatenate(
             [np.empty(0, np.int64), *(getattr(person.scores, field) for person in analysis.persons)]
@@ -260,8 +260,7 @@ def _samples(analysis: Analysis) -> set[int]:
         for field in ("time", "pts")
     )
     order = np.argsort(times, kind="stable")
-    numbers = interval_index(times[order], analysis.parameters.sample_rate)
-    return set(pts[order][np.unique(numbers, return_index=True)[1]].tolist())
+    return set(pts[order][is_sampled(times[order], analysis.parameters.sample_rate)].tolist())
 
 
 def _paired(

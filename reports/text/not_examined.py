@@ -6,10 +6,12 @@ from detector.schema.analysis import Analysis, Coverage, Media, MediaKind
 from detector.schema.method.parameters import SURELY_FOUND
 from reports.text import photographs
 from reports.text.language import gettext
+from reports.text.made_since import made_since
 from reports.text.numbers import plural, shown
 
-# Schema versions of analyses that sampled the first frame of each interval only, however long others stayed.
-_FIRST_FRAMES_ONLY = frozenset(f"1.{minor}" for minor in range(18))
+_ALL_THAT_STAYS = (
+    "1.18"  # before, the first frame of each interval alone was sampled, however long others stayed
+)
 
 
 def not_examined(analysis: Analysis) -> tuple[str, ...]:
@@ -39,7 +41,7 @@ def not_examined(analysis: Analysis) -> tuple[str, ...]:
 def is_seen_throughout(analysis: Analysis) -> bool:
     """Whether all that a video shows for longer than a sampling interval was sampled, where it decodes."""
     media = analysis.media
-    if analysis.schema_version not in _FIRST_FRAMES_ONLY or not media.variable_frame_rate:
+    if made_since(analysis, _ALL_THAT_STAYS) or not media.variable_frame_rate:
         return True
     timing = media.details.timing if media.details else None
     if timing is None or timing.least_interval is None or timing.greatest_interval is None:
@@ -62,7 +64,7 @@ def _between_samples(analysis: Analysis) -> str:
         "sample_rate": shown(analysis.parameters.sample_rate, "g"),
         "frames_between": judged,
     }
-    if analysis.schema_version in _FIRST_FRAMES_ONLY:
+    if not made_since(analysis, _ALL_THAT_STAYS):
         return gettext(
             "Frames between samples: %(frames_sampled)s of %(frames)s were sampled, at "
             "most %(sample_rate)s a second%(frames_between)s.",

@@ -7,11 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from clips import write_clip
-from engine_clips import room
+from engine_clips import ALL_FLAGGED, room
 from PIL import Image
 
-from detector import analyze
+from detector import Parameters, analyze
 from detector.models.loaded import LoadedModel
+from detector.verdict.derived_fields import contradictions
+from detector.verdict.reproducibility import compare
 
 AT = 42  # number of the frame that stays: at 1.68 s, after one at 1.64 s in the same eighth of a second
 _FAST = {"crf": "16", "bf": "3", "b-pyramid": "normal", "preset": "veryfast"}
@@ -57,3 +59,17 @@ def test_at_the_end(tmp_path: Path, scan: LoadedModel, portrait: np.ndarray) -> 
     (person,) = analysis.persons
     assert person.screen_time == pytest.approx(5.0) and person.usable_frames == 1
     assert [(span.start, span.end) for span in analysis.coverage.not_examined] == [(0.0, 1.68)]
+
+
+def test_what_follows_from_its_score_is_held_against_it_too(
+    tmp_path: Path, scan: LoadedModel, portrait: np.ndarray
+) -> None:
+    """Where a person is in both samples of an interval, and frames around an end are judged besides."""
+    moving = [room(portrait, side=200, x=30 + number) for number in range(60)]
+    pts = [number + 20 * (number > AT) for number in range(60)]
+    path = write_clip(tmp_path / "clip.mp4", moving, pts=pts, options=_FAST)
+    analysis = analyze(path, model=scan, parameters=Parameters(**ALL_FLAGGED))
+    (person,) = analysis.persons
+    assert 1.68 in person.scores.time and analysis.coverage.frames_between
+    assert not list(contradictions(analysis, True))
+    assert compare(analysis, analysis).agree
