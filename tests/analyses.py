@@ -257,7 +257,7 @@ def build(
     return Analysis(
         verdict=verdict,
         reason=reason,
-        probability=exhibit_probability(kind, Parameters(), verdict, people),
+        probability=exhibit_probability(kind, Parameters(), verdict, people, found),
         segments=tuple(found),
         persons=people,
         media=media(kind, duration, sha256=sha256, **({"file": file} if file else {})),

@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from detector.faces.framing import HEAD, INNER
+from detector.schema.measurements.second_look import VIEWS_ASKED
 from detector.scoring.contrast import amounts
 from detector.scoring.fusion import INPUTS, Floats, Fusion
 from detector.scoring.moments import evenly
@@ -27,7 +28,6 @@ from detector.scoring.views import AS_IT_IS, OTHERS, View
 See = Callable[[PersonLook, Sequence[int], Sequence[int], Sequence[View]], Floats]
 """The fusion's inputs (v, m, 5) of chosen moments of a look, in some framings, in each of some views."""
 
-_CLEAR = -1.2, 1.5  # of the logit, from the threshold: beyond, other views are not looked at
 _FIRST = 2  # of the other views, which are enough where with them all lie on one side of the threshold,
 _SURE = 0.5  # of the logit, so far from it
 _LEADS = 1.5  # of the logit, by which the altered half exceeds the other: what the head says decides nothing
@@ -54,7 +54,7 @@ class Settler:
             return replace(look, contradiction=True, stability=_ONE_OF_TWO)
         threshold = logit_of(enter)
         distance = float(self.fusion.logit(look.inputs)[0]) - threshold
-        lowest, highest = (-_CLEAR[1], _CLEAR[1]) if self.still else _CLEAR
+        lowest, highest = (-VIEWS_ASKED[1], VIEWS_ASKED[1]) if self.still else VIEWS_ASKED
         if look.raised and distance < highest:
             look = self._settle_contrast(look)
         elif distance < lowest:

@@ -159,6 +159,32 @@ def flagged_of_all(
     return [one for name, group in people.items() for one in flagged(name, group, parameters, kind)]
 
 
+def too_few_frames(
+    people: Mapping[str, Detections],
+    found: Sequence[FlaggedInterval],
+    parameters: Parameters,
+    times: Sequence[float],
+    seconds: rules.Floats,
+) -> dict[str, int]:
+    """Who reaches the threshold for as long as a finding takes, but in too few sampled frames for one.
+
+    For each of them, in how many at most at a time. So it is where frames stand for long, as in slide shows
+    and time lapses: ``seconds`` (n,) are those for which the frames sampled at ``times`` stand.
+    """
+    few: dict[str, int] = {}
+    for name in people.keys() - {one.person for one in found}:
+        group = people[name].sampled
+        usable = group.only(~np.isnan(group.rows["smoothed"]))
+        at, smoothed = usable.rows["time"], usable.rows["smoothed"]
+        lasting = seconds[np.searchsorted(np.asarray(times), at)]
+        for track in usable.by_track().values():
+            for one in rules.find_reaching(at[track], smoothed[track], parameters):
+                inside = track[one.first : one.last + 1]
+                if math.fsum(lasting[inside].tolist()) >= parameters.minimum_duration:
+                    few[name] = max(few.get(name, 0), len(inside))
+    return few
+
+
 def _mean_logit(detections: Detections, rate: float) -> float:
     """The mean logit, of each sampling interval alike."""
     judged = detections.rows[~np.isnan(detections.rows["logit"])]

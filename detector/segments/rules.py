@@ -123,8 +123,8 @@ def merged(times: Floats, intervals: Sequence[Interval], gap: float) -> list[Int
     return out
 
 
-def find_intervals(times: Floats, smoothed: Floats, parameters: Parameters) -> list[Interval]:
-    """Flagged intervals of one track, from smoothed probabilities."""
+def find_reaching(times: Floats, smoothed: Floats, parameters: Parameters) -> list[Interval]:
+    """Intervals of one track that reach the threshold for a finding, however short."""
     # Frames that are themselves far apart are neighbours all the same; how far is measured between the
     # first ones of sampling intervals, as if no others had been judged.
     which, _ = _sampling_intervals(times, parameters.sample_rate)
@@ -133,7 +133,12 @@ def find_intervals(times: Floats, smoothed: Floats, parameters: Parameters) -> l
     if len(apart):
         most_gap = max(most_gap, 1.5 * float(np.median(apart)))
     found = hysteresis(times, smoothed, parameters.enter_threshold, parameters.exit_threshold, most_gap)
-    found = merged(times, found, parameters.merge_gap)
+    return merged(times, found, parameters.merge_gap)
+
+
+def find_intervals(times: Floats, smoothed: Floats, parameters: Parameters) -> list[Interval]:
+    """Flagged intervals of one track, from smoothed probabilities."""
+    found = find_reaching(times, smoothed, parameters)
     return [i for i in found if is_long_enough(times[i.first], times[i.last], parameters)]
 
 

@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from detector.schema.analysis import Analysis, MediaKind, Parameters, Person, Verdict
-from detector.verdict.stability import counted, who_reaches
+from detector.verdict.stability import stable_persons, who_reaches
+from detector.verdict.who_counts import who_counts
 
 _ALMOST_SURE = 1 - 1e-9
 
@@ -44,7 +45,7 @@ def outweighed(analysis: Analysis) -> list[str]:
     """Names of the faces of a photo that reach the threshold alone, but are no finding among the others."""
     if analysis.segments or not applies(analysis.media.kind, analysis.parameters):
         return []
-    return who_reaches(counted(Verdict.MANIPULATED, analysis.persons), analysis.parameters)
+    return who_reaches(stable_persons(analysis.persons), analysis.parameters)
 
 
 def persons_averaged(analysis: Analysis) -> list[Person]:
@@ -52,8 +53,10 @@ def persons_averaged(analysis: Analysis) -> list[Person]:
 
     Where it was asked whether some face is a finding, they are those that could be one, else all.
     """
-    if not applies(analysis.media.kind, analysis.parameters):
+    kind, parameters = analysis.media.kind, analysis.parameters
+    if not applies(kind, parameters):
         return []
     verdict = Verdict.MANIPULATED if outweighed(analysis) else analysis.verdict
-    judged = [face for face in counted(verdict, analysis.persons) if face.probability is not None]
+    counting = who_counts(kind, parameters, verdict, analysis.persons, analysis.segments)
+    judged = [face for face in counting if face.probability is not None]
     return judged if len(judged) > 1 else []

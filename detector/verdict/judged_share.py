@@ -26,6 +26,11 @@ def usable_of_all(coverage: Coverage) -> tuple[int, int]:
     return coverage.faces_found - coverage.faces_unusable, coverage.faces_found + coverage.faces_discarded
 
 
+def is_judged_enough(parameters: Parameters, person: Person) -> bool:
+    """Whether a person was judged in so many frames of a video that finding nothing means something."""
+    return person.usable_frames >= parameters.minimum_usable_frames
+
+
 def most_frames(persons: Sequence[Person]) -> int:
     """Of the person with most usable frames."""
     return max((person.usable_frames for person in persons), default=0)

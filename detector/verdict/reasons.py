@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Collection, Mapping, Sequence
 
 from detector.faces.flaws import OF_PHOTOS, TOO_SMALL, either
 from detector.schema.analysis import Coverage, ManipulationKind, Media, MediaKind, Parameters, Person, Segment
+from detector.schema.measurements.second_look import VIEWS_ASKED
 from detector.schema.translatable import N_
 from detector.verdict.kinds import common_kind, kind_of
 
 # A few frames lost at a cut or at the start of a stream are not worth a sentence of the reason.
 _FEW_LOST = 0.02
+_LEAST = 1e-9  # of a probability, whose logit is finite
 _FEW_SEEN = 0.01  # of a picture through which the ground is seen, as in round corners
 _TRACES = {
     ManipulationKind.EDITED: N_("face that was replaced or altered"),
@@ -102,28 +105,24 @@ def _contrast_words(persons: Sequence[Person], segments: Sequence[Segment]) -> s
     return ""
 
 
-def too_few_frames(parameters: Parameters, persons: Sequence[Person], best: int) -> str:
-    """Nobody was seen long enough to be cleared; ``best`` is the most frames in which one was judged."""
+def too_few_frames(parameters: Parameters, high: Sequence[Person], best: int) -> str:
+    """Nobody was judged in enough frames to be cleared; ``best`` is the most frames in which one was judged.
+
+    ``high`` are those whose score over them reaches the threshold for a finding.
+    """
     needed = N_("at least %(minimum_usable_frames)s are needed") % {
         "minimum_usable_frames": parameters.minimum_usable_frames
     }
-    high = [
-        person
-        for person in persons
-        if person.probability is not None and person.probability >= parameters.enter_threshold
-    ]
     if not high:
         return N_(
             "No person could be judged in more than %(count)s; %(needed)s before silence means anything."
         ) % {"count": _count(best, "sampled frame"), "needed": needed}
-    most = max(person.usable_frames for person in high)
     return N_(
-        "%(who)s scored high, but could be judged in %(at_most)s%(frames)s, too short to "
-        "judge: a finding takes %(minimum_duration)s s, and %(needed)s to find none."
+        "%(who)s scored high, but could be judged in no more than %(frames)s, too few to judge: a finding "
+        "takes several in a row over at least %(minimum_duration)s s, and %(needed)s to find none."
     ) % {
         "who": _who([person.id for person in high]),
-        "at_most": (N_("only ") if most == 1 else N_("no more than ")),
-        "frames": _count(most, "sampled frame"),
+        "frames": _count(max(person.usable_frames for person in high), "sampled frame"),
         "minimum_duration": f"{parameters.minimum_duration:g}",
         "needed": needed,
     }
@@ -147,13 +146,15 @@ def mostly_not_judged(image: bool, coverage: Coverage, not_judged: int, faces: i
 
 def unstable(parameters: Parameters, persons: Sequence[Person]) -> str:
     """Why the persons on whom views disagree leave the verdict open, by what the views disagree about."""
-    contradicted, stretch, moved = [], [], []
+    contradicted, stretch, calm, moved = [], [], [], []
     for person in persons:
         look = person.second_look
         if look is not None and look.contradiction:
             contradicted.append(person.id)
-        elif look is not None and look.contrasts or _calm(person, parameters):
+        elif look is not None and look.contrasts:
             stretch.append(person.id)
+        elif _calm(person, parameters):
+            calm.append(person.id)
         else:
             moved.append(person.id)
     said = (
@@ -172,6 +173,13 @@ def unstable(parameters: Parameters, persons: Sequence[Person]) -> str:
             ),
         ),
         (
+            calm,
+            N_(
+                "%(who)s: small changes of the same pictures (mirrored, shifted, scaled, re-encoded) decide "
+                "whether a stretch stands out from the rest or reaches the threshold."
+            ),
+        ),
+        (
             moved,
             N_(
                 "%(who)s: small changes of the same pictures (mirrored, shifted, scaled, re-encoded) "
@@ -183,33 +191,97 @@ def unstable(parameters: Parameters, persons: Sequence[Person]) -> str:
 
 
 def _calm(person: Person, parameters: Parameters) -> bool:
-    """Whether a person's score is so low that views were not asked about it."""
-    return person.probability is not None and person.probability < parameters.doubt_threshold
+    """Whether a person of a video scores so low that views were asked about a part of it alone."""
+    if person.probability is None or person.usable_frames == 1:
+        return False
+    return _logit(person.probability) < _logit(parameters.enter_threshold) + VIEWS_ASKED[0]
 
 
-def doubtful(image: bool, parameters: Parameters, names: Sequence[str], briefly: Sequence[str]) -> str:
-    """Nothing was flagged, but the scores of the persons ``names`` are too high to rule a finding out."""
+def _logit(probability: float) -> float:
+    inside = min(max(probability, _LEAST), 1 - _LEAST)
+    return math.log(inside / (1 - inside))
+
+
+def doubtful(
+    image: bool,
+    parameters: Parameters,
+    names: Sequence[str],
+    reaching: Collection[str],
+    few: Mapping[str, int],
+) -> list[str]:
+    """Nothing was flagged, but the scores of the persons ``names`` are too high to rule a finding out.
+
+    Of those ``reaching`` the threshold, the ones in ``few`` do for long, but in so few frames at a time.
+    """
     if image:
-        return N_(
-            "%(who)s: the score is below the threshold for a finding, yet is too high to rule one out."
-        ) % {"who": _who(names)}
-    reached = N_("no stretch reaches the threshold for a finding")
-    if set(briefly) & set(names):
-        reached = N_(
-            "the threshold for a finding is reached, but for less than %(minimum_duration)s s at a time"
-        ) % {"minimum_duration": f"{parameters.minimum_duration:g}"}
-    return N_("%(who)s: %(reached)s, but the score over all frames is too high to rule one out.") % {
-        "who": _who(names),
-        "reached": reached,
-    }
+        high = N_("%(who)s: the score is below the threshold for a finding, yet is too high to rule one out.")
+        return [high % {"who": _who(names)}]
+    long = [name for name in names if name in few]
+    said = (
+        (
+            [name for name in names if name not in reaching],
+            N_("no stretch reaches the threshold for a finding"),
+        ),
+        (
+            [name for name in names if name in reaching and name not in few],
+            N_("the threshold for a finding is reached, but for less than %(minimum_duration)s s at a time")
+            % {"minimum_duration": f"{parameters.minimum_duration:g}"},
+        ),
+        (
+            long,
+            N_("the threshold for a finding is reached, but in no more than %(frames)s at a time")
+            % {"frames": _most_of(long, few)},
+        ),
+    )
+    return [
+        N_("%(who)s: %(reached)s, but the score over all frames is too high to rule one out.")
+        % {"who": _who(who), "reached": reached}
+        for who, reached in said
+        if who
+    ]
 
 
-def one_of_many(names: Sequence[str], faces: int) -> str:
-    """The photo's faces ``names`` reach the threshold by themselves, but not among all that were judged."""
-    return N_(
+def reached(parameters: Parameters, names: Sequence[str], few: Mapping[str, int]) -> list[str]:
+    """Who reached the threshold and is not flagged: too briefly, or (``few``) in too few frames at a time."""
+    briefly = [name for name in names if name not in few]
+    long = [name for name in names if name in few]
+    seconds = f"{parameters.minimum_duration:g}"
+    found = []
+    if long:
+        words = N_(
+            "%(who)s reached the threshold for a finding for at least %(minimum_duration)s s, but in no more "
+            "than %(frames)s at a time, too few for one and too long to rule one out."
+        )
+        frames = _most_of(long, few)
+        found.append(words % {"who": _who(long), "minimum_duration": seconds, "frames": frames})
+    if briefly:
+        words = N_(
+            "%(who)s reached the threshold for a finding, but for less than %(minimum_duration)s s at a "
+            "time, too short for one."
+        )
+        found.append(words % {"who": _who(briefly), "minimum_duration": seconds})
+    return found
+
+
+def _most_of(names: Sequence[str], few: Mapping[str, int]) -> str:
+    return _count(max((few[name] for name in names), default=0), "sampled frame")
+
+
+def one_of_many(names: Sequence[str], counted: int, judged: int) -> str:
+    """The photo's faces ``names`` reach the threshold by themselves, but not among all that count.
+
+    Of those ``judged``, ``counted`` are the ones on which views agree.
+    """
+    said = N_(
         "%(who)s: above the threshold for a finding when taken alone; but of %(faces)s judged faces one is "
         "so by chance more easily than of one, and together they do not reach it."
-    ) % {"who": _who(names), "faces": faces}
+    )
+    if counted < judged:
+        said = N_(
+            "%(who)s: above the threshold for a finding when taken alone; but of %(faces)s faces on which "
+            "views agree one is so by chance more easily than of one, and together they do not reach it."
+        )
+    return said % {"who": _who(names), "faces": counted}
 
 
 def nothing_found(

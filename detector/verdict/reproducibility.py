@@ -26,6 +26,7 @@ from detector.verdict.averaged_odds import could_be, persons_averaged
 from detector.verdict.kinds import is_near_border
 from detector.verdict.tolerance import TOLERANCE as TOLERANCE
 from detector.verdict.tolerance import Tolerance as Tolerance
+from detector.verdict.verdict import exhibit_probability
 
 _SAME_FACE = 0.5  # least overlap of two boxes (intersection over union) that are one face
 _EXACT = 1e-9  # seconds: times are fractions stored as the nearest float
@@ -68,7 +69,7 @@ def compare(recorded: Analysis, again: Analysis, tolerance: Tolerance = TOLERANC
     """
     same_engine = made_by_one_engine(recorded.software, again.software)
     scores = _compared_scores(recorded, again, tolerance)
-    findings = _compared_findings(recorded, again, tolerance)
+    findings = _compared_findings(recorded, again, tolerance, same_engine)
     problems = _premises(recorded, again) + scores.problems + findings.problems
     problems += _answers(recorded, again, tolerance, same_engine)
     if same_engine:
@@ -131,7 +132,9 @@ class _Findings(NamedTuple):
     edge: float  # seconds
 
 
-def _compared_findings(recorded: Analysis, again: Analysis, tolerance: Tolerance) -> _Findings:
+def _compared_findings(
+    recorded: Analysis, again: Analysis, tolerance: Tolerance, same_engine: bool
+) -> _Findings:
     problems, difference, edge = [], 0.0, 0.0
     if [s.id for s in recorded.segments] != [s.id for s in again.segments]:
         problems.append(f"the segments are {_named(again)}, where {_named(recorded)} are recorded")
@@ -149,15 +152,26 @@ def _compared_findings(recorded: Analysis, again: Analysis, tolerance: Tolerance
     if (recorded.probability is None) != (again.probability is None):
         problems.append("a probability of the exhibit stands in one of both only")
     elif recorded.probability is not None and again.probability is not None:
+        figure = recorded.probability if same_engine else _as_counted_now(recorded)
         figures = [face.probability or 0.0 for face in persons_averaged(recorded)]
         if not _follows(again.probability, figures, tolerance):
-            difference = max(difference, abs(recorded.probability - again.probability))
+            difference = max(difference, abs(figure - again.probability))
     if difference > tolerance.probability:
         problems.append(
             f"a probability of a segment or the exhibit differs by {difference:.3f}, "
             f"more than {tolerance.probability:g}"
         )
     return _Findings(problems, difference, edge)
+
+
+def _as_counted_now(recorded: Analysis) -> float:
+    """The figure of the whole exhibit; where it is that of one person, that of who counts by now."""
+    kind, parameters, verdict = recorded.media.kind, recorded.parameters, recorded.verdict
+    assert recorded.probability is not None
+    if kind is MediaKind.IMAGE or recorded.probability not in {one.probability for one in recorded.persons}:
+        return recorded.probability
+    now = exhibit_probability(kind, parameters, verdict, recorded.persons, recorded.segments)
+    return recorded.probability if now is None else now
 
 
 def _follows(figure: float, figures: Sequence[float], tolerance: Tolerance) -> bool:

@@ -20,16 +20,15 @@ def stability(verdict: Verdict, persons: Sequence[Person], segments: Sequence[Se
     return min((look.stability for look in looks if look and look.stability is not None), default=None)
 
 
-def counted(verdict: Verdict, persons: Sequence[Person]) -> list[Person]:
-    """Whose figures are the exhibit's: everyone's, but beside a finding not those of unstable persons."""
-    finding = verdict is Verdict.MANIPULATED
-    return [person for person in persons if not (finding and is_unstable(person))]
-
-
 def is_unstable(person: Person) -> bool:
     """Whether too many views of the same pictures say otherwise; no where the second look was not asked."""
     look = person.second_look
     return look is not None and look.stability is not None and look.stability < _LEAST_STABILITY
+
+
+def stable_persons(persons: Sequence[Person]) -> list[Person]:
+    """Who is not unstable."""
+    return [person for person in persons if not is_unstable(person)]
 
 
 def flagged_persons(persons: Sequence[Person], segments: Sequence[Segment]) -> list[str]:

@@ -2,27 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from detector.schema.analysis import Answers, Coverage, MediaKind, Parameters, Person, Segment, Verdict
 from detector.verdict import averaged_odds, reasons
-from detector.verdict.judged_share import most_frames, mostly_judged, usable_of_all
-from detector.verdict.stability import counted, flagged_persons, flagged_segments, is_unstable, who_reaches
+from detector.verdict.judged_share import is_judged_enough, most_frames, mostly_judged, usable_of_all
+from detector.verdict.stability import (
+    flagged_persons,
+    flagged_segments,
+    is_unstable,
+    stable_persons,
+    who_reaches,
+)
+from detector.verdict.who_counts import who_counts
 
 
 def exhibit_probability(
-    kind: MediaKind, parameters: Parameters, verdict: Verdict, persons: Sequence[Person]
+    kind: MediaKind,
+    parameters: Parameters,
+    verdict: Verdict,
+    persons: Sequence[Person],
+    segments: Sequence[Segment],
 ) -> float | None:
     """That some face was manipulated, by the persons who count; None where nobody was judged."""
-    figures = [each.probability for each in counted(verdict, persons) if each.probability is not None]
+    counting = who_counts(kind, parameters, verdict, persons, segments)
+    figures = [each.probability for each in counting if each.probability is not None]
     return _together(kind, parameters, figures) if figures else None
 
 
 def answers(
-    kind: MediaKind, parameters: Parameters, verdict: Verdict, persons: Sequence[Person]
+    kind: MediaKind,
+    parameters: Parameters,
+    verdict: Verdict,
+    persons: Sequence[Person],
+    segments: Sequence[Segment],
 ) -> Answers | None:
     """What the second look says of the persons who count together; None without one."""
-    looks = [person.second_look for person in counted(verdict, persons) if person.second_look is not None]
+    counting = who_counts(kind, parameters, verdict, persons, segments)
+    looks = [person.second_look for person in counting if person.second_look is not None]
     if not looks:
         return None
     return Answers(
@@ -47,8 +64,8 @@ def is_outweighed(
 
     ``threshold`` is a probability of an exhibit. Persons on whom views disagree are no finding in any case.
     """
-    stable = {person.id for person in counted(Verdict.MANIPULATED, persons)}
-    figure = exhibit_probability(kind, parameters, Verdict.MANIPULATED, persons)
+    stable = {person.id for person in stable_persons(persons)}
+    figure = exhibit_probability(kind, parameters, Verdict.MANIPULATED, persons, ())
     applies = averaged_odds.applies(kind, parameters) and bool(stable & set(over))
     return applies and figure is not None and figure < threshold
 
@@ -59,51 +76,63 @@ def decide(
     coverage: Coverage,
     persons: Sequence[Person],
     segments: Sequence[Segment],
+    few: Mapping[str, int],
 ) -> tuple[Verdict, str]:
-    """Verdict and reason. Nothing usable is inconclusive, never "no manipulation found"."""
+    """Verdict and reason. Nothing usable is inconclusive, never "no manipulation found".
+
+    ``few`` is who reached the threshold for as long as a finding takes, but in so few frames that there is
+    none (:func:`~detector.segments.findings.too_few_frames`). That can be neither flagged nor passed over.
+    """
     image = kind is MediaKind.IMAGE
     if not coverage.faces_found:
         return Verdict.INCONCLUSIVE, reasons.no_face(image, coverage)
     if coverage.faces_found == coverage.faces_unusable:
         return Verdict.INCONCLUSIVE, reasons.none_usable(image, parameters, coverage)
-    unstable = sorted(filter(is_unstable, persons), key=lambda person: person.id)
-    flagged = flagged_persons(persons, segments)
-    if segments and not flagged:
-        return Verdict.INCONCLUSIVE, reasons.unstable(parameters, unstable)
-    if segments:
+    if flagged_persons(persons, segments):
         return Verdict.MANIPULATED, reasons.manipulated(image, persons, flagged_segments(persons, segments))
-    if not image and (best := most_frames(persons)) < parameters.minimum_usable_frames:
-        return Verdict.INCONCLUSIVE, reasons.too_few_frames(parameters, persons, best)
-    return _nothing_flagged(image, parameters, coverage, persons, unstable)
+    why, named = _left_open(image, parameters, coverage, persons, segments, few)
+    reaching = [] if image else [name for name in who_reaches(persons, parameters) if name not in named]
+    if why or few:
+        return Verdict.INCONCLUSIVE, " ".join([*why, *reasons.reached(parameters, reaching, few)])
+    return Verdict.NOT_FOUND, reasons.nothing_found(image, parameters, coverage, persons, reaching)
 
 
-def _nothing_flagged(
+def _left_open(
     image: bool,
     parameters: Parameters,
     coverage: Coverage,
     persons: Sequence[Person],
-    unstable: Sequence[Person],
-) -> tuple[Verdict, str]:
-    """What it means that no segment was found, though enough faces could be judged."""
-    stable = counted(Verdict.MANIPULATED, persons)
+    segments: Sequence[Segment],
+    few: Mapping[str, int],
+) -> tuple[list[str], list[str]]:
+    """Why nobody flagged does not mean that nothing was found, if so, and names of those it speaks of."""
+    unstable = sorted(filter(is_unstable, persons), key=lambda person: person.id)
+    views = [reasons.unstable(parameters, unstable)] if unstable else []
+    if segments:
+        return views, _names(unstable)
+    if not image and (best := most_frames(persons)) < parameters.minimum_usable_frames:
+        high = [person for person in persons if (person.probability or 0.0) >= parameters.enter_threshold]
+        return [reasons.too_few_frames(parameters, high, best)], _names(high)
+    stable = stable_persons(persons)
     if image and (reaching := who_reaches(stable, parameters)):
-        judged = len([person for person in stable if person.probability is not None])
-        why = [reasons.one_of_many(reaching, judged)]
-        why += [reasons.unstable(parameters, unstable)] if unstable else []
-        return Verdict.INCONCLUSIVE, " ".join(why)
+        judged = [sum(person.probability is not None for person in each) for each in (stable, persons)]
+        return [reasons.one_of_many(reaching, *judged), *views], reaching
     if not mostly_judged(coverage):
         usable, faces = usable_of_all(coverage)
-        return Verdict.INCONCLUSIVE, reasons.mostly_not_judged(image, coverage, faces - usable, faces)
+        return [reasons.mostly_not_judged(image, coverage, faces - usable, faces)], []
     if unstable:
-        return Verdict.INCONCLUSIVE, reasons.unstable(parameters, unstable)
-    briefly = who_reaches(persons, parameters)
+        return views, _names(unstable)
     doubtful = [
         person.id
         for person in persons
         if person.probability is not None
         and person.probability >= parameters.doubt_threshold
-        and (image or person.usable_frames >= parameters.minimum_usable_frames)
+        and (image or is_judged_enough(parameters, person))
     ]
-    if doubtful:
-        return Verdict.INCONCLUSIVE, reasons.doubtful(image, parameters, doubtful, briefly)
-    return Verdict.NOT_FOUND, reasons.nothing_found(image, parameters, coverage, persons, briefly)
+    if not doubtful:
+        return [], []
+    return reasons.doubtful(image, parameters, doubtful, who_reaches(persons, parameters), few), doubtful
+
+
+def _names(persons: Sequence[Person]) -> list[str]:
+    return [person.id for person in persons]

@@ -14,6 +14,7 @@ from detector.schema.analysis import (
     Verdict,
 )
 from detector.verdict.averaged_odds import persons_averaged
+from detector.verdict.judged_share import is_judged_enough
 from detector.verdict.stability import flagged_segments
 from reports.text.language import N_, gettext
 from reports.text.numbers import plural, probability, shown, time_span, timecode
@@ -104,6 +105,13 @@ def figure_name(analysis: Analysis) -> str:
         return gettext("%(name)s, highest-scoring face", name=name)
     if figured_segment(analysis) is not None:
         return gettext("%(name)s, strongest segment", name=name)
+    brief = [one for one in analysis.persons if not is_judged_enough(analysis.parameters, one)]
+    if any((person.probability or 0.0) > analysis.probability for person in brief):
+        return gettext(
+            "%(name)s, all usable frames of the highest-scoring person with at least %(frames)s of them",
+            name=name,
+            frames=analysis.parameters.minimum_usable_frames,
+        )
     return gettext("%(name)s, all usable frames of the highest-scoring person", name=name)
 
 

@@ -86,7 +86,8 @@ def _open_because(analysis: Analysis) -> str:
     """Why nothing can be said. Segments that are there were not confirmed by other views of the pictures."""
     if analysis.segments or judged_enough(analysis.parameters, analysis.coverage, analysis.persons):
         return gettext(
-            "The scores lie too near the thresholds, or change too easily, for a finding in either direction."
+            "The scores lie too near the thresholds, change too easily, or are of too few frames, for a "
+            "finding in either direction."
         )
     return gettext("Too little could be judged, or its quality was below what the model was validated on.")
 

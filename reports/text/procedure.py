@@ -24,7 +24,8 @@ def procedure(analysis: Analysis) -> str:
         "end. %(refined)sThe confidence of those that remain is that of the mean raw "
         "score of their own frames, not the smoothed one. Where none remains, a person "
         "whose mean raw score over all frames amounts to %(doubt_threshold)s or more "
-        "leaves the verdict inconclusive. ",
+        "leaves the verdict inconclusive. So does one who reaches the opening threshold for "
+        "as long as a segment takes, but in too few sampled frames for one. ",
         median_window=shown(given.median_window, "g"),
         enter_threshold=shown(given.enter_threshold, "g"),
         exit_threshold=shown(given.exit_threshold, "g"),

@@ -31,10 +31,18 @@ WORDS = (
     N_("measured"), N_("unnamed"), N_("grey"), N_("colour"), N_("palette"), N_("not judged"), N_("exhibit"),
     N_("reference"), N_("inside"), N_("outside"), N_("not known"), N_("share"), N_("audio"), N_("subtitle"),
     # reasons of a result
-    N_("without colours of their own (black and white, or toned)"),  # of earlier analyses, as the next two
+    N_("without colours of their own (black and white, or toned)"),  # of earlier analyses, as the next four
     N_(
         "%(who)s: the score lies so near the threshold that small changes of the same pictures (mirrored, "
         "shifted, scaled, re-encoded) move it across."
+    ),
+    N_(
+        "%(who)s scored high, but could be judged in only %(frames)s, too short to judge: a finding takes "
+        "%(minimum_duration)s s, and %(needed)s to find none."
+    ),
+    N_(
+        "%(who)s scored high, but could be judged in no more than %(frames)s, too short to judge: a finding "
+        "takes %(minimum_duration)s s, and %(needed)s to find none."
     ),
     N_("No face was found as the file is stored; it was examined turned by %(turned)s° clockwise."),
     N_("no face found"), N_("the file breaks off here"), N_("no picture could be decoded here"),

@@ -227,7 +227,7 @@ def next_steps(analysis: Analysis, section: int | None = None) -> str:
         alone = ""
         if outweighed(analysis):
             alone = gettext(
-                "Look yourself at the face that the reason names; cut out and analysed alone it would be "
+                "Look yourself at the face that the reason names; cut out and analysed alone it may be "
                 "flagged, which says nothing new. "
             )
         return alone + gettext(

@@ -87,3 +87,18 @@ def test_segments_verdicts_and_premises(recorded: Analysis) -> None:
     weaker = recorded.segments[0].model_copy(update={"confidence": recorded.segments[0].confidence - 0.1})
     agreement = compare(recorded, recorded.model_copy(update={"segments": (weaker, *recorded.segments[1:])}))
     assert agreement.segment_difference == pytest.approx(0.1) and not agreement.agree
+
+
+def test_an_earlier_version_could_count_who_was_seen_too_briefly(tmp_path: Path) -> None:
+    """Its figure is then that of another person, whose own figure is the same in both."""
+    built = build(tmp_path, segments=0, kept=False)
+    calm, passing = built.persons
+    passing = passing.model_copy(update={"usable_frames": 3, "probability": 0.99})
+    again = built.model_copy(update={"persons": (calm, passing)})
+    assert again.probability == calm.probability == 0.06
+    before = again.software.model_copy(update={"source_sha256": "e" * 64})
+    stored = again.model_copy(update={"probability": 0.99, "software": before})
+    assert compare(stored, again).agree
+    assert not compare(stored, again.model_copy(update={"probability": 0.2})).agree
+    assert not compare(stored.model_copy(update={"software": again.software}), again).agree
+    assert not compare(stored.model_copy(update={"probability": 0.9}), again).agree, "nobody's figure"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -10,10 +11,11 @@ from analyses import media as media_facts
 from detector.schema.analysis import Coverage, MediaKind, Parameters, Person, Score, Scores, Segment, Verdict
 from detector.schema.measurements.second_look import ManipulationKind, SecondLook, SecondLookContrast
 from detector.schema.metadata import Details, Photo, Stream
+from detector.verdict import verdict as rules
 from detector.verdict.kinds import manipulation_kind
 from detector.verdict.reasons import not_seen
 from detector.verdict.stability import who_reaches
-from detector.verdict.verdict import answers, decide, exhibit_probability, is_outweighed
+from detector.verdict.verdict import answers, exhibit_probability, is_outweighed
 from reports.text.finding import second_look
 
 DEFAULT = Parameters()
@@ -46,6 +48,17 @@ def person(name: str = "A", usable: int = 80, probability: float = 0.1) -> Perso
     )
 
 
+def decide(
+    kind: MediaKind,
+    parameters: Parameters,
+    seen: Coverage,
+    persons: Sequence[Person],
+    segments: Sequence[Segment],
+    few: Mapping[str, int] | None = None,
+) -> tuple[Verdict, str]:
+    return rules.decide(kind, parameters, seen, persons, segments, few or {})
+
+
 def segment(who: str = "A", start: float = 2.0, end: float = 4.5) -> Segment:
     return Segment(id=f"{who}1", person=who, start=start, end=end, confidence=0.9, frames=20, peaks=())
 
@@ -75,7 +88,9 @@ def test_a_segment_that_stands_out_from_its_own_track_is_said_to() -> None:
         (0.6, False, False, "move the score across the threshold"),
         (0.88, False, False, "move the score across the threshold"),  # which is nowhere near
         (0.6, True, False, "a stretch stands out"),
-        (0.2, False, False, "a stretch stands out"),  # it did, until other views were looked at
+        # A stretch stood out until other views were looked at, or a few moments reach the threshold.
+        (0.2, False, False, "decide whether a stretch stands out from the rest or reaches the threshold"),
+        (0.37, False, False, "move the score across the threshold"),  # near it, though below that of doubt
         (0.6, True, True, "contradict each other"),
     ],
 )
@@ -116,15 +131,36 @@ def test_only_those_whom_other_views_confirm_count_in_a_finding() -> None:
     verdict, reason = decide(VIDEO, DEFAULT, coverage(), [stable, unstable], found)
     assert verdict is Verdict.MANIPULATED
     assert reason == "Person A: 2 segments flagged as manipulated."
-    assert exhibit_probability(VIDEO, DEFAULT, verdict, [stable, unstable]) == 0.8
-    assert answers(VIDEO, DEFAULT, verdict, [stable, unstable]) is None
+    assert exhibit_probability(VIDEO, DEFAULT, verdict, [stable, unstable], found) == 0.8
+    assert answers(VIDEO, DEFAULT, verdict, [stable, unstable], found) is None
     for open_ in (Verdict.INCONCLUSIVE, Verdict.NOT_FOUND):
-        assert exhibit_probability(VIDEO, DEFAULT, open_, [stable, unstable]) == 0.95
-        told = answers(VIDEO, DEFAULT, open_, [stable, unstable])
+        assert exhibit_probability(VIDEO, DEFAULT, open_, [stable, unstable], found[2:]) == 0.95
+        told = answers(VIDEO, DEFAULT, open_, [stable, unstable], found[2:])
         assert told is not None and told.altered == 0.95
-    calm = person("C", probability=0.9)  # over the whole video, and nothing of it is unstable
-    assert exhibit_probability(VIDEO, DEFAULT, verdict, [stable, calm]) == 0.9
-    assert exhibit_probability(VIDEO, DEFAULT, verdict, [person(usable=0)]) is None
+    calm = person("C", probability=0.9)  # over the whole video, and no stretch of it is flagged
+    assert exhibit_probability(VIDEO, DEFAULT, verdict, [stable, calm], found[:2]) == 0.8
+    assert exhibit_probability(VIDEO, DEFAULT, Verdict.INCONCLUSIVE, [person(usable=0)], []) is None
+
+
+def test_who_is_seen_too_briefly_to_be_judged_does_not_count() -> None:
+    """Neither beside a finding nor where none is; where there is nobody else, or in a photo, they do."""
+    few = DEFAULT.minimum_usable_frames - 1
+    flagged, calm = looked("A", 0.72, 0.1, probability=0.72), looked("C", 0.09, 0.05, probability=0.09)
+    passing = looked("B", 0.99, 0.93, probability=0.99, usable=few)
+
+    def figures(
+        kind: MediaKind, verdict: Verdict, persons: list[Person], found: list[Segment]
+    ) -> list[float]:
+        told = answers(kind, DEFAULT, verdict, persons, found)
+        figure = exhibit_probability(kind, DEFAULT, verdict, persons, found)
+        assert told is not None and figure is not None
+        return [figure, told.altered, told.synthesised]
+
+    assert figures(VIDEO, Verdict.MANIPULATED, [flagged, passing], [segment()]) == [0.72, 0.72, 0.1]
+    assert figures(VIDEO, Verdict.NOT_FOUND, [calm, passing], []) == [0.09, 0.09, 0.05]
+    assert figures(VIDEO, Verdict.INCONCLUSIVE, [passing], []) == [0.99, 0.99, 0.93]
+    assert figures(VIDEO, Verdict.INCONCLUSIVE, [calm, passing], [segment("B")]) == [0.99, 0.99, 0.93]
+    assert figures(IMAGE, Verdict.INCONCLUSIVE, [calm, passing], [])[0] > 0.9
 
 
 def test_a_flagged_photo() -> None:
@@ -135,9 +171,11 @@ def test_a_flagged_photo() -> None:
     assert "Person A" in reason and "second" not in reason
 
 
-def looked(name: str, altered: float, synthesised: float) -> Person:
+def looked(
+    name: str, altered: float, synthesised: float, probability: float = 0.1, usable: int = 80
+) -> Person:
     look = SecondLook(scan=0.5, altered=altered, synthesised=synthesised, stability=None, moments=())
-    return person(name).model_copy(update={"second_look": look})
+    return person(name, usable, probability).model_copy(update={"second_look": look})
 
 
 def test_the_kind_is_told_where_one_answer_outweighs_the_other_for_all_flagged() -> None:
@@ -190,16 +228,18 @@ def test_who_is_unstable_neither_makes_a_finding_of_a_photo_nor_outweighs_one() 
     found = coverage(faces_found=10, frames_sampled=1)
     verdict, reason = decide(IMAGE, DEFAULT, found, [reaching("A", 0.7), unstable, *calm], [])
     assert verdict is Verdict.INCONCLUSIVE
-    assert reason.startswith("Person A: above the threshold") and "of 9 judged faces" in reason
+    assert reason.startswith("Person A: above the threshold") and "of 9 faces on which views agree" in reason
     assert "Person B: " in reason
+    reason = decide(IMAGE, DEFAULT, found, [reaching("A", 0.7), *calm], [])[1]
+    assert "of 9 judged faces one" in reason
 
 
 def test_answers_are_averaged_over_who_was_looked_at() -> None:
     unseen = person("B", usable=1, probability=0.9)
-    told = answers(IMAGE, DEFAULT, Verdict.MANIPULATED, [reaching("A", 0.9), unseen])
+    told = answers(IMAGE, DEFAULT, Verdict.MANIPULATED, [reaching("A", 0.9), unseen], [])
     assert told is not None and told.altered == pytest.approx(0.9)
     nobody = person("C", usable=0)
-    assert exhibit_probability(IMAGE, DEFAULT, Verdict.NOT_FOUND, [reaching("A", 0.3), nobody]) == 0.3
+    assert exhibit_probability(IMAGE, DEFAULT, Verdict.NOT_FOUND, [reaching("A", 0.3), nobody], []) == 0.3
 
 
 def test_a_photo_outside_the_range_says_of_what_kind_it_is() -> None:
@@ -290,15 +330,26 @@ def test_a_passer_by_seen_too_briefly_raises_no_doubt() -> None:
     assert decide(VIDEO, DEFAULT, coverage(), [person(), brief], [])[0] is Verdict.NOT_FOUND
 
 
-def brief(*smoothed: float, probability: float = 0.3) -> Person:
-    """Person A, whose smoothed scores are those."""
+def test_what_views_disagree_about_depends_on_where_the_threshold_lies() -> None:
+    """Views are asked near the threshold for a finding; of a photo nothing can stand out from the rest."""
+    look = SecondLook(scan=0.3, altered=0.3, synthesised=0.2, stability=0.6, moments=())
+    near = person(probability=0.34).model_copy(update={"second_look": look})
+    lowered = Parameters(enter_threshold=0.3, exit_threshold=0.3)
+    for found in ([], [segment()]):
+        assert "across the threshold" in decide(VIDEO, lowered, coverage(), [near], found)[1]
+    low = person(usable=1, probability=0.2).model_copy(update={"second_look": look})
+    assert "across the threshold" in decide(IMAGE, DEFAULT, coverage(), [low], [])[1]
+
+
+def brief(*smoothed: float, probability: float = 0.3, name: str = "A", usable: int = 80) -> Person:
+    """A person whose smoothed scores are those."""
     scores = tuple(
         Score(
             time=i / 8, pts=i, track=0, box=(0, 0, 90, 90), usable=True, logit=0, probability=0.5, smoothed=s
         )
         for i, s in enumerate(smoothed)
     )
-    return person(probability=probability).model_copy(update={"scores": Scores(scores)})
+    return person(name, usable, probability).model_copy(update={"scores": Scores(scores)})
 
 
 def test_what_reached_the_threshold_too_briefly_is_said() -> None:
@@ -312,7 +363,57 @@ def test_a_high_score_in_a_clip_too_short_to_judge() -> None:
     """One frame that scores 0.98 is no finding, and no silence either."""
     verdict, reason = decide(VIDEO, DEFAULT, coverage(), [person(usable=1, probability=0.98)], [])
     assert verdict is Verdict.INCONCLUSIVE
-    assert "scored high" in reason and "too short to judge" in reason
+    assert "scored high" in reason and "too few to judge" in reason
+
+
+BRIEFLY = (
+    "Person B reached the threshold for a finding, but for less than 0.5 s at a time, too short for one."
+)
+
+
+def test_who_reached_the_threshold_briefly_is_named_beside_another_reason() -> None:
+    """In a figure beside the reason this face scores highest."""
+    passing = brief(0.9, 0.9, probability=0.99, name="B", usable=2)
+    doubted = person(probability=0.41)
+    verdict, reason = decide(VIDEO, DEFAULT, coverage(), [doubted, passing], [])
+    assert verdict is Verdict.INCONCLUSIVE
+    assert reason.startswith("Person A: no stretch reaches") and reason.endswith(f"rule one out. {BRIEFLY}")
+    look = SecondLook(scan=0.5, altered=0.5, synthesised=0.1, stability=0.6, moments=())
+    unstable = doubted.model_copy(update={"second_look": look})
+    for found in ([], [segment()]):
+        reason = decide(VIDEO, DEFAULT, coverage(), [unstable, passing], found)[1]
+        assert reason.startswith("Person A: small changes") and reason.endswith(BRIEFLY)
+    reason = decide(VIDEO, DEFAULT, coverage(faces_unusable=60), [person(), passing], [])[1]
+    assert "most faces seen" in reason and reason.endswith(BRIEFLY)
+    few = [person("A", 7), brief(0.1, 0.9, probability=0.3, name="B", usable=2)]
+    reason = decide(VIDEO, DEFAULT, coverage(), few, [])[1]
+    assert "in more than 7 sampled frames" in reason and reason.endswith(BRIEFLY)
+
+
+def test_of_several_in_doubt_each_is_said_to_reach_the_threshold_or_not() -> None:
+    doubted = [person("A", probability=0.5), brief(0.1, 0.9, probability=0.6, name="B")]
+    reason = decide(VIDEO, DEFAULT, coverage(), doubted, [])[1]
+    assert reason.startswith("Person A: no stretch reaches") and "Person B: the threshold" in reason
+
+
+def test_who_was_shown_for_long_in_too_few_frames_is_no_silence() -> None:
+    """A slide show or a time lapse: one sampled frame that stands for two seconds."""
+    shown = brief(0.99, probability=0.99, name="B", usable=1)
+    verdict, reason = decide(VIDEO, DEFAULT, coverage(), [person(), shown], [], {"B": 1})
+    assert verdict is Verdict.INCONCLUSIVE
+    assert reason == (
+        "Person B reached the threshold for a finding for at least 0.5 s, but in no more than 1 sampled "
+        "frame at a time, too few for one and too long to rule one out."
+    )
+    passing = brief(0.9, 0.9, probability=0.99, name="B", usable=2)
+    shown = brief(0.99, probability=0.6, name="A")
+    verdict, reason = decide(VIDEO, DEFAULT, coverage(), [shown, passing], [], {"A": 1})
+    assert verdict is Verdict.INCONCLUSIVE
+    assert (
+        "A: the threshold for a finding is reached, but in no more than 1 sampled frame at a time" in reason
+    )
+    assert reason.endswith(BRIEFLY)
+    assert decide(VIDEO, DEFAULT, coverage(), [person(), passing], [])[0] is Verdict.NOT_FOUND
 
 
 def test_what_of_the_file_was_not_seen() -> None:

@@ -113,3 +113,54 @@ def test_a_reason_of_earlier_analyses_is_still_translated() -> None:
     ):
         with language.speaking(code):
             assert language.translated(stored).startswith(expected)
+
+
+REACHED = (
+    (
+        "Person B reached the threshold for a finding, but for less than 0.5 s at a time, too short for one.",
+        "Person B: Die Schwelle für einen Befund wurde erreicht, jedoch jeweils für weniger als 0,5 s",
+        "Persona B: se alcanzó el umbral para un hallazgo, pero durante menos de 0,5 s seguidos",
+    ),
+    (
+        "Persons A, B reached the threshold for a finding for at least 0.5 s, but in no more than 1 sampled "
+        "frame at a time, too few for one and too long to rule one out.",
+        "Personen A, B: Die Schwelle für einen Befund wurde mindestens 0,5 s lang erreicht, jedoch in "
+        "höchstens 1 Stichprobe hintereinander",
+        "Personas A, B: se alcanzó el umbral para un hallazgo durante al menos 0,5 s, pero en no más de "
+        "1 fotograma muestreado a la vez",
+    ),
+    (
+        "Person A: the threshold for a finding is reached, but in no more than 2 sampled frames at a time, "
+        "but the score over all frames is too high to rule one out.",
+        "Person A: die Schwelle für einen Befund wird erreicht, jedoch in höchstens 2 Stichproben",
+        "Persona A: se alcanza el umbral para un hallazgo, pero en no más de 2 fotogramas muestreados",
+    ),
+    (
+        "2 persons judged in 27 sampled frames; Person B reached the threshold for a finding, but for less "
+        "than 0.5 s at a time, which is too short for one.",
+        "2 Personen beurteilt in: 27 Stichproben; Person B erreichte die Schwelle für einen Befund, jedoch",
+        "2 personas, juzgado en: 27 fotogramas muestreados; Persona B alcanzó el umbral para un hallazgo",
+    ),
+    (
+        "Person A scored high, but could be judged in only 1 sampled frame, too short to judge: a finding "
+        "takes 0.5 s, and at least 8 are needed to find none.",  # of earlier analyses
+        "Person A erhielt hohe Werte, konnte aber in nur 1 Stichprobe beurteilt werden, zu kurz",
+        "Persona A obtuvo valores altos, pero pudo juzgarse en solo 1 fotograma muestreado, demasiado poco",
+    ),
+    (
+        "Person A scored high, but could be judged in no more than 2 sampled frames, too few to judge: a "
+        "finding takes several in a row over at least 0.5 s, and at least 8 are needed to find none.",
+        "Person A erhielt hohe Werte, konnte aber in höchstens 2 Stichproben beurteilt werden, zu wenig",
+        "Persona A obtuvo valores altos, pero no pudo juzgarse en más de 2 fotogramas muestreados, muy",
+    ),
+)
+
+
+@pytest.mark.parametrize("said", REACHED)
+def test_who_reached_the_threshold_is_told_in_other_languages(said: tuple[str, str, str]) -> None:
+    english, *others = said
+    for code, expected in zip(("de", "es"), others, strict=True):
+        with language.speaking(code):
+            assert language.translated(english).startswith(expected)
+            both = language.translated(f"Person C: {english[10:]} {REACHED[0][0]}")
+        assert both.endswith(("zu kurz ist.", "demasiado corto."))

@@ -9,6 +9,7 @@ import pytest
 from analyses import build, with_stability
 
 from detector.schema.analysis import MediaKind, Platt, Scores, Verdict
+from reports.text.finding import figure_name
 from reports.text.uncertainty import exhibit_interval, segment_interval
 from reports.view.contents import contents
 from reports.view.report import ReportInputs, report_view
@@ -70,6 +71,17 @@ def test_a_segment_that_other_views_do_not_confirm_says_so(tmp_path: Path) -> No
     in_german = report_view(built, tmp_path, ReportInputs(language_code="de")).segments[1]
     assert in_german.meaning.startswith("Person B: Kleine Änderungen derselben Bilder")
     assert "small changes" not in in_german.meaning
+
+
+def test_the_figure_is_not_called_that_of_somebody_who_was_seen_too_briefly(tmp_path: Path) -> None:
+    built = build(tmp_path, segments=0, kept=False)
+    calm, passing = built.persons
+    passing = passing.model_copy(update={"usable_frames": 3, "probability": 0.99})
+    seen = built.model_copy(update={"persons": (calm, passing)})
+    assert figure_name(seen).endswith("of the highest-scoring person with at least 8 of them")
+    earlier = seen.model_copy(update={"probability": 0.99})
+    for each in (built, earlier):
+        assert figure_name(each).endswith("all usable frames of the highest-scoring person")
 
 
 def test_the_interval_is_of_the_figure_beside_it(tmp_path: Path) -> None:
