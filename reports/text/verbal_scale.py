@@ -7,11 +7,13 @@ reach the thresholds (``detector.training.second_look.fitting.thresholds``).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from detector.schema.analysis import Analysis, MediaKind, Model, Segment
 from detector.verdict.stability import is_unstable
 from reports.text.language import N_, gettext
+from reports.text.numbers import shown
 
 
 @dataclass(frozen=True)
@@ -83,13 +85,34 @@ def strengths(model: Model, *, still: bool) -> tuple[Strength, ...]:
 
 
 def strength(analysis: Analysis, probability: float) -> Strength:
-    """The step of the verbal scale a probability of ``analysis`` falls on, as it is printed."""
-    printed = round(probability, 2)
-    steps = strengths(analysis.model, still=analysis.media.kind is MediaKind.IMAGE)
-    step = next(step for step in steps if printed >= step.least)
+    """The step of the verbal scale that a flagged probability of ``analysis`` falls on, as it is printed."""
+    step = _step(strengths(analysis.model, still=analysis.media.kind is MediaKind.IMAGE), probability)
     return replace(
-        step, phrase=gettext(step.phrase), figures=gettext(step.figures), definition=gettext(step.definition)
+        step,
+        phrase=flagged_phrase(probability, analysis.parameters.enter_threshold),
+        figures=gettext(step.figures),
+        definition=gettext(step.definition),
     )
+
+
+def flagged_phrase(probability: float, threshold: float) -> str:
+    """The phrase for a probability that was flagged at ``threshold``.
+
+    A lowered one flags what is no indication by the scale, whose phrase would contradict the finding.
+    """
+    step = _step(STRENGTHS, probability)
+    if step.least:
+        return gettext(step.phrase)
+    return gettext(
+        "below the scale's first indication (%(first)s), flagged at the threshold of %(threshold)s",
+        first=shown(STRENGTHS[-2].least, ".2f"),
+        threshold=shown(threshold, "g"),
+    )
+
+
+def _step(steps: Sequence[Strength], probability: float) -> Strength:
+    printed = round(probability, 2)
+    return next(step for step in steps if printed >= step.least)
 
 
 def segment_phrase(analysis: Analysis, segment: Segment) -> str:

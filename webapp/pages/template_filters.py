@@ -12,7 +12,7 @@ from reports.review.second_review import ROLES
 from reports.text import dates, language, numbers
 from reports.text.language import N_, gettext, ngettext
 from reports.text.numbers import shown
-from reports.text.verbal_scale import strength
+from reports.text.verbal_scale import flagged_phrase
 from reports.text.verdict_marks import MARKS
 from webapp import this_app
 from webapp.jobs import parameters, recovery
@@ -41,7 +41,7 @@ def install(app: Flask) -> None:
         file_name=numbers.file_name,
         shortened=numbers.shortened,
         probability=numbers.probability,
-        strength=strength,
+        flagged_phrase=flagged_phrase,
         figure=numbers.number,
         in_parts=language.in_parts,
         grouped=numbers.grouped,

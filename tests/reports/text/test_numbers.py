@@ -76,8 +76,9 @@ def test_nor_does_it_reach_a_threshold_that_somebody_chose() -> None:
         (0.7, "moderate indication"),
         (0.5, "weak indication"),
         (0.4999, "weak indication"),
-        (0.4949, "no indication"),
-        (0.0, "no indication"),
+        # Set so low, the threshold flags what the scale calls no indication.
+        (0.4949, "below the scale's first indication (0.50), flagged at the threshold of 0.75"),
+        (0.0, "below the scale's first indication (0.50), flagged at the threshold of 0.75"),
     ],
 )
 def test_strength_bounds(value: float, phrase: str, tmp_path: Path) -> None:

@@ -73,6 +73,28 @@ def test_a_segment_that_other_views_do_not_confirm_says_so(tmp_path: Path) -> No
     assert "small changes" not in in_german.meaning
 
 
+@pytest.mark.parametrize("kind", MediaKind)
+def test_what_a_lowered_threshold_flags_is_not_called_no_indication(kind: MediaKind, tmp_path: Path) -> None:
+    built = build(tmp_path, persons=1, segments=1, kind=kind, kept=False)
+    segment, person = built.segments[0], built.persons[0]
+    low = built.model_copy(
+        update={
+            "probability": 0.395,
+            "segments": (segment.model_copy(update={"confidence": 0.395}),),
+            "persons": (person.model_copy(update={"probability": 0.395}),),
+            "parameters": built.parameters.model_copy(update={"enter_threshold": 0.35}),
+        }
+    )
+    words = "below the scale's first indication (0.50), flagged at the threshold of 0.35"
+    view = report_view(low, tmp_path)
+    assert dict(view.answers)["How surely"].startswith(f"B{words[1:]}. Calibrated probability")
+    assert view.figure.strength is not None and view.figure.strength.phrase == words
+    assert view.segments[0].strength == view.persons[0].strength == words
+    assert f"trained on: {words} (calibrated probability 0.395" in view.segments[0].meaning
+    in_german = report_view(low, tmp_path, ReportInputs(language_code="de"))
+    assert "unter dem ersten Hinweis der Skala (0,50)" in in_german.segments[0].strength
+
+
 def test_the_figure_is_not_called_that_of_somebody_who_was_seen_too_briefly(tmp_path: Path) -> None:
     built = build(tmp_path, segments=0, kept=False)
     calm, passing = built.persons
