@@ -27,8 +27,10 @@ from reports.review.second_review import (
 from reports.text.language import gettext
 from webapp.custody import altered, review_records
 from webapp.errors import UserError
-from webapp.security.permissions import Principal
-from webapp.storage.tables import AnalysisRow, CaseReview, CaseRow, ReviewStatement, State, User
+from webapp.security import permissions
+from webapp.security.permissions import Permission, Principal
+from webapp.storage.reviewed_analyses import subject, subjects
+from webapp.storage.tables import AnalysisRow, CaseReview, CaseRow, ReviewStatement, User
 
 PARTS: tuple[Part, ...] = get_args(Part)
 Standing = Literal["awaited", "agreed", "differs", "resolved"]
@@ -106,7 +108,8 @@ def find(session: Session, row: AnalysisRow) -> Reviewed | None:
         return naming, said
 
     naming, said = altered.compared(session, row.id, read)
-    if naming is None or row.id not in {each.id for each in subjects(session, [naming.case_id])}:
+    reviewed = None if naming is None else subject(session, naming.case_id, row.exhibit_id)
+    if naming is None or reviewed is None or reviewed.id != row.id:
         return None
     statements = ordered(STATEMENT.validate_json(each.body) for each in said)
     case = session.get_one(CaseRow, naming.case_id)
@@ -114,37 +117,35 @@ def find(session: Session, row: AnalysisRow) -> Reviewed | None:
 
 
 def find_or_404(session: Session, row: AnalysisRow) -> Reviewed:
-    """The same, or a 404 page."""
-    found = find(session, row)
-    if found is None:
+    """The second review of an analysis's exhibit in its case, or a 404 page.
+
+    It may be that of another analysis (:attr:`Reviewed.row`): what is reviewed is the exhibit, which may have
+    been analysed again since somebody opened the review.
+    """
+    reviewed = None if row.case_id is None else subject(session, row.case_id, row.exhibit_id)
+    found = None if reviewed is None else find(session, reviewed)
+    if found is not None:
+        return found
+    if row.case_id is not None and session.get(CaseReview, row.case_id) is not None:
         raise UserError(
             404,
-            gettext("There is no second review of this analysis."),
-            gettext("Name a first and a second reviewer on the page of its case."),
+            gettext("The second review of this exhibit has not begun."),
+            gettext("It begins when an analysis of it is done."),
         )
-    return found
+    who = permissions.somebody()
+    raise UserError(
+        404,
+        gettext("There is no second review of this analysis."),
+        gettext("Name a first and a second reviewer on the page of its case.")
+        if who is not None and who.may(Permission.ARRANGE)
+        else gettext("Whoever may arrange cases can name reviewers."),
+    )
 
 
 def reviewers(session: Session, naming: CaseReview) -> dict[Part, User]:
     """Who takes part, by part."""
     ids = zip(PARTS, (naming.first_id, naming.second_id, naming.third_id), strict=True)
     return {part: session.get_one(User, user_id) for part, user_id in ids if user_id is not None}
-
-
-def subjects(session: Session, cases: Iterable[int]) -> list[AnalysisRow]:
-    """Of each exhibit in these cases, the analysis under review: one with statements, or the newest done."""
-    rows = session.scalars(
-        select(AnalysisRow)
-        .where(AnalysisRow.case_id.in_(list(cases)), AnalysisRow.state == State.DONE)
-        .order_by(AnalysisRow.created.desc(), AnalysisRow.id.desc())
-    ).all()
-    spoken_of = set(_statements(session, [row.id for row in rows]))
-    chosen: dict[tuple[int | None, int], AnalysisRow] = {}
-    for row in rows:
-        key = row.case_id, row.exhibit_id
-        if key not in chosen or (row.id in spoken_of and chosen[key].id not in spoken_of):
-            chosen[key] = row
-    return list(chosen.values())
 
 
 def waiting(session: Session, who: Principal | None) -> list[Waiting]:

@@ -21,8 +21,9 @@ from sqlalchemy.orm import Session
 from reports.review.second_review import Hidden
 from reports.text.language import gettext
 from webapp.errors import UserError
-from webapp.storage.blind_exhibits import hidden_exhibits
-from webapp.storage.tables import AnalysisRow, AnnotationRow, CaseReview
+from webapp.storage.blind_exhibits import awaited_judgements, hidden_exhibits
+from webapp.storage.reviewed_analyses import subject
+from webapp.storage.tables import AnalysisRow, AnnotationRow
 
 _inner = AnalysisRow.__table__.alias()
 
@@ -37,9 +38,10 @@ class Discloses(IntEnum):
 
 @dataclass(frozen=True)
 class Blind:
-    """A judgement that is awaited: of which analysis, and what is hidden until then."""
+    """A judgement that is awaited: of which exhibit in which case, and what is hidden until then."""
 
-    analysis_id: str
+    case_id: int
+    exhibit_id: int
     hidden: Hidden
 
     @property
@@ -51,7 +53,9 @@ class Blind:
 class Blinded(UserError):
     """What was asked for would tell a second reviewer what they are not to see yet."""
 
-    def __init__(self, blind: Blind) -> None:
+    def __init__(self, session: Session, blind: Blind) -> None:
+        reviewed = subject(session, blind.case_id, blind.exhibit_id)
+        self.analysis_id = None if reviewed is None else reviewed.id  # of the analysis under review
         super().__init__(
             403,
             gettext(
@@ -64,35 +68,29 @@ class Blinded(UserError):
                 "You are the second reviewer of this exhibit. What was found in it is not shown to you until "
                 "your own judgement is in."
             ),
-            gettext("Give your judgement at /reviews/%(analysis_id)s.", analysis_id=blind.analysis_id),
+            gettext("Give your judgement at /reviews/%(analysis_id)s.", analysis_id=self.analysis_id)
+            if self.analysis_id
+            else gettext("It waits for your judgement under “Reviews” as soon as its analysis is done."),
         )
-        self.analysis_id = blind.analysis_id
-        self.link = f"/reviews/{blind.analysis_id}", gettext("Second review")
+        if self.analysis_id:
+            self.link = f"/reviews/{self.analysis_id}", gettext("Second review")
+        else:
+            self.link = "/reviews", gettext("Reviews")
 
 
 def blind(session: Session, user_id: int | None, exhibit_id: int) -> Blind | None:
     """What is hidden of an exhibit from somebody; None: nothing. Of several, what hides most."""
     if user_id is None:
         return None
-    query = (
-        select(AnalysisRow.id, CaseReview.blind)
-        .join(CaseReview, CaseReview.case_id == AnalysisRow.case_id)
-        .where(
-            AnalysisRow.exhibit_id == exhibit_id,
-            CaseReview.second_id == user_id,
-            AnalysisRow.exhibit_id.in_(hidden_exhibits(user_id)),
-        )
-        .order_by(CaseReview.blind, AnalysisRow.created)  # “findings” comes first
-    )
-    found = session.execute(query).first()
-    return Blind(found.id, cast(Hidden, found.blind)) if found else None
+    found = session.execute(awaited_judgements(user_id, exhibit_id)).first()
+    return Blind(found.case_id, exhibit_id, cast(Hidden, found.blind)) if found else None
 
 
 def refuse_blinded(session: Session, user_id: int | None, exhibit_id: int, discloses: Discloses) -> None:
     """Raise :class:`Blinded` where an answer would tell somebody more of an exhibit than they are to see."""
     hiding = blind(session, user_id, exhibit_id)
     if hiding is not None and discloses > hiding.sees:
-        raise Blinded(hiding)
+        raise Blinded(session, hiding)
 
 
 def annotations_of_others(user_id: int, display: str) -> Any:

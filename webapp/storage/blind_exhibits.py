@@ -14,11 +14,26 @@ _of, _other = AnalysisRow.__table__.alias(), AnalysisRow.__table__.alias()
 _review, _said = CaseReview.__table__.alias(), ReviewStatement.__table__.alias()
 
 
+def awaited_judgements(user_id: int, exhibit_id: int) -> Select[Any]:
+    """``case_id`` and ``blind`` of the cases in which somebody reviews an exhibit second and has not judged.
+
+    First the one that hides most: “findings” comes before “judgements”.
+    """
+    columns = _of.c.case_id, _review.c.blind
+    own = _awaited(user_id).with_only_columns(*columns).where(_of.c.exhibit_id == exhibit_id)
+    return own.order_by(_review.c.blind, _of.c.created)
+
+
 def hidden_exhibits(user_id: int | None, *hidden: str) -> Select[Any]:
     """Ids of the exhibits that somebody, or anybody, reviews second and has not judged.
 
     ``hidden`` is what they do not see; none means either.
     """
+    awaited = _awaited(user_id)
+    return awaited.where(_review.c.blind.in_(hidden)) if hidden else awaited
+
+
+def _awaited(user_id: int | None) -> Select[Any]:
     given = (
         select(_said.c.id)
         .where(
@@ -33,6 +48,4 @@ def hidden_exhibits(user_id: int | None, *hidden: str) -> Select[Any]:
     )
     # Without JOIN, which with_loader_criteria() cannot copy into other selects.
     awaited = select(_of.c.exhibit_id).where(_review.c.case_id == _of.c.case_id, ~given)
-    if user_id is not None:
-        awaited = awaited.where(_review.c.second_id == user_id)
-    return awaited.where(_review.c.blind.in_(hidden)) if hidden else awaited
+    return awaited if user_id is None else awaited.where(_review.c.second_id == user_id)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 from http_servers import served
-from second_review_case import Review, review
+from made_results import finished
+from made_rows import change
+from second_review_case import FILE, Review, review
 
 from webapp.client import Client, Conflict, NotAllowed, NotFound, Unusable
 from webapp.security import api_tokens
 from webapp.security.accounts import principal
+from webapp.storage.tables import now
 
 
 @pytest.fixture
@@ -94,6 +98,36 @@ def test_who_is_not_in_the_case_finds_nothing(lab: tuple[Review, dict[str, Clien
         people["dora"].review(made.row.id)
     with pytest.raises(NotFound):
         people["dora"].reviewers(made.case)
+
+
+def test_an_earlier_analysis_leads_to_the_review(
+    lab: tuple[Review, dict[str, Client]],
+) -> None:
+    made, people = lab
+    again = finished(made.app, file=FILE)
+    change(made.app.extensions["database"], again.id, case_id=made.case, created=now() + timedelta(hours=1))
+    before = people["ben"].review(made.row.id)
+    assert before["review"]["analysis"] == again.id and before["standing"] == "awaited"
+    key = {"Idempotency-Key": "once"} | bearer(people["ben"])
+    said = {"conclusion": "manipulated", "reasons": "Lips.", "stretches": []}
+    for _attempt in range(2):  # the answer to the first may have been lost
+        told = made.app.test_client().post(
+            f"/api/v1/analyses/{made.row.id}/review/judgement", json=said, headers=key
+        )
+        assert told.status_code == 201 and told.json["own"]["reasons"] == "Lips."
+    assert people["ben"].review(again.id)["own"]["reasons"] == "Lips."
+
+
+def test_who_sees_one_analysis_of_the_exhibit_is_not_told_of_the_review_of_another(
+    lab: tuple[Review, dict[str, Client]],
+) -> None:
+    made, people = lab
+    mine = finished(made.app, file=FILE)
+    earlier = now() - timedelta(hours=1)
+    owner = made.users["dora"].id
+    change(made.app.extensions["database"], mine.id, case_id=made.case, owner_id=owner, created=earlier)
+    with pytest.raises(NotFound, match="no analysis at this address"):
+        people["dora"].review(mine.id)
 
 
 def test_judgements_that_are_refused(lab: tuple[Review, dict[str, Client]]) -> None:

@@ -32,6 +32,8 @@ def show(analysis_id: str) -> str | Answer:
     try:
         row = analysis_queries.get_or_404(analysis_id, Discloses.FINDINGS)
     except Blinded as blinded:
+        if blinded.analysis_id is None:
+            raise
         return redirect(url_for("second_reviews.show", analysis_id=blinded.analysis_id), 303)
     viewed(row)
     copies = copy_queries.of_exhibit(row.exhibit_id, row)

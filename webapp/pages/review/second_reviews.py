@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, cast, get_args
 
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, make_response, redirect, render_template, request, url_for
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
@@ -18,7 +20,8 @@ from webapp.http.row_numbers import row_number
 from webapp.media import playback
 from webapp.queries import analyses as analysis_queries
 from webapp.queries import second_reviews
-from webapp.security import blinding
+from webapp.queries.second_reviews import Reviewed
+from webapp.security import blinding, unsent_texts
 from webapp.security.blinding import Discloses
 from webapp.security.permissions import Permission, current, require
 from webapp.services import cases as case_service
@@ -51,56 +54,55 @@ def listing() -> str:
 
 @blueprint.get("/reviews/<analysis_id>")
 @require(Permission.READ)
-def show(analysis_id: str) -> str:
-    """The second review of an analysis, as far as who asks may see it."""
+def show(analysis_id: str) -> str | Response:
+    """The second review of an analysis's exhibit as far as who asks may see it, at its address of now."""
     return _page(_row(analysis_id))
 
 
 @blueprint.post("/reviews/<analysis_id>/judgement")
 @require(Permission.ANNOTATE)
-def judge(analysis_id: str) -> Response | tuple[str, int]:
+def judge(analysis_id: str) -> Response:
     """Give one's judgement: ``conclusion``, ``reasons`` and, in rows, ``start``, ``end`` and ``note``."""
-    row = _row(analysis_id)
-    try:
-        said = {**_conclusion(), "stretches": _stretches(request.form)}
-        review_service.judge(row, current(), said)
-    except UserError as problem:
-        if problem.status != 400:
-            raise
-        return _page(row, problem), 400  # with all that was typed
-    return _to(analysis_id)
+    with _giving_back():
+        row = _row(analysis_id)
+        try:
+            said = {**_conclusion(), "stretches": _stretches(request.form)}
+            return _to(review_service.judge(row, current(), said))
+        except UserError as problem:
+            if problem.status != 400:
+                raise
+            return make_response(_page(row, problem), 400)  # with all that was typed
 
 
 @blueprint.post("/reviews/<analysis_id>/messages")
 @require(Permission.ANNOTATE)
 def say(analysis_id: str) -> Response:
     """Add a ``text`` to the recorded conversation."""
-    review_service.say(_row(analysis_id), current(), _text("text"))
-    return _to(analysis_id, "conversation")
+    with _giving_back():
+        return _to(review_service.say(_row(analysis_id), current(), _text("text")), "conversation")
 
 
 @blueprint.post("/reviews/<analysis_id>/proposal")
 @require(Permission.ANNOTATE)
 def propose(analysis_id: str) -> Response:
     """Propose a joint ``conclusion`` with ``reasons``."""
-    review_service.propose(_row(analysis_id), current(), _conclusion())
-    return _to(analysis_id, "conversation")
+    with _giving_back():
+        return _to(review_service.propose(_row(analysis_id), current(), _conclusion()), "conversation")
 
 
 @blueprint.post("/reviews/<analysis_id>/acceptance")
 @require(Permission.ANNOTATE)
 def accept(analysis_id: str) -> Response:
     """Accept a ``proposal`` of the other reviewer."""
-    review_service.accept(_row(analysis_id), current(), request.form.get("proposal", ""))
-    return _to(analysis_id)
+    return _to(review_service.accept(_row(analysis_id), current(), request.form.get("proposal", "")))
 
 
 @blueprint.post("/reviews/<analysis_id>/decision")
 @require(Permission.ANNOTATE)
 def decide(analysis_id: str) -> Response:
     """Decide as the third: ``conclusion`` and ``reasons``."""
-    review_service.decide(_row(analysis_id), current(), _conclusion())
-    return _to(analysis_id)
+    with _giving_back():
+        return _to(review_service.decide(_row(analysis_id), current(), _conclusion()))
 
 
 @blueprint.get("/reviews/<analysis_id>/exhibit")
@@ -144,13 +146,17 @@ def _row(analysis_id: str) -> AnalysisRow:
     return analysis_queries.get_or_404(analysis_id, Discloses.EXHIBIT)
 
 
-def _page(row: AnalysisRow, problem: UserError | None = None) -> str:
+def _page(row: AnalysisRow, problem: UserError | None = None) -> str | Response:
     from reports.view.second_review import HIDDEN, judgement_view, second_review_view
 
     who = current()
     with this_app.database().begin() as session:
         found = second_reviews.find_or_404(session, row)
         hiding = None if who.sees_all else blinding.blind(session, who.user_id, row.exhibit_id)
+    if found.row.id != row.id:
+        if problem is None:
+            return _to(found)
+        row = _row(found.row.id)  # who sees one of them need not see the other
     part = found.part_of(who.user_id)
     own, review, length = found.own_judgement(part), found.disclosed, row.duration or 0.0
     view = second_review_view(review, length)
@@ -222,5 +228,17 @@ def _seconds(text: str) -> float:
     return int(hours or 0) * 3600 + int(minutes or 0) * 60 + float(seconds.replace(",", "."))
 
 
-def _to(analysis_id: str, anchor: str | None = None) -> Response:
-    return redirect(url_for("second_reviews.show", analysis_id=analysis_id, _anchor=anchor), 303)
+@contextmanager
+def _giving_back() -> Iterator[None]:
+    """Have a refusal give back what was written into the form."""
+    try:
+        yield
+    except UserError as refusal:
+        refusal.texts = unsent_texts.written()
+        if refusal.texts:
+            refusal.remedy = f"{refusal.remedy} {gettext('Copy what you wrote first.')}"
+        raise
+
+
+def _to(found: Reviewed, anchor: str | None = None) -> Response:
+    return redirect(url_for("second_reviews.show", analysis_id=found.row.id, _anchor=anchor), 303)

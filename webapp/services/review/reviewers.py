@@ -16,6 +16,7 @@ from webapp.errors import UserError
 from webapp.queries import second_reviews
 from webapp.security.permissions import PERMISSIONS, Permission, Principal, Role
 from webapp.services import cases
+from webapp.storage.reviewed_analyses import subjects
 from webapp.storage.tables import (
     AnalysisRow,
     AnnotationRow,
@@ -75,7 +76,7 @@ def name_reviewers(session: Session, who: Principal, case: CaseRow, chosen: Chos
         "named": review_records.naming(naming),
     }
     custody_log.append(session, "reviewers named", details)
-    for row in second_reviews.subjects(session, [case.id]):
+    for row in subjects(session, [case.id]):
         custody_log.append(session, "reviewers named", details, exhibit=row.exhibit.sha256, analysis=row.id)
     return naming
 

@@ -44,9 +44,8 @@ MOST_STATEMENTS = 1000  # of one review
 def recorded(row: AnalysisRow, statement_id: str) -> Reviewed | None:
     """The review, where this statement is in it already: the request that made it was cut off."""
     with this_app.database().begin() as session:
-        if session.get(ReviewStatement, (row.id, statement_id)) is None:
-            return None
-        return second_reviews.find_or_404(session, session.get_one(AnalysisRow, row.id))
+        found = second_reviews.find_or_404(session, session.get_one(AnalysisRow, row.id))
+        return found if any(each.id == statement_id for each in found.statements) else None
 
 
 def judge(
@@ -74,7 +73,7 @@ def judge(
         hidden = {"hidden": found.naming.blind} if part == "second" else {}
         made = _parsed(said, who, part, "judgement", found, statement_id, **hidden)
         assert isinstance(made, Judgement)
-        length = row.duration or 0.0
+        length = found.row.duration or 0.0
         if made.stretches and not length:
             raise UserError(
                 400, gettext("A photograph has no stretches of time."), gettext("Leave them out.")

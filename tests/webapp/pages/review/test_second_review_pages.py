@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 
 import pytest
 from made_results import finished
@@ -18,7 +19,7 @@ from webapp.custody.audit import Audit
 from webapp.media import playback
 from webapp.media.playback import Playback
 from webapp.storage.data_folder import Folders
-from webapp.storage.tables import AnalysisRow, CaseReview, ReviewStatement
+from webapp.storage.tables import AnalysisRow, CaseReview, ReviewStatement, State, now
 
 pytestmark = pytest.mark.usefixtures("quick_reports")
 
@@ -162,6 +163,89 @@ def test_a_closed_case_takes_no_judgement(lab: Review) -> None:
     assert lab.judge("ben", "manipulated").status_code == 409
     assert "Nothing waits for you" in waiting(lab, "ben")
     assert lab.clients["ben"].get(f"/analyses/{lab.row.id}/review.json").status_code == 403
+
+
+def analysed_again(made: Review, **changes: object) -> AnalysisRow:
+    """A newer analysis of the exhibit under review, in its case."""
+    database, again = made.app.extensions["database"], finished(made.app, file=FILE)
+    values = {"case_id": made.case, "owner_id": made.users["ada"].id, "created": now() + timedelta(hours=1)}
+    change(database, again.id, **(values | changes))
+    return again
+
+
+def test_a_judgement_counts_though_the_exhibit_was_analysed_again_meanwhile(lab: Review) -> None:
+    opened = lab.page
+    again = analysed_again(lab)
+    ben = lab.clients["ben"]
+    refused = lab.judge("ben", "manipulated", "Kept.", start="x", end="2", note="the jaw")
+    assert refused.status_code == 400 and "Kept." in refused.text and "the jaw" in refused.text
+    answer = lab.judge("ben", "manipulated", start="1", end="2", note="")
+    assert answer.status_code == 303 and answer.location == f"/reviews/{again.id}"
+    assert "Your judgement" in ben.get(answer.location).text
+    assert ben.get(opened).location == answer.location
+    assert lab.judge("ada", "inconclusive").location == answer.location
+    told = ben.post(f"{opened}/messages", data={"text": "Look at the jaw."})
+    assert told.location == f"{answer.location}#conversation"
+    assert "Look at the jaw." in ben.get(answer.location).text
+    analysed_again(lab, created=now() + timedelta(hours=2))  # what was said stays with what it was said of
+    assert "Look at the jaw." in ben.get(answer.location).text
+
+
+def test_every_way_to_a_blind_review_leads_to_the_analysis_under_review(lab: Review) -> None:
+    again, ben = analysed_again(lab), lab.clients["ben"]
+    page = f"/reviews/{again.id}"
+    assert ben.get(page).status_code == 200 and page in waiting(lab, "ben")
+    for analysis in (lab.row.id, again.id):
+        assert ben.get(f"/analyses/{analysis}").location == page
+        refused = ben.get(f"/analyses/{analysis}/custody")
+        assert refused.status_code == 403 and f'href="{page}"' in refused.text
+    assert page in ben.get(f"/compare?a={lab.row.id}&b={again.id}").text
+    assert page in ben.get(f"/cases/{lab.case}/case.zip").text
+
+
+def test_a_blind_review_of_what_is_not_analysed_yet_is_no_error_to_be_repaired(lab: Review) -> None:
+    change(lab.app.extensions["database"], lab.row.id, state=State.RUNNING)
+    refused = lab.clients["ben"].get(f"/analyses/{lab.row.id}")
+    assert refused.status_code == 403 and "as soon as its analysis is done" in refused.text
+    review = lab.clients["ben"].get(lab.page)
+    assert review.status_code == 404 and "It begins when an analysis of it is done." in review.text
+    assert "Name a first" not in review.text
+
+
+def test_who_judged_in_one_case_is_led_to_the_review_of_the_other(lab: Review) -> None:
+    """Of a file that two cases hold, and that somebody reviews second in both."""
+    root, users = lab.clients["root"], lab.users
+    other = int(root.post("/cases", data={"name": "K 2"}).location.rpartition("/")[2])
+    again = analysed_again(lab, case_id=other)
+    form = {"first": users["ada"].id, "second": users["ben"].id, "blind": "findings"}
+    assert root.post(f"/cases/{other}/reviewers", data=form).status_code == 303
+    assert lab.judge("ben", "manipulated").status_code == 303
+    assert lab.clients["ben"].get(f"/analyses/{lab.row.id}").location == f"/reviews/{again.id}"
+
+
+def test_what_was_written_is_given_back_with_a_refusal(lab: Review) -> None:
+    ben, cleo = lab.clients["ben"], lab.clients["cleo"]
+    lab.judge("ada", "inconclusive")
+    for client, act, form, status in (
+        (cleo, "judgement", {"conclusion": "manipulated", "reasons": "What I saw."}, 403),
+        (ben, "messages", {"text": "What I saw."}, 409),
+        (ben, "proposal", {"conclusion": "manipulated", "reasons": "What I saw."}, 409),
+        (cleo, "decision", {"conclusion": "manipulated", "reasons": "What I saw."}, 409),
+    ):
+        answer = client.post(f"{lab.page}/{act}", data=form)
+        assert answer.status_code == status and "What I saw.</textarea>" in answer.text, act
+        assert "Copy what you wrote first." in answer.text
+    assert lab.clients["root"].post(f"/analyses/{lab.row.id}/delete").status_code == 303
+    answer = lab.judge("ben", "manipulated", "What I saw.", start="1", end="2", note="And where.")
+    assert answer.status_code == 410
+    assert "What I saw.</textarea>" in answer.text and "And where.</textarea>" in answer.text
+
+
+def test_who_may_name_nobody_is_not_told_to(lab: Review) -> None:
+    assert lab.name(first="", second="", third="").status_code == 303
+    assert "Name a first and a second reviewer" in lab.clients["ada"].get(lab.page).text
+    told = lab.clients["cleo"].get(lab.page).text
+    assert "Name a first" not in told and "Whoever may arrange cases can name reviewers." in told
 
 
 def test_the_exhibit_is_there_for_the_blind(lab: Review) -> None:
