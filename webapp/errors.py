@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 from detector.errors import ReelproofError
-from reports.text.language import gettext
+from reports.text.language import N_, gettext
 
 
 class UserError(Exception):
     """Something a person or program is told in words instead of the answer they asked for."""
 
     retry_after: int | None = None  # seconds, for Retry-After
+    title: str | None = None  # of the page, if not that of every page of this status
     link: tuple[str, str] | None = None  # where to go on, and what that is called
     texts: tuple[tuple[str, str], ...] = ()  # what somebody wrote that was not saved, by the names of fields
 
@@ -23,6 +24,15 @@ class UserError(Exception):
     def __str__(self) -> str:
         """Both sentences: commands print it."""
         return f"{self.error} {self.remedy}".rstrip()
+
+
+class NotReady(UserError):
+    """What was asked for cannot be given or done yet, because something is not finished."""
+
+    title = N_("Not ready yet")
+
+    def __init__(self, error: str, remedy: str) -> None:
+        super().__init__(409, error, remedy)
 
 
 class IntakeError(UserError):

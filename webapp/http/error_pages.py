@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from urllib.parse import urlsplit
 
 from flask import Flask, Response, jsonify, make_response, render_template, request
 from sqlalchemy.exc import OperationalError
@@ -23,7 +24,7 @@ _TITLES = {
     403: N_("Refused"),
     404: N_("Nothing here"),
     405: N_("This request does not work"),
-    409: N_("Not ready yet"),
+    409: N_("Not possible as things stand"),
     410: N_("Deleted"),
     413: N_("The file is too large"),
     415: N_("No video and no photo"),
@@ -63,7 +64,12 @@ def install(app: Flask) -> None:
     @app.errorhandler(UserError)
     def in_words(problem: UserError) -> Response:
         response = answer(
-            problem.status, problem.error, problem.remedy, link=problem.link, texts=problem.texts
+            problem.status,
+            problem.error,
+            problem.remedy,
+            title=problem.title,
+            link=problem.link,
+            texts=problem.texts,
         )
         if problem.retry_after is not None:
             response.headers["Retry-After"] = str(problem.retry_after)
@@ -117,14 +123,16 @@ def answer(
     error: str,
     remedy: str,
     *,
+    title: str | None = None,
     link: tuple[str, str] | None = None,
     texts: tuple[tuple[str, str], ...] = (),
     sign_in: str | None = None,
 ) -> Response:
     """A page or, for addresses ending in .json and callers that ask for it, JSON; for the API a problem.
 
-    ``link`` is where to go on and what that is called; ``texts`` are what somebody wrote that was not saved,
-    each with the name of its field; ``sign_in`` is where to sign in.
+    ``title`` is that of the page, if not that of every page of this status; ``link`` is where to go on and
+    what that is called; ``texts`` are what somebody wrote that was not saved, each with its field's name;
+    ``sign_in`` is where to sign in.
     """
     if problem_details.is_api():
         return problem_details.response(status, error, remedy)
@@ -132,21 +140,31 @@ def answer(
     if wants_json():
         response = jsonify(error=error, remedy=remedy)
     else:
-        title = gettext(_TITLES.get(status, _TITLES[400]))
         response = make_response(
             render_template(
                 "pages/error.html",
                 status=status,
-                title=title,
+                title=gettext(title or _TITLES.get(status, _TITLES[400])),
                 error=error,
                 remedy=remedy,
                 link=link,
                 texts=texts,
                 sign_in=sign_in,
+                back=_page_before(),
             )
         )
     response.status_code = status
     return response
+
+
+def _page_before() -> str | None:
+    """The page of this app that the link or form was on, if a browser says it and it is another one."""
+    before = urlsplit(request.referrer or "")
+    if before.netloc != request.host or before.path.startswith("//"):
+        return None
+    if request.method == "GET" and before.path == request.path:
+        return None
+    return before._replace(scheme="", netloc="", fragment="").geturl()
 
 
 def wants_json() -> bool:

@@ -31,7 +31,7 @@ from webapp.errors import UserError
 from webapp.jobs import queue as job_queue
 from webapp.security import blinding, permissions, visibility
 from webapp.security.blinding import Discloses
-from webapp.storage.tables import AnalysisRow, AnnotationRow, JobRow, Priority, State
+from webapp.storage.tables import AnalysisRow, AnnotationRow, CaseRow, JobRow, Priority, State
 
 MOST_COMPARABLE = 5
 ANNOTATIONS = (SegmentAnnotation, ExhibitAnnotation, SpanAnnotation)
@@ -136,6 +136,34 @@ def sibling_analyses(row: AnalysisRow) -> tuple[AnalysisRow, ...]:
     )
     with visible_session() as session:
         return tuple(session.scalars(query).all())
+
+
+@dataclass(frozen=True)
+class ItsCase:
+    """The case an analysis is in: what it is called is told to those who may see it, else None."""
+
+    id: int
+    name: str | None
+    closed: datetime | None
+
+
+def case_of(row: AnalysisRow) -> ItsCase | None:
+    """The case an analysis is in, if it is in one."""
+    if row.case_id is None:
+        return None
+    own = select(CaseRow.name).where(CaseRow.id == row.case_id)
+    with this_app.database().begin() as session:
+        name = session.scalar(visibility.visible(own, permissions.current()))
+        closed = session.scalar(select(CaseRow.closed).where(CaseRow.id == row.case_id))
+    return ItsCase(row.case_id, name, closed)
+
+
+def in_closed_cases(shown: Sequence[AnalysisRow]) -> frozenset[str]:
+    """Ids of the analyses among these whose case is closed, whether or not who asks may see the case."""
+    own = CaseRow.id.in_({row.case_id for row in shown if row.case_id is not None})
+    with this_app.database().begin() as session:
+        closed = set(session.scalars(select(CaseRow.id).where(own, CaseRow.closed.is_not(None))))
+    return frozenset(row.id for row in shown if row.case_id in closed)
 
 
 @dataclass(frozen=True)

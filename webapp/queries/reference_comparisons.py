@@ -20,7 +20,7 @@ from webapp.custody import comparison_records
 from webapp.custody import log as custody_log
 from webapp.custody.altered import AlteredRecord
 from webapp.custody.comparison_records import RESULT, FinishedComparison
-from webapp.errors import UserError
+from webapp.errors import NotReady, UserError
 from webapp.queries import copies, library
 from webapp.queries.analyses import job_json, visible_session
 from webapp.storage.tables import AnalysisRow, ComparisonRow, Exhibit, State
@@ -118,9 +118,7 @@ def finished(comparison_id: str) -> tuple[ComparisonRow, ComparisonResult]:
             gettext("Compare the two again."),
         )
     if row.state != State.DONE:
-        raise UserError(
-            409, gettext("This comparison is not finished."), gettext("Its page shows how far it is.")
-        )
+        raise NotReady(gettext("This comparison is not finished."), gettext("Its page shows how far it is."))
     return row, result(row)
 
 

@@ -22,7 +22,7 @@ from webapp import this_app
 from webapp.custody import log as custody_log
 from webapp.custody import result_records
 from webapp.custody.altered import AlteredRecord
-from webapp.errors import UserError
+from webapp.errors import NotReady, UserError
 from webapp.queries import analyses as analysis_queries
 from webapp.security.blinding import Discloses
 from webapp.storage.data_folder import Folders
@@ -195,9 +195,7 @@ def finished(analysis_id: str, discloses: Discloses = Discloses.JUDGEMENTS) -> t
             gettext("Its page says what to do."),
         )
     if row.state != State.DONE:
-        raise UserError(
-            409, gettext("This analysis is not finished."), gettext("Its page shows how far it is.")
-        )
+        raise NotReady(gettext("This analysis is not finished."), gettext("Its page shows how far it is."))
     return row, result_folder(this_app.database(), this_app.folders(), row)
 
 

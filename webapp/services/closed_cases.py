@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from reports.text.language import gettext
 from webapp.custody import log as custody_log
-from webapp.errors import UserError
+from webapp.errors import NotReady, UserError
 from webapp.jobs import states
 from webapp.services import cases, deletion
 from webapp.storage.data_folder import Folders
@@ -102,14 +102,13 @@ def _closed(session: Session, case_id: int) -> CaseRow:
 def _refuse_unfinished(session: Session, case: CaseRow) -> None:
     unfinished = AnalysisRow.case_id == case.id, AnalysisRow.state.in_(states.UNFINISHED)
     if session.scalar(select(AnalysisRow.id).where(*unfinished).limit(1)) is not None:
-        raise UserError(
-            409, gettext("An analysis in this case is not finished."), gettext("Wait for it, or cancel it.")
+        raise NotReady(
+            gettext("An analysis in this case is not finished."), gettext("Wait for it, or cancel it.")
         )
     inside = select(AnalysisRow.exhibit_id).where(AnalysisRow.case_id == case.id)
     running = ComparisonRow.exhibit_id.in_(inside), ComparisonRow.state.in_(states.UNFINISHED)
     if session.scalar(select(ComparisonRow.id).where(*running).limit(1)) is not None:
-        raise UserError(
-            409,
+        raise NotReady(
             gettext("A comparison in this case is not finished."),
             gettext("Wait for it, or cancel the comparison."),
         )

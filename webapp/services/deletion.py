@@ -86,6 +86,19 @@ def refuse_unfinished(row: JobRow) -> None:
         )
 
 
+def refuse_kept(session: Session, row: AnalysisRow, *, purging: int | None = None) -> None:
+    """Raise :class:`UserError` for an analysis that cannot be deleted: unfinished, or kept by a closed case.
+
+    ``purging`` is the case that is being purged, if one is.
+    """
+    refuse_unfinished(row)
+    if row.case_id != purging:
+        cases.refuse_closed(session, row.case_id)
+    if not _others(session, row):
+        own = select(Exhibit.id).where(Exhibit.id == row.exhibit_id)
+        cases.refuse_closed_with_comparisons(session, own, purging=purging)
+
+
 def delete(database: Database, folders: Folders, analysis_id: str, *, purging: int | None = None) -> None:
     """Delete an analysis that has ended or is paused, for good. Raises :class:`UserError` if there is none.
 
@@ -96,14 +109,9 @@ def delete(database: Database, folders: Folders, analysis_id: str, *, purging: i
         row = session.get(AnalysisRow, analysis_id)
         if row is None:
             raise analysis_queries.gone(session, analysis_id)
-        refuse_unfinished(row)
-        if row.case_id != purging:
-            cases.refuse_closed(session, row.case_id)
+        refuse_kept(session, row, purging=purging)
         exhibit, annotations = row.exhibit, _annotations(session, row)
         alone = not _others(session, row)
-        if alone:
-            own = select(Exhibit.id).where(Exhibit.id == exhibit.id)
-            cases.refuse_closed_with_comparisons(session, own, purging=purging)
         compared = _comparisons(session, exhibit) if alone else []
         _write(note, exhibit.sha256, [each.id for each in compared])
         _delete_rows(session, row, compared)

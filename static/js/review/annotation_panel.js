@@ -46,7 +46,7 @@ export class AnnotationPanel {
     const { desk } = this;
     const withoutEffect = annotation.kind === "withdrawal" ? _("without effect, since not verified") : _("replaced by a later one");
     const state = isCurrent ? null : el("span", { class: "tag" }, withdrawn ? _("withdrawn %(when)s", { when: moment(withdrawn.made) }) : withoutEffect);
-    const own = isCurrent && mayWithdraw({ author: desk.author() }, annotation);
+    const own = isCurrent && !desk.store.silent && mayWithdraw({ author: desk.author() }, annotation);
     return el("li", { class: isCurrent ? "" : "past", "data-annotation": annotation.id },
       el("p", {}, el("span", { class: `mark mark-${mark}` }, icon(mark), el("strong", {}, verdict)), " ",
         annotation.kind === "span" ? el("button", { type: "button", class: "quiet time", "data-focus": `about-${annotation.id}`, onclick: () => desk.player.seek(annotation.start) }, about)

@@ -175,7 +175,7 @@ class Desk {
   /** Adds one annotation; asks for a name where there is none yet. Whether it was recorded. */
   async record(annotation, words) {
     if (this.store.silent) {
-      this.complain(_("Your role cannot annotate findings. An administrator can give you another role."));
+      this.complain(this.store.silent);
       return false;
     }
     const author = this.author() || await this.askName();

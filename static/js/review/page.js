@@ -10,7 +10,7 @@ try {
   const answer = await fetch(`${address}/review.json`, { headers: { Accept: "application/json" } });
   if (!answer.ok) throw new Error(String(answer.status));
   const raw = await answer.json();
-  await open(raw, new AppStore(address, author ?? "", silent !== undefined));
+  await open(raw, new AppStore(address, author ?? "", silent));
   byId("figures").removeAttribute("open");
 } catch (problem) {
   // The figure and the tables below say the same without the desk.

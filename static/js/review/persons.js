@@ -148,7 +148,7 @@ export class Persons {
     const { desk } = this;
     const acts = desk.current.filter((one) => one.kind === "merge" && verified(one) && one.into === face.id);
     return acts.length ? el("p", {}, acts.map((act) => el("span", { class: "tag" }, _("with person %(person)s", { person: act.person }), " ",
-      act.author === desk.author() ? el("button", { type: "button", class: "quiet", "data-focus": `undo-${act.id}`, onclick: () => desk.withdraw(act) }, _("undo")) : null))) : null;
+      act.author === desk.author() && !desk.store.silent ? el("button", { type: "button", class: "quiet", "data-focus": `undo-${act.id}`, onclick: () => desk.withdraw(act) }, _("undo")) : null))) : null;
   }
 
   #merge(face, others) {

@@ -15,7 +15,7 @@ export const reviewer = {
 
 /**
  * Annotations kept by the app. `add` raises an Error whose message can be shown. `author` is who is signed in, if
- * anybody has to; `silent`: the role of whoever is signed in may not annotate.
+ * anybody has to; `silent` says why nothing can be annotated here, if nothing can.
  */
 export class AppStore {
   constructor(address, author, silent) {

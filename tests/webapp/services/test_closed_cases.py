@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import re
 import zipfile
 from contextlib import ExitStack
 
@@ -117,9 +118,76 @@ def test_nothing_in_a_closed_case_is_changed(app, ada, root, case):
     assert ada.post(f"/analyses/{analysis}/compare", data={"reference": reference.id}).status_code == 303
 
 
+_CHANGES = ("/again", "/compare", "/assign", "/delete", "/case", "/annotations/import", "/retry")
+
+
+def changes_offered(page: str, analysis: str) -> set[str]:
+    """What a page offers that would change an analysis."""
+    return {each for each in _CHANGES if re.search(f'(action|href)="/analyses/{analysis}{each}["?]', page)}
+
+
+def test_an_analysis_in_a_closed_case_says_so_and_offers_nothing_that_is_refused(app, ada, root, case):
+    analysis, stopped = ids(app)[0], hand_in(app, b"stopped")
+    states.cancel(app.extensions["database"], stopped.id)
+    put(app, stopped.id, int(case.rpartition("/")[2]))
+    address, other = f"/analyses/{analysis}", f"/analyses/{stopped.id}"
+    page, library = root.get(address).text, root.get("/analyses").text
+    assert f'case <a href="{case}">K-17/26</a>' in page and "data-silent" not in page
+    assert changes_offered(page, analysis) == {
+        "/again",
+        "/compare",
+        "/assign",
+        "/delete",
+        "/case",
+        "/annotations/import",
+    }
+    assert changes_offered(library, analysis) == {"/again", "/assign", "/delete"}
+    assert changes_offered(root.get(other).text, stopped.id) == {"/again", "/delete", "/retry"}
+    assert "/retry" in changes_offered(library, stopped.id)
+    assert ada.post(f"{case}/close").status_code == 303
+    page, library = root.get(address).text, root.get("/analyses").text
+    assert f'In case <a href="{case}">K-17/26</a>, closed ' in page
+    assert 'data-silent="The case is closed' in page and changes_offered(page, analysis) == set()
+    assert f'In case <a href="{case}">' in root.get(other).text
+    assert changes_offered(root.get(other).text, stopped.id) == set()
+    assert changes_offered(library, analysis) == changes_offered(library, stopped.id) == set()
+    for form in ("again", "compare", "assign", "delete"):
+        refused = root.get(f"{address}/{form}", headers={"Referer": f"http://localhost{address}?a=b"})
+        assert refused.status_code == 409 and "The case is closed" in refused.text, form
+        assert "<h1>Not possible as things stand</h1>" in refused.text
+        assert f'<a class="button primary" href="{address}?a=b">Back</a>' in refused.text
+
+
+def test_who_handed_a_file_in_is_not_told_the_name_of_a_case_they_may_not_see(app, ada, case):
+    account(app, "dora", Role.EXAMINER)
+    dora = signed_in(app, "dora")
+    with app.extensions["database"].begin() as session:
+        row = session.get_one(AnalysisRow, ids(app)[0])
+        row.owner_id = session.scalar(select(User.id).where(User.name == "dora"))
+    address = f"/analyses/{ids(app)[0]}"
+    assert "K-17/26" not in dora.get(address).text
+    assert ada.post(f"{case}/close").status_code == 303
+    page = dora.get(address).text
+    assert "Its case was closed " in page and "K-17/26" not in page and f'href="{case}"' not in page
+    assert changes_offered(page + dora.get("/analyses").text, ids(app)[0]) == set()
+
+
+def test_a_refusal_leads_back_only_to_a_page_of_this_app(app, ada, case):
+    assert ada.post(f"{case}/close").status_code == 303
+    for before in (
+        "http://elsewhere.example/",
+        "http://localhost//elsewhere.example/",
+        f"http://localhost{case}",
+    ):
+        refused = ada.post(case, data={"name": "other"}, headers={"Referer": before})
+        assert refused.status_code == 409
+        assert (">Back</a>" in refused.text) == before.endswith(case)
+
+
 def test_a_case_with_unfinished_analyses_is_not_closed(app, ada, case):
     put(app, hand_in(app, b"waits").id, int(case.rpartition("/")[2]))
-    assert ada.post(f"{case}/close").status_code == 409
+    refused = ada.post(f"{case}/close")
+    assert refused.status_code == 409 and "<h1>Not ready yet</h1>" in refused.text
 
 
 def test_a_case_with_unfinished_comparisons_is_not_closed(app, ada, case):

@@ -17,7 +17,7 @@ from webapp.queries import analyses as analysis_queries
 from webapp.queries.analyses import status_json
 from webapp.security.permissions import Permission, require
 from webapp.services import analyses as analysis_service
-from webapp.services import deletion
+from webapp.services import cases, deletion
 from webapp.services import models as model_service
 from webapp.services.analyses import AskedAnalysis
 from webapp.storage.tables import AnalysisRow
@@ -70,7 +70,8 @@ def prioritise(analysis_id: str) -> Response:
 def ask_to_delete(analysis_id: str) -> str:
     """Say what deleting means, and ask."""
     row = analysis_queries.get_or_404(analysis_id)
-    deletion.refuse_unfinished(row)
+    with this_app.database().begin() as session:
+        deletion.refuse_kept(session, row)
     with analysis_queries.visible_session() as session:
         consequences = deletion.consequences(session, row)
     return render_template(
@@ -94,6 +95,8 @@ def delete(analysis_id: str) -> Response:
 def ask_again(analysis_id: str) -> Response:
     """The form to analyse the exhibit with another model or other settings."""
     row = analysis_queries.get_or_404(analysis_id)
+    with this_app.database().begin() as session:
+        cases.refuse_closed(session, row.case_id)
     kept = parameters.read(row.changed_parameters)
     return _form(row, {field.name: number(getattr(kept, field.name)) for field in parameters.FIELDS}, {})
 

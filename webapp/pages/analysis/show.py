@@ -36,6 +36,7 @@ def show(analysis_id: str) -> str | Answer:
             raise
         return redirect(url_for("second_reviews.show", analysis_id=blinded.analysis_id), 303)
     viewed(row)
+    its_case = analysis_queries.case_of(row)
     copies = copy_queries.of_exhibit(row.exhibit_id, row)
     if row.state == State.DONE:
         from reports.view.second_review import second_review_view
@@ -51,6 +52,7 @@ def show(analysis_id: str) -> str | Answer:
             others=analysis_queries.sibling_analyses(row),
             compared=reference_comparisons.listed(row.exhibit_id, as_reference=True),
             case=case,
+            its_case=its_case,
             review_words=second_review_view(reviewed.disclosed, row.duration or 0.0).summary
             if reviewed
             else "",
@@ -60,7 +62,9 @@ def show(analysis_id: str) -> str | Answer:
             exports=exports.offered(view.still),
         )
     if row.state in (State.FAILED, State.CANCELLED, State.PAUSED):
-        return render_template("pages/analysis/stopped.html", row=row, earlier=_earlier(row), copies=copies)
+        return render_template(
+            "pages/analysis/stopped.html", row=row, its_case=its_case, earlier=_earlier(row), copies=copies
+        )
     return render_template(
         "pages/analysis/progress.html",
         row=row,

@@ -22,8 +22,8 @@ from webapp.queries import analyses as analysis_queries
 from webapp.queries import reference_comparisons as comparison_queries
 from webapp.queries.reference_comparisons import RESULT, ComparisonResult
 from webapp.security.permissions import Permission, require
+from webapp.services import cases, deletion
 from webapp.services import comparisons as comparison_service
-from webapp.services import deletion
 from webapp.storage.tables import AnalysisRow, State
 
 if TYPE_CHECKING:
@@ -37,6 +37,8 @@ blueprint = Blueprint("comparisons", __name__)
 def ask(analysis_id: str) -> str:
     """The choice of a reference for the exhibit of an analysis; ``q`` searches."""
     row = analysis_queries.get_or_404(analysis_id)
+    with this_app.database().begin() as session:
+        cases.refuse_closed_of(session, row.exhibit_id)
     text = request.args.get("q", "")[:200]
     offered = comparison_queries.references(row, text)
     return render_template("pages/review/choose_reference.html", row=row, offered=offered, text=text)

@@ -30,7 +30,7 @@ from reports.review.second_review import (
 from reports.text.language import gettext, translated
 from webapp import this_app
 from webapp.custody import log as custody_log
-from webapp.errors import UserError
+from webapp.errors import NotReady, UserError
 from webapp.queries import second_reviews
 from webapp.queries.second_reviews import Reviewed
 from webapp.security.permissions import Principal
@@ -160,7 +160,7 @@ def _resolving(session: Session, row: AnalysisRow, who: Principal) -> tuple[Revi
     found, part = _taking_part(session, row, who)
     review = found.disclosed
     if len(review.given) < 2:
-        raise UserError(409, gettext("Both judgements must be in first."), gettext("Wait for the other one."))
+        raise NotReady(gettext("Both judgements must be in first."), gettext("Wait for the other one."))
     if outcome(review) is not None:
         raise UserError(
             409, gettext("There is nothing left to resolve."), gettext("The page says how it ended.")
