@@ -18,6 +18,10 @@ class PictureError(ReportError):
     """A picture named by the analysis lies outside its folder or cannot be read."""
 
 
+class WrongFileError(ReportError):
+    """A file is of another kind than the one that was asked for: another one has to be chosen."""
+
+
 class ExportError(ReportError):
     """An analysis cannot be put into the form asked for."""
 

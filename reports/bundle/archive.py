@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from reports.errors import ReportError
+from reports.errors import ReportError, WrongFileError
 from reports.inputs.paths import escapes_folder
 
 CHUNK = 1 << 20
@@ -41,6 +41,10 @@ _RECORD = b"PK\x01\x02"
 
 class BundleError(ReportError):
     """A bundle cannot be used: it is damaged, was changed, or is no bundle."""
+
+
+class NoBundleError(BundleError, WrongFileError):
+    """A zip is no bundle."""
 
 
 def new_entry(name: str, size: int) -> zipfile.ZipInfo:

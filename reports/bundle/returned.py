@@ -10,7 +10,7 @@ import hashlib
 import zipfile
 from pathlib import Path
 
-from reports.bundle.archive import BundleError, chunks, open_zip
+from reports.bundle.archive import BundleError, NoBundleError, chunks, open_zip
 from reports.bundle.manifest import (
     ANALYSIS,
     LARGEST_MANIFEST,
@@ -22,6 +22,7 @@ from reports.bundle.manifest import (
 )
 from reports.bundle.packing import ANNOTATIONS
 from reports.review.annotation_file import LARGEST_ANNOTATION_FILE, AnnotationFile, read_file
+from reports.text.language import N_
 
 _NAMED = 12  # files in an error message, at most
 
@@ -50,7 +51,8 @@ def _check(archive: zipfile.ZipFile) -> dict[str, Entry]:
     try:
         listed = {entry.path: entry for entry in read_manifest(_text(archive, NAME, LARGEST_MANIFEST)).files}
     except KeyError:
-        raise BundleError(f"The zip holds no {NAME} of a Reelproof bundle.") from None
+        words = N_("The zip holds no %(name)s of a Reelproof bundle.") % {"name": NAME}
+        raise NoBundleError(words) from None
     except ManifestError as problem:
         raise BundleError(str(problem)) from None
     there = {entry.filename for entry in archive.infolist() if not entry.is_dir()} - set(OWN)

@@ -19,7 +19,7 @@ from pydantic import ValidationError
 
 from detector.schema.translatable import N_
 from detector.timestamps import iso_milliseconds
-from reports.errors import ReportError
+from reports.errors import ReportError, WrongFileError
 from reports.inputs.crowded_json import is_crowded
 from reports.review.annotations import ANNOTATION, Annotation, sort_key
 from reports.review.value_problems import problem_sentence
@@ -46,6 +46,10 @@ _PROBLEMS = {
 
 class AnnotationFileError(ReportError):
     """An annotation file, or one annotation, cannot be used; the message says why."""
+
+
+class NoAnnotationFileError(AnnotationFileError, WrongFileError):
+    """A file is none of annotations."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +126,7 @@ def read_file(data: bytes) -> AnnotationFile:
     except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict) or _MARK not in document:
-        raise AnnotationFileError(N_("This is not an annotation file saved by a bundle's page."))
+        raise NoAnnotationFileError(N_("This is not an annotation file saved by a bundle's page."))
     if str(document[_MARK]).partition(".")[0] != VERSION.partition(".")[0]:
         raise AnnotationFileError(
             N_("A newer Reelproof saved this file. Update this one, then import it again.")

@@ -46,14 +46,14 @@ class FormRefused(UserError):
 
     def __init__(self, texts: tuple[tuple[str, str], ...]) -> None:
         self.texts = texts
-        super().__init__(
-            403,
-            gettext(
-                "This form is not from a page of this session. Reload the page it came from and send it "
-                "again."
-            ),
-            gettext("Copy what you wrote first.") if texts else gettext("Go back to the page you came from."),
-        )
+        if wants_json():  # a script of a page that stayed open
+            error = gettext("Somebody signed in since this page was opened, so nothing was saved.")
+            remedy = gettext("Reload the page, then try again.")
+        else:
+            error = gettext("This form is not from a page of this session, so nothing was saved.")
+            remedy = gettext("Reload the page it came from, and send it again.")
+        copy = gettext("Copy what you wrote first.")
+        super().__init__(403, error, f"{copy} {remedy}" if texts else remedy)
 
 
 def install(app: Flask) -> None:
@@ -165,7 +165,13 @@ def sign_in_first(need: Need) -> Answer:
     if is_api():
         words = "No token came with this request, or one that does not work (any more)."
         return answer(401, words, "Send “Authorization: Bearer …” with a token of the account page.")
-    if request.method in SAFE or need.first or wants_json():
+    if request.method not in SAFE and wants_json() and not need.first:  # a script of a page that stayed open
+        response: Answer = answer(
+            401,
+            gettext("You are not signed in (any more), so nothing was saved."),
+            gettext("Sign in in another tab, then reload this page and try again."),
+        )
+    elif request.method in SAFE or need.first:
         response = _redirect(
             "login.form", 401, gettext("You are not signed in."), gettext("Sign in, then try again.")
         )

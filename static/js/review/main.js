@@ -153,8 +153,9 @@ class Desk {
   }
 
   async judgeSegment(verdict) {
-    if (!this.chosen) {
-      this.complain(_("Choose a segment first: N takes the next one."));
+    if (!this.chosen && !this.store.silent) { // one is chosen wherever there is one
+      this.tab("annotations");
+      this.complain(_("Nothing is flagged that you could judge by itself. Judge the whole exhibit under “Annotations”."));
       return;
     }
     const segment = this.chosen;

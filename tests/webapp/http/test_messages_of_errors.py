@@ -47,7 +47,7 @@ def test_what_is_refused_before_a_page_is_told_in_the_readers_language(tmp_path:
     form = olga.post("/cases", data={"name": "A"}, headers=GERMAN | {CSRF_HEADER: "another one"})
     assert (
         form.status_code == 403
-        and "Dieses Formular stammt nicht von einer Seite dieser Sitzung." in form.text
+        and "Dieses Formular stammt nicht von einer Seite dieser Sitzung;" in form.text
     )
     app.extensions["database"].close()
 

@@ -73,7 +73,7 @@ def take_in(analysis_id: str) -> Response:
 def refused(problem: UserError) -> Response:
     """Programs send and read annotations as JSON; only the form to import is a person's."""
     if request.endpoint == "annotations.take_in":
-        response = error_pages.answer(problem.status, problem.error, problem.remedy)
+        response = error_pages.answer(problem.status, problem.error, problem.remedy, title=problem.title)
     else:
         response = jsonify(error=problem.error, remedy=problem.remedy)
         response.status_code = problem.status

@@ -234,9 +234,9 @@ def _giving_back() -> Iterator[None]:
     try:
         yield
     except UserError as refusal:
-        refusal.texts = unsent_texts.written()
+        refusal.texts, copy = unsent_texts.written(), gettext("Copy what you wrote first.")
         if refusal.texts:
-            refusal.remedy = f"{refusal.remedy} {gettext('Copy what you wrote first.')}"
+            refusal.remedy = f"{refusal.remedy} {copy}"
         raise
 
 

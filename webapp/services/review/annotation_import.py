@@ -10,7 +10,7 @@ import threading
 
 from reports.bundle.archive import is_zip
 from reports.bundle.returned import annotations_in
-from reports.errors import ReportError
+from reports.errors import ReportError, WrongFileError
 from reports.review.annotation_file import LARGEST_ANNOTATION_FILE, AnnotationFile, read_file
 from reports.review.annotations import Annotation
 from reports.text.language import N_, gettext, translated
@@ -69,6 +69,8 @@ def import_file(row: AnalysisRow, stream: Incoming) -> tuple[Merged, tuple[Annot
 def _import(row: AnalysisRow, stream: Incoming) -> tuple[Merged, tuple[Annotation, ...]]:
     try:
         text, saved = _annotation_file(stream)
+    except WrongFileError as problem:
+        raise UserError(400, translated(str(problem)), _other_file()) from None
     except ReportError as problem:
         raise UserError(400, translated(str(problem)), gettext("Nothing was imported.")) from None
     checked = check(row, result_of(row), saved)
@@ -90,8 +92,13 @@ def _annotation_file(stream: Incoming) -> tuple[bytes, AnnotationFile]:
     if is_zip(stream.path):
         return annotations_in(stream.path)
     if stream.bytes > LARGEST_ANNOTATION_FILE:
-        raise UserError(
-            413, gettext("This is too large for an annotation file."), gettext("Nothing was imported.")
-        )
+        raise UserError(413, gettext("This is too large for an annotation file."), _other_file())
     text = stream.path.read_bytes()
     return text, read_file(text)
+
+
+def _other_file() -> str:
+    return gettext(
+        "Nothing was imported. Choose a file that was saved with “Save annotations to a file” on a bundle’s "
+        "page, or the whole bundle, a zip."
+    )

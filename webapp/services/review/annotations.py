@@ -10,8 +10,17 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from detector.schema.analysis import Analysis
+from detector.schema.formatting import timecode
 from reports.review.annotation_file import AnnotationFileError, checksum, parse, to_json
-from reports.review.annotations import ANNOTATION, Annotation, rejection_reason, sort_key, verified
+from reports.review.annotations import (
+    ANNOTATION,
+    Annotation,
+    SegmentAnnotation,
+    SpanAnnotation,
+    rejection_reason,
+    sort_key,
+    verified,
+)
 from reports.text.language import gettext, translated
 from reports.text.numbers import grouped
 from webapp import this_app
@@ -124,13 +133,21 @@ def add(
     except AnnotationFileError as problem:
         raise UserError(400, translated(str(problem)), gettext("Nothing was recorded.")) from None
     if reason := rejection_reason(analysis, annotation, known if seen is None else seen):
-        raise UserError(
-            400,
-            translated(reason),
-            gettext("Nothing was recorded. Reload the page: others may have changed it meanwhile."),
-        )
+        raise UserError(400, translated(reason), _remedy(analysis, annotation))
     session.add(annotation_row(analysis_id, annotation))
     return annotation
+
+
+def _remedy(analysis: Analysis, annotation: Annotation) -> str:
+    """What to do about an annotation that speaks of nothing in the analysis."""
+    length = analysis.media.duration
+    match annotation:
+        case SpanAnnotation() if annotation.end > length + 1:
+            end = timecode(length)
+            return gettext("Nothing was recorded. Choose an end that is not after %(end)s.", end=end)
+        case SegmentAnnotation():  # those never change
+            return gettext("Nothing was recorded.")
+    return gettext("Nothing was recorded. Reload the page: others may have changed it meanwhile.")
 
 
 def annotation_row(analysis_id: str, annotation: Annotation) -> AnnotationRow:

@@ -24,7 +24,7 @@ from werkzeug.test import encode_multipart
 from detector.schema.analysis import Analysis
 from reports.bundle import packing, returned
 from reports.bundle.manifest import new_manifest
-from reports.review.annotation_file import checksum, file_text, to_json
+from reports.review.annotation_file import LARGEST_ANNOTATION_FILE, checksum, file_text, to_json
 from reports.review.annotations import ANNOTATION, References, current
 from reports.view.reviewers import reviewer_view
 from webapp.queries.results import load
@@ -102,6 +102,21 @@ def test_a_person_gets_a_page(client, app, row, address):
     assert answer.headers["Location"] == f"/analyses/{row.id}?imported=1&known=0"
     wrong = bring_in(client, address, b"{}", Accept="text/html")
     assert wrong.status_code == 400 and "<h1>" in wrong.text and "not an annotation file" in wrong.text
+
+
+def test_who_chose_the_wrong_file_is_told_which_to_choose(client, row, address):
+    zipped = io.BytesIO()
+    with zipfile.ZipFile(zipped, "w") as archive:
+        archive.writestr("holiday.txt", "no bundle")
+    for wrong in (b"{}", b"no annotations", zipped.getvalue(), b"x" * (LARGEST_ANNOTATION_FILE + 1)):
+        remedy = bring_in(client, address, wrong).json["remedy"]
+        assert remedy.startswith("Nothing was imported. Choose a file that was saved with"), wrong[:9]
+    page = f"/analyses/{row.id}"
+    told = bring_in(client, address, b"{}", Accept="text/html", Referer=f"http://localhost{page}")
+    assert f'href="{page}">Back</a>' in told.text
+    german = {"Accept": "application/json", "Accept-Language": "de"}
+    told = bring_in(client, address, zipped.getvalue(), **german).json
+    assert told["error"] == "Die ZIP-Datei enthält kein manifest.json eines Prüfpakets von Reelproof."
 
 
 def test_annotations_of_persons_made_apart_from_each_other_are_both_taken_in(app, client, row, address):

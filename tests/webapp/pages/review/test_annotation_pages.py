@@ -11,6 +11,7 @@ import pytest
 from annotated_analyses import AGREE, stored
 from made_results import hand_in
 
+from detector.schema.formatting import timecode
 from webapp.jobs import claims
 from webapp.jobs.failures import CRASHED
 from webapp.services.review import annotations as annotation_service
@@ -81,6 +82,17 @@ def test_what_cannot_be_kept_is_refused_in_words(app, client, address, changes, 
     answer = client.post(address, json=AGREE | changes)
     assert answer.status_code == 400 and words in answer.json["error"] and answer.json["remedy"]
     assert stored(app) == []
+
+
+def test_only_what_others_may_have_changed_asks_to_reload_the_page(client, row, address):
+    span = {"kind": "span", "start": 1, "end": 99, "verdict": "manipulated", "author": "Ann"}
+    late = client.post(address, json=span).json
+    assert late["error"] == "The span ends after the exhibit does."
+    last = timecode(row.duration)
+    assert late["remedy"] == f"Nothing was recorded. Choose an end that is not after {last}."
+    nobody = client.post(address, json=span | {"end": 2, "person": "Z"}).json
+    assert "Reload the page" in nobody["remedy"]
+    assert "Reload" not in client.post(address, json=AGREE | {"segment": "Z1"}).json["remedy"]
 
 
 def test_nobody_withdraws_what_another_said(client, address):

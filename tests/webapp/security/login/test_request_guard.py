@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
-from people import PASSWORD, log_of_accounts, signed_in
+from people import PASSWORD, log_of_accounts, sign_in, signed_in
 
 from webapp.security import unsent_texts
 
@@ -79,6 +79,24 @@ def test_a_form_without_long_texts_is_told_as_much(client):
     assert client.post("/logout").status_code == 303
     program = client.post("/cases", data=WRITTEN, headers={"Accept": "application/json"})
     assert program.status_code == 401 and program.get_json().keys() == {"error", "remedy"}
+
+
+def test_a_page_that_outlasts_its_session_is_told_what_will_work(app):
+    """Signed in elsewhere, its script brings the form token of a session that has ended."""
+    client = signed_in(app, "ada")
+    said = {"json": {}, "headers": {"Accept": "application/json"}}
+    client.delete_cookie("reelproof")
+    first = client.post("/cases", **said)
+    assert first.status_code == 401 and "reload this page" in first.get_json()["remedy"]
+    sign_in(client, "ada")
+    second = client.post("/cases", **said)
+    assert second.status_code == 403 and second.get_json() == {
+        "error": "Somebody signed in since this page was opened, so nothing was saved.",
+        "remedy": "Reload the page, then try again.",
+    }
+    form = client.post("/cases", data={"name": "K"})
+    assert form.status_code == 403 and "Go back to the page" not in form.text
+    assert "Reload the page it came from, and send it again." in form.text
 
 
 def test_nor_is_what_was_written_in_another_session_lost(app):
