@@ -200,6 +200,14 @@ def test_a_case_with_unfinished_comparisons_is_not_closed(app, ada, case):
     assert {each.id for each in comparison_rows(app)} == {waits.id, of_another.id}
 
 
+@pytest.mark.parametrize(("spoken", "others"), [("en", ["de", "es"]), ("de", ["en", "es"])])
+def test_a_case_is_exported_in_the_language_of_its_page_or_in_one_that_is_named(ada, case, spoken, others):
+    page = ada.get(case, headers={"Accept-Language": spoken}).text
+    asked = "" if spoken == "en" else f"?language={spoken}"
+    offered = re.findall(rf'href="({case}/case.zip[^"]*)"', page)
+    assert offered == [f"{case}/case.zip{asked}", *(f"{case}/case.zip?language={code}" for code in others)]
+
+
 def test_exported_whole(app, ada, case, tmp_path):
     answer = ada.get(f"{case}/case.zip")
     assert answer.status_code == 200
