@@ -69,6 +69,23 @@ def test_keys_move_by_analysed_frames_seconds_and_segments(desk: Page) -> None:
     desk.keyboard.press("Escape")
 
 
+def test_it_plays_at_the_speed_that_was_chosen(desk: Page) -> None:
+    speed = "document.getElementById('video').playbackRate"
+    for chosen in ("0.25", "2"):
+        desk.locator("#rate").select_option(chosen)
+        for paused in ("false", "true", "false", "true"):
+            desk.locator("#play").click()
+            desk.wait_for_function(f"() => String(document.getElementById('video').paused) === '{paused}'")
+            assert desk.evaluate(speed) == float(chosen)
+        expect(desk.locator("#rate")).to_have_value(chosen)
+    desk.locator("#inspector h2").click()
+    for expected in (1, 2, 4):  # L plays, and faster each time
+        desk.keyboard.press("l")
+        desk.wait_for_function(f"() => {speed} === {expected}")
+    desk.keyboard.press("k")
+    expect(desk.locator("#rate")).to_have_value("4")
+
+
 def test_the_timeline_tells_scores_in_between_from_those_of_the_network(desk: Page) -> None:
     told = {}
     desk.locator("#lanes").scroll_into_view_if_needed()

@@ -140,7 +140,8 @@ export class Player {
 
   toggle() { if (this.paused && this.back === null) this.play(); else this.pause(); }
 
-  play(rate = 1) {
+  /** Plays, at the speed that was chosen unless another is given. */
+  play(rate = this.video.playbackRate) {
     if (!this.plays) return;
     this.#stopBack();
     this.video.playbackRate = rate;
