@@ -136,6 +136,41 @@ def test_the_keyboard_stays_where_it_was(desk: Page) -> None:
         expect(desk.locator("#history :focus, #history:focus")).to_have_count(1)
 
 
+def test_a_held_key_or_a_second_press_records_nothing_twice(reviewed: tuple[Served, str], desk: Page) -> None:
+    app, analysis = reviewed
+    address = f"{app.address}/analyses/{analysis}/annotations.json"
+
+    def by_sue() -> list[tuple[str, str, str]]:
+        said = desk.request.get(address).json()["annotations"]
+        return [(one["kind"], one.get("verdict", ""), one["note"]) for one in said if one["author"] == "Sue"]
+
+    desk.evaluate("localStorage.setItem('reelproof-reviewer', 'Sue')")
+    desk.locator("#segment-note").fill("seams at the jaw")
+    desk.locator("#inspector h2").click()
+    for _ in range(4):
+        desk.keyboard.down("d")  # pressed again and again without being let go: repeated, as by a held key
+    desk.keyboard.up("d")
+    expect(desk.locator("#inspector .marks")).to_contain_text("Sue")
+    desk.keyboard.press("d")  # with nothing new, and no note in place of the one before
+    desk.locator("#inspector [data-verdict=unsure]").dblclick()
+    desk.get_by_role("tab", name="Annotations").click()
+    desk.locator("#span-start").fill("1")
+    desk.locator("#span-end").fill("2")
+    desk.get_by_role("button", name="Mark the stretch").dblclick()
+    expect(desk.locator("#history li").first).to_contain_text("missed by the machine")
+    # What is asked for while another is under way waits, and is not lost.
+    desk.locator("#exhibit-buttons [data-verdict=agree]").click()
+    desk.keyboard.press("a")
+    expect(desk.locator("#toast")).to_contain_text("You agree with A1.")
+    assert by_sue() == [
+        ("segment", "disagree", "seams at the jaw"),
+        ("segment", "unsure", ""),
+        ("span", "manipulated", ""),
+        ("exhibit", "agree", ""),
+        ("segment", "agree", ""),
+    ]
+
+
 def test_a_long_name_hides_neither_face_nor_score(desk: Page) -> None:
     long = "Wilhelmina Magdalena Wolkenstein von und zu Wimmelburg am Wasser, mit Hut und Mantel"[:80]
     desk.evaluate("localStorage.setItem('reelproof-reviewer', 'Ned')")

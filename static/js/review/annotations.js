@@ -59,6 +59,14 @@ export function current(annotations) {
   return [...newest.values()];
 }
 
+/** What of `standing` says the same already, by the same author; a new one without a note says no more than it. */
+export function alreadySaid(annotation, standing) {
+  const said = { person: null, ...annotation };
+  if (!said.note) delete said.note;
+  const same = (one, name) => JSON.stringify(said[name] ?? null) === JSON.stringify(one[name] ?? null);
+  return standing.find((one) => verified(one) && Object.keys(said).every((name) => same(one, name)));
+}
+
 const OPINION = { agree: _("Agrees"), disagree: _("Disagrees"), unsure: _("Unsure") };
 
 function stretchWords({ start, end, person }, timecode) {

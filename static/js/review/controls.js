@@ -33,9 +33,9 @@ export function wireControls(desk) {
   }
   lightbox();
   wireTabs(desk);
+  const judge = (verdict) => (event) => { if (!event.repeat) desk.judgeSegment(verdict); }; // a held key says it once
   const shared = {
-    n: () => desk.neighbour(1), p: () => desk.neighbour(-1),
-    a: () => desk.judgeSegment("agree"), d: () => desk.judgeSegment("disagree"), u: () => desk.judgeSegment("unsure"),
+    n: () => desk.neighbour(1), p: () => desk.neighbour(-1), a: judge("agree"), d: judge("disagree"), u: judge("unsure"),
     "?": () => byId("keys").showModal(),
   };
   listen({ ...shared, ...(player.photo ? photoKeys(player.photo) : videoKeys(desk)) });

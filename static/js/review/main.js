@@ -5,7 +5,7 @@ import { timecode } from "../formats.js";
 import { _ } from "../language.js";
 import { clamp, lowerBound } from "../numbers.js";
 import { AnnotationPanel } from "./annotation_panel.js";
-import { current } from "./annotations.js";
+import { alreadySaid, current } from "./annotations.js";
 import { wireControls } from "./controls.js";
 import { faces, nearest, personName, prepare } from "./data.js";
 import { Detail } from "./detail.js";
@@ -30,6 +30,7 @@ class Desk {
     this.peaks = raw.segments.flatMap((segment) => segment.peaks);
     this.drafts = new Drafts(raw.analysis.id, store.author ?? "");
     this.chosen = null;
+    this.recording = Promise.resolve(true); // what is under way
     this.explored = null;
     this.#take(annotations);
     const flagged = new Set(raw.segments.filter((segment) => segment.flagged).map((segment) => segment.person));
@@ -173,19 +174,31 @@ class Desk {
 
   withdraw(annotation) { return this.record({ kind: "withdrawal", about: annotation.id }, _("Withdrawn; it stays in the history.")); }
 
-  /** Adds one annotation; asks for a name where there is none yet. Whether it was recorded. */
-  async record(annotation, words) {
+  /**
+   * Adds one annotation once those before it are recorded: a second press meets what the first one made. Asks
+   * for a name where there is none yet. Whether it stands.
+   */
+  record(annotation, words) {
+    this.recording = this.recording.then(() => this.#record(annotation, words));
+    return this.recording;
+  }
+
+  async #record(annotation, words) {
     if (this.store.silent) {
       this.complain(this.store.silent);
       return false;
     }
     const author = this.author() || await this.askName();
     if (!author) return false;
+    if (annotation.kind === "withdrawal" && !this.current.some((one) => one.id === annotation.about)) return true;
     try {
-      const before = new Set(this.annotations.map((one) => one.id));
-      this.#take(await this.store.add({ author, ...annotation }));
-      const made = this.annotations.find((one) => !before.has(one.id));
-      this.drawAll();
+      let made = alreadySaid({ author, ...annotation }, this.current);
+      if (!made) {
+        const before = new Set(this.annotations.map((one) => one.id));
+        this.#take(await this.store.add({ author, ...annotation }));
+        made = this.annotations.find((one) => !before.has(one.id));
+        this.drawAll();
+      }
       say(words, made && annotation.kind !== "withdrawal" ? { label: _("Undo"), run: () => this.withdraw(made) } : null);
       return true;
     } catch (problem) {
