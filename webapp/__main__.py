@@ -23,6 +23,7 @@ from webapp.security import accounts as account_store
 from webapp.server import listen
 from webapp.services import backfill_durations, deletion
 from webapp.services import models as model_service
+from webapp.services.review import unflagged
 from webapp.services.sample import sample_missing
 from webapp.settings import SettingError, Settings, read_settings, refuse_unprotected, tell_unknown_variables
 from webapp.storage.data_folder import Folders
@@ -77,9 +78,8 @@ def _run(app: Any, server: Any, settings: Settings, stops: Collection[int]) -> N
         threading.Thread(target=server.run, name="pages", daemon=True).start()
         checking = (database, settings, threading.Event())
         threading.Thread(target=integrity.keep_checking, args=checking, name="integrity", daemon=True).start()
-        threading.Thread(
-            target=backfill_durations.fill, args=(database, folders), name="lengths", daemon=True
-        ).start()
+        for fill in (backfill_durations.fill, unflagged.fill):
+            threading.Thread(target=fill, args=(database, folders), name="older rows", daemon=True).start()
         if not is_loopback(settings.host) and not settings.proxy:
             print(
                 "reelproof: without https, passwords and exhibits can be read on the way. Put a proxy with a "

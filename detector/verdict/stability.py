@@ -43,6 +43,12 @@ def flagged_segments(persons: Sequence[Person], segments: Sequence[Segment]) -> 
     return tuple(segment for segment in segments if segment.person in flagged)
 
 
+def unflagged_segments(persons: Sequence[Person], segments: Sequence[Segment]) -> tuple[Segment, ...]:
+    """The others: looked at, and not flagged, since views disagree on whose they are."""
+    flagged = flagged_segments(persons, segments)
+    return tuple(segment for segment in segments if segment not in flagged)
+
+
 def who_reaches(persons: Sequence[Person], parameters: Parameters) -> list[str]:
     """Names of those who reached the threshold for a finding at some moment, flagged or not."""
     return [person.id for person in persons if (person.scores.smoothed >= parameters.enter_threshold).any()]

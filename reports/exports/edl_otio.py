@@ -1,4 +1,4 @@
-"""Flagged segments for editing software: an EDL of clips, and an OpenTimelineIO timeline of markers.
+"""Segments for editing software: an EDL of clips, and an OpenTimelineIO timeline of markers.
 
 The EDL (CMX 3600) has one event a segment, whose source times are the segment's; the record side
 puts the events one behind the other, because it has one picture track and segments of two persons
@@ -12,8 +12,9 @@ from urllib.parse import quote
 
 from detector.schema.analysis import Analysis, Segment
 from detector.schema.translatable import N_
+from detector.verdict.stability import flagged_segments
 from reports.errors import ExportError
-from reports.exports.segments import in_order, refuse_still
+from reports.exports.segments import NOT_FLAGGED, in_order, refuse_still
 from reports.exports.timecode import Grid, named, own_grid, timecode_grid
 from reports.text.numbers import file_name, probability, shortened, timecode
 from reports.text.verbal_scale import segment_phrase
@@ -78,6 +79,7 @@ def segments_otio(analysis: Analysis) -> bytes:
 
     grid = own_grid(analysis.media)
     rate = float(grid.rate)
+    flagged = flagged_segments(analysis.persons, analysis.segments)
 
     def time_range(first: int, after: int) -> otio.opentime.TimeRange:
         return otio.opentime.TimeRange(
@@ -89,7 +91,7 @@ def segments_otio(analysis: Analysis) -> bytes:
             name=f"{file_name(segment.id)} person {file_name(segment.person)} "
             f"{probability(segment.confidence)}",
             marked_range=time_range(first, after),
-            color=otio.schema.MarkerColor.RED,
+            color=otio.schema.MarkerColor.RED if segment in flagged else otio.schema.MarkerColor.WHITE,
             comment=_described(analysis, segment),
             metadata={"reelproof": _exact(segment)},
         )
@@ -128,17 +130,22 @@ def _span(segment: Segment, grid: Grid) -> tuple[int, int]:
 
 
 def _described(analysis: Analysis, segment: Segment) -> str:
+    flagged = segment in flagged_segments(analysis.persons, analysis.segments)
+    strength = segment_phrase(analysis, segment) if flagged else NOT_FLAGGED
     return file_name(
         f"Segment {segment.id}, person {segment.person}, {timecode(segment.start)} to "
         f"{timecode(segment.end)} from the first frame, probability {probability(segment.confidence)} "
-        f"({segment_phrase(analysis, segment)}), {segment.frames} frames scored"
+        f"({strength}), {segment.frames} frames scored"
     )
 
 
 def _about(analysis: Analysis, grid: Grid) -> list[str]:
+    segments, flagged = analysis.segments, flagged_segments(analysis.persons, analysis.segments)
+    all_flagged = len(flagged) == len(segments)
+    did = "Flagged" if all_flagged else f"{len(flagged)} of {len(segments)} flagged, the others looked at,"
     return [
         f"Exhibit SHA-256 {analysis.media.sha256}",
-        f"Flagged by Reelproof {file_name(analysis.software.reelproof)}, "
+        f"{did} by Reelproof {file_name(analysis.software.reelproof)}, "
         f"model {file_name(analysis.model.name)}",
         f"Source timecode counts {named(grid.rate)} from 0 at the first frame",
         *([grid.note] if grid.note else []),

@@ -1,8 +1,9 @@
-"""Flagged segments as CSV, JSON and WebVTT."""
+"""Segments as CSV, JSON and WebVTT: those that are flagged, and those looked at and not flagged."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from detector.schema.analysis import Analysis, MediaKind, Segment
@@ -14,6 +15,7 @@ from reports.exports.csv_writing import csv_table
 from reports.text.numbers import file_name, probability, timecode
 from reports.text.verbal_scale import segment_phrase
 
+NOT_FLAGGED = "looked at, not flagged"  # of a segment, in words of formats that hold segments alone
 JSON_FORMAT = "reelproof-segments"
 JSON_VERSION = "1.0"
 COLUMNS = (
@@ -153,27 +155,34 @@ def segments_webvtt(analysis: Analysis) -> bytes:
     Raises :class:`ExportError` for a photo.
     """
     refuse_still(analysis, "WebVTT")
+    flagged = flagged_persons(analysis.persons, analysis.segments)
+    others = any(segment.person not in flagged for segment in analysis.segments)
+    but = f", and those it looked at and did not flag, marked “{NOT_FLAGGED}”" if others else ""
     blocks = [
         "WEBVTT",
         "NOTE\n"
-        f"Segments that Reelproof {_line(analysis.software.reelproof)} flagged as manipulated.\n"
+        f"Segments that Reelproof {_line(analysis.software.reelproof)} flagged as manipulated{but}.\n"
         f"Exhibit: {_line(analysis.media.file)}\n"
         f"SHA-256: {analysis.media.sha256}\n"
         f"Model: {_line(analysis.model.name)}\n"
         f"Times count from the first frame{_in_player(analysis.media.start_offset)}.",
     ]
-    flagged = flagged_persons(analysis.persons, analysis.segments)
     for segment in in_order(analysis):
         start = _milliseconds(segment.start)
         end = max(_milliseconds(segment.end), start + 1)  # a cue must end after it starts
-        of = " of manipulation" if segment.person in flagged else ""
         blocks.append(
             f"{_line(segment.id)}\n"
             f"{timecode(start / 1000)} --> {timecode(end / 1000)}\n"
-            f"Person {_line(segment.person)}: {segment_phrase(analysis, segment)}{of}, "
+            f"Person {_line(segment.person)}: {_strength(analysis, segment, flagged)}, "
             f"{_line(probability(segment.confidence))}"
         )
     return ("\n\n".join(blocks) + "\n").encode()
+
+
+def _strength(analysis: Analysis, segment: Segment, flagged: Sequence[str]) -> str:
+    if segment.person not in flagged:
+        return NOT_FLAGGED
+    return f"{segment_phrase(analysis, segment)} of manipulation"
 
 
 def _milliseconds(seconds: float) -> int:

@@ -44,7 +44,7 @@ class _Authored(Value):
 
 
 class SegmentAnnotation(_Authored):
-    """Whether a person agrees that a segment shows manipulation."""
+    """Whether a person agrees that a segment shows manipulation, also of one looked at and not flagged."""
 
     kind: Literal["segment"]
     segment: Annotated[str, Field(pattern=r"^[A-Z]{1,4}[0-9]{1,6}$")]

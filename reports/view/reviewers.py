@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from detector import timestamps
 from detector.schema.analysis import Analysis, MediaKind
-from detector.verdict.stability import flagged_segments
+from detector.verdict.stability import unflagged_segments
 from reports.review.annotation_file import checksum, to_json
 from reports.review.annotations import (
     Annotation,
@@ -35,6 +35,12 @@ from reports.text.numbers import plural, time_span
 _OPINION = {
     "agree": N_("Agrees with the machine"),
     "disagree": N_("Disagrees with the machine"),
+    "unsure": N_("Unsure"),
+}
+# Of a segment that was looked at and not flagged there is nothing of the machine's to agree with.
+_OF_UNFLAGGED = {
+    "agree": N_("Shows manipulation; the machine did not flag it"),
+    "disagree": N_("Shows no manipulation"),
     "unsure": N_("Unsure"),
 }
 _SPAN = {"manipulated": N_("Manipulated; the machine did not flag it"), "unsure": N_("Unsure")}
@@ -202,12 +208,13 @@ def _about_and_author(analysis: Analysis, said: Annotation) -> str:
 def _of_segment(analysis: Analysis, said: SegmentAnnotation) -> _Content:
     still = analysis.media.kind is MediaKind.IMAGE
     segment = next((each for each in analysis.segments if each.id == said.segment), None)
-    flagged = segment is None or segment in flagged_segments(analysis.persons, analysis.segments)
+    flagged = segment not in unflagged_segments(analysis.persons, analysis.segments)
     about, when = segment_name(said.segment, still=still, flagged=flagged), ""
     if segment is not None:
         about = gettext("%(name)s, person %(person)s", name=about, person=segment.person)
         when = "" if still else time_span(segment.start, segment.end)
-    return _Content(about, _OPINION[said.verdict], said.verdict, when)
+    words = _OPINION if flagged else _OF_UNFLAGGED
+    return _Content(about, words[said.verdict], said.verdict, when)
 
 
 def _fates(said: Sequence[Annotation]) -> dict[str, str]:
@@ -241,7 +248,7 @@ def _summary(analysis: Analysis, opinions: Sequence[Annotation], unverified: int
             gettext("The verdict “%(verdict)s”: %(counts)s.", verdict=verdict, counts=_counts(exhibit))
         )
     if segments := [each for each in opinions if isinstance(each, SegmentAnnotation)]:
-        lines.append(_segments_counted(analysis, segments))
+        lines += _segments_counted(analysis, segments)
     missed = sum(isinstance(each, SpanAnnotation) and each.verdict == "manipulated" for each in opinions)
     if missed:
         lines.append(
@@ -265,27 +272,48 @@ def _reviewers_counted(opinions: Sequence[Annotation]) -> str:
     return gettext("%(reviewers)s annotated this analysis.", reviewers=reviewers)
 
 
-def _segments_counted(analysis: Analysis, annotated: Sequence[SegmentAnnotation]) -> str:
-    count = len(analysis.segments)
-    if analysis.media.kind is MediaKind.IMAGE:
-        every = count == len(flagged_segments(analysis.persons, analysis.segments))
-        flagged = plural(count, *(("flagged face", "flagged faces") if every else ("face", "faces")))
-    else:
-        flagged = plural(count, "segment", "segments")
-    return gettext(
-        "Of %(segments)s, %(annotated)s annotated: %(counts)s.",
-        segments=flagged,
-        annotated=len({each.segment for each in annotated}),
-        counts=_counts(each.verdict for each in annotated),
-    )
+def _segments_counted(analysis: Analysis, annotated: Sequence[SegmentAnnotation]) -> list[str]:
+    """What was said of flagged segments, and apart from that of those looked at and not flagged."""
+    still = analysis.media.kind is MediaKind.IMAGE
+    unflagged = {each.id for each in unflagged_segments(analysis.persons, analysis.segments)}
+    lines = []
+    if of_flagged := [each for each in annotated if each.segment not in unflagged]:
+        count = len(analysis.segments) - len(unflagged)
+        names = ("flagged face", "flagged faces") if still else ("segment", "segments")
+        lines.append(
+            gettext(
+                "Of %(segments)s, %(annotated)s annotated: %(counts)s.",
+                segments=plural(count, *names),
+                annotated=len({each.segment for each in of_flagged}),
+                counts=_counts(each.verdict for each in of_flagged),
+            )
+        )
+    if of_others := [each for each in annotated if each.segment in unflagged]:
+        names = ("face", "faces") if still else ("segment", "segments")
+        lines.append(
+            gettext(
+                "Looked at, not flagged: of %(segments)s, %(annotated)s annotated: %(counts)s.",
+                segments=plural(len(unflagged), *names),
+                annotated=len({each.segment for each in of_others}),
+                counts=_counts((each.verdict for each in of_others), flagged=False),
+            )
+        )
+    return lines
 
 
-def _counts(verdicts: Iterable[str]) -> str:
+def _counts(verdicts: Iterable[str], *, flagged: bool = True) -> str:
+    """How many said what, of the machine's findings or of what was not ``flagged``."""
     given = Counter(verdicts)
     agree, disagree, unsure = given["agree"], given["disagree"], given["unsure"]
+    if flagged:
+        for_it = ngettext("%(num)s agrees", "%(num)s agree", agree)
+        against = ngettext("%(num)s disagrees", "%(num)s disagree", disagree)
+    else:
+        for_it = ngettext("%(num)s sees manipulation", "%(num)s see manipulation", agree)
+        against = ngettext("%(num)s sees no manipulation", "%(num)s see no manipulation", disagree)
     words = (
-        ngettext("%(num)s agrees", "%(num)s agree", agree) if agree else "",
-        ngettext("%(num)s disagrees", "%(num)s disagree", disagree) if disagree else "",
+        for_it if agree else "",
+        against if disagree else "",
         ngettext("%(num)s is unsure", "%(num)s are unsure", unsure) if unsure else "",
     )
     return ", ".join(filter(None, words))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import statistics
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
@@ -75,7 +76,8 @@ class Agreement:
     """What reviewers say of the machine's findings, by their standing annotations whose authors are verified.
 
     ``exhibits`` has one row a verdict of the machine, ``reviewers`` one a person, exhibits and segments
-    together; ``missed`` counts spans the machine did not flag and a reviewer did.
+    together, of ``segments`` those that are flagged; ``missed`` counts spans and segments the machine did not
+    flag and a reviewer holds for manipulated.
     """
 
     exhibits: tuple[Count, ...]
@@ -86,7 +88,7 @@ class Agreement:
 
     @property
     def total(self) -> int:
-        """Annotations of exhibits and segments."""
+        """Annotations of exhibits and flagged segments."""
         return self.segments.total + sum(row.total for row in self.exhibits)
 
 
@@ -176,10 +178,13 @@ def over_time(session: Session, weekly: bool, today: date) -> tuple[Count, ...]:
 
 def agreement(session: Session, opinions: Iterable[Opinion]) -> Agreement:
     """What reviewers say, each once on each thing, where it was not withdrawn."""
-    judged_ones = select(AnalysisRow.id, AnalysisRow.verdict).where(
+    judged_ones = select(AnalysisRow.id, AnalysisRow.verdict, AnalysisRow.unflagged).where(
         AnalysisRow.id.in_(select(AnnotationRow.analysis_id))
     )
-    verdicts = {analysis_id: verdict for analysis_id, verdict in session.execute(judged_ones)}
+    verdicts, unflagged = {}, set()
+    for analysis_id, verdict, ids in session.execute(judged_ones):
+        verdicts[analysis_id] = verdict
+        unflagged |= {(analysis_id, segment) for segment in json.loads(ids or "[]")}
     exhibits: dict[str, Counter[str]] = defaultdict(Counter)
     people: dict[str, Counter[str]] = defaultdict(Counter)
     segments: Counter[str] = Counter()
@@ -188,6 +193,9 @@ def agreement(session: Session, opinions: Iterable[Opinion]) -> Agreement:
         judged.add(analysis_id)
         if isinstance(each, SpanAnnotation):
             missed += each.verdict == "manipulated"
+            continue
+        if isinstance(each, SegmentAnnotation) and (analysis_id, each.segment) in unflagged:
+            missed += each.verdict == "agree"  # that it shows manipulation: the machine does not say so
             continue
         people[each.author][each.verdict] += 1
         if isinstance(each, ExhibitAnnotation):

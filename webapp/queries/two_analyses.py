@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from detector.schema import boxes
 from detector.schema.analysis import Analysis, Segment
+from detector.verdict.stability import flagged_segments
 from reports.text.language import gettext
 from reports.text.numbers import probability, shown, timecode
 from reports.view.facts import Fact, ParameterView, parameters
@@ -16,7 +17,10 @@ _SAME_FACE = 0.3  # least overlap (intersection over union) of two persons' medi
 
 @dataclass(frozen=True)
 class SegmentRow:
-    """A segment of the first analysis, of the second, or one that both found; each in words or empty."""
+    """A segment of the first analysis, of the second, or one that both found; each in words or empty.
+
+    ``overlap`` is empty unless both flagged it.
+    """
 
     person: str
     first: str
@@ -48,6 +52,7 @@ def persons(first: Analysis, second: Analysis) -> dict[str, str]:
 def segments(first: Analysis, second: Analysis) -> tuple[SegmentRow, ...]:
     """Every segment of either in order of time, those that overlap side by side."""
     known = persons(first, second)
+    flagged = [flagged_segments(each.persons, each.segments) for each in (first, second)]
     left = {segment.id: segment for segment in second.segments}
     rows: list[tuple[float, SegmentRow]] = []
     for one in first.segments:
@@ -55,11 +60,12 @@ def segments(first: Analysis, second: Analysis) -> tuple[SegmentRow, ...]:
         other = max(same, key=lambda s: _shared(one, s), default=None)
         if other is not None:
             del left[other.id]
-        share = shown(_shared(one, other), ".0%") if other else ""
+        both = other is not None and one in flagged[0] and other in flagged[1]
+        share = shown(_shared(one, other), ".0%") if other and both else ""
         row = SegmentRow(
             gettext("Person %(person)s", person=one.person),
-            _words(one),
-            _words(other) if other else "",
+            _words(one, one in flagged[0]),
+            _words(other, other in flagged[1]) if other else "",
             share,
         )
         rows.append((one.start, row))
@@ -71,7 +77,7 @@ def segments(first: Analysis, second: Analysis) -> tuple[SegmentRow, ...]:
             if who
             else gettext("Person %(person)s of the second", person=other.person)
         )
-        rows.append((other.start, SegmentRow(name, "", _words(other), "")))
+        rows.append((other.start, SegmentRow(name, "", _words(other, other in flagged[1]), "")))
     return tuple(row for _, row in sorted(rows, key=lambda pair: pair[0]))
 
 
@@ -99,9 +105,10 @@ def _beginning(fact: Fact | None) -> str:
     return f"{str(fact.value)[:12]}…" if fact else "–"
 
 
-def _words(segment: Segment) -> str:
+def _words(segment: Segment, flagged: bool) -> str:
     when = "" if segment.start == segment.end else f"{timecode(segment.start)} – {timecode(segment.end)}, "
-    return f"{segment.id}: {when}{probability(segment.confidence)}"
+    words = f"{segment.id}: {when}{probability(segment.confidence)}"
+    return words if flagged else gettext("%(words)s, looked at, not flagged", words=words)
 
 
 def _shared(one: Segment, other: Segment) -> float:

@@ -29,7 +29,7 @@ from webapp.storage.key_files import CustodyKey
 from webapp.storage.tables import UtcDateTime, now
 
 CUSTODY_KEY = "custody key"  # of a session's info: the key of the custody log, for what records
-REVISION = "0019"  # the newest migration; a test compares it with the files
+REVISION = "0020"  # the newest migration; a test compares it with the files
 _KEPT_OPEN = 8  # connections; more are opened and closed as they are needed
 _ALONE = text("SELECT pg_advisory_xact_lock(7733661155)")  # any number that everyone here uses
 _ALONE_SQLITE = text("BEGIN IMMEDIATE")  # by itself Python's sqlite3 begins at the first row written

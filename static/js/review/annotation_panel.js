@@ -42,7 +42,7 @@ export class AnnotationPanel {
   }
 
   #entry(annotation, isCurrent, withdrawn) {
-    const { about, verdict, mark } = annotationWords(annotation, timecode);
+    const { about, verdict, mark } = annotationWords(annotation, timecode, this.desk.flags(annotation.segment));
     const { desk } = this;
     const withoutEffect = annotation.kind === "withdrawal" ? _("without effect, since not verified") : _("replaced by a later one");
     const state = isCurrent ? null : el("span", { class: "tag" }, withdrawn ? _("withdrawn %(when)s", { when: moment(withdrawn.made) }) : withoutEffect);

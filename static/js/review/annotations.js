@@ -68,18 +68,22 @@ export function alreadySaid(annotation, standing) {
 }
 
 const OPINION = { agree: _("Agrees"), disagree: _("Disagrees"), unsure: _("Unsure") };
+// Of a segment that was looked at and not flagged there is nothing of the machine's to agree with.
+const OF_UNFLAGGED = { agree: _("Shows manipulation"), disagree: _("Shows no manipulation"), unsure: _("Unsure") };
 
 function stretchWords({ start, end, person }, timecode) {
   const times = { start: timecode(start), end: timecode(end), person };
   return person ? _("%(start)s to %(end)s, person %(person)s", times) : _("%(start)s to %(end)s", times);
 }
 
-/** One annotation in words: its subject and its verdict. */
-export function annotationWords(annotation, timecode) {
+/** One annotation in words: its subject and its verdict; `flagged`: whether a segment it is about is. */
+export function annotationWords(annotation, timecode, flagged = true) {
   const { kind, verdict, person, into, name, segment } = annotation;
   const isOf = (about, said, mark = "none") => ({ about, verdict: said, mark });
   switch (kind) {
-    case "segment": return isOf(_("Segment %(segment)s", { segment }), OPINION[verdict], verdict);
+    case "segment": return flagged
+      ? isOf(_("Segment %(segment)s", { segment }), OPINION[verdict], verdict)
+      : isOf(_("Looked at, not flagged: %(segment)s", { segment }), OF_UNFLAGGED[verdict], verdict);
     case "exhibit": return isOf(_("Whole exhibit"), OPINION[verdict], verdict);
     case "span": return verdict === "manipulated"
       ? isOf(stretchWords(annotation, timecode), _("Manipulated, missed by the machine"), "disagree")

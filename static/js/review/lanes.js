@@ -68,14 +68,23 @@ export class LaneList {
     const { lanes, explored, segments, detail, data } = this.desk;
     const found = lanes.reduce((sum, lane) => sum + lane.explored.length, 0);
     const { enter } = data.raw.rules;
+    const flagged = segments.filter((segment) => segment.flagged).length;
+    const others = segments.length - flagged;
     const words = explored === null ? [_("Move the slider to see what another threshold would flag.")] : [
       ngettext(
         "At %(threshold)s it would flag %(num)s stretch; recorded: %(recorded)s at %(enter)s.",
         "At %(threshold)s it would flag %(num)s stretches; recorded: %(recorded)s at %(enter)s.",
-        found, { threshold: decimal(explored, 2), recorded: segments.length, enter: parameter(enter) },
+        found, { threshold: decimal(explored, 2), recorded: flagged, enter: parameter(enter) },
       ),
       _("Exploration only, the recorded result does not change."),
     ];
+    if (explored !== null && others) {
+      words.push(ngettext(
+        "Recorded besides: %(num)s stretch looked at and not flagged, since other views of it disagree; the slider does not ask those.",
+        "Recorded besides: %(num)s stretches looked at and not flagged, since other views of them disagree; the slider does not ask those.",
+        others,
+      ));
+    }
     if (explored !== null && detail && !detail.complete) {
       words.push(_("Single scores are still being read; until then it is worked out from an outline."));
     }

@@ -88,6 +88,8 @@ class Desk {
   faceOf(segment) { return this.owners.get(segment.id); }
   nameOf(segment) { return this.faceOf(segment)?.name ?? personName(segment.person); }
   annotationsOf(id) { return this.current.filter((one) => one.kind === "segment" && one.segment === id); }
+  /** Whether a segment is flagged, or only looked at. */
+  flags(id) { return this.segments.find((one) => one.id === id)?.flagged ?? true; }
   author() { return this.store.author || reviewer.get(); }
 
   /** A stretch of a long analysis is there. Drawn at once if it shows; persons and counts when all are. */
@@ -161,9 +163,10 @@ class Desk {
     }
     const segment = this.chosen;
     const note = (this.drafts.get(segment) ?? "").trim();
+    const flagged = this.flags(segment);
     const words = {
-      agree: _("You agree with %(segment)s.", { segment }),
-      disagree: _("You disagree with %(segment)s.", { segment }),
+      agree: flagged ? _("You agree with %(segment)s.", { segment }) : _("Recorded: %(segment)s shows manipulation.", { segment }),
+      disagree: flagged ? _("You disagree with %(segment)s.", { segment }) : _("Recorded: %(segment)s shows no manipulation.", { segment }),
       unsure: _("You are unsure about %(segment)s.", { segment }),
     }[verdict];
     if (await this.record({ kind: "segment", segment, verdict, note }, words)) {

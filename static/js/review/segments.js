@@ -6,8 +6,9 @@ import { annotationWords, byline } from "./annotations.js";
 import { keepFocus } from "./focus.js";
 import { closeUp, enlarge } from "./pictures.js";
 
-function opinions(annotations) {
-  const marks = annotations.map((one) => annotationWords(one, String));
+function opinions(desk, segment) {
+  const annotations = desk.annotationsOf(segment.id);
+  const marks = annotations.map((one) => annotationWords(one, String, segment.flagged));
   return marks.map((mark, i) => el("span", { class: `mark mark-${mark.mark}`, title: `${byline(annotations[i])}: ${mark.verdict}` },
     icon(mark.mark), el("span", {}, `${mark.verdict} `, el("small", {}, byline(annotations[i])))));
 }
@@ -35,10 +36,10 @@ export class SegmentList {
     const button = el("button", { type: "button", class: "segment-row", "data-segment": segment.id, "data-focus": `row-${segment.id}`, onclick: () => this.desk.choose(segment.id, true) },
       el("span", { class: "segment-thumb" }, peak ? closeUp(peak, "overlay", this.desk.data.raw.media, "") : icon("none")),
       el("span", { class: "segment-words" },
-        el("span", { class: "segment-top" }, el("strong", segment.flagged === false ? { class: "muted" } : {}, segment.id), ` ${this.desk.nameOf(segment)}`),
+        el("span", { class: "segment-top" }, el("strong", !segment.flagged ? { class: "muted" } : {}, segment.id), ` ${this.desk.nameOf(segment)}`),
         this.desk.data.still ? null : el("span", { class: "time" }, `${segment.from} – ${segment.to}`),
         el("span", {}, _("Confidence %(confidence)s, %(strength)s", { confidence: segment.confidence_words, strength: segment.strength })),
-        el("span", { class: "marks" }, ...opinions(this.desk.annotationsOf(segment.id)))));
+        el("span", { class: "marks" }, ...opinions(this.desk, segment))));
     this.rows.set(segment.id, button);
     return el("li", {}, button);
   }
@@ -76,7 +77,7 @@ export class Inspector {
     const whole = el("button", { type: "button", "aria-pressed": String(!this.near), onclick: () => { this.near = !this.near; this.draw(); byId("whole-frames").focus(); }, id: "whole-frames" }, desk.data.still ? _("Whole photo") : _("Whole frames"));
     place.replaceChildren(
       el("div", { class: "heading-row" },
-        el("h2", { id: "inspector-title" }, segment.flagged === false
+        el("h2", { id: "inspector-title" }, !segment.flagged
           ? _("Looked at, not flagged: %(segment)s, %(name)s", { segment: segment.id, name: desk.nameOf(segment) })
           : desk.data.still ? _("Flagged face %(segment)s, %(name)s", { segment: segment.id, name: desk.nameOf(segment) })
           : _("Segment %(segment)s, %(name)s", { segment: segment.id, name: desk.nameOf(segment) })),
@@ -99,9 +100,13 @@ export class Inspector {
     const press = (verdict, words, key) => el("button", { type: "button", class: `judge judge-${verdict}`, "data-verdict": verdict, "data-focus": `judge-${verdict}`, "aria-keyshortcuts": key, onclick: () => desk.judgeSegment(verdict) },
       icon(verdict), words, el("kbd", {}, key));
     return el("div", { class: "judging", role: "group", "aria-label": _("Your annotation of segment %(segment)s", { segment: segment.id }) },
-      el("div", { class: "judge-buttons" }, press("agree", _("Agree"), "A"), press("disagree", _("Disagree"), "D"), press("unsure", _("Unsure"), "U")),
+      segment.flagged ? null : el("p", {}, desk.data.still ? _("Does this face show manipulation?") : _("Does this stretch show manipulation?")),
+      el("div", { class: "judge-buttons" },
+        press("agree", segment.flagged ? _("Agree") : _("It does"), "A"),
+        press("disagree", segment.flagged ? _("Disagree") : _("It does not"), "D"),
+        press("unsure", _("Unsure"), "U")),
       el("label", { for: "segment-note" }, _("Note")), note,
-      el("div", { class: "marks" }, ...opinions(desk.annotationsOf(segment.id))));
+      el("div", { class: "marks" }, ...opinions(desk, segment)));
   }
 
   #peak(segment, peak) {

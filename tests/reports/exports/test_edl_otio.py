@@ -8,7 +8,7 @@ from typing import Any
 
 import opentimelineio as otio
 import pytest
-from analyses import build
+from analyses import build, with_stability
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -248,3 +248,18 @@ def test_what_no_edl_can_hold(tmp_path: Path) -> None:
 def test_a_photo_has_no_times(tmp_path: Path, make: Any) -> None:
     with pytest.raises(ExportError, match="photo"):
         make(build(tmp_path, kind=MediaKind.IMAGE, segments=1))
+
+
+def test_a_segment_that_other_views_do_not_confirm_is_not_called_flagged(tmp_path: Path) -> None:
+    analysis = build(tmp_path, persons=2, segments=2, kept=False)
+    assert "Flagged by Reelproof" in comments(edl(analysis)[0])
+    analysis = with_stability(analysis, A=1.0, B=0.6)
+    first, second = edl(analysis)
+    assert "1 of 2 flagged, the others looked at, by Reelproof" in comments(first)
+    assert "(strong indication)" in comments(first) and "(looked at, not flagged)" in comments(second)
+    timeline = otio.adapters.read_from_string(segments_otio(analysis).decode(), "otio_json")
+    (clip,) = timeline.video_tracks()[0]
+    assert [(one.color, "looked at, not flagged" in one.comment) for one in clip.markers] == [
+        ("RED", False),
+        ("WHITE", True),
+    ]

@@ -235,6 +235,10 @@ def test_a_segment_that_other_views_do_not_confirm_is_not_called_flagged(tmp_pat
     assert [each["strength"] for each in json.loads(segments_json(analysis))["segments"]] == expected
     subtitles = segments_webvtt(analysis).decode()
     assert "Person A: strong indication of manipulation, 0.97" in subtitles
-    assert "Person B: not flagged, 0.88" in subtitles
+    assert "flagged as manipulated, and those it looked at and did not flag, marked" in subtitles
+    assert "Person B: looked at, not flagged, 0.88" in subtitles
+    assert "did not flag" not in segments_webvtt(with_stability(analysis, B=1.0)).decode()
     edl = segments_edl(analysis).decode()
-    assert "probability 0.97 (strong indication)" in edl and "probability 0.88 (not flagged)" in edl
+    assert (
+        "probability 0.97 (strong indication)" in edl and "probability 0.88 (looked at, not flagged)" in edl
+    )

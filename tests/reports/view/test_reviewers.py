@@ -10,7 +10,7 @@ from pathlib import Path
 import pikepdf
 import pypdfium2
 import pytest
-from analyses import build
+from analyses import build, with_stability
 from html_page import Page
 from made_annotations import say
 from pypdf import PdfReader
@@ -86,6 +86,29 @@ def test_what_stands_who_is_who_and_what_stood_before(tmp_path: Path) -> None:
     assert found.annotations[1].made == "2026-11-20 09:00:01 UTC"
     assert found.until == "2026-11-20 09:00:12 UTC"
     assert found.sha256 == checksum([to_json(each) for each in SAID])
+
+
+def test_of_what_was_not_flagged_there_is_nothing_to_agree_with(tmp_path: Path) -> None:
+    said = [*SAID[:3], say(20, "segment", "Ben", segment="B1", verdict="agree")]
+    said.append(say(21, "segment", "Cleo", segment="B1", verdict="disagree"))
+    found = reviewer_view(with_stability(build(tmp_path, kept=False), A=1.0, B=0.6), said)
+    assert [(each.about, each.verdict, each.author) for each in found.annotations] == [
+        ("Segment A1, person A", "Agrees with the machine", "Ann"),
+        ("Segment A1, person A", "Disagrees with the machine", "Ben"),
+        ("Looked at, not flagged: B1, person B", "Unsure", "Ann"),
+        (
+            "Looked at, not flagged: B1, person B",
+            "Shows manipulation; the machine did not flag it",
+            "Ben",
+        ),
+        ("Looked at, not flagged: B1, person B", "Shows no manipulation", "Cleo"),
+    ]
+    assert found.summary == (
+        "3 reviewers annotated this analysis.",
+        "Of 2 segments, 1 annotated: 1 agrees, 1 disagrees.",
+        "Looked at, not flagged: of 1 segment, 1 annotated: "
+        "1 sees manipulation, 1 sees no manipulation, 1 is unsure.",
+    )
 
 
 def test_an_annotation_given_back_its_place_has_no_fate(tmp_path: Path) -> None:

@@ -7,9 +7,11 @@ import time
 from collections import Counter
 from datetime import date, datetime, timedelta
 from functools import partial
+from pathlib import Path
 
 import made_rows
 import pytest
+from analyses import build, with_stability
 from large_library import NEWEST, fill
 from made_results import finished, hand_in
 from made_rows import say
@@ -21,6 +23,7 @@ from webapp.pages import charts
 from webapp.queries import statistics as library_statistics
 from webapp.queries.statistics import Count
 from webapp.services import backfill_durations
+from webapp.services.review import unflagged
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, now
 
@@ -150,6 +153,26 @@ def test_agreement_counts_what_stands(app, client, database, overview):
     }
     assert (seen.missed, seen.judged, seen.total) == (1, 2, 5)
     assert "Reviewers marked <strong>1</strong> stretch" in client.get("/statistics").text
+
+
+def test_what_was_not_flagged_is_no_flagged_segment_to_agree_with(app, client, database, overview, change):
+    made = build(Path("nowhere"), persons=2, segments=2, kept=False)
+    persons = {"persons": with_stability(made, A=1.0, B=0.6).persons}
+    row = finished(app, persons, persons=2, segments=2, kept=False)
+    for segment in ("A1", "B1"):
+        said = {"kind": "segment", "segment": segment, "verdict": "agree", "author": "Ada"}
+        assert client.post(f"/analyses/{row.id}/annotations", json=said).status_code == 201
+    for _ in range(2):
+        seen = overview().agreement
+        assert (seen.segments.parts, seen.missed, seen.total) == (Counter(agree=1), 1, 1)
+        assert [(each.label, each.total) for each in seen.reviewers] == [("Ada", 1)]
+        # Annotated before rows said which segments are flagged.
+        change(row.id, unflagged=None)
+        unflagged.fill(database, Folders(app.extensions["settings"].data))
+    change(row.id, unflagged=None)
+    (Folders(app.extensions["settings"].data).result(row.id) / "analysis.json").write_text("{}")
+    unflagged.fill(database, Folders(app.extensions["settings"].data))
+    assert overview().agreement.segments.parts == Counter(agree=2)
 
 
 def test_a_stretch_that_a_reviewer_is_unsure_of_is_an_annotation(app, client, database):

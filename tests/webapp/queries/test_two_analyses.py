@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from analyses import build
+from analyses import build, with_stability
 from flask.testing import FlaskClient
 from made_results import finished
 
@@ -63,6 +63,21 @@ def test_segments_side_by_side(pair: tuple[Analysis, Analysis]) -> None:
         ("Person A", "A2", "", ""),
         ("Person B", "", "A2", ""),
     ]
+
+
+def test_what_neither_flagged_is_said_to_be_so(pair: tuple[Analysis, Analysis]) -> None:
+    first, _ = pair
+    doubted = with_stability(first, A=0.6)
+    rows = two_analyses.segments(doubted, first)
+    assert [(row.first[:2], "looked at, not flagged" in row.first, row.overlap) for row in rows] == [
+        ("A1", True, ""),
+        ("B1", False, "100%"),
+        ("A2", True, ""),
+    ]
+    assert not any("looked at" in row.second for row in rows)
+    assert all("looked at" in row.second for row in two_analyses.segments(first, doubted)[::2])
+    alone = doubted.model_copy(update={"segments": ()})
+    assert "looked at, not flagged" in two_analyses.segments(alone, doubted)[0].second
 
 
 def test_settings_that_differ(pair: tuple[Analysis, Analysis]) -> None:

@@ -20,6 +20,7 @@ from webapp.errors import UserError
 from webapp.intake.incoming import Incoming, UploadLimit
 from webapp.security.permissions import current, login_is_on
 from webapp.services import cases
+from webapp.services.review import unflagged
 from webapp.services.review.annotation_merge import Merged, check, merge
 from webapp.services.review.annotations import log_annotations, result_of, shown
 from webapp.settings import Settings
@@ -73,11 +74,13 @@ def _import(row: AnalysisRow, stream: Incoming) -> tuple[Merged, tuple[Annotatio
         raise UserError(400, translated(str(problem)), _other_file()) from None
     except ReportError as problem:
         raise UserError(400, translated(str(problem)), gettext("Nothing was imported.")) from None
-    checked = check(row, result_of(row), saved)
+    result = result_of(row)
+    checked = check(row, result, saved)
     importer = current().display if login_is_on() else None
     with this_app.database().alone() as session:
         cases.refuse_closed(session, row.case_id)
         merged = merge(session, row, checked, importer)
+        unflagged.keep(session, row.id, result.analysis)
         details: dict[str, str | int | None] = {"new": merged.new, "known": merged.known}
         details |= {"unverified": merged.unverified, "sha256": hashlib.sha256(text).hexdigest()}
         custody_log.append(session, "import", details, exhibit=row.exhibit.sha256, analysis=row.id)

@@ -33,6 +33,7 @@ from webapp.security import blinding
 from webapp.security.blinding import Discloses
 from webapp.security.permissions import Principal, current, login_is_on
 from webapp.services import cases
+from webapp.services.review import unflagged
 from webapp.services.review.times import later_than
 from webapp.storage.tables import AnalysisRow, AnnotationRow, State
 
@@ -92,6 +93,7 @@ def record(
         cases.refuse_closed(session, row.case_id)
         seen = shown(session, row, current())
         made = add(session, row.id, result.analysis, said, seen, annotation_id)
+        unflagged.keep(session, row.id, result.analysis)
         log_annotations(session, row, [made], None if login_is_on() else made.author)
         everything = shown(session, row, current())
     return made, everything

@@ -85,6 +85,9 @@ class AnalysisRow(JobRow):
     verdict: Mapped[str | None] = mapped_column(String(40))
     probability: Mapped[float | None]
     finding: Mapped[str | None] = mapped_column(Text)  # JSON of a `detector.schema.summary.Summary`
+    unflagged: Mapped[str | None] = mapped_column(
+        Text
+    )  # JSON: ids of its segments looked at, not flagged; none: nobody annotated a segment
     model: Mapped[str | None] = mapped_column(String(60))  # its name; none: the default when it starts
     changed_parameters: Mapped[str | None] = mapped_column("settings", Text)  # as JSON; none: the defaults
     duration: Mapped[float | None]  # of the exhibit, seconds
