@@ -75,17 +75,19 @@ document.addEventListener("click", async (event) => {
 // On a small screen the filters are out of the way unless one is set.
 const filters = document.querySelector(".filters-more");
 if (filters && window.matchMedia("(max-width: 640px)").matches) {
-  filters.open = [...filters.querySelectorAll("select, input")].some((field) => field.value);
+  filters.open = [...filters.querySelectorAll("select, input")].some((field) => (field.type === "checkbox" ? field.checked : field.value));
 }
 
 // Two analyses of one exhibit can be compared, and two exhibits: one is the reference of the other.
 const bar = byId("comparing");
 const boxes = () => [...document.querySelectorAll(".library-pick input")];
+let picked = []; // in the order of ticking
 
 function gather() {
-  const picked = boxes().filter((box) => box.checked);
+  const checked = boxes().filter((box) => box.checked);
+  picked = [...picked.filter((box) => checked.includes(box)), ...checked.filter((box) => !picked.includes(box))];
   for (const box of boxes()) box.closest("tr").classList.toggle("picked", box.checked);
-  const [first, second] = picked.map((box) => box.closest("tr").dataset);
+  let [first, second] = picked.map((box) => box.closest("tr").dataset);
   bar.hidden = picked.length === 0;
   const link = byId("comparing-link");
   link.hidden = true;
@@ -95,7 +97,9 @@ function gather() {
     words = _("Two analyses of the same exhibit.");
     offer(link, _("Compare"), `${bar.dataset.compare}?a=${first.id}&b=${second.id}`);
   } else if (second && bar.dataset.references !== undefined) {
-    words = _("Two different exhibits. The first can be compared with the second as its reference.");
+    // A photo can be compared with a video, and no video with a photo.
+    if (second.still !== undefined && first.still === undefined) [first, second] = [second, first];
+    words = _("Two different exhibits. %(first)s can be compared with %(second)s as its reference.", { first: first.file, second: second.file });
     offer(link, _("Compare with a reference"), `${first.analysis}/compare?q=${second.exhibit}`);
   } else if (second) words = _("Two different exhibits. Choose two analyses of the same one.");
   byId("comparing-words").textContent = words;

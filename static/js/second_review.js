@@ -1,11 +1,31 @@
-// The exhibit of a second review: steps from frame to frame, and takes its time into a stretch.
+// The exhibit of a second review: steps from frame to frame, and takes its time into a stretch. What is typed into
+// one form outlasts that another one is sent.
 import { byId } from "./dom.js";
+import { Drafts } from "./drafts.js";
 import { shortTimecode, timecode } from "./formats.js";
 import { _ } from "./language.js";
 
 const video = byId("player");
 const stretches = byId("stretches");
 if (video) setUp();
+const { review, reviewer } = document.querySelector("[data-review]").dataset;
+const drafts = new Drafts(`review-${review}`, reviewer);
+for (const form of document.querySelectorAll("[data-draft]")) keepDraft(form);
+
+/** Text and choice of a form are kept in this tab until it is sent. */
+function keepDraft(form) {
+  const text = form.querySelector("textarea");
+  drafts.keepField(text);
+  const choices = [...form.querySelectorAll("[type=radio]")];
+  const about = `${text.id}-choice`;
+  for (const choice of choices) {
+    if (drafts.get(about) === choice.value) choice.checked = true;
+    choice.addEventListener("change", () => drafts.set(about, choice.value));
+  }
+  form.addEventListener("submit", () => {
+    for (const each of [text.id, about]) drafts.delete(each);
+  });
+}
 
 function setUp() {
   const offset = Number(video.dataset.offset);

@@ -160,8 +160,40 @@ def test_search_filter_and_another_analysis(idle: Served, page: Page, seen):
     page.locator(".library-pick input").nth(1).check()
     expect(page.locator("#comparing")).to_contain_text("Two different exhibits")
     page.get_by_role("link", name="Compare with a reference").click()
-    expect(page.get_by_role("group", name="Reference").get_by_role("radio")).to_have_count(1)
+    expect(page.get_by_role("group", name="Reference").get_by_role("radio")).to_be_checked()
     assert [line for line in seen.console if "400" not in line] == []  # the browser notes the refusal
+
+
+def test_what_is_compared_with_what_follows_the_order_of_ticking(idle: Served, page: Page):
+    made = {name: finished(idle.app, file=name, segments=0, duration=9.0) for name in ("old.mp4", "new.mp4")}
+    made["photo.png"] = finished(idle.app, file="photo.png", kind=MediaKind.IMAGE, segments=0, duration=0.0)
+    page.goto(f"{idle.address}/analyses")
+    for first, second in (
+        ("old.mp4", "new.mp4"),
+        ("new.mp4", "old.mp4"),
+        ("photo.png", "old.mp4"),
+        ("old.mp4", "photo.png"),  # a video cannot be compared with a photo
+    ):
+        for name in (first, second):
+            row(page, name).get_by_role("checkbox").check()
+        if second == "photo.png":
+            first, second = second, first
+        expect(page.locator("#comparing-words")).to_have_text(
+            f"Two different exhibits. {first} can be compared with {second} as its reference."
+        )
+        address = f"/analyses/{made[first].id}/compare?q={made[second].exhibit.sha256}"
+        expect(page.locator("#comparing-link")).to_have_attribute("href", address)
+        page.get_by_role("button", name="Clear the selection").click()
+
+
+def test_on_a_phone_the_filters_are_out_of_the_way_unless_one_is_set(idle: Served, page: Page):
+    finished(idle.app, file="coffee.png", segments=0)
+    page.set_viewport_size({"width": 390, "height": 800})
+    filters = page.locator(".filters-more")
+    for query, opened in (("", False), ("?grouped=yes", True), ("?state=done", True)):
+        page.goto(f"{idle.address}/analyses{query}")
+        page.wait_for_function("() => document.documentElement.classList.contains('scripted')")
+        assert (filters.get_attribute("open") is not None) == opened
 
 
 def test_after_back_the_filters_show_what_is_applied(idle: Served, page: Page):

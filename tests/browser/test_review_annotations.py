@@ -171,6 +171,24 @@ def test_a_held_key_or_a_second_press_records_nothing_twice(reviewed: tuple[Serv
     ]
 
 
+def test_a_name_being_typed_outlasts_other_annotations(desk: Page) -> None:
+    desk.evaluate("localStorage.setItem('reelproof-reviewer', 'Tom')")
+    desk.get_by_role("tab", name="Persons").click()
+    person = desk.locator("article[data-person=B]")
+    person.get_by_text("Rename, merge or split").click()
+    name = person.get_by_label("Name of person B")
+    before = name.input_value()
+    name.fill("Minister Hopper")
+    desk.locator("#inspector [data-verdict=unsure]").click()
+    expect(desk.locator("#inspector .marks")).to_contain_text("Tom")
+    expect(name).to_have_value("Minister Hopper")
+    person.get_by_role("button", name="Rename").click()
+    expect(person.get_by_role("heading")).to_contain_text("Minister Hopper")
+    desk.get_by_role("tab", name="Annotations").click()
+    desk.locator("#history").get_by_role("button", name="Withdraw").first.click()
+    expect(name).to_have_value(before)  # recorded, and so no longer being typed
+
+
 def test_a_long_name_hides_neither_face_nor_score(desk: Page) -> None:
     long = "Wilhelmina Magdalena Wolkenstein von und zu Wimmelburg am Wasser, mit Hut und Mantel"[:80]
     desk.evaluate("localStorage.setItem('reelproof-reviewer', 'Ned')")

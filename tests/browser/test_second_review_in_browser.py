@@ -194,9 +194,14 @@ def test_from_naming_to_the_final_report(lab: Lab, tmp_path: Path, seen: Seen) -
 
     judged(ada, lab, "Inconclusive", "Too strongly compressed to tell.", lambda _page: None)
     expect(ada.get_by_text("Both judgements are in and differ.")).to_be_visible()
+    ada.get_by_label("Reasons").fill("The chin is blurred.")
+    ada.get_by_label("Inconclusive", exact=True).check()
     ada.get_by_label("Message").fill("Could the encoder have made that edge?")
     ada.get_by_role("button", name="Send").click()
     expect(ada.get_by_text("Could the encoder have made that edge?")).to_be_visible()
+    expect(ada.get_by_label("Message")).to_have_value("")
+    expect(ada.get_by_label("Reasons")).to_have_value("The chin is blurred.")  # of the proposal, not sent yet
+    expect(ada.get_by_label("Inconclusive", exact=True)).to_be_checked()
     ben.goto(f"{lab.address}/reviews/{lab.analysis}")
     ben.get_by_label("Message").fill("It moves against the head, which no encoder does.")
     ben.get_by_role("button", name="Send").click()

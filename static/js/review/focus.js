@@ -1,4 +1,4 @@
-// Where the keyboard is, while what it was on is drawn anew.
+// Where the keyboard is and what was typed, while what holds it is drawn anew.
 
 const nameOf = (element) => (element.id ? `#${CSS.escape(element.id)}` : `[data-focus="${CSS.escape(element.dataset.focus)}"]`);
 
@@ -24,4 +24,24 @@ export function keepFocus(place, draw) {
   }
   place.tabIndex = -1;
   place.focus({ preventScroll: true });
+}
+
+const TYPED_INTO = "input[id], select[id], textarea[id]";
+
+/** Draw what is inside `place` anew with what was typed, ticked or chosen in its fields and not sent: by their ids. */
+export function keepTyped(place, draw) {
+  const typed = new Map([...place.querySelectorAll(TYPED_INTO)].filter(isChanged).map((field) => [field.id, field]));
+  draw();
+  for (const field of place.querySelectorAll(TYPED_INTO)) {
+    const before = typed.get(field.id);
+    if (!before) continue;
+    if (field.type === "checkbox") field.checked = before.checked;
+    else if (!field.options || [...field.options].some((one) => one.value === before.value)) field.value = before.value;
+  }
+}
+
+function isChanged(field) {
+  if (field.type === "checkbox") return field.checked !== field.defaultChecked;
+  if (field.options) return field.selectedIndex > 0;
+  return field.value !== field.defaultValue;
 }

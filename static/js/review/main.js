@@ -1,6 +1,7 @@
 // The review desk: player, timeline, lists and annotations of one analysis, and what is chosen among them.
 
 import { byId } from "../dom.js";
+import { Drafts } from "../drafts.js";
 import { timecode } from "../formats.js";
 import { _ } from "../language.js";
 import { clamp, lowerBound } from "../numbers.js";
@@ -9,7 +10,6 @@ import { alreadySaid, current } from "./annotations.js";
 import { wireControls } from "./controls.js";
 import { faces, nearest, personName, prepare } from "./data.js";
 import { Detail } from "./detail.js";
-import { Drafts } from "./drafts.js";
 import { sampleOf } from "./explore.js";
 import { FaceView } from "./face_view.js";
 import { LaneList, lanesOf } from "./lanes.js";

@@ -5,7 +5,7 @@ import { timecode } from "../formats.js";
 import { _, ngettext } from "../language.js";
 import { verified } from "./annotations.js";
 import { personName } from "./data.js";
-import { keepFocus } from "./focus.js";
+import { keepFocus, keepTyped } from "./focus.js";
 import { judged } from "./timeline.js";
 
 const SIDE = 56; // px of a thumbnail
@@ -22,10 +22,10 @@ export class Persons {
     const { desk } = this;
     const place = byId("persons");
     const open = [...place.querySelectorAll("details[open]")].map((more) => more.closest("[data-person]").dataset.person);
-    keepFocus(place, () => {
+    keepFocus(place, () => keepTyped(place, () => {
       place.replaceChildren(...desk.faces.map((face) => this.#card(face, open.includes(face.id))));
       if (!desk.faces.length) place.append(el("p", { class: "nothing" }, _("No face was found.")));
-    });
+    }));
   }
 
   /** A picture of the face, drawn once there is one. */

@@ -9,7 +9,7 @@ from analyses import build, with_stability
 from flask.testing import FlaskClient
 from made_results import finished
 
-from detector.schema.analysis import Analysis, Model
+from detector.schema.analysis import Analysis, MediaKind, Model
 from detector.schema.model import SecondLookModel
 from webapp.queries import two_analyses
 
@@ -141,4 +141,7 @@ def test_the_page_refuses_what_cannot_be_compared(app, client: FlaskClient) -> N
     assert "two different exhibits" in answer.text
     assert f'href="/analyses/{one.id}/compare?q={other.exhibit.sha256}"' in answer.text
     offered = client.get(f"/analyses/{one.id}/compare?q={other.exhibit.sha256}").text
-    assert offered.count('type="radio"') == 1 and f'value="{other.id}"' in offered
+    assert offered.count('type="radio"') == 1 and f'value="{other.id}" required checked' in offered
+    photo = finished(app, kind=MediaKind.IMAGE, segments=0, duration=0.0)
+    answer = client.get(f"/compare?a={one.id}&b={photo.id}")  # which only the photo can begin
+    assert f'href="/analyses/{photo.id}/compare?q={one.exhibit.sha256}"' in answer.text
