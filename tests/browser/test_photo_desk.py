@@ -84,6 +84,29 @@ def test_zoom_reaches_single_pixels_and_stays_where_the_pointer_is(photo: Page) 
     assert of_desk(photo, "desk.player.photo.zoom") == 1
 
 
+def test_a_photo_smaller_than_its_stage_is_shown_pixel_by_pixel_too(photo: Page) -> None:
+    photo.set_viewport_size({"width": 3000, "height": 2000})
+    photo.wait_for_function("() => document.getElementById('review').desk.player.photo.scale > 1.3")
+    photo.locator("#inspector h2").click()
+    photo.keyboard.press("1")
+    expect(photo.locator("#photo-zoom")).to_have_text("100%")
+    assert of_desk(photo, "desk.player.photo.scale") == pytest.approx(1)
+    corner = "document.getElementById('boxes').getContext('2d').getImageData(2, 2, 1, 1).data"
+    assert photo.evaluate(f"() => {corner}[3]") == 255  # beside it, the photo of the whole stage is covered
+    photo.get_by_role("button", name="Farther").click()
+    expect(photo.locator("#photo-zoom")).to_have_text("100%")
+    photo.locator("#stage").dblclick()
+    assert of_desk(photo, "desk.player.photo.zoom") == 1
+    photo.locator("#stage").dblclick()
+    expect(photo.locator("#photo-zoom")).to_have_text("100%")
+    for _ in range(2):
+        photo.mouse.wheel(0, -400)
+    photo.wait_for_function("() => document.getElementById('review').desk.player.photo.zoom > 1")
+    for _ in range(4):
+        photo.mouse.wheel(0, 400)  # as far as the whole, then the page scrolls on
+    photo.wait_for_function("() => document.getElementById('review').desk.player.photo.zoom === 1")
+
+
 def test_dragging_and_arrows_move_a_near_photo_within_its_edges(photo: Page) -> None:
     photo.evaluate("() => document.getElementById('review').desk.player.photo.by(4)")
     box = photo.locator("#stage").bounding_box()

@@ -66,11 +66,11 @@ export class Overlay {
     }
   }
 
-  /** What of a photo lies in the stage, pixel by pixel where it is near, and dimmed where only heat is to be seen. */
+  /** What of a photo lies in the stage, unless that is the whole of it, and dimmed where only heat is to be seen. */
   #drawPhoto(pen, x, y, scale, dense, size) {
     const { still } = this;
     const { width, height } = this.data.raw.media;
-    if (this.photo.zoom > 1 && still.naturalWidth) {
+    if (this.photo.zoom !== 1 && still.naturalWidth) {
       const own = still.naturalWidth / width;
       const [left, top] = [Math.max(0, -x / scale), Math.max(0, -y / scale)];
       const wide = Math.min(width, (size.width - x) / scale) - left;

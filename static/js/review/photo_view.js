@@ -77,7 +77,8 @@ export class PhotoView {
   #fit(box) { return Math.min(box.width / this.width, box.height / this.height) || 1; }
 
   #zoomTo(wanted, box) {
-    this.zoom = clamp(wanted, 1, Math.max(1, NEAREST / (window.devicePixelRatio || 1) / this.#fit(box)));
+    const pixels = 1 / (window.devicePixelRatio || 1) / this.#fit(box); // below 1 for a photo smaller than the stage
+    this.zoom = clamp(wanted, Math.min(1, pixels), Math.max(1, NEAREST * pixels));
   }
 
   #move(dx, dy, box) {
@@ -94,12 +95,13 @@ export class PhotoView {
   #wire() {
     const { stage, pointers } = this;
     stage.addEventListener("wheel", (event) => {
-      if (this.zoom === 1 && event.deltaY > 0) return; // the page scrolls on
+      if (this.zoom <= 1 && event.deltaY > 0) return; // the page scrolls on
       event.preventDefault();
-      this.by(Math.exp(-WHEEL * clamp(event.deltaY * (event.deltaMode ? 16 : 1), -400, 400)), event.clientX, event.clientY);
+      const factor = Math.exp(-WHEEL * clamp(event.deltaY * (event.deltaMode ? 16 : 1), -400, 400));
+      this.by(this.zoom > 1 ? Math.max(factor, 1 / this.zoom) : factor, event.clientX, event.clientY);
     }, { passive: false });
     stage.addEventListener("dblclick", (event) => {
-      if (this.zoom > 1) this.whole();
+      if (this.zoom !== 1) this.whole();
       else this.by(1 / this.scale, event.clientX, event.clientY);
     });
     stage.addEventListener("dragstart", (event) => event.preventDefault()); // of the picture, to another window
