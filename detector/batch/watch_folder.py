@@ -191,7 +191,7 @@ class Watch:
     def _note(self, line: Line) -> None:
         if not line.get("again"):
             self._done.add(str(line["sha256"]))
-        self._unwritten += json.dumps(line, ensure_ascii=False) + "\n"
+        self._unwritten += json.dumps(line) + "\n"  # as ASCII: names may be no UTF-8
         try:
             with (self.out / LOG).open("a", encoding="utf-8") as log:
                 log.write(self._unwritten)

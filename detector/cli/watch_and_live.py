@@ -73,7 +73,7 @@ def _watch(options: argparse.Namespace) -> int:
     failed = False
     for line in watching.lines(once=options.once):
         failed = failed or "error" in line
-        print(json.dumps(line, ensure_ascii=False), flush=True)
+        print(json.dumps(line), flush=True)
     if stopping():
         print("reelproof: stopped; what is not done will be when it is started again", file=sys.stderr)
         return 0

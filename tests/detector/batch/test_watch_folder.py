@@ -109,6 +109,15 @@ def test_a_result_that_was_removed_is_made_again(tmp_path, analysed):
     assert [line["file"] for line in watching(tmp_path, Clock()).lines(once=True)] == ["a.mp4"]
 
 
+def test_a_name_that_is_no_utf_8_ends_nothing(tmp_path, analysed):
+    name = os.fsdecode(b"a\xff.mp4")
+    (tmp_path / name).write_bytes(b"one")
+    (tmp_path / "b.mp4").write_bytes(b"two")
+    lines = list(watching(tmp_path, Clock()).lines(once=True))
+    assert [line["result"] for line in lines] == [name, "b.mp4"]
+    assert list(watching(tmp_path, Clock()).lines(once=True)) == []
+
+
 def test_half_a_line_in_the_log(tmp_path, analysed):
     (tmp_path / "a.mp4").write_bytes(b"one")
     (tmp_path / "results").mkdir()
@@ -238,7 +247,8 @@ def test_a_model_that_is_not_there_is_told_before_the_first_file(tmp_path, capsy
 
 
 def test_the_command_once(tmp_path):
-    (tmp_path / "text.mp4").write_text("no video")
+    name = os.fsdecode(b"text\xff.mp4")  # no UTF-8, as names of other systems may be
+    (tmp_path / name).write_text("no video")
     ended = subprocess.run(
         [sys.executable, "-m", "detector", "watch", str(tmp_path), "--once", "--out", str(tmp_path / "out")],
         cwd=ROOT,
@@ -248,4 +258,5 @@ def test_the_command_once(tmp_path):
     )
     assert ended.returncode == 1, ended.stderr
     line = json.loads(ended.stdout)
-    assert line["file"] == "text.mp4" and "cannot be read" in line["error"]
+    assert line["file"] == name and "cannot be read" in line["error"]
+    assert json.loads((tmp_path / "out" / LOG).read_text()) == line
