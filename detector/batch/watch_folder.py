@@ -7,10 +7,13 @@ case until it has stopped growing, and a look at ten thousand names takes a hund
 What was done stands in ``watched.jsonl`` beside the results, one JSON object a line: a file is known
 by the SHA-256 of its bytes, so that a restart, a copy or a new name do no work twice. What failed for
 another reason than the file itself, such as a limit (``"again": true``), is tried anew after a restart.
+The file is locked while a watch runs: two at once would do all the work twice.
 """
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import os
 import stat
@@ -68,6 +71,7 @@ class Watch:
     sleep: Callable[[float], None] = time.sleep
     _waiting: dict[Path, _Waiting] = field(default_factory=dict)
     _seen: dict[Path, tuple[int, int]] = field(default_factory=dict)
+    _done: set[str] = field(default_factory=set)
     _unwritten: str = ""  # of the log, while there is no room on its disk
 
     def __post_init__(self) -> None:
@@ -77,26 +81,43 @@ class Watch:
         if self.out == self.folder:
             raise ParameterError("Results cannot go where files arrive. Name another folder with --out.")
         self.out.mkdir(parents=True, exist_ok=True)
-        self._done = self._read_log()
 
     def lines(self, *, once: bool = False) -> Iterator[Line]:
         """Deal with files as they come to rest; with ``once``, until all that are there have been.
 
-        Ends soon after ``stopping`` says so; an analysis that is under way leaves nothing behind.
+        Ends soon after ``stopping`` says so; an analysis that is under way leaves nothing behind. Raises
+        :class:`ParameterError` where another watch writes to the same folder of results.
         """
-        while not self.stopping():
-            for path in self._whole():
-                try:
-                    line = self._deal_with(path)
-                except _Stopped:
+        with self._alone():
+            self._done = self._read_log()
+            while not self.stopping():
+                for path in self._whole():
+                    try:
+                        line = self._deal_with(path)
+                    except _Stopped:
+                        return
+                    if line is not None:
+                        yield line
+                    if self.stopping():
+                        return
+                if once and not self._waiting:
                     return
-                if line is not None:
-                    yield line
-                if self.stopping():
-                    return
-            if once and not self._waiting:
-                return
-            self.sleep(LOOK_EVERY)
+                self.sleep(LOOK_EVERY)
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """While it lasts no other watch does what this one does."""
+        with (self.out / LOG).open("ab") as log:
+            try:
+                fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise ParameterError(
+                    f"{self.out}: another watch writes its results there. Wait for that, or name another "
+                    "folder with --out."
+                ) from None
+            except OSError:
+                pass  # a network share without locks: whether there is another cannot be known
+            yield
 
     def _whole(self) -> list[Path]:
         """Files that have not changed for a while and were not dealt with, in order of name."""

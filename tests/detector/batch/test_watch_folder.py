@@ -201,6 +201,25 @@ def test_a_new_file_under_an_old_name(tmp_path, analysed):
     assert second["result"] == f"a.mp4-{second['sha256'][:12]}"
 
 
+def test_two_at_once_do_not_do_the_work_twice(tmp_path, analysed, monkeypatch):
+    for name in ("a.mp4", "b.mp4"):
+        (tmp_path / name).write_bytes(name.encode())
+    one, other = watching(tmp_path, Clock()), watching(tmp_path, Clock())
+    lines = one.lines(once=True)
+    next(lines)
+    with pytest.raises(ParameterError, match="another watch writes its results there"):
+        next(other.lines(once=True))
+    assert [line["file"] for line in lines] == ["b.mp4"]
+    assert list(other.lines(once=True)) == [] and analysed == ["a.mp4", "b.mp4"]
+
+    def no_locks(*_given) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(watch_module.fcntl, "flock", no_locks)  # as on some network shares
+    (tmp_path / "c.mp4").write_bytes(b"c")
+    assert [line["file"] for line in watching(tmp_path, Clock()).lines(once=True)] == ["c.mp4"]
+
+
 def test_what_is_not_taken(tmp_path, analysed):
     (tmp_path / "secret").mkdir()
     (tmp_path / "elsewhere").write_bytes(b"elsewhere")
@@ -236,7 +255,7 @@ def test_the_command_ends_cleanly(tmp_path, sample, number):
     process.send_signal(number)
     out, error = process.communicate(timeout=200)
     assert process.returncode == 0 and out == "" and "stopped" in error and "Traceback" not in error
-    assert list(results.iterdir()) == []
+    assert {path.name: path.stat().st_size for path in results.iterdir()} == {LOG: 0}
 
 
 def test_a_model_that_is_not_there_is_told_before_the_first_file(tmp_path, capsys):
