@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from http_servers import served
@@ -40,6 +41,7 @@ from webapp.client import (
     uploads,
 )
 from webapp.downloads import kept_reports, reports
+from webapp.intake import resumable
 from webapp.jobs import claims, failures
 from webapp.jobs.parameters import others
 from webapp.services import analyses
@@ -287,6 +289,43 @@ def test_a_file_that_becomes_shorter_is_not_sent_on(live, clip, monkeypatch):
     with pytest.raises(ClientError, match="became shorter"):
         reelproof.send_parts(upload["id"], clip, on_part=shorten)
     assert parts == [(300_000, len(CONTENT))]
+
+
+def test_what_is_refused_leaves_no_upload_behind(app, live, clip, monkeypatch):
+    """Twenty unfinished ones are the most there can be, and each would stay for a day."""
+    reelproof = Client(live)
+    for _ in range(resumable.MOST_AT_A_TIME + 1):
+        with pytest.raises(Unusable, match="no model of this name"):
+            reelproof.create(clip, model="nope")
+    folder = Folders(app.extensions["settings"].data).uploads
+    assert list(folder.iterdir()) == []
+    assert reelproof.create(clip)["state"] == "queued"
+
+    for problem in (NotReached("broke off"), Conflict(409, {}, 2.0), Problem(423, {}), Problem(504, {})):
+        with monkeypatch.context() as patched, pytest.raises(type(problem)):  # it may still be answered
+            patched.setattr(reelproof, "analyse_upload", Mock(side_effect=problem))
+            reelproof.create(clip)
+    left = [path.name for path in folder.iterdir()]
+    assert len(left) == 4
+    for upload in left:
+        reelproof.delete_upload(upload)
+    assert list(folder.iterdir()) == []
+
+
+def test_a_name_that_is_no_utf_8(live, tmp_path):
+    path = tmp_path / os.fsdecode(b"caf\xe9.mp4")
+    path.write_bytes(CONTENT)
+    assert Client(live).create(path)["file"] == "caf?.mp4"
+
+
+def test_a_token_is_never_quoted(live):
+    token = "rp_" + "A" * 43
+    with pytest.raises(NotAllowed):  # reached: the end of a line is no part of it
+        Client(live, token=f" {token}\r\n").models()
+    for broken in (f"{token}\n{token}", f"{token}\0", f"{token}é"):
+        with pytest.raises(ClientError, match="characters that no token has") as refused:
+            Client(live, token=broken)
+        assert token not in str(refused.value)
 
 
 def test_it_needs_the_standard_library_alone(tmp_path):

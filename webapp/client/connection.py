@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 from urllib.parse import quote, urlencode, urljoin, urlsplit
 
-from .errors import KINDS, Conflict, NotReached, Problem
+from .errors import KINDS, ClientError, Conflict, NotReached, Problem
 
 TRIES = 5
 _BUSY = 600.0  # seconds: to make an exhibit of the largest file takes minutes on a slow disk
@@ -28,12 +28,16 @@ class Connection:
     """One Reelproof, asked over HTTP. What can be asked are the classes that build on this one.
 
     Their methods raise :class:`NotReached` where nobody answers or an answer breaks off, and
-    :class:`Problem` or one of its kinds where the API refuses.
+    :class:`Problem` or one of its kinds where the API refuses. A token that can be none raises
+    :class:`ClientError` at once.
     """
 
     def __init__(self, address: str = "http://127.0.0.1:8000", token: str | None = None, timeout: float = 60):
         self._root = address.rstrip("/") + "/"
-        self._token = token
+        self._token = (token or "").strip()  # as a file has it, with the end of its line
+        if not (self._token.isascii() and self._token.isprintable()):
+            # Without the token: http.client would quote it, and messages go into logs.
+            raise ClientError("The token holds characters that no token has. Copy it anew, alone.")
         self._timeout = timeout
         # No proxy: what goes through is evidence. No redirects either: the token stays here.
         self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirects())

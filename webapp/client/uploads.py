@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import os
 import time
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from .connection import TRIES, Connection, without_none
-from .errors import ClientError, NotReached, Problem
+from .errors import ClientError, Conflict, NotReached, Problem
 
 PART = 8 * 1024 * 1024  # bytes of one part: what a broken line costs
 
@@ -35,18 +36,28 @@ class Uploads(Connection):
         """Hand in a file, in parts that are sent again where the line breaks; where its analysis stands.
 
         ``also`` names other models that judge the same faces, ``joint`` the rule of their joint verdict.
-        ``on_part`` is told of bytes sent and bytes in all. The file's SHA-256 is checked on arrival.
+        ``on_part`` is told of bytes sent and bytes in all. The file's SHA-256 is checked on arrival. What is
+        refused leaves no upload behind: there may be only so many unfinished ones.
         """
         path = Path(file)
         upload = self.begin_upload(path, name=name)
-        self.send_parts(upload["id"], path, on_part=on_part)
         asked = without_none(
             model=model, parameters=parameters, also=also, joint=joint, case=case, priority=priority
         )
-        return self.analyse_upload(upload["id"], **asked)
+        try:
+            self.send_parts(upload["id"], path, on_part=on_part)
+            return self.analyse_upload(upload["id"], **asked)
+        except ClientError as refused:
+            if not _may_go_on(refused):
+                with contextlib.suppress(ClientError):
+                    self.delete_upload(upload["id"])
+            raise
 
     def begin_upload(self, path: Path, *, name: str | None = None) -> dict[str, Any]:
-        """Announce a file that will come in parts; its ``id`` lets :meth:`send_parts` go on another day."""
+        """Announce a file that will come in parts; its ``id`` lets :meth:`send_parts` go on another day.
+
+        There may be only so many unfinished uploads: :meth:`delete_upload` ends one that is not gone on with.
+        """
         with path.open("rb") as source:
             sha256 = hashlib.file_digest(source, "sha256").hexdigest()
         metadata = {"filename": name or path.name, "sha256": sha256}
@@ -54,7 +65,9 @@ class Uploads(Connection):
             "Tus-Resumable": "1.0.0",
             "Upload-Length": str(path.stat().st_size),
             "Upload-Metadata": ",".join(
-                f"{key} {base64.b64encode(value.encode()).decode()}" for key, value in metadata.items()
+                # Of a name that is no UTF-8, ? stands for what is none.
+                f"{key} {base64.b64encode(value.encode(errors='replace')).decode()}"
+                for key, value in metadata.items()
             ),
         }
         begun: dict[str, Any] = self._once(lambda key: self._json("POST", "uploads", headers=headers | key))
@@ -126,5 +139,16 @@ class Uploads(Connection):
         )
         return made
 
+    def delete_upload(self, upload_id: str) -> None:
+        """Delete an upload, finished or not; an analysis that was made of it stays."""
+        self._open("DELETE", f"uploads/{upload_id}").close()
+
     def _offset(self, upload_id: str) -> int:
         return int(self._json("GET", f"uploads/{upload_id}")["offset"])
+
+
+def _may_go_on(error: ClientError) -> bool:
+    """Whether a request that ended so may still be being answered, by the server or behind a proxy."""
+    if isinstance(error, Conflict):
+        return error.retry_after is not None
+    return isinstance(error, NotReached) or (isinstance(error, Problem) and error.status in (423, 502, 504))
