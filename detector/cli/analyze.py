@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import shutil
 import sys
 import tempfile
 from functools import partial
@@ -22,6 +23,10 @@ from reports.cli.case_options import add_case_options, given_case
 if TYPE_CHECKING:
     from detector.schema.analysis import Analysis
     from reports.inputs.case import CaseDetails
+
+_COMPARISONS = (
+    "comparisons"  # of the folder of a result: FOLDER of reports/inputs/comparisons.py, which is slow
+)
 
 
 def add_commands(commands: Any) -> None:
@@ -66,6 +71,8 @@ def _analyze(options: argparse.Namespace) -> int:
         beside = temporary_beside(options.out) if options.out else tempfile.TemporaryDirectory()
         made = Path(stack.enter_context(beside), "result").absolute()
         made.mkdir()
+        if options.out:
+            _copy_comparisons(options.out, made, options.file)
         show = stack.enter_context(progress_bar())
         analysis = analyze_confined(
             options.file,
@@ -79,6 +86,7 @@ def _analyze(options: argparse.Namespace) -> int:
             joint=JointRule(options.joint),
         )
         if options.out:
+            shutil.rmtree(made / _COMPARISONS, ignore_errors=True)  # the same that are there still
             put(made, options.out, pictures="overlays", earlier=_earlier(options.out))
     if options.format == "json":
         sys.stdout.write(analysis.to_json())
@@ -89,11 +97,25 @@ def _analyze(options: argparse.Namespace) -> int:
     return 0
 
 
+def _copy_comparisons(earlier: Path, made: Path, exhibit: Path) -> None:
+    """Copy comparisons kept beside an earlier result to ``made``: the new report and manifest have them too.
+
+    Raises :class:`~reports.inputs.comparisons.ComparisonFileError` for one of another exhibit.
+    """
+    if not (earlier / _COMPARISONS).is_dir():
+        return
+    from detector.files import hashed
+    from reports.inputs.comparisons import kept_comparisons
+
+    kept_comparisons(earlier, hashed(exhibit)[1])
+    shutil.copytree(earlier / _COMPARISONS, made / _COMPARISONS)
+
+
 def _earlier(folder: Path) -> list[str]:
     """Files of an earlier result there, and its signature; comparisons with the exhibit stay."""
     from reports.bundle.manifest import SIGNATURE, listed_in
 
-    return [SIGNATURE, *(path for path in listed_in(folder) if not path.startswith("comparisons/"))]
+    return [SIGNATURE, *(path for path in listed_in(folder) if not path.startswith(f"{_COMPARISONS}/"))]
 
 
 def _laboratory(options: argparse.Namespace) -> bytes | None:

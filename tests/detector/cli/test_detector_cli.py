@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from analyses import build, with_stability
 from clips import write_clip
+from made_comparison_results import comparison_of
 from unconfined import Unconfined
 from unreadable_files import BAD, bad_files
 
@@ -26,6 +27,7 @@ from detector.models.card_files import DEFAULT
 from detector.models.loaded import LoadedModel
 from detector.paths import ROOT
 from detector.schema.analysis import schema_text
+from reports.verification.verify import verify
 
 
 @pytest.fixture(autouse=True)
@@ -200,6 +202,30 @@ class TestOut:
         assert "notes.txt" in kept and not kept & {"laboratory.json", "manifest.sig"}
         assert Analysis.from_json((folder / "analysis.json").read_bytes()).media.file == "blank.mp4"
         assert not (folder / "overlays" / "Z9-1.png").exists()
+
+    def test_comparisons_kept_there_are_part_of_the_next_result(
+        self, capsys: pytest.CaptureFixture[str], tmp_path: Path, still: Path, blank: Path
+    ) -> None:
+        folder = tmp_path / "result"
+        place = folder / "comparisons" / "reference"
+        assert main(["analyze", str(still), "--out", str(folder)]) == 0
+        place.mkdir(parents=True)
+        sums = (hashlib.sha256(still.read_bytes()).hexdigest(), "ab" * 32)
+        made = comparison_of(place, (still.name, "original.jpg"), sums, still=True)
+        (place / "comparison.json").write_text(made.to_json())
+        assert verify(folder).results.problems
+        kept = {path: path.read_bytes() for path in place.rglob("*") if path.is_file()}
+        assert main(["analyze", str(still), "--out", str(folder)]) == 0
+        assert verify(folder).results.problems == []
+        assert made.statement in (folder / "report.html").read_text()
+        assert {path: path.read_bytes() for path in place.rglob("*") if path.is_file()} == kept
+
+        before = (folder / "manifest.json").read_bytes()
+        capsys.readouterr()
+        assert main(["analyze", str(blank), "--out", str(folder)]) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert "comparisons/reference/comparison.json compares another exhibit" in line
+        assert (folder / "manifest.json").read_bytes() == before
 
     def test_a_folder_of_other_things_is_left_alone(
         self, capsys: pytest.CaptureFixture[str], tmp_path: Path, still: Path
