@@ -35,6 +35,7 @@ from detector.schema.analysis import Parameters
 
 # For heatmaps: torch and more, a second or two that is worth it before several files.
 _FOR_SEVERAL = ("detector.explain.grad_cam", "timm")
+_STOPPING = {signal.SIGINT, signal.SIGTERM}
 _PATIENCE = 5.0  # seconds a worker is given to end its confined process and remove its folder
 
 
@@ -75,13 +76,14 @@ class _Worker:
         self.pipe, theirs = context.Pipe()
         self.file: File | None = None
         self.process = context.Process(target=_live, args=(theirs, work), daemon=True)
-        # A Ctrl-C goes to all processes of a terminal: a worker must not get one before it ignores them.
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        # A Ctrl-C goes to all processes of a terminal: a worker must not get one before it ignores them,
+        # nor a SIGTERM before it heeds that in its own way; while it is forked, one would be lost.
+        signal.pthread_sigmask(signal.SIG_BLOCK, _STOPPING)
         try:
             self.process.start()
         finally:
             theirs.close()
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPPING)
 
     def give(self, file: File) -> None:
         self.file = file
@@ -187,8 +189,8 @@ def _one_thread() -> None:
 def _live(pipe: Connection, work: Work) -> None:
     """The whole life of a worker."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     signal.signal(signal.SIGTERM, _end)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPPING)
     end_with_parent(work.parent)
     while True:
         try:

@@ -10,20 +10,25 @@ from collections.abc import Sequence
 from detector.cli import analyze, annotate, compare, export, score, training, validate, watch_and_live
 from detector.errors import MediaError, ReelproofError
 from detector.process.native_threads import stay_forkable
+from detector.process.sigterm import exit_status, sigterm_interrupts
 from detector.schema.formatting import printable
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns its exit status: 0 done, 1 some files not scored, 2 an error."""
+    """Run one command; returns its exit status: 0 done, 1 some files not scored, 2 an error.
+
+    130 after Ctrl-C, 143 after SIGTERM.
+    """
     options = argument_parser().parse_args(arguments)
     stay_forkable()  # what is confined or shares the work is forked, and need not import again what is here
     try:
-        if getattr(options, "backend", None):
-            from detector.backends import selection as backends
+        with sigterm_interrupts():
+            if getattr(options, "backend", None):
+                from detector.backends import selection as backends
 
-            # By the environment it also reaches confined processes and those that share the work.
-            os.environ[backends.SETTING] = backends.require(options.backend)
-        return int(options.run(options))
+                # By the environment it also reaches confined processes and those that share the work.
+                os.environ[backends.SETTING] = backends.require(options.backend)
+            return int(options.run(options))
     except MediaError as error:
         given = (getattr(options, name, None) for name in ("file", "source", "data"))
         of_file = next((f"{each}: " for each in given if each), "")
@@ -33,9 +38,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         where = f"{error.filename}: " if isinstance(error.filename, str) else ""
         _refuse(f"{where}{error.strerror or error}")
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stopped:
         print("reelproof: stopped", file=sys.stderr)
-        return 130
+        return exit_status(stopped)
     return 2
 
 

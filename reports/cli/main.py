@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from detector.errors import ReelproofError
 from detector.process.native_threads import stay_forkable
+from detector.process.sigterm import exit_status, sigterm_interrupts
 from reports.cli import export, render, sign, verify
 from reports.text.numbers import file_name
 
@@ -20,7 +21,10 @@ _COMMANDS = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; returns its exit status: 0 done, 1 something verified does not fit, 2 bad input."""
+    """Run the command; returns its exit status: 0 done, 1 something verified does not fit, 2 bad input.
+
+    130 after Ctrl-C, 143 after SIGTERM.
+    """
     parser = argparse.ArgumentParser(prog="python -m reports", description="Evidence reports of Reelproof.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, (command, what) in _COMMANDS.items():
@@ -30,11 +34,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     stay_forkable()  # what is confined is forked, and need not import again what is here
     try:
-        return int(options.run(options) or 0)
+        with sigterm_interrupts():
+            return int(options.run(options) or 0)
     except ReelproofError as error:
         return _refuse(str(error))
     except OSError as error:
         return _refuse(f"{error.filename or 'reading or writing'}: {error.strerror}")
+    except KeyboardInterrupt as stopped:
+        print("reports: stopped", file=sys.stderr)
+        return exit_status(stopped)
 
 
 def _refuse(message: str) -> int:

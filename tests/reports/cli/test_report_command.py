@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import argparse
 import json
+import os
 import re
 import shutil
+import signal
+import time
 import zipfile
 from pathlib import Path
 
@@ -10,6 +14,7 @@ import pytest
 from analyses import Written, build
 from evidence import EXHIBIT, custody, small_bundle
 
+from reports.cli import render
 from reports.cli.main import main
 from reports.verification.verify import verify
 
@@ -100,6 +105,19 @@ def test_what_reviewers_said_in_a_bundle_is_in_the_report_rendered_from_it(
         said.write_text(changed, "utf-8")
         assert main(command) == 2
         assert words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_stopped_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], number: int
+) -> None:
+    def stopped(_options: argparse.Namespace) -> None:
+        os.kill(os.getpid(), number)
+        time.sleep(60)
+
+    monkeypatch.setattr(render, "run", stopped)
+    assert main(["render", str(tmp_path)]) == 128 + number
+    assert capsys.readouterr().err == "reports: stopped\n"
 
 
 def hostile(tmp_path: Path) -> bytes:

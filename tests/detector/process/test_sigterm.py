@@ -1,0 +1,56 @@
+"""SIGTERM as Ctrl-C: what it ends, and what it leaves alone."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+
+import pytest
+
+from detector.process.sigterm import Terminated, exit_status, sigterm_interrupts
+
+
+def test_it_interrupts_what_runs_and_only_while_that_does():
+    with pytest.raises(Terminated) as stopped, sigterm_interrupts():
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(60)
+    assert exit_status(stopped.value) == 143 and exit_status(KeyboardInterrupt()) == 130
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def test_a_fork_ends_at_once():
+    with sigterm_interrupts():
+        reader, writer = os.pipe()
+        if not (child := os.fork()):
+            os.write(writer, b"!")  # a signal that came while it was forked would be lost
+            time.sleep(60)
+            os._exit(0)
+        os.read(reader, 1)
+        os.kill(child, signal.SIGTERM)
+        assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGTERM
+        os.close(reader)
+        os.close(writer)
+
+
+def test_who_ignores_it_goes_on():
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        with sigterm_interrupts():
+            os.kill(os.getpid(), signal.SIGTERM)
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def test_another_thread_sets_no_handler():
+    def other() -> None:
+        with sigterm_interrupts():
+            found.append(signal.getsignal(signal.SIGTERM))
+
+    found: list[object] = []
+    thread = threading.Thread(target=other)
+    thread.start()
+    thread.join()
+    assert found == [signal.SIG_DFL]
