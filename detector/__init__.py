@@ -10,6 +10,7 @@ analysis = analyze("clip.mp4")
   a process ready for one, :mod:`~detector.other_models` has further models judge beside the first.
 - :mod:`~detector.environment` and :mod:`~detector.version` say what an analysis was made with.
 - :mod:`~detector.export` writes a model for other programs, :mod:`~detector.demo_clip` the sample.
+- :mod:`~detector.result_folder` is the folder that commands, those of reports too, write a result to.
 - :mod:`~detector.files`, :mod:`~detector.paths`, :mod:`~detector.timestamps`, :mod:`~detector.progress` and
   :mod:`~detector.errors` are used everywhere.
 """

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from detector.cli.engine_options import add_engine_options, add_other_models, parameters_from
 from detector.cli.progress import print_line, progress_bar
-from detector.cli.result_folder import put, refuse_occupied, temporary_beside
 from detector.errors import ParameterError
 from detector.media.exhibit.file import refuse_early
+from detector.result_folder import put, refuse_occupied, temporary_beside
 from detector.schema.joint_rule import JointRule, refuse_without_others
 from reports.cli.case_options import add_case_options, given_case
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from detector.cli.progress import print_line, progress_bar
-from detector.cli.result_folder import put, refuse_occupied, temporary_beside
 from detector.errors import MediaError, ParameterError
 from detector.media.exhibit.file import refuse_early
+from detector.result_folder import put, refuse_occupied, temporary_beside
 
 if TYPE_CHECKING:
     from detector.schema.comparison import Comparison

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from detector.cli.engine_options import add_engine_options, add_other_models, parameters_from
 from detector.cli.progress import print_line, progress_bar
-from detector.cli.result_folder import refuse_occupied
 from detector.errors import ParameterError
+from detector.result_folder import refuse_occupied
 from reports.text.languages import DEFAULT, LANGUAGES
 
 if TYPE_CHECKING:

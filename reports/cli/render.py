@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from reports.bundle.manifest import holds_bundle
+from detector.result_folder import refuse_occupied
+from reports.bundle.manifest import NAME, holds_bundle, read_manifest
 from reports.cli.case_options import add_case_options, given_case
 from reports.errors import ReportError
 from reports.inputs.analysis_file import parse_analysis
@@ -40,7 +41,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Write the report anew, with all that belongs to it.
 
-    Raises :class:`~reports.errors.ReportError` where it would take the place of a bundle's.
+    Raises :class:`~reports.errors.ReportError` where it would take the place of a bundle's or of another
+    exhibit's, and :class:`~detector.errors.ParameterError` among other things.
     """
     text = options.analysis.read_bytes()
     folder = options.analysis.parent
@@ -53,6 +55,7 @@ def run(options: argparse.Namespace) -> None:
     case = given_case(options, folder)
     laboratory = options.laboratory.read_bytes() if options.laboratory else None
     analysis, out = parse_analysis(text, options.analysis), options.out or folder
+    _refuse_other_things(out, folder, analysis.media.sha256)
     annotations = kept_annotations(folder)
     inputs = ReportInputs(
         annotations=annotations_of(annotations, text),
@@ -63,3 +66,16 @@ def run(options: argparse.Namespace) -> None:
         language_code=options.language,
     )
     write_files(analysis, text, folder, out, inputs)
+
+
+def _refuse_other_things(out: Path, folder: Path, exhibit_sha256: str) -> None:
+    """Raise for an ``out`` other than ``folder`` that is neither empty nor a result of the same exhibit."""
+    if out.resolve() == folder.resolve():
+        return
+    refuse_occupied(out, NAME, "earlier result")
+    if (out / NAME).is_file():
+        there = read_manifest((out / NAME).read_bytes()).exhibit
+        if there.sha256 != exhibit_sha256:
+            raise ReportError(
+                f"{out} holds the result of another exhibit, {there.file}. Name another folder."
+            )

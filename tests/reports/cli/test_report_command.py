@@ -14,6 +14,7 @@ import pytest
 from analyses import Written, build
 from evidence import EXHIBIT, custody, small_bundle
 
+from reports.bundle.manifest import new_manifest
 from reports.cli import render
 from reports.cli.main import main
 from reports.verification.verify import verify
@@ -105,6 +106,28 @@ def test_what_reviewers_said_in_a_bundle_is_in_the_report_rendered_from_it(
         said.write_text(changed, "utf-8")
         assert main(command) == 2
         assert words in capsys.readouterr().err
+
+
+def test_render_puts_nothing_among_other_things(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source, out = tmp_path / "source", tmp_path / "out"
+    analysis = build(source, segments=1, peaks=1)
+    (source / "analysis.json").write_text(analysis.to_json(), "utf-8")
+    out.mkdir()
+    (out / "analysis.json").write_text("what another program analysed")
+    (out / "report.pdf").write_text("somebody's own")
+    command = ["render", str(source / "analysis.json"), "--out", str(out)]
+    assert main(command) == 2 and "is not empty and holds no earlier result" in capsys.readouterr().err
+    other = build(tmp_path / "other", segments=1, peaks=1, sha256="cd" * 32)
+    manifest = new_manifest(other, "result").model_dump_json()
+    for text in (manifest, '{"manifest_version": 3, "name": "a browser\'s"}'):
+        (out / "manifest.json").write_text(text)
+        assert main(command) == 2
+        line = capsys.readouterr().err
+        assert line.startswith("reports: ") and line.count("\n") == 1
+        assert text != manifest or "holds the result of another exhibit, interview_cut3.mp4" in line
+    assert main([*command[:-1], str(out / "report.pdf")]) == 2 and "is a file" in capsys.readouterr().err
+    assert (out / "report.pdf").read_text() == "somebody's own"
+    assert main([*command[:-1], str(source / ".." / "source")]) == 0  # the analysis's own, without a manifest
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
