@@ -23,7 +23,7 @@ from detector.media.open import open_media
 from detector.media.pictures.letterbox import Size
 from detector.media.prefetch import ahead
 from detector.media.reader import MediaReader, PictureGrowsError
-from detector.metadata.exhibit import media_facts, printable_name, with_metadata
+from detector.metadata.exhibit import media_facts, with_metadata
 from detector.models.loaded import LoadedModel, load_model
 from detector.other_models import OtherModels, OtherVerdicts
 from detector.process.memory import give_back, share_arenas
@@ -35,6 +35,7 @@ from detector.schema.analysis import (
     Parameters,
     Segment,
 )
+from detector.schema.formatting import printable_name
 from detector.schema.joint_rule import JointRule
 from detector.scoring.first_pass import BATCH, FirstPass, FirstPassResult
 from detector.scoring.moments import MomentKeeper

@@ -19,6 +19,7 @@ from detector.media.reader import MediaReader
 from detector.schema.analysis import Box, MediaKind
 from detector.schema.boxes import rounded
 from detector.schema.comparison import ComparedFile, Gap, Interval, Region, TimePiece, Transform
+from detector.schema.formatting import printable_name
 from detector.schema.translatable import N_
 
 _FRAMES = 2.5  # a shorter gap is none
@@ -29,7 +30,7 @@ def facts(reader: MediaReader, strip: Strip, name: str, path: Path) -> ComparedF
     size, digest = hashed(path)
     rate = reader.frame_rate
     return ComparedFile(
-        file=name.encode("utf-8", "replace").decode(),
+        file=printable_name(name),
         bytes=size,
         sha256=digest,
         kind=reader.kind,

@@ -55,8 +55,3 @@ def with_metadata(media: Media, reader: MediaReader, path: Path) -> tuple[Media,
     }
     declared = declarations_of(collected.texts, details.photo, credentials, claims)
     return media.model_copy(update=known), declared
-
-
-def printable_name(name: str) -> str:
-    """``name`` as text that UTF-8 can hold; bytes of a name that are no text become question marks."""
-    return name.encode("utf-8", "replace").decode()

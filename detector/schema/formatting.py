@@ -69,6 +69,11 @@ def printable(text: str) -> str:
     )
 
 
+def printable_name(name: str) -> str:
+    """``name`` as text that UTF-8 can hold; bytes of a name that are no text become question marks."""
+    return name.encode("utf-8", "replace").decode()
+
+
 def name_of(rank: int) -> str:
     """Person number ``rank`` from 0 as letters: A … Z, AA, AB …"""
     letters = ""

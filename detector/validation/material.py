@@ -17,6 +17,7 @@ from pathlib import Path, PurePosixPath
 from detector.batch.input_files import is_video_or_photo
 from detector.errors import ParameterError
 from detector.files import hashed
+from detector.schema.formatting import printable_name
 from detector.schema.translatable import N_
 
 _LABELS = {
@@ -87,7 +88,7 @@ def read_material(data: Path) -> Material:
             f"{data}: there is no such folder or CSV. Name a folder with 'real' and 'manipulated' in it, or "
             "a CSV with the columns file,label."
         )
-    return material_of(data.stem or data.name, [_hashed(each) for each in found], remarks)
+    return material_of(printable_name(data.stem or data.name), [_hashed(each) for each in found], remarks)
 
 
 def material_of(title: str, files: Sequence[LabelledFile], remarks: Sequence[str] = ()) -> Material:
@@ -123,8 +124,8 @@ def _of_folder(data: Path) -> Iterator[LabelledFile]:
             )
         manipulated = _FOLDERS[place.parts[at[0]].lower()]
         below = place.parts[at[0] + 1 : -1]
-        generator = below[0] if below and manipulated else None
-        yield LabelledFile(str(place), path, manipulated, "", generator=generator)
+        generator = printable_name(below[0]) if below and manipulated else None
+        yield LabelledFile(printable_name(str(place)), path, manipulated, "", generator=generator)
 
 
 def _of_table(table: Path, remarks: list[str]) -> Iterator[LabelledFile]:

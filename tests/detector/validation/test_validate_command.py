@@ -113,6 +113,21 @@ def test_a_run_writes_validation_and_report_and_goes_on_later(tmp_path: Path, ma
     assert later.level(later.items[0].kind) == made.level(made.items[0].kind)  # type: ignore[arg-type]
 
 
+def test_names_that_are_no_utf_8_do_not_lose_what_was_measured(tmp_path: Path, material: Path) -> None:
+    (material / "manipulated" / "manipulated-60-0.mp4").unlink()
+    generator = material / "manipulated" / os.fsdecode(b"swap\xff")
+    generator.mkdir()
+    (generator / os.fsdecode(b"manipulated-60-0\xff.mp4")).write_bytes(b"one")
+    data = material.rename(tmp_path / os.fsdecode(b"caf\xe9"))
+    done = validated(data, "--out", tmp_path / "out", "--workers", "1", "--repeat", "0")
+    assert done.returncode == 0, done.stderr
+    made = Validation.from_json((tmp_path / "out" / "validation.json").read_bytes())
+    assert made.title == "caf?" and len(made.items) == 24
+    (one,) = [each for each in made.items if "?" in each.file]
+    assert one.file == "manipulated/swap?/manipulated-60-0?.mp4" and one.generator == "swap?"
+    assert one.probability == 0.6
+
+
 def test_another_model_stands_beside_the_first(tmp_path: Path, material: Path) -> None:
     out = tmp_path / "out"
     done = validated(material, "--out", out, "--workers", "1", "--repeat", "1", "--also", "reelproof-2")
