@@ -8,13 +8,40 @@ from collections.abc import Callable
 from typing import IO, Any, cast
 
 from flask import Request, request
+from werkzeug.datastructures import FileStorage, MultiDict
+from werkzeug.formparser import FormDataParser
 
+from reports.text.language import gettext
 from webapp import this_app
+from webapp.errors import UserError
 from webapp.intake.incoming import CHUNK, Incoming, UploadLimit
 
 # Room for the multipart frame around the largest exhibit.
 FORM_OVERHEAD = 64 * 1024
 _LARGE = threading.BoundedSemaphore(1)  # uploads that are hashed and copied at a time
+
+
+class _FormParser(FormDataParser):
+    """Refuses a form that is not UTF-8, which Werkzeug gives out as one with nothing in it."""
+
+    def parse(
+        self,
+        stream: IO[bytes],
+        mimetype: str,
+        content_length: int | None,
+        options: dict[str, str] | None = None,
+    ) -> tuple[IO[bytes], MultiDict[str, str], MultiDict[str, FileStorage]]:
+        self.silent = False
+        try:
+            return super().parse(stream, mimetype, content_length, options)
+        except UnicodeDecodeError:
+            raise UserError(
+                400,
+                gettext("The form is not in UTF-8: most likely the name of a file in it is not."),
+                gettext("Give the file another name, then send it again."),
+            ) from None
+        except ValueError:  # one that broke off, as by default
+            return stream, self.cls(), self.cls()
 
 
 class UploadRequest(Request):
@@ -24,6 +51,7 @@ class UploadRequest(Request):
     :attr:`upload_limit` before it looks at the form.
     """
 
+    form_data_parser_class = _FormParser
     upload_limit: UploadLimit | None = None
     # Called once the form was read, before anybody is given any of it.
     on_form: Callable[[], None] | None = None

@@ -53,6 +53,18 @@ def counts(app) -> tuple[int, int]:
         )
 
 
+@pytest.mark.parametrize("where", ["/analyses", "/api/v1/analyses"])
+def test_a_form_that_is_not_utf_8_is_told_as_such(app, client, where):
+    boundary, body = encode_multipart({"file": FileStorage(io.BytesIO(b"content"), "cafe.mp4", "file")})
+    sent_as = {"content_type": f"multipart/form-data; boundary={boundary}"}
+    answer = client.post(where, data=body.replace(b"cafe", b"caf\xe9"), **sent_as)
+    assert answer.status_code == 400
+    assert "most likely the name of a file in it is not" in answer.text and "No file came" not in answer.text
+    assert left_over(app) == [] and counts(app) == (0, 0)
+    form = {"content_type": "application/x-www-form-urlencoded"}
+    assert client.post("/analyses", data=b"model=\xe9", **form).status_code == 400
+
+
 def test_upload_becomes_a_read_only_exhibit_and_a_queued_analysis(app, client, sent):
     content = bytes(range(256)) * 1000
     answer = upload(client, content)
