@@ -7,6 +7,7 @@ what follows from it beside the verdict, which stays that of the thresholds it w
 from __future__ import annotations
 
 import hashlib
+import math
 
 from detector.errors import ParameterError
 from detector.schema.laboratory.quoted import Laboratory, OwnThreshold
@@ -86,11 +87,13 @@ def by_cost(validation: Validation, cost: float, prior: float = 0.5) -> tuple[Ow
     """For each kind the threshold of least expected cost; a false positive costs ``cost`` times as much.
 
     ``prior`` is the share of manipulated files among those to be expected. Of equally good thresholds the
-    highest is taken. Raises :class:`~detector.errors.ParameterError` unless ``cost`` is above 0 and ``prior``
-    between 0 and 1.
+    highest is taken. Raises :class:`~detector.errors.ParameterError` unless ``cost`` is finite and above 0,
+    and ``prior`` between 0 and 1.
     """
-    if not cost > 0 or not 0 < prior < 1:
-        raise ParameterError(N_("Name a cost above 0, and a share of manipulated files between 0 and 1."))
+    if not 0 < cost < math.inf or not 0 < prior < 1:
+        raise ParameterError(
+            N_("Name a finite cost above 0, and a share of manipulated files between 0 and 1.")
+        )
     words = N_(
         "least cost, a false positive counting %(cost)s times a false negative and %(share)s of all exhibits "
         "being manipulated"

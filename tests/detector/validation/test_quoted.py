@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -74,6 +75,9 @@ def test_what_no_threshold_keeps_to_is_refused(made: Validation) -> None:
     sure = tuple(each.model_copy(update={"probability": 1.0}) for each in items(12))
     with pytest.raises(ParameterError, match="No threshold up to"):
         by_false_positive_rate(validation(sure), 0.5)
+    for cost in (0, -1, math.inf, math.nan):
+        with pytest.raises(ParameterError, match="Name a finite cost above 0"):
+            by_cost(made, cost)
 
 
 def test_the_extract_holds_no_files(made: Validation) -> None:
