@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import itertools
+import os
 import re
 import sys
 from collections.abc import Callable, Sequence
@@ -170,7 +171,11 @@ def _verify(database: Database, settings: Settings, against: Sequence[Path]) -> 
 
 
 def _export(database: Database, settings: Settings, exhibit: str | None, out: Path) -> int:
-    into_stream = replaced(out) is None  # such as /dev/stdout: nothing but the export belongs there
+    place = replaced(out)
+    into_stream = place is None  # such as /dev/stdout: nothing but the export belongs there
+    # Told before the log says that it was handed out.
+    if place is not None and (place.is_dir() or not os.access(place.parent, os.W_OK)):
+        raise CustodyError(f"{out} cannot be written. Name a file in a folder that is there and yours.")
     if into_stream and settings.timestamps is not None:
         raise CustodyError(f"The timestamp is kept beside the file, and {out} is none. Name a file.")
     stamp = out.with_name(out.name + trusted_time.SUFFIX)

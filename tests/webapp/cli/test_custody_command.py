@@ -183,6 +183,16 @@ def test_the_log_of_one_exhibit(app, folder, capsys, tmp_path):
     assert "no entry about this exhibit" in capsys.readouterr().err
 
 
+def test_a_place_that_cannot_hold_it_is_told_before_the_log_says_so(app, folder, capsys, tmp_path):
+    for out in (tmp_path / "missing" / "all.json", tmp_path):
+        assert cli.run(["export-log", "--out", str(out)]) == 2
+        assert capsys.readouterr().err == (
+            f"reelproof: {out} cannot be written. Name a file in a folder that is there and yours.\n"
+        )
+    with app.extensions["database"].begin() as session:
+        assert "export" not in {entry.action for entry in custody_log.entries(session)}
+
+
 @pytest.mark.parametrize("content", [None, b"", b"{}"])
 def test_what_cannot_be_used_is_said(folder, capsys, tmp_path, content):
     file = tmp_path / "x.json"
