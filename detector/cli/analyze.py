@@ -6,7 +6,6 @@ import argparse
 import contextlib
 import json
 import shutil
-import sys
 import tempfile
 from functools import partial
 from pathlib import Path
@@ -16,6 +15,7 @@ from detector.cli.engine_options import add_engine_options, add_other_models, pa
 from detector.cli.progress import print_line, progress_bar
 from detector.errors import ParameterError
 from detector.media.exhibit.file import refuse_early
+from detector.process.standard_files import print_json
 from detector.result_folder import put, refuse_occupied, temporary_beside
 from detector.schema.joint_rule import JointRule, refuse_without_others
 from reports.cli.case_options import add_case_options, given_case
@@ -89,9 +89,9 @@ def _analyze(options: argparse.Namespace) -> int:
             shutil.rmtree(made / _COMPARISONS, ignore_errors=True)  # the same that are there still
             put(made, options.out, pictures="overlays", earlier=_earlier(options.out))
     if options.format == "json":
-        sys.stdout.write(analysis.to_json())
+        print_json(analysis.to_json())
     elif options.format == "summary":
-        print(json.dumps(older_form(analysis), ensure_ascii=False))
+        print(json.dumps(older_form(analysis)))
     else:
         _print_words(analysis, options.out)
     return 0

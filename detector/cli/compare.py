@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from detector.cli.progress import print_line, progress_bar
 from detector.errors import MediaError, ParameterError
 from detector.media.exhibit.file import refuse_early
+from detector.process.standard_files import print_json
 from detector.result_folder import put, refuse_occupied, temporary_beside
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def _compare(options: argparse.Namespace) -> int:
             raise ParameterError(str(error)) from None
         put(made, options.out, pictures=_PICTURES)
     if options.format == "json":
-        sys.stdout.write(comparison.to_json())
+        print_json(comparison.to_json())
     else:
         _print_words(comparison, options.out)
     return 0

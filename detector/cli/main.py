@@ -11,6 +11,7 @@ from detector.cli import analyze, annotate, compare, export, score, training, va
 from detector.errors import MediaError, ReelproofError
 from detector.process.native_threads import stay_forkable
 from detector.process.sigterm import exit_status, sigterm_interrupts
+from detector.process.standard_files import prepare_standard_files
 from detector.schema.formatting import printable
 
 
@@ -19,6 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     130 after Ctrl-C, 143 after SIGTERM.
     """
+    prepare_standard_files()
     options = argument_parser().parse_args(arguments)
     stay_forkable()  # what is confined or shares the work is forked, and need not import again what is here
     try:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from detector.errors import ReelproofError
 from detector.process.native_threads import stay_forkable
 from detector.process.sigterm import exit_status, sigterm_interrupts
+from detector.process.standard_files import prepare_standard_files
 from reports.cli import export, render, sign, verify
 from reports.text.numbers import file_name
 
@@ -25,6 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     130 after Ctrl-C, 143 after SIGTERM.
     """
+    prepare_standard_files()
     parser = argparse.ArgumentParser(prog="python -m reports", description="Evidence reports of Reelproof.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, (command, what) in _COMMANDS.items():

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from reports.verification.verify import Verified
 
 _SPACES = re.compile(r"\s{2,}")
-# Of those that json.dumps leaves: C1 controls, which terminals obey, and overrides of direction.
-_UNPRINTABLE = re.compile(r"[\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
 _WHAT = {
     "bundle": "review bundle",
     "result": "result of an analysis",
@@ -142,5 +140,4 @@ def _as_json(done: Verified, refused: ReelproofError | None) -> str:
             "segment_difference": again.agreement.segment_difference,
             "edge_difference": again.agreement.edge_difference,
         }
-    text = json.dumps(values, ensure_ascii=False, indent=2)
-    return _UNPRINTABLE.sub(lambda found: json.dumps(found[0])[1:-1], text)
+    return json.dumps(values, indent=2)  # ASCII: no controls, which terminals obey, and no overrides

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import re
@@ -147,6 +148,22 @@ class TestAnalyze:
         path.write_bytes(still.read_bytes())
         assert main(["analyze", str(path), "--format", "json"]) == 0
         assert "caf" in Analysis.from_json(capsys.readouterr().out).media.file
+
+    def test_a_terminal_without_the_letters_of_a_name(
+        self, tmp_path: Path, still: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """What was done stays done: words are printed with escapes, JSON as the UTF-8 it is."""
+        path = tmp_path / "café.jpg"
+        path.write_bytes(still.read_bytes())
+        for form in ("text", "json"):
+            printed = io.BytesIO()
+            monkeypatch.setattr("sys.stdout", io.TextIOWrapper(printed, "ascii"))
+            assert main(["analyze", str(path), "--format", form]) == 0
+            sys.stdout.flush()
+            if form == "text":
+                assert printed.getvalue().startswith(b"caf\\xe9.jpg: ")
+            else:
+                assert Analysis.from_json(printed.getvalue()).media.file == path.name
 
 
 def test_an_empty_file_is_refused_before_anything_is_loaded(
