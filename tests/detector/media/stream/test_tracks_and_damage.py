@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
@@ -119,12 +119,7 @@ class TestDamage:
 
     def test_what_cannot_be_decoded_in_the_middle_is_a_gap(self, tmp_path: Path) -> None:
         path = write_clip(tmp_path / "a.mp4", map(numbered, range(75)), options={"g": "25"})
-        with av.open(str(path)) as container:
-            places = [(p.pos, p.size) for p in container.demux(video=0) if p.size]
-        data = bytearray(path.read_bytes())
-        for start, size in places[25:50]:
-            data[start : start + size] = b"\xff" * size
-        path.write_bytes(data)
+        break_packets(path, range(25, 50))
         with open_media(path) as reader:
             times = [float(frame.time) for frame in reader.frames(8.0)]
             media = media_facts(reader, "a.mp4", 1, "0" * 64)
@@ -138,13 +133,7 @@ class TestDamage:
         starts = range(10, 500, 25)
         broken = {start + number for start in starts for number in range(10)}
         path = write_clip(tmp_path / "a.mp4", map(numbered, range(510)), options={"g": "1"})
-        with av.open(str(path)) as container:
-            places = [(p.pos, p.size) for p in container.demux(video=0) if p.size]
-        data = bytearray(path.read_bytes())
-        for number in broken:
-            start, size = places[number]
-            data[start : start + size] = b"\xff" * size
-        path.write_bytes(data)
+        break_packets(path, broken)
         with open_media(path) as reader:
             times = [float(frame.time) for frame in reader.frames(8.0)]
             media = media_facts(reader, "a.mp4", 1, "0" * 64)
@@ -321,6 +310,17 @@ class TestTimes:
             assert [number_of(frame.image) for frame in frames] == list(range(8))
             assert [float(frame.time) for frame in frames] == pytest.approx([n / 25 for n in range(8)])
             assert reader.tally.undecodable == 0
+
+
+def break_packets(path: Path, numbers: Iterable[int]) -> None:
+    """Overwrite these packets of the picture, so that they cannot be decoded."""
+    with av.open(str(path)) as container:
+        places = [(packet.pos, packet.size) for packet in container.demux(video=0) if packet.size]
+    data = bytearray(path.read_bytes())
+    for number in numbers:
+        start, size = places[number]
+        data[start : start + size] = b"\xff" * size
+    path.write_bytes(data)
 
 
 def write_tracks(path: Path, start: int, sounds: list[int]) -> Path:
