@@ -72,7 +72,7 @@ class OtherVerdicts:
         """By the rules of the first model, on sampled frames alone."""
         analysis = self.analysis
         parameters = analysis.parameters
-        model, backend = scorer.card.as_model(), scorer.backend
+        backend = scorer.backend
         if self.keeper is not None and scorer.loaded.second_look is not None:
             scorer = look_again(
                 scorer.loaded, scorer, first_pass, self.keeper, parameters, lambda share: None
@@ -92,7 +92,7 @@ class OtherVerdicts:
 
         judged = judge(first_pass, scorer, parameters, analysis.media, analysis.coverage, explained)
         return OtherModel(
-            model=model,
+            model=scorer.card.as_model(),  # with the calibration that made these figures
             verdict=judged.verdict,
             reason=judged.reason,
             probability=judged.probability,

@@ -29,7 +29,8 @@ def contradictions(analysis: Analysis, this_version: bool) -> Iterator[str]:
         return
     yield from _of_one_model(analysis, True, this_version)
     for number, other in enumerate(analysis.others, start=2):
-        told = other.model.second_look is None  # with one, logits are fused by a calibration that is not told
+        # Earlier versions told the calibration of the scan alone, whatever fused logits were made by.
+        told = this_version or other.model.second_look is None
         found = _of_one_model(analysis.by(other), told, this_version)
         yield from (f"by model {number}, {each}" for each in found)
 

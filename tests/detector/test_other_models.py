@@ -16,6 +16,7 @@ from detector.models.loaded import LoadedModel, load_model
 from detector.schema.analysis import Analysis, MediaKind, Parameters, Verdict
 from detector.schema.joint_rule import MOST_OTHERS, JointRule
 from detector.scoring.scorer import Scorer
+from detector.verdict.derived_fields import contradictions
 from detector.verdict.joint import joint
 from detector.verdict.reproducibility import compare
 from reports.view.report import report_view
@@ -131,6 +132,18 @@ def test_a_photograph(tmp_path: Path, astronaut: np.ndarray, model: LoadedModel,
     view = report_view(found, tmp_path)
     assert len(view.timeline.lanes) == 2 and view.timeline.lanes[1].detail.startswith("2 ")
     assert view.timeline.lanes[1].figure == view.others.rows[1].figure  # type: ignore[union-attr]
+
+
+def test_another_with_a_second_look_tells_the_calibration_of_its_figures(
+    tmp_path: Path, astronaut: np.ndarray, model: LoadedModel, other: LoadedModel
+) -> None:
+    photo = tmp_path / "photo.png"
+    cv2.imwrite(str(photo), cv2.cvtColor(astronaut, cv2.COLOR_RGB2BGR))
+    found = analyze(photo, model=other, also=[model])
+    (judged,) = found.others
+    assert judged.model == model.card.fused.as_model() != model.card.as_model()
+    assert judged.persons[0].second_look is not None
+    assert list(contradictions(found, this_version=True)) == []
 
 
 def test_without_others_nothing_is_said_of_them(clip: Path, model: LoadedModel, tmp_path: Path) -> None:

@@ -198,12 +198,13 @@ def test_nothing_is_said_where_the_source_is_not_recorded(made: Analysis) -> Non
 
 
 def test_other_models(made: Analysis) -> None:
-    """Of one with a second look the calibration is not told, all else is held against its scores."""
+    """Of one with a second look earlier versions told no calibration; all else is held against its scores."""
     second = SecondLookModel(name="x", architecture="y", sha256="c" * 64)
-    for look, forged, words in (
-        (None, "logits", "by model 2, probabilities of person A"),
-        (second, "logits", None),
-        (second, "pts", "by model 2, peak 1 of segment A1"),
+    for look, forged, this_version, words in (
+        (None, "logits", False, "by model 2, probabilities of person A"),
+        (second, "logits", True, "by model 2, probabilities of person A"),
+        (second, "logits", False, None),
+        (second, "pts", True, "by model 2, peak 1 of segment A1"),
     ):
         changed = FORGED[forged][1](made)
         other = OtherModel(
@@ -215,5 +216,5 @@ def test_other_models(made: Analysis) -> None:
             persons=changed.persons,
             ran=Ran(backend="torch", precision="float32", device="cpu"),
         )
-        said = told(made.model_copy(update={"others": (other,)}))
+        said = told(made.model_copy(update={"others": (other,)}), this_version)
         assert any(words in each for each in said) if words else not any("probab" in each for each in said)
