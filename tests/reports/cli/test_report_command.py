@@ -139,7 +139,12 @@ def test_stopped_is_one_line(
         time.sleep(60)
 
     monkeypatch.setattr(render, "run", stopped)
-    assert main(["render", str(tmp_path)]) == 128 + number
+    # What runs in the background may begin with SIGINT ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        assert main(["render", str(tmp_path)]) == 128 + number
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert capsys.readouterr().err == "reports: stopped\n"
 
 
