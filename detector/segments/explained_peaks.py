@@ -6,11 +6,11 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
-from types import MappingProxyType
 
 from detector.explain import heatmaps, overlays
 from detector.explain.boxed_photo import PHOTO
 from detector.faces.detections import Detection
+from detector.media.frame import Image
 from detector.media.prefetch import ahead
 from detector.media.reader import MediaReader
 from detector.schema.analysis import CloseUp, MediaKind, Peak, Segment
@@ -37,13 +37,10 @@ def explain_peaks(
     for flagged in found:
         for name, peak in _named_peaks(flagged, prefix):
             wanted[peak.pts].append((name, peak))
-    folder = images / "overlays" if images else None
-    if folder and wanted:
-        folder.mkdir(parents=True, exist_ok=True)
     still = reader.kind is MediaKind.IMAGE
     faces = len(found) if still else 1
+    pictures = _PeakPictures(images, still) if images else None
     maps: dict[str, heatmaps.Explained] = {}
-    parts: dict[str, tuple[int, int, int, int]] = {}
     with ahead(reader.at(set(wanted)), 1) as frames:
         for done, frame in enumerate(frames):
             progress(done / len(wanted))
@@ -56,35 +53,54 @@ def explain_peaks(
                     seed,
                     heatmaps.random_places(len(maps) % faces, faces),
                 )
-                if images and not still:
-                    place = images / _frame_path(name, still)
-                    overlays.write_png(place, overlays.to_kept_size(frame.image))
-                if images and still:
-                    height, width = frame.image.shape[:2]
-                    if part := overlays.close_up_part(maps[name].box, width, height):
-                        parts[name] = part
-                        left, top, right, bottom = part
-                        near = overlays.to_kept_size(frame.image[top:bottom, left:right])
-                        overlays.write_png(images / _close_up(name, part).frame, near)
+                if pictures is not None:
+                    pictures.keep(maps[name], frame.image)
     full = heatmaps.shared_maximum(maps.values())
-    kept = {name: _frame_path(name, still) for name in maps} if images else {}
-    if images:
-        _write_overlays(maps, kept, full, reader.width, images)
-        for name, part in parts.items():
-            near = overlays.read_png(images / _close_up(name, part).frame)
-            overlays.write_close_up(near, maps[name], full, part, images / "overlays")
-    near_by = {name: _close_up(name, part) for name, part in parts.items()}
-    return tuple(_segment(flagged, maps, full, kept, scorer, prefix, near_by) for flagged in found)
+    if pictures is not None:
+        pictures.draw(maps, full, reader.width)
+    return tuple(_segment(flagged, maps, full, scorer, pictures, prefix) for flagged in found)
 
 
-def _write_overlays(
-    maps: dict[str, heatmaps.Explained], kept: dict[str, str], full: float, width: int, images: Path
-) -> None:
-    """Draw each map over the frame that was kept for it, ``width`` px wide when decoded, and by itself."""
-    for path, of_frame in groupby(maps.values(), key=lambda one: kept[one.name]):
-        frame = overlays.read_png(images / path)
-        for one in of_frame:
-            overlays.write_overlay(frame, one, full, width, images / "overlays")
+class _PeakPictures:
+    """Pictures of peaks below the folder ``images``: frames while they are read, maps once all are known."""
+
+    def __init__(self, images: Path, still: bool) -> None:
+        self._images, self._folder = images, images / "overlays"
+        self._still = still
+        self.frames: dict[str, str] = {}  # path by the name of the peak
+        self.close_ups: dict[str, CloseUp] = {}
+        self._parts: dict[str, tuple[int, int, int, int]] = {}  # that they show, in whole px
+
+    def keep(self, one: heatmaps.Explained, image: Image) -> None:
+        """Write the frame ``image`` of a peak, of a photo, which was kept before, the face's surroundings."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self.frames[one.name] = PHOTO if self._still else f"overlays/{one.name}-frame.png"
+        if not self._still:
+            overlays.write_png(self._images / self.frames[one.name], overlays.to_kept_size(image))
+            return
+        height, width = image.shape[:2]
+        if part := overlays.close_up_part(one.box, width, height):
+            near = f"overlays/{one.name}-near"
+            close_up = CloseUp(
+                part=rounded(part), frame=f"{near}-frame.png", overlay=f"{near}.png", map=f"{near}-map.png"
+            )
+            left, top, right, bottom = part
+            shown = overlays.to_kept_size(image[top:bottom, left:right])
+            overlays.write_png(self._images / close_up.frame, shown)
+            self.close_ups[one.name], self._parts[one.name] = close_up, part
+
+    def draw(self, maps: Mapping[str, heatmaps.Explained], full: float, width: int) -> None:
+        """Draw each map over the frame that was kept for it, ``width`` px wide when decoded, and by itself.
+
+        ``full`` is the heat that all of them show at its hottest.
+        """
+        for path, of_frame in groupby(maps.values(), key=lambda one: self.frames[one.name]):
+            frame = overlays.read_png(self._images / path)
+            for one in of_frame:
+                overlays.write_overlay(frame, one, full, width, self._folder)
+        for name, close_up in self.close_ups.items():
+            near = overlays.read_png(self._images / close_up.frame)
+            overlays.write_close_up(near, maps[name], full, self._parts[name], self._folder)
 
 
 def _named_peaks(found: FlaggedInterval, prefix: str) -> list[tuple[str, Detection]]:
@@ -92,33 +108,22 @@ def _named_peaks(found: FlaggedInterval, prefix: str) -> list[tuple[str, Detecti
     return [(f"{prefix}{found.name}-{rank}", peak) for rank, peak in enumerate(found.peaks, start=1)]
 
 
-def _frame_path(name: str, still: bool) -> str:
-    """All faces of a photo share its one frame, which was kept before."""
-    return PHOTO if still else f"overlays/{name}-frame.png"
-
-
-def _close_up(name: str, part: tuple[int, int, int, int]) -> CloseUp:
-    near = f"overlays/{name}-near"
-    return CloseUp(
-        part=rounded(part), frame=f"{near}-frame.png", overlay=f"{near}.png", map=f"{near}-map.png"
-    )
-
-
 def without_peaks(found: Sequence[FlaggedInterval], scorer: Scorer) -> tuple[Segment, ...]:
     """Segments without peaks, for where only the findings are wanted."""
-    return tuple(_segment(flagged, {}, 1.0, {}, scorer) for flagged in found)
+    return tuple(_segment(flagged, {}, 1.0, scorer) for flagged in found)
 
 
 def _segment(
     found: FlaggedInterval,
-    maps: dict[str, heatmaps.Explained],
+    maps: Mapping[str, heatmaps.Explained],
     full: float,
-    frames: dict[str, str],
     scorer: Scorer,
+    pictures: _PeakPictures | None = None,
     prefix: str = "",
-    close_ups: Mapping[str, CloseUp] = MappingProxyType({}),
 ) -> Segment:
-    """A flagged interval with its peaks; ``frames`` are the paths of those that were kept."""
+    """A flagged interval with its peaks, and where their ``pictures`` lie."""
+    frames = pictures.frames if pictures else {}
+    close_ups = pictures.close_ups if pictures else {}
     peaks = []
     for name, peak in _named_peaks(found, prefix):
         # A frame the second reading did not reach cannot be shown; the segment stands without it.
