@@ -100,6 +100,15 @@ def reanalyse(
             compared = compare_pictures(recorded, made, pictures, Path(folder), results)
     fits = len(results.problems) == before
     agreement = compare(recorded, made)
+    _tell_differences(recorded, made, agreement, other, results)
+    besides = _besides(bool(other), compared, pictures)
+    return Reanalysis(agreement, _machine(recorded), _machine(made), besides, fits)
+
+
+def _tell_differences(
+    recorded: Analysis, made: Analysis, agreement: Agreement, other: str, results: CheckResults
+) -> None:
+    """Put into ``results`` where both differ; ``other`` says that another version of the engine made one."""
     if not other and (chosen := chosen_otherwise(recorded, made)):
         results.notes.append(
             f"Not compared: heat and what hiding the hottest area changes, of {', '.join(chosen)}: "
@@ -118,8 +127,6 @@ def reanalyse(
         )
     if other:
         results.notes.append(other)
-    besides = _besides(bool(other), compared, pictures)
-    return Reanalysis(agreement, _machine(recorded), _machine(made), besides, fits)
 
 
 def _keep(analysis: Analysis, folder: Path) -> None:
