@@ -24,9 +24,8 @@ if TYPE_CHECKING:
     from detector.schema.analysis import Analysis
     from reports.inputs.case import CaseDetails
 
-_COMPARISONS = (
-    "comparisons"  # of the folder of a result: FOLDER of reports/inputs/comparisons.py, which is slow
-)
+# Of the folder of a result: FOLDER of reports/inputs/comparisons.py, which is slow to import.
+_COMPARISONS = "comparisons"
 
 
 def add_commands(commands: Any) -> None:

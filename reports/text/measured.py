@@ -6,7 +6,7 @@ from detector.schema.analysis import Model
 
 OF_PHOTOS = "photographs"  # unit of a rate
 _ATTACKED = "100 faces"  # beginning of a figure's name
-_CROPS = " crops"  # part of one of ready-made crops, which the scan alone scores
+_CROPS = "crops"  # part of one of ready-made crops, which the scan alone scores
 
 
 def concerns(model: Model, name: str, still: bool) -> bool:

@@ -9,9 +9,8 @@ from reports.text.language import gettext
 from reports.text.made_since import made_since
 from reports.text.numbers import plural, shown
 
-_ALL_THAT_STAYS = (
-    "1.18"  # before, the first frame of each interval alone was sampled, however long others stayed
-)
+# Before, the first frame of each interval alone was sampled, however long others stayed.
+_ALL_THAT_STAYS = "1.18"
 
 
 def not_examined(analysis: Analysis) -> tuple[str, ...]:

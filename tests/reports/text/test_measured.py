@@ -23,11 +23,11 @@ def test_of_one_network_the_largest_of_whatever_data() -> None:
 def test_beside_a_second_look_that_of_exhibits_like_this_one() -> None:
     told = load_model().card.fused.as_model()
     stills, clips = "stills test, expected calibration error", "126 develop clips, expected calibration error"
-    crops = "dfdc-test crops, expected calibration error"
-    model = with_figures(told, {stills: 0.08, clips: 0.15, crops: 0.3})
+    crops, others = (f"{data}, expected calibration error" for data in ("dfdc-test crops", "ffpp-crops test"))
+    model = with_figures(told, {stills: 0.08, clips: 0.15, crops: 0.3, others: 0.2})
     assert calibration_error(model, still=True) == 0.08
     assert calibration_error(model, still=False) == 0.15
-    assert calibration_error(with_figures(told, {stills: 0.08, crops: 0.3}), still=False) is None
+    assert calibration_error(with_figures(told, {stills: 0.08, crops: 0.3, others: 0.2}), still=False) is None
 
 
 def test_the_shipped_card_states_it_for_both() -> None:

@@ -20,9 +20,8 @@ class DifferentExhibits(UserError):
 
     def __init__(self, row: AnalysisRow, other: AnalysisRow) -> None:
         may = current().may(Permission.ANALYSE)
-        if (
-            other.duration == 0 and row.duration
-        ):  # a photo can be compared with a video, and no video with a photo
+        if other.duration == 0 and row.duration:
+            # A photo can be compared with a video, and no video with a photo.
             row, other = other, row
         if may:
             address = url_for("comparisons.ask", analysis_id=row.id, q=other.exhibit.sha256)
