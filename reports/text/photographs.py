@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from detector.schema.analysis import Analysis, Answers, Coverage, Media, Model, Parameters, Verdict
 from detector.schema.method.parameters import OF_PHOTOS, OF_VIDEOS
-from detector.verdict.averaged_odds import outweighed, persons_averaged
+from detector.verdict.averaged_odds import outweighed
 from detector.verdict.judged_share import mostly_judged
-from reports.text.heatmaps import maps_of
 from reports.text.language import N_, gettext, translated
-from reports.text.made_since import made_since
 from reports.text.measured import calibration_error
 from reports.text.numbers import number, plural, probability, shown, size
 
-SEQUENCES = frozenset({"efficientnet_b3_transformer", "efficientnet_lstm"})
-"""Architectures that judge several frames at once, and no mirror image of a photograph."""
 _OF_VIDEOS = frozenset(
     {
         "track",
@@ -114,7 +110,7 @@ def _open_because(analysis: Analysis) -> str:
     """Why nothing can be said."""
     if not analysis.coverage.faces_found:
         return gettext("No face was found, so nothing was judged.")
-    kinds = bool(_told_apart(analysis.parameters))
+    kinds = bool(told_apart(analysis.parameters))
     if analysis.probability is None:
         return (
             gettext(
@@ -163,7 +159,7 @@ def limits(analysis: Analysis) -> tuple[str, ...]:
             "It says nothing about what is not a face: background, bodies, objects, text, "
             "what was cut away or removed, and whether the scene was staged."
         ),
-        _as_photographs(_told_apart(analysis.parameters)),
+        _as_photographs(told_apart(analysis.parameters)),
         gettext(
             "Retouching, beauty filters, portrait modes, strong compression and "
             "re-photographed screens can raise or lower a score."
@@ -172,7 +168,7 @@ def limits(analysis: Analysis) -> tuple[str, ...]:
     )
 
 
-def _told_apart(parameters: Parameters) -> list[tuple[str, str]]:
+def told_apart(parameters: Parameters) -> list[tuple[str, str]]:
     """Kinds of pictures that were not judged, each also as what is said of a face in one."""
     kinds = (
         (
@@ -302,95 +298,6 @@ def _reasons(coverage: Coverage) -> str:
         return gettext(", too small, too unclear or too unsure")
     return ": " + "; ".join(
         f"{shown(count, ',')} {translated(flaw)}" for flaw, count in coverage.flaws.items()
-    )
-
-
-def procedure(analysis: Analysis) -> str:
-    """How the finding came about, in the order of the work."""
-    given = analysis.parameters
-    return gettext(
-        "%(declared)sFaces were found with CenterFace. %(left_out)s %(looked)sA face whose score reaches "
-        "%(enter_threshold)s is flagged; where none does, one of %(doubt_threshold)s or more leaves the "
-        "verdict inconclusive. %(averaged)sFor each flagged face %(maps)s shows which areas raised "
-        "the score; each map was then tested by hiding what it highlights and scoring "
-        "the face again.",
-        declared=gettext("What the file declares of its making was read first; it entered no score. ")
-        if analysis.declarations is not None
-        else "",
-        left_out=_left_out(given),
-        looked=_looked(analysis),
-        enter_threshold=shown(given.enter_threshold, "g"),
-        doubt_threshold=shown(given.doubt_threshold, "g"),
-        averaged=_averaged(analysis),
-        maps=maps_of(analysis.model),
-    )
-
-
-def _left_out(given: Parameters) -> str:
-    """Which faces were not judged."""
-    flaws = [gettext("too small"), gettext("unclear"), *(face for _, face in _told_apart(given))]
-    return gettext(
-        "Faces that are %(all_but_last)s or %(last)s were not judged.",
-        all_but_last=", ".join(flaws[:-1]),
-        last=flaws[-1],
-    )
-
-
-def _looked(analysis: Analysis) -> str:
-    """How faces were scored, as sentences that others follow."""
-    second = analysis.model.second_look
-    if analysis.model.architecture in SEQUENCES:
-        return gettext(
-            "Each face that could be judged was cut out upright and scored by the network named in this "
-            "report. "
-        )
-    if second is None:
-        return gettext(
-            "Each face that could be judged was cut out upright and scored, together with "
-            "its mirror image, by the network named in this report. "
-        )
-    transformer = apart = ""
-    if second.transformer is not None:
-        transformer = gettext(
-            " and a transformer, %(architecture)s,", architecture=second.transformer.architecture
-        )
-    if made_since(analysis, "1.9"):
-        apart = gettext(
-            ", as does one on which the two networks lay further apart than on any face they were measured on"
-        )
-    return gettext(
-        "Each face that could be judged was cut out upright and scored, together with "
-        "its mirror image, by the network named in this report; a second network, "
-        "%(name)s,%(transformer)s looked at the inner face and the whole head, and "
-        "answered two questions: was the face swapped or edited, was it generated. "
-        "Both answers were fused with the scan's and calibrated. Where the "
-        "result lay near the threshold, all networks scored the face mirrored, "
-        "shifted, scaled and re-encoded as well; the share of these views on the same "
-        "side is the stability, and a face of low stability is not flagged but leaves "
-        "the verdict inconclusive%(apart)s. ",
-        name=second.name,
-        transformer=transformer,
-        apart=apart,
-    )
-
-
-def _averaged(analysis: Analysis) -> str:
-    """How several faces were weighed together, as a sentence that another one follows; empty for one."""
-    faces = len(persons_averaged(analysis))
-    if not faces:
-        return ""
-    judged = sum(face.probability is not None for face in analysis.persons)
-    over = gettext("its %(faces)s judged faces", faces=faces)
-    if faces < judged:
-        over = gettext(
-            "%(faces)s of its %(judged)s judged faces, those on whom views agree", faces=faces, judged=judged
-        )
-    return gettext(
-        "The photograph's own probability is that of the odds averaged over %(over)s: of "
-        "many unmanipulated faces one scores high more easily than one alone. Where that probability lies "
-        "below the threshold, no face is flagged; one that reaches it alone then leaves the verdict "
-        "inconclusive. ",
-        over=over,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from detector.schema.analysis import Analysis, MediaKind
-from reports.text import photographs
+from reports.text import photograph_procedure
 from reports.text.heatmaps import maps_of
 from reports.text.language import gettext
 from reports.text.made_since import made_since
@@ -13,7 +13,7 @@ from reports.text.numbers import plural, shown
 def procedure(analysis: Analysis) -> str:
     """How the finding came about, in the order of the work."""
     if analysis.media.kind is MediaKind.IMAGE:
-        return photographs.procedure(analysis)
+        return photograph_procedure.procedure(analysis)
     given = analysis.parameters
     flagged = gettext(
         "Along each track the scores were smoothed by a median over %(median_window)s "

@@ -14,7 +14,7 @@ from reports.render.html import render_html
 from reports.text.glossary import glossary
 from reports.text.made_since import made_since
 from reports.text.meaning import verdict_limits, verdict_meaning
-from reports.text.photographs import SEQUENCES
+from reports.text.photograph_procedure import SEQUENCES
 from reports.text.procedure import procedure
 from reports.view.report import report_view
 

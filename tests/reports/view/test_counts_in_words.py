@@ -11,7 +11,7 @@ from detector.schema.analysis import Analysis, MediaKind, Range
 from detector.schema.metadata import Details, Groups, Picture, Stream, Timing
 from reports.text.finding import second_look
 from reports.text.language import speaking
-from reports.text.photographs import procedure
+from reports.text.photograph_procedure import procedure
 from reports.view.metadata.view import metadata_view
 from reports.view.validation.validity import validation
 
