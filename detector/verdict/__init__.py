@@ -1,9 +1,10 @@
 """What the findings amount to, within which validated domain, and how reproducible they are.
 
 :mod:`~detector.verdict.judgement` goes from scored faces to a verdict, for each model of an analysis.
-:mod:`~detector.verdict.verdict` has the rules, :mod:`~detector.verdict.reasons` the words of their outcome.
-They rest on what was examined (:mod:`~detector.verdict.coverage`) and on persons whose scores hold in other
-views (:mod:`~detector.verdict.stability`). :mod:`~detector.verdict.who_counts` says whose figures are the
+:mod:`~detector.verdict.verdict` decides, :mod:`~detector.verdict.left_open` says what leaves a verdict open,
+:mod:`~detector.verdict.reasons` has the words of the outcome. They rest on what was examined
+(:mod:`~detector.verdict.coverage`) and on persons whose scores hold in other views
+(:mod:`~detector.verdict.stability`). :mod:`~detector.verdict.who_counts` says whose figures are the
 exhibit's, :mod:`~detector.verdict.kinds` which kind of manipulation was found,
 :mod:`~detector.verdict.joint` what several models decide together.
 """

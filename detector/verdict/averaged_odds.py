@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from detector.schema.analysis import Analysis, MediaKind, Parameters, Person, Verdict
+from detector.schema.analysis import Analysis, MediaKind, Parameters, Person, Segment, Verdict
 from detector.verdict.stability import stable_persons, who_reaches
 from detector.verdict.who_counts import who_counts
 
@@ -41,11 +41,13 @@ def applies(kind: MediaKind, parameters: Parameters) -> bool:
     return kind is MediaKind.IMAGE and parameters.average_odds
 
 
-def outweighed(analysis: Analysis) -> list[str]:
+def outweighed(
+    kind: MediaKind, parameters: Parameters, persons: Sequence[Person], segments: Sequence[Segment]
+) -> list[str]:
     """Names of the faces of a photo that reach the threshold alone, but are no finding among the others."""
-    if analysis.segments or not applies(analysis.media.kind, analysis.parameters):
+    if segments or not applies(kind, parameters):
         return []
-    return who_reaches(stable_persons(analysis.persons), analysis.parameters)
+    return who_reaches(stable_persons(persons), parameters)
 
 
 def persons_averaged(analysis: Analysis) -> list[Person]:
@@ -56,7 +58,8 @@ def persons_averaged(analysis: Analysis) -> list[Person]:
     kind, parameters = analysis.media.kind, analysis.parameters
     if not applies(kind, parameters):
         return []
-    verdict = Verdict.MANIPULATED if outweighed(analysis) else analysis.verdict
+    alone = outweighed(kind, parameters, analysis.persons, analysis.segments)
+    verdict = Verdict.MANIPULATED if alone else analysis.verdict
     counting = who_counts(kind, parameters, verdict, analysis.persons, analysis.segments)
     judged = [face for face in counting if face.probability is not None]
     return judged if len(judged) > 1 else []

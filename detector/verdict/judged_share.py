@@ -10,11 +10,6 @@ from detector.schema.analysis import Coverage, Parameters, Person
 _LEAST_USABLE_SHARE = 0.5
 
 
-def judged_enough(parameters: Parameters, coverage: Coverage, persons: Sequence[Person]) -> bool:
-    """Whether so much of a video could be judged that its scores decide, and not what they leave out."""
-    return mostly_judged(coverage) and most_frames(persons) >= parameters.minimum_usable_frames
-
-
 def mostly_judged(coverage: Coverage) -> bool:
     """Whether most of the faces found could be judged."""
     usable, faces = usable_of_all(coverage)

@@ -6,7 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 
 from detector.schema.analysis import Answers, Coverage, MediaKind, Parameters, Person, Segment, Verdict
 from detector.verdict import averaged_odds, reasons
-from detector.verdict.judged_share import is_judged_enough, most_frames, mostly_judged, usable_of_all
+from detector.verdict.judged_share import most_frames, usable_of_all
+from detector.verdict.left_open import LeftOpen, doubtful_persons, left_open
 from detector.verdict.stability import (
     flagged_persons,
     flagged_segments,
@@ -84,54 +85,51 @@ def decide(
     none (:func:`~detector.segments.findings.too_few_frames`). That can be neither flagged nor passed over.
     """
     image = kind is MediaKind.IMAGE
-    if not coverage.faces_found:
-        return Verdict.INCONCLUSIVE, reasons.no_face(image, coverage)
-    if coverage.faces_found == coverage.faces_unusable:
-        return Verdict.INCONCLUSIVE, reasons.none_usable(image, parameters, coverage)
     if flagged_persons(persons, segments):
         return Verdict.MANIPULATED, reasons.manipulated(image, persons, flagged_segments(persons, segments))
-    why, named = _left_open(image, parameters, coverage, persons, segments, few)
+    cause = left_open(kind, parameters, coverage, persons, segments)
+    why, named = _why_open(cause, kind, parameters, coverage, persons, few)
     reaching = [] if image else [name for name in who_reaches(persons, parameters) if name not in named]
-    if why or few:
+    if cause or few:
         return Verdict.INCONCLUSIVE, " ".join([*why, *reasons.reached(parameters, reaching, few)])
     return Verdict.NOT_FOUND, reasons.nothing_found(image, parameters, coverage, persons, reaching)
 
 
-def _left_open(
-    image: bool,
+def _why_open(
+    cause: LeftOpen | None,
+    kind: MediaKind,
     parameters: Parameters,
     coverage: Coverage,
     persons: Sequence[Person],
-    segments: Sequence[Segment],
     few: Mapping[str, int],
 ) -> tuple[list[str], list[str]]:
-    """Why nobody flagged does not mean that nothing was found, if so, and names of those it speaks of."""
+    """Sentences that say the cause, and names of those of whom they speak."""
+    image = kind is MediaKind.IMAGE
     unstable = sorted(filter(is_unstable, persons), key=lambda person: person.id)
     views = [reasons.unstable(parameters, unstable)] if unstable else []
-    if segments:
-        return views, _names(unstable)
-    if not image and (best := most_frames(persons)) < parameters.minimum_usable_frames:
-        high = [person for person in persons if (person.probability or 0.0) >= parameters.enter_threshold]
-        return [reasons.too_few_frames(parameters, high, best)], _names(high)
-    stable = stable_persons(persons)
-    if image and (reaching := who_reaches(stable, parameters)):
-        judged = [sum(person.probability is not None for person in each) for each in (stable, persons)]
-        return [reasons.one_of_many(reaching, *judged), *views], reaching
-    if not mostly_judged(coverage):
-        usable, faces = usable_of_all(coverage)
-        return [reasons.mostly_not_judged(image, coverage, faces - usable, faces)], []
-    if unstable:
-        return views, _names(unstable)
-    doubtful = [
-        person.id
-        for person in persons
-        if person.probability is not None
-        and person.probability >= parameters.doubt_threshold
-        and (image or is_judged_enough(parameters, person))
-    ]
-    if not doubtful:
-        return [], []
-    return reasons.doubtful(image, parameters, doubtful, who_reaches(persons, parameters), few), doubtful
+    match cause:
+        case LeftOpen.NO_FACE:
+            return [reasons.no_face(image, coverage)], []
+        case LeftOpen.NONE_USABLE:
+            return [reasons.none_usable(image, parameters, coverage)], []
+        case LeftOpen.UNCONFIRMED | LeftOpen.UNSTABLE:
+            return views, _names(unstable)
+        case LeftOpen.TOO_FEW_FRAMES:
+            high = [person for person in persons if (person.probability or 0.0) >= parameters.enter_threshold]
+            return [reasons.too_few_frames(parameters, high, most_frames(persons))], _names(high)
+        case LeftOpen.OUTWEIGHED:
+            stable = stable_persons(persons)
+            reaching = who_reaches(stable, parameters)
+            judged = [sum(person.probability is not None for person in each) for each in (stable, persons)]
+            return [reasons.one_of_many(reaching, *judged), *views], reaching
+        case LeftOpen.MOSTLY_NOT_JUDGED:
+            usable, faces = usable_of_all(coverage)
+            return [reasons.mostly_not_judged(image, coverage, faces - usable, faces)], []
+        case LeftOpen.DOUBTFUL:
+            doubtful = doubtful_persons(kind, parameters, persons)
+            reaching = who_reaches(persons, parameters)
+            return reasons.doubtful(image, parameters, doubtful, reaching, few), doubtful
+    return [], []
 
 
 def _names(persons: Sequence[Person]) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from detector.schema.analysis import Analysis, MediaKind, Verdict
-from detector.verdict.judged_share import judged_enough
+from detector.verdict import left_open
 from reports.text import photographs
 from reports.text.language import gettext
 from reports.text.measured import calibration_error
@@ -83,13 +83,15 @@ def _confidence(analysis: Analysis) -> str:
 
 
 def _open_because(analysis: Analysis) -> str:
-    """Why nothing can be said. Segments that are there were not confirmed by other views of the pictures."""
-    if analysis.segments or judged_enough(analysis.parameters, analysis.coverage, analysis.persons):
+    """Why nothing can be said."""
+    if left_open.why(analysis) in left_open.TOO_LITTLE:
         return gettext(
-            "The scores lie too near the thresholds, change too easily, or are of too few frames, for a "
-            "finding in either direction."
+            "Too little could be judged, or its quality was below what the model was validated on."
         )
-    return gettext("Too little could be judged, or its quality was below what the model was validated on.")
+    return gettext(
+        "The scores lie too near the thresholds, change too easily, or are of too few frames, for a "
+        "finding in either direction."
+    )
 
 
 def verdict_limits(analysis: Analysis) -> tuple[str, ...]:

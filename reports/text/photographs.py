@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from detector.schema.analysis import Analysis, Answers, Coverage, Media, Model, Parameters, Verdict
 from detector.schema.method.parameters import OF_PHOTOS, OF_VIDEOS
-from detector.verdict.averaged_odds import outweighed
-from detector.verdict.judged_share import mostly_judged
+from detector.verdict import left_open
+from detector.verdict.left_open import LeftOpen
 from reports.text.language import N_, gettext, translated
 from reports.text.measured import calibration_error
 from reports.text.numbers import number, plural, probability, shown, size
@@ -108,32 +108,29 @@ def meaning(analysis: Analysis) -> tuple[str, ...]:
 
 def _open_because(analysis: Analysis) -> str:
     """Why nothing can be said."""
-    if not analysis.coverage.faces_found:
-        return gettext("No face was found, so nothing was judged.")
     kinds = bool(told_apart(analysis.parameters))
-    if analysis.probability is None:
-        return (
-            gettext(
+    match left_open.why(analysis):
+        case LeftOpen.NO_FACE:
+            return gettext("No face was found, so nothing was judged.")
+        case LeftOpen.NONE_USABLE if kinds:
+            return gettext(
                 "No face could be judged: too small, too unclear, or of a kind that the "
                 "networks were not made for."
             )
-            if kinds
-            else gettext("No face could be judged: too small or too unclear.")
-        )
-    if outweighed(analysis):
-        return gettext(
-            "A face reaches the threshold by itself, but not among all that were judged: of many "
-            "unmanipulated faces one does so by chance more easily than one alone."
-        )
-    if not analysis.segments and not mostly_judged(analysis.coverage):
-        return (
-            gettext(
+        case LeftOpen.NONE_USABLE:
+            return gettext("No face could be judged: too small or too unclear.")
+        case LeftOpen.OUTWEIGHED:
+            return gettext(
+                "A face reaches the threshold by itself, but not among all that were judged: of many "
+                "unmanipulated faces one does so by chance more easily than one alone."
+            )
+        case LeftOpen.MOSTLY_NOT_JUDGED if kinds:
+            return gettext(
                 "Most faces could not be judged: too small, too unclear, or of a kind that the "
                 "networks were not made for."
             )
-            if kinds
-            else gettext("Most faces could not be judged: too small or too unclear.")
-        )
+        case LeftOpen.MOSTLY_NOT_JUDGED:
+            return gettext("Most faces could not be judged: too small or too unclear.")
     return gettext(
         "The answers lie too near the thresholds, or change too easily, for a finding in either direction."
     )

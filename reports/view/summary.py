@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from detector.schema.analysis import Analysis, MediaKind, Segment, Verdict
 from detector.schema.joint_rule import JointRule
-from detector.verdict.averaged_odds import outweighed
+from detector.verdict import left_open
+from detector.verdict.left_open import LeftOpen
 from detector.verdict.stability import flagged_segments
 from reports.text import numbers, photographs
 from reports.text.finding import MOST_NAMED, figure_name, figured_segment, person_list
@@ -225,7 +226,7 @@ def next_steps(analysis: Analysis, section: int | None = None) -> str:
         )
     if analysis.media.kind is MediaKind.IMAGE:
         alone = ""
-        if outweighed(analysis):
+        if left_open.why(analysis) is LeftOpen.OUTWEIGHED:
             alone = gettext(
                 "Look yourself at the face that the reason names; cut out and analysed alone it may be "
                 "flagged, which says nothing new. "

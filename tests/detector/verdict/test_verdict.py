@@ -13,6 +13,7 @@ from detector.schema.measurements.second_look import ManipulationKind, SecondLoo
 from detector.schema.metadata import Details, Photo, Stream
 from detector.verdict import verdict as rules
 from detector.verdict.kinds import manipulation_kind
+from detector.verdict.left_open import LeftOpen, left_open
 from detector.verdict.reasons import not_seen
 from detector.verdict.stability import who_reaches
 from detector.verdict.verdict import answers, exhibit_probability, is_outweighed
@@ -110,6 +111,33 @@ def test_it_says_what_views_disagree_about(
     unstable = person(probability=probability).model_copy(update={"second_look": look})
     verdict, reason = decide(VIDEO, DEFAULT, coverage(), [unstable], [])
     assert verdict is Verdict.INCONCLUSIVE and reason.startswith("Person A: ") and said in reason
+
+
+def disagreed_on(probability: float = 0.1) -> Person:
+    look = SecondLook(scan=0.3, altered=0.4, synthesised=0.1, stability=0.6, moments=())
+    return person(probability=probability).model_copy(update={"second_look": look})
+
+
+@pytest.mark.parametrize(
+    ("seen", "persons", "segments", "cause"),
+    [
+        (coverage(faces_found=0), [], [], LeftOpen.NO_FACE),
+        (coverage(faces_unusable=80), [person(usable=0)], [], LeftOpen.NONE_USABLE),
+        (coverage(), [disagreed_on(0.9)], [segment()], LeftOpen.UNCONFIRMED),
+        (coverage(), [disagreed_on(0.9), person("B", probability=0.9)], [segment(), segment("B")], None),
+        (coverage(), [person(usable=2)], [], LeftOpen.TOO_FEW_FRAMES),
+        (coverage(faces_unusable=60), [person(probability=0.6)], [], LeftOpen.MOSTLY_NOT_JUDGED),
+        (coverage(), [disagreed_on(0.6)], [], LeftOpen.UNSTABLE),
+        (coverage(), [person(probability=0.6)], [], LeftOpen.DOUBTFUL),
+        (coverage(), [person(), person("B", usable=2, probability=0.6)], [], None),
+    ],
+)
+def test_the_first_cause_that_leaves_it_open_counts(
+    seen: Coverage, persons: Sequence[Person], segments: Sequence[Segment], cause: LeftOpen | None
+) -> None:
+    assert left_open(VIDEO, DEFAULT, seen, persons, segments) is cause
+    verdict, _ = decide(VIDEO, DEFAULT, seen, persons, segments)
+    assert (verdict is Verdict.INCONCLUSIVE) is (cause is not None)
 
 
 def test_several_persons_are_named_once_each_in_order() -> None:

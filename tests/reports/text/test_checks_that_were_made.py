@@ -57,7 +57,8 @@ def test_kinds_of_photographs_that_were_looked_for(photo: Analysis) -> None:
     none = with_parameters(photo, minimum_colour=0, minimum_detail=0, maximum_flatness=0)
     assert "Faces that are too small or unclear were not judged." in procedure(none)
     assert "black-and-white pictures, and tiny ones enlarged are judged like any" in str(verdict_limits(none))
-    unjudged = {"verdict": Verdict.INCONCLUSIVE, "probability": None, "segments": ()}
+    coverage = photo.coverage.model_copy(update={"faces_unusable": photo.coverage.faces_found})
+    unjudged = {"verdict": Verdict.INCONCLUSIVE, "probability": None, "segments": (), "coverage": coverage}
     assert "of a kind that the networks" in verdict_meaning(photo.model_copy(update=unjudged))[0]
     assert "too small or too unclear." in verdict_meaning(none.model_copy(update=unjudged))[0]
 

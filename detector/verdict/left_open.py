@@ -1,0 +1,74 @@
+"""Why nobody flagged does not mean that nothing was found: the one rule, for the verdict and its texts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import Enum, auto
+
+from detector.schema.analysis import Analysis, Coverage, MediaKind, Parameters, Person, Segment
+from detector.verdict.averaged_odds import outweighed
+from detector.verdict.judged_share import is_judged_enough, most_frames, mostly_judged
+from detector.verdict.stability import flagged_persons, is_unstable
+
+
+class LeftOpen(Enum):
+    """What keeps a verdict from being either of the others, in the order in which it is asked."""
+
+    NO_FACE = auto()
+    NONE_USABLE = auto()
+    UNCONFIRMED = auto()  # somebody has a segment, but views of the same pictures disagree
+    TOO_FEW_FRAMES = auto()  # of everybody, to find nothing
+    OUTWEIGHED = auto()  # a face of a photo is above the threshold alone, not among the others
+    MOSTLY_NOT_JUDGED = auto()
+    UNSTABLE = auto()  # nobody has a segment, and views disagree on somebody
+    DOUBTFUL = auto()  # too high to rule a finding out
+
+
+TOO_LITTLE = frozenset(
+    {LeftOpen.NO_FACE, LeftOpen.NONE_USABLE, LeftOpen.TOO_FEW_FRAMES, LeftOpen.MOSTLY_NOT_JUDGED}
+)
+"""Where what could not be judged decides, and not how high scores are."""
+
+
+def left_open(
+    kind: MediaKind,
+    parameters: Parameters,
+    coverage: Coverage,
+    persons: Sequence[Person],
+    segments: Sequence[Segment],
+) -> LeftOpen | None:
+    """The first of :class:`LeftOpen` that is so; None where somebody is flagged, or nothing is in the way."""
+    image = kind is MediaKind.IMAGE
+    if not coverage.faces_found:
+        return LeftOpen.NO_FACE
+    if coverage.faces_found == coverage.faces_unusable:
+        return LeftOpen.NONE_USABLE
+    if segments:
+        return None if flagged_persons(persons, segments) else LeftOpen.UNCONFIRMED
+    if not image and most_frames(persons) < parameters.minimum_usable_frames:
+        return LeftOpen.TOO_FEW_FRAMES
+    if outweighed(kind, parameters, persons, segments):
+        return LeftOpen.OUTWEIGHED
+    if not mostly_judged(coverage):
+        return LeftOpen.MOSTLY_NOT_JUDGED
+    if any(map(is_unstable, persons)):
+        return LeftOpen.UNSTABLE
+    return LeftOpen.DOUBTFUL if doubtful_persons(kind, parameters, persons) else None
+
+
+def why(analysis: Analysis) -> LeftOpen | None:
+    """The same of a finished analysis."""
+    return left_open(
+        analysis.media.kind, analysis.parameters, analysis.coverage, analysis.persons, analysis.segments
+    )
+
+
+def doubtful_persons(kind: MediaKind, parameters: Parameters, persons: Sequence[Person]) -> list[str]:
+    """Names of those whose score over all frames is too high to rule a finding out."""
+    return [
+        person.id
+        for person in persons
+        if person.probability is not None
+        and person.probability >= parameters.doubt_threshold
+        and (kind is MediaKind.IMAGE or is_judged_enough(parameters, person))
+    ]
