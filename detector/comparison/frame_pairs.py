@@ -9,18 +9,22 @@ from detector.comparison.alignment.time_map import TimeMap
 from detector.comparison.strips import Strip
 from detector.media.frame import Frame
 from detector.media.reader import MediaReader
-from detector.segments.rules import interval_index
+from detector.segments.rules import interval_index, is_held
 
 Wanted = tuple[int, int]  # PTS in the exhibit and in the reference
 
 
 def sampled(exhibit: Strip, reference: Strip, times: TimeMap, rate: float) -> list[Wanted]:
-    """The first matched frame of each 1/``rate`` seconds of the exhibit, with the reference's."""
+    """Of each 1/``rate`` seconds of the exhibit the first matched frame, with the reference's.
+
+    A frame that is shown for longer is another one, wherever it lies in its interval.
+    """
     out: list[Wanted] = []
     last = -1
     numbers = interval_index(exhibit.times, rate)
+    held = is_held(exhibit.times, rate)
     for place, known in enumerate(times.places):
-        if known != NOWHERE and numbers[place] > last:
+        if known != NOWHERE and (numbers[place] > last or held[place]):
             last = int(numbers[place])
             out.append((int(exhibit.pts[place]), int(reference.pts[known])))
     return out

@@ -82,9 +82,14 @@ def is_sampled(times: Floats, rate: float) -> NDArray[np.bool_]:
     """
     sampled = np.zeros(len(times), np.bool_)
     sampled[np.unique(interval_index(times, rate), return_index=True)[1]] = True
-    sampled[:-1] |= np.diff(times) > 1 / rate + _ROUNDING
-    sampled[-1:] = True
-    return sampled
+    return sampled | is_held(times, rate)
+
+
+def is_held(times: Floats, rate: float) -> NDArray[np.bool_]:
+    """(n,): which of the ``times`` are over 1/``rate`` seconds before the next; the last, as far as known."""
+    held = np.ones(len(times), np.bool_)
+    held[:-1] = np.diff(times) > 1 / rate + _ROUNDING
+    return held
 
 
 def _sampling_intervals(times: Floats, rate: float) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

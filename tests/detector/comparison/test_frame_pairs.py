@@ -1,0 +1,37 @@
+"""Which frames of an exhibit are compared with those of its reference."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from detector.comparison.alignment.best_way import NOWHERE
+from detector.comparison.alignment.time_map import TimeMap
+from detector.comparison.frame_pairs import sampled
+from detector.comparison.strips import Strip
+
+RATE = 8.0
+
+
+def strip(milliseconds: Sequence[int]) -> Strip:
+    pts = np.array(milliseconds, np.int64)
+    return Strip(pts, pts / 1000, np.zeros((len(pts), 8, 8), np.float32), (64, 64))
+
+
+def compared(milliseconds: Sequence[int], unmatched: Sequence[int] = ()) -> list[int]:
+    both = strip(milliseconds)
+    places = [NOWHERE if pts in unmatched else place for place, pts in enumerate(milliseconds)]
+    wanted = sampled(both, both, TimeMap((), np.array(places, np.intp)), RATE)
+    assert all(pts == reference_pts for pts, reference_pts in wanted)
+    return [pts for pts, _ in wanted]
+
+
+def test_the_first_matched_frame_of_each_interval_is_compared() -> None:
+    assert compared([0, 40, 80, 120, 160, 200]) == [0, 160, 200]  # the last one, however long it is shown
+    assert compared([0, 40, 80, 120, 160, 200], unmatched=[0, 200]) == [40, 160]
+
+
+def test_a_picture_that_is_held_is_compared_wherever_it_lies_in_its_interval() -> None:
+    assert compared([0, 40, 80, 3000, 3040]) == [0, 80, 3000, 3040]
+    assert compared([0, 40, 80, 3000, 3040], unmatched=[80]) == [0, 3000, 3040]
