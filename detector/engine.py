@@ -47,7 +47,7 @@ from detector.segments.findings import FlaggedInterval
 from detector.verdict.coverage import coverage_of
 from detector.verdict.judgement import judge
 from detector.verdict.kinds import manipulation_kind
-from detector.verdict.reasons import not_seen
+from detector.verdict.not_seen import not_seen
 from detector.verdict.stability import flagged_persons, stability
 
 # Shares of the whole that the stages take, for the progress bar.

@@ -6,15 +6,12 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 
 from detector.faces.flaws import OF_PHOTOS, TOO_SMALL, either
-from detector.schema.analysis import Coverage, ManipulationKind, Media, MediaKind, Parameters, Person, Segment
+from detector.schema.analysis import Coverage, ManipulationKind, Parameters, Person, Segment
 from detector.schema.measurements.second_look import VIEWS_ASKED
 from detector.schema.translatable import N_
 from detector.verdict.kinds import common_kind, kind_of
 
-# A few frames lost at a cut or at the start of a stream are not worth a sentence of the reason.
-_FEW_LOST = 0.02
 _LEAST = 1e-9  # of a probability, whose logit is finite
-_FEW_SEEN = 0.01  # of a picture through which the ground is seen, as in round corners
 _TRACES = {
     ManipulationKind.EDITED: N_("face that was replaced or altered"),
     ManipulationKind.GENERATED: N_("face generated as a whole"),
@@ -26,7 +23,7 @@ def no_face(image: bool, coverage: Coverage) -> str:
     where = (
         N_("in the picture")
         if image
-        else N_("in any of %(count)s") % {"count": _count(coverage.frames_sampled, "sampled frame")}
+        else N_("in any of %(count)s") % {"count": counted(coverage.frames_sampled, "sampled frame")}
     )
     return N_("No face was found %(where)s, so there was nothing to judge.") % {"where": where}
 
@@ -74,7 +71,7 @@ def manipulated(image: bool, persons: Sequence[Person], segments: Sequence[Segme
         found = N_("%(who)s: the face carries traces of manipulation%(kind)s%(contrast)s.")
     return found % {
         "who": _who(flagged),
-        "count": _count(len(segments), "segment"),
+        "count": counted(len(segments), "segment"),
         "kind": _kind_words(persons, flagged, image),
         "contrast": _contrast_words(persons, segments),
     }
@@ -116,13 +113,13 @@ def too_few_frames(parameters: Parameters, high: Sequence[Person], best: int) ->
     if not high:
         return N_(
             "No person could be judged in more than %(count)s; %(needed)s before silence means anything."
-        ) % {"count": _count(best, "sampled frame"), "needed": needed}
+        ) % {"count": counted(best, "sampled frame"), "needed": needed}
     return N_(
         "%(who)s scored high, but could be judged in no more than %(frames)s, too few to judge: a finding "
         "takes several in a row over at least %(minimum_duration)s s, and %(needed)s to find none."
     ) % {
         "who": _who([person.id for person in high]),
-        "frames": _count(max(person.usable_frames for person in high), "sampled frame"),
+        "frames": counted(max(person.usable_frames for person in high), "sampled frame"),
         "minimum_duration": f"{parameters.minimum_duration:g}",
         "needed": needed,
     }
@@ -264,7 +261,7 @@ def reached(parameters: Parameters, names: Sequence[str], few: Mapping[str, int]
 
 
 def _most_of(names: Sequence[str], few: Mapping[str, int]) -> str:
-    return _count(max((few[name] for name in names), default=0), "sampled frame")
+    return counted(max((few[name] for name in names), default=0), "sampled frame")
 
 
 def one_of_many(names: Sequence[str], counted: int, judged: int) -> str:
@@ -301,8 +298,8 @@ def nothing_found(
         else (
             N_("%(persons)s judged in %(frames)s")
             % {
-                "persons": _count(len([p for p in persons if p.usable_frames]), "person"),
-                "frames": _count(coverage.frames_with_usable_face, "sampled frame"),
+                "persons": counted(len([p for p in persons if p.usable_frames]), "person"),
+                "frames": counted(coverage.frames_with_usable_face, "sampled frame"),
             }
         )
     )
@@ -314,84 +311,11 @@ def nothing_found(
     return N_("%(seen)s; %(outcome)s the threshold for a finding.") % {"seen": seen, "outcome": outcome}
 
 
-def not_seen(media: Media, missing: float) -> list[str]:
-    """What of the file itself was not looked at, in sentences that follow the verdict's reason.
-
-    ``missing`` is the number of seconds that its end breaks off early.
-    """
-    found = []
-    if media.turned:
-        found.append(
-            N_(
-                "Its faces do not stand upright as the file is stored; it was examined turned by "
-                "%(turned)s° clockwise."
-            )
-            % {"turned": media.turned}
-        )
-    lost = media.frames_undecodable > _FEW_LOST * media.frames
-    if media.details and (others := media.details.other_pictures):
-        named = ", ".join(N_("stream %(index)s") % {"index": stream.index} for stream in others)
-        found.append(
-            N_("The file holds %(count)s, not looked at (%(named)s).")
-            % {"count": _count(len(others), "more picture track"), "named": named}
-            if len(others) == 1
-            else N_("The file holds %(others)s more picture tracks, not looked at (%(named)s).")
-            % {"others": len(others), "named": named}
-        )
-    if media.kind is MediaKind.IMAGE and media.details and (pages := media.details.other_pages):
-        found.append(
-            N_("The file holds %(count)s, not looked at.") % {"count": _count(pages, "more picture")}
-        )
-    if media.picture and (media.picture.transparent or 0) >= _FEW_SEEN:
-        found.append(
-            N_("Parts of the picture are transparent; what the file holds under them was not looked at.")
-        )
-    if media.details and media.details.photo and media.details.photo.appended_video:
-        found.append(
-            N_("Behind the picture the file holds a video, as motion photos do; it was not looked at.")
-        )
-    found += _out_of_order(media)
-    if media.kind is MediaKind.IMAGE and media.frames_undecodable:
-        found.append(N_("The file is damaged: a part of the picture is missing and was not looked at."))
-    elif missing or lost or media.lost_at_start:
-        told = _lost_at_start(media)
-        told += [
-            N_("%(frames_undecodable)s of its frames or packets could not be used")
-            % {"frames_undecodable": f"{media.frames_undecodable:,}"}
-        ] * bool(lost)
-        told += [N_("%(missing)s s are missing at its end") % {"missing": f"{missing:.1f}"}] * bool(missing)
-        found.append(N_("The file is damaged or incomplete: %(told)s.") % {"told": "; ".join(told)})
-    return found
-
-
-def _out_of_order(media: Media) -> list[str]:
-    if media.frames_out_of_order <= _FEW_LOST * media.frames:
-        return []
-    return [
-        N_("%(frames)s, each at a time that is not after the one before, were not looked at.")
-        % {"frames": _count(media.frames_out_of_order, "intact frame")}
-        if media.frames_out_of_order > 1
-        else N_("1 intact frame, at a time that is not after the one before, was not looked at.")
-    ]
-
-
-def _lost_at_start(media: Media) -> list[str]:
-    if not media.lost_at_start:
-        return []
-    seconds = f"{media.lost_at_start:.1f}"
-    groups = media.details.groups if media.details else None
-    if groups is None or groups.begins_with_key is not False:
-        return [N_("the first %(seconds)s s cannot be decoded") % {"seconds": seconds}]
-    return [
-        N_("the first %(seconds)s s cannot be decoded (they begin between two key frames)")
-        % {"seconds": seconds}
-    ]
-
-
 def _who(names: Sequence[str]) -> str:
     listed = ", ".join(names)
     return (N_("Person %(names)s") if len(names) == 1 else N_("Persons %(names)s")) % {"names": listed}
 
 
-def _count(number: int, noun: str) -> str:
+def counted(number: int, noun: str) -> str:
+    """A number with what it counts, a noun that takes an s."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

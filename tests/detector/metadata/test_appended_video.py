@@ -15,7 +15,7 @@ from detector.media.open import open_media
 from detector.metadata.appended_video import appended_video
 from detector.metadata.collect import collect
 from detector.schema.analysis import MediaKind
-from detector.verdict.reasons import not_seen
+from detector.verdict.not_seen import not_seen
 from reports.text.photographs import not_examined
 
 

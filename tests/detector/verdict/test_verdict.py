@@ -14,7 +14,7 @@ from detector.schema.metadata import Details, Photo, Stream
 from detector.verdict import verdict as rules
 from detector.verdict.kinds import manipulation_kind
 from detector.verdict.left_open import LeftOpen, left_open
-from detector.verdict.reasons import not_seen
+from detector.verdict.not_seen import not_seen
 from detector.verdict.stability import who_reaches
 from detector.verdict.verdict import answers, exhibit_probability, is_outweighed
 from reports.text.finding import second_look
