@@ -144,18 +144,28 @@ def refuse_closed(session: Session, case_id: int | None) -> None:
         return
     closed = session.scalar(select(CaseRow.closed).where(CaseRow.id == case_id))
     if closed is not None:
-        raise UserError(
-            409,
-            gettext("The case is closed, so nothing in it can be changed."),
-            gettext("An administrator can open it again."),
-        )
+        raise _is_closed()
 
 
 def refuse_closed_of(session: Session, exhibit_id: int) -> None:
     """The same for every case that has an analysis of an exhibit."""
-    own = select(AnalysisRow.case_id).where(AnalysisRow.exhibit_id == exhibit_id).distinct()
-    for case_id in session.scalars(own).all():
-        refuse_closed(session, case_id)
+    if is_in_closed(session, exhibit_id):
+        raise _is_closed()
+
+
+def is_in_closed(session: Session, exhibit_id: int) -> bool:
+    """Whether a closed case has an analysis of an exhibit."""
+    own = select(CaseRow.id).join(AnalysisRow, AnalysisRow.case_id == CaseRow.id)
+    query = own.where(AnalysisRow.exhibit_id == exhibit_id, CaseRow.closed.is_not(None))
+    return session.scalar(query.limit(1)) is not None
+
+
+def _is_closed() -> UserError:
+    return UserError(
+        409,
+        gettext("The case is closed, so nothing in it can be changed."),
+        gettext("An administrator can open it again."),
+    )
 
 
 def refuse_closed_with_comparisons(

@@ -64,15 +64,20 @@ def show(comparison_id: str) -> str:
     """The page of a comparison, whatever its state."""
     row = comparison_queries.get_or_404(comparison_id)
     sides = comparison_queries.side(row.exhibit_id), comparison_queries.side(row.reference_id)
+    with this_app.database().begin() as session:
+        closed = cases.is_in_closed(session, row.exhibit_id)
     if row.state != State.DONE:
         ahead = comparison_queries.status_json(row).get("ahead")
-        return render_template("pages/review/comparison_progress.html", row=row, sides=sides, ahead=ahead)
+        return render_template(
+            "pages/review/comparison_progress.html", row=row, sides=sides, ahead=ahead, closed=closed
+        )
     found = comparison_queries.result(row)
     view, data = found.view, _players(found, sides)
     return render_template(
         "pages/review/comparison.html",
         row=row,
         sides=sides,
+        closed=closed,
         view=view,
         kind=_kind(view),
         players=json.dumps(data, separators=(",", ":")),
@@ -105,6 +110,8 @@ def ask_to_delete(comparison_id: str) -> str:
     """What deleting a comparison means."""
     row = comparison_queries.get_or_404(comparison_id)
     deletion.refuse_unfinished(row)
+    with this_app.database().begin() as session:
+        cases.refuse_closed_of(session, row.exhibit_id)
     return render_template("pages/review/delete_comparison.html", row=row)
 
 

@@ -51,6 +51,22 @@ class TestDeletion:
             list(log.noting(custody_log.rows(session)))
             assert not [each for each in log.problems(session) if "omparison" in each]
 
+    def test_a_comparison_of_a_closed_case_offers_nothing_that_is_refused(self, app, client, done, pair):
+        offered = (f"/comparisons/{done.id}/delete", f"/analyses/{pair[0].id}/compare")
+        page = client.get(f"/comparisons/{done.id}").text
+        assert all(f'"{address}"' in page for address in offered) and "is closed" not in page
+        put_into_closed(app, pair[1])
+        assert "is closed" not in client.get(f"/comparisons/{done.id}").text, (
+            "not the reference's"
+        )
+        put_into_closed(app, pair[0])
+        page = client.get(f"/comparisons/{done.id}").text
+        assert not any(f'"{address}"' in page for address in offered)
+        assert "can be neither deleted nor made again" in page
+        assert client.get(f"/comparisons/{done.id}/delete", headers=HTML).status_code == 409
+        assert client.post(f"/comparisons/{done.id}/delete", headers=HTML).status_code == 409
+        assert [row.id for row in comparison_rows(app)] == [done.id]
+
     def test_not_before_it_ended(self, app, client, pair):
         row = queued(app, *pair)
         assert client.get(f"/comparisons/{row.id}/delete", headers=HTML).status_code == 409
