@@ -8,10 +8,13 @@ from pathlib import Path
 from detector.result_folder import refuse_occupied
 from reports.bundle.manifest import NAME, holds_bundle, read_manifest
 from reports.cli.case_options import add_case_options, given_case
+from reports.custody.format import NAME as CUSTODY
 from reports.errors import ReportError
 from reports.inputs.analysis_file import parse_analysis
-from reports.render.write import kept_custody, write_files
-from reports.review.annotation_file import annotations_of, kept_annotations
+from reports.inputs.paths import kept
+from reports.render.write import write_files
+from reports.review.annotation_file import NAME as ANNOTATIONS
+from reports.review.annotation_file import annotations_of
 from reports.view.report_inputs import ReportInputs
 
 
@@ -51,12 +54,12 @@ def run(options: argparse.Namespace) -> None:
             f"{options.out or folder} is an unpacked review bundle, whose manifest and signature would be "
             "lost. Name another folder with --out DIR."
         )
-    custody = options.custody.read_bytes() if options.custody else kept_custody(folder)
+    custody = options.custody.read_bytes() if options.custody else kept(folder, CUSTODY)
     case = given_case(options, folder)
     laboratory = options.laboratory.read_bytes() if options.laboratory else None
     analysis, out = parse_analysis(text, options.analysis), options.out or folder
     _refuse_other_things(out, folder, analysis.media.sha256)
-    annotations = kept_annotations(folder)
+    annotations = kept(folder, ANNOTATIONS)
     inputs = ReportInputs(
         annotations=annotations_of(annotations, text),
         annotation_file=annotations,

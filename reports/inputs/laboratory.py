@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from pydantic import ValidationError
 
 from detector.schema.laboratory.quoted import Laboratory
@@ -25,9 +23,3 @@ def parse_laboratory(text: bytes, name: str = NAME) -> Laboratory:
             f"{name} is no laboratory.json that can be quoted, at {first_problem(error, 'its top level')}. "
             "`python -m detector validate` and `threshold` write one."
         ) from None
-
-
-def kept_laboratory(folder: Path) -> bytes | None:
-    """The one kept in the folder of a result, if there is one."""
-    path = folder / NAME
-    return path.read_bytes() if path.is_file() else None

@@ -15,14 +15,13 @@ from reports.inputs.case import CaseDetails, read_case
 from reports.inputs.comparisons import KeptComparison, kept_comparisons
 from reports.inputs.exhibit_check import ExhibitCheck
 from reports.inputs.laboratory import NAME as LABORATORY
-from reports.inputs.laboratory import kept_laboratory
+from reports.inputs.paths import kept
 from reports.inputs.pictures import embed
 from reports.render.attachments import Attachment, attachments
 from reports.render.html import render_html
 from reports.render.pdf import render_pdf
 from reports.review.annotation_file import NAME as ANNOTATIONS
 from reports.review.second_review import NAME as SECOND_REVIEW
-from reports.review.second_review import kept_review
 from reports.text.languages import DEFAULT
 from reports.view.report import ReportView, report_view
 from reports.view.report_inputs import ReportInputs
@@ -90,18 +89,12 @@ def write_reports_alone(
     unless given; the last two are written beside the reports.
     """
     case = read_case(folder) if inputs.case is None else inputs.case
-    custody = kept_custody(folder) if inputs.custody is None else inputs.custody
+    custody = kept(folder, CUSTODY) if inputs.custody is None else inputs.custody
     inputs = replace(_with_kept(inputs, folder), case=case.settled(), custody=custody)
     view = report_view(analysis, folder, inputs)
     page, document = _rendered(view, folder, attachments(analysis, text, inputs), inputs.comparisons)
     beside_it = {name: data for name, data in _stored_inputs(inputs).items() if name != CUSTODY}
     _write_all(beside_it | {"report.html": page, "report.pdf": document}, out)
-
-
-def kept_custody(folder: Path) -> bytes | None:
-    """The custody log kept in the folder of a result, if there is one."""
-    path = folder / CUSTODY
-    return path.read_bytes() if path.is_file() else None
 
 
 def _rendered(
@@ -120,8 +113,8 @@ def _with_kept(inputs: ReportInputs, folder: Path) -> ReportInputs:
     """With the laboratory and the second review kept in the folder of the result, where none is given."""
     return replace(
         inputs,
-        laboratory=kept_laboratory(folder) if inputs.laboratory is None else inputs.laboratory,
-        second_review=kept_review(folder) if inputs.second_review is None else inputs.second_review,
+        laboratory=kept(folder, LABORATORY) if inputs.laboratory is None else inputs.laboratory,
+        second_review=kept(folder, SECOND_REVIEW) if inputs.second_review is None else inputs.second_review,
     )
 
 

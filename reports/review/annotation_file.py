@@ -12,7 +12,6 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
@@ -148,12 +147,6 @@ def read_file(data: bytes) -> AnnotationFile:
             N_("The file was changed after it was saved, so nothing of it is taken in.")
         )
     return AnnotationFile(**about, annotations=_parse_all(given))
-
-
-def kept_annotations(folder: Path) -> bytes | None:
-    """The annotation file kept in the folder of an unpacked bundle or of a result, if there is one."""
-    path = folder / NAME
-    return path.read_bytes() if path.is_file() else None
 
 
 def annotations_of(text: bytes | None, analysis: bytes) -> tuple[Annotation, ...]:

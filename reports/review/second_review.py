@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, Field, StringConstraints, TypeAdapter, ValidationError, model_validator
@@ -219,12 +218,6 @@ def review_of(text: bytes | None, exhibit_sha256: str) -> SecondReview | None:
     if review.exhibit_sha256 != exhibit_sha256:
         raise SecondReviewError(N_("%(name)s is about another exhibit.") % {"name": NAME})
     return review
-
-
-def kept_review(folder: Path) -> bytes | None:
-    """The one kept in the folder of a result, if there is one."""
-    path = folder / NAME
-    return path.read_bytes() if path.is_file() else None
 
 
 def ordered(statements: Iterable[Statement]) -> tuple[Statement, ...]:

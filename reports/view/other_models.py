@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from detector.schema.analysis import Analysis, Model
+from detector.schema.analysis import Analysis, Model, Segment
 from detector.schema.onnx_network import OnnxNetwork
 from detector.verdict.stability import flagged_segments
 from reports.inputs.pictures import Picture
@@ -121,16 +121,20 @@ def _row(number: int, one: Analysis) -> ModelRow:
 
 
 def _other(number: int, one: Analysis, folder: Path) -> OtherView:
-    views = [segment_view(one, segment, folder) for segment in one.segments]
     return OtherView(
         number=number,
         model=facts.model(one.model, still=one.media.kind.value == "image"),
         onnx=onnx_facts(one.model),
-        flagged=tuple(
-            FlaggedByOther(view, max(view.peaks, key=lambda peak: peak.score, default=None)) for view in views
-        ),
+        flagged=tuple(_flagged(one, segment, folder) for segment in one.segments),
         reason=translated(one.reason),
     )
+
+
+def _flagged(one: Analysis, segment: Segment, folder: Path) -> FlaggedByOther:
+    view = segment_view(one, segment, folder)
+    places = range(len(segment.peaks))
+    highest = max(places, key=lambda place: segment.peaks[place].probability, default=None)
+    return FlaggedByOther(view, None if highest is None else view.peaks[highest])
 
 
 def onnx_facts(model: Model) -> tuple[Fact, ...]:

@@ -24,6 +24,7 @@ from reports.custody.format import NAME as CUSTODY
 from reports.inputs.case import case_details
 from reports.inputs.comparisons import read_comparisons
 from reports.inputs.exhibit_check import ExhibitCheck
+from reports.inputs.paths import kept
 from reports.render.write import write_reports_alone
 from reports.review.annotation_file import parse
 from reports.text.languages import DEFAULT
@@ -51,7 +52,7 @@ def render_report(analysis: Path, given: Mapping[str, Any], out: Path) -> None:
     inputs = ReportInputs(
         annotations=[parse(values) for values in given["annotations"]],
         case=case_details(given["case"]),
-        custody=(out / CUSTODY).read_bytes() if (out / CUSTODY).is_file() else None,
+        custody=kept(out, CUSTODY),
         check=ExhibitCheck(**check),
         comparisons=read_comparisons(_data(analysis), given["comparisons"], about.media.sha256),
         laboratory=given["laboratory"].encode() if given["laboratory"] is not None else None,

@@ -43,6 +43,20 @@ def test_only_those_whom_other_views_confirm_are_flagged(tmp_path: Path) -> None
     assert {str(picture.path)[:12] for picture in view.kept} == {"overlays/A1-", "overlays/B1-"}
 
 
+@pytest.mark.parametrize(("figures", "highest"), [((0.97, 0.004), 0), ((0.992, 0.9999), 1), ((0.7, 0.9), 1)])
+def test_the_highest_peak_is_shown_however_its_figure_is_written(
+    tmp_path: Path, figures: tuple[float, ...], highest: int
+) -> None:
+    one = build(tmp_path, persons=1, segments=1)
+    (segment,) = one.segments
+    peaks = [segment.peaks[0].model_copy(update={"probability": each}) for each in figures]
+    one = one.model_copy(update={"segments": (segment.model_copy(update={"peaks": tuple(peaks)}),)})
+    view = other_models_view(with_another(one), tmp_path)
+    assert view is not None
+    (flagged,) = view.models[0].flagged
+    assert flagged.peak is flagged.segment.peaks[highest]
+
+
 @pytest.mark.parametrize("kind", MediaKind)
 @pytest.mark.parametrize(
     ("code", "term", "words"),

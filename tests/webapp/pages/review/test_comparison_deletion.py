@@ -56,9 +56,7 @@ class TestDeletion:
         page = client.get(f"/comparisons/{done.id}").text
         assert all(f'"{address}"' in page for address in offered) and "is closed" not in page
         put_into_closed(app, pair[1])
-        assert "is closed" not in client.get(f"/comparisons/{done.id}").text, (
-            "not the reference's"
-        )
+        assert "is closed" not in client.get(f"/comparisons/{done.id}").text, "not the reference's"
         put_into_closed(app, pair[0])
         page = client.get(f"/comparisons/{done.id}").text
         assert not any(f'"{address}"' in page for address in offered)
