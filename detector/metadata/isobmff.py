@@ -1,6 +1,6 @@
 """The layout of an MP4 or QuickTime file, which FFmpeg tells in part only (ISO/IEC 14496-12).
 
-Boxes are read by their own lengths, each checked against the file; what does not fit ends the reading.
+Boxes are read by their own lengths, each checked against the file; what does not fit ends the box around it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from detector import timestamps
 from detector.media.exhibit.text import clean
 from detector.schema.metadata import Edit, Moment, Structure
 
-_INSIDE = {b"moov", b"trak", b"mdia", b"minf", b"stbl", b"edts"}
+_INSIDE = {b"moov", b"trak", b"mdia", b"minf", b"stbl", b"edts", b"udta"}
 _MOST_BOXES = 4096
 _MOST_READ = 1 << 16
 _MOST_EDITS = 64
@@ -95,7 +95,8 @@ def _boxes(file: BinaryIO, end: int) -> Iterator[tuple[int, bytes, int, int]]:
         elif size == 0:
             size = stack[-1] - at
         if size < start - at:
-            return
+            at = stack.pop()
+            continue
         stop = min(at + size, stack[-1])
         yield len(stack) - 1, kind, start, stop
         if kind in _INSIDE and len(stack) < 8:
@@ -167,6 +168,10 @@ def _uuid(layout: Layout, data: bytes) -> None:
         layout.xmp = data[16:]
 
 
+def _xmp_of_quicktime(layout: Layout, data: bytes) -> None:
+    layout.xmp = layout.xmp or data
+
+
 def _finish_track(layout: Layout) -> None:
     for track, length, start, rate in layout.raw_edits:
         if layout.movie_scale and (layout.media_scale or start < 0) and len(layout.edits) < _MOST_EDITS:
@@ -190,4 +195,5 @@ _READERS = {
     b"elst": _elst,
     b"stsd": _stsd,
     b"uuid": _uuid,
+    b"XMP_": _xmp_of_quicktime,
 }

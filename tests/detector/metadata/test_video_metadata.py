@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import struct
 from datetime import UTC, datetime
 from fractions import Fraction
@@ -162,6 +163,24 @@ class TestLayout:
         path.write_bytes((struct.pack(">I4s", 0, b"moov") * 3000) + struct.pack(">I4s", 4, b"trak"))
         with path.open("rb") as file:
             assert len(read_layout(file).boxes) <= 32
+
+    @pytest.mark.parametrize("behind", [b"", bytes(4), bytes(12), struct.pack(">I4s", 3, b"odd ")])
+    def test_xmp_in_the_user_data_of_quicktime(self, behind: bytes) -> None:
+        """Whatever stands behind it there, boxes after the user data are read."""
+        inside = made_box(b"name", b"x") + made_box(b"XMP_", b"<x:xmpmeta/>") + behind
+        track = made_box(b"trak", made_box(b"tkhd", struct.pack(">IIIII", 0, 100, 200, 1, 0)))
+        layout = read_layout(
+            io.BytesIO(made_box(b"moov", made_box(b"udta", inside) + track) + made_box(b"mdat"))
+        )
+        assert layout.xmp == b"<x:xmpmeta/>" and layout.boxes == ["moov", "mdat"]
+        assert [(each.place, each.written) for each in layout.times] == [
+            ("track 0", "100"),
+            ("track 0", "200"),
+        ]
+
+
+def made_box(kind: bytes, content: bytes = b"") -> bytes:
+    return struct.pack(">I4s", 8 + len(content), kind) + content
 
 
 class TestEncoders:
