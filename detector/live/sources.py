@@ -23,9 +23,12 @@ from detector.media.frame import Frame, Image
 from detector.media.open import open_media
 from detector.media.pictures.orientation import UPRIGHT
 from detector.media.reader import MediaReader
+from detector.schema.translatable import N_
 
 # What a network camera may speak, and in which wrappings. No playlists: they name further addresses.
 _STREAM_FORMATS = ("rtsp", "sdp", "rtp", "mpegts", "mpjpeg", "h264", "hevc", *VIDEO_DEMUXERS)
+# Of these FFmpeg knows no times, and takes 25 frames a second for granted.
+_WITHOUT_CLOCK = ("mpjpeg", "h264", "hevc")
 _PROTOCOLS = "rtsp,rtsps,rtp,srtp,udp,tcp,tls,http,https,crypto"
 _ADDRESS = re.compile(r"(rtsps?|https?)://[^\s]+", re.IGNORECASE)
 _OPEN_WITHIN, _READ_WITHIN = 10.0, 10.0  # seconds
@@ -89,7 +92,7 @@ def open_source(source: Source, sample_rate: float) -> Iterator[Iterator[Frame]]
             yield reader.frames(sample_rate)
     elif source.kind == "stream":
         with _stream(source.name) as reader:
-            yield reader.frames(sample_rate)
+            yield _unbroken(reader, sample_rate)
     else:
         with _camera(source.name) as frames:
             yield _sampled(frames, sample_rate)
@@ -101,7 +104,10 @@ def _stream(address: str) -> Iterator[MediaReader]:
     if address.lower().startswith("rtsp"):
         options["rtsp_transport"] = "tcp"
     try:
-        container = av.open(address, mode="r", options=options, timeout=(_OPEN_WITHIN, _READ_WITHIN))
+        container = _opened(address, options)
+        if container.format.name in _WITHOUT_CLOCK:
+            container.close()
+            container = _opened(address, options | {"use_wallclock_as_timestamps": "1"})
     except (av.FFmpegError, ValueError, OSError) as problem:
         reason = getattr(problem, "strerror", None) or type(problem).__name__
         raise MediaError(
@@ -109,6 +115,23 @@ def _stream(address: str) -> Iterator[MediaReader]:
         ) from None
     with container:
         yield MediaReader(container, UPRIGHT, _ENDLESS)
+
+
+def _opened(address: str, options: dict[str, str]) -> av.container.InputContainer:
+    return av.open(address, mode="r", options=options, timeout=(_OPEN_WITHIN, _READ_WITHIN))
+
+
+def _unbroken(reader: MediaReader, sample_rate: float) -> Iterator[Frame]:
+    """The sampled frames of a stream; raises :class:`MediaError` behind them where it broke off."""
+    yield from reader.frames(sample_rate)
+    if reader.tally.broke_off:
+        raise MediaError(
+            N_(
+                "The stream broke off: the connection was lost, or nothing came for %(seconds)s seconds. "
+                "Look at the camera and the network, and begin again."
+            )
+            % {"seconds": f"{_READ_WITHIN:.0f}"}
+        )
 
 
 @contextmanager

@@ -140,6 +140,7 @@ class FrameDecoder(PictureStream):
                 return
             except av.FFmpegError:  # the container breaks off
                 tally.undecodable += 1
+                tally.broke_off = True
                 tally.packets.failed(tally.end_pts, "the container breaks off")
                 return
             if packet.stream is self._stream:

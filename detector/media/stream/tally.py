@@ -21,6 +21,7 @@ class Tally:
     end_pts: int | None = None
     shortest: int | None = None  # interval; figures of intervals that are published: `Packets.timing`
     longest: int | None = None
+    broke_off: bool = False  # the container could not be read to its end
     others_end: float = 0.0  # of other tracks, seconds on the container's own clock
     packets: Packets = field(default_factory=Packets)
 

@@ -9,14 +9,16 @@ import sys
 import threading
 import time
 from fractions import Fraction
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
 
+import cv2
 import pytest
 from clips import numbered, write_clip
 
 from detector.errors import MediaError, ParameterError
+from detector.live import sources
 from detector.live.player import play
 from detector.live.session import LiveSession
 from detector.live.sources import Source, open_source, source_of
@@ -187,6 +189,46 @@ def test_a_stream(served, tmp_path):
     contents["/clip.mkv"] = path.read_bytes()
     played = play(source_of(f"{address}/clip.mkv"), Slow(0), 8.0)
     assert played.sampled == 16 and played.scored + played.dropped == 16 and played.scored >= 1
+
+
+@pytest.fixture
+def camera():
+    """The address of a network camera that sends five pictures a second, nine of them, and falls silent."""
+    done = threading.Event()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:  # noqa: N802
+            self.send_response(200)
+            self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
+            self.end_headers()
+            for number in range(9):
+                picture = cv2.imencode(".jpg", numbered(number))[1].tobytes()
+                head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(picture)}\r\n\r\n"
+                self.wfile.write(head.encode() + picture + b"\r\n")
+                time.sleep(0.2)
+            done.wait()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_address[1]}/"
+    done.set()
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_pictures_without_times_of_their_own_count_from_when_they_come(camera, monkeypatch):
+    monkeypatch.setattr(sources, "_READ_WITHIN", 1.5)
+    times = []
+    with pytest.raises(MediaError, match="broke off"), open_source(source_of(camera), 8.0) as frames:
+        times.extend(float(frame.time) for frame in frames)
+    assert len(times) >= 7, "the decoder may hold one back, and two may come in one eighth of a second"
+    assert times[-1] >= 0.2 * (len(times) - 1) - 0.1
 
 
 def test_a_stream_that_is_a_playlist_opens_nothing(served):
