@@ -44,7 +44,7 @@ def run_key(
     ``purpose`` tells lines of another content from those of ``score``. Raises
     :class:`~detector.errors.ModelError` for a model that is not there.
     """
-    name, sha256 = _deciding(model)
+    name, sha256 = deciding(model)
     # Back ends of full precision agree; one that rounds does not.
     rough = {backends.requested()} & backends.ROUGH
     facts = [
@@ -55,12 +55,12 @@ def run_key(
         parameters.model_dump(mode="json"),
         *rough,
         *([purpose] if purpose else []),
-        *([[others.rule, *map(_deciding, others.models)]] if others.models else []),
+        *([[others.rule, *map(deciding, others.models)]] if others.models else []),
     ]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _deciding(model: str | Path | None) -> tuple[str, str]:
+def deciding(model: str | Path | None) -> tuple[str, str]:
     """A model's name, and the SHA-256 of all its card decides by."""
     card, weights = load_card(model)
     whole = card.model_copy(update={"second_look": read_second_look(card, weights)})

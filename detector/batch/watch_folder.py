@@ -5,8 +5,10 @@ network shares, where exhibits tend to arrive, send none, a file has to be looke
 case until it has stopped growing, and a look at ten thousand names takes a hundredth of a second.
 
 What was done stands in ``watched.jsonl`` beside the results, one JSON object a line: a file is known
-by the SHA-256 of its bytes, so that a restart, a copy or a new name do no work twice. What failed for
-another reason than the file itself, such as a limit (``"again": true``), is tried anew after a restart.
+by the SHA-256 of its bytes, so that a restart, a copy or a new name do no work twice. ``by`` is the same as
+long as model and parameters are: with others each file is analysed once more, and nothing is only because
+the program was upgraded. What failed for another reason than the file itself, such as a limit
+(``"again": true``), is tried anew after a restart.
 The file is locked while a watch runs: two at once would do all the work twice.
 """
 
@@ -14,6 +16,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import hashlib
 import json
 import os
 import stat
@@ -23,6 +26,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from detector.batch.results_file import deciding
 from detector.errors import MediaError, ParameterError, ReelproofError, last_line
 from detector.files import hashed
 from detector.sandbox import CrashError, UnexpectedError
@@ -69,9 +73,13 @@ class Watch:
     get_ready: Callable[[], None] | None = None  # what ``write`` needs
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
+    warn: Callable[[str], None] = lambda _: None
     _waiting: dict[Path, _Waiting] = field(default_factory=dict)
     _seen: dict[Path, tuple[int, int]] = field(default_factory=dict)
     _done: set[str] = field(default_factory=set)
+    _name: str = ""  # of the model
+    _by: str = ""
+    _away: bool = False  # whether the folder could not be read at the last look
     _unwritten: str = ""  # of the log, while there is no room on its disk
 
     def __post_init__(self) -> None:
@@ -88,6 +96,10 @@ class Watch:
         Ends soon after ``stopping`` says so; an analysis that is under way leaves nothing behind. Raises
         :class:`ParameterError` where another watch writes to the same folder of results.
         """
+        self._name, sha256 = deciding(self.model)
+        asked = [self._name, sha256, (self.parameters or Parameters()).model_dump(mode="json")]
+        self._by = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16]
+        self._listed()  # what cannot be read at all is told at once
         with self._alone():
             self._done = self._read_log()
             while not self.stopping():
@@ -122,8 +134,14 @@ class Watch:
     def _whole(self) -> list[Path]:
         """Files that have not changed for a while and were not dealt with, in order of name."""
         now, found, there = self.clock(), [], set()
-        with os.scandir(self.folder) as entries:
-            listed = sorted(entries, key=lambda entry: entry.name)
+        try:
+            listed = self._listed()
+        except OSError as problem:  # such as a share that is away for a while
+            if not self._away:
+                self.warn(f"{self.folder} cannot be read: {problem.strerror}. Looking for it on and on.")
+            self._away = True
+            return []
+        self._away = False
         for entry in listed:
             path = self.folder / entry.name
             facts = _facts(entry)
@@ -142,6 +160,10 @@ class Watch:
         self._seen = {path: facts for path, facts in self._seen.items() if path in there}
         return found
 
+    def _listed(self) -> list[os.DirEntry[str]]:
+        with os.scandir(self.folder) as entries:
+            return sorted(entries, key=lambda entry: entry.name)
+
     def _deal_with(self, path: Path) -> Line | None:
         """Analyse one file; None if it is gone again or was done before."""
         waiting = self._waiting.pop(path)
@@ -155,11 +177,12 @@ class Watch:
             return {"file": path.name, "error": f"The file cannot be opened: {problem.strerror}."}
         if sha256 in self._done:
             return None
-        line: Line = {"file": path.name, "sha256": sha256}
+        line: Line = {"file": path.name, "sha256": sha256, "model": self._name, "by": self._by}
         try:
             analysis, place = self._analyse(path, sha256)
             line |= {
                 "verdict": str(analysis.verdict),
+                "reason": analysis.reason,
                 "probability": analysis.probability,
                 "segments": len(analysis.segments),
                 "result": place.name,
@@ -187,6 +210,8 @@ class Watch:
         place = self.out / path.name
         if place.exists():  # another file had the name before
             place = self.out / f"{path.name}-{sha256[:12]}"
+        if place.exists():  # this one was analysed with another model or other parameters
+            place = self.out / f"{path.name}-{sha256[:12]}-{self._by}"
         # Made beside its place and renamed: what is interrupted leaves nothing that looks like a result.
         with tempfile.TemporaryDirectory(prefix=".watch-", dir=self.out) as aside:
             made = Path(aside, "result")
@@ -234,7 +259,8 @@ class Watch:
             try:
                 line = json.loads(entry)
                 there = "result" not in line or (self.out / str(line["result"]) / "analysis.json").is_file()
-                if there and not line.get("again"):
+                # Lines of earlier versions do not say by what.
+                if there and not line.get("again") and line.get("by", self._by) == self._by:
                     done.add(str(line["sha256"]))
             except (ValueError, KeyError, TypeError):
                 continue  # half a line, from a machine that lost its power: the file is done again

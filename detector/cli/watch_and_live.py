@@ -68,6 +68,7 @@ def _watch(options: argparse.Namespace) -> int:
         model=options.model,
         stopping=stopping,
         get_ready=import_report,
+        warn=lambda words: print(f"reelproof: {words}", file=sys.stderr, flush=True),
     )
     print(f"Watching {watching.folder}; results go to {watching.out}.", file=sys.stderr)
     failed = False

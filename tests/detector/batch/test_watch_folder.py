@@ -22,6 +22,7 @@ from detector.cli.main import main
 from detector.errors import MediaError, ParameterError
 from detector.paths import ROOT
 from detector.sandbox import UnexpectedError
+from detector.schema.analysis import Parameters
 
 
 class Clock:
@@ -116,6 +117,38 @@ def test_a_name_that_is_no_utf_8_ends_nothing(tmp_path, analysed):
     lines = list(watching(tmp_path, Clock()).lines(once=True))
     assert [line["result"] for line in lines] == [name, "b.mp4"]
     assert list(watching(tmp_path, Clock()).lines(once=True)) == []
+
+
+def test_another_model_or_other_parameters_are_another_analysis(tmp_path, analysed):
+    (tmp_path / "a.mp4").write_bytes(b"one")
+    (first,) = watching(tmp_path, Clock()).lines(once=True)
+    for model, parameters in (("reelproof-2", None), (None, Parameters(minimum_face=20))):
+        again = watching(tmp_path, Clock())
+        again.model, again.parameters = model, parameters
+        (line,) = again.lines(once=True)
+        assert line["sha256"] == first["sha256"] and line["by"] != first["by"]
+        assert line["model"] == (model or first["model"])
+        assert (tmp_path / "results" / str(line["result"]) / "analysis.json").is_file()
+    assert list(watching(tmp_path, Clock()).lines(once=True)) == []
+    log = tmp_path / "results" / LOG
+    kept = [json.loads(text) for text in log.read_text().splitlines()]
+    assert len({line["result"] for line in kept}) == 3
+    del kept[0]["by"]  # as in a log of an earlier version
+    log.write_text(json.dumps(kept[0]) + "\n")
+    assert list(watching(tmp_path, Clock()).lines(once=True)) == []
+
+
+def test_a_folder_that_is_away_for_a_while_is_waited_for(tmp_path, analysed):
+    inbox, out, clock, said = tmp_path / "inbox", tmp_path / "out", Clock(), []
+    inbox.mkdir()
+    watch = watching(inbox, clock, out)
+    watch.warn, watch.stopping = said.append, lambda: len(analysed) == 2
+    (inbox / "a.mp4").write_bytes(b"one")
+    back = [lambda: (inbox / "b.mp4").write_bytes(b"two"), *[lambda: None] * 10]
+    away = [lambda: inbox.rename(tmp_path / "away"), lambda: None, lambda: (tmp_path / "away").rename(inbox)]
+    clock.plans = [*[lambda: None] * 4, *away, *back]
+    assert [line["file"] for line in watch.lines()] == ["a.mp4", "b.mp4"]
+    assert len(said) == 1 and "cannot be read" in said[0]
 
 
 def test_half_a_line_in_the_log(tmp_path, analysed):
