@@ -11,7 +11,6 @@ confined processes are forked, leaves this to a process of its own (:mod:`webapp
 from __future__ import annotations
 
 import os
-import tarfile
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -23,6 +22,7 @@ from typing import IO, Any
 from detector.files import flush_file, flush_folder, hashed, publish
 from webapp.errors import DamagedFile
 from webapp.settings import Settings
+from webapp.storage import folder_tar
 from webapp.storage.store_errors import disk_full_in_words, in_words
 
 _BLOCK = 16_000_000  # bytes asked for at a time where a stored file is only read
@@ -117,10 +117,7 @@ class RemoteStore(Store):
     def put_folder(self, folder: Path) -> None:
         with disk_full_in_words(), tempfile.TemporaryDirectory(dir=self._aside, prefix=".put.") as place:
             whole = Path(place, folder.name)
-            with tarfile.open(whole, "w") as tar:
-                for path in sorted(folder.rglob("*")):
-                    if path.is_file():
-                        tar.add(path, path.relative_to(folder).as_posix())
+            folder_tar.pack(folder, whole)
             self.put(whole, _tar(folder))
 
     def fetch(
@@ -198,9 +195,8 @@ class RemoteStore(Store):
         unpacked = tar.with_name("unpacked")
         unpacked.mkdir(mode=0o700)
         try:
-            with tarfile.open(tar) as whole:
-                whole.extractall(unpacked, filter="data")
-        except (tarfile.TarError, FileNotFoundError, ValueError) as problem:
+            folder_tar.unpack(tar, unpacked)
+        except folder_tar.DamagedTar as problem:
             raise DamagedFile(self._name(_tar(folder))) from problem
         return unpacked
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import lzma
 import shutil
 import tarfile
 import zipfile
@@ -135,6 +136,7 @@ def test_a_damaged_result_is_named(app, client, bucket, worker):
     for bytes_ in (
         bucket.read(f"lab/analyses/{other}.tar"),
         changed.getvalue(),
+        lzma.compress(bucket.read(name)),
         b"no tar",
         bucket.read(name)[:5000],
     ):
