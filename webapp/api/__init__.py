@@ -11,11 +11,11 @@ from webapp.storage.database import Database
 def recognise(app: Flask) -> None:
     """Tell the request guard how to find out whose token a request brings."""
 
-    def read(token: str) -> Principal | None:
+    def read(token: str, used: bool) -> Principal | None:
         database: Database = app.extensions["database"]
         settings: Settings = app.extensions["settings"]
         with database.begin() as session:
-            return api_tokens.recognise(session, token, login=settings.login)
+            return api_tokens.recognise(session, token, login=settings.login, used=used)
 
     app.extensions["token reader"] = read
 

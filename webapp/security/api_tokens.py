@@ -126,11 +126,12 @@ def revoke_all(session: Session, user_id: int) -> int:
     return count
 
 
-def recognise(session: Session, token: str, *, login: bool) -> Principal | None:
+def recognise(session: Session, token: str, *, login: bool, used: bool) -> Principal | None:
     """Whose token it is, with its scopes; none if it was never made, has expired or was revoked.
 
     None as well while its owner's password is one that somebody else gave out: it is changed first.
     ``login``: whether people sign in. A token made on a machine without login is nobody's once they do.
+    ``used``: note that it was.
     """
     if not _TOKEN.fullmatch(token):
         return None
@@ -142,7 +143,7 @@ def recognise(session: Session, token: str, *, login: bool) -> Principal | None:
     person = _person(session, row, login)
     if person is None:
         return None
-    if row.used is None or moment - row.used >= _USED_EVERY:
+    if used and (row.used is None or moment - row.used >= _USED_EVERY):
         session.execute(update(ApiToken).where(ApiToken.id == row.id).values(used=moment))
     return person
 

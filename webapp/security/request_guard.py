@@ -37,8 +37,8 @@ _OF_PROXIES = frozenset({"basic", "digest", "negotiate", "ntlm"})
 # A page left open asks by itself: for where something stands, and for pictures of live sessions.
 _ASKED_BY_PAGES = ("state.json", ".jpg")
 
-# Reads an API token: the principal it stands for, or none. The API sets it.
-TokenReader = Callable[[str], Principal | None]
+# Reads an API token, and notes or not that it was used: whom it stands for, if anybody. The API sets it.
+TokenReader = Callable[[str, bool], Principal | None]
 
 
 class FormRefused(UserError):
@@ -210,8 +210,8 @@ def _page_of_form() -> str | None:
 
 def _identify() -> tuple[Principal | None, SessionRow | None]:
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
-    used = not request.path.endswith(_ASKED_BY_PAGES)
     authorization = request.headers.get("Authorization", "")
+    used = _scheme(authorization) == _BEARER or not request.path.endswith(_ASKED_BY_PAGES)
     if is_api() and _scheme(authorization) not in {"", _BEARER, *_OF_PROXIES}:
         return None, None  # a token sent in another way must not count as none: that may allow more
     cookie = request.cookies.get(cookies.cookie_name(cookies.SESSION), "")
@@ -223,12 +223,13 @@ def identify(
 ) -> tuple[Principal | None, SessionRow | None]:
     """Who a request is from, by two of its headers, and their session where it is one that tells.
 
-    ``used``: the request shows that somebody is there.
+    ``used``: the request shows that somebody is there, which is noted. Otherwise nothing is written, and so
+    nobody else's writing is waited for.
     """
     settings = app.extensions["settings"]
     read: TokenReader | None = app.extensions["token reader"]
     if _scheme(authorization) == _BEARER:
-        return (read(authorization.strip()[len(_BEARER) :].strip()) if read else None), None
+        return (read(authorization.strip()[len(_BEARER) :].strip(), used) if read else None), None
     if not settings.login:
         return LOCAL, None
     if not cookie:

@@ -53,7 +53,8 @@ class Admission:
         if not self._settings.login or (length is not None and length <= SMALL):
             return ""
         authorization, cookie = headers.get("AUTHORIZATION", ""), cookies.session_cookie(headers)
-        who, row = request_guard.identify(self._app, authorization, cookie, used=True)
+        # Nothing is written here: the one thread that reads must not wait for whoever writes.
+        who, row = request_guard.identify(self._app, authorization, cookie, used=False)
         if who is None or (row is not None and row.user.one_time):
             return NOT_SIGNED_IN
         if not any(who.may(permission) for permission in _BRINGS_FILES):

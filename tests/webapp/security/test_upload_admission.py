@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import io
+import re
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
 from http_servers import served
-from people import account, sign_in, signed_in, with_login
+from people import account, age, rows, sign_in, signed_in, with_login
+from sqlalchemy import event
 from waitress.adjustments import Adjustments
 from werkzeug.datastructures import FileStorage
 from werkzeug.test import encode_multipart
@@ -21,7 +24,7 @@ from webapp.security.accounts import find
 from webapp.security.permissions import Role
 from webapp.security.upload_admission import SMALL, Admission
 from webapp.server import AdmittedRequest, Room
-from webapp.storage.tables import AnalysisRow, CaseMember, CaseRow
+from webapp.storage.tables import AnalysisRow, CaseMember, CaseRow, SessionRow, now
 
 BIG = 4 * SMALL
 
@@ -211,6 +214,23 @@ def test_an_upload_that_has_arrived_makes_room(app, port, sent, room):
 def test_small_forms_are_not_counted(app):
     admission = Admission(app)
     assert admission.enter({}, SMALL) == ""
+
+
+def test_the_thread_that_reads_waits_for_nobody_who_writes(app):
+    """The one thread that reads asks; what it waits for, everybody waits for."""
+    client = signed_in(app, "ada")
+    answer = client.post("/account/tokens", data={"name": "script", "scope": "analyse"})
+    token = re.search(r"rp_[A-Za-z0-9_-]{43}", answer.text)[0]
+    age(app, seen=timedelta(minutes=2))
+    session = {"COOKIE": f"reelproof={client.get_cookie('reelproof').value}"}
+    admission, database = Admission(app), app.extensions["database"]
+    event.listen(database.engine, "begin", lambda link: link.exec_driver_sql("PRAGMA busy_timeout = 0"))
+    with database.alone():
+        for headers in (session, {"AUTHORIZATION": f"Bearer {token}"}):
+            assert admission.enter(headers, BIG) == "ada"
+    assert client.get("/help").status_code == 200
+    (seen,) = [row.seen for row in rows(app, SessionRow)]
+    assert now() - seen < timedelta(minutes=1), "the request itself counts"
 
 
 def test_without_login_nobody_is_turned_away(tmp_path, sent):
