@@ -52,19 +52,27 @@ class Room:
 
     def takes(self, request: AdmittedRequest) -> bool:
         """Whether there is room for a request whose headers are here; from then on it has its share."""
-        room = shutil.disk_usage(self._incoming).free - self._spare
         if not request.chunked and request.content_length <= SMALL:  # may go before an upload that is slow
-            return request.to_come() <= room
+            return request.to_come() <= self._free()
         with self._lock:
-            if request.to_come() > room - sum(each.to_come() for each in self._let_in):
-                return False
             self._let_in.add(request)
-        return True
+        if self.suffices():
+            return True
+        self.forget(request)
+        return False
+
+    def suffices(self) -> bool:
+        """Whether all that were let in still have room: one that does not say its size takes ever more."""
+        with self._lock:
+            return sum(each.to_come() for each in self._let_in) <= self._free()
 
     def forget(self, request: AdmittedRequest) -> None:
         """It takes no more: it was answered, or never arrived."""
         with self._lock:
             self._let_in.discard(request)
+
+    def _free(self) -> int:
+        return shutil.disk_usage(self._incoming).free - self._spare
 
 
 class _Body(io.RawIOBase):
@@ -103,6 +111,8 @@ class AdmittedRequest(HTTPRequestParser):
         consumed: int = super().received(data)
         if in_header and self.headers_finished and not self.completed:
             self._admit()
+        elif self.chunked and self.error is None and not self._room.suffices():
+            self._refuse_for_room()
         if self.completed:
             self.leave()
         return consumed
@@ -114,11 +124,17 @@ class AdmittedRequest(HTTPRequestParser):
             return
         self._sender = entered
         if not self._room.takes(self):
-            words = no_space()
-            self.error, self.completed = NoSpace(f"{words.error} {words.remedy}"), True
+            self._refuse_for_room()
+
+    def _refuse_for_room(self) -> None:
+        words = no_space()
+        self.error, self.completed = NoSpace(f"{words.error} {words.remedy}"), True
 
     def to_come(self) -> int:
-        """How many bytes it will still take: at worst it is there twice, as it came and as an exhibit."""
+        """How many bytes it will still take: at worst it is there twice, as it came and as an exhibit.
+
+        Of one that does not say its size, as far as it has come.
+        """
         came: int = self.body_bytes_received
         copied = 0 if self._body is None else self._body.taken
         return 2 * max(self.content_length, came) - came - copied

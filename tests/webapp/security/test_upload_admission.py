@@ -135,14 +135,14 @@ def room(app, monkeypatch):
 
 
 @pytest.fixture
-def let_in(app, room) -> Callable[[str, int], AdmittedRequest]:
+def let_in(app, room) -> Callable[[str, int | None], AdmittedRequest]:
     """Heads of requests come in, as the server reads them; one that is refused has an error."""
     admission, counted = Admission(app), Room(app.extensions["settings"])
 
-    def let_in(cookie: str, length: int) -> AdmittedRequest:
+    def let_in(cookie: str, length: int | None) -> AdmittedRequest:
         made = AdmittedRequest(admission, counted, Adjustments())
-        head = f"POST /analyses HTTP/1.1\r\nCookie: {cookie}\r\nContent-Length: {length}\r\n\r\n"
-        made.received(head.encode())
+        size = "Transfer-Encoding: chunked" if length is None else f"Content-Length: {length}"
+        made.received(f"POST /analyses HTTP/1.1\r\nCookie: {cookie}\r\n{size}\r\n\r\n".encode())
         return made
 
     return let_in
@@ -180,6 +180,27 @@ def test_an_upload_that_is_copied_counts_for_what_is_left_of_it(app, let_in, roo
     assert second.error is None and body.read() == b""
     for each in (first, second):
         each.close()
+
+
+@pytest.mark.parametrize("promised", [0, BIG])
+def test_one_that_does_not_say_its_size_ends_where_the_room_does(app, let_in, room, promised):
+    """As large as one that says it; what was promised to another stays."""
+    cookie, free = cookie_of(app, "ada"), 2 * promised + 2 * BIG + SMALL
+    room(free)
+    other = let_in(cookie, promised)
+    upload = let_in(cookie, None)
+    assert upload.error is None
+    piece = b"%x\r\n%s\r\n" % (BIG // 4, bytes(BIG // 4))
+    for arrived in range(4):
+        room(free - arrived * BIG // 4)
+        upload.received(piece)
+        assert upload.error is None
+    room(free - BIG)
+    upload.received(piece)
+    assert (upload.completed, upload.error.code) == (True, 507)
+    upload.close()
+    assert let_in(cookie, None).error is None, "it gave back its share, and its sender's place"
+    other.close()
 
 
 def test_an_upload_that_breaks_off_makes_room(app, port, happens):
