@@ -11,7 +11,7 @@ from detector.paths import FILES
 from detector.process.gc_pause import gc_paused
 from webapp import api, logs
 from webapp.custody import startup as custody_startup
-from webapp.http import error_pages, interface_language, security_headers, static_files
+from webapp.http import error_pages, interface_language, nul_characters, security_headers, static_files
 from webapp.http.row_numbers import RowNumber
 from webapp.intake import upload_request
 from webapp.monitoring import metrics
@@ -44,6 +44,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     security_headers.install(app, settings)
     api.recognise(app)
     request_guard.install(app)
+    nul_characters.install(app)
     interface_language.install_accounts(app)
     error_pages.install(app)
     template_filters.install(app)

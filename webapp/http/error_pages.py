@@ -109,12 +109,12 @@ def install(app: Flask) -> None:
 
     @app.errorhandler(OperationalError)
     def no_database(problem: OperationalError) -> Response:
-        log.error("%s %s failed: %s", request.method, request.path, problem.orig)
+        log.error("%s %s failed: %s", request.method, _route(), problem.orig)
         return answer(503, *_WORDS[503])
 
     @app.errorhandler(Exception)
     def unexpected(problem: Exception) -> Response:
-        log.error("%s %s failed", request.method, request.path, exc_info=problem)
+        log.error("%s %s failed", request.method, _route(), exc_info=problem)
         return answer(500, *_WORDS[500])
 
 
@@ -155,6 +155,11 @@ def answer(
         )
     response.status_code = status
     return response
+
+
+def _route() -> str:
+    """What the request is for, as it stands in the log: without what somebody put into the address."""
+    return str(request.url_rule) if request.url_rule else "an unknown address"
 
 
 def _page_before() -> str | None:

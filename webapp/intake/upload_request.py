@@ -82,6 +82,12 @@ class UploadRequest(Request):
             super()._load_form_data()
         if self.on_form is not None:
             self.on_form()
+        if any("\0" in text for field in self.form.items(multi=True) for text in field):
+            raise UserError(
+                400,
+                gettext("A text of the form holds a NUL character, which cannot be kept."),
+                gettext("Take it out, then send the form again."),
+            )
 
     def allowed(self) -> UploadLimit:
         """What this request may bring: one exhibit, unless its view says otherwise."""

@@ -154,7 +154,8 @@ def set_password(
 
 def find(session: Session, name: str) -> User | None:
     """The account of this name."""
-    return session.scalar(select(User).where(User.name == clean(name)))
+    name = possible(name)
+    return session.scalar(select(User).where(User.name == name)) if name else None
 
 
 def possible(name: str) -> str:

@@ -146,7 +146,8 @@ class Database:
     def _opened(self, **pool: Any) -> Engine:
         # Days are counted in UTC whatever the server thinks, and a server that is gone is noticed.
         options = {} if self._sqlite else {"options": "-c timezone=utc", "connect_timeout": 5}
-        engine = create_engine(self._url, connect_args=options, **pool)
+        # What rows hold stands in no message, and so in no log.
+        engine = create_engine(self._url, connect_args=options, hide_parameters=True, **pool)
         if self._sqlite:
             event.listen(engine, "connect", _prepare_sqlite)
         return engine

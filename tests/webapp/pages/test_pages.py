@@ -292,6 +292,13 @@ def test_a_bug_becomes_a_page_in_words(app, client, monkeypatch, caplog):
     assert "ZeroDivisionError" in caplog.text
 
 
+def test_the_log_of_a_bug_names_the_route_and_not_the_address(app, client, monkeypatch, caplog):
+    app.testing = False
+    monkeypatch.setattr("webapp.queries.analyses.get_or_404", lambda *_args, **_more: 1 / 0)
+    assert client.get("/analyses/a%0ab").status_code == 500
+    assert "GET /analyses/<analysis_id> failed" in caplog.text and "a\nb" not in caplog.text
+
+
 def test_hostile_names_are_shown_as_text(app, client, database):
     done = finished(app, file=NAME)
     failed = hand_in(app, b"f", NAME)
