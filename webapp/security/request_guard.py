@@ -114,7 +114,7 @@ def _deny(need: Need) -> Answer | None:
             gettext("Set it up first."),
         )
     if need.permission is not None and not who.may(need.permission):
-        _record_refusal("access refused", permission=need.permission)
+        record_refusal("access refused", permission=need.permission)
         raise refused(need.permission)
     if need.confirmed and who.scopes is not None:
         raise UserError(
@@ -144,11 +144,12 @@ def _check_form() -> None:
     """Abort with 403 unless the request brings its session's token."""
     this_request().on_form = None
     if not csrf.brings_token():
-        _record_refusal("form refused")
+        record_refusal("form refused")
         raise FormRefused(unsent_texts.written())
 
 
-def _record_refusal(what: str, **details: str) -> None:
+def record_refusal(what: str, **details: str) -> None:
+    """Put into the custody log that this request was refused; of many of one kind and person few."""
     repeated: RepeatedRefusals = current_app.extensions["refusals"]
     who = g.principal.name if g.principal is not None else network(request.remote_addr or "")
     times = repeated.count(who, what, *details.values())

@@ -110,6 +110,16 @@ def test_somebody_of_the_lab_signs_in_and_again(app, provider, monkeypatch, caps
     assert cli.run(["verify-log"]) == 0, capsys.readouterr()
 
 
+def test_many_refused_answers_are_few_entries(app):
+    """A cookie that was kept is good for ten minutes, whoever sends it how often."""
+    client = app.test_client(use_cookies=False)
+    cookie = client.get("/login/provider").headers["Set-Cookie"].split(";")[0]
+    for _ in range(12):
+        again = client.get("/login/provider/return?state=x&code=y", headers={"Cookie": cookie})
+        assert again.status_code == 502
+    assert [each.get("times") for each in events(app, "sign-in refused")] == [None, "10 within an hour"]
+
+
 def test_its_password_is_nobodys(app, provider):
     through_provider(app.test_client())
     assert sign_in(app.test_client(), "ada").status_code == 401

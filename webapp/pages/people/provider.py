@@ -44,7 +44,7 @@ def sign_in() -> Response:
 @blueprint.get("/login/provider/return")
 @public
 def callback() -> Response:
-    """Sign in whom the provider names; the attempt is used up whatever comes of it."""
+    """Sign in whom the provider names; the browser forgets the attempt whatever comes of it."""
     attempt = _unpacked(request.cookies.get(cookies.cookie_name(_COOKIE), ""))
     if attempt is None:
         return redirect(url_for("login.form"), 303)
@@ -52,8 +52,7 @@ def callback() -> Response:
         with speaking(DEFAULT):  # whoever signs in may read German; the log is kept in English
             response = _signed_in(attempt)
     except UserError as problem:
-        with this_app.database().begin() as session:
-            log.append_account_event(session, "sign-in refused", account="", by="provider", why=problem.error)
+        request_guard.record_refusal("sign-in refused", account="", by="provider", why=problem.error)
         response = page(problem.status, problem=f"{translated(problem.error)} {translated(problem.remedy)}")
     cookies.clear_cookie(response, _COOKIE)
     return response
