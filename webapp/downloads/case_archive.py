@@ -9,9 +9,9 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import threading
 import zipfile
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from webapp.custody import log as custody_log
 from webapp.custody.integrity import Condition
 from webapp.downloads import bundles
 from webapp.downloads.exhibits import refuse_altered_exhibit, sound_exhibit
+from webapp.downloads.places import Places
 from webapp.errors import UserError
 from webapp.queries.results import refuse_altered, result_folder
 from webapp.security import blinding
@@ -39,7 +40,17 @@ from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, CaseRow, State, now
 
 NAME, SUMS = "case.json", "sha256sums.txt"
-_EXPORTS = threading.BoundedSemaphore(4)  # each holds one of the server's threads until it is read
+# Each holds one of the server's threads until it is read, however slowly.
+_MOST_AT_ONCE, _MOST_OF_ONE = 4, 2
+_EXPORTS = Places(
+    _MOST_AT_ONCE,
+    _MOST_OF_ONE,
+    lambda: UserError(
+        503,
+        gettext("Other cases are being exported at the moment."),
+        gettext("Try again when they are done."),
+    ),
+)
 
 
 def send(case_id: int, language_code: str = language.DEFAULT) -> Response:
@@ -57,19 +68,11 @@ def send(case_id: int, language_code: str = language.DEFAULT) -> Response:
                 blinding.refuse_blinded(session, current().user_id, exhibit_id, Discloses.JUDGEMENTS)
         about = _about(case, rows, [user.name for user in case_service.members(session, case)])
     _refuse_incomplete(folders, rows)
-    if not _EXPORTS.acquire(blocking=False):
-        raise UserError(
-            503,
-            gettext("Other cases are being exported at the moment."),
-            gettext("Try again when they are done."),
-        )
-    try:
+    with ExitStack() as held:
+        held.enter_context(_EXPORTS.place(current().user_id))
         pieces = stream_with_context(_sent(case_id, _files(about, folders, rows, language_code)))
         response = Response(pieces, mimetype="application/zip")
-    except BaseException:
-        _EXPORTS.release()
-        raise
-    response.call_on_close(_EXPORTS.release)
+        response.call_on_close(held.pop_all().close)
     response.headers.set("Content-Disposition", "attachment", filename=f"reelproof-case-{case_id}.zip")
     return response
 

@@ -10,9 +10,7 @@ import json
 import subprocess
 import sys
 import threading
-from collections import Counter
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 from flask import send_file
@@ -25,6 +23,7 @@ from reports.text.languages import DEFAULT
 from webapp import this_app
 from webapp.downloads import custody_access, kept_reports
 from webapp.downloads.kept_reports import KeptReport
+from webapp.downloads.places import Places
 from webapp.errors import UserError
 from webapp.http.security_headers import REPORT_POLICY
 from webapp.queries import reference_comparisons
@@ -61,33 +60,11 @@ class ReportBeingMade(UserError):
         super().__init__(503, error, gettext("Try again in a minute."))
 
 
-class _Line:
-    """Who waits for a report."""
-
-    def __init__(self) -> None:
-        self._waiting: Counter[int | None] = Counter()  # by account
-        self._lock = threading.Lock()
-
-    @contextmanager
-    def place(self, who: int | None) -> Iterator[None]:
-        """Wait in line; raises :class:`ReportBeingMade` at once where it is too long.
-
-        ``who`` is an account; where nobody signs in, everybody is none, and only the whole line counts.
-        """
-        with self._lock:
-            too_many = self._waiting.total() >= _MOST_WAITING
-            if too_many or who is not None and self._waiting[who] >= _MOST_OF_ONE:
-                raise ReportBeingMade(gettext("Other reports are being rendered at the moment."))
-            self._waiting[who] += 1
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._waiting[who] -= 1
-                self._waiting = +self._waiting
-
-
-_LINE = _Line()
+_LINE = Places(
+    _MOST_WAITING,
+    _MOST_OF_ONE,
+    lambda: ReportBeingMade(gettext("Other reports are being rendered at the moment.")),
+)
 
 
 def current_report(

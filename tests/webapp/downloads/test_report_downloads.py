@@ -174,7 +174,7 @@ def test_eight_requests_wait_for_reports_in_all(lab, quick_reports):
             waiting.enter_context(report_downloads._LINE.place(1000 + number))
         assert his.get(f"/analyses/{row.id}/report.pdf").status_code == 503
     assert his.get(f"/analyses/{row.id}/report.pdf").status_code == 200
-    assert not report_downloads._LINE._waiting
+    assert report_downloads._LINE.taken() == 0
 
 
 def test_who_waits_no_longer_is_not_counted(app, client, row, quick_reports, monkeypatch):
@@ -182,13 +182,13 @@ def test_who_waits_no_longer_is_not_counted(app, client, row, quick_reports, mon
     seen: list[int] = []
 
     def fail(*_: object) -> None:
-        seen.append(report_downloads._LINE._waiting.total())
+        seen.append(report_downloads._LINE.taken())
         raise report_downloads._render_error()
 
     client.post(f"/analyses/{row.id}/annotations", json=AGREE)
     monkeypatch.setattr(report_downloads, "_render", fail)
     assert client.get(f"/analyses/{row.id}/report.pdf").status_code == 500
-    assert seen == [0] and not report_downloads._LINE._waiting
+    assert seen == [0] and report_downloads._LINE.taken() == 0
 
 
 def test_they_go_with_the_analysis(app, client, row, folders, quick_reports):

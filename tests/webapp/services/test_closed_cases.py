@@ -19,6 +19,7 @@ from sqlalchemy import select
 
 from reports.verification.verify import verify
 from webapp.cli import main as cli
+from webapp.downloads import case_archive
 from webapp.downloads import reports as report_downloads
 from webapp.jobs import states
 from webapp.security.permissions import Role
@@ -262,6 +263,21 @@ def test_an_export_that_breaks_off_is_no_zip_and_in_the_log(app, ada, case, tmp_
         head = ada.head(f"{case}/case.zip")
         assert head.status_code == 200
     assert ada.get(f"{case}/case.zip").status_code == 200
+
+
+def test_a_person_who_reads_slowly_leaves_places_to_others(app, ada, root, case):
+    with app.extensions["database"].begin() as session:
+        her = session.scalars(select(User.id).where(User.name == "ada")).one()
+    with case_archive._EXPORTS.place(her):
+        answer = ada.get(f"{case}/case.zip", buffered=False)
+        refused = ada.get(f"{case}/case.zip")
+        assert refused.status_code == 503 and "Try again when they are done" in refused.text
+        answer.close()
+        assert ada.get(f"{case}/case.zip").status_code == 200
+        with case_archive._EXPORTS.place(her):
+            assert ada.get(f"{case}/case.zip").status_code == 503
+            assert root.get(f"{case}/case.zip").status_code == 200
+    assert case_archive._EXPORTS.taken() == 0
 
 
 def test_an_export_does_not_break_off_because_others_wait_for_reports(app, ada, case):
