@@ -45,7 +45,6 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     api.recognise(app)
     request_guard.install(app)
     nul_characters.install(app)
-    interface_language.install_accounts(app)
     error_pages.install(app)
     template_filters.install(app)
     _register_pages(app)

@@ -61,7 +61,7 @@ class ExhibitAnnotation(_Authored):
 
 
 class SpanAnnotation(_Authored):
-    """A stretch that the machine did not flag and a person did; seconds from the first frame."""
+    """A stretch that a person marked, mostly one that the machine missed; seconds from the first frame."""
 
     kind: Literal["span"]
     person: Letters | None = None

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from detector import timestamps
 from detector.schema.analysis import Analysis, MediaKind
-from detector.verdict.stability import unflagged_segments
+from detector.verdict.stability import flagged_segments, unflagged_segments
 from reports.review.annotation_file import checksum, to_json
 from reports.review.annotations import (
     Annotation,
@@ -26,6 +26,7 @@ from reports.review.annotations import (
     verified,
     withdrawals,
 )
+from reports.review.marked_stretches import Flagged, flagged_of
 from reports.text import dates
 from reports.text.finding import segment_name
 from reports.text.free_text import direction, one_line, readable
@@ -43,7 +44,11 @@ _OF_UNFLAGGED = {
     "disagree": N_("Shows no manipulation"),
     "unsure": N_("Unsure"),
 }
-_SPAN = {"manipulated": N_("Manipulated; the machine did not flag it"), "unsure": N_("Unsure")}
+_MARKED = {
+    Flagged.NOTHING: N_("Manipulated; the machine did not flag it"),
+    Flagged.PART: N_("Manipulated; the machine flagged a part of it"),
+    Flagged.ALL: N_("Manipulated; the machine flagged it as well"),
+}
 
 
 @dataclass(frozen=True)
@@ -166,6 +171,16 @@ class _Content(NamedTuple):
     when: str = ""
 
 
+def _of_span(analysis: Analysis, said: SpanAnnotation) -> _Content:
+    who = gettext(", person %(person)s", person=said.person) if said.person else ""
+    about, when = gettext("Marked stretch%(who)s", who=who), time_span(said.start, said.end)
+    if said.verdict != "manipulated":
+        return _Content(about, gettext("Unsure"), "unsure", when)
+    how_much = flagged_of(said, flagged_segments(analysis.persons, analysis.segments))
+    mark = "agree" if how_much is Flagged.ALL else "disagree"
+    return _Content(about, gettext(_MARKED[how_much]), mark, when)
+
+
 def _content(analysis: Analysis, said: Annotation) -> _Content:
     match said:
         case SegmentAnnotation():
@@ -173,13 +188,7 @@ def _content(analysis: Analysis, said: Annotation) -> _Content:
         case ExhibitAnnotation():
             return _Content(gettext("The whole exhibit"), _OPINION[said.verdict], said.verdict)
         case SpanAnnotation():
-            who = gettext(", person %(person)s", person=said.person) if said.person else ""
-            return _Content(
-                about=gettext("Marked stretch%(who)s", who=who),
-                verdict=_SPAN[said.verdict],
-                mark="disagree" if said.verdict == "manipulated" else "unsure",
-                when=time_span(said.start, said.end),
-            )
+            return _of_span(analysis, said)
         case PersonRename():
             return _Content(
                 gettext("Person %(person)s", person=said.person),
@@ -240,7 +249,7 @@ def _fates(said: Sequence[Annotation]) -> dict[str, str]:
 
 
 def _summary(analysis: Analysis, opinions: Sequence[Annotation], unverified: int) -> tuple[str, ...]:
-    """How many said what: of the exhibit, of segments, of stretches the machine did not flag."""
+    """How many said what: of the exhibit, of segments, of stretches of their own."""
     lines = [_reviewers_counted(opinions)]
     if exhibit := [each.verdict for each in opinions if isinstance(each, ExhibitAnnotation)]:
         verdict = gettext(analysis.verdict.value)
@@ -249,20 +258,29 @@ def _summary(analysis: Analysis, opinions: Sequence[Annotation], unverified: int
         )
     if segments := [each for each in opinions if isinstance(each, SegmentAnnotation)]:
         lines += _segments_counted(analysis, segments)
-    missed = sum(isinstance(each, SpanAnnotation) and each.verdict == "manipulated" for each in opinions)
-    if missed:
-        lines.append(
-            gettext(
-                "Marked as manipulated and not flagged by the machine: %(stretches)s.",
-                stretches=plural(missed, "stretch", "stretches"),
-            )
-        )
+    lines += _marked(analysis, [each for each in opinions if isinstance(each, SpanAnnotation)])
     if unverified:
         words = plural(unverified, "annotation", "annotations")
         lines.append(
             gettext("Not counted: %(words)s imported for authors who are not verified.", words=words)
         )
     return tuple(lines)
+
+
+def _marked(analysis: Analysis, spans: Sequence[SpanAnnotation]) -> Iterator[str]:
+    """How many stretches were marked as manipulated, by how much of them the machine flagged."""
+    flagged = flagged_segments(analysis.persons, analysis.segments)
+    counted = Counter(flagged_of(each, flagged) for each in spans if each.verdict == "manipulated")
+    if missed := counted[Flagged.NOTHING]:
+        yield gettext(
+            "Marked as manipulated and not flagged by the machine: %(stretches)s.",
+            stretches=plural(missed, "stretch", "stretches"),
+        )
+    if also := counted[Flagged.PART] + counted[Flagged.ALL]:
+        yield gettext(
+            "Marked as manipulated and flagged by the machine as well, at least in part: %(stretches)s.",
+            stretches=plural(also, "stretch", "stretches"),
+        )
 
 
 def _reviewers_counted(opinions: Sequence[Annotation]) -> str:

@@ -10,30 +10,40 @@ const LOOK_AGAIN = 3000;
 const QUEUED = {
   low: _("Queued, low priority"), normal: _("Queued"), high: _("Queued, high priority"),
 };
-const ENDED = { done: _("Done"), failed: _("Failed"), cancelled: _("Cancelled"), paused: _("Paused") };
+const ENDED = { done: _("Done"), failed: _("Failed"), cancelled: _("Cancelled") };
 document.documentElement.classList.add("scripted");
 
-/** A row as the server would show it now, put in place of the one on the page. */
+/** A row as the server would show it now, put in place of the one on the page and returned, if there is one. */
 async function renew(row) {
   const answer = await fetch(window.location.href, { cache: "no-store" }).catch(() => null);
-  if (!answer?.ok) return;
+  if (!answer?.ok) return null;
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   const fresh = page.querySelector(`tr[data-id="${row.dataset.id}"]`);
-  if (!fresh) return; // it no longer fits what is asked for; it stays in sight until the next search
+  if (!fresh) return null; // it no longer fits what is asked for; it stays in sight until the next search
   const focused = row.contains(document.activeElement);
   row.replaceWith(fresh);
   if (focused) fresh.querySelector(".library-file a").focus();
+  return fresh;
 }
 
-for (const row of document.querySelectorAll("tr[data-analysis]")) {
-  if (row.dataset.state !== "queued" && row.dataset.state !== "running") continue;
+/** Keeps the row of an unfinished analysis up to date, also where it is paused or resumed elsewhere. */
+function keepUpToDate(row) {
+  if (!["queued", "running", "paused"].includes(row.dataset.state)) return;
+  const paused = row.dataset.state === "paused";
   const words = row.querySelector("[data-standing]");
-  follow(`${row.dataset.analysis}/state.json`, {
+  const anew = async () => {
+    stop();
+    const fresh = await renew(row);
+    if (fresh) keepUpToDate(fresh);
+  };
+  const stop = follow(`${row.dataset.analysis}/state.json`, {
     onStatus: (status) => {
       words.textContent = status.state === "running"
         ? _("Running, %(share)s", { share: percentDone(status.progress) })
         : QUEUED[status.priority];
+      if (paused) anew();
     },
+    onPause: () => { if (!paused) anew(); },
     onEnd: (status) => {
       words.textContent = ENDED[status.state];
       renew(row);
@@ -41,6 +51,8 @@ for (const row of document.querySelectorAll("tr[data-analysis]")) {
     onGone: () => { words.textContent = _("Deleted"); },
   });
 }
+
+document.querySelectorAll("tr[data-analysis]").forEach(keepUpToDate);
 
 // Menus close like menus: by Escape, and by a click anywhere else.
 document.addEventListener("click", (event) => {

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import json
 
-from flask import Flask, g, request
+from flask import Flask, request
 from flask_babel import Babel
 from markupsafe import Markup
 
 from reports.text import language
 from webapp.http import problem_details
+from webapp.storage.tables import User
 
 
 def install(app: Flask) -> None:
@@ -23,11 +24,6 @@ def install(app: Flask) -> None:
     app.jinja_env.globals.update(script_messages=_script_messages)
     app.before_request(_browsers)
     app.teardown_request(lambda _problem: language.choose(None))
-
-
-def install_accounts(app: Flask) -> None:
-    """Speak the language of the account, once it is known who asks."""
-    app.before_request(_accounts)
 
 
 def of_download() -> str:
@@ -43,10 +39,10 @@ def _browsers() -> None:
     language.choose(next((code for code in primary if code in language.LANGUAGES), None))
 
 
-def _accounts() -> None:
-    row = g.get("session")
-    if row is not None and row.user.language and not problem_details.is_api():
-        language.choose(row.user.language)
+def choose_of(user: User) -> None:
+    """Speak the language of the account that asks, as soon as it is known: also in what refuses it."""
+    if user.language and not problem_details.is_api():
+        language.choose(user.language)
 
 
 def _script_messages() -> Markup:

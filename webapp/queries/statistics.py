@@ -76,14 +76,14 @@ class Agreement:
     """What reviewers say of the machine's findings, by their standing annotations whose authors are verified.
 
     ``exhibits`` has one row a verdict of the machine, ``reviewers`` one a person, exhibits and segments
-    together, of ``segments`` those that are flagged; ``missed`` counts spans and segments the machine did not
+    together, of ``segments`` those that are flagged; ``marked`` counts spans and segments the machine did not
     flag and a reviewer holds for manipulated.
     """
 
     exhibits: tuple[Count, ...]
     segments: Count
     reviewers: tuple[Count, ...]
-    missed: int
+    marked: int
     judged: int  # analyses with any annotation
 
     @property
@@ -188,14 +188,14 @@ def agreement(session: Session, opinions: Iterable[Opinion]) -> Agreement:
     exhibits: dict[str, Counter[str]] = defaultdict(Counter)
     people: dict[str, Counter[str]] = defaultdict(Counter)
     segments: Counter[str] = Counter()
-    missed, judged = 0, set()
+    marked, judged = 0, set()
     for analysis_id, each in opinions:
         judged.add(analysis_id)
         if isinstance(each, SpanAnnotation):
-            missed += each.verdict == "manipulated"
+            marked += each.verdict == "manipulated"
             continue
         if isinstance(each, SegmentAnnotation) and (analysis_id, each.segment) in unflagged:
-            missed += each.verdict == "agree"  # that it shows manipulation: the machine does not say so
+            marked += each.verdict == "agree"  # that it shows manipulation: the machine does not say so
             continue
         people[each.author][each.verdict] += 1
         if isinstance(each, ExhibitAnnotation):
@@ -206,7 +206,7 @@ def agreement(session: Session, opinions: Iterable[Opinion]) -> Agreement:
         exhibits=tuple(Count(verdict, exhibits[verdict]) for verdict in VERDICTS),
         segments=Count(gettext("flagged segments"), segments),
         reviewers=_most(Count(name, parts) for name, parts in people.items()),
-        missed=missed,
+        marked=marked,
         judged=len(judged),
     )
 

@@ -19,6 +19,7 @@ from reports.text.language import gettext
 from webapp import this_app
 from webapp.custody import log
 from webapp.errors import UserError
+from webapp.http import interface_language
 from webapp.http.error_pages import answer, wants_json
 from webapp.http.problem_details import is_api
 from webapp.intake.upload_request import this_request
@@ -72,6 +73,8 @@ def _check() -> Answer | None:
     if request.endpoint == "static":
         return None
     g.principal, g.session = _identify()
+    if g.session is not None:
+        interface_language.choose_of(g.session.user)
     if request.endpoint is None:
         return None  # no such address: the answer is the same for everybody
     need = need_of(current_app, request.endpoint)

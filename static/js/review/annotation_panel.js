@@ -42,7 +42,7 @@ export class AnnotationPanel {
   }
 
   #entry(annotation, isCurrent, withdrawn) {
-    const { about, verdict, mark } = annotationWords(annotation, timecode, this.desk.flags(annotation.segment));
+    const { about, verdict, mark } = annotationWords(annotation, timecode, this.desk.flagged(annotation));
     const { desk } = this;
     const withoutEffect = annotation.kind === "withdrawal" ? _("without effect, since not verified") : _("replaced by a later one");
     const state = isCurrent ? null : el("span", { class: "tag" }, withdrawn ? _("withdrawn %(when)s", { when: moment(withdrawn.made) }) : withoutEffect);
@@ -89,8 +89,8 @@ export class AnnotationPanel {
         this.desk.complain(_("Write times as HH:MM:SS.mmm, or press I and O while the video shows the start and the end."));
         return;
       }
-      if (end < start) {
-        this.desk.complain(_("The stretch ends before it starts."));
+      if (end <= start) {
+        this.desk.complain(end < start ? _("The stretch ends before it starts.") : _("The stretch has no length. Choose a later end."));
         return;
       }
       const verdict = new FormData(byId("span-form")).get("span-verdict");

@@ -76,17 +76,37 @@ function stretchWords({ start, end, person }, timecode) {
   return person ? _("%(start)s to %(end)s, person %(person)s", times) : _("%(start)s to %(end)s", times);
 }
 
-/** One annotation in words: its subject and its verdict; `flagged`: whether a segment it is about is. */
-export function annotationWords(annotation, timecode, flagged = true) {
+/** How much of a marked stretch lies within the `flagged` segments, of its person if it names one: see marked_stretches.py. */
+export function flaggedOf({ start, end, person }, flagged) {
+  const inside = flagged
+    .filter((one) => (!person || one.person === person) && one.start <= end && one.end >= start)
+    .sort((a, b) => a.start - b.start);
+  if (!inside.length) return "nothing";
+  let reached = start;
+  for (const segment of inside) {
+    if (segment.start > reached) return "part";
+    reached = Math.max(reached, segment.end);
+  }
+  return reached >= end ? "all" : "part";
+}
+
+const MARKED = {
+  nothing: _("Manipulated, missed by the machine"),
+  part: _("Manipulated, flagged in part by the machine"),
+  all: _("Manipulated, flagged by the machine as well"),
+};
+
+/** One annotation in words: its subject and its verdict; `flagged`: how much of what it is about is ("all", "part", "nothing"). */
+export function annotationWords(annotation, timecode, flagged = "all") {
   const { kind, verdict, person, into, name, segment } = annotation;
   const isOf = (about, said, mark = "none") => ({ about, verdict: said, mark });
   switch (kind) {
-    case "segment": return flagged
+    case "segment": return flagged === "all"
       ? isOf(_("Segment %(segment)s", { segment }), OPINION[verdict], verdict)
       : isOf(_("Looked at, not flagged: %(segment)s", { segment }), OF_UNFLAGGED[verdict], verdict);
     case "exhibit": return isOf(_("Whole exhibit"), OPINION[verdict], verdict);
     case "span": return verdict === "manipulated"
-      ? isOf(stretchWords(annotation, timecode), _("Manipulated, missed by the machine"), "disagree")
+      ? isOf(stretchWords(annotation, timecode), MARKED[flagged], flagged === "all" ? "agree" : "disagree")
       : isOf(stretchWords(annotation, timecode), _("Unsure about this stretch"), "unsure");
     case "rename": return isOf(_("Person %(person)s", { person }), _("Named “%(name)s”", { name }));
     case "merge": return isOf(_("Persons %(person)s and %(into)s", { person, into }), _("Are the same face"));

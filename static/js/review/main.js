@@ -6,7 +6,7 @@ import { timecode } from "../formats.js";
 import { _ } from "../language.js";
 import { clamp, lowerBound } from "../numbers.js";
 import { AnnotationPanel } from "./annotation_panel.js";
-import { alreadySaid, current } from "./annotations.js";
+import { alreadySaid, current, flaggedOf } from "./annotations.js";
 import { wireControls } from "./controls.js";
 import { faces, nearest, personName, prepare } from "./data.js";
 import { Detail } from "./detail.js";
@@ -90,6 +90,11 @@ class Desk {
   annotationsOf(id) { return this.current.filter((one) => one.kind === "segment" && one.segment === id); }
   /** Whether a segment is flagged, or only looked at. */
   flags(id) { return this.segments.find((one) => one.id === id)?.flagged ?? true; }
+  /** How much of what an annotation is about is flagged: "all", "part" or "nothing". */
+  flagged(annotation) {
+    if (annotation.kind === "span") return flaggedOf(annotation, this.segments.filter((one) => one.flagged));
+    return this.flags(annotation.segment) ? "all" : "nothing";
+  }
   author() { return this.store.author || reviewer.get(); }
 
   /** A stretch of a long analysis is there. Drawn at once if it shows; persons and counts when all are. */
@@ -195,13 +200,14 @@ class Desk {
     if (!author) return false;
     if (annotation.kind === "withdrawal" && !this.current.some((one) => one.id === annotation.about)) return true;
     try {
+      this.#take(await this.store.load()); // others, or oneself in another tab, may have said something since
       let made = alreadySaid({ author, ...annotation }, this.current);
       if (!made) {
         const before = new Set(this.annotations.map((one) => one.id));
         this.#take(await this.store.add({ author, ...annotation }));
         made = this.annotations.find((one) => !before.has(one.id));
-        this.drawAll();
       }
+      this.drawAll();
       say(words, made && annotation.kind !== "withdrawal" ? { label: _("Undo"), run: () => this.withdraw(made) } : null);
       return true;
     } catch (problem) {

@@ -8,7 +8,7 @@ import { closeUp, enlarge } from "./pictures.js";
 
 function opinions(desk, segment) {
   const annotations = desk.annotationsOf(segment.id);
-  const marks = annotations.map((one) => annotationWords(one, String, segment.flagged));
+  const marks = annotations.map((one) => annotationWords(one, String, segment.flagged ? "all" : "nothing"));
   return marks.map((mark, i) => el("span", { class: `mark mark-${mark.mark}`, title: `${byline(annotations[i])}: ${mark.verdict}` },
     icon(mark.mark), el("span", {}, `${mark.verdict} `, el("small", {}, byline(annotations[i])))));
 }

@@ -88,6 +88,31 @@ def test_what_stands_who_is_who_and_what_stood_before(tmp_path: Path) -> None:
     assert found.sha256 == checksum([to_json(each) for each in SAID])
 
 
+@pytest.mark.parametrize(
+    ("start", "end", "person", "words"),
+    [
+        (7.0, 9.0, None, "the machine flagged it as well"),
+        (6.0, 18.0, "A", "the machine flagged it as well"),
+        (4.0, 9.0, "A", "the machine flagged a part of it"),
+        (17.0, 30.0, None, "the machine flagged a part of it"),
+        (7.0, 9.0, "C", "the machine did not flag it"),
+        (30.0, 31.0, None, "the machine did not flag it"),
+    ],
+)
+def test_a_marked_stretch_is_held_against_what_was_flagged(
+    tmp_path: Path, start: float, end: float, person: str | None, words: str
+) -> None:
+    analysis = build(tmp_path, kept=False)
+    flagged = [each for each in analysis.segments if each.start < 20]
+    analysis = analysis.model_copy(update={"segments": tuple(flagged)})
+    assert {(each.person, each.start, each.end) for each in flagged} >= {("A", 6.0, 18.0)}
+    said = say(1, "span", "Ben", start=start, end=end, person=person, verdict="manipulated")
+    found = reviewer_view(analysis, [said])
+    assert found.annotations[0].verdict == f"Manipulated; {words}"
+    counted = "not flagged by the machine" if "did not" in words else "flagged by the machine as well"
+    assert f"Marked as manipulated and {counted}" in found.summary[-1]
+
+
 def test_of_what_was_not_flagged_there_is_nothing_to_agree_with(tmp_path: Path) -> None:
     said = [*SAID[:3], say(20, "segment", "Ben", segment="B1", verdict="agree")]
     said.append(say(21, "segment", "Cleo", segment="B1", verdict="disagree"))

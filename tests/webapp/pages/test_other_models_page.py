@@ -30,6 +30,7 @@ def test_what_another_model_flags_is_what_other_views_confirm(
         fields = {"others": (other_saying(tmp_path, **stability),), "joint": joint}
         row = finished(app, fields, persons=2, segments=2)
         page = client.get(f"/analyses/{row.id}").text
+        assert f'<a href="#others">2 models together: {joint.verdict}</a>' in page
         lists = re.findall(r"What [^<]* flags</summary>.*?</ul>", page, re.DOTALL)
         assert [re.findall(r"<li><strong>(\w+)<", each) for each in lists] == [expected] * bool(expected)
 

@@ -151,7 +151,7 @@ def test_agreement_counts_what_stands(app, client, database, overview):
         "Ada": {"agree": 2, "unsure": 1},
         "Grace": {"disagree": 2},
     }
-    assert (seen.missed, seen.judged, seen.total) == (1, 2, 5)
+    assert (seen.marked, seen.judged, seen.total) == (1, 2, 5)
     assert "Reviewers marked <strong>1</strong> stretch" in client.get("/statistics").text
 
 
@@ -164,7 +164,7 @@ def test_what_was_not_flagged_is_no_flagged_segment_to_agree_with(app, client, d
         assert client.post(f"/analyses/{row.id}/annotations", json=said).status_code == 201
     for _ in range(2):
         seen = overview().agreement
-        assert (seen.segments.parts, seen.missed, seen.total) == (Counter(agree=1), 1, 1)
+        assert (seen.segments.parts, seen.marked, seen.total) == (Counter(agree=1), 1, 1)
         assert [(each.label, each.total) for each in seen.reviewers] == [("Ada", 1)]
         # Annotated before rows said which segments are flagged.
         change(row.id, unflagged=None)

@@ -272,13 +272,13 @@ def test_accounts_are_made_changed_and_listed_by_commands(command, capsys):
     assert command("reset-password", "ada", password=True) == 0
 
 
-def test_commands_that_cannot_be_done(command, capsys, monkeypatch):
+def test_commands_that_cannot_be_done(command, capsys, monkeypatch, tmp_path):
     assert command("add-user", "root", "--role", "administrator", password=True) == 0
     for arguments, words in (
         (("disable-user", "root"), "only administrator"),
         (("set-role", "nobody", "reader"), "no account “nobody”"),
         (("add-user", "root", "--role", "reader"), "no terminal"),
-        (("reset-password", "root", "--password-file", "/nonexistent"), "No such file"),
+        (("reset-password", "root", "--password-file", str(tmp_path / "missing")), "No such file"),
     ):
         monkeypatch.setattr("sys.stdin", io.StringIO())
         assert command(*arguments) == 2

@@ -134,6 +134,14 @@ def add(
         annotation = parse({**said, **own})
     except AnnotationFileError as problem:
         raise UserError(400, translated(str(problem)), gettext("Nothing was recorded.")) from None
+    if (
+        isinstance(annotation, SpanAnnotation)
+        and analysis.media.duration
+        and annotation.start == annotation.end
+    ):
+        raise UserError(
+            400, gettext("The stretch has no length."), gettext("Nothing was recorded. Choose a later end.")
+        )
     if reason := rejection_reason(analysis, annotation, known if seen is None else seen):
         raise UserError(400, translated(reason), _remedy(analysis, annotation))
     session.add(annotation_row(analysis_id, annotation))
