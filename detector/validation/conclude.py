@@ -56,7 +56,7 @@ def validate(
     :class:`~detector.errors.ParameterError` where it is of another model, parameters or material,
     :class:`~detector.validation.material.MaterialError`, and what analysing raises of model and parameters.
     """
-    model = validated_model(run.model)
+    model = validated_model(run.model, run.parameters)
     if other_machine is not None and (why := why_not_comparable(other_machine, model, run.parameters)):
         raise ParameterError(_NOT_COMPARABLE % {"why": why})
     progress("reading the material", 0.0)

@@ -8,8 +8,8 @@ cross-entropy is that of Ramos et al. (2013), Tippett plots those of Evett and B
 ``lir`` of the Netherlands Forensic Institute has all of this and is well kept; it brings pandas, KDEpy and
 optuna for what is a hundred lines here, so it is not used.
 
-No ratio is stated beyond what the number of files can show: with ``n`` unmanipulated files none of which
-scores so high, the share of such is still no better known than one in ``n + 1``; likewise below one.
+No ratio is stated beyond what the number of groups can show: with unmanipulated files of ``n`` groups none of
+which scores so high, the share of such is still no better known than one in ``n + 1``; likewise below one.
 """
 
 from __future__ import annotations
@@ -71,7 +71,8 @@ def likelihood_ratios(kind: MediaKind, scored: Scored) -> LikelihoodRatios | Non
     fakes, reals = data.counts
     if min(fakes, reals) < LEAST_OF_A_CLASS or of_one_group(scored):
         return None
-    bounds = (-float(np.log10(fakes + 1)), float(np.log10(reals + 1)))
+    of_fakes, of_reals = (len(np.unique(data.groups[data.manipulated == label])) for label in (True, False))
+    bounds = (-float(np.log10(of_fakes + 1)), float(np.log10(of_reals + 1)))
     platt = _platt(data)
     best = _pav_ratios(data, data.scores)
     # Bounded as it is stated, but for the cost of the order alone, which has no file too few.

@@ -82,9 +82,11 @@ def _few_groups(items: Sequence[ValidationItem]) -> Iterator[str]:
         groups = len({each.group for each in of_class})
         if groups == len(of_class) or groups >= FEW:
             continue
-        words = N_("The %(count)s %(what)s belong to %(groups)s groups only: intervals are too narrow.")
+        words = N_(
+            "The %(count)s %(what)s belong to %(groups)s groups only and tell little more than as many files."
+        )
         if groups == 1:
-            words = N_("The %(count)s %(what)s belong to one group: intervals are far too narrow.")
+            words = N_("The %(count)s %(what)s belong to one group, and tell little more than one file.")
         yield words % {
             "count": f"{len(of_class):,}",
             "what": (_MANIPULATED if manipulated else _UNMANIPULATED)[kind],

@@ -14,10 +14,17 @@ from detector.schema.method.parameters import OF_PHOTOS, OF_VIDEOS
 from detector.schema.model import Platt, SecondLookModel
 from detector.schema.translatable import N_
 
+SHIPPED = Parameters()
 
-def validated_model(model: str | Path | None) -> ValidatedModel:
-    """The model named, with its second look; raises :class:`~detector.errors.ModelError` as loading does."""
+
+def validated_model(model: str | Path | None, parameters: Parameters = SHIPPED) -> ValidatedModel:
+    """The model named, with its second look where ``parameters`` ask for one.
+
+    Raises :class:`~detector.errors.ModelError` as loading does.
+    """
     card, weights = load_card(model)
+    if not parameters.second_look:
+        return of_card(card.alone)
     return of_card(card.model_copy(update={"second_look": read_second_look(card, weights)}))
 
 

@@ -1,8 +1,9 @@
 """Shares of files judged wrongly, each with its 95 % interval.
 
 Intervals are those of model cards (:mod:`detector.training.publish.error_rates`): exact where each file
-stands for itself, drawn over groups where several depend on one another and both outcomes occur; of these two
-the wider ends, since few groups can agree by chance.
+stands for itself. Where several depend on one another, they are the wider ends of what is drawn over groups
+and of an exact interval with as many files as there are groups (an effective sample size, as by Korn and
+Graubard, 1998): few groups can agree by chance, and each may be wholly right or wholly wrong.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from detector.schema.translatable import N_
 from detector.training.evaluation.metrics import Scored, draws, interval
 from detector.training.publish.error_rates import EXACT, clopper_pearson
 
-WIDER = N_("the wider of Clopper–Pearson and bootstrap over sources, at either end")
+WIDER = N_("the wider of Clopper–Pearson and bootstrap, both over sources, at either end")
 Chosen = NDArray[np.bool_]
 _Ends = tuple[float | None, float | None]
 
@@ -43,15 +44,16 @@ def shares(scored: Scored, of_class: Chosen, wrong: Chosen) -> list[Share]:
     what they hold of either class.
     """
     items, events = int(of_class.sum()), wrong[of_class].sum(axis=0)
-    exact = [clopper_pearson(int(count), items) for count in events]
+    groups = len(np.unique(scored.groups[of_class]))
+    made = WIDER if groups < items else EXACT
+    exact = [clopper_pearson(count * groups / items, groups) for count in events]
     drawn: list[_Ends] = [(None, None)] * len(events)
-    if len(np.unique(scored.groups[of_class])) < items:
+    if made == WIDER:
         drawn = _drawn(scored.groups, of_class, wrong)
     found = []
     for count, (low, high), (drawn_low, drawn_high) in zip(events.tolist(), exact, drawn, strict=True):
-        made = EXACT
         if drawn_low is not None and drawn_high is not None:
-            made, low, high = WIDER, min(low, drawn_low), max(high, drawn_high)
+            low, high = min(low, drawn_low), max(high, drawn_high)
         found.append(Share(count, items, round(low, 4), round(high, 4), made))
     return found
 

@@ -44,6 +44,9 @@ WORDS = (
         "%(who)s scored high, but could be judged in no more than %(frames)s, too short to judge: a finding "
         "takes %(minimum_duration)s s, and %(needed)s to find none."
     ),
+    N_("the wider of Clopper–Pearson and bootstrap over sources, at either end"),  # of earlier validations
+    N_("The %(count)s %(what)s belong to %(groups)s groups only: intervals are too narrow."),  # likewise
+    N_("The %(count)s %(what)s belong to one group: intervals are far too narrow."),
     N_("No face was found as the file is stored; it was examined turned by %(turned)s° clockwise."),
     N_("no face found"), N_("the file breaks off here"), N_("no picture could be decoded here"),
 )  # fmt: skip

@@ -19,7 +19,6 @@ from detector.errors import ReelproofError
 from detector.sandbox import AllowedPaths, Limits, capabilities, confine
 from detector.sandbox.kernel import end_with
 from detector.schema.analysis import Analysis, Parameters, Software
-from detector.schema.laboratory.validation import ValidatedModel
 from detector.schema.translatable import N_
 from detector.validation.conclude import concluded
 from detector.validation.material import LabelledFile, MaterialError, labelled_rows, material_of
@@ -63,11 +62,11 @@ class _Labelled:
 
 
 def _write(given: dict[str, Any], card: Path, out: Path) -> None:
-    model = validated_model(card)
-    labelled = _labelled(given, model)
+    labelled = _labelled(given, card)
     made_with = labelled.made_with
     material = material_of(given["title"], labelled.files, [*labelled.remarks, *remarks_on(made_with)])
     assert labelled.parameters is not None  # there are files of both labels
+    model = validated_model(card, labelled.parameters)
     nothing: dict[str, Line] = {}
     validation = concluded(
         material,
@@ -84,7 +83,7 @@ def _write(given: dict[str, Any], card: Path, out: Path) -> None:
     assert (out / LABORATORY).is_file()
 
 
-def _labelled(given: dict[str, Any], model: ValidatedModel) -> _Labelled:
+def _labelled(given: dict[str, Any], card: Path) -> _Labelled:
     """Find the analysis of each row of the table; :class:`MaterialError` where there is not just one."""
     by_sha256 = {each["sha256"]: each for each in given["analyses"]}
     by_name: dict[str, list[dict[str, Any]]] = {}
@@ -99,10 +98,11 @@ def _labelled(given: dict[str, Any], model: ValidatedModel) -> _Labelled:
         (each,) = found
         path = Path(each["folder"])
         analysis = Analysis.from_json((path / "analysis.json").read_bytes())
-        parameters = labelled.parameters or analysis.parameters
-        if why := why_not_the_same(model, parameters, analysis):
+        if labelled.parameters is None:
+            labelled.parameters = analysis.parameters
+            model = validated_model(card, analysis.parameters)
+        if why := why_not_the_same(model, labelled.parameters, analysis):
             raise MaterialError(_NOT_THE_SAME % {"name": row.name, "why": why})
-        labelled.parameters = parameters
         known = {"name": each["name"], "bytes": each["bytes"], "sha256": each["sha256"]}
         labelled.files.append(replace(row, path=path, **known))
         labelled.lines[str(path)] = line_of(analysis)

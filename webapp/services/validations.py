@@ -242,7 +242,8 @@ def _listed(folders: Folders, validation_id: str) -> ListedValidation | None:
         chosen = session.get(Choice, _CHOICE)
         default = model_service.default(session, folders)
     try:
-        ended = why_not_of_model(about, validated_model(model_service.card_path(folders, default)))
+        now = validated_model(model_service.card_path(folders, default), about.parameters)
+        ended = why_not_of_model(about, now)
     except (ModelError, OSError) as problem:
         ended = str(problem)
     is_quoted = chosen is not None and chosen.value.startswith(validation_id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from detector.schema.analysis import Analysis, MediaKind
+from detector.schema.analysis import Analysis, MediaKind, Verdict
 from detector.schema.laboratory.likelihood import stated_log10
 from detector.schema.laboratory.quoted import Laboratory, OwnThreshold
 from detector.schema.laboratory.validation import Level
@@ -105,11 +105,12 @@ def own_decision(laboratory: Laboratory, analysis: Analysis) -> str:
                 "%(threshold)s: nothing was judged, so nothing follows from it.",
                 threshold=shown(own.threshold, "g"),
             )
-        return _follows(own, analysis.probability, analysis.parameters.enter_threshold)
+        return _follows(own, analysis, analysis.probability)
     return ""
 
 
-def _follows(own: OwnThreshold, probability: float, used: float) -> str:
+def _follows(own: OwnThreshold, analysis: Analysis, probability: float) -> str:
+    used = analysis.parameters.enter_threshold
     words = N_(
         "From %(threshold)s, chosen by %(by)s: with a probability of %(probability)s "
         "this exhibit %(said)s. The verdict is that of the shipped threshold, "
@@ -120,6 +121,11 @@ def _follows(own: OwnThreshold, probability: float, used: float) -> str:
             "From %(threshold)s, chosen by %(by)s: with a probability of %(probability)s "
             "this exhibit %(said)s. The verdict is that of the threshold used, "
             "%(enter_threshold)s."
+        )
+    if analysis.verdict is Verdict.INCONCLUSIVE:
+        words = N_(
+            "From %(threshold)s, chosen by %(by)s: with a probability of %(probability)s "
+            "this exhibit %(said)s. The verdict was left open for the reason given, whatever the threshold."
         )
     return gettext(
         words,

@@ -178,6 +178,16 @@ def test_the_shipped_model_speaks_for_its_analyses_with_and_without_a_second_loo
         assert bool(why) == bool(why_not_the_same(validated, made.parameters, analysis))  # type: ignore[arg-type]
 
 
+def test_a_validation_without_the_second_look_speaks_for_analyses_without_it(made: Validation) -> None:
+    alone = made.parameters.model_copy(update={"second_look": 0})
+    validated = validated_model(None, alone)
+    assert validated.second_look is None and validated.sha256 == validated_model(None).sha256
+    card, _ = load_card()
+    analysis = SimpleNamespace(model=card.alone.as_model(), parameters=alone, media=_VIDEO)
+    assert why_not_the_same(validated, alone, analysis) == ""  # type: ignore[arg-type]
+    assert "second look" in why_not_the_same(validated_model(None), alone, analysis)  # type: ignore[arg-type]
+
+
 def test_a_changed_model_marks_it_as_no_longer_applying(made: Validation) -> None:
     now = made.model
     assert why_not_of_model(made, now) == ""

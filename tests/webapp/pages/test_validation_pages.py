@@ -205,7 +205,7 @@ def test_a_changed_model_or_file_is_noticed(app, shipped, monkeypatch):
     client.post(f"{address}/quote", data={"quoted": "yes"})
     other = validated_model(MODELS / "reelproof-2.json")
     with monkeypatch.context() as patched:
-        patched.setattr(validations, "validated_model", lambda _card: other)
+        patched.setattr(validations, "validated_model", lambda _card, _parameters: other)
         assert "No longer applies: it was made with other weights" in client.get(address).text
         assert "No longer applies" in client.get("/validations").text
     place = Folders(app.extensions["settings"].data).validations / address.rsplit("/", 1)[1]

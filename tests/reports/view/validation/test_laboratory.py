@@ -9,7 +9,7 @@ import pytest
 from analyses import build
 from made_validation import items, of_analysis, validation
 
-from detector.schema.analysis import Analysis, FaceQuality, MediaKind, Parameters, Spread
+from detector.schema.analysis import Analysis, FaceQuality, MediaKind, Parameters, Spread, Verdict
 from detector.schema.laboratory.quoted import Laboratory
 from detector.validation.quoted import by_false_positive_rate, quoted
 from reports.cli.main import main
@@ -57,6 +57,9 @@ def test_own_threshold_and_ratio_stand_beside_the_verdict(tmp_path: Path, analys
     shipped = analysis.model_copy(update={"parameters": Parameters()})
     decision = own_decision(laboratory_for(shipped), shipped)
     assert "The verdict is that of the shipped threshold, 0.65." in decision
+    left_open = shipped.model_copy(update={"verdict": Verdict.INCONCLUSIVE})
+    decision = own_decision(laboratory_for(left_open), left_open)
+    assert decision.endswith("The verdict was left open for the reason given, whatever the threshold.")
     assert "It is not a probability of manipulation" in view.ratio
     report, alone = report_view(analysis, tmp_path, given), report_view(analysis, tmp_path)
     assert "No likelihood ratio is stated" in alone.meaning.scale
