@@ -39,10 +39,13 @@ _LONGEST = 120  # characters of a name
 
 
 def offered(rows: Sequence[AnalysisRow]) -> list[AnalysisRow]:
-    """Of the analyses of a case the newest finished one of each exhibit, in order of their names."""
+    """Of the analyses of a case the newest finished one of each exhibit, in order of their names.
+
+    Of an exhibit that none could be made of, the newest that failed: who measures may not leave it out.
+    """
     newest: dict[int, AnalysisRow] = {}
-    for row in sorted(rows, key=lambda each: each.created):
-        if row.state == State.DONE:
+    for row in sorted(rows, key=lambda each: (each.state == State.DONE, each.created)):
+        if row.state in (State.DONE, State.FAILED):
             newest[row.exhibit_id] = row
     return sorted(newest.values(), key=lambda each: (each.file, each.id))
 
@@ -109,14 +112,16 @@ def make(
 
 def _for_validation(folders: Folders, row: AnalysisRow) -> dict[str, object]:
     """An analysis as a validation uses it, refused where its result is not as it was made."""
-    place = results.result_folder(this_app.database(), folders, row)
-    results.analysis_text(place)
-    return {
+    known: dict[str, object] = {
         "name": row.file,
         "sha256": row.exhibit.sha256,
         "bytes": row.exhibit.bytes,
-        "folder": str(place),
     }
+    if row.state == State.FAILED:
+        return known | {"error": row.error or "It could not be analysed."}
+    place = results.result_folder(this_app.database(), folders, row)
+    results.analysis_text(place)
+    return known | {"folder": str(place)}
 
 
 def _run_process(given: dict[str, object], out: Path) -> None:

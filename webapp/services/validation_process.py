@@ -31,6 +31,7 @@ from reports.signing.validation import write_validation
 _NONE = N_("%(name)s is no exhibit here.")
 _SEVERAL = N_("%(name)s is the name of several exhibits: write their SHA-256.")
 _NOT_THE_SAME = N_("%(name)s: %(why)s. Analyse it as the others are, with the default model.")
+_NOTHING_DONE = N_("No labelled exhibit has a finished analysis.")
 
 
 def main(out: Path) -> int:
@@ -39,7 +40,7 @@ def main(out: Path) -> int:
     os.nice(5)  # as the worker is: pages stay quick
     given: dict[str, Any] = json.load(sys.stdin)
     card = Path(given["card"])
-    folders = [Path(each["folder"]) for each in given["analyses"]]
+    folders = [Path(each["folder"]) for each in given["analyses"] if "folder" in each]
     places = AllowedPaths(readable=(card.parent, *folders), writable=(out,))
     confine(Limits(), places, out, network=capabilities().network)
     try:
@@ -65,7 +66,8 @@ def _write(given: dict[str, Any], card: Path, out: Path) -> None:
     labelled = _labelled(given, card)
     made_with = labelled.made_with
     material = material_of(given["title"], labelled.files, [*labelled.remarks, *remarks_on(made_with)])
-    assert labelled.parameters is not None  # there are files of both labels
+    if labelled.parameters is None:
+        raise MaterialError(_NOTHING_DONE)
     model = validated_model(card, labelled.parameters)
     nothing: dict[str, Line] = {}
     validation = concluded(
@@ -96,6 +98,12 @@ def _labelled(given: dict[str, Any], card: Path) -> _Labelled:
             why = _SEVERAL if found else _NONE
             raise MaterialError(why % {"name": row.name})
         (each,) = found
+        known = {"name": each["name"], "bytes": each["bytes"], "sha256": each["sha256"]}
+        if "error" in each:
+            path = Path(each["sha256"])  # it has no folder
+            labelled.files.append(replace(row, path=path, **known))
+            labelled.lines[str(path)] = {"error": each["error"]}
+            continue
         path = Path(each["folder"])
         analysis = Analysis.from_json((path / "analysis.json").read_bytes())
         if labelled.parameters is None:
@@ -103,7 +111,6 @@ def _labelled(given: dict[str, Any], card: Path) -> _Labelled:
             model = validated_model(card, analysis.parameters)
         if why := why_not_the_same(model, labelled.parameters, analysis):
             raise MaterialError(_NOT_THE_SAME % {"name": row.name, "why": why})
-        known = {"name": each["name"], "bytes": each["bytes"], "sha256": each["sha256"]}
         labelled.files.append(replace(row, path=path, **known))
         labelled.lines[str(path)] = line_of(analysis)
         labelled.made_with.append(analysis.software)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from keys import make_key
-from made_results import finished
+from made_results import finished, hand_in
 from people import Client, account, signed_in, with_login
 from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
@@ -196,6 +196,36 @@ def test_what_is_wrong_with_labels_is_told_and_the_table_kept(app, shipped):
     assert not list(folders.validations.iterdir())
     answer = app.test_client().post("/validations", data=form | {"table": "file,label\nreal-0.mp4,real\n"})
     assert "one label only" in answer.text
+
+
+def test_an_exhibit_that_could_not_be_analysed_is_not_left_out(app, shipped):
+    case_id, rows = fill(app, shipped)
+    again, broken = hand_in(app, b"again"), hand_in(app, b"broken")
+    with app.extensions["database"].begin() as session:
+        for row, name in ((again, "again"), (broken, "manipulated-broken.mp4")):
+            found = session.get_one(AnalysisRow, row.id)
+            found.case_id, found.state, found.error, found.file = (
+                case_id,
+                State.FAILED,
+                "The file is damaged.",
+                name,
+            )
+        # Of an exhibit with a finished analysis that one counts, whatever failed later.
+        session.get_one(AnalysisRow, again.id).exhibit_id = session.get_one(
+            AnalysisRow, rows[0].id
+        ).exhibit_id
+    client = app.test_client()
+    page = client.get(f"/validations/new?case={case_id}").text
+    assert "13 exhibits were analysed" in page and "1 of them could not be analysed" in page
+    address = make(app, case_id)
+    found = Validation.from_json(client.get(f"{address}/validation.json").data)
+    assert [(each.file, each.error) for each in found.items if each.error] == [
+        ("manipulated-broken.mp4", "The file is damaged.")
+    ]
+    assert "1 of 13 files could not be analysed and is in none of the figures." in found.limits
+    alone = "file,label\nmanipulated-broken.mp4,manipulated\n"
+    answer = client.post("/validations", data={"case": str(case_id), "title": "Reference", "table": alone})
+    assert answer.status_code == 400 and "Correct the labels" in answer.text
 
 
 def test_a_changed_model_or_file_is_noticed(app, shipped, monkeypatch):
