@@ -116,7 +116,7 @@ def ask(analysis_id: str) -> str:
     """The form to put an analysis into a case, another one, or none."""
     row = analysis_queries.get_or_404(analysis_id)
     with this_app.database().begin() as session:
-        case_service.refuse_closed(session, row.case_id)
+        case_service.refuse_changes(session, row.case_id)
         known = case_service.listed(session, current())
     return render_template("pages/cases/assign.html", row=row, cases=known)
 

@@ -52,7 +52,7 @@ def listing() -> str:
         comparable=comparable,
         annotations=annotations,
         copies=copies,
-        closed=analysis_queries.in_closed_cases(page.rows),
+        fixed=analysis_queries.in_fixed_cases(page.rows),
         like=like,
         verdicts=[str(verdict) for verdict in Verdict],
         states=[str(state) for state in State],

@@ -146,6 +146,11 @@ class ItsCase:
     name: str | None
     closed: datetime | None
 
+    @property
+    def fixed(self) -> bool:
+        """Whether who asks changes nothing in it: it is closed, or they may not see it."""
+        return self.closed is not None or self.name is None
+
 
 def case_of(row: AnalysisRow) -> ItsCase | None:
     """The case an analysis is in, if it is in one."""
@@ -158,12 +163,15 @@ def case_of(row: AnalysisRow) -> ItsCase | None:
     return ItsCase(row.case_id, name, closed)
 
 
-def in_closed_cases(shown: Sequence[AnalysisRow]) -> frozenset[str]:
-    """Ids of the analyses among these whose case is closed, whether or not who asks may see the case."""
-    own = CaseRow.id.in_({row.case_id for row in shown if row.case_id is not None})
-    with this_app.database().begin() as session:
-        closed = set(session.scalars(select(CaseRow.id).where(own, CaseRow.closed.is_not(None))))
-    return frozenset(row.id for row in shown if row.case_id in closed)
+def in_fixed_cases(shown: Sequence[AnalysisRow]) -> frozenset[str]:
+    """Ids of the analyses among these in whose case who asks changes nothing: see :class:`ItsCase`."""
+    cased = [row for row in shown if row.case_id is not None]
+    theirs = select(CaseRow.id).where(
+        CaseRow.id.in_({row.case_id for row in cased}), CaseRow.closed.is_(None)
+    )
+    with visible_session() as session:
+        known = set(session.scalars(theirs))
+    return frozenset(row.id for row in cased if row.case_id not in known)
 
 
 @dataclass(frozen=True)

@@ -134,7 +134,7 @@ def _start(
     with this_app.database().alone() as session:
         row = session.get(AnalysisRow, asked.identity) if asked.identity else None
         if row is None:
-            cases.refuse_closed(session, case_id)
+            cases.refuse_changes(session, case_id)
             reviewer_service.refuse_from_second(session, case_id, current().user_id)
             model = asked.model or model_service.default(session, folders)
             exhibit, details = find(session)
@@ -150,7 +150,7 @@ def cancel(analysis_id: str) -> None:
 
     Raises :class:`~webapp.errors.UserError` where it has ended.
     """
-    row = analysis_queries.get_or_404(analysis_id)
+    row = _of_own_case(analysis_id)
     if (
         not states.cancel(this_app.database(), analysis_id)
         and analysis_queries.get_or_404(analysis_id).state != State.CANCELLED
@@ -166,7 +166,7 @@ def retry(analysis_id: str) -> None:
     row = analysis_queries.get_or_404(analysis_id)
     with this_app.database().alone() as session:
         case_id = session.scalar(select(AnalysisRow.case_id).where(AnalysisRow.id == analysis_id))
-        cases.refuse_closed(session, case_id)
+        cases.refuse_changes(session, case_id)
         queued = states.retry(session, analysis_id)
     if queued:
         tell_workers(analysis_id)
@@ -187,7 +187,7 @@ def pause(analysis_id: str) -> None:
 
     Raises :class:`~webapp.errors.UserError` where it has ended.
     """
-    row = analysis_queries.get_or_404(analysis_id)
+    row = _of_own_case(analysis_id)
     if (
         not states.pause(this_app.database(), analysis_id)
         and analysis_queries.get_or_404(analysis_id).state != State.PAUSED
@@ -200,7 +200,7 @@ def resume(analysis_id: str) -> None:
 
     Raises :class:`~webapp.errors.UserError` where it has ended.
     """
-    row = analysis_queries.get_or_404(analysis_id)
+    row = _of_own_case(analysis_id)
     if states.resume(this_app.database(), analysis_id):
         tell_workers(analysis_id)
     elif row.state not in states.UNFINISHED:
@@ -212,7 +212,7 @@ def prioritise(analysis_id: str, priority: Priority) -> None:
 
     Raises :class:`~webapp.errors.UserError` where it does not wait any more.
     """
-    analysis_queries.get_or_404(analysis_id)
+    _of_own_case(analysis_id)
     if not states.prioritise(this_app.database(), analysis_id, priority):
         raise UserError(
             409,
@@ -229,6 +229,14 @@ def priority_of(name: str | None) -> Priority:
         raise UserError(
             400, gettext("There is no such priority."), gettext("Choose low, normal or high.")
         ) from None
+
+
+def _of_own_case(analysis_id: str) -> AnalysisRow:
+    """The row of an analysis that who asks may stop or move: in no case, or in one that they may see."""
+    row = analysis_queries.get_or_404(analysis_id)
+    with this_app.database().begin() as session:
+        cases.refuse_outsiders(session, row.case_id)
+    return row
 
 
 def _ended(remedy: str) -> UserError:

@@ -55,7 +55,7 @@ def keep(session: Session, row: AnalysisRow, details: CaseDetails) -> bool:
     changed = {name: value for name, value in after.items() if before[name] != value}
     if not changed:
         return False
-    cases.refuse_closed(session, row.case_id)
+    cases.refuse_changes(session, row.case_id)
     session.merge(CaseDetailsRow(analysis_id=row.id, body=details.model_dump_json(), changed=now()))
     said = {name.replace("_", " "): value or "removed" for name, value in changed.items()}
     custody_log.append(session, "case details", said, exhibit=row.exhibit.sha256, analysis=row.id)

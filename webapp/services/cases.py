@@ -13,8 +13,9 @@ from reports.text.free_text import normalized
 from reports.text.language import gettext
 from webapp.errors import UserError
 from webapp.http.row_numbers import row_number
-from webapp.security.permissions import PERMISSIONS, Permission, Principal
+from webapp.security.permissions import PERMISSIONS, Permission, Principal, current
 from webapp.security.visibility import visible
+from webapp.services import case_ownership
 from webapp.storage.tables import AnalysisRow, CaseMember, CaseRow, ComparisonRow, State, User, now
 
 _LONGEST_NAME, _LONGEST_DESCRIPTION = 120, 2000
@@ -122,6 +123,7 @@ def dismiss(session: Session, case: CaseRow, user_id: int) -> User:
     if user is None:
         raise UserError(404, gettext("There is no such account."), gettext("Go back to the case."))
     session.execute(delete(CaseMember).where(CaseMember.case_id == case.id, CaseMember.user_id == user_id))
+    case_ownership.leave(session, case.id, user)
     return user
 
 
@@ -136,6 +138,24 @@ def chosen(session: Session, who: Principal, text: str | None) -> int | None:
     if number is None:
         raise UserError(400, gettext("There is no such case."), gettext("Choose one from the list."))
     return find(session, who, number).id
+
+
+def refuse_changes(session: Session, case_id: int | None) -> None:
+    """Raise :class:`UserError` where a case is not to be changed by who asks: not theirs, or closed."""
+    refuse_outsiders(session, case_id)
+    refuse_closed(session, case_id)
+
+
+def refuse_outsiders(session: Session, case_id: int | None) -> None:
+    """Raise :class:`UserError` where who asks may not see a case: of what is in it, they change nothing."""
+    if case_id is None:
+        return
+    if session.scalar(visible(select(CaseRow.id).where(CaseRow.id == case_id), current())) is None:
+        raise UserError(
+            403,
+            gettext("You are not in the case of this analysis, so you cannot change it."),
+            gettext("Ask somebody who is in that case, or an administrator."),
+        )
 
 
 def refuse_closed(session: Session, case_id: int | None) -> None:

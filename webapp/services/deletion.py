@@ -87,13 +87,13 @@ def refuse_unfinished(row: JobRow) -> None:
 
 
 def refuse_kept(session: Session, row: AnalysisRow, *, purging: int | None = None) -> None:
-    """Raise :class:`UserError` for an analysis that cannot be deleted: unfinished, or kept by a closed case.
+    """Raise :class:`UserError` for an analysis that cannot be deleted: unfinished, or kept by its case.
 
     ``purging`` is the case that is being purged, if one is.
     """
     refuse_unfinished(row)
     if row.case_id != purging:
-        cases.refuse_closed(session, row.case_id)
+        cases.refuse_changes(session, row.case_id)
     if not _others(session, row):
         own = select(Exhibit.id).where(Exhibit.id == row.exhibit_id)
         cases.refuse_closed_with_comparisons(session, own, purging=purging)

@@ -96,7 +96,7 @@ def ask_again(analysis_id: str) -> Response:
     """The form to analyse the exhibit with another model or other settings."""
     row = analysis_queries.get_or_404(analysis_id)
     with this_app.database().begin() as session:
-        cases.refuse_closed(session, row.case_id)
+        cases.refuse_changes(session, row.case_id)
     kept = parameters.read(row.changed_parameters)
     return _form(row, {field.name: number(getattr(kept, field.name)) for field in parameters.FIELDS}, {})
 

@@ -69,6 +69,7 @@ def show(analysis_id: str) -> str | Answer:
         "pages/analysis/progress.html",
         row=row,
         ahead=analysis_queries.count_ahead(row),
+        its_case=its_case,
         earlier=_earlier(row),
         copies=copies,
     )

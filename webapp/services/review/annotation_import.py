@@ -78,7 +78,7 @@ def _import(row: AnalysisRow, stream: Incoming) -> tuple[Merged, tuple[Annotatio
     checked = check(row, result, saved)
     importer = current().display if login_is_on() else None
     with this_app.database().alone() as session:
-        cases.refuse_closed(session, row.case_id)
+        cases.refuse_changes(session, row.case_id)
         merged = merge(session, row, checked, importer)
         unflagged.keep(session, row.id, result.analysis)
         details: dict[str, str | int | None] = {"new": merged.new, "known": merged.known}

@@ -90,7 +90,7 @@ def record(
         kept = session.get(AnnotationRow, (row.id, annotation_id)) if annotation_id is not None else None
         if kept is not None:
             return ANNOTATION.validate_json(kept.body), shown(session, row, current())
-        cases.refuse_closed(session, row.case_id)
+        cases.refuse_changes(session, row.case_id)
         seen = shown(session, row, current())
         made = add(session, row.id, result.analysis, said, seen, annotation_id)
         unflagged.keep(session, row.id, result.analysis)

@@ -32,7 +32,7 @@ from webapp.security.permissions import Role
 from webapp.services.review import annotation_import
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database
-from webapp.storage.tables import AnalysisRow, CustodyRow, now
+from webapp.storage.tables import AnalysisRow, CaseRow, CustodyRow, now
 
 LATER = datetime.now(UTC) + timedelta(seconds=1)
 
@@ -329,3 +329,18 @@ def test_whose_own_file_it_is_may_import_it_after_another_did(lab):
     assert ben.post(address, json={"kind": "withdrawal", "about": f"{2:032x}"}).status_code == 201
     listed = [ANNOTATION.validate_python(each) for each in ada.get(f"{address}.json").json["annotations"]]
     assert [(each.author, each.imported_by) for each in current(listed)] == [("Ada", None)]
+
+
+def test_nothing_is_imported_into_a_case_one_is_not_in(tmp_path, sent):
+    app = with_login(tmp_path / "data", sent)
+    row, eve = finished(app), account(app, "eve", Role.EXAMINER)
+    with app.extensions["database"].begin() as session:
+        case = CaseRow(name="K", created=now(), created_by="x")
+        session.add(case)
+        session.flush()
+        kept = session.get_one(AnalysisRow, row.id)
+        kept.owner_id, kept.case_id = eve.id, case.id
+    refused = bring_in(signed_in(app, "eve"), f"/analyses/{row.id}/annotations", saved(app, row, said(1)))
+    assert refused.status_code == 403 and "not in the case" in refused.text
+    assert stored(app) == []
+    app.extensions["database"].close()
