@@ -117,6 +117,7 @@ def ask(analysis_id: str) -> str:
     row = analysis_queries.get_or_404(analysis_id)
     with this_app.database().begin() as session:
         case_service.refuse_changes(session, row.case_id)
+        reviewer_service.refuse_taking_out(session, row)
         known = case_service.listed(session, current())
     return render_template("pages/cases/assign.html", row=row, cases=known)
 

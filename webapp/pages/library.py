@@ -19,6 +19,7 @@ from webapp.security.blinding import Discloses
 from webapp.security.permissions import Permission, require
 from webapp.services.sample import sample_missing
 from webapp.storage.data_folder import Folders
+from webapp.storage.reviewed_analyses import begun
 from webapp.storage.tables import AnalysisRow, State, now
 
 blueprint = Blueprint("library", __name__)
@@ -41,6 +42,7 @@ def listing() -> str:
         )
         copies = copy_queries.counts(session, {row.exhibit_id for row in page.rows})
         like = session.get(AnalysisRow, asked.like) if asked.like else None
+        reviewed = begun(session, [row.id for row in page.rows])
     recent = now() - current_app.extensions["started"] < _SAMPLE_PROMISED
     folders = this_app.folders()
     return render_template(
@@ -52,6 +54,7 @@ def listing() -> str:
         comparable=comparable,
         annotations=annotations,
         copies=copies,
+        reviewed=reviewed,
         fixed=analysis_queries.in_fixed_cases(page.rows),
         like=like,
         verdicts=[str(verdict) for verdict in Verdict],

@@ -25,6 +25,7 @@ from webapp.custody import log as custody_log
 from webapp.errors import StoreError, UserError
 from webapp.queries import analyses as analysis_queries
 from webapp.services import cases
+from webapp.services.review import reviewers as reviewer_service
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database
 from webapp.storage.tables import (
@@ -87,13 +88,14 @@ def refuse_unfinished(row: JobRow) -> None:
 
 
 def refuse_kept(session: Session, row: AnalysisRow, *, purging: int | None = None) -> None:
-    """Raise :class:`UserError` for an analysis that cannot be deleted: unfinished, or kept by its case.
+    """Raise :class:`UserError` for an analysis that cannot be deleted: unfinished, or kept by case or review.
 
     ``purging`` is the case that is being purged, if one is.
     """
     refuse_unfinished(row)
     if row.case_id != purging:
         cases.refuse_changes(session, row.case_id)
+        reviewer_service.refuse_deleting(session, row)
     if not _others(session, row):
         own = select(Exhibit.id).where(Exhibit.id == row.exhibit_id)
         cases.refuse_closed_with_comparisons(session, own, purging=purging)

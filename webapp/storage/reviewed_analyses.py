@@ -21,13 +21,18 @@ def subject(session: Session, case_id: int, exhibit_id: int) -> AnalysisRow | No
     return next(iter(_chosen(session, own)), None)
 
 
+def begun(session: Session, analyses: Iterable[str]) -> set[str]:
+    """Ids of those among these of which something was said in a second review."""
+    about = ReviewStatement.analysis_id
+    return set(session.scalars(select(about).where(about.in_(list(analyses)))))
+
+
 def _chosen(session: Session, analyses: Select[AnalysisRow]) -> list[AnalysisRow]:
     newest = analyses.where(AnalysisRow.state == State.DONE).order_by(
         AnalysisRow.created.desc(), AnalysisRow.id.desc()
     )
     rows = session.scalars(newest).all()
-    about = ReviewStatement.analysis_id
-    spoken_of = set(session.scalars(select(about).where(about.in_([row.id for row in rows]))))
+    spoken_of = begun(session, [row.id for row in rows])
     chosen: dict[tuple[int | None, int], AnalysisRow] = {}
     for row in rows:
         key = row.case_id, row.exhibit_id

@@ -20,6 +20,7 @@ from webapp.queries.results import analysis_text, load, result_folder, viewed
 from webapp.security.blinding import Blinded, Discloses
 from webapp.security.permissions import Permission, require
 from webapp.services import case_details
+from webapp.storage.reviewed_analyses import begun
 from webapp.storage.tables import AnalysisRow, State
 
 blueprint = Blueprint("show", __name__)
@@ -45,6 +46,7 @@ def show(analysis_id: str) -> str | Answer:
         with this_app.database().begin() as session:
             case = case_details.stored(session, row.id)
             reviewed = second_reviews.find(session, session.get_one(AnalysisRow, row.id))
+            review_begun = bool(begun(session, [row.id]))
         return render_template(
             "pages/analysis/result.html",
             row=row,
@@ -56,6 +58,7 @@ def show(analysis_id: str) -> str | Answer:
             review_words=second_review_view(reviewed.disclosed, row.duration or 0.0).summary
             if reviewed
             else "",
+            review_begun=review_begun,
             earlier=_earlier(row),
             copies=copies,
             report=_report(row),

@@ -16,7 +16,7 @@ from webapp.errors import UserError
 from webapp.queries import second_reviews
 from webapp.security.permissions import PERMISSIONS, Permission, Principal, Role
 from webapp.services import cases
-from webapp.storage.reviewed_analyses import subjects
+from webapp.storage.reviewed_analyses import begun, subjects
 from webapp.storage.tables import (
     AnalysisRow,
     AnnotationRow,
@@ -120,12 +120,21 @@ def refuse_from_second(
 
 def refuse_taking_out(session: Session, row: AnalysisRow) -> None:
     """Raise :class:`UserError` for an analysis whose review has begun: it belongs to its case."""
-    said = select(ReviewStatement.id).where(ReviewStatement.analysis_id == row.id).limit(1)
-    if session.scalar(said) is not None:
+    if begun(session, [row.id]):
         raise UserError(
             409,
             gettext("The second review of this analysis has begun in its case."),
             gettext("It stays in this case."),
+        )
+
+
+def refuse_deleting(session: Session, row: AnalysisRow) -> None:
+    """The same: what was said is never taken back, and nobody judges anew who has seen what is hidden."""
+    if begun(session, [row.id]):
+        raise UserError(
+            409,
+            gettext("The second review of this analysis has begun, so it cannot be deleted."),
+            gettext("It goes with its case, when an administrator purges that."),
         )
 
 

@@ -235,7 +235,7 @@ def test_what_was_written_is_given_back_with_a_refusal(lab: Review) -> None:
         answer = client.post(f"{lab.page}/{act}", data=form)
         assert answer.status_code == status and "What I saw.</textarea>" in answer.text, act
         assert "Copy what you wrote first." in answer.text
-    assert lab.clients["root"].post(f"/analyses/{lab.row.id}/delete").status_code == 303
+    purge(lab)
     answer = lab.judge("ben", "manipulated", "What I saw.", start="1", end="2", note="And where.")
     assert answer.status_code == 410
     assert "What I saw.</textarea>" in answer.text and "And where.</textarea>" in answer.text
@@ -273,12 +273,35 @@ def test_what_was_changed_in_the_database_is_not_shown(lab: Review, what: str) -
     assert any("review" in each for each in problems), problems
 
 
-def test_deleting_the_analysis_takes_the_review_along(lab: Review) -> None:
-    lab.judge("ada", "manipulated")
-    assert lab.clients["root"].post(f"/analyses/{lab.row.id}/delete").status_code == 303
+def purge(made: Review) -> None:
+    """Delete the case with all that is in it."""
+    for act in ("close", "purge"):
+        assert made.clients["root"].post(f"/cases/{made.case}/{act}").status_code == 303
+
+
+def offers(made: Review, name: str) -> list[str]:
+    """What may be done with the analysis under review, of what its review keeps from being done."""
+    client = made.clients[name]
+    pages = client.get(f"/analyses/{made.row.id}").text, client.get("/analyses").text
+    return [act for act in ("assign", "delete") for page in pages if f"/analyses/{made.row.id}/{act}" in page]
+
+
+def test_an_analysis_whose_review_has_begun_is_not_deleted_before_its_case(lab: Review) -> None:
+    again = analysed_again(lab, created=now() - timedelta(hours=1))
+    assert offers(lab, "ada") == ["assign", "assign", "delete", "delete"]
+    assert lab.judge("ada", "manipulated").status_code == lab.judge("ben", "inconclusive").status_code == 303
+    for name in ("ada", "ben", "root"):
+        client, one = lab.clients[name], f"/analyses/{lab.row.id}"
+        assert offers(lab, name) == []
+        for ask, act in ((client.get, "delete"), (client.post, "delete"), (client.get, "assign")):
+            refused = ask(f"{one}/{act}")
+            assert refused.status_code == 409 and "second review of this analysis has begun" in refused.text
+        assert client.delete(f"/api/v1{one}").status_code == 409
+    assert lab.judge("ben", "manipulated").status_code == 409  # it is in, and stays
+    assert lab.clients["ben"].delete(f"/api/v1/analyses/{again.id}").status_code == 204  # nobody judged that
+    purge(lab)
     with lab.app.extensions["database"].begin() as session:
         assert session.scalars(select(ReviewStatement)).all() == []
-    assert lab.clients["ada"].get(f"/cases/{lab.case}").status_code == 200
 
 
 @pytest.fixture
