@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from flask import Blueprint, url_for
 from sqlalchemy import select, tuple_
 from werkzeug.wrappers import Response
 
 from detector.schema.joint_rule import JointRule
+from detector.schema.summary import NOTHING_TOLD
 from webapp import this_app
 from webapp.api.contract import pagination
 from webapp.api.contract.idempotency import identity
@@ -38,6 +40,7 @@ from webapp.storage.tables import AnalysisRow, State
 
 blueprint = Blueprint("api_analyses", __name__)
 
+NOTHING_FOUND: dict[str, Any] = {"verdict": None, "probability": None, **NOTHING_TOLD}
 QUEUED = Answer("It waits to be analysed.", AnalysisStatus, headers=("Location",))
 
 
@@ -58,9 +61,15 @@ def case_of(asked: NewAnalysis | OfUpload) -> int | None:
 
 
 def accepted_response(row: AnalysisRow) -> Response:
-    """202 with where the new analysis stands and its address."""
+    """202 with where the new analysis stands and its address.
+
+    A request that is sent again may find it done; a second reviewer is not told what is hidden from them.
+    """
+    status = to_status(row)
+    if analysis_queries.are_findings_hidden(row):
+        status = status.model_copy(update=NOTHING_FOUND)
     response = Response(
-        to_status(row).model_dump_json(exclude_unset=True) + "\n", status=202, content_type="application/json"
+        status.model_dump_json(exclude_unset=True) + "\n", status=202, content_type="application/json"
     )
     response.headers["Location"] = url_for("api_analyses.get", analysis_id=row.id)
     return response

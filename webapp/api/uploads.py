@@ -13,6 +13,7 @@ from email.utils import format_datetime
 from pathlib import Path
 
 from flask import Blueprint, Response, request, url_for
+from sqlalchemy import select
 from werkzeug.wrappers import Response as Answered
 
 from webapp import this_app
@@ -26,6 +27,7 @@ from webapp.errors import UserError
 from webapp.intake import resumable
 from webapp.intake.exhibits import clean_name
 from webapp.intake.incoming import AssembledFile
+from webapp.security import visibility
 from webapp.security.permissions import Permission, current
 from webapp.services import analyses as analysis_service
 from webapp.services import quota
@@ -198,8 +200,9 @@ def analyse(upload_id: str, body: OfUpload) -> Answered:
         return analysis_service.submit(whole, upload.file, asked, case_id=case_id).id
 
     analysis_id = resumable.finish(this_app.database(), this_app.settings(), row, start)
+    own = visibility.reachable(select(AnalysisRow).where(AnalysisRow.id == analysis_id), current())
     with this_app.database().begin() as session:
-        made = session.get(AnalysisRow, analysis_id)
+        made = session.scalar(own)
     if made is None:
         raise UserError(404, "The analysis of this upload was deleted.", "Hand the file in again.")
     return accepted_response(made)

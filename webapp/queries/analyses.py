@@ -60,6 +60,13 @@ def get_or_404(analysis_id: str, discloses: Discloses = Discloses.JUDGEMENTS) ->
     return row
 
 
+def are_findings_hidden(row: AnalysisRow) -> bool:
+    """Whether who asks is not to know what was found in an exhibit before they have judged it."""
+    who = permissions.current()
+    with this_app.database().begin() as session:
+        return not who.sees_all and row.exhibit_id in blinding.hidden_from(session, who.user_id)
+
+
 def gone(session: Session, analysis_id: str) -> UserError:
     """What to say of an analysis that is not there: that it was deleted, and when, or never was."""
     tombstone = custody_log.tombstone(session, analysis_id)

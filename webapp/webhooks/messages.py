@@ -90,9 +90,9 @@ def _queue_ended(
         table.state.in_(told), table.finished >= max(since - _LATE, hook.made), ~queued.exists()
     )
     rows: Sequence[Any] = session.scalars(ended.order_by(table.finished).limit(most)).all()
-    withheld = _withheld(session, {row.exhibit_id for row in rows})
+    hidden = _hidden(session, {each for row in rows for each in _exhibits(row)})
     for row in rows:
-        session.add(_delivery(hook, row, _copies(session, row), row.exhibit_id in withheld))
+        session.add(_delivery(hook, row, _copies(session, row), not hidden.isdisjoint(_exhibits(row))))
     return len(rows)
 
 
@@ -102,7 +102,12 @@ def _copies(session: Session, row: AnalysisRow | ComparisonRow) -> int:
     return session.scalar(select(func.count()).select_from(MatchRow).where(either)) or 0
 
 
-def _withheld(session: Session, exhibits: Set[int]) -> Set[int]:
+def _exhibits(row: AnalysisRow | ComparisonRow) -> tuple[int, ...]:
+    """The exhibits that a job tells of: a comparison of both."""
+    return (row.exhibit_id, row.reference_id) if isinstance(row, ComparisonRow) else (row.exhibit_id,)
+
+
+def _hidden(session: Session, exhibits: Set[int]) -> Set[int]:
     """Of which exhibits the machine's findings are hidden from a second reviewer."""
     hidden = Exhibit.id.in_(hidden_exhibits(None, "findings"))
     return set(session.scalars(select(Exhibit.id).where(Exhibit.id.in_(exhibits), hidden)))

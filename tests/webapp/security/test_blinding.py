@@ -7,15 +7,17 @@ import json
 import re
 import zipfile
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 from access_table import table
 from made_results import finished
 from people import signed_in
 from second_review_case import FILE, MACHINE, WORDS, Review, review
+from sqlalchemy import select
 
 from webapp.security.rate_limits import Rates
-from webapp.storage.tables import AnalysisRow
+from webapp.storage.tables import AnalysisRow, KeyedRequest, State, now
 
 # These would end the walker's session, change its password, or take half a minute.
 _ENDS = ("/sample", "/logout", "/account/password", "/account/sessions", "/account/second-factor", "/login")
@@ -154,6 +156,45 @@ def test_the_same_bytes_are_hidden_wherever_they_were_handed_in(tmp_path, sent) 
     assert FILE in made.clients["ada"].get("/analyses").text
     made.judge("ben", "manipulated")
     assert ben.get(f"/analyses/{again.id}").status_code == 200
+    database.close()
+
+
+def test_handing_the_same_bytes_in_tells_nothing(tmp_path, sent) -> None:
+    made = review(tmp_path / "data", sent, "findings")
+    ben, database = made.clients["ben"], made.app.extensions["database"]
+    exhibit = ben.get(f"{made.page}/exhibit").data
+    tus, part = {"Tus-Resumable": "1.0.0"}, "application/offset+octet-stream"
+    begun = ben.post("/api/v1/uploads", headers=tus | {"Upload-Length": str(len(exhibit))})
+    place = begun.headers["Location"]
+    ben.patch(place, data=exhibit, headers=tus | {"Upload-Offset": "0"}, content_type=part)
+
+    def by_parts():
+        return ben.post(f"{place}/analysis", json={})
+
+    def by_form():
+        form = {"file": (io.BytesIO(exhibit), "mine.mp4")}
+        return ben.post("/api/v1/analyses", data=form, headers={"Idempotency-Key": "a-key"})
+
+    for ask in (by_parts, by_form):
+        first = ask()
+        assert first.status_code == 202 and first.json["sha256"] == made.row.exhibit.sha256, first.text
+        finding = made.row.finding
+        with database.begin() as session:
+            row = session.get_one(AnalysisRow, first.json["id"])
+            row.state, row.verdict, row.probability = State.DONE, "manipulated", MACHINE
+            row.finding = finding
+            for kept in session.scalars(select(KeyedRequest)):  # as if it had been cut off
+                kept.status, kept.started = None, now() - timedelta(hours=2)
+        again = ask()
+        assert again.status_code == 202 and again.json["id"] == first.json["id"]
+        assert again.json["state"] == "done"
+        told = {
+            name: again.json[name] for name in ("verdict", "probability", "kind", "answers", "declarations")
+        }
+        assert told == dict.fromkeys(told)
+        made.clients["root"].delete(f"/api/v1/analyses/{first.json['id']}")
+    made.judge("ben", "manipulated")
+    assert by_form().status_code == 202
     database.close()
 
 

@@ -158,9 +158,8 @@ def test_what_happened_before_there_was_a_webhook_is_not_told(lab, receiver):
     assert trip(lab) == 0
 
 
-def test_a_finding_that_a_second_reviewer_is_not_to_know_is_withheld(lab, receiver, as_described):
-    hook(lab, f"{receiver.address}/hooks/lab")
-    row = finished(lab)
+def under_review(lab, row: AnalysisRow) -> None:
+    """Put an analysis into a case whose second reviewer is not to know what was found."""
     with lab.extensions["database"].begin() as session:
         session.add(CaseRow(id=1, name="K", created=now(), created_by="root"))
         for number in (1, 2):
@@ -170,7 +169,24 @@ def test_a_finding_that_a_second_reviewer_is_not_to_know_is_withheld(lab, receiv
         session.flush()
         session.add(CaseReview(case_id=1, first_id=1, second_id=2, blind="findings", named=now()))
         session.get_one(AnalysisRow, row.id).case_id = 1
+
+
+def test_a_finding_that_a_second_reviewer_is_not_to_know_is_withheld(lab, receiver, as_described):
+    hook(lab, f"{receiver.address}/hooks/lab")
+    under_review(lab, finished(lab))
     trip(lab)
     body = json.loads(receiver.got[-1][2])
     assert body["withheld"] is True and body["verdict"] is None and body["kind"] is None
+    as_described()
+
+
+def test_nor_is_what_a_comparison_with_it_found(lab, receiver, as_described):
+    hook(lab, f"{receiver.address}/hooks/lab", events=["comparison.done"])
+    row, other = finished(lab), finished(lab, file="other.mp4")
+    under_review(lab, row)
+    compared(lab, other, row)
+    trip(lab)
+    body = json.loads(receiver.got[-1][2])
+    assert body["withheld"] is True
+    assert body["related"] is body["segments"] is body["outcome"] is None
     as_described()
