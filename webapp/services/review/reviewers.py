@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from reports.review.second_review import Hidden, Part
@@ -215,23 +215,25 @@ def _refuse_while_blind(session: Session, who: Principal, case_id: int) -> None:
 
 
 def _refuse_who_has_seen(session: Session, second: User, analyses: Any) -> None:
-    """Raise :class:`UserError` for a second reviewer who handed an analysis in, or has annotated one."""
-    exhibits = select(AnalysisRow.exhibit_id).where(AnalysisRow.id.in_(analyses))
-    of_these = AnalysisRow.exhibit_id.in_(session.scalars(exhibits).all())
-    own = select(AnalysisRow.file).where(of_these, AnalysisRow.owner_id == second.id)
-    said = (
-        select(AnalysisRow.file)
+    """Raise :class:`UserError` for a second reviewer who handed an analysis's bytes in, or annotated them.
+
+    They may have done so where whoever names them does not see it: what is said names the analysis asked
+    about, and neither what they did nor where.
+    """
+    own = select(AnalysisRow.exhibit_id).where(AnalysisRow.owner_id == second.id)
+    annotated = (
+        select(AnalysisRow.exhibit_id)
         .join(AnnotationRow, AnnotationRow.analysis_id == AnalysisRow.id)
-        .where(of_these, AnnotationRow.author == second.display)
+        .where(AnnotationRow.author == second.display)
     )
-    for query, words in (
-        (own, N_("%(display)s handed in “%(file)s”, and would not review it blind.")),
-        (said, N_("%(display)s has annotated “%(file)s”, and would not review it blind.")),
-    ):
-        file = session.scalar(query.limit(1))
-        if file is not None:
-            raise UserError(
-                409,
-                gettext(words, display=second.display, file=file),
-                gettext("Choose somebody else as second reviewer."),
-            )
+    seen = select(AnalysisRow.file).where(
+        AnalysisRow.id.in_(analyses),
+        or_(AnalysisRow.exhibit_id.in_(own), AnalysisRow.exhibit_id.in_(annotated)),
+    )
+    file = session.scalar(seen.order_by(AnalysisRow.created, AnalysisRow.id).limit(1))
+    if file is not None:
+        raise UserError(
+            409,
+            gettext("%(display)s cannot review “%(file)s” blind.", display=second.display, file=file),
+            gettext("Choose somebody else as second reviewer."),
+        )

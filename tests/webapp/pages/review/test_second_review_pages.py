@@ -19,7 +19,7 @@ from webapp.custody.audit import Audit
 from webapp.media import playback
 from webapp.media.playback import Playback
 from webapp.storage.data_folder import Folders
-from webapp.storage.tables import AnalysisRow, CaseReview, ReviewStatement, State, now
+from webapp.storage.tables import AnalysisRow, AnnotationRow, CaseReview, ReviewStatement, State, now
 
 pytestmark = pytest.mark.usefixtures("quick_reports")
 
@@ -138,6 +138,31 @@ def test_who_can_be_named(lab: Review) -> None:
     assert lab.name(blind="judgements").status_code == 409
     assert lab.name(third=users["dora"]).status_code == 303
     assert lab.name(first="", second="", third="").status_code == 409
+
+
+@pytest.mark.parametrize("how", ["handed in", "annotated"])
+def test_naming_somebody_tells_nothing_of_what_they_did_elsewhere(lab: Review, how: str) -> None:
+    """Dora has the same bytes in a case of her own, under another name."""
+    owner = lab.users["dora" if how == "handed in" else "root"].id
+    elsewhere = analysed_again(lab, case_id=None, owner_id=owner)
+    with lab.app.extensions["database"].begin() as session:
+        session.get_one(AnalysisRow, elsewhere.id).file = "informant 7.mp4"
+        if how == "annotated":
+            said = {"id": "0" * 32, "kind": "exhibit", "author": "Dora", "made": now(), "body": "{}"}
+            session.add(AnnotationRow(analysis_id=elsewhere.id, **said))
+    ada, dora = lab.clients["ada"], lab.users["dora"]
+    other = int(ada.post("/cases", data={"name": "K 2"}).location.rpartition("/")[2])
+    form = {"first": lab.users["ada"].id, "second": dora.id, "blind": "findings"}
+    assert ada.post(f"/cases/{other}/reviewers", data=form).status_code == 303  # nothing is in it yet
+    named = {"first": "ada", "second": "dora", "blind": "findings"}
+    for refused in (
+        ada.post(f"/cases/{lab.case}/reviewers", data=form),
+        ada.put(f"/api/v1/cases/{lab.case}/reviewers", json=named),
+        ada.post(f"/analyses/{lab.row.id}/assign", data={"case": other}),
+    ):
+        assert refused.status_code == 409, refused.text
+        assert f"Dora cannot review “{FILE}” blind." in (refused.json or {}).get("detail", refused.text)
+        assert not any(word in refused.text for word in ("informant", "handed it", "annotated"))
 
 
 def test_a_review_that_has_not_begun_can_be_ended(lab: Review) -> None:
