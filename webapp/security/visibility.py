@@ -25,7 +25,8 @@ SAMPLE_FILE = "Reelproof sample.mp4"
 _Statement = TypeVar("_Statement", bound=Select[Any])
 
 # Under names of their own, or they would be taken for tables of the select around them.
-_inner, _member = AnalysisRow.__table__.alias(), CaseMember.__table__.alias()
+_inner = AnalysisRow.__table__.alias()
+_member, _fellow = CaseMember.__table__.alias(), CaseMember.__table__.alias()
 
 
 def visible(statement: _Statement, principal: Principal) -> _Statement:
@@ -89,6 +90,16 @@ def reachable(statement: _Statement, principal: Principal) -> _Statement:
     return statement if principal.sees_all else statement.where(_reachable(principal, AnalysisRow))
 
 
+def reachable_by_members(case_id: Any, row: Any) -> ColumnElement[bool]:
+    """Which analyses any member of a case may see, and be it for another case; ``case_id`` may be a column.
+
+    That administrators see everything is left out: it makes nothing a matter of the case.
+    """
+    members = select(_fellow.c.user_id).where(_fellow.c.case_id == case_id).correlate_except(_fellow)
+    theirs = select(_member.c.case_id).where(_member.c.user_id.in_(members)).correlate_except(_member)
+    return or_(row.case_id == case_id, row.owner_id.in_(members), row.case_id.in_(theirs), _sample(row))
+
+
 def _analyses(principal: Principal, row: Any = AnalysisRow) -> ColumnElement[bool]:
     """Those they may reach, but for what is hidden until they have judged it (:mod:`blinding`)."""
     found = _reachable(principal, row)
@@ -99,10 +110,13 @@ def _analyses(principal: Principal, row: Any = AnalysisRow) -> ColumnElement[boo
 
 def _reachable(principal: Principal, row: Any) -> ColumnElement[bool]:
     """Their own, those in a case of theirs, and the sample."""
-    sample = and_(row.owner_id.is_(None), row.case_id.is_(None), row.file == SAMPLE_FILE)
     if principal.user_id is None:
-        return sample
-    return or_(row.owner_id == principal.user_id, row.case_id.in_(_cases_of(principal)), sample)
+        return _sample(row)
+    return or_(row.owner_id == principal.user_id, row.case_id.in_(_cases_of(principal)), _sample(row))
+
+
+def _sample(row: Any) -> ColumnElement[bool]:
+    return and_(row.owner_id.is_(None), row.case_id.is_(None), row.file == SAMPLE_FILE)
 
 
 def _cases_of(principal: Principal) -> Select[Any]:

@@ -6,7 +6,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 
-from sqlalchemy import Select, delete, func, or_, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from reports.text.free_text import normalized
@@ -16,7 +16,7 @@ from webapp.http.row_numbers import row_number
 from webapp.security.permissions import PERMISSIONS, Permission, Principal, current
 from webapp.security.visibility import visible
 from webapp.services import case_ownership
-from webapp.storage.tables import AnalysisRow, CaseMember, CaseRow, ComparisonRow, State, User, now
+from webapp.storage.tables import AnalysisRow, CaseMember, CaseRow, State, User, now
 
 _LONGEST_NAME, _LONGEST_DESCRIPTION = 120, 2000
 
@@ -164,57 +164,16 @@ def refuse_closed(session: Session, case_id: int | None) -> None:
         return
     closed = session.scalar(select(CaseRow.closed).where(CaseRow.id == case_id))
     if closed is not None:
-        raise _is_closed()
+        raise is_closed()
 
 
-def refuse_closed_of(session: Session, exhibit_id: int) -> None:
-    """The same for every case that has an analysis of an exhibit."""
-    if is_in_closed(session, exhibit_id):
-        raise _is_closed()
-
-
-def is_in_closed(session: Session, exhibit_id: int) -> bool:
-    """Whether a closed case has an analysis of an exhibit."""
-    own = select(CaseRow.id).join(AnalysisRow, AnalysisRow.case_id == CaseRow.id)
-    query = own.where(AnalysisRow.exhibit_id == exhibit_id, CaseRow.closed.is_not(None))
-    return session.scalar(query.limit(1)) is not None
-
-
-def _is_closed() -> UserError:
+def is_closed() -> UserError:
+    """What to say of something that would change in a closed case."""
     return UserError(
         409,
         gettext("The case is closed, so nothing in it can be changed."),
         gettext("An administrator can open it again."),
     )
-
-
-def refuse_closed_with_comparisons(
-    session: Session, exhibits: Select[int], *, purging: int | None = None
-) -> None:
-    """Raise :class:`UserError` where a comparison that goes with these exhibits belongs to a closed case.
-
-    It belongs to every case that has an analysis of either side, but for the one being purged.
-    """
-    own = or_(ComparisonRow.exhibit_id.in_(exhibits), ComparisonRow.reference_id.in_(exhibits))
-    either = or_(
-        AnalysisRow.exhibit_id.in_(select(ComparisonRow.exhibit_id).where(own)),
-        AnalysisRow.exhibit_id.in_(select(ComparisonRow.reference_id).where(own)),
-    )
-    query = select(CaseRow.name).join(AnalysisRow, AnalysisRow.case_id == CaseRow.id)
-    query = query.where(either, CaseRow.closed.is_not(None))
-    if purging is not None:
-        query = query.where(CaseRow.id != purging)
-    name = session.scalar(query.order_by(CaseRow.id).limit(1))
-    if name is None:
-        return
-    if purging is None:  # whoever deletes may not see that case, so its name is not said
-        error = gettext("A comparison that would be deleted with this analysis belongs to a closed case.")
-    else:
-        error = gettext(
-            "A comparison that would be deleted with this case belongs to another closed case, %(name)s.",
-            name=name,
-        )
-    raise UserError(409, error, gettext("An administrator can open that case again."))
 
 
 def _describe(case: CaseRow, name: str, description: str) -> None:

@@ -15,10 +15,10 @@ from reports.text.language import gettext
 from webapp.custody import log as custody_log
 from webapp.errors import NotReady, UserError
 from webapp.jobs import states
-from webapp.services import cases, deletion
+from webapp.services import comparison_cases, deletion
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database
-from webapp.storage.tables import AnalysisRow, CaseMember, CaseReview, CaseRow, ComparisonRow, now
+from webapp.storage.tables import AnalysisRow, CaseMember, CaseReview, CaseRow, now
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def purge(database: Database, folders: Folders, case_id: int) -> Purged:
     """
     with database.alone() as session:
         case = _closed(session, case_id)
-        cases.refuse_closed_with_comparisons(session, _own_exhibits(case), purging=case_id)
+        comparison_cases.refuse_deleting_with(session, _own_exhibits(case), purging=case_id)
         means = consequences(session, case)
         ids = session.scalars(select(AnalysisRow.id).where(AnalysisRow.case_id == case_id)).all()
         details: custody_log.Details = {
@@ -105,9 +105,7 @@ def _refuse_unfinished(session: Session, case: CaseRow) -> None:
         raise NotReady(
             gettext("An analysis in this case is not finished."), gettext("Wait for it, or cancel it.")
         )
-    inside = select(AnalysisRow.exhibit_id).where(AnalysisRow.case_id == case.id)
-    running = ComparisonRow.exhibit_id.in_(inside), ComparisonRow.state.in_(states.UNFINISHED)
-    if session.scalar(select(ComparisonRow.id).where(*running).limit(1)) is not None:
+    if comparison_cases.is_unfinished_in(session, case):
         raise NotReady(
             gettext("A comparison in this case is not finished."),
             gettext("Wait for it, or cancel the comparison."),

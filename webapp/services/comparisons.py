@@ -14,7 +14,7 @@ from webapp.jobs import comparisons, states
 from webapp.jobs.queue import tell_workers
 from webapp.queries import reference_comparisons as comparison_queries
 from webapp.security.permissions import current
-from webapp.services import cases, deletion
+from webapp.services import comparison_cases, deletion
 from webapp.storage.tables import AnalysisRow, ComparisonRow, Exhibit, Priority, State
 
 
@@ -27,8 +27,8 @@ def start(
     """Queue a comparison of the exhibits of two analyses, which give the names of both.
 
     ``identity`` is the id it is to have; where it is there already nothing is done again. Raises
-    :class:`~webapp.errors.UserError` where both have the same bytes, or an analysis of the exhibit is in a
-    closed case.
+    :class:`~webapp.errors.UserError` where both have the same bytes, or the exhibit is in a closed case or in
+    one of others.
     """
     if exhibit.exhibit_id == reference.exhibit_id:
         raise UserError(
@@ -39,7 +39,7 @@ def start(
     with this_app.database().alone() as session:
         row = session.get(ComparisonRow, identity) if identity else None
         if row is None:
-            cases.refuse_closed_of(session, exhibit.exhibit_id)
+            comparison_cases.refuse_starting(session, exhibit)
             files = exhibit.file, reference.file
             both = _exhibit_of(session, exhibit), _exhibit_of(session, reference)
             row = comparisons.create(session, *both, files, current().name, identity, priority)
@@ -52,7 +52,9 @@ def cancel(comparison_id: str) -> None:
 
     Raises :class:`~webapp.errors.UserError` where it has ended.
     """
-    comparison_queries.get_or_404(comparison_id)
+    row = comparison_queries.get_or_404(comparison_id)
+    with this_app.database().begin() as session:
+        comparison_cases.refuse_outsiders(session, row)
     if (
         not states.cancel(this_app.database(), comparison_id, ComparisonRow)
         and comparison_queries.get_or_404(comparison_id).state != State.CANCELLED

@@ -24,7 +24,7 @@ from reports.text.language import N_, gettext
 from webapp.custody import log as custody_log
 from webapp.errors import StoreError, UserError
 from webapp.queries import analyses as analysis_queries
-from webapp.services import cases
+from webapp.services import cases, comparison_cases
 from webapp.services.review import reviewers as reviewer_service
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database
@@ -98,7 +98,7 @@ def refuse_kept(session: Session, row: AnalysisRow, *, purging: int | None = Non
         reviewer_service.refuse_deleting(session, row)
     if not _others(session, row):
         own = select(Exhibit.id).where(Exhibit.id == row.exhibit_id)
-        cases.refuse_closed_with_comparisons(session, own, purging=purging)
+        comparison_cases.refuse_deleting_with(session, own, purging=purging)
 
 
 def delete(database: Database, folders: Folders, analysis_id: str, *, purging: int | None = None) -> None:
@@ -149,7 +149,7 @@ def delete_comparison(database: Database, folders: Folders, comparison_id: str) 
                 gettext("There is nothing left to delete."),
             )
         refuse_unfinished(row)
-        cases.refuse_closed_of(session, row.exhibit_id)
+        comparison_cases.refuse_deleting(session, row)
         _write(note, row.exhibit.sha256, [comparison_id])
         exhibit, name, reference = row.exhibit.sha256, row.file, row.reference.sha256
         session.delete(row)

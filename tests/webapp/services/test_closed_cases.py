@@ -193,6 +193,9 @@ def test_a_case_with_unfinished_analyses_is_not_closed(app, ada, case):
 
 def test_a_case_with_unfinished_comparisons_is_not_closed(app, ada, case):
     first, outside = row(app.extensions["database"], ids(app)[0]), finished(app, file="outside.mp4")
+    with app.extensions["database"].begin() as session:
+        ada_id = session.scalar(select(User.id).where(User.name == "ada"))
+        session.get_one(AnalysisRow, outside.id).owner_id = ada_id
     waits, of_another = queued(app, first, outside), queued(app, outside, first)
     refused = ada.post(f"{case}/close", headers={"Accept": "text/html"})
     assert refused.status_code == 409 and "A comparison in this case is not finished." in refused.text

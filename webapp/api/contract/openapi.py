@@ -40,7 +40,7 @@ _AREAS = {
 _ERRORS = {
     400: "The request does not work; the problem says why.",
     401: "No token came, or one that does not work.",
-    403: "The token or role does not allow it, or the request came from another web site.",
+    403: "Token, role or case do not allow it, or the request came from another web site.",
     404: "There is no such thing, or not for you.",
     410: "It was deleted; the problem says when.",
     409: "It does not fit how things stand.",

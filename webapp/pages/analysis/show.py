@@ -19,7 +19,7 @@ from webapp.queries.analyses import status_json
 from webapp.queries.results import analysis_text, load, result_folder, viewed
 from webapp.security.blinding import Blinded, Discloses
 from webapp.security.permissions import Permission, require
-from webapp.services import case_details
+from webapp.services import case_details, comparison_cases
 from webapp.storage.reviewed_analyses import begun
 from webapp.storage.tables import AnalysisRow, State
 
@@ -38,7 +38,7 @@ def show(analysis_id: str) -> str | Answer:
         return redirect(url_for("second_reviews.show", analysis_id=blinded.analysis_id), 303)
     viewed(row)
     its_case = analysis_queries.case_of(row)
-    copies = copy_queries.of_exhibit(row.exhibit_id, row)
+    copies, compares = copy_queries.of_exhibit(row.exhibit_id, row), _compares(row)
     if row.state == State.DONE:
         from reports.view.second_review import second_review_view
 
@@ -52,6 +52,7 @@ def show(analysis_id: str) -> str | Answer:
             row=row,
             view=view,
             others=analysis_queries.sibling_analyses(row),
+            compares=compares,
             compared=reference_comparisons.listed(row.exhibit_id, as_reference=True),
             case=case,
             its_case=its_case,
@@ -66,7 +67,12 @@ def show(analysis_id: str) -> str | Answer:
         )
     if row.state in (State.FAILED, State.CANCELLED, State.PAUSED):
         return render_template(
-            "pages/analysis/stopped.html", row=row, its_case=its_case, earlier=_earlier(row), copies=copies
+            "pages/analysis/stopped.html",
+            row=row,
+            its_case=its_case,
+            earlier=_earlier(row),
+            copies=copies,
+            compares=compares,
         )
     return render_template(
         "pages/analysis/progress.html",
@@ -75,6 +81,7 @@ def show(analysis_id: str) -> str | Answer:
         its_case=its_case,
         earlier=_earlier(row),
         copies=copies,
+        compares=compares,
     )
 
 
@@ -83,9 +90,8 @@ def show(analysis_id: str) -> str | Answer:
 def copies(analysis_id: str) -> str:
     """Other exhibits that show the same as its exhibit, or a part of it."""
     row = analysis_queries.get_or_404(analysis_id, Discloses.FINDINGS)
-    return render_template(
-        "pages/analysis/copies.html", row=row, copies=copy_queries.of_exhibit(row.exhibit_id, row)
-    )
+    copies = copy_queries.of_exhibit(row.exhibit_id, row)
+    return render_template("pages/analysis/copies.html", row=row, copies=copies, compares=_compares(row))
 
 
 @blueprint.get("/analyses/<analysis_id>/state.json")
@@ -110,6 +116,12 @@ def as_json(analysis_id: str) -> Response:
 
 def _status(row: AnalysisRow) -> dict[str, Any]:
     return status_json(row) | {"copies": copy_queries.count(row.exhibit_id), "report": _report(row)}
+
+
+def _compares(row: AnalysisRow) -> bool:
+    """Whether who asks may have its exhibit compared, if their role lets them."""
+    with this_app.database().begin() as session:
+        return comparison_cases.allowed(comparison_cases.refuse_starting, session, row)
 
 
 def _report(row: AnalysisRow) -> str | None:

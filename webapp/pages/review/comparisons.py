@@ -22,7 +22,7 @@ from webapp.queries import analyses as analysis_queries
 from webapp.queries import reference_comparisons as comparison_queries
 from webapp.queries.reference_comparisons import RESULT, ComparisonResult
 from webapp.security.permissions import Permission, require
-from webapp.services import cases, deletion
+from webapp.services import comparison_cases, deletion
 from webapp.services import comparisons as comparison_service
 from webapp.storage.tables import AnalysisRow, State
 
@@ -38,7 +38,7 @@ def ask(analysis_id: str) -> str:
     """The choice of a reference for the exhibit of an analysis; ``q`` searches."""
     row = analysis_queries.get_or_404(analysis_id)
     with this_app.database().begin() as session:
-        cases.refuse_closed_of(session, row.exhibit_id)
+        comparison_cases.refuse_starting(session, row)
     text = request.args.get("q", "")[:200]
     offered = comparison_queries.references(row, text)
     return render_template("pages/review/choose_reference.html", row=row, offered=offered, text=text)
@@ -65,11 +65,16 @@ def show(comparison_id: str) -> str:
     row = comparison_queries.get_or_404(comparison_id)
     sides = comparison_queries.side(row.exhibit_id), comparison_queries.side(row.reference_id)
     with this_app.database().begin() as session:
-        closed = cases.is_in_closed(session, row.exhibit_id)
+        offered = {
+            "closed": comparison_cases.is_in_closed(session, row.exhibit_id),
+            "starts": comparison_cases.allowed(comparison_cases.refuse_starting, session, sides[0]),
+            "cancels": comparison_cases.allowed(comparison_cases.refuse_outsiders, session, row),
+            "deletes": comparison_cases.allowed(comparison_cases.refuse_deleting, session, row),
+        }
     if row.state != State.DONE:
         ahead = comparison_queries.status_json(row).get("ahead")
         return render_template(
-            "pages/review/comparison_progress.html", row=row, sides=sides, ahead=ahead, closed=closed
+            "pages/review/comparison_progress.html", row=row, sides=sides, ahead=ahead, **offered
         )
     found = comparison_queries.result(row)
     view, data = found.view, _players(found, sides)
@@ -77,7 +82,7 @@ def show(comparison_id: str) -> str:
         "pages/review/comparison.html",
         row=row,
         sides=sides,
-        closed=closed,
+        **offered,
         view=view,
         kind=_kind(view),
         players=json.dumps(data, separators=(",", ":")),
@@ -111,7 +116,7 @@ def ask_to_delete(comparison_id: str) -> str:
     row = comparison_queries.get_or_404(comparison_id)
     deletion.refuse_unfinished(row)
     with this_app.database().begin() as session:
-        cases.refuse_closed_of(session, row.exhibit_id)
+        comparison_cases.refuse_deleting(session, row)
     return render_template("pages/review/delete_comparison.html", row=row)
 
 
