@@ -140,9 +140,11 @@ def assign(analysis_id: str) -> Response:
 @blueprint.post("/cases/<int:case_id>/close")
 @require(Permission.ARRANGE)
 def close(case_id: int) -> Response:
-    """Close it: nothing in it is changed any more."""
+    """Close it: nothing in it is changed any more; open second reviews stay open if ``with_open_reviews``."""
+    anyway = request.form.get("with_open_reviews") == "yes"
     with this_app.database().alone() as session:
-        closed_cases.close(session, case_service.find(session, current(), case_id))
+        found = case_service.find(session, current(), case_id)
+        closed_cases.close(session, found, with_open_reviews=anyway)
     return _to(case_id)
 
 

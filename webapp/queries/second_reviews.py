@@ -197,6 +197,13 @@ def in_case(session: Session, case: CaseRow) -> list[InCase]:
     return found
 
 
+def open_in(session: Session, case: CaseRow) -> int:
+    """How many second reviews of a case are not finished."""
+    if session.get(CaseReview, case.id) is None:
+        return 0
+    return sum(each.standing in ("awaited", "differs") for each in in_case(session, case))
+
+
 def both_in(session: Session) -> list[tuple[Judgement, Judgement, Standing]]:
     """Of all reviews with both judgements, first and second one, and where it stands.
 

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from sqlalchemy import Select, delete, func, select
 from sqlalchemy.orm import Session
 
-from reports.text.language import gettext
+from reports.text.language import gettext, ngettext
 from webapp.custody import log as custody_log
 from webapp.errors import NotReady, UserError
 from webapp.jobs import states
+from webapp.queries import second_reviews
 from webapp.services import comparison_cases, deletion
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database
@@ -29,9 +30,23 @@ class Purged:
     exhibits: int  # those that no analysis outside the case uses
 
 
-def close(session: Session, case: CaseRow) -> None:
-    """Close a case; raises :class:`UserError` while an analysis or a comparison in it is not finished."""
+def close(session: Session, case: CaseRow, *, with_open_reviews: bool = False) -> None:
+    """Close a case; raises :class:`UserError` while an analysis or a comparison in it is not finished.
+
+    Nobody can judge in a closed case: while second reviews are open it takes ``with_open_reviews``.
+    """
     _refuse_unfinished(session, case)
+    reviews = 0 if with_open_reviews else second_reviews.open_in(session, case)
+    if reviews:
+        raise UserError(
+            409,
+            ngettext(
+                "%(num)s second review in this case is not finished.",
+                "%(num)s second reviews in this case are not finished.",
+                reviews,
+            ),
+            gettext("Wait for the reviewers, or confirm on the page of the case that they are to stay open."),
+        )
     if case.closed is None:
         case.closed = now()
         custody_log.append_account_event(session, "case closed", case=case.id, name=case.name)

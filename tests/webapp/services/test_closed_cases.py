@@ -388,7 +388,7 @@ def test_a_case_with_reviewers_is_purged_and_its_number_not_given_again(tmp_path
         return cli.run(["verify-log"]) == 0
 
     database, root = made.app.extensions["database"], made.clients["root"]
-    assert root.post(f"/cases/{made.case}/close").status_code == 303
+    assert root.post(f"/cases/{made.case}/close", data={"with_open_reviews": "yes"}).status_code == 303
     with database.begin() as session:
         naming = session.get_one(CaseReview, made.case)
         left = {column.name: getattr(naming, column.name) for column in CaseReview.__table__.columns}

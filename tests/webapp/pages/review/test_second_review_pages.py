@@ -184,7 +184,13 @@ def test_what_would_not_be_blind_stays_out_of_the_case(lab: Review) -> None:
 
 
 def test_a_closed_case_takes_no_judgement(lab: Review) -> None:
-    assert lab.clients["ada"].post(f"/cases/{lab.case}/close").status_code == 303
+    ada, close = lab.clients["ada"], f"/cases/{lab.case}/close"
+    assert "Although 1 second review is open" in ada.get(f"/cases/{lab.case}").text
+    refused = ada.post(close)
+    assert refused.status_code == 409 and "1 second review in this case is not finished." in refused.text
+    assert "was closed" not in lab.clients["ben"].get(lab.page).text
+    assert ada.post(close, data={"with_open_reviews": "yes"}).status_code == 303
+    assert "nothing in it is added or changed any more" in lab.clients["ben"].get(lab.page).text
     assert lab.judge("ben", "manipulated").status_code == 409
     assert "Nothing waits for you" in waiting(lab, "ben")
     assert lab.clients["ben"].get(f"/analyses/{lab.row.id}/review.json").status_code == 403
@@ -301,7 +307,8 @@ def test_what_was_changed_in_the_database_is_not_shown(lab: Review, what: str) -
 def purge(made: Review) -> None:
     """Delete the case with all that is in it."""
     for act in ("close", "purge"):
-        assert made.clients["root"].post(f"/cases/{made.case}/{act}").status_code == 303
+        answer = made.clients["root"].post(f"/cases/{made.case}/{act}", data={"with_open_reviews": "yes"})
+        assert answer.status_code == 303
 
 
 def offers(made: Review, name: str) -> list[str]:
