@@ -15,6 +15,8 @@ from detector.schema.translatable import N_
 
 MODELS = FILES / "models"
 DEFAULT = "reelproof"
+SHIPPED = frozenset({DEFAULT, "efficientnet-lstm", "reelproof-2", "reelproof-3", "reelproof-lite0"})
+"""Those in ``models/`` that come with the program; `train` publishes others beside them."""
 SECOND_LOOKS = "second-look"
 """Folder beside the models."""
 WEIGHTS = (".safetensors", ".onnx")

@@ -1,4 +1,7 @@
-"""The models an analysis can use: the shipped ones, and those people added to the data folder."""
+"""The models an analysis can use: those in the program's folder, and those people added to the data folder.
+
+The first are the shipped ones and what `python -m detector train` published beside them.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from sqlalchemy.orm import Session
 from detector.errors import ModelError
 from detector.files import publish
 from detector.models.card import Card, is_name
-from detector.models.card_files import DEFAULT, MODELS, WEIGHTS, known_models, read_second_look
+from detector.models.card_files import DEFAULT, MODELS, SHIPPED, WEIGHTS, known_models, read_second_look
 from detector.models.validate import check_card, check_weights
 from detector.schema.model import Model
 from reports.text.language import N_, gettext
@@ -50,12 +53,15 @@ _CHECKING = threading.Lock()  # a check takes a core and half a gigabyte: one at
 class ListedModel:
     """A model as the pages show it; ``bytes`` is the size of its weights.
 
+    ``added`` ones lie in the data folder. What is neither that nor ``shipped`` was trained on this machine.
+
     The card holds its second look. What was measured of the two together is in ``told``, as in results.
     """
 
     card: Card
     bytes: int
     shipped: bool
+    added: bool
     default: bool
 
     @property
@@ -79,7 +85,7 @@ class ListedModel:
 
 
 def listed() -> list[ListedModel]:
-    """All models, shipped ones first, each group by name."""
+    """All models, those in the program's folder first, each group by name."""
     folders = this_app.folders()
     with this_app.database().begin() as session:
         chosen = default(session, folders)
@@ -88,7 +94,8 @@ def listed() -> list[ListedModel]:
         ListedModel(
             _with_second_look(card, weights),
             weights.stat().st_size,
-            weights.parent == MODELS,
+            weights.parent == MODELS and card.name in SHIPPED,
+            weights.parent != MODELS,
             card.name == chosen,
         )
         for card, weights in known_models((MODELS, *added))
@@ -166,14 +173,20 @@ def choose_default(session: Session, folders: Folders, name: str) -> None:
 def remove(session: Session, folders: Folders, name: str) -> None:
     """Remove an added model that nothing needs. Results made with it stay as they are.
 
-    The session must be alone. Raises :class:`~webapp.errors.UserError` for a shipped one, the default, and
-    one that analyses wait for.
+    The session must be alone. Raises :class:`~webapp.errors.UserError` for one in the program's folder, the
+    default, and one that analyses wait for.
     """
     if _find(folders, name).parent == MODELS:
+        if name in SHIPPED:
+            raise UserError(
+                409,
+                gettext("%(name)s came with Reelproof and cannot be removed.", name=name),
+                gettext("Only added models can."),
+            )
         raise UserError(
             409,
-            gettext("%(name)s came with Reelproof and cannot be removed.", name=name),
-            gettext("Only added models can."),
+            gettext("%(name)s lies in the program’s folder, where this page removes nothing.", name=name),
+            gettext("Remove its files from the folder models, or ask whoever runs this server to."),
         )
     if default(session, folders) == name:
         raise UserError(

@@ -6,6 +6,7 @@ import hashlib
 import json
 import pickle
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from safetensors.torch import load_file, save
 
 from detector.errors import ModelError
 from detector.models.card import Card, is_name
-from detector.models.card_files import DEFAULT, MODELS, known_models, load_card, read_second_look
+from detector.models.card_files import DEFAULT, MODELS, SHIPPED, known_models, load_card, read_second_look
 from detector.models.loaded import LoadedModel, load_model
 from detector.models.validate import CARD_LIMIT, check_card, check_pair, check_weights
 from detector.networks.base import Network, create
@@ -352,3 +353,12 @@ class TestArchitectures:
         with torch.inference_mode():
             maps = network.backbone.forward_features(torch.randn(2, 3, 128, 128))
         assert maps.isfinite().all() and 0.01 < maps.std() < 10
+
+
+def test_shipped_models_are_those_that_the_repository_tracks() -> None:
+    """Whatever `train` published beside them."""
+    command = ["git", "-C", str(MODELS), "ls-files", "*.json"]
+    tracked = subprocess.run(command, capture_output=True, text=True, check=False)
+    if tracked.returncode:
+        pytest.skip("no git repository")
+    assert {Path(name).stem for name in tracked.stdout.split() if "/" not in name} == SHIPPED

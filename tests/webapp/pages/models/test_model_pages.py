@@ -179,6 +179,20 @@ class TestRemoving:
         assert answer.status_code == 409 and "came with Reelproof" in answer.text
         assert (model_service.MODELS / f"{DEFAULT}.safetensors").is_file()
 
+    def test_one_trained_here_did_not_ship_and_stays_too(self, client):
+        """`train` publishes into the folder of the shipped ones."""
+        for suffix, content in zip((".json", ".safetensors"), pair("lab-model"), strict=True):
+            (model_service.MODELS / f"lab-model{suffix}").write_bytes(content)
+        text = client.get("/models").text
+        own = text[text.index('id="model-lab-model"') :].partition("</article>")[0]
+        assert "In the program’s folder" in own and "Shipped" not in own and "/remove" not in own
+        shipped = {each["name"]: each["shipped"] for each in client.get("/api/v1/models").json["models"]}
+        assert shipped == {DEFAULT: True, "lab-model": False}
+        answer = client.post("/models/lab-model/remove")
+        assert answer.status_code == 409
+        assert "came with Reelproof" not in answer.text and "lies in the program’s folder" in answer.text
+        assert (model_service.MODELS / "lab-model.safetensors").is_file()
+
     def test_the_default_stays(self, app, client, folders):
         put_model(app, "other")
         client.post("/models/other/default")

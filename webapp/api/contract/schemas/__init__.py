@@ -19,7 +19,7 @@ class Model(Value):
 
     name: str
     default: bool
-    shipped: bool
+    shipped: bool = Field(description="it came with Reelproof")
     bytes: int = Field(description="size of its weights")
     card: Card
 
