@@ -7,7 +7,7 @@ from reports.text import photographs
 from reports.text.heatmaps import CLEAR_MARGIN, CLEAR_RATIO, is_joined
 from reports.text.language import N_, gettext
 from reports.text.numbers import shown
-from reports.text.verbal_scale import is_share
+from reports.text.verbal_scale import Basis, basis
 
 GLOSSARY = (
     (N_("exhibit"), N_("The file handed in, unchanged, known by its SHA-256.")),
@@ -84,6 +84,14 @@ _SCALED = N_(
     "reach 0.65, a finding's threshold as shipped. It orders faces by how strongly the networks answer; it "
     "is not the share of manipulated ones among faces with that figure."
 )
+_OTHERWISE = {
+    Basis.SCALED: _SCALED,
+    Basis.UNKNOWN: N_(
+        "The model's output as a figure from 0 to 1. How it was calibrated is not known: it orders faces by "
+        "how strongly the network answers, and need not be the share of manipulated ones among faces with "
+        "that figure."
+    ),
+}
 _JOINED = N_(
     "Grad-CAM of the first network, HiResCAM of the second, or what both have in common: the areas of the "
     "face that raised the score most, as colour over the picture."
@@ -99,8 +107,7 @@ def glossary(analysis: Analysis, section: int) -> tuple[tuple[str, str], ...]:
     terms = dict(photographs.glossary(analysis, GLOSSARY) if still else GLOSSARY)
     made = gettext("Section %(section)s says how intervals are made.", section=section)
     terms["interval"] = f"{gettext(terms['interval'])} {made}"
-    if not is_share(analysis.model, still=still):
-        terms[_CALIBRATED] = _SCALED
+    terms[_CALIBRATED] = _OTHERWISE.get(basis(analysis.model, still=still), terms[_CALIBRATED])
     return tuple((terms | _of_maps(analysis.model)).items())
 
 
@@ -109,7 +116,9 @@ def general_glossary(model: Model | None) -> tuple[tuple[str, str], ...]:
     if model is None:
         return GLOSSARY
     terms = dict(GLOSSARY) | _of_maps(model)
-    if is_share(model, still=False):
+    stands = basis(model, still=False)
+    if stands is not Basis.SCALED:
+        terms[_CALIBRATED] = _OTHERWISE.get(stands, terms[_CALIBRATED])
         return tuple(terms.items())
     both = {
         N_("calibrated probability of a video"): _SCALED,

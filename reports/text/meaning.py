@@ -9,7 +9,7 @@ from reports.text.language import gettext
 from reports.text.measured import calibration_error
 from reports.text.numbers import number, shown
 from reports.text.uncertainty import LEAST_FRAMES, LEVEL
-from reports.text.verbal_scale import is_share
+from reports.text.verbal_scale import Basis, basis
 
 
 def scale(analysis: Analysis, ratio_in: int | None = None) -> str:
@@ -17,10 +17,17 @@ def scale(analysis: Analysis, ratio_in: int | None = None) -> str:
 
     ``ratio_in`` is the section that quotes what the laboratory's own validation says of a likelihood ratio.
     """
-    if is_share(analysis.model, still=analysis.media.kind is MediaKind.IMAGE):
+    stands = basis(analysis.model, still=analysis.media.kind is MediaKind.IMAGE)
+    if stands is Basis.SHARE:
         stands_for = gettext(
             "The words here stand for calibrated probabilities, which are right for material like the "
             "validation data, half of which was manipulated."
+        )
+    elif stands is Basis.UNKNOWN:
+        stands_for = gettext(
+            "The words here stand for the model's own probabilities. How these were calibrated is not known: "
+            "they order faces by how strongly the network answers, and need not be the share of manipulated "
+            "ones among faces with that figure."
         )
     else:
         stands_for = gettext(
@@ -68,7 +75,15 @@ def verdict_meaning(analysis: Analysis) -> tuple[str, ...]:
 
 
 def _confidence(analysis: Analysis) -> str:
-    if not is_share(analysis.model, still=False):
+    stands = basis(analysis.model, still=False)
+    if stands is Basis.UNKNOWN:
+        return gettext(
+            "How this model's confidence was calibrated is not known: the higher it is, the more strongly "
+            "the network answers. It need not be the share of manipulated faces among those that get the "
+            "same figure, and is not the odds that this file is manipulated, which also depend on where it "
+            "comes from."
+        )
+    if stands is Basis.SCALED:
         return gettext(
             "Confidence is scaled so that few unmanipulated clips of the validation data reach 0.65, a "
             "finding's threshold as shipped: the higher above that, the fewer of them get there. It is "

@@ -1,14 +1,16 @@
 """The scale of phrases that stand for probabilities, and what these stand for; ``meaning.scale`` explains it.
 
-Most are calibrated to shares: of the faces that get one, so many are manipulated, where half of all are.
-Those of a video with a second look are not: its fused logits are scaled such that few unmanipulated clips
-reach the thresholds (``detector.training.second_look.fitting.thresholds``).
+Those of shipped models are calibrated to shares: of the faces that get one, so many are manipulated, where
+half of all are. Those of a video with a second look are not: its fused logits are scaled such that few
+unmanipulated clips reach the thresholds (``detector.training.second_look.fitting.thresholds``). Of models
+from elsewhere and those trained on somebody's own data nobody here knows.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from enum import Enum, auto
 
 from detector.schema.analysis import Analysis, MediaKind, Model, Segment
 from detector.verdict.stability import is_unstable
@@ -73,15 +75,51 @@ SCALED_STRENGTHS = tuple(
     replace(step, definition=words) for step, words in zip(STRENGTHS, _SCALED, strict=True)
 )
 
+_UNKNOWN = (
+    N_("Far above 0.50. What share of such faces is manipulated is not known for this model."),
+    N_("Clearly above 0.50. What share of such faces is manipulated is not known for this model."),
+    N_("Above 0.50. What share of such faces is manipulated is not known for this model."),
+    N_("Little above 0.50. What share of such faces is manipulated is not known for this model."),
+    N_("Below 0.50. It is not a statement that the face is untouched."),
+)
+UNKNOWN_STRENGTHS = tuple(
+    replace(step, definition=words) for step, words in zip(STRENGTHS, _UNKNOWN, strict=True)
+)
 
-def is_share(model: Model, *, still: bool) -> bool:
-    """Whether the model's probability, of a photo (``still``) or a video, stands for a share of faces."""
-    return still or model.second_look is None
+
+class Basis(Enum):
+    """What a model's probabilities stand for."""
+
+    SHARE = auto()
+    """The share of manipulated faces, where half of all are."""
+    SCALED = auto()
+    """How few unmanipulated clips of the validation data get there."""
+    UNKNOWN = auto()
+    """How they were calibrated is not stated."""
+
+
+# Of the crops, half of them manipulated, that the temperature of a model trained on the research data is
+# fitted on. Every shipped card has it; that of another set says nothing of what it was fitted on.
+_FITTED_ON = "dfdc-val crops, expected calibration error"
+
+
+def basis(model: Model, *, still: bool) -> Basis:
+    """What the model's probability, of a photo (``still``) or a video, stands for."""
+    if model.second_look is not None:
+        return Basis.SHARE if still else Basis.SCALED
+    return Basis.SHARE if _FITTED_ON in model.figures else Basis.UNKNOWN
+
+
+_STRENGTHS = {
+    Basis.SHARE: STRENGTHS,
+    Basis.SCALED: SCALED_STRENGTHS,
+    Basis.UNKNOWN: UNKNOWN_STRENGTHS,
+}
 
 
 def strengths(model: Model, *, still: bool) -> tuple[Strength, ...]:
     """The scale as it is of this model's probabilities."""
-    return STRENGTHS if is_share(model, still=still) else SCALED_STRENGTHS
+    return _STRENGTHS[basis(model, still=still)]
 
 
 def strength(analysis: Analysis, probability: float) -> Strength:

@@ -9,7 +9,7 @@ from detector.schema.analysis import Model, Rate
 from reports.text.language import gettext
 from reports.text.measured import concerns
 from reports.text.numbers import grouped, plural, shown
-from reports.text.verbal_scale import is_share
+from reports.text.verbal_scale import Basis, basis
 
 _FALSE_ALARMS, _MISSES = "false positive rate", "false negative rate"
 
@@ -52,7 +52,13 @@ def of_model(model: Model, still: bool) -> ReaderView:
 
 
 def _probability(model: Model, still: bool) -> str:
-    if not is_share(model, still=still):
+    stands = basis(model, still=still)
+    if stands is Basis.UNKNOWN:
+        return gettext(
+            "Where a probability is given instead, how it was calibrated is not known for this model: it "
+            "says how strongly the network answers, and need not be a share of manipulated faces."
+        )
+    if stands is Basis.SCALED:
         return gettext(
             "Where a probability of a video is given instead, it is scaled so that few unmanipulated clips "
             "of the validation data reach a finding's threshold; it is not a share of manipulated ones."

@@ -15,12 +15,15 @@ def sigmoid(logits: ArrayLike) -> NDArray[np.float64]:
 
 
 def fit_temperature(labels: ArrayLike, logits: ArrayLike) -> float:
-    """The divisor of the logits with the least negative log-likelihood on ``labels`` (1 = manipulated)."""
-    signs = 2 * np.asarray(labels, np.float64) - 1
-    values = np.asarray(logits, np.float64)
+    """The divisor of the logits with the least negative log-likelihood on ``labels`` (1 = manipulated).
+
+    Targets are drawn in as those of :func:`fit_platt`.
+    """
+    targets, values = _targets(np.asarray(labels, np.float64)), np.asarray(logits, np.float64)
 
     def loss(log_temperature: float) -> float:
-        return float(np.logaddexp(0, -signs * values / np.exp(log_temperature)).mean())
+        scaled = values / np.exp(log_temperature)
+        return float((np.logaddexp(0, scaled) - targets * scaled).mean())
 
     return float(np.exp(minimize_scalar(loss, bounds=(-3, 3), method="bounded").x))
 
@@ -31,10 +34,7 @@ def fit_platt(labels: ArrayLike, means: ArrayLike) -> Platt:
     Targets are Platt's own, drawn in from 0 and 1 by the number of examples, so that a few
     examples which happen to separate do not give certainty.
     """
-    labels, means = np.asarray(labels, np.float64), np.asarray(means, np.float64)
-    fakes = labels.sum()
-    high, low = (fakes + 1) / (fakes + 2), 1 / (len(labels) - fakes + 2)
-    targets = np.where(labels == 1, high, low)
+    targets, means = _targets(np.asarray(labels, np.float64)), np.asarray(means, np.float64)
 
     def loss(values: NDArray[np.float64]) -> float:
         logits = np.exp(values[0]) * means + values[1]
@@ -44,6 +44,12 @@ def fit_platt(labels: ArrayLike, means: ArrayLike) -> Platt:
     # Where scores tell nothing the scale goes to 0, which says the same of all of them.
     scale = max(round(float(np.exp(fitted[0])), 4), 0.0001)
     return Platt(scale=scale, offset=round(float(fitted[1]), 4))
+
+
+def _targets(labels: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What stands for labels 1 and 0 in a fit (Platt, 1999): the fewer there are, the nearer to a half."""
+    fakes = labels.sum()
+    return np.where(labels == 1, (fakes + 1) / (fakes + 2), 1 / (len(labels) - fakes + 2))
 
 
 def expected_calibration_error(labels: ArrayLike, probabilities: ArrayLike, bins: int = 15) -> float:

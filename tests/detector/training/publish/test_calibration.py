@@ -33,9 +33,14 @@ class TestTemperature:
         assert fit_temperature(labels, calibrated * true) == pytest.approx(true, rel=0.06)
 
     def test_by_hand(self) -> None:
-        """Three of four right at logit ±2: the best probability is 3/4, so the divisor is 2 / ln 3."""
+        """Three of four right at logit ±2, and targets 5/6 and 1/6: the best probability is 2/3."""
         labels, logits = [1, 1, 1, 0, 0, 0, 0, 1], [2, 2, 2, 2, -2, -2, -2, -2]
-        assert fit_temperature(labels, logits) == pytest.approx(2 / np.log(3), rel=1e-3)
+        assert fit_temperature(labels, logits) == pytest.approx(2 / np.log(2), rel=1e-3)
+
+    def test_few_that_separate_give_no_certainty(self) -> None:
+        logits = np.array([-3, -2.5, -2, -1.5, -1, -0.5, 0.5, 1, 1.5, 2, 2.5, 3])
+        temperature = fit_temperature([0] * 6 + [1] * 6, logits)
+        assert sigmoid(logits[-1] / temperature) < 0.98, "Platt's targets for six of each are 1/8 and 7/8"
 
     def test_order_does_not_change(self) -> None:
         logits = np.array([-3.0, -0.2, 0.4, 5.0])
