@@ -79,11 +79,16 @@ def _train(options: argparse.Namespace) -> int:
         if options.checkpoint_only:
             print(checkpoint)
             continue
-        name, temperature = config.name, publish(config, checkpoint, options.data).temperature
+        name, card = config.name, publish(config, checkpoint, options.data, options.failures)
+        if card.rates:
+            print(
+                f"models/{name}: these weights are published and measured already; their card stays as it is."
+            )
+            continue
         measure = f"make evaluate MODEL={name}"
         if config.set is not None:
             measure = f"python -m detector evaluate {name} DATA, with material it did not learn from"
-        print(f"models/{name}: temperature {temperature}. Now measure it: {measure}")
+        print(f"models/{name}: temperature {card.temperature}. Now measure it: {measure}")
     return 0
 
 

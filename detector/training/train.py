@@ -15,15 +15,17 @@ from torch import Tensor, nn
 
 from detector.errors import ParameterError
 from detector.files import atomic_path
-from detector.models.card_files import MODELS
+from detector.models.card_files import MODELS, load_card
 from detector.models.loaded import load_model
 from detector.networks.base import Network, create
 from detector.training.config import Config, Metric, Schedule
 from detector.training.data.cached_features import featured
 from detector.training.data.face_samples import dfdc_samples
+from detector.training.data.file_marks import learnt_from
 from detector.training.data.sources import framed_batches, open_shared, open_source
 from detector.training.learning_curves import draw
 from detector.training.losses import Batch, loss_of
+from detector.training.made_from import MadeFrom
 
 # What recipes that learn from one stream of examples have in common.
 _SHARED = ("samples", "batch", "seed", "seen_again", "hidden", "mix")
@@ -37,15 +39,17 @@ def train(config: Config, data: Path, out: Path, failures: Path | None = None) -
     validation split. Beside it lie every check (``NAME-history.json``) and their curves
     (``NAME-curves.png``). A resumed run sees what it would have seen, streamed videos aside.
     ``failures`` is an evaluation's ``failures.json`` to go over again, see
-    :func:`~detector.training.data.custom_set.open_custom_set`.
+    :func:`~detector.training.data.custom_set.divided`. Raises
+    :class:`~detector.training.made_from.OtherOriginError` where the checkpoint was made from anything else.
     """
     if config.seen_again:
         return train_together([config], data, out)[0]
-    run = _Run(config, out)
+    made_from = MadeFrom.of(config, data, failures)
+    run = _Run(config, out, made_from)
     teacher = load_model(config.teacher).network.to(run.device) if config.teacher else None
     source = open_source(config, data, out, run.seen, failures)
     if config.features is not None:
-        source = featured(source, run.network, config, out, run.seen)
+        source = featured(source, run.network, config, out, run.seen, made_from.data)
     for batch in source.batches:
         batch = batch.to(run.device)
         run.learn(batch, run.soft_targets(teacher, batch))
@@ -74,7 +78,7 @@ def train_together(configs: Sequence[Config], data: Path, out: Path) -> list[Pat
                 raise ParameterError(
                     f"{config.name} and {first.name} differ in {key}: train them one after the other."
                 )
-    runs = {config.name: _Run(config, out) for config in configs}
+    runs = {config.name: _Run(config, out, MadeFrom.of(config, data, None)) for config in configs}
     if len({run.seen for run in runs.values()}) > 1:
         far = ", ".join(f"{name} {run.seen:,}" for name, run in runs.items())
         raise ParameterError(f"The checkpoints in {out} did not come equally far ({far}): remove them.")
@@ -104,7 +108,7 @@ def train_together(configs: Sequence[Config], data: Path, out: Path) -> list[Pat
 class _Run:
     """A network that learns by one recipe, its averaged weights, and how far it came."""
 
-    def __init__(self, config: Config, out: Path) -> None:
+    def __init__(self, config: Config, out: Path, made_from: MadeFrom) -> None:
         torch.manual_seed(config.seed)
         self.config = config
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -125,10 +129,15 @@ class _Run:
         }
         if self.checkpoint.exists():
             self._state = torch.load(self.checkpoint, map_location=self.device, weights_only=True)
+            if "made_from" in self._state:
+                made_from.refuse_other(self._state["made_from"], self.checkpoint)
+            else:
+                print(f"{config.name}: an earlier version made the checkpoint and did not say from what")
             self.network.load_state_dict(self._state["network"])
             self.average.load_state_dict(self._state["average"])
             self._optimizer.load_state_dict(self._state["optimizer"])
             print(f"{config.name}: resuming after {self.seen} examples", flush=True)
+        self._state |= {"made_from": made_from.kept, "learnt_from": _learnt_from(config, out, made_from)}
         self._started, self._first, self._before = time.monotonic(), self.seen, self.seen
         self._running: Tensor | None = None
         self._follow = _following(self.average, self.network)
@@ -227,8 +236,7 @@ def _started(config: Config, out: Path) -> Network:
     network = create(config.architecture)
     if config.start == "imagenet":
         network.load_imagenet()
-    elif (out / f"{config.start}.pt").exists() and not (MODELS / f"{config.start}.json").exists():
-        state = torch.load(out / f"{config.start}.pt", map_location="cpu", weights_only=True)
+    elif state := _unpublished(config.start, out):
         other = create(state["architecture"])
         other.load_state_dict(state["best"])
         network.start_from(other)
@@ -236,6 +244,26 @@ def _started(config: Config, out: Path) -> Network:
         network.start_from(load_model(config.start).network)
     network.freeze_stages(config.frozen_stages)
     return network
+
+
+def _unpublished(name: str, out: Path) -> dict[str, Any] | None:
+    """The checkpoint of another recipe, where no model of its name is published."""
+    path = out / f"{name}.pt"
+    if not path.exists() or (MODELS / f"{name}.json").exists():
+        return None
+    state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    return state
+
+
+def _learnt_from(config: Config, out: Path, made_from: MadeFrom) -> list[str]:
+    """Marks of all files learnt from: by this recipe, by the model it starts from and by its teacher."""
+    found = set(made_from.files)
+    for name in {config.start, config.teacher} - {"imagenet", "random", ""}:
+        if (MODELS / f"{name}.json").exists():
+            found |= learnt_from(load_card(name)[1])
+        elif state := _unpublished(name, out):
+            found |= set(state.get("learnt_from", ()))
+    return sorted(found)
 
 
 @torch.inference_mode()

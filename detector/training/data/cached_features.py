@@ -3,7 +3,7 @@
 Two files a recipe lie in the output folder, ``NAME-…-features.npy`` (n, d) float16 and
 ``NAME-…-labels.npy`` (n,) float32, in the order of the examples; training goes over them
 as often as the recipe's number of examples asks for. The middle of their names changes
-with the recipe, so that features of another are never taken for its own.
+with recipe and data, so that features of others are never taken for its own.
 """
 
 from __future__ import annotations
@@ -26,25 +26,28 @@ from detector.training.data.sources import Source
 from detector.training.losses import Batch
 
 
-def featured(source: Source, network: Network, config: Config, out: Path, seen: int) -> Source:
+def featured(
+    source: Source, network: Network, config: Config, out: Path, seen: int, data: str = ""
+) -> Source:
     """``source`` as features of ``network``, made unless ``out`` has them already.
 
+    ``data`` is a digest of the examples, where they are not the research data's.
     Raises :class:`ParameterError` for an architecture whose features cannot be kept.
     """
     assert config.features is not None
     if not isinstance(network, FeatureNetwork):
         raise ParameterError(f"{config.architecture} has no features to keep: leave [features] out.")
-    features, labels = _kept(source.batches, network, config, out)
+    features, labels = _kept(source.batches, network, config, out, data)
     tested = [_of(batch, network) for batch in source.validation()]
     return Source(_Drawn(features, labels, config, seen), lambda: tested)
 
 
 def _kept(
-    batches: Iterable[Batch], network: FeatureNetwork, config: Config, out: Path
+    batches: Iterable[Batch], network: FeatureNetwork, config: Config, out: Path, data: str
 ) -> tuple[NDArray[np.float16], NDArray[np.float32]]:
     assert config.features is not None
-    recipe = config.model_dump_json(exclude={"samples"}).encode()
-    digest = hashlib.sha256(recipe).hexdigest()[:8]
+    recipe = config.model_dump_json(exclude={"samples"}) + data
+    digest = hashlib.sha256(recipe.encode()).hexdigest()[:8]
     paths = [out / f"{config.name}-{digest}-{what}.npy" for what in ("features", "labels")]
     if not all(path.exists() for path in paths):
         count, done = config.features.examples, 0

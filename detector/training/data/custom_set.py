@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,7 +24,14 @@ from detector.training.config import Config, MixConfig
 from detector.training.data.crop_examples import Examples, stacked
 from detector.training.data.face_samples import Sample
 from detector.training.data.hard_examples import read_failures
-from detector.training.data.labelled_sets import DataSetError, Item, check_leakage, contents, read_set
+from detector.training.data.labelled_sets import (
+    SPLITS,
+    DataSetError,
+    Item,
+    check_leakage,
+    contents,
+    read_set,
+)
 from detector.training.data.streamed_videos import StreamedVideos
 from detector.training.data.video_crops import largest_crop, video_crops
 from detector.training.synthesis.sequence_degradations import degrade_sequence
@@ -49,23 +57,42 @@ class CustomSet(NamedTuple):
     validation: Dataset[Any]
 
 
-def open_custom_set(config: Config, data: Path, seen: int, failures: Path | None) -> CustomSet:
-    """Examples of the set at ``data``, see :func:`~detector.training.data.labelled_sets.read_set`.
+class Divided(NamedTuple):
+    """A set as it is trained on: what is learnt from, failures as often as they are drawn, and the rest.
+
+    ``hard`` are the failures, once each and of the split they came from.
+    """
+
+    train: list[Item]
+    held_out: list[Item]
+    test: list[Item]
+    hard: list[Item]
+
+
+def divided(data: Path, failures: Path | None) -> Divided:
+    """The set at ``data``, see :func:`~detector.training.data.labelled_sets.read_set`.
 
     ``failures`` names what an evaluation got wrong: about half of the examples then are
     those, the worse the oftener. Raises :class:`~detector.training.data.labelled_sets.DataSetError`.
     """
-    assert config.set is not None
     items = read_set(data)
-    train = [item for item in items if item.split == "train"]
-    held_out = [item for item in items if item.split == "val"]
-    if failures is not None:
-        hard = read_failures(failures, items)
-        groups = {one.item.group for one in hard}
-        held_out = [item for item in held_out if item.group not in groups]
-        times = max(1, len(train)) / len(hard)
-        train = train + [one.item for one in hard for _ in range(max(1, round(times * one.weight)))]
-        check_leakage(train + held_out)
+    train, held_out, test = ([item for item in items if item.split == split] for split in SPLITS)
+    if failures is None:
+        return Divided(train, held_out, test, [])
+    hard = read_failures(failures, items)
+    learnt = {replace(one.item, split="") for one in hard}
+    groups = {one.item.group for one in hard}
+    held_out = [item for item in held_out if item.group not in groups]
+    times = max(1, len(train)) / len(hard)
+    train = train + [one.item for one in hard for _ in range(max(1, round(times * one.weight)))]
+    check_leakage(train + held_out)
+    return Divided(train, held_out, test, [item for item in items if replace(item, split="") in learnt])
+
+
+def open_custom_set(config: Config, data: Path, seen: int, failures: Path | None) -> CustomSet:
+    """Examples of the set at ``data``, as :func:`divided` gives it; raises what it does."""
+    assert config.set is not None
+    train, held_out, *_ = divided(data, failures)
     _refuse_one_class(data, "training", train)
     _refuse_one_class(data, "validation", held_out)
     reads_sequences = is_sequence(config.architecture)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 from detector.schema.model import Range
 from detector.training.config import Config
-from detector.training.data.labelled_sets import Item, read_set
+from detector.training.data.custom_set import Divided, divided
+from detector.training.data.labelled_sets import Item
 from detector.training.publish.error_rates import VALIDATED
 
 _DATA = (
@@ -45,6 +47,12 @@ _ALWAYS = (
     "Filters, make-up effects, heavy retouching and hard re-compression can look like manipulation.",
 )
 
+_UNMEASURED = (
+    "Its error rates are unknown until it is evaluated on labelled material that it did not learn from."
+)
+# How the cards of earlier versions ended the limit on thresholds.
+_UNMEASURED_BEFORE = "; its error rates are unknown until it is evaluated on a labelled set of its own."
+
 _STARTS_WITHOUT_FACES = ("imagenet", "random")
 
 
@@ -58,12 +66,12 @@ class Origin(NamedTuple):
     validated: tuple[Range, ...]
 
 
-def origin_of(config: Config, data: Path) -> Origin:
-    """What a card says of the data of ``config``, which lies at ``data``."""
+def origin_of(config: Config, data: Path, failures: Path | None = None) -> Origin:
+    """What a card says of the data of ``config``, at ``data``, of which ``failures`` were gone over again."""
     if config.set is None:
         return Origin(_DATA, _TERMS, _DOMAIN, _LIMITS, VALIDATED)
     name = data.resolve().name
-    described = tuple(_described(data, read_set(data)))
+    described = tuple(_described(data, divided(data, failures)))
     if config.start not in _STARTS_WITHOUT_FACES:
         described += (f"Before that, what the model {config.start} was trained on: its card says what",)
     return Origin(
@@ -75,26 +83,48 @@ def origin_of(config: Config, data: Path) -> Origin:
         ),
         limits=(
             *_ALWAYS,
-            f"Thresholds of the verdict were chosen on other data than {name}; its error rates are "
-            "unknown until it is evaluated on a labelled set of its own.",
+            f"Thresholds of the verdict were chosen on other data than {name}.",
+            _UNMEASURED,
         ),
         validated=(),  # the shipped ranges are of other data
     )
 
 
-def _described(data: Path, items: Sequence[Item]) -> list[str]:
-    """One line for each split: how many of what, of how many groups."""
-    lines, name = [], data.resolve().name
-    for split, words in (("train", "training"), ("val", "validation"), ("test", "test")):
-        some = [item for item in items if item.split == split]
-        if not some:
-            continue
-        videos = sum(item.is_video for item in some)
-        labels = Counter(item.label for item in some)
-        kinds = [f"{count:,} {what}" for count, what in ((videos, "videos"), (len(some) - videos, "pictures"))
-                 if count]  # fmt: skip
+def measured_limits(limits: Sequence[str]) -> tuple[str, ...]:
+    """``limits`` of a card without that the model was not measured."""
+    return tuple(limit.replace(_UNMEASURED_BEFORE, ".") for limit in limits if limit != _UNMEASURED)
+
+
+def _described(data: Path, parts: Divided) -> list[str]:
+    """One line for each split: how many of what, of how many groups; and one for failures."""
+    name = data.resolve().name
+    again = Counter(item.split for item in parts.hard)
+    splits = (
+        ("training", [item for item in dict.fromkeys(parts.train) if item not in _moved(parts)]),
+        ("validation", parts.held_out),
+        ("test", parts.test),
+    )
+    lines = [f"Data set {name}, {words} split: {_counted(some)}" for words, some in splits if some]
+    if parts.hard:
         lines.append(
-            f"Data set {name}, {words} split: {' and '.join(kinds)}, {labels[0]:,} real and "
-            f"{labels[1]:,} manipulated, of {len({item.group for item in some}):,} groups"
+            "Gone over again, since a model was wrong on them, the worse the oftener: "
+            f"{again['train']:,} of the training split and {again['val']:,} of the validation split, whose "
+            "groups it holds no longer"
         )
     return lines
+
+
+def _moved(parts: Divided) -> set[Item]:
+    """Failures of the validation split, as they stand in the training split."""
+    return {replace(item, split="train") for item in parts.hard if item.split == "val"}
+
+
+def _counted(some: Sequence[Item]) -> str:
+    videos = sum(item.is_video for item in some)
+    labels = Counter(item.label for item in some)
+    kinds = [f"{count:,} {what}" for count, what in ((videos, "videos"), (len(some) - videos, "pictures"))
+             if count]  # fmt: skip
+    return (
+        f"{' and '.join(kinds)}, {labels[0]:,} real and {labels[1]:,} manipulated, of "
+        f"{len({item.group for item in some}):,} groups"
+    )

@@ -10,31 +10,40 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
+from detector.errors import ModelError
 from detector.models.card import Card, Input, SecondLookCard
-from detector.models.card_files import MODELS
+from detector.models.card_files import MODELS, load_card
 from detector.models.loaded import load_model
 from detector.networks.base import create
 from detector.schema.model import Range, Rate
 from detector.training.config import Config
+from detector.training.data.file_marks import as_metadata
 from detector.training.data.sources import open_source
 from detector.training.publish.calibration import fit_temperature
 from detector.training.publish.origin import origin_of
 from detector.training.train import predicted
 
 
-def publish(config: Config, checkpoint: Path, data: Path, folder: Path = MODELS) -> Card:
+def publish(
+    config: Config, checkpoint: Path, data: Path, failures: Path | None = None, folder: Path = MODELS
+) -> Card:
     """Write ``folder/NAME.safetensors`` and its card; the temperature is fitted on the validation split.
 
-    Figures are left to ``detector.training.evaluation.evaluate``, which measures what was published.
+    ``failures`` are those that :func:`~detector.training.train.train` was given. Figures are left to
+    ``detector.training.evaluation.evaluate``, which measures what was published; the card of weights that are
+    published already stays as it is, with what was measured of them.
     """
     state = torch.load(checkpoint, map_location="cpu", weights_only=True)
     halves = in_half_precision(_interpolated(state["best"], config))
     network = create(config.architecture)
     network.load_state_dict({n: v.float() if v.is_floating_point() else v for n, v in halves.items()})
-    source = open_source(config, data, checkpoint.parent, config.samples)
+    weights = save(halves, as_metadata(state.get("learnt_from", ())))
+    published = _published(folder / f"{config.name}.json", hashlib.sha256(weights).hexdigest())
+    if published is not None:
+        return published
+    source = open_source(config, data, checkpoint.parent, config.samples, failures)
     labels, logits = predicted(network, source.validation(), torch.device("cpu"))
-    weights = save(halves)
-    origin = origin_of(config, data)
+    origin = origin_of(config, data, failures)
     card = Card(
         name=config.name,
         title=config.title,
@@ -54,6 +63,16 @@ def publish(config: Config, checkpoint: Path, data: Path, folder: Path = MODELS)
     (folder / f"{config.name}.safetensors").write_bytes(weights)
     write_card(card, folder)
     return card
+
+
+def _published(card: Path, sha256: str) -> Card | None:
+    """The card of these weights, if they lie beside it."""
+    try:
+        found, weights = load_card(card)
+    except ModelError:
+        return None
+    whole = found.sha256 == sha256 == hashlib.sha256(weights.read_bytes()).hexdigest()
+    return found if whole else None
 
 
 def _interpolated(last: dict[str, Tensor], config: Config) -> dict[str, Tensor]:

@@ -307,9 +307,8 @@ def test_train_reads_the_documents_own_set_and_says_how_to_measure(
 ) -> None:
     """A shipped recipe with what docs/training.md says to put in place of its [mix]."""
     monkeypatch.setattr("detector.training.train.train", lambda *_: tmp_path / "checkpoint")
-    monkeypatch.setattr(
-        "detector.training.publish.publish.publish", lambda *_: SimpleNamespace(temperature=1.5)
-    )
+    card = SimpleNamespace(temperature=1.5, rates=())
+    monkeypatch.setattr("detector.training.publish.publish.publish", lambda *_: card)
     shipped = (ROOT / "detector/training/configs/resnet18.toml").read_text().partition("[mix]")[0]
     told = re.search(r"^    \[set\]\n(?:    .+\n)+", (ROOT / "docs/training.md").read_text(), re.MULTILINE)
     assert told is not None
@@ -317,6 +316,10 @@ def test_train_reads_the_documents_own_set_and_says_how_to_measure(
     recipe.write_text(shipped + told[0])
     assert main(["train", str(recipe), "--data", "videos"]) == 0
     assert "python -m detector evaluate resnet18 DATA" in capsys.readouterr().out
+    card.rates = ("measured",)
+    assert main(["train", str(recipe), "--data", "videos"]) == 0
+    told_again = capsys.readouterr().out
+    assert "card stays as it is" in told_again and "measure it" not in told_again
 
 
 @pytest.mark.parametrize("command", ["train", "evaluate"])

@@ -107,7 +107,7 @@ def test_train_resume_and_publish(archives: Path, tmp_path: Path) -> None:
     assert (out / "tiny-curves.png").read_bytes().startswith(b"\x89PNG")
 
     checkpoint = out / "tiny.pt"
-    card = publish(recipe(320), checkpoint, archives, tmp_path / "models")
+    card = publish(recipe(320), checkpoint, archives, folder=tmp_path / "models")
     assert card.figures == {} and "320 examples" in " ".join(card.recipe)
     loaded = load_model(tmp_path / "models" / "tiny.json")
     assert loaded.card == card

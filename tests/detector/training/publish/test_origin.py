@@ -8,7 +8,7 @@ import pytest
 
 from detector.paths import ROOT
 from detector.training.config import Config, read_config
-from detector.training.publish.origin import origin_of
+from detector.training.publish.origin import measured_limits, origin_of
 
 CONFIGS = ROOT / "detector" / "training" / "configs"
 
@@ -52,6 +52,14 @@ def test_a_set_of_ones_own_is_what_the_card_is_about(own_set: Path) -> None:
     for other in ("Deepfake Detection Challenge", "FaceForensics", "Face2Face", "Actors", "UTKFace"):
         assert other not in said
     assert found.validated == ()
+
+
+def test_once_measured_only_the_thresholds_stay_a_limit(own_set: Path) -> None:
+    limits = origin_of(own_recipe("imagenet"), own_set).limits
+    assert set(limits) - set(measured_limits(limits)) == {limits[-1]} and "unknown" in limits[-1]
+    before = limits[-2].removesuffix(".")
+    before += "; its error rates are unknown until it is evaluated on a labelled set of its own."
+    assert measured_limits([before]) == (limits[-2],), "as earlier versions wrote it"
 
 
 def test_it_names_the_model_whose_weights_it_began_with(own_set: Path) -> None:
