@@ -9,6 +9,8 @@ from typing import Any
 from detector.cli.progress import progress_line
 from detector.errors import ParameterError
 
+_SPLITS = ("train", "val", "test")  # detector.training.data.labelled_sets: not imported for a --help
+
 
 def add_commands(commands: Any) -> None:
     """Add them to the commands of ``python -m detector``."""
@@ -44,10 +46,15 @@ def add_commands(commands: Any) -> None:
         "data",
         type=Path,
         metavar="DATA",
-        help="research folder, folder with real and fake in it, or CSV path,label[,group]",
+        help="research folder, folder with real and fake in it, CSV path,label[,group][,split], zip of crops",
     )
     evaluate.add_argument(
         "--out", type=Path, default=Path("out/evaluation"), metavar="DIR", help="figures, page, failures.json"
+    )
+    evaluate.add_argument(
+        "--split",
+        choices=(*_SPLITS, "all"),
+        help="of a set of your own (default: what the model did not learn from; test, where it names splits)",
     )
     evaluate.add_argument("--crops", action="store_true", help="each picture is itself a crop of one face")
     evaluate.add_argument("--quick", action="store_true", help="leave out distortions and heatmaps")
@@ -110,6 +117,7 @@ def _evaluate(options: argparse.Namespace) -> int:
         update_card=options.update_card,
         quick=options.quick,
         crops=options.crops,
+        split=options.split,
         report=progress_line,
     )
     print(printed(measured))

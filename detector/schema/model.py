@@ -6,6 +6,12 @@ from pydantic import Field
 
 from detector.schema.base import Sha256, Value
 from detector.schema.onnx_network import OnnxNetwork
+from detector.schema.translatable import N_
+
+LEARNT = N_(
+    "the model learnt from some of these, or was chosen or calibrated on them, so the figures flatter"
+)
+"""Note on a :class:`Rate` that is therefore no error rate."""
 
 
 class Platt(Value):

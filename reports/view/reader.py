@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from detector.schema.analysis import Model, Rate
+from detector.schema.model import LEARNT
 from reports.text.language import gettext
 from reports.text.measured import concerns
 from reports.text.numbers import grouped, plural, shown
@@ -35,9 +36,9 @@ class ReaderView:
 def of_model(model: Model, still: bool) -> ReaderView:
     """The annex of an analysis: the model that decided it, measured on photos (``still``) or on videos.
 
-    Rates by verdict count, or else the first measured.
+    Rates by verdict count, or else the first measured, but none of what the model learnt from.
     """
-    rates = [rate for rate in model.rates if concerns(model, rate.data, still)]
+    rates = [rate for rate in model.rates if concerns(model, rate.data, still) and rate.note != LEARNT]
     return ReaderView(
         probability=_probability(model, still),
         model=model.title,

@@ -20,8 +20,9 @@ from detector.models.loaded import load_model
 from detector.schema.analysis import Analysis, Parameters
 from detector.scoring.scorer import Scorer
 from detector.training.evaluation import leaderboard as board
-from detector.training.evaluation.clips import analysed, custom_clips
+from detector.training.evaluation.clips import analysed
 from detector.training.evaluation.evaluate import evaluate
+from detector.training.evaluation.given_set import given_clips, given_set
 from detector.training.evaluation.leaderboard import leaderboard, read_record
 from detector.validation.model_used import validated_model
 from reports.text.glossary import glossary
@@ -91,7 +92,11 @@ def test_evaluate_judges_as_the_engine_does(tiny: Path, material: Path, tmp_path
     evaluated = {
         clip.file: clip.analysis
         for clip in analysed(
-            custom_clips(material), Scorer(load_model(tiny)), tmp_path, print, parameters=parameters
+            given_clips(given_set(material, None, frozenset())),
+            Scorer(load_model(tiny)),
+            tmp_path,
+            print,
+            parameters=parameters,
         )
     }
     assert len(evaluated) == 4
@@ -104,7 +109,8 @@ def test_evaluate_judges_as_the_engine_does(tiny: Path, material: Path, tmp_path
 
 def test_evaluate_and_its_page(tiny: Path, material: Path, tmp_path: Path) -> None:
     measured = evaluate(tiny, material, tmp_path / "out")
-    assert measured.levels["clips"]["items"] == 4 and (tmp_path / "out" / "index.html").is_file()
+    assert measured.levels["clips"]["items"] == measured.levels["photographs"]["items"] == 2
+    assert (tmp_path / "out" / "index.html").is_file()
     crops = evaluate(tiny, material, tmp_path / "crops", crops=True)
     assert crops.levels["crops"]["items"] == 2
 

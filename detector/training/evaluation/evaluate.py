@@ -17,16 +17,19 @@ import numpy as np
 from detector.errors import ParameterError
 from detector.models.card_files import load_card
 from detector.models.loaded import load_model
-from detector.schema.analysis import Parameters
+from detector.schema.analysis import MediaKind, Parameters
 from detector.scoring.scorer import Scorer
+from detector.training.data.file_marks import learnt_from
 from detector.training.evaluation import clips as clips_
 from detector.training.evaluation import crops as crops_
 from detector.training.evaluation import metrics, temporal_metrics
-from detector.training.evaluation.clips import Clip, custom_clips, custom_crops
+from detector.training.evaluation.clips import Clip
 from detector.training.evaluation.failures import clip_failures, crop_failures, write_failures
+from detector.training.evaluation.given_set import Given, given_clips, given_crops, given_set, unmarked
 from detector.training.evaluation.measured import Measured, Report
 from detector.training.evaluation.metrics import Figure, Scored, measure
 from detector.training.publish.error_rates import measured_rates
+from detector.training.publish.origin import measured_limits
 from detector.training.publish.publish import write_card
 
 # What of each level goes into the card; the rest is in metrics.json.
@@ -46,14 +49,16 @@ def evaluate(
     update_card: bool = False,
     quick: bool = False,
     crops: bool = False,
+    split: str | None = None,
     report: Report = lambda text: None,
 ) -> Measured:
     """Measure ``model`` on ``data`` and write ``metrics.json``, a page, pictures and failures to ``out``.
 
-    ``data`` is the research folder (see its README), a folder with ``real`` and ``fake``
-    in it, or a CSV ``path,label[,group]``; of the latter two, only what applies is
-    measured, and ``crops`` says that each picture is itself a crop of one face. ``quick``
-    leaves out distortions and heatmaps. Faces found are kept in ``faces`` beside ``out``.
+    ``data`` is the research folder (see its README), or a data set of one's own as
+    :func:`~detector.training.data.labelled_sets.read_set` reads it; of the latter only what applies is
+    measured, of its ``split`` (:func:`~detector.training.evaluation.given_set.given_set`), and ``crops`` says
+    that each picture is itself a crop of one face. ``quick`` leaves out distortions and heatmaps. Faces found
+    are kept in ``faces`` beside ``out``.
 
     Raises :class:`~detector.errors.ModelError` for a model that cannot be used,
     :class:`~detector.errors.ParameterError` for data of neither form, and ``OSError``
@@ -62,13 +67,19 @@ def evaluate(
     from detector.training.evaluation.html_page import write_page
 
     scorer = Scorer(load_model(model))
+    _, weights = load_card(model)
     measured = Measured(scorer.card, Parameters())
     out.mkdir(parents=True, exist_ok=True)
     faces = out.parent / "faces"
+    learnt = False
     if (data / "dfdc-test.csv").is_file():
         _research(measured, scorer, data, out, faces, quick, report)
     elif data.suffix in {".csv", ".zip"} or data.is_dir():
-        _given(measured, scorer, data, out, faces, crops, report)
+        known = learnt_from(weights)
+        measured.notes += unmarked(scorer.card.data, known)
+        given = given_set(data, split, known)
+        learnt = bool(given.learnt)
+        _given(measured, scorer, given, out, faces, crops, report)
     else:
         raise ParameterError(f"{data}: there is no such folder or CSV file.")
     measured.figures = {name: round(value, 4) for name, value in measured.figures.items()}
@@ -77,11 +88,10 @@ def evaluate(
     report("drawing")
     write_page(measured, out)
     if update_card:
-        _, weights = load_card(model)
-        rates = measured_rates(measured.levels)
-        write_card(
-            scorer.card.model_copy(update={"figures": measured.figures, "rates": rates}), weights.parent
-        )
+        rates = measured_rates(measured.levels, learnt)
+        limits = scorer.card.limits if learnt or not rates else measured_limits(scorer.card.limits)
+        told = {"figures": measured.figures, "rates": rates, "limits": limits}
+        write_card(scorer.card.model_copy(update=told), weights.parent)
     return measured
 
 
@@ -124,16 +134,24 @@ def _heatmaps(measured: Measured, scorer: Scorer, data: Path, report: Report) ->
 
 
 def _given(
-    measured: Measured, scorer: Scorer, data: Path, out: Path, faces: Path, crops: bool, report: Report
+    measured: Measured, scorer: Scorer, given: Given, out: Path, faces: Path, crops: bool, report: Report
 ) -> None:
+    measured.notes += given.notes
     if crops:
-        _crop_level(measured, scorer.stills, "crops", custom_crops(data), out)
+        _crop_level(measured, scorer.stills, "crops", given_crops(given), out)
         return
-    clips = clips_.analysed(custom_clips(data), scorer, faces, report, thumbnails=out / "gallery")
-    _clip_level(measured, clips, "clips")
-    measured.failures += clip_failures(clips, "given")
-    judged = clips_.scored_clips(clips)
-    measured.figures["clips, inconclusive"] = 1 - len(judged.labels) / len(clips)
+    every = clips_.analysed(given_clips(given), scorer, faces, report, thumbnails=out / "gallery")
+    measured.failures += clip_failures(every, "given")
+    for kind, name in ((MediaKind.VIDEO, "clips"), (MediaKind.IMAGE, "photographs")):
+        some = [clip for clip in every if clip.analysis.media.kind is kind]
+        if not some:
+            continue
+        if kind is MediaKind.VIDEO:
+            _clip_level(measured, some, name)
+        else:
+            _figures_of(measured, name, _level(measured, name, clips_.scored_clips(some)))
+        judged = clips_.scored_clips(some)
+        measured.figures[f"{name}, inconclusive"] = 1 - len(judged.labels) / len(some)
 
 
 def _crop_level(
@@ -155,13 +173,14 @@ def _clip_level(measured: Measured, clips: Sequence[Clip], name: str) -> None:
         some = [c for c in clips if not c.fake or c.generator == generator]
         _level(measured, f"{name}: {generator}", clips_.scored_clips(some))
         _level(measured, f"frames of {name}: {generator}", clips_.scored_frames(some))
-    for level, found, wanted in (
-        (name, figures, ("AUC", "expected calibration error")),
-        (f"frames of {name}", frames, ("AUC", "expected calibration error")),
-    ):
-        for figure in wanted:
-            if figure in found:
-                measured.figures.setdefault(f"{level}, {figure}", found[figure].value)
+    _figures_of(measured, name, figures)
+    _figures_of(measured, f"frames of {name}", frames)
+
+
+def _figures_of(measured: Measured, level: str, found: dict[str, Figure]) -> None:
+    for figure in ("AUC", "expected calibration error"):
+        if figure in found:
+            measured.figures.setdefault(f"{level}, {figure}", found[figure].value)
 
 
 def _level(measured: Measured, name: str, scored: Scored) -> dict[str, Figure]:
@@ -229,5 +248,6 @@ def _rounded(figures: dict[str, float]) -> dict[str, float]:
 
 
 def printed(measured: Measured) -> str:
-    """The card's figures, one a line."""
-    return "\n".join(f"{name:75} {value:.4f}" for name, value in measured.figures.items())
+    """The card's figures, one a line, and what is to be known of them."""
+    figures = (f"{name:75} {value:.4f}" for name, value in measured.figures.items())
+    return "\n".join((*figures, *measured.notes))

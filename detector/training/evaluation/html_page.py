@@ -32,7 +32,7 @@ def write_page(measured: Measured, out: Path) -> None:
         shown = _main_levels(curves)
         _draw_roc({name: curves[name] for name in shown}, pictures / "roc.png")
         drawn["roc"] = "pictures/roc.png"
-        compared = [n for n in ("dfdc-test crops", "crops", "frames of develop clips", "frames of clips")]
+        compared = ("dfdc-test crops", "crops", "frames of develop clips", "frames of clips", "photographs")
         _draw_reliability({n: curves[n] for n in compared if n in curves}, pictures / "reliability.png")
         drawn["reliability"] = "pictures/reliability.png"
     if measured.robustness:

@@ -12,6 +12,7 @@ from typing import Any
 from scipy.stats import beta
 
 from detector.schema.analysis import Range, Rate
+from detector.schema.model import LEARNT
 from detector.schema.translatable import N_
 
 EXACT = N_("Clopper–Pearson, each taken as independent")
@@ -31,6 +32,7 @@ _LEVELS = {
     "dfdc-val crops": "crops",
     "frames of develop clips": "frames",
     "clips": "clips",
+    "photographs": "photographs",
     "crops": "crops",
 }
 
@@ -57,14 +59,18 @@ VALIDATED = (
 )  # fmt: skip
 
 
-def measured_rates(levels: Mapping[str, Mapping[str, Any]]) -> tuple[Rate, ...]:
-    """False positive and false negative rate, AUC and calibration error of each level that is there."""
+def measured_rates(levels: Mapping[str, Mapping[str, Any]], learnt: bool = False) -> tuple[Rate, ...]:
+    """False positive and false negative rate, AUC and calibration error of each level that is there.
+
+    ``learnt`` says that the model learnt from some of it.
+    """
     found = []
     for data, unit in _LEVELS.items():
         level = levels.get(data)
         if level is None or not level["figures"]:
             continue
-        found += _decisions(data, unit, level)
+        note = LEARNT if learnt else NOTES.get(data)
+        found += _decisions(data, unit, level, note)
         for figure in ("AUC", "expected calibration error"):
             value = level["figures"][figure]
             found.append(
@@ -78,19 +84,21 @@ def measured_rates(levels: Mapping[str, Mapping[str, Any]]) -> tuple[Rate, ...]:
                     items=level["items"],
                     unit=unit,
                     groups=level["groups"],
-                    note=NOTES.get(data),
+                    note=note,
                 )
             )
     return tuple(found)
 
 
-def _decisions(data: str, unit: str, level: Mapping[str, Any]) -> list[Rate]:
-    """Both error rates. Clips are few and hardly repeat: counted exactly; crops and frames go by source.
+def _decisions(data: str, unit: str, level: Mapping[str, Any], note: str | None) -> list[Rate]:
+    """Both error rates. Clips are few and hardly repeat: counted exactly, as photographs if none repeats.
 
-    A resampled rate of none at all has no width, so that goes by count too.
+    All else goes by source. A resampled rate of none at all has no width, so that goes by count too.
     """
     counts, figures = level["confusion"], level["figures"]
     recall = figures["recall"]
+    by_verdict = unit in {"clips", "photographs"}
+    exact = unit == "clips" or (by_verdict and level["groups"] == level["items"])
     both = (
         ("false positive rate", counts["fp"], counts["fp"] + counts["tn"],
          figures["false positive rate"]["from"], figures["false positive rate"]["to"]),
@@ -100,7 +108,7 @@ def _decisions(data: str, unit: str, level: Mapping[str, Any]) -> list[Rate]:
     rates = []
     for figure, events, items, low, high in both:
         interval = DRAWN
-        if unit == "clips" or events in {0, items} or low is None or high is None:
+        if exact or events in {0, items} or low is None or high is None:
             interval, (low, high) = EXACT, clopper_pearson(events, items)
         rates.append(
             Rate(
@@ -114,8 +122,8 @@ def _decisions(data: str, unit: str, level: Mapping[str, Any]) -> list[Rate]:
                 unit=unit,
                 events=events,
                 groups=level["groups"],
-                threshold=level["threshold"] if unit != "clips" else None,
-                note=NOTES.get(data),
+                threshold=None if by_verdict else level["threshold"],
+                note=note,
             )
         )
     return rates

@@ -53,6 +53,9 @@ _UNMEASURED = (
 # How the cards of earlier versions ended the limit on thresholds.
 _UNMEASURED_BEFORE = "; its error rates are unknown until it is evaluated on a labelled set of its own."
 
+DATA_SET = "Data set "
+"""How a card's lines on a set of somebody's own begin."""
+
 _STARTS_WITHOUT_FACES = ("imagenet", "random")
 
 
@@ -104,7 +107,7 @@ def _described(data: Path, parts: Divided) -> list[str]:
         ("validation", parts.held_out),
         ("test", parts.test),
     )
-    lines = [f"Data set {name}, {words} split: {_counted(some)}" for words, some in splits if some]
+    lines = [f"{DATA_SET}{name}, {words} split: {_counted(some)}" for words, some in splits if some]
     if parts.hard:
         lines.append(
             "Gone over again, since a model was wrong on them, the worse the oftener: "

@@ -21,8 +21,6 @@ from detector.scoring.scorer import Scorer
 from detector.training.evaluation.clips import (
     Clip,
     clip_figures,
-    custom_clips,
-    custom_crops,
     found,
     identity_pairs,
     inner_auc,
@@ -32,6 +30,7 @@ from detector.training.evaluation.clips import (
     timed,
 )
 from detector.training.evaluation.evaluate import evaluate
+from detector.training.evaluation.given_set import given_crops, given_set
 from detector.training.evaluation.replay import record, replay, strongest_crop
 
 
@@ -171,11 +170,14 @@ def test_a_folder_of_photos(folder: Path, tmp_path: Path, capsys: pytest.Capture
     for suffix in (".json", ".safetensors"):
         shutil.copy(MODELS / f"reelproof-lite0{suffix}", tmp_path)
     card = tmp_path / "reelproof-lite0.json"
+    unmeasured = "T; its error rates are unknown until it is evaluated on a labelled set of its own."
+    card.write_text(json.dumps(json.loads(card.read_text()) | {"limits": [unmeasured]}))
     assert main(["evaluate", str(card), str(folder), "--out", str(out), "--update-card"]) == 0
-    assert "clips, inconclusive" in capsys.readouterr().out
+    assert "photographs, inconclusive" in capsys.readouterr().out
     metrics = json.loads((out / "metrics.json").read_text())
-    assert metrics["figures"]["clips, inconclusive"] == 0.25
-    assert metrics["levels"]["clips"]["items"] == 3 and not metrics["temporal"]
+    assert metrics["figures"]["photographs, inconclusive"] == 0.25
+    assert metrics["levels"]["photographs"]["items"] == 3 and not metrics["temporal"]
+    assert set(metrics["levels"]) == {"photographs"}, "neither clips nor frames"
     failures = json.loads((out / "failures.json").read_text())
     assert {"path", "label", "probability", "group", "kind"} <= set(failures[0])
     assert {f["path"] for f in failures} >= {"fake/x/c.png"}
@@ -185,8 +187,10 @@ def test_a_folder_of_photos(folder: Path, tmp_path: Path, capsys: pytest.Capture
     assert "no usable face" in (out / "gallery.html").read_text()
     assert list((tmp_path / "out" / "faces").glob("*.npy"))
     # The card lies beside the weights that were measured.
-    assert load_card(card)[0].figures == metrics["figures"]
-    assert "clips, inconclusive" in (tmp_path / "reelproof-lite0.md").read_text()
+    told = load_card(card)[0]
+    assert told.figures == metrics["figures"] and told.limits == ("T.",)
+    assert {rate.unit for rate in told.rates} == {rate.data for rate in told.rates} == {"photographs"}
+    assert "photographs, inconclusive" in (tmp_path / "reelproof-lite0.md").read_text()
 
 
 def test_crops_from_a_table(model: LoadedModel, tmp_path: Path) -> None:
@@ -196,7 +200,7 @@ def test_crops_from_a_table(model: LoadedModel, tmp_path: Path) -> None:
         for i in range(6):
             (tmp_path / f"{i}.jpg").write_bytes(encoded(crop(i, bool(i % 2)), ".jpg"))
             rows.writerow([f"{i}.jpg", i % 2, f"g{i // 2}"])
-    found_ = custom_crops(tmp_path / "table.csv")
+    found_ = given_crops(given_set(tmp_path / "table.csv", None, frozenset()))
     assert [c.label for c in found_] == [0, 1] * 3 and found_[3].group == "g1"
     measured = evaluate(None, tmp_path / "table.csv", tmp_path / "out", crops=True)
     assert measured.levels["crops"]["items"] == 6 and measured.levels["crops"]["groups"] == 3
@@ -207,7 +211,7 @@ def test_data_of_neither_form(tmp_path: Path) -> None:
     with pytest.raises(ParameterError, match="no such"):
         evaluate(None, tmp_path / "gone", tmp_path / "out")
     with pytest.raises(ParameterError, match="empty"):
-        custom_clips(tmp_path)
+        given_set(tmp_path, None, frozenset())
     (tmp_path / "t.csv").write_text("path,label\na.jpg,maybe\n")
     with pytest.raises(ParameterError, match="line 2"):
-        custom_clips(tmp_path / "t.csv")
+        given_set(tmp_path / "t.csv", None, frozenset())

@@ -7,6 +7,7 @@ import pytest
 from scipy.stats import binomtest
 
 from detector.models.card_files import DEFAULT, MODELS, load_card, read_card
+from detector.schema.model import LEARNT
 from detector.training.publish.error_rates import (
     DRAWN,
     DRAWN_ERROR,
@@ -64,6 +65,18 @@ def test_clips_are_counted_exactly_and_crops_by_source() -> None:
     assert (missed.events, missed.items, missed.unit, missed.threshold) == (25, 100, "crops", 0.65)
     assert by["dfdc-test crops", "expected calibration error"].low is None
     assert len(rates) == 8
+
+
+def test_photographs_are_counted_by_verdict_and_exactly_where_none_repeats() -> None:
+    of_few = measured_rates({"photographs": level(5, 1, 1, 5)})[0]
+    assert (of_few.unit, of_few.threshold, of_few.interval) == ("photographs", None, DRAWN)
+    each = measured_rates({"photographs": level(5, 1, 1, 5) | {"groups": 12}})[0]
+    assert each.interval == EXACT and each.events == 1 and each.items == 6
+
+
+def test_what_was_learnt_from_is_noted_on_every_rate() -> None:
+    assert {rate.note for rate in measured_rates({"crops": level(75, 5, 25, 95)}, learnt=True)} == {LEARNT}
+    assert {rate.note for rate in measured_rates({"crops": level(75, 5, 25, 95)})} == {None}
 
 
 def test_none_of_many_has_an_interval_too() -> None:
