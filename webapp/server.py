@@ -114,6 +114,7 @@ class AdmittedRequest(HTTPRequestParser):
         elif self.chunked and self.error is None and not self._room.suffices():
             self._refuse_for_room()
         if self.completed:
+            self.expect_continue = False  # waitress would ask for the body, and read it, refused or not
             self.leave()
         return consumed
 

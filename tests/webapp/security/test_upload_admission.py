@@ -51,11 +51,16 @@ def port(app) -> Iterator[int]:
         yield number
 
 
-def request(port: int, cookie: str, length: int, *, chunked: bool = False) -> socket.socket:
+ASKS_FIRST = "Expect: 100-continue\r\n"
+
+
+def request(
+    port: int, cookie: str, length: int, *, chunked: bool = False, further: str = ""
+) -> socket.socket:
     """A connection that has sent the head of an upload."""
     link = socket.create_connection(("127.0.0.1", port), timeout=10)
     size = "Transfer-Encoding: chunked" if chunked else f"Content-Length: {length}"
-    head = f"POST /analyses HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: {cookie}\r\n{size}\r\n"
+    head = f"POST /analyses HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: {cookie}\r\n{size}\r\n{further}"
     link.sendall(f"{head}Content-Type: multipart/form-data; boundary=e\r\n\r\n".encode())
     return link
 
@@ -83,6 +88,21 @@ def test_nobody_unknown_fills_the_disk(app, port):
 
 def test_nor_somebody_who_may_not_hand_in(app, port):
     assert status(request(port, cookie_of(app, "ray"), BIG)) == 403
+
+
+def test_who_asks_before_sending_is_told_at_once(app, port):
+    """As curl asks above 1 MB; a body that is refused is not read."""
+    examiner = cookie_of(app, "ada")
+    for cookie, length, refusal in (
+        ("", BIG, 401),
+        (cookie_of(app, "ray"), BIG, 403),
+        (examiner, 1 << 50, 413),
+    ):
+        assert status(request(port, cookie, length, further=ASKS_FIRST)) == refusal
+    assert status(request(port, "", 0, chunked=True, further=ASKS_FIRST)) == 401
+    assert arrived(app) == []
+    link = request(port, examiner, BIG, further=ASKS_FIRST)
+    assert status(link) == 100, "who is let in is told to go on"
 
 
 @pytest.fixture
@@ -201,6 +221,11 @@ def test_one_that_does_not_say_its_size_ends_where_the_room_does(app, let_in, ro
     upload.close()
     assert let_in(cookie, None).error is None, "it gave back its share, and its sender's place"
     other.close()
+
+
+def test_who_asks_before_sending_is_told_that_there_is_no_room(app, port, room):
+    room(BIG)
+    assert status(request(port, cookie_of(app, "ada"), BIG, further=ASKS_FIRST)) == 507
 
 
 def test_an_upload_that_breaks_off_makes_room(app, port, happens):
