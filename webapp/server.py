@@ -51,9 +51,13 @@ class Room:
         self._lock = threading.Lock()
 
     def takes(self, request: AdmittedRequest) -> bool:
-        """Whether there is room for a request whose headers are here; from then on it has its share."""
-        if not request.chunked and request.content_length <= SMALL:  # may go before an upload that is slow
-            return request.to_come() <= self._free()
+        """Whether there is room for a request whose headers are here; from then on it has its share.
+
+        There always is for a small one, which waits in memory: signing in, writing and deleting go on when
+        the disk is full. A small file is refused where the form is read.
+        """
+        if not request.chunked and request.content_length <= SMALL:
+            return True
         with self._lock:
             self._let_in.add(request)
         if self.suffices():

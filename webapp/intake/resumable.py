@@ -136,7 +136,8 @@ def append(
     :class:`~webapp.errors.UserError` where the part starts elsewhere, is damaged or is too long, and where
     the upload is gone.
     """
-    with _held(Folders(settings.data).upload(row.id)) as file:
+    folders = Folders(settings.data)
+    with _held(folders.upload(row.id)) as file:
         row = _still_there(database, row.id)  # as it is now that nobody else writes
         if offset != row.received:
             raise UserError(
@@ -148,6 +149,10 @@ def append(
                 ),
                 gettext("Ask with HEAD where to go on, then send the part that starts there."),
             )
+        if (
+            shutil.disk_usage(folders.uploads).free < settings.spare
+        ):  # it filled since
+            raise no_space()
         received = _write(file, row, body, checksum)
         with database.begin() as session:
             if (kept := session.get(UploadRow, row.id)) is None:

@@ -151,6 +151,18 @@ def test_no_more_than_twenty_at_a_time_and_no_more_than_fits(app, client, monkey
     assert begin(client, b"").status_code == 400
 
 
+def test_no_part_is_kept_of_what_must_stay_free(app, client, monkeypatch):
+    place = begin(client).headers["Location"]
+
+    class Full:
+        free = app.extensions["settings"].spare - 1
+
+    with monkeypatch.context() as patched:
+        patched.setattr("webapp.intake.resumable.shutil.disk_usage", lambda _: Full)
+        assert send(client, place, 0, CONTENT).status_code == 507
+    assert send(client, place, 0, CONTENT).status_code == 204
+
+
 @pytest.fixture
 def lab(tmp_path, sent):
     """An app people sign in to, with the settings a test gives, and Ada and Ben."""

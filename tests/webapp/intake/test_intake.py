@@ -197,9 +197,9 @@ def test_no_room_is_said_before_the_server_keeps_the_body(app, monkeypatch):
     settings = app.extensions["settings"].model_copy(update={"port": 0})
     monkeypatch.setattr(tempfile, "tempdir", None)  # put back what listen sets
     server = listen(app, settings)
-    free = settings.spare + 9_999
+    free = settings.spare + 1_999_999
     monkeypatch.setattr(shutil, "disk_usage", lambda _path: Disk(10**12, 0, free))
-    for size, status in ((4_000, None), (5_000, 507)):
+    for size, status in ((900_000, None), (1_000_000, 507)):
         parser = server.channel_class.parser_class(server.adj)
         parser.received(b"POST /analyses HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % size)
         assert (parser.error and parser.error.code) == status

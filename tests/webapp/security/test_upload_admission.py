@@ -223,6 +223,14 @@ def test_one_that_does_not_say_its_size_ends_where_the_room_does(app, let_in, ro
     other.close()
 
 
+def test_forms_are_taken_in_when_the_disk_is_full(app, let_in, room):
+    """Signing in, annotating and deleting, which makes room."""
+    cookie = cookie_of(app, "ada")
+    room(-1)
+    assert let_in("", 60).error is None and let_in(cookie, SMALL).error is None
+    assert let_in(cookie, SMALL + 1).error.code == 507
+
+
 def test_who_asks_before_sending_is_told_that_there_is_no_room(app, port, room):
     room(BIG)
     assert status(request(port, cookie_of(app, "ada"), BIG, further=ASKS_FIRST)) == 507
