@@ -149,9 +149,7 @@ def append(
                 ),
                 gettext("Ask with HEAD where to go on, then send the part that starts there."),
             )
-        if (
-            shutil.disk_usage(folders.uploads).free < settings.spare
-        ):  # it filled since
+        if shutil.disk_usage(folders.uploads).free < settings.spare:  # it filled since
             raise no_space()
         received = _write(file, row, body, checksum)
         with database.begin() as session:

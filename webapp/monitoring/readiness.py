@@ -12,8 +12,8 @@ from sqlalchemy import delete
 from sqlalchemy.exc import SQLAlchemyError
 
 from reports.text.language import N_
-from webapp.errors import StoreError
 from webapp.jobs import heartbeat
+from webapp.monitoring.store_probe import probe_of
 from webapp.settings import Settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import REVISION, Database
@@ -49,8 +49,6 @@ def _tried(check: Callable[[Settings, Database], str], settings: Settings, datab
         return check(settings, database)
     except SQLAlchemyError:
         return N_("The database does not answer, or takes no writes.")
-    except StoreError as problem:
-        return problem.error
     except OSError as problem:
         return N_("The data folder does not work: %(problem)s.") % {"problem": problem.strerror}
 
@@ -90,9 +88,7 @@ def _folder(settings: Settings, _database: Database) -> str:
 
 
 def _store(settings: Settings, _database: Database) -> str:
-    folders = Folders.of(settings)
-    folders.store.size(folders.data / "readiness")  # which is not there; the question is for an answer
-    return ""
+    return probe_of(Folders.of(settings)).problem()
 
 
 def _worker(settings: Settings, database: Database) -> str:

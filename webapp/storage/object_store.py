@@ -26,6 +26,8 @@ from webapp.storage import folder_tar
 from webapp.storage.store_errors import disk_full_in_words, in_words
 
 _BLOCK = 16_000_000  # bytes asked for at a time where a stored file is only read
+# Seconds for the answer to a question, asked again or not: who asks may be a thread of the web server.
+_ANSWER_WITHIN = 15
 _CONFIG = {"connect_timeout": 5, "read_timeout": 60, "retries": {"max_attempts": 2}}
 
 
@@ -157,7 +159,7 @@ class RemoteStore(Store):
     def size(self, path: Path) -> int | None:
         try:
             with self._in_words():
-                return int(self._files.info(self._name(path))["size"])
+                return int(self._files.info(self._name(path), timeout=_ANSWER_WITHIN)["size"])
         except FileNotFoundError:
             return None
 
@@ -166,7 +168,7 @@ class RemoteStore(Store):
 
     def below(self, folder: Path) -> list[Path]:
         with self._in_words():
-            found = self._files.find(self._name(folder))
+            found = self._files.find(self._name(folder), timeout=_ANSWER_WITHIN)
         return [self._data / name.removeprefix(f"{self._root}/") for name in sorted(found)]
 
     def set_aside(self, path: Path, aside: Path) -> None:
@@ -175,11 +177,14 @@ class RemoteStore(Store):
 
     def remove(self, stem: Path) -> None:
         with self._in_words():
-            for name in self._files.find(self._name(stem.parent), prefix=stem.name):
+            asked = {"prefix": stem.name, "timeout": _ANSWER_WITHIN}
+            for name in self._files.find(self._name(stem.parent), **asked):
                 self._files.rm_file(name)
 
     @contextmanager
     def opened(self, path: Path) -> Iterator[IO[bytes]]:
+        if self.size(path) is None:  # and it answers: reading has no end that is known before
+            raise FileNotFoundError(path)
         with self._in_words(), self._files.open(self._name(path), "rb", block_size=_BLOCK) as stream:
             yield stream
 
@@ -204,6 +209,9 @@ class RemoteStore(Store):
     def _download(self, path: Path) -> Iterator[Path | None]:
         """The stored file in a folder of its own, for the ``with`` block; None where there is none."""
         with disk_full_in_words(), tempfile.TemporaryDirectory(dir=self._aside, prefix=".fetch.") as place:
+            if self.size(path) is None:  # and it answers, as in opened
+                yield None
+                return
             aside: Path | None = Path(place, "file")
             try:
                 with self._in_words():

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
+import socket
 import subprocess
 import sys
+import threading
+import time
 
 import object_store_server
 import pytest
@@ -16,8 +20,10 @@ from object_store_server import CONTENT, kept, upload
 from sqlalchemy import select
 
 from webapp.errors import StoreError
+from webapp.monitoring import store_probe
 from webapp.services import deletion
 from webapp.settings import SettingError, read_settings
+from webapp.storage import object_store
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import Exhibit
 from webapp.worker import run_job, store_transfer
@@ -50,6 +56,55 @@ def test_a_store_that_cannot_be_reached(app, client, folders, closed, capsys, mo
         monkeypatch.setenv("REELPROOF_BROKER", "redis://127.0.0.1:1/0")
         ended = subprocess.run([sys.executable, "-m", program], capture_output=True, text=True, timeout=200)
         assert ended.returncode == 2 and "The store cannot be reached" in ended.stderr
+
+
+@pytest.fixture
+def hangs(monkeypatch, folders):
+    """A store that takes connections and never answers, and how many there were."""
+    taken: list[socket.socket] = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def take() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    taken.append(server.accept()[0])
+
+        threading.Thread(target=take, daemon=True).start()
+        monkeypatch.setattr(folders.store, "_endpoint", f"http://127.0.0.1:{server.getsockname()[1]}")
+        folders.store.__dict__.pop("_files", None)
+        yield taken
+        server.shutdown(socket.SHUT_RDWR)
+    folders.store.__dict__.pop("_files", None)
+    for link in taken:
+        link.close()
+
+
+def test_a_store_that_hangs_holds_nobody_for_long(client, folders, hangs, monkeypatch):
+    monkeypatch.setattr(store_probe, "_WITHIN", 0.5)
+    monkeypatch.setattr(object_store, "_ANSWER_WITHIN", 1)
+    store_probe.probe_of.cache_clear()
+    began = time.monotonic()
+    answers = [client.get("/readyz") for _ in range(10)]
+    assert time.monotonic() - began < 3, "one of them waits, and half a second"
+    assert all("The store cannot be reached" in answer.text for answer in answers)
+    assert len(hangs) <= 1
+    for ask in (folders.store.size, folders.store.fetch, folders.store.remove):
+        began = time.monotonic()
+        with pytest.raises(StoreError, match="cannot be reached"):
+            ask(folders.data / "analyses" / "none")
+        assert time.monotonic() - began < 6
+    with pytest.raises(StoreError, match="cannot be reached"), folders.store.opened(folders.data / "none"):
+        pass
+
+
+def test_the_store_is_asked_once_for_many(folders, monkeypatch):
+    asked = []
+    monkeypatch.setattr(folders.store, "size", asked.append)
+    probe = store_probe.StoreProbe(folders)
+    assert {probe.problem() for _ in range(5)} == {""} and len(asked) == 1
+    monkeypatch.setattr(store_probe, "_KEPT", 0)
+    later = store_probe.StoreProbe(folders)
+    assert {later.problem() for _ in range(5)} == {""} and len(asked) == 6
 
 
 def test_a_result_that_cannot_be_fetched_is_there_later(app, client, bucket, worker, folders, monkeypatch):
