@@ -14,8 +14,7 @@ def recognise(app: Flask) -> None:
     def read(token: str, used: bool) -> Principal | None:
         database: Database = app.extensions["database"]
         settings: Settings = app.extensions["settings"]
-        with database.begin() as session:
-            return api_tokens.recognise(session, token, login=settings.login, used=used)
+        return api_tokens.recognise(database, token, login=settings.login, used=used)
 
     app.extensions["token reader"] = read
 

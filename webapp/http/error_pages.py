@@ -14,6 +14,7 @@ from reports.text.language import N_, gettext
 from webapp.errors import UserError
 from webapp.http import problem_details
 from webapp.intake.upload_request import this_request
+from webapp.storage.database import has_no_room
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +55,10 @@ _WORDS = {
             "Try again in a minute. Exhibits and results are untouched. If it stays so, "
             "the messages in the terminal Reelproof runs in say why."
         ),
+    ),
+    507: (
+        N_("The disk of the database is full, so nothing was saved."),
+        N_("Make room on it, then try again. Exhibits and results are untouched."),
     ),
 }
 
@@ -110,7 +115,8 @@ def install(app: Flask) -> None:
     @app.errorhandler(OperationalError)
     def no_database(problem: OperationalError) -> Response:
         log.error("%s %s failed: %s", request.method, _route(), problem.orig)
-        return answer(503, *_WORDS[503])
+        status = 507 if has_no_room(problem) else 503
+        return answer(status, *_WORDS[status])
 
     @app.errorhandler(Exception)
     def unexpected(problem: Exception) -> Response:

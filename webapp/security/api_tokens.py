@@ -19,7 +19,9 @@ from sqlalchemy.orm import Session
 
 from reports.text.language import gettext
 from webapp.errors import UserError
+from webapp.security import last_use
 from webapp.security.permissions import LOCAL, Permission, Principal, Role
+from webapp.storage.database import Database
 from webapp.storage.tables import ApiToken, User, now
 
 PREFIX = "rp_"
@@ -126,7 +128,7 @@ def revoke_all(session: Session, user_id: int) -> int:
     return count
 
 
-def recognise(session: Session, token: str, *, login: bool, used: bool) -> Principal | None:
+def recognise(database: Database, token: str, *, login: bool, used: bool) -> Principal | None:
     """Whose token it is, with its scopes; none if it was never made, has expired or was revoked.
 
     None as well while its owner's password is one that somebody else gave out: it is changed first.
@@ -136,15 +138,14 @@ def recognise(session: Session, token: str, *, login: bool, used: bool) -> Princ
     if not _TOKEN.fullmatch(token):
         return None
     moment = now()
-    # Looked up by its hash: how long that takes tells nothing of the token.
-    row = session.scalar(select(ApiToken).where(ApiToken.sha256 == _digest(token)))
-    if row is None or row.revoked is not None or (row.expires is not None and row.expires <= moment):
-        return None
-    person = _person(session, row, login)
-    if person is None:
-        return None
-    if used and (row.used is None or moment - row.used >= _USED_EVERY):
-        session.execute(update(ApiToken).where(ApiToken.id == row.id).values(used=moment))
+    with database.begin() as session:
+        # Looked up by its hash: how long that takes tells nothing of the token.
+        row = session.scalar(select(ApiToken).where(ApiToken.sha256 == _digest(token)))
+        if row is None or row.revoked is not None or (row.expires is not None and row.expires <= moment):
+            return None
+        person = _person(session, row, login)
+    if used and person is not None and (row.used is None or moment - row.used >= _USED_EVERY):
+        last_use.note(database, update(ApiToken).where(ApiToken.id == row.id).values(used=moment))
     return person
 
 

@@ -28,6 +28,7 @@ from webapp.security import cookies, csrf, second_factor, sessions, unsent_texts
 from webapp.security.login_throttle import network
 from webapp.security.permissions import LOCAL, Asker, Need, Principal, login_is_on, need_of, refused
 from webapp.security.rate_limits import Rates, RepeatedRefusals
+from webapp.storage.database import Database
 from webapp.storage.key_files import secret_key
 from webapp.storage.tables import SessionRow, now
 
@@ -239,13 +240,15 @@ def identify(
     if not cookie:
         return None, None
     moment = now()
-    with app.extensions["database"].begin() as session:
+    database: Database = app.extensions["database"]
+    with database.begin() as session:
         row = sessions.find(session, settings, cookie, moment)
         if row is None:
             return None, None
-        if used:
-            sessions.touch(row, moment)
-        return account_store.principal(row.user), row
+        who = account_store.principal(row.user)
+    if used:
+        sessions.touch(database, row, moment)
+    return who, row
 
 
 def _scheme(authorization: str) -> str:

@@ -10,10 +10,12 @@ import secrets
 from datetime import datetime, timedelta
 from hashlib import sha256
 
-from sqlalchemy import ColumnElement, delete, or_, select
+from sqlalchemy import ColumnElement, delete, or_, select, update
 from sqlalchemy.orm import Session
 
+from webapp.security import last_use
 from webapp.settings import Settings
+from webapp.storage.database import Database
 from webapp.storage.tables import AHEAD, SessionRow, User
 
 # How exact "seen" is: a write for every request would be many.
@@ -50,12 +52,10 @@ def find(session: Session, settings: Settings, token: str, moment: datetime) -> 
     return row
 
 
-def touch(row: SessionRow, moment: datetime) -> bool:
-    """Note that it is used; whether that changed anything."""
-    if moment - row.seen < _EXACT:
-        return False
-    row.seen = moment
-    return True
+def touch(database: Database, row: SessionRow, moment: datetime) -> None:
+    """Note that it is used."""
+    if moment - row.seen >= _EXACT:
+        last_use.note(database, update(SessionRow).where(SessionRow.id == row.id).values(seen=moment))
 
 
 def of_user(session: Session, settings: Settings, user_id: int, moment: datetime) -> list[SessionRow]:

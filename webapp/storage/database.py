@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
@@ -33,6 +34,7 @@ REVISION = "0020"  # the newest migration; a test compares it with the files
 _KEPT_OPEN = 8  # connections; more are opened and closed as they are needed
 _ALONE = text("SELECT pg_advisory_xact_lock(7733661155)")  # any number that everyone here uses
 _ALONE_SQLITE = text("BEGIN IMMEDIATE")  # by itself Python's sqlite3 begins at the first row written
+_DISK_FULL = "53100"  # of PostgreSQL
 _MIGRATIONS = str(Path(__file__).with_name("migrations"))
 
 
@@ -187,6 +189,15 @@ def unusable(settings: Settings, problem: SQLAlchemyError) -> str:
     if isinstance(problem, OperationalError):  # locked, read-only, no room: the file itself may be sound
         remedy = "See that this user may write there and that the disk has room."
     return f"The database in {settings.data} cannot be used: {reason}. {remedy}"
+
+
+def has_no_room(problem: SQLAlchemyError) -> bool:
+    """Whether the disk of the database is full."""
+    reason = getattr(problem, "orig", None)
+    return (
+        getattr(reason, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
+        or getattr(reason, "sqlstate", None) == _DISK_FULL
+    )
 
 
 def connect(settings: Settings) -> Database:

@@ -1,0 +1,60 @@
+"""A disk that takes nothing more: what is there is read by all who are signed in, and why is said."""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import timedelta
+
+import pytest
+from people import account, age, rows, signed_in, with_login
+from sqlalchemy import event
+from sqlalchemy.exc import OperationalError
+
+from webapp.security import api_tokens
+from webapp.security.accounts import principal
+from webapp.security.permissions import Role
+from webapp.storage.database import has_no_room
+from webapp.storage.tables import ApiToken, Milestone, SessionRow, now
+
+
+@pytest.fixture
+def app(tmp_path):
+    app = with_login(tmp_path / "data", [])
+    yield app
+    app.extensions["database"].close()
+
+
+def fill(app) -> None:
+    """From now on nothing can be written."""
+
+    def write(_cursor, statement: str, *_more: object) -> None:
+        if statement.lstrip().upper().startswith(("INSERT", "UPDATE", "DELETE")):
+            problem = sqlite3.OperationalError("database or disk is full")
+            problem.sqlite_errorcode = sqlite3.SQLITE_FULL
+            raise problem
+
+    event.listen(app.extensions["database"].engine, "do_execute", write)
+
+
+def test_who_is_signed_in_reads_on(app):
+    ada = account(app, "ada", Role.EXAMINER)
+    client = signed_in(app, "ada")
+    with app.extensions["database"].alone() as session:
+        token = api_tokens.make(session, principal(ada), "script", ["read"]).token
+    age(app, seen=timedelta(minutes=2))
+    fill(app)
+    assert client.get("/analyses").status_code == 200
+    assert client.get("/api/v1/me", headers={"Authorization": f"Bearer {token}"}).status_code == 200
+    (seen,) = (row.seen for row in rows(app, SessionRow))
+    (used,) = (row.used for row in rows(app, ApiToken))
+    assert now() - seen > timedelta(minutes=1) and used is None
+    answer = client.post("/cases", data={"name": "A"})
+    assert answer.status_code == 507 and "The disk of the database is full" in answer.text
+
+
+def test_sqlite_says_so(app):
+    with pytest.raises(OperationalError) as full, app.extensions["database"].begin() as session:
+        session.connection().exec_driver_sql("PRAGMA max_page_count = 1")
+        session.add(Milestone(name="x" * 100_000, reached=now()))
+    assert has_no_room(full.value)
+    assert not has_no_room(OperationalError("", {}, sqlite3.OperationalError("database is locked")))
