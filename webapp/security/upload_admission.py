@@ -6,15 +6,19 @@ unknown may fill the disk that way, and nobody may send more than a few at once.
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from flask import Flask
+from sqlalchemy.exc import SQLAlchemyError
 
 from webapp.security import cookies, request_guard
 from webapp.security.permissions import Permission
 from webapp.settings import Settings
+
+log = logging.getLogger(__name__)
 
 # What any form without files needs; larger bodies are uploads.
 SMALL = 512 * 1024
@@ -33,6 +37,11 @@ NOT_SIGNED_IN = Refusal(401, "Unauthorized", "You are not signed in. Sign in, th
 NOT_ALLOWED = Refusal(403, "Forbidden", "Your role does not hand in files.")
 TOO_MANY = Refusal(
     429, "Too Many Requests", "You are sending as many files as you may at once. Wait until one has arrived."
+)
+UNKNOWN = Refusal(
+    503,
+    "Service Unavailable",
+    "The database cannot be reached, or is busy. Try again in a minute. Nothing of the file was kept.",
 )
 _BRINGS_FILES = (Permission.ANALYSE, Permission.ANNOTATE, Permission.CONFIGURE)
 
@@ -54,7 +63,11 @@ class Admission:
             return ""
         authorization, cookie = headers.get("AUTHORIZATION", ""), cookies.session_cookie(headers)
         # Nothing is written here: the one thread that reads must not wait for whoever writes.
-        who, row = request_guard.identify(self._app, authorization, cookie, used=False)
+        try:
+            who, row = request_guard.identify(self._app, authorization, cookie, used=False)
+        except SQLAlchemyError as problem:
+            log.error("an upload is refused: %s", getattr(problem, "orig", problem))
+            return UNKNOWN
         if who is None or (row is not None and row.user.one_time):
             return NOT_SIGNED_IN
         if not any(who.may(permission) for permission in _BRINGS_FILES):

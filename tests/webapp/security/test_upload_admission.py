@@ -15,6 +15,7 @@ import pytest
 from http_servers import served
 from people import account, age, rows, sign_in, signed_in, with_login
 from sqlalchemy import event
+from sqlalchemy.exc import OperationalError
 from waitress.adjustments import Adjustments
 from werkzeug.datastructures import FileStorage
 from werkzeug.test import encode_multipart
@@ -103,6 +104,20 @@ def test_who_asks_before_sending_is_told_at_once(app, port):
     assert arrived(app) == []
     link = request(port, examiner, BIG, further=ASKS_FIRST)
     assert status(link) == 100, "who is let in is told to go on"
+
+
+def test_without_a_database_it_is_said_why(app, port, monkeypatch):
+    cookie = cookie_of(app, "ada")
+
+    def gone(*_: object) -> None:
+        raise OperationalError("", {}, Exception("no server"))
+
+    monkeypatch.setattr("webapp.security.sessions.find", gone)
+    for further in ("", ASKS_FIRST):
+        with request(port, cookie, BIG, further=further) as link:
+            answer = b"".join(iter(lambda: link.recv(4096), b""))
+        assert answer.startswith(b"HTTP/1.1 503") and b"The database cannot be reached" in answer
+    assert arrived(app) == []
 
 
 @pytest.fixture
