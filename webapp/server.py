@@ -174,7 +174,7 @@ class UploadChannel(TimedChannel):
 
 
 def listen(app: Any, settings: Settings) -> Any:
-    """The server, bound to its port. A port in use becomes a :class:`SettingError`."""
+    """The server, bound to its port. Raises :class:`SettingError` where it cannot be."""
     # The server keeps each request's body in a temporary file until it is complete. On many
     # machines /tmp is memory; the data folder is not.
     tempfile.tempdir = str(Folders(settings.data).incoming)
@@ -218,12 +218,21 @@ def _bound(app: Any, settings: Settings, most_connections: int) -> Any:
             recv_bytes=256 * 1024,  # 8 KiB, the default, takes twice the time for a large upload
             **_proxy(settings),
         )
-    except OSError as problem:
-        if problem.errno != errno.EADDRINUSE:
-            raise
-        raise SettingError(
+    except (OSError, ValueError) as problem:
+        raise SettingError(_not_bound(settings, problem)) from None
+
+
+def _not_bound(settings: Settings, problem: OSError | ValueError) -> str:
+    """Why not; waitress makes a ``ValueError`` of a name that has no address."""
+    if isinstance(problem, OSError) and problem.errno == errno.EADDRINUSE:
+        return (
             f"Port {settings.port} is in use. Stop the program that uses it, or set PORT to another number."
-        ) from None
+        )
+    reason = problem.strerror if isinstance(problem, OSError) else "no such address"
+    return (
+        f"Port {settings.port} of {settings.host} cannot be listened on: {reason}. "
+        "Set PORT to a number from 1024 on, and REELPROOF_HOST to an address of this machine."
+    )
 
 
 def _proxy(settings: Settings) -> dict[str, Any]:

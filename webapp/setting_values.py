@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from pydantic import PlainValidator, ValidationInfo
 from pydantic_core import core_schema
@@ -27,6 +28,8 @@ ROLES = ("reader", "reviewer", "examiner", "administrator")
 QUEUES = ("cpu", "gpu")
 _LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
 _MEGABYTE = 1_000_000
+_HOST_NAME = re.compile(r"[\w.-]*\w")
+_ESCAPED = "in a password write / as %2F, ? as %3F, # as %23 and @ as %40"
 _BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]+(/[A-Za-z0-9_./-]+)?")
 
 
@@ -72,6 +75,8 @@ def either(yes: str, no: str) -> PlainValidator:
 def host(text: str) -> str:
     """A host as in a URL: an IPv6 address has brackets."""
     host = text.strip().lower().strip("[]")
+    if not (_is_ipv6(host) if ":" in host else host in ("", "*") or _HOST_NAME.fullmatch(host)):
+        raise ValueError(f"={text} is no address or name of a host alone, such as 127.0.0.1.")
     return f"[{host}]" if ":" in host else host
 
 
@@ -96,8 +101,14 @@ def custody_key(text: str, info: ValidationInfo) -> Path:
 
 def allowed_hosts(text: str, info: ValidationInfo) -> tuple[str, ...]:
     """Host names, with those of loopback and the one listened on."""
-    extra = (name.strip().lower() for name in text.split(","))
-    return tuple(dict.fromkeys((*_LOOPBACK_NAMES, info.data["host"], *filter(None, extra))))
+    extra = [name for part in text.split(",") if (name := part.strip().lower())]
+    for name in extra:
+        if not (_HOST_NAME.fullmatch(name) or (name[0] + name[-1] == "[]" and _is_ipv6(name[1:-1]))):
+            raise ValueError(
+                f" holds {name}, which is no host name alone. Write names such as reelproof.example, "
+                "separated by commas, without https://, port or *."
+            )
+    return tuple(dict.fromkeys((*_LOOPBACK_NAMES, info.data.get("host", ""), *extra)))
 
 
 def webhooks(text: str) -> tuple[str, ...]:
@@ -105,6 +116,8 @@ def webhooks(text: str) -> tuple[str, ...]:
     for address in text.split():
         try:
             place(address)
+            if address.count("://") > 1:
+                raise ValueError("more than one address")
         except ValueError as problem:
             raise ValueError(
                 f" holds {address}, which is no address to send to: {problem}. "
@@ -135,8 +148,10 @@ def postgresql(text: str) -> URL | None:
         return None
     try:
         url = make_url(text.strip())
-    except ArgumentError:
-        raise ValueError(" is no URL such as postgresql://user@host/name.") from None
+        if "@" in (url.host or ""):  # the rest of a password
+            raise ArgumentError
+    except (ArgumentError, ValueError):  # the latter for a port
+        raise ValueError(f" is no URL such as postgresql://user@host:5432/name; {_ESCAPED}.") from None
     if url.get_backend_name() != "postgresql" or not url.database:
         raise ValueError(" must be like postgresql://user@host/name; for SQLite, leave it out.")
     return url.set(drivername="postgresql+psycopg")
@@ -147,7 +162,27 @@ def redis(text: str) -> str | None:
     broker = text.strip()
     if broker and not broker.startswith(("redis://", "rediss://", "unix://")):
         raise ValueError(" must be like redis://host:6379/0; for one machine, leave it out.")
+    if broker and not broker.startswith("unix://") and not _leads_to_redis(broker):
+        raise ValueError(f" is no URL such as redis://:password@host:6379/0; {_ESCAPED}.")
     return broker or None
+
+
+def _leads_to_redis(url: str) -> bool:
+    """Whether it is clear where the password ends, and the rest is a server, a port and a number."""
+    try:
+        parts = urlsplit(url)
+        parts.port  # noqa: B018  (raises for one that is no number)
+    except ValueError:
+        return False
+    return re.fullmatch(r"/?\d*", parts.path) is not None and "@" not in parts.query and not parts.fragment
+
+
+def _is_ipv6(text: str) -> bool:
+    try:
+        ipaddress.IPv6Address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def roles(text: str) -> frozenset[str]:

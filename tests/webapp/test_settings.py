@@ -71,6 +71,42 @@ def test_refuses_values_by_name(name, value):
         read_settings({name: value})
 
 
+@pytest.mark.parametrize("host", ["host name", "http://x", "0.0.0.0:8000", "::1:x:y", "lab.example/", "a."])
+def test_what_is_no_host_alone(host):
+    with pytest.raises(SettingError, match=r"^REELPROOF_HOST=.* is no address or name of a host alone"):
+        read_settings({"REELPROOF_HOST": host})
+
+
+@pytest.mark.parametrize(
+    "names",
+    ["a.example b.example", "*.example", "*", "a.example:443", "a.example.", "[x]", "a.example;b.example"],
+)
+def test_what_no_request_would_be_under(names):
+    with pytest.raises(SettingError, match=r"^REELPROOF_ALLOWED_HOSTS holds .* no host name alone"):
+        read_settings({"REELPROOF_ALLOWED_HOSTS": names})
+
+
+@pytest.mark.parametrize(
+    "broker",
+    [
+        "redis://host",
+        "redis://:p@ss@host/",
+        "rediss://user:p%2Fss@host:6380/1?ssl_cert_reqs=required",
+        "redis://[::1]:6379/0",
+        "redis:///2",
+        "unix:///run/redis.sock",
+    ],
+)
+def test_what_leads_to_redis(broker):
+    given = {"REELPROOF_BROKER": broker, "REELPROOF_DATABASE": "postgresql://u@db/d"}
+    assert read_settings(given).broker == broker
+
+
+def test_hosts_of_all_kinds():
+    hosts = read_settings({"REELPROOF_ALLOWED_HOSTS": "Lab, a-b.example ,10.0.0.1,[FD00::1],bücher.example,"})
+    assert hosts.allowed_hosts[-5:] == ("lab", "a-b.example", "10.0.0.1", "[fd00::1]", "bücher.example")
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "[::1]", "localhost"])
 def test_loopback_is_allowed(host):
     assert is_loopback(host)
@@ -124,6 +160,9 @@ def test_times_and_quota():
     assert read_settings({}).quota is None
 
 
+ESCAPED = "in a password write / as %2F, ? as %3F, # as %23 and @ as %40."
+
+
 @pytest.mark.parametrize(
     ("given", "words"),
     [
@@ -141,6 +180,42 @@ def test_times_and_quota():
             {"REELPROOF_BROKER": "redis://:secret@host"},
             "REELPROOF_BROKER needs REELPROOF_DATABASE beside it: workers on several machines cannot share "
             "a SQLite file.",
+        ),
+        (
+            {"REELPROOF_HOST": "http://x"},
+            "REELPROOF_HOST=http://x is no address or name of a host alone, such as 127.0.0.1.",
+        ),
+        (
+            {"REELPROOF_ALLOWED_HOSTS": "a.example, https://b.example"},
+            "REELPROOF_ALLOWED_HOSTS holds https://b.example, which is no host name alone. Write names such "
+            "as reelproof.example, separated by commas, without https://, port or *.",
+        ),
+        (
+            {"REELPROOF_WEBHOOKS": "https://a/,https://b/"},
+            "REELPROOF_WEBHOOKS holds https://a/,https://b/, which is no address to send to: more than one "
+            "address. Write addresses such as https://lab.example/hooks/, separated by spaces.",
+        ),
+        *(
+            (
+                {"REELPROOF_DATABASE": f"postgresql://u:{rest}/d"},
+                "REELPROOF_DATABASE is no URL such as postgresql://user@host:5432/name; " + ESCAPED,
+            )
+            for rest in ("secret@db:5432x", "sec@ret@db")
+        ),
+        *(
+            (
+                {"REELPROOF_BROKER": f"redis://{rest}", "REELPROOF_DATABASE": "postgresql://u@db/d"},
+                "REELPROOF_BROKER is no URL such as redis://:password@host:6379/0; " + ESCAPED,
+            )
+            for rest in (
+                *(f":pa{char}ss@host:6379/0" for char in "/?#"),
+                ":12/3@host:6379/0",
+                ":12?3@host:6379/0",
+                ":12#3@host:6379/0",
+                "host:abc/0",
+                "host:6379/zero",
+                "[::1/0",
+            )
         ),
     ],
 )

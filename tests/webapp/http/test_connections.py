@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import http.client
 import socket
 import tempfile
@@ -13,6 +14,7 @@ import pytest
 
 from webapp.http import connections
 from webapp.server import listen
+from webapp.settings import SettingError
 
 OWN = ("127.0.0.1", 0)
 
@@ -37,6 +39,26 @@ def port(app, monkeypatch):
     stopping.set()
     thread.join()
     server.task_dispatcher.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("problem", "reason"),
+    [
+        (OSError(errno.EACCES, "Permission denied"), "Permission denied"),
+        (OSError(errno.EADDRNOTAVAIL, "Cannot assign requested address"), "Cannot assign requested address"),
+        (ValueError("Invalid host/port specified."), "no such address"),
+    ],
+)
+def test_an_address_that_cannot_be_listened_on_is_named(app, monkeypatch, problem, reason):
+    def create_server(*_: object, **__: object) -> None:
+        raise problem
+
+    monkeypatch.setattr("webapp.server.create_server", create_server)  # waitress leaves its sockets open then
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    settings = app.extensions["settings"].model_copy(update={"port": 80})
+    words = f"Port 80 of 127.0.0.1 cannot be listened on: {reason}. Set PORT .*REELPROOF_HOST"
+    with pytest.raises(SettingError, match=words):
+        listen(app, settings)
 
 
 def opened(stack: ExitStack, port: int, says: bytes = b"", source=OWN) -> socket.socket:
