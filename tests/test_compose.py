@@ -46,6 +46,7 @@ def test_the_dockerfile_copies_what_there_is():
     ignored = {line for line in lines if not line.startswith("#")}
     assert {".venv", "instance", "out"} <= ignored  # environments and evidence are no part of an image
     assert not {"models", "docs", "templates", "static", ".git"} & ignored
+    assert text.index("COPY . .") < text.index("chmod a+rX") < text.index("USER reelproof")
     commands = "\n".join(line for line in text.splitlines() if not line.startswith("#"))
     assert "--create-home" not in commands and "--directory" in commands  # restore wants an empty volume
 
