@@ -105,8 +105,7 @@ def _run(app: Any, server: Any, settings: Settings, stops: Collection[int]) -> N
             # makes those that are answering complain.
             print("Reelproof stops.", flush=True)
             sender.stop()
-            worker.stop()
-            recovery.recover(database, count_attempt=False, workers=worker.names)
+            worker.stop_and_requeue(database)
 
 
 def _administrators(app: Any) -> int:

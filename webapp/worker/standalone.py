@@ -14,7 +14,6 @@ from sqlalchemy.exc import SQLAlchemyError
 from webapp import logs
 from webapp.custody import startup as custody_startup
 from webapp.errors import UserError
-from webapp.jobs import recovery
 from webapp.settings import SettingError, Settings, read_settings, tell_unknown_variables
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import REVISION, connect, refuse_newer, unusable
@@ -54,8 +53,7 @@ def main() -> int:
         worker.keep_running()
         watch_worker(worker, database, lambda: bool(stops))
     finally:
-        worker.stop()
-        recovery.recover(database, count_attempt=False, workers=worker.names)
+        worker.stop_and_requeue(database)
         database.close()
     return 0
 

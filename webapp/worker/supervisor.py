@@ -18,6 +18,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TextIO
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from detector.paths import ROOT
 from detector.sandbox.kernel import PARENT
 from webapp.api.contract import idempotency
@@ -112,6 +114,17 @@ class Worker(ChildProcess):
         """Say in the database that the worker runs, if it does."""
         if self._process is not None and self._process.poll() is None:
             heartbeat.record_worker(database, f"{actors.instance(self.started_by)}{self._process.pid}")
+
+    def stop_and_requeue(self, database: Database) -> None:
+        """End it and queue again what it was at; without a database that is found later."""
+        self.stop()
+        try:
+            recovery.recover(database, count_attempt=False, workers=self.names)
+        except SQLAlchemyError as problem:
+            log.warning(
+                "what the worker was at is queued again once the database can be written: %s",
+                getattr(problem, "orig", problem),
+            )
 
     def restart_if_unresponsive(self, database: Database) -> None:
         """End a worker that takes nothing although ids wait on the shared broker; it is started anew.

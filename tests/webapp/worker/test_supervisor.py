@@ -12,6 +12,7 @@ import pytest
 from made_results import hand_in
 from made_rows import change, row
 from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
 
 from webapp.jobs import claims, recovery
 from webapp.settings import read_settings
@@ -88,6 +89,17 @@ def test_a_worker_that_takes_nothing_is_replaced(app, started, clock):
 def test_a_worker_that_makes_the_sample_is_left_alone(app, started, clock):
     """Or fingerprints: no row says that it is at work."""
     assert not replaced(app, started(BUSY), clock, 60)
+
+
+def test_stopping_without_a_database_ends_in_words(app, database, started, monkeypatch, caplog):
+    worker = started(IDLE)
+
+    def gone(*_: object, **__: object) -> None:
+        raise OperationalError("", {}, Exception("database or disk is full"))
+
+    monkeypatch.setattr(recovery, "recover", gone)
+    worker.stop_and_requeue(database)
+    assert worker._process.poll() is not None and "database or disk is full" in caplog.text
 
 
 def test_lost_messages_are_sent_again_once_there_is_room(app, database):
