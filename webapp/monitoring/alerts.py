@@ -63,7 +63,7 @@ def _disk(found: Operations, megabytes: int) -> str:
 
 def _workers(found: Operations, least: int) -> str:
     heard = len(found.workers)
-    words = N_("%(heard)s of %(least)s workers are there.")
+    words = N_("%(heard)s of %(least)s worker services are there.")
     return words % {"heard": heard, "least": least} if heard < least else ""
 
 
@@ -97,7 +97,7 @@ def _exhibits(found: Operations, most: int) -> str:
 KINDS = (
     Kind("queue", N_("Minutes the oldest job may wait"), _queue),
     Kind("disk", N_("MB that must be free on the data folder's disk"), _disk),
-    Kind("workers", N_("Workers that must be there"), _workers),
+    Kind("workers", N_("Worker services that must be there, each counted once"), _workers),
     Kind("backup", N_("Days since the last backup"), _backup),
     Kind("custody", N_("Days since the custody log was last found whole"), _check),
     Kind("exhibits", N_("Exhibits that may be damaged or missing"), _exhibits),

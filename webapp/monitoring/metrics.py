@@ -92,7 +92,7 @@ class _Rows(Collector):
                 states.add_metric([state], count)
             yield states
         beats = GaugeMetricFamily(
-            "reelproof_worker_heartbeat_age_seconds", "Since a worker was heard of", labels=["worker"]
+            "reelproof_worker_heartbeat_age_seconds", "Since a worker service was heard of", labels=["worker"]
         )
         for worker in found.workers:
             beats.add_metric([worker.name], worker.age.total_seconds())

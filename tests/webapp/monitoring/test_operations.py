@@ -84,7 +84,7 @@ def test_alerts_are_told_once_and_again_when_they_are_over(app, client, database
     assert set(look(app)) == {"workers", "queue"}
     assert told(database) == [("operations.alert", "workers"), ("operations.alert", "queue")]
     page = client.get("/operations").text
-    assert "0 of 1 workers are there" in page and "180 minutes" in page
+    assert "0 of 1 worker services are there" in page and "180 minutes" in page
     assert 'reelproof_alert{name="queue"} 1.0' in client.get("/metrics").text
     heartbeat.record_worker(database, "here:1")
     assert set(look(app)) == {"queue"}
