@@ -58,7 +58,8 @@ def first_way(exhibit: Strip, reference: Strip, view: View) -> list[Stretch]:
         rate /= 2
     seen_at, known_at = _ticks(exhibit, rate), _ticks(reference, rate)
     seen, known = comparable(exhibit, reference, view, seen_at, known_at, _COARSE)
-    way = best_way(agreement_matrix(seen, known, _AROUND * rate), None, None)
+    moments = exhibit.times[seen_at], reference.times[known_at]
+    way = best_way(agreement_matrix(seen, known, *moments, _AROUND), None, None)
     runs = _runs(way)
     for hole in reference.holes:
         column = int(np.searchsorted(known_at, hole, side="right")) - 1
@@ -87,10 +88,9 @@ def map_times(exhibit: Strip, reference: Strip, view: View, way: Sequence[Stretc
         if not len(columns):
             continue
         seen, known = comparable(exhibit, reference, view, rows, columns, 1)
-        steps = _AROUND / max(exhibit.interval, 1e-3)
-        agreements = agreement_matrix(seen, known, steps)
-        allowed = np.where(near[:, columns], agreements, np.float32(-1))
-        found = best_way(allowed, exhibit.times[rows], reference.times[columns])
+        moments = exhibit.times[rows], reference.times[columns]
+        agreements = agreement_matrix(seen, known, *moments, _AROUND)
+        found = best_way(np.where(near[:, columns], agreements, np.float32(-1)), *moments)
         for row, at in zip(rows, found, strict=True):
             if at != NOWHERE:
                 places[row] = columns[at]

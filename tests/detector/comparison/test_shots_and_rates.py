@@ -1,0 +1,118 @@
+"""Every frame finds its own moment: a shot out of an edited reference, and copies at other frame rates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from clips import write_clip
+
+from detector.comparison.alignment.best_way import NOWHERE
+from detector.comparison.alignment.locate import locate
+from detector.comparison.alignment.time_map import TimeMap
+from detector.comparison.strips import Strip, read_strip
+from detector.media.open import open_media
+
+RATE = 25
+SHOTS = (0, 60, 150, 240)  # where each begins, and where the reference ends
+SIZE = (240, 136)
+_OPTIONS = {"crf": "23", "preset": "veryfast"}
+
+
+def talking(number: int, shot: int) -> np.ndarray:
+    """Somebody who sways a little and talks before a fixed background, one in each shot."""
+    rng = np.random.default_rng(40 + shot)
+    picture = cv2.resize(rng.integers(0, 255, (9, 15, 3), np.uint8), SIZE, interpolation=cv2.INTER_CUBIC)
+    skin = tuple(int(v) for v in rng.integers(90, 220, 3))
+    phase = 0.9 * shot
+    x = 120 + 30 * (shot % 2) + 5 * np.sin(number / 11 + phase) + 3 * np.sin(number / 29)
+    y = 64 + 2 * np.cos(number / 17 + phase)
+
+    def draw(dx: float, dy: float, axes: tuple[float, float], colour: tuple[int, ...]) -> None:
+        middle = round(16 * (x + dx)), round(16 * (y + dy))
+        size = round(16 * axes[0]), round(16 * axes[1])
+        cv2.ellipse(picture, middle, size, 0, 0, 360, colour, -1, cv2.LINE_AA, 4)
+
+    draw(0, 0, (26, 36), skin)
+    for side in (-10, 10):
+        draw(side, -10, (4, 3), (20, 20, 20))
+    draw(0, 16, (9, 2.5 + 2.5 * np.sin(number / 2.3)), (60, 20, 20))
+    return picture
+
+
+def edited(number: int) -> np.ndarray:
+    """A frame of the reference: three shots."""
+    return talking(number, int(np.searchsorted(SHOTS, number, side="right")))
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("edited") / "reference.mp4"
+    return write_clip(path, (edited(n) for n in range(SHOTS[-1])), rate=RATE, options=_OPTIONS)
+
+
+def mapped(exhibit: Path, reference: Path) -> tuple[Strip, Strip, TimeMap]:
+    """Both strips, and what the exhibit's frames show of the reference."""
+    with open_media(exhibit) as here, open_media(reference) as there:
+        seen = read_strip(here, lambda share: None)
+        found = locate(seen, there, lambda share: None)
+    assert found.times is not None
+    return seen, found.strip, found.times
+
+
+def farthest(exhibit: Path, reference: Path, truth: Callable[[float], float]) -> float:
+    """How far the worst frame is from its own moment, in frames of the reference."""
+    seen, known, times = mapped(exhibit, reference)
+    assert (times.places != NOWHERE).all()
+    wanted = np.array([truth(time) for time in seen.times])
+    return float(np.abs(known.times[times.places] - wanted).max()) * RATE
+
+
+def copied(folder: Path, numbers: Sequence[int], rate: Fraction | int = RATE) -> Path:
+    """A copy of these frames of the reference, shown at ``rate``."""
+    frames = (edited(n) for n in numbers)
+    path = folder / "exhibit.mp4"
+    return write_clip(path, frames, rate=rate, time_base=1 / Fraction(rate), options=_OPTIONS)
+
+
+@pytest.mark.parametrize(("first", "end"), [(150, 240), (60, 150), (63, 147), (150, 200)])
+def test_one_shot_of_an_edited_reference(tmp_path: Path, reference: Path, first: int, end: int) -> None:
+    """Before it the reference shows another shot and the exhibit nothing, which is no motion."""
+    exhibit = copied(tmp_path, range(first, end))
+    assert farthest(exhibit, reference, lambda time: time + first / RATE) <= 1.5
+
+
+def test_shots_in_another_order(tmp_path: Path, reference: Path) -> None:
+    exhibit = copied(tmp_path, [*range(155, 235), *range(5, 55)])
+    assert farthest(exhibit, reference, lambda t: t + (155 if t < 79.5 / RATE else -75) / RATE) <= 1.5
+
+
+@pytest.mark.parametrize("every", [2, 5, 12])
+def test_fewer_frames_a_second(tmp_path: Path, reference: Path, every: int) -> None:
+    """What moves is told by the same seconds of both, not by the same number of frames."""
+    exhibit = copied(tmp_path, range(0, SHOTS[-1], every), Fraction(RATE, every))
+    assert farthest(exhibit, reference, lambda time: time) <= 1.5
+
+
+def test_a_variable_frame_rate(tmp_path: Path, reference: Path) -> None:
+    rng = np.random.default_rng(1)
+    kept = [n for n in range(SHOTS[-1]) if n == 0 or rng.random() < 0.6]
+    exhibit = write_clip(
+        tmp_path / "exhibit.mp4", (edited(n) for n in kept), pts=kept, rate=RATE, options=_OPTIONS
+    )
+    assert farthest(exhibit, reference, lambda time: time) <= 1.5
+
+
+def test_other_pictures_that_stand_still_are_nowhere(tmp_path: Path, reference: Path) -> None:
+    """Neither they nor moments of the reference move, which does not make them the same."""
+    card = np.full((SIZE[1], SIZE[0], 3), 30, np.uint8)
+    cv2.putText(card, "Part two", (30, 76), cv2.FONT_HERSHEY_SIMPLEX, 1, (230, 230, 230), 2, cv2.LINE_AA)
+    frames = [*(edited(n) for n in range(60, 110)), *[card] * 60, *(edited(n) for n in range(110, 150))]
+    exhibit = write_clip(tmp_path / "exhibit.mp4", frames, rate=RATE, options=_OPTIONS)
+    _, _, times = mapped(exhibit, reference)
+    assert (times.places[52:108] == NOWHERE).all()
+    assert (times.places[[*range(48), *range(112, 150)]] != NOWHERE).all()
