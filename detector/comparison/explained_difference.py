@@ -26,16 +26,6 @@ _TRIMMED = 0.95  # quantile of squared differences beyond which they are no nois
 _FLOOR = 0.05  # squared levels: rounding alone leaves as much
 
 
-def explained(seen: Picture, known: Picture, background: Mask, smooth: float) -> tuple[Picture, Picture]:
-    """What remains of ``seen`` after the best mixture of ``known``, and its expected square, smoothed alike.
-
-    ``smooth`` is the blur in px that is applied to the remainder before it is squared.
-    """
-    rest = remainder(seen, known, background)
-    smoothed = cv2.GaussianBlur(rest, (0, 0), smooth)
-    return rest, expected(np.asarray(smoothed * smoothed, np.float32), known, background)
-
-
 def remainder(seen: Picture, known: Picture, background: Mask) -> Picture:
     """``seen`` less the mixture of ``known`` that explains it best on ``background``, outliers aside."""
     blurred = [cv2.GaussianBlur(known, (0, 0), blur) for blur in _BLURS]

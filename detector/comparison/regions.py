@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from detector.comparison.explained_difference import Mask, Picture, explained
+from detector.comparison.explained_difference import Mask, Picture, expected, remainder
 from detector.comparison.strips import Floats, small_size
 from detector.comparison.tones import Colours, Tones
 from detector.comparison.views import View
@@ -97,9 +97,13 @@ def compare_frame(
 
 def _excess(seen: Picture, known: Picture, compared: Mask, background: Mask) -> NDArray[np.float32]:
     """How much more each cell differs than compression explains, which is estimated on ``background``."""
-    rest, expected = explained(seen, known, background, _SMOOTH)
-    energy = cv2.GaussianBlur(rest, (0, 0), _SMOOTH) ** 2
-    excess = np.log((_celled(energy) + 0.25) / (_celled(expected) + 0.25))
+    # What is not compared, as a bar added beside the picture, must not be blurred into what is.
+    there = compared.astype(np.float32)
+    rest = cv2.GaussianBlur(remainder(seen, known, background) * there, (0, 0), _SMOOTH)
+    rest /= np.maximum(cv2.GaussianBlur(there, (0, 0), _SMOOTH), 0.05)
+    energy = np.asarray(rest * rest, np.float32)
+    noise = expected(energy, known, background)
+    excess = np.log((_celled(energy) + 0.25) / (_celled(noise) + 0.25))
     counts = (_celled(compared.astype(np.float32)) > 0.9) & (_celled(energy) > _LEAST_LEVELS**2)
     return np.where(counts, excess, 0).astype(np.float32)
 

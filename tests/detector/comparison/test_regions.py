@@ -63,6 +63,16 @@ def test_what_was_painted_in_or_out_is(picture: Image, level: int, brighter: flo
         assert abs(x0 - 330) < 25 and abs(y0 - 380) < 25 and abs(x1 - 410) < 25 and abs(y1 - 450) < 25
 
 
+@pytest.mark.parametrize("level", [0, 128, 255])
+@pytest.mark.parametrize(("down", "across"), [(61, 0), (0, 77), (40, 52)])
+def test_bars_beside_the_picture_are_no_region(picture: Image, level: int, down: int, across: int) -> None:
+    """A letterbox shows nothing of the reference; its edges are not counted as if they did."""
+    barred = cv2.copyMakeBorder(picture, down, down, across, across, cv2.BORDER_CONSTANT, value=(level,) * 3)
+    view = View(np.array([[1.0, 0, -across], [0, 1.0, -down]]))
+    grid = compare_frame(0.0, saved(barred), saved(picture), view, [])
+    assert find_regions([grid], (barred.shape[1], barred.shape[0]), 0.5) == []
+
+
 def test_the_words_of_a_caption_are_one_region(picture: Image) -> None:
     height, width = picture.shape[:2]
     grids = []
