@@ -16,8 +16,9 @@ LIMITS = N_(
 )
 UNRELATED_LIMITS = N_(
     "It does not say that the exhibit is authentic: only that no part of this "
-    "reference was found in it. A part shorter than half a second, or one that "
-    "fills less than a quarter of the picture, is not found."
+    "reference was found in it. A part shorter than half a second, one that fills "
+    "less than a quarter of the picture, or one that runs backwards or more than "
+    "twice as fast or as slowly may not be found."
 )
 
 

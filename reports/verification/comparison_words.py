@@ -14,6 +14,7 @@ from statistics import fmean
 from detector.comparison import statements
 from detector.schema.comparison import ComparedSegment, Comparison, Region
 from detector.schema.formatting import timecode
+from reports.text.words import UNRELATED_AT_FIRST
 
 _GAPS = {
     "exhibit": {"shows nothing of the reference"},
@@ -46,7 +47,8 @@ def _contradictions(comparison: Comparison) -> Iterator[str]:
             yield f"what it says of {part.id} does not follow from its figures"
     if comparison.statement != statements.summary(comparison):
         yield "what it says as a whole does not follow from its figures"
-    if comparison.limits != (statements.LIMITS if comparison.related else statements.UNRELATED_LIMITS):
+    limits = (statements.LIMITS,) if comparison.related else (statements.UNRELATED_LIMITS, UNRELATED_AT_FIRST)
+    if comparison.limits not in limits:
         yield "what it says of its limits is not what comparisons say"
     for gap in comparison.gaps:
         if gap.reason not in _GAPS[gap.file]:

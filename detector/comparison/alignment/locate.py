@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.comparison.alignment.best_way import NOWHERE
-from detector.comparison.alignment.pieces import MOST_SPEED
 from detector.comparison.alignment.time_map import Stretch, TimeMap, first_way, map_times
 from detector.comparison.strips import (
     Floats,
@@ -38,6 +37,7 @@ _LONG, _LONGER = (
     2.5,
 )  # frames of a reference, and times the exhibit's, from which on key frames come first
 _MOST_SHARE = 0.6  # of it that key frames may leave to be read
+_SPEED = 0.08  # by which an exhibit may run faster than what is read around key frames allows for
 _WHOLE = 0.97  # of the exhibit's frames that have to be found in what they leave
 
 
@@ -107,8 +107,8 @@ def _between_keys(
     spans = []
     for place in np.flatnonzero(shown).tolist():
         at = keys.times[place]
-        before = (1 + MOST_SPEED) * moments[place] + _AROUND
-        after = (1 + MOST_SPEED) * (exhibit.times[-1] - moments[place]) + _AROUND
+        before = (1 + _SPEED) * moments[place] + _AROUND
+        after = (1 + _SPEED) * (exhibit.times[-1] - moments[place]) + _AROUND
         # Frames are sought by their exact time, which is known of key frames only.
         early = max(0, place - 1, int(np.searchsorted(keys.times, at - before, side="right")) - 1)
         late = int(keys.pts[place + 1]) if place + 1 < len(keys) else end

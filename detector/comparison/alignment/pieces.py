@@ -11,10 +11,12 @@ from detector.comparison.alignment.best_way import LEAST_AGREEMENT
 from detector.comparison.strips import Floats
 from detector.comparison.views import Places
 
+MOST_SPEED = 2.1
+"""How many times faster or slower a piece may run: beyond, its frames do not find their own moments."""
 KEPT = 8  # frames before and after the one matched whose agreement is kept
-MOST_SPEED = 0.025
-"""By which a piece may run faster or slower."""
-_SPEED_FROM = 4.0  # seconds: shorter pieces are taken to run at the same speed
+_LEAST_DRIFT = 0.06  # seconds over a piece
+_NEARER = 0.5  # of how far its points lie from a line of another speed than 1, of how far from one without
+_ROUNDS = 3  # of fitting a line
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +37,7 @@ class Piece:
 def fit_piece(
     seen: Floats, known: Floats, around: Matrix, places: Places, first: int, last: int
 ) -> Piece | None:
-    """The line along one stretch; None for one that is too short or does not agree.
+    """The line along one stretch; None for one that is too short, too fast or slow, or does not agree.
 
     ``around`` (n, 17) are the agreements of each row with its place and those around it.
     """
@@ -46,49 +48,73 @@ def fit_piece(
     if not single and (len(rows) < 3 or agreement < LEAST_AGREEMENT):
         return None
     x, y = seen[rows], known[places[rows]]
-    speed = 1.0
-    if x[-1] - x[0] >= _SPEED_FROM:
-        speed = _slope(x, y)
-    offset = float(np.median(y - speed * x))
     frame = float(np.median(np.diff(known))) if len(known) > 1 else 0.0
-    offset, uncertainty = _settled(x, places[rows], known, around[rows], speed, offset, frame)
-    return Piece(first, last, speed, offset, uncertainty, agreement)
+    line = _settled(x, places[rows], known, around[rows], 1.0, float(np.median(y - x)), frame)
+    speed, offset = _slope(x, y)
+    # Less than a frame over the whole piece is no other speed.
+    if abs(speed - 1) * (x[-1] - x[0]) >= max(_LEAST_DRIFT, frame):
+        other = _settled(x, places[rows], known, around[rows], speed, offset, frame)
+        gain = other.values - line.values
+        if float(gain.mean()) > _chance(gain) and other.apart(x, y) < _NEARER * line.apart(x, y):
+            line = other
+    if not 1 / MOST_SPEED <= line.speed <= MOST_SPEED:
+        return None
+    uncertainty = max(line.spread, line.apart(x, y))
+    return Piece(first, last, line.speed, line.offset, uncertainty, agreement)
 
 
-def _slope(x: Floats, y: Floats) -> float:
-    """The slope through points of which some are off: medians of the outer thirds, then least squares."""
+@dataclass(frozen=True, eq=False)
+class _Line:
+    """A line, how far it could be shifted (seconds), and how well each row agrees along it."""
+
+    speed: float
+    offset: float
+    spread: float
+    values: Floats
+
+    def apart(self, x: Floats, y: Floats) -> float:
+        """How far the points of one third lie from it: at one end of a piece more than in all of it."""
+        beside = np.abs(y - self.speed * x - self.offset)
+        return max(float(np.median(part)) for part in np.array_split(beside, min(3, len(beside))))
+
+
+def _slope(x: Floats, y: Floats) -> tuple[float, float]:
+    """Slope and offset through points of which some are off: least squares, of those near the last line."""
     speed, offset = 1.0, float(np.median(y - x))
-    for _ in range(3):
+    for _ in range(_ROUNDS):
         error = np.abs(y - speed * x - offset)
         good = error <= max(0.06, 2.5 * float(np.median(error)))
+        if np.ptp(x[good]) == 0:
+            break
         speed, offset = map(float, np.polyfit(x[good], y[good], 1))
-    # Less than a frame over the whole piece is no other speed.
-    if abs(speed - 1) * (x[-1] - x[0]) < 0.06:
-        return 1.0
-    return float(np.clip(speed, 1 - MOST_SPEED, 1 + MOST_SPEED))
+    return speed, offset
 
 
 def _settled(
     x: Floats, places: Places, known: Floats, around: Matrix, speed: float, offset: float, frame: float
-) -> tuple[float, float]:
-    """The offset at which the whole piece agrees best, and how far it could be off, both in seconds."""
+) -> _Line:
+    """The offset at which the whole piece agrees best, at this speed."""
     if not frame:
-        return offset, 0.0
+        return _Line(speed, offset, 0.0, np.ones(len(x)))
     tried = np.arange(-6, 7) * frame
     values = np.stack([_along(x * speed + offset + shift, places, known, around) for shift in tried])
     means = values.mean(axis=1)
     best = int(means.argmax())
     # What differs from the best by no more than chance could be the offset as well.
     lacks = values[best][None] - values
-    chance = 2 * lacks.std(axis=1) / np.sqrt(max(1, len(x) / 3))
-    possible = tried[lacks.mean(axis=1) <= np.maximum(chance, 1e-4)]
+    possible = tried[[float(lack.mean()) <= max(_chance(lack), 1e-4) for lack in lacks]]
     spread = float(max(np.abs(possible - tried[best]).max(), 0.0)) + frame / 2
     fraction = 0.0
     if 0 < best < len(tried) - 1:
         left, middle, right = means[best - 1 : best + 2]
         bend = left - 2 * middle + right
         fraction = float(0.5 * (left - right) / bend) if bend < 0 else 0.0
-    return offset + float(tried[best]) + fraction * frame, spread
+    return _Line(speed, offset + float(tried[best]) + fraction * frame, spread, values[best])
+
+
+def _chance(gains: Floats) -> float:
+    """What the mean of these could be by chance; neighbouring frames are hardly independent."""
+    return float(2 * gains.std() / np.sqrt(max(1, len(gains) / 3)))
 
 
 def _along(wanted: Floats, places: Places, known: Floats, around: Matrix) -> Floats:

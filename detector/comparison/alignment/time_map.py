@@ -30,14 +30,18 @@ _MOST_CELLS = 20_000_000  # pairs of pictures of the first way
 _ROWS = 1500  # frames of the exhibit mapped at once
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Stretch:
-    """Time of the exhibit, in seconds, and about the time of the reference that it shows."""
+    """Time of the exhibit, in seconds, and about the time of the reference that it shows.
+
+    ``path`` are moments of both on the way from start to end, whose speed may change.
+    """
 
     start: float
     end: float
     reference_start: float
     reference_end: float
+    path: tuple[Floats, Floats]
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,16 +68,15 @@ def first_way(exhibit: Strip, reference: Strip, view: View) -> list[Stretch]:
     for hole in reference.holes:
         column = int(np.searchsorted(known_at, hole, side="right")) - 1
         runs = [part for run in runs for part in _cut(way, run, column)]
-    return [
-        Stretch(
-            float(exhibit.times[seen_at[first]]),
-            float(exhibit.times[seen_at[last]]),
-            float(reference.times[known_at[way[first]]]),
-            float(reference.times[known_at[way[last]]]),
-        )
-        for first, last in runs
-        if last - first + 1 >= min(_FEWEST_STEPS, len(way))
-    ]
+    out = []
+    for first, last in runs:
+        if last - first + 1 >= min(_FEWEST_STEPS, len(way)):
+            here = exhibit.times[seen_at[first : last + 1]]
+            there = reference.times[known_at[way[first : last + 1]]]
+            out.append(
+                Stretch(float(here[0]), float(here[-1]), float(there[0]), float(there[-1]), (here, there))
+            )
+    return out
 
 
 def map_times(exhibit: Strip, reference: Strip, view: View, way: Sequence[Stretch]) -> TimeMap:
@@ -130,8 +133,9 @@ def _ticks(strip: Strip, rate: float) -> Places:
 def _near(seen: Floats, known: Floats, way: Sequence[Stretch]) -> NDArray[np.bool_]:
     """Which frames of the reference each of the exhibit is compared with.
 
-    Those around the line from the first to the last picture of a stretch, and those around the lines at the
-    same speed through either: where little moves, the first way may end half a second early or late.
+    Those around the way of a stretch, around the line from its first to its last picture, and around the
+    lines at the same speed through either: where little moves, the first way may end half a second early or
+    late.
     """
     out = np.zeros((len(seen), len(known)), bool)
     for one in way:
@@ -139,8 +143,8 @@ def _near(seen: Floats, known: Floats, way: Sequence[Stretch]) -> NDArray[np.boo
         speed = (one.reference_end - one.reference_start) / lasts if lasts > 0 else 1.0
         expected = one.reference_start + (seen - one.start) * speed
         alike = seen + one.reference_start - one.start, seen + one.reference_end - one.end
-        least = np.minimum(expected, np.minimum(*alike)) - _SEARCHED
-        most = np.maximum(expected, np.maximum(*alike)) + _SEARCHED
+        ways = np.stack([expected, np.interp(seen, *one.path), *alike])
+        least, most = ways.min(axis=0) - _SEARCHED, ways.max(axis=0) + _SEARCHED
         row = (seen >= one.start - _BEYOND) & (seen <= one.end + _BEYOND)
         out |= row[:, None] & (known[None] >= least[:, None]) & (known[None] <= most[:, None])
     return out

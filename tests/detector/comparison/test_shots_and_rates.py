@@ -107,6 +107,17 @@ def test_a_variable_frame_rate(tmp_path: Path, reference: Path) -> None:
     assert farthest(exhibit, reference, lambda time: time) <= 1.5
 
 
+def test_two_shots_at_other_speeds(tmp_path: Path, reference: Path) -> None:
+    """One runs twice as fast, the next one half as fast: frames are looked for beside no straight line."""
+    shown = [*range(60, 148, 2), *(150 + at // 2 for at in range(100))]
+    exhibit = copied(tmp_path, shown)
+    _, known, times = mapped(exhibit, reference)
+    found = known.times[times.places] * RATE
+    assert (times.places != NOWHERE).mean() > 0.95
+    assert float(np.median(np.abs(found - shown))) <= 1
+    assert float((np.abs(found - shown)[times.places != NOWHERE] <= 3).mean()) > 0.9
+
+
 def test_other_pictures_that_stand_still_are_nowhere(tmp_path: Path, reference: Path) -> None:
     """Neither they nor moments of the reference move, which does not make them the same."""
     card = np.full((SIZE[1], SIZE[0], 3), 30, np.uint8)

@@ -228,12 +228,46 @@ def test_a_long_reference_without_frames_to_leave_out(
     assert error_in_frames(found, lambda t: t + 60 / RATE) <= 0.5
 
 
-def test_a_changed_speed(tmp_path: Path, reference: Path) -> None:
-    """The same frames at a rate 2 % higher."""
-    found = mapped(exhibit(tmp_path, range(LENGTH), Fraction(RATE * 102, 100)), reference)
+@pytest.mark.parametrize("count", [90, LENGTH])
+@pytest.mark.parametrize("speed", [Fraction(102, 100), Fraction(25, 24), Fraction(24, 25), Fraction(5, 4)])
+def test_a_changed_speed(tmp_path: Path, reference: Path, count: int, speed: Fraction) -> None:
+    """The same frames at a rate 2 % higher, as films are shown on television and back, and much higher."""
+    found = mapped(exhibit(tmp_path, range(count), RATE * speed), reference)
     assert len(found.time_map) == 1
-    assert found.time_map[0].speed == pytest.approx(1.02, abs=0.002)
-    assert error_in_frames(found, lambda t: 1.02 * t) <= 1
+    assert found.time_map[0].speed == pytest.approx(float(speed), abs=0.002)
+    assert found.time_map[0].uncertainty <= 2 / RATE
+    assert error_in_frames(found, lambda t: float(speed) * t) <= 1
+    assert not [gap for gap in found.gaps if gap.file == "exhibit" or not gap.start]
+    assert found.regions == ()
+
+
+@pytest.mark.parametrize("speed", [0.5, 2.0])
+def test_half_and_twice_as_fast(tmp_path: Path, reference: Path, speed: float) -> None:
+    """Every other frame left out, or each shown twice."""
+    found = mapped(exhibit(tmp_path, [int(at * speed) for at in range(round(190 / speed))]), reference)
+    assert len(found.time_map) == 1
+    assert found.time_map[0].speed == pytest.approx(speed, abs=0.01)
+    assert error_in_frames(found, lambda t: speed * t) <= 1.5
+    assert found.regions == ()
+
+
+def test_a_quarter_as_fast_is_not_found(tmp_path: Path, reference: Path) -> None:
+    """Its frames would not find their own moments."""
+    found = mapped(exhibit(tmp_path, [at // 4 for at in range(300)]), reference)
+    assert not found.related
+    assert "more than twice as fast or as slowly" in found.limits
+
+
+def test_a_piece_whose_speed_changes_says_how_far_its_line_may_be_off(
+    tmp_path: Path, reference: Path
+) -> None:
+    slowed = [*range(60), *(60 + at // 2 for at in range(50)), *range(85, 120)]
+    found = mapped(exhibit(tmp_path, slowed), reference)
+    truth = np.array(slowed) / RATE
+    for piece in found.time_map:
+        here = np.arange(round(piece.exhibit.start * RATE), round(piece.exhibit.end * RATE) + 1)
+        line = piece.reference.start + piece.speed * (here / RATE - piece.exhibit.start)
+        assert float(np.median(np.abs(line - truth[here]))) <= piece.uncertainty
 
 
 def test_mirrored_scaled_and_cropped(tmp_path: Path, reference: Path) -> None:

@@ -25,6 +25,7 @@ from reports.inputs.pictures import embed
 from reports.render.attachments import attachments
 from reports.render.html import render_html
 from reports.render.pdf import render_pdf
+from reports.text.words import UNRELATED_AT_FIRST
 from reports.verification.comparison_words import contradictions
 from reports.verification.recomparison import differences
 from reports.verification.verify import verify
@@ -185,6 +186,8 @@ def test_words_that_do_not_follow_from_the_figures(tmp_path):
     assert list(contradictions(one)) == []
     unrelated = comparison_of(place, ("a", "b"), (EXHIBIT_SHA256, REFERENCE), related=False)
     assert list(contradictions(unrelated)) == []
+    earlier = unrelated.model_copy(update={"limits": UNRELATED_AT_FIRST})
+    assert list(contradictions(earlier)) == []
 
     def told(part: dict[str, object]) -> list[str]:
         return list(contradictions(one.model_copy(update=part)))
