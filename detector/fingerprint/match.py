@@ -11,6 +11,7 @@ from detector.schema.base import Seconds, Value
 Share = Annotated[float, Field(ge=0, le=1)]
 ABOUT_ALL = 0.95  # share of an exhibit's time from which on that is told as all of it
 _MOST = 0.8
+_PICTURE = 0.51  # seconds that one picture of a fingerprint stands for, and what rounding of shares adds
 Size = tuple[int, int]  # width and height of the pictures, px
 Place = Literal["top", "bottom", "part"]
 
@@ -72,6 +73,15 @@ class Match(Value):
     def of_most(self) -> bool:
         """Whether most of each is in the other; what is not may be other footage, or cut off."""
         return min(self.share, self.other_share) >= _MOST
+
+    @property
+    def all_found(self) -> bool:
+        """Whether all of this exhibit's time is in the other, give or take one picture of its fingerprint.
+
+        Of a short clip one is a tenth of it; it may fall on the other side of a cut.
+        """
+        found = sum(piece.end - piece.start for piece in self.pieces)
+        return self.share >= ABOUT_ALL or found * (1 - self.share) <= _PICTURE * self.share
 
     @property
     def still(self) -> bool:

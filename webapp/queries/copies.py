@@ -59,11 +59,13 @@ class Copy:
             return gettext("shows a part of it")
         if self.match.other_share >= ABOUT_ALL:
             return gettext("contains all of it")
-        return (
-            gettext("shows most of the same")
-            if self.match.of_most
-            else gettext("has parts in common with it")
-        )
+        if self.match.of_most:
+            return gettext("shows most of the same")
+        if self.match.all_found:
+            return gettext("shows a part of it")
+        if self.match.inverse().all_found:
+            return gettext("contains all of it")
+        return gettext("has parts in common with it")
 
     @property
     def times_matter(self) -> bool:

@@ -99,6 +99,22 @@ def test_other_footage_at_the_end_is_not_passed_over(app, client, original, shar
     assert all(f'data-id="{each.id}"' in grouped for each in (row, original))
 
 
+@pytest.mark.parametrize(
+    ("end", "share", "words", "back"),
+    [
+        (4.0, 0.889, "shows a part of it", "contains all of it"),  # of 4.24 s, the last picture beyond a cut
+        (4.0, 0.8, "has parts in common with it", "has parts in common with it"),  # a second is not in it
+    ],
+)
+def test_one_picture_of_a_short_clip_beyond_a_cut(app, client, original, end, share, words, back):
+    """A shot of an edited video, whose first or last picture of the fingerprint shows the next shot there."""
+    row = finished(app, file="shot.mp4", segments=0)
+    piece = Piece(start=0.0, end=end, other_start=3.5, other_end=3.5 + end)
+    matched(app, row, original, pieces=(piece,), share=share, other_share=0.32)
+    for each, told in ((row, words), (original, back)):
+        assert told in client.get(f"/analyses/{each.id}/copies").text
+
+
 def test_without_copies_nothing_is_said(client, original):
     page = client.get(f"/analyses/{original.id}").text
     assert "examined before" not in page and "Other exhibits" not in page
