@@ -67,7 +67,7 @@ def measured(pair: Known) -> Outcome:
         tuple((one.start, one.end, one.confidence) for one in right),
         len(others),
         len(found.regions),
-        None if pair.shift is None else time_error(found, pair.shift),
+        None if pair.shift is None else time_error(found, pair.shift, pair.speed),
         max((piece.uncertainty * _rate(found) for piece in found.time_map), default=None),
         seconds,
     )
@@ -90,14 +90,14 @@ def _rate(found: Comparison) -> float:
     return int(over) / int(under)
 
 
-def time_error(found: Comparison, shift: float) -> float | None:
-    """Mean error of the time map in frames of the reference, which runs ``shift`` seconds ahead."""
+def time_error(found: Comparison, shift: float, speed: float) -> float | None:
+    """Mean error of the time map in frames of the reference, which shows ``speed * time + shift``."""
     errors = []
     for piece in found.time_map:
         for share in np.linspace(0, 1, 20):
             here = piece.exhibit.start + share * (piece.exhibit.end - piece.exhibit.start)
             there = piece.reference.start + share * (piece.reference.end - piece.reference.start)
-            errors.append(abs(there - here - shift) * _rate(found))
+            errors.append(abs(there - speed * here - shift) * _rate(found))
     return float(np.mean(errors)) if errors else None
 
 

@@ -30,12 +30,17 @@ _SPLICE = (0.3, 0.65)  # of a clip's frames that are taken from the fake
 
 @dataclass(frozen=True)
 class Variant:
-    """A change made to an exhibit. ``shift`` is by how many seconds the reference then runs ahead, about."""
+    """A change made to an exhibit.
+
+    ``shift`` is by how many seconds the reference then runs ahead, about, ``speed`` how many of its seconds
+    pass in one of the exhibit's.
+    """
 
     name: str
     change: Callable[[Film], Film]
     crf: int = 23
     shift: float = 0.0
+    speed: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -43,7 +48,7 @@ class Known:
     """One exhibit, written to a file by ``write``, with its reference and the truth about both.
 
     ``spans`` are the manipulated times of the person on ``side`` (of ``left``, ``right``; "" for a single
-    one); ``shift`` is None where the two are unrelated or the map is not a single shift.
+    one); ``shift`` is None where the two are unrelated or the map is not one line of slope ``speed``.
     """
 
     name: str
@@ -55,6 +60,7 @@ class Known:
     related: bool = True
     shift: float | None = 0.0
     side: str = ""
+    speed: float = 1.0
 
 
 def _each(change: Callable[[Image], Image]) -> Callable[[Film], Film]:
@@ -99,6 +105,17 @@ def _at_other_rate(film: Film) -> Film:
     )
 
 
+def _played(speed: float) -> Callable[[Film], Film]:
+    """Frames dropped or shown twice, at the same rate."""
+    return lambda film: Film(
+        [film.frames[int(at * speed + 0.5)] for at in range(int((len(film.frames) - 1) / speed))], film.rate
+    )
+
+
+def _thinned(every: int) -> Callable[[Film], Film]:
+    return lambda film: Film(film.frames[::every], film.rate / every)
+
+
 VARIANTS = (
     Variant("crf 28", lambda film: film, crf=28),
     Variant("crf 40", lambda film: film, crf=40),
@@ -110,6 +127,17 @@ VARIANTS = (
     Variant("24 or 30 fps", _at_other_rate),
     Variant("caption bar", _each(_captioned)),
 )
+_PAL = Fraction(25, 24)
+RETIMED = (
+    Variant("4 % faster", lambda film: Film(film.frames, film.rate * _PAL), speed=float(_PAL)),
+    Variant("4 % slower", lambda film: Film(film.frames, film.rate / _PAL), speed=float(1 / _PAL)),
+    Variant("every third frame", _thinned(3)),
+    Variant("1.25 times as fast", _played(1.25), speed=1.25),
+    Variant("every twelfth frame", _thinned(12)),
+    Variant("half as fast", _played(0.5), speed=0.5),
+    Variant("twice as fast", _played(2.0), speed=2.0),
+)
+"""Copies at other rates and speeds, of which each clip is met in one."""
 
 
 def aligned_sets(clips: Path, role: str) -> dict[str, tuple[Path, tuple[Path, ...]]]:
@@ -133,10 +161,10 @@ def known_pairs(data: Path, role: str, each: int) -> Iterator[Known]:
     turn = 0
     for real, fakes in sets.values():
         for path in (*fakes, real):
+            kind = "original" if path == real else "fake"
             for step in range(each):
-                variant = VARIANTS[(turn + step * 4) % len(VARIANTS)]
-                kind = "original" if path == real else "fake"
-                yield _changed(path, real, kind, variant)
+                yield _changed(path, real, kind, VARIANTS[(turn + step * 4) % len(VARIANTS)])
+            yield _changed(path, real, kind, RETIMED[turn % len(RETIMED)])
             turn += 1
     names = list(sets)
     for rank, name in enumerate(names):
@@ -155,6 +183,9 @@ def known_pairs(data: Path, role: str, each: int) -> Iterator[Known]:
         )
         if rank % 2 == 0:
             yield _duo(real, other, other_fakes[0])
+        before = sets[names[rank - 1]][0]
+        for shot in (real, fakes[rank % len(fakes)]):
+            yield _shot(before, real, other, shot)
     if role == "develop":
         yield from _published(data / "videos")
 
@@ -172,7 +203,9 @@ def _changed(path: Path, real: Path, kind: str, variant: Variant) -> Known:
     spans = ((0.0, film_end),) if kind == "fake" else ()
     rate, _ = _rate_and_count(path)
     shift = float(round(variant.shift * rate) / rate)  # whole frames are cut off
-    return Known(path.name, kind, variant.name, _as_it_is(real), write, spans, shift=shift)
+    return Known(
+        path.name, kind, variant.name, _as_it_is(real), write, spans, shift=shift, speed=variant.speed
+    )
 
 
 def _rate_and_count(path: Path) -> tuple[Fraction, int]:
@@ -222,6 +255,28 @@ def _duo(left: Path, right: Path, right_fake: Path) -> Known:
         ((0.0, 1e9),),
         side="right",
     )
+
+
+def _shot(before: Path, real: Path, after: Path, shot: Path) -> Known:
+    """One shot alone against a reference in which it stands between two others."""
+
+    def edited(folder: Path) -> Path:
+        films = [read_film(path) for path in (before, real, after)]
+        height, width = films[1].frames[0].shape[:2]
+        frames = [
+            cv2.resize(frame, (width, height), interpolation=cv2.INTER_AREA)
+            for film in films
+            for frame in film.frames
+        ]
+        return write_film(Film(frames, films[1].rate), folder / "reference.mp4", 18)
+
+    def write(folder: Path) -> Path:
+        return write_film(read_film(shot), folder / "exhibit.mp4", 28)
+
+    rate, _ = _rate_and_count(real)
+    _, count = _rate_and_count(before)
+    kind, spans = ("original", ()) if shot == real else ("fake", ((0.0, 1e9),))
+    return Known(shot.name, kind, "one shot of three", edited, write, spans, shift=float(count / rate))
 
 
 def _published(videos: Path) -> Iterator[Known]:
