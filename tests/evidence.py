@@ -64,13 +64,21 @@ def whole_log(exhibit: str) -> bytes:
     return export_text(None, len(entries), last.sha256, last.mac, MOMENT, entries).encode()
 
 
-def small_pdf(attached: dict[str, bytes], **stated: str) -> bytes:
-    """A report of one page that carries files and gives their SHA-256; ``stated`` gives others for some."""
+def small_pdf(attached: dict[str, bytes], quoted: str = "", **stated: str) -> bytes:
+    """A report of one page that carries files and gives their SHA-256; ``stated`` gives others for some.
+
+    ``quoted`` stands before them, as what others said does in a report, behind them and above the page.
+    """
     rows = "".join(
         f"<p>{name}: <code>{stated.get(name.partition('.')[0], hashlib.sha256(data).hexdigest())}</code></p>"
         for name, data in attached.items()
     )
-    page = f"<html lang=en><title>t</title><h1>Report</h1>{rows}"
+    style = f"<style>@page {{ margin: 20mm; @top-left {{ content: '{quoted}' }} }}</style>"
+    linked = "".join(f'<a href="#{name}">{name}</a>' for name in ("signature", "reader"))
+    page = (
+        f"<html lang=en><title>t</title>{style}<h1>Report</h1><p>{quoted}</p>{linked}"
+        f"<h2 id=signature>Integrity</h2>{rows}<h2 id=reader>Annex</h2><p>{quoted}</p>"
+    )
     files = [Attachment(string=data, name=name) for name, data in attached.items()]
     made = HTML(string=page).write_pdf(
         pdf_variant="pdf/ua-1", pdf_identifier=PLACEHOLDER, attachments=files, full_fonts=False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import math
 import re
 import zlib
 from collections.abc import Callable, Mapping
@@ -20,7 +21,8 @@ from reports.verification.signatures import check_embedded
 from reports.verification.sources import LARGEST
 from reports.verification.trust import Trust
 
-# Attachments a report may have; its text gives the SHA-256 of each within so many characters of the name.
+# Attachments a report may have; its section on integrity gives the SHA-256 of each within so many characters
+# of the name.
 KNOWN = (
     "analysis.json",
     "annotations.json",
@@ -31,6 +33,9 @@ KNOWN = (
 )
 _COMPARISON = re.compile(r"comparison-\d+\.json")
 _NEAR = 400
+# That section by the name of its heading, and what follows it: in a report, and in that of a validation.
+_SECTIONS = (("signature", "reader"), ("integrity", "annex"))
+_MARGIN = 18 * 72 / 25.4  # points, above and below what a page shows: running heads name the exhibit there
 _OF_DAMAGE = (pikepdf.PdfError, pypdfium2.PdfiumError, zlib.error)
 # Words that end or begin with a digit of it may stand beside a SHA-256, as the German "Byte" does.
 _DIGITS = re.compile(r"[0-9a-f]{64,}")
@@ -62,7 +67,7 @@ def check_pdf(
         results.add(file, "does not fit", f"it is not signed, where {trust.asked_by} asks for it")
     try:
         attached = _attachments(data)
-        text = _text(data)
+        text = _text_on_integrity(data)
     except (*_OF_DAMAGE, ValueError, TypeError, KeyError, OSError) as error:
         results.add(file, "cannot be read", f"it is damaged ({' '.join(str(error).split())[:120]})")
         return {}
@@ -124,10 +129,32 @@ def _unpacked(stream: pikepdf.Object) -> bytes:
     return data
 
 
-def _text(data: bytes) -> str:
-    """All that is written in the PDF, without spaces."""
+def _text_on_integrity(data: bytes) -> str:
+    """What the section on integrity says, without spaces; all of a PDF that has no such section.
+
+    Elsewhere a report quotes others: the exhibit's metadata and reviewers may name files and give SHA-256.
+    """
     with pypdfium2.PdfDocument(data) as document:
-        return "".join(_SPACE.sub("", page.get_textpage().get_text_bounded()) for page in document)
+        start, end = (0, math.inf), (len(document) - 1, 0.0)
+        with pikepdf.open(io.BytesIO(data)) as named:
+            for heading, following in _SECTIONS:
+                if place := _place(named, heading):
+                    start, end = place, _place(named, following) or end
+        found = []
+        for number in range(start[0], end[0] + 1):
+            page = document[number]
+            top = min(page.get_height() - _MARGIN, start[1] if number == start[0] else math.inf)
+            bottom = max(_MARGIN, end[1] if number == end[0] else 0.0)
+            if bottom < top:
+                found.append(page.get_textpage().get_text_bounded(bottom=bottom, top=top))
+    return _SPACE.sub("", "".join(found))
+
+
+def _place(document: pikepdf.Pdf, heading: str) -> tuple[int, float] | None:
+    """Where the heading of this name stands: page, from 0, and height on it, in points from below."""
+    named = document.Root.get("/Names", pikepdf.Dictionary()).get("/Dests")
+    place = None if named is None else pikepdf.NameTree(named).get(heading)
+    return None if place is None else (pikepdf.Page(place[0]).index, float(place[3]))
 
 
 def _stated(text: str, name: str) -> set[str]:

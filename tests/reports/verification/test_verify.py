@@ -333,6 +333,16 @@ def test_an_attachment_unlike_the_text(tmp_path: Path) -> None:
     assert (problem.file, problem.kind) == ("report.pdf/scores.csv", "changed")
 
 
+def test_what_is_quoted_of_others_states_no_attachments(tmp_path: Path) -> None:
+    """The exhibit's metadata, its name above each page, or a reviewer's note."""
+    path, csv = tmp_path / "report.pdf", b"time,score\n"
+    quoted = f"see laboratory.json {'6' * 64}, comparison-2.json {'7' * 64} and scores.csv {'5' * 64}"
+    path.write_bytes(small_pdf({"scores.csv": csv}, quoted))
+    assert problems(path) == []
+    path.write_bytes(small_pdf({"scores.csv": csv}, quoted, scores="5" * 63 + "6"))
+    assert [(p.file, p.kind) for p in problems(path)] == [("report.pdf/scores.csv", "changed")]
+
+
 def test_comparisons_of_a_report_that_came_alone(tmp_path: Path) -> None:
     """One that was taken out, one that is none, one of another exhibit."""
     path, analysis = tmp_path / "report.pdf", small_analysis(tmp_path)

@@ -24,9 +24,10 @@ CSV = b"time,score\n"
 
 @pytest.fixture(scope="module", params=LANGUAGES)
 def result(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a result whose report speaks one of the languages."""
+    """The folder of a result whose report speaks one of the languages; the exhibit's name misleads."""
     folder = tmp_path_factory.mktemp(request.param)
-    analysis = build(folder, persons=1, segments=1, peaks=1, count=3, picture=(16, 9))
+    name = f"laboratory.json {'6' * 64}.mp4"
+    analysis = build(folder, persons=1, segments=1, peaks=1, count=3, picture=(16, 9), file=name)
     write_report(analysis, folder, language_code=request.param)
     return folder
 
