@@ -38,6 +38,20 @@ xmlns:pdfaSchema="http://www.aiim.org/pdfa/ns/schema#" xmlns:pdfaProperty="http:
 """
 
 
+class _Null(pydyf.Object):  # type: ignore[misc]
+    """Nothing, in the place of an object that is not needed.
+
+    pydyf leaves out objects that are free and yet counts them where it says which place an object has in its
+    stream (ISO 32000-1, 7.5.8.3): of all behind them the place would be wrong.
+    """
+
+    data = b"null"
+
+    def __init__(self, each: pydyf.Object) -> None:
+        super().__init__()
+        self.number, self.generation = each.number, each.generation
+
+
 def finish(pdf: pydyf.PDF, places: Mapping[str, str]) -> None:
     """Complete a document WeasyPrint has rendered as ``pdf/a-3a``; ``places`` names the targets of links."""
     _declare(pdf)
@@ -82,9 +96,9 @@ def _set_artifacts(pdf: pydyf.PDF) -> None:
                 items[index] = pydyf.Dictionary({"Type": "/Pagination"})
         for mcid in margin:
             own[mcid] = "null"
-    for each in pdf.objects:
+    for number, each in enumerate(pdf.objects):
         if _is_element(each) and each.reference not in reached:
-            each.free = "f"
+            pdf.objects[number] = _Null(each)
 
 
 def _below(pdf: pydyf.PDF, element: Any) -> Iterator[bytes]:

@@ -7,11 +7,15 @@ what breaks a rule, in words with the clause.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from typing import Any
 from xml.etree import ElementTree
 
 import pikepdf
+from pyhanko.pdf_utils import generic
+from pyhanko.pdf_utils.misc import PdfReadError
+from pyhanko.pdf_utils.reader import PdfFileReader
 
 PAINTS = {"Tj", "TJ", "'", '"', "f", "F", "f*", "B", "B*", "b", "b*", "S", "s", "sh", "Do", "EI"}
 RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
@@ -24,6 +28,20 @@ def broken(pdf: pikepdf.Pdf) -> list[str]:
     """Everything that breaks a rule."""
     checks = (_file, _metadata, _objects, _fonts, _content, _tree, _tables, _annotations, _attachments)
     return [problem for check in checks for problem in check(pdf)]
+
+
+def misplaced(data: bytes) -> list[int]:
+    """Numbers of objects that are not where the cross-references say (ISO 32000-1, 7.5.8.3).
+
+    Most readers look them up by number; pyHanko, which is strict about it, and others by their place.
+    """
+    reader, found = PdfFileReader(io.BytesIO(data)), []
+    for number in range(1, int(reader.trailer["/Size"])):
+        try:
+            reader.get_object(generic.Reference(number, 0, reader))
+        except PdfReadError:
+            found.append(number)
+    return found
 
 
 def elements(pdf: pikepdf.Pdf) -> Iterator[Any]:

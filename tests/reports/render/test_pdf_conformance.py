@@ -13,7 +13,7 @@ import pikepdf
 import pypdfium2
 import pytest
 from analyses import EXHIBIT_SHA256, build
-from pdf_rules import broken, elements
+from pdf_rules import broken, elements, misplaced
 
 from detector.schema.analysis import MediaKind
 from reports.custody.format import ZEROS, entry_body, export_text, sign_entry
@@ -93,7 +93,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, tuple[Attach
 
 def test_keeps_the_rules_of_both_standards(whole: tuple[bytes, tuple[Attachment, ...]]) -> None:
     with pikepdf.open(io.BytesIO(whole[0])) as document:
-        assert broken(document) == []
+        assert broken(document) == [] and misplaced(whole[0]) == []
         kinds = {str(each.S) for each in elements(document)}
     assert {"/H1", "/H2", "/H3", "/H4", "/Table", "/TH", "/Figure", "/Link", "/L", "/LI", "/Caption"} <= kinds
 
