@@ -24,7 +24,9 @@ def _named(name: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
 
 
-def _builder(subject: str, issuer: str, key: rsa.RSAPublicKey) -> x509.CertificateBuilder:
+def _builder(
+    subject: str, issuer: str, key: rsa.RSAPublicKey, days: tuple[int, int] = (-400, 400)
+) -> x509.CertificateBuilder:
     now = datetime.now(UTC)
     return (
         x509.CertificateBuilder()
@@ -32,8 +34,8 @@ def _builder(subject: str, issuer: str, key: rsa.RSAPublicKey) -> x509.Certifica
         .issuer_name(_named(issuer))
         .public_key(key)
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=365))
+        .not_valid_before(now + timedelta(days=days[0]))
+        .not_valid_after(now + timedelta(days=days[1]))
     )
 
 
@@ -96,11 +98,11 @@ class TimeAuthority:
         """For a while its clock says ``moment``."""
         return mock.patch.object(self._stamper, "fixed_dt", moment)
 
-    def key_of_anybody(self, path: Path, name: str) -> Path:
+    def key_of_anybody(self, path: Path, name: str, days: tuple[int, int] = (-1, 365)) -> Path:
         """A signer's key without a password, with a certificate for e-mail by the same issuer."""
         own = rsa.generate_private_key(65537, 2048)
         certificate = (
-            _builder(name, "Test issuer", own.public_key())
+            _builder(name, "Test issuer", own.public_key(), days)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(
                 x509.KeyUsage(True, False, False, False, False, False, False, False, False), critical=True

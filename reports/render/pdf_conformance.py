@@ -38,7 +38,7 @@ xmlns:pdfaSchema="http://www.aiim.org/pdfa/ns/schema#" xmlns:pdfaProperty="http:
 """
 
 
-class _Null(pydyf.Object):  # type: ignore[misc]
+class _Null(pydyf.Object):
     """Nothing, in the place of an object that is not needed.
 
     pydyf leaves out objects that are free and yet counts them where it says which place an object has in its

@@ -31,6 +31,7 @@ from weasyprint import HTML
 from detector import timestamps
 from detector.version import __version__
 from reports.render.pdf import SuppliedOnly
+from reports.render.pdf_digest import covered_length
 from reports.signing.keys import DIGEST, PROGRAM, SigningError, SigningKey
 from reports.signing.pdf_structure import tag_field
 
@@ -75,7 +76,8 @@ class _Place:
 def sign_pdf(data: bytes, key: SigningKey, *, reason: str = "", place: str = "") -> bytes:
     """The PDF ``data`` with a signature by ``key`` behind it.
 
-    Raises :class:`SigningError` for what is no PDF, is signed already, or cannot be added to.
+    Raises :class:`SigningError` for what is no PDF, is signed already, is not as Reelproof made it (somebody
+    who signs what was added to a report would vouch for it), or cannot be added to.
     """
     for name, value in (("reason", reason), ("place", place)):
         if len(value) > LONGEST or any(ord(char) < 32 for char in value):
@@ -88,6 +90,8 @@ def sign_pdf(data: bytes, key: SigningKey, *, reason: str = "", place: str = "")
         writer = _Writer(io.BytesIO(data))
         if any(field for _, field, _ in fields.enumerate_sig_fields(writer.prev, filled_status=True)):
             raise SigningError("The report is signed already. Sign the report as Reelproof made it.")
+        if covered_length(data) != len(data):
+            raise SigningError("The PDF is not as Reelproof made it: it was changed, or is no report.")
         where = _free_place(data)
         spec = fields.SigFieldSpec(
             FIELD, on_page=where.page, box=where.box, readable_field_name=" ".join(words)

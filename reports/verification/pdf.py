@@ -154,7 +154,7 @@ def _place(document: pikepdf.Pdf, heading: str) -> tuple[int, float] | None:
     """Where the heading of this name stands: page, from 0, and height on it, in points from below."""
     named = document.Root.get("/Names", pikepdf.Dictionary()).get("/Dests")
     place = None if named is None else pikepdf.NameTree(named).get(heading)
-    return None if place is None else (pikepdf.Page(place[0]).index, float(place[3]))
+    return None if place is None else (document.pages.index(pikepdf.Page(place[0])), float(place[3]))
 
 
 def _stated(text: str, name: str) -> set[str]:

@@ -29,6 +29,7 @@ from pyhanko.sign.validation.status import (
 from detector import timestamps
 from reports.signing.keys import PROGRAM, name_in, run, sha256_of_certificate
 from reports.signing.timestamps import APART
+from reports.verification.added import only_signatures_added
 from reports.verification.problems import CheckResults
 from reports.verification.strict_cms import require_strict
 from reports.verification.trust import Trust, context
@@ -83,22 +84,35 @@ def check_detached(
 def check_embedded(file: str, data: bytes, covered: int | None, trust: Trust, results: CheckResults) -> bool:
     """Check the signatures inside the PDF ``data``; returns whether there are any.
 
-    ``covered`` is where the report as it was made ends, if that is known: all behind it must be signed.
+    ``covered`` is where the report as it was made ends, if that is known: all behind it must be signed, and
+    nothing but signatures.
     """
     try:
         embedded = list(PdfFileReader(io.BytesIO(data)).embedded_signatures)
+        more = bool(embedded and covered) and not only_signatures_added(data[:covered], data)
     except Exception as error:  # as above
         results.add(file, "cannot be read", f"its signatures cannot be looked for ({_short(error)})")
         return b"/ByteRange" in data
-    for number, each in enumerate(embedded):
-        _check_one(file, data, each, number == len(embedded) - 1, trust, results)
+    if more:
+        results.add(
+            file, "changed", "what was added behind it is more than a signature: it changes the report"
+        )
+    for number, each in enumerate(embedded, 1):
+        of_several = f" {number}" if len(embedded) > 1 else ""
+        _check_one(file, of_several, data, each, number == len(embedded), trust, results)
     if not embedded and covered is not None and covered < len(data):
         results.add(file, "changed", f"{len(data) - covered:,} bytes were added behind the report, unsigned")
     return bool(embedded)
 
 
 def _check_one(
-    file: str, data: bytes, signature: EmbeddedPdfSignature, last: bool, trust: Trust, results: CheckResults
+    file: str,
+    of_several: str,
+    data: bytes,
+    signature: EmbeddedPdfSignature,
+    last: bool,
+    trust: Trust,
+    results: CheckResults,
 ) -> None:
     try:
         if _is_own(signature):
@@ -113,10 +127,15 @@ def _check_one(
                     signer_validation_context=context(trust.signers, moment),
                     ts_validation_context=context(trust.for_time, stamped_at(signature.signed_data)),
                     key_usage_settings=_USAGE,
+                    # What follows is compared below, by what also reads the reports of earlier versions;
+                    # pyHanko is asked where a signature itself says what may follow.
+                    skip_diff=signature.docmdp_level is None,
                 )
             )
 
         status = _as_of_best_time(validated, _claimed_by(signature))
+        _, _, second, rest = (int(value) for value in signature.byte_range)
+        allowed = last or only_signatures_added(data[: second + rest], data)
     except Exception as error:  # as above
         results.add(file, "changed", f"its signature cannot be checked ({_short(error)})")
         return
@@ -126,20 +145,24 @@ def _check_one(
     if last and status.coverage is not SignatureCoverageLevel.ENTIRE_FILE:
         results.add(file, "changed", "something was added after it was signed")
         return
-    if not last and not status.docmdp_ok:
+    if not allowed or (not last and status.docmdp_ok is False):
         results.add(file, "changed", "it was changed after it was first signed")
         return
-    _state(file, _claimed_by(signature), status, trust, results)
+    _state(file, _claimed_by(signature), status, trust, results, of_several)
 
 
 def _as_of_best_time(validated: Callable[[datetime | None], Status], claimed: datetime | None) -> Status:
     """A signature's status, its certificate judged as of a trusted timestamp where there is one.
 
-    The signer's clock says what the signer likes: whoever has an expired key sets it back.
+    The signer's clock says what the signer likes: whoever has an expired key sets it back. Of a time at which
+    the certificate was not valid something else is said; who vouches for it is judged as of when it was.
     """
     status = validated(claimed)
-    stamped = trusted_moment(status.timestamp_validity)
-    return status if stamped is None else validated(stamped)
+    moment = trusted_moment(status.timestamp_validity) or claimed
+    if moment is not None:
+        certificate = x509.load_der_x509_certificate(status.signing_cert.dump())
+        moment = max(certificate.not_valid_before_utc, min(moment, certificate.not_valid_after_utc))
+    return status if moment == claimed else validated(moment)
 
 
 def _is_own(signature: EmbeddedPdfSignature) -> bool:
@@ -196,18 +219,23 @@ def _state(
     status: StandardCMSSignatureStatus,
     trust: Trust,
     results: CheckResults,
+    of_several: str = "",
 ) -> str:
-    """Say whose a signature is that holds; returns the SHA-256 of the certificate."""
+    """Say whose a signature is that holds; returns the SHA-256 of the certificate.
+
+    ``of_several`` is its number after a space where ``file`` has more than one.
+    """
     certificate = x509.load_der_x509_certificate(status.signing_cert.dump())
     own = certificate.issuer == certificate.subject
     vouched = "self-signed" if own else f"certificate issued by {name_in(certificate.issuer)}"
     moment = timestamps.readable(when) if when else "an unknown time"
-    results.facts[f"signature of {file}"] = (
+    results.facts[f"signature{of_several} of {file}"] = (
         f"by {name_in(certificate.subject)} ({vouched}), by the signer's clock on {moment}, "
         f"certificate SHA-256 {sha256_of_certificate(certificate)}"
     )
-    results.signed.append(file)
-    check_stamp(file, status.timestamp_validity, results, trust.time_asked_by)
+    if file not in results.signed:
+        results.signed.append(file)
+    check_stamp(file, status.timestamp_validity, results, trust.time_asked_by, of_several)
     _check_times(file, when, status.timestamp_validity, certificate, results)
     if trust.signers and not status.trusted:
         results.add(
@@ -228,14 +256,19 @@ def _check_times(
     certificate: x509.Certificate,
     results: CheckResults,
 ) -> None:
-    """Hold the times of a signature against the certificate's expiry, and against each other.
+    """Hold the times of a signature against the certificate's validity, and against each other.
 
     A timestamp that nobody vouches for counts against a signature, never for it.
     """
-    expiry = certificate.not_valid_after_utc
+    first, expiry = certificate.not_valid_before_utc, certificate.not_valid_after_utc
     stamped = stamp.timestamp if stamp is not None and stamp.intact and stamp.valid else None
     told = (("its timestamp", stamped), ("the signer's clock", claimed))
     late = [who for who, moment in told if moment and moment > expiry]
+    for who, moment in told:
+        if moment and moment < first:
+            day = timestamps.day(first)
+            why = f"by {who} it was signed before the signer's certificate became valid on {day}"
+            results.add(file, "does not fit", why)
     for who in late:
         why = f"by {who} it was signed after the signer's certificate expired on {timestamps.day(expiry)}"
         results.add(file, "does not fit", why)

@@ -79,10 +79,12 @@ def check_stamp(
     stamp: TimestampSignatureStatus | None,
     results: CheckResults,
     demanded: str = "",
+    of_several: str = "",
 ) -> bool:
     """Say what a signature's timestamp is worth; whether there is one that fits.
 
-    ``demanded`` is the option that asks for one of an authority that is trusted, if any does.
+    ``demanded`` is the option that asks for one of an authority that is trusted, if any does; ``of_several``
+    is the signature's number after a space where ``file`` has more than one.
     """
     if stamp is None:
         if demanded:
@@ -92,7 +94,7 @@ def check_stamp(
         results.add(file, "does not fit", "its timestamp is not one of this signature")
         return False
     certificate = x509.load_der_x509_certificate(stamp.signing_cert.dump())
-    results.facts[f"timestamp of {file}"] = (
+    results.facts[f"timestamp{of_several} of {file}"] = (
         f"{timestamps.readable(stamp.timestamp)}, by the authority {name_in(certificate.subject)}, "
         f"certificate SHA-256 {sha256_of_certificate(certificate)}"
     )

@@ -14,10 +14,14 @@ import pytest
 from analyses import Written
 from evidence import small_pdf, small_result
 from keys import make_key
+from pyhanko.pdf_utils import generic
+from pyhanko.pdf_utils.generic import pdf_name
+from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
+from pyhanko.sign import fields, signers
 
 from reports.cli.main import main
 from reports.render import pdf_digest
-from reports.signing.keys import read_key
+from reports.signing.keys import SigningError, SigningKey, read_key
 from reports.signing.pdf import sign_pdf
 from reports.verification.problems import CheckResults
 from reports.verification.signatures import check_embedded
@@ -99,6 +103,64 @@ def test_what_is_added_or_changed_after_signing_is_found(signed: bytes) -> None:
         results = CheckResults()
         check_embedded("report.pdf", data, pdf_digest.covered_length(data), Trust(), results)
         assert {problem.file for problem in results.problems} == {"report.pdf"}
+
+
+def updated(
+    data: bytes, *, painted: bool = False, noted: bool = False, key: SigningKey | None = None
+) -> bytes:
+    """What another program adds behind ``data``: paint on the first page, a note, its own signature."""
+    writer = IncrementalPdfFileWriter(io.BytesIO(data))
+    page = writer.find_page_for_modification(0)[0].get_object()
+    if painted:
+        paint = writer.add_object(generic.StreamObject(stream_data=b"0 0 600 800 re f"))
+        page[pdf_name("/Contents")] = generic.ArrayObject([page.raw_get("/Contents"), paint])
+    if noted:
+        values = {"/Type": pdf_name("/Annot"), "/Subtype": pdf_name("/FreeText")}
+        values |= {"/Rect": generic.ArrayObject(map(generic.FloatObject, (50, 400, 550, 700)))}
+        note = generic.DictionaryObject({pdf_name(key): value for key, value in values.items()})
+        page[pdf_name("/Annots")] = generic.ArrayObject([*page.get("/Annots", []), writer.add_object(note)])
+    writer.update_container(page)
+    if key is None:
+        written = io.BytesIO()
+        writer.write(written)
+        return written.getvalue()
+    fields.append_signature_field(writer, fields.SigFieldSpec("Second", on_page=0, box=(0, 0, 0, 0)))
+    meta = signers.PdfSignatureMetadata(field_name="Second", md_algorithm="sha256")
+    return bytes(signers.PdfSigner(meta, signer=key.signer).sign_pdf(writer).getvalue())
+
+
+def verified(data: bytes, trust: Trust) -> CheckResults:
+    results = CheckResults()
+    check_embedded("report.pdf", data, pdf_digest.covered_length(data), trust, results)
+    return results
+
+
+@pytest.mark.parametrize("change", ["painted", "noted"])
+def test_what_was_added_to_a_report_before_it_was_signed(report: bytes, keys: Keys, change: str) -> None:
+    """Alone, signed behind it, or together with the signature of another program: it is changed."""
+    key = read_key(*keys[:2])
+    changed = updated(report, **{change: True})
+    with pytest.raises(SigningError, match="not as Reelproof made it"):
+        sign_pdf(changed, key)
+    signed_later = updated(changed, key=key)
+    for data in (changed, signed_later, updated(report, **{change: True}, key=key)):
+        kinds = [problem.kind for problem in verified(data, Trust(read_trust([keys[2]]))).problems]
+        assert kinds == ["changed"]
+    assert verified(updated(report, key=key), Trust()).problems == []
+
+
+def test_a_report_that_others_signed_too(report: bytes, signed: bytes, keys: Keys, tmp_path: Path) -> None:
+    other = make_key(tmp_path)
+    key = read_key(*other[:2])
+    found = verified(updated(signed, key=key), Trust(read_trust([keys[2], other[2]])))
+    assert found.problems == [] and found.signed == ["report.pdf"]
+    assert [(name, said.partition(" (")[0]) for name, said in found.facts.items()] == [
+        ("signature 1 of report.pdf", "by Zoë Müller-映像"),
+        ("signature 2 of report.pdf", "by Ada Examiner"),
+    ]
+    for change in ("painted", "noted"):
+        found = verified(updated(signed, **{change: True}, key=key), Trust())
+        assert {problem.kind for problem in found.problems} == {"changed"}
 
 
 @pytest.mark.skipif(not shutil.which("openssl"), reason="no openssl here")

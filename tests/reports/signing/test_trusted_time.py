@@ -152,6 +152,30 @@ def test_a_timestamp_after_the_certificates_expiry_does_not_fit(tmp_path, monkey
         assert not any("says that it was signed before" in note for note in found.notes)
 
 
+@pytest.mark.parametrize(
+    ("days", "why"),
+    [
+        ((10, 300), "by the signer's clock it was signed before the signer's certificate became valid on "),
+        ((-300, -30), "by the signer's clock it was signed after the signer's certificate expired on "),
+    ],
+)
+def test_a_signature_from_outside_its_certificates_validity(tmp_path, monkeypatch, authority, days, why):
+    """Self-signed, or of an issuer that is named: what is said of trust is true of the certificate."""
+    monkeypatch.setattr(signing_keys, "_refuse_unfit", lambda *_: None)
+    own = make_key(tmp_path, days=days)
+    issued = authority.key_of_anybody(tmp_path / "issued.p12", "Eve", days=days)
+    for key, vouching in ((read_key(*own[:2]), own[2]), (read_key(issued), authority.issuer)):
+        signature = key.sign(DATA)
+        (told,) = whys(checked(DATA, signature, vouching))
+        assert told.startswith(why)
+        found = CheckResults()
+        report = sign_pdf(small_pdf({"scores.csv": b"x"}), key)
+        check_embedded("report.pdf", report, None, Trust(read_trust([vouching])), found)
+        assert whys(found) == [told]
+    other = make_key(tmp_path, name="Somebody else")[2]
+    assert len(whys(checked(DATA, signature, other))) == 2
+
+
 def test_nor_does_one_in_a_report(tmp_path, monkeypatch, authority):
     key, certificate = of_an_expired_key(tmp_path, monkeypatch, authority)
     late, found = sign_pdf(small_pdf({"scores.csv": b"x"}), key), CheckResults()
