@@ -155,6 +155,11 @@ def _entry(folder: Path, name: str) -> Entry:
     return Entry(path=name, bytes=size, sha256=digest)
 
 
+def entry_of(name: str, data: bytes) -> Entry:
+    """The file ``name`` of these bytes."""
+    return Entry(path=name, bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
+
+
 def manifest_files(
     manifest: Manifest,
     *,

@@ -42,11 +42,16 @@ def write(
         everything = {**files, VERIFIER: _VERIFIER}
         for name in sorted(everything):
             add(name, everything[name])
-        add(SUMS, "".join(f"{entry.sha256}  {entry.path}\n" for entry in listed).encode())
+        add(SUMS, sums_of(listed))
         case, custody = (_bytes(files[name]) if name in files else None for name in (CASE, CUSTODY))
         whole = manifest.model_copy(update={"files": tuple(listed)})
         for name, data in manifest_files(whole, case=case, custody=custody, signer=signer).items():
             _put(archive, name, data)
+
+
+def sums_of(entries: Iterable[Entry]) -> bytes:
+    """The text of ``sha256sums.txt`` over files."""
+    return "".join(f"{entry.sha256}  {entry.path}\n" for entry in entries).encode()
 
 
 def _bytes(content: bytes | Path) -> bytes:

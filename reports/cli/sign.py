@@ -66,8 +66,9 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _sign_folder(folder: Path, key: SigningKey, reason: str, place: str) -> None:
-    """Sign the report and the manifest of a result that still is as it was made."""
-    from reports.bundle.manifest import CASE, CUSTODY, NAME, file_entries, manifest_files, read_manifest
+    """Sign report and manifest of a result, or of an unpacked bundle, that still is as it was made."""
+    from reports.bundle.manifest import CASE, CUSTODY, NAME, entry_of, manifest_files, read_manifest
+    from reports.bundle.packing import SUMS, sums_of
     from reports.signing.keys import SigningError
     from reports.signing.pdf import sign_pdf
     from reports.verification.verify import verify
@@ -76,10 +77,14 @@ def _sign_folder(folder: Path, key: SigningKey, reason: str, place: str) -> None
     if found.problems:
         raise SigningError(f"Nothing was signed: {folder} is not as it was made. {found.problems[0]}.")
     manifest = read_manifest((folder / NAME).read_bytes())
-    signed = sign_pdf((folder / _REPORT).read_bytes(), key, reason=reason, place=place)
-    write_atomically(folder / _REPORT, signed)
-    names = [entry.path for entry in manifest.files]
-    case, custody = ((folder / name).read_bytes() if name in names else None for name in (CASE, CUSTODY))
-    whole = manifest.model_copy(update={"files": file_entries(folder, names)})
-    for name, data in reversed(manifest_files(whole, case=case, custody=custody, signer=key).items()):
+    changed = {_REPORT: sign_pdf((folder / _REPORT).read_bytes(), key, reason=reason, place=place)}
+    listed = {entry.path: entry for entry in manifest.files} | {_REPORT: entry_of(_REPORT, changed[_REPORT])}
+    if listed.pop(SUMS, None):
+        changed[SUMS] = sums_of(listed.values())
+        listed[SUMS] = entry_of(SUMS, changed[SUMS])
+    case, custody = ((folder / name).read_bytes() if name in listed else None for name in (CASE, CUSTODY))
+    whole = manifest.model_copy(update={"files": tuple(listed.values())})
+    own = manifest_files(whole, case=case, custody=custody, signer=key)
+    # All is signed before anything is written: an authority may give no timestamp.
+    for name, data in {**changed, **dict(reversed(own.items()))}.items():
         write_atomically(folder / name, data)

@@ -12,7 +12,7 @@ from detector.schema.analysis import Analysis, Verdict
 from detector.verdict.derived_fields import contradictions
 from detector.verdict.stability import flagged_persons
 from reports.bundle.manifest import ANALYSIS, CASE, CUSTODY, SIGNATURE, CustodyHead, Manifest
-from reports.bundle.packing import ANNOTATIONS, SUMS
+from reports.bundle.packing import ANNOTATIONS, SUMS, sums_of
 from reports.custody.chain import check_export
 from reports.errors import first_problem
 from reports.review.annotation_file import LARGEST_ANNOTATION_FILE, AnnotationFileError, read_file
@@ -54,8 +54,8 @@ def check_consistency(source: Source, manifest: Manifest | None, results: CheckR
         if (json.loads(case) if case and not results.wrong(CASE) else manifest.case) != manifest.case:
             results.add(CASE, "does not fit", "the manifest gives other details of the case")
         sums = read(SUMS)
-        due = "".join(f"{e.sha256}  {e.path}\n" for e in manifest.files if e.path != SUMS)
-        if sums is not None and sums != due.encode() and not results.wrong(SUMS):
+        due = sums_of(entry for entry in manifest.files if entry.path != SUMS)
+        if sums is not None and sums != due and not results.wrong(SUMS):
             results.add(SUMS, "does not fit", "its sums are not those of the manifest")
     page = read("report.html")
     if page is not None and text is not None and hashlib.sha256(text).hexdigest().encode() not in page:

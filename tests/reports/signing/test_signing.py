@@ -6,13 +6,15 @@ import io
 import json
 import shutil
 import subprocess
+import sys
+import zipfile
 from pathlib import Path
 
 import pikepdf
 import pypdfium2
 import pytest
 from analyses import Written
-from evidence import small_pdf, small_result
+from evidence import small_bundle, small_pdf, small_result
 from keys import make_key
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.generic import pdf_name
@@ -186,6 +188,24 @@ def test_the_command_signs_a_folder(tmp_path: Path, keys: Keys, capsys: pytest.C
     (folder / "case.json").write_text("{}")
     assert main(["sign", str(folder), *options]) == 2
     assert "not as it was made. case.json" in capsys.readouterr().err
+
+
+def test_the_command_signs_an_unpacked_bundle(tmp_path: Path, keys: Keys) -> None:
+    """With all that lists its report; as it is where the authority gives no timestamp."""
+    folder = tmp_path / "unpacked"
+    with zipfile.ZipFile(small_bundle(tmp_path)) as archive:
+        archive.extractall(folder)
+    before = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    command = ["sign", str(folder), "--key", str(keys[0]), "--password-file", str(keys[1])]
+    assert main([*command, "--timestamp", "http://127.0.0.1:9/"]) == 2
+    assert before == {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    assert main(command) == 0
+    done = verify(folder, read_trust([keys[2]])).results
+    assert done.problems == [] and done.signed == ["manifest.sig", "report.pdf"]
+    listed = [each["path"] for each in json.loads((folder / "manifest.json").read_bytes())["files"]]
+    assert listed[-1] == "sha256sums.txt" and listed[:-1] == sorted(listed[:-1])
+    assert subprocess.run([sys.executable, "verify.py", "."], cwd=folder).returncode == 0
+    assert subprocess.run(["sha256sum", "--check", "--quiet", "sha256sums.txt"], cwd=folder).returncode == 0
 
 
 @pytest.mark.parametrize(
