@@ -101,6 +101,13 @@ def _refuse_hostile(archive: zipfile.ZipFile, size: int) -> None:
         raise BundleError("The zip claims to hold far more than fits into it; it is no bundle.")
 
 
+def lists_whole(path: Path, archive: zipfile.ZipFile) -> bool:
+    """Whether ``archive``, at ``path``, has all entries of its list: one wrong length hides the others."""
+    with path.open("rb") as stream:
+        stream.seek(archive.start_dir)
+        return stream.read().count(_RECORD) == len(archive.infolist())
+
+
 def differences(path: Path, names: Sequence[str]) -> list[tuple[str, str]]:
     """Where the zip at ``path`` is not byte by byte that of its own files ``names``, in that order.
 

@@ -177,6 +177,11 @@ def to_json(entry: Entry) -> dict[str, Any]:
     return {name: getattr(entry, name) for name in (*_FIELDS, "sha256", "mac")}
 
 
+def is_export(data: bytes) -> bool:
+    """Whether ``data`` says of itself that it is a ``custody.json``, damaged or not."""
+    return f'"{_MARK}"'.encode() in data
+
+
 def read_export(data: bytes) -> Export:
     """Understand ``custody.json``, its form only; raises :class:`CustodyError` with the reason why not."""
     try:

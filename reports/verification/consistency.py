@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 
 from pydantic import ValidationError
 
@@ -15,12 +16,14 @@ from reports.bundle.manifest import ANALYSIS, CASE, CUSTODY, SIGNATURE, CustodyH
 from reports.bundle.packing import ANNOTATIONS, SUMS, sums_of
 from reports.custody.chain import check_export
 from reports.errors import first_problem
+from reports.exports.scores import scores_csv
 from reports.review.annotation_file import LARGEST_ANNOTATION_FILE, AnnotationFileError, read_file
 from reports.verification.problems import CheckResults
 from reports.verification.sources import Source, Unreadable
 
 _MEDIA = "media/"
 _EXHIBIT = "media/exhibit."  # the exhibit itself, where browsers play it
+SCORES = "scores.csv"
 _PAGES = ("index.html", "README.txt")
 _EDGE = 1e-6  # seconds: times are fractions stored as the nearest float
 
@@ -146,6 +149,24 @@ def _what_is_seen(manifest: Manifest, results: CheckResults) -> None:
         results.notes.append(
             f"Not compared with {ANALYSIS}, and not signed: {', '.join(shown)}. A change of their words "
             f"may go unseen. What counts is {ANALYSIS}."
+        )
+
+
+def check_scores(
+    file: str, attached: Mapping[str, bytes], analysis: Analysis | None, results: CheckResults
+) -> None:
+    """The table of scores in the report ``file`` against ``analysis``, where it has today's columns."""
+    table = attached.get(SCORES)
+    if table is None or analysis is None:
+        return
+    due = scores_csv(analysis)
+    if table == due:
+        return
+    if table.partition(b"\r\n")[0] == due.partition(b"\r\n")[0]:
+        results.add(f"{file}/{SCORES}", "does not fit", f"its figures are not those of {ANALYSIS}")
+    else:
+        results.notes.append(
+            f"{file}/{SCORES} has other columns than this version writes: it was not held against {ANALYSIS}."
         )
 
 

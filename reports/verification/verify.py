@@ -8,9 +8,10 @@ from __future__ import annotations
 import sys
 import tempfile
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -23,11 +24,11 @@ from detector.sandbox import AllowedPaths, LimitError, Sandbox, UnexpectedError,
 from detector.sandboxed_engine import limits_of_environment
 from detector.schema.analysis import Analysis
 from detector.schema.comparison import Comparison
-from reports.bundle.archive import UNREADABLE, BundleError, differences, is_zip, open_zip
-from reports.bundle.manifest import ANALYSIS, CUSTODY, NAME, SIGNATURE, SUM, Manifest
+from reports.bundle.archive import UNREADABLE, BundleError, differences, is_zip, lists_whole, open_zip
+from reports.bundle.manifest import ANALYSIS, CUSTODY, NAME, OWN, SIGNATURE, SUM, Manifest
 from reports.bundle.packing import ANNOTATIONS
 from reports.custody.chain import check_export
-from reports.custody.format import read_export
+from reports.custody.format import is_export, read_export
 from reports.errors import ReportError
 from reports.signing.timestamps import SUFFIX
 from reports.verification.comparisons import check_attached, check_comparisons
@@ -36,6 +37,7 @@ from reports.verification.consistency import (
     check_annotations,
     check_consistency,
     check_custody,
+    check_scores,
 )
 from reports.verification.listed_files import check_files
 from reports.verification.page import check_page
@@ -51,6 +53,7 @@ if TYPE_CHECKING:
 
 What = Literal["bundle", "result", "report", "log"]
 _NAMED = 12
+_OF_CASE = "analyses/*.zip"  # in the export of a whole case
 _LARGEST_PDF = 1_000_000_000
 
 
@@ -114,6 +117,7 @@ def _check(done: Verified, trust: Trust) -> None:
     elif done.what == "log":
         _verify_log(done, trust)
     elif done.what == "result":
+        _refuse_others(done.path, Folder(done.path).names)
         _verify_files(done, Folder(done.path), trust)
     else:
         _verify_zip(done, trust)
@@ -134,7 +138,11 @@ def _check_confined(done: Verified, trust: Trust) -> None:
             ) as confined:
                 told = confined.result()
             refuse_links(out)
+            if "refused" in told:
+                raise VerifyError(told["refused"])
             _take(done, told, out)
+        except VerifyError:
+            raise
         except LimitError:
             why = "reading it takes more memory, time or disk than allowed (docs/confinement.md, Limits)"
             done.results.add(path.name, "cannot be read", why)
@@ -147,9 +155,11 @@ def _checked(
 ) -> dict[str, Any]:
     """What :func:`_take` takes. Runs confined."""
     done = Verified(path, what)
-    _check(
-        done, Trust(*([load_der_x509_certificate(each) for each in told] for told in (signers, authorities)))
-    )
+    trust = Trust(*([load_der_x509_certificate(each) for each in told] for told in (signers, authorities)))
+    try:
+        _check(done, trust)
+    except VerifyError as error:
+        return {"refused": str(error)}
     if done.analysis:
         (out / ANALYSIS).write_text(done.analysis.to_json(), encoding="utf-8")
     for number, comparison in enumerate(done.comparisons.values()):
@@ -186,7 +196,7 @@ def verify_against(
     from reports.verification.recomparison import recompare
 
     if done.analysis is None:
-        if exhibit is not None:
+        if exhibit is not None or models:
             raise ReanalysisError(
                 f"{done.path} holds no analysis.json that can be read: nothing to compare with."
             )
@@ -223,19 +233,32 @@ def _kind(path: Path) -> What:
     # By name too: the first byte may be the damaged one.
     if head == b"%PDF-" or (path.suffix.lower() == ".pdf" and not is_zip(path)):
         return "report"
-    if path.suffix.lower() == ".json" and head.lstrip()[:1] == b"{":
+    if path.name == CUSTODY or (path.suffix.lower() == ".json" and is_export(path.read_bytes())):
         return "log"
     if is_zip(path) or path.suffix.lower() == ".zip":
         return "bundle"
     raise VerifyError(
         f"{path} is no review bundle (zip), report (PDF), exported custody log (JSON), or folder that "
-        "analyze --out wrote."
+        "analyze --out wrote. Of a file in such a folder, name the folder."
     )
+
+
+def _refuse_others(path: Path, names: Collection[str]) -> None:
+    """Raise :class:`VerifyError` for what has not one file of a manifest: it is something else."""
+    if not set(OWN).isdisjoint(names):
+        return
+    what, to_do = f"holds no {NAME}", "Name another one."
+    if any(fnmatchcase(name, _OF_CASE) for name in names):
+        what, to_do = "is a whole case", "Verify each bundle of its folder analyses/."
+    made_by = "it is no review bundle and no folder that analyze --out wrote"
+    raise VerifyError(f"{path} {what}: {made_by}. {to_do}")
 
 
 def _verify_zip(done: Verified, trust: Trust) -> None:
     try:
         with open_zip(done.path) as archive:
+            if lists_whole(done.path, archive):
+                _refuse_others(done.path, archive.namelist())
             manifest = _verify_files(done, Zip(archive), trust)
             if manifest and manifest.manifest_version != "1.0":
                 _check_container(done.path, archive, manifest, done.results)
@@ -295,6 +318,7 @@ def _verify_files(done: Verified, source: Source, trust: Trust) -> Manifest | No
     attached: Mapping[str, bytes] = {}
     if (report := beside("report.pdf")) is not None:
         attached = check_pdf("report.pdf", report, trust, results, beside)
+        check_scores("report.pdf", attached, done.analysis, results)
     done.comparisons = check_comparisons(source, done.analysis, attached, results)
     check_page(source, done.analysis, attached, results)
     return manifest
@@ -329,6 +353,7 @@ def _verify_pdf(done: Verified, trust: Trust) -> None:
     text = attached.get(ANALYSIS)
     if text is not None:
         done.analysis = check_analysis(f"{name}/{ANALYSIS}", text, results)
+    check_scores(name, attached, done.analysis, results)
     if (annotations := attached.get(ANNOTATIONS)) is not None:
         check_annotations(f"{name}/{ANNOTATIONS}", annotations, text, results)
     if (custody := attached.get(CUSTODY)) is not None:

@@ -23,13 +23,14 @@ from reports.bundle import packing
 from reports.bundle.archive import UNREADABLE, differences
 from reports.bundle.manifest import file_entries, manifest_files, new_manifest
 from reports.cli.main import main
+from reports.exports.scores import scores_csv
 from reports.signing.keys import SigningKey, read_key
 from reports.signing.pdf import sign_pdf
 from reports.verification.consistency import check_analysis
 from reports.verification.problems import CheckResults, Problem
 from reports.verification.signatures import check_detached
 from reports.verification.trust import Trust
-from reports.verification.verify import verify
+from reports.verification.verify import VerifyError, verify
 
 
 @pytest.fixture(scope="module")
@@ -364,6 +365,20 @@ def test_comparisons_of_a_report_that_came_alone(tmp_path: Path) -> None:
     assert found({name: comparison(analysis.media.sha256)}) == []
 
 
+def test_scores_of_a_report_that_are_not_those_of_its_analysis(tmp_path: Path) -> None:
+    path, analysis = tmp_path / "report.pdf", small_analysis(tmp_path)
+    text, table = analysis.to_json().encode(), scores_csv(analysis)
+
+    def found(scores: bytes) -> tuple[list[tuple[str, str]], int]:
+        path.write_bytes(small_pdf({"analysis.json": text, "scores.csv": scores}))
+        done = verify(path).results
+        return [(problem.file, problem.kind) for problem in done.problems], len(done.notes)
+
+    assert found(table) == ([], 0)
+    assert found(table.replace(b",0.", b",0.1", 1)) == ([("report.pdf/scores.csv", "does not fit")], 0)
+    assert found(table.replace(b",interpolated", b"", 1)) == ([], 1)  # as an earlier version's
+
+
 def test_one_flipped_byte_of_what_is_signed(tmp_path: Path, key: SigningKey) -> None:
     folder = small_result(tmp_path / "result", key)
     done = verify(folder, [key.certificate])
@@ -395,6 +410,14 @@ def test_the_command(bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture
     [
         (["nowhere"], "no such file or folder"),
         ([__file__], "no review bundle"),
+        (["RESULT/analysis.json"], "name the folder"),
+        (["RESULT/manifest.json"], "name the folder"),
+        (
+            ["CASE"],
+            "is a whole case: it is no review bundle and no folder that analyze --out wrote. Verify each",
+        ),
+        (["RESULT/overlays"], "holds no manifest.json"),
+        (["RESULT/custody.json", "--model", "nowhere.safetensors"], "nothing to compare with"),
         (["BUNDLE", "--trust", "nowhere.pem"], "nowhere.pem"),
         (["BUNDLE", "--trust", __file__], "holds no certificate"),
         (["BUNDLE", "--model", "nowhere.safetensors"], "no such file"),
@@ -402,9 +425,15 @@ def test_the_command(bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture
     ],
 )
 def test_bad_input_is_refused_in_one_line(
-    bundle: Path, arguments: list[str], reason: str, capsys: pytest.CaptureFixture[str]
+    bundle: Path, folder: Path, arguments: list[str], reason: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["verify", *(each.replace("BUNDLE", str(bundle)) for each in arguments)]) == 2
+    case = folder.with_name("case.zip")
+    with zipfile.ZipFile(case, "w") as archive:
+        archive.writestr("case.json", "{}")
+        archive.write(bundle, f"analyses/{'c' * 32}.zip")
+    for name, path in (("BUNDLE", bundle), ("RESULT", folder), ("CASE", case)):
+        arguments = [each.replace(name, str(path)) for each in arguments]
+    assert main(["verify", *arguments]) == 2
     error = capsys.readouterr().err
     assert reason in error and error.count("\n") == 1
 
@@ -476,6 +505,18 @@ def test_nor_does_a_refusal_print_what_a_bundle_says_raw(
 
 
 def test_an_empty_folder_and_a_folder_of_others(tmp_path: Path) -> None:
-    assert named(tmp_path) == {"manifest.json"}
-    shutil.copy(__file__, tmp_path)
-    assert named(tmp_path) == {"manifest.json"}
+    """Nothing of them can be verified, which is another answer than that they were changed."""
+    for _ in range(2):
+        with pytest.raises(VerifyError, match="holds no manifest.json"):
+            verify(tmp_path)
+        shutil.copy(__file__, tmp_path)
+    (tmp_path / "manifest.sha256").write_text("")
+    assert ("manifest.json", "missing") in {(problem.file, problem.kind) for problem in problems(tmp_path)}
+
+
+def test_a_damaged_log_is_a_log(tmp_path: Path) -> None:
+    """By its name, or by what it says."""
+    for name, data in (("custody.json", b"{}"), ("log.json", custody("d" * 64)[:-9])):
+        (tmp_path / name).write_bytes(data)
+        done = verify(tmp_path / name)
+        assert done.what == "log" and [problem.kind for problem in done.results.problems] == ["changed"]
