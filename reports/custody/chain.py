@@ -23,6 +23,7 @@ from reports.custody.format import (
     to_json,
 )
 
+MOST_SET_BACK = 20  # entries made before the one preceding them that are named
 # How far from its number an entry that was moved is looked for.
 _NEAR = 3
 
@@ -99,12 +100,50 @@ class ChainCheck:
         self._last_of[entry.exhibit] = entry.sha256
 
 
+class ClockCheck:
+    """Which entries were made before the one preceding them: a clock was set back, or clocks differ.
+
+    The chain says in which order entries were written, so that is no sign of a forgery by itself.
+    """
+
+    def __init__(self) -> None:
+        self.set_back: list[tuple[Entry, Entry]] = []  # each with the one preceding it, the first few
+        self.more = 0  # of them
+        self._last: Entry | None = None
+
+    def noting(self, entries: Iterable[Entry | Unreadable]) -> Iterator[Entry | Unreadable]:
+        """The same entries, each looked at as it passes."""
+        for entry in entries:
+            if isinstance(entry, Entry):
+                self.note(entry)
+            yield entry
+
+    def note(self, entry: Entry) -> None:
+        """Look at the next entry."""
+        if self._last is not None and entry.made < self._last.made:
+            if len(self.set_back) < MOST_SET_BACK:
+                self.set_back.append((entry, self._last))
+            else:
+                self.more += 1
+        self._last = entry
+
+    def notes(self) -> Iterator[str]:
+        """The same in words."""
+        for entry, before in self.set_back:
+            yield (
+                f"Entry {entry.number} says that it was made at {entry.made}, before entry {before.number}, "
+                f"which precedes it and was made at {before.made}: a clock was set back, or clocks differed."
+            )
+        if self.more:
+            yield f"So do {self.more:,} more entries."
+
+
 class EarlierExport:
     """An earlier export held against a later log, entry by entry."""
 
     def __init__(self, export: Export, name: str) -> None:
         self.export, self.name = export, name
-        self._by_number = {entry.number: entry.sha256 for entry in export.entries}
+        self._by_number = {entry.number: entry for entry in export.entries}
 
     def problems(self, entry: Entry) -> Iterator[str]:
         """How the next entry of the log differs from what the export says of it."""
@@ -112,8 +151,10 @@ class EarlierExport:
             return
         known = self._by_number.pop(entry.number, None)
         about = self.export.exhibit in (None, entry.exhibit)
-        if known is not None and known != entry.sha256:
+        if known is not None and known.sha256 != entry.sha256:
             yield f"Entry {entry.number} is not the one that {self.name} holds: the log was written anew."
+        elif known is not None and known.mac != entry.mac:
+            yield f"Entry {entry.number} has another MAC than in {self.name}: it was changed in one of them."
         elif known is None and about:
             yield f"{self.name} does not hold entry {entry.number}: it was taken out of it, or put in here."
         if entry.number == self.export.count and entry.sha256 != self.export.head:
@@ -121,6 +162,8 @@ class EarlierExport:
                 f"Entry {entry.number} is not the last one as {self.name} knew it: "
                 "the log was written anew from there or from before."
             )
+        elif entry.number == self.export.count and entry.mac != self.export.head_mac:
+            yield f"Entry {entry.number} has another MAC than the head of {self.name}: one was changed."
 
     def end(self, count: int) -> Iterator[str]:
         """What can be said once the log has ended, at entry number ``count``."""
@@ -167,6 +210,30 @@ def check_export(text: bytes) -> list[str]:
         return list(_of_export(read_export(text)))
     except CustodyError as problem:
         return [str(problem)]
+
+
+def export_clock(export: Export) -> ClockCheck:
+    """What the times of the entries of an exported log show."""
+    clock = ClockCheck()
+    for entry in export.entries:
+        clock.note(entry)
+    return clock
+
+
+def exported_too_early(export: Export) -> Entry | None:
+    """The last entry of an exported log, where it was made after the log says that it was exported."""
+    last = export.entries[-1] if export.entries else None
+    return last if last is not None and export.exported < last.made else None
+
+
+def export_notes(export: Export) -> Iterator[str]:
+    """What the times of an exported log show and is no problem by itself, in words."""
+    yield from export_clock(export).notes()
+    if (last := exported_too_early(export)) is not None:
+        yield (
+            f"The log says that it was exported at {export.exported}, before its entry {last.number} was "
+            f"made, at {last.made}: a clock was set back, or the moment of the export was changed."
+        )
 
 
 def compare_exports(earlier: bytes, later: bytes) -> list[str]:

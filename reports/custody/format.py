@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
 
 from detector.schema.analysis import Value
 from detector.schema.translatable import N_
@@ -64,7 +64,18 @@ Action = Literal[
 ]
 Word = Annotated[str, Field(pattern=r"^[a-z][a-z ]{0,39}$")]  # a newer log may know more actions
 Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-Moment = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$")]
+
+
+def _in_calendar(moment: str) -> str:
+    datetime.fromisoformat(moment)
+    return moment
+
+
+Moment = Annotated[
+    str,
+    Field(pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$"),
+    AfterValidator(_in_calendar),
+]
 Detail = Annotated[str, StringConstraints(max_length=4000)] | Annotated[int, Field(ge=-_WHOLE, le=_WHOLE)]
 
 

@@ -14,7 +14,8 @@ from detector.verdict.derived_fields import contradictions
 from detector.verdict.stability import flagged_persons
 from reports.bundle.manifest import ANALYSIS, CASE, CUSTODY, SIGNATURE, CustodyHead, Manifest
 from reports.bundle.packing import ANNOTATIONS, SUMS, sums_of
-from reports.custody.chain import check_export
+from reports.custody.chain import check_export, export_notes
+from reports.custody.format import read_export
 from reports.errors import first_problem
 from reports.exports.scores import scores_csv
 from reports.review.annotation_file import LARGEST_ANNOTATION_FILE, AnnotationFileError, read_file
@@ -188,10 +189,12 @@ def check_custody(file: str, data: bytes, analysis: Analysis | None, results: Ch
     """An exported custody log: its chain, and that it is about the exhibit."""
     for problem in check_export(data):
         results.add(file, "changed", problem)
-    if analysis is not None and not results.wrong(file):
-        about = json.loads(data).get("exhibit")
-        if about is not None and about != analysis.media.sha256:
-            results.add(file, "does not fit", "it is about another exhibit")
+    if results.wrong(file):
+        return
+    log = read_export(data)
+    results.notes.extend(f"{file}: {note}" for note in export_notes(log))
+    if analysis is not None and log.exhibit not in (None, analysis.media.sha256):
+        results.add(file, "does not fit", "it is about another exhibit")
 
 
 def _against_custody(custody: bytes | None, manifest: Manifest, results: CheckResults) -> None:

@@ -27,7 +27,7 @@ from detector.schema.comparison import Comparison
 from reports.bundle.archive import UNREADABLE, BundleError, differences, is_zip, lists_whole, open_zip
 from reports.bundle.manifest import ANALYSIS, CUSTODY, NAME, OWN, SIGNATURE, SUM, Manifest
 from reports.bundle.packing import ANNOTATIONS
-from reports.custody.chain import check_export
+from reports.custody.chain import check_export, export_notes
 from reports.custody.format import is_export, read_export
 from reports.errors import ReportError
 from reports.signing.timestamps import SUFFIX
@@ -334,6 +334,7 @@ def _verify_log(done: Verified, trust: Trust) -> None:
     if results.problems:
         return
     told = read_export(text)
+    results.notes.extend(export_notes(told))
     results.facts["custody log"] = f"{told.count:,} entries then, the last one {told.head}"
     stamp = _stamp_of(done.path)
     if stamp.exists():

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from reports.custody.chain import check_export
+from reports.custody.chain import check_export, export_clock, exported_too_early
 from reports.custody.format import CustodyError, Entry, Export, read_export
 from reports.text.dates import in_utc
 from reports.text.free_text import one_line
-from reports.text.language import N_, UNTRANSLATED, gettext, translated
+from reports.text.language import N_, UNTRANSLATED, gettext, ngettext, translated
 from reports.text.numbers import plural, shown
 from reports.view.facts import Fact
 
@@ -34,10 +35,14 @@ class CustodyRow:
 
 @dataclass(frozen=True)
 class CustodyView:
-    """What a report shows of the log. ``problems`` are those of its own check; without a log all is empty."""
+    """What a report shows of the log; without one all is empty.
+
+    ``problems`` are those of its own check, ``notes`` say what its times show.
+    """
 
     summary: tuple[str, ...]
     problems: tuple[str, ...]
+    notes: tuple[str, ...]
     facts: tuple[Fact, ...]
     rows: tuple[CustodyRow, ...]
 
@@ -49,11 +54,12 @@ def custody_view(data: bytes | None, exhibit_sha256: str) -> CustodyView:
     hidden: the report says so.
     """
     if data is None:
-        return CustodyView(_NOT_KEPT, (), (), ())
+        return CustodyView(_NOT_KEPT, (), (), (), ())
     try:
         log = read_export(data)
     except CustodyError as error:
-        return CustodyView((gettext("A log was enclosed, but it cannot be read."),), (str(error),), (), ())
+        unreadable = gettext("A log was enclosed, but it cannot be read.")
+        return CustodyView((unreadable,), (str(error),), (), (), ())
     problems = check_export(data)
     if log.exhibit not in (None, exhibit_sha256):
         problems.append(gettext("The log is about another exhibit."))
@@ -61,6 +67,7 @@ def custody_view(data: bytes | None, exhibit_sha256: str) -> CustodyView:
     return CustodyView(
         summary=_summary(log, own, bool(problems)),
         problems=tuple(problems),
+        notes=tuple(_notes(log)),
         facts=(
             Fact(gettext("Exported"), in_utc(log.exported)[0]),
             Fact(gettext("Entries of the whole log"), shown(log.count, ",")),
@@ -76,7 +83,8 @@ def _summary(log: Export, own: list[Entry], wrong: bool) -> tuple[str, ...]:
         gettext(
             "The log holds %(entries)s about this exhibit, of %(all)s in all when it was "
             "exported. Each entry holds the SHA-256 of the one before it, so that none can "
-            "be changed, moved or taken out unnoticed.",
+            "be changed, moved or taken out from between others unnoticed. Whether the last ones were "
+            "taken out is shown by the installation's log or a later export of it.",
             entries=plural(len(own), "entry", "entries"),
             all=shown(log.count, ","),
         )
@@ -93,11 +101,42 @@ def _summary(log: Export, own: list[Entry], wrong: bool) -> tuple[str, ...]:
     return tuple(lines)
 
 
+def _notes(log: Export) -> Iterator[str]:
+    clock = export_clock(log)
+    for entry, before in clock.set_back:
+        yield gettext(
+            "Entry %(number)s was made on %(made)s, before entry %(before)s, which precedes it, on "
+            "%(earlier)s: a clock was set back, or clocks differed.",
+            number=shown(entry.number, ","),
+            made=_moment(entry.made),
+            before=shown(before.number, ","),
+            earlier=_moment(before.made),
+        )
+    if clock.more:
+        yield ngettext(
+            "%(num)s more entry was made before the one preceding it.",
+            "%(num)s more entries were made before the one preceding them.",
+            clock.more,
+        )
+    if (last := exported_too_early(log)) is not None:
+        yield gettext(
+            "The log says that it was exported on %(exported)s, before its last entry was made, on %(made)s: "
+            "a clock was set back, or the moment of the export was changed.",
+            exported=_moment(log.exported),
+            made=_moment(last.made),
+        )
+
+
+def _moment(made: str) -> str:
+    """As the table of entries gives it."""
+    return made.replace("T", " ").removesuffix("Z")
+
+
 def _row(entry: Entry) -> CustodyRow:
     details = "; ".join(f"{name}: {value}" for name, value in entry.details.items())
     return CustodyRow(
         number=shown(entry.number, ","),
-        made=entry.made.replace("T", " ").removesuffix("Z"),
+        made=_moment(entry.made),
         actor=one_line(entry.actor),
         action=translated(entry.action),
         details=one_line(details),

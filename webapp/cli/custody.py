@@ -20,7 +20,7 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from detector.files import atomic_path, replaced, write_atomically
-from reports.custody.chain import check_log
+from reports.custody.chain import ClockCheck, check_log
 from reports.custody.format import NAME, CustodyError, Export, read_export
 from reports.signing import timestamps as trusted_time
 from reports.signing.keys import SigningError
@@ -87,6 +87,7 @@ class _Checked:
     last: Head
     problems: list[str]  # of the log itself, the first few
     more: int  # of them
+    notes: list[str]  # on the times of its entries
     differing: list[str]  # what is kept and is not what the log says
     elsewhere: int  # results that only the store has
     recorded: dict[str, int]  # how many rows there are of what never comes about without an entry
@@ -97,8 +98,8 @@ def _checked(
 ) -> _Checked:
     """Check the log from its first entry to its last; without its ``key`` only the chain of hashes."""
     with database.snapshot() as session:
-        last, audit = custody_log.head(session), Audit()
-        problems = check_log(audit.noting(custody_log.rows(session)), key, earlier)
+        last, audit, clock = custody_log.head(session), Audit(), ClockCheck()
+        problems = check_log(clock.noting(audit.noting(custody_log.rows(session))), key, earlier)
         found = list(itertools.islice(problems, MOST))
         more = sum(1 for _ in problems)
         differing = list(audit.problems(session)) if last.count else []
@@ -109,7 +110,7 @@ def _checked(
     folders = Folders.of(settings)
     differing.extend(audit.file_problems(database, folders))
     differing.extend(_not_as_chosen(database, folders))
-    return _Checked(last, found, more, differing, audit.elsewhere, recorded)
+    return _Checked(last, found, more, list(clock.notes()), differing, audit.elsewhere, recorded)
 
 
 def _not_as_chosen(database: Database, folders: Folders) -> list[str]:
@@ -137,6 +138,8 @@ def _verify(database: Database, settings: Settings, against: Sequence[Path]) -> 
         print(problem)
     if checked.more:
         print(f"and {checked.more:,} more")
+    for note in checked.notes:
+        print(f"Note: {note}")
     print(f"{last.count:,} entries; SHA-256 of the last one: {last.sha256}")
     if without:
         print(f"reelproof: Only the chain of hashes was checked. {without}", file=sys.stderr)

@@ -11,7 +11,14 @@ import pytest
 from pydantic import ValidationError
 
 from reports.custody import format as custody_format
-from reports.custody.chain import check_export, check_log, compare_exports
+from reports.custody.chain import (
+    MOST_SET_BACK,
+    ClockCheck,
+    check_export,
+    check_log,
+    compare_exports,
+    export_notes,
+)
 from reports.custody.format import ZEROS, Entry, entry_body, export_text, read_export, sign_entry, to_json
 from reports.review.annotation_file import canonical
 
@@ -203,6 +210,66 @@ def test_a_later_log_fits_an_earlier_export():
     assert found(entries, earlier=held) == []
 
 
+def test_a_mac_that_was_changed_in_an_export_shows_against_the_log():
+    entries = log()
+    document = json.loads(exported(entries, A))
+    document["entries"][0]["mac"] = "0" * 64
+    text = json.dumps(document).encode()
+    assert check_export(text) == []  # without the key nobody can tell
+    assert found(entries, earlier=[("friday.json", read_export(text))]) == [
+        "Entry 2 has another MAC than in friday.json: it was changed in one of them."
+    ]
+    assert compare_exports(text, exported(entries, A)) != []
+    of_another = json.loads(exported(entries, B)) | {"head_mac": "0" * 64}
+    held = [("friday.json", read_export(json.dumps(of_another).encode()))]
+    assert found(entries, earlier=held) == [
+        "Entry 10 has another MAC than the head of friday.json: one was changed."
+    ]
+
+
+def test_a_moment_is_one_of_the_calendar():
+    document = json.loads(exported(log(), A)) | {"exported": "2020-02-31T03:59:03.705Z"}
+    assert "head cannot be read" in check_export(json.dumps(document).encode())[0]
+    document = json.loads(exported(log(), A))
+    document["entries"][0]["made"] = "2026-11-20T24:61:00.000Z"
+    assert check_export(json.dumps(document).encode()) == [
+        "Entry 2 cannot be read: its made is not as it can be."
+    ]
+
+
+def test_a_clock_that_was_set_back_is_noted_and_is_no_problem():
+    entries = rewritten(
+        [
+            each.model_copy(update={"made": made})
+            for each, made in zip(
+                log((A, A, A)),
+                ("2026-11-20T09:00:00.000Z", "2031-01-01T00:00:00.000Z", "2019-05-05T00:00:00.000Z"),
+                strict=True,
+            )
+        ],
+        KEY,
+    )
+    clock = ClockCheck()
+    assert list(check_log(clock.noting(entries), KEY)) == []
+    (note,) = clock.notes()
+    assert note.startswith("Entry 3 says that it was made at 2019-05-05T00:00:00.000Z, before entry 2, ")
+    text = exported(entries, A)
+    assert check_export(text) == [] and list(export_notes(read_export(text))) == [note]
+    early = json.dumps(json.loads(text) | {"exported": "2015-01-01T00:00:00.000Z"}).encode()
+    assert check_export(early) == []
+    assert "before its entry 3 was made" in list(export_notes(read_export(early)))[1]
+    assert list(export_notes(read_export(exported(log()[:1])))) != []  # made a second after it was exported
+
+
+def test_a_clock_that_runs_backwards_does_not_fill_the_page():
+    clock = ClockCheck()
+    made = ("2026-11-20T09:00:00.000Z", "2026-11-20T08:00:00.000Z")
+    entries = [each.model_copy(update={"made": made[each.number % 2]}) for each in log((A,) * 99)]
+    assert list(clock.noting(entries)) == entries
+    notes = list(clock.notes())
+    assert len(notes) == MOST_SET_BACK + 1 and notes[-1] == "So do 29 more entries."
+
+
 def test_an_entry_taken_out_of_an_export_shows_against_the_log():
     entries = log()
     document = json.loads(exported(entries, A))
@@ -228,7 +295,10 @@ def test_exports_are_compared():
 
 
 def test_every_byte_of_an_export_counts():
-    """But for what the chain does not cover: the minor version, the moment of exporting, older MACs."""
+    """But for what the chain does not cover: the minor version, the moment of exporting, older MACs.
+
+    What the log, or another export, holds against it.
+    """
     text = exported(log()[:4], A)
     document = json.loads(text)
     compact = json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()

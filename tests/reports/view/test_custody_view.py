@@ -58,6 +58,18 @@ def test_a_changed_log_is_shown_with_what_is_wrong() -> None:
     assert "The log is about another exhibit." in other.problems and not other.rows
 
 
+def test_times_that_run_backwards_are_told_of() -> None:
+    assert custody_view(exported(), EXHIBIT_SHA256).notes == ()
+    document = json.loads(exported(count=61)) | {"exported": "2015-01-01T00:00:00.000Z"}
+    view = custody_view(json.dumps(document).encode(), EXHIBIT_SHA256)
+    assert view.problems == () and len(view.notes) == 2
+    assert view.notes[0].startswith(
+        "Entry 60 was made on 2026-11-20 09:00:00.000, before entry 59, which precedes it, on "
+        "2026-11-20 09:00:59.000"
+    )
+    assert view.notes[1].startswith("The log says that it was exported on 2015-01-01 00:00:00.000, before")
+
+
 def test_a_long_log_is_cut_and_says_so() -> None:
     view = custody_view(exported(count=MOST_ROWS + 5), EXHIBIT_SHA256)
     assert len(view.rows) == MOST_ROWS and view.rows[-1].number == f"{MOST_ROWS + 5}"

@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 import time
 from contextlib import closing
+from datetime import timedelta
 
 import pytest
 from made_results import hand_in
@@ -140,6 +141,31 @@ def test_a_cut_tail_is_found_by_an_earlier_export(folder, capsys, tmp_path):
     status, lines = verify(capsys, "--against", early)
     assert status == 1
     assert f"The log ends at entry {count - 2}, but had {count} when" in lines[0]
+
+
+def test_an_export_with_other_macs_does_not_fit(folder, capsys, tmp_path):
+    assert cli.run(["export-log", "--out", str(tmp_path / "all.json")]) == 0
+    document = json.loads((tmp_path / "all.json").read_bytes())
+    for entry in document["entries"]:
+        entry["mac"] = "0" * 64
+    (tmp_path / "all.json").write_text(json.dumps(document | {"head_mac": "0" * 64}))
+    capsys.readouterr()
+    status, lines = verify(capsys, "--against", tmp_path / "all.json")
+    assert status == 1 and lines[0].startswith("Entry 1 has another MAC than in ")
+    assert any("has another MAC than the head of" in line for line in lines)
+
+
+def test_a_clock_that_was_set_back_is_noted(app, folder, capsys, tmp_path, monkeypatch):
+    early = now() - timedelta(days=3000)
+    with monkeypatch.context() as patch, app.extensions["database"].begin() as session:
+        patch.setattr(custody_log, "now", lambda: early)
+        made = custody_log.append(session, "configuration", {"what": "another"})
+    status, lines = verify(capsys)
+    (note,) = [line for line in lines if line.startswith("Note: ")]
+    assert status == 0 and f"Entry {made.number} says that it was made at {made.made}, before" in note
+    assert cli.run(["export-log", "--out", str(tmp_path / "all.json")]) == 0
+    done = verify_files(tmp_path / "all.json").results
+    assert done.problems == [] and done.notes == [note.removeprefix("Note: ")]
 
 
 def test_another_key_and_none(folder, capsys):
