@@ -27,7 +27,7 @@ from webapp.queries import analyses as analysis_queries
 from webapp.queries import copies as copy_queries
 from webapp.queries import library as library_search
 from webapp.queries.analyses import status_json
-from webapp.queries.results import finished
+from webapp.queries.results import finished, refuse_altered_row
 from webapp.security.blinding import Discloses
 from webapp.security.permissions import Permission, current
 from webapp.services import analyses as analysis_service
@@ -178,7 +178,9 @@ def listing(query: Search) -> Response:
 )
 def get(analysis_id: str) -> AnalysisStatus:
     """Where an analysis stands."""
-    return to_status(analysis_queries.get_or_404(analysis_id, Discloses.FINDINGS))
+    row = analysis_queries.get_or_404(analysis_id, Discloses.FINDINGS)
+    refuse_altered_row(row)
+    return to_status(row)
 
 
 @operation(

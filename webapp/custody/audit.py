@@ -7,7 +7,7 @@ nobody opened as well.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -17,7 +17,13 @@ from sqlalchemy.orm import Session
 
 from reports.custody.format import Entry, Unreadable
 from reports.inputs.case import CaseDetails
-from webapp.custody import account_records, comparison_records, result_records, review_records
+from webapp.custody import (
+    account_records,
+    comparison_records,
+    job_records,
+    result_records,
+    review_records,
+)
 from webapp.custody.comparison_records import FinishedComparison
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database
@@ -28,6 +34,7 @@ from webapp.storage.tables import (
     CaseReview,
     CaseRow,
     ComparisonRow,
+    Exhibit,
     JobRow,
     ReviewStatement,
     State,
@@ -36,6 +43,8 @@ from webapp.storage.tables import (
 
 # What is finished stays so until it is deleted, which has an entry of its own.
 _UNDONE = "The custody log says that it was finished, and the database that it is %s."
+_BACK = "The custody log says that it was deleted, and the database has it again."
+_MOST_NAMED = 10
 
 
 class Audit:
@@ -47,6 +56,11 @@ class Audit:
 
     def __init__(self) -> None:
         self.elsewhere = 0  # results that only the store has; they are checked when they are fetched
+        self._before: dict[str, int] = {}  # how many analyses and exhibits there were when the log began
+        self._jobs: dict[str, job_records.Standing] = defaultdict(job_records.Standing)
+        self._taken_in: set[str] = set()  # exhibits by SHA-256, since the log began
+        self._deleted_exhibits: set[str] = set()
+        self._older_exhibits = 0  # of those, that were not taken in since the log began
         self._analyses: set[str] = set()  # queued since the log began, and not deleted
         self._finished: dict[str, result_records.Finished] = {}
         self._comparisons: set[str] = set()
@@ -72,8 +86,13 @@ class Audit:
             self._named[int(entry.details.get("case", 0))] = str(entry.details.get("named"))
         if entry.action == "purge" and (case := int(entry.details.get("case", 0))) in self._named:
             self._purged[case] = self._named.pop(case)
+        if entry.action == "log begun":
+            self._before = {name: int(entry.details.get(name, 0)) for name in ("analyses", "exhibits")}
+        if entry.exhibit is not None:
+            self._note_exhibit(entry, entry.exhibit)
         if (about := entry.analysis) is None:
             return
+        self._jobs[about].note(entry)
         match entry.action:
             case "analysis queued":
                 self._analyses.add(about)
@@ -97,16 +116,19 @@ class Audit:
                 for kept in (self._finished, self._compared, self._annotations, self._cases, self._reviews):
                     kept.pop(about, None)
 
+    def _note_exhibit(self, entry: Entry, sha256: str) -> None:
+        if entry.action == "intake":
+            self._taken_in.add(sha256)
+            self._deleted_exhibits.discard(sha256)
+        elif entry.action == "deletion" and entry.details.get("exhibit") == "deleted with it":
+            self._older_exhibits += sha256 not in self._taken_in
+            self._deleted_exhibits.add(sha256)
+
     def problems(self, session: Session) -> Iterator[str]:
         """What rows hold and is not what the log says, in words."""
-        there = set()
-        for row in session.scalars(select(AnalysisRow).order_by(AnalysisRow.created, AnalysisRow.id)):
-            there.add(row.id)
-            for problem in self._of_analysis(session, row):
-                yield f"Analysis {row.id}: {problem}"
-        for lost in sorted(self._analyses - there):
-            yield f"Analysis {lost}: it is not in the database, and the custody log has no deletion of it."
+        yield from self._of_analyses(session)
         yield from self._of_comparisons(session)
+        yield from self._of_exhibits(session)
         for review in session.scalars(select(CaseReview).order_by(CaseReview.case_id)):
             told = self._named.get(review.case_id, self._purged.get(review.case_id))
             if told != review_records.naming(review):
@@ -132,11 +154,45 @@ class Audit:
                 for problem in problems:
                     yield f"{each.table.noun.capitalize()} {each.id}: {problem}"
 
+    def _of_analyses(self, session: Session) -> Iterator[str]:
+        there, older = set(), []  # of what the log says nothing, as of what was there before it
+        before = self._before.get("analyses", 0)
+        for row in session.scalars(select(AnalysisRow).order_by(AnalysisRow.created, AnalysisRow.id)):
+            there.add(row.id)
+            standing = self._jobs[row.id]
+            may_be_older = before > 0 and row.exhibit.sha256 not in self._taken_in
+            if unknown := standing.problem(row.noun, may_be_older=may_be_older):
+                yield f"Analysis {row.id}: {unknown}"
+                continue
+            if not standing.known:
+                older.append(row.id)
+            for problem in self._of_analysis(
+                session, row, since=row.id in self._analyses or not may_be_older
+            ):
+                yield f"Analysis {row.id}: {problem}"
+        yield from _more_than_before(
+            "analyses", before - sum(each.older for each in self._jobs.values()), older
+        )
+        for lost in sorted(self._analyses - there):
+            yield f"Analysis {lost}: it is not in the database, and the custody log has no deletion of it."
+
+    def _of_exhibits(self, session: Session) -> Iterator[str]:
+        older = []
+        for sha256 in session.scalars(select(Exhibit.sha256).order_by(Exhibit.id)):
+            if sha256 in self._deleted_exhibits:
+                yield f"Exhibit {sha256}: {_BACK}"
+            elif sha256 not in self._taken_in:
+                older.append(sha256)
+        before = self._before.get("exhibits", 0) - self._older_exhibits
+        yield from _more_than_before("exhibits", before, older)
+
     def _of_comparisons(self, session: Session) -> Iterator[str]:
         there = set()
         for row in session.scalars(select(ComparisonRow).order_by(ComparisonRow.created, ComparisonRow.id)):
             there.add(row.id)
-            if row.state == State.DONE:
+            if unknown := self._jobs[row.id].problem(row.noun, may_be_older=False):
+                yield f"Comparison {row.id}: {unknown}"
+            elif row.state == State.DONE:
                 for problem in self._of_comparison(row):
                     yield f"Comparison {row.id}: {problem}"
             elif row.id in self._compared:
@@ -153,8 +209,7 @@ class Audit:
             yield contradicted
         self._results.append(_ComparisonResult(row.id, told))
 
-    def _of_analysis(self, session: Session, row: AnalysisRow) -> Iterator[str]:
-        since = row.id in self._analyses
+    def _of_analysis(self, session: Session, row: AnalysisRow, *, since: bool) -> Iterator[str]:
         if row.state == State.DONE:
             yield from self._of_result(row, since)
         elif row.id in self._finished:
@@ -216,6 +271,17 @@ class _ComparisonResult:
 
 
 _Result = _AnalysisResult | _ComparisonResult
+
+
+def _more_than_before(what: str, before: int, found: Sequence[str]) -> Iterator[str]:
+    """That there are more of which the log says nothing than there were when it began, less those gone."""
+    if len(found) <= before:
+        return
+    yield (
+        f"The custody log says nothing of {len(found):,} {what}, and {max(before, 0):,} can be from before "
+        f"it: the others were added to the database. Among them: {', '.join(found[:_MOST_NAMED])}"
+        f"{', …' if len(found) > _MOST_NAMED else '.'}"
+    )
 
 
 def _is_there(database: Database, result: _Result) -> bool:

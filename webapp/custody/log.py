@@ -181,6 +181,11 @@ def has_exported(session: Session, exhibit: str, analysis: str, sha256: str) -> 
     return session.scalar(recorded.limit(1)) is not None
 
 
+def begun(session: Session) -> Entry | None:
+    """The entry the log begins with: how much there was before it."""
+    return _newest(session, select(CustodyRow.__table__).where(CustodyRow.action == "log begun"))
+
+
 def tombstone(session: Session, analysis: str) -> Entry | None:
     """The entry that says when an analysis, or a comparison, was deleted."""
     query = select(CustodyRow.__table__).where(

@@ -16,6 +16,7 @@ from reports.custody.format import Action, Entry
 from reports.inputs.case import FIELDS, CaseDetails
 from reports.review.annotation_file import checksum
 from reports.text.language import gettext, ngettext, translated
+from webapp.custody import job_records
 from webapp.custody import log as custody_log
 from webapp.custody.altered import AlteredRecord, refuse_forged
 from webapp.storage.database import CUSTODY_KEY
@@ -33,7 +34,7 @@ def refuse_altered_annotations(session: Session, analysis_id: str, rows: Iterabl
     for entry in _logged(session, *own):
         sha256 = entry.details.get("sha256")
         logged[str(entry.details.get("id"))] = None if sha256 is None else str(sha256)
-    since = bool(logged) or custody_log.latest(session, analysis_id, "analysis queued") is not None
+    since = bool(logged) or not job_records.may_be_from_before_the_log(session, analysis_id)
     for problem in annotation_problems(rows, logged, since):
         raise AlteredRecord(problem)
     if len(_fitting) >= _MOST_FITTING:
@@ -142,7 +143,7 @@ def refuse_altered_case(session: Session, analysis_id: str, details: Mapping[str
     logged: dict[str, str | int] = {}
     for entry in _logged(session, *_about(analysis_id, "case details")):
         logged |= entry.details
-    since = custody_log.latest(session, analysis_id, "analysis queued") is not None
+    since = not job_records.may_be_from_before_the_log(session, analysis_id)
     if problem := case_problem(details, logged, since):
         raise AlteredRecord(problem)
 

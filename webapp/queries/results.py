@@ -60,6 +60,13 @@ def result_folder(database: Database, folders: Folders, row: AnalysisRow) -> Pat
     return folder
 
 
+def refuse_altered_row(row: AnalysisRow) -> None:
+    """Before a verdict is told: raise :class:`AlteredRecord` where a finished row is not the log's."""
+    if row.state == State.DONE:
+        with this_app.database().begin() as session:
+            result_records.finished(session, row)
+
+
 def refuse_altered(folder: Path) -> None:
     """Before a hand-out: raise :class:`AlteredRecord` where a file is not what the manifest says."""
     for problem in result_records.file_problems(folder):

@@ -307,12 +307,7 @@ def test_purged_with_what_remains_in_the_log(app, ada, root, case, monkeypatch, 
     with app.extensions["database"].begin() as session:
         shared = session.scalars(select(AnalysisRow).where(AnalysisRow.file == "a.mp4")).one()
         shared_exhibit = shared.exhibit_id
-        session.add(
-            AnalysisRow(
-                id="0" * 32, exhibit_id=shared_exhibit, file="again.mp4", state=State.CANCELLED,
-                created=shared.created, stage="", progress=0.0,
-            )
-        )  # fmt: skip
+        states.create(session, shared.exhibit, "again.mp4").state = State.CANCELLED
     assert ada.get(f"{case}/purge").status_code == 403
     assert root.post(f"{case}/purge").status_code == 409  # open yet
     ada.post(f"{case}/close")

@@ -16,7 +16,7 @@ from webapp.queries import analyses as analysis_queries
 from webapp.queries import copies as copy_queries
 from webapp.queries import reference_comparisons, second_reviews
 from webapp.queries.analyses import status_json
-from webapp.queries.results import analysis_text, load, result_folder, viewed
+from webapp.queries.results import analysis_text, load, refuse_altered_row, result_folder, viewed
 from webapp.security.blinding import Blinded, Discloses
 from webapp.security.permissions import Permission, require
 from webapp.services import case_details, comparison_cases
@@ -98,7 +98,9 @@ def copies(analysis_id: str) -> str:
 @require(Permission.READ)
 def state(analysis_id: str) -> Response:
     """Where the analysis stands, for pages that wait for it."""
-    return jsonify(in_words(_status(analysis_queries.get_or_404(analysis_id, Discloses.FINDINGS))))
+    row = analysis_queries.get_or_404(analysis_id, Discloses.FINDINGS)
+    refuse_altered_row(row)
+    return jsonify(in_words(_status(row)))
 
 
 @blueprint.get("/analyses/<analysis_id>.json")
