@@ -1,13 +1,15 @@
 """Checks a Reelproof bundle (zip) or result folder: python verify.py PATH. Needs Python 3.9 and nothing else.
 It cannot check signatures (manifest.sig, those in report.pdf), the custody log's MACs, which need its key,
 nor what a PDF has attached, and it runs no analysis. Unsigned, whoever changed all can make all fit again."""
-import hashlib, io, json, pathlib, sys, zipfile
+import datetime, hashlib, io, json, pathlib, sys, zipfile
 ZEROS, NAME, SUM, SIGNATURE = "0" * 64, "manifest.json", "manifest.sha256", "manifest.sig"
 CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 def sha256(data):
     return hashlib.sha256(data).hexdigest()
 def decimal(text):  # whole numbers have no fraction in the canonical text that hashes are over
     return int(float(text)) if float(text).is_integer() else float(text)
+def moment(text):  # UTC, with a Z that older Pythons do not read
+    return datetime.datetime.fromisoformat(text[:-1])
 def written_again(files, order):  # the one zip that these files make: stored, dated 1980-01-01
     with zipfile.ZipFile(made := io.BytesIO(), "w") as archive:
         for name in order:
@@ -16,17 +18,33 @@ def written_again(files, order):  # the one zip that these files make: stored, d
             archive.writestr(entry, files[name])
     return made.getvalue()
 def custody_problems(log):
-    last, before, of, whole = ZEROS, 0, {}, log["exhibit"] is None
+    last, of, whole = (0, ZEROS, ZEROS), {}, log["exhibit"] is None
+    all(map(moment, [log["exported"], *(entry["made"] for entry in log["entries"])]))  # fails for no date
     for number, about, entry in ((entry["number"], entry["exhibit"], entry) for entry in log["entries"]):
         body = CANONICAL.encode({key: entry[key] for key in entry if key not in ("sha256", "mac")})
         if sha256(body.encode()) != entry["sha256"] or not (whole or about == log["exhibit"]):
             yield f"custody.json: entry {number} was changed"
-        next_one = (number, entry["previous"]) == (before + 1, last) if whole else number > before
+        next_one = (number - 1, entry["previous"]) == last[:2] if whole else number > last[0]
         if not next_one or entry["previous_of_exhibit"] != of.get(about, ZEROS):
             yield f"custody.json: entry {number} does not follow the one before it"
-        last, before, of[about] = entry["sha256"], number, entry["sha256"] if about else ZEROS
-    if (before, last) != (log["count"], log["head"]) and (whole or before >= log["count"]):
+        last, of[about] = (number, entry["sha256"], entry["mac"]), entry["sha256"] if about else ZEROS
+    if last != (log["count"], log["head"], log["head_mac"]) and (whole or last[0] >= log["count"]):
         yield "custody.json: its head is not its last entry"
+def problems_of_both(manifest, said, log):  # annotations, against the log's entries on this analysis
+    own = [entry for entry in log["entries"] if entry["exhibit"] == manifest["exhibit"]["sha256"]]
+    about = manifest["analysis"] or said["analysis"]
+    entries = [entry for entry in own if not about or entry["analysis"] == about]
+    known = any(entry["action"] in ("analysis queued", "analysis finished") for entry in entries)
+    since = known or any(entry["action"] == "intake" for entry in own[:1])  # else from before the log
+    if about and since and not known:
+        yield f"custody.json: no entry says that analysis {about} was queued or finished"
+    told = {e["details"]["id"]: e["details"].get("sha256") for e in entries if e["action"] == "annotation"}
+    for each in said["annotations"]:
+        later = moment(each["made"]) > moment(log["exported"]) - datetime.timedelta(minutes=5)
+        known = told.pop(each["id"], None if later or not since else "none")
+        if known not in (None, sha256(CANONICAL.encode([each]).encode())):
+            yield f"annotations.json: custody.json does not hold {each['id']} as it is"
+    yield from (f"annotations.json: custody.json holds {each}, which is not there" for each in told if about)
 def problems(path):
     if path.is_dir():
         files = {f.relative_to(path).as_posix(): f.read_bytes() for f in path.rglob("*") if f.is_file()}
@@ -51,7 +69,9 @@ def problems(path):
     said, log = (json.loads(files.get(name, "null"), parse_float=decimal) for name in wanted)
     if said and said["sha256"] != sha256(CANONICAL.encode(said["annotations"]).encode()):
         yield "annotations.json: changed"
-    yield from custody_problems(log) if log else ()
+    yield from (wrong := list(custody_problems(log)) if log else [])
+    if log and not wrong:
+        yield from problems_of_both(manifest, said or {"analysis": None, "annotations": []}, log)
 try:
     found = list(problems(pathlib.Path(sys.argv[1])))
 except Exception as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,15 +13,16 @@ from weasyprint import HTML, Attachment
 from detector.schema.analysis import Analysis
 from reports.bundle import packing
 from reports.bundle.manifest import Signer, file_entries, manifest_files, new_manifest
-from reports.custody.format import entry_body, export_text, sign_entry
+from reports.custody.format import Action, entry_body, export_text, sign_entry
 from reports.exports.scores import scores_csv
 from reports.render.pdf_digest import PLACEHOLDER
 from reports.render.pdf_digest import with_digest as sealed_pdf
-from reports.review.annotation_file import file_text
+from reports.review.annotation_file import checksum, file_text, to_json
 from reports.review.annotations import ANNOTATION, Annotation
 
 MOMENT = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
 KEY = b"k" * 32
+ANALYSIS_ID = "c" * 32
 
 
 def said(exhibit: str = "agree") -> Annotation:
@@ -38,14 +40,28 @@ def said(exhibit: str = "agree") -> Annotation:
 
 
 def custody(exhibit: str) -> bytes:
-    """A log of three entries, two of them about ``exhibit``."""
+    """A log of four entries, three of them about ``exhibit``: taken in, queued, and :func:`said` of it."""
+    annotated = {"id": said().id, "sha256": checksum([to_json(said())])}
+    acts: tuple[tuple[Action, str | None, dict[str, str]], ...] = (
+        ("intake", None, {}),
+        ("analysis queued", ANALYSIS_ID, {}),
+        ("annotation", ANALYSIS_ID, annotated),
+    )
+    return logged(exhibit, *acts, others=1)
+
+
+def logged(exhibit: str, *acts: tuple[Action, str | None, Mapping[str, str | int]], others: int = 0) -> bytes:
+    """A log with these entries, action, analysis and details each; ``others`` are about another exhibit."""
     zeros, entries, of_exhibit = "0" * 64, [], "0" * 64
     previous = zeros
-    for number, about_it in enumerate((True, False, True), 1):
-        done = entry_body(MOMENT, "Ada", "view", exhibit=exhibit if about_it else "b" * 64)
-        entries.append(sign_entry(done, number, previous, of_exhibit if about_it else zeros, KEY))
+    about = [(exhibit, act) for act in acts]
+    about[1:1] = [("b" * 64, ("view", None, {}))] * others  # behind the first one
+    for number, (each, (action, analysis, details)) in enumerate(about, 1):
+        done = entry_body(MOMENT, "Ada", action, exhibit=each, analysis=analysis, details=details)
+        before = of_exhibit if each == exhibit else zeros
+        entries.append(sign_entry(done, number, previous, before, KEY))
         previous = entries[-1].sha256
-        of_exhibit = previous if about_it else of_exhibit
+        of_exhibit = previous if each == exhibit else of_exhibit
     own = [entry for entry in entries if entry.exhibit == exhibit]
     last = entries[-1]
     return export_text(exhibit, len(entries), last.sha256, last.mac, MOMENT, own).encode()
@@ -94,10 +110,21 @@ def small_analysis(folder: Path) -> Analysis:
 EXHIBIT = b"an exhibit that plays"
 
 
+Act = tuple[Action, str | None, Mapping[str, str | int]]
+
+
 def contents(
-    folder: Path, *, pdf: bool = True, played: bytes | None = None
+    folder: Path,
+    *,
+    pdf: bool = True,
+    played: bytes | None = None,
+    annotations: Sequence[Annotation] | None = None,
+    entries: Sequence[Act] = (),
 ) -> tuple[Analysis, dict[str, bytes | Path]]:
-    """An analysis and the files of a bundle of it: of :data:`EXHIBIT`, where something is ``played``."""
+    """An analysis and the files of a bundle of it: of :data:`EXHIBIT`, where something is ``played``.
+
+    ``annotations`` and ``entries`` of its log are those of :func:`said` and :func:`custody` unless given.
+    """
     analysis = small_analysis(folder)
     if played is not None:
         told = {"bytes": len(EXHIBIT), "sha256": hashlib.sha256(EXHIBIT).hexdigest()}
@@ -107,17 +134,19 @@ def contents(
     files: dict[str, bytes | Path] = {
         path.relative_to(folder).as_posix(): path for path in folder.rglob("*.png")
     }
-    annotations = file_text(
-        [said()],
-        analysis="",
+    annotated = file_text(
+        [said()] if annotations is None else annotations,
+        analysis=ANALYSIS_ID,
         analysis_sha256=digest,
         exhibit_sha256=analysis.media.sha256,
         saved=MOMENT,
     ).encode()
     files |= {
         "analysis.json": text,
-        "annotations.json": annotations,
-        "custody.json": custody(analysis.media.sha256),
+        "annotations.json": annotated,
+        "custody.json": logged(analysis.media.sha256, *entries)
+        if entries
+        else custody(analysis.media.sha256),
         "case.json": b'{"case_number": "12/26"}\n',
         "report.html": f"<p>{digest}</p>".encode(),
     }
@@ -125,7 +154,7 @@ def contents(
         files |= {"media/exhibit.mp4": played, "index.html": b"<p>", "README.txt": b"-"}
     if pdf:
         files["report.pdf"] = small_pdf(
-            {"analysis.json": text, "scores.csv": scores_csv(analysis), "annotations.json": annotations}
+            {"analysis.json": text, "scores.csv": scores_csv(analysis), "annotations.json": annotated}
         )
     return analysis, files
 
@@ -138,14 +167,20 @@ def small_bundle(
     pictures.mkdir()
     analysis, files = contents(pictures, pdf=pdf, played=played)
     path = folder / "bundle.zip"
-    packing.write(path, files, new_manifest(analysis, "bundle", analysis_id="c" * 32), signer)
+    packing.write(path, files, new_manifest(analysis, "bundle", analysis_id=ANALYSIS_ID), signer)
     return path
 
 
-def small_result(folder: Path, signer: Signer | None = None) -> Path:
-    """The folder of a result, as small."""
+def small_result(
+    folder: Path,
+    signer: Signer | None = None,
+    *,
+    annotations: Sequence[Annotation] | None = None,
+    entries: Sequence[Act] = (),
+) -> Path:
+    """The folder of a result, as small; ``annotations`` and ``entries`` as of :func:`contents`."""
     folder.mkdir()
-    analysis, files = contents(folder)
+    analysis, files = contents(folder, annotations=annotations, entries=entries)
     for name, data in files.items():
         if isinstance(data, bytes):
             (folder / name).write_bytes(data)

@@ -15,10 +15,19 @@ from detector.verdict.stability import flagged_persons
 from reports.bundle.manifest import ANALYSIS, CASE, CUSTODY, SIGNATURE, CustodyHead, Manifest
 from reports.bundle.packing import ANNOTATIONS, SUMS, sums_of
 from reports.custody.chain import check_export, export_notes
-from reports.custody.format import read_export
+from reports.custody.format import Export, read_export
 from reports.errors import first_problem
 from reports.exports.scores import scores_csv
-from reports.review.annotation_file import LARGEST_ANNOTATION_FILE, AnnotationFileError, read_file
+from reports.review.annotation_file import (
+    LARGEST_ANNOTATION_FILE,
+    AnnotationFile,
+    AnnotationFileError,
+    read_file,
+)
+from reports.review.second_review import NAME as SECOND_REVIEW
+from reports.review.second_review import SecondReview, SecondReviewError, read_review
+from reports.verification import comparisons
+from reports.verification.against_log import Enclosed, check_against_log
 from reports.verification.problems import CheckResults
 from reports.verification.sources import Source, Unreadable
 
@@ -47,11 +56,20 @@ def check_consistency(source: Source, manifest: Manifest | None, results: CheckR
         _against_manifest(analysis, manifest, source, results)
     if manifest:
         _what_is_seen(manifest, results)
-    if (annotations := read(ANNOTATIONS)) is not None:
-        check_annotations(ANNOTATIONS, annotations, text, results)
-    custody = read(CUSTODY)
-    if custody is not None:
-        check_custody(CUSTODY, custody, analysis, results)
+    annotations, custody = read(ANNOTATIONS), read(CUSTODY)
+    said = annotations and check_annotations(ANNOTATIONS, annotations, text, results)
+    log = custody and check_custody(CUSTODY, custody, analysis, results)
+    if log and (said or annotations is None):
+        texts = ((name, read(name)) for name in comparisons.names(source))
+        enclosed = Enclosed(
+            analysis,
+            said or None,
+            second_review(read(SECOND_REVIEW)),
+            {name: compared for name, compared in texts if compared is not None},
+            manifest.analysis if manifest else None,
+            manifest is not None and manifest.contents == "bundle",
+        )
+        check_against_log(log, enclosed, results)
     if manifest:
         _against_custody(custody, manifest, results)
         case = read(CASE)
@@ -171,30 +189,43 @@ def check_scores(
         )
 
 
-def check_annotations(file: str, data: bytes, analysis: bytes | None, results: CheckResults) -> None:
-    """An annotation file: its checksum, and that it is about the analysis it came with."""
+def check_annotations(
+    file: str, data: bytes, analysis: bytes | None, results: CheckResults
+) -> AnnotationFile | None:
+    """An annotation file: its checksum, and that it is about the analysis it came with; None: unreadable."""
     if len(data) > LARGEST_ANNOTATION_FILE:
         results.add(file, "cannot be read", "it is too large for annotations")
-        return
+        return None
     try:
         saved = read_file(data)
     except AnnotationFileError as error:
         results.add(file, "changed", str(error))
-        return
+        return None
     if analysis is not None and saved.analysis_sha256 != hashlib.sha256(analysis).hexdigest():
         results.add(file, "does not fit", f"it is about another {ANALYSIS}")
+    return saved
 
 
-def check_custody(file: str, data: bytes, analysis: Analysis | None, results: CheckResults) -> None:
-    """An exported custody log: its chain, and that it is about the exhibit."""
+def second_review(text: bytes | None) -> SecondReview | None:
+    """The second review in a file, if it can be read: else the report that prints it does not fit."""
+    try:
+        return None if text is None else read_review(text)
+    except SecondReviewError:
+        return None
+
+
+def check_custody(file: str, data: bytes, analysis: Analysis | None, results: CheckResults) -> Export | None:
+    """An exported custody log: its chain, and that it is about the exhibit; None where it does not fit."""
     for problem in check_export(data):
         results.add(file, "changed", problem)
     if results.wrong(file):
-        return
+        return None
     log = read_export(data)
     results.notes.extend(f"{file}: {note}" for note in export_notes(log))
     if analysis is not None and log.exhibit not in (None, analysis.media.sha256):
         results.add(file, "does not fit", "it is about another exhibit")
+        return None
+    return log
 
 
 def _against_custody(custody: bytes | None, manifest: Manifest, results: CheckResults) -> None:

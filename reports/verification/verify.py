@@ -30,7 +30,9 @@ from reports.bundle.packing import ANNOTATIONS
 from reports.custody.chain import check_export, export_notes
 from reports.custody.format import is_export, read_export
 from reports.errors import ReportError
+from reports.review.second_review import NAME as SECOND_REVIEW
 from reports.signing.timestamps import SUFFIX
+from reports.verification.against_log import Enclosed, check_against_log
 from reports.verification.comparisons import check_attached, check_comparisons
 from reports.verification.consistency import (
     check_analysis,
@@ -38,6 +40,7 @@ from reports.verification.consistency import (
     check_consistency,
     check_custody,
     check_scores,
+    second_review,
 )
 from reports.verification.listed_files import check_files
 from reports.verification.page import check_page
@@ -355,10 +358,13 @@ def _verify_pdf(done: Verified, trust: Trust) -> None:
     if text is not None:
         done.analysis = check_analysis(f"{name}/{ANALYSIS}", text, results)
     check_scores(name, attached, done.analysis, results)
-    if (annotations := attached.get(ANNOTATIONS)) is not None:
-        check_annotations(f"{name}/{ANNOTATIONS}", annotations, text, results)
-    if (custody := attached.get(CUSTODY)) is not None:
-        check_custody(f"{name}/{CUSTODY}", custody, done.analysis, results)
+    annotations, custody = attached.get(ANNOTATIONS), attached.get(CUSTODY)
+    said = annotations and check_annotations(f"{name}/{ANNOTATIONS}", annotations, text, results)
+    log = custody and check_custody(f"{name}/{CUSTODY}", custody, done.analysis, results)
+    if log and (said or annotations is None):
+        reviewed = second_review(attached.get(SECOND_REVIEW))
+        enclosed = Enclosed(done.analysis, said or None, reviewed, below=f"{name}/")
+        check_against_log(log, enclosed, results)
     check_attached(name, attached, done.analysis, results)
     if done.analysis:
         media, model = done.analysis.media, done.analysis.model

@@ -113,9 +113,11 @@ def append_account_event(
     append(session, "account", {"what": what, **plain}, actor=actor)
 
 
-def head(session: Session) -> Head:
-    """Where the log stands now."""
+def head(session: Session, until: int | None = None) -> Head:
+    """Where the log stands now, or stood at its entry number ``until``."""
     query = select(CustodyRow.number, CustodyRow.sha256, CustodyRow.mac)
+    if until is not None:
+        query = query.where(CustodyRow.number <= until)
     found = session.execute(query.order_by(CustodyRow.number.desc()).limit(1)).one_or_none()
     return Head(*found) if found else Head(0, ZEROS, ZEROS)
 
@@ -148,9 +150,9 @@ def rows(
         yield custody_format.parse(_values(row), place)
 
 
-def export(session: Session, exhibit: str | None) -> bytes:
-    """``custody.json`` of one exhibit, or of the whole log."""
-    last = head(session)  # what others append from here on is not part of it
+def export(session: Session, exhibit: str | None, until: int | None = None) -> bytes:
+    """``custody.json`` of one exhibit, or of the whole log; as it stood at entry ``until``, if not now."""
+    last = head(session, until)  # what others append from here on is not part of it
     own = entries(session, exhibit, until=last.count)
     return custody_format.export_text(exhibit, last.count, last.sha256, last.mac, now(), own).encode()
 

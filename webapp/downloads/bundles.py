@@ -25,7 +25,6 @@ from reports.review.second_review import NAME as SECOND_REVIEW
 from reports.text import language
 from reports.text.language import DEFAULT, N_, gettext
 from webapp import this_app
-from webapp.custody import log as custody_log
 from webapp.custody.comparison_records import RESULT, SUMS
 from webapp.downloads import custody_access, kept_reports, offline_page, signing
 from webapp.downloads.bundle_readme import readme
@@ -122,7 +121,7 @@ def _kept_files(database: Database, folders: Folders, bundle: _Bundle) -> dict[s
     files[CASE] = bundle.said.case.settled().to_json().encode()
     if bundle.with_log:
         with database.begin() as session:
-            files[CUSTODY] = custody_log.export(session, row.exhibit.sha256)
+            files[CUSTODY] = kept_reports.log_beside(session, row.exhibit.sha256, reports)
     return files
 
 

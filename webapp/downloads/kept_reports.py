@@ -21,12 +21,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from detector.files import hashed, publish
 from detector.timestamps import iso_milliseconds
 from detector.version import __version__
+from reports.bundle.manifest import CustodyHead
 from reports.custody.format import NAME as CUSTODY
 from reports.inputs.case import CaseDetails
 from reports.inputs.case import case_details as parsed_case
@@ -72,6 +73,18 @@ def rendered_from(place: Path) -> RenderedFrom:
     return RenderedFrom(
         tuple(map(parse, kept["annotations"])), parsed_case(kept["case"]), tuple(kept["comparisons"])
     )
+
+
+def log_beside(session: Session, sha256: str, place: Path) -> bytes:
+    """The log of an exhibit as it is handed out beside the report in ``place``, which holds one.
+
+    It goes on from that one up to what the report does not tell of: an annotation made since would be missing
+    from the files around it.
+    """
+    told = CustodyHead.model_validate_json((place / CUSTODY).read_bytes()).count
+    since = CustodyRow.exhibit == sha256, CustodyRow.number > told, CustodyRow.action.not_in(_PASSING)
+    first = session.scalar(select(func.min(CustodyRow.number)).where(*since))
+    return custody_log.export(session, sha256, until=None if first is None else first - 1)
 
 
 @dataclass(frozen=True)
@@ -121,9 +134,9 @@ class KeptReport:
         """
         row = self.row
         check = integrity.check(self.database, self.folders, row.exhibit, stopping=stopping)
-        with self.database.begin() as session:
-            inputs = self._inputs(session)  # not before the check, which may have found something
-            # After them: a log that tells more than its report's name says only has it rendered anew.
+        # Not before the check, which may have found something. As of one moment: the log holds what is said.
+        with self.database.snapshot() as session:
+            inputs = self._inputs(session)
             known = custody_log.export(session, row.exhibit.sha256) if self.with_log else None
         place = self._place(inputs)
         kept = {

@@ -1,4 +1,4 @@
-"""The sixty lines that go along with each bundle, alone in an interpreter, against ``reports verify``."""
+"""The eighty lines that go along with each bundle, alone in an interpreter, against ``reports verify``."""
 
 from __future__ import annotations
 
@@ -8,14 +8,18 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from evidence import EXHIBIT, small_bundle, whole_log
+from evidence import ANALYSIS_ID, EXHIBIT, MOMENT, said, small_bundle, small_result, whole_log
 from keys import make_key
 
 from detector.paths import ROOT
 from reports.custody.chain import check_export
+from reports.custody.format import Action
+from reports.review.annotation_file import checksum, to_json
+from reports.review.annotations import Annotation
 from reports.signing.keys import read_key
 from reports.verification.verify import verify
 
@@ -44,9 +48,9 @@ def folder(bundle: Path, tmp_path: Path) -> Path:
     return tmp_path / "unpacked"
 
 
-def test_it_is_sixty_lines_and_in_every_bundle(bundle: Path) -> None:
+def test_it_is_eighty_lines_and_in_every_bundle(bundle: Path) -> None:
     text = PROGRAM.read_bytes()
-    assert text.count(b"\n") <= 60
+    assert text.count(b"\n") <= 80
     with zipfile.ZipFile(bundle) as archive:
         assert archive.read("verify.py") == text
 
@@ -96,6 +100,42 @@ def test_a_log_of_all_exhibits(folder: Path) -> None:
     }
     assert said(entries=[first, second, third]) == {"custody.json: its head is not its last entry"}
     assert said(exhibit="3f" * 32) != set()
+
+
+ADA, BEN = said("disagree"), said().model_copy(update={"id": "b" * 32, "author": "Ben"})
+EARLY = BEN.model_copy(update={"made": MOMENT - timedelta(hours=1)})
+LATER = BEN.model_copy(update={"made": MOMENT + timedelta(hours=1)})
+KNOWN = (("intake", None, {}), ("analysis queued", ANALYSIS_ID, {}))
+HELD = ("annotation", ANALYSIS_ID, {"id": ADA.id, "sha256": checksum([to_json(ADA)])})
+
+
+@pytest.mark.parametrize(
+    ("entries", "annotations", "names"),
+    [
+        ((*KNOWN, HELD), (ADA,), ()),
+        ((*KNOWN, HELD), (ADA, LATER), ()),
+        ((*KNOWN, HELD), (said("agree"),), ("annotations.json",)),
+        ((*KNOWN, HELD), (ADA, EARLY), ("annotations.json",)),
+        ((*KNOWN, HELD), (), ("annotations.json",)),
+        ((KNOWN[0], HELD), (ADA,), ("custody.json",)),
+        ((("view", None, {}), HELD), (ADA, EARLY), ()),
+    ],
+)
+def test_both_hold_annotations_against_the_log(
+    tmp_path: Path,
+    entries: tuple[tuple[Action, str | None, dict[str, str]], ...],
+    annotations: tuple[Annotation, ...],
+    names: tuple[str, ...],
+) -> None:
+    """Whoever renders a whole result anew has the log beside it to mind."""
+    folder = small_result(tmp_path / "result", annotations=annotations, entries=entries)
+    lines = alone(folder)[1].splitlines()
+    files = {
+        line.partition(":")[0] for line in lines if line.startswith(("annotations.json", "custody.json"))
+    }
+    assert files == set(names), lines
+    found = verify(folder).results
+    assert {problem.file for problem in found.problems} == set(names), found.problems
 
 
 def changed(name: str, old: bytes, new: bytes) -> Callable[[Path], None]:

@@ -18,6 +18,7 @@ from werkzeug.datastructures import FileStorage
 from werkzeug.test import encode_multipart
 
 from detector.schema.analysis import MediaKind
+from reports.verification.verify import verify
 from webapp.custody import integrity
 from webapp.downloads import bundles as bundle_downloads
 from webapp.downloads import reports as report_downloads
@@ -92,6 +93,31 @@ def test_a_bundle_holds_all_it_takes(client, row, folders):
     assert manifest["model"] == {"name": "efficientnet_lite0_faces", "sha256": "a7" * 32}
     assert manifest["software"]["reelproof"] and manifest["made"].endswith("Z")
     assert list(folders.incoming.iterdir()) == []
+
+
+def test_what_is_said_while_it_is_made_is_in_the_next_one(app, client, row, tmp_path, monkeypatch):
+    """In the log of this one too it is not yet: what is beside it would lack what the log tells."""
+    address, before = f"/analyses/{row.id}", bundle_downloads.current_report
+    client.post(f"{address}/annotations", json=AGREE)
+    client.get(f"{address}/report.html")  # a download is in the log of a bundle with the same report
+
+    def meanwhile(*asked, **how):
+        place = before(*asked, **how)
+        assert app.test_client().post(f"{address}/annotations", json=AGREE).status_code == 201
+        return place
+
+    monkeypatch.setattr(bundle_downloads, "current_report", meanwhile)
+    bundle = client.get(f"{address}/bundle.zip").data
+    monkeypatch.setattr(bundle_downloads, "current_report", before)
+    for data, said in ((bundle, 1), (client.get(f"{address}/bundle.zip").data, 2)):
+        files = unpacked(data)
+        log = json.loads(files["custody.json"])
+        told = [e["details"]["id"] for e in log["entries"] if e["action"] == "annotation"]
+        assert told == [e["id"] for e in json.loads(files["annotations.json"])["annotations"]]
+        assert len(told) == said and "export" in {entry["action"] for entry in log["entries"]}
+        (tmp_path / "bundle.zip").write_bytes(data)
+        found = verify(tmp_path / "bundle.zip").results.problems
+        assert {problem.file for problem in found} <= {"report.pdf", "report.html"}  # stand-ins
 
 
 def test_its_page_finds_everything_beside_it(client, row):
@@ -219,7 +245,7 @@ def test_the_same_state_makes_the_same_bytes(client, row, monkeypatch):
     # The log has grown by that bundle, and so has the next one.
     log = unpacked(first)["custody.json"]
     assert len(unpacked(client.get(f"/analyses/{row.id}/bundle.zip").data)["custody.json"]) > len(log)
-    monkeypatch.setattr("webapp.downloads.bundles.custody_log.export", lambda _session, _exhibit: log)
+    monkeypatch.setattr("webapp.downloads.kept_reports.log_beside", lambda _session, _exhibit, _place: log)
     assert client.get(f"/analyses/{row.id}/bundle.zip").data == first
 
 

@@ -1,0 +1,195 @@
+"""What files say, held against the entries of the custody log that came along.
+
+The log holds the SHA-256 of each annotation, statement of a second review and comparison, and what an
+analysis found. So whoever changes one of these, and renders all else anew, would have to write the log anew
+as well, which shows where that is held against the installation's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from detector import timestamps
+from detector.schema.analysis import Analysis
+from detector.timestamps import iso_milliseconds
+from reports.bundle.manifest import ANALYSIS, CUSTODY
+from reports.bundle.packing import ANNOTATIONS
+from reports.custody.format import Entry, Export
+from reports.inputs.comparisons import FOLDER, RESULT
+from reports.review.annotation_file import AnnotationFile, checksum, to_json
+from reports.review.second_review import NAME as SECOND_REVIEW
+from reports.review.second_review import SecondReview, statement_json
+from reports.verification.problems import CheckResults
+
+# By which clocks of who annotates offline may differ, as where annotations are imported.
+CLOCK_SKEW = timedelta(minutes=5)
+_NAMED = 12
+
+
+@dataclass(frozen=True)
+class Enclosed:
+    """What came along with a log; ``below`` is what names of files begin with in problems.
+
+    ``analysis_id`` is the manifest's, ``comparisons`` are texts by name. ``bundle``: the web app made all of
+    it, so that nothing is from elsewhere.
+    """
+
+    analysis: Analysis | None
+    annotations: AnnotationFile | None = None
+    second_review: SecondReview | None = None
+    comparisons: Mapping[str, bytes] = field(default_factory=dict)
+    analysis_id: str | None = None
+    bundle: bool = False
+    below: str = ""
+
+
+def check_against_log(log: Export, came: Enclosed, results: CheckResults) -> None:
+    """Name what is not as the log holds it, what it does not hold, and what it holds and is not there."""
+    exhibit = log.exhibit or (came.analysis.media.sha256 if came.analysis else None)
+    own = [entry for entry in log.entries if entry.exhibit == exhibit]
+    stated = came.analysis_id or _stated(came)
+    about = stated or _found(own, came)
+    since = bool(own) and own[0].action == "intake"  # else the exhibit was there before the log began
+    if about is not None:
+        of_it = [entry for entry in own if entry.analysis == about]
+        known = any(entry.action in ("analysis queued", "analysis finished") for entry in of_it)
+        if not known:
+            _say_unknown(about, since, came.below, results)
+        since |= known
+        _check_finding(of_it, came, results)
+    else:
+        of_it = own
+    _Statements(of_it, log, since, results).check(came, all_of_it=about is not None)
+    _check_comparisons(own, came, results)
+
+
+def _stated(came: Enclosed) -> str | None:
+    """The id of the analysis as files beside the manifest state it; a report's annotations do not."""
+    if came.annotations is not None and came.annotations.analysis:
+        return came.annotations.analysis
+    return came.second_review.analysis if came.second_review is not None else None
+
+
+def _found(own: Iterable[Entry], came: Enclosed) -> str | None:
+    """The id where no file states it: that of the one analysis whose annotations or finding these are."""
+    said = {each.id for each in came.annotations.annotations} if came.annotations else set()
+    own = list(own)
+    annotated = {e.analysis for e in own if e.action == "annotation" and e.details.get("id") in said}
+    found = annotated or {
+        entry.analysis
+        for entry in own
+        if entry.action == "analysis finished" and came.analysis and not _unlike(entry, came.analysis)
+    }
+    return next(iter(found)) if len(found) == 1 else None
+
+
+def _say_unknown(about: str, since: bool, below: str, results: CheckResults) -> None:
+    if since:
+        why = f"it has the exhibit's intake, and no entry that analysis {about} was queued or finished"
+        results.add(f"{below}{CUSTODY}", "does not fit", why)
+    else:
+        results.notes.append(
+            f"{below}{CUSTODY} has no entry that analysis {about} was queued or finished: it is from before "
+            "the log, or was never in it."
+        )
+
+
+def _check_finding(of_it: Iterable[Entry], came: Enclosed, results: CheckResults) -> None:
+    finished = [entry for entry in of_it if entry.action == "analysis finished"]
+    if finished and came.analysis is not None and (what := _unlike(finished[-1], came.analysis)):
+        why = f"entry {finished[-1].number} of the custody log holds another {what}"
+        results.add(f"{came.below}{ANALYSIS}", "does not fit", why)
+
+
+def _unlike(entry: Entry, analysis: Analysis) -> str:
+    """What an entry that an analysis finished says otherwise; empty: nothing. Older ones hold less."""
+    probability = "none" if analysis.probability is None else repr(float(analysis.probability))
+    if entry.details.get("verdict", analysis.verdict.value) != analysis.verdict.value:
+        return "verdict"
+    return "" if entry.details.get("probability", probability) == probability else "probability"
+
+
+@dataclass(frozen=True)
+class _Said:
+    """One annotation or statement: who said it when, and the SHA-256 that the log is to hold of it."""
+
+    id: str
+    author: str
+    made: datetime
+    sha256: str
+
+
+@dataclass(frozen=True)
+class _Statements:
+    """What the log holds of what people said. ``since``: all of it was said since the log began."""
+
+    of_it: list[Entry]
+    log: Export
+    since: bool
+    results: CheckResults
+
+    def check(self, came: Enclosed, *, all_of_it: bool) -> None:
+        """``all_of_it``: the entries are those of the analysis, of which nothing may be missing."""
+        said = came.annotations.annotations if came.annotations else ()
+        given = [_Said(each.id, each.author, each.made, checksum([to_json(each)])) for each in said]
+        missing = self._compared(given, "annotation", f"{came.below}{ANNOTATIONS}")
+        if all_of_it and missing:
+            self._say_missing(missing, f"{came.below}{ANNOTATIONS}", came.annotations is not None)
+        if came.second_review is None:
+            return
+        given = [
+            _Said(each.id, each.author, each.made, checksum([statement_json(each)]))
+            for each in came.second_review.statements
+        ]
+        name = f"{came.below}{SECOND_REVIEW}"
+        missing = self._compared(given, "second review", name)
+        if all_of_it and missing and given:  # else one judgement awaits the other
+            self._say_missing(missing, name, True)
+
+    def _compared(self, given: Iterable[_Said], action: str, name: str) -> list[Entry]:
+        """Name what differs and what the log lacks; returns the entries of which nothing is there."""
+        told = {str(e.details.get("id")): e for e in self.of_it if e.action == action}
+        exported = timestamps.parse(self.log.exported)
+        later = earlier = 0
+        for each in given:
+            entry = told.pop(each.id, None)
+            what = f"what {each.author} said on {iso_milliseconds(each.made)}"
+            if entry is not None:
+                if entry.details.get("sha256", each.sha256) != each.sha256:
+                    why = f"{what} is not as entry {entry.number} of the custody log holds it"
+                    self.results.add(name, "does not fit", why)
+            elif each.made > exported - CLOCK_SKEW:
+                later += 1
+            elif self.since:
+                self.results.add(name, "does not fit", f"{what} is not in the custody log")
+            else:
+                earlier += 1
+        for count, when in ((later, "after it was exported"), (earlier, "perhaps before it began")):
+            if count:
+                self.results.notes.append(
+                    f"{name}: {count:,} of what it holds is not in the custody log, made {when}."
+                )
+        return list(told.values())
+
+    def _say_missing(self, missing: list[Entry], name: str, there: bool) -> None:
+        numbers = ", ".join(str(entry.number) for entry in missing[:_NAMED]) + ", …" * (len(missing) > _NAMED)
+        entries = f"entry {numbers} of the custody log holds"
+        if len(missing) > 1:
+            entries = f"entries {numbers} of the custody log hold"
+        why = f"nothing is there of what {entries}"
+        self.results.add(name, "does not fit" if there else "missing", why)
+
+
+def _check_comparisons(own: Iterable[Entry], came: Enclosed, results: CheckResults) -> None:
+    finished = {entry.analysis: entry for entry in own if entry.action == "comparison finished"}
+    for name, text in came.comparisons.items():
+        entry = finished.get(name.removeprefix(f"{FOLDER}/").removesuffix(f"/{RESULT}"))
+        sha256 = hashlib.sha256(text).hexdigest()
+        if entry is None and came.bundle:
+            results.add(name, "does not fit", "the custody log does not say that this comparison finished")
+        elif entry is not None and entry.details.get("comparison sha256", sha256) != sha256:
+            why = f"it is not the one whose SHA-256 entry {entry.number} of the custody log holds"
+            results.add(name, "does not fit", why)
