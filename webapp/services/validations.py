@@ -26,6 +26,7 @@ from detector.validation.model_used import validated_model, why_not_of_model
 from reports.inputs.laboratory import NAME as LABORATORY
 from reports.text.language import gettext, translated
 from webapp import this_app
+from webapp.custody import choice_records
 from webapp.custody import log as custody_log
 from webapp.custody.altered import AlteredRecord
 from webapp.errors import UserError
@@ -115,7 +116,8 @@ def set_thresholds(validation_id: str, rate: float | None, cost: float | None, s
     place = folders.validation(validation_id) / LABORATORY
     extract = quoted(whole, text, own).to_json().encode()
     told = "; ".join(f"{each.kind} {each.threshold:g} by {each.by}" for each in own) or "none"
-    details = {"what": "own thresholds", "validation": validation_id, "thresholds": told}
+    details = {"what": choice_records.THRESHOLDS, "validation": validation_id, "thresholds": told}
+    details[choice_records.EXTRACT] = _sha256(extract)
     before: bytes | None = None
     try:
         with this_app.database().alone() as session:  # nobody removes it or has it quoted meanwhile
@@ -123,7 +125,7 @@ def set_thresholds(validation_id: str, rate: float | None, cost: float | None, s
             chosen = session.get(Choice, _CHOICE)
             if chosen is not None and chosen.value.startswith(validation_id):
                 _choose(session, validation_id, extract)
-            custody_log.append(session, "configuration", details | {"laboratory sha256": _sha256(extract)})
+            custody_log.append(session, "configuration", details)
             session.flush()
             before = place.read_bytes()
             write_atomically(place, extract)  # last: once the rows are as good as written
@@ -151,15 +153,15 @@ def quote(validation_id: str | None) -> None:
         if validation_id is None:
             if (chosen := session.get(Choice, _CHOICE)) is not None:
                 session.delete(chosen)
-            custody_log.append(
-                session, "configuration", {"what": "validation in reports", "validation": "none"}
-            )
+            none = {"what": choice_records.CHOSEN, "validation": "none"}
+            custody_log.append(session, "configuration", none)
             return
         find(validation_id)
         extract = (folders.validation(validation_id) / LABORATORY).read_bytes()
         _choose(session, validation_id, extract)
-        details = {"what": "validation in reports", "validation": validation_id}
-        custody_log.append(session, "configuration", details | {"laboratory sha256": _sha256(extract)})
+        details = {"what": choice_records.CHOSEN, "validation": validation_id}
+        details[choice_records.EXTRACT] = _sha256(extract)
+        custody_log.append(session, "configuration", details)
 
 
 def remove(validation_id: str) -> None:
@@ -214,6 +216,11 @@ def in_reports(session: Session, folders: Folders) -> bytes | None:
 
     Raises :class:`AlteredRecord` for one that is not the one that was chosen.
     """
+    return _in_reports(session, folders, keyed=True)
+
+
+def _in_reports(session: Session, folders: Folders, *, keyed: bool) -> bytes | None:
+    _refuse_unlogged(session, keyed=keyed)
     if (chosen := chosen_extract(session, folders)) is None:
         return None
     try:
@@ -225,10 +232,28 @@ def in_reports(session: Session, folders: Folders) -> bytes | None:
     return text
 
 
+def _refuse_unlogged(session: Session, *, keyed: bool) -> None:
+    """Raise :class:`AlteredRecord` where the choice in the database is not that of the custody log."""
+    before: object = ()
+    while True:
+        row = session.get(Choice, _CHOICE, populate_existing=True)
+        chosen, told = (row.value if row else None), choice_records.chosen_validation(session, keyed=keyed)
+        if chosen == (None if told is None else " ".join(told)):
+            return
+        if told == before:  # else somebody chose another one between the two questions
+            raise AlteredRecord(
+                gettext("The validation that reports quote is not the one that the custody log holds.")
+            )
+        before = told
+
+
 def problems(session: Session, folders: Folders) -> Iterator[str]:
-    """Why reports cannot quote what they should, in words; without it none can be rendered."""
+    """Why reports cannot quote what they should, in words; without it none can be rendered.
+
+    Who asks checks the MACs of the log's entries.
+    """
     try:
-        in_reports(session, folders)
+        _in_reports(session, folders, keyed=False)
     except AlteredRecord as altered:
         yield altered.error
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -12,7 +14,7 @@ import pytest
 from keys import make_key
 from made_results import finished, hand_in
 from people import Client, account, signed_in, with_login
-from sqlalchemy import event
+from sqlalchemy import delete, event
 from sqlalchemy.exc import OperationalError
 
 from detector.files import write_atomically
@@ -26,11 +28,12 @@ from detector.validation.model_used import validated_model
 from reports.signing.keys import read_key
 from reports.verification.verify import verify
 from webapp import create_app
+from webapp.cli import main as cli
 from webapp.custody import log as custody_log
 from webapp.security.permissions import Role
 from webapp.services import new_validation, validations
 from webapp.storage.data_folder import Folders
-from webapp.storage.tables import AnalysisRow, State
+from webapp.storage.tables import AnalysisRow, Choice, State, now
 
 
 @pytest.fixture(scope="module")
@@ -243,6 +246,40 @@ def test_a_changed_model_or_file_is_noticed(app, shipped, monkeypatch):
     (place / "laboratory.json").write_text(text.replace('"title": "Reference"', '"title": "Something"'))
     answer = client.get(f"/analyses/{rows[0].id}/report.html")
     assert answer.status_code == 500 and "not the one that was chosen" in answer.text
+
+
+def test_a_choice_that_nobody_made_is_refused(app, shipped, monkeypatch, quick_reports, capsys):
+    """A validation that was put in, and a choice of it in the database: the log has none of either."""
+    case_id, rows = fill(app, shipped)
+    client, database = app.test_client(), app.extensions["database"]
+    address, other = make(app, case_id), "ab" * 16
+    places = Folders(app.extensions["settings"].data)
+    shutil.copytree(places.validation(address.rsplit("/", 1)[1]), places.validation(other))
+    report = f"/analyses/{rows[0].id}/report.html"
+    monkeypatch.setenv("REELPROOF_DATA", str(app.extensions["settings"].data))
+
+    def refused(value: str | None) -> None:
+        with database.begin() as session:
+            session.execute(delete(Choice).where(Choice.name == "validation"))
+            if value is not None:
+                session.add(Choice(name="validation", value=value, made=now()))
+        answer = client.get(report)
+        assert answer.status_code == 500 and "not the one that the custody log holds" in answer.text
+        assert cli.run(["verify-log"]) == 1
+        assert "that reports quote is not the one that the custody log holds" in capsys.readouterr().out
+
+    extract = (places.validation(other) / "laboratory.json").read_bytes()
+    forged = f"{other} {hashlib.sha256(extract).hexdigest()}"
+    refused(forged)
+    client.post(f"{address}/quote", data={"quoted": "yes"})
+    assert client.get(report).status_code == 200 and cli.run(["verify-log"]) == 0
+    for act in ({"by": "rate", "rate": "0"}, {"by": "none"}):
+        assert client.post(f"{address}/thresholds", data=act).status_code == 303
+        assert client.get(report).status_code == 200 and cli.run(["verify-log"]) == 0
+    refused(forged)
+    refused(None)
+    client.post(f"{address}/quote", data={"quoted": ""})
+    assert client.get(report).status_code == 200 and cli.run(["verify-log"]) == 0
 
 
 def test_thresholds_whose_rows_cannot_be_written_change_nothing(app, shipped, monkeypatch, quick_reports):
