@@ -98,7 +98,7 @@ def _contrast_words(persons: Sequence[Person], segments: Sequence[Segment]) -> s
     for segment in segments:
         look = looks.get(segment.person)
         if look and any(one.start <= segment.end and one.end >= segment.start for one in look.contrasts):
-            return N_("; it counted that the face there differs from the same person's before and after")
+            return N_("; it counted that the face there differs from the rest of its track")
     return ""
 
 

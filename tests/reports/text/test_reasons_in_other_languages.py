@@ -47,6 +47,11 @@ KINDS = (
 CONTRASTS = (
     ("", "", ""),
     (
+        "; it counted that the face there differs from the rest of its track",
+        "; mitgezählt hat, dass das Gesicht dort vom Rest seiner Spur abweicht",
+        "; ha contado que el rostro difiere allí del resto de su trayectoria",
+    ),
+    (  # of earlier analyses
         "; it counted that the face there differs from the same person's before and after",
         "; mitgezählt hat, dass das Gesicht dort von dem derselben Person davor und danach abweicht",
         "; ha contado que el rostro difiere allí del de la misma persona antes y después",
