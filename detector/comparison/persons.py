@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict, deque
 from collections.abc import Iterator
 from concurrent.futures import Executor, Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -116,6 +116,11 @@ class PersonTracker:
             self._compare(frame, cut, faces)
         while self._waiting:
             self._keep(self._waiting.popleft().result())
+        numbers = np.array([face.track for face in self.faces], np.int32)
+        self._tracker.fill_in_splits(numbers, np.array([face.at.time for face in self.faces]))
+        self.faces = [
+            replace(face, track=number) for face, number in zip(self.faces, numbers.tolist(), strict=True)
+        ]
 
     def people(self) -> list[list[int]]:
         """Tracks with a compared face, by person, in order of screen time."""

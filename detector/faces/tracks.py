@@ -3,7 +3,8 @@
 Faces of neighbouring sampled frames are matched by overlap, all at once (Hungarian
 assignment, Kuhn 1955, in SciPy). A cut breaks every track but that of a face which looks as
 it did, where it was: flashes and strobe lights read as cuts. A face lost for a moment keeps its
-track.
+track. Where one goes over to another face without a cut it is split, a few samples later
+(:mod:`detector.faces.dissolves`).
 """
 
 from __future__ import annotations
@@ -11,11 +12,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import count
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from detector.faces.crop import CropSquare, Face, crop_square, square_for_face
+from detector.faces.dissolves import Change, SceneMemory, Sighting, TrackMemory, look_of
 from detector.faces.finding.matching import correlating
 from detector.media.frame import Image
 from detector.schema.analysis import Box
@@ -31,7 +34,7 @@ _EVERY = 4  # detections for one that goes into the mean picture: neighbours har
 
 @dataclass
 class Track:
-    """One face between two cuts; ``thumbnail`` is its mean picture, up to a factor."""
+    """One face between two cuts or dissolves; ``thumbnail`` is its mean picture, up to a factor."""
 
     number: int
     box: Box
@@ -43,8 +46,18 @@ class Track:
     )
 
 
+class Split(NamedTuple):
+    """From ``since`` on, in seconds, what was said to be of ``track`` is of ``into``."""
+
+    track: int
+    into: int
+    since: float
+
+
 class Tracker:
     """Gives each face of each sampled frame the number of its track.
+
+    ``splits`` are those made since they were emptied last, in order: numbers given before may be others now.
 
     ``bridge_gap`` is for how many seconds a face may be lost and still keep its track.
     """
@@ -54,7 +67,10 @@ class Tracker:
         self._live: list[Track] = []
         self._previous = 0.0
         self._numbers = count()
+        self._scene = SceneMemory()
+        self._memories: dict[int, TrackMemory] = {}  # of live tracks
         self.tracks: list[Track] = []
+        self.splits: list[Split] = []
 
     def process_frame(self, time: float, image: Image, faces: Sequence[Face], is_cut: bool) -> list[int]:
         """Track numbers of ``faces``, in their order. ``is_cut`` ends tracks that none of them goes on."""
@@ -65,20 +81,48 @@ class Tracker:
             oldest = min(self._previous, time - self._bridge_gap - 1e-9)
             self._live = [track for track in self._live if track.last >= oldest]
         self._previous = time
+        self._memories = {track.number: self._memories[track.number] for track in self._live}
+        self._scene.add(image)
+        needed = self._scene.likeness_needed()
         matched = self._matched(faces)
-        numbers = []
-        for index, face in enumerate(faces):
-            track = matched.get(index)
-            if track is None:
-                track = Track(next(self._numbers), face.box, time, time)
-                self.tracks.append(track)
-                self._live.append(track)
-            track.box, track.last = face.box, time
-            if track.detections % _EVERY == 0:
-                track.thumbnail += _thumbnail(image, face)
-            track.detections += 1
-            numbers.append(track.number)
-        return numbers
+        gone_on = [
+            self._seen(matched.get(index), time, image, face, needed) for index, face in enumerate(faces)
+        ]
+        return [track.number for track in gone_on]
+
+    def _seen(self, track: Track | None, time: float, image: Image, face: Face, needed: float) -> Track:
+        """The track that ``face`` goes on: ``track``, or a new one: none is there, or this is less alike."""
+        if track is None:
+            track = self._begun(Track(next(self._numbers), face.box, time, time), TrackMemory())
+        thumbnail = _thumbnail(image, face) if track.detections % _EVERY == 0 else None
+        if thumbnail is not None:
+            track.thumbnail += thumbnail
+        track.box, track.last = face.box, time
+        track.detections += 1
+        memory = self._memories[track.number]
+        memory.add(Sighting(time, look_of(image, face.box), thumbnail))
+        change = memory.change(needed)
+        return track if change is None else self._split(track, change, image, face)
+
+    def _begun(self, track: Track, memory: TrackMemory) -> Track:
+        self.tracks.append(track)
+        self._live.append(track)
+        self._memories[track.number] = memory
+        return track
+
+    def _split(self, track: Track, change: Change, image: Image, face: Face) -> Track:
+        """The new track that goes on in place of ``track``, where ``face`` is now."""
+        others = change.others
+        new = Track(next(self._numbers), face.box, others[0].time, track.last, len(others))
+        thumbnails = [one.thumbnail for one in others if one.thumbnail is not None]
+        for thumbnail in thumbnails:
+            track.thumbnail -= thumbnail
+        for thumbnail in thumbnails or [_thumbnail(image, face)]:
+            new.thumbnail += thumbnail
+        track.last, track.detections = change.until, track.detections - len(others)
+        self._live = [one for one in self._live if one is not track]
+        self.splits.append(Split(track.number, new.number, others[0].time))
+        return self._begun(new, TrackMemory(others))
 
     def _end_at_cut(self, image: Image, faces: Sequence[Face]) -> None:
         """Keep only the tracks of the frame before that one of ``faces`` in ``image`` goes on."""
@@ -99,6 +143,11 @@ class Tracker:
             for row, column in _assigned(overlaps)
             if overlaps[row, column] >= _LEAST_OVERLAP
         }
+
+    def fill_in_splits(self, tracks: NDArray[np.int32], times: NDArray[np.float64]) -> None:
+        """Put the numbers after ``splits`` in place of those given before, (n,), of faces at ``times``."""
+        for split in self.splits:
+            tracks[(tracks == split.track) & (times >= split.since)] = split.into
 
     def forget_ended(self) -> set[int]:
         """Keep only the tracks that may go on; returns their numbers."""

@@ -167,7 +167,8 @@ def spared(
 def fill_between(logits: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Put each of a track's ``logits`` (n,) that is no number on the line between those known; returns which.
 
-    The faces count as evenly spaced. The first and the last one are known.
+    The faces count as evenly spaced. The first and the last one are known, but where a track was split since:
+    there those beyond what is known are as the nearest that is.
     """
     missing = np.isnan(logits)
     places, known = np.flatnonzero(missing), np.flatnonzero(~missing)

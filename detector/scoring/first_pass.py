@@ -178,7 +178,13 @@ class FirstPass:
         while any(map(len, self._queues)) or self._being_scored is not None:
             self._score()
         count, self._usable = self._usable, 0
-        return self._gathered.take(), [queue.take_features(count) for queue in self._queues]
+        taken = self._gathered.take()
+        if self._tracker.splits:
+            self._tracker.fill_in_splits(taken.rows["track"], taken.rows["time"])
+            if self._keeper is not None:
+                self._keeper.split(self._tracker.splits)
+            self._tracker.splits.clear()
+        return taken, [queue.take_features(count) for queue in self._queues]
 
     def _score(self) -> None:
         """Begin to score what waits, once the batch before has its features."""

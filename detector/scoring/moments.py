@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from detector.faces.crop import Face, roll
 from detector.faces.patch import FacePatch, cut_patch, cut_photo_patch
 from detector.faces.patch_file import PatchFile, PatchInFile
+from detector.faces.tracks import Split
 from detector.media.frame import Frame
 
 MOST_BYTES = 96 * 1024 * 1024  # of all patches together
@@ -120,6 +121,17 @@ class MomentKeeper:
             self._held.pop(moment, None)
             if isinstance(moment.pixels, PatchInFile):
                 moment.pixels.give_up()
+
+    def split(self, splits: Iterable[Split]) -> None:
+        """Moments that were offered as those of one track turned out to be of another."""
+        for split in splits:
+            of_track = self._tracks.get(split.track, _OfTrack())
+            moved = [moment for moment in of_track.kept if moment.time >= split.since]
+            of_track.kept = [moment for moment in of_track.kept if moment.time < split.since]
+            for moment in moved:
+                moment.track = split.into
+            into = self._tracks.setdefault(split.into, _OfTrack())
+            into.kept = moved + into.kept
 
     def of(self, tracks: Iterable[int]) -> list[KeptMoment]:
         """All that is kept of these tracks, in order of time."""

@@ -230,12 +230,12 @@ def _first_pass(
         length, digest = hashed(path)
         crops: list[Image] = []
         times: list[Fraction] = []
-        found: dict[tuple[int, int], tuple[Fraction, Face]] = {}
+        found: dict[tuple[int, Box], tuple[Fraction, Face]] = {}  # by box: a track may be split later
 
         def settled(frame: Frame, faces: dict[int, Face]) -> None:
             times.append(frame.time)
-            for track, face in faces.items():
-                found[frame.pts, track] = frame.time, face
+            for face in faces.values():
+                found[frame.pts, face.box] = frame.time, face
                 if flaw_of_face(face, any_crop) is None:
                     crops.append(crop_square(frame.image, square_for_face(face), size))
 
@@ -244,7 +244,7 @@ def _first_pass(
             first_pass.process_frame(frame, is_cut)
         (left,) = first_pass.post_process()
         recording = Recording(
-            faces=[_recorded(one, *found[one.pts, one.track]) for one in left.detections],
+            faces=[_recorded(one, *found[one.pts, one.box]) for one in left.detections],
             persons=left.persons,
             times=times,
             cuts=list(left.cuts),

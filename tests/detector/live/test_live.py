@@ -132,6 +132,7 @@ def test_memory_does_not_grow_with_time(sample: Path, scorer: Scorer):
             + len(first_pass._times)
             + len(first_pass._cuts)
             + len(first_pass._tracker.tracks)
+            + len(first_pass._tracker.splits)
             + len(session._tracks)
             + len(session._recent)
         )

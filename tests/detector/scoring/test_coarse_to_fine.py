@@ -141,6 +141,12 @@ def test_what_lies_between_lies_on_the_line() -> None:
     assert logits.tolist() == [-3.0, -2.0, -1.0, -1.5, -2.0, -2.5, -3.0, 4.0]
 
 
+def test_beyond_what_is_known_of_a_split_track_it_is_as_the_nearest() -> None:
+    logits = np.array([np.nan, -3.0, np.nan, -1.0, np.nan])
+    fill_between(logits)
+    assert logits.tolist() == [-3.0, -3.0, -2.0, -1.0, -1.0]
+
+
 @pytest.mark.parametrize(("rate", "apart"), [(30.0, 4), (8.0, 4), (4.0, 2), (2.0, None)])
 def test_scored_faces_are_never_half_a_second_apart(scan: Scorer, rate: float, apart: int | None) -> None:
     sparing = Sparing.of(scan, Parameters(sample_rate=rate))

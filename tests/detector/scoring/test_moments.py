@@ -11,6 +11,7 @@ import pytest
 
 from detector.faces.crop import Face
 from detector.faces.patch_file import PatchInFile
+from detector.faces.tracks import Split
 from detector.media.frame import Frame
 from detector.scoring.moments import KeptMoment, MomentKeeper, spread
 
@@ -52,6 +53,16 @@ def test_tracks_are_kept_apart_and_asked_for_together() -> None:
     both = keeper.of([3, 5])
     assert {moment.track for moment in both} == {3, 5}
     assert [moment.time for moment in both] == sorted(moment.time for moment in both)
+
+
+def test_moments_go_over_to_the_track_that_theirs_was_split_into() -> None:
+    keeper = MomentKeeper(8)
+    offered(keeper, 10, track=3)
+    keeper.offer(Frame(10, Fraction(10, 8), PICTURE, 10), 4, FACE)
+    keeper.split([Split(3, 4, 6 / 8), Split(9, 11, 0.0)])
+    assert [(moment.track, moment.pts) for moment in keeper.of([3])] == [(3, number) for number in range(6)]
+    assert [(moment.track, moment.pts) for moment in keeper.of([4])] == [(4, n) for n in (6, 7, 8, 9, 10)]
+    assert keeper.of([9, 11]) == []
 
 
 def in_file(moment: KeptMoment) -> bool:

@@ -1,0 +1,108 @@
+"""Tracks that go over to another face without a cut."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+import pytest
+from painted_faces import HEIGHT, WIDTH, face, scene
+
+from detector.faces.persons import group_tracks
+from detector.faces.tracks import Tracker
+
+PLACE = face(200)
+
+
+def shown(look: int, count: int) -> list[np.ndarray]:
+    """So many frames with a ``look`` at :data:`PLACE`."""
+    return [scene((PLACE, look))] * count
+
+
+def dissolved(before: np.ndarray, after: np.ndarray, count: int) -> list[np.ndarray]:
+    """So many frames in which the one picture goes over to the other."""
+    shares = [(number + 1) / (count + 1) for number in range(count)]
+    return [cv2.addWeighted(before, 1 - share, after, share, 0) for share in shares]
+
+
+def followed(pictures: Sequence[np.ndarray], tracker: Tracker) -> list[int]:
+    """The track of the face at :data:`PLACE` in each picture, as it stands at the end."""
+    times = np.arange(len(pictures)) / 8
+    numbers = [
+        tracker.process_frame(time, picture, [PLACE], not time)[0]
+        for time, picture in zip(times.tolist(), pictures, strict=True)
+    ]
+    tracks = np.array(numbers, np.int32)
+    tracker.fill_in_splits(tracks, times)
+    return tracks.tolist()
+
+
+@pytest.mark.parametrize("over", [0, 2, 4, 8, 12])
+def test_one_face_dissolves_into_another(over: int) -> None:
+    """It is two tracks, which part in the middle of the dissolve, whether this takes a moment or 1.5 s."""
+    pictures = [*shown(1, 24), *dissolved(scene((PLACE, 1)), scene((PLACE, 2)), over), *shown(2, 12)]
+    tracker = Tracker(0.75)
+    tracks = followed(pictures, tracker)
+    parted = tracks.index(1)
+    assert tracks == [0] * parted + [1] * (len(pictures) - parted)
+    assert abs(parted - (24 + over / 2)) <= 1 + over / 8
+    before, after = tracker.tracks
+    assert (before.first, before.last, before.detections) == (0.0, (parted - 1) / 8, parted)
+    assert (after.first, after.last) == (parted / 8, (len(pictures) - 1) / 8)
+    assert after.detections == len(pictures) - parted
+    assert group_tracks(tracker.tracks) == [[0], [1]]
+
+
+def test_a_mean_picture_is_of_one_face_alone() -> None:
+    """What went into that of the first track and turned out to be of the second is taken out again."""
+    tracker = Tracker(0.75)
+    followed([*shown(1, 12), *shown(2, 12)], tracker)
+    for track, look in zip(tracker.tracks, (1, 2), strict=True):
+        alone = Tracker(0.75)
+        followed(shown(look, 12), alone)
+        likeness = np.corrcoef(track.thumbnail.ravel(), alone.tracks[0].thumbnail.ravel())[0, 1]
+        assert likeness == pytest.approx(1)
+
+
+def test_who_comes_back_is_the_same_person() -> None:
+    one, other = scene((PLACE, 1)), scene((PLACE, 2))
+    pictures = [*shown(1, 12), *dissolved(one, other, 4), *shown(2, 12), *dissolved(other, one, 4)]
+    tracker = Tracker(0.75)
+    tracks = followed([*pictures, *shown(1, 12)], tracker)
+    assert set(tracks[:12]) == {0} and set(tracks[16:28]) == {1} and set(tracks[-12:]) == {2}
+    assert group_tracks(tracker.tracks) == [[0, 2], [1]]
+
+
+def test_a_face_that_changes_in_the_same_scene_is_still_the_same() -> None:
+    """A head that turns looks like another one, but around it everything stays."""
+    waves = np.sin(np.arange(WIDTH) / 40) + np.cos(np.arange(HEIGHT) / 30)[:, None]
+    room = cv2.cvtColor(((waves + 2) * 60).astype(np.uint8), cv2.COLOR_GRAY2RGB)
+
+    def within(picture: np.ndarray) -> np.ndarray:
+        return np.where((picture == 90).all(axis=2, keepdims=True), room, picture)
+
+    pictures = [within(picture) for picture in (*shown(1, 12), *shown(2, 12))]
+    tracker = Tracker(0.75)
+    assert followed(pictures, tracker) == [0] * 24 and not tracker.splits
+
+
+def test_a_scene_that_changes_around_the_same_face_is_still_the_same() -> None:
+    """As behind somebody who is followed by the camera."""
+    pictures = [*shown(1, 12), *(scene((PLACE, 1), (face(500), number)) for number in range(2, 14))]
+    tracker = Tracker(0.75)
+    assert followed(pictures, tracker) == [0] * 24
+
+
+def test_a_picture_that_turns_into_its_negative() -> None:
+    """Of both no other mixture remains than of one."""
+    tracker = Tracker(0.75)
+    negative = [255 - picture for picture in shown(1, 12)]
+    assert followed([*shown(1, 12), *negative], tracker) == [0] * 12 + [1] * 12
+
+
+def test_nothing_is_kept_of_tracks_that_ended() -> None:
+    tracker = Tracker(0.75)
+    for sample in range(24):
+        tracker.process_frame(sample / 8, scene((PLACE, sample)), [PLACE], True)
+    assert len(tracker.tracks) == 24 and len(tracker._memories) == 1
