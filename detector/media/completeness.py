@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from detector.media.stream.decoder import FrameDecoder
+from detector.media.stream.picture_stream import WHOLE_DURATION
 from detector.schema.analysis import MediaKind
 
 _FEW = 2  # frames
@@ -41,6 +42,11 @@ def seconds_after(reader: FrameDecoder) -> float:
         return 0.0
     after = stated - _before_first_frame(reader) - float(reader.duration)
     return after if after > _SLACK else 0.0
+
+
+def seconds_before(reader: FrameDecoder) -> float:
+    """Seconds that pass before the first frame, of a duration that is stated for the whole file; else 0."""
+    return _before_first_frame(reader) if reader.container_format in WHOLE_DURATION else 0.0
 
 
 def _before_first_frame(reader: FrameDecoder) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
-from detector.media.completeness import lost_at_start, lost_frames
+from detector.media.completeness import lost_at_start, lost_frames, seconds_before
 from detector.media.reader import MediaReader
 from detector.metadata.anomalies.rules import anomalies_of
 from detector.metadata.c2pa import read_store
@@ -50,7 +50,7 @@ def with_metadata(media: Media, reader: MediaReader, path: Path) -> tuple[Media,
         credentials, claims = read_store(file, reader.container_format)
     known = {
         "details": details,
-        "anomalies": anomalies_of(media, details, datetime.now(UTC)),
+        "anomalies": anomalies_of(media, details, datetime.now(UTC), seconds_before(reader)),
         "credentials": credentials,
     }
     declared = declarations_of(collected.texts, details.photo, credentials, claims)

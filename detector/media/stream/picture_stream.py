@@ -13,7 +13,8 @@ from detector.media.exhibit.signatures import ACCEPTED, PHOTO_DEMUXERS
 from detector.schema.analysis import MediaKind
 from detector.schema.translatable import N_
 
-_WHOLE_DURATION = frozenset({"matroska,webm", "asf", "flv"})
+WHOLE_DURATION = frozenset({"matroska,webm", "asf", "flv"})
+"""Containers that state a duration of the whole file alone."""
 
 
 class PictureStream:
@@ -89,7 +90,7 @@ class PictureStream:
     def states_whole_duration(self) -> bool:
         """Whether :attr:`expected_duration` is that of the whole file, whichever track ends last."""
         # Where FFmpeg has not seen a frame yet it takes the one for the other.
-        return self._stream.duration is None or self.container_format in _WHOLE_DURATION
+        return self._stream.duration is None or self.container_format in WHOLE_DURATION
 
     @property
     def can_skip(self) -> bool:

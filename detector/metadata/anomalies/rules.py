@@ -17,11 +17,14 @@ from detector.schema.analysis import Media, MediaKind
 from detector.schema.metadata import Anomaly, Details
 
 
-def anomalies_of(media: Media, details: Details, now: datetime) -> tuple[Anomaly, ...]:
-    """Anomalies of an exhibit; ``now`` is when it was analysed, with its zone."""
+def anomalies_of(media: Media, details: Details, now: datetime, before: float = 0.0) -> tuple[Anomaly, ...]:
+    """Anomalies of an exhibit; ``now`` is when it was analysed, with its zone.
+
+    ``before`` is how many seconds of the duration stated for the whole file pass before its first frame.
+    """
     found = [*of_programs(details.tags), *of_times(details.times, now), *of_transparency(details)]
     if media.kind is MediaKind.IMAGE:
         found += of_photo(details)
     else:
-        found += of_video(media, details)
+        found += of_video(media, details, before)
     return tuple(found)

@@ -14,11 +14,14 @@ _SAME_LENGTH = 0.5
 _REORDERED = 2.5  # intervals between frames
 
 
-def of_video(media: Media, details: Details) -> Iterator[Anomaly]:
-    """Anomalies of a video's tracks, lengths, edit list, encodings and time stamps."""
+def of_video(media: Media, details: Details, before: float = 0.0) -> Iterator[Anomaly]:
+    """Anomalies of a video's tracks, lengths, edit list, encodings and time stamps.
+
+    ``before`` is as in :func:`~detector.metadata.anomalies.rules.anomalies_of`.
+    """
     yield from _tracks(details)
     yield from _sizes(media, details)
-    yield from _lengths(media, details)
+    yield from _lengths(media, details, before)
     yield from _edits(details)
     yield from _joints(details)
     yield from _time_stamps(media, details)
@@ -48,7 +51,7 @@ def _sizes(media: Media, details: Details) -> Iterator[Anomaly]:
     )
 
 
-def _lengths(media: Media, details: Details) -> Iterator[Anomaly]:
+def _lengths(media: Media, details: Details, before: float) -> Iterator[Anomaly]:
     picture = details.picture
     if picture is None:
         return
@@ -61,7 +64,13 @@ def _lengths(media: Media, details: Details) -> Iterator[Anomaly]:
         for s in details.streams
         if s.kind == "audio"
     ]
-    apart = [(n, v) for n, v in stated if v is not None and abs(v - media.duration) > _SAME_LENGTH]
+    # Pictures may begin later than the file: as much of what is stated for the whole of it passes before.
+    fits = media.duration + before, *[media.duration] * (len(stated) - 1)
+    apart = [
+        (name, value)
+        for (name, value), expected in zip(stated, fits, strict=True)
+        if value is not None and abs(value - expected) > _SAME_LENGTH
+    ]
     if apart:
         told = ", ".join(f"{name} {timecode(value)}" for name, value in apart)
         yield Anomaly(

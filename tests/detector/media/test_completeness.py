@@ -13,7 +13,7 @@ from detector.media.completeness import lost_frames, missing_seconds
 from detector.media.open import open_media
 from detector.metadata.anomalies.video import of_video
 from detector.metadata.collect import collect
-from detector.metadata.exhibit import media_facts
+from detector.metadata.exhibit import media_facts, with_metadata
 from detector.schema.analysis import Media
 from detector.verdict.not_seen import not_seen
 
@@ -75,6 +75,19 @@ class TestACaptureThatBeginsBetweenTwoKeyFrames:
         media, missing, shown = facts_of(without_the_first(clip, clip.with_stem("later"), 25))
         assert shown == list(range(25, 60))
         assert not not_seen(media, missing)
+
+
+@pytest.mark.parametrize("name", ["a.mkv", "a.webm", "a.flv"])
+def test_a_duration_is_no_other_because_pictures_begin_later(tmp_path: Path, name: str) -> None:
+    codec = {"a.mkv": "libx264", "a.webm": "libvpx", "a.flv": "flv1"}[name]
+    times = [75 + number for number in range(50)]
+    path = write_clip(tmp_path / name, map(numbered, range(50)), pts=times, codec=codec)
+    with open_media(path) as reader:
+        list(reader.frames(8.0))
+        media, _ = with_metadata(media_facts(reader, name, 1, "0" * 64), reader, path)
+    assert media.details is not None and media.details.picture is not None
+    assert media.duration == pytest.approx(2, abs=0.05)
+    assert "durations disagree" not in {anomaly.kind for anomaly in media.anomalies}
 
 
 def test_intact_frames_whose_time_repeats_are_no_damage(tmp_path: Path) -> None:
