@@ -26,9 +26,14 @@ from detector.media.reader import PICTURE_DAMAGED, Decoded, MediaReader, first_a
 from detector.media.stream.tally import Tally
 from detector.media.stream.unreferenced import NeededPackets
 from detector.schema.analysis import MediaKind
+from detector.schema.translatable import N_
 
 # What Pillow and its plugins raise on damaged files.
 _DAMAGE = (OSError, SyntaxError, ValueError, TypeError, EOFError, RuntimeError)
+_UNREAD = N_(
+    "The picture's colours are stored in a way that is not read here (numbers of unknown range). Export it "
+    "as jpeg or png."
+)
 _MILLISECONDS = Fraction(1, 1000)
 _ROWS = 256  # converted at once: light takes eight times the memory of pixels
 
@@ -107,7 +112,8 @@ def _rgb(picture: PIL.Image.Image, transfer: int) -> Image:
         grey = (np.asarray(picture) >> 8).astype(np.uint8)
         return np.repeat(grey[:, :, None], 3, axis=2)
     if picture.mode in ("I", "F"):
-        raise ValueError(f"pixels of unknown range: {picture.mode}")
+        picture.load()  # or it is damaged
+        raise MediaError(_UNREAD)
     pixels = np.asarray(picture.convert("RGB"))
     return _standard_range(pixels, transfer) if transfer in hdr.NAMES else pixels
 

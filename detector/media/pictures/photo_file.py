@@ -17,6 +17,8 @@ from detector.media.exhibit.signatures import HEAD, PHOTOS, TIFF, is_boxed_pictu
 
 # None, CCITT's three, LZW, deflate's two, PackBits.
 _COMPRESSIONS = frozenset({1, 2, 3, 4, 5, 8, 32773, 32946})
+_CIELAB = 8  # of a TIFF's photometric interpretations
+_DEEPEST = 16  # bits of one colour that FFmpeg reads of a picture without others
 _TIFF_HEADER = 8  # bytes
 _XMP = ("xmp", "XML:com.adobe.xmp")  # where Pillow keeps it
 _JPEGS = frozenset({"JPEG", "MPO"})
@@ -113,7 +115,7 @@ def _is_whole_jpeg(file: BinaryIO) -> bool:
 
 
 def is_tiff_beyond_ffmpeg(file: BinaryIO) -> bool:
-    """Whether a TIFF in tiles, or in a compression of which FFmpeg makes black pictures without a word.
+    """Whether a TIFF in tiles, in CIE Lab, of 32 bits, or in a compression that FFmpeg shows black, wordless.
 
     Told by the tags of the first picture, also where Pillow cannot decode it.
     """
@@ -129,4 +131,10 @@ def is_tiff_beyond_ffmpeg(file: BinaryIO) -> bool:
             compression = tags.get(TiffImagePlugin.COMPRESSION, 1)
     except (OSError, SyntaxError, ValueError, TypeError, RuntimeError, MemoryError, struct.error):
         return False
-    return TiffImagePlugin.TILEOFFSETS in tags or compression not in _COMPRESSIONS
+    depths = tags.get(TiffImagePlugin.BITSPERSAMPLE, (1,))
+    return (
+        TiffImagePlugin.TILEOFFSETS in tags
+        or compression not in _COMPRESSIONS
+        or tags.get(TiffImagePlugin.PHOTOMETRIC_INTERPRETATION) == _CIELAB
+        or (len(depths) == 1 and depths[0] > _DEEPEST)
+    )

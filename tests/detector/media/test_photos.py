@@ -13,6 +13,7 @@ import pytest
 from clips import UPRIGHT, cornered, corners, numbered
 from numpy.typing import NDArray
 from PIL import Image as Pillow
+from PIL import ImageCms
 from PIL.PngImagePlugin import PngInfo
 from reading import read, refusal
 
@@ -174,7 +175,31 @@ class TestPhotos:
     def test_a_tiff_in_tiles_of_numbers_is_refused(self, tmp_path: Path) -> None:
         """What is black and what is white stands nowhere."""
         (tmp_path / "photo.tif").write_bytes(tiled(cornered()[:, :, :1].astype(np.uint32) << 16))
-        assert "export it there as jpeg" in refusal(tmp_path / "photo.tif")
+        said = refusal(tmp_path / "photo.tif")
+        assert "damaged" not in said and "colours are stored in a way that is not read here" in said
+
+    @pytest.mark.parametrize("kind", ["int32", "float32"])
+    def test_a_tiff_of_numbers_is_not_called_damaged(self, tmp_path: Path, kind: str) -> None:
+        Pillow.fromarray(cornered()[:, :, 0].astype(kind)).save(tmp_path / "photo.tif")
+        said = refusal(tmp_path / "photo.tif")
+        assert "damaged" not in said and "colours are stored in a way that is not read here" in said
+        (tmp_path / "photo.tif").write_bytes((tmp_path / "photo.tif").read_bytes()[:5000])
+        assert "damaged" in refusal(tmp_path / "photo.tif")
+
+    @pytest.mark.parametrize("compression", ["raw", "tiff_lzw"])
+    def test_a_tiff_in_cie_lab_is_read(self, tmp_path: Path, compression: str) -> None:
+        """FFmpeg knows no such colours."""
+        picture = Pillow.fromarray(cornered() // 2 + 40)
+        to_lab = ImageCms.buildTransform(
+            ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), "RGB", "LAB"
+        )
+        lab = ImageCms.applyTransform(picture, to_lab)
+        assert lab is not None and lab.mode == "LAB"
+        lab.save(tmp_path / "photo.tif", compression=compression)
+        (frame,), tally = read(tmp_path / "photo.tif")
+        assert tally.undecodable == 0
+        # The most vivid colours are beyond eight bits of Lab.
+        assert np.abs(frame.image.astype(int) - np.asarray(picture)).mean() < 1.5
 
     def test_one_pixel(self, tmp_path: Path) -> None:
         Pillow.new("RGB", (1, 1), (200, 30, 90)).save(tmp_path / "dot.png")
