@@ -71,7 +71,9 @@ class FingerprintSampler:
 
     def finish(self, reader: MediaReader) -> Fingerprint | None:
         """The fingerprint of all frames of a file that was read to its end."""
-        return self.post_process(reader.duration, bool(reader.tally.undecodable or lost_frames(reader)))
+        tally = reader.tally
+        damaged = tally.undecodable or tally.damage.frames or lost_frames(reader)
+        return self.post_process(reader.duration, bool(damaged))
 
 
 def reduced(image: Image) -> NDArray[np.uint8]:

@@ -32,6 +32,8 @@ _WITHOUT_CLOCK = ("mpjpeg", "h264", "hevc")
 _PROTOCOLS = "rtsp,rtsps,rtp,srtp,udp,tcp,tls,http,https,crypto"
 _ADDRESS = re.compile(r"(rtsps?|https?)://[^\s]+", re.IGNORECASE)
 _OPEN_WITHIN, _READ_WITHIN = 10.0, 10.0  # seconds
+# Streams lose packets, and some have key frames rarely: after so many seconds frames are scored without one.
+_UNKEYED = 10
 _ENDLESS = Bounds(frames=2**62, seconds=float("inf"))
 
 
@@ -114,7 +116,9 @@ def _stream(address: str) -> Iterator[MediaReader]:
             f"The stream cannot be opened: {reason}. Check its address and the network."
         ) from None
     with container:
-        yield MediaReader(container, UPRIGHT, _ENDLESS)
+        reader = MediaReader(container, UPRIGHT, _ENDLESS)
+        reader.tally.damage.longest = int(_UNKEYED / reader.time_base)
+        yield reader
 
 
 def _opened(address: str, options: dict[str, str]) -> av.container.InputContainer:

@@ -14,12 +14,13 @@ _SLACK = 0.5
 def missing_seconds(reader: FrameDecoder) -> float:
     """Seconds of picture that the file promises and that are missing at its end.
 
-    A file cut short decodes cleanly to where it ends. A container that states only its
+    A file cut short decodes cleanly to where it ends: what it holds and cannot be decoded
+    (:func:`lost_at_end`) is not missing. A container that states only its
     whole duration may mean longer sound or another track, so there these have to end early too.
     """
     if reader.kind is MediaKind.IMAGE:
         return 0.0
-    expected, picture = reader.expected_duration, float(reader.duration)
+    expected, picture = reader.expected_duration, float(reader.duration) + lost_at_end(reader)
     slack, rate = _SLACK, reader.stream.average_rate
     if reader.states_whole_duration:
         if reader.tally.others_end > expected - _SLACK:
@@ -40,7 +41,7 @@ def seconds_after(reader: FrameDecoder) -> float:
     stated = reader.container_duration
     if stated is None or not reader.expected_duration or reader.container_format == "avi":  # guessed by size
         return 0.0
-    after = stated - _before_first_frame(reader) - float(reader.duration)
+    after = stated - _before_first_frame(reader) - float(reader.duration) - lost_at_end(reader)
     return after if after > _SLACK else 0.0
 
 
@@ -68,6 +69,20 @@ def lost_at_start(reader: FrameDecoder) -> float:
     if reader.tally.packets.begins_with_key is False and rate:
         slack = (_FEW + 0.5) / float(rate)
     return lost if lost > slack else 0.0
+
+
+def lost_at_end(reader: FrameDecoder) -> float:
+    """Seconds of picture after the last frame that are in the file and cannot be decoded; 0 for a moment.
+
+    Of a file known to be damaged alone: containers round, and count lengths in their own ways.
+    """
+    end, packets, rate = reader.tally.end_pts, reader.tally.packets.end, reader.stream.average_rate
+    if reader.kind is MediaKind.IMAGE or end is None or packets is None or not rate:
+        return 0.0
+    if reader.container_format == "avi" or not (reader.tally.undecodable or _promised_and_gone(reader)):
+        return 0.0
+    lost = float((packets - end) * reader.time_base)
+    return lost if lost > (_FEW + 0.5) / float(rate) else 0.0
 
 
 def _undecoded_at_start(reader: FrameDecoder) -> float:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
+from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from fractions import Fraction
 from typing import Literal, cast
@@ -27,7 +28,6 @@ from detector.media.pictures.letterbox import Size, fitted, on_canvas
 from detector.media.pictures.orientation import Orientation, display_orientation
 from detector.media.pictures.transparency import BLACK, WHITE, on_ground, transparent_share
 from detector.media.stream.decoder import FrameDecoder
-from detector.media.stream.tally import Tally
 from detector.schema.analysis import MediaKind
 from detector.schema.translatable import N_
 
@@ -76,20 +76,24 @@ class MediaReader(FrameDecoder):
     def frames(self, sample_rate: float, all_decoded: bool = True) -> Generator[Frame]:
         """The first frame of each 1/``sample_rate`` seconds, and each that is shown for longer than that.
 
-        All others are decoded and counted only. Unless ``all_decoded``, those to which no other refers are
-        only counted, where that can be told. A frame that is not the first comes once the next one is there.
-        Raises :class:`MediaError` when not one frame can be decoded.
+        All others are decoded and counted only, as are those that rest on damaged or missing pictures
+        (:mod:`detector.media.stream.damage`): the first of an interval is its first intact one. Unless
+        ``all_decoded``, those to which no other refers are only counted, where that can be told. A frame that
+        is not the first comes once the next one is there.
+        Raises :class:`MediaError` when not one frame can be decoded, or all rest on damaged ones.
         """
         rate = Fraction(sample_rate).limit_denominator(1_000_000)
+        none = True
         for frame, pts, index in self._sampled(rate, all_decoded):
+            none = False
             self._note_size(frame)
             yield self._frame(frame, pts, index)
         if self.kind is MediaKind.IMAGE:
-            if not self.tally.decoded:
+            if none:
                 raise MediaError(PICTURE_DAMAGED)
             if not self.is_whole():
                 self.tally.undecodable += 1
-        if not self.tally.decoded:
+        if none:
             raise MediaError(
                 N_(
                     "Not one frame could be decoded: the file is damaged or uses a codec unknown "
@@ -100,22 +104,44 @@ class MediaReader(FrameDecoder):
 
     def _sampled(self, rate: Fraction, all_decoded: bool) -> Iterator[tuple[av.VideoFrame, int, int]]:
         """The frames of :meth:`frames` as the decoder gives them, each with its PTS and its number."""
-        tally, last_bin = self.tally, -1
+        tally, last_bin, spoilt_bin = self.tally, -1, -1
         # The last frame, where it is not sampled so far: how long it is shown tells the next one.
         passed: tuple[av.VideoFrame, int, int] | None = None
+        # Chosen, but shown before others on which they may rest.
+        waiting: deque[tuple[av.VideoFrame, int, int]] = deque()
         for frame, pts in self._decoded(rate=None if all_decoded else rate):
             if passed and tally.before_last == passed[1] and (pts - passed[1]) * self.time_base > 1 / rate:
-                yield passed
+                waiting.append(passed)
             this = frame, pts, tally.frames - 1
             number = int(self._time(pts) * rate)
-            passed = None if number > last_bin else this
-            if number > last_bin:
+            passed = None
+            if tally.damage.rests:
+                tally.not_sampled += number > max(last_bin, spoilt_bin)
+                spoilt_bin = number
+            elif number > last_bin:
+                tally.not_sampled -= number == spoilt_bin
                 last_bin = number
-                yield this
+                waiting.append(this)
+            else:
+                passed = this
+            yield from self._settled(waiting)
         if self.kind is MediaKind.VIDEO and passed and tally.last_pts == passed[1]:
             shown = self.duration - self._time(passed[1]) + Fraction(seconds_after(self))
             if shown > 1 / rate:
-                yield passed
+                waiting.append(passed)
+        yield from self._settled(waiting)
+
+    def _settled(
+        self, waiting: deque[tuple[av.VideoFrame, int, int]]
+    ) -> Iterator[tuple[av.VideoFrame, int, int]]:
+        """Those of which it is known by now that they rest on nothing damaged; they are taken from there."""
+        damage = self.tally.damage
+        while waiting and damage.is_settled(waiting[0][1]):
+            one = waiting.popleft()
+            if damage.rests_at(one[1]):
+                self.tally.not_sampled += 1
+            else:
+                yield one
 
     def every_frame(self) -> Iterator[tuple[av.VideoFrame, int]]:
         """All frames as the decoder gives them, neither upright nor RGB, each with its PTS."""
@@ -143,7 +169,7 @@ class MediaReader(FrameDecoder):
             _, at = next(self._decoded(counting=False), (None, None))
             if at is not None and at <= first and self._sought(target):
                 break
-        self.tally = Tally()
+        self.tally = self._new_tally()
         del self._keys[:]
 
     def orientation(self, frame: av.VideoFrame) -> Orientation:

@@ -54,12 +54,12 @@ def collect(reader: MediaReader, path: Path) -> Collected:
             xmp = xmp_texts(layout.xmp)
             tags, texts = [*tags, *xmp_tags(xmp)], [*texts, *xmp]
     tags = list(dict.fromkeys(tags))
-    video, measured = reader.kind is MediaKind.VIDEO, reader.tally.packets
+    video, measured, damage = reader.kind is MediaKind.VIDEO, reader.tally.packets, reader.tally.damage
     details = Details(
         streams=tuple(_stream(reader, stream) for stream in list(reader.streams)[:_MOST_STREAMS]),
         picture=_picture(reader),
         groups=measured.groups() if video else None,
-        timing=measured.timing(reader.tally.first_pts, reader.time_base) if video else None,
+        timing=measured.timing(reader.tally.first_pts, reader.time_base, damage.spans()) if video else None,
         structure=layout.structure if layout else None,
         encoding=measured.encoding() if video else None,
         photo=photo,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
-from detector.media.completeness import lost_at_start, lost_frames, seconds_before
+from detector.media.completeness import lost_at_end, lost_at_start, lost_frames, seconds_before
 from detector.media.reader import MediaReader
 from detector.metadata.anomalies.rules import anomalies_of
 from detector.metadata.c2pa import read_store
@@ -34,10 +34,12 @@ def media_facts(reader: MediaReader, name: str, size: int, digest: str) -> Media
         duration=float(reader.duration),
         start_offset=reader.start_offset,
         lost_at_start=lost_at_start(reader),
+        lost_at_end=lost_at_end(reader),
         frames_decoded=reader.tally.decoded,
         frames_passed_over=reader.tally.passed_over,
         frames_undecodable=reader.tally.undecodable + lost_frames(reader),
         frames_out_of_order=reader.tally.out_of_order,
+        frames_from_damaged=reader.tally.damage.frames,
         has_sound=reader.has_sound,
     )
 

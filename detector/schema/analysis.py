@@ -46,7 +46,7 @@ from detector.schema.model import Platt as Platt
 from detector.schema.model import Range as Range
 from detector.schema.model import Rate as Rate
 
-SCHEMA_VERSION = "1.18"
+SCHEMA_VERSION = "1.19"
 FrameIndex = Annotated[
     int | None,
     Field(ge=0, description="frames before it, in order of presentation; null if not recorded"),
@@ -96,6 +96,11 @@ class Media(Value):
         description="before the first frame, where the file holds pictures that cannot be decoded, such as "
         "those of a capture that begins between two key frames; since 1.16",
     )
+    lost_at_end: Seconds = Field(
+        default=0.0,
+        description="after the last frame, where a damaged file holds pictures that cannot be decoded; since "
+        "1.19, before among what is missing at its end",
+    )
     frames_decoded: int = Field(ge=0)
     frames_passed_over: int = Field(
         default=0,
@@ -112,6 +117,12 @@ class Media(Value):
         ge=0,
         description="intact frames whose time is not after that of the frame before, which are not examined; "
         "since 1.16, before among the undecodable ones",
+    )
+    frames_from_damaged: int = Field(
+        default=0,
+        ge=0,
+        description="of those decoded or passed over, the ones that rest on pictures which are damaged or "
+        "missing, up to the next key frame; they are not examined; since 1.19",
     )
     has_sound: bool = Field(description="sound is present; Reelproof does not examine it")
     details: Details | None = Field(default=None, description="since 1.2; null in older analyses")

@@ -110,8 +110,15 @@ class Gap(Value):
     length: Seconds
 
 
+class Stretch(Value):
+    """A stretch of time."""
+
+    start: Seconds
+    length: Seconds
+
+
 class Failure(Value):
-    """A packet or frame that could not be used; with several decoding threads its time may be a few late."""
+    """A packet or frame that could not be used; before 1.19 its time may be some frames late."""
 
     time: Seconds | None
     what: str
@@ -132,6 +139,9 @@ class Timing(Value):
     packets_without_time: Count = 0
     packets_not_shown: Count = Field(default=0, description="cut away by an edit list")
     failures: tuple[Failure, ...] = Field(default=(), description="the first 100")
+    from_damaged: tuple[Stretch, ...] = Field(
+        default=(), description="of frames that rest on damaged or missing pictures; since 1.19"
+    )
 
 
 class Edit(Value):

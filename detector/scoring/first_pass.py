@@ -42,6 +42,7 @@ class FirstPassResult:
     times: Sequence[float]  # of all sampled frames, in seconds from the first
     cuts: Sequence[float]  # likewise
     discarded: int  # faces that turned out to be none
+    from_damaged: int = 0  # frames not sampled because they rest on damaged or missing pictures
 
 
 class FirstPass:
@@ -63,6 +64,7 @@ class FirstPass:
         others: Sequence[Scorer] = (),
         on_first_face: Callable[[], None] | None = None,
     ) -> None:
+        self._reader = reader
         self._video = reader is None or reader.kind is MediaKind.VIDEO
         self._search = FaceSearch(parameters, hold=reader is not None, still=not self._video)
         self._tracker = Tracker(parameters.bridge_gap)
@@ -154,10 +156,13 @@ class FirstPass:
         left = set(faces.rows["track"].tolist())
         persons = group_tracks([track for track in self._tracker.tracks if track.number in left])
         copies = [Detections(faces.rows.copy()) for _ in self._queues[1:]]
+        from_damaged = self._reader.tally.not_sampled if self._reader is not None else 0
         results = []
         for queue, own, detections in zip(self._queues, features, (faces, *copies), strict=True):
             _fill_in_logits(detections, queue, own, which)
-            results.append(FirstPassResult(detections, persons, self._times, self._cuts, discarded))
+            results.append(
+                FirstPassResult(detections, persons, self._times, self._cuts, discarded, from_damaged)
+            )
         return results
 
     def take(self) -> tuple[Detections, set[int]]:

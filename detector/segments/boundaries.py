@@ -66,7 +66,9 @@ def refine_boundaries(
     gaps: dict[tuple[int, int], list[_Gap]] = defaultdict(list)
     reach = parameters.edge_window + 1 / parameters.sample_rate
     for gap in _gaps(detections, first_pass.times, found, reach):
-        gaps[int(detections.rows["pts"][gap.before]), int(detections.rows["pts"][gap.after])].append(gap)
+        first, last = detections.rows["pts"][[gap.before, gap.after]].tolist()
+        if not reader.tally.damage.is_between(first, last):
+            gaps[first, last].append(gap)
     if not gaps:
         return detections
     wanted = sorted(gaps)

@@ -17,6 +17,9 @@ from detector.schema.translatable import N_
 from detector.scoring.first_pass import FirstPassResult
 
 NOT_DECODED = "no picture could be decoded here"
+FROM_DAMAGED = "frames here rest on damaged or missing ones"
+DAMAGED = frozenset({NOT_DECODED, FROM_DAMAGED})
+"""Reasons of stretches in which nothing is known of what was recorded."""
 
 
 def coverage_of(first_pass: FirstPassResult, media: Media, missing: float, rate: float) -> Coverage:
@@ -30,6 +33,7 @@ def coverage_of(first_pass: FirstPassResult, media: Media, missing: float, rate:
     for time, flaw in rows[["time", "flaw"]][~np.isin(rows["time"], usable)].tolist():
         flaws[time].add(flaw)
     spans: list[Span] = []
+    damaged = list(damaged_spans(media))
     if media.kind is MediaKind.VIDEO:
         for i in np.flatnonzero(~np.isin(first_pass.times, usable)).tolist():
             time = first_pass.times[i]
@@ -37,16 +41,22 @@ def coverage_of(first_pass: FirstPassResult, media: Media, missing: float, rate:
             if time in flaws:
                 reason = N_("faces %(flaws)s to judge") % {"flaws": either(sorted(flaws[time]))}
             end = first_pass.times[i + 1] if i + 1 < len(first_pass.times) else media.duration
+            end = min([end, *(span.start for span in damaged if time < span.start)])
             if spans and spans[-1].reason == reason and spans[-1].end == time:
                 spans[-1] = Span(start=spans[-1].start, end=end, reason=reason)
             else:
                 spans.append(Span(start=time, end=max(end, time), reason=reason))
-    spans = sorted([*spans, *gaps_of(media, first_pass.times, rate)], key=lambda span: span.start)
-    if missing:
+    spans += [*damaged, *gaps_of(media, first_pass.times, rate)]
+    spans.sort(key=lambda span: span.start)
+    if media.lost_at_end:
         end = media.duration
+        spans.append(Span(start=end, end=end + media.lost_at_end, reason=NOT_DECODED))
+    if missing:
+        end = media.duration + media.lost_at_end
         spans.append(Span(start=end, end=end + missing, reason="the file breaks off here"))
     return Coverage(
         frames_sampled=len(first_pass.times),
+        frames_from_damaged=first_pass.from_damaged,
         frames_with_face=len(usable) + len(flaws),
         frames_with_usable_face=len(usable),
         faces_found=len(rows),
@@ -61,6 +71,13 @@ def coverage_of(first_pass: FirstPassResult, media: Media, missing: float, rate:
     )
 
 
+def damaged_spans(media: Media) -> Iterator[Span]:
+    """Where frames rest on damaged or missing pictures."""
+    timing = media.details.timing if media.details else None
+    for stretch in timing.from_damaged if timing else ():
+        yield Span(start=stretch.start, end=stretch.start + stretch.length, reason=FROM_DAMAGED)
+
+
 def gaps_of(media: Media, times: Sequence[float], rate: float) -> Iterator[Span]:
     """Where the file is damaged and shows no frame for long: longer than usual, or than frames are apart.
 
@@ -71,11 +88,12 @@ def gaps_of(media: Media, times: Sequence[float], rate: float) -> Iterator[Span]
         return
     usual = timing.median_interval or 0.0
     found = [(gap.start, gap.start + gap.length) for gap in timing.gaps]
+    told = [*found, *((span.start, span.end) for span in damaged_spans(media))]
     # Only the longest gaps are named there, and the first failures: what follows these may be damaged.
     failed = [failure.time for failure in timing.failures if failure.time is not None]
     named = max(failed, default=0.0) if len(timing.failures) >= MOST_FAILURES else math.inf
     for start, end in pairwise(times):
-        if end - start <= max(2, 1 + usual * rate) / rate or any(a < end and start < b for a, b in found):
+        if end - start <= max(2, 1 + usual * rate) / rate or any(a < end and start < b for a, b in told):
             continue
         if end > named or any(start < time < end for time in failed):
             found.append((start, end))

@@ -16,6 +16,11 @@ def mostly_judged(coverage: Coverage) -> bool:
     return usable > 0 and usable >= _LEAST_USABLE_SHARE * faces
 
 
+def mostly_whole(coverage: Coverage) -> bool:
+    """Whether most of what would have been sampled rests on no damaged or missing picture."""
+    return coverage.frames_from_damaged <= coverage.frames_sampled
+
+
 def usable_of_all(coverage: Coverage) -> tuple[int, int]:
     """How many faces could be judged, and how many there were."""
     return coverage.faces_found - coverage.faces_unusable, coverage.faces_found + coverage.faces_discarded

@@ -11,7 +11,7 @@ from detector.scoring.first_pass import FirstPassResult
 from detector.scoring.scorer import Scorer
 from detector.segments import findings
 from detector.segments.screen_time import seconds_shown
-from detector.verdict.coverage import NOT_DECODED
+from detector.verdict.coverage import DAMAGED
 from detector.verdict.verdict import answers, decide, exhibit_probability, is_outweighed
 
 
@@ -42,7 +42,7 @@ def judge(
     """
     findings.fill_in_smoothed(first_pass.detections, scorer, parameters)
     times = first_pass.times
-    damaged = [span for span in coverage.not_examined if span.reason == NOT_DECODED]
+    damaged = [span for span in coverage.not_examined if span.reason in DAMAGED]
     seconds = seconds_shown(times, media.duration, parameters.sample_rate, damaged)
     people = findings.group_persons(first_pass, seconds)
     found = findings.flagged_of_all(people, parameters, media.kind)

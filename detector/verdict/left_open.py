@@ -7,7 +7,7 @@ from enum import Enum, auto
 
 from detector.schema.analysis import Analysis, Coverage, MediaKind, Parameters, Person, Segment
 from detector.verdict.averaged_odds import outweighed
-from detector.verdict.judged_share import is_judged_enough, most_frames, mostly_judged
+from detector.verdict.judged_share import is_judged_enough, most_frames, mostly_judged, mostly_whole
 from detector.verdict.stability import flagged_persons, is_unstable
 
 
@@ -18,6 +18,7 @@ class LeftOpen(Enum):
     NONE_USABLE = auto()
     UNCONFIRMED = auto()  # somebody has a segment, but views of the same pictures disagree
     TOO_FEW_FRAMES = auto()  # of everybody, to find nothing
+    MOSTLY_DAMAGED = auto()  # most frames rest on pictures that are damaged or missing
     OUTWEIGHED = auto()  # a face of a photo is above the threshold alone, not among the others
     MOSTLY_NOT_JUDGED = auto()
     UNSTABLE = auto()  # nobody has a segment, and views disagree on somebody
@@ -25,7 +26,13 @@ class LeftOpen(Enum):
 
 
 TOO_LITTLE = frozenset(
-    {LeftOpen.NO_FACE, LeftOpen.NONE_USABLE, LeftOpen.TOO_FEW_FRAMES, LeftOpen.MOSTLY_NOT_JUDGED}
+    {
+        LeftOpen.NO_FACE,
+        LeftOpen.NONE_USABLE,
+        LeftOpen.TOO_FEW_FRAMES,
+        LeftOpen.MOSTLY_DAMAGED,
+        LeftOpen.MOSTLY_NOT_JUDGED,
+    }
 )
 """Where what could not be judged decides, and not how high scores are."""
 
@@ -47,6 +54,8 @@ def left_open(
         return None if flagged_persons(persons, segments) else LeftOpen.UNCONFIRMED
     if not image and most_frames(persons) < parameters.minimum_usable_frames:
         return LeftOpen.TOO_FEW_FRAMES
+    if not mostly_whole(coverage):
+        return LeftOpen.MOSTLY_DAMAGED
     if outweighed(kind, parameters, persons, segments):
         return LeftOpen.OUTWEIGHED
     if not mostly_judged(coverage):

@@ -25,7 +25,7 @@ def not_seen(media: Media, missing: float) -> list[str]:
             )
             % {"turned": media.turned}
         )
-    lost = media.frames_undecodable > _FEW_LOST * media.frames
+    lost = media.frames_undecodable + media.frames_from_damaged > _FEW_LOST * media.frames
     if media.details and (others := media.details.other_pictures):
         named = ", ".join(N_("stream %(index)s") % {"index": stream.index} for stream in others)
         found.append(
@@ -50,15 +50,30 @@ def not_seen(media: Media, missing: float) -> list[str]:
     found += _out_of_order(media)
     if media.kind is MediaKind.IMAGE and media.frames_undecodable:
         found.append(N_("The file is damaged: a part of the picture is missing and was not looked at."))
-    elif missing or lost or media.lost_at_start:
-        told = _lost_at_start(media)
-        told += [
-            N_("%(frames_undecodable)s of its frames or packets could not be used")
-            % {"frames_undecodable": f"{media.frames_undecodable:,}"}
-        ] * bool(lost)
+    elif missing or lost or media.lost_at_start or media.lost_at_end:
+        told = [*_lost_at_start(media), *(_lost_within(media) if lost else [])]
+        if media.lost_at_end:
+            told.append(
+                N_("the last %(seconds)s s cannot be decoded") % {"seconds": f"{media.lost_at_end:.1f}"}
+            )
         told += [N_("%(missing)s s are missing at its end") % {"missing": f"{missing:.1f}"}] * bool(missing)
         found.append(N_("The file is damaged or incomplete: %(told)s.") % {"told": "; ".join(told)})
     return found
+
+
+def _lost_within(media: Media) -> list[str]:
+    told = []
+    if media.frames_undecodable:
+        told.append(
+            N_("%(frames_undecodable)s of its frames or packets could not be used")
+            % {"frames_undecodable": f"{media.frames_undecodable:,}"}
+        )
+    if media.frames_from_damaged:
+        told.append(
+            N_("frames that rest on damaged or missing ones were not looked at (%(frames)s)")
+            % {"frames": f"{media.frames_from_damaged:,}"}
+        )
+    return told
 
 
 def _out_of_order(media: Media) -> list[str]:

@@ -125,6 +125,15 @@ def too_few_frames(parameters: Parameters, high: Sequence[Person], best: int) ->
     }
 
 
+def mostly_damaged(coverage: Coverage) -> str:
+    """Nothing was flagged, but most frames rest on pictures that are damaged or missing."""
+    damaged = coverage.frames_from_damaged
+    return N_(
+        "Nothing was flagged, but most frames that would have been sampled (%(damaged)s of %(frames)s) rest "
+        "on damaged or missing ones and were not looked at."
+    ) % {"damaged": damaged, "frames": damaged + coverage.frames_sampled}
+
+
 def mostly_not_judged(image: bool, coverage: Coverage, not_judged: int, faces: int) -> str:
     """Nothing was flagged, but ``not_judged`` of all ``faces`` seen were unfit to be judged."""
     said = (

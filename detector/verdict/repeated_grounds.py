@@ -239,7 +239,8 @@ def _of_coverage(recorded: Analysis, again: Analysis, tolerance: Tolerance) -> I
     few, some = _allowed(faces, tolerance), math.ceil(tolerance.between * faces)
     beside = max(math.ceil(tolerance.between * there.frames_between), step * edges * tolerance.frames)
     counts = {
-        "frames_sampled": 0, "frames_with_face": few, "frames_with_usable_face": few, "faces_found": few,
+        "frames_sampled": 0, "frames_from_damaged": 0,
+        "frames_with_face": few, "frames_with_usable_face": few, "faces_found": few,
         "faces_unusable": few, "faces_discarded": few, "faces_interpolated": max(some, 4),
         "frames_between": beside,
     }  # fmt: skip

@@ -117,6 +117,8 @@ def _why_open(
         case LeftOpen.TOO_FEW_FRAMES:
             high = [person for person in persons if (person.probability or 0.0) >= parameters.enter_threshold]
             return [reasons.too_few_frames(parameters, high, most_frames(persons))], _names(high)
+        case LeftOpen.MOSTLY_DAMAGED:
+            return [reasons.mostly_damaged(coverage)], []
         case LeftOpen.OUTWEIGHED:
             stable = stable_persons(persons)
             reaching = who_reaches(stable, parameters)

@@ -28,6 +28,8 @@ def not_examined(analysis: Analysis) -> tuple[str, ...]:
         *_lost_at_start(media),
         *photographs.under_transparency(media),
         _undecodable(media),
+        *_from_damaged(analysis),
+        *_lost_at_end(media),
         *_out_of_order(media),
         _unusable(coverage),
         *_too_small_to_be_found(analysis),
@@ -117,6 +119,31 @@ def _undecodable(media: Media) -> str:
         "Undecodable frames: %(frames)s that the decoder refused or that the file "
         "promises and does not hold.",
         frames=plural(media.frames_undecodable, "packet or frame", "packets or frames"),
+    )
+
+
+def _from_damaged(analysis: Analysis) -> tuple[str, ...]:
+    frames = analysis.media.frames_from_damaged
+    if not frames:
+        return ()
+    return (
+        gettext(
+            "Frames that rest on damaged or missing ones, up to the next key frame: %(frames)s, of which "
+            "%(sampled)s would have been sampled.",
+            frames=shown(frames, ","),
+            sampled=shown(analysis.coverage.frames_from_damaged, ","),
+        ),
+    )
+
+
+def _lost_at_end(media: Media) -> tuple[str, ...]:
+    if not media.lost_at_end:
+        return ()
+    return (
+        gettext(
+            "After the last frame: %(seconds)s s of the file cannot be decoded.",
+            seconds=shown(media.lost_at_end, ".1f"),
+        ),
     )
 
 

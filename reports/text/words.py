@@ -50,6 +50,7 @@ WORDS = (
     N_("The %(count)s %(what)s belong to one group: intervals are far too narrow."),
     N_("No face was found as the file is stored; it was examined turned by %(turned)s° clockwise."),
     N_("no face found"), N_("the file breaks off here"), N_("no picture could be decoded here"),
+    N_("frames here rest on damaged or missing ones"),
 )  # fmt: skip
 
 # What the custody log says was done (`reports.custody.format.Action`).

@@ -204,7 +204,7 @@ def _not_examined(analysis: Analysis, section: int) -> str:
         )
     if media.details and media.details.photo and media.details.photo.appended_video:
         found.append(gettext("a video behind the picture"))
-    if media.frames_undecodable:
+    if media.frames_undecodable or media.frames_from_damaged:
         found.append(gettext("parts that could not be decoded"))
     listed = "; ".join(found)
     return gettext(

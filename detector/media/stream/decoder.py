@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import math
 from array import array
+from collections import deque
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 
 import av
+from av.codec.codec import Capabilities
 
 from detector.media.exhibit.limits import Bounds
+from detector.media.stream.damage import Damage, key_of
 from detector.media.stream.nal_units import length_size_of
 from detector.media.stream.picture_stream import PictureStream
+from detector.media.stream.references import reference_reader
 from detector.media.stream.restarted_clock import FORMATS, RestartedClock
 from detector.media.stream.tally import Tally
 from detector.media.stream.unreferenced import PICTURE_PACKETS, NeededPackets
 from detector.schema.analysis import MediaKind
 
+_MOST_THREADS = 64  # of a decoder
 _MOST_HELD, _HELD_BYTES = 16, 64 * 1024 * 1024  # frames without a time that are held back
 
 
@@ -25,7 +30,7 @@ class FrameDecoder(PictureStream):
 
     def __init__(self, container: av.container.InputContainer, bounds: Bounds) -> None:
         super().__init__(container, bounds)
-        self.tally = Tally()
+        self.tally = self._new_tally()
         self._keys = array("q")  # PTS of key frames
         self.clock_restarts = False
         """Whether the clock was met to begin anew: then PTS are known from the first byte on only."""
@@ -57,6 +62,9 @@ class FrameDecoder(PictureStream):
         shortest, longest = self.tally.shortest, self.tally.longest
         return shortest is not None and longest is not None and longest - shortest > max(1, shortest // 50)
 
+    def _new_tally(self) -> Tally:
+        return Tally(damage=Damage(reference_reader(self.codec, self._stream.codec_context.extradata)))
+
     def _decoded(
         self, counting: bool = True, rate: Fraction | None = None
     ) -> Iterator[tuple[av.VideoFrame, int]]:
@@ -64,25 +72,29 @@ class FrameDecoder(PictureStream):
 
         With a ``rate``, frames not needed to sample so many a second are counted and may not come.
         """
-        tally = self.tally if counting else Tally()
+        tally = self.tally if counting else self._new_tally()
         needed = self._needed(rate, tally) if rate else None
         for frame, pts in self._dated(tally, needed):
             if pts is None:
                 pts = 0 if tally.last_pts is None else tally.last_pts + max(1, frame.duration or 1)
             for over in needed.passed_over(pts) if needed else ():
                 tally.shown(over.pts, over.kind, over.duration, decoded=False)
+                tally.damage.shown(over.pts, over.pts)
             # A time that is repeated, or a clock that runs backwards.
             if tally.last_pts is not None and pts <= tally.last_pts:
                 tally.out_of_order += 1
                 tally.packets.failed(pts, "a frame whose time is not after the one before")
                 continue
             tally.shown(pts, int(frame.pict_type), frame.duration or 0)
+            tally.damage.shown(pts, key_of(frame))
             if counting and frame.key_frame:
                 self._keys.append(pts)
             self._bounds.refuse_length(float((pts - (tally.first_pts or 0)) * self.time_base))
             yield frame, pts
         for over in needed.passed_over(math.inf) if needed else ():
             tally.shown(over.pts, over.kind, over.duration, decoded=False)
+            tally.damage.shown(over.pts, over.pts)
+        tally.damage.finish(tally.end_pts)
 
     def _needed(self, rate: Fraction, tally: Tally) -> NeededPackets | None:
         """What tells the packets to be decoded; None where nothing can be told."""
@@ -102,7 +114,10 @@ class FrameDecoder(PictureStream):
             if frame.is_corrupt:
                 tally.undecodable += 1
                 tally.packets.failed(frame.pts, "a frame decoded with errors")
+                tally.damage.corrupt(key_of(frame))
                 continue
+            if frame.key_frame:
+                tally.damage.is_whole(key_of(frame))
             # AVI keeps no presentation times, and those FFmpeg guesses for reordered frames are wrong.
             pts = frame.dts if self.container_format == "avi" or frame.pts is None else frame.pts
             most = min(_MOST_HELD, _HELD_BYTES // max(1, 3 * frame.width * frame.height))
@@ -119,13 +134,15 @@ class FrameDecoder(PictureStream):
         yield from ((frame, None) for frame in held)
 
     def _raw(self, tally: Tally, needed: NeededPackets | None) -> Iterator[av.VideoFrame]:
+        fed: deque[int | None] = deque(maxlen=_MOST_THREADS)
         for packet in self._packets(tally):
             tally.packets.add(packet, self.codec)
-            if needed is not None and (tally.undecodable or tally.out_of_order):
+            tally.damage.add(packet)
+            if needed is not None and (tally.undecodable or tally.out_of_order or tally.damage.is_met):
                 needed.distrust()
-            yield from self._frames_of([packet] if needed is None else needed.offer(packet), tally)
+            yield from self._frames_of([packet] if needed is None else needed.offer(packet), tally, fed)
         if needed is not None:
-            yield from self._frames_of(needed.flush(), tally)
+            yield from self._frames_of(needed.flush(), tally, fed)
 
     def _packets(self, tally: Tally) -> Iterator[av.Packet]:
         """Those of the pictures, in the order of the file."""
@@ -152,8 +169,12 @@ class FrameDecoder(PictureStream):
                 end = float((packet.pts + (packet.duration or 0)) * packet.time_base)
                 tally.others_end = max(tally.others_end, end)
 
-    def _frames_of(self, packets: Iterable[av.Packet], tally: Tally) -> Iterator[av.VideoFrame]:
+    def _frames_of(
+        self, packets: Iterable[av.Packet], tally: Tally, fed: deque[int | None]
+    ) -> Iterator[av.VideoFrame]:
+        """The frames that come when ``packets`` are given to the decoder after those in ``fed``."""
         for packet in packets:
+            fed.append(key_of(packet))
             try:
                 yield from packet.decode()
             except av.error.EOFError:
@@ -162,5 +183,16 @@ class FrameDecoder(PictureStream):
                 raise
             except av.FFmpegError:
                 tally.undecodable += 1
-                tally.packets.failed(packet.pts, "a packet the decoder refused")
+                refused = self._refused_of(fed) if packet.size else None
+                tally.packets.failed(refused, "a packet the decoder refused")
+                tally.damage.refused(refused)
                 self._bounds.refuse_count(tally.frames + tally.undecodable)
+
+    def _refused_of(self, fed: deque[int | None]) -> int | None:
+        """Of which packet an error speaks: threads, each with a packet, answer in turn. None: not known."""
+        context = self._stream.codec_context
+        able = context.codec.capabilities
+        if not able & Capabilities.frame_threads:
+            return None if able & Capabilities.auto_threads else fed[-1]
+        threads = max(1, context.thread_count)
+        return fed[-threads] if threads <= len(fed) else None

@@ -7,13 +7,14 @@ import heapq
 import re
 from array import array
 from collections import Counter
+from collections.abc import Iterable
 from fractions import Fraction
 
 import av
 
 from detector.media.exhibit.text import clean
 from detector.media.stream.nal_units import sequence_headers
-from detector.schema.metadata import Encoding, Failure, Gap, Groups, Repeats, Timing
+from detector.schema.metadata import Encoding, Failure, Gap, Groups, Repeats, Stretch, Timing
 
 MOST_FAILURES = 100  # that are recorded, the first
 _MOST_GAPS = 16
@@ -65,7 +66,8 @@ class Packets:
             self.without_time += 1
         else:
             end = pts + (packet.duration or 0)
-            self.end = end if self.end is None else max(self.end, end)
+            if not packet.is_discard and not packet.is_corrupt:  # cut by the end of the file
+                self.end = end if self.end is None else max(self.end, end)
         if packet.is_discard:
             self.not_shown += 1
         else:
@@ -150,8 +152,13 @@ class Packets:
             other_frames=self.kinds.total() - sum(self.kinds[kind] for kind in (_I, _P, _B)),
         )
 
-    def timing(self, first_pts: int | None, time_base: Fraction) -> Timing:
-        """Intervals, gaps and failures in seconds from the first frame."""
+    def timing(
+        self, first_pts: int | None, time_base: Fraction, damaged: Iterable[tuple[int, int]] = ()
+    ) -> Timing:
+        """Intervals, gaps and failures in seconds from the first frame.
+
+        ``damaged`` are PTS of the first frame of each stretch that rests on damage, and of what follows it.
+        """
         first = first_pts or 0
 
         def seconds(ticks: float | None) -> float | None:
@@ -174,6 +181,10 @@ class Packets:
             failures=tuple(
                 Failure(time=None if at is None else max(0.0, float((at - first) * time_base)), what=what)
                 for at, what in self._failures
+            ),
+            from_damaged=tuple(
+                Stretch(start=float((start - first) * time_base), length=float((end - start) * time_base))
+                for start, end in damaged
             ),
         )
 

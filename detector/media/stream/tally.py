@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from detector.media.stream.damage import Damage
 from detector.media.stream.packet_stats import Packets
 
 
@@ -15,6 +16,7 @@ class Tally:
     passed_over: int = 0  # intact as far as known, and not decoded: no other frame needs them
     undecodable: int = 0
     out_of_order: int = 0  # intact, with a time that is not after that of the frame before
+    not_sampled: int = 0  # intervals of sampling whose frames all rest on damaged or missing pictures
     first_pts: int | None = None
     last_pts: int | None = None
     before_last: int | None = None  # PTS of the frame shown before that
@@ -24,6 +26,7 @@ class Tally:
     broke_off: bool = False  # the container could not be read to its end
     others_end: float = 0.0  # of other tracks, seconds on the container's own clock
     packets: Packets = field(default_factory=Packets)
+    damage: Damage = field(default_factory=Damage)  # and which frames rest on it, of those that can be shown
 
     @property
     def frames(self) -> int:

@@ -41,6 +41,12 @@ class Coverage(Value):
         description="the first frame of each sampling interval, since 1.18 also each other one that is shown "
         "for longer than that",
     )
+    frames_from_damaged: int = Field(
+        default=0,
+        ge=0,
+        description="frames that would have been sampled, if they did not rest on pictures which are damaged "
+        "or missing; since 1.19",
+    )
     frames_with_face: int = Field(ge=0)
     frames_with_usable_face: int = Field(ge=0)
     faces_found: int = Field(ge=0, description="faces over all sampled frames")

@@ -119,7 +119,7 @@ class TestBrokenFiles:
         path.write_bytes(data)
         frames, tally = read(path)
         assert (tally.decoded, tally.undecodable) == (37, 3)
-        assert len(frames) == 37
+        assert len(frames) == 37 - tally.damage.frames
         if kind == "mov of jpegs":  # each frame stands for itself: those left are whole and in their place
             left = [i for i in range(40) if i not in {10, 11, 25}]
             assert [number_of(frame.image) for frame in frames] == left

@@ -77,6 +77,29 @@ class TestACaptureThatBeginsBetweenTwoKeyFrames:
         assert not not_seen(media, missing)
 
 
+def test_what_lies_in_the_file_and_cannot_be_decoded_is_not_missing_at_its_end(tmp_path: Path) -> None:
+    """After two damaged packets FFmpeg shows nothing more of this HEVC stream."""
+    options = {"x265-params": "log-level=0:keyint=250:bframes=0:scenecut=0"}
+    whole = write_clip(tmp_path / "a.mp4", map(numbered, range(60)), codec="libx265", options=options)
+    path = whole.with_stem("spoilt")
+    with av.open(str(whole)) as given, av.open(str(path), "w") as made:
+        source = given.streams.video[0]
+        stream = made.add_stream_from_template(source)
+        for number, packet in enumerate(packet for packet in given.demux(source) if packet.size):
+            if number in (4, 5):
+                times = packet.pts, packet.dts, packet.duration, packet.time_base
+                packet = av.Packet(bytes(packet)[: packet.size * 2 // 5])
+                packet.pts, packet.dts, packet.duration, packet.time_base = times
+            packet.stream = stream
+            made.mux(packet)
+    media, missing, shown = facts_of(path)
+    assert shown == [0, 1, 2, 3] and missing == 0
+    assert media.lost_at_end == pytest.approx(56 / 25)
+    (said,) = not_seen(media, missing)
+    assert "the last 2.2 s cannot be decoded" in said and "missing" not in said
+    assert facts_of(whole)[0].lost_at_end == 0
+
+
 @pytest.mark.parametrize("name", ["a.mkv", "a.webm", "a.flv"])
 def test_a_duration_is_no_other_because_pictures_begin_later(tmp_path: Path, name: str) -> None:
     codec = {"a.mkv": "libx264", "a.webm": "libvpx", "a.flv": "flv1"}[name]

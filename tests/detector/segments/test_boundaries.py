@@ -9,6 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
 
+import av
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -20,6 +21,7 @@ from detector.faces.detections import DetectionBuffer, Detections
 from detector.faces.quality import Assessment
 from detector.media.frame import Frame, Image
 from detector.media.reader import MediaReader
+from detector.media.stream.tally import Tally
 from detector.models.loaded import LoadedModel
 from detector.schema.analysis import Analysis, Parameters
 from detector.scoring.first_pass import FirstPassResult
@@ -46,6 +48,7 @@ class Footage:
             for number in range(RATE * seconds)
         ]
         self.missing = missing
+        self.tally = Tally()
         self.tracks = tracks
         self.asked: list[tuple[int, int]] = []
 
@@ -222,6 +225,28 @@ def test_a_file_that_reads_otherwise_the_second_time() -> None:
     _, all_ = run(Footage(lambda number: 52 <= number < 99, missing=53))
     gone = set(whole.rows["index"].tolist()) - set(all_.rows["index"].tolist())
     assert 53 in gone and gone <= {50, 51, 52, 53, 54, 55} and len(gone) <= 3
+
+
+def test_none_where_frames_rest_on_damaged_ones() -> None:
+    footage = Footage(lambda number: 75 <= number < 150)
+    _, whole = run(footage)
+    assert added_near(whole, 75)
+    damage = footage.tally.damage
+    for number in (74, 75, 76):
+        packet = av.Packet(b"0")
+        packet.pts = packet.dts = 512 * number
+        damage.add(packet)
+        damage.shown(512 * number, 512 * number)
+        if number == 74:
+            damage.refused(512 * number)
+    damage.finish(512 * 77)
+    _, some = run(footage)
+    assert not added_near(some, 75) and added_near(some, 150)
+
+
+def added_near(detections: Detections, number: int) -> bool:
+    rows = detections.rows
+    return bool((rows["between"] & (np.abs(rows["index"] - number) <= 1)).any())
 
 
 def test_frames_that_fill_the_memory_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:

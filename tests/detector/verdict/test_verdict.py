@@ -126,6 +126,9 @@ def disagreed_on(probability: float = 0.1) -> Person:
         (coverage(), [disagreed_on(0.9)], [segment()], LeftOpen.UNCONFIRMED),
         (coverage(), [disagreed_on(0.9), person("B", probability=0.9)], [segment(), segment("B")], None),
         (coverage(), [person(usable=2)], [], LeftOpen.TOO_FEW_FRAMES),
+        (coverage(frames_from_damaged=81), [person()], [], LeftOpen.MOSTLY_DAMAGED),
+        (coverage(frames_from_damaged=81), [person()], [segment()], None),
+        (coverage(frames_from_damaged=80), [person()], [], None),
         (coverage(faces_unusable=60), [person(probability=0.6)], [], LeftOpen.MOSTLY_NOT_JUDGED),
         (coverage(), [disagreed_on(0.6)], [], LeftOpen.UNSTABLE),
         (coverage(), [person(probability=0.6)], [], LeftOpen.DOUBTFUL),
@@ -458,3 +461,26 @@ def test_what_of_the_file_was_not_seen() -> None:
         assert not_seen(media_facts(IMAGE, 0.0).model_copy(update={"details": pages}), 0.0) == told
     photo = media_facts(IMAGE, 0.0).model_copy(update={"frames_undecodable": 1})
     assert "part of the picture is missing" in not_seen(photo, 0.0)[0]
+
+
+def test_most_frames_resting_on_damage_is_never_nothing_found() -> None:
+    verdict, reason = decide(VIDEO, DEFAULT, coverage(frames_from_damaged=120), [person()], [])
+    assert verdict is Verdict.INCONCLUSIVE
+    assert reason == (
+        "Nothing was flagged, but most frames that would have been sampled (120 of 200) rest on damaged or "
+        "missing ones and were not looked at."
+    )
+
+
+@pytest.mark.parametrize(
+    ("lost", "resting", "said"), [(1, 0, False), (1, 1, False), (1, 40, True), (0, 40, True)]
+)
+def test_few_lost_packets_count_with_the_frames_that_rest_on_them(
+    lost: int, resting: int, said: bool
+) -> None:
+    media = media_facts(VIDEO, 4.0).model_copy(
+        update={"frames_decoded": 100, "frames_undecodable": lost, "frames_from_damaged": resting}
+    )
+    told = " ".join(not_seen(media, 0.0))
+    assert ("rest on damaged or missing ones were not looked at (40)" in told) is said
+    assert ("could not be used" in told) is (said and lost > 0)

@@ -228,6 +228,21 @@ def test_the_report_says_what_lies_before_the_first_frame(tmp_path: Path) -> Non
     assert "Before the first frame: the first 3.5 s of the file cannot be decoded." in lines
 
 
+def test_the_report_says_which_frames_rest_on_damage_and_what_lies_after_the_last(tmp_path: Path) -> None:
+    analysis = build(tmp_path)
+    before = not_examined(analysis)
+    spoilt = {
+        "media": analysis.media.model_copy(update={"frames_from_damaged": 245, "lost_at_end": 2.24}),
+        "coverage": analysis.coverage.model_copy(update={"frames_from_damaged": 65}),
+    }
+    added = set(not_examined(analysis.model_copy(update=spoilt))) - set(before)
+    assert added == {
+        "Frames that rest on damaged or missing ones, up to the next key frame: 245, of which 65 would have "
+        "been sampled.",
+        "After the last frame: 2.2 s of the file cannot be decoded.",
+    }
+
+
 @pytest.mark.parametrize("kind", list(MediaKind))
 def test_the_report_says_what_lies_under_transparency(tmp_path: Path, kind: MediaKind) -> None:
     analysis = build(tmp_path, kind=kind)

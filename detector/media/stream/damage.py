@@ -1,0 +1,199 @@
+"""Which frames rest on pictures that are damaged or missing: decoders show them without a word.
+
+Most pictures are predicted from others. What is decoded after one that failed shows anything, up to the next
+picture that needs no other. So everything is told by places in the order of decoding, in which FFmpeg reports
+failures as well, however many threads it has.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import av
+
+from detector.media.stream.references import ReferenceReader
+
+_KNOWN = 256  # packets that are remembered: decoders hold fewer
+# A picture may be shown before at most 16 decoded earlier (H.264 A.3.1), each at most two fields.
+_REORDERED, _PLACES = 16, 32
+_REFRESHES = 32  # that are remembered
+
+
+@dataclass
+class _Shown:
+    """A frame shown before others on which it may rest."""
+
+    pts: int
+    place: int
+    until: int  # the PTS by which all of these were shown
+    rests: bool
+
+
+class Damage:
+    """Give it all packets in the order of the file, what failed of them, and the frames as they are shown.
+
+    A ``key`` is that of :func:`key_of`; ``headers`` tell which pictures are missing, and which harm no other.
+    """
+
+    def __init__(self, headers: ReferenceReader | None = None) -> None:
+        self.frames = 0
+        """How many rest on damaged or missing pictures; complete once :meth:`finish` was called."""
+        self.rests = False
+        """Whether the frame shown last does, as far as is known."""
+        self.longest: int | None = None
+        """Ticks after which frames count as whole again though no key frame came; None: never."""
+        self._headers = headers
+        self._places: dict[int, int] = {}  # by PTS, where there is none by DTS
+        self._pts: dict[int, int] = {}  # likewise, the other way round
+        self._harmless: set[int] = set()  # places of pictures to which no other refers
+        self._next = 0
+        self._latest = -1  # place of the frame shown last
+        self._failed: list[int] = []  # places after which nothing is whole, in order
+        # Place of the start, PTS of the end.
+        self._refreshed: deque[tuple[int, int]] = deque(maxlen=_REFRESHES)
+        self._refresh: int | None = None  # place where one began
+        self._waiting: deque[_Shown] = deque()
+        self._starts: list[int] = []  # PTS of the first frame of each span
+        self._ends: list[int] = []  # and of the first after it
+        self._open: int | None = None  # PTS of the last frame, of a span that still goes on
+
+    @property
+    def is_met(self) -> bool:
+        """Whether anything failed or is missing since the last key frame."""
+        return bool(self._failed)
+
+    def add(self, packet: av.Packet) -> None:
+        """The next packet of the file."""
+        if not packet.size:
+            return
+        place, self._next = self._next, self._next + 1
+        key = key_of(packet)
+        if key is not None:
+            self._places[key], self._pts[place] = place, key
+        self._forget(place - _KNOWN)
+        told = self._headers.read(memoryview(packet)) if self._headers else None
+        if told is not None:
+            self._note_refresh(place, told.begins_refresh, told.ends_refresh)
+            if not told.referred:
+                self._harmless.add(place)
+            if told.follows_lost:
+                self._fail(place - 1)
+        # Something was lost in it or before the next one; also said of streams joined byte by byte.
+        if packet.is_corrupt and not (self._headers and self._headers.finds_lost):
+            self._fail_unless_harmless(place)
+
+    def refused(self, key: int | None) -> None:
+        """The decoder made no frame of a packet; None: of one after that of the frame shown last."""
+        self._fail_unless_harmless(self._latest if key is None else self._place(key, self._next - 1))
+
+    def corrupt(self, key: int | None) -> None:
+        """A frame came with errors."""
+        place = self._place(key, self._next - 1)
+        self._fail_unless_harmless(place)
+        if place not in self._harmless:
+            for shown in self._waiting:
+                shown.rests = shown.rests or shown.place > place
+        if key is not None:
+            self._settle(key)
+
+    def is_whole(self, key: int | None) -> None:
+        """A frame came that needs no other."""
+        self._forget_before(self._place(key, self._next - 1))
+
+    def shown(self, pts: int, key: int | None) -> None:
+        """The next frame in order of presentation, decoded or passed over; ``pts`` is that it is given."""
+        place = self._latest = self._place(key, self._next - 1)
+        until, self.rests = pts, False
+        if key is not None:
+            later = [self._pts.get(each, key) for each in range(max(0, place - _PLACES), place)]
+            until = pts + max(0, max(later, default=key) - key)
+        if self._failed:
+            if self.longest is not None and self._open is not None:
+                self._forget_before(self._next if pts - self._starts[-1] > self.longest else 0)
+            self.rests = self._is_spoilt(place, pts)
+        self._waiting.append(_Shown(pts, place, until, self.rests))
+        self._settle(pts)
+
+    def finish(self, end: int | None) -> None:
+        """No frame is left; the last one is shown until PTS ``end``."""
+        while self._waiting:
+            self._note(self._waiting.popleft())
+        if self._open is not None and end is not None:
+            self._ends[-1] = max(self._ends[-1], end)
+
+    def is_settled(self, pts: int) -> bool:
+        """Whether :meth:`rests_at` will stay as it is of the frame at ``pts``."""
+        return not self._waiting or pts < self._waiting[0].pts
+
+    def rests_at(self, pts: int) -> bool:
+        """Whether the frame at ``pts`` rests on what is damaged or missing."""
+        number = bisect_right(self._starts, pts) - 1
+        return number >= 0 and pts < self._ends[number]
+
+    def is_between(self, first: int, last: int) -> bool:
+        """Whether any frame from PTS ``first`` to ``last`` does."""
+        number = bisect_right(self._starts, last) - 1
+        return number >= 0 and first < self._ends[number]
+
+    def spans(self) -> Iterator[tuple[int, int]]:
+        """PTS of the first frame of each stretch of such frames, and of what is shown after it."""
+        return zip(self._starts, self._ends, strict=True)
+
+    def _forget(self, place: int) -> None:
+        self._harmless.discard(place)
+        key = self._pts.pop(place, None)
+        if key is not None and self._places.get(key) == place:
+            del self._places[key]
+
+    def _place(self, key: int | None, unknown: int) -> int:
+        return unknown if key is None else self._places.get(key, unknown)
+
+    def _fail_unless_harmless(self, place: int) -> None:
+        if place not in self._harmless:
+            self._fail(place)
+
+    def _fail(self, place: int) -> None:
+        number = bisect_left(self._failed, place)
+        if self._failed[number : number + 1] != [place]:
+            self._failed.insert(number, place)
+
+    def _forget_before(self, place: int) -> None:
+        del self._failed[: bisect_left(self._failed, place)]
+
+    def _is_spoilt(self, place: int, pts: int) -> bool:
+        """Whether something failed before ``place``, and was not refreshed since."""
+        number = bisect_left(self._failed, place)
+        if not number:
+            return False
+        return not any(begun > self._failed[number - 1] and pts >= end for begun, end in self._refreshed)
+
+    def _note_refresh(self, place: int, begins: bool, ends: bool) -> None:
+        if begins:
+            self._refresh = place
+        if ends and self._refresh is not None:
+            self._refreshed.append((self._refresh, self._pts.get(place, 0)))
+            self._refresh = None
+
+    def _settle(self, pts: int) -> None:
+        while self._waiting and (self._waiting[0].until <= pts or len(self._waiting) > _REORDERED):
+            self._note(self._waiting.popleft())
+
+    def _note(self, shown: _Shown) -> None:
+        if not shown.rests:
+            if self._open is not None:
+                self._ends[-1], self._open = shown.pts, None
+            return
+        self.frames += 1
+        if self._open is None:
+            self._starts.append(shown.pts)
+            self._ends.append(shown.pts + 1)
+        self._open = shown.pts
+        self._ends[-1] = shown.pts + 1
+
+
+def key_of(one: av.Packet | av.VideoFrame) -> int | None:
+    """By what a packet, or the frame that is made of it, is known: its PTS, or DTS where it has none."""
+    return one.dts if one.pts is None else one.pts

@@ -1,0 +1,224 @@
+"""Frames that rest on damaged or missing pictures are told from intact ones, and not sampled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from clips import numbered, write_clip
+
+from detector.errors import MediaError
+from detector.media.open import open_media
+from detector.media.stream.tally import Tally
+from detector.metadata.collect import collect
+from detector.metadata.exhibit import media_facts
+from detector.schema.analysis import Media
+from detector.verdict.coverage import FROM_DAMAGED, damaged_spans, gaps_of
+from detector.verdict.not_seen import not_seen
+
+FRAMES = 120
+_X264 = {"crf": "20", "preset": "veryfast", "sc_threshold": "0", "g": "40", "keyint_min": "40"}
+# Name, codec, options.
+STREAMS = {
+    "no B frames": ("a.mp4", "libx264", _X264 | {"bf": "0"}),
+    "closed groups": ("a.mp4", "libx264", _X264 | {"bf": "3", "b-pyramid": "normal"}),
+    "open groups": ("a.mkv", "libx264", _X264 | {"bf": "3", "x264-params": "open-gop=1:b-pyramid=normal"}),
+    "refreshed": ("a.mp4", "libx264", _X264 | {"bf": "0", "x264-params": "intra-refresh=1"}),
+    "refreshed, with B frames": ("a.mp4", "libx264", _X264 | {"bf": "2", "x264-params": "intra-refresh=1"}),
+    "transport stream": ("a.ts", "libx264", _X264 | {"bf": "3", "b-pyramid": "normal"}),
+    "HEVC": ("a.mp4", "libx265", {"x265-params": "log-level=0:keyint=40:bframes=3"}),
+    "VP9": ("a.webm", "libvpx-vp9", {"g": "40", "deadline": "realtime", "cpu-used": "8"}),
+    "MPEG-4 in AVI": ("a.avi", "mpeg4", {"g": "40", "b": "2000000"}),
+    "MPEG-2": ("a.ts", "mpeg2video", {"g": "15", "bf": "2", "b": "4000000"}),
+    "Motion JPEG": ("a.avi", "mjpeg", {}),
+}
+
+
+def cut_to_two_fifths(packet: av.Packet) -> bytes | None:
+    return bytes(packet)[: packet.size * 2 // 5]
+
+
+def cut_to_its_head(packet: av.Packet) -> bytes | None:
+    return bytes(packet)[:6]
+
+
+def left_out(packet: av.Packet) -> bytes | None:
+    return None
+
+
+def spoil(
+    whole: Path, numbers: Iterable[int], how: Callable[[av.Packet], bytes | None] = cut_to_two_fifths
+) -> Path:
+    """A copy in which these packets of the picture, in the order of the file, are other bytes or gone."""
+    path = whole.with_stem("spoilt")
+    with av.open(str(whole)) as given, av.open(str(path), "w") as made:
+        source = given.streams.video[0]
+        stream = made.add_stream_from_template(source)
+        for number, packet in enumerate(packet for packet in given.demux(source) if packet.size):
+            if number in numbers:
+                if (other := how(packet)) is None:
+                    continue
+                times = packet.pts, packet.dts, packet.duration, packet.time_base
+                packet = av.Packet(other)
+                packet.pts, packet.dts, packet.duration, packet.time_base = times
+            packet.stream = stream
+            made.mux(packet)
+    return path
+
+
+def written(tmp_path: Path, kind: str) -> Path:
+    name, codec, options = STREAMS[kind]
+    pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
+    return write_clip(
+        tmp_path / name, map(numbered, range(FRAMES)), codec=codec, options=options, pix_fmt=pix_fmt
+    )
+
+
+def decoded(path: Path, threads: int = 3) -> tuple[dict[int, np.ndarray], Tally]:
+    """Grey levels of all frames by their time in the 25ths of a second of the clip."""
+    with open_media(path) as reader:
+        reader.stream.codec_context.thread_count = threads
+        frames = {pts: frame.to_ndarray(format="gray") for frame, pts in reader.every_frame()}
+    return frames, reader.tally
+
+
+def apart(one: np.ndarray, other: np.ndarray) -> int:
+    return int(np.abs(one.astype(int) - other).max())
+
+
+def sampled(path: Path, threads: int = 3, all_decoded: bool = True) -> tuple[list[int], Tally]:
+    with open_media(path) as reader:
+        reader.stream.codec_context.thread_count = threads
+        return [frame.pts for frame in reader.frames(25.0, all_decoded)], reader.tally
+
+
+def facts_of(path: Path) -> Media:
+    with open_media(path) as reader:
+        times = [float(frame.time) for frame in reader.frames(8.0, all_decoded=False)]
+        facts = media_facts(reader, path.name, 1, "0" * 64)
+        media = facts.model_copy(update={"details": collect(reader, path).details})
+    assert not any(span.start < time < span.end for span in damaged_spans(media) for time in times)
+    assert not list(gaps_of(media, times, 8.0))
+    return media
+
+
+@pytest.mark.parametrize("kind", STREAMS)
+def test_all_frames_that_differ_are_told_and_no_other_from_the_next_key_frame_on(
+    tmp_path: Path, kind: str
+) -> None:
+    whole = written(tmp_path, kind)
+    intact, tally = decoded(whole)
+    assert tally.damage.frames == 0 and not list(tally.damage.spans()) and len(intact) == FRAMES
+    # Of these codecs FFmpeg does not notice what is missing at the end of a packet.
+    how = cut_to_its_head if kind in ("VP9", "Motion JPEG") else cut_to_two_fifths
+    slack = (
+        8 if kind == "refreshed, with B frames" else 0
+    )  # by x264: it refers a little beyond what is refreshed
+    for numbers in ((5,), (20, 21), (13, 50)):
+        spoilt, tally = decoded(spoil(whole, numbers, how))
+        damage = tally.damage
+        assert tally.undecodable
+        differing = {pts for pts, frame in spoilt.items() if apart(frame, intact[pts]) > slack}
+        resting = {pts for pts in spoilt if damage.rests_at(pts)}
+        assert differing <= resting, numbers
+        assert len(resting) == damage.frames
+        if kind == "Motion JPEG":
+            assert not resting
+        # Two groups or refreshes of 40 are spoilt at most; a refresh takes the rest of the one that it is in.
+        assert len(spoilt) - len(resting) >= 20
+
+
+@pytest.mark.parametrize("kind", ["no B frames", "closed groups", "open groups", "transport stream"])
+def test_a_missing_picture_shows_by_the_numbers_of_those_that_follow(tmp_path: Path, kind: str) -> None:
+    whole = written(tmp_path, kind)
+    intact, _ = decoded(whole)
+    for numbers in ((5,), (40,), (20, 21)):
+        spoilt, tally = decoded(spoil(whole, numbers, left_out))
+        differing = {pts for pts, frame in spoilt.items() if not np.array_equal(frame, intact[pts])}
+        assert differing <= {pts for pts in spoilt if tally.damage.rests_at(pts)}, numbers
+
+
+@pytest.mark.parametrize("kind", ["closed groups", "open groups", "transport stream", "HEVC"])
+def test_what_is_told_does_not_depend_on_the_number_of_threads(tmp_path: Path, kind: str) -> None:
+    path = spoil(written(tmp_path, kind), (7, 8, 60))
+    one, *others = [sampled(path, threads) for threads in (1, 2, 9)]
+    for pts, tally in others:
+        assert pts == one[0]
+        assert (tally.damage.frames, tally.not_sampled) == (one[1].damage.frames, one[1].not_sampled)
+        assert list(tally.damage.spans()) == list(one[1].damage.spans())
+        assert tally.packets.timing(0, 1) == one[1].packets.timing(0, 1)
+
+
+@pytest.mark.parametrize("all_decoded", [True, False])
+def test_such_frames_are_counted_and_not_sampled(tmp_path: Path, all_decoded: bool) -> None:
+    whole = written(tmp_path, "closed groups")
+    path = spoil(whole, {1})
+    every, intact = sampled(whole)
+    some, tally = sampled(path, all_decoded=all_decoded)
+    damage = tally.damage
+    assert intact.not_sampled == 0 and tally.frames == FRAMES - 1
+    assert 20 <= damage.frames == tally.not_sampled < 40
+    assert len(some) == FRAMES - 1 - damage.frames
+    assert not any(damage.rests_at(pts) for pts in some)
+    assert set(some) < set(every) and tally.undecodable == 1
+
+
+@pytest.mark.parametrize("kind", ["closed groups", "HEVC"])
+def test_a_refused_picture_to_which_no_other_refers_does_no_harm(tmp_path: Path, kind: str) -> None:
+    whole = written(tmp_path, kind)
+    intact, _ = decoded(whole)
+    harmless = 0
+    for number in range(4, 12):
+        spoilt, tally = decoded(spoil(whole, {number}))
+        if not tally.damage.frames and len(spoilt) + tally.undecodable == FRAMES:
+            harmless += 1
+            assert all(np.array_equal(frame, intact[pts]) for pts, frame in spoilt.items())
+    assert harmless >= 3
+
+
+def test_the_verdict_tells_of_them_however_few_packets_were_lost(tmp_path: Path) -> None:
+    media = facts_of(spoil(written(tmp_path, "no B frames"), {45}))
+    assert media.frames_undecodable == 1
+    assert media.frames_from_damaged == 80 - 45 - 1
+    (span,) = damaged_spans(media)
+    assert span.reason == FROM_DAMAGED
+    assert (span.start, span.end) == pytest.approx((46 / 25, 80 / 25))
+    (said,) = not_seen(media, 0.0)
+    assert "frames that rest on damaged or missing ones were not looked at (34)" in said
+
+
+def test_a_clip_of_which_nothing_is_whole_is_refused(tmp_path: Path) -> None:
+    name, codec, _ = STREAMS["MPEG-4 in AVI"]
+    path = write_clip(
+        tmp_path / name, map(numbered, range(30)), codec=codec, options={"g": "40", "b": "2000000"}
+    )
+    path = spoil(path, {0}, cut_to_its_head)
+    with open_media(path) as reader, pytest.raises(MediaError, match="damaged"):
+        list(reader.frames(8.0))
+
+
+def test_of_a_live_stream_frames_count_again_after_a_while(tmp_path: Path) -> None:
+    path = spoil(
+        write_clip(tmp_path / "a.mp4", map(numbered, range(FRAMES)), options=_X264 | {"g": "250"}), {1}
+    )
+    with open_media(path) as reader:
+        reader.tally.damage.longest = int(2 / reader.time_base)
+        list(reader.frames(25.0))
+        assert 2 * 25 <= reader.tally.damage.frames <= 2 * 25 + 5
+
+
+def test_one_wrong_time_does_not_keep_frames_back(tmp_path: Path) -> None:
+    """Those shown before others on which they may rest wait for them, though not without end."""
+    from detector.media.stream.damage import Damage
+
+    damage = Damage()
+    for pts in (0, 10**12, *range(1, 100)):
+        packet = av.Packet(b"0")
+        packet.pts = packet.dts = pts
+        damage.add(packet)
+    for pts in range(100):
+        damage.shown(pts, pts)
+        assert damage.is_settled(pts - 20)

@@ -1,0 +1,78 @@
+"""What headers of H.264 and HEVC say of references."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import av
+import pytest
+from clips import numbered, write_clip
+
+from detector.media.stream.references import References, reference_reader
+
+_X264 = {"crf": "20", "preset": "veryfast", "sc_threshold": "0", "g": "60", "keyint_min": "60"}
+
+
+def read(path: Path, without: frozenset[int] = frozenset()) -> list[References]:
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        reader = reference_reader(stream.codec_context.name, stream.codec_context.extradata)
+        assert reader is not None
+        packets = [packet for packet in container.demux(stream) if packet.size]
+        told = [reader.read(memoryview(packet)) for n, packet in enumerate(packets) if n not in without]
+    assert None not in told
+    return [each for each in told if each is not None]
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.ts", "a.mkv", "a.avi"])
+@pytest.mark.parametrize("profile", ["high", "baseline", "high444"])
+def test_of_h264(tmp_path: Path, name: str, profile: str) -> None:
+    options = _X264 | {"profile": profile, "bf": "0" if profile == "baseline" else "2", "b-pyramid": "none"}
+    if profile != "baseline":
+        options["x264-params"] = "cqm=jvt"  # with scaling lists
+    pix_fmt = "yuv444p" if profile == "high444" else "yuv420p"
+    path = write_clip(tmp_path / name, map(numbered, range(150)), options=options, pix_fmt=pix_fmt)
+    told = read(path)
+    assert len(told) == 150 and not any(each.follows_lost for each in told)
+    assert any(not each.referred for each in told) is (profile != "baseline")
+    for number in (4, 60, 61, 100):
+        found = [n for n, each in enumerate(read(path, frozenset({number}))) if each.follows_lost]
+        assert found == ([number] if told[number].referred else [])
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.ts"])
+def test_a_refresh_begins_and_ends(tmp_path: Path, name: str) -> None:
+    options = _X264 | {"bf": "0", "x264-params": "intra-refresh=1"}
+    told = read(write_clip(tmp_path / name, map(numbered, range(150)), options=options))
+    begins = [n for n, each in enumerate(told) if each.begins_refresh]
+    ends = [n for n, each in enumerate(told) if each.ends_refresh]
+    assert begins == [60, 120]
+    assert len(ends) == 2 and all(0 < end - begin < 60 for begin, end in zip(begins, ends, strict=True))
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.ts"])
+def test_of_hevc(tmp_path: Path, name: str) -> None:
+    path = write_clip(
+        tmp_path / name,
+        map(numbered, range(60)),
+        codec="libx265",
+        options={"x265-params": "log-level=0:keyint=30:bframes=3:b-adapt=0"},
+    )
+    told = read(path)
+    assert 20 < sum(not each.referred for each in told) < 40
+    assert told[0].referred and not any(each.follows_lost for each in told)
+
+
+def test_noise_tells_nothing() -> None:
+    draw = random.Random(1)
+    for codec in ("h264", "hevc"):
+        for length in range(200):
+            reader = reference_reader(codec, draw.randbytes(length % 60))
+            assert reader is not None
+            reader.read(memoryview(b"\0\0\1" + draw.randbytes(length)))
+            reader.read(memoryview(draw.randbytes(length)))
+
+
+def test_of_other_codecs_nothing_is_told() -> None:
+    assert reference_reader("vp9", None) is None
