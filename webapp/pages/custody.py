@@ -77,10 +77,16 @@ def case(analysis_id: str) -> Response:
             raise UserError(
                 404, gettext("This analysis was deleted meanwhile."), gettext("Nothing was stored.")
             )
+        details = case_details.merged(details, _shown(), case_details.stored(session, row.id))
         changed = case_details.keep(session, stored, details)
     if wants_json():
         return jsonify(changed=changed, **details.model_dump())
     return redirect(url_for("show.show", analysis_id=row.id, case="saved", _anchor="case"), 303)
+
+
+def _shown() -> dict[str, str]:
+    begins = case_details.SHOWN
+    return {name.removeprefix(begins): text for name, text in request.form.items() if name.startswith(begins)}
 
 
 def _name(row: AnalysisRow) -> str:

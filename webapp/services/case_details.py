@@ -7,14 +7,15 @@ from collections.abc import Mapping
 from sqlalchemy.orm import Session
 
 from reports.inputs.case import CaseDetails, CaseError, case_details
-from reports.text import language
-from reports.text.language import gettext
+from reports.text.language import gettext, translated
 from webapp.custody import altered, review_records
 from webapp.custody import log as custody_log
 from webapp.errors import UserError
 from webapp.services import cases
 from webapp.storage.tables import AnalysisRow, CaseDetailsRow, now
 
+SHOWN = "shown_"
+"""Begins the names of a form's hidden fields with what it showed first."""
 # What forms ask for, in this order, and its name on pages.
 LABELS = {
     "case_number": "Case number",
@@ -45,8 +46,39 @@ def from_form(form: Mapping[str, str]) -> CaseDetails:
         return case_details({name: form.get(name) or None for name in (*LABELS, "paper")})
     except CaseError as problem:
         raise UserError(
-            400, language.translated(str(problem)), gettext("Go back, correct it and save again.")
+            400, translated(str(problem)), gettext("Go back, correct it and save again.")
         ) from None
+
+
+def merged(said: CaseDetails, shown: Mapping[str, str], stored: CaseDetails) -> CaseDetails:
+    """What a form says beside what was ``stored`` while it was filled in; ``shown`` is what it showed first.
+
+    A field that was left as it was shown stays as it is stored. Raises :class:`UserError` where one was
+    changed here and there.
+    """
+    now_stored, changed = stored.model_dump(), said.model_dump()
+    both = []
+    for name in changed.keys() & shown.keys():
+        if changed[name] == shown[name]:
+            changed[name] = now_stored[name]
+        elif now_stored[name] not in (shown[name], changed[name]):
+            both.append(name)
+    if both:
+        told = [
+            gettext(
+                "%(field)s: now “%(stored)s”, yours “%(said)s”",
+                field=translated(LABELS.get(name, "Paper of the PDF")),
+                stored=now_stored[name],
+                said=changed[name],
+            )
+            for name in sorted(both)
+        ]
+        raise UserError(
+            409,
+            gettext("Somebody changed the case details meanwhile. %(fields)s.", fields="; ".join(told)),
+            gettext("Reload the page, and save what is to stand."),
+        )
+    return said.model_copy(update=changed)
 
 
 def keep(session: Session, row: AnalysisRow, details: CaseDetails) -> bool:

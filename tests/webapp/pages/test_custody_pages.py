@@ -154,6 +154,28 @@ def test_a_bundle_holds_the_log_and_the_case(app, client):
     assert manifest["case"]["case_number"] == "ST/1"
 
 
+def test_case_details_from_an_older_page_erase_nothing_newer(app, client, database):
+    row = finished(app)
+    page = client.get(f"/analyses/{row.id}").text
+    shown = dict(re.findall(r'type="hidden" name="(shown_\w+)" value="([^"]*)"', page))
+    assert len(shown) == 5 and shown["shown_paper"] == "A4"
+
+    def save(**said):
+        fields = {name.removeprefix("shown_"): text for name, text in shown.items()} | said
+        return client.post(f"/analyses/{row.id}/case", data=shown | fields)
+
+    assert save(case_number="ST/1", examiner="Ann").status_code == 303
+    assert save(exhibit_number="7").status_code == 303  # from a page that shows neither of the others
+    details = log(database)[-1].details
+    assert details == {"exhibit number": "7"}
+    refused = save(examiner="Ben")
+    assert refused.status_code == 409
+    assert "Examiner: now “Ann”, yours “Ben”" in refused.text
+    with database.begin() as session:
+        kept = case_details.stored(session, row.id)
+    assert (kept.case_number, kept.examiner, kept.exhibit_number) == ("ST/1", "Ann", "7")
+
+
 def test_annotations_are_recorded_under_their_author(app, client, database):
     row = finished(app)
     said = {"kind": "segment", "segment": "A1", "verdict": "agree", "author": "Ann"}
