@@ -110,8 +110,8 @@ class Gap(Value):
     length: Seconds
 
 
-class Stretch(Value):
-    """A stretch of time."""
+class DamagedStretch(Value):
+    """A stretch of frames that rest on damaged or missing pictures."""
 
     start: Seconds
     length: Seconds
@@ -139,7 +139,7 @@ class Timing(Value):
     packets_without_time: Count = 0
     packets_not_shown: Count = Field(default=0, description="cut away by an edit list")
     failures: tuple[Failure, ...] = Field(default=(), description="the first 100")
-    from_damaged: tuple[Stretch, ...] = Field(
+    from_damaged: tuple[DamagedStretch, ...] = Field(
         default=(), description="of frames that rest on damaged or missing pictures; since 1.19"
     )
 

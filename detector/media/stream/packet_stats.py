@@ -14,7 +14,7 @@ import av
 
 from detector.media.exhibit.text import clean
 from detector.media.stream.nal_units import sequence_headers
-from detector.schema.metadata import Encoding, Failure, Gap, Groups, Repeats, Stretch, Timing
+from detector.schema.metadata import DamagedStretch, Encoding, Failure, Gap, Groups, Repeats, Timing
 
 MOST_FAILURES = 100  # that are recorded, the first
 _MOST_GAPS = 16
@@ -183,7 +183,9 @@ class Packets:
                 for at, what in self._failures
             ),
             from_damaged=tuple(
-                Stretch(start=float((start - first) * time_base), length=float((end - start) * time_base))
+                DamagedStretch(
+                    start=float((start - first) * time_base), length=float((end - start) * time_base)
+                )
                 for start, end in damaged
             ),
         )

@@ -79,7 +79,7 @@ def test_a_segment_that_stands_out_from_its_own_track_is_said_to() -> None:
     for start, end, said in ((2.0, 4.5, True), (6.0, 7.5, False)):
         verdict, reason = decide(VIDEO, DEFAULT, coverage(), [differs], [segment(start=start, end=end)])
         assert verdict is Verdict.MANIPULATED
-        assert ("before and after" in reason) is said
+        assert ("differs from the rest of its track" in reason) is said
     assert "and was raised: 00:00:01.900 to 00:00:04.600" in second_look(differs)
 
 
