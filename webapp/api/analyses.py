@@ -30,6 +30,7 @@ from webapp.queries.analyses import status_json
 from webapp.queries.results import finished, refuse_altered_row
 from webapp.security.blinding import Discloses
 from webapp.security.permissions import Permission, current
+from webapp.security.visibility import visible_session
 from webapp.services import analyses as analysis_service
 from webapp.services import cases as case_service
 from webapp.services import deletion
@@ -157,7 +158,7 @@ def listing(query: Search) -> Response:
     if after is not None:
         fitting = fitting.where(tuple_(AnalysisRow.created, AnalysisRow.id) < tuple_(*after))
     newest = fitting.order_by(AnalysisRow.created.desc(), AnalysisRow.id.desc()).limit(query.limit + 1)
-    with analysis_queries.visible_session() as session:
+    with visible_session() as session:
         found = session.scalars(newest).all()
     shown, more = found[: query.limit], len(found) > query.limit
     rest = pagination.following(pagination.written(shown[-1].created, shown[-1].id)) if more else None

@@ -10,10 +10,11 @@ from webapp.api.contract.operation import Answer, operation
 from webapp.api.contract.schemas.comparisons import Comparisons, ComparisonStatus, NewComparison
 from webapp.api.exhibits import find
 from webapp.errors import UserError
+from webapp.queries import analyses as analysis_queries
 from webapp.queries import reference_comparisons as comparison_queries
-from webapp.queries.analyses import visible_session
 from webapp.queries.reference_comparisons import RESULT, status_json
 from webapp.security.permissions import Permission
+from webapp.security.visibility import visible_session
 from webapp.services import comparisons as comparison_service
 from webapp.services.analyses import priority_of
 from webapp.storage.tables import ComparisonRow
@@ -35,8 +36,8 @@ def create(sha256: str, body: NewComparison) -> Response:
     """Compare an exhibit with a reference, another exhibit that is here."""
     with visible_session() as session:
         find(session, sha256)
-        exhibit = comparison_queries.of_exhibit(session, sha256)
-        reference = comparison_queries.of_exhibit(session, body.reference)
+        exhibit = analysis_queries.latest_of(session, sha256)
+        reference = analysis_queries.latest_of(session, body.reference)
     if exhibit is None or reference is None:
         # What is wrong with the request must not look like a missing address.
         raise UserError(400, "There is no exhibit with the reference's SHA-256.", "Hand that file in.")

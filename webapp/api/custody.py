@@ -10,13 +10,13 @@ from webapp import this_app
 from webapp.api.contract import pagination
 from webapp.api.contract.operation import Answer, operation
 from webapp.api.contract.schemas.custody import CustodyEntries, CustodyExport, CustodySearch
-from webapp.api.exhibits import find
+from webapp.api.exhibits import latest
 from webapp.custody import log as custody_log
 from webapp.downloads import custody_access
 from webapp.errors import UserError
-from webapp.queries.analyses import visible_session
 from webapp.security.permissions import Permission, current
-from webapp.storage.tables import AnalysisRow, CustodyRow
+from webapp.security.visibility import visible_session
+from webapp.storage.tables import CustodyRow
 
 blueprint = Blueprint("api_custody", __name__)
 
@@ -35,9 +35,7 @@ def of_exhibit(sha256: str) -> Response:
     Handing it out is an entry of the log itself, made after it.
     """
     with visible_session() as session:
-        exhibit = find(session, sha256)
-        own = select(AnalysisRow).where(AnalysisRow.exhibit_id == exhibit.id)
-        row = session.scalars(own.order_by(AnalysisRow.created.desc()).limit(1)).one()
+        row = latest(session, sha256)
     with this_app.database().begin() as session:
         custody_access.require_full_log(session, current(), sha256)
         text = custody_log.export(session, sha256)

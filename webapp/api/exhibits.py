@@ -20,8 +20,9 @@ from webapp.api.contract.schemas.base import Paged, moment
 from webapp.api.contract.schemas.exhibits import Exhibits, ExhibitShape
 from webapp.errors import UserError
 from webapp.http.row_numbers import row_number
-from webapp.queries.analyses import visible_session
+from webapp.queries import analyses as analysis_queries
 from webapp.security.permissions import Permission, current
+from webapp.security.visibility import visible_session
 from webapp.services import analyses as analysis_service
 from webapp.storage.tables import AnalysisRow, Exhibit
 
@@ -79,19 +80,29 @@ def get(sha256: str) -> ExhibitShape:
 def analyse(sha256: str, body: Again) -> Response:
     """Analyse an exhibit that is here already: its bytes need not be sent again."""
     with visible_session() as session:
-        found = find(session, sha256)
-        latest = select(AnalysisRow).where(AnalysisRow.exhibit_id == found.id)
-        row = session.scalars(latest.order_by(AnalysisRow.created.desc()).limit(1)).one()
+        row = latest(session, sha256)
     analysis_service.refuse_unknown_model(body.model)
     return accepted_response(analysis_service.reanalyse(row, asked_analysis(body, identity())))
 
 
 def find(session: Session, sha256: str) -> Exhibit:
-    """An exhibit that who asks may see; ``session`` is :func:`webapp.queries.analyses.visible_session`'s."""
+    """An exhibit that who asks may see; ``session`` is of :mod:`webapp.security.visibility`."""
     row = session.scalar(select(Exhibit).where(Exhibit.sha256 == sha256))
     if row is None:
-        raise UserError(404, "There is no exhibit with this SHA-256.", "Hand the file in.")
+        raise _is_unknown()
     return row
+
+
+def latest(session: Session, sha256: str) -> AnalysisRow:
+    """The latest analysis of such an exhibit."""
+    row = analysis_queries.latest_of(session, sha256)
+    if row is None:
+        raise _is_unknown()
+    return row
+
+
+def _is_unknown() -> UserError:
+    return UserError(404, "There is no exhibit with this SHA-256.", "Hand the file in.")
 
 
 def _shapes(session: Session, found: Sequence[Exhibit]) -> tuple[ExhibitShape, ...]:

@@ -17,6 +17,7 @@ from webapp.queries import copies as copy_queries
 from webapp.queries import library as library_search
 from webapp.security.blinding import Discloses
 from webapp.security.permissions import Permission, require
+from webapp.security.visibility import visible_session
 from webapp.services.sample import sample_missing
 from webapp.storage.data_folder import Folders
 from webapp.storage.reviewed_analyses import begun
@@ -33,7 +34,7 @@ _SAMPLE_PROMISED = timedelta(minutes=3)
 def listing() -> str:
     """What fits the search in the address, a page at a time."""
     asked = library_search.read(request.args)
-    with analysis_queries.visible_session() as session:
+    with visible_session() as session:
         page = library_search.find(session, asked, request.args.get("page", 1, type=int))
         known_models, reviewers = library_search.models_used(session), library_search.reviewers(session)
         comparable, annotations = (

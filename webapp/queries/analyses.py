@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -31,15 +30,11 @@ from webapp.errors import UserError
 from webapp.jobs import queue as job_queue
 from webapp.security import blinding, permissions, visibility
 from webapp.security.blinding import Discloses
-from webapp.storage.tables import AnalysisRow, AnnotationRow, CaseRow, JobRow, Priority, State
+from webapp.security.visibility import visible_session
+from webapp.storage.tables import AnalysisRow, AnnotationRow, CaseRow, Exhibit, JobRow, Priority, State
 
 MOST_COMPARABLE = 5
 ANNOTATIONS = (SegmentAnnotation, ExhibitAnnotation, SpanAnnotation)
-
-
-def visible_session() -> AbstractContextManager[Session]:
-    """A session for pages: what who asks may not see is not there."""
-    return visibility.visible_session(this_app.database())
 
 
 def get_or_404(analysis_id: str, discloses: Discloses = Discloses.JUDGEMENTS) -> AnalysisRow:
@@ -131,6 +126,12 @@ def job_json(row: JobRow, *, ahead: bool = True) -> dict[str, Any]:
     if row.state == State.FAILED:
         known |= {"error": row.error, "remedy": row.remedy}
     return known
+
+
+def latest_of(session: Session, sha256: str) -> AnalysisRow | None:
+    """The latest analysis of an exhibit of this SHA-256 in a session of :mod:`webapp.security.visibility`."""
+    own = select(AnalysisRow).join(AnalysisRow.exhibit).where(Exhibit.sha256 == sha256)
+    return session.scalars(own.order_by(AnalysisRow.created.desc()).limit(1)).first()
 
 
 def sibling_analyses(row: AnalysisRow) -> tuple[AnalysisRow, ...]:

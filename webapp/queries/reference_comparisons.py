@@ -22,8 +22,9 @@ from webapp.custody.altered import AlteredRecord
 from webapp.custody.comparison_records import RESULT, FinishedComparison
 from webapp.errors import NotReady, UserError
 from webapp.queries import copies, library
-from webapp.queries.analyses import job_json, visible_session
-from webapp.storage.tables import AnalysisRow, ComparisonRow, Exhibit, State
+from webapp.queries.analyses import job_json
+from webapp.security.visibility import visible_session
+from webapp.storage.tables import AnalysisRow, ComparisonRow, State
 
 if TYPE_CHECKING:
     from reports.view.comparisons.view import ComparisonView
@@ -181,14 +182,6 @@ def side(exhibit_id: int) -> AnalysisRow:
             404, gettext("One of the two exhibits is not here any more."), gettext("Hand it in again.")
         )
     return row
-
-
-def of_exhibit(session: Session, sha256: str) -> AnalysisRow | None:
-    """The latest analysis of an exhibit of this SHA-256 that who asks may see."""
-    own = select(AnalysisRow).where(
-        AnalysisRow.exhibit_id.in_(select(Exhibit.id).where(Exhibit.sha256 == sha256))
-    )
-    return session.scalars(own.order_by(AnalysisRow.created.desc()).limit(1)).first()
 
 
 @dataclass(frozen=True)

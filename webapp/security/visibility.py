@@ -14,9 +14,9 @@ from typing import Any, TypeVar
 from sqlalchemy import ColumnElement, Select, and_, event, or_, select
 from sqlalchemy.orm import ORMExecuteState, Session, with_loader_criteria
 
+from webapp import this_app
 from webapp.security import blinding
 from webapp.security.permissions import Principal, current
-from webapp.storage.database import Database
 from webapp.storage.tables import AnalysisRow, AnnotationRow, CaseMember, CaseRow, ComparisonRow, Exhibit
 
 # The one clip everybody may see: made on the first start, of public-domain portraits.
@@ -42,14 +42,14 @@ def visible(statement: _Statement, principal: Principal) -> _Statement:
 
 
 @contextmanager
-def visible_session(database: Database, principal: Principal | None = None) -> Iterator[Session]:
+def visible_session(principal: Principal | None = None) -> Iterator[Session]:
     """A session in which every select finds only what ``principal`` (by default, who asks) may see.
 
     For pages that show. What decides whether a file is still needed must know of everything,
     and uses :meth:`webapp.storage.database.Database.begin`.
     """
     who = principal or current()
-    with database.begin() as session:
+    with this_app.database().begin() as session:
         if not who.sees_all:
             event.listen(session, "do_orm_execute", _narrowing(_conditions(who)))
         yield session

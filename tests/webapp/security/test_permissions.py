@@ -77,10 +77,10 @@ def test_each_sees_their_own_and_their_cases(lab, name):
 
 
 @pytest.mark.parametrize("name", ROLES)
-def test_a_reading_session_finds_nothing_else(lab, name):
-    database, people, rows = lab
+def test_a_reading_session_finds_nothing_else(app, lab, name):
+    _database, people, rows = lab
     who, ids = people[name], {rows[one].id for one in SEEN[name]}
-    with visible_session(database, who) as session:
+    with app.app_context(), visible_session(who) as session:
         assert set(session.scalars(select(AnalysisRow.id))) == ids
         assert {row.id for row in session.scalars(select(AnalysisRow))} == ids
         assert session.scalar(select(func.count()).select_from(Exhibit)) == len(ids)
@@ -108,13 +108,13 @@ def test_statistics_of_somebody_who_sees_nothing_are_those_of_an_empty_library(a
     database, people, _rows = lab
     with database.begin() as session:
         session.execute(AnnotationRow.__table__.delete())  # its body is no annotation
-    with visible_session(database, people["bob"]) as session:
+    with app.app_context(), visible_session(people["bob"]) as session:
         seen = library_statistics.overview(session)
         assert not any(count.total for count in library_statistics.over_time(session, False, now().date()))
     assert (seen.analyses, seen.exhibits, seen.photos, seen.videos, seen.seconds) == (0, 0, 0, 0, 0.0)
     assert (seen.unmeasured, seen.models, seen.points, seen.speeds) == (0, (), (), ())
     assert seen.agreement.total == 0
-    with visible_session(database, people["ray"]) as session:
+    with app.app_context(), visible_session(people["ray"]) as session:
         seen = library_statistics.overview(session)
     assert (seen.analyses, seen.exhibits, seen.videos) == (1, 1, 1)
 

@@ -16,6 +16,7 @@ from webapp.pages.job_words import in_words
 from webapp.queries import analyses as analysis_queries
 from webapp.queries.analyses import status_json
 from webapp.security.permissions import Permission, require
+from webapp.security.visibility import visible_session
 from webapp.services import analyses as analysis_service
 from webapp.services import cases, deletion
 from webapp.services import models as model_service
@@ -72,7 +73,7 @@ def ask_to_delete(analysis_id: str) -> str:
     row = analysis_queries.get_or_404(analysis_id)
     with this_app.database().begin() as session:
         deletion.refuse_kept(session, row)
-    with analysis_queries.visible_session() as session:
+    with visible_session() as session:
         consequences = deletion.consequences(session, row)
     return render_template(
         "pages/analysis/delete.html", row=row, consequences=consequences, back=request.args.get("back")
