@@ -41,7 +41,7 @@ class Strip:
     """Small pictures in order of time: ``pictures`` (n, height, width) with ``pts`` (n,) and ``times`` (n,).
 
     ``size`` is width and height of the upright frames they were made of. ``large`` are some of them
-    again, larger, and ``large_at`` are their places among the others. ``holes`` are the last places before
+    again, larger. ``holes`` are the last places before
     parts of the file that were not read.
     """
 
@@ -50,7 +50,6 @@ class Strip:
     pictures: Grey
     size: tuple[int, int]
     large: tuple[Grey, ...] = ()
-    large_at: tuple[int, ...] = ()
     holes: tuple[int, ...] = ()
 
     def __len__(self) -> int:
@@ -108,9 +107,7 @@ def _of_photo(reader: MediaReader) -> Strip:
     height, width = grey.shape
     large = _reduced(grey, small_size((width, height), LARGE_SIDE))
     small = _reduced(large, small_size((width, height), SIDE))
-    return Strip(
-        np.array([frame.pts]), np.zeros(1), small[None], (width, height), large=(large,), large_at=(0,)
-    )
+    return Strip(np.array([frame.pts]), np.zeros(1), small[None], (width, height), large=(large,))
 
 
 def _gathered(
@@ -125,7 +122,6 @@ def _gathered(
     pts_: list[int] = []
     pictures: list[Grey] = []
     large: list[Grey] = []
-    large_at: list[int] = []
     next_large = next_small = 0.0
     for frame, pts in frames:
         time = float((pts - (reader.tally.first_pts or 0)) * reader.time_base)
@@ -138,7 +134,6 @@ def _gathered(
         if time >= next_large:
             next_large = time + max(0.25, expected / _LARGE)
             large.append(picture)
-            large_at.append(len(pts_))
             picture = _reduced(picture, small_size(size, SIDE))
         pts_.append(pts)
         pictures.append(picture)
@@ -149,7 +144,6 @@ def _gathered(
         np.array(pictures, np.uint8) if pictures else np.zeros((0, 1, 1), np.uint8),
         size,
         tuple(large),
-        tuple(large_at),
     )
 
 

@@ -159,7 +159,7 @@ def flagged_of_all(
     return [one for name, group in people.items() for one in flagged(name, group, parameters, kind)]
 
 
-def too_few_frames(
+def reaching_in_few_frames(
     people: Mapping[str, Detections],
     found: Sequence[FlaggedInterval],
     parameters: Parameters,

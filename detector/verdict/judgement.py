@@ -54,7 +54,7 @@ def judge(
         found = []
     segments = explained(found)
     video = media.kind is MediaKind.VIDEO
-    few = findings.too_few_frames(people, found, parameters, times, seconds) if video else {}
+    few = findings.reaching_in_few_frames(people, found, parameters, times, seconds) if video else {}
     verdict, reason = decide(media.kind, parameters, coverage, persons, segments, few)
     # The figures are those by which it was asked whether there is a finding.
     counting = Verdict.MANIPULATED if outweighed else verdict

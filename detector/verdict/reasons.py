@@ -1,4 +1,4 @@
-"""The words of the verdict's reason. Each function gives the reason of one outcome; none decides."""
+"""The words of the verdict's reason. Each function gives the reason of one outcome."""
 
 from __future__ import annotations
 
@@ -273,21 +273,21 @@ def _most_of(names: Sequence[str], few: Mapping[str, int]) -> str:
     return counted(max((few[name] for name in names), default=0), "sampled frame")
 
 
-def one_of_many(names: Sequence[str], counted: int, judged: int) -> str:
+def one_of_many(names: Sequence[str], agreed_on: int, judged: int) -> str:
     """The photo's faces ``names`` reach the threshold by themselves, but not among all that count.
 
-    Of those ``judged``, ``counted`` are the ones on which views agree.
+    Of those ``judged``, ``agreed_on`` are the ones on which views agree.
     """
     said = N_(
         "%(who)s: above the threshold for a finding when taken alone; but of %(faces)s judged faces one is "
         "so by chance more easily than of one, and together they do not reach it."
     )
-    if counted < judged:
+    if agreed_on < judged:
         said = N_(
             "%(who)s: above the threshold for a finding when taken alone; but of %(faces)s faces on which "
             "views agree one is so by chance more easily than of one, and together they do not reach it."
         )
-    return said % {"who": _who(names), "faces": counted}
+    return said % {"who": _who(names), "faces": agreed_on}
 
 
 def nothing_found(

@@ -1,8 +1,8 @@
 """Gather faces that move, once: one face followed through each clip of role ``train``.
 
-Networks that read sequences need neighbouring frames, which :mod:`harvest` does not
-keep. Faces are sampled as an analysis does, :data:`RATE` a second, and cut with the
-margin of :mod:`harvest`, so that training frames them as it likes. The squares are
+Networks that read sequences need neighbouring frames, which :mod:`.face_samples` does
+not keep. Faces are sampled as an analysis does, :data:`RATE` a second, and cut with the
+margin of :mod:`.face_samples`, so that training frames them as it likes. The squares are
 smoothed over time: training adds a detector's jitter itself, in the same measure to
 every source, animated photographs included.
 """

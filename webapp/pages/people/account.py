@@ -59,7 +59,7 @@ def password() -> Response:
     except AccountError as problem:
         return _page(problem.error)
     response = redirect(url_for("account.show", changed=1), 303)
-    cookies.set_session_cookie(response, row.user, renewed(row, confirmed=True))
+    cookies.set_session_cookie(response, row.user, renewed(row))
     return response
 
 

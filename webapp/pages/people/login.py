@@ -93,7 +93,7 @@ def confirmed() -> Response:
             log.append_account_event(session, "sign-in refused", account=row.user.name)
         return page(401, again=True, problem=gettext("This is not your password."))
     response = redirect(request_guard.own_address(request.form.get("next")), 303)
-    cookies.set_session_cookie(response, user, renewed(row, confirmed=True))
+    cookies.set_session_cookie(response, user, renewed(row))
     return response
 
 
@@ -115,8 +115,8 @@ def begin_session(
     return response
 
 
-def renewed(row: SessionRow, *, confirmed: bool = False) -> str:
-    """Another token for a session: whoever knew the old one is out."""
+def renewed(row: SessionRow) -> str:
+    """Another token for a session just confirmed: whoever knew the old one is out."""
     moment = now()
     with this_app.database().begin() as session:
         sessions.end(session, SessionRow.id == row.id)
@@ -124,7 +124,7 @@ def renewed(row: SessionRow, *, confirmed: bool = False) -> str:
         token = sessions.start(session, user, _address(), request.user_agent.string, moment, row.way)
         fresh = session.get_one(SessionRow, sessions.hashed(token))
         fresh.started = row.started  # it grows no younger
-        fresh.confirmed = moment if confirmed else row.confirmed
+        fresh.confirmed = moment
     return token
 
 

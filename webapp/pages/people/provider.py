@@ -97,7 +97,7 @@ def _signed_in(attempt: Attempt) -> Response:
                 403, gettext("Somebody else signed in at the provider."), gettext("Sign in anew.")
             )
         response = redirect(request_guard.own_address(attempt.onwards), 303)
-        cookies.set_session_cookie(response, user, renewed(row, confirmed=True))
+        cookies.set_session_cookie(response, user, renewed(row))
         return response
     amr = claims.get("amr")
     factor = " ".join(map(str, amr))[:60] if isinstance(amr, list) and amr else "not told"

@@ -88,7 +88,7 @@ def confirm() -> Response:
         codes = second_factor.confirm(session, user)
         ended = sessions.end_of_user(session, user.id, row.id)
         log.append_account_event(session, "second factor set up", account=user.name, sessions=ended)
-    token = renewed(row, confirmed=True)
+    token = renewed(row)
     with this_app.database().begin() as session:  # forms of the page belong to the new session
         g.session = session.get_one(SessionRow, sessions.hashed(token))
     response = _page(codes=codes, user=user)

@@ -11,7 +11,7 @@ from detector.faces.crop import Face
 from detector.faces.detections import DetectionBuffer, Detections
 from detector.faces.quality import Assessment
 from detector.schema.analysis import MediaKind, Parameters
-from detector.segments.findings import flagged_of_all, too_few_frames
+from detector.segments.findings import flagged_of_all, reaching_in_few_frames
 from detector.segments.screen_time import seconds_shown
 
 DEFAULT = Parameters()
@@ -36,7 +36,7 @@ def few(times: Sequence[float], lasts: float, smoothed: Mapping[str, Mapping[int
     seconds = seconds_shown(times, lasts, DEFAULT.sample_rate, ())
     group = people(times, smoothed)
     found = flagged_of_all(group, DEFAULT, MediaKind.VIDEO)
-    return too_few_frames(group, found, DEFAULT, times, seconds)
+    return reaching_in_few_frames(group, found, DEFAULT, times, seconds)
 
 
 def test_one_frame_of_a_time_lapse_stands_for_two_seconds() -> None:
@@ -68,4 +68,4 @@ def test_frames_between_those_sampled_do_not_count() -> None:
     times = [0.0, 2.0, 4.0]
     group = people([*times, 2.04], {"A": {1: 0.9, 3: 0.9}}, between=[3])
     seconds = seconds_shown(times, 6.0, 8.0, ())
-    assert too_few_frames(group, [], DEFAULT, times, seconds) == {"A": 1}
+    assert reaching_in_few_frames(group, [], DEFAULT, times, seconds) == {"A": 1}
