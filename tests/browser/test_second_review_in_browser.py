@@ -20,7 +20,6 @@ from playwright.sync_api import Browser, Page, Route, expect
 
 from reports.verification.verify import verify
 from webapp import create_app
-from webapp.custody import log as custody_log
 from webapp.security import accounts as account_store
 from webapp.security.passwords import Cost, Passwords
 from webapp.security.permissions import Role
@@ -77,7 +76,6 @@ def lab(workbench: Workbench, browser: Browser, tmp_path: Path) -> Iterator[Lab]
         ids = {}
         for name, display, role in _PEOPLE:
             user = account_store.add(session, cheap, name, display, role, _PASSWORD, one_time=False)
-            custody_log.append_account_event(session, "account made", account=name, role=role)
             ids[name] = user.id
         session.get_one(AnalysisRow, workbench.first).owner_id = ids["ada"]
     with served(app) as address:

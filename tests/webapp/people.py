@@ -12,7 +12,6 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from webapp import create_app
-from webapp.custody import log as custody_log
 from webapp.security import accounts as account_store
 from webapp.security.passwords import Cost, Passwords
 from webapp.security.permissions import Role
@@ -49,9 +48,7 @@ def with_login(data: Path, sent: list[str], **settings: object) -> Flask:
 def account(app: Flask, name: str, role: Role, *, one_time: bool = False) -> User:
     """An account with the password of all of them."""
     with app.extensions["database"].alone() as session:
-        user = account_store.add(session, CHEAP, name, name.title(), role, PASSWORD, one_time=one_time)
-        custody_log.append_account_event(session, "account made", account=name, role=role)
-        return user
+        return account_store.add(session, CHEAP, name, name.title(), role, PASSWORD, one_time=one_time)
 
 
 def sign_in(client: FlaskClient, name: str, password: str = PASSWORD, **more: object):

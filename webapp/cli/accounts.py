@@ -10,9 +10,8 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from webapp.custody import log as custody_log
 from webapp.security import accounts as account_store
-from webapp.security import provider_accounts, second_factor, sessions
+from webapp.security import provider_accounts
 from webapp.security.accounts import AccountError
 from webapp.security.passwords import Passwords
 from webapp.security.permissions import Role
@@ -68,7 +67,6 @@ def _add(database: Database, asked: argparse.Namespace) -> None:
         user = account_store.add(
             session, Passwords(), asked.name, asked.display, asked.role, password, one_time=asked.one_time
         )
-        custody_log.append_account_event(session, "account made", account=user.name, role=user.role)
     print(f"{user.name} can sign in now, as {user.role} (data folder: {read_settings().data}).")
 
 
@@ -86,7 +84,6 @@ def _set_role(database: Database, asked: argparse.Namespace) -> None:
     with database.alone() as session:
         user = account_named(session, asked.name)
         account_store.set_role(session, user, asked.role)
-        custody_log.append_account_event(session, "role changed", account=user.name, role=user.role)
     print(f"{user.name} is {user.role} now.")
 
 
@@ -94,15 +91,13 @@ def _disable(database: Database, asked: argparse.Namespace) -> None:
     with database.alone() as session:
         user = account_named(session, asked.name)
         account_store.disable(session, user)
-        custody_log.append_account_event(session, "account disabled", account=user.name)
     print(f"{user.name} cannot sign in any more.")
 
 
 def _enable(database: Database, asked: argparse.Namespace) -> None:
     with database.alone() as session:
         user = account_named(session, asked.name)
-        account_store.enable(user)
-        custody_log.append_account_event(session, "account enabled", account=user.name)
+        account_store.enable(session, user)
     print(f"{user.name} can sign in again.")
 
 
@@ -110,17 +105,14 @@ def _reset_password(database: Database, asked: argparse.Namespace) -> None:
     password = _password(asked)
     with database.alone() as session:
         user = account_named(session, asked.name)
-        ended = account_store.set_password(session, Passwords(), user, password, one_time=asked.one_time)
-        custody_log.append_account_event(session, "password reset", account=user.name, tokens=ended)
+        ended = account_store.reset_password(session, Passwords(), user, password, one_time=asked.one_time)
     print(f"{user.name} has a new password and is signed out everywhere. API tokens revoked: {ended}.")
 
 
 def _reset_second_factor(database: Database, asked: argparse.Namespace) -> None:
     with database.alone() as session:
         user = account_named(session, asked.name)
-        second_factor.remove(session, user)
-        sessions.end_of_user(session, user.id)
-        custody_log.append_account_event(session, "second factor reset", account=user.name)
+        account_store.reset_second_factor(session, user)
     print(f"{user.name} signs in with the password alone, and can set up a new second factor.")
 
 

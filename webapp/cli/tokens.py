@@ -11,7 +11,6 @@ from sqlalchemy.orm import Session
 
 from detector import timestamps
 from webapp.cli.accounts import account_named
-from webapp.custody import log as custody_log
 from webapp.security import accounts as account_store
 from webapp.security import api_tokens
 from webapp.security.api_tokens import TokenError
@@ -53,10 +52,6 @@ def _add(database: Database, asked: argparse.Namespace) -> None:
     expires = now() + timedelta(days=asked.days) if asked.days is not None else None
     with database.alone() as session:
         made = api_tokens.make(session, _owner(session, asked.user), asked.name, asked.scope, expires)
-        row = made.row
-        custody_log.append_account_event(
-            session, "token made", token=row.id, name=row.name, scopes=row.scopes
-        )
         # Before it counts: one that could not be shown must not work.
         print("Copy it now, it cannot be shown again:", file=sys.stderr)
         print(made.token, flush=True)
@@ -81,7 +76,6 @@ def _revoke(database: Database, asked: argparse.Namespace) -> None:
         row = api_tokens.revoke(session, _owner(session, asked.user), asked.id)
         if row is None:
             raise TokenError("There is no such token.", "python -m webapp list-tokens shows those there are.")
-        custody_log.append_account_event(session, "token revoked", token=row.id, name=row.name)
     print(f"{row.name} works no longer.")
 
 

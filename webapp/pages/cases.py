@@ -7,7 +7,6 @@ from werkzeug.wrappers import Response
 
 from reports.text.language import gettext
 from webapp import this_app
-from webapp.custody import log
 from webapp.downloads import case_archive
 from webapp.errors import UserError
 from webapp.http.interface_language import of_download
@@ -42,7 +41,6 @@ def make() -> Response:
         case = case_service.make(
             session, current(), request.form.get("name", ""), request.form.get("description", "")
         )
-        log.append_account_event(session, "case made", case=case.id, name=case.name)
     return _to(case.id)
 
 
@@ -78,7 +76,6 @@ def change(case_id: int) -> Response:
     with this_app.database().alone() as session:
         case = case_service.find(session, current(), case_id)
         case_service.change(session, case, request.form.get("name", ""), request.form.get("description", ""))
-        log.append_account_event(session, "case changed", case=case.id, name=case.name)
     return _to(case_id)
 
 
@@ -91,8 +88,7 @@ def admit(case_id: int) -> Response:
         raise UserError(400, gettext("Nobody was chosen."), gettext("Choose somebody from the list."))
     with this_app.database().alone() as session:
         case = case_service.find(session, current(), case_id)
-        user = case_service.admit(session, case, chosen)
-        log.append_account_event(session, "case member added", case=case.id, account=user.name)
+        case_service.admit(session, case, chosen)
     return _to(case_id)
 
 
@@ -103,8 +99,7 @@ def dismiss(case_id: int, user_id: int) -> Response:
     with this_app.database().alone() as session:
         case = case_service.find(session, current(), case_id)
         reviewer_service.refuse_dismissing(session, case.id, user_id)
-        user = case_service.dismiss(session, case, user_id)
-        log.append_account_event(session, "case member removed", case=case.id, account=user.name)
+        case_service.dismiss(session, case, user_id)
     if user_id == current().user_id:
         return redirect(url_for("cases.listing"), 303)
     return _to(case_id)

@@ -11,8 +11,9 @@ from sqlalchemy.orm import Session
 
 from reports.text.free_text import normalized
 from reports.text.language import gettext
+from webapp.custody import log as custody_log
 from webapp.errors import UserError
-from webapp.security import api_tokens, sessions
+from webapp.security import api_tokens, second_factor, sessions
 from webapp.security.passwords import Passwords, weakness
 from webapp.security.permissions import LOCAL, SYSTEM, Principal, Role
 from webapp.storage.tables import CaseReview, CaseRow, User, now
@@ -42,10 +43,12 @@ def add(
     password: str,
     *,
     one_time: bool,
+    **how: str,
 ) -> User:
     """A new account. ``one_time``: the password was given out and is to be changed at the first sign-in.
 
-    Raises :class:`AccountError` for a name or password that cannot be, or is taken.
+    As whatever changes an account here, it goes into the custody log, with ``how`` it came to be. Raises
+    :class:`AccountError` for a name or password that cannot be, or is taken.
     """
     name = _free_name(session, name)
     display = _free_display(session, display, name)
@@ -61,6 +64,7 @@ def add(
     )
     session.add(user)
     session.flush()
+    custody_log.append_account_event(session, "account made", account=user.name, role=user.role, **how)
     return user
 
 
@@ -101,8 +105,8 @@ def _free_display(session: Session, display: str, name: str) -> str:
     return display
 
 
-def set_role(session: Session, user: User, role: Role) -> None:
-    """Give an account another role.
+def set_role(session: Session, user: User, role: Role, **how: str) -> None:
+    """Give an account another role; ``how`` it came to be goes into the custody log.
 
     Raises :class:`AccountError` for the last administrator, and for a second reviewer who would become one.
     """
@@ -118,6 +122,7 @@ def set_role(session: Session, user: User, role: Role) -> None:
         )
     user.role = role
     sessions.end_of_user(session, user.id)
+    custody_log.append_account_event(session, "role changed", account=user.name, role=user.role, **how)
 
 
 def disable(session: Session, user: User) -> None:
@@ -125,11 +130,29 @@ def disable(session: Session, user: User) -> None:
     _keep_an_administrator(session, user)
     user.disabled = now()
     sessions.end_of_user(session, user.id)
+    custody_log.append_account_event(session, "account disabled", account=user.name)
 
 
-def enable(user: User) -> None:
+def enable(session: Session, user: User) -> None:
     """Let its owner sign in again."""
     user.disabled = None
+    custody_log.append_account_event(session, "account enabled", account=user.name)
+
+
+def reset_password(
+    session: Session, passwords: Passwords, user: User, password: str, *, one_time: bool
+) -> int:
+    """Give somebody else's account another password; returns how many API tokens ended."""
+    ended = set_password(session, passwords, user, password, one_time=one_time)
+    custody_log.append_account_event(session, "password reset", account=user.name, tokens=ended)
+    return ended
+
+
+def reset_second_factor(session: Session, user: User) -> None:
+    """Forget the second factor of an account, whose owner lost it."""
+    second_factor.remove(session, user)
+    sessions.end_of_user(session, user.id)
+    custody_log.append_account_event(session, "second factor reset", account=user.name)
 
 
 def set_password(

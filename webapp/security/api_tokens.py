@@ -18,6 +18,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from reports.text.language import gettext
+from webapp.custody import log as custody_log
 from webapp.errors import UserError
 from webapp.security import last_use
 from webapp.security.permissions import LOCAL, Permission, Principal, Role
@@ -96,6 +97,7 @@ def make(
         expires=expires,
     )
     session.add(row)
+    custody_log.append_account_event(session, "token made", token=row.id, name=row.name, scopes=row.scopes)
     return NewToken(token, row)
 
 
@@ -111,6 +113,7 @@ def revoke(session: Session, principal: Principal, token_id: str) -> ApiToken | 
     if row is None or row.user_id != principal.user_id:
         return None
     row.revoked = row.revoked or now()
+    custody_log.append_account_event(session, "token revoked", token=row.id, name=row.name)
     return row
 
 

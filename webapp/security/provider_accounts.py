@@ -57,8 +57,7 @@ def account(session: Session, settings: Settings, passwords: Passwords, claims: 
     if user.disabled is not None:
         raise _refused(gettext("This account is disabled."))
     if user.role != role:
-        account_store.set_role(session, user, role)
-        log.append_account_event(session, "role changed", account=user.name, role=role, by="provider")
+        account_store.set_role(session, user, role, by="provider")
     return user
 
 
@@ -118,9 +117,10 @@ def _new_account(
     taken = {user.display.casefold() for user in account_store.listed(session)}
     display = f"{display} ({name})"[:80] if display.casefold() in taken else display
     # A password that nobody knows: an administrator can give another one.
-    user = account_store.add(session, passwords, name, display, role, generate(), one_time=False)
+    user = account_store.add(
+        session, passwords, name, display, role, generate(), one_time=False, by="provider"
+    )
     user.subject = known
-    log.append_account_event(session, "account made", account=user.name, role=role, by="provider")
     return user
 
 

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from reports.text.free_text import normalized
 from reports.text.language import gettext
+from webapp.custody import log as custody_log
 from webapp.errors import UserError
 from webapp.http.row_numbers import row_number
 from webapp.security.permissions import PERMISSIONS, Permission, Principal, current
@@ -29,6 +30,7 @@ def make(session: Session, who: Principal, name: str, description: str) -> CaseR
     session.flush()
     if who.user_id is not None:
         session.add(CaseMember(case_id=case.id, user_id=who.user_id))
+    custody_log.append_account_event(session, "case made", case=case.id, name=case.name)
     return case
 
 
@@ -36,6 +38,7 @@ def change(session: Session, case: CaseRow, name: str, description: str) -> None
     """Name and describe a case anew."""
     refuse_closed(session, case.id)
     _describe(case, name, description)
+    custody_log.append_account_event(session, "case changed", case=case.id, name=case.name)
 
 
 def find(session: Session, who: Principal, case_id: int) -> CaseRow:
@@ -100,7 +103,7 @@ def analyses(session: Session, case: CaseRow) -> list[AnalysisRow]:
     return list(session.scalars(query.order_by(AnalysisRow.created.desc(), AnalysisRow.id.desc())))
 
 
-def admit(session: Session, case: CaseRow, user_id: int) -> User:
+def admit(session: Session, case: CaseRow, user_id: int) -> None:
     """Let somebody see the case.
 
     Raises :class:`~webapp.errors.UserError` where there is no such account, or it is disabled.
@@ -111,10 +114,10 @@ def admit(session: Session, case: CaseRow, user_id: int) -> User:
             400, gettext("There is no such account, or it is disabled."), gettext("Choose one from the list.")
         )
     session.merge(CaseMember(case_id=case.id, user_id=user_id))
-    return user
+    custody_log.append_account_event(session, "case member added", case=case.id, account=user.name)
 
 
-def dismiss(session: Session, case: CaseRow, user_id: int) -> User:
+def dismiss(session: Session, case: CaseRow, user_id: int) -> None:
     """Let somebody see it no longer, but for what they handed in themselves.
 
     Raises :class:`~webapp.errors.UserError` where there is no such account.
@@ -124,7 +127,7 @@ def dismiss(session: Session, case: CaseRow, user_id: int) -> User:
         raise UserError(404, gettext("There is no such account."), gettext("Go back to the case."))
     session.execute(delete(CaseMember).where(CaseMember.case_id == case.id, CaseMember.user_id == user_id))
     case_ownership.leave(session, case.id, user)
-    return user
+    custody_log.append_account_event(session, "case member removed", case=case.id, account=user.name)
 
 
 def chosen(session: Session, who: Principal, text: str | None) -> int | None:

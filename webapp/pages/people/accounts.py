@@ -10,10 +10,8 @@ from werkzeug.wrappers import Response
 from reports.text.language import gettext, translated
 from reports.text.numbers import plural
 from webapp import this_app
-from webapp.custody import log
 from webapp.errors import UserError
 from webapp.security import accounts as account_store
-from webapp.security import second_factor, sessions
 from webapp.security.accounts import AccountError
 from webapp.security.passwords import generate
 from webapp.security.permissions import MEANINGS, PERMISSIONS, Permission, Role, require
@@ -55,7 +53,6 @@ def add() -> Response:
                 given,
                 one_time=True,
             )
-            log.append_account_event(session, "account made", account=user.name, role=user.role)
     except AccountError as problem:
         return _page(problem=problem, values=request.form)
     return _page(handed_over=_HandedOver(user, given))
@@ -69,7 +66,6 @@ def role(user_id: int) -> Response:
         with this_app.database().alone() as session:
             user = _user(session.get(User, user_id))
             account_store.set_role(session, user, _role())
-            log.append_account_event(session, "role changed", account=user.name, role=user.role)
     except AccountError as problem:
         return _page(problem=problem)
     return _page(
@@ -89,7 +85,6 @@ def disable(user_id: int) -> Response:
         with this_app.database().alone() as session:
             user = _user(session.get(User, user_id))
             account_store.disable(session, user)
-            log.append_account_event(session, "account disabled", account=user.name)
     except AccountError as problem:
         return _page(problem=problem)
     return _page(done=gettext("%(display)s cannot sign in any more.", display=user.display))
@@ -101,8 +96,7 @@ def enable(user_id: int) -> Response:
     """Let its owner sign in again."""
     with this_app.database().alone() as session:
         user = _user(session.get(User, user_id))
-        account_store.enable(user)
-        log.append_account_event(session, "account enabled", account=user.name)
+        account_store.enable(session, user)
     return _page(done=gettext("%(display)s can sign in again.", display=user.display))
 
 
@@ -114,8 +108,7 @@ def password(user_id: int) -> Response:
     with this_app.database().alone() as session:
         user = _user(session.get(User, user_id))
         kept = current_app.extensions["passwords"]
-        ended = account_store.set_password(session, kept, user, given, one_time=True)
-        log.append_account_event(session, "password reset", account=user.name, tokens=ended)
+        ended = account_store.reset_password(session, kept, user, given, one_time=True)
     done = gettext(
         "%(display)s is signed out everywhere; %(tokens)s revoked.",
         display=user.display,
@@ -130,9 +123,7 @@ def factor(user_id: int) -> Response:
     """Forget the second factor of an account, whose owner lost it."""
     with this_app.database().alone() as session:
         user = _user(session.get(User, user_id))
-        second_factor.remove(session, user)
-        sessions.end_of_user(session, user.id)
-        log.append_account_event(session, "second factor reset", account=user.name)
+        account_store.reset_second_factor(session, user)
     return _page(
         done=gettext(
             "%(display)s signs in with the password alone, and can set up a new second factor.",

@@ -9,7 +9,6 @@ from werkzeug.wrappers import Response
 
 from reports.text.language import gettext
 from webapp import this_app
-from webapp.custody import log
 from webapp.errors import UserError
 from webapp.security import api_tokens
 from webapp.security.api_tokens import TokenError
@@ -38,8 +37,6 @@ def create() -> Response:
             made = api_tokens.make(
                 session, current(), request.form.get("name", ""), request.form.getlist("scope"), expires
             )
-            row = made.row
-            log.append_account_event(session, "token made", token=row.id, name=row.name, scopes=row.scopes)
     except TokenError as problem:
         return _page(problem=str(problem))
     return _page(token=made.token)
@@ -56,7 +53,6 @@ def revoke(token_id: str) -> Response:
             raise UserError(
                 404, gettext("There is no such token of yours."), gettext("Look at the list of your tokens.")
             )
-        log.append_account_event(session, "token revoked", token=row.id, name=row.name)
     return redirect(url_for("api_tokens.listing"), 303)
 
 
