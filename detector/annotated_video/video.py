@@ -34,7 +34,7 @@ from detector.media.frame import Image
 from detector.media.open import open_container, open_media
 from detector.media.pictures import hdr
 from detector.media.reader import MediaReader
-from detector.schema.analysis import Analysis, MediaKind, Peak, Segment
+from detector.schema.analysis import Analysis, Peak, Segment
 from detector.schema.formatting import timecode
 
 _X264 = {"preset": "veryfast", "crf": "20", "bf": "0", "g": "60"}
@@ -66,7 +66,7 @@ def annotate(
     (:func:`reports.exports.overlays.kept_maps`). ``out`` appears whole or not at all. Raises
     :class:`MediaError` when the file is not the exhibit of the analysis, or is a photo.
     """
-    if analysis.media.kind is MediaKind.IMAGE:
+    if analysis.media.still:
         raise MediaError("The exhibit is a photo. Its pictures with heatmaps are those of the analysis.")
     _check(exhibit, analysis)
     if out.exists() and out.samefile(exhibit):

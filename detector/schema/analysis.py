@@ -139,6 +139,11 @@ class Media(Value):
         """Facts of its picture; none in older analyses."""
         return self.details.picture if self.details else None
 
+    @property
+    def still(self) -> bool:
+        """Whether it is a photograph, and no video."""
+        return self.kind is MediaKind.IMAGE
+
 
 class Person(Value):
     """One or more tracks judged to be the same face."""

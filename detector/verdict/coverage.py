@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from detector.faces.flaws import either
 from detector.media.stream.packet_stats import MOST_FAILURES
-from detector.schema.analysis import Coverage, FaceQuality, Media, MediaKind, Span, Spread
+from detector.schema.analysis import Coverage, FaceQuality, Media, Span, Spread
 from detector.schema.translatable import N_
 from detector.scoring.first_pass import FirstPassResult
 
@@ -34,7 +34,7 @@ def coverage_of(first_pass: FirstPassResult, media: Media, missing: float, rate:
         flaws[time].add(flaw)
     spans: list[Span] = []
     damaged = list(damaged_spans(media))
-    if media.kind is MediaKind.VIDEO:
+    if not media.still:
         for i in np.flatnonzero(~np.isin(first_pass.times, usable)).tolist():
             time = first_pass.times[i]
             reason = "no face found"

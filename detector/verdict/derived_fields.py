@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.schema.analysis import Analysis, MediaKind, Peak, Person, Platt, Scores, Segment
+from detector.schema.analysis import Analysis, Peak, Person, Platt, Scores, Segment
 from detector.segments import rules
 
 _EXACT = 1e-6  # seconds, probabilities: both are stored as the nearest float
@@ -143,7 +143,7 @@ def _by_these_rules(person: Person, segments: list[Segment], analysis: Analysis,
             yield f"the middle place of person {person.id} is not that of its faces"
     judged = np.flatnonzero(~np.isnan(scores.logit))
     times, smoothed, logits = scores.time[judged], scores.smoothed[judged], scores.logit[judged]
-    still = analysis.media.kind is MediaKind.IMAGE
+    still = analysis.media.still
     found = rules.find_in_person(times, smoothed, _tracks(scores, judged), parameters, still)
     by_ends = {(float(times[one.first]), float(times[one.last])): one for one in found}
     ends = [(segment.start, segment.end) for segment in segments]

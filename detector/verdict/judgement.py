@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from detector.schema.analysis import Answers, Coverage, Media, MediaKind, Parameters, Person, Segment, Verdict
+from detector.schema.analysis import Answers, Coverage, Media, Parameters, Person, Segment, Verdict
 from detector.scoring.first_pass import FirstPassResult
 from detector.scoring.scorer import Scorer
 from detector.segments import findings
@@ -53,7 +53,7 @@ def judge(
     if outweighed := is_outweighed(media.kind, parameters, persons, over, threshold):
         found = []
     segments = explained(found)
-    video = media.kind is MediaKind.VIDEO
+    video = not media.still
     few = findings.reaching_in_few_frames(people, found, parameters, times, seconds) if video else {}
     verdict, reason = decide(media.kind, parameters, coverage, persons, segments, few)
     # The figures are those by which it was asked whether there is a finding.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from detector.schema.analysis import Media, MediaKind
+from detector.schema.analysis import Media
 from detector.schema.translatable import N_
 from detector.verdict.reasons import counted
 
@@ -35,7 +35,7 @@ def not_seen(media: Media, missing: float) -> list[str]:
             else N_("The file holds %(others)s more picture tracks, not looked at (%(named)s).")
             % {"others": len(others), "named": named}
         )
-    if media.kind is MediaKind.IMAGE and media.details and (pages := media.details.other_pages):
+    if media.still and media.details and (pages := media.details.other_pages):
         found.append(
             N_("The file holds %(count)s, not looked at.") % {"count": counted(pages, "more picture")}
         )
@@ -48,7 +48,7 @@ def not_seen(media: Media, missing: float) -> list[str]:
             N_("Behind the picture the file holds a video, as motion photos do; it was not looked at.")
         )
     found += _out_of_order(media)
-    if media.kind is MediaKind.IMAGE and media.frames_undecodable:
+    if media.still and media.frames_undecodable:
         found.append(N_("The file is damaged: a part of the picture is missing and was not looked at."))
     elif missing or lost or media.lost_at_start or media.lost_at_end:
         told = [*_lost_at_start(media), *(_lost_within(media) if lost else [])]

@@ -218,7 +218,7 @@ def _answers(recorded: Analysis, again: Analysis, tolerance: Tolerance, same_eng
     there, here = recorded.answers, again.answers
     if same_engine and (there is None) != (here is None):
         return ["answers of the second look stand in one of both only"]
-    if there is None or here is None or (recorded.media.kind is MediaKind.VIDEO and not same_engine):
+    if there is None or here is None or (not recorded.media.still and not same_engine):
         return []
     looks = [face.second_look for face in persons_averaged(recorded) if face.second_look]
     apart = 0.0

@@ -75,7 +75,7 @@ def measured(analysis: Analysis) -> tuple[dict[str, float], dict[str, Spread]]:
     if media.picture and media.picture.bit_rate and media.duration:
         rate = media.frames / media.duration
         values["bits per pixel"] = media.picture.bit_rate / (rate * media.width * media.height)
-    if media.kind is MediaKind.VIDEO and (frame_rate := ratio(media.frame_rate or "")) is not None:
+    if not media.still and (frame_rate := ratio(media.frame_rate or "")) is not None:
         values["frame rate"] = frame_rate
     if details and details.photo and details.photo.tables:
         values["JPEG quality"] = float(details.photo.tables[0].quality)

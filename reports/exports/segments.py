@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from detector.schema.analysis import Analysis, MediaKind, Segment
+from detector.schema.analysis import Analysis, Segment
 from detector.schema.translatable import N_
 from detector.verdict.kinds import kind_of
 from detector.verdict.stability import flagged_persons
@@ -50,7 +50,7 @@ def in_order(analysis: Analysis) -> list[Segment]:
 
 def refuse_still(analysis: Analysis, kind: str) -> None:
     """Raise :class:`ExportError` for a photo, which has no times."""
-    if analysis.media.kind is MediaKind.IMAGE:
+    if analysis.media.still:
         raise ExportError(
             N_("The exhibit is a photo, and %(kind)s lists times. Export its flagged faces as CSV or JSON.")
             % {"kind": kind}

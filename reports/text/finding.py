@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from detector.schema.analysis import (
     Analysis,
     ManipulationKind,
-    MediaKind,
     Person,
     SecondLook,
     Segment,
@@ -40,7 +39,7 @@ def segment_name(segment: str, *, still: bool, flagged: bool = True) -> str:
 
 def finding(analysis: Analysis) -> str:
     """The verdict as a sentence."""
-    still = analysis.media.kind is MediaKind.IMAGE
+    still = analysis.media.still
     if analysis.verdict is Verdict.NOT_FOUND:
         if still:
             return gettext("No manipulation was found in the faces that were examined in this photograph.")
@@ -101,7 +100,7 @@ def figure_name(analysis: Analysis) -> str:
     name = gettext("Calibrated probability of manipulation")
     if faces := len(persons_averaged(analysis)):
         return gettext("%(name)s, odds averaged over %(faces)s faces", name=name, faces=faces)
-    if analysis.media.kind is MediaKind.IMAGE:
+    if analysis.media.still:
         return gettext("%(name)s, highest-scoring face", name=name)
     if figured_segment(analysis) is not None:
         return gettext("%(name)s, strongest segment", name=name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from detector.schema.analysis import Analysis, MediaKind, Model
+from detector.schema.analysis import Analysis, Model
 from reports.text import photographs
 from reports.text.heatmaps import CLEAR_MARGIN, CLEAR_RATIO, is_joined
 from reports.text.language import N_, gettext
@@ -103,7 +103,7 @@ _OCCLUSION = N_(
 
 def glossary(analysis: Analysis, section: int) -> tuple[tuple[str, str], ...]:
     """The terms of the report; ``section`` is the number of the one on what figures and intervals mean."""
-    still = analysis.media.kind is MediaKind.IMAGE
+    still = analysis.media.still
     terms = dict(photographs.glossary(analysis, GLOSSARY) if still else GLOSSARY)
     made = gettext("Section %(section)s says how intervals are made.", section=section)
     terms["interval"] = f"{gettext(terms['interval'])} {made}"

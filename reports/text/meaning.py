@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from detector.schema.analysis import Analysis, MediaKind, Verdict
+from detector.schema.analysis import Analysis, Verdict
 from detector.verdict import left_open
 from reports.text import photographs
 from reports.text.language import gettext
@@ -17,7 +17,7 @@ def scale(analysis: Analysis, ratio_in: int | None = None) -> str:
 
     ``ratio_in`` is the section that quotes what the laboratory's own validation says of a likelihood ratio.
     """
-    stands = basis(analysis.model, still=analysis.media.kind is MediaKind.IMAGE)
+    stands = basis(analysis.model, still=analysis.media.still)
     if stands is Basis.SHARE:
         stands_for = gettext(
             "The words here stand for calibrated probabilities, which are right for material like the "
@@ -58,7 +58,7 @@ def scale(analysis: Analysis, ratio_in: int | None = None) -> str:
 def verdict_meaning(analysis: Analysis) -> tuple[str, ...]:
     """What the finding says."""
     verdict = analysis.verdict
-    if analysis.media.kind is MediaKind.IMAGE:
+    if analysis.media.still:
         return photographs.meaning(analysis)
     if verdict is Verdict.MANIPULATED:
         return (
@@ -111,7 +111,7 @@ def _open_because(analysis: Analysis) -> str:
 
 def verdict_limits(analysis: Analysis) -> tuple[str, ...]:
     """What the finding does not say, however it is quoted."""
-    if analysis.media.kind is MediaKind.IMAGE:
+    if analysis.media.still:
         return photographs.limits(analysis)
     common = (
         gettext(
@@ -140,7 +140,7 @@ def verdict_limits(analysis: Analysis) -> tuple[str, ...]:
 
 def interval_made(analysis: Analysis) -> str:
     """How intervals are made, with the figures of this analysis's model."""
-    if analysis.media.kind is MediaKind.IMAGE:
+    if analysis.media.still:
         return photographs.interval_made(analysis)
     error = calibration_error(analysis.model, still=False)
     by_frames = gettext(

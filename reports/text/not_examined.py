@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from detector.schema.analysis import Analysis, Coverage, Media, MediaKind
+from detector.schema.analysis import Analysis, Coverage, Media
 from detector.schema.method.parameters import SURELY_FOUND
 from reports.text import photographs
 from reports.text.language import gettext
@@ -16,7 +16,7 @@ _ALL_THAT_STAYS = "1.18"
 def not_examined(analysis: Analysis) -> tuple[str, ...]:
     """What was left out, apart from the stretches of time, in sentences."""
     media, coverage = analysis.media, analysis.coverage
-    if media.kind is MediaKind.IMAGE:
+    if media.still:
         return photographs.not_examined(analysis)
     return (
         _between_samples(analysis),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from detector.schema.analysis import Analysis, MediaKind
+from detector.schema.analysis import Analysis
 from reports.text import photograph_procedure
 from reports.text.heatmaps import maps_of
 from reports.text.language import gettext
@@ -12,7 +12,7 @@ from reports.text.numbers import plural, shown
 
 def procedure(analysis: Analysis) -> str:
     """How the finding came about, in the order of the work."""
-    if analysis.media.kind is MediaKind.IMAGE:
+    if analysis.media.still:
         return photograph_procedure.procedure(analysis)
     given = analysis.parameters
     flagged = gettext(

@@ -29,7 +29,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from detector.schema.analysis import Analysis, MediaKind, Person, Platt, Segment
+from detector.schema.analysis import Analysis, Person, Platt, Segment
 from detector.segments.rules import mean_per_interval
 from reports.text.measured import calibration_error
 
@@ -89,7 +89,7 @@ def _interval(analysis: Analysis, segment: Segment, figure: float, platt: Platt 
         for logit in _logits(person, segment, analysis.parameters.sample_rate)
     ]
     spread = mean_interval(logits, _moments(analysis, segment))
-    calibration = calibration_error(analysis.model, still=analysis.media.kind is MediaKind.IMAGE)
+    calibration = calibration_error(analysis.model, still=analysis.media.still)
     if spread is None and calibration is None:
         return None
     low = high = figure

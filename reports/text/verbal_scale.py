@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 
-from detector.schema.analysis import Analysis, MediaKind, Model, Segment
+from detector.schema.analysis import Analysis, Model, Segment
 from detector.verdict.stability import is_unstable
 from reports.text.language import N_, gettext
 from reports.text.numbers import shown
@@ -124,7 +124,7 @@ def strengths(model: Model, *, still: bool) -> tuple[Strength, ...]:
 
 def strength(analysis: Analysis, probability: float) -> Strength:
     """The step of the verbal scale that a flagged probability of ``analysis`` falls on, as it is printed."""
-    step = _step(strengths(analysis.model, still=analysis.media.kind is MediaKind.IMAGE), probability)
+    step = _step(strengths(analysis.model, still=analysis.media.still), probability)
     return replace(
         step,
         phrase=flagged_phrase(probability, analysis.parameters.enter_threshold),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from detector.schema.analysis import Analysis, Media, MediaKind, Model, Parameters, Platt
+from detector.schema.analysis import Analysis, Media, Model, Parameters, Platt
 from reports.inputs.case import NOT_STATED, CaseDetails
 from reports.inputs.exhibit_check import ExhibitCheck
 from reports.text import dates, numbers, photographs
@@ -138,13 +138,13 @@ def recording(media: Media, between: int = 0) -> tuple[Fact, ...]:
     """
     found = [
         Fact(gettext("Size"), numbers.size(media.bytes)),
-        Fact(gettext("Kind"), "photograph" if media.kind is MediaKind.IMAGE else media.kind.value),
+        Fact(gettext("Kind"), "photograph" if media.still else media.kind.value),
         Fact(gettext("Container"), CONTAINERS.get(media.container, media.container)),
         Fact(gettext("Codec"), Quoted(media.codec)),
         *_range(media),
         Fact(gettext("Resolution"), f"{media.width} × {media.height} px", _turned(media) or _brought(media)),
     ]
-    if media.kind is MediaKind.IMAGE:
+    if media.still:
         return tuple(found)
     return (
         *found,
@@ -223,7 +223,7 @@ def _turned(media: Media) -> str:
 def coverage(analysis: Analysis) -> tuple[Fact, ...]:
     """How much was looked at, in counts."""
     looked = analysis.coverage
-    if analysis.media.kind is MediaKind.IMAGE:
+    if analysis.media.still:
         flaws = "; ".join(map(translated, looked.flaws))
         return (
             Fact(gettext("Faces found"), shown(looked.faces_found, ",")),
@@ -245,7 +245,7 @@ def coverage(analysis: Analysis) -> tuple[Fact, ...]:
 def parameters(analysis: Analysis) -> tuple[ParameterView, ...]:
     """Every parameter that plays a part, with its meaning as the schema gives it."""
     found = []
-    for name in photographs.parameters_of(analysis.media.kind is MediaKind.IMAGE):
+    for name in photographs.parameters_of(analysis.media.still):
         field = Parameters.model_fields[name]
         value, default = getattr(analysis.parameters, name), field.default
         found.append(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from detector.schema.analysis import Analysis, MediaKind, Verdict
+from detector.schema.analysis import Analysis, Verdict
 from reports.text import numbers, photographs
 from reports.text.finding import figure_name
 from reports.text.language import capitalize_first
@@ -29,7 +29,7 @@ def figure_view(analysis: Analysis) -> FigureView:
     return FigureView(
         name=figure_name(analysis),
         text=numbers.probability(figure),
-        both=photographs.both(analysis.answers) if analysis.media.kind is MediaKind.IMAGE else "",
+        both=photographs.both(analysis.answers) if analysis.media.still else "",
         # Beside another verdict a phrase would contradict it.
         strength=strength(analysis, figure) if figure is not None and manipulated else None,
         between=capitalize_first(figure_interval(analysis)) if manipulated else "",

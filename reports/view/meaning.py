@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from detector.schema.analysis import Analysis, MediaKind
+from detector.schema.analysis import Analysis
 from reports.text import meaning
 from reports.text.verbal_scale import Strength, strengths
 
@@ -26,6 +26,6 @@ def meaning_view(analysis: Analysis, ratio_in: int | None = None) -> MeaningView
         verdict_meaning=meaning.verdict_meaning(analysis),
         verdict_limits=meaning.verdict_limits(analysis),
         scale=meaning.scale(analysis, ratio_in),
-        strengths=strengths(analysis.model, still=analysis.media.kind is MediaKind.IMAGE),
+        strengths=strengths(analysis.model, still=analysis.media.still),
         interval_made=meaning.interval_made(analysis),
     )

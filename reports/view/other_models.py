@@ -123,7 +123,7 @@ def _row(number: int, one: Analysis) -> ModelRow:
 def _other(number: int, one: Analysis, folder: Path) -> OtherView:
     return OtherView(
         number=number,
-        model=facts.model(one.model, still=one.media.kind.value == "image"),
+        model=facts.model(one.model, still=one.media.still),
         onnx=onnx_facts(one.model),
         flagged=tuple(_flagged(one, segment, folder) for segment in one.segments),
         reason=translated(one.reason),

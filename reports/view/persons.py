@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from detector.schema.analysis import Analysis, MediaKind, Person
+from detector.schema.analysis import Analysis, Person
 from detector.verdict.kinds import kind_of
 from detector.verdict.stability import is_unstable
 from reports.text import numbers, verbal_scale
@@ -38,7 +38,7 @@ class PersonView:
 
 def person_view(analysis: Analysis, person: Person) -> PersonView:
     """Put one person of ``analysis`` into words."""
-    still = analysis.media.kind is MediaKind.IMAGE
+    still = analysis.media.still
     found = tuple(segment.id for segment in analysis.segments if segment.person == person.id)
     segments = () if is_unstable(person) else found
     flagged = bool(segments)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from detector import timestamps
-from detector.schema.analysis import Analysis, MediaKind
+from detector.schema.analysis import Analysis
 from detector.verdict.stability import flagged_segments
 from reports.inputs.case import CaseDetails
 from reports.inputs.comparisons import files_of
@@ -131,7 +131,7 @@ def report_view(analysis: Analysis, folder: Path, inputs: ReportInputs = ALONE) 
 
 def _view(analysis: Analysis, folder: Path, inputs: ReportInputs) -> ReportView:
     media, case, check = analysis.media, inputs.case or CaseDetails(), inputs.check
-    still = media.kind is MediaKind.IMAGE
+    still = media.still
     own, reviewed = _laboratory(analysis, inputs), _second_review(analysis, inputs)
     references = tuple(
         comparison_view(each.comparison, each.root, each.sha256, each.below) for each in inputs.comparisons
@@ -195,7 +195,7 @@ def _second_review(analysis: Analysis, inputs: ReportInputs) -> SecondReviewView
     media, review = analysis.media, inputs.parsed_review(analysis.media.sha256)
     if review is None:
         return None
-    return second_review_view(review, 0.0 if media.kind is MediaKind.IMAGE else media.duration)
+    return second_review_view(review, 0.0 if media.still else media.duration)
 
 
 def _answers(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from detector import timestamps
-from detector.schema.analysis import Analysis, MediaKind
+from detector.schema.analysis import Analysis
 from detector.verdict.stability import flagged_segments, unflagged_segments
 from reports.review.annotation_file import checksum, to_json
 from reports.review.annotations import (
@@ -215,7 +215,7 @@ def _about_and_author(analysis: Analysis, said: Annotation) -> str:
 
 
 def _of_segment(analysis: Analysis, said: SegmentAnnotation) -> _Content:
-    still = analysis.media.kind is MediaKind.IMAGE
+    still = analysis.media.still
     segment = next((each for each in analysis.segments if each.id == said.segment), None)
     flagged = segment not in unflagged_segments(analysis.persons, analysis.segments)
     about, when = segment_name(said.segment, still=still, flagged=flagged), ""
@@ -292,7 +292,7 @@ def _reviewers_counted(opinions: Sequence[Annotation]) -> str:
 
 def _segments_counted(analysis: Analysis, annotated: Sequence[SegmentAnnotation]) -> list[str]:
     """What was said of flagged segments, and apart from that of those looked at and not flagged."""
-    still = analysis.media.kind is MediaKind.IMAGE
+    still = analysis.media.still
     unflagged = {each.id for each in unflagged_segments(analysis.persons, analysis.segments)}
     lines = []
     if of_flagged := [each for each in annotated if each.segment not in unflagged]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from detector.schema.analysis import Analysis, Box, CloseUp, Media, MediaKind, Peak, Person, Segment
+from detector.schema.analysis import Analysis, Box, CloseUp, Media, Peak, Person, Segment
 from detector.verdict import reasons
 from detector.verdict.stability import is_unstable
 from reports.inputs.pictures import Picture, find_picture
@@ -88,7 +88,7 @@ class SegmentView:
 
 def segment_view(analysis: Analysis, segment: Segment, folder: Path) -> SegmentView:
     """Put one finding into words; ``folder`` holds its pictures."""
-    still = analysis.media.kind is MediaKind.IMAGE
+    still = analysis.media.still
     doubt = segment_interval(analysis, segment)
     unstable = [each for each in analysis.persons if each.id == segment.person and is_unstable(each)]
     words = segment_phrase(analysis, segment)
@@ -142,7 +142,7 @@ def _index(index: int | None) -> str:
 
 def _figures(analysis: Analysis, segment: Segment, interval: Interval | None, words: str) -> tuple[Fact, ...]:
     """How high, in ``words`` too, how sure and of how many frames."""
-    still = analysis.media.kind is MediaKind.IMAGE
+    still = analysis.media.still
     found = [
         Fact(gettext("In words"), words),
         Fact(
@@ -226,7 +226,7 @@ def _peak(segment: Segment, peak: Peak, index: int, media: Media, folder: Path) 
         time=timecode(peak.time),
         person=segment.person,
     )
-    if media.kind is MediaKind.IMAGE:
+    if media.still:
         what, part = (
             gettext("face %(id)s, person %(person)s", id=segment.id, person=segment.person),
             _around(peak, (0, 0, media.width, media.height)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from detector.schema.analysis import Analysis, MediaKind, Segment, Verdict
+from detector.schema.analysis import Analysis, Segment, Verdict
 from detector.schema.joint_rule import JointRule
 from detector.verdict import left_open
 from detector.verdict.left_open import LeftOpen
@@ -23,7 +23,7 @@ Answer = tuple[str, str]
 
 def key_answers(analysis: Analysis, sections: dict[str, Section]) -> tuple[Answer, ...]:
     """Questions and answers; ``sections`` gives the numbers of the sections they refer to."""
-    still = analysis.media.kind is MediaKind.IMAGE
+    still = analysis.media.still
     found: list[Answer] = [(gettext("Grounds"), analysis.reason)]
     if segments := flagged_segments(analysis.persons, analysis.segments):
         if not still:
@@ -132,7 +132,7 @@ def _confidence(analysis: Analysis, sections: dict[str, Section]) -> str:
     if figure is None:
         return gettext("Not stated: nothing could be judged.")
     name = figure_name(analysis)
-    if analysis.answers and analysis.media.kind is MediaKind.IMAGE:
+    if analysis.answers and analysis.media.still:
         name = f"{photographs.both(analysis.answers)}. {name}"
     if analysis.verdict is not Verdict.MANIPULATED:
         # Beside another verdict a phrase of the scale would contradict it.
@@ -175,10 +175,10 @@ def interval_words(interval: Interval) -> str:
 def _not_examined(analysis: Analysis, section: int) -> str:
     coverage, media = analysis.coverage, analysis.media
     found = []
-    if media.kind is MediaKind.VIDEO:
+    if not media.still:
         found.append(gettext("sound") if media.has_sound else gettext("sound (the file has none)"))
     found.append(gettext("everything that is not a face"))
-    if media.kind is MediaKind.VIDEO:
+    if not media.still:
         left = max(media.frames - coverage.frames_sampled - coverage.frames_between, 0)
         found.append(
             gettext(
@@ -198,7 +198,7 @@ def _not_examined(analysis: Analysis, section: int) -> str:
         )
     if media.details and (others := media.details.other_pictures):
         found.append(plural(len(others), "other picture track", "other picture tracks"))
-    if media.kind is MediaKind.IMAGE and media.details and (pages := media.details.other_pages):
+    if media.still and media.details and (pages := media.details.other_pages):
         found.append(
             gettext("%(pictures)s of the file", pictures=plural(pages, "other picture", "other pictures"))
         )
@@ -224,7 +224,7 @@ def next_steps(analysis: Analysis, section: int | None = None) -> str:
             "test the flagged parts before anything is decided or published.",
             where=where,
         )
-    if analysis.media.kind is MediaKind.IMAGE:
+    if analysis.media.still:
         alone = ""
         if left_open.why(analysis) is LeftOpen.OUTWEIGHED:
             alone = gettext(
@@ -253,7 +253,7 @@ def next_steps(analysis: Analysis, section: int | None = None) -> str:
 def segment_meaning(analysis: Analysis, segment: Segment) -> str:
     """What the finding of one segment, or one flagged face, means, as a sentence for a court."""
     phrase, figure = strength(analysis, segment.confidence).phrase, numbers.probability(segment.confidence)
-    if analysis.media.kind is MediaKind.IMAGE:
+    if analysis.media.still:
         where, frames = gettext("In this photograph"), gettext("one picture")
     else:
         where = gettext("From %(start)s to %(end)s", start=timecode(segment.start), end=timecode(segment.end))

@@ -13,7 +13,7 @@ import av
 
 from detector.errors import MediaError
 from detector.media.open import open_container, open_media
-from detector.schema.analysis import Media, MediaKind
+from detector.schema.analysis import Media
 from detector.schema.translatable import N_
 from reports.view.facts import CONTAINERS
 from webapp.media.playback import Playback
@@ -67,7 +67,7 @@ def judge(path: Path, media: Media) -> Playback:
 def _judge(path: Path, media: Media) -> Playback:
     if media.turned:
         raise NotPlayable(N_("it was examined turned, because its faces stand upright only so"))
-    if media.kind is MediaKind.IMAGE:
+    if media.still:
         if (mimetype := _PHOTOS.get(media.container)) is None:
             kind = _CONTAINERS.get(media.container, media.container)
             raise NotPlayable(N_("not every browser shows %(kind)s files") % {"kind": kind})

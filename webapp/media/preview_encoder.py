@@ -25,7 +25,7 @@ from detector.media.pictures import hdr
 from detector.media.pictures.orientation import UPRIGHT, Orientation
 from detector.media.reader import MediaReader
 from detector.progress import Progress
-from detector.schema.analysis import Media, MediaKind
+from detector.schema.analysis import Media
 from detector.schema.translatable import N_
 from webapp.media.browser_support import NotPlayable, judge
 from webapp.media.playback import NO_PREVIEW, Playback
@@ -55,7 +55,7 @@ def make_preview(
     """
     with open_media(source) as reader:
         reader.turned = media.turned // 90
-        if media.kind is MediaKind.IMAGE:
+        if media.still:
             width, height = _photo(reader, to)
             return Playback("preview", "image/jpeg", 0.0, width, height, "")
         width, height = _video(reader, to, media, room, report)

@@ -14,7 +14,6 @@ from detector.schema.analysis import (
     Analysis,
     Box,
     Media,
-    MediaKind,
     OtherModel,
     Parameters,
     Peak,
@@ -55,7 +54,7 @@ def document(
     length = stretch_length(analysis) if scores is not None else None
     bucket = analysis.media.duration / BUCKETS if length else None
     shown = {segment.id: segment for segment in view.segments}
-    still = analysis.media.kind is MediaKind.IMAGE
+    still = analysis.media.still
     return {
         "review": VERSION,
         "analysis": {"id": analysis_id, "sha256": result.sha256, "exhibit_sha256": analysis.media.sha256},
@@ -138,7 +137,7 @@ def _other(number: int, other: OtherModel, bucket: float | None) -> dict[str, An
 
 
 def _segment(analysis: Analysis, segment: Segment, shown: SegmentView, pictures: str) -> dict[str, Any]:
-    still = analysis.media.kind is MediaKind.IMAGE
+    still = analysis.media.still
     return {
         "id": segment.id,
         "person": segment.person,

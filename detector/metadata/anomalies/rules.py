@@ -13,7 +13,7 @@ from detector.metadata.anomalies.photo import of_photo
 from detector.metadata.anomalies.programs import of_programs
 from detector.metadata.anomalies.transparency import of_transparency
 from detector.metadata.anomalies.video import of_video
-from detector.schema.analysis import Media, MediaKind
+from detector.schema.analysis import Media
 from detector.schema.metadata import Anomaly, Details
 
 
@@ -23,7 +23,7 @@ def anomalies_of(media: Media, details: Details, now: datetime, before: float = 
     ``before`` is how many seconds of the duration stated for the whole file pass before its first frame.
     """
     found = [*of_programs(details.tags), *of_times(details.times, now), *of_transparency(details)]
-    if media.kind is MediaKind.IMAGE:
+    if media.still:
         found += of_photo(details)
     else:
         found += of_video(media, details, before)

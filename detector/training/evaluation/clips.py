@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-from detector.schema.analysis import Analysis, MediaKind, Parameters, Person, Verdict
+from detector.schema.analysis import Analysis, Parameters, Person, Verdict
 from detector.scoring.scorer import Scorer
 from detector.training.data.face_samples import read_csv
 from detector.training.evaluation import temporal_metrics
@@ -109,7 +109,7 @@ def analysed(
     for number, clip in enumerate(clips, start=1):
         report(f"{clip.file} ({number} of {len(clips)})")
         recording, crops = record(clip.path, scorer.quality_size, faces, parameters, distortion)
-        judge = scorer.stills if recording.media.kind is MediaKind.IMAGE else scorer
+        judge = scorer.stills if recording.media.still else scorer
         seen = own_crops(clip.path, recording, scorer, parameters, distortion) if scorer.card.onnx else None
         analysis = replay(recording, crops, judge, parameters, seen)
         if thumbnails:

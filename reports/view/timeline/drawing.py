@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from detector.schema.analysis import Analysis, MediaKind, Person
+from detector.schema.analysis import Analysis, Person
 from detector.verdict.stability import flagged_segments
 from reports.text.language import gettext
 from reports.text.numbers import number, plural
@@ -54,7 +54,7 @@ class Timeline:
 
 def draw(analysis: Analysis) -> Timeline:
     """Lay out the timeline of an analysis; a still image gets one bar a person instead."""
-    still = analysis.media.kind is MediaKind.IMAGE
+    still = analysis.media.still
     several = len(analysis.others) + 1
     roomy = several * len(analysis.persons) <= ROOMY_LANES
     height = (18.0 if still else 56.0) if roomy else (10.0 if still else 19.0)
@@ -140,14 +140,10 @@ def _stretches(analysis: Analysis, span: float) -> list[tuple[float, float]]:
 def _description(analysis: Analysis) -> str:
     if not analysis.persons:
         return gettext("No face was found, so there are no scores to draw.")
-    kind = (
-        gettext("bars of the score")
-        if analysis.media.kind is MediaKind.IMAGE
-        else gettext("the score over time")
-    )
+    kind = gettext("bars of the score") if analysis.media.still else gettext("the score over time")
     count = len(flagged_segments(analysis.persons, analysis.segments))
     flagged = plural(count, "flagged segment", "flagged segments")
-    if analysis.media.kind is MediaKind.IMAGE:
+    if analysis.media.still:
         flagged = plural(count, "flagged face", "flagged faces")
     return gettext(
         "One lane a person with %(kind)s, 0 at the bottom or left and 1 at the top or "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from detector.schema.analysis import Analysis, MediaKind, Person, Scores, Segment
+from detector.schema.analysis import Analysis, Person, Scores, Segment
 from detector.verdict.stability import is_unstable
 from reports.text.finding import segment_name
 from reports.text.language import gettext
@@ -62,7 +62,7 @@ def lane(analysis: Analysis, person: Person, plot: Plot, roomy: bool, model: int
     ``roomy`` lanes have room for a label of two lines; ``model`` is the model's number, 0 where there is
     only one.
     """
-    still = analysis.media.kind is MediaKind.IMAGE
+    still = analysis.media.still
     segments = [segment for segment in analysis.segments if segment.person == person.id]
     enter, leave = analysis.parameters.enter_threshold, analysis.parameters.exit_threshold
     step = 1 / analysis.parameters.sample_rate

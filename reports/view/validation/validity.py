@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from itertools import groupby
 
-from detector.schema.analysis import Analysis, MediaKind, Model, Rate
+from detector.schema.analysis import Analysis, Model, Rate
 from detector.verdict.validated_domain import Criterion, criteria
 from reports.text import numbers
 from reports.text.language import N_, gettext, translated
@@ -71,7 +71,7 @@ class ValidationView:
 
 def validation(analysis: Analysis) -> ValidationView:
     """The model's error rates, and this exhibit against the ranges it was validated in."""
-    still = analysis.media.kind is MediaKind.IMAGE
+    still = analysis.media.still
     of_videos = still and _ranges_are_of_videos(analysis.model)
     found = () if of_videos else criteria(analysis)
     outside = tuple(each.name for each in found if each.inside is False)
