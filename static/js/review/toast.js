@@ -4,12 +4,18 @@ import { byId, el } from "../dom.js";
 
 let clearing = null;
 
-/** Says something in a corner for a while, and to screen readers. */
+/** Says something in a corner for a while, and to screen readers. After its button the keyboard goes on where it was. */
 export function say(text, action = null) {
   const place = byId("toast");
+  const before = place.contains(document.activeElement) ? null : document.activeElement;
   place.replaceChildren(el("span", {}, text));
   if (action) {
-    place.append(el("button", { type: "button", onclick: () => { place.replaceChildren(); action.run(); } }, action.label));
+    const act = () => {
+      place.replaceChildren();
+      if (before?.isConnected) before.focus({ preventScroll: true });
+      action.run();
+    };
+    place.append(el("button", { type: "button", onclick: act }, action.label));
   }
   clearTimeout(clearing);
   clearing = setTimeout(() => place.replaceChildren(), 8000);

@@ -45,6 +45,10 @@ def test_a_blind_review_to_the_third_reviewers_decision(lab: Review) -> None:
     assert "Give your judgement" in waiting(lab, "ada") and "Give your judgement" in waiting(lab, "ben")
     assert "Nothing waits for you" in waiting(lab, "cleo")
     assert '<span class="nav-count">1' in ben.get("/").text
+    case = f"/cases/{lab.case}"
+    assert "Export the whole case" in ada.get(case).text
+    assert "once no findings in it are hidden from you" in ben.get(case).text
+    assert "Export the whole case" not in ben.get(case).text
     assert lab.judge("ben", "manipulated", start="0:01", end="0:02.5", note="the mouth").status_code == 303
     own = ben.get(lab.page).text
     assert "the mouth" in own and "Nothing waits for you" in waiting(lab, "ben")
