@@ -17,6 +17,7 @@ from webapp.security import blinding
 from webapp.security.permissions import Permission, current, login_is_on, require
 from webapp.services import case_assignment, closed_cases
 from webapp.services import cases as case_service
+from webapp.services.case_details import SHOWN
 from webapp.services.review import reviewers as reviewer_service
 from webapp.storage.tables import AnalysisRow, CaseReview, User
 
@@ -75,7 +76,7 @@ def change(case_id: int) -> Response:
     """Name and describe it anew."""
     with this_app.database().alone() as session:
         case = case_service.find(session, current(), case_id)
-        case_service.change(session, case, request.form.get("name", ""), request.form.get("description", ""))
+        case_service.change(session, case, _said("name", case.name), _said("description", case.description))
     return _to(case_id)
 
 
@@ -177,6 +178,12 @@ def purge(case_id: int) -> Response:
         case_service.find(session, current(), case_id)
     closed_cases.purge(this_app.database(), this_app.folders(), case_id)
     return redirect(url_for("cases.listing"), 303)
+
+
+def _said(field: str, stored: str) -> str:
+    """What a form says in a field; what is ``stored``, where it was left as the page showed it first."""
+    text = request.form.get(field, "")
+    return stored if request.form.get(f"{SHOWN}{field}") == text else text
 
 
 def _to(case_id: int) -> Response:

@@ -53,6 +53,17 @@ def test_whoever_makes_a_case_is_in_it_and_others_are_not(ada, bob):
     assert bob.post(f"{place}/members", data={"user": "2"}).status_code == 404
 
 
+def test_a_page_opened_earlier_changes_only_what_was_changed_there(ada):
+    place = make(ada)
+    shown = {"shown_name": "K-17/26", "shown_description": "what it is about"}
+    page = ada.get(place).text
+    assert all(f'type="hidden" name="{name}" value="{value}"' in page for name, value in shown.items())
+    ada.post(place, data=shown | {"name": "K-18/26", "description": "what it is about"})
+    ada.post(place, data=shown | {"name": "K-17/26", "description": "something else"})
+    page = ada.get(place).text
+    assert "K-18/26" in page and "something else" in page and "K-17/26" not in page
+
+
 def test_no_case_is_no_case_in_german(ada):
     make(ada)
     assert '<option value="">kein Fall' in ada.get("/", headers={"Accept-Language": "de"}).text
