@@ -64,6 +64,12 @@ STRENGTHS = (
     ),
 )
 
+
+def _defined_as(definitions: tuple[str, ...]) -> tuple[Strength, ...]:
+    """The steps with other words for what each stands for."""
+    return tuple(replace(step, definition=words) for step, words in zip(STRENGTHS, definitions, strict=True))
+
+
 _SCALED = (
     N_("Far above 0.65, which few unmanipulated clips of the validation data reached."),
     N_("Clearly above 0.65, which few unmanipulated clips of the validation data reached."),
@@ -71,9 +77,7 @@ _SCALED = (
     N_("Around 0.65, which few unmanipulated clips of the validation data reached."),
     N_("Below 0.65, a finding's threshold as shipped. It is not a statement that the face is untouched."),
 )
-SCALED_STRENGTHS = tuple(
-    replace(step, definition=words) for step, words in zip(STRENGTHS, _SCALED, strict=True)
-)
+SCALED_STRENGTHS = _defined_as(_SCALED)
 
 _UNKNOWN = (
     N_("Far above 0.50. What share of such faces is manipulated is not known for this model."),
@@ -82,9 +86,7 @@ _UNKNOWN = (
     N_("Little above 0.50. What share of such faces is manipulated is not known for this model."),
     N_("Below 0.50. It is not a statement that the face is untouched."),
 )
-UNKNOWN_STRENGTHS = tuple(
-    replace(step, definition=words) for step, words in zip(STRENGTHS, _UNKNOWN, strict=True)
-)
+UNKNOWN_STRENGTHS = _defined_as(_UNKNOWN)
 
 
 class Basis(Enum):
