@@ -15,12 +15,12 @@ TOO_UNSURE = N_("too unsure")
 TOO_DARK = N_("too dark or too flat")
 TOO_BLURRED = N_("too blurred or too strongly compressed")
 TOO_NOISY = N_("too noisy")
-OF_CROPS = (TOO_SMALL, TOO_UNSURE, TOO_DARK, TOO_BLURRED, TOO_NOISY)
+OF_ANY_CROP = (TOO_SMALL, TOO_UNSURE, TOO_DARK, TOO_BLURRED, TOO_NOISY)
 
 WITHOUT_COLOUR = N_("without colour (black and white, or toned)")
 WITHOUT_DETAIL = N_("without detail (enlarged from a tiny picture, or far out of focus)")
 DRAWN = N_("drawn in areas of one colour")
-OF_PHOTOS = (WITHOUT_COLOUR, WITHOUT_DETAIL, DRAWN)
+OF_OTHER_PICTURES = (WITHOUT_COLOUR, WITHOUT_DETAIL, DRAWN)
 """Of pictures that the networks were not made for."""
 
 

@@ -44,7 +44,7 @@ class FusedScorer(Scorer):
             return None
         altered, synthesised = (float(half[0]) for half in self._networks.fusion.halves(look.inputs))
         return schema.SecondLook(
-            scan=self._networks.scan.exhibit_probability(look.scan_level),
+            scan=self._networks.scan.person_probability(look.scan_level),
             altered=sigmoid(altered),
             synthesised=sigmoid(synthesised),
             stability=look.stability,

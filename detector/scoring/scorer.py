@@ -176,8 +176,8 @@ class Scorer:
         """The same of a segment, from the mean logit of its frames."""
         return self._of_mean(mean_logit, self.card.segment)
 
-    def exhibit_probability(self, mean_logit: float) -> float:
-        """The same of a person or exhibit, from that of its strongest segment or of all its frames."""
+    def person_probability(self, mean_logit: float) -> float:
+        """The same of a person, from that of the strongest segment or all frames: calibrated on exhibits."""
         return self._of_mean(mean_logit, self.card.exhibit)
 
     def fuse(self, track: NDArray[np.int32], time: Floats, logits: Floats) -> Floats:

@@ -95,7 +95,7 @@ def person(
         screen_time=on_screen,
         tracks=tracks,
         usable_frames=len(_known(sampled, "logit")),
-        probability=max(map(scorer.exhibit_probability, levels), default=None),
+        probability=max(map(scorer.person_probability, levels), default=None),
         second_look=scorer.second_look_of(tracks[0]),
         scores=Scores(
             Score(

@@ -48,7 +48,7 @@ def judge(
     found = findings.flagged_of_all(people, parameters, media.kind)
     on_screen = partial(findings.screen_time, times=times, seconds=seconds)
     persons = findings.persons_of(people, found, scorer, parameters.sample_rate, on_screen)
-    threshold = scorer.exhibit_probability(scorer.logit(parameters.enter_threshold))
+    threshold = scorer.person_probability(scorer.logit(parameters.enter_threshold))
     over = {one.person for one in found}
     if outweighed := is_outweighed(media.kind, parameters, persons, over, threshold):
         found = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping, Sequence
 
-from detector.faces.flaws import OF_PHOTOS, TOO_SMALL, either
+from detector.faces.flaws import OF_OTHER_PICTURES, TOO_SMALL, either
 from detector.schema.analysis import Coverage, ManipulationKind, Parameters, Person, Segment
 from detector.schema.measurements.second_look import VIEWS_ASKED
 from detector.schema.translatable import N_
@@ -41,8 +41,8 @@ def none_usable(image: bool, parameters: Parameters, coverage: Coverage) -> str:
 def _flaws_of_all(parameters: Parameters, coverage: Coverage) -> str:
     """Why no face of a photograph was judged."""
     one = coverage.faces_found == 1
-    outside = [flaw for flaw in coverage.flaws if flaw in OF_PHOTOS]
-    others = [flaw for flaw in coverage.flaws if flaw not in OF_PHOTOS]
+    outside = [flaw for flaw in coverage.flaws if flaw in OF_OTHER_PICTURES]
+    others = [flaw for flaw in coverage.flaws if flaw not in OF_OTHER_PICTURES]
     if not outside:
         said = (
             N_("The face found is %(flaws)s to judge%(small)s.")
@@ -141,7 +141,7 @@ def mostly_not_judged(image: bool, coverage: Coverage, not_judged: int, faces: i
             "Nothing was flagged, but most faces seen (%(not_judged)s of %(faces)s) are outside what can be "
             "judged: %(flaws)s."
         )
-        if image and any(flaw in OF_PHOTOS for flaw in coverage.flaws)
+        if image and any(flaw in OF_OTHER_PICTURES for flaw in coverage.flaws)
         else N_(
             "Nothing was flagged, but most faces seen (%(not_judged)s of %(faces)s) are too small, too "
             "unclear or too unsure to judge."

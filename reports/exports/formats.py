@@ -1,4 +1,4 @@
-"""All exports as one table: what the command line offers, and pages may."""
+"""All exports as one table: what the command line, pages and API offer."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from detector.schema.analysis import Analysis
+from detector.schema.translatable import N_
 from reports.exports.edl_otio import segments_edl, segments_otio
 from reports.exports.overlays import overlays_zip
 from reports.exports.scores import scores_csv, scores_parquet
@@ -19,13 +20,20 @@ Write = Callable[[Analysis, Path, BinaryIO], None]
 
 @dataclass(frozen=True)
 class Format:
-    """One export; ``writer`` is what :meth:`write` calls."""
+    """One export; ``writer`` is what :meth:`write` calls.
+
+    ``link`` has the words by which the page of a video offers it, ``photo_link`` those on that of a photo;
+    None where it does not. One that is ``timed`` refuses photos.
+    """
 
     name: str
     ending: str
     mimetype: str
     what: str
     writer: Write
+    link: str | None = None
+    photo_link: str | None = None
+    timed: bool = False
 
     def write(self, analysis: Analysis, folder: Path, out: BinaryIO) -> None:
         """Write an analysis, with its pictures in ``folder``, to an open file.
@@ -45,21 +53,74 @@ def _of(make: Callable[[Analysis], bytes]) -> Write:
 
 
 _ALL = (
-    Format("csv", "segments.csv", "text/csv; charset=utf-8", "segments as a table", _of(segments_csv)),
-    Format("json", "segments.json", "application/json", "segments for programs", _of(segments_json)),
-    Format("webvtt", "segments.vtt", "text/vtt", "segments as subtitles", _of(segments_webvtt)),
     Format(
-        "edl", "segments.edl", "text/plain; charset=utf-8", "segments as clips to edit", _of(segments_edl)
+        "csv",
+        "segments.csv",
+        "text/csv; charset=utf-8",
+        "segments as a table",
+        _of(segments_csv),
+        link=N_("Segments as CSV"),
+        photo_link=N_("Flagged faces as CSV"),
     ),
-    Format("otio", "segments.otio", "application/json", "segments as markers to edit", _of(segments_otio)),
-    Format("scores-csv", "scores.csv", "text/csv; charset=utf-8", "every score as a table", _of(scores_csv)),
+    Format("json", "segments.json", "application/json", "segments for programs", _of(segments_json)),
+    Format(
+        "webvtt",
+        "segments.vtt",
+        "text/vtt",
+        "segments as subtitles",
+        _of(segments_webvtt),
+        link=N_("Segments as subtitles (WebVTT)"),
+        timed=True,
+    ),
+    Format(
+        "edl",
+        "segments.edl",
+        "text/plain; charset=utf-8",
+        "segments as clips to edit",
+        _of(segments_edl),
+        link=N_("Segments for editing (EDL)"),
+        timed=True,
+    ),
+    Format(
+        "otio",
+        "segments.otio",
+        "application/json",
+        "segments as markers to edit",
+        _of(segments_otio),
+        link=N_("Segments for editing (OTIO)"),
+        timed=True,
+    ),
+    Format(
+        "scores-csv",
+        "scores.csv",
+        "text/csv; charset=utf-8",
+        "every score as a table",
+        _of(scores_csv),
+        link=N_("Scores as CSV"),
+        photo_link=N_("Scores as CSV"),
+    ),
     Format(
         "scores-parquet",
         "scores.parquet",
         "application/vnd.apache.parquet",
         "every score as a typed table",
         _of(scores_parquet),
+        link=N_("Scores as Parquet"),
+        photo_link=N_("Scores as Parquet"),
     ),
-    Format("overlays", "overlays.zip", "application/zip", "frames and heatmaps with an index", overlays_zip),
+    Format(
+        "overlays",
+        "overlays.zip",
+        "application/zip",
+        "frames and heatmaps with an index",
+        overlays_zip,
+        link=N_("Pictures (zip)"),
+        photo_link=N_("Pictures (zip)"),
+    ),
 )
 FORMATS = {each.name: each for each in _ALL}
+
+
+def suited(still: bool) -> tuple[Format, ...]:
+    """The exports that an analysis can be put into; of a photo (``still``) none that lists times."""
+    return tuple(each for each in _ALL if not (still and each.timed))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from detector.schema.analysis import Model
 
-OF_PHOTOS = "photographs"  # unit of a rate
+PHOTOGRAPHS = "photographs"  # unit of a rate
 _ATTACKED = "100 faces"  # beginning of a figure's name
 _CROPS = "crops"  # part of one of ready-made crops, which the scan alone scores
 
@@ -14,7 +14,7 @@ def concerns(model: Model, name: str, still: bool) -> bool:
 
     All are where the card tells nothing of photos. Faces under attack stand on the card alone.
     """
-    sets = {rate.data for rate in model.rates if rate.unit == OF_PHOTOS}
+    sets = {rate.data for rate in model.rates if rate.unit == PHOTOGRAPHS}
     if name.startswith(_ATTACKED):
         return False
     return not sets or still == any(name.startswith(each) for each in sets)

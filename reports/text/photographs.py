@@ -10,7 +10,7 @@ from reports.text.language import N_, gettext, translated
 from reports.text.measured import calibration_error
 from reports.text.numbers import number, plural, probability, shown, size
 
-_OF_VIDEOS = frozenset(
+_TERMS_OF_VIDEOS = frozenset(
     {
         "track",
         N_("smoothed score"),
@@ -62,7 +62,7 @@ def glossary(analysis: Analysis, of_videos: tuple[tuple[str, str], ...]) -> tupl
         if (term[0] != _QUESTIONS or analysis.model.second_look is not None)
         and (term[0] != _DECLARATION or analysis.declarations is not None)
     ]
-    return (*(term for term in of_videos if term[0] not in _OF_VIDEOS), *own)
+    return (*(term for term in of_videos if term[0] not in _TERMS_OF_VIDEOS), *own)
 
 
 def parameters_of(is_photo: bool) -> tuple[str, ...]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from flask import Blueprint, url_for
 from werkzeug.wrappers import Response
 
+from reports.exports.formats import suited
 from webapp.api.analyses import require_finished
 from webapp.api.contract.operation import Answer, operation
 from webapp.api.contract.schemas.downloads import BundleSearch, Export, Exports, ReportSearch
 from webapp.downloads import bundles as bundle_downloads
 from webapp.downloads import exports as export_downloads
 from webapp.downloads import reports as report_downloads
+from webapp.queries.results import load
 from webapp.security.blinding import Discloses
 from webapp.security.permissions import Permission
 
@@ -85,9 +87,7 @@ def bundle(analysis_id: str, query: BundleSearch) -> Response:
 )
 def export_list(analysis_id: str) -> Exports:
     """The formats an analysis can be exported in."""
-    from reports.exports.formats import FORMATS  # brings pyarrow and OpenTimelineIO
-
-    require_finished(analysis_id, Discloses.FINDINGS)
+    _, folder = require_finished(analysis_id, Discloses.FINDINGS)
     found = (
         Export(
             name=each.name,
@@ -95,7 +95,7 @@ def export_list(analysis_id: str) -> Exports:
             media_type=each.mimetype,
             href=url_for("api_files.export", analysis_id=analysis_id, export_name=each.name),
         )
-        for each in FORMATS.values()
+        for each in suited(load(folder).analysis.media.still)
     )
     return Exports(exports=tuple(found))
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
 from pathlib import Path
 
 from werkzeug.wrappers import Response
 
 from reports.errors import ReportError
+from reports.exports.formats import FORMATS, suited
 from reports.text.language import gettext, translated
 from webapp import this_app
 from webapp.downloads import custody_access
@@ -18,29 +18,10 @@ from webapp.queries.results import download_name, load, refuse_altered
 from webapp.storage.tables import AnalysisRow
 
 
-@dataclass(frozen=True)
-class Offer:
-    """An export as a page offers it: its name, and words of the language spoken now."""
-
-    name: str
-    words: str
-
-
-def offered(still: bool) -> tuple[Offer, ...]:
-    """The exports that the page of an analysis offers; of a photo (``still``) none that lists times."""
-    first = Offer("csv", gettext("Flagged faces as CSV") if still else gettext("Segments as CSV"))
-    timed = (
-        Offer("webvtt", gettext("Segments as subtitles (WebVTT)")),
-        Offer("edl", gettext("Segments for editing (EDL)")),
-        Offer("otio", gettext("Segments for editing (OTIO)")),
-    )
-    return (
-        first,
-        *(() if still else timed),
-        Offer("scores-csv", gettext("Scores as CSV")),
-        Offer("scores-parquet", gettext("Scores as Parquet")),
-        Offer("overlays", gettext("Pictures (zip)")),
-    )
+def links(still: bool) -> dict[str, str]:
+    """Exports that the page of an analysis offers: by name, words of the language spoken now."""
+    words = {each.name: each.photo_link if still else each.link for each in suited(still)}
+    return {name: translated(link) for name, link in words.items() if link is not None}
 
 
 def send(row: AnalysisRow, folder: Path, name: str) -> Response:
@@ -48,8 +29,6 @@ def send(row: AnalysisRow, folder: Path, name: str) -> Response:
 
     Raises :class:`~webapp.errors.UserError` for a name that is none, and for what the format cannot hold.
     """
-    from reports.exports.formats import FORMATS  # brings pyarrow and OpenTimelineIO
-
     if name not in FORMATS:
         raise UserError(
             404,

@@ -11,7 +11,8 @@ import numpy as np
 
 from detector.paths import FILES
 from detector.training.evaluation.failures import Failure
-from detector.training.evaluation.metrics import BINS, Scored, reliability, roc
+from detector.training.evaluation.metrics import Scored, reliability, roc
+from detector.training.publish.calibration import BINS
 
 if TYPE_CHECKING:
     from detector.training.evaluation.measured import Measured

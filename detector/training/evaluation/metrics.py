@@ -14,11 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from detector.training.publish.calibration import sigmoid
+from detector.training.publish.calibration import BINS, sigmoid
 
 Floats = NDArray[np.float64]
 
-BINS = 15
 RESAMPLES = 1000
 _CHUNK = 100  # resamples computed at once, to bound memory
 _LOW_RATES = (0.01, 0.05)
@@ -152,7 +151,7 @@ def figures(scored: Scored, threshold: float, weights: Floats) -> dict[str, Floa
             "false positive rate": fp / (fp + tn),
         }
         total = weights.sum(axis=1)
-        out["expected calibration error"] = calibration_errors(scored, weights)
+        out["expected calibration error"] = _calibration_errors(scored, weights)
         out["Brier score"] = (weights * (scored.probabilities - scored.labels) ** 2).sum(axis=1) / total
         half = (scored.probabilities >= 0.5) == (scored.labels == 1)
         out["accuracy at 0.5"] = (weights * half).sum(axis=1) / total
@@ -171,15 +170,6 @@ def confusion(scored: Scored, threshold: float) -> dict[str, int]:
     """Counts of the four cells at ``threshold``."""
     counts = confusions(scored, threshold, np.ones((1, len(scored.labels))))
     return {name: int(count[0]) for name, count in counts.items()}
-
-
-def calibration_errors(scored: Scored, weights: Floats, bins: int = BINS) -> Floats:
-    """ECE over equal-width bins (Naeini et al., 2015) for each row of ``weights``."""
-    which = np.minimum((scored.probabilities * bins).astype(int), bins - 1)
-    member = (which[:, None] == np.arange(bins)).astype(np.float64)
-    gaps = (weights * (scored.labels - scored.probabilities)) @ member
-    result: Floats = np.abs(gaps).sum(axis=1) / weights.sum(axis=1)
-    return result
 
 
 @dataclass(frozen=True)
@@ -249,6 +239,15 @@ def best_threshold(scored: Scored) -> float:
     if best + 1 == len(levels):
         return float(levels[best])
     return float((levels[best] + levels[best + 1]) / 2)
+
+
+def _calibration_errors(scored: Scored, weights: Floats) -> Floats:
+    """The expected calibration error for each row of ``weights``."""
+    which = np.minimum((scored.probabilities * BINS).astype(int), BINS - 1)
+    member = (which[:, None] == np.arange(BINS)).astype(np.float64)
+    gaps = (weights * (scored.labels - scored.probabilities)) @ member
+    result: Floats = np.abs(gaps).sum(axis=1) / weights.sum(axis=1)
+    return result
 
 
 def _curve(scored: Scored, weights: Floats) -> tuple[Floats, Floats, Floats]:

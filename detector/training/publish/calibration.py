@@ -8,6 +8,8 @@ from scipy.optimize import minimize, minimize_scalar
 
 from detector.schema.analysis import Platt
 
+BINS = 15
+
 
 def sigmoid(logits: ArrayLike) -> NDArray[np.float64]:
     """Logistic function, safe for large values."""
@@ -52,7 +54,7 @@ def _targets(labels: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(labels == 1, (fakes + 1) / (fakes + 2), 1 / (len(labels) - fakes + 2))
 
 
-def expected_calibration_error(labels: ArrayLike, probabilities: ArrayLike, bins: int = 15) -> float:
+def expected_calibration_error(labels: ArrayLike, probabilities: ArrayLike, bins: int = BINS) -> float:
     """ECE of the probability of manipulation over equal-width bins (Naeini et al., 2015)."""
     labels, probabilities = np.asarray(labels, np.float64), np.asarray(probabilities, np.float64)
     which = np.minimum((probabilities * bins).astype(int), bins - 1)

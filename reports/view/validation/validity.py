@@ -9,7 +9,7 @@ from detector.schema.analysis import Analysis, Model, Rate
 from detector.verdict.validated_domain import Criterion, criteria
 from reports.text import numbers
 from reports.text.language import N_, gettext, translated
-from reports.text.measured import OF_PHOTOS, concerns
+from reports.text.measured import PHOTOGRAPHS, concerns
 from reports.text.numbers import plural, shown
 from reports.view.validation.levels import RateRow, rate_row
 
@@ -81,7 +81,7 @@ def validation(analysis: Analysis) -> ValidationView:
             "No face was judged, so there is nothing to compare with what the model was validated on."
         )
     elif of_videos:
-        sentence = _of_photographs(any(each.unit == OF_PHOTOS for each in rates))
+        sentence = _of_photographs(any(each.unit == PHOTOGRAPHS for each in rates))
     else:
         sentence = _sentence(found, outside)
     return ValidationView(

@@ -167,4 +167,4 @@ def test_each_level_has_its_own_calibration(model: LoadedModel) -> None:
     scorer = Scorer(LoadedModel(model.card.model_copy(update=changes), model.network))
     assert scorer.probability(4.0) == pytest.approx(1 / (1 + np.exp(-2.0)))
     assert scorer.segment_probability(4.0) == pytest.approx(1 / (1 + np.exp(-1.0)))
-    assert scorer.exhibit_probability(4.0) == scorer.probability(4.0)
+    assert scorer.person_probability(4.0) == scorer.probability(4.0)

@@ -25,7 +25,7 @@ from reports.view.report import report_view
 from reports.view.report_inputs import ReportInputs
 
 LANGUAGES = [code for code in language.LANGUAGES if code != language.DEFAULT]
-EVERY = flaws.OF_CROPS + flaws.OF_PHOTOS
+EVERY = flaws.OF_ANY_CROP + flaws.OF_OTHER_PICTURES
 LISTS = [*((flaw,) for flaw in EVERY), *combinations(EVERY, 2)]
 WORD = re.compile(r"[^\W\d_]+")
 ALIKE = {"de": {"in", "was"}, "es": {"no"}}  # words that the language has too

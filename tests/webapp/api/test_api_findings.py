@@ -10,7 +10,7 @@ import pytest
 from api_requests import API, form, problem
 from made_results import digest, finished, hand_in
 
-from detector.schema.analysis import Analysis
+from detector.schema.analysis import Analysis, MediaKind
 from reports.custody.chain import check_export
 from reports.text.languages import LANGUAGES
 from webapp.api.contract.schemas.downloads import ReportSearch
@@ -117,6 +117,13 @@ def test_reports_exports_and_manifest_are_handed_out_each_as_its_kind(app, clien
         )
     problem(client.get(f"{path}/exports/odd"), 404)
     assert client.get(f"{path}/manifest.json").is_json
+
+
+def test_of_a_photo_what_lists_no_times_can_be_exported(app, client):
+    path = f"{API}/analyses/{finished(app, kind=MediaKind.IMAGE, segments=1, file='portrait.png').id}"
+    exports = client.get(f"{path}/exports").json["exports"]
+    assert {each["name"] for each in exports} == {"csv", "json", "scores-csv", "scores-parquet", "overlays"}
+    assert {client.get(each["href"]).status_code for each in exports} == {200}
 
 
 def test_reports_and_bundles_in_a_language(app, client, quick_reports, monkeypatch):

@@ -63,7 +63,7 @@ def show(analysis_id: str) -> str | Answer:
             earlier=_earlier(row),
             copies=copies,
             report=_report(row),
-            exports=exports.offered(view.still),
+            exports=exports.links(view.still),
         )
     if row.state in (State.FAILED, State.CANCELLED, State.PAUSED):
         return render_template(

@@ -21,7 +21,7 @@ from detector.schema.model import Platt
 from detector.scoring.fusion import Floats
 from detector.scoring.scorer import logit_of
 from detector.scoring.single_crops import CropScorer
-from detector.training.evaluation.metrics import Scored, calibration_errors
+from detector.training.publish.calibration import expected_calibration_error, sigmoid
 from detector.training.publish.error_rates import counted_rate
 from detector.training.second_look.examples.patches import Patch, load
 
@@ -51,8 +51,7 @@ def crops_card(
         tested = [patch for patch in of[source] if patch.role == "test"]
         given, fake = _scores(scorer, tested)
         logits = platt.scale * given + platt.offset
-        scored = Scored.of(fake.astype(int).tolist(), logits, [patch.group for patch in tested], 1.0)
-        error = float(calibration_errors(scored, np.ones((1, len(fake))))[0])
+        error = expected_calibration_error(fake, sigmoid(logits))
         figures[f"{name}, AUC"] = round(float(roc_auc_score(fake, logits)), 4)
         figures[f"{name}, expected calibration error"] = round(error, 4)
         report(f"{name}: {figures[f'{name}, AUC']}")

@@ -26,7 +26,7 @@ from detector.networks.readings import PHOTOGRAPH
 from detector.schema.analysis import Parameters
 from detector.scoring.fusion import Floats, Fusion, Half
 from detector.scoring.scorer import Scorer, logit_of
-from detector.training.evaluation.metrics import Scored, calibration_errors
+from detector.training.publish.calibration import expected_calibration_error, sigmoid
 from detector.training.publish.error_rates import counted_rate
 from detector.training.second_look.examples.kinds import COMPOSITE, PICTURE, TALKING_HEAD
 from detector.training.second_look.examples.patches import Patch, load
@@ -112,9 +112,7 @@ def measured_photographs(
         figures[f"{name}, AUC of the answer about them, {kind}"] = round(own, 4)
         figures[f"{name}, flagged, {kind}"] = round(float(flagged[of].mean()), 4)
         report(f"{name}, {kind}: AUC {auc:.3f} ({own:.3f}), flagged {flagged[of].sum()} of {of.sum()}")
-    each = [str(number) for number in range(len(published))]
-    scored = Scored.of(pictures.fake.astype(int), published, each)
-    error = float(calibration_errors(scored, np.ones((1, len(published))))[0])
+    error = expected_calibration_error(pictures.fake, sigmoid(published))
     figures[f"{name}, flagged, photographs"] = round(float(flagged[real].mean()), 4)
     figures[f"{name}, expected calibration error"] = round(error, 4)
     report(f"{name}, photographs flagged: {flagged[real].sum()} of {real.sum()}; ECE {error:.3f}")
