@@ -12,7 +12,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from detector.files import hashed
 from detector.process.gc_pause import gc_paused
 from detector.schema.analysis import Analysis
 from reports.bundle import manifest
@@ -54,7 +53,7 @@ def result_folder(database: Database, folders: Folders, row: AnalysisRow) -> Pat
     with database.begin() as session:
         told = result_records.finished(session, row)
     if not folder.exists():
-        folders.store.fetch_folder(folder, lambda fetched: refuse_damaged(fetched, told.manifest))
+        folders.store.fetch_folder(folder, lambda fetched: refuse_damaged(fetched, told))
     if problem := result_records.manifest_problem(folder, told):
         raise AlteredRecord(problem)
     return folder
@@ -92,21 +91,17 @@ def _refuse_unlike(sums: Mapping[str, str], path: str, sha256: str) -> None:
         raise AlteredRecord(gettext("%(path)s of this analysis is not the one that was made.", path=path))
 
 
-def refuse_damaged(folder: Path, made: str | None = None) -> None:
-    """Raise ``ValueError`` or ``FileNotFoundError`` where a file is not what the result's manifest says.
+def refuse_damaged(folder: Path, told: result_records.Finished | None = None) -> None:
+    """Of what the store handed out: raise ``ValueError`` where it is not as made, by log and manifest.
 
-    ``made`` is the SHA-256 that the manifest is known to have.
+    ``told`` is what the log says where that is known. Raises ``FileNotFoundError`` without a manifest.
     """
-    text = (folder / manifest.NAME).read_bytes()
-    if made is not None and hashlib.sha256(text).hexdigest() != made:
-        raise ValueError("the manifest is not the one that was made")
-    try:
-        entries = manifest.read_manifest(text).files
-    except manifest.ManifestError as problem:
-        raise ValueError(str(problem)) from problem
-    for entry in entries:
-        if hashed(folder / entry.path) != (entry.bytes, entry.sha256):
-            raise ValueError(f"{entry.path} is not what the manifest says")
+    if not (folder / manifest.NAME).exists():
+        raise FileNotFoundError(manifest.NAME)
+    if told is not None and (problem := result_records.manifest_problem(folder, told)):
+        raise ValueError(problem)
+    for problem in result_records.file_problems(folder):
+        raise ValueError(problem)
 
 
 _Key = tuple[Path, str]  # the folder of a result, and the language of its words
