@@ -41,7 +41,7 @@ PARALLEL := --dist loadfile --no-loadscope-reorder $(HANGS)
 test: $(BROWSER)
 	$(PYTEST) -n 4 $(PARALLEL)
 
-# The inner loop: lint, and as many of the quickest tests as fit into a minute (tests/durations.py). They wait for
+# The inner loop: lint, and the quickest tests, about 40 s of them (tests/durations.py). They wait for
 # nothing, and each process more has to collect them.
 check: lint
 	$(PYTEST) -n 2 $(PARALLEL) -q --quick

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -115,6 +116,20 @@ def test_the_front_door_stays_short():
     assert words <= 700, f"README.md has {words} words; the rest belongs in docs/"
     words = len(text(DOCS / "ARCHITECTURE.md").split())
     assert words <= 1800, f"docs/ARCHITECTURE.md has {words} words; details belong in other documents"
+
+
+def test_the_front_door_says_what_the_card_says():
+    card = json.loads(text(ROOT / "models" / "second-look" / "reelproof.json"))
+    program = "whole program, 126 develop clips, "
+    of = {name.removeprefix(program): figure for name, figure in card["figures"].items()}
+    table = dict(re.findall(r"^\| ([^|]+) \| ([^|]+) \|$", text(ROOT / "README.md"), re.MULTILINE))
+    flagged, inconclusive = of["manipulated ones flagged"], of["manipulated ones inconclusive"]
+    assert table["126 clips of 69 groups of people, the whole program: AUC"] == f"{of['AUC']:.3f}"
+    said = table["the same: manipulated ones flagged; inconclusive"]
+    assert said == f"{62 * flagged:.0f} of 62; {62 * inconclusive:.0f}"
+    flagged, inconclusive = of["unmanipulated ones flagged"], of["unmanipulated ones inconclusive"]
+    said = table["the same: unmanipulated ones flagged; inconclusive"]
+    assert said == f"{f'{64 * flagged:.0f}' if flagged else 'none'} of 64; {64 * inconclusive:.0f}"
 
 
 def test_pictures_are_small_and_used():

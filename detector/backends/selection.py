@@ -187,21 +187,8 @@ def _create(name: str, model: LoadedModel) -> Backend:
     assert graph is not None  # can_run() looked
     assert model.weights is not None
     # Not of ``model``, which would then never be given up (_READY).
-    if name == "onnxruntime":
-        return _onnxruntime(partial(_bound, graph, model.card.input, model.weights))
-    return _openvino(name, partial(_unbound, graph, model.card.input, model.weights))
-
-
-def _onnxruntime(network: Callable[[], bytes]) -> Backend:
-    from detector.backends.onnxruntime import OnnxRuntime
-
-    return OnnxRuntime(network, processor_threads())
-
-
-def _openvino(name: str, network: Callable[[], bytes | graphs.Unbound]) -> Backend:
-    from detector.backends.openvino import OpenVINO
-
-    return OpenVINO(network, processor_threads(), rough=name in ROUGH)
+    constants = (graph, model.card.input, model.weights)
+    return _of_graph(name, partial(_bound, *constants), partial(_unbound, *constants))
 
 
 def _create_of_onnx_file(name: str, card: Card, network: OnnxNetwork, data: bytes) -> Backend:
@@ -211,8 +198,23 @@ def _create_of_onnx_file(name: str, card: Card, network: OnnxNetwork, data: byte
     read = read_onnx(data, file)
     shape = shape_of(read, card.input.size, file)
     whole = bound_onnx(read, card.input, network, shape, file)
-    inner = _onnxruntime(lambda: whole) if name == "onnxruntime" else _openvino(name, lambda: whole)
-    return OnnxFile(inner, network.output, shape.one_by_one, file)
+    return OnnxFile(_of_graph(name, lambda: whole, lambda: whole), network.output, shape.one_by_one, file)
+
+
+def _of_graph(
+    name: str, bound: Callable[[], bytes], unbound: Callable[[], bytes | graphs.Unbound]
+) -> Backend:
+    """What runs a graph: ``bound`` has its constants in it, ``unbound`` may have them beside it."""
+    match name:
+        case "onnxruntime":
+            from detector.backends.onnxruntime import OnnxRuntime
+
+            return OnnxRuntime(bound, processor_threads())
+        case "openvino" | "openvino-bf16":
+            from detector.backends.openvino import OpenVINO
+
+            return OpenVINO(unbound, processor_threads(), rough=name in ROUGH)
+    raise ValueError(f"No back end {name} is made here.")
 
 
 def _bound(graph: Path, given: Input, weights: bytes) -> bytes:

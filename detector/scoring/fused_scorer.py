@@ -15,7 +15,7 @@ from detector.media.frame import Image
 from detector.schema import analysis as schema
 from detector.scoring.contrast import amounts
 from detector.scoring.explainable import Explainable, Part, explainable_of_fused
-from detector.scoring.fusion import SCAN, Floats, columns_of, inputs_of
+from detector.scoring.fusion import SCAN, Floats, inputs_of, second_logits_of
 from detector.scoring.moments import KeptMoment
 from detector.scoring.person_look import PersonLook
 from detector.scoring.scorer import Scorer, sigmoid
@@ -120,8 +120,8 @@ class FusedScorer(Scorer):
 
 def _told(moment: KeptMoment, logits: Sequence[float], headed: bool) -> schema.SecondLookMoment:
     told = [round(logit, 4) for logit in logits]
-    inner_altered, inner_synthesised = (told[column] for column in columns_of(INNER))
-    head_altered, head_synthesised = (told[column] if headed else None for column in columns_of(HEAD))
+    inner_altered, inner_synthesised = (told[column] for column in second_logits_of(INNER))
+    head_altered, head_synthesised = (told[column] if headed else None for column in second_logits_of(HEAD))
     return schema.SecondLookMoment(
         time=moment.time,
         pts=moment.pts,

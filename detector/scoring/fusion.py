@@ -45,7 +45,7 @@ _LEAST, _MOST = -6.0, 8.0  # standard deviations
 _HELD = 0.05  # slope of what a bound holds back
 
 
-def columns_of(framing: int) -> tuple[int, ...]:
+def second_logits_of(framing: int) -> tuple[int, ...]:
     """Which of the second network's logits (m, 4) are read from ``framing``.
 
     They lie as the network gives them for footage; among :data:`INPUTS` they lie one further on.
@@ -55,7 +55,7 @@ def columns_of(framing: int) -> tuple[int, ...]:
 
 def inputs_of(framing: int) -> tuple[int, ...]:
     """Which of :data:`INPUTS` are read from ``framing`` by the second network."""
-    return tuple(SCAN + 1 + column for column in columns_of(framing))
+    return tuple(SCAN + 1 + column for column in second_logits_of(framing))
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from detector.faces.framing import HEAD, INNER
 from detector.scoring.contrast import outliers
-from detector.scoring.fusion import INPUTS, SCAN, SECOND, Floats, columns_of
+from detector.scoring.fusion import INPUTS, SCAN, SECOND, Floats, second_logits_of
 from detector.scoring.moments import KeptMoment, evenly, spread
 from detector.scoring.person_look import PersonLook
 from detector.scoring.scorer import logit_of
@@ -84,7 +84,9 @@ class PersonLooker:
         for i, track in enumerate(tracks):
             headed = not self._alternate_heads or tracks[:i].count(track) % 2 == 0
             wanted = (INNER, HEAD) if headed else (INNER,)
-            framings.append([framing for framing in wanted if np.isnan(logits[i, columns_of(framing)]).any()])
+            framings.append(
+                [framing for framing in wanted if np.isnan(logits[i, second_logits_of(framing)]).any()]
+            )
         seen = self._networks.second.of_moments(moments, AS_IT_IS, framings)
         return np.where(np.isnan(seen), logits, seen)
 

@@ -18,7 +18,7 @@ from detector.faces.framing import HEAD
 from detector.media.frame import Image
 from detector.models.loaded import LoadedModel
 from detector.networks import readings
-from detector.scoring.fusion import SECOND, Floats, Fusion, columns_of
+from detector.scoring.fusion import SECOND, Floats, Fusion, second_logits_of
 from detector.scoring.moments import KeptMoment
 from detector.scoring.scorer import Scorer, run_in_batches
 from detector.scoring.views import AS_IT_IS, View, crop_in_view
@@ -27,7 +27,7 @@ _run = partial(run_in_batches, batch=8)
 
 
 class SecondNetwork:
-    """``model`` in a back end, opened when it is needed first; ``still`` is for the faces of a photograph."""
+    """``model`` in a back end; ``still`` is for the faces of a photograph."""
 
     def __init__(self, model: LoadedModel, backend: str | None, still: bool) -> None:
         self.model = model
@@ -42,7 +42,7 @@ class SecondNetwork:
     def of_moments(
         self, moments: Sequence[KeptMoment], view: View, framings: Sequence[Sequence[int]]
     ) -> Floats:
-        """The logits (m, 4), as :class:`~detector.schema.analysis.SecondLookMoment`.
+        """The logits (m, 4): altered and synthesised of the inner face, then of the head.
 
         ``framings`` are those of each moment that are looked at; logits of others are no numbers, and
         cost nothing.
@@ -57,7 +57,7 @@ class SecondNetwork:
         if self._still and view is AS_IT_IS:
             self._known.update(zip(map(_key, crops), out[:, None], strict=True))
         for (i, framing), logits in zip(places, out, strict=True):
-            seen[i, columns_of(framing)] = logits[list(self.outputs_of(framing))]
+            seen[i, second_logits_of(framing)] = logits[list(self.outputs_of(framing))]
         return seen
 
     def of_crops(self, crops: Sequence[Image]) -> Floats:

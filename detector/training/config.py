@@ -53,9 +53,13 @@ class SequencesConfig(Value):
 class SetConfig(Value):
     """A data set of one's own, see :mod:`~detector.training.data.custom_set` and ``streamed_videos``."""
 
-    frames: int = Field(gt=0, description="evenly spaced frames taken of a video")
+    frames: int = Field(
+        gt=0, description="evenly spaced frames taken of a video; of a streamed one at most two a second"
+    )
     streamed: bool = Field(description="decode videos anew each epoch, one by one, keeping nothing")
-    fake_share: float = Field(gt=0, lt=1, description="of the examples drawn, whatever the set holds")
+    fake_share: float = Field(
+        gt=0, lt=1, description="of the examples drawn, whatever the set holds; streamed, 0.5"
+    )
 
 
 class FeaturesConfig(Value):

@@ -54,7 +54,7 @@ class NeededPackets:
     def __init__(
         self, rate: Fraction, time_base: Fraction, length_size: int, origin: Callable[[], int | None]
     ) -> None:
-        self._intervals = rate * time_base  # a tick
+        self._intervals_a_tick = rate * time_base
         self._length_size = length_size
         self._origin = origin
         self._window: deque[_Held] = deque()
@@ -130,7 +130,7 @@ class NeededPackets:
             return pts == first
         following = min((each for each in self._ends if each > interval), default=None)
         shown = duration if following is None else self._ends[following][0] - pts
-        return shown * self._intervals > 1
+        return shown * self._intervals_a_tick > 1
 
     def _interval(self, pts: int) -> int:
-        return math.floor((pts - (self._origin() or 0)) * self._intervals)
+        return math.floor((pts - (self._origin() or 0)) * self._intervals_a_tick)

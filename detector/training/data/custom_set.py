@@ -98,6 +98,11 @@ def open_custom_set(config: Config, data: Path, seen: int, failures: Path | None
     reads_sequences = is_sequence(config.architecture)
     if config.set.streamed and reads_sequences:
         raise ParameterError("Streamed videos give single faces, and this architecture reads sequences.")
+    if config.set.streamed and (config.set.fake_share != 0.5 or config.hidden):
+        raise ParameterError(
+            "Of streamed videos both classes take turns and no part is hidden: "
+            "set fake_share = 0.5 and hidden = 0.0, or streamed = false."
+        )
     if reads_sequences and config.size % 2:
         raise ParameterError(f"size: {config.size} must be even, because sequences pass through H.264.")
     tested = crop_items(held_out, config.set.frames)
@@ -226,7 +231,8 @@ class _Streamed(IterableDataset[Example]):
     """
 
     def __init__(self, items: Sequence[Item], config: Config, seen: int) -> None:
-        self._videos = StreamedVideos(items, config.size, config.seed + seen)
+        assert config.set is not None
+        self._videos = StreamedVideos(items, config.size, config.seed + seen, most=config.set.frames)
         self._left = config.samples - seen
 
     def __iter__(self) -> Iterator[Example]:

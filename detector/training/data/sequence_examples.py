@@ -172,7 +172,7 @@ class Sequences(Dataset[tuple[torch.Tensor, float]]):
             if kind.endswith("blend") and landmarks is not None:
                 image = self_blend(image, landmarks, rng).image
             elif kind == "photo_swap" and landmarks is not None:
-                face, points = self._another_face(sample, small, rng)
+                face, points = self._random_face(small, rng)
                 image = swap_blend(image, landmarks, face, points, rng).image
             # A DFDC fake has no landmarks: all are animated by the template, or they would tell.
             still = Animation(image, None if sample.framed else landmarks, length, motion)
@@ -184,7 +184,7 @@ class Sequences(Dataset[tuple[torch.Tensor, float]]):
         if kind == "photo_blend":
             carried = self_blended(footage, rng)
         elif kind == "photo_swap":
-            face, points = self._another_face(sample, small, rng)
+            face, points = self._random_face(small, rng)
             carried = swapped(footage, _animated(Animation(face, points, length, rng), length), rng)
         return _cut_all(footage, carried, moments, squares, small, rng)
 
@@ -217,9 +217,7 @@ class Sequences(Dataset[tuple[torch.Tensor, float]]):
             carried = swapped(footage, _footage(other, there, small), rng)
         return _cut_all(footage, carried, moments - used.start, squares, small, rng)
 
-    def _another_face(
-        self, sample: Sample, small: int, rng: np.random.Generator
-    ) -> tuple[Image, NDArray[np.float32]]:
+    def _random_face(self, small: int, rng: np.random.Generator) -> tuple[Image, NDArray[np.float32]]:
         pool = self._stills["photo_swap"]
         other = pool[rng.integers(len(pool))]
         image, landmarks = _reduced(decode(other.data), other.landmarks, small)

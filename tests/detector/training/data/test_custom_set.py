@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +15,14 @@ from made_faces import encoded
 from own_set import SIZE, put, recipe
 
 from detector.errors import ParameterError
+from detector.media.frame import Frame
+from detector.media.reader import MediaReader
 from detector.scoring.single_crops import framed_crop
 from detector.training.data import custom_set
 from detector.training.data.custom_set import open_custom_set
 from detector.training.data.face_samples import Sample
 from detector.training.data.labelled_sets import DataSetError
+from detector.training.data.streamed_videos import VideoLeftOut
 
 
 def level(frames: torch.Tensor) -> float:
@@ -149,6 +152,27 @@ class TestStreamed:
             open_custom_set(recipe(streamed=True, architecture="efficientnet_lstm"), videos, 0, None)
         with pytest.raises(DataSetError, match="only those can be streamed"):
             open_custom_set(recipe(streamed=True), pictures, 0, None)
+
+    def test_what_would_not_be_heeded_is_refused(self, videos: Path) -> None:
+        for wish in (recipe(streamed=True, fake_share=0.3), recipe(streamed=True, hidden=0.5)):
+            with pytest.raises(ParameterError, match="take turns"):
+                open_custom_set(wish, videos, 0, None)
+
+    def test_of_a_video_so_many_frames_as_the_recipe_says(
+        self, videos: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        examples = open_custom_set(recipe(frames=5, streamed=True, samples=2), videos, 0, None).examples
+        rates: list[float] = []
+
+        def no_frames(_: MediaReader, rate: float) -> Iterator[Frame]:
+            rates.append(rate)
+            return iter(())
+
+        monkeypatch.setattr(MediaReader, "frames", no_frames)
+        monkeypatch.setattr(MediaReader, "expected_duration", 10.0)
+        with pytest.warns(VideoLeftOut), pytest.raises(DataSetError):
+            list(examples)  # type: ignore[call-overload]
+        assert set(rates) == {0.5}
 
 
 @pytest.mark.usefixtures("every_frame_a_face")
