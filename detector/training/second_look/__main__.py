@@ -10,7 +10,7 @@ from pathlib import Path
 import cv2
 
 from detector.errors import ReelproofError
-from detector.training.second_look import steps
+from detector.training.second_look import measuring_steps, training_steps
 from detector.training.second_look.examples.patches import SOURCES
 from detector.training.second_look.scan_loop import Recipe
 
@@ -20,7 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     cv2.setNumThreads(1)
     try:
-        options.run(options)
+        options.step(options)
     except ReelproofError as error:
         print(error, file=sys.stderr)
         return 2
@@ -48,37 +48,37 @@ def _add_training(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     """The steps that lead to the network's weights."""
     step = commands.add_parser("prepare", help="cut the patches of every source")
     step.add_argument("sources", nargs="*", default=SOURCES, metavar="SOURCE")
-    step.set_defaults(run=steps.prepare)
+    step.set_defaults(step=training_steps.prepare)
     step = commands.add_parser("tokens", help="keep what the pretrained transformer makes of heads")
     step.add_argument("--count", type=int, default=6400, metavar="N")
     step.add_argument("--of", type=Path, metavar="FILE", help="a trained network, not the pretrained one")
     step.add_argument("--inner", action="store_true", help="of inner faces and blends as well")
-    step.set_defaults(run=steps.tokens)
-    for half, run in (("upper", steps.upper), ("lower", steps.lower)):
+    step.set_defaults(step=training_steps.tokens)
+    for half, train in (("upper", training_steps.upper), ("lower", training_steps.lower)):
         step = commands.add_parser(half, help=f"train the transformer's {half} blocks on kept tokens")
         step.add_argument("--examples", type=int, metavar="N")
         step.add_argument("--of", type=Path, metavar="FILE", help="train on from these weights")
-        step.set_defaults(run=run)
+        step.set_defaults(step=train)
     step = commands.add_parser("heads", help="fit heads that say nothing yet on kept features")
     step.add_argument("--of", type=Path, metavar="FILE", required=True, help="weights to fit them for")
-    step.set_defaults(run=steps.heads)
+    step.set_defaults(step=training_steps.heads)
     step = commands.add_parser(
         "photographs", help="fit the heads for photographs on features of the finished network"
     )
     step.add_argument("--of", type=Path, metavar="FILE", required=True, help="weights to fit them for")
-    step.set_defaults(run=steps.photographs)
+    step.set_defaults(step=training_steps.photographs)
     step = commands.add_parser(
         "clips", help="fit what whole heads of footage say of synthesis, on clips alone"
     )
     step.add_argument("--of", type=Path, metavar="FILE", required=True, help="weights to fit it for")
-    step.set_defaults(run=steps.clips)
+    step.set_defaults(step=training_steps.clips)
     step = commands.add_parser(
         "altered", help="fit what inner faces say of alteration, on generators' examples and on blends"
     )
     step.add_argument("--of", type=Path, metavar="FILE", required=True, help="weights to fit it for")
-    step.set_defaults(run=steps.altered)
+    step.set_defaults(step=training_steps.altered)
     step = commands.add_parser("join", help="make the start of a training of both halves")
-    step.set_defaults(run=steps.join)
+    step.set_defaults(step=training_steps.join)
 
 
 def _add_measuring(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -88,7 +88,7 @@ def _add_measuring(commands: argparse._SubParsersAction[argparse.ArgumentParser]
     )
     step.add_argument("weights", type=Path)
     step.add_argument("--every", type=int, default=1, metavar="N", help="look at every N-th frame of a clip")
-    step.set_defaults(run=steps.report)
+    step.set_defaults(step=measuring_steps.report)
     step = commands.add_parser("fit", help="run the engine on the develop clips; fit fusion and thresholds")
     step.add_argument("weights", type=Path)
     step.add_argument(
@@ -99,40 +99,40 @@ def _add_measuring(commands: argparse._SubParsersAction[argparse.ArgumentParser]
         metavar=("K", "N"),
         help="every N-th clip, the K-th first",
     )
-    step.set_defaults(run=steps.fit)
+    step.set_defaults(step=measuring_steps.fit)
     step = commands.add_parser("composed", help="compose splices and duos, and measure the model on them")
     _add_update_card(step)
-    step.set_defaults(run=steps.composed)
+    step.set_defaults(step=measuring_steps.composed)
     step = commands.add_parser(
         "stability",
         aliases=["steadiness"],
         help="how often a verdict changes with shift, scale and encoding",
     )
     step.add_argument("--every", type=int, default=1, metavar="N", help="every N-th develop clip")
-    step.set_defaults(run=steps.stability)
+    step.set_defaults(step=measuring_steps.stability)
     step = commands.add_parser("verdicts", help="verdicts of the whole engine, and by its slow way")
     step.add_argument("--every", type=int, default=1, metavar="N", help="every N-th develop clip")
     _add_update_card(step)
-    step.set_defaults(run=steps.verdicts)
+    step.set_defaults(step=measuring_steps.verdicts)
     step = commands.add_parser("attacked-clips", help="verdicts of clips attacked against the scan")
     step.add_argument("--count", type=int, default=20, metavar="N", help="develop clips, half manipulated")
-    step.set_defaults(run=steps.attacked_clips)
+    step.set_defaults(step=measuring_steps.attacked_clips)
     step = commands.add_parser("heatmaps", help="whether hiding what a heatmap shows lowers the answer")
     step.add_argument("--every", type=int, default=1, metavar="N", help="every N-th manipulated develop clip")
-    step.set_defaults(run=steps.heatmaps)
+    step.set_defaults(step=measuring_steps.heatmaps)
     step = commands.add_parser("composite-maps", help="whether maps of composites lie on what was replaced")
-    step.set_defaults(run=steps.composite_maps)
+    step.set_defaults(step=measuring_steps.composite_maps)
     step = commands.add_parser("left-out", help="how well a generator is told that was not learnt from")
-    step.set_defaults(run=steps.left_out)
+    step.set_defaults(step=measuring_steps.left_out)
     step = commands.add_parser("probe-sources", help="tell labels by sharpness, size and bytes alone")
-    step.set_defaults(run=steps.probe_sources)
+    step.set_defaults(step=measuring_steps.probe_sources)
     step = commands.add_parser("ship", help="write weights and description")
     step.add_argument("weights", type=Path)
     step.add_argument("to", type=Path, metavar="DIR", help="folder of the models")
     step.add_argument(
         "--recipe", action="append", default=[], metavar="LINE", help="a line of the card's recipe"
     )
-    step.set_defaults(run=steps.ship)
+    step.set_defaults(step=measuring_steps.ship)
 
 
 def _add_update_card(step: argparse.ArgumentParser) -> None:
@@ -146,7 +146,7 @@ def _add_scan(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     step = commands.add_parser("scan", help="train the scan's network on from the one it has; resumes")
     _add_start(step)
     step.add_argument("--examples", type=int, default=Recipe().examples, metavar="N")
-    step.set_defaults(run=steps.scan)
+    step.set_defaults(step=training_steps.scan)
     step = commands.add_parser("publish-scan", help="write the scan's network as a model of another name")
     _add_start(step)
     step.add_argument("to", type=Path, metavar="DIR", help="folder of the models")
@@ -156,14 +156,14 @@ def _add_scan(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     )
     step.add_argument("--reserve", type=float, default=0.0, help="taken off every logit")
     step.add_argument("--recipe", action="append", default=[], metavar="LINE", help="a line of the card")
-    step.set_defaults(run=steps.publish_scan)
+    step.set_defaults(step=training_steps.publish_scan)
     step = commands.add_parser(
         "left-out-scan", help="train the scan's network without some generators, and measure it on them"
     )
     _add_start(step)
     step.add_argument("generators", nargs="+", metavar="PART", help="part of a name, in small letters")
     step.add_argument("--examples", type=int, default=48_000, metavar="N")
-    step.set_defaults(run=steps.left_out_scan)
+    step.set_defaults(step=measuring_steps.left_out_scan)
 
 
 def _add_start(step: argparse.ArgumentParser) -> None:

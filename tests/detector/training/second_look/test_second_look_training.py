@@ -21,7 +21,7 @@ from detector.schema.analysis import Parameters
 from detector.scoring.fusion import Fusion, Half
 from detector.scoring.person_look import PersonLook
 from detector.scoring.scorer import logit_of
-from detector.training.second_look import steps
+from detector.training.second_look import measuring_steps
 from detector.training.second_look.__main__ import main
 from detector.training.second_look.examples.patches import store
 from detector.training.second_look.examples.source_probe import label_auc, matched_auc
@@ -200,7 +200,7 @@ def test_older_names_of_the_scan_and_of_stability_still_work(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[argparse.Namespace] = []
-    monkeypatch.setattr(steps, "stability", asked.append)
+    monkeypatch.setattr(measuring_steps, "stability", asked.append)
     for option, step in (("--scan", "stability"), ("--fast", "steadiness")):
         assert main(["--data", str(tmp_path), option, "reelproof-2", step]) == 0
     assert [options.scan for options in asked] == ["reelproof-2"] * 2

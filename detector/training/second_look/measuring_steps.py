@@ -1,0 +1,147 @@
+"""The steps that measure and fit what weights give, and ship them, each run with its command's options."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from detector.errors import ParameterError
+from detector.files import write_atomically
+from detector.models.card import SecondLookCard
+from detector.models.loaded import load_model
+from detector.networks.vit_small_14 import PRETRAINED, ViTSmall14
+from detector.schema.analysis import Parameters
+from detector.scoring.scorer import Scorer
+from detector.training.data.face_samples import harvest
+from detector.training.second_look.examples.patches import load, training_patches
+from detector.training.second_look.examples.source_probe import probe_sources as probe_labels
+from detector.training.second_look.fitting.adversarial import attacked_card
+from detector.training.second_look.fitting.attacked_clips import measure_attacked_clips
+from detector.training.second_look.fitting.composed import measure_composed
+from detector.training.second_look.fitting.composite_maps import measure_composite_maps
+from detector.training.second_look.fitting.crop_calibration import crops_card
+from detector.training.second_look.fitting.exhibits import record_shares
+from detector.training.second_look.fitting.heatmap_check import measure_heatmaps
+from detector.training.second_look.fitting.left_out_generators import measure_left_out
+from detector.training.second_look.fitting.photograph_fusion import photographs_card
+from detector.training.second_look.fitting.program_figures import (
+    composed_figures,
+    update_card,
+    verdict_figures,
+)
+from detector.training.second_look.fitting.report import Inputs, read_network, report_checkpoint
+from detector.training.second_look.fitting.stability import measure_stability
+from detector.training.second_look.fitting.thresholds import fitted_card, measured_card
+from detector.training.second_look.fitting.verdicts import AS_SHIPPED, measure_verdicts
+from detector.training.second_look.left_out_scan import measure_shares, train_without
+from detector.training.second_look.run_files import pretrained, run_folder, say, scan_model
+from detector.training.second_look.scan import ScanNetwork
+from detector.training.second_look.scan_loop import Recipe
+from detector.training.second_look.ship import loaded_with
+from detector.training.second_look.ship import ship as ship_network
+
+
+def report(options: argparse.Namespace) -> None:
+    """Measure on the develop clips; the fusion fitted for it is not kept."""
+    scorer = Scorer(scan_model(options))
+    report_checkpoint(Inputs(options.weights, scorer, options.out, options.every), say)
+
+
+def fit(options: argparse.Namespace) -> None:
+    """Run the engine on a share of the develop clips; fit fusion and thresholds once all are done."""
+    model = loaded_with(scan_model(options), options.weights)
+    card = model.card.second_look
+    assert card is not None
+    records = record_shares(options.data, model, _fitted(options), tuple(options.share), say)
+    if records is not None:
+        fitted = measured_card(records, fitted_card(records, card, Parameters()), Parameters(), say)
+        network = read_network(options.weights)
+        fitted = photographs_card(
+            Scorer(model.alone, still=True), network, fitted, options.out, Parameters(), say
+        )
+        fitted = crops_card(model, fitted, options.out, Parameters(), say)
+        develop = [patch for patch in load(options.out, "clips") if patch.role == "develop"]
+        fitted = attacked_card(Scorer(model.alone), network, fitted, develop, Parameters(), say)
+        write_atomically(_fitted(options), (fitted.model_dump_json(indent=2) + "\n").encode())
+
+
+def composed(options: argparse.Namespace) -> None:
+    """Compose splices and duos, and measure the model on them."""
+    figures = measure_composed(options.data, load_model(options.scan), options.out / "composed", say)
+    if options.update_card:
+        say(str(update_card(options.scan, composed_figures(figures))))
+
+
+def stability(options: argparse.Namespace) -> None:
+    """Measure how often a verdict changes with shift, scale and encoding."""
+    folder = options.out / "changed"
+    measure_stability(options.data, load_model(options.scan), folder, options.every, say)
+
+
+def verdicts(options: argparse.Namespace) -> None:
+    """Measure verdicts of the whole engine against those of its slow way."""
+    folder = options.out / "verdicts"
+    answers = measure_verdicts(options.data, load_model(options.scan), folder, options.every, say)
+    if options.update_card:
+        say(str(update_card(options.scan, verdict_figures(answers[AS_SHIPPED]))))
+
+
+def attacked_clips(options: argparse.Namespace) -> None:
+    """Measure verdicts of clips attacked against the scan."""
+    folder = options.out / "attacked"
+    measure_attacked_clips(options.data, load_model(options.scan), folder, options.count, say)
+
+
+def heatmaps(options: argparse.Namespace) -> None:
+    """Measure whether hiding what a heatmap shows lowers the answer."""
+    measure_heatmaps(options.out, load_model(options.scan), options.every, say)
+
+
+def composite_maps(options: argparse.Namespace) -> None:
+    """Measure whether maps of composites lie on what was replaced."""
+    measure_composite_maps(options.data, options.out, load_model(options.scan), say)
+
+
+def left_out(options: argparse.Namespace) -> None:
+    """Measure how well a generator is told that was not learnt from."""
+    network = ViTSmall14(PRETRAINED)
+    network.load_pretrained(pretrained(options))
+    faces = training_patches(options.data, options.out)
+    measure_left_out(options.out, faces, network, run_folder(options), say)
+
+
+def left_out_scan(options: argparse.Namespace) -> None:
+    """Train the scan's network without some generators, and measure how well it tells them."""
+    start = ScanNetwork.from_model(scan_model(options), options.put_back)
+    patches, recipe = training_patches(options.data, options.out), Recipe(examples=options.examples)
+    samples = harvest(options.data, options.out / "harvest")
+    last = train_without(start, patches, samples, options.generators, recipe, run_folder(options), say)
+    measure_shares(start, last, options.out, options.generators, say)
+
+
+def probe_sources(options: argparse.Namespace) -> None:
+    """Measure how well labels are told by sharpness, size and bytes alone."""
+    probe_labels(training_patches(options.data, options.out), say)
+
+
+def ship(options: argparse.Namespace) -> None:
+    """Write weights and description."""
+    if not _fitted(options).is_file():
+        raise ParameterError(f"{_fitted(options)} is missing. Run the step `fit` first.")
+    fitted = SecondLookCard.model_validate_json(_fitted(options).read_bytes())
+    say(
+        ship_network(
+            options.weights,
+            fitted,
+            pretrained(options),
+            options.to,
+            options.scan,
+            options.recipe,
+            say,
+        )
+    )
+
+
+def _fitted(options: argparse.Namespace) -> Path:
+    weights: Path = options.weights
+    return run_folder(options) / f"{weights.stem}.fitted.json"

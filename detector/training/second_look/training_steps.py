@@ -1,0 +1,203 @@
+"""Steps that lead to weights, of the second network and of the scan, each run with its command's options."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from detector.errors import ParameterError
+from detector.faces.framing import HEAD, INNER
+from detector.files import atomic_path
+from detector.models.card import is_name
+from detector.models.card_files import load_card
+from detector.networks.framings import FramingNetwork
+from detector.networks.vit_small_14 import PRETRAINED, ViTSmall14, network_from
+from detector.training.data.face_samples import harvest
+from detector.training.second_look.altered_head import fit_altered_head
+from detector.training.second_look.clip_heads import clip_frames, fit_clip_head
+from detector.training.second_look.examples.blends import WithBlends
+from detector.training.second_look.examples.motion_pairs import motion_pairs
+from detector.training.second_look.examples.patches import SOURCES, load, training_patches
+from detector.training.second_look.examples.prepare import prepare as prepare_sources
+from detector.training.second_look.examples.sampling import (
+    HEAD_SHARES,
+    TRANSFORMER_BLENDS,
+    TRANSFORMER_SHARES,
+    Sampler,
+)
+from detector.training.second_look.fitting.measuring import (
+    WHILE_TRAINING,
+    by_clip,
+    clip_aucs,
+    every_nth_frame,
+    logits,
+)
+from detector.training.second_look.fitting.report import read_network
+from detector.training.second_look.halves import (
+    DISTILLED,
+    UPPER,
+    UPPER_AGAIN,
+    BlockTraining,
+    distil_lower,
+    new_network,
+    tune_upper,
+)
+from detector.training.second_look.halves import (
+    join as join_halves,
+)
+from detector.training.second_look.kept_tokens import KeptTokens, head_examples, keep_tokens
+from detector.training.second_look.linear_heads import fit_linear_heads
+from detector.training.second_look.photograph_heads import (
+    fit_photograph_heads,
+    photograph_examples,
+    without_photograph_heads,
+)
+from detector.training.second_look.run_files import pretrained, run_folder, say, scan_model
+from detector.training.second_look.scan import ScanNetwork, ScanSource, between, measure
+from detector.training.second_look.scan import publish_scan as publish_network
+from detector.training.second_look.scan_loop import Recipe, Trainer, tune
+
+START, TOKENS = "start.pt", "tokens"
+
+
+def prepare(options: argparse.Namespace) -> None:
+    """Cut the patches of every source; raises :class:`~detector.errors.ParameterError` for an unknown one."""
+    unknown = sorted(set(options.sources) - set(SOURCES))
+    if unknown:
+        raise ParameterError(f"No such source: {', '.join(unknown)}. There are {', '.join(SOURCES)}.")
+    prepare_sources(options.data, options.out, options.sources, say)
+
+
+def tokens(options: argparse.Namespace) -> None:
+    """Keep what the transformer makes of heads, or of inner faces and blends as well."""
+    if options.of is None:
+        network, seed = ViTSmall14(PRETRAINED), Recipe().seed
+        network.load_pretrained(pretrained(options))
+    else:  # other examples than those its upper blocks know
+        network, seed = _network_of(options.of), Recipe().seed + 1
+    patches = training_patches(options.data, options.out)
+    if options.inner:
+        samples = harvest(options.data, options.out / "harvest")
+        source = WithBlends(patches, samples, network.size, seed, TRANSFORMER_SHARES, TRANSFORMER_BLENDS)
+        examples = source.batch(np.random.default_rng(seed), options.count)
+    else:
+        examples = head_examples(Sampler(patches, shares=HEAD_SHARES), options.count, seed)
+    keep_tokens(network, examples, run_folder(options) / TOKENS, say)
+
+
+def upper(options: argparse.Namespace) -> None:
+    """Train the transformer's upper blocks on kept tokens."""
+    _train_blocks(options, tune_upper, UPPER_AGAIN if options.of else UPPER, "upper.pt")
+
+
+def lower(options: argparse.Namespace) -> None:
+    """Train the transformer's lower blocks on kept tokens."""
+    _train_blocks(options, distil_lower, DISTILLED, "lower.pt")
+
+
+def _train_blocks(
+    options: argparse.Namespace,
+    train: Callable[[ViTSmall14, KeptTokens, BlockTraining, Callable[[str], None]], None],
+    recipe: BlockTraining,
+    name: str,
+) -> None:
+    folder = run_folder(options)
+    kept = KeptTokens.read(folder / TOKENS)
+    network = _network_of(options.of) if options.of else new_network(pretrained(options))
+    train(network, kept, dataclasses.replace(recipe, examples=options.examples or recipe.examples), say)
+    _keep(network, folder / name)
+
+
+def heads(options: argparse.Namespace) -> None:
+    """Fit heads that say nothing yet on kept features."""
+    folder = run_folder(options)
+    kept, network = KeptTokens.read(folder / TOKENS), _network_of(options.of)
+    fit_linear_heads(network, np.asarray(kept.features), kept.framings, kept.targets)
+    _keep(network, folder / "heads.pt")
+
+
+def photographs(options: argparse.Namespace) -> None:
+    """Fit the heads for photographs on features of the finished network."""
+    network = read_network(options.of)
+    without_photograph_heads(network)
+    fit_photograph_heads(network, photograph_examples(training_patches(options.data, options.out)), say)
+    _keep(network, run_folder(options) / "photographs.pt")
+
+
+def clips(options: argparse.Namespace) -> None:
+    """Fit what whole heads of footage say of synthesis on features of the finished network."""
+    network, patches = read_network(options.of), training_patches(options.data, options.out)
+    fit_clip_head(network, clip_frames(patches), motion_pairs(patches), say)
+    _keep(network, run_folder(options) / "clips.pt")
+
+
+def altered(options: argparse.Namespace) -> None:
+    """Fit what inner faces say of alteration on features of the finished network."""
+    network = read_network(options.of)
+    fit_altered_head(network, training_patches(options.data, options.out), say)
+    _keep(network, run_folder(options) / "altered.pt")
+
+
+def join(options: argparse.Namespace) -> None:
+    """Make the start of a training of both halves."""
+    folder = run_folder(options)
+    join_halves(folder / "lower.pt", folder / "upper.pt", folder / START)
+    say(str(_measure(options.out, _network_of(folder / START))))
+
+
+def _measure(out: Path, network: FramingNetwork) -> dict[str, Any]:
+    """AUC over develop clips: of the larger head in each framing, and of their sum."""
+    patches = every_nth_frame([p for p in load(out, "clips") if p.role == "develop"], WHILE_TRAINING)
+    both = [logits(network, patches, framing).max(axis=1) for framing in (INNER, HEAD)]
+    clips = by_clip(patches, np.column_stack(both))
+    total = clip_aucs(clips, clips.scores.sum(axis=1))
+    inner, head = (clip_aucs(clips, column) for column in clips.scores.T)
+    return {"inner": inner, "head": head, "sum": total}
+
+
+def _keep(network: ViTSmall14, path: Path) -> None:
+    with atomic_path(path) as temporary:
+        torch.save(network.state_dict(), temporary)
+
+
+def _network_of(weights: Path) -> ViTSmall14:
+    return network_from(torch.load(weights, map_location="cpu", weights_only=True))
+
+
+def scan(options: argparse.Namespace) -> None:
+    """Train the scan's network on from the one it has."""
+    folder, recipe = run_folder(options), Recipe(examples=options.examples)
+    samples = harvest(options.data, options.out / "harvest")
+    source = ScanSource(training_patches(options.data, options.out), samples, recipe.seed)
+    develop = [patch for patch in load(options.out, "clips") if patch.role == "develop"]
+    network = ScanNetwork.from_model(scan_model(options), options.put_back)
+    crops = {name: [p for p in load(options.out, name) if p.role == "val"] for name in ("dfdc", "ffpp")}
+    say(str(measure(develop, crops, network)[1]))
+    tune(Trainer(network, recipe), source, folder, partial(measure, develop, crops), say)
+
+
+def publish_scan(options: argparse.Namespace) -> None:
+    """Write the scan's network as a model of another name; the one it began with stays."""
+    if not is_name(options.model):
+        raise ParameterError(
+            f"{options.model}: names of models have small letters, digits and hyphens alone."
+        )
+    last = run_folder(options) / "best.pt"
+    if not last.is_file():
+        raise ParameterError(f"{last} is missing. Run the step `scan` first.")
+    start = ScanNetwork.from_model(scan_model(options), options.put_back)
+    state = between(start, last, options.share)
+    validation = [p for source in ("dfdc", "ffpp") for p in load(options.out, source) if p.role == "val"]
+    card, _ = load_card(options.scan)
+    if options.model == card.name:
+        raise ParameterError(f"{card.name} is the model that the scan began with. Give it a name of its own.")
+    named = card.model_copy(update={"name": options.model})
+    written = publish_network(state, named, validation, options.recipe, options.to, options.reserve)
+    say(written.sha256)
