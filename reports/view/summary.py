@@ -111,15 +111,18 @@ def _when(segments: Sequence[Segment], section: int) -> str:
 
 def _persons(analysis: Analysis, segments: Sequence[Segment]) -> str:
     flagged = {segment.person for segment in segments}
-    others = len(analysis.persons) - len(flagged)
+    others = [person for person in analysis.persons if person.id not in flagged]
+    calm = sum(person.probability is not None for person in others)
     names = person_list(sorted(flagged, key=lambda name: (len(name), name)))
     if len(flagged) > MOST_NAMED:
         names = gettext("%(flagged)s persons", flagged=len(flagged))
-    rest = (
-        gettext(" %(persons)s not flagged.", persons=plural(others, "other person", "other persons"))
-        if others
-        else ""
-    )
+    rest = ""
+    if calm:
+        rest = gettext(" %(persons)s not flagged.", persons=plural(calm, "other person", "other persons"))
+    if unjudged := len(others) - calm:
+        rest += gettext(
+            " %(persons)s could not be judged.", persons=plural(unjudged, "other person", "other persons")
+        )
     return gettext(
         "%(names)s.%(rest)s Letters tell faces apart; they do not say who a person is.",
         names=capitalize_first(names),

@@ -10,6 +10,7 @@ from detector.schema.laboratory.quoted import Laboratory, OwnThreshold
 from detector.schema.laboratory.validation import Level
 from detector.schema.method.parameters import is_shipped_threshold
 from detector.validation.model_used import why_not_of_analysis
+from detector.verdict import left_open
 from detector.verdict.validated_domain import measured
 from reports.text import dates, numbers
 from reports.text.language import N_, gettext, translated
@@ -122,7 +123,7 @@ def _follows(own: OwnThreshold, analysis: Analysis, probability: float) -> str:
             "this exhibit %(said)s. The verdict is that of the threshold used, "
             "%(enter_threshold)s."
         )
-    if analysis.verdict is Verdict.INCONCLUSIVE:
+    if analysis.verdict is Verdict.INCONCLUSIVE and left_open.why(analysis) in left_open.TOO_LITTLE:
         words = N_(
             "From %(threshold)s, chosen by %(by)s: with a probability of %(probability)s "
             "this exhibit %(said)s. The verdict was left open for the reason given, whatever the threshold."

@@ -32,6 +32,14 @@ def test_what_was_flagged(tmp_path: Path) -> None:
     assert "second examiner" in found["What to do next"]
 
 
+def test_who_could_not_be_judged_is_not_said_to_be_calm(tmp_path: Path) -> None:
+    built = build(tmp_path, persons=4, segments=1, kept=False)
+    unjudged = [each.model_copy(update={"probability": None}) for each in built.persons[2:]]
+    built = built.model_copy(update={"persons": (*built.persons[:2], *unjudged)})
+    whose = dict(key_answers(built, contents(False)))["Whose face"]
+    assert whose.startswith("Person A. 1 other person not flagged. 2 other persons could not be judged.")
+
+
 def test_only_those_whom_other_views_confirm_are_named_as_flagged(tmp_path: Path) -> None:
     """Of A1, B1 and A2 the strongest is A1; of B1, which views do not confirm, nothing is said."""
     built = with_stability(build(tmp_path, persons=2, segments=3, kept=False), A=1.0, B=0.6)

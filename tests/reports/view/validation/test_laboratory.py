@@ -57,8 +57,11 @@ def test_own_threshold_and_ratio_stand_beside_the_verdict(tmp_path: Path, analys
     shipped = analysis.model_copy(update={"parameters": Parameters()})
     decision = own_decision(laboratory_for(shipped), shipped)
     assert "The verdict is that of the shipped threshold, 0.65." in decision
-    left_open = shipped.model_copy(update={"verdict": Verdict.INCONCLUSIVE})
-    decision = own_decision(laboratory_for(left_open), left_open)
+    near = shipped.model_copy(update={"verdict": Verdict.INCONCLUSIVE, "segments": ()})
+    decision = own_decision(laboratory_for(near), near)
+    assert "The verdict is that of the shipped threshold, 0.65." in decision, "the threshold is the reason"
+    nobody = near.model_copy(update={"coverage": near.coverage.model_copy(update={"faces_found": 0})})
+    decision = own_decision(laboratory_for(nobody), nobody)
     assert decision.endswith("The verdict was left open for the reason given, whatever the threshold.")
     assert "It is not a probability of manipulation" in view.ratio
     report, alone = report_view(analysis, tmp_path, given), report_view(analysis, tmp_path)
