@@ -29,6 +29,7 @@ _MOST_TIMES = 64
 _TIME = re.compile(
     r"creation_time|creationdate|date_?(?:utc|time|taken|recorded)|^date$|createdate|modifydate", re.I
 )
+_WITH_TAGS_OF_PHOTOS = frozenset({"webp_pipe", "gif"})  # animations, of which FFmpeg hands out none
 _UNSPECIFIED = 2  # ISO/IEC 23091-2
 
 
@@ -49,6 +50,9 @@ def collect(reader: MediaReader, path: Path) -> Collected:
             read = read_photo(file)
             # FFmpeg hands out some of a photo's texts as its own.
             photo, tags, texts = read.photo, [*tags, *read.tags], read.texts
+        elif reader.container_format in _WITH_TAGS_OF_PHOTOS:
+            read = read_photo(file)
+            tags, texts = [*tags, *read.tags], [*texts, *read.texts]
         elif reader.container_format.startswith("mov"):
             layout = read_layout(file)
             xmp = xmp_texts(layout.xmp)

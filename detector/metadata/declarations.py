@@ -52,6 +52,9 @@ _CAMERAS = (
     ("make", "model"),
 )
 
+_GENERATORS = tuple(dict.fromkeys((*known_programs.GENERATORS, *known_programs.GENERATORS_AS_MAKERS)))
+_MAKES = frozenset(make for make, _ in _CAMERAS)
+
 
 def declarations_of(
     texts: Iterable[Text], photo: Photo | None, credentials: Credentials, claims: Iterable[Claim]
@@ -102,8 +105,16 @@ def _of_texts(texts: list[Text]) -> Iterator[Declaration]:
             told = N_("A phone says that it took this picture of its own screen.")
             kind, meaning = DeclarationKind.SOFTWARE, Meaning.SCREEN_CAPTURE
             yield _declared(kind, source, text.value, told, meaning)
-        elif known_programs.is_about_making(text.name) or text.name == "Source":
+        elif (
+            known_programs.is_about_making(text.name) or text.name == "Source" or _is_made_by_generator(text)
+        ):
             yield from _software(text, source)
+
+
+def _is_made_by_generator(text: Text) -> bool:
+    """Whether a generator stands where a camera's maker belongs."""
+    makers = known_programs.GENERATORS_AS_MAKERS
+    return text.name in _MAKES and known_programs.name_in(text.value, makers) is not None
 
 
 def _software(text: Text, source: str) -> Iterator[Declaration]:
@@ -112,7 +123,7 @@ def _software(text: Text, source: str) -> Iterator[Declaration]:
     if name := known_programs.name_in(value, known_programs.FACE_SWAPPERS):
         told = N_("A program that puts other faces into pictures is named as having made or saved this file.")
         yield _declared(kind, source, value, told, Meaning.COMPOSITE_WITH_GENERATED, name)
-    elif name := known_programs.name_in(value, known_programs.GENERATORS):
+    elif name := known_programs.name_in(value, _GENERATORS):
         told = N_(
             "A program that generates pictures is named as having made or saved this file; "
             "some of them also retouch or enlarge."
@@ -137,7 +148,8 @@ def _cameras(texts: list[Text]) -> Iterator[Declaration]:
         for make, model in _CAMERAS:
             # ComfyUI keeps its graph in these tags of WebP files.
             values = [named[name] for name in (make, model) if name in named and "{" not in named[name]]
-            if model in named and values:
+            by_generator = make in named and _is_made_by_generator(Text(place, make, named[make]))
+            if model in named and values and not by_generator:
                 told = N_("A camera or phone is named as having recorded the picture.")
                 device = values[-1] if values[-1].startswith(values[0]) else " ".join(values)
                 source = (

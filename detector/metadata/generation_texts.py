@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from detector.metadata.known_programs import is_about_making
 from detector.metadata.png_text import PLACE as PNG_TEXT
 from detector.metadata.texts import Text
 from detector.schema.declarations import DeclarationKind, Meaning
@@ -27,7 +28,7 @@ _WEB_UI = "Stable Diffusion web UI or a compatible program"
 _STEPS = re.compile(r"\bSteps: \d")
 _SETTINGS = ("Sampler: ", "CFG scale: ", "Seed: ")
 _MODEL = re.compile(r"\bModel: ([^,\n]{1,80})")
-_CHECKPOINT = re.compile(r'"(?:ckpt_name|unet_name)"\s{0,9}:\s{0,9}"([^"\\]{1,80})"')
+_CHECKPOINT = re.compile(r'\\?"(?:ckpt_name|unet_name)\\?"\s{0,9}:\s{0,9}\\?"([^"\\]{1,80})\\?"')
 _INVOKE = re.compile(r"invokeai_(?:metadata|graph|workflow)|sd-metadata|dream", re.I)
 _INPAINTED = re.compile(
     r"\bMask blur: |"  # of the web UI
@@ -45,6 +46,7 @@ _JOB = re.compile(r"\bJob ID: [0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0
 _AIGC = re.compile(r'"?AIGC"?\s{0,9}[:=]\s{0,9}\{|"?ContentProducer"?\s{0,9}[:=]')
 _AIGC_NAMES = ("AIGC", "ContentProducer")
 _AIGC_LABEL = re.compile(r'"?Label"?\s{0,9}[:=]\s{0,9}[\'"]?([123])\b')
+_SAID_OUTRIGHT = re.compile(r"AI[- ]generated\b", re.I)
 _GOOGLE = re.compile(r"(Made|Edited) with Google AI", re.I)
 
 
@@ -79,8 +81,12 @@ def recognised(text: Text, everything: Iterable[Text]) -> Recognised | None:
 
 
 def _web_ui(text: Text, _: Iterable[Text]) -> str | None:
-    holds_settings = any(name in text.value for name in _SETTINGS) and _STEPS.search(text.value)
-    if not holds_settings and text.name.lower() != "parameters":
+    has_steps = _STEPS.search(text.value) is not None
+    has_settings = any(name in text.value for name in _SETTINGS)
+    by_name = text.name.lower() == "parameters" and (
+        has_steps or has_settings or _is_json_of_parameters(text.value)
+    )
+    if not by_name and not (has_steps and has_settings):
         return None
     ends = text.value[:_EDGE] + "\n" + text.value[-_EDGE:]
     name = next((name for pattern, name in _WEB_UIS if pattern.search(ends)), _WEB_UI)
@@ -96,8 +102,13 @@ def _comfy(text: Text, _: Iterable[Text]) -> str | None:
     value = text.value
     # In WebP the name stands before the value, in the EXIF tags of camera and maker.
     begun = "{" in value[:20]
-    is_layout = '"nodes"' in value and ('"links"' in value or text.name.lower() == "workflow")
-    if not begun or not ('"class_type"' in value or is_layout):
+    # Links stand behind all nodes, which may be more than is kept of a text.
+    is_layout = '"nodes"' in value and (
+        '"links"' in value or '"last_node_id"' in value or text.name.lower() == "workflow"
+    )
+    # Where a graph stands in another JSON, as of Video Helper Suite, its quotes are escaped.
+    is_graph = '"class_type"' in value or r"\"class_type\"" in value
+    if not begun or not (is_graph or is_layout):
         return None
     model = _CHECKPOINT.search(value)
     return N_("ComfyUI, model %(model)s") % {"model": model[1]} if model else "ComfyUI"
@@ -191,4 +202,13 @@ def _google(text: Text) -> Recognised | None:
     )
 
 
-_LABELS: tuple[Callable[[Text], Recognised | None], ...] = (_ai_system, _aigc, _google)
+def _said_outright(text: Text) -> Recognised | None:
+    """As the programs of FLUX begin the name of the software; captions may say so of anything."""
+    if not is_about_making(text.name) or not _SAID_OUTRIGHT.match(text.value):
+        return None
+    return Recognised(
+        DeclarationKind.AI_LABEL, Meaning.GENERATED, None, N_("The file says itself that AI generated it.")
+    )
+
+
+_LABELS: tuple[Callable[[Text], Recognised | None], ...] = (_ai_system, _aigc, _google, _said_outright)

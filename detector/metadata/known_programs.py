@@ -27,6 +27,8 @@ GENERATORS = (
     "GPT-4o", "Fooocus", "SwarmUI", "SD.Next", "Draw Things", "DiffusionBee", "Easy Diffusion", "Ideogram",
     "Leonardo.Ai", "Black Forest Labs", "Bing Image Creator", "Google AI",
 )  # fmt: skip
+GENERATORS_AS_MAKERS = ("Black Forest Labs", "Midjourney", "Stability AI", "OpenAI", "Ideogram")
+"""Who makes no camera; names such as Firefly and Sora are those of devices too."""
 CONVERTERS = (
     "Lavf", "Lavc", "FFmpeg", "HandBrake", "libx264", "x264", "MEncoder", "Libav", "GStreamer", "mkvmerge",
     "VirtualDub", "Format Factory", "Google", "vimeo", "ImageMagick", "GraphicsMagick",

@@ -190,9 +190,9 @@ def _xmp(image: PIL.Image.Image, in_png: list[Text]) -> list[Text]:
 
 
 def _comment(image: PIL.Image.Image) -> list[Text]:
-    """The comment of a JPEG."""
+    """The comment of a JPEG or GIF."""
     comment = image.info.get("comment") if image.format != "PNG" else None
-    return texts_of("JPEG comment", {"comment": comment}) if comment else []
+    return texts_of(f"{image.format} comment", {"comment": comment}) if comment else []
 
 
 def _whole(value: object) -> int | None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 LONGEST_TEXT = 1 << 16
-"""Characters kept of one text: what makes a workflow of ComfyUI known stands in its beginning."""
+"""Characters kept of one text: what makes a graph or workflow of ComfyUI known stands in its beginning."""
 MOST_TEXTS = 64
 
 

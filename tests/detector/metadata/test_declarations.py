@@ -32,6 +32,8 @@ WEB_UI = (
 )
 WEB_UI_NAME = "Stable Diffusion web UI (AUTOMATIC1111), model realistic"
 GRAPH = '{"3": {"inputs": {"seed": 5}, "class_type": "KSampler"}, "4": {"inputs": {"ckpt_name": "a.pt"}}}'
+# As Video Helper Suite writes it into the comment of a video.
+NESTED_GRAPH = json.dumps({"prompt": GRAPH, "workflow": {"nodes": [], "links": []}})
 NOVEL = json.dumps({"prompt": "a portrait", "steps": 28, "scale": 5.0, "seed": 1, "sampler": "k_euler"})
 TYPES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 NONE = Credentials(checked=True)
@@ -71,6 +73,9 @@ def png(path: Path, picture: PIL.Image.Image, texts: dict[str, str], kind: str =
         ({"parameters": f"{WEB_UI}, Mask blur: 4"}, PART, WEB_UI_NAME),
         ({"parameters": '{"sui_image_params": {"prompt": "a"}}'}, GENERATED, "SwarmUI"),
         ({"prompt": GRAPH, "workflow": '{"nodes": [], "links": []}'}, GENERATED, "ComfyUI, model a.pt"),
+        ({"comment": NESTED_GRAPH}, GENERATED, "ComfyUI, model a.pt"),
+        ({"workflow_of_a_node": '{"last_node_id": 9, "nodes": []' + " " * 70_000 + '"links": []}'}, GENERATED,
+         "ComfyUI"),
         ({"invokeai_metadata": '{"generation_mode": "sdxl_inpaint"}'}, PART, "InvokeAI"),
         ({"sd-metadata": '{"app_id": "invoke-ai/InvokeAI"}'}, GENERATED, "InvokeAI"),
         ({"Dream": '"a portrait" -s 50 -S 1 -A k_lms'}, GENERATED, "InvokeAI"),
@@ -161,6 +166,51 @@ def test_every_source_type_is_known_by_code_and_address() -> None:
     )
     assert source_type("TrainedAlgorithmicMedia")[1] is GENERATED
     assert source_type("somethingNew")[1] is Meaning.UNKNOWN
+
+
+def test_parameters_of_another_program_are_none_of_a_generator(
+    tmp_path: Path, portrait: PIL.Image.Image
+) -> None:
+    texts = {"parameters": "exposure=1.2;tool=lightbox"}
+    assert statements(png(tmp_path / "a.png", portrait, texts)) == []
+
+
+def test_animations_tell_of_their_making(tmp_path: Path, portrait: PIL.Image.Image) -> None:
+    exif = PIL.Image.Exif()
+    exif[ExifTags.Base.Make] = f"prompt:{GRAPH}"
+    xmp = f'<rdf:Description Iptc4xmpExt:DigitalSourceType="{TYPES}trainedAlgorithmicMedia"/>'
+    frames = [portrait, portrait.transpose(PIL.Image.Transpose.FLIP_LEFT_RIGHT)]
+    animated = {"save_all": True, "append_images": frames[1:], "duration": 100}
+    graph = (DeclarationKind.GENERATION_PARAMETERS, GENERATED, "ComfyUI, model a.pt")
+    frames[0].save(tmp_path / "a.webp", exif=exif, xmp=xmp.encode(), **animated)
+    assert set(statements(tmp_path / "a.webp")) == {
+        (DeclarationKind.DIGITAL_SOURCE_TYPE, GENERATED, None),
+        graph,
+    }
+    frames[0].save(tmp_path / "a.gif", comment=GRAPH.encode(), **animated)
+    assert statements(tmp_path / "a.gif") == [graph]
+
+
+@pytest.mark.parametrize("model", ["flux-dev", None])
+def test_a_generator_in_the_place_of_a_camera(
+    tmp_path: Path, portrait: PIL.Image.Image, model: str | None
+) -> None:
+    exif = PIL.Image.Exif()
+    exif[ExifTags.Base.Make], exif[ExifTags.Base.Software] = "Black Forest Labs", "AI generated;txt2img;flux"
+    if model:
+        exif[ExifTags.Base.Model] = model
+    portrait.save(tmp_path / "a.jpg", exif=exif)
+    assert statements(tmp_path / "a.jpg") == [
+        (DeclarationKind.AI_LABEL, GENERATED, None),
+        (DeclarationKind.SOFTWARE, GENERATED, "Black Forest Labs"),
+    ]
+
+
+def test_a_camera_called_as_a_generator_is_one(tmp_path: Path, portrait: PIL.Image.Image) -> None:
+    exif = PIL.Image.Exif()
+    exif[ExifTags.Base.Make], exif[ExifTags.Base.Model] = "Maker", "Firefly 8"
+    portrait.save(tmp_path / "a.jpg", exif=exif)
+    assert statements(tmp_path / "a.jpg") == [(DeclarationKind.CAMERA, Meaning.CAPTURED, "Maker Firefly 8")]
 
 
 def test_a_camera_an_editor_and_nothing(tmp_path: Path, portrait: PIL.Image.Image) -> None:
