@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from detector.schema.analysis import Analysis, Segment
+from detector.schema.analysis import Analysis, Media, Segment
 from detector.schema.translatable import N_
 from detector.verdict.kinds import kind_of
 from detector.verdict.stability import flagged_persons
@@ -82,8 +82,8 @@ def segments_csv(analysis: Analysis) -> bytes:
                 analysis.media.sha256,
                 analysis.model.name,
                 analysis.model.sha256,
-                segment.start + (analysis.media.start_offset or 0.0),
-                segment.end + (analysis.media.start_offset or 0.0),
+                _player_time(segment.start, analysis.media),
+                _player_time(segment.end, analysis.media),
                 kind_of(look),
                 None if look is None else look.altered,
                 None if look is None else look.synthesised,
@@ -187,6 +187,13 @@ def _strength(analysis: Analysis, segment: Segment, flagged: Sequence[str]) -> s
 
 def _milliseconds(seconds: float) -> int:
     return round(seconds * 1000)
+
+
+def _player_time(time: float, media: Media) -> float | None:
+    """Of a photo its only moment; None where nobody recorded when the first frame is shown."""
+    if media.start_offset is None:
+        return time if media.still else None
+    return time + media.start_offset
 
 
 def _in_player(offset: float | None) -> str:

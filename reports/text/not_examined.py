@@ -39,6 +39,14 @@ def not_examined(analysis: Analysis) -> tuple[str, ...]:
     )
 
 
+def was_judged_from_damaged(analysis: Analysis) -> bool:
+    """Whether frames that rest on damaged ones may have been judged, as before schema 1.19."""
+    if made_since(analysis, "1.19") or analysis.media.still:
+        return False
+    timing = analysis.media.details.timing if analysis.media.details else None
+    return bool(analysis.media.frames_undecodable or (timing is not None and timing.failures))
+
+
 def is_seen_throughout(analysis: Analysis) -> bool:
     """Whether all that a video shows for longer than a sampling interval was sampled, where it decodes."""
     media = analysis.media
@@ -124,6 +132,13 @@ def _undecodable(media: Media) -> str:
 
 def _from_damaged(analysis: Analysis) -> tuple[str, ...]:
     frames = analysis.media.frames_from_damaged
+    if was_judged_from_damaged(analysis):
+        return (
+            gettext(
+                "Frames after damaged or missing ones: the version that made this analysis judged them, up "
+                "to the next key frame, as if they were intact. Analyse the exhibit again."
+            ),
+        )
     if not frames:
         return ()
     return (

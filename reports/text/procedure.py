@@ -20,19 +20,19 @@ def procedure(analysis: Analysis) -> str:
         "s. A segment opens where the smoothed score reaches %(enter_threshold)s and "
         "closes where it falls below %(exit_threshold)s; segments nearer than "
         "%(merge_gap)s s become one, those shorter than %(minimum_duration)s s are "
-        "dropped. A person's tracks too short for one are judged together, laid end to "
-        "end. %(refined)sThe confidence of those that remain is that of the mean raw "
+        "dropped. %(together)s%(refined)sThe confidence of those that remain is that of the mean raw "
         "score of their own frames, not the smoothed one. Where none remains, a person "
         "whose mean raw score over all frames amounts to %(doubt_threshold)s or more "
-        "leaves the verdict inconclusive. So does one who reaches the opening threshold for "
-        "as long as a segment takes, but in too few sampled frames for one. ",
+        "leaves the verdict inconclusive. %(few)s",
         median_window=shown(given.median_window, "g"),
         enter_threshold=shown(given.enter_threshold, "g"),
         exit_threshold=shown(given.exit_threshold, "g"),
         merge_gap=shown(given.merge_gap, "g"),
         minimum_duration=shown(given.minimum_duration, "g"),
+        together=_together(analysis),
         refined=_refined(analysis),
         doubt_threshold=shown(given.doubt_threshold, "g"),
+        few=_in_few_frames(analysis),
     )
     seen = gettext(
         "Frames were sampled at %(sample_rate)s a second; faces were found with "
@@ -104,6 +104,24 @@ def _fused_words(analysis: Analysis) -> str:
         unsure=unsure,
         apart=apart,
         raised=raised,
+    )
+
+
+def _together(analysis: Analysis) -> str:
+    if not made_since(analysis, "1.7"):
+        return ""
+    return gettext("A person's tracks too short for one are judged together, laid end to end. ")
+
+
+def _in_few_frames(analysis: Analysis) -> str:
+    if not made_since(analysis, "1.19"):
+        return gettext(
+            "The version that made this analysis did not ask whether somebody reaches the opening threshold "
+            "for as long as a segment takes, but in too few sampled frames for one. "
+        )
+    return gettext(
+        "So does one who reaches the opening threshold for as long as a segment takes, but in too few "
+        "sampled frames for one. "
     )
 
 

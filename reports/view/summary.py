@@ -12,6 +12,7 @@ from detector.verdict.stability import flagged_segments
 from reports.text import numbers, photographs
 from reports.text.finding import MOST_NAMED, figure_name, figured_segment, person_list
 from reports.text.language import N_, capitalize_first, gettext, translated
+from reports.text.not_examined import was_judged_from_damaged
 from reports.text.numbers import plural, shown, timecode
 from reports.text.uncertainty import Interval, exhibit_interval
 from reports.text.verbal_scale import strength
@@ -209,6 +210,8 @@ def _not_examined(analysis: Analysis, section: int) -> str:
         found.append(gettext("a video behind the picture"))
     if media.frames_undecodable or media.frames_from_damaged:
         found.append(gettext("parts that could not be decoded"))
+    if was_judged_from_damaged(analysis):
+        found.append(gettext("whether frames after such parts are intact"))
     listed = "; ".join(found)
     return gettext(
         "%(listed)s. Section %(section)s has the whole list.",

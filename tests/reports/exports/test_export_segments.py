@@ -126,6 +126,17 @@ def test_numbers_are_not_touched() -> None:
     assert data == b"a,b,c,d\r\n-1.5,1e-07,,true\r\n-3,0.30000000000000004,'-3,false\r\n"
 
 
+@pytest.mark.parametrize(("offset", "ahead"), [(0.8, 0.8), (0.0, 0.0), (None, None)])
+def test_a_time_in_a_player_is_none_where_nobody_recorded_it(
+    tmp_path: Path, offset: float | None, ahead: float | None
+) -> None:
+    built = build(tmp_path, segments=1)
+    media = built.media.model_copy(update={"start_offset": offset})
+    (row,) = csv.DictReader(io.StringIO(segments_csv(built.model_copy(update={"media": media})).decode()))
+    start = built.segments[0].start
+    assert row["player_start_s"] == ("" if ahead is None else str(start + ahead))
+
+
 def test_json_holds_what_the_analysis_does(tmp_path: Path) -> None:
     analysis = build(tmp_path, persons=2, segments=3, file="Ünterview \u202e4pm.mp4")
     document = json.loads(segments_json(analysis))

@@ -14,6 +14,7 @@ from reports.render.html import render_html
 from reports.text.glossary import glossary
 from reports.text.made_since import made_since
 from reports.text.meaning import verdict_limits, verdict_meaning
+from reports.text.not_examined import not_examined
 from reports.text.photograph_procedure import SEQUENCES
 from reports.text.procedure import procedure
 from reports.view.report import report_view
@@ -43,6 +44,27 @@ def test_architectures_that_judge_sequences_are_named() -> None:
 def test_versions_are_compared_as_numbers(photo: Analysis) -> None:
     made = photo.model_copy(update={"schema_version": "1.9"})
     assert made_since(made, "1.9") and made_since(made, "1.6") and not made_since(made, "1.10")
+
+
+def test_rules_that_came_later_are_not_told_of_older_analyses(tmp_path: Path) -> None:
+    video = build(tmp_path, kept=False)
+    present = procedure(video)
+    assert "laid end to end" in present and "So does one who reaches" in present
+    before = procedure(video.model_copy(update={"schema_version": "1.18"}))
+    assert "laid end to end" in before and "did not ask whether somebody reaches the opening" in before
+    assert "laid end to end" not in procedure(video.model_copy(update={"schema_version": "1.6"}))
+
+
+def test_frames_after_damage_were_judged_before_they_were_told(tmp_path: Path) -> None:
+    video = build(tmp_path, kept=False)
+    damaged = video.media.model_copy(update={"frames_undecodable": 3})
+    told = "the version that made this analysis judged them"
+    for version, undecodable, said in (("1.18", True, True), ("1.18", False, False), ("1.19", True, False)):
+        media = damaged if undecodable else video.media.model_copy(update={"frames_undecodable": 0})
+        made = video.model_copy(update={"schema_version": version, "media": media})
+        assert (told in " ".join(not_examined(made))) is said
+        answers = dict(report_view(made, tmp_path).answers)
+        assert ("whether frames after such parts are intact" in answers["Not looked at"]) is said
 
 
 def test_kinds_of_photographs_that_were_looked_for(photo: Analysis) -> None:
