@@ -31,6 +31,25 @@ def is_judged_enough(parameters: Parameters, person: Person) -> bool:
     return person.usable_frames >= parameters.minimum_usable_frames
 
 
+def hardly_judged(parameters: Parameters, persons: Sequence[Person]) -> list[Person]:
+    """Those of a video who are on screen for long enough, but whose face could be judged too rarely."""
+    long = parameters.minimum_usable_frames / parameters.sample_rate
+    return [
+        person
+        for person in persons
+        if person.screen_time >= long and not is_judged_enough(parameters, person)
+    ]
+
+
+def high_if_hardly_judged(parameters: Parameters, persons: Sequence[Person]) -> list[Person]:
+    """Those of them whose score, over two frames or more, reaches the threshold for a finding."""
+    return [
+        person
+        for person in hardly_judged(parameters, persons)
+        if person.usable_frames > 1 and (person.probability or 0.0) >= parameters.enter_threshold
+    ]
+
+
 def most_frames(persons: Sequence[Person]) -> int:
     """Of the person with most usable frames."""
     return max((person.usable_frames for person in persons), default=0)

@@ -7,7 +7,13 @@ from enum import Enum, auto
 
 from detector.schema.analysis import Analysis, Coverage, MediaKind, Parameters, Person, Segment
 from detector.verdict.averaged_odds import outweighed
-from detector.verdict.judged_share import is_judged_enough, most_frames, mostly_judged, mostly_whole
+from detector.verdict.judged_share import (
+    high_if_hardly_judged,
+    is_judged_enough,
+    most_frames,
+    mostly_judged,
+    mostly_whole,
+)
 from detector.verdict.stability import flagged_persons, is_unstable
 
 
@@ -23,6 +29,7 @@ class LeftOpen(Enum):
     MOSTLY_NOT_JUDGED = auto()
     UNSTABLE = auto()  # nobody has a segment, and views disagree on somebody
     DOUBTFUL = auto()  # too high to rule a finding out
+    HIGH_IN_FEW_FRAMES = auto()  # of somebody beside others who could be judged
 
 
 TOO_LITTLE = frozenset(
@@ -62,7 +69,10 @@ def left_open(
         return LeftOpen.MOSTLY_NOT_JUDGED
     if any(map(is_unstable, persons)):
         return LeftOpen.UNSTABLE
-    return LeftOpen.DOUBTFUL if doubtful_persons(kind, parameters, persons) else None
+    if doubtful_persons(kind, parameters, persons):
+        return LeftOpen.DOUBTFUL
+    high = not image and high_if_hardly_judged(parameters, persons)
+    return LeftOpen.HIGH_IN_FEW_FRAMES if high else None
 
 
 def why(analysis: Analysis) -> LeftOpen | None:

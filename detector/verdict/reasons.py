@@ -9,8 +9,10 @@ from detector.faces.flaws import OF_OTHER_PICTURES, TOO_SMALL, either
 from detector.schema.analysis import Coverage, ManipulationKind, Parameters, Person, Segment
 from detector.schema.measurements.second_look import VIEWS_ASKED
 from detector.schema.translatable import N_
+from detector.verdict.judged_share import is_judged_enough
 from detector.verdict.kinds import common_kind, kind_of
 
+_MOST_NAMED = 4  # persons of whom nothing is said
 _LEAST = 1e-9  # of a probability, whose logit is finite
 _TRACES = {
     ManipulationKind.EDITED: N_("face that was replaced or altered"),
@@ -102,18 +104,15 @@ def _contrast_words(persons: Sequence[Person], segments: Sequence[Segment]) -> s
     return ""
 
 
-def too_few_frames(parameters: Parameters, high: Sequence[Person], best: int) -> str:
-    """Nobody was judged in enough frames to be cleared; ``best`` is the most frames in which one was judged.
+def nobody_in_enough_frames(parameters: Parameters, most: int) -> str:
+    """Nobody was judged in enough frames to be cleared; ``most`` is in how many somebody was."""
+    return N_(
+        "No person could be judged in more than %(count)s; %(needed)s before silence means anything."
+    ) % {"count": counted(most, "sampled frame"), "needed": _needed(parameters)}
 
-    ``high`` are those whose score over them reaches the threshold for a finding.
-    """
-    needed = N_("at least %(minimum_usable_frames)s are needed") % {
-        "minimum_usable_frames": parameters.minimum_usable_frames
-    }
-    if not high:
-        return N_(
-            "No person could be judged in more than %(count)s; %(needed)s before silence means anything."
-        ) % {"count": counted(best, "sampled frame"), "needed": needed}
+
+def too_few_frames(parameters: Parameters, high: Sequence[Person]) -> str:
+    """The scores of ``high`` reach the threshold for a finding, in too few frames to judge them."""
     return N_(
         "%(who)s scored high, but could be judged in no more than %(frames)s, too few to judge: a finding "
         "takes several in a row over at least %(minimum_duration)s s, and %(needed)s to find none."
@@ -121,8 +120,31 @@ def too_few_frames(parameters: Parameters, high: Sequence[Person], best: int) ->
         "who": _who([person.id for person in high]),
         "frames": counted(max(person.usable_frames for person in high), "sampled frame"),
         "minimum_duration": f"{parameters.minimum_duration:g}",
-        "needed": needed,
+        "needed": _needed(parameters),
     }
+
+
+def _needed(parameters: Parameters) -> str:
+    return N_("at least %(minimum_usable_frames)s are needed") % {
+        "minimum_usable_frames": parameters.minimum_usable_frames
+    }
+
+
+def hardly_judged(parameters: Parameters, unjudged: Sequence[Person]) -> list[str]:
+    """What follows a reason that found nothing where people were to be seen of whom that does not hold."""
+    if not unjudged:
+        return []
+    words = N_("Nothing is said of %(who)s, who could be judged in fewer than %(frames)s.")
+    if len(unjudged) > _MOST_NAMED:
+        words = N_("Nothing is said of %(count)s others, who could be judged in fewer than %(frames)s.")
+    return [
+        words
+        % {
+            "who": _who([person.id for person in unjudged]),
+            "count": len(unjudged),
+            "frames": counted(parameters.minimum_usable_frames, "sampled frame"),
+        }
+    ]
 
 
 def mostly_damaged(coverage: Coverage) -> str:
@@ -307,7 +329,7 @@ def nothing_found(
         else (
             N_("%(persons)s judged in %(frames)s")
             % {
-                "persons": counted(len([p for p in persons if p.usable_frames]), "person"),
+                "persons": counted(sum(is_judged_enough(parameters, each) for each in persons), "person"),
                 "frames": counted(coverage.frames_with_usable_face, "sampled frame"),
             }
         )

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from detector.schema.analysis import Answers, Coverage, MediaKind, Parameters, Person, Segment, Verdict
 from detector.verdict import averaged_odds, reasons
-from detector.verdict.judged_share import most_frames, usable_of_all
+from detector.verdict.judged_share import hardly_judged, high_if_hardly_judged, most_frames, usable_of_all
 from detector.verdict.left_open import LeftOpen, doubtful_persons, left_open
 from detector.verdict.stability import (
     flagged_persons,
@@ -90,10 +90,15 @@ def decide(
         return Verdict.MANIPULATED, reasons.manipulated(image, persons, flagged_segments(persons, segments))
     cause = left_open(kind, parameters, coverage, persons, segments)
     why, named = _why_open(cause, kind, parameters, coverage, persons, few)
+    high = [] if image else [one for one in high_if_hardly_judged(parameters, persons) if one.id not in named]
+    if high:
+        why, named = [*why, reasons.too_few_frames(parameters, high)], [*named, *_names(high)]
     reaching = [] if image else [name for name in who_reaches(persons, parameters) if name not in named]
     if cause or few:
         return Verdict.INCONCLUSIVE, " ".join([*why, *reasons.reached(parameters, reaching, few)])
-    return Verdict.NOT_FOUND, reasons.nothing_found(image, parameters, coverage, persons, reaching)
+    found = reasons.nothing_found(image, parameters, coverage, persons, reaching)
+    unsaid = [] if image else reasons.hardly_judged(parameters, hardly_judged(parameters, persons))
+    return Verdict.NOT_FOUND, " ".join([found, *unsaid])
 
 
 def _why_open(
@@ -117,7 +122,9 @@ def _why_open(
             return views, _names(unstable)
         case LeftOpen.TOO_FEW_FRAMES:
             high = [person for person in persons if (person.probability or 0.0) >= parameters.enter_threshold]
-            return [reasons.too_few_frames(parameters, high, most_frames(persons))], _names(high)
+            if not high:
+                return [reasons.nobody_in_enough_frames(parameters, most_frames(persons))], []
+            return [reasons.too_few_frames(parameters, high)], _names(high)
         case LeftOpen.MOSTLY_DAMAGED:
             return [reasons.mostly_damaged(coverage)], []
         case LeftOpen.OUTWEIGHED:

@@ -34,11 +34,14 @@ def coverage(**changed: Any) -> Coverage:
     return Coverage(**{**seen, **changed})
 
 
-def person(name: str = "A", usable: int = 80, probability: float = 0.1) -> Person:
+def person(
+    name: str = "A", usable: int = 80, probability: float = 0.1, screen_time: float | None = None
+) -> Person:
+    """``usable`` frames of somebody; on screen for as long as these last, unless said otherwise."""
     return Person(
         id=name,
         median_box=(0, 0, 90, 90),
-        screen_time=10,
+        screen_time=usable / 8 if screen_time is None else screen_time,
         tracks=(0,),
         usable_frames=usable,
         probability=probability if usable else None,
@@ -422,6 +425,43 @@ def test_of_several_in_doubt_each_is_said_to_reach_the_threshold_or_not() -> Non
     doubted = [person("A", probability=0.5), brief(0.1, 0.9, probability=0.6, name="B")]
     reason = decide(VIDEO, DEFAULT, coverage(), doubted, [])[1]
     assert reason.startswith("Person A: no stretch reaches") and "Person B: the threshold" in reason
+
+
+@pytest.mark.parametrize(
+    ("usable", "screen_time", "probability", "open_"),
+    [
+        (3, 3.0, 0.99, True),
+        (3, 0.9, 0.99, False),
+        (1, 3.0, 0.99, False),
+        (3, 3.0, 0.5, False),
+        (0, 3.0, 0, False),
+    ],
+)
+def test_who_could_hardly_be_judged_is_not_cleared_by_others(
+    usable: int, screen_time: float, probability: float, open_: bool
+) -> None:
+    other = person("B", usable, probability, screen_time)
+    verdict, reason = decide(VIDEO, DEFAULT, coverage(), [person(), other], [])
+    assert (verdict is Verdict.INCONCLUSIVE) is open_
+    if open_:
+        assert reason.startswith(
+            f"Person B scored high, but could be judged in no more than {usable} sampled"
+        )
+    else:
+        seen, *unsaid = reason.split(". ")
+        assert seen.rstrip(".") == (
+            "1 person judged in 80 sampled frames; none reached the threshold for a finding"
+        )
+        assert unsaid == [
+            "Nothing is said of Person B, who could be judged in fewer than 8 sampled frames."
+        ] * (screen_time >= 1)
+
+
+def test_a_crowd_in_the_background_is_counted() -> None:
+    crowd = [person(name, 2, 0.2, 9.0) for name in "BCDEFG"]
+    assert decide(VIDEO, DEFAULT, coverage(), [person(), *crowd], [])[1].endswith(
+        "Nothing is said of 6 others, who could be judged in fewer than 8 sampled frames."
+    )
 
 
 def test_who_was_shown_for_long_in_too_few_frames_is_no_silence() -> None:
