@@ -10,7 +10,6 @@ from typing import BinaryIO
 from detector.schema.analysis import Analysis
 from detector.schema.translatable import N_
 from reports.exports.edl_otio import segments_edl, segments_otio
-from reports.exports.overlays import overlays_zip
 from reports.exports.scores import scores_csv, scores_parquet
 from reports.exports.segments import segments_csv, segments_json, segments_webvtt
 from reports.text.language import DEFAULT, speaking
@@ -50,6 +49,12 @@ def _of(make: Callable[[Analysis], bytes]) -> Write:
         out.write(make(analysis))
 
     return write
+
+
+def _overlays(analysis: Analysis, folder: Path, out: BinaryIO) -> None:
+    from reports.exports.overlays import overlays_zip  # brings OpenCV, which the web process does without
+
+    overlays_zip(analysis, folder, out)
 
 
 _ALL = (
@@ -113,7 +118,7 @@ _ALL = (
         "overlays.zip",
         "application/zip",
         "frames and heatmaps with an index",
-        overlays_zip,
+        _overlays,
         link=N_("Pictures (zip)"),
         photo_link=N_("Pictures (zip)"),
     ),
