@@ -103,8 +103,9 @@ def _validate(options: argparse.Namespace) -> int:
 
 def _threshold(options: argparse.Namespace) -> int:
     from detector.files import write_atomically
+    from detector.schema.laboratory.quoted import NAME as LABORATORY
     from detector.schema.method.parameters import is_shipped_threshold
-    from detector.validation.quoted import LABORATORY, by_cost, by_false_positive_rate, quoted
+    from detector.validation.quoted import by_cost, by_false_positive_rate, quoted
 
     validation, text = _read(options.validation), options.validation.read_bytes()
     if options.cost is not None:

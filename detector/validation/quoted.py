@@ -15,8 +15,6 @@ from detector.schema.laboratory.validation import Curve, CurvePoint, Validation
 from detector.schema.translatable import N_
 from detector.validation.rates import UNITS, rates_at
 
-LABORATORY = "laboratory.json"
-
 
 def quoted(validation: Validation, text: bytes, thresholds: tuple[OwnThreshold, ...] = ()) -> Laboratory:
     """What reports quote of ``validation``, the exact bytes of which are ``text``."""

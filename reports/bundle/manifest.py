@@ -26,8 +26,6 @@ SUM = "manifest.sha256"
 SIGNATURE = "manifest.sig"
 OWN = (NAME, SUM, SIGNATURE)  # those no manifest lists
 ANALYSIS = "analysis.json"
-CASE = "case.json"
-CUSTODY = "custody.json"
 FILES = (ANALYSIS, "report.html", "report.pdf")
 LARGEST_MANIFEST = 10_000_000
 # What tells a manifest of before 2.0: the key of its version, and what kind it is of.

@@ -10,13 +10,13 @@ from pathlib import Path
 from detector.paths import FILES
 from reports.bundle.archive import add_entry, chunks
 from reports.bundle.manifest import (
-    CASE,
-    CUSTODY,
     Entry,
     Manifest,
     Signer,
     manifest_files,
 )
+from reports.custody.format import NAME as CUSTODY
+from reports.inputs.case import NAME as CASE
 from reports.review import annotation_file
 
 SUMS = "sha256sums.txt"

@@ -67,8 +67,10 @@ def run(options: argparse.Namespace) -> None:
 
 def _sign_folder(folder: Path, key: SigningKey, reason: str, place: str) -> None:
     """Sign report and manifest of a result, or of an unpacked bundle, that still is as it was made."""
-    from reports.bundle.manifest import CASE, CUSTODY, NAME, entry_of, manifest_files, read_manifest
+    from reports.bundle.manifest import NAME, entry_of, manifest_files, read_manifest
     from reports.bundle.packing import SUMS, sums_of
+    from reports.custody.format import NAME as CUSTODY
+    from reports.inputs.case import NAME as CASE
     from reports.signing.keys import SigningError
     from reports.signing.pdf import sign_pdf
     from reports.verification.verify import verify

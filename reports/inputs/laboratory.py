@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from pydantic import ValidationError
 
-from detector.schema.laboratory.quoted import Laboratory
+from detector.schema.laboratory.quoted import NAME, Laboratory
 from reports.errors import ReportError, first_problem
-
-NAME = "laboratory.json"
 
 
 class LaboratoryError(ReportError):

@@ -8,14 +8,32 @@ from datetime import datetime
 from typing import Literal
 
 from detector.schema.analysis import Analysis
+from detector.schema.laboratory.quoted import NAME as LABORATORY
+from reports.bundle.manifest import ANALYSIS
+from reports.custody.format import NAME as CUSTODY
 from reports.exports.scores import scores_csv
-from reports.inputs.laboratory import NAME as LABORATORY
+from reports.review.annotation_file import NAME as ANNOTATIONS
 from reports.review.annotation_file import file_text
 from reports.review.annotations import Annotation, sort_key
 from reports.review.second_review import NAME as SECOND_REVIEW
 from reports.text.language import N_
 from reports.text.numbers import plural
 from reports.view.report_inputs import ALONE, ReportInputs
+
+SCORES = "scores.csv"
+COMPARISON = "comparison-%d.json"  # counted from 1
+HOLDS = {
+    ANALYSIS: N_("all figures of this report"),
+    ANNOTATIONS: N_("the reviewers' annotations"),
+    CUSTODY: N_("the custody log of the exhibit"),
+    LABORATORY: N_("what is quoted of the laboratory's own validation"),
+    SCORES: N_("every score as a table"),
+    SECOND_REVIEW: N_("the second review of the exhibit"),
+}
+"""Every file a report may carry beside its comparisons, and what each holds.
+
+``reports verify`` finds missing those named here (:mod:`reports.verification.pdf`).
+"""
 
 
 @dataclass(frozen=True)
@@ -45,29 +63,27 @@ def attachments(analysis: Analysis, text: bytes, inputs: ReportInputs = ALONE) -
     ``text`` is the bytes of its ``analysis.json``.
     """
     found = [
-        Attachment("analysis.json", text, "application/json", "Source", N_("all figures of this report")),
-        Attachment("scores.csv", scores_csv(analysis), "text/csv", "Data", N_("every score as a table")),
+        Attachment(ANALYSIS, text, "application/json", "Source", HOLDS[ANALYSIS]),
+        Attachment(SCORES, scores_csv(analysis), "text/csv", "Data", HOLDS[SCORES]),
     ]
     said = sorted(inputs.annotations, key=sort_key)
     if said:
-        data = _annotation_file(analysis, text, said, said[-1].made)
-        found.append(_supplement("annotations.json", data, N_("the reviewers' annotations")))
+        found.append(_supplement(ANNOTATIONS, _annotation_file(analysis, text, said, said[-1].made)))
     if inputs.custody is not None:
-        found.append(_supplement("custody.json", inputs.custody, N_("the custody log of the exhibit")))
+        found.append(_supplement(CUSTODY, inputs.custody))
     if inputs.laboratory is not None:
-        holds = N_("what is quoted of the laboratory's own validation")
-        found.append(_supplement(LABORATORY, inputs.laboratory, holds))
+        found.append(_supplement(LABORATORY, inputs.laboratory))
     if inputs.second_review is not None:
-        holds = N_("the second review of the exhibit")
-        found.append(_supplement(SECOND_REVIEW, inputs.second_review, holds))
+        found.append(_supplement(SECOND_REVIEW, inputs.second_review))
     for number, each in enumerate(inputs.comparisons, start=1):
         holds = N_("the comparison with %(sha256)s…") % {"sha256": each.comparison.reference.sha256[:12]}
-        found.append(_supplement(f"comparison-{number}.json", each.text, holds))
+        found.append(_supplement(COMPARISON % number, each.text, holds))
     return tuple(sorted(found, key=lambda each: each.name))
 
 
-def _supplement(name: str, data: bytes, holds: str) -> Attachment:
-    return Attachment(name, data, "application/json", "Supplement", holds)
+def _supplement(name: str, data: bytes, holds: str | None = None) -> Attachment:
+    """One that says what it holds, or one of :data:`HOLDS`."""
+    return Attachment(name, data, "application/json", "Supplement", holds or HOLDS[name])
 
 
 def _annotation_file(analysis: Analysis, text: bytes, said: list[Annotation], saved: datetime) -> bytes:

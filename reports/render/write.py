@@ -8,13 +8,13 @@ from pathlib import Path
 
 from detector.files import write_atomically
 from detector.schema.analysis import Analysis
+from detector.schema.laboratory.quoted import NAME as LABORATORY
 from reports.bundle.manifest import FILES, SIGNATURE, file_entries, listed_in, manifest_files, new_manifest
 from reports.custody.format import NAME as CUSTODY
 from reports.inputs.case import NAME as CASE
 from reports.inputs.case import CaseDetails, read_case
 from reports.inputs.comparisons import KeptComparison, kept_comparisons
 from reports.inputs.exhibit_check import ExhibitCheck
-from reports.inputs.laboratory import NAME as LABORATORY
 from reports.inputs.paths import kept
 from reports.inputs.pictures import embed
 from reports.render.attachments import Attachment, attachments

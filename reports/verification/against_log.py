@@ -15,8 +15,9 @@ from datetime import datetime, timedelta
 from detector import timestamps
 from detector.schema.analysis import Analysis
 from detector.timestamps import iso_milliseconds
-from reports.bundle.manifest import ANALYSIS, CUSTODY
+from reports.bundle.manifest import ANALYSIS
 from reports.bundle.packing import ANNOTATIONS
+from reports.custody.format import NAME as CUSTODY
 from reports.custody.format import Entry, Export
 from reports.inputs.comparisons import FOLDER, RESULT
 from reports.review.annotation_file import AnnotationFile, checksum, to_json

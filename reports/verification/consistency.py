@@ -12,12 +12,15 @@ from detector.environment import source_sha256
 from detector.schema.analysis import Analysis, Verdict
 from detector.verdict.derived_fields import contradictions
 from detector.verdict.stability import flagged_persons
-from reports.bundle.manifest import ANALYSIS, CASE, CUSTODY, SIGNATURE, CustodyHead, Manifest
+from reports.bundle.manifest import ANALYSIS, SIGNATURE, CustodyHead, Manifest
 from reports.bundle.packing import ANNOTATIONS, SUMS, sums_of
 from reports.custody.chain import check_export, export_notes
+from reports.custody.format import NAME as CUSTODY
 from reports.custody.format import Export, read_export
 from reports.errors import first_problem
 from reports.exports.scores import scores_csv
+from reports.inputs.case import NAME as CASE
+from reports.render.attachments import SCORES
 from reports.review.annotation_file import (
     LARGEST_ANNOTATION_FILE,
     AnnotationFile,
@@ -33,7 +36,6 @@ from reports.verification.sources import Source, Unreadable
 
 _MEDIA = "media/"
 _EXHIBIT = "media/exhibit."  # the exhibit itself, where browsers play it
-SCORES = "scores.csv"
 _PAGES = ("index.html", "README.txt")
 _EDGE = 1e-6  # seconds: times are fractions stored as the nearest float
 

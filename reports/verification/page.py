@@ -20,12 +20,14 @@ import numpy as np
 
 from detector import timestamps
 from detector.schema.analysis import Analysis
-from reports.bundle.manifest import ANALYSIS, CASE, CUSTODY
+from detector.schema.laboratory.quoted import NAME as LABORATORY
+from reports.bundle.manifest import ANALYSIS
 from reports.bundle.packing import ANNOTATIONS
+from reports.custody.format import NAME as CUSTODY
+from reports.inputs.case import NAME as CASE
 from reports.inputs.case import read_case
 from reports.inputs.comparisons import kept_comparisons
 from reports.inputs.exhibit_check import ExhibitCheck
-from reports.inputs.laboratory import NAME as LABORATORY
 from reports.inputs.paths import escapes_folder
 from reports.inputs.pictures import COMPARISONS, embed
 from reports.render.attachments import attachments

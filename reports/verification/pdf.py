@@ -13,25 +13,20 @@ from collections.abc import Callable, Mapping
 import pikepdf
 import pypdfium2
 
+from reports.bundle.manifest import ANALYSIS
 from reports.custody.chain import compare_exports
+from reports.custody.format import NAME as CUSTODY
 from reports.render import pdf_digest
+from reports.render.attachments import COMPARISON, HOLDS
 from reports.review.annotation_file import LARGEST_ANNOTATION_FILE
+from reports.review.annotation_file import NAME as ANNOTATIONS
 from reports.verification.problems import CheckResults
 from reports.verification.signatures import check_embedded
 from reports.verification.sources import LARGEST
 from reports.verification.trust import Trust
 
-# Attachments a report may have; its section on integrity gives the SHA-256 of each within so many characters
-# of the name.
-KNOWN = (
-    "analysis.json",
-    "annotations.json",
-    "custody.json",
-    "laboratory.json",
-    "scores.csv",
-    "second-review.json",
-)
-_COMPARISON = re.compile(r"comparison-\d+\.json")
+_COMPARISON = re.compile(re.escape(COMPARISON).replace("%d", r"\d+"))
+# The section on integrity gives the SHA-256 of each attachment within so many characters of its name.
 _NEAR = 400
 # That section by the name of its heading, and what follows it: in a report, and in that of a validation.
 _SECTIONS = (("signature", "reader"), ("integrity", "annex"))
@@ -71,7 +66,7 @@ def check_pdf(
     except (*_OF_DAMAGE, ValueError, TypeError, KeyError, OSError) as error:
         results.add(file, "cannot be read", f"it is damaged ({' '.join(str(error).split())[:120]})")
         return {}
-    for name in (*KNOWN, *sorted(set(_COMPARISON.findall(text)))):
+    for name in (*HOLDS, *sorted(set(_COMPARISON.findall(text)))):
         if name not in attached and _stated(text, name) and beside(name) is None:
             results.add(f"{file}/{name}", "missing", "the report's text gives its SHA-256")
     for name, content in attached.items():
@@ -83,7 +78,7 @@ def check_pdf(
         if there is not None and (why := _differs(name, content, there)):
             results.add(f"{file}/{name}", "does not fit", f"it is not the {name} beside the report: {why}")
     if not attached:
-        results.notes.append(f"{file} has no analysis.json attached: its text alone cannot be compared.")
+        results.notes.append(f"{file} has no {ANALYSIS} attached: its text alone cannot be compared.")
     return attached
 
 
@@ -93,12 +88,12 @@ def _differs(name: str, attached: bytes, beside: bytes) -> str:
     A bundle's annotations are the same ones, saved later than its report; its custody log may have gone on.
     """
     try:
-        if name == "annotations.json":
+        if name == ANNOTATIONS:
             if max(len(attached), len(beside)) > LARGEST_ANNOTATION_FILE:
                 return "one of the two is too large for annotations"
             same = json.loads(attached)["annotations"] == json.loads(beside)["annotations"]
             return "" if same else "it holds other annotations"
-        if name == "custody.json":
+        if name == CUSTODY:
             return " ".join(compare_exports(attached, beside)[:1])
     except (ValueError, TypeError, KeyError, RecursionError):
         return "one of the two cannot be read"

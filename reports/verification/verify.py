@@ -25,9 +25,10 @@ from detector.sandboxed_engine import limits_of_environment
 from detector.schema.analysis import Analysis
 from detector.schema.comparison import Comparison
 from reports.bundle.archive import UNREADABLE, BundleError, differences, is_zip, lists_whole, open_zip
-from reports.bundle.manifest import ANALYSIS, CUSTODY, NAME, OWN, SIGNATURE, SUM, Manifest
+from reports.bundle.manifest import ANALYSIS, NAME, OWN, SIGNATURE, SUM, Manifest
 from reports.bundle.packing import ANNOTATIONS
 from reports.custody.chain import check_export, export_notes
+from reports.custody.format import NAME as CUSTODY
 from reports.custody.format import is_export, read_export
 from reports.errors import ReportError
 from reports.review.second_review import NAME as SECOND_REVIEW

@@ -15,11 +15,11 @@ from pathlib import Path
 
 from werkzeug.wrappers import Response
 
+from detector.schema.laboratory.quoted import NAME as LABORATORY
 from detector.timestamps import iso_milliseconds
 from reports.bundle import manifest, packing
 from reports.custody.format import NAME as CUSTODY
 from reports.inputs.case import NAME as CASE
-from reports.inputs.laboratory import NAME as LABORATORY
 from reports.review.annotation_file import file_text
 from reports.review.second_review import NAME as SECOND_REVIEW
 from reports.text import language

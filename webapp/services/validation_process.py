@@ -19,12 +19,13 @@ from detector.errors import ReelproofError
 from detector.sandbox import AllowedPaths, Limits, capabilities, confine
 from detector.sandbox.kernel import end_with
 from detector.schema.analysis import Analysis, Parameters, Software
+from detector.schema.laboratory.quoted import NAME as LABORATORY
 from detector.schema.translatable import N_
 from detector.validation.conclude import concluded
 from detector.validation.material import LabelledFile, MaterialError, labelled_rows, material_of
 from detector.validation.measuring import Line, Measurements, Run, line_of
 from detector.validation.model_used import validated_model, why_not_the_same
-from detector.validation.quoted import LABORATORY, quoted
+from detector.validation.quoted import quoted
 from detector.validation.versions import remarks_on
 from reports.signing.validation import write_validation
 

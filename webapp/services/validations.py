@@ -21,9 +21,9 @@ from sqlalchemy.orm import Session
 
 from detector.errors import ModelError, ReelproofError
 from detector.files import write_atomically
+from detector.schema.laboratory.quoted import NAME as LABORATORY
 from detector.schema.laboratory.quoted import Laboratory, OwnThreshold
 from detector.validation.model_used import validated_model, why_not_of_model
-from reports.inputs.laboratory import NAME as LABORATORY
 from reports.text.language import gettext, translated
 from webapp import this_app
 from webapp.custody import choice_records

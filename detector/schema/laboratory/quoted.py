@@ -20,6 +20,7 @@ from detector.schema.laboratory.validation import (
 from detector.schema.method.parameters import Parameters, with_what_it_lacks
 from detector.schema.model import Rate
 
+NAME = "laboratory.json"
 LABORATORY_SCHEMA_VERSION = "1.1"
 
 

@@ -1,0 +1,50 @@
+"""What a report can carry: named in one list, by which verification knows what is missing."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from analyses import build
+from evidence import small_pdf
+
+from detector.paths import FILES
+from reports.render.attachments import HOLDS, attachments
+from reports.review.annotations import ANNOTATION
+from reports.verification.verify import verify
+from reports.view.report_inputs import ReportInputs
+
+SAID = ANNOTATION.validate_python(
+    {
+        "id": f"{1:032x}",
+        "author": "Ann",
+        "made": datetime(2026, 11, 20, 9, tzinfo=UTC),
+        "kind": "segment",
+        "segment": "A1",
+        "verdict": "agree",
+        "note": "",
+    }
+)
+
+
+def test_the_list_names_all_that_a_report_carries(tmp_path: Path) -> None:
+    analysis = build(tmp_path, segments=1, peaks=1)
+    inputs = ReportInputs(annotations=[SAID], custody=b"{}", laboratory=b"{}", second_review=b"{}")
+    enclosed = attachments(analysis, analysis.to_json().encode(), inputs)
+    assert {each.name: each.holds for each in enclosed} == HOLDS
+
+
+def test_the_document_names_them_too() -> None:
+    text = (FILES / "docs" / "report.md").read_text(encoding="utf-8").partition("\nEnclosed, with name")[2]
+    assert set(re.findall(r"^\| `([\w.-]+)`", text, re.MULTILINE)) == {*HOLDS, "comparison-1.json"}
+
+
+@pytest.mark.parametrize("name", HOLDS)
+def test_each_is_found_missing(tmp_path: Path, name: str) -> None:
+    """Its SHA-256 stands in the report's text, and it was taken out."""
+    path = tmp_path / "report.pdf"
+    path.write_bytes(small_pdf({"video.csv": b""}, video=f"{'5' * 64} {name}: {'4' * 64}"))
+    found = {(problem.file, problem.kind) for problem in verify(path).results.problems}
+    assert (f"report.pdf/{name}", "missing") in found
