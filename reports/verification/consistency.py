@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 
 from pydantic import ValidationError
 
@@ -43,6 +44,7 @@ _EDGE = 1e-6  # seconds: times are fractions stored as the nearest float
 def check_consistency(source: Source, manifest: Manifest | None, results: CheckResults) -> Analysis | None:
     """Check what each file says; returns the analysis where it can be read."""
 
+    @cache  # so that what cannot be read is named once
     def read(name: str) -> bytes | None:
         if name not in source.names or results.wrong(name) and not _readable(source, name):
             return None
@@ -58,22 +60,9 @@ def check_consistency(source: Source, manifest: Manifest | None, results: CheckR
         _against_manifest(analysis, manifest, source, results)
     if manifest:
         _what_is_seen(manifest, results)
-    annotations, custody = read(ANNOTATIONS), read(CUSTODY)
-    said = annotations and check_annotations(ANNOTATIONS, annotations, text, results)
-    log = custody and check_custody(CUSTODY, custody, analysis, results)
-    if log and (said or annotations is None):
-        texts = ((name, read(name)) for name in comparisons.names(source))
-        enclosed = Enclosed(
-            analysis,
-            said or None,
-            second_review(read(SECOND_REVIEW)),
-            {name: compared for name, compared in texts if compared is not None},
-            manifest.analysis if manifest else None,
-            manifest is not None and manifest.contents == "bundle",
-        )
-        check_against_log(log, enclosed, results)
+    check_beside(read, analysis, results, manifest=manifest, compared=comparisons.names(source))
     if manifest:
-        _against_custody(custody, manifest, results)
+        _against_custody(read(CUSTODY), manifest, results)
         case = read(CASE)
         if (json.loads(case) if case and not results.wrong(CASE) else manifest.case) != manifest.case:
             results.add(CASE, "does not fit", "the manifest gives other details of the case")
@@ -85,6 +74,37 @@ def check_consistency(source: Source, manifest: Manifest | None, results: CheckR
     if page is not None and text is not None and hashlib.sha256(text).hexdigest().encode() not in page:
         results.add("report.html", "does not fit", f"it was made of another {ANALYSIS}")
     return analysis
+
+
+def check_beside(
+    read: Callable[[str], bytes | None],
+    analysis: Analysis | None,
+    results: CheckResults,
+    *,
+    below: str = "",
+    manifest: Manifest | None = None,
+    compared: Iterable[str] = (),
+) -> None:
+    """What lies beside an analysis, in a bundle, in a result or attached to a report that came alone.
+
+    ``read`` gives a file by its name, None where it is not there or cannot be read; ``below`` is what names
+    begin with in problems; ``compared`` are the names of the comparisons that the log is to hold.
+    """
+    text, annotations, custody = read(ANALYSIS), read(ANNOTATIONS), read(CUSTODY)
+    said = annotations and check_annotations(f"{below}{ANNOTATIONS}", annotations, text, results)
+    log = custody and check_custody(f"{below}{CUSTODY}", custody, analysis, results)
+    if log and (said or annotations is None):
+        texts = ((name, read(name)) for name in compared)
+        enclosed = Enclosed(
+            analysis,
+            said or None,
+            second_review(read(SECOND_REVIEW)),
+            {name: comparison for name, comparison in texts if comparison is not None},
+            manifest.analysis if manifest else None,
+            manifest is not None and manifest.contents == "bundle",
+            below,
+        )
+        check_against_log(log, enclosed, results)
 
 
 def _readable(source: Source, name: str) -> bool:
@@ -218,16 +238,21 @@ def second_review(text: bytes | None) -> SecondReview | None:
 
 def check_custody(file: str, data: bytes, analysis: Analysis | None, results: CheckResults) -> Export | None:
     """An exported custody log: its chain, and that it is about the exhibit; None where it does not fit."""
-    for problem in check_export(data):
-        results.add(file, "changed", problem)
-    if results.wrong(file):
+    log = unbroken_log(file, data, results)
+    if log is None:
         return None
-    log = read_export(data)
     results.notes.extend(f"{file}: {note}" for note in export_notes(log))
     if analysis is not None and log.exhibit not in (None, analysis.media.sha256):
         results.add(file, "does not fit", "it is about another exhibit")
         return None
     return log
+
+
+def unbroken_log(file: str, data: bytes, results: CheckResults) -> Export | None:
+    """An exported custody log whose chain holds; None where it does not."""
+    for problem in check_export(data):
+        results.add(file, "changed", problem)
+    return None if results.wrong(file) else read_export(data)
 
 
 def _against_custody(custody: bytes | None, manifest: Manifest, results: CheckResults) -> None:

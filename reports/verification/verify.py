@@ -26,22 +26,18 @@ from detector.schema.analysis import Analysis
 from detector.schema.comparison import Comparison
 from reports.bundle.archive import UNREADABLE, BundleError, differences, is_zip, lists_whole, open_zip
 from reports.bundle.manifest import ANALYSIS, NAME, OWN, SIGNATURE, SUM, Manifest
-from reports.bundle.packing import ANNOTATIONS
-from reports.custody.chain import check_export, export_notes
+from reports.custody.chain import export_notes
 from reports.custody.format import NAME as CUSTODY
-from reports.custody.format import is_export, read_export
+from reports.custody.format import is_export
 from reports.errors import ReportError
-from reports.review.second_review import NAME as SECOND_REVIEW
 from reports.signing.timestamps import SUFFIX
-from reports.verification.against_log import Enclosed, check_against_log
 from reports.verification.comparisons import check_attached, check_comparisons
 from reports.verification.consistency import (
     check_analysis,
-    check_annotations,
+    check_beside,
     check_consistency,
-    check_custody,
     check_scores,
-    second_review,
+    unbroken_log,
 )
 from reports.verification.listed_files import check_files
 from reports.verification.page import check_page
@@ -332,12 +328,10 @@ def _verify_log(done: Verified, trust: Trust) -> None:
     """An exported custody log, and the timestamp beside it: if there is one, with ``trust`` in any case."""
     results, name = done.results, done.path.name
     text = done.path.read_bytes()
-    for problem in check_export(text):
-        results.add(name, "changed", problem)
     results.files = 1
-    if results.problems:
+    told = unbroken_log(name, text, results)
+    if told is None:
         return
-    told = read_export(text)
     results.notes.extend(export_notes(told))
     results.facts["custody log"] = f"{told.count:,} entries then, the last one {told.head}"
     stamp = _stamp_of(done.path)
@@ -359,13 +353,7 @@ def _verify_pdf(done: Verified, trust: Trust) -> None:
     if text is not None:
         done.analysis = check_analysis(f"{name}/{ANALYSIS}", text, results)
     check_scores(name, attached, done.analysis, results)
-    annotations, custody = attached.get(ANNOTATIONS), attached.get(CUSTODY)
-    said = annotations and check_annotations(f"{name}/{ANNOTATIONS}", annotations, text, results)
-    log = custody and check_custody(f"{name}/{CUSTODY}", custody, done.analysis, results)
-    if log and (said or annotations is None):
-        reviewed = second_review(attached.get(SECOND_REVIEW))
-        enclosed = Enclosed(done.analysis, said or None, reviewed, below=f"{name}/")
-        check_against_log(log, enclosed, results)
+    check_beside(attached.get, done.analysis, results, below=f"{name}/")
     check_attached(name, attached, done.analysis, results)
     if done.analysis:
         media, model = done.analysis.media, done.analysis.model

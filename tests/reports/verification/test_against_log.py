@@ -9,16 +9,17 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from evidence import ANALYSIS_ID, MOMENT, logged, said, small_analysis
+from evidence import ANALYSIS_ID, MOMENT, logged, said, small_analysis, small_pdf
 from made_comparison_results import comparison_of
 
 from detector.schema.analysis import Analysis
 from reports.custody.format import read_export
-from reports.review.annotation_file import AnnotationFile, checksum, to_json
+from reports.review.annotation_file import AnnotationFile, checksum, file_text, to_json
 from reports.review.annotations import Annotation
 from reports.review.second_review import Judgement, SecondReview, statement_json
 from reports.verification.against_log import Enclosed, check_against_log
 from reports.verification.problems import CheckResults
+from reports.verification.verify import verify
 
 ADA = said("disagree")
 BEN = ADA.model_copy(update={"id": "b" * 32, "author": "Ben"})
@@ -71,6 +72,25 @@ def test_annotations_are_those_of_the_log(analysis: Analysis) -> None:
         update={"made": MOMENT - timedelta(hours=1)}
     ))))  # fmt: skip
     assert "what Ben said on 2026-11-20T14:00:00.000Z is not in the custody log" in why
+
+
+def test_the_same_of_a_report_that_came_alone(analysis: Analysis, tmp_path: Path) -> None:
+    text, path = analysis.to_json().encode(), tmp_path / "report.pdf"
+
+    def found_in(*annotations: Annotation) -> list[tuple[str, str]]:
+        sums = hashlib.sha256(text).hexdigest(), analysis.media.sha256
+        saved = file_text(
+            annotations, analysis="", analysis_sha256=sums[0], exhibit_sha256=sums[1], saved=MOMENT
+        )
+        log = logged(analysis.media.sha256, TAKEN_IN, QUEUED, entry(ADA))
+        attached = {"analysis.json": text, "annotations.json": saved.encode(), "custody.json": log}
+        path.write_bytes(small_pdf(attached))
+        return [(problem.file, problem.kind) for problem in verify(path).results.problems]
+
+    assert found_in(ADA) == []
+    assert found_in(ADA.model_copy(update={"verdict": "agree"})) == [
+        ("report.pdf/annotations.json", "does not fit")
+    ]
 
 
 def test_what_was_said_after_the_export_is_noted(analysis: Analysis) -> None:
