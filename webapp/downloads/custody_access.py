@@ -59,7 +59,7 @@ def hidden_analyses(session: Session, who: Principal, sha256: str) -> frozenset[
         return frozenset()
     spoken_of = CustodyRow.exhibit == sha256, CustodyRow.analysis.is_not(None)
     known = set(session.scalars(select(CustodyRow.analysis).where(*spoken_of).distinct()))
-    queued = CustodyRow.action.in_(("analysis queued", "comparison queued"))
+    queued = CustodyRow.action.in_([f"{table.noun} queued" for table in JOBS])
     own = set(
         session.scalars(select(CustodyRow.analysis).where(*spoken_of, queued, CustodyRow.actor == who.name))
     )

@@ -120,7 +120,7 @@ def _compare(settings: Settings, database: Database, folders: Folders, held: Com
     retry_while_unreachable(lambda: comparisons.finish(database, held, comparison, made_of))
 
 
-def _remove_fetched(folders: Folders, held: claims.AnalysisClaim | ComparisonClaim) -> None:
+def _remove_fetched(folders: Folders, held: next_job.Claim) -> None:
     """Remove what was fetched from the store for this job.
 
     A machine on which the exhibit had to be fetched serves no pages, so nothing else would remove it.
@@ -135,9 +135,7 @@ def _remove_fetched(folders: Folders, held: claims.AnalysisClaim | ComparisonCla
     shutil.rmtree(fetched, ignore_errors=True)
 
 
-def _remove_unwanted(
-    database: Database, folders: Folders, held: claims.AnalysisClaim | ComparisonClaim, name: str
-) -> None:
+def _remove_unwanted(database: Database, folders: Folders, held: next_job.Claim, name: str) -> None:
     """Remove what a lost attempt published of the job ``name``, cancelled, paused or deleted meanwhile."""
     try:
         if isinstance(held, ComparisonClaim):

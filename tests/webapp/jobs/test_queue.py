@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import runpy
 import threading
 from datetime import timedelta
 
@@ -15,8 +16,9 @@ from webapp.jobs import broker, claims, failures, next_job, recovery, states
 from webapp.jobs import queue as job_queue
 from webapp.queries.analyses import count_ahead
 from webapp.settings import QUEUES, read_settings
+from webapp.storage import tables
 from webapp.storage.database import Database
-from webapp.storage.tables import AnalysisRow, CustodyRow, Priority, State, now
+from webapp.storage.tables import AnalysisRow, CustodyRow, JobRow, Priority, State, now
 from webapp.worker import run_analysis, run_job
 from webapp.worker.supervisor import sweep
 
@@ -91,6 +93,15 @@ class TestOrder:
         first = job_queue.next_id
         monkeypatch.setattr(job_queue, "next_id", lambda *given: seen.pop() if seen else first(*given))
         assert claimed(database) == normal
+
+    def test_a_kind_of_job_that_nothing_claims_is_noticed(self, monkeypatch):
+        class Errand(JobRow):
+            __abstract__ = True
+            noun = "errand"
+
+        monkeypatch.setattr(tables, "JOBS", (*tables.JOBS, Errand))
+        with pytest.raises(KeyError):
+            runpy.run_path(next_job.__file__)
 
     def test_a_worker_of_one_queue_takes_from_that_alone(self, app, database, three):
         low, normal, high = three
