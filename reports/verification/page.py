@@ -11,7 +11,6 @@ import re
 import sys
 import tempfile
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -46,10 +45,6 @@ _PICTURE = re.compile(r"data:image/jpeg;base64,([A-Za-z0-9+/=]*)")
 _DATES = re.compile(r'<meta name="dcterms\.\w+" content="[^"]*"/>')
 _LANGUAGE = re.compile(r'<html lang="([a-z]+)"')
 _CHECK = re.compile(r'<meta name="reelproof-check" content="([0-9a-f]*) (\d+) ([^"]+)"/>')
-_AGAIN = re.compile(r"computed for this report on (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) UTC")
-_GONE = re.compile(r"looked for on (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) UTC")
-_SUM_AGAIN = re.compile(r"SHA-256, again.*?\b([0-9a-f]{64})\b", re.DOTALL)
-_BYTES_NOW = re.compile(r"\(([\d,]+) bytes now, ")
 # Other versions of OpenCV encode a little differently. JPEG of quality 75 to 95, with colours at full or half
 # width, is at most 5.6 grey levels apart on average, and 16.8 in a square; a heatmap left out, 61.
 _NEAR = 6.0  # grey levels of 255 that pixels may differ by on average
@@ -124,7 +119,7 @@ def _differing(folder: Path) -> list[str]:
         annotations=read_file(kept[ANNOTATIONS]).annotations if ANNOTATIONS in kept else (),
         case=read_case(folder).settled(),
         custody=kept.get(CUSTODY),
-        check=_stated_check(given, analysis),
+        check=_stated_check(given),
         comparisons=kept_comparisons(folder, analysis.media.sha256),
         laboratory=kept.get(LABORATORY),
         second_review=kept.get(SECOND_REVIEW),
@@ -142,22 +137,10 @@ def _differing(folder: Path) -> list[str]:
     return []
 
 
-def _stated_check(page: str, analysis: Analysis) -> ExhibitCheck | None:
+def _stated_check(page: str) -> ExhibitCheck | None:
     """What the page says of the exhibit's second hash, which no other file holds."""
-    if (stated := _CHECK.search(page)) is not None:  # of a report in another language than English
-        return ExhibitCheck(stated[1], int(stated[2]), timestamps.parse(stated[3]))
-    if (gone := _GONE.search(page)) is not None:
-        return ExhibitCheck("", 0, _moment(gone))
-    again, media = _AGAIN.search(page), analysis.media
-    if again is None:
-        return None
-    sha256, size = _SUM_AGAIN.search(page), _BYTES_NOW.search(page)
-    digest = sha256[1] if sha256 else media.sha256
-    return ExhibitCheck(digest, int(size[1].replace(",", "")) if size else media.bytes, _moment(again))
-
-
-def _moment(found: re.Match[str]) -> datetime:
-    return datetime.fromisoformat(found[1]).replace(tzinfo=UTC)
+    stated = _CHECK.search(page)
+    return ExhibitCheck(stated[1], int(stated[2]), timestamps.parse(stated[3])) if stated else None
 
 
 def _first(ours: str, theirs: str) -> str:

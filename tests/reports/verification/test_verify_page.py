@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import io
 import re
 import sys
@@ -13,7 +14,8 @@ import cv2
 import numpy as np
 import pytest
 from analyses import build, scene
-from evidence import MOMENT, small_result
+from evidence import MOMENT, small_analysis, small_result
+from evidence import said as annotation
 from PIL import Image
 
 from detector.schema.analysis import Analysis, MediaKind
@@ -23,12 +25,42 @@ from reports.inputs.exhibit_check import ExhibitCheck
 from reports.inputs.pictures import embed
 from reports.render.attachments import attachments
 from reports.render.html import render_html, renderer
-from reports.review.annotation_file import read_file
-from reports.verification.page import _alike, _put_there
+from reports.review.annotation_file import file_text, read_file
+from reports.text.languages import LANGUAGES
+from reports.verification.page import _alike, _differing, _put_there, _stated_check
 from reports.verification.problems import Problem
 from reports.verification.verify import verify
 from reports.view.report import report_view
 from reports.view.report_inputs import ReportInputs
+
+HELD = ExhibitCheck("5" * 64, 9, MOMENT)  # the kept file is another one
+
+
+@pytest.mark.parametrize("language_code", LANGUAGES)
+@pytest.mark.parametrize("check", [None, HELD, ExhibitCheck("", 0, MOMENT)], ids=["none", "other", "gone"])
+def test_what_it_says_of_hashing_the_exhibit_again(
+    tmp_path: Path, check: ExhibitCheck | None, language_code: str
+) -> None:
+    """Read from the page's head, whatever its sentences are and whoever else writes the same ones."""
+    analysis, text = small_analysis(tmp_path), "SHA-256, again, looked for on 2026-11-20 10:00:00 UTC"
+    said = annotation("agree").model_copy(update={"note": text})
+    data = file_text(
+        [said],
+        analysis="",
+        analysis_sha256=hashlib.sha256(analysis.to_json().encode()).hexdigest(),
+        exhibit_sha256=analysis.media.sha256,
+        saved=MOMENT,
+    )
+    (tmp_path / "analysis.json").write_text(analysis.to_json())
+    (tmp_path / "annotations.json").write_text(data)
+    inputs = ReportInputs(
+        annotations=[said], case=read_case(tmp_path).settled(), check=check, language_code=language_code
+    )
+    view = report_view(analysis, tmp_path, inputs)
+    enclosed = attachments(analysis, analysis.to_json().encode(), inputs)
+    page = render_html(view, embed(tmp_path, [p.key for p in view.pictures]), enclosed)
+    (tmp_path / "report.html").write_text(page)
+    assert _stated_check(page) == check and _differing(tmp_path) == []
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the page is rendered again in a confined process")
