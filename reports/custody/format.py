@@ -92,6 +92,7 @@ class EntryBody(Value):
     actor: Annotated[str, StringConstraints(min_length=1, max_length=120)]
     action: Word
     exhibit: Hash | None = None  # its SHA-256
+    # An analysis's id, or a comparison's: the field's name is part of what is signed.
     analysis: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")] | None = None
     details: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9 _]{0,59}$")], Detail] = {}
 

@@ -104,8 +104,8 @@ def deliveries(webhook_id: str) -> Deliveries:
         DeliveryShape(
             id=row.id,
             event=row.event,  # type: ignore[arg-type]
-            analysis=None if row.event in OF_OPERATIONS else row.analysis_id,
-            alert=row.analysis_id if row.event in OF_OPERATIONS else None,
+            analysis=None if row.event in OF_OPERATIONS else row.about,
+            alert=row.about if row.event in OF_OPERATIONS else None,
             happened=moment(row.happened) or "",
             attempts=row.attempts,
             due=moment(row.due),

@@ -83,7 +83,7 @@ def _queue_ended(
     told = [state for state in ENDED if f"{table.noun}.{state}" in hook.events.split()]
     queued = select(Delivery.id).where(
         Delivery.webhook_id == hook.id,
-        Delivery.analysis_id == table.id,
+        Delivery.about == table.id,
         Delivery.happened == table.finished,
     )
     ended = select(table).where(
@@ -156,7 +156,7 @@ def _message(
     return Delivery(
         id=identity,
         webhook_id=hook.id,
-        analysis_id=about,
+        about=about,
         event=event,
         happened=happened,
         body=json.dumps(body),

@@ -26,7 +26,7 @@ class CustodyRow(Base):
     actor: Mapped[str] = mapped_column(String(120))
     action: Mapped[str] = mapped_column(String(40))
     exhibit: Mapped[str | None] = mapped_column(String(64))
-    analysis: Mapped[str | None] = mapped_column(String(32))
+    analysis: Mapped[str | None] = mapped_column(String(32))  # or a comparison's id, as in the signed entry
     details: Mapped[str] = mapped_column(Text)  # a JSON object
     previous: Mapped[str] = mapped_column(String(64))
     previous_of_exhibit: Mapped[str] = mapped_column(String(64))

@@ -11,7 +11,7 @@ from webapp.storage.tables.base import Base
 
 
 class WebhookRow(Base):
-    """Where to tell what became of analyses (:mod:`webapp.webhooks.registry`)."""
+    """Where to tell what became of jobs, and of alerts (:mod:`webapp.webhooks.registry`)."""
 
     __tablename__ = "webhooks"
 
@@ -33,7 +33,7 @@ class Delivery(Base):
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
     webhook_id: Mapped[str] = mapped_column(ForeignKey("webhooks.id"), index=True)
-    analysis_id: Mapped[str] = mapped_column(String(32))  # or a comparison's id, or an alert's name
+    about: Mapped[str] = mapped_column("analysis_id", String(32))  # id of a job, or an alert's name
     event: Mapped[str] = mapped_column(String(40))
     happened: Mapped[datetime]
     body: Mapped[str] = mapped_column(Text)
