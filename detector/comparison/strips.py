@@ -129,7 +129,7 @@ def _gathered(
             continue
         next_small = time + interval
         if not any(size):
-            size = _upright_size(reader, frame)
+            size = reader.upright_size(frame)
         picture = brightness(reader, frame, small_size(size, LARGE_SIDE if time >= next_large else SIDE))
         if time >= next_large:
             next_large = time + max(0.25, expected / _LARGE)
@@ -151,12 +151,6 @@ def small_size(size: tuple[int, int], side: int) -> tuple[int, int]:
     """``size`` (width, height) with the longer side at most ``side`` px."""
     scale = min(1.0, side / max(size))
     return max(8, round(size[0] * scale)), max(8, round(size[1] * scale))
-
-
-def _upright_size(reader: MediaReader, frame: av.VideoFrame) -> tuple[int, int]:
-    width, height = reader.square_size(frame)
-    turns, _ = reader.orientation(frame)
-    return (height, width) if turns % 2 else (width, height)
 
 
 def brightness(reader: MediaReader, frame: av.VideoFrame, size: tuple[int, int]) -> Grey:

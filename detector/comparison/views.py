@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.comparison.strips import Floats, Grey, Strip
+from detector.scoring.moments import evenly
 
 Picture = NDArray[np.float32]  # (height, width)
 Places = NDArray[np.intp]  # of pictures in a strip
@@ -94,7 +95,7 @@ def textures(pictures: Grey) -> NDArray[np.float32]:
 
 def guess_view(exhibit: Strip, reference: Strip) -> Guess | None:
     """The most likely view; None where no guess could even be judged."""
-    judge = _Judge(exhibit, reference, spread(len(exhibit), _PROBES), spread(len(reference), _MOST))
+    judge = _Judge(exhibit, reference, evenly(len(exhibit), _PROBES), evenly(len(reference), _MOST))
     best: Guess | None = None
     for guesses in (_simple, _by_features, _by_templates):
         for matrix in guesses(exhibit, reference):
@@ -111,8 +112,8 @@ def shown_of(exhibit: Strip, reference: Strip) -> tuple[NDArray[np.bool_], Float
 
     None where no view is found under which it shows one of them for sure.
     """
-    moments = spread(len(exhibit), _MOST_MOMENTS)
-    judge = _Judge(exhibit, reference, moments, spread(len(reference), len(reference)))
+    moments = evenly(len(exhibit), _MOST_MOMENTS)
+    judge = _Judge(exhibit, reference, moments, evenly(len(reference), len(reference)))
     for guesses in (_simple, _by_features):
         for matrix in guesses(exhibit, reference):
             agreements = judge.agreements(View(matrix))
@@ -120,11 +121,6 @@ def shown_of(exhibit: Strip, reference: Strip) -> tuple[NDArray[np.bool_], Float
                 times = exhibit.times[moments[agreements.argmax(axis=0)]]
                 return agreements.max(axis=0) >= SAME_PICTURE, times
     return None
-
-
-def spread(count: int, wanted: int) -> Places:
-    """``wanted`` places spread over ``count``, all of them where there are no more."""
-    return np.unique(np.linspace(0, count - 1, min(count, wanted)).round().astype(np.intp))
 
 
 class _Judge:
@@ -163,7 +159,7 @@ def warped(picture: Picture, matrix: Floats, size: tuple[int, int]) -> Picture:
 
 def content_box(pictures: Grey) -> tuple[int, int, int, int]:
     """Left, top, right and bottom of what is not a bar of one colour at the edge, in px of the pictures."""
-    some = pictures[spread(len(pictures), 40)].astype(np.float32)
+    some = pictures[evenly(len(pictures), 40)].astype(np.float32)
     edges = []
     for axis in (1, 2):  # varying along x: rows; along y: columns
         across = 3 - axis
@@ -226,7 +222,7 @@ def _by_features(exhibit: Strip, reference: Strip) -> Iterator[Floats]:
     orb = cv2.ORB.create(nfeatures=_FEATURES, fastThreshold=7, scaleFactor=1.2, nlevels=8)
     matcher = cv2.BFMatcher(cv2.NORM_HAMMING, crossCheck=True)
     known = [orb.detectAndCompute(picture, None) for picture in reference.large]
-    for place in spread(len(exhibit.large), _PROBES // 2):
+    for place in evenly(len(exhibit.large), _PROBES // 2):
         picture = exhibit.large[place]
         for flipped in (False, True):
             points, words = orb.detectAndCompute(picture[:, ::-1].copy() if flipped else picture, None)
@@ -260,10 +256,10 @@ def _by_templates(exhibit: Strip, reference: Strip) -> Iterator[Floats]:
     left, top, right, bottom = content_box(exhibit.pictures)
     across, down = (right - left) / 5, (bottom - top) / 5
     x0, x1, y0, y1 = round(left + across), round(right - across), round(top + down), round(bottom - down)
-    places = spread(len(reference), _TEMPLATE_PLACES)
+    places = evenly(len(reference), _TEMPLATE_PLACES)
     known = textures(reference.pictures[places])
     found = []
-    for probe in spread(len(exhibit), _TEMPLATE_PROBES):
+    for probe in evenly(len(exhibit), _TEMPLATE_PROBES):
         seen = textures(exhibit.pictures[probe][None])[0]
         for flipped in (False, True):
             middle = (

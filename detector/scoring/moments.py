@@ -149,6 +149,6 @@ def spread(moments: list[KeptMoment], times: NDArray[np.float64], count: int) ->
     return [moments[number] for number in sorted(nearest)]
 
 
-def evenly(count: int, most: int) -> list[int]:
-    """At most ``most`` places of ``count``, evenly spread."""
-    return sorted({int(place) for place in np.linspace(0, count - 1, min(count, most)).round()})
+def evenly(count: int, most: int) -> NDArray[np.intp]:
+    """At most ``most`` places of ``count``, evenly spread, in order."""
+    return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(np.intp))

@@ -12,7 +12,7 @@ person imported for the same author, and changes nothing about who is who.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field, StringConstraints, TypeAdapter, model_validator
@@ -21,6 +21,7 @@ from detector.schema.analysis import Analysis, Value
 from detector.schema.formatting import name_of
 from detector.schema.translatable import N_
 
+CLOCK_SKEW = timedelta(minutes=5)  # by which the clock of the machine that annotations come from may differ
 LONGEST_NOTE = 4000
 LONGEST_NAME = 80
 

@@ -154,7 +154,7 @@ class SecondReview(Value):
 
     def judgement(self, part: str) -> Judgement | None:
         """The disclosed judgement of the first or second."""
-        return next((e for e in self.statements if isinstance(e, Judgement) and e.part == part), None)
+        return judgement_of(self.statements, part)
 
 
 @dataclass(frozen=True)
@@ -174,6 +174,11 @@ class Difference:
     about: Literal["conclusion", "stretch"]
     first: str | Stretch | None
     second: str | Stretch | None
+
+
+def judgement_of(statements: Iterable[Statement], part: str | None) -> Judgement | None:
+    """What the first or second concludes; None where that is not among the statements."""
+    return next((e for e in statements if isinstance(e, Judgement) and e.part == part), None)
 
 
 def statement_json(statement: Statement) -> dict[str, Any]:

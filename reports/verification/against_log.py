@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from detector import timestamps
 from detector.schema.analysis import Analysis
@@ -21,12 +21,11 @@ from reports.custody.format import NAME as CUSTODY
 from reports.custody.format import Entry, Export
 from reports.inputs.comparisons import FOLDER, RESULT
 from reports.review.annotation_file import AnnotationFile, checksum, to_json
+from reports.review.annotations import CLOCK_SKEW
 from reports.review.second_review import NAME as SECOND_REVIEW
 from reports.review.second_review import SecondReview, statement_json
 from reports.verification.problems import CheckResults
 
-# By which clocks of who annotates offline may differ, as where annotations are imported.
-CLOCK_SKEW = timedelta(minutes=5)
 _NAMED = 12
 
 

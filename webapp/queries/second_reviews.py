@@ -20,6 +20,7 @@ from reports.review.second_review import (
     SecondReview,
     Statement,
     differences,
+    judgement_of,
     open_proposal,
     ordered,
     outcome,
@@ -53,7 +54,7 @@ class Reviewed:
 
     def own_judgement(self, part: Part | None) -> Judgement | None:
         """The judgement of the first or second, disclosed or not."""
-        return next((e for e in self.statements if isinstance(e, Judgement) and e.part == part), None)
+        return judgement_of(self.statements, part)
 
     @property
     def disclosed(self) -> SecondReview:

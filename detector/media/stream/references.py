@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple, Protocol
 
-from detector.media.stream.nal_units import length_size_of
+from detector.media.stream.nal_units import Bits, length_size_of, units
 
 _SLICES = range(1, 6)  # types of NAL units
 _IDR, _MESSAGE, _SEQUENCE, _PICTURE = 5, 6, 7, 8
@@ -64,7 +64,7 @@ class _Hevc:
         self._layers = extradata[_HVCC] >> 3 & 7 if boxed else 0
 
     def read(self, packet: memoryview) -> References | None:
-        for unit in _units(packet, self._length_size, _HEVC_SLICES, 1):
+        for unit in units(packet, self._length_size, _HEVC_SLICES, 1):
             if len(unit) < 3:
                 continue
             kind = unit[0] >> 1 & 63
@@ -91,7 +91,7 @@ class _H264:
 
     def read(self, packet: memoryview) -> References | None:
         takes = None
-        for unit in _units(packet, self._length_size, _SLICES, 0):
+        for unit in units(packet, self._length_size, _SLICES, 0):
             if not unit:
                 continue
             kind = unit[0] & 31
@@ -110,17 +110,17 @@ class _H264:
         kind = unit[0] & 31 if unit else 0
         try:
             if kind == _SEQUENCE:
-                name, *known = _sequence(_Bits(unit[1:]))
+                name, *known = _sequence(Bits(unit[1:]))
                 self._sequences[name] = (known[0], bool(known[1]), bool(known[2]))
             elif kind == _PICTURE:
-                bits = _Bits(unit[1:])
+                bits = Bits(unit[1:])
                 name = bits.number()
                 self._pictures[name] = bits.number()
         except ValueError:
             pass
 
     def _references(self, head: bytes, takes: int | None) -> References:
-        bits = _Bits(head[1:])
+        bits = Bits(head[1:])
         bits.number()  # first_mb_in_slice
         bits.number()  # slice_type
         length, apart, gaps = self._sequences[self._pictures[bits.number()]]
@@ -148,35 +148,7 @@ class _H264:
         return References(referred, follows_lost, begins, ends)
 
 
-class _Bits:
-    """Bits of a unit, from the first one on. Raises ValueError where they end."""
-
-    def __init__(self, data: bytes) -> None:
-        data = data.replace(b"\0\0\3", b"\0\0")
-        self._bits, self._at = f"{int.from_bytes(data):0{8 * len(data)}b}" if data else "", 0
-
-    def take(self, count: int) -> int:
-        """A number of so many bits."""
-        if self._at + count > len(self._bits):
-            raise ValueError
-        self._at += count
-        return int(self._bits[self._at - count : self._at] or "0", 2)
-
-    def number(self) -> int:
-        """An Exp-Golomb number (9.1)."""
-        zeros = self._bits.find("1", self._at) - self._at
-        if not 0 <= zeros <= 32:
-            raise ValueError
-        self._at += zeros
-        return self.take(zeros + 1) - 1
-
-    def signed(self) -> int:
-        """One with a sign (9.1.1)."""
-        number = self.number()
-        return (number + 1) // 2 if number % 2 else -(number // 2)
-
-
-def _sequence(bits: _Bits) -> tuple[int, int, int, int]:
+def _sequence(bits: Bits) -> tuple[int, int, int, int]:
     """Id, bits of ``frame_num``, and two flags of a sequence parameter set (7.3.2.1.1)."""
     profile, _, name = bits.take(8), bits.take(16), bits.number()
     apart = 0
@@ -202,7 +174,7 @@ def _sequence(bits: _Bits) -> tuple[int, int, int, int]:
     return name, length, apart, bits.take(1)
 
 
-def _pass_scaling_list(bits: _Bits, size: int) -> None:
+def _pass_scaling_list(bits: Bits, size: int) -> None:
     last = following = 8
     for _ in range(size):
         if following:
@@ -225,40 +197,17 @@ def _recovery(messages: bytes) -> int | None:
             at += 1
         if values[0] == _RECOVERY_POINT:
             try:
-                return _Bits(data[at : at + values[1]]).number()
+                return Bits(data[at : at + values[1]]).number()
             except ValueError:
                 return None
         at += values[1]
     return None
 
 
-def _units(packet: memoryview, length_size: int | None, slices: range, shift: int) -> Iterator[memoryview]:
-    """The NAL units of a packet, each behind its length or a start code (annex B).
-
-    The type of a unit lies in its first byte, ``shift`` bits from the last; of ``slices`` the length is not
-    sought.
-    """
-    if length_size is not None:
-        at = 0
-        while at + length_size < len(packet):
-            length = int.from_bytes(packet[at : at + length_size])
-            at += length_size
-            yield packet[at : at + length]
-            at += length
-        return
-    data = bytes(packet)
-    start = data.find(b"\0\0\1")
-    while 0 <= start < len(data) - 3:
-        is_slice = data[start + 3] >> shift & (63 if shift else 31) in slices
-        end = -1 if is_slice else data.find(b"\0\0\1", start + 3)
-        yield packet[start + 3 : len(data) if end < 0 else end]
-        start = end
-
-
 def _units_of_extradata(extradata: bytes) -> Iterator[bytes]:
     """Parameter sets of an ``avcC`` box (ISO/IEC 14496-15), or of a header as in annex B."""
     if length_size_of(extradata) is None:
-        yield from map(bytes, _units(memoryview(extradata), None, _SLICES, 0))
+        yield from map(bytes, units(memoryview(extradata), None, _SLICES, 0))
         return
     at = 5
     for mask in (31, 255):

@@ -10,12 +10,11 @@ import json
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import timedelta
 
 from sqlalchemy.orm import Session
 
 from reports.review.annotation_file import AnnotationFile, to_json
-from reports.review.annotations import Annotation, References, Withdrawal, verified
+from reports.review.annotations import CLOCK_SKEW, Annotation, References, Withdrawal, verified
 from reports.text import dates
 from reports.text.language import gettext, translated
 from reports.text.numbers import grouped
@@ -23,8 +22,6 @@ from webapp.errors import UserError
 from webapp.queries.results import Result
 from webapp.services.review.annotations import MOST_ANNOTATIONS, annotation_row, listed
 from webapp.storage.tables import AnalysisRow, now
-
-_CLOCK_SKEW = timedelta(minutes=5)  # by which the clock of the machine that annotations come from may differ
 
 
 @dataclass(frozen=True)
@@ -156,7 +153,7 @@ def _unmarked(annotation: Annotation) -> dict[str, object]:
 def _refuse_moment(annotation: Annotation, row: AnalysisRow) -> None:
     """Refuse an annotation that was made before there was anything to annotate, or is yet to be made."""
     ended = row.finished or row.created
-    if ended - _CLOCK_SKEW <= annotation.made <= now() + _CLOCK_SKEW:
+    if ended - CLOCK_SKEW <= annotation.made <= now() + CLOCK_SKEW:
         return
     told = {"made": dates.moment(annotation.made), "author": annotation.author}
     if annotation.made < ended:
