@@ -16,7 +16,7 @@ from detector.verdict.verdict import answers, decide, exhibit_probability, is_ou
 
 
 @dataclass(frozen=True)
-class Judgement:
+class ModelFindings:
     """The findings of one model, and what they amount to."""
 
     verdict: Verdict
@@ -34,7 +34,7 @@ def judge(
     media: Media,
     coverage: Coverage,
     explained: Callable[[Sequence[findings.FlaggedInterval]], tuple[Segment, ...]],
-) -> Judgement:
+) -> ModelFindings:
     """What ``scorer`` concludes of a first pass whose rows have its logits.
 
     ``coverage`` is that of the first model, which decides what is judged; ``explained`` makes segments of
@@ -58,7 +58,7 @@ def judge(
     verdict, reason = decide(media.kind, parameters, coverage, persons, segments, few)
     # The figures are those by which it was asked whether there is a finding.
     counting = Verdict.MANIPULATED if outweighed else verdict
-    return Judgement(
+    return ModelFindings(
         verdict,
         reason,
         exhibit_probability(media.kind, parameters, counting, persons, segments),

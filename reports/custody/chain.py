@@ -16,7 +16,7 @@ from reports.custody.format import (
     CustodyError,
     Entry,
     Export,
-    Unreadable,
+    UnreadableEntry,
     entry_sha256,
     mac,
     read_export,
@@ -42,9 +42,9 @@ class ChainCheck:
     def __post_init__(self) -> None:
         self._last_of: dict[str, str] = {}
 
-    def problems(self, entry: Entry | Unreadable) -> Iterator[str]:
+    def problems(self, entry: Entry | UnreadableEntry) -> Iterator[str]:
         """What is wrong with the next entry, in words that name it."""
-        if isinstance(entry, Unreadable):
+        if isinstance(entry, UnreadableEntry):
             yield entry.problem
             self.number, self.head = max(self.number, entry.number), None
             return
@@ -111,7 +111,7 @@ class ClockCheck:
         self.more = 0  # of them
         self._last: Entry | None = None
 
-    def noting(self, entries: Iterable[Entry | Unreadable]) -> Iterator[Entry | Unreadable]:
+    def noting(self, entries: Iterable[Entry | UnreadableEntry]) -> Iterator[Entry | UnreadableEntry]:
         """The same entries, each looked at as it passes."""
         for entry in entries:
             if isinstance(entry, Entry):
@@ -180,7 +180,7 @@ class EarlierExport:
 
 
 def check_log(
-    entries: Iterable[Entry | Unreadable],
+    entries: Iterable[Entry | UnreadableEntry],
     key: bytes | None = None,
     earlier: Sequence[tuple[str, Export]] = (),
 ) -> Iterator[str]:

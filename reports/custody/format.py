@@ -120,7 +120,7 @@ class Export:
 
 
 @dataclass(frozen=True)
-class Unreadable:
+class UnreadableEntry:
     """Something in an entry's place that cannot be read as one; ``problem`` says why."""
 
     number: int
@@ -220,7 +220,7 @@ def read_export(data: bytes) -> Export:
     entries = []
     for place, values in enumerate(document["entries"], 1):
         entry = parse(values, place)
-        if isinstance(entry, Unreadable):
+        if isinstance(entry, UnreadableEntry):
             raise CustodyError(entry.problem)
         entries.append(entry)
     return Export(
@@ -228,13 +228,13 @@ def read_export(data: bytes) -> Export:
     )
 
 
-def parse(values: Any, place: int) -> Entry | Unreadable:
+def parse(values: Any, place: int) -> Entry | UnreadableEntry:
     """An entry out of its values; ``place`` is its number where it names none."""
     try:
         return Entry.model_validate(values)
     except ValidationError as error:
         problem = f"{_label(values, place)} cannot be read: {_reason(error)}."
-        return Unreadable(_number(values, place), problem)
+        return UnreadableEntry(_number(values, place), problem)
 
 
 def _unique_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -74,7 +74,7 @@ class JudgementView:
 
 
 @dataclass(frozen=True)
-class DifferenceView:
+class DisagreementView:
     """One point on which both differ, and what each says."""
 
     about: str
@@ -114,7 +114,7 @@ class SecondReviewView:
     summary: str
     both: tuple[JudgementView, JudgementView]
     timed: bool
-    differences: tuple[DifferenceView, ...]
+    differences: tuple[DisagreementView, ...]
     conversation: tuple[StatementView, ...]
     outcome: OutcomeView | None
     sha256: str
@@ -231,7 +231,7 @@ def _stretch(stretch: Stretch, duration: float) -> StretchView:
     return StretchView(start, end, interval, note, round(left, 1), round(width, 1))
 
 
-def _difference(each: Difference) -> DifferenceView:
+def _difference(each: Difference) -> DisagreementView:
     said = [
         gettext("manipulated, %(interval)s", interval=time_span(one.start, one.end))
         if isinstance(one, Stretch)
@@ -239,7 +239,7 @@ def _difference(each: Difference) -> DifferenceView:
         for one in (each.first, each.second)
     ]
     about = N_("Conclusion") if each.about == "conclusion" else N_("Stretch of time")
-    return DifferenceView(gettext(about), *said)
+    return DisagreementView(gettext(about), *said)
 
 
 def _statement(each: Statement) -> StatementView:

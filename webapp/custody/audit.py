@@ -15,7 +15,7 @@ from typing import ClassVar
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from reports.custody.format import Entry, Unreadable
+from reports.custody.format import Entry, UnreadableEntry
 from reports.inputs.case import CaseDetails
 from webapp.custody import (
     account_records,
@@ -73,7 +73,7 @@ class Audit:
         self._accounts = account_records.Accounts()
         self._results: list[_Result] = []  # whose files are still to be compared
 
-    def noting(self, entries: Iterable[Entry | Unreadable]) -> Iterator[Entry | Unreadable]:
+    def noting(self, entries: Iterable[Entry | UnreadableEntry]) -> Iterator[Entry | UnreadableEntry]:
         """The same entries, each taken in as it passes."""
         for entry in entries:
             if isinstance(entry, Entry):

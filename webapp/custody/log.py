@@ -23,7 +23,7 @@ from detector import timestamps
 from detector.files import hashed
 from detector.timestamps import iso_milliseconds
 from reports.custody import format as custody_format
-from reports.custody.format import ZEROS, Action, CustodyError, Entry, Unreadable
+from reports.custody.format import ZEROS, Action, CustodyError, Entry, UnreadableEntry
 from webapp.custody import actors
 from webapp.storage.database import CUSTODY_KEY
 from webapp.storage.key_files import CustodyKey
@@ -136,7 +136,7 @@ def entries(
 
 def rows(
     session: Session, exhibit: str | None = None, until: int | None = None, after: int = 0
-) -> Iterator[Entry | Unreadable]:
+) -> Iterator[Entry | UnreadableEntry]:
     """The same for checking, whatever the rows hold."""
     query = select(CustodyRow.__table__)
     if exhibit is not None:
@@ -262,8 +262,8 @@ def made_at(entry: Entry) -> datetime:
     return timestamps.parse(entry.made)
 
 
-def _readable(entry: Entry | Unreadable) -> Entry:
-    if isinstance(entry, Unreadable):
+def _readable(entry: Entry | UnreadableEntry) -> Entry:
+    if isinstance(entry, UnreadableEntry):
         raise CustodyError(f"{entry.problem} Run python -m webapp verify-log.")
     return entry
 
