@@ -46,8 +46,8 @@ def not_quick(quick: Quick) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def made_up_exhibits(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tests hand in bytes they made up, which are no media; only ``test_accepted_kinds`` is about that."""
-    if request.path.stem != "test_accepted_kinds":
+    """Tests hand in bytes they made up, which are no media; ``real_kinds`` marks those about that."""
+    if request.node.get_closest_marker("real_kinds") is None:
         monkeypatch.setattr(exhibits, "is_accepted", lambda _head: True)
 
 

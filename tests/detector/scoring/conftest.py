@@ -13,7 +13,7 @@ from detector.scoring.scorer import Scorer
 
 
 @pytest.fixture(scope="module")
-def scan(model: LoadedModel) -> Scorer:
+def scan_scorer(model: LoadedModel) -> Scorer:
     """Of the shipped model without its second look."""
     return Scorer(model.alone)
 

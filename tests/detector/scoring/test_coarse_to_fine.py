@@ -148,6 +148,8 @@ def test_beyond_what_is_known_of_a_split_track_it_is_as_the_nearest() -> None:
 
 
 @pytest.mark.parametrize(("rate", "apart"), [(30.0, 4), (8.0, 4), (4.0, 2), (2.0, None)])
-def test_scored_faces_are_never_half_a_second_apart(scan: Scorer, rate: float, apart: int | None) -> None:
-    sparing = Sparing.of(scan, Parameters(sample_rate=rate))
+def test_scored_faces_are_never_half_a_second_apart(
+    scan_scorer: Scorer, rate: float, apart: int | None
+) -> None:
+    sparing = Sparing.of(scan_scorer, Parameters(sample_rate=rate))
     assert (None if sparing is None else sparing.apart) == apart

@@ -26,14 +26,14 @@ from detector.scoring.second_network import BothNetworks
 
 
 def test_half_of_the_moments_are_enough_of_a_person_who_is_clearly_calm(
-    astronaut: np.ndarray, scan: Scorer, model: LoadedModel
+    astronaut: np.ndarray, scan_scorer: Scorer, model: LoadedModel
 ) -> None:
     rows = np.zeros(40, [("track", np.int32), ("time", float), ("logit", float)])
     rows["time"], rows["logit"] = np.arange(40) / 8, -6.0
     calm, loud = Says((-9.0,) * 4), Says((9.0, -9.0, 9.0, -9.0))
 
     def moments(network: Network, doubt: float | None, stretch: slice = slice(0), kept: int = 10) -> int:
-        looker = PersonLooker(BothNetworks.of(scan, with_second_look(model, network.eval())))
+        looker = PersonLooker(BothNetworks.of(scan_scorer, with_second_look(model, network.eval())))
         seen = rows.copy()
         seen["logit"][stretch] = 6.0
         look = looker.look([0], seen, moments_of(astronaut, (9.0, 9.0))[:kept], 8, doubt)
@@ -50,13 +50,13 @@ def test_half_of_the_moments_are_enough_of_a_person_who_is_clearly_calm(
 
 
 def test_whole_heads_are_looked_at_in_every_other_moment(
-    astronaut: np.ndarray, scan: Scorer, model: LoadedModel
+    astronaut: np.ndarray, scan_scorer: Scorer, model: LoadedModel
 ) -> None:
     rows = np.zeros(40, [("track", np.int32), ("time", float), ("logit", float)])
     rows["time"] = np.arange(40) / 8
     seen = {}
     for alternate in (True, False):
-        networks = BothNetworks.of(scan, with_second_look(model, Says((9.0, -9.0, 9.0, -9.0)).eval()))
+        networks = BothNetworks.of(scan_scorer, with_second_look(model, Says((9.0, -9.0, 9.0, -9.0)).eval()))
         look = PersonLooker(networks, alternate).look([0], rows, moments_of(astronaut, (9.0, 9.0)), 8)
         assert look is not None and np.isfinite(look.second_logits).all()
         told = FusedScorer(networks, [look]).second_look_of(0)
@@ -98,16 +98,16 @@ def test_what_is_synthesised_is_said_so(talking: Path, model: LoadedModel) -> No
 
 
 def test_the_map_is_of_what_the_deciding_network_sees(
-    astronaut: np.ndarray, scan: Scorer, model: LoadedModel, monkeypatch: pytest.MonkeyPatch
+    astronaut: np.ndarray, scan_scorer: Scorer, model: LoadedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The inner face where the scan decides, by both networks where both do; the head where that does."""
     face = FaceDetector()(astronaut)[0]
     peak = Detection(0, 0.0, 0, 0, True, face.box, 0.0, 0.0, 0.0)
-    monkeypatch.setattr(scan, "logits", lambda crops: np.full(len(crops), 4.0))
+    monkeypatch.setattr(scan_scorer, "logits", lambda crops: np.full(len(crops), 4.0))
     sides, crops = {}, {}
     saying = {"scan": (-9.0,) * 4, "both": (3.0, -9.0, -9.0, -9.0), "head": (-9.0, -9.0, -9.0, 9.0)}
     for name, said in saying.items():
-        networks = BothNetworks.of(scan, with_second_look(model, Says(said).eval()))
+        networks = BothNetworks.of(scan_scorer, with_second_look(model, Says(said).eval()))
         moment = KeptMoment(0, 0.0, 0, cut_patch(astronaut, face.box), 0.0)
         rows = np.zeros(1, [("track", np.int32), ("time", float), ("logit", float)])
         look = PersonLooker(networks).look([0], rows, [moment], 8)
@@ -116,11 +116,11 @@ def test_the_map_is_of_what_the_deciding_network_sees(
         explainable = scorer.explainable(astronaut, peak)
         sides[name] = explainable.square.side
         crops[name] = [seen.crop.shape[0] for seen in explainable.seen]
-        fast = scan.logits([crop_square(astronaut, peak.square, scan.card.input.size)])
+        fast = scan_scorer.logits([crop_square(astronaut, peak.square, scan_scorer.card.input.size)])
         deciding = scorer.fuse(np.array([0]), np.zeros(1), fast)
         as_they_are = [[seen.crop] for seen in explainable.seen]
         assert explainable.logits(as_they_are) == pytest.approx(deciding, abs=1e-6)
-    scan_side, second_side = scan.card.input.size, 32
+    scan_side, second_side = scan_scorer.card.input.size, 32
     assert crops["scan"] == [scan_side] and crops["head"] == [second_side]
     assert sorted(crops["both"]) == [second_side, scan_side]
     assert sides["scan"] == sides["both"] == pytest.approx(peak.square.side)

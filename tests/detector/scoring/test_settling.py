@@ -60,14 +60,14 @@ class Reads(Says):
 
 @pytest.mark.parametrize("unsteady", [False, True])
 def test_what_stands_out_is_raised_if_other_views_agree(
-    astronaut: np.ndarray, scan: Scorer, model: LoadedModel, unsteady: bool
+    astronaut: np.ndarray, scan_scorer: Scorer, model: LoadedModel, unsteady: bool
 ) -> None:
     loaded = with_second_look(model, Reads((0.0,) * 4, unsteady).eval())
     fused = loaded.card.second_look
     assert fused is not None
     fused = fused.model_copy(update={"contrast": Contrast(least=2.0, gain=1.5)})
     loaded = replace(loaded, card=loaded.card.model_copy(update={"second_look": fused}))
-    networks = BothNetworks.of(scan, loaded)
+    networks = BothNetworks.of(scan_scorer, loaded)
     looker = PersonLooker(networks)
     rows = np.zeros(40, [("track", np.int32), ("time", float), ("logit", float)])
     rows["time"], rows["logit"] = np.arange(40) / 8, -6.0
@@ -219,10 +219,10 @@ def test_heads_are_not_looked_at_in_views_where_what_they_say_decides_nothing(
 
 @pytest.mark.parametrize("alternate", [True, False])
 def test_in_views_the_heads_of_every_other_moment_stand_for_all(
-    astronaut: np.ndarray, scan: Scorer, model: LoadedModel, alternate: bool
+    astronaut: np.ndarray, scan_scorer: Scorer, model: LoadedModel, alternate: bool
 ) -> None:
     """What a view changes in them on average it changes in all; of the inner faces each is looked at."""
-    networks = BothNetworks.of(scan, with_second_look(model, Says((0.0,) * 4).eval()))
+    networks = BothNetworks.of(scan_scorer, with_second_look(model, Says((0.0,) * 4).eval()))
     asked: list[tuple[int, ...]] = []
 
     def second_logits(

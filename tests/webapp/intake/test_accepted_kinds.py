@@ -14,6 +14,8 @@ from webapp.errors import IntakeError
 from webapp.intake import exhibits
 from webapp.storage.data_folder import Folders
 
+pytestmark = pytest.mark.real_kinds
+
 
 def post(client, content: bytes, name: str = "clip.mp4"):
     return client.post("/analyses", data={"file": (io.BytesIO(content), name)})
