@@ -9,6 +9,7 @@ import pytest
 import servers
 from flask import Flask
 from flask.testing import FlaskClient
+from people import Client
 from quick_apps import Quick
 
 from webapp import create_app
@@ -18,13 +19,6 @@ from webapp.intake import exhibits
 from webapp.queries import results
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database
-
-
-class Client(FlaskClient):
-    """Reads each answer to its end at once, so that a file it was sent from is closed."""
-
-    def open(self, *args, **kwargs):
-        return super().open(*args, **({"buffered": True} | kwargs))
 
 
 @pytest.fixture(scope="session", autouse=True)

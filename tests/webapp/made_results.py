@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 from pathlib import Path
 from typing import Any
 
 from analyses import build
 from flask import Flask
-from werkzeug.datastructures import FileStorage
-from werkzeug.test import encode_multipart
 
-from detector.models.card_files import DEFAULT, MODELS
 from detector.progress import Progress
 from detector.schema.analysis import Analysis
 from detector.schema.summary import summary_of
@@ -111,40 +107,6 @@ def finished(app: Flask, fields: dict[str, Any] | None = None, /, **changes: obj
 
         make_thumbnail(analysis, folder, folders.data / row.exhibit.path, folders.thumbnail(row.id))
     return stored
-
-
-def pair(name: str, /, **changes: object) -> tuple[bytes, bytes]:
-    """The shipped default model under another name: its card, changed, and its weights."""
-    card = json.loads((MODELS / f"{DEFAULT}.json").read_bytes())
-    weights = (MODELS / f"{DEFAULT}.safetensors").read_bytes()
-    return json.dumps(card | {"name": name, "title": f"Model {name}"} | changes).encode(), weights
-
-
-def put_model(app: Flask, name: str, /, **changes: object) -> None:
-    """An added model in its place, unchecked."""
-    place = Folders(app.extensions["settings"].data).models / name
-    place.mkdir()
-    card, weights = pair(name, **changes)
-    (place / f"{name}.json").write_bytes(card)
-    (place / f"{name}.safetensors").write_bytes(weights)
-
-
-def add_model(client, card: bytes, weights: bytes, file: str = "weights.safetensors", **headers: str):
-    """The answer to handing in a model's two files."""
-    # Encoded here: the test client would spool a large form to a file it forgets to close.
-    boundary, body = encode_multipart(
-        {
-            "card": FileStorage(io.BytesIO(card), "card.json", "card"),
-            "weights": FileStorage(io.BytesIO(weights), file, "weights"),
-        }
-    )
-    form = f"multipart/form-data; boundary={boundary}"
-    return client.post("/models", data=body, content_type=form, headers=headers)
-
-
-def kept_models(folders: Folders) -> list[str]:
-    """Everything of added models on the disk, and what is left in the way in."""
-    return [path.name for path in (*folders.models.rglob("*"), *folders.incoming.iterdir())]
 
 
 def digest(content: bytes) -> str:

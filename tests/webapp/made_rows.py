@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from flask import Flask
 from sqlalchemy import func, select
 
 from webapp.jobs import states
@@ -48,3 +49,9 @@ def row(database, analysis_id: str) -> AnalysisRow | None:
     """None: there is none, such as after it was deleted."""
     with database.begin() as session:
         return session.get(AnalysisRow, analysis_id)
+
+
+def row_of(app: Flask, analysis_id: str) -> AnalysisRow:
+    """Of an analysis that is there, as it is now."""
+    with app.extensions["database"].begin() as session:
+        return session.get_one(AnalysisRow, analysis_id)

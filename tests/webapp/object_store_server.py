@@ -19,7 +19,6 @@ from flask.testing import FlaskClient
 from made_results import digest
 
 from webapp.settings import Settings, read_settings
-from webapp.storage.tables import AnalysisRow
 
 BUCKET = "evidence"
 CONTENT = b"the bytes of a clip"
@@ -117,12 +116,6 @@ def upload(client: FlaskClient, content: bytes = CONTENT) -> str:
     answer = client.post("/analyses", data={"file": (io.BytesIO(content), "clip.mp4")})
     assert answer.status_code == 303, answer.text
     return answer.location.split("?")[0].rsplit("/", 1)[1]
-
-
-def row(app: Flask, analysis_id: str) -> AnalysisRow:
-    """Of an analysis, as it is now."""
-    with app.extensions["database"].begin() as session:
-        return session.get_one(AnalysisRow, analysis_id)
 
 
 def kept(folder: Path) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from analyses import build, model, peak
+from changed_parts import person, segment
 
 from detector.schema.analysis import (
     Analysis,
@@ -92,11 +93,6 @@ def made(tmp_path: Path) -> Analysis:
     return as_it_follows(build(tmp_path, persons=1, segments=1, kept=False, duration=20.0))
 
 
-def person(analysis: Analysis, **values: Any) -> Analysis:
-    (one,) = analysis.persons
-    return analysis.model_copy(update={"persons": (one.model_copy(update=values),)})
-
-
 def scores(analysis: Analysis, change: Callable[[Score], Mapping[str, Any]]) -> Analysis:
     """With the judged scores of the segment changed."""
     (one,), (segment,) = analysis.persons, analysis.segments
@@ -104,11 +100,6 @@ def scores(analysis: Analysis, change: Callable[[Score], Mapping[str, Any]]) -> 
     pairs = zip(one.scores, inside, strict=True)
     changed = (each.model_copy(update=change(each)) if within else each for each, within in pairs)
     return person(analysis, scores=Scores(changed))
-
-
-def segment(analysis: Analysis, **values: Any) -> Analysis:
-    (one,) = analysis.segments
-    return analysis.model_copy(update={"segments": (one.model_copy(update=values),)})
 
 
 def first_peak(analysis: Analysis, **values: Any) -> Analysis:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from analyses import build
+from changed_parts import person, segment
 
 from detector.schema.analysis import (
     Analysis,
@@ -37,21 +38,10 @@ def changed(analysis: Analysis, part: str, **values: Any) -> Analysis:
     return analysis.model_copy(update={part: getattr(analysis, part).model_copy(update=values)})
 
 
-def person(analysis: Analysis, **values: Any) -> Analysis:
-    (one,) = analysis.persons
-    return analysis.model_copy(update={"persons": (one.model_copy(update=values),)})
-
-
 def peak(analysis: Analysis, **values: Any) -> Analysis:
-    (segment,) = analysis.segments
-    first, *others = segment.peaks
-    peaks = (first.model_copy(update=values), *others)
-    return analysis.model_copy(update={"segments": (segment.model_copy(update={"peaks": peaks}),)})
-
-
-def segment(analysis: Analysis, **values: Any) -> Analysis:
     (one,) = analysis.segments
-    return analysis.model_copy(update={"segments": (one.model_copy(update=values),)})
+    first, *others = one.peaks
+    return segment(analysis, peaks=(first.model_copy(update=values), *others))
 
 
 def scores(analysis: Analysis, change: Callable[[Score], dict[str, Any]]) -> Analysis:

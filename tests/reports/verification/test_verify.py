@@ -54,14 +54,6 @@ def key(key_files: tuple[Path, Path, Path]) -> SigningKey:
     return read_key(*key_files[:2])
 
 
-@pytest.fixture
-def folder(bundle: Path, tmp_path: Path) -> Path:
-    """The bundle, unpacked."""
-    with zipfile.ZipFile(bundle) as archive:
-        archive.extractall(tmp_path / "unpacked")
-    return tmp_path / "unpacked"
-
-
 def problems(path: Path) -> list[Problem]:
     return verify(path).results.problems
 

@@ -41,13 +41,6 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return small_bundle(folder, signer=read_key(*make_key(folder)[:2]))
 
 
-@pytest.fixture
-def folder(bundle: Path, tmp_path: Path) -> Path:
-    with zipfile.ZipFile(bundle) as archive:
-        archive.extractall(tmp_path / "unpacked")
-    return tmp_path / "unpacked"
-
-
 def test_it_is_eighty_lines_and_in_every_bundle(bundle: Path) -> None:
     text = PROGRAM.read_bytes()
     assert text.count(b"\n") <= 80

@@ -8,7 +8,8 @@ import threading
 import time
 
 import pytest
-from made_results import finished, hand_in, put_model
+from made_models import put_model
+from made_results import finished, hand_in
 from made_rows import count, retry, row
 from sqlalchemy import select
 

@@ -14,7 +14,7 @@ import pytest
 from billiard.exceptions import WorkerLostError
 from made_comparisons import queued
 from made_results import hand_in
-from made_rows import retry
+from made_rows import retry, row_of
 
 from webapp import create_app
 from webapp.downloads import kept_reports
@@ -64,14 +64,9 @@ def queue(app, file: str) -> str:
     return row.id
 
 
-def row(app, analysis_id: str) -> AnalysisRow:
-    with app.extensions["database"].begin() as session:
-        return session.get_one(AnalysisRow, analysis_id)
-
-
 def wait(app, analysis_id: str, *states: str, seconds: float = _GRACE) -> AnalysisRow:
     end = time.monotonic() + seconds
-    while (found := row(app, analysis_id)).state not in states:
+    while (found := row_of(app, analysis_id)).state not in states:
         assert time.monotonic() < end, f"still {found.state}, {found.stage}"
         time.sleep(0.05)
     return found
@@ -184,7 +179,7 @@ def test_a_worker_killed_while_it_sets_a_report_leaves_a_result(app, client, sta
         assert answer.status_code == 200
     after = wait(app, queue(app, "after.mp4"), "done")
     until(lambda: not being_made(app, after.id))
-    again = row(app, analysis_id)
+    again = row_of(app, analysis_id)
     assert (again.state, again.attempt, again.finished) == ("done", 1, done.finished)
 
 
@@ -208,13 +203,13 @@ def test_a_lost_attempt_takes_only_its_own_folder_along(app):
     held = claims.claim(database, row_id)
     folders.unfinished(row_id, held.name).mkdir()
     celery_worker._child_gone(settings, os.getpid(), WorkerLostError("signal 9 (SIGKILL)"))
-    assert list(folders.analyses.iterdir()) == [] and row(app, row_id).state == "queued"
+    assert list(folders.analyses.iterdir()) == [] and row_of(app, row_id).state == "queued"
 
     held = claims.claim(database, row_id)
     folders.unfinished(row_id, held.name).mkdir()
     celery_worker._child_gone(settings, os.getpid() + 1, WorkerLostError("signal 11 (SIGSEGV)"))
     assert [path.name for path in folders.analyses.iterdir()] == [f".{row_id}.{held.name}"]
-    assert row(app, row_id).state == "running"
+    assert row_of(app, row_id).state == "running"
 
 
 def wait_until_gone(group: int) -> None:
@@ -257,7 +252,7 @@ def test_a_cancelled_analysis_stops_at_once(app, start, file):
     assert jobs_states.cancel(app.extensions["database"], analysis_id)
     wait_until_stopped(process)
     assert wait(app, after, "done", "failed").state == "done"
-    assert row(app, analysis_id).state == "cancelled"
+    assert row_of(app, analysis_id).state == "cancelled"
     assert [path.name for path in Folders(app.extensions["settings"].data).analyses.iterdir()] == [after]
 
     assert retry(app.extensions["database"], analysis_id)
@@ -274,7 +269,7 @@ def test_a_paused_analysis_stops_at_once_and_begins_anew(app, start):
     assert jobs_states.pause(database, analysis_id)
     wait_until_stopped(process)
     assert wait(app, after, "done", "failed").state == "done"
-    assert (row(app, analysis_id).state, row(app, analysis_id).attempt) == ("paused", 0)
+    assert (row_of(app, analysis_id).state, row_of(app, analysis_id).attempt) == ("paused", 0)
     assert [path.name for path in Folders(app.extensions["settings"].data).analyses.iterdir()] == [after]
 
     with database.begin() as session:

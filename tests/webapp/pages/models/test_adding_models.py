@@ -11,7 +11,8 @@ import zipfile
 
 import pytest
 import torch
-from made_results import HOSTILE, add_model, digest, kept_models, pair, put_model
+from made_models import add_model, kept_models, pair, put_model
+from made_results import HOSTILE, digest
 from safetensors.torch import load, save
 
 from detector.models.card_files import DEFAULT

@@ -8,7 +8,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from made_results import HOSTILE, add_model, digest, hand_in, kept_models, pair, put_model
+from made_models import add_model, kept_models, pair, put_model
+from made_results import HOSTILE, digest, hand_in
 
 from detector.models.card_files import DEFAULT, MODELS, SECOND_LOOKS
 from detector.models.loaded import load_model

@@ -11,7 +11,8 @@ import zipfile
 
 import pytest
 from made_results import digest
-from object_store_server import CONTENT, NAME, row, upload
+from made_rows import row_of
+from object_store_server import CONTENT, NAME, upload
 from sqlalchemy import select
 
 from webapp.custody import integrity
@@ -30,7 +31,7 @@ def test_a_flipped_byte_in_the_store_is_found_and_put_right(app, client, bucket,
     flipped = bytes([CONTENT[0] ^ 1]) + CONTENT[1:]
     bucket.write(NAME, flipped)
     run_job.work(worker)
-    failed = row(app, analysis_id)
+    failed = row_of(app, analysis_id)
     assert (failed.state, failed.error) == ("failed", failures.explain(DamagedExhibit()).error)
     with database.begin() as session:
         exhibit = session.scalars(select(Exhibit)).one()
@@ -56,7 +57,7 @@ def test_a_damaged_copy_in_the_data_folder_is_replaced(app, client, folders):
     place.chmod(0o600)
     place.write_bytes(b"other bytes")
     run_job.work(app.extensions["settings"])
-    assert row(app, analysis_id).state == "done"
+    assert row_of(app, analysis_id).state == "done"
 
 
 def test_a_bundle_has_the_exhibit_that_was_handed_in(app, client, folders, quick_reports):
@@ -82,7 +83,7 @@ def exported(app, client, quick_reports):
         session.get_one(AnalysisRow, analysis_id).case_id = number = case.id
 
     def file() -> bytes:
-        with app.test_request_context(), exhibits.send(row(app, analysis_id)) as answer:
+        with app.test_request_context(), exhibits.send(row_of(app, analysis_id)) as answer:
             answer.direct_passthrough = False
             return answer.get_data()
 
@@ -149,4 +150,4 @@ def test_an_analysis_waits_for_what_it_needs(app, client, bucket, worker):
     analysis_id = upload(client)
     bucket.empty()
     run_job.work(worker)
-    assert row(app, analysis_id).error == "The exhibit is not in the store."
+    assert row_of(app, analysis_id).error == "The exhibit is not in the store."

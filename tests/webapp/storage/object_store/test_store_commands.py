@@ -8,7 +8,8 @@ import tarfile
 
 import pytest
 from made_results import digest
-from object_store_server import CONTENT, NAME, kept, row, upload
+from made_rows import row_of
+from object_store_server import CONTENT, NAME, kept, upload
 
 from webapp.cli import main as cli
 from webapp.errors import UserError
@@ -45,7 +46,7 @@ def test_a_backup_holds_what_the_store_has(
     first, second = upload(client), upload(client, b"the bytes of another clip")
     for _ in (first, second):
         run_job.work(worker)
-    result, name = bucket.read(f"lab/analyses/{first}.tar"), row(app, first).exhibit.path
+    result, name = bucket.read(f"lab/analyses/{first}.tar"), row_of(app, first).exhibit.path
     shutil.rmtree(folders.exhibits)  # a cache, emptied
     folders.exhibits.mkdir()
     monkeypatch.setenv("REELPROOF_DATA", str(folders.data))
@@ -72,7 +73,7 @@ def test_a_backup_holds_what_the_store_has(
             each.name: old.extractfile(each).read() for each in old
         }
 
-    bucket.write(f"lab/{row(app, second).exhibit.path}", b"something else")
+    bucket.write(f"lab/{row_of(app, second).exhibit.path}", b"something else")
     bucket.remove(f"lab/analyses/{first}.tar")
     monkeypatch.setenv("REELPROOF_DATA", str(folders.data))
     assert cli.run(["backup", str(tmp_path / "damaged")]) == 1

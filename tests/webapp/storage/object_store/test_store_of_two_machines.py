@@ -13,8 +13,10 @@ import machines
 import made_comparisons
 import servers
 from made_comparisons import queued
-from made_results import add_model, engine, pair
-from object_store_server import CONTENT, NAME, kept, row, upload
+from made_models import add_model, pair
+from made_results import engine
+from made_rows import row_of
+from object_store_server import CONTENT, NAME, kept, upload
 
 from webapp import create_app
 from webapp.queries import results
@@ -33,7 +35,7 @@ def test_handed_in_here_analysed_there_read_here(
     analysis_id = upload(client)
     assert bucket.names() == [NAME] and bucket.read(NAME) == CONTENT
     run_job.work(worker)
-    assert (row(app, analysis_id).state, row(app, analysis_id).error) == ("done", None)
+    assert (row_of(app, analysis_id).state, row_of(app, analysis_id).error) == ("done", None)
     assert f"lab/analyses/{analysis_id}.tar" in bucket.names()
     there = Folders(worker.data)
     for folder in (there.exhibits, there.analyses, there.previews, there.thumbnails):
@@ -58,7 +60,7 @@ def test_compared_there_and_read_here(app, client, bucket, folders, worker, monk
     for content in (CONTENT, b"the bytes of its original"):
         rows.append(upload(client, content))
         run_job.work(worker)
-    comparison = queued(app, *(row(app, each) for each in rows))
+    comparison = queued(app, *(row_of(app, each) for each in rows))
 
     def compare(exhibit, reference, folder, *rest):
         assert (exhibit.read_bytes(), reference.read_bytes()) == (CONTENT, b"the bytes of its original")
@@ -99,7 +101,7 @@ def test_a_result_of_an_attempt_that_was_cancelled_goes(app, client, bucket, wor
 
     monkeypatch.setattr(run_analysis, "make_result", cancelled)
     run_job.work(worker)
-    assert row(app, analysis_id).state == "cancelled" and bucket.names() == [NAME]
+    assert row_of(app, analysis_id).state == "cancelled" and bucket.names() == [NAME]
 
 
 def test_added_models_reach_workers(client, bucket, worker, monkeypatch):
@@ -156,10 +158,12 @@ def test_workers_with_a_data_folder_of_their_own(postgresql, bucket, tmp_path):
             assert keyless.wait(60) == 2 and "custody.key is missing" in log.read_text()
             shutil.copy(settings.custody_key, there)
             machines.run(started, str(HERE / "fake_standalone.py"), environment=environment, log=log)
-            while row(app, analysis_id).state in ("queued", "running"):
+            while row_of(app, analysis_id).state in ("queued", "running"):
                 assert time.monotonic() < end, log.read_text()
                 time.sleep(0.2)
-        assert (row(app, analysis_id).error, row(app, analysis_id).state) == (None, "done"), log.read_text()
+        assert (row_of(app, analysis_id).error, row_of(app, analysis_id).state) == (None, "done"), (
+            log.read_text()
+        )
         assert f"lab/analyses/{analysis_id}.tar" in bucket.names()
         assert kept(there / "exhibits") == kept(there / "analyses") == []
         assert not folders.result(analysis_id).exists()
