@@ -70,7 +70,7 @@ def _flask(settings: Settings, config: Mapping[str, Any]) -> Flask:
 
 def _open_data(app: Flask, settings: Settings) -> None:
     """Bring the data folder and its database up to date, and keep in the app what requests work with."""
-    Folders(settings.data).create()
+    Folders.local(settings.data).create()
     database = connect(settings)
     database.migrate()
     custody_startup.begin(database, settings)

@@ -46,7 +46,7 @@ class Room:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self._incoming, self._spare = Folders(settings.data).incoming, settings.spare
+        self._incoming, self._spare = Folders.local(settings.data).incoming, settings.spare
         self._let_in: set[AdmittedRequest] = set()
         self._lock = threading.Lock()
 
@@ -177,7 +177,7 @@ def listen(app: Any, settings: Settings) -> Any:
     """The server, bound to its port. Raises :class:`SettingError` where it cannot be."""
     # The server keeps each request's body in a temporary file until it is complete. On many
     # machines /tmp is memory; the data folder is not.
-    tempfile.tempdir = str(Folders(settings.data).incoming)
+    tempfile.tempdir = str(Folders.local(settings.data).incoming)
     limits = Connections(network, settings.proxy)
     server = _bound(app, settings, limits.most)
 

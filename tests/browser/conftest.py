@@ -52,7 +52,7 @@ def reelproof(tmp_path: Path, model: str) -> Iterator[App]:
     if model != DEFAULT:
         app = create_app({"REELPROOF_DATA": tmp_path / "data"})
         with app.extensions["database"].alone() as session:
-            models.choose_default(session, Folders(tmp_path / "data"), model)
+            models.choose_default(session, Folders.local(tmp_path / "data"), model)
         app.extensions["database"].close()
     yield from running(tmp_path / "data")
 

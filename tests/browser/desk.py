@@ -53,7 +53,7 @@ class Served:
 
     @property
     def folders(self) -> Folders:
-        return Folders(self.app.extensions["settings"].data)
+        return Folders.local(self.app.extensions["settings"].data)
 
     def handed_in(self, file: Path, **given: Any) -> str:
         """The id of a queued analysis of a file; ``given`` goes to :func:`webapp.jobs.states.create`."""

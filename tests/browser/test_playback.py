@@ -93,7 +93,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
 def hand_in(app: Flask, clip: Path) -> AnalysisRow:
     """A row that says its analysis is done; nothing here asks for the result."""
     with app.extensions["database"].begin() as session:
-        folders = Folders(app.extensions["settings"].data)
+        folders = Folders.local(app.extensions["settings"].data)
         exhibit = exhibits.take_in_file(session, folders, clip, clip.name, spare=0)
         row = states.create(session, exhibit, clip.name)
         row.state = State.DONE
@@ -119,7 +119,7 @@ def prepared(app: Flask, clip: Path) -> tuple[AnalysisRow, Playback, list[Fracti
             sha256=row.exhibit.sha256,
         )
         times = [(pts - found[0][0]) * reader.time_base for pts, _, _ in found]
-    folders = Folders(app.extensions["settings"].data)
+    folders = Folders.local(app.extensions["settings"].data)
     plays = preview_job.prepare(
         folders, folders.data / row.exhibit.path, media, 0, lambda _share: None, Limits()
     )
@@ -184,7 +184,7 @@ def test_a_photo_is_shown_upright_and_nothing_of_it_runs(app, page: Page, seen, 
     path = tmp_path / "photo.png"
     cv2.imwrite(str(path), numbered(1))
     row = hand_in(app, path)
-    folders = Folders(app.extensions["settings"].data)
+    folders = Folders.local(app.extensions["settings"].data)
     media = facts_of(
         MediaKind.IMAGE, 0.0, container="png_pipe", width=160, height=96, sha256=row.exhibit.sha256
     )

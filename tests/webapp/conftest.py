@@ -79,7 +79,7 @@ def database(app: Flask) -> Database:
 
 @pytest.fixture
 def folders(app: Flask) -> Folders:
-    return Folders(app.extensions["settings"].data)
+    return Folders.local(app.extensions["settings"].data)
 
 
 @pytest.fixture(scope="module")

@@ -37,7 +37,7 @@ def queued(app: Flask, exhibit: AnalysisRow, reference: AnalysisRow) -> Comparis
 
 def compared(app: Flask, exhibit: AnalysisRow, reference: AnalysisRow, **changes: Any) -> ComparisonRow:
     """A finished one; ``changes`` go to :func:`comparison_of`."""
-    database, folders = app.extensions["database"], Folders(app.extensions["settings"].data)
+    database, folders = app.extensions["database"], Folders.local(app.extensions["settings"].data)
     row = queued(app, exhibit, reference)
     held = comparisons.claim(database, row.id)
     assert held is not None

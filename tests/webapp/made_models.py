@@ -22,7 +22,7 @@ def pair(name: str, /, **changes: object) -> tuple[bytes, bytes]:
 
 def put_model(app: Flask, name: str, /, **changes: object) -> None:
     """An added model in its place, unchecked."""
-    place = Folders(app.extensions["settings"].data).models / name
+    place = Folders.local(app.extensions["settings"].data).models / name
     place.mkdir()
     card, weights = pair(name, **changes)
     (place / f"{name}.json").write_bytes(card)

@@ -63,7 +63,7 @@ def hand_in(
 ) -> AnalysisRow:
     """A queued analysis of an exhibit with these bytes."""
     settings, database = app.extensions["settings"], app.extensions["database"]
-    folders = Folders(settings.data)
+    folders = Folders.local(settings.data)
     source = folders.data / "source"
     source.write_bytes(content)
     with database.begin() as session:
@@ -75,7 +75,7 @@ def finished(app: Flask, fields: dict[str, Any] | None = None, /, **changes: obj
     """A finished analysis: :func:`analyses.build` with ``changes``, and ``fields`` of the result replaced."""
     file = str(changes.get("file", "interview.mp4"))
     row = hand_in(app, repr(sorted(changes.items(), key=str)).encode(), file)
-    folders, database = Folders(app.extensions["settings"].data), app.extensions["database"]
+    folders, database = Folders.local(app.extensions["settings"].data), app.extensions["database"]
     folder = folders.result(row.id)
     folder.mkdir()
     analysis = build(folder, **({"file": file, "segments": 1, "sha256": row.exhibit.sha256} | changes))  # type: ignore[arg-type]

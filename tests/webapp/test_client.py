@@ -91,7 +91,7 @@ def test_hand_in_wait_and_fetch(app, live, clip, tmp_path, monkeypatch, quick_re
 
 
 def test_a_report_that_is_being_made_is_waited_for(app, live, tmp_path, monkeypatch, quick_reports):
-    row, folders = finished(app), Folders(app.extensions["settings"].data)
+    row, folders = finished(app), Folders.local(app.extensions["settings"].data)
     monkeypatch.setattr(reports, "_PATIENCE", 0.01)
     monkeypatch.setattr(reports.ReportBeingMade, "retry_after", 1)
     with contextlib.ExitStack() as making:
@@ -297,7 +297,7 @@ def test_what_is_refused_leaves_no_upload_behind(app, live, clip, monkeypatch):
     for _ in range(resumable.MOST_AT_A_TIME + 1):
         with pytest.raises(Unusable, match="no model of this name"):
             reelproof.create(clip, model="nope")
-    folder = Folders(app.extensions["settings"].data).uploads
+    folder = Folders.local(app.extensions["settings"].data).uploads
     assert list(folder.iterdir()) == []
     assert reelproof.create(clip)["state"] == "queued"
 

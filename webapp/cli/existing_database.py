@@ -29,7 +29,7 @@ def existing(settings: Settings) -> Iterator[Database]:
 @contextmanager
 def existing_or_new(settings: Settings) -> Iterator[Database]:
     """The same, or a new one where there is none, for what may come before the first start of the app."""
-    Folders(settings.data).create()
+    Folders.local(settings.data).create()
     with opened(settings) as database:
         if database.revision() is None:
             database.migrate()

@@ -20,7 +20,7 @@ def refuse_lost(session: Session, settings: Settings) -> None:
 
     What only a store has is not looked at: without rows nobody fetches it, and with them it was never lost.
     """
-    folders = Folders(settings.data)
+    folders = Folders.local(settings.data)
     kept = {
         folders.exhibits.name: folders.exhibits.glob("*/*"),
         folders.analyses.name: folders.analyses.glob("[!.]*/*"),

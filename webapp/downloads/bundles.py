@@ -170,7 +170,7 @@ def _index_page(
 
 def _packed(settings: Settings, bundle: _Bundle, files: dict[str, bytes | Path]) -> Path:
     """Where the zip of a bundle lies, among what is on its way; raises :class:`UserError` without room."""
-    incoming = Folders(settings.data).incoming
+    incoming = Folders.local(settings.data).incoming
     size = sum(len(each) if isinstance(each, bytes) else each.stat().st_size for each in files.values())
     if size > shutil.disk_usage(incoming).free - settings.spare:
         raise _no_room()

@@ -38,7 +38,7 @@ def main(analysis: Path, out: Path) -> None:
     os.nice(5)  # as the worker is: pages stay quick
     given = json.load(sys.stdin)
     # Pictures of comparisons were drawn by the engine from the exhibits.
-    compared = [Folders(_data(analysis)).comparison(each) for each in given["comparisons"]]
+    compared = [Folders.local(_data(analysis)).comparison(each) for each in given["comparisons"]]
     places = AllowedPaths(readable=(analysis.parent, *compared), writable=(out,))
     confine(Limits(), places, out, network=capabilities().network)
     render_report(analysis, given, out)

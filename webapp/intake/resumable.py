@@ -60,7 +60,7 @@ def begin(
         raise UserError(
             400, gettext("The file is empty: it holds no bytes."), gettext("Check the file on your disk.")
         )
-    folders = Folders(settings.data)
+    folders = Folders.local(settings.data)
     with database.alone() as session:
         if (known := session.get(UploadRow, announced.identity)) is not None:
             return known
@@ -136,7 +136,7 @@ def append(
     :class:`~webapp.errors.UserError` where the part starts elsewhere, is damaged or is too long, and where
     the upload is gone.
     """
-    folders = Folders(settings.data)
+    folders = Folders.local(settings.data)
     with _held(folders.upload(row.id)) as file:
         row = _still_there(database, row.id)  # as it is now that nobody else writes
         if offset != row.received:
@@ -197,7 +197,7 @@ def finish(
     ``start`` is given the file, which it may move away, and returns the id. Raises
     :class:`~webapp.errors.UserError` where parts are missing.
     """
-    place = Folders(settings.data).upload(row.id)
+    place = Folders.local(settings.data).upload(row.id)
     if row.analysis_id is not None:
         return row.analysis_id
     with _held(place, "rb"):  # an attempt that was cut off may have made it read-only

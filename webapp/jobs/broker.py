@@ -79,7 +79,7 @@ def make_celery(settings: Settings) -> Celery:
             "health_check_interval": 10,
         }
         return app
-    root = Folders(settings.data).broker
+    root = Folders.local(settings.data).broker
     folders = {name: root / name for name in ("messages", "aside", "control")}
     for folder in folders.values():
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -136,5 +136,5 @@ def waiting(app: Celery, queues: Iterable[str] = QUEUES) -> dict[str, int]:
 
 def empty(settings: Settings) -> None:
     """Forget all messages of the embedded broker: at start every queued row is sent anew."""
-    for message in Folders(settings.data).broker.glob("*/*.msg"):
+    for message in Folders.local(settings.data).broker.glob("*/*.msg"):
         message.unlink(missing_ok=True)

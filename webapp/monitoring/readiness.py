@@ -73,7 +73,7 @@ def _current(_settings: Settings, database: Database) -> str:
 
 
 def _room(settings: Settings, _database: Database) -> str:
-    free = shutil.disk_usage(Folders(settings.data).data).free
+    free = shutil.disk_usage(settings.data).free
     if free > settings.spare:
         return ""
     return N_("%(free)s MB are free, less than the %(spare)s MB kept spare.") % {
@@ -83,7 +83,7 @@ def _room(settings: Settings, _database: Database) -> str:
 
 
 def _folder(settings: Settings, _database: Database) -> str:
-    place = Folders(settings.data).incoming
+    place = Folders.local(settings.data).incoming
     return "" if os.access(place, os.W_OK | os.X_OK) else N_("The data folder cannot be written.")
 
 

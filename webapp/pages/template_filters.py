@@ -55,7 +55,7 @@ def install(app: Flask) -> None:
         parameters_in_words=parameters.in_words,
         damage=damage,
     )
-    place = Folders(app.extensions["settings"].data).live
+    place = Folders.local(app.extensions["settings"].data).live
     app.jinja_env.globals["live_sessions"] = lambda: live_sessions.has_sessions(place)
     app.jinja_env.globals.update(case_labels=case_details.LABELS, review_hides=_HIDES, review_roles=ROLES)
 

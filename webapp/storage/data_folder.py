@@ -25,12 +25,17 @@ class Folders:
     models, which are checked to be letters, digits and hyphens."""
 
     data: Path
-    store: Store = NONE
+    store: Store
 
     @staticmethod
     def of(settings: Settings) -> Folders:
         """Those of a running app or worker, with its store."""
         return Folders(settings.data, opened(settings))
+
+    @staticmethod
+    def local(data: Path) -> Folders:
+        """Those of this machine, as if there were no store: for paths, and for what no store has."""
+        return Folders(data, NONE)
 
     @property
     def incoming(self) -> Path:

@@ -113,7 +113,7 @@ def _child_gone(settings: Settings, process: int, problem: BaseException) -> Non
             return
         job_id, attempt = mine
         log.warning("the process of job %s ended: %r", job_id, problem)
-        folders = Folders(settings.data)
+        folders = Folders.local(settings.data)
         for left in (folders.unfinished(job_id, attempt), folders.fetched(job_id, attempt)):
             shutil.rmtree(left, ignore_errors=True)
         if isinstance(problem, TimeLimitExceeded):
@@ -134,7 +134,7 @@ def main() -> None:
     logging.getLogger("celery.worker.request").setLevel(logging.CRITICAL)
     settings = read_settings()
     logs.prepare(as_json=settings.log_json)
-    Folders(settings.data).create()
+    Folders.local(settings.data).create()
     os.nice(5)  # pages stay quick while an analysis takes every core
     ready = EngineSlot(settings)
     app = make_worker(settings, ready)

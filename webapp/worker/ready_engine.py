@@ -55,7 +55,7 @@ class ReadyEngine:
     """The process starts now, with the model that is the default now."""
 
     def __init__(self, settings: Settings) -> None:
-        folders = Folders(settings.data)
+        folders = Folders.local(settings.data)
         with opened(settings) as database, database.begin() as session:
             self._card = model_service.card_path(folders, model_service.default(session, folders))
         self._read = self._card.read_bytes()
@@ -105,7 +105,7 @@ class EngineSlot:
     def start(self) -> None:
         """Start it, unless the settings want none or memory is short."""
         # With what a killed one left: a link to an exhibit, which may have been deleted since.
-        remove_abandoned(Folders(self._settings.data).ready)
+        remove_abandoned(Folders.local(self._settings.data).ready)
         if self._settings.ready and _memory_available() >= _ENOUGH:
             try:
                 self._engine = ReadyEngine(self._settings)

@@ -264,7 +264,7 @@ def sweep(
     """Queue jobs whose worker went silent, send those whose message was lost, remove what is old."""
     if silent_too:
         recovery.requeue_stale(database)
-    folders = Folders(settings.data)
+    folders = Folders.local(settings.data)
     resumable.expire(database, folders)
     idempotency.expire(database)
     live_sessions.remove_old(folders.live)

@@ -70,7 +70,7 @@ def test_hand_in_refuses_by_name(app, client, sent, fields, status, where):
     told = problem(client.post(f"{API}/analyses", **form(**fields)), status)
     if where:
         assert [each["where"] for each in told["errors"]] == [where]
-    assert sent == [] and not list(Folders(app.extensions["settings"].data).incoming.iterdir())
+    assert sent == [] and not list(Folders.local(app.extensions["settings"].data).incoming.iterdir())
 
 
 def test_hand_in_without_a_file_or_with_an_empty_one(client):

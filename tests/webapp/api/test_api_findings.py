@@ -22,7 +22,7 @@ from webapp.storage.data_folder import Folders
 def flagged(app):
     """The address of a finished analysis with two segments, and the stored bytes of its result."""
     row = finished(app, segments=2)
-    stored = Folders(app.extensions["settings"].data).result(row.id) / "analysis.json"
+    stored = Folders.local(app.extensions["settings"].data).result(row.id) / "analysis.json"
     return f"{API}/analyses/{row.id}", stored.read_bytes()
 
 

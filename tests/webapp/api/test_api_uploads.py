@@ -54,7 +54,7 @@ def test_a_file_in_parts_becomes_an_analysis(app, client, sent):
     assert made.status_code == 202 and made.json["sha256"] == digest(CONTENT)
     assert made.json["settings"] == {"seed": 5} and sent == [made.json["id"]]
     assert client.post(f"{place}/analysis", json={}).json["id"] == made.json["id"] and len(sent) == 1
-    folders = Folders(app.extensions["settings"].data)
+    folders = Folders.local(app.extensions["settings"].data)
     with app.extensions["database"].begin() as session:
         exhibit = session.scalars(select(Exhibit)).one()
     stored = folders.data / exhibit.path
@@ -205,7 +205,7 @@ def test_nobody_announces_all_the_room_there_is(lab, monkeypatch):
 
 def test_only_one_request_writes(app, client):
     place = begin(client).headers["Location"]
-    path = Folders(app.extensions["settings"].data).upload(place.rsplit("/", 1)[1])
+    path = Folders.local(app.extensions["settings"].data).upload(place.rsplit("/", 1)[1])
     with resumable._held(path):
         assert send(client, place, 0, b"x").status_code == 423
     assert send(client, place, 0, b"x").status_code == 204
@@ -215,9 +215,9 @@ def test_it_goes_on_after_a_restart_and_what_a_crash_left_is_cut_off(app, client
     place = begin(client).headers["Location"]
     send(client, place, 0, CONTENT[:5000])
     data = app.extensions["settings"].data
-    with Folders(data).upload(place.rsplit("/", 1)[1]).open("ab") as file:
+    with Folders.local(data).upload(place.rsplit("/", 1)[1]).open("ab") as file:
         file.write(b"half a part that was never answered")
-    Folders(data).remove_leftovers()
+    Folders.local(data).remove_leftovers()
     again = create_app({"TESTING": True, "REELPROOF_DATA": data, "SEND": sent.append})
     other = again.test_client()
     assert other.get(place).json["offset"] == 5000
@@ -230,7 +230,7 @@ def test_a_crash_while_the_exhibit_is_made_makes_no_second_analysis(app, client,
     place = begin(client).headers["Location"]
     send(client, place, 0, CONTENT)
     made = client.post(f"{place}/analysis", json={}).json
-    data, upload = Folders(app.extensions["settings"].data), place.rsplit("/", 1)[1]
+    data, upload = Folders.local(app.extensions["settings"].data), place.rsplit("/", 1)[1]
     database = app.extensions["database"]
     with database.begin() as session:  # as if the last write had been lost
         session.execute(update(UploadRow).values(analysis_id=None))
@@ -242,7 +242,7 @@ def test_a_crash_while_the_exhibit_is_made_makes_no_second_analysis(app, client,
 
 
 def test_unfinished_ones_expire_a_day_after_their_last_part(app, client):
-    database, folders = app.extensions["database"], Folders(app.extensions["settings"].data)
+    database, folders = app.extensions["database"], Folders.local(app.extensions["settings"].data)
     old, new = begin(client).headers["Location"], begin(client).headers["Location"]
     with database.begin() as session:
         row = session.get_one(UploadRow, old.rsplit("/", 1)[1])
@@ -262,13 +262,13 @@ def test_one_that_is_deleted_while_a_part_comes(app, client):
 
     class Deleting(io.BytesIO):
         def read(self, size: int | None = -1) -> bytes:
-            resumable.remove(database, Folders(settings.data), upload)
+            resumable.remove(database, Folders.local(settings.data), upload)
             return super().read(size)
 
     with pytest.raises(UserError) as refused:
         resumable.append(database, settings, row, 0, Deleting(CONTENT))
     assert refused.value.status == 404
-    assert not list(Folders(settings.data).uploads.iterdir())
+    assert not list(Folders.local(settings.data).uploads.iterdir())
 
 
 def test_a_part_needs_no_memory(app, client):

@@ -43,7 +43,7 @@ SAID = {"kind": "exhibit", "author": "Ada", "verdict": "agree", "note": ""}
 @pytest.fixture
 def folders(app, monkeypatch, quick_reports) -> Folders:
     monkeypatch.setenv("REELPROOF_DATA", str(app.extensions["settings"].data))
-    return Folders(app.extensions["settings"].data)
+    return Folders.local(app.extensions["settings"].data)
 
 
 def verify(capsys) -> tuple[int, str]:

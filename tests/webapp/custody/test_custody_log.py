@@ -116,7 +116,7 @@ def test_the_same_bytes_again_are_told_to_which_exhibit(app, database):
 
 
 def test_a_missing_or_damaged_file_is_put_back_and_that_is_recorded(app, database):
-    folders = Folders(app.extensions["settings"].data)
+    folders = Folders.local(app.extensions["settings"].data)
     row = hand_in(app, b"same", "first.mp4")
     place = folders.data / row.exhibit.path
     place.unlink()
@@ -139,7 +139,7 @@ def test_a_missing_or_damaged_file_is_put_back_and_that_is_recorded(app, databas
 def test_a_deletion_leaves_a_tombstone(app, database):
     row = finished(app)
     sha256 = row.exhibit.sha256
-    deletion.delete(database, Folders(app.extensions["settings"].data), row.id)
+    deletion.delete(database, Folders.local(app.extensions["settings"].data), row.id)
     with database.begin() as session:
         assert session.get(AnalysisRow, row.id) is None and session.query(Exhibit).count() == 0
         tombstone = custody_log.tombstone(session, row.id)

@@ -28,7 +28,7 @@ def checks(database):
 
 
 def place(app, row):
-    return Folders(app.extensions["settings"].data).data / row.exhibit.path
+    return Folders.local(app.extensions["settings"].data).data / row.exhibit.path
 
 
 def exhibit(database, row):
@@ -58,7 +58,7 @@ def test_each_failure_is_an_entry_of_its_own(app, database, settings):
     assert exhibit(database, good).condition == "fits"
     # Put back: that is worth an entry too.
     place(app, missing).write_bytes(b"\1" * 1000)
-    integrity.check(database, Folders(settings.data), exhibit(database, missing))
+    integrity.check(database, Folders.local(settings.data), exhibit(database, missing))
     assert checks(database)[-1].details["result"] == "fits"
 
 
@@ -121,5 +121,5 @@ def test_a_damaged_exhibit_is_not_analysed(app, database, settings, monkeypatch)
         failed = session.get_one(AnalysisRow, row.id)
         *_, last = custody_log.entries(session)
     assert failed.state == "failed" and "no longer has the bytes" in failed.error
-    assert last.action == "analysis failed" and not Folders(settings.data).result(row.id).exists()
+    assert last.action == "analysis failed" and not Folders.local(settings.data).result(row.id).exists()
     assert retry(database, row.id)

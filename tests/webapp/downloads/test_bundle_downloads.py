@@ -211,7 +211,7 @@ def test_annotations_are_in_it_and_come_back(app, client, row):
 
 
 def app_result(app, row):
-    return Folders(app.extensions["settings"].data).result(row.id)
+    return Folders.local(app.extensions["settings"].data).result(row.id)
 
 
 def test_it_says_what_its_report_says(app, client, row, monkeypatch):

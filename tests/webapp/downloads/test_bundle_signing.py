@@ -43,7 +43,7 @@ def test_report_and_manifest_are_signed(app, client, tmp_path, quick_reports, mo
     assert taken(client, row, tmp_path).status_code == 200
     results = verify(tmp_path / "bundle.zip", read_trust([certificate])).results
     assert results.signed == ["manifest.sig", "report.pdf"]
-    assert not list(Folders(app.extensions["settings"].data).incoming.iterdir())
+    assert not list(Folders.local(app.extensions["settings"].data).incoming.iterdir())
 
 
 def test_with_an_authority_both_hold_a_timestamp(app, client, tmp_path, quick_reports, monkeypatch):

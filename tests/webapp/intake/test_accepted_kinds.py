@@ -61,7 +61,7 @@ def test_other_files_are_refused_in_words_and_nothing_is_kept(app, client, sent,
     assert answer.status_code == 415
     assert "begins like a file of another kind" in answer.text or "The file is a" in answer.text
     assert exhibits.ACCEPTED in answer.text
-    folders = Folders(app.extensions["settings"].data)
+    folders = Folders.local(app.extensions["settings"].data)
     assert list(folders.incoming.iterdir()) == list(folders.exhibits.iterdir()) == sent == []
 
 

@@ -39,11 +39,13 @@ def upload(client, content: bytes, name: str = "clip.mp4", **more):
 
 
 def left_over(app) -> list[Path]:
-    return list(Folders(app.extensions["settings"].data).incoming.iterdir())
+    return list(Folders.local(app.extensions["settings"].data).incoming.iterdir())
 
 
 def exhibits(app) -> list[Path]:
-    return [path for path in Folders(app.extensions["settings"].data).exhibits.rglob("*") if path.is_file()]
+    return [
+        path for path in Folders.local(app.extensions["settings"].data).exhibits.rglob("*") if path.is_file()
+    ]
 
 
 def counts(app) -> tuple[int, int]:
@@ -262,7 +264,7 @@ def test_an_upload_whose_row_comes_to_nothing_leaves_no_exhibit(app, client, sen
 
 def test_a_file_that_another_upload_put_there_stays(app, client, fail_commit):
     """It has no row where an older copy of the database was put back."""
-    path = Folders(app.extensions["settings"].data).exhibit(digest(b"bytes"))
+    path = Folders.local(app.extensions["settings"].data).exhibit(digest(b"bytes"))
     path.parent.mkdir()
     path.write_bytes(b"bytes")
     app.testing = False
@@ -319,7 +321,7 @@ def test_an_interrupted_upload_leaves_nothing(app, client, sent, monkeypatch, fa
 
 
 def test_leftovers_of_a_killed_app_are_removed_at_start(app):
-    folders = Folders(app.extensions["settings"].data)
+    folders = Folders.local(app.extensions["settings"].data)
     (folders.incoming / "half").write_bytes(b"x")
     (folders.analyses / ".abc.1").mkdir()
     (folders.analyses / "kept").mkdir()

@@ -225,7 +225,7 @@ class TestPause:
 
     def test_nothing_is_left_of_an_attempt_that_came_too_late(self, app, database, monkeypatch):
         """Its result was in place already when it was paused."""
-        folders = run_analysis.Folders(app.extensions["settings"].data)
+        folders = run_analysis.Folders.local(app.extensions["settings"].data)
         queued = hand_in(app).id
 
         def late(_settings, _database, held, _progress, _ready):

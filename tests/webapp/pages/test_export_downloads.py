@@ -20,7 +20,7 @@ from webapp.storage.data_folder import Folders
 
 
 def place(app: Flask, analysis_id: str) -> Path:
-    return Folders(app.extensions["settings"].data).result(analysis_id)
+    return Folders.local(app.extensions["settings"].data).result(analysis_id)
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -76,4 +76,4 @@ def test_names_that_are_none_and_results_that_are_none_yet(app: Flask, client: F
     row = finished(app)
     assert client.get(f"/analyses/{row.id}/exports/exe").status_code == 404
     assert client.get(f"/analyses/{hand_in(app).id}/exports/csv").status_code == 409
-    assert list(Folders(app.extensions["settings"].data).incoming.iterdir()) == []
+    assert list(Folders.local(app.extensions["settings"].data).incoming.iterdir()) == []

@@ -64,7 +64,7 @@ RUNNING = {
 
 @pytest.fixture
 def place(app) -> Path:
-    return Folders(app.extensions["settings"].data).live
+    return Folders.local(app.extensions["settings"].data).live
 
 
 def write(place: Path, live_id: str = ID, ago: float = 0, **changes: object) -> Path:
@@ -245,7 +245,7 @@ def test_words_of_a_stranger_are_only_words(client, place):
 
 def test_who_may_see_it(tmp_path):
     app = with_login(tmp_path / "data", [])
-    place = Folders(app.extensions["settings"].data).live
+    place = Folders.local(app.extensions["settings"].data).live
     write(place)
     for role, status in ((Role.READER, 403), (Role.REVIEWER, 403), (Role.EXAMINER, 200)):
         account(app, f"the-{role}", role)
@@ -259,7 +259,7 @@ def test_who_may_see_it(tmp_path):
 
 def test_a_page_left_open_is_no_sign_that_somebody_is_there(tmp_path):
     app = with_login(tmp_path / "data", [])
-    write(Folders(app.extensions["settings"].data).live)
+    write(Folders.local(app.extensions["settings"].data).live)
     account(app, "ada", Role.EXAMINER)
     client = signed_in(app, "ada")
 

@@ -151,7 +151,7 @@ def test_a_finished_analysis(app, client):
 def test_json_of_a_finished_analysis_holds_the_stored_one(app, client):
     row = finished(app)
     status = client.get(f"/analyses/{row.id}.json").json
-    stored = Folders(app.extensions["settings"].data).result(row.id) / "analysis.json"
+    stored = Folders.local(app.extensions["settings"].data).result(row.id) / "analysis.json"
     assert status["state"] == "done" and status["progress"] == 1.0
     words = {"words": {"stage": ""}}  # which programs do not need
     assert client.get(f"/analyses/{row.id}/state.json").json == words | {
@@ -235,7 +235,7 @@ def test_a_download_has_the_stored_bytes_and_is_named_after_the_exhibit(
     row = finished(app, file="Interview – Teil 2.mp4")
     answer = client.get(f"/analyses/{row.id}/{file}")
     assert answer.status_code == 200 and answer.mimetype == mimetype
-    stored = Folders(app.extensions["settings"].data).result(row.id) / file
+    stored = Folders.local(app.extensions["settings"].data).result(row.id) / file
     assert answer.data == stored.read_bytes()
     disposition = answer.headers["Content-Disposition"]
     stem, _, suffix = file.partition(".")
@@ -250,7 +250,7 @@ def test_nothing_is_handed_out_before_it_is_whole(app, client, database, file):
     queued = hand_in(app)
     answer = client.get(f"/analyses/{queued.id}/{file}")
     assert answer.status_code == 409 and "not finished" in (answer.json or {}).get("error", answer.text)
-    folder = Folders(app.extensions["settings"].data).result(queued.id)
+    folder = Folders.local(app.extensions["settings"].data).result(queued.id)
     (folder / "overlays").mkdir(parents=True)
     (folder / file).write_text("half")
     assert client.get(f"/analyses/{queued.id}/{file}").status_code == 409
@@ -258,7 +258,7 @@ def test_nothing_is_handed_out_before_it_is_whole(app, client, database, file):
 
 def test_only_pictures_of_the_analysis_are_served(app, client):
     row = finished(app)
-    folder = Folders(app.extensions["settings"].data).result(row.id)
+    folder = Folders.local(app.extensions["settings"].data).result(row.id)
     (folder / "overlays" / "other.png").write_bytes(b"not named")
     assert client.get(f"/analyses/{row.id}/overlays/A1-1.png").mimetype == "image/png"
     for name in ("other.png", "../analysis.json", "..%2fanalysis.json", "%2e%2e/analysis.json", "A1-1.PNG"):

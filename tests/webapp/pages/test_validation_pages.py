@@ -138,7 +138,7 @@ def test_a_labelled_case_becomes_a_validation_that_reports_quote(app, shipped, t
     assert "validation of" not in client.get(f"/analyses/{rows[0].id}/report.html").text
     assert client.post(f"{address}/remove").status_code == 303
     assert client.get(address).status_code == 404
-    assert not list(Folders(app.extensions["settings"].data).validations.iterdir())
+    assert not list(Folders.local(app.extensions["settings"].data).validations.iterdir())
 
 
 def test_exhibits_of_the_same_name_are_independent_files(app, shipped):
@@ -173,7 +173,7 @@ def test_cases_are_listed_with_the_exhibits_that_can_be_labelled(app, shipped):
 def test_versions_are_those_that_made_the_analyses(app, shipped):
     """Not those of the pages, which may be newer; with several none is named."""
     case_id, rows = fill(app, shipped, 2)
-    client, folders = app.test_client(), Folders(app.extensions["settings"].data)
+    client, folders = app.test_client(), Folders.local(app.extensions["settings"].data)
     made = Analysis.from_json((folders.result(rows[0].id) / "analysis.json").read_bytes()).software
     found = Validation.from_json(client.get(f"{make(app, case_id)}/validation.json").data)
     assert (found.versions.source_sha256, found.versions.libraries) == (made.source_sha256, made.libraries)
@@ -195,7 +195,7 @@ def test_what_is_wrong_with_labels_is_told_and_the_table_kept(app, shipped):
     answer = app.test_client().post("/validations", data=form)
     assert answer.status_code == 400
     assert "no.mp4 is no exhibit here" in answer.text and "real-0.mp4,real" in answer.text
-    folders = Folders(app.extensions["settings"].data)
+    folders = Folders.local(app.extensions["settings"].data)
     assert not list(folders.validations.iterdir())
     answer = app.test_client().post("/validations", data=form | {"table": "file,label\nreal-0.mp4,real\n"})
     assert "one label only" in answer.text
@@ -241,7 +241,7 @@ def test_a_changed_model_or_file_is_noticed(app, shipped, monkeypatch):
         patched.setattr(validations, "validated_model", lambda _card, _parameters: other)
         assert "No longer applies: it was made with other weights" in client.get(address).text
         assert "No longer applies" in client.get("/validations").text
-    place = Folders(app.extensions["settings"].data).validations / address.rsplit("/", 1)[1]
+    place = Folders.local(app.extensions["settings"].data).validations / address.rsplit("/", 1)[1]
     text = (place / "laboratory.json").read_text()
     (place / "laboratory.json").write_text(text.replace('"title": "Reference"', '"title": "Something"'))
     answer = client.get(f"/analyses/{rows[0].id}/report.html")
@@ -253,7 +253,7 @@ def test_a_choice_that_nobody_made_is_refused(app, shipped, monkeypatch, quick_r
     case_id, rows = fill(app, shipped)
     client, database = app.test_client(), app.extensions["database"]
     address, other = make(app, case_id), "ab" * 16
-    places = Folders(app.extensions["settings"].data)
+    places = Folders.local(app.extensions["settings"].data)
     shutil.copytree(places.validation(address.rsplit("/", 1)[1]), places.validation(other))
     report = f"/analyses/{rows[0].id}/report.html"
     monkeypatch.setenv("REELPROOF_DATA", str(app.extensions["settings"].data))
@@ -288,7 +288,7 @@ def test_thresholds_whose_rows_cannot_be_written_change_nothing(app, shipped, mo
     address = make(app, case_id)
     client, engine = app.test_client(), app.extensions["database"].engine
     client.post(f"{address}/quote", data={"quoted": "yes"})
-    place = Folders(app.extensions["settings"].data).validations / address.rsplit("/", 1)[1]
+    place = Folders.local(app.extensions["settings"].data).validations / address.rsplit("/", 1)[1]
     before = (place / "laboratory.json").read_bytes()
     seen: list[bytes] = []
     put_back: list[tuple] = []

@@ -9,7 +9,7 @@ from webapp.storage.data_folder import Folders
 
 
 def test_results_are_remembered_by_what_they_weigh(app, monkeypatch):
-    folders = Folders(app.extensions["settings"].data)
+    folders = Folders.local(app.extensions["settings"].data)
     one, two, three = (folders.result(finished(app, file=f"{number}.mp4").id) for number in range(3))
     size = (one / "analysis.json").stat().st_size
     monkeypatch.setattr(results, "_MOST_CACHED", int(2.5 * size))
@@ -23,5 +23,5 @@ def test_results_are_remembered_by_what_they_weigh(app, monkeypatch):
 
 def test_one_result_is_remembered_however_large(app, monkeypatch):
     monkeypatch.setattr(results, "_MOST_CACHED", 10)
-    folder = Folders(app.extensions["settings"].data).result(finished(app).id)
+    folder = Folders.local(app.extensions["settings"].data).result(finished(app).id)
     assert results.load(folder) is results.load(folder)

@@ -20,7 +20,7 @@ from webapp.storage.data_folder import Folders
 
 def test_every_score_and_segment_is_in_it(app: Flask, client: FlaskClient) -> None:
     row = finished(app, segments=3, persons=2)
-    folder = Folders(app.extensions["settings"].data).result(row.id)
+    folder = Folders.local(app.extensions["settings"].data).result(row.id)
     analysis = Analysis.from_json((folder / "analysis.json").read_bytes())
     data = client.get(f"/analyses/{row.id}/review.json").json
     assert data is not None
@@ -53,7 +53,7 @@ def test_it_says_whom_other_views_confirm(tmp_path: Path) -> None:
 
 def test_what_plays_is_named_only_where_something_does(app: Flask) -> None:
     row = finished(app)
-    result = load(Folders(app.extensions["settings"].data).result(row.id))
+    result = load(Folders.local(app.extensions["settings"].data).result(row.id))
 
     def media(playback: Playback | None) -> dict[str, object]:
         where = review_data.Addresses(media="/media")

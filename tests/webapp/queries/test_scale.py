@@ -175,7 +175,7 @@ def test_workers_come_and_go(app, shared, postgresql, redis, tmp_path):
                 print("sweep:", problem)
             time.sleep(1)
     assert states(database) == {"done": len(ids)}
-    results = Folders(settings.data).analyses
+    results = Folders.local(settings.data).analyses
     assert sorted(path.name for path in results.iterdir() if path.name[0] != ".") == sorted(ids)
 
 

@@ -91,7 +91,7 @@ def test_lengths_of_analyses_from_before_they_were_kept(app, client, database, o
         change(each.id, duration=None)
     assert overview().unmeasured == 2
     assert "2 analyses were made before" in client.get("/statistics").text
-    folders = Folders(app.extensions["settings"].data)
+    folders = Folders.local(app.extensions["settings"].data)
     (folders.result(lost.id) / "analysis.json").write_text("{}")
     backfill_durations.fill(database, folders)
     assert (overview().unmeasured, overview().seconds) == (1, 90.0)
@@ -168,10 +168,10 @@ def test_what_was_not_flagged_is_no_flagged_segment_to_agree_with(app, client, d
         assert [(each.label, each.total) for each in seen.reviewers] == [("Ada", 1)]
         # Annotated before rows said which segments are flagged.
         change(row.id, unflagged=None)
-        unflagged.fill(database, Folders(app.extensions["settings"].data))
+        unflagged.fill(database, Folders.local(app.extensions["settings"].data))
     change(row.id, unflagged=None)
-    (Folders(app.extensions["settings"].data).result(row.id) / "analysis.json").write_text("{}")
-    unflagged.fill(database, Folders(app.extensions["settings"].data))
+    (Folders.local(app.extensions["settings"].data).result(row.id) / "analysis.json").write_text("{}")
+    unflagged.fill(database, Folders.local(app.extensions["settings"].data))
     assert overview().agreement.segments.parts == Counter(agree=2)
 
 

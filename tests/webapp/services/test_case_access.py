@@ -172,7 +172,7 @@ def test_who_left_a_case_before_this_was_settled_keeps_no_more(lab):
     with lab.database.begin() as session:
         session.delete(session.get_one(CaseMember, (lab.case, lab.ids["eve"])))
     assert lab.eve.get(f"/analyses/{again}").status_code == 200
-    case_ownership.fill(lab.database, Folders(lab.app.extensions["settings"].data))
+    case_ownership.fill(lab.database, Folders.local(lab.app.extensions["settings"].data))
     assert [lab.row(each).owner_id for each in (first, again, own)] == [
         lab.ids["ada"],
         lab.ids["ada"],

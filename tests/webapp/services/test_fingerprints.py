@@ -110,7 +110,7 @@ def test_a_deleted_exhibit_is_forgotten(app, database, monkeypatch):
         states.cancel(database, row.id)
         fingerprints.keep_and_match(database, row.exhibit.sha256, fingerprint(pictures))
     assert count(database, MatchRow) == 1 and count(database, FingerprintBlock) == 2
-    deletion.delete(database, Folders(app.extensions["settings"].data), handed_in[0].id)
+    deletion.delete(database, Folders.local(app.extensions["settings"].data), handed_in[0].id)
     assert count(database, MatchRow) == 0 and count(database, FingerprintRow) == 3
     with database.begin() as session:
         assert len(set(fingerprints.entries(session).owners)) == 3

@@ -31,7 +31,7 @@ def readable(tmp_path) -> Path:
 
 
 def test_a_database_that_others_could_read_is_withheld_from_them(readable):
-    Folders(readable).create()
+    Folders.local(readable).create()
     assert len(modes(readable)) == 3 and set(modes(readable).values()) == {0o600}
     assert stat.S_IMODE(readable.stat().st_mode) == 0o755
 
@@ -41,7 +41,7 @@ def test_where_that_is_not_permitted_it_is_said(readable, monkeypatch, caplog):
         raise PermissionError(1, "Operation not permitted")
 
     monkeypatch.setattr(Path, "chmod", refused)
-    Folders(readable).create()
+    Folders.local(readable).create()
     assert f"chmod 600 {readable / 'reelproof.sqlite3'}" in caplog.text
     assert set(modes(readable).values()) == {0o644}
 
@@ -64,4 +64,4 @@ def test_a_file_in_its_place_is_told_by_the_setting(tmp_path, below):
     with pytest.raises(
         SettingError, match=f"^REELPROOF_DATA={place} cannot be the data folder: .* Name a fo"
     ):
-        Folders(place).create()
+        Folders.local(place).create()

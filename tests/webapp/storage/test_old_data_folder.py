@@ -49,7 +49,9 @@ def _complete_log(data: Path) -> None:
             "SELECT a.id, e.sha256 FROM analyses a JOIN exhibits e ON e.id = a.exhibit_id WHERE file = :f"
         )
         found, exhibit = session.execute(query, {"f": "interview.mp4"}).one()
-        manifest = hashlib.sha256((Folders(data).result(found) / "manifest.json").read_bytes()).hexdigest()
+        manifest = hashlib.sha256(
+            (Folders.local(data).result(found) / "manifest.json").read_bytes()
+        ).hexdigest()
         details = {"manifest sha256": manifest, "verdict": "manipulated"}
         custody_log.append(session, "analysis finished", details, exhibit=exhibit, analysis=found)
     database.close()
@@ -108,7 +110,7 @@ def test_it_is_backed_up_and_restored(app, old, tmp_path, sent, monkeypatch, cap
     assert manifest.missing == () and manifest.revision == REVISION
     restore.restore(read_settings({"REELPROOF_DATA": tmp_path / "again"}), tmp_path / "kept")
     for id_ in (ids(old)["portrait.mp4"], ids(old)["interview.mp4"]):
-        files = [path for path in Folders(old / "data").result(id_).rglob("*") if path.is_file()]
+        files = [path for path in Folders.local(old / "data").result(id_).rglob("*") if path.is_file()]
         assert files
         for path in files:
             assert (tmp_path / "again" / path.relative_to(old / "data")).read_bytes() == path.read_bytes()
@@ -127,7 +129,7 @@ def test_the_exhibit_that_waited_is_still_in_the_queue(app, old):
 
 
 def test_a_result_fits_its_manifest(old):
-    assert verify(Folders(old / "data").result(ids(old)["portrait.mp4"])).results.problems == []
+    assert verify(Folders.local(old / "data").result(ids(old)["portrait.mp4"])).results.problems == []
 
 
 def test_a_bundle_fits_its_manifest(old):

@@ -81,8 +81,8 @@ def test_results_and_failures_of_one_worker(app, start):
 
     for file in ("a.mp4", "b.mp4"):
         assert ended[file].state == "done" and ended[file].verdict == "manipulated"
-        assert (Folders(app.extensions["settings"].data).result(ids[file]) / "analysis.json").is_file()
-        assert Folders(app.extensions["settings"].data).thumbnail(ids[file]).is_file()
+        assert (Folders.local(app.extensions["settings"].data).result(ids[file]) / "analysis.json").is_file()
+        assert Folders.local(app.extensions["settings"].data).thumbnail(ids[file]).is_file()
     assert (ended["segfault.mp4"].error, ended["segfault.mp4"].remedy) == failures.CRASHED
     assert ended["segfault.mp4"].attempt == 1
     assert ended["broken.mp4"].error == "The file is no video or photo: it holds plain text."
@@ -91,7 +91,7 @@ def test_results_and_failures_of_one_worker(app, start):
     assert (ended["killed.mp4"].error, ended["killed.mp4"].remedy) == failures.WORKER_LOST
     assert ended["killed.mp4"].attempt == 3
     assert process.poll() is None
-    unfinished = list(Folders(app.extensions["settings"].data).analyses.glob(".*"))
+    unfinished = list(Folders.local(app.extensions["settings"].data).analyses.glob(".*"))
     assert unfinished == []
 
 
@@ -119,7 +119,7 @@ def test_comparisons_of_one_worker(app, start):
     told = {file: (each.error, each.remedy, each.attempt) for file, each in ended.items()}
     assert told["segfault.mp4"] == (*failures.failure_of("comparison", failures.CRASHED), 1)
     assert told["killed.mp4"] == (*failures.failure_of("comparison", failures.WORKER_LOST), 3)
-    folders = Folders(app.extensions["settings"].data)
+    folders = Folders.local(app.extensions["settings"].data)
     assert list(folders.analyses.iterdir()) == [] and kept(folders) == [made["a.mp4"]]
 
 
@@ -156,7 +156,7 @@ def test_a_worker_that_was_killed_is_replaced(app, start):
 
 
 def being_made(app, analysis_id: str) -> bool:
-    return kept_reports.being_made(Folders(app.extensions["settings"].data), analysis_id)
+    return kept_reports.being_made(Folders.local(app.extensions["settings"].data), analysis_id)
 
 
 def until(true: Callable[[], bool]) -> None:
@@ -172,7 +172,9 @@ def test_a_worker_killed_while_it_sets_a_report_leaves_a_result(app, client, sta
     done = wait(app, analysis_id, "done")
     assert done.verdict == "manipulated" and being_made(app, analysis_id)
     assert client.get(f"/analyses/{analysis_id}/state.json").json["report"] == "being made"
-    until(lambda: bool(list(Folders(app.extensions["settings"].data).reports_of(analysis_id).iterdir())))
+    until(
+        lambda: bool(list(Folders.local(app.extensions["settings"].data).reports_of(analysis_id).iterdir()))
+    )
     os.kill(int(done.worker.partition(":")[2]), signal.SIGKILL)
     until(lambda: not being_made(app, analysis_id))
     with client.get(f"/analyses/{analysis_id}/report.pdf") as answer:
@@ -191,7 +193,7 @@ def test_a_job_that_waits_goes_before_a_report(app, start):
     second = wait(app, queue(app, "second.mp4"), "done").id
     assert not being_made(app, first)
     until(lambda: not being_made(app, second))
-    reports_of = Folders(app.extensions["settings"].data).reports_of
+    reports_of = Folders.local(app.extensions["settings"].data).reports_of
     assert list(reports_of(first).iterdir()) == [] and len(list(reports_of(second).iterdir())) == 1
 
 
@@ -199,7 +201,7 @@ def test_a_lost_attempt_takes_only_its_own_folder_along(app):
     """The parent hears of a child's end late: by then another worker may be at the same analysis."""
     settings, database = app.extensions["settings"], app.extensions["database"]
     row_id = hand_in(app).id
-    folders = Folders(settings.data)
+    folders = Folders.local(settings.data)
     held = claims.claim(database, row_id)
     folders.unfinished(row_id, held.name).mkdir()
     celery_worker._child_gone(settings, os.getpid(), WorkerLostError("signal 9 (SIGKILL)"))
@@ -253,7 +255,9 @@ def test_a_cancelled_analysis_stops_at_once(app, start, file):
     wait_until_stopped(process)
     assert wait(app, after, "done", "failed").state == "done"
     assert row_of(app, analysis_id).state == "cancelled"
-    assert [path.name for path in Folders(app.extensions["settings"].data).analyses.iterdir()] == [after]
+    assert [path.name for path in Folders.local(app.extensions["settings"].data).analyses.iterdir()] == [
+        after
+    ]
 
     assert retry(app.extensions["database"], analysis_id)
     app.extensions["send"](analysis_id)
@@ -270,7 +274,9 @@ def test_a_paused_analysis_stops_at_once_and_begins_anew(app, start):
     wait_until_stopped(process)
     assert wait(app, after, "done", "failed").state == "done"
     assert (row_of(app, analysis_id).state, row_of(app, analysis_id).attempt) == ("paused", 0)
-    assert [path.name for path in Folders(app.extensions["settings"].data).analyses.iterdir()] == [after]
+    assert [path.name for path in Folders.local(app.extensions["settings"].data).analyses.iterdir()] == [
+        after
+    ]
 
     with database.begin() as session:
         session.get_one(AnalysisRow, analysis_id).file = "quick.mp4"
@@ -306,7 +312,7 @@ def test_messages_appear_whole_and_in_order(app):
 
 def test_the_broker_is_emptied(app):
     queue(app, "x.mp4")
-    folder = Folders(app.extensions["settings"].data).broker
+    folder = Folders.local(app.extensions["settings"].data).broker
     assert len(list(folder.rglob("*.msg"))) == 1
     broker.empty(app.extensions["settings"])
     assert list(folder.rglob("*.msg")) == []

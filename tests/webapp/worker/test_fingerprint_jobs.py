@@ -45,7 +45,7 @@ def test_it_is_kept_while_the_analysis_goes_on_and_is_no_part_of_the_result(
     for _ in ids:
         run_job.work(settings)
     assert kept == [1, 2] and count(database, MatchRow) == 1
-    folders = Folders(settings.data)
+    folders = Folders.local(settings.data)
     for analysis_id in ids:
         assert not (folders.result(analysis_id) / fingerprint_jobs.FINGERPRINT).exists()
 
@@ -75,7 +75,7 @@ def test_what_is_missing_is_made_until_a_job_waits(app, settings, database, monk
     assert made == [row.exhibit.sha256 for row in reversed(rows)]
     assert count(database, FingerprintRow) == 3 and count(database, MatchRow) == 1
     assert fingerprint_jobs.make_missing(settings, database) is False and len(made) == 3
-    assert not list(Folders(settings.data).analyses.glob(".*"))
+    assert not list(Folders.local(settings.data).analyses.glob(".*"))
 
 
 def test_a_job_that_waits_comes_first_and_a_turn_ends(app, settings, database, monkeypatch):

@@ -26,7 +26,7 @@ def engine(monkeypatch):
 
 @pytest.fixture
 def folders(app) -> Folders:
-    return Folders(app.extensions["settings"].data)
+    return Folders.local(app.extensions["settings"].data)
 
 
 @pytest.fixture

@@ -33,7 +33,7 @@ def settings(app):
 
 @pytest.fixture
 def folders(settings) -> Folders:
-    return Folders(settings.data)
+    return Folders.local(settings.data)
 
 
 @pytest.fixture

@@ -32,7 +32,7 @@ def database(app):
 
 @pytest.fixture
 def folders(settings):
-    return Folders(settings.data)
+    return Folders.local(settings.data)
 
 
 def row(database, analysis_id: str) -> AnalysisRow:
@@ -188,7 +188,7 @@ def test_the_sample_is_added_once(app, settings, database, monkeypatch):
     assert len(sent) == 1 and not sample_service.sample_missing(database)
     found = row(database, sent[0])
     assert (found.file, found.state) == (sample_service.SAMPLE_FILE, "queued")
-    assert not list(Folders(settings.data).analyses.iterdir())
+    assert not list(Folders.local(settings.data).analyses.iterdir())
 
 
 def test_a_sample_that_cannot_be_made_is_tried_again(app, settings, database, monkeypatch):

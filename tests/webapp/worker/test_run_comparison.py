@@ -29,7 +29,7 @@ def database(app):
 
 @pytest.fixture
 def folders(app):
-    return Folders(app.extensions["settings"].data)
+    return Folders.local(app.extensions["settings"].data)
 
 
 @pytest.fixture

@@ -83,7 +83,7 @@ def test_nothing_is_lost_and_nothing_comes_twice(tmp_path):
         rows = session.scalars(select(AnalysisRow)).all()
         attempts = [row.attempt for row in rows]
         assert [row.state for row in rows] == ["done"] * _CLIPS
-    folders = [path for path in Folders(settings.data).analyses.iterdir() if path.name[0] != "."]
+    folders = [path for path in Folders.local(settings.data).analyses.iterdir() if path.name[0] != "."]
     assert sorted(folder.name for folder in folders) == sorted(row.id for row in rows)
     exhibits = [json.loads((folder / "analysis.json").read_text())["media"]["sha256"] for folder in folders]
     assert len(set(exhibits)) == _CLIPS

@@ -49,7 +49,7 @@ def restore(settings: Settings, place: Path, keys: Path | None = None) -> Manife
             if keys is None and all(each.startswith(f"{KEYS}/") for each in found):
                 remedy = "If its key files are kept apart, name their folder: --keys DIR."
             raise UserError(422, f"{' '.join(found[:_MOST])}{more}", f"{remedy} Nothing was put back.")
-        Folders(settings.data).create()
+        Folders.local(settings.data).create()
         for each in manifest.files:
             if each.path != DATABASE:
                 source, target = backup_manifest.located(place, each, keys), _target(settings, each.path)
@@ -109,7 +109,7 @@ def _put(source: Path, target: Path, *, read_only: bool) -> None:
 
 def _rows(copy: Path, database: Database, settings: Settings) -> None:
     """Put the rows in place, with tables of this version."""
-    with tempfile.TemporaryDirectory(dir=Folders(settings.data).incoming) as aside:
+    with tempfile.TemporaryDirectory(dir=Folders.local(settings.data).incoming) as aside:
         rows = Path(aside, DATABASE)
         shutil.copyfile(copy, rows)
         with closing(database_copy.file(rows)) as copied:

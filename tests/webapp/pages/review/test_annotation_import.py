@@ -44,7 +44,7 @@ def said(number: int, **more: Any) -> dict[str, Any]:
 
 def saved(app: Flask, row: AnalysisRow, *values: dict[str, Any], **about: str) -> bytes:
     """An annotation file on an analysis."""
-    result = load(Folders(app.extensions["settings"].data).result(row.id))
+    result = load(Folders.local(app.extensions["settings"].data).result(row.id))
     facts = {
         "analysis": row.id,
         "analysis_sha256": result.sha256,
@@ -152,7 +152,7 @@ def test_files_are_refused_with_the_reason(app, client, row, address):
     assert client.post(f"{address}/import", data={}).status_code == 400
     two = {"file": [(io.BytesIO(b"1"), "1"), (io.BytesIO(b"2"), "2")]}
     assert client.post(f"{address}/import", data=two).status_code == 400
-    assert list(Folders(app.extensions["settings"].data).incoming.iterdir()) == []
+    assert list(Folders.local(app.extensions["settings"].data).incoming.iterdir()) == []
 
 
 def test_a_refusal_speaks_the_language_of_the_page(app, client, row, address):
@@ -227,7 +227,7 @@ def test_one_file_is_imported_at_a_time(app, client, row, address, monkeypatch):
 
 def bundled(app: Flask, row: AnalysisRow, place: Path, *values: dict[str, Any]) -> Path:
     path = place / "bundle.zip"
-    text = (Folders(app.extensions["settings"].data).result(row.id) / "analysis.json").read_bytes()
+    text = (Folders.local(app.extensions["settings"].data).result(row.id) / "analysis.json").read_bytes()
     files: dict[str, bytes | Path] = {"annotations.json": saved(app, row, *values), "analysis.json": text}
     packing.write(path, files, new_manifest(Analysis.from_json(text), "bundle"))
     return path
@@ -295,7 +295,7 @@ def test_nobody_speaks_for_another_by_importing_a_file(lab):
     ]
     stands = {each.id for each in current(everything)}
     assert {each["id"] for each in hers} <= stands, "nothing an account said is withdrawn or superseded"
-    result = load(Folders(app.extensions["settings"].data).result(row.id))
+    result = load(Folders.local(app.extensions["settings"].data).result(row.id))
     view = reviewer_view(result.analysis, everything)
     assert [(each.author, each.mark) for each in view.annotations] == [("Ben", "agree"), ("Ada", "agree")]
     assert [each.verdict for each in view.persons] == ["Is called “Eve”"]

@@ -26,7 +26,7 @@ def put_into_closed(app, row: AnalysisRow) -> None:
 
 class TestDeletion:
     def test_it_goes_with_either_exhibit(self, app, client, done, pair):
-        folders = Folders(app.extensions["settings"].data)
+        folders = Folders.local(app.extensions["settings"].data)
         assert "1 comparison of the exhibit" in client.get(f"/analyses/{pair[1].id}/delete").text
         assert client.post(f"/analyses/{pair[1].id}/delete").status_code == 303
         assert comparison_rows(app) == [] and not folders.comparison(done.id).exists()
@@ -35,7 +35,7 @@ class TestDeletion:
         assert "the reference was deleted" in client.get(f"/analyses/{pair[0].id}/custody").text
 
     def test_alone_after_a_question(self, app, client, done, pair):
-        folders = Folders(app.extensions["settings"].data)
+        folders = Folders.local(app.extensions["settings"].data)
         assert f'href="/comparisons/{done.id}/delete"' in client.get(f"/comparisons/{done.id}").text
         assert "Both exhibits and their analyses" in client.get(f"/comparisons/{done.id}/delete").text
         answer = client.post(f"/comparisons/{done.id}/delete")
@@ -86,7 +86,7 @@ class TestDeletion:
         assert page.status_code == 409 and "belongs to a closed case" in page.text
         answer = client.delete(f"/api/v1/analyses/{outside.id}")
         assert answer.status_code == 409 and "belongs to a closed case" in answer.json["detail"]
-        folders = Folders(app.extensions["settings"].data)
+        folders = Folders.local(app.extensions["settings"].data)
         assert folders.comparison(done.id).exists() and list(folders.deletions.iterdir()) == []
         assert client.get(f"/comparisons/{done.id}").status_code == 200
         assert client.get(f"/analyses/{outside.id}").status_code == 200
@@ -98,13 +98,13 @@ class TestDeletion:
         assert len(comparison_rows(app)) == 1
 
     def test_a_crash_before_the_row_went_deletes_nothing(self, app, done):
-        database, folders = app.extensions["database"], Folders(app.extensions["settings"].data)
+        database, folders = app.extensions["database"], Folders.local(app.extensions["settings"].data)
         (folders.deletions / done.id).write_text("\n".join((done.exhibit.sha256, done.id)))
         deletion.finish_deletions(database, folders)
         assert folders.comparison(done.id).exists() and list(folders.deletions.iterdir()) == []
 
     def test_a_crash_on_the_way_is_made_good(self, app, done, pair):
-        database, folders = app.extensions["database"], Folders(app.extensions["settings"].data)
+        database, folders = app.extensions["database"], Folders.local(app.extensions["settings"].data)
         kept, away = folders.comparison(done.id), folders.data / "away"
         kept.rename(away)
         deletion.delete(database, folders, pair[1].id)

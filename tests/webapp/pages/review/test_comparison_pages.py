@@ -154,7 +154,7 @@ class TestResult:
         """The video stands where the photo was found in it."""
         photo, video = finished(app, file="a.jpg", kind=MediaKind.IMAGE), finished(app, file="b.mp4")
         row = compared(app, photo, video, still=True, found_at=3.5)
-        folders = Folders(app.extensions["settings"].data)
+        folders = Folders.local(app.extensions["settings"].data)
         decided = Playback("preview", "video/mp4", 0.25, 320, 180, "")
         folders.preview(video.exhibit.sha256).write_bytes(b"plays")
         playback.save_playback(folders, video.exhibit.sha256, decided)
@@ -163,7 +163,7 @@ class TestResult:
         assert "Reference from" in text and 'id="controls"' not in text
 
     def test_pictures_and_the_result_are_those_that_were_made(self, app, client, done):
-        folder = Folders(app.extensions["settings"].data).comparison(done.id)
+        folder = Folders.local(app.extensions["settings"].data).comparison(done.id)
         picture = client.get(f"/comparisons/{done.id}/pictures/A1-1.png")
         assert picture.mimetype == "image/png"
         assert picture.data == (folder / "pictures" / "A1-1.png").read_bytes()
@@ -214,7 +214,7 @@ class TestHandedOut:
         assert [each["comparisons"] for each in given] == [[], [newest.id, other.id]]
 
     def test_one_that_was_changed_is_not_handed_out(self, app, client, done, pair, quick_reports):
-        folder = Folders(app.extensions["settings"].data).comparison(done.id)
+        folder = Folders.local(app.extensions["settings"].data).comparison(done.id)
         (folder / "pictures" / "A1-1.png").write_bytes(b"another")
         for name in ("report.pdf", "bundle.zip?video=no"):
             answer = client.get(f"/analyses/{pair[0].id}/{name}", headers=HTML)

@@ -344,7 +344,7 @@ def test_an_analysis_whose_review_has_begun_is_not_deleted_before_its_case(lab: 
 def steps(lab: Review) -> Callable[[], list[str]]:
     """By how much the buttons of the second reviewer step; the exhibit plays as it is."""
     plays = Playback("exhibit", "video/mp4", 0.0, 160, 90, "")
-    folders = Folders(lab.app.extensions["settings"].data)
+    folders = Folders.local(lab.app.extensions["settings"].data)
     folders.playback(lab.row.exhibit.sha256).parent.mkdir(parents=True, exist_ok=True)
     playback.save_playback(folders, lab.row.exhibit.sha256, plays)
     return lambda: re.findall(r'data-step="([^"]+)"', lab.clients["ben"].get(lab.page).text)
@@ -355,7 +355,7 @@ def test_buttons_step_by_a_frame_of_the_exhibit(lab: Review, steps: Callable[[],
 
     The analysis is not read for it: that of two hours takes a second or two.
     """
-    shutil.rmtree(Folders(lab.app.extensions["settings"].data).result(lab.row.id))
+    shutil.rmtree(Folders.local(lab.app.extensions["settings"].data).result(lab.row.id))
     assert steps() == ["-0.033367", "0.033367"]
 
 

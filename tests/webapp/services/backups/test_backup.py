@@ -70,7 +70,7 @@ class Load:
 
     def __init__(self, data: Path) -> None:
         self.app = create_app({"REELPROOF_DATA": data, "TESTING": True})
-        self.folders = Folders(data)
+        self.folders = Folders.local(data)
         self.seen: dict[str, dict[str, bytes]] = {}  # files of results, as they were when they were done
         self._enough = threading.Event()
         paths = os.pathsep.join(map(str, (HERE.parents[1], HERE, HERE.parent)))
@@ -129,7 +129,7 @@ def test_under_load_and_without_the_source(tmp_path, monkeypatch, capsys):
     assert manifest.missing == ()
 
     settings = put_back(tmp_path / "kept", tmp_path / "again")
-    folders = Folders(settings.data)
+    folders = Folders.local(settings.data)
     with opened(settings) as database:
         recovery.recover(database, count_attempt=True)
         with database.begin() as session:
@@ -147,7 +147,7 @@ def test_under_load_and_without_the_source(tmp_path, monkeypatch, capsys):
 
 def test_what_is_deleted_meanwhile_is_in_neither_rows_nor_files(app, tmp_path, monkeypatch):
     rows_of = [finished(app, file=f"{name}.mp4") for name in "ab"]
-    folders, database = Folders(app.extensions["settings"].data), app.extensions["database"]
+    folders, database = Folders.local(app.extensions["settings"].data), app.extensions["database"]
     copied = []
 
     def delete_one(of, place, snapshot=database_copy.snapshot):

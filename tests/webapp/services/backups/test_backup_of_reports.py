@@ -109,7 +109,7 @@ def test_every_report_is_the_same_to_the_byte(tmp_path):
         compared = sorted(finished(app))
         for id_ in compared:
             annotate(app.address, id_)
-        results = {id_: contents(Folders(source).result(id_)) for id_ in compared}
+        results = {id_: contents(Folders.local(source).result(id_)) for id_ in compared}
         reports = {(id_, name): fetched(app.address, id_, name) for id_ in compared for name in _ASKED}
         bundles = {id_: fetched(app.address, id_, "bundle.zip") for id_ in compared}
         before = load.handed_in
@@ -125,7 +125,7 @@ def test_every_report_is_the_same_to_the_byte(tmp_path):
     command(target, "restore", str(kept))
     assert "The chain is whole" in command(target, "verify-log")
     for id_, files in results.items():
-        assert contents(Folders(target).result(id_)) == files
+        assert contents(Folders.local(target).result(id_)) == files
     again = App(target, REELPROOF_WORKERS="0")
     again.start()
     try:

@@ -57,5 +57,5 @@ def folders(app):
 def worker(app, tmp_path):
     """Settings of a machine that only works."""
     settings = object_store_server.other_machine(app, tmp_path / "worker")
-    Folders(settings.data).create()
+    Folders.local(settings.data).create()
     return settings

@@ -37,7 +37,7 @@ def test_handed_in_here_analysed_there_read_here(
     run_job.work(worker)
     assert (row_of(app, analysis_id).state, row_of(app, analysis_id).error) == ("done", None)
     assert f"lab/analyses/{analysis_id}.tar" in bucket.names()
-    there = Folders(worker.data)
+    there = Folders.local(worker.data)
     for folder in (there.exhibits, there.analyses, there.previews, there.thumbnails):
         assert kept(folder) == []  # nobody deletes anything there
     for report in ("report.pdf", "analysis.json"):
@@ -72,7 +72,7 @@ def test_compared_there_and_read_here(app, client, bucket, folders, worker, monk
         done = session.get_one(ComparisonRow, comparison.id)
     assert (done.state, done.error) == ("done", None)
     name = f"lab/comparisons/{comparison.id}.tar"
-    there = Folders(worker.data)
+    there = Folders.local(worker.data)
     assert name in bucket.names() and kept(there.comparisons) == kept(there.analyses) == []
     assert not folders.comparison(comparison.id).exists()
     assert "One face differs" in client.get(f"/comparisons/{comparison.id}").text
