@@ -28,7 +28,7 @@ _ONE_ENTRY_FOR = 3600.0  # seconds in which refusals are counted together
 _MOST_KINDS = 10_000  # before old ones are forgotten
 _DEAR: dict[Permission | None, str] = {
     Permission.EXPORT: "120/minute",  # a report may have to be rendered, a bundle packed
-    Permission.ANALYSE: "120/minute",
+    Permission.ANALYSE: "120/minute",  # where work is started, by POST: a large file comes in many parts
     Permission.CONFIGURE: "30/minute",
     Permission.ADMINISTER: "60/minute",
 }
@@ -82,11 +82,14 @@ class Rates:
         self._dear: dict[Permission | None, RateLimitItem] = {p: parse(text) for p, text in _DEAR.items()}
         self._forms = {endpoint: parse(text) for endpoint, text in _DEAR_FORMS.items()}
 
-    def count(self, who: str, permission: Permission | None, endpoint: str = "") -> None:
+    def count(
+        self, who: str, permission: Permission | None, endpoint: str = "", method: str = "POST"
+    ) -> None:
         """Count a request; raises :class:`TooOften`."""
+        dear = permission != Permission.ANALYSE or method == "POST"
         limits = (
             (self._all, "all"),
-            (self._dear.get(permission), str(permission)),
+            (self._dear.get(permission) if dear else None, str(permission)),
             (self._forms.get(endpoint), endpoint),
         )
         for item, key in limits:

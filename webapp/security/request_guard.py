@@ -92,7 +92,7 @@ def _check() -> Answer | None:
     if login_is_on():
         rates: Rates = current_app.extensions["rates"]
         who = g.principal.name if g.principal is not None else f"from {network(request.remote_addr or '')}"
-        rates.count(who, need.permission, request.endpoint)
+        rates.count(who, need.permission, request.endpoint, request.method)
     return None
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 from people import PASSWORD, account, rows, sign_in, signed_in
 
-from webapp.security.permissions import Role
+from webapp.security import api_tokens, rate_limits
+from webapp.security.accounts import principal
+from webapp.security.permissions import Permission, Role
 from webapp.security.rate_limits import Rates, TooOften
 from webapp.storage.tables import SessionRow
 
@@ -19,6 +21,27 @@ def test_rates_are_a_persons_own(monkeypatch):
         rates.count("ada", None)
     assert 1 <= stopped.value.retry_after <= 60
     rates.count("bob", None)
+
+
+def test_parts_of_a_file_are_no_work_that_is_started(app, monkeypatch):
+    """A file of a gigabyte comes in more than a hundred parts."""
+    monkeypatch.setitem(rate_limits._DEAR, Permission.ANALYSE, "3/minute")
+    app.extensions["rates"] = Rates()
+    who = principal(account(app, "eve", Role.EXAMINER))
+    with app.extensions["database"].alone() as session:
+        token = api_tokens.make(session, who, "test", ("analyse",)).token
+    told = {"Authorization": f"Bearer {token}", "Tus-Resumable": "1.0.0"}
+    client = app.test_client()
+    began = client.post("/api/v1/uploads", headers=told | {"Upload-Length": "9"})
+    assert began.status_code == 201
+    for offset in range(9):
+        part = told | {"Upload-Offset": str(offset), "Content-Type": "application/offset+octet-stream"}
+        assert client.patch(began.location, headers=part, data=b"x").status_code == 204
+        assert client.get(began.location, headers=told).json["offset"] == offset + 1
+    assert client.delete(began.location, headers=told).status_code == 204
+    asked = [client.post("/api/v1/uploads", headers=told | {"Upload-Length": "9"}) for _ in range(3)]
+    assert [answer.status_code for answer in asked] == [201, 201, 429]
+    assert int(asked[-1].headers["Retry-After"]) >= 1
 
 
 def test_who_is_not_signed_in_is_counted_by_network_however_a_proxy_writes_it(app, monkeypatch):
