@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -35,9 +35,10 @@ from webapp.client import (
     NotFound,
     NotReached,
     Problem,
+    TooOften,
     Unusable,
-    connection,
     findings,
+    retries,
     uploads,
 )
 from webapp.downloads import kept_reports, reports
@@ -66,6 +67,26 @@ def clip(tmp_path) -> Path:
     path = tmp_path / "größe & co.mp4"
     path.write_bytes(CONTENT)
     return path
+
+
+def clock(pause: Callable[[float], object]) -> SimpleNamespace:
+    """In place of ``time``: who would sleep, calls ``pause``."""
+    return SimpleNamespace(sleep=pause, monotonic=time.monotonic)
+
+
+def failing(
+    monkeypatch: pytest.MonkeyPatch, reelproof: Client, method: str, ending: str, *problems: Exception
+) -> list[Exception]:
+    """The next requests of this kind end so, before they arrive; which of them did not come yet."""
+    through, to_come = reelproof._open, list(problems)
+
+    def out(asked: str, path: str, *more: object) -> object:
+        if asked == method and path.endswith(ending) and to_come:
+            raise to_come.pop(0)
+        return through(asked, path, *more)
+
+    monkeypatch.setattr(reelproof, "_open", out)
+    return to_come
 
 
 def test_hand_in_wait_and_fetch(app, live, clip, tmp_path, monkeypatch, quick_reports):
@@ -242,14 +263,57 @@ def test_an_outage_is_waited_for_with_growing_pauses(live, clip, monkeypatch, la
         return through(method, *more)
 
     monkeypatch.setattr(reelproof, "_open", out)
-    monkeypatch.setattr(uploads, "time", SimpleNamespace(sleep=pauses.append))
-    if lasting == uploads.TRIES - 1:
+    monkeypatch.setattr(retries, "time", clock(pauses.append))
+    if lasting == retries.TRIES - 1:
         with pytest.raises(NotReached):
             reelproof.send_parts(upload["id"], clip, on_part=lambda *so_far: parts.append(so_far))
         assert pauses == [1, 2, 4, 8]
     else:
         reelproof.send_parts(upload["id"], clip, on_part=lambda *so_far: parts.append(so_far))
         assert pauses == [1, 2, 4, 8][: lasting + 1] and parts[-1] == (len(CONTENT), len(CONTENT))
+
+
+@pytest.mark.parametrize("status", [429, 502, 503, 504])
+@pytest.mark.parametrize(
+    ("method", "ending"), [("POST", "uploads"), ("GET", ""), ("PATCH", ""), ("POST", "/analysis")]
+)
+def test_what_passes_ends_no_upload(live, clip, monkeypatch, method, ending, status):
+    """A proxy or a server that starts, and a limit of requests; it waits as long as it is told."""
+    monkeypatch.setattr(uploads, "PART", 300_000)
+    reelproof, pauses = Client(live), []
+    monkeypatch.setattr(retries, "time", clock(pauses.append))
+    kind = TooOften if status == 429 else Problem
+    told = [kind(status, {}, 17.0)] * 2 * retries.TRIES  # each is an answer: somebody is there
+    if status != 429:
+        told += [kind(status, {})] * (retries.TRIES - 1)
+    to_come = failing(monkeypatch, reelproof, method, ending, *told)
+    assert reelproof.create(clip)["state"] == "queued" and to_come == []
+    assert pauses == [17.0] * 2 * retries.TRIES + [1, 2, 4, 8][: len(told) - 2 * retries.TRIES]
+
+
+def test_what_does_not_pass_ends_one(app, live, clip, monkeypatch):
+    reelproof, pauses = Client(live), []
+    monkeypatch.setattr(retries, "time", clock(pauses.append))
+    for problem in (TooOften(429, {}), TooOften(429, {}, retries.LONGEST + 1), Problem(507, {}, 1.0)):
+        with monkeypatch.context() as patched, pytest.raises(type(problem)):
+            failing(patched, reelproof, "PATCH", "", problem)
+            reelproof.create(clip)
+    assert pauses == []
+    assert list(Folders(app.extensions["settings"].data).uploads.iterdir()) == []
+
+
+def test_an_upload_is_deleted_through_an_outage(live, clip, monkeypatch):
+    reelproof, pauses = Client(live), []
+    monkeypatch.setattr(retries, "time", clock(pauses.append))
+    upload = reelproof.begin_upload(clip)["id"]
+    failing(monkeypatch, reelproof, "DELETE", "", TooOften(429, {}, 3.0), NotReached("broke off"))
+    reelproof.delete_upload(upload)
+    assert pauses == [3.0, 1]
+    with pytest.raises(NotFound):
+        reelproof.delete_upload(upload)
+    # The first request came through, and its answer did not.
+    failing(monkeypatch, reelproof, "DELETE", "", NotReached("broke off"))
+    reelproof.delete_upload(upload)
 
 
 def test_an_answer_that_takes_longer_than_the_client_waits_is_waited_for(live, clip, sent, monkeypatch):
@@ -269,11 +333,11 @@ def test_an_answer_that_takes_longer_than_the_client_waits_is_waited_for(live, c
         time.sleep(0.1)
 
     monkeypatch.setattr(analyses, "submit", submit_slowly)
-    monkeypatch.setattr(connection, "time", SimpleNamespace(sleep=pause, monotonic=time.monotonic))
+    monkeypatch.setattr(retries, "time", clock(pause))
     hurried = Client(live, timeout=3.0)
     made = hurried.analyse_upload(upload["id"])
     assert made["state"] == "queued" and sent == [made["id"]]
-    assert pauses[0] == 0.5 and pauses[1:3] == [2.0, 2.0]
+    assert pauses[0] == 1 and pauses[1:3] == [2.0, 2.0]
 
 
 def test_a_file_that_becomes_shorter_is_not_sent_on(live, clip, monkeypatch):
@@ -301,12 +365,13 @@ def test_what_is_refused_leaves_no_upload_behind(app, live, clip, monkeypatch):
     assert list(folder.iterdir()) == []
     assert reelproof.create(clip)["state"] == "queued"
 
-    for problem in (NotReached("broke off"), Conflict(409, {}, 2.0), Problem(423, {}), Problem(504, {})):
+    passing = Problem(423, {}), Problem(503, {}), Problem(504, {})
+    for problem in (NotReached("broke off"), Conflict(409, {}, 2.0), *passing):
         with monkeypatch.context() as patched, pytest.raises(type(problem)):  # it may still be answered
             patched.setattr(reelproof, "analyse_upload", Mock(side_effect=problem))
             reelproof.create(clip)
     left = [path.name for path in folder.iterdir()]
-    assert len(left) == 4
+    assert len(left) == 5
     for upload in left:
         reelproof.delete_upload(upload)
     assert list(folder.iterdir()) == []

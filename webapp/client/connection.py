@@ -15,10 +15,9 @@ from pathlib import Path
 from typing import IO, Any
 from urllib.parse import quote, urlencode, urljoin, urlsplit
 
-from .errors import KINDS, ClientError, Conflict, NotReached, Problem
+from .errors import KINDS, ClientError, NotReached, Problem
+from .retries import Retries
 
-TRIES = 5
-_BUSY = 600.0  # seconds: to make an exhibit of the largest file takes minutes on a slow disk
 _CHUNK = 1 << 20
 _ENDED = ("done", "failed", "cancelled")
 _BROKEN_OFF = (OSError, http.client.HTTPException)  # what the standard library raises where a line breaks
@@ -99,20 +98,7 @@ class Connection:
         Where the first request, whose answer did not come, is still being answered, that is waited for.
         """
         key = {"Idempotency-Key": secrets.token_hex(16)}
-        failures, until = 0, time.monotonic() + _BUSY
-        while True:
-            try:
-                return ask(key)
-            except NotReached:
-                failures += 1
-                if failures >= TRIES:
-                    raise
-                pause = min(0.25 * 2**failures, 5)
-            except Conflict as busy:
-                if busy.retry_after is None or time.monotonic() + busy.retry_after > until:
-                    raise
-                pause = busy.retry_after
-            time.sleep(pause)
+        return _repeated(lambda: ask(key), Retries())
 
     def _json(
         self, method: str, path: str, body: object = None, *, headers: Mapping[str, str] | None = None
@@ -147,6 +133,15 @@ class Connection:
                 raise _problem(refused.code, refused.headers, refused) from None
         except _BROKEN_OFF as problem:
             raise NotReached(f"{self._root} did not answer: {getattr(problem, 'reason', problem)}") from None
+
+
+def _repeated(ask: Callable[[], Any], retries: Retries) -> Any:
+    """What is answered, however often it has to be asked."""
+    while True:
+        try:
+            return ask()
+        except (NotReached, Problem) as problem:
+            retries.pause(problem)
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):

@@ -6,13 +6,13 @@ import base64
 import contextlib
 import hashlib
 import os
-import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from .connection import TRIES, Connection, without_none
-from .errors import ClientError, Conflict, NotReached, Problem
+from .connection import Connection, without_none
+from .errors import ClientError, Conflict, NotFound, NotReached, Problem
+from .retries import PASSING, Retries
 
 PART = 8 * 1024 * 1024  # bytes of one part: what a broken line costs
 
@@ -34,6 +34,8 @@ class Uploads(Connection):
         on_part: Callable[[int, int], None] | None = None,
     ) -> dict[str, Any]:
         """Hand in a file, in parts that are sent again where the line breaks; where its analysis stands.
+
+        An outage is waited out with growing pauses, a limit of requests for as long as the other side says.
 
         ``also`` names other models that judge the same faces, ``joint`` the rule of their joint verdict.
         ``on_part`` is told of bytes sent and bytes in all. The file's SHA-256 is checked on arrival. What is
@@ -80,7 +82,7 @@ class Uploads(Connection):
 
         Raises :class:`ClientError` where the file becomes shorter meanwhile.
         """
-        size, failures, told = path.stat().st_size, 0, 0
+        size, retries, told = path.stat().st_size, Retries(), 0
         offset: int | None = None  # asked of the other side: at first, and after each failure
         with path.open("rb") as source:
             while offset is None or offset < size:
@@ -89,15 +91,10 @@ class Uploads(Connection):
                         offset = self._offset(upload_id)
                     else:
                         offset = self._send_part(upload_id, source, offset, min(PART, size - offset))
-                        failures = 0
+                        retries = Retries()
                 except (NotReached, Problem) as problem:
                     # Damaged on the way (460), somewhere else than thought (409), busy (423) or broken off.
-                    if isinstance(problem, Problem) and problem.status not in (409, 423, 460):
-                        raise
-                    failures += 1
-                    if failures >= TRIES:
-                        raise
-                    time.sleep(min(0.5 * 2**failures, 10))
+                    retries.pause(problem, 409, 423, 460)
                     offset = None
                 if on_part is not None and offset is not None and offset != told:
                     on_part(offset, size)
@@ -141,7 +138,16 @@ class Uploads(Connection):
 
     def delete_upload(self, upload_id: str) -> None:
         """Delete an upload, finished or not; an analysis that was made of it stays."""
-        self._open("DELETE", f"uploads/{upload_id}").close()
+        retries, asked_before = Retries(), False
+        while True:
+            try:
+                self._open("DELETE", f"uploads/{upload_id}").close()
+                return
+            except (NotReached, Problem) as problem:
+                if asked_before and isinstance(problem, NotFound):
+                    return  # only the answer did not come
+                retries.pause(problem)
+                asked_before = True
 
     def _offset(self, upload_id: str) -> int:
         return int(self._json("GET", f"uploads/{upload_id}")["offset"])
@@ -151,4 +157,4 @@ def _may_go_on(error: ClientError) -> bool:
     """Whether a request that ended so may still be being answered, by the server or behind a proxy."""
     if isinstance(error, Conflict):
         return error.retry_after is not None
-    return isinstance(error, NotReached) or (isinstance(error, Problem) and error.status in (423, 502, 504))
+    return isinstance(error, NotReached) or (isinstance(error, Problem) and error.status in (423, *PASSING))
