@@ -124,7 +124,7 @@ def test_a_report_that_is_being_made_is_waited_for(app, live, tmp_path, monkeypa
             pauses.append(seconds)
             making.close()
 
-        monkeypatch.setattr(findings, "time", SimpleNamespace(sleep=pause, monotonic=time.monotonic))
+        monkeypatch.setattr(retries, "time", clock(pause))
         with monkeypatch.context() as patched, pytest.raises(Problem, match="being made"):
             patched.setattr(findings, "_LONGEST_WAIT", 0.5)
             Client(live).download(row.id, "report.pdf", tmp_path / "report.pdf")
@@ -134,8 +134,33 @@ def test_a_report_that_is_being_made_is_waited_for(app, live, tmp_path, monkeypa
     assert Client(live).get(row.id)["report"] == "available"
 
 
-def test_errors_have_kinds(app, live, tmp_path):
-    reelproof = Client(live)
+def test_a_report_that_takes_longer_than_the_client_waits_is_waited_for(
+    app, live, tmp_path, monkeypatch, quick_reports
+):
+    """Its own request has it rendered; the next one finds that going on, or what came of it."""
+    row, pauses, rendered = finished(app), [], threading.Event()
+    render = reports._render
+
+    def render_slowly(*given: Any) -> None:
+        assert rendered.wait(60)
+        render(*given)
+
+    def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 3:
+            rendered.set()
+        time.sleep(0.05)
+
+    monkeypatch.setattr(reports, "_render", render_slowly)
+    monkeypatch.setattr(reports, "_PATIENCE", 0.01)
+    monkeypatch.setattr(retries, "time", clock(pause))
+    pdf = Client(live, timeout=3.0).download(row.id, "report.pdf", tmp_path / "report.pdf")
+    assert pdf.read_bytes().startswith(b"%PDF") and pauses[:3] == [1, 5.0, 5.0]
+
+
+def test_errors_have_kinds(app, live, tmp_path, monkeypatch):
+    reelproof, pauses = Client(live), []
+    monkeypatch.setattr(retries, "time", clock(pauses.append))
     with pytest.raises(NotFound) as missing:
         reelproof.get("0" * 32)
     assert missing.value.status == 404 and missing.value.remedy
@@ -148,7 +173,8 @@ def test_errors_have_kinds(app, live, tmp_path):
         Client(live, token="rp_" + "A" * 43).models()
     with pytest.raises(NotReached):
         Client("http://127.0.0.1:9").models()
-    with pytest.raises(NotReached, match="is not at"):
+    assert pauses == [1, 2, 4, 8]
+    with pytest.raises(ClientError, match="is not at"):
         Client(live)._json("GET", "//evil.example/x")
 
 
@@ -165,6 +191,45 @@ def test_waiting_for_what_fails_or_takes_too_long(app, live):
     Client(live).delete(row.id)
     with pytest.raises(NotFound):
         Client(live).get(row.id)
+
+
+_OUTAGE = (
+    NotReached("nobody answers"),
+    TooOften(429, {}, 3.0),
+    Problem(502, {}),
+    Problem(503, {}, 5.0),
+    Problem(504, {}),
+)
+
+
+def test_what_only_reads_outlasts_an_outage(app, live, tmp_path, monkeypatch, quick_reports):
+    row, reelproof, pauses = finished(app), Client(live), []
+    monkeypatch.setattr(retries, "time", clock(pauses.append))
+    for ending, read in (
+        (row.id, lambda: reelproof.get(row.id)),
+        ("analyses", lambda: list(reelproof.analyses())),
+        ("models", reelproof.models),
+        ("exports/csv", lambda: reelproof.download(row.id, "exports/csv", tmp_path / "s.csv")),
+        ("segments", lambda: reelproof.segments(row.id)),
+    ):
+        to_come = failing(monkeypatch, reelproof, "GET", ending, *_OUTAGE)
+        assert read() and to_come == []
+        assert pauses == [1, 3.0, 2, 5.0, 4]
+        pauses.clear()
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["s.csv"]
+
+
+def test_waiting_goes_on_through_outages(app, live, monkeypatch):
+    """However often nobody answers, until the caller's own time is over."""
+    row, reelproof = finished(app), Client(live)
+    monkeypatch.setattr(retries, "time", clock(lambda _seconds: None))
+    to_come = failing(monkeypatch, reelproof, "GET", row.id, *_OUTAGE * 3)
+    assert reelproof.wait(row.id, timeout=60)["state"] == "done" and to_come == []
+    failing(monkeypatch, reelproof, "GET", row.id, *_OUTAGE * 3)
+    assert reelproof.wait(row.id)["state"] == "done"
+    failing(monkeypatch, reelproof, "GET", row.id, *_OUTAGE)
+    with pytest.raises(NotReached):
+        reelproof.wait(row.id, timeout=0.5)
 
 
 def test_comparing(app, live, tmp_path):
@@ -223,8 +288,9 @@ def test_a_broken_line_costs_one_part_and_makes_nothing_twice(app, live, clip, s
 
 @pytest.mark.parametrize("reset", [False, True])
 @pytest.mark.parametrize("answer", [b"", b"no HTTP\r\n\r\n", _HALF, _CHUNKED, _REFUSED])
-def test_an_answer_that_breaks_off_was_not_reached(tmp_path, answer, reset):
+def test_an_answer_that_breaks_off_was_not_reached(tmp_path, monkeypatch, answer, reset):
     """However it breaks off, the client raises one of its own errors, and leaves no part of a file."""
+    monkeypatch.setattr(retries, "time", clock(lambda _seconds: None))
     with breaking_off(answer, reset=reset) as address:
         with pytest.raises(ClientError):
             Client(address).models()

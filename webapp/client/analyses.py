@@ -14,7 +14,7 @@ class Analyses(Connection):
 
     def get(self, analysis_id: str) -> dict[str, Any]:
         """Where an analysis stands."""
-        found: dict[str, Any] = self._json("GET", f"analyses/{analysis_id}")
+        found: dict[str, Any] = self._get(f"analyses/{analysis_id}")
         return found
 
     def wait(
@@ -26,9 +26,10 @@ class Analyses(Connection):
     ) -> dict[str, Any]:
         """Wait until an analysis is done, through any pause; ``timeout`` is in seconds.
 
-        Raises :class:`AnalysisFailed`, and ``TimeoutError``.
+        An outage meanwhile is waited out as well, without a timeout ten minutes at most. Raises
+        :class:`AnalysisFailed`, and ``TimeoutError``.
         """
-        return self._wait_for_end(lambda: self.get(analysis_id), AnalysisFailed, timeout, on_progress)
+        return self._wait_for_end(f"analyses/{analysis_id}", AnalysisFailed, timeout, on_progress)
 
     def analyses(self, **search: object) -> Iterator[dict[str, Any]]:
         """All analyses that fit, newest first: ``q``, ``state``, ``verdict``, ``model``, ``reviewer``.
@@ -45,7 +46,7 @@ class Analyses(Connection):
 
     def copies(self, sha256: str) -> list[dict[str, Any]]:
         """Other exhibits that show the same as one, or a part of it."""
-        found: list[dict[str, Any]] = self._json("GET", f"exhibits/{sha256}/copies")["copies"]
+        found: list[dict[str, Any]] = self._get(f"exhibits/{sha256}/copies")["copies"]
         return found
 
     def cancel(self, analysis_id: str) -> dict[str, Any]:
@@ -97,5 +98,5 @@ class Analyses(Connection):
 
     def models(self) -> list[dict[str, Any]]:
         """The models that can be chosen."""
-        found: list[dict[str, Any]] = self._json("GET", "models")["models"]
+        found: list[dict[str, Any]] = self._get("models")["models"]
         return found

@@ -24,12 +24,12 @@ class Comparisons(Connection):
 
     def comparisons(self, exhibit: str) -> list[dict[str, Any]]:
         """The comparisons of an exhibit, by its SHA-256, with references, newest first."""
-        found: list[dict[str, Any]] = self._json("GET", f"exhibits/{exhibit}/comparisons")["comparisons"]
+        found: list[dict[str, Any]] = self._get(f"exhibits/{exhibit}/comparisons")["comparisons"]
         return found
 
     def comparison(self, comparison_id: str) -> dict[str, Any]:
         """Where a comparison stands; once it is done ``outcome`` says what it amounts to."""
-        found: dict[str, Any] = self._json("GET", f"comparisons/{comparison_id}")
+        found: dict[str, Any] = self._get(f"comparisons/{comparison_id}")
         return found
 
     def wait_for_comparison(
@@ -39,17 +39,15 @@ class Comparisons(Connection):
         timeout: float | None = None,
         on_progress: Callable[[dict[str, Any]], None] | None = None,
     ) -> dict[str, Any]:
-        """Wait until a comparison is done; ``timeout`` is in seconds.
+        """Wait until a comparison is done, through outages as :meth:`wait`; ``timeout`` is in seconds.
 
         Raises :class:`ComparisonFailed`, and ``TimeoutError``.
         """
-        return self._wait_for_end(
-            lambda: self.comparison(comparison_id), ComparisonFailed, timeout, on_progress
-        )
+        return self._wait_for_end(f"comparisons/{comparison_id}", ComparisonFailed, timeout, on_progress)
 
     def comparison_result(self, comparison_id: str) -> dict[str, Any]:
         """The whole result of a comparison (docs/comparison.schema.json)."""
-        found: dict[str, Any] = self._json("GET", f"comparisons/{comparison_id}/comparison.json")
+        found: dict[str, Any] = self._get(f"comparisons/{comparison_id}/comparison.json")
         return found
 
     def download_picture(self, comparison_id: str, picture: str, to: str | os.PathLike[str]) -> Path:

@@ -16,7 +16,7 @@ from typing import IO, Any
 from urllib.parse import quote, urlencode, urljoin, urlsplit
 
 from .errors import KINDS, ClientError, NotReached, Problem
-from .retries import Retries
+from .retries import LONGEST, Retries
 
 _CHUNK = 1 << 20
 _ENDED = ("done", "failed", "cancelled")
@@ -27,8 +27,8 @@ class Connection:
     """One Reelproof, asked over HTTP. What can be asked are the classes that build on this one.
 
     Their methods raise :class:`NotReached` where nobody answers or an answer breaks off, and
-    :class:`Problem` or one of its kinds where the API refuses. A token that can be none raises
-    :class:`ClientError` at once.
+    :class:`Problem` or one of its kinds where the API refuses. What only reads is asked some times before
+    (:class:`~.retries.Retries`). A token that can be none raises :class:`ClientError` at once.
     """
 
     def __init__(self, address: str = "http://127.0.0.1:8000", token: str | None = None, timeout: float = 60):
@@ -41,9 +41,13 @@ class Connection:
         # No proxy: what goes through is evidence. No redirects either: the token stays here.
         self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirects())
 
-    def _fetched(self, path: str, to: str | os.PathLike[str]) -> Path:
-        """Fetch a file to ``to``, where it appears whole or not at all."""
+    def _fetched(self, path: str, to: str | os.PathLike[str], longest: float = LONGEST) -> Path:
+        """Fetch a file to ``to``, where it appears whole or not at all; asked for ``longest`` seconds."""
         place = Path(to)
+        _repeated(lambda: self._fetch(path, place), Retries(longest))
+        return place
+
+    def _fetch(self, path: str, place: Path) -> None:
         aside = place.with_name(f".{place.name}.{secrets.token_hex(4)}")
         try:
             with self._open("GET", path) as answer, aside.open("xb") as out:
@@ -55,11 +59,10 @@ class Connection:
             os.replace(aside, place)
         finally:
             aside.unlink(missing_ok=True)
-        return place
 
     def _wait_for_end(
         self,
-        ask: Callable[[], dict[str, Any]],
+        path: str,
         failed: Callable[[dict[str, Any]], Exception],
         timeout: float | None,
         on_progress: Callable[[dict[str, Any]], None] | None,
@@ -71,7 +74,8 @@ class Connection:
         until = None if timeout is None else time.monotonic() + timeout
         pause = 0.2
         while True:
-            stands = ask()
+            left = LONGEST if until is None else until - time.monotonic()
+            stands = _repeated(lambda: self._json("GET", path), Retries(left, tries=None))
             if on_progress is not None:
                 on_progress(stands)
             if stands["state"] == "done":
@@ -88,7 +92,7 @@ class Connection:
         asked = {name: value for name, value in query.items() if value is not None}
         address: str | None = f"{path}?{urlencode(asked)}" if asked else path
         while address:
-            page = self._json("GET", address)
+            page = self._get(address)
             yield from page[items]
             address = page["next"]
 
@@ -99,6 +103,9 @@ class Connection:
         """
         key = {"Idempotency-Key": secrets.token_hex(16)}
         return _repeated(lambda: ask(key), Retries())
+
+    def _get(self, path: str) -> Any:
+        return _repeated(lambda: self._json("GET", path), Retries())
 
     def _json(
         self, method: str, path: str, body: object = None, *, headers: Mapping[str, str] | None = None
@@ -117,7 +124,7 @@ class Connection:
     ) -> Any:
         address = urljoin(self._root, path if path.startswith("/") else f"api/v1/{path}")
         if urlsplit(address).netloc != urlsplit(self._root).netloc:
-            raise NotReached(f"{address} is not at {self._root}")
+            raise ClientError(f"{address} is not at {self._root}")
         request = urllib.request.Request(
             quote(address, safe=":/?&=%+-._~[]"), data=data, method=method, headers=dict(headers or {})
         )

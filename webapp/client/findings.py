@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from .connection import Connection
-from .errors import Problem
 
 _LONGEST_WAIT = 150.0  # seconds for a report that is being made
 
@@ -19,12 +17,12 @@ class Findings(Connection):
 
     def analysis(self, analysis_id: str) -> dict[str, Any]:
         """The whole result (docs/analysis.schema.json)."""
-        found: dict[str, Any] = self._json("GET", f"analyses/{analysis_id}/analysis.json")
+        found: dict[str, Any] = self._get(f"analyses/{analysis_id}/analysis.json")
         return found
 
     def segments(self, analysis_id: str) -> list[dict[str, Any]]:
         """The segments that were flagged."""
-        found: list[dict[str, Any]] = self._json("GET", f"analyses/{analysis_id}/segments")["segments"]
+        found: list[dict[str, Any]] = self._get(f"analyses/{analysis_id}/segments")["segments"]
         return found
 
     def scores(self, analysis_id: str, **search: object) -> Iterator[dict[str, Any]]:
@@ -33,7 +31,7 @@ class Findings(Connection):
 
     def annotations(self, analysis_id: str) -> list[dict[str, Any]]:
         """What reviewers said."""
-        found: list[dict[str, Any]] = self._json("GET", f"analyses/{analysis_id}/annotations")["annotations"]
+        found: list[dict[str, Any]] = self._get(f"analyses/{analysis_id}/annotations")["annotations"]
         return found
 
     def annotate(self, analysis_id: str, **said: object) -> dict[str, Any]:
@@ -48,14 +46,6 @@ class Findings(Connection):
         """Fetch ``report.pdf``, ``report.html``, ``bundle.zip``, ``manifest.json`` or ``exports/NAME``.
 
         The file appears whole or not at all. While the report is being made this waits for it, some minutes
-        at most.
+        at most: also where that takes longer than this client waits for one answer.
         """
-        until = time.monotonic() + _LONGEST_WAIT
-        while True:
-            try:
-                return self._fetched(f"analyses/{analysis_id}/{what}", to)
-            except Problem as problem:
-                wait = problem.retry_after
-                if problem.status != 503 or wait is None or time.monotonic() + wait > until:
-                    raise
-            time.sleep(wait)
+        return self._fetched(f"analyses/{analysis_id}/{what}", to, _LONGEST_WAIT)

@@ -21,17 +21,17 @@ class Reviews(Connection):
 
     def reviewers(self, case: int) -> dict[str, Any]:
         """Who reviews the exhibits of a case."""
-        found: dict[str, Any] = self._json("GET", f"cases/{case}/reviewers")
+        found: dict[str, Any] = self._get(f"cases/{case}/reviewers")
         return found
 
     def waiting_reviews(self) -> list[dict[str, Any]]:
         """The second reviews that wait for you."""
-        found: list[dict[str, Any]] = self._json("GET", "reviews")["items"]
+        found: list[dict[str, Any]] = self._get("reviews")["items"]
         return found
 
     def review(self, analysis_id: str) -> dict[str, Any]:
         """The second review of an analysis, as far as you may see it."""
-        found: dict[str, Any] = self._json("GET", f"analyses/{analysis_id}/review")
+        found: dict[str, Any] = self._get(f"analyses/{analysis_id}/review")
         return found
 
     def judge(
