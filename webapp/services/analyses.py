@@ -72,6 +72,12 @@ def asked_others(names: Sequence[str], first: str | None, rule: str | None = Non
             gettext("Choose one of: %(names)s.", names=", ".join(JointRule)),
         )
     if not chosen:
+        if rule and rule != JointRule.FIRST:
+            raise UserError(
+                400,
+                gettext("Several models are to decide together, and only one is named."),
+                gettext("Name another one beside the first, or let the first decide alone."),
+            )
         return {}
     return {parameters.ALSO: chosen} | ({parameters.JOINT: rule} if rule and rule != JointRule.FIRST else {})
 
