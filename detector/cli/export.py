@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from detector.errors import ParameterError
+from detector.files import atomic_path, replaced
 
 
 def add_commands(commands: Any) -> None:
@@ -34,7 +35,10 @@ def _sample(options: argparse.Namespace) -> int:
 
     if not options.file.parent.is_dir():
         raise ParameterError(f"{options.file}: there is no such folder.")
-    make_sample(options.file)
+    if options.file.exists() and replaced(options.file) is not None:
+        raise ParameterError(f"{options.file} is there already. Name another file, or delete it first.")
+    with atomic_path(options.file) as unfinished:
+        make_sample(unfinished)
     return 0
 
 

@@ -193,17 +193,17 @@ def listed_in(folder: Path) -> tuple[str, ...]:
 
     None of an unpacked bundle either: it holds what nobody can make again.
     """
-    earlier = _manifest_in(folder)
+    earlier = manifest_in(folder)
     return tuple(entry.path for entry in earlier.files) if earlier and earlier.contents == "result" else ()
 
 
 def holds_bundle(folder: Path) -> bool:
     """Whether ``folder`` is an unpacked bundle, by its manifest."""
-    earlier = _manifest_in(folder)
+    earlier = manifest_in(folder)
     return earlier is not None and earlier.contents == "bundle"
 
 
-def _manifest_in(folder: Path) -> Manifest | None:
+def manifest_in(folder: Path) -> Manifest | None:
     """The manifest there; None without one to be read."""
     try:
         return read_manifest((folder / NAME).read_bytes())

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from detector.files import open_atomically
+from reports.bundle.manifest import OWN, manifest_in
 from reports.errors import ExportError
 from reports.exports.formats import FORMATS
 from reports.inputs.analysis_file import parse_analysis
@@ -38,5 +39,16 @@ def run(options: argparse.Namespace) -> None:
         raise ExportError(f"{out}: there is no such folder. Make it first.")
     if out.exists() and out.samefile(options.analysis):
         raise ExportError(f"{out} is the analysis itself. Name another file.")
+    _refuse_part_of_result(out)
     with open_atomically(out) as stream:
         FORMATS[options.format].write(analysis, options.analysis.parent, stream)
+
+
+def _refuse_part_of_result(out: Path) -> None:
+    """Raise for a file that a manifest lists, or its own: the result would no longer be as it was made."""
+    place = out.resolve()
+    for folder in place.parents:
+        manifest = manifest_in(folder)
+        listed = () if manifest is None else (*OWN, *(entry.path for entry in manifest.files))
+        if place.relative_to(folder).as_posix() in listed:
+            raise ExportError(f"{out} is a part of the result or bundle in {folder}. Name another file.")

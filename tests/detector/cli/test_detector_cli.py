@@ -24,6 +24,7 @@ from unreadable_files import BAD, bad_files
 from detector import Analysis, engine
 from detector.cli.analyze import older_form
 from detector.cli.main import main
+from detector.errors import ParameterError
 from detector.models.card_files import DEFAULT
 from detector.models.loaded import LoadedModel
 from detector.paths import ROOT
@@ -291,6 +292,29 @@ def test_sample_into_a_folder_that_is_not_there(
     assert main(["sample", str(tmp_path / "no" / "sample.mp4")]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert "sample.mp4" in line
+
+
+def test_sample_over_a_file_that_is_there(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:  # fmt: skip
+    monkeypatch.setattr("detector.demo_clip.make_sample", lambda path: path.write_bytes(b"clip"))
+    path = tmp_path / "interview.mp4"
+    path.write_bytes(b"evidence")
+    assert main(["sample", str(path)]) == 2
+    assert "there already" in capsys.readouterr().err and path.read_bytes() == b"evidence"
+    path.unlink()
+    assert main(["sample", str(path)]) == 0
+    assert path.read_bytes() == b"clip"
+
+
+def test_a_sample_that_is_cut_off_leaves_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def cut_off(path: Path) -> None:
+        path.write_bytes(b"half")
+        raise ParameterError("cut off")
+
+    monkeypatch.setattr("detector.demo_clip.make_sample", cut_off)
+    assert main(["sample", str(tmp_path / "clip.mp4")]) == 2
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_train_with_a_recipe_that_is_not_one(

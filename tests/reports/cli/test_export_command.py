@@ -14,6 +14,7 @@ from detector.paths import ROOT
 from detector.schema.analysis import Analysis, MediaKind
 from reports.cli.main import main
 from reports.exports.formats import FORMATS
+from reports.render.result import write_result
 
 
 @pytest.fixture
@@ -63,6 +64,23 @@ def test_the_analysis_is_never_overwritten(result: Path, capsys: pytest.CaptureF
     same = result.parent / ".." / result.parent.name / result.name
     assert "analysis itself" in refused(capsys, str(result), "--format", "json", "--out", str(same))
     assert result.read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "manifest.sha256", "case.json", "overlays/A1-1.png"])
+def test_no_part_of_a_result_is_overwritten(
+    result: Path, tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nor of another one, nor through a link: its manifest would fit no longer."""
+    write_result(Analysis.from_json(result.read_bytes()), result.parent)
+    part, link = result.parent / name, tmp_path / "link"
+    link.symlink_to(part)
+    before = part.read_bytes()
+    (tmp_path / "other.json").write_bytes(result.read_bytes())
+    for analysis, out in ((result, part), (tmp_path / "other.json", part), (result, link)):
+        said = refused(capsys, str(analysis), "--format", "csv", "--out", str(out))
+        assert "part of the result" in said
+    assert part.read_bytes() == before
+    assert main(["export", str(result), "--format", "csv", "--out", str(result.parent / "mine.csv")]) == 0
 
 
 def test_a_place_that_cannot_hold_it(
