@@ -45,6 +45,8 @@ def test_its_files_are_there():
     wheel = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]
     assert all((ROOT / name).exists() for name in wheel["force-include"])
     assert FILES == ROOT  # of the sources
+    for package in (*wheel["packages"], "webapp/client"):
+        assert (ROOT / package / "py.typed").is_file()  # type checkers read our annotations (PEP 561)
     for command in PROJECT["project"]["scripts"].values():
         module, _, function = command.partition(":")
         source = ROOT.joinpath(*module.split(".")).with_suffix(".py")
@@ -84,6 +86,9 @@ def test_an_environment_with_the_wheel_alone_serves_the_sample(installed, tmp_pa
     where = [str(installed / "python"), "-c", "import detector.paths as p; print(p.FILES)"]
     files = subprocess.run(where, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
     assert files.stdout.strip().endswith("site-packages/reelproof_files")
+    packages = Path(files.stdout.strip()).parent
+    for typed in ("detector", "reports", "webapp", "webapp/client"):
+        assert (packages / typed / "py.typed").is_file()
     for name in ("reelproof", "reelproof-reports"):
         done = subprocess.run(
             [str(installed / name), "--help"], cwd=tmp_path, env=environment, capture_output=True
