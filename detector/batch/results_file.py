@@ -84,8 +84,8 @@ class ResultsFile:
     """The lines in ``path``, to look up and to add to; a context manager.
 
     Half a line at its end, from a run that was cut off, is removed: its file is done again. Raises
-    :class:`ParameterError` for a file that holds anything else and for one that another run adds
-    to at this moment, and ``OSError`` where it cannot be written.
+    :class:`ParameterError` for a file that holds anything else, for one that another run adds to at
+    this moment, and for a device or a pipe, and ``OSError`` where it cannot be written.
     """
 
     def __init__(self, path: Path, by: str) -> None:
@@ -95,6 +95,11 @@ class ResultsFile:
         self._unhashed: set[_Known] = set()  # of these, those of lines without SHA-256
         self._places: dict[str, tuple[int, int]] = {}  # by SHA-256, where in the file its line is
         self._facts: dict[tuple[str, str], tuple[int, int]] = {}
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise ParameterError(
+                f"{path} is a device or a pipe, and lines are kept to be read again. Name a file with --out, "
+                "or leave it out: lines are printed as well."
+            )
         self._file = path.open("a+b")
         try:
             try:

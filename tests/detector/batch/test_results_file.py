@@ -157,6 +157,14 @@ class TestKept:
                 ResultsFile(out, self.BY)
             assert out.read_text() == text
 
+    def test_a_device_or_a_pipe_is_refused(self, tmp_path: Path) -> None:
+        """They cannot be read again; ``--out /dev/stdout`` in a pipe is one."""
+        os.mkfifo(tmp_path / "pipe")
+        (tmp_path / "link").symlink_to("pipe")
+        for path in (tmp_path / "pipe", tmp_path / "link", Path("/dev/null")):
+            with pytest.raises(ParameterError, match="device or a pipe"):
+                ResultsFile(path, self.BY)
+
     def test_two_runs_do_not_add_to_one(self, tmp_path: Path) -> None:
         with (
             ResultsFile(tmp_path / "out.jsonl", self.BY),
