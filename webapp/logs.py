@@ -50,6 +50,14 @@ def prepare(*, as_json: bool) -> None:
         _log.setLevel(logging.INFO)
 
 
+def early_answer(method: str, status: int) -> str:
+    """An id for a request that the server answers before the app sees it, and its line in the log."""
+    request_id = secrets.token_hex(8)
+    fields = {"request": request_id, "method": method, "route": None, "status": status}
+    _log.info("%s %s", method, status, extra={"fields": fields})
+    return request_id
+
+
 def install(app: Flask) -> None:
     """Give each request an id, told in its answer, and write a line of it where that is asked for."""
 

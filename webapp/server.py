@@ -12,31 +12,47 @@ from typing import Any, BinaryIO
 
 from waitress.parser import HTTPRequestParser
 from waitress.server import create_server
-from waitress.utilities import Error
+from waitress.utilities import Error, RequestEntityTooLarge
 
+from webapp import logs
+from webapp.errors import UserError
+from webapp.http import problem_details
 from webapp.http.connections import LOOK_EVERY, Connections, TimedChannel, close_overdue
 from webapp.intake.incoming import no_space
 from webapp.security.login_throttle import network
-from webapp.security.upload_admission import SMALL, Admission, Refusal
+from webapp.security.upload_admission import SMALL, Admission
 from webapp.settings import SettingError, Settings
 from webapp.storage.data_folder import Folders
 
 _THREADS = 24  # uploads of many people wait for each other in theirs, and pages must not wait for them
+_TOO_LARGE = UserError(
+    413,
+    "The request is larger than this Reelproof accepts.",
+    "Hand in a smaller file, or have REELPROOF_UPLOAD_LIMIT_MB raised.",
+)
 
 
-class NoSpace(Error):
-    """The answer to a request whose body has no room."""
+class EarlyAnswer(Error):
+    """The answer to a request whose body is not taken in: below ``/api/`` a problem, as the app gives it."""
 
-    code = 507
-    reason = "Insufficient Storage"
+    def __init__(self, request: HTTPRequestParser, refusal: UserError) -> None:
+        super().__init__(str(refusal))
+        self.code, self.reason = refusal.status, problem_details.title(refusal.status)
+        self._request_id = logs.early_answer(request.command, refusal.status)
+        self._refusal, self._to_program = refusal, request.path.startswith(problem_details.PREFIX)
 
-
-class Refused(Error):
-    """The answer to an upload that is rejected."""
-
-    def __init__(self, refusal: Refusal) -> None:
-        super().__init__(refusal.words)
-        self.code, self.reason = refusal.status, refusal.reason
+    def to_response(self, ident: str | None = None) -> tuple[str, list[tuple[str, str]], bytes]:
+        """Status, headers and body, for waitress."""
+        status, headers, body = super().to_response(ident)
+        refusal = self._refusal
+        if self._to_program:
+            problem = problem_details.response(refusal.status, refusal.error, refusal.remedy)
+            headers, body = [("Content-Type", problem_details.MEDIA_TYPE)], problem.get_data()
+        if refusal.status == 401:
+            headers.append(("WWW-Authenticate", problem_details.CHALLENGE))
+        if refusal.retry_after is not None:
+            headers.append(("Retry-After", str(refusal.retry_after)))
+        return status, [*headers, (logs.HEADER, self._request_id)], body
 
 
 class Room:
@@ -115,8 +131,10 @@ class AdmittedRequest(HTTPRequestParser):
         consumed: int = super().received(data)
         if in_header and self.headers_finished and not self.completed:
             self._admit()
+        elif isinstance(self.error, RequestEntityTooLarge):
+            self._refuse(_TOO_LARGE)
         elif self.chunked and self.error is None and not self._room.suffices():
-            self._refuse_for_room()
+            self._refuse(no_space())
         if self.completed:
             self.expect_continue = False  # waitress would ask for the body, and read it, refused or not
             self.leave()
@@ -124,16 +142,15 @@ class AdmittedRequest(HTTPRequestParser):
 
     def _admit(self) -> None:
         entered = self._admission.enter(self.headers, None if self.chunked else self.content_length)
-        if isinstance(entered, Refusal):
-            self.error, self.completed = Refused(entered), True
+        if isinstance(entered, UserError):
+            self._refuse(entered)
             return
         self._sender = entered
         if not self._room.takes(self):
-            self._refuse_for_room()
+            self._refuse(no_space())
 
-    def _refuse_for_room(self) -> None:
-        words = no_space()
-        self.error, self.completed = NoSpace(f"{words.error} {words.remedy}"), True
+    def _refuse(self, refusal: UserError) -> None:
+        self.error, self.completed = EarlyAnswer(self, refusal), True
 
     def to_come(self) -> int:
         """How many bytes it will still take: at worst it is there twice, as it came and as an exhibit.

@@ -11,6 +11,7 @@ from detector.schema.analysis import Value
 
 MEDIA_TYPE = "application/problem+json"
 PREFIX = "/api/"
+CHALLENGE = 'Bearer realm="reelproof"'  # of 401
 
 
 class FieldProblem(Value):
@@ -43,7 +44,7 @@ def response(status: int, detail: str, remedy: str = "", errors: tuple[FieldProb
     text = problem.model_dump_json(exclude_defaults=True, ensure_ascii=True)
     answer = Response(text + "\n", status=status, content_type=MEDIA_TYPE)
     if status == 401:
-        answer.headers["WWW-Authenticate"] = 'Bearer realm="reelproof"'
+        answer.headers["WWW-Authenticate"] = CHALLENGE
     return answer
 
 

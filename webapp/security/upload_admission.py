@@ -9,11 +9,11 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 
+from webapp.errors import UserError
 from webapp.security import cookies, request_guard
 from webapp.security.permissions import Permission
 from webapp.settings import Settings
@@ -24,24 +24,26 @@ log = logging.getLogger(__name__)
 SMALL = 512 * 1024
 
 
-@dataclass(frozen=True)
-class Refusal:
-    """Why a request's body is rejected."""
-
-    status: int
-    reason: str
-    words: str
+def _later(status: int, error: str, remedy: str, seconds: int) -> UserError:
+    refusal = UserError(status, error, remedy)
+    refusal.retry_after = seconds
+    return refusal
 
 
-NOT_SIGNED_IN = Refusal(401, "Unauthorized", "You are not signed in. Sign in, then hand the file in again.")
-NOT_ALLOWED = Refusal(403, "Forbidden", "Your role does not hand in files.")
-TOO_MANY = Refusal(
-    429, "Too Many Requests", "You are sending as many files as you may at once. Wait until one has arrived."
+NOT_SIGNED_IN = UserError(
+    401,
+    "You are not signed in, or your token does not work (any more).",
+    "Sign in, or send a token of the account page; then hand the file in again.",
 )
-UNKNOWN = Refusal(
+NOT_ALLOWED = UserError(403, "Your role does not hand in files.", "Ask an administrator for another one.")
+TOO_MANY = _later(
+    429, "You are sending as many files as you may at once.", "Wait until one has arrived.", seconds=5
+)
+UNKNOWN = _later(
     503,
-    "Service Unavailable",
-    "The database cannot be reached, or is busy. Try again in a minute. Nothing of the file was kept.",
+    "The database cannot be reached, or is busy.",
+    "Try again in a minute. Nothing of the file was kept.",
+    seconds=10,
 )
 _BRINGS_FILES = (Permission.ANALYSE, Permission.ANNOTATE, Permission.CONFIGURE)
 
@@ -54,7 +56,7 @@ class Admission:
         self._settings: Settings = app.extensions["settings"]
         self._under_way: Counter[str] = Counter()
 
-    def enter(self, headers: Mapping[str, str], length: int | None) -> Refusal | str:
+    def enter(self, headers: Mapping[str, str], length: int | None) -> UserError | str:
         """Why a body of ``length`` bytes (none: not said) is refused, or who sends it, for :meth:`leave`.
 
         An empty name needs no leaving. ``headers`` are named as waitress names them.

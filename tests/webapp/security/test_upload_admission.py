@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import io
+import json
 import re
 import socket
 import threading
@@ -23,7 +25,7 @@ from werkzeug.test import encode_multipart
 from webapp.intake.incoming import UploadLimit
 from webapp.security.accounts import find
 from webapp.security.permissions import Role
-from webapp.security.upload_admission import SMALL, Admission
+from webapp.security.upload_admission import SMALL, TOO_MANY, Admission
 from webapp.server import AdmittedRequest, Room
 from webapp.storage.tables import AnalysisRow, CaseMember, CaseRow, SessionRow, now
 
@@ -117,7 +119,41 @@ def test_without_a_database_it_is_said_why(app, port, monkeypatch):
         with request(port, cookie, BIG, further=further) as link:
             answer = b"".join(iter(lambda: link.recv(4096), b""))
         assert answer.startswith(b"HTTP/1.1 503") and b"The database cannot be reached" in answer
+        assert b"\r\nRetry-After: 10\r\n" in answer
     assert arrived(app) == []
+
+
+def test_programs_are_told_in_a_problem(app, port, monkeypatch, caplog):
+    """As the app tells them, with the request's id and when to ask again."""
+    caplog.set_level("INFO", "webapp.requests")
+
+    def answered(path: str, cookie: str, length: int = BIG) -> tuple[bytes, http.client.HTTPMessage, bytes]:
+        with socket.create_connection(("127.0.0.1", port), timeout=10) as link:
+            head = f"PATCH {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: {cookie}\r\n"
+            link.sendall(f"{head}Content-Length: {length}\r\n\r\n".encode())
+            status, _, rest = b"".join(iter(lambda: link.recv(4096), b"")).partition(b"\r\n")
+        headers, _, body = rest.partition(b"\r\n\r\n")
+        return status, http.client.parse_headers(io.BytesIO(headers + b"\r\n\r\n")), body
+
+    examiner = cookie_of(app, "ada")
+    asked = [("", BIG, 401), (cookie_of(app, "ray"), BIG, 403), (examiner, 1 << 50, 413)]
+    for cookie, length, code in asked:
+        status, headers, body = answered("/api/v1/uploads/x", cookie, length)
+        assert status.startswith(b"HTTP/1.1 %d " % code)
+        told = json.loads(body)
+        assert headers["Content-Type"] == "application/problem+json"
+        assert told["status"] == code and told["title"] and told["detail"] and told["remedy"]
+        assert ("WWW-Authenticate" in headers) == (code == 401)
+        assert caplog.records[-1].fields["request"] == headers["X-Request-Id"]
+        assert caplog.records[-1].fields["status"] == code
+    monkeypatch.setattr(Room, "takes", lambda *_: False)
+    status, headers, body = answered("/api/v1/uploads/x", examiner)
+    assert json.loads(body)["status"] == 507 and "disk space" in json.loads(body)["detail"]
+    monkeypatch.setattr("webapp.security.upload_admission.Admission.enter", lambda *_: TOO_MANY)
+    status, headers, body = answered("/api/v1/uploads/x", examiner)
+    assert b" 429 " in status and headers["Retry-After"] == "5" and "Retry-After" not in json.loads(body)
+    status, headers, body = answered("/analyses", examiner)
+    assert headers["Content-Type"].startswith("text/plain") and headers["Retry-After"] == "5"
 
 
 @pytest.fixture
