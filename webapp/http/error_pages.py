@@ -18,6 +18,7 @@ from webapp.storage.database import has_no_room
 
 log = logging.getLogger(__name__)
 
+_DATABASE_AWAY = "10"  # seconds: who asks again waits for it up to half a minute anyway
 
 _TITLES = {
     400: N_("This request does not work"),
@@ -115,8 +116,11 @@ def install(app: Flask) -> None:
     @app.errorhandler(OperationalError)
     def no_database(problem: OperationalError) -> Response:
         log.error("%s %s failed: %s", request.method, _route(), problem.orig)
-        status = 507 if has_no_room(problem) else 503
-        return answer(status, *_WORDS[status])
+        if has_no_room(problem):
+            return answer(507, *_WORDS[507])
+        response = answer(503, *_WORDS[503])
+        response.headers["Retry-After"] = _DATABASE_AWAY
+        return response
 
     @app.errorhandler(Exception)
     def unexpected(problem: Exception) -> Response:

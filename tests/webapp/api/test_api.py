@@ -7,6 +7,7 @@ import re
 
 import pytest
 from api_requests import API, problem
+from sqlalchemy.exc import OperationalError
 
 from detector.paths import ROOT
 from detector.schema.analysis import Analysis
@@ -99,6 +100,22 @@ def test_a_bug_is_a_problem_without_a_traceback(app, client, monkeypatch, caplog
     monkeypatch.setattr("webapp.api.analyses.library_search.fitting", lambda *_: 1 / 0)
     told = problem(client.get(f"{API}/analyses"), 500)
     assert "ZeroDivision" not in json.dumps(told) and "ZeroDivisionError" in caplog.text
+
+
+def test_a_database_that_is_away_is_a_problem_that_says_when_to_ask_again(client, monkeypatch):
+    def gone(*_: object) -> None:
+        raise OperationalError("", {}, Exception("no server"))
+
+    monkeypatch.setattr("webapp.api.analyses.library_search.fitting", gone)
+    answer = client.get(f"{API}/analyses")
+    assert "database" in problem(answer, 503)["detail"] and answer.headers["Retry-After"] == "10"
+
+
+def test_every_operation_says_that_it_may_fail():
+    for path in document(login=True)["paths"].values():
+        for of in path.values():
+            assert {"500", "503"} <= of["responses"].keys(), of["operationId"]
+            assert of["responses"]["503"]["headers"]["Retry-After"]["required"] is False
 
 
 def test_other_web_sites_and_host_names_are_refused(client):

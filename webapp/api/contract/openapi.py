@@ -51,7 +51,8 @@ _ERRORS = {
     423: "Another request is busy with it.",
     429: "There were too many requests, or there are too many of these.",
     460: "It arrived damaged.",
-    503: "It takes longer than you can be kept waiting; try again.",
+    500: "Something went wrong inside Reelproof, which its log tells.",
+    503: "The database cannot be reached, or it takes longer than you can be kept waiting; try again.",
     507: "The disk has no room.",
 }
 _PATH_FIELDS = {
@@ -98,6 +99,11 @@ _ANSWERED_HEADERS: dict[str, tuple[str, dict[str, Any]]] = {
     "Upload-Metadata": ("What is kept of it: filename and sha256.", {"type": "string"}),
     "Upload-Expires": ("When what came is removed.", {"type": "string"}),
     REPLAYED: ("true: this is the answer to an earlier request with the same key.", {"type": "string"}),
+}
+_RETRY_AFTER = {
+    "description": "Seconds after which to try again; left out where waiting alone does not help.",
+    "schema": {"type": "integer"},
+    "required": False,
 }
 _OPTIONAL_HEADERS = frozenset({"Link", REPLAYED, "Upload-Metadata"})
 
@@ -174,7 +180,7 @@ def _operation(each: Operation, refs: _Refs, login: bool) -> dict[str, Any]:
         found["responses"][str(status)] = _answer(answer, refs, each.keyed)
         if status == 200 and "ETag" in answer.headers:
             found["responses"]["304"] = {"description": "Nothing changed since the ETag that was sent."}
-    always = (400,) if each.permission is None else (400, 401, 403, 429)
+    always = (400, 500, 503) if each.permission is None else (400, 401, 403, 429, 500, 503)
     # What was deleted leaves a tombstone in the custody log.
     gone = (410,) if "<analysis_id>" in each.path or "<comparison_id>" in each.path else ()
     for status in sorted({*always, *gone, *each.errors, *((409, 413, 422) if each.keyed else ())} | {422}):
@@ -182,6 +188,8 @@ def _operation(each: Operation, refs: _Refs, login: bool) -> dict[str, Any]:
             "description": f"{title(status)}. {_ERRORS[status]}",
             "content": {MEDIA_TYPE: {"schema": refs[Problem, "serialization"]}},
         }
+        if status in (429, 503):
+            found["responses"][str(status)]["headers"] = {"Retry-After": _RETRY_AFTER}
     return found
 
 
