@@ -365,7 +365,7 @@ def test_what_does_not_pass_ends_one(app, live, clip, monkeypatch):
             failing(patched, reelproof, "PATCH", "", problem)
             reelproof.create(clip)
     assert pauses == []
-    assert list(Folders(app.extensions["settings"].data).uploads.iterdir()) == []
+    assert list(Folders.local(app.extensions["settings"].data).uploads.iterdir()) == []
 
 
 def test_an_upload_is_deleted_through_an_outage(live, clip, monkeypatch):
