@@ -21,8 +21,14 @@ def mostly_whole(coverage: Coverage) -> bool:
     return coverage.frames_from_damaged <= coverage.frames_sampled
 
 
+def mostly_discarded(coverage: Coverage) -> bool:
+    """Whether only those taken for no faces make it that most was not judged."""
+    usable, _ = usable_of_all(coverage)
+    return usable >= _LEAST_USABLE_SHARE * coverage.faces_found and not mostly_judged(coverage)
+
+
 def usable_of_all(coverage: Coverage) -> tuple[int, int]:
-    """How many faces could be judged, and how many there were."""
+    """How many faces could be judged, and how many detections there were, those taken for no faces too."""
     return coverage.faces_found - coverage.faces_unusable, coverage.faces_found + coverage.faces_discarded
 
 

@@ -156,8 +156,11 @@ def mostly_damaged(coverage: Coverage) -> str:
     ) % {"damaged": damaged, "frames": damaged + coverage.frames_sampled}
 
 
-def mostly_not_judged(image: bool, coverage: Coverage, not_judged: int, faces: int) -> str:
-    """Nothing was flagged, but ``not_judged`` of all ``faces`` seen were unfit to be judged."""
+def mostly_not_judged(image: bool, coverage: Coverage) -> str:
+    """Nothing was flagged, but most faces seen were unfit to be judged, or taken for none."""
+    not_judged, faces = coverage.faces_unusable, coverage.faces_found
+    if coverage.faces_discarded:
+        return _mostly_discarded(image, coverage)
     said = (
         N_(
             "Nothing was flagged, but most faces seen (%(not_judged)s of %(faces)s) are outside what can be "
@@ -170,6 +173,27 @@ def mostly_not_judged(image: bool, coverage: Coverage, not_judged: int, faces: i
         )
     )
     return said % {"not_judged": not_judged, "faces": faces, "flaws": either(coverage.flaws)}
+
+
+def _mostly_discarded(image: bool, coverage: Coverage) -> str:
+    """The same where some were taken for no faces, which have none of the flaws of others."""
+    said = N_(
+        "Nothing was flagged, but most detections (%(left)s of %(all)s) were not judged: %(discarded)s taken "
+        "for no faces, since the face detector was never sure of them%(not_judged)s."
+    )
+    unusable = N_("; %(not_judged)s of %(faces)s found could not be judged (%(flaws)s)") % {
+        "faces": counted(coverage.faces_found, "face"),
+        "not_judged": coverage.faces_unusable,
+        "flaws": either(coverage.flaws)
+        if image and coverage.flaws
+        else N_("too small, too unclear or too unsure"),
+    }
+    return said % {
+        "left": coverage.faces_unusable + coverage.faces_discarded,
+        "all": coverage.faces_found + coverage.faces_discarded,
+        "discarded": coverage.faces_discarded,
+        "not_judged": unusable if coverage.faces_unusable else "",
+    }
 
 
 def unstable(parameters: Parameters, persons: Sequence[Person]) -> str:

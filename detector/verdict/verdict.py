@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from detector.schema.analysis import Answers, Coverage, MediaKind, Parameters, Person, Segment, Verdict
 from detector.verdict import averaged_odds, reasons
-from detector.verdict.judged_share import hardly_judged, high_if_hardly_judged, most_frames, usable_of_all
+from detector.verdict.judged_share import hardly_judged, high_if_hardly_judged, most_frames
 from detector.verdict.left_open import LeftOpen, doubtful_persons, left_open
 from detector.verdict.stability import (
     flagged_persons,
@@ -133,8 +133,7 @@ def _why_open(
             judged = [sum(person.probability is not None for person in each) for each in (stable, persons)]
             return [reasons.one_of_many(reaching, *judged), *views], reaching
         case LeftOpen.MOSTLY_NOT_JUDGED:
-            usable, faces = usable_of_all(coverage)
-            return [reasons.mostly_not_judged(image, coverage, faces - usable, faces)], []
+            return [reasons.mostly_not_judged(image, coverage)], []
         case LeftOpen.DOUBTFUL:
             doubtful = doubtful_persons(kind, parameters, persons)
             reaching = who_reaches(persons, parameters)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from detector.schema.analysis import Analysis, Answers, Coverage, Media, Model, Parameters, Verdict
 from detector.schema.method.parameters import OF_PHOTOS, OF_VIDEOS
 from detector.verdict import left_open
+from detector.verdict.judged_share import mostly_discarded
 from detector.verdict.left_open import LeftOpen
 from reports.text.language import N_, gettext, translated
 from reports.text.measured import calibration_error
@@ -123,6 +124,11 @@ def _open_because(analysis: Analysis) -> str:
             return gettext(
                 "A face reaches the threshold by itself, but not among all that were judged: of many "
                 "unmanipulated faces one does so by chance more easily than one alone."
+            )
+        case LeftOpen.MOSTLY_NOT_JUDGED if mostly_discarded(analysis.coverage):
+            return gettext(
+                "Most of what the face detector found was taken for no faces and not judged: it was never "
+                "sure of them."
             )
         case LeftOpen.MOSTLY_NOT_JUDGED if kinds:
             return gettext(

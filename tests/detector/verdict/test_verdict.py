@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from detector.faces.flaws import TOO_SMALL
 from detector.schema.analysis import Coverage, MediaKind, Parameters, Person, Score, Scores, Segment, Verdict
 from detector.schema.measurements.second_look import ManipulationKind, SecondLook, SecondLookContrast
 from detector.verdict import verdict as rules
@@ -400,6 +401,20 @@ def test_a_high_score_in_a_clip_too_short_to_judge() -> None:
 BRIEFLY = (
     "Person B reached the threshold for a finding, but for less than 0.5 s at a time, too short for one."
 )
+
+
+@pytest.mark.parametrize("kind", MediaKind)
+def test_detections_taken_for_no_faces_are_not_told_as_faces_too_small_to_judge(kind: MediaKind) -> None:
+    seen = coverage(faces_found=4, faces_unusable=0, faces_discarded=5)
+    verdict, reason = decide(kind, DEFAULT, seen, [person(usable=90)], [])
+    never_sure = "5 taken for no faces, since the face detector was never sure of them"
+    assert verdict is Verdict.INCONCLUSIVE
+    assert reason == f"Nothing was flagged, but most detections (5 of 9) were not judged: {never_sure}."
+    both = seen.model_copy(update={"faces_unusable": 1, "flaws": {TOO_SMALL: 1}})
+    _, reason = decide(kind, DEFAULT, both, [person(usable=90)], [])
+    flaws = TOO_SMALL if kind is MediaKind.IMAGE else "too small, too unclear or too unsure"
+    assert f"most detections (6 of 9) were not judged: {never_sure}; 1 of 4 faces found" in reason
+    assert reason.endswith(f"could not be judged ({flaws}).")
 
 
 def test_who_reached_the_threshold_briefly_is_named_beside_another_reason() -> None:
