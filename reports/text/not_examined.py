@@ -79,6 +79,11 @@ def _between_samples(analysis: Analysis) -> str:
             "most %(sample_rate)s a second%(frames_between)s.",
             **sampled,
         )
+    if media.frames_undecodable or media.frames_from_damaged:  # of an interval the first may be among them
+        return gettext(
+            "Frames between samples: %(frames_sampled)s of %(frames)s were sampled%(frames_between)s.",
+            **sampled,
+        )
     return gettext(
         "Frames between samples: %(frames_sampled)s of %(frames)s were sampled, the first of each "
         "1/%(sample_rate)s s and those shown for longer than that%(frames_between)s.",

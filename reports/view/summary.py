@@ -183,7 +183,8 @@ def _not_examined(analysis: Analysis, section: int) -> str:
         found.append(gettext("sound") if media.has_sound else gettext("sound (the file has none)"))
     found.append(gettext("everything that is not a face"))
     if not media.still:
-        left = max(media.frames - coverage.frames_sampled - coverage.frames_between, 0)
+        damaged = media.frames_from_damaged or 0
+        left = max(media.frames - damaged - coverage.frames_sampled - coverage.frames_between, 0)
         found.append(
             gettext(
                 "%(left)s of %(frames)s, between those judged",
@@ -191,6 +192,13 @@ def _not_examined(analysis: Analysis, section: int) -> str:
                 frames=plural(media.frames, "frame", "frames"),
             )
         )
+        if damaged:
+            found.append(
+                gettext(
+                    "%(frames)s that rest on damaged or missing ones",
+                    frames=plural(damaged, "frame", "frames"),
+                )
+            )
     if coverage.faces_unusable:
         found.append(
             gettext(

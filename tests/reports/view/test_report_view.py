@@ -211,7 +211,8 @@ def test_an_analysis_that_may_have_missed_what_was_shown_for_long_says_so(
     timing = intervals and Timing(
         least_interval=intervals[0], greatest_interval=intervals[1], median_interval=0.04
     )
-    media = {"variable_frame_rate": True, "details": Details(timing=timing) if timing else None}
+    details = Details(timing=timing) if timing else None
+    media = {"variable_frame_rate": True, "frames_undecodable": 0, "details": details}
     told = {
         "schema_version": version,
         "media": analysis.media.model_copy(update=media),
@@ -235,17 +236,31 @@ def test_the_report_says_what_lies_before_the_first_frame(tmp_path: Path) -> Non
 
 def test_the_report_says_which_frames_rest_on_damage_and_what_lies_after_the_last(tmp_path: Path) -> None:
     analysis = build(tmp_path)
+    intact = analysis.media.model_copy(update={"frames_undecodable": 0})
+    analysis = analysis.model_copy(update={"media": intact})
     before = not_examined(analysis)
     spoilt = {
         "media": analysis.media.model_copy(update={"frames_from_damaged": 245, "lost_at_end": 2.24}),
         "coverage": analysis.coverage.model_copy(update={"frames_from_damaged": 65}),
     }
-    added = set(not_examined(analysis.model_copy(update=spoilt))) - set(before)
+    damaged = analysis.model_copy(update=spoilt)
+    added = set(not_examined(damaged)) - set(before)
+    media, sampled = damaged.media, damaged.coverage.frames_sampled
     assert added == {
+        f"Frames between samples: {sampled} of {media.frames:,} frames were sampled.",
         "Frames that rest on damaged or missing ones, up to the next key frame: 245, of which 65 would have "
         "been sampled.",
         "After the last frame: 2.2 s of the file cannot be decoded.",
     }
+    whole, spoilt_ones = (
+        dict(report_view(each, tmp_path).answers)["Not looked at"] for each in (analysis, damaged)
+    )
+    between = media.frames - sampled
+    assert f"{between:,} of {media.frames:,} frames, between those judged; " in whole
+    assert (
+        f"{between - 245:,} of {media.frames:,} frames, between those judged; 245 frames that rest on "
+        "damaged or missing ones; " in spoilt_ones
+    )
 
 
 @pytest.mark.parametrize("kind", list(MediaKind))
