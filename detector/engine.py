@@ -35,7 +35,7 @@ from detector.schema.analysis import (
     Parameters,
     Segment,
 )
-from detector.schema.formatting import printable_name
+from detector.schema.formatting import not_rounded_up_to, printable_name
 from detector.schema.joint_rule import JointRule
 from detector.scoring.first_pass import BATCH, FirstPass, FirstPassResult
 from detector.scoring.moments import MomentKeeper
@@ -219,7 +219,8 @@ def _pictures(job: _Job, photo: Image | None, width: int, analysis: Analysis) ->
     if photo is None or not job.images:
         return {}
     flagged = flagged_persons(analysis.persons, analysis.segments)
-    write_boxed(job.images, photo, width, analysis.persons, flagged)
+    with not_rounded_up_to(*analysis.parameters.thresholds):
+        write_boxed(job.images, photo, width, analysis.persons, flagged)
     return {"picture": PHOTO, "boxed": BOXED}
 
 

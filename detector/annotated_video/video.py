@@ -35,7 +35,7 @@ from detector.media.open import open_container, open_media
 from detector.media.pictures import hdr
 from detector.media.reader import MediaReader
 from detector.schema.analysis import Analysis, Peak, Segment
-from detector.schema.formatting import timecode
+from detector.schema.formatting import not_rounded_up_to, timecode
 
 _X264 = {"preset": "veryfast", "crf": "20", "bf": "0", "g": "60"}
 _HIGH_DEFINITION = 720  # rows from which colours that say nothing of themselves are taken for BT.709
@@ -71,7 +71,7 @@ def annotate(
     _check(exhibit, analysis)
     if out.exists() and out.samefile(exhibit):
         raise MediaError("The annotated video would take the exhibit's place. Name another file.")
-    with atomic_path(out) as temporary:
+    with atomic_path(out) as temporary, not_rounded_up_to(*analysis.parameters.thresholds):
         try:
             return _make(exhibit, analysis, temporary, maps, True, progress)
         except SoundRefused:

@@ -7,10 +7,14 @@ from __future__ import annotations
 
 import math
 import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from fractions import Fraction
 
 THRESHOLDS = (0.4, 0.65)
 """Of doubt and of a finding, as shipped (:class:`~detector.schema.method.parameters.Parameters`)."""
+_SET: ContextVar[tuple[float, ...]] = ContextVar("thresholds", default=())
 
 
 def timecode(seconds: float) -> str:
@@ -37,11 +41,21 @@ def ratio(fraction: str) -> float | None:
         return None
 
 
+@contextmanager
+def not_rounded_up_to(*thresholds: float) -> Iterator[None]:
+    """For a while, lift no :func:`probability` to these either, with which an analysis was made."""
+    token = _SET.set(thresholds)
+    try:
+        yield
+    finally:
+        _SET.reset(token)
+
+
 def probability(value: float | None, *further: float) -> str:
     """A probability with two decimals; never rounded to a certainty it does not claim.
 
-    One that rounding would lift to a threshold it does not reach, a shipped one or one of ``further``, has a
-    third, and is cut there.
+    One that rounding would lift to a threshold it does not reach, a shipped one, one of ``further`` or of
+    :func:`not_rounded_up_to`, has a third, and is cut there.
     """
     if value is None:
         return "not judged"
@@ -50,7 +64,7 @@ def probability(value: float | None, *further: float) -> str:
     if value < 0.01:
         return "< 0.01"
     near = round(value, 2)
-    if any(value < threshold <= near for threshold in (*THRESHOLDS, *further)):
+    if any(value < threshold <= near for threshold in (*THRESHOLDS, *_SET.get(), *further)):
         return f"{math.floor(1000 * value) / 1000:.3f}"
     return f"{value:.2f}"
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from detector.schema.analysis import Analysis
+from detector.schema.formatting import not_rounded_up_to
 from detector.schema.translatable import N_
 from reports.exports.edl_otio import segments_edl, segments_otio
 from reports.exports.scores import scores_csv, scores_parquet
@@ -40,7 +41,7 @@ class Format:
         The same bytes whatever language the page speaks that asked for them. Raises
         :class:`~reports.errors.ReportError`, in English, where this analysis cannot be put so.
         """
-        with speaking(DEFAULT):
+        with speaking(DEFAULT), not_rounded_up_to(*analysis.parameters.thresholds):
             self.writer(analysis, folder, out)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from detector import timestamps
 from detector.schema.analysis import Analysis
+from detector.schema.formatting import not_rounded_up_to
 from detector.verdict.stability import flagged_segments
 from reports.inputs.case import CaseDetails
 from reports.inputs.comparisons import files_of
@@ -125,7 +126,7 @@ def report_view(analysis: Analysis, folder: Path, inputs: ReportInputs = ALONE) 
     :class:`~reports.errors.PictureError` when the analysis names a picture outside the folder, and another
     :class:`~reports.errors.ReportError` when one of ``inputs`` cannot be read or is about another exhibit.
     """
-    with language.speaking(inputs.language_code):
+    with language.speaking(inputs.language_code), not_rounded_up_to(*analysis.parameters.thresholds):
         return language.translated_view(_view(analysis, folder, inputs))
 
 

@@ -5,12 +5,13 @@ import { LANGUAGE, decimal } from "./language.js";
 const THRESHOLDS = [0.4, 0.65]; // as shipped, of doubt and of a finding
 const ROUNDED_DOWN = [0.125, 0.625]; // the halves that Python rounds down, to the even digit
 
-/** A probability with two decimals; never rounded to a certainty, or to a threshold it does not reach. */
-export function probability(value) {
+/** A probability with two decimals; never rounded to a certainty, or to a threshold it does not reach, set or shipped. */
+export function probability(value, ...set) {
   if (value > 0.99) return `> ${decimal(0.99, 2)}`;
   if (value < 0.01) return `< ${decimal(0.01, 2)}`;
   const near = ROUNDED_DOWN.includes(value) ? value - 0.005 : Number(value.toFixed(2));
-  return value < near && THRESHOLDS.includes(near) ? decimal(Math.floor(1000 * value) / 1000, 3) : decimal(near, 2);
+  const lifted = [...THRESHOLDS, ...set].some((threshold) => value < threshold && threshold <= near);
+  return lifted ? decimal(Math.floor(1000 * value) / 1000, 3) : decimal(near, 2);
 }
 
 /** Seconds as HH:MM:SS.mmm. */

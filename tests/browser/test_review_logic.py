@@ -74,6 +74,12 @@ def test_probabilities_read_alike(modules: Page) -> None:
     values = [0.0, 1.0, *near, *(n / 200 for n in range(201)), *(rng.random() for _ in range(2000))]
     shown = call(modules, "formats.js", "return given.map(m.probability);", values)
     assert shown == [probability(each) for each in values]
+    own = (0.2, 0.725)
+    near = [edge + step for edge in own for step in (-0.005, -0.0001, 0.0, 0.0001)]
+    shown = call(
+        modules, "formats.js", f"return given.map((each) => m.probability(each, {own[0]}, {own[1]}));", near
+    )
+    assert shown == [probability(each, *own) for each in near]
 
 
 def test_what_stands_and_who_is_who(modules: Page, tmp_path: Path) -> None:

@@ -105,7 +105,9 @@ class Session:
     def faces(self) -> list[FaceView]:
         """The boxes of the picture."""
         picture, opened = self.state.picture, {each.track for each in self.state.open}
-        return [_face(face, picture, opened) for face in picture.faces] if picture is not None else []
+        if picture is None:
+            return []
+        return [_face(face, picture, opened, self.state.enter_threshold) for face in picture.faces]
 
     @property
     def lanes(self) -> list[LaneView]:
@@ -170,10 +172,10 @@ def _age(moment: float) -> float:
     return abs(time.time() - moment)
 
 
-def _face(face: Face, picture: Picture, opened: set[int]) -> FaceView:
+def _face(face: Face, picture: Picture, opened: set[int], threshold: float) -> FaceView:
     left, top, right, bottom = face.box
     kind = "flagged" if face.track in opened else "judged" if face.probability is not None else "unjudged"
-    named = {"track": face.track, "score": probability(face.probability)}
+    named = {"track": face.track, "score": probability(face.probability, threshold)}
     if kind == "flagged":
         words = gettext("Track %(track)s · %(score)s, flagged", **named)
     else:

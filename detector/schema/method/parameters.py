@@ -198,6 +198,11 @@ class Parameters(Value):
     )
     seed: int = Field(default=0, description=N_("of the random areas that heatmaps are compared with"))
 
+    @property
+    def thresholds(self) -> tuple[float, float]:
+        """Of doubt and of a finding."""
+        return self.doubt_threshold, self.enter_threshold
+
 
 def as_before(names: Iterable[str]) -> dict[str, Any]:
     """Those of :data:`LACKING` as they are where they had no name yet: 0, each of its type."""

@@ -115,9 +115,10 @@ export class Overlay {
   }
 
   #boxWords(name, score, state, short = false) {
-    if (short) return state === "unusable" ? name : `${name} ${probability(score)}`;
+    const figure = probability(score, this.view.rules.enter);
+    if (short) return state === "unusable" ? name : `${name} ${figure}`;
     if (state === "unusable") return _("%(name)s: not judged", { name });
-    const known = { name, score: probability(score) };
+    const known = { name, score: figure };
     if (state !== "high") return `${name}: ${known.score}`;
     return this.photo ? _("%(name)s: %(score)s flagged", known) : _("%(name)s: %(score)s, as high as a finding", known);
   }

@@ -8,10 +8,12 @@ from analyses import build, check
 from detector import Parameters
 from detector.paths import ROOT
 from detector.schema import formatting
+from detector.schema.analysis import MediaKind
 from reports.text import numbers
 from reports.text.heatmaps import check_words, is_confirmed
 from reports.text.numbers import timecode
 from reports.text.verbal_scale import SCALED_STRENGTHS, STRENGTHS, strength
+from reports.view.report import report_view
 
 
 @pytest.mark.parametrize(
@@ -64,6 +66,24 @@ def test_nor_does_it_reach_a_threshold_that_somebody_chose() -> None:
     assert numbers.probability(0.4268, 0.43) == "0.426"
     assert numbers.probability(0.43, 0.43) == "0.43"
     assert numbers.probability(0.6498, 0.43) == "0.649"
+    with formatting.not_rounded_up_to(0.2, 0.43):
+        assert [numbers.probability(each) for each in (0.4268, 0.1961, 0.6498)] == ["0.426", "0.196", "0.649"]
+    assert numbers.probability(0.4268) == "0.43"
+
+
+@pytest.mark.parametrize("kind", MediaKind)
+def test_no_figure_of_a_report_reads_as_the_threshold_its_analysis_was_made_with(
+    tmp_path: Path, kind: MediaKind
+) -> None:
+    made = build(tmp_path, segments=0, kind=kind)
+    below = [person.model_copy(update={"probability": 0.7496}) for person in made.persons]
+    parameters = made.parameters.model_copy(update={"enter_threshold": 0.75, "doubt_threshold": 0.7})
+    told = {"probability": 0.7496, "persons": tuple(below), "parameters": parameters}
+    view = report_view(made.model_copy(update=told), tmp_path)
+    lanes = [lane.detail for lane in view.timeline.lanes] if kind is MediaKind.IMAGE else []
+    figures = [view.figure.text, *(person.figure for person in view.persons), *lanes]
+    assert set(figures) == {"0.749"}
+    assert "0.749" in dict(view.answers)["How surely"]
 
 
 @pytest.mark.parametrize(
