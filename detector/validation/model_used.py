@@ -10,7 +10,7 @@ from detector.models.card_files import load_card, read_second_look
 from detector.schema.analysis import Analysis, MediaKind, Parameters
 from detector.schema.laboratory.quoted import Laboratory
 from detector.schema.laboratory.validation import ValidatedModel, Validation
-from detector.schema.method.parameters import OF_PHOTOS, OF_VIDEOS
+from detector.schema.method.parameters import LACKING, OF_PHOTOS, OF_SECOND_LOOK, OF_VIDEOS, as_before
 from detector.schema.model import Platt, SecondLookModel
 from detector.schema.translatable import N_
 
@@ -81,6 +81,18 @@ def why_not_the_same(then: ValidatedModel, parameters: Parameters, analysis: Ana
     if other := _other_parameters(parameters, analysis.parameters, {analysis.media.kind}):
         return N_("the analysis was made with other parameters (%(names)s)") % {"names": ", ".join(other)}
     return ""
+
+
+def not_as_measured(analysis: Analysis) -> list[str]:
+    """Parameters of an analysis with which the figures on its model's card were not measured.
+
+    Measured were those shipped at the time: what a version did not have yet is in its analyses as before it.
+    Without a second look nothing that concerns it plays a part.
+    """
+    without = (name for name, versions in LACKING.items() if analysis.schema_version in versions)
+    shipped = SHIPPED.model_copy(update=as_before(without))
+    other = _other_parameters(shipped, analysis.parameters, {analysis.media.kind})
+    return other if analysis.model.second_look else [name for name in other if name not in OF_SECOND_LOOK]
 
 
 def _calibrations(then: ValidatedModel) -> list[tuple[float, Platt | None, Platt | None]]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from detector.schema.analysis import Model, Rate
+from detector.schema.analysis import Analysis, Model, Rate
 from detector.schema.model import LEARNT
+from detector.validation.model_used import not_as_measured
 from reports.text.language import gettext
 from reports.text.measured import concerns
 from reports.text.numbers import grouped, plural, shown
@@ -26,15 +27,35 @@ class Hundred:
 
 @dataclass(frozen=True)
 class ReaderView:
-    """What the annex shows: what a probability stands for, and the two error rates of whose card."""
+    """What the annex shows: what a probability stands for, and the two error rates of whose card.
+
+    ``apart`` says why that card's rates do not hold for this analysis, of which none are shown then.
+    """
 
     probability: str
     model: str
     errors: tuple[Hundred, ...]
+    apart: str = ""
+
+
+def of_analysis(analysis: Analysis) -> ReaderView:
+    """The annex of an analysis."""
+    view = of_model(analysis.model, analysis.media.still)
+    names = not_as_measured(analysis)
+    if not names:
+        return view
+    apart = gettext(
+        "How often such a decision is wrong is not known. The error rates on the card of the model that "
+        "decided, %(model)s, were measured with the parameters as shipped; this analysis was made with "
+        "others (%(names)s).",
+        model=analysis.model.title,
+        names=", ".join(names),
+    )
+    return replace(view, errors=(), apart=apart)
 
 
 def of_model(model: Model, still: bool) -> ReaderView:
-    """The annex of an analysis: the model that decided it, measured on photos (``still``) or on videos.
+    """The annex of a model, measured on photos (``still``) or on videos.
 
     Rates by verdict count, or else the first measured, but none of what the model learnt from.
     """

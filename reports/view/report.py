@@ -36,7 +36,7 @@ from reports.view.metadata.view import MetadataView, metadata_view
 from reports.view.not_examined import NotExaminedView, not_examined_view
 from reports.view.other_models import OtherModelsView, other_models_view
 from reports.view.persons import PersonView, person_view
-from reports.view.reader import ReaderView, of_model
+from reports.view.reader import ReaderView, of_analysis
 from reports.view.report_inputs import ALONE, ReportInputs
 from reports.view.reproduction import ReproductionView, reproduction_view
 from reports.view.reviewers import ReviewerView, reviewer_view
@@ -181,7 +181,7 @@ def _view(analysis: Analysis, folder: Path, inputs: ReportInputs) -> ReportView:
         second_review=reviewed,
         references=references,
         custody=custody_view(inputs.custody, media.sha256),
-        reader=of_model(analysis.model, still),
+        reader=of_analysis(analysis),
         check=f"{check.sha256} {check.bytes} {timestamps.iso_seconds(check.checked)}" if check else "",
         beside=tuple(f"{one.below}{path}" for one in inputs.comparisons for path in files_of(one.comparison)),
     )

@@ -46,6 +46,9 @@ OF_FIRST_PASS = frozenset(
 )  # fmt: skip
 """Parameters on which it depends which faces are found, followed, judged and scored by the scan."""
 
+OF_SECOND_LOOK = frozenset({"second_look", "alternate_heads"})
+"""Parameters that change nothing where one network decides alone."""
+
 SURELY_FOUND = 24.0
 """Width from which CenterFace finds nearly every face, px as searched (docs/engine.md)."""
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 
 from detector.schema.analysis import Analysis, Model, Rate
+from detector.validation.model_used import not_as_measured
 from detector.verdict.validated_domain import Criterion, criteria
 from reports.text import numbers
 from reports.text.language import N_, gettext, translated
@@ -60,9 +61,13 @@ class DomainRow:
 
 @dataclass(frozen=True)
 class ValidationView:
-    """Error rates and domain check; empty for a card that states none."""
+    """Error rates and domain check; empty for a card that states none.
+
+    ``apart`` says that the rates do not hold for this analysis, if so.
+    """
 
     rates: tuple[RateTable, ...]
+    apart: str
     meanings: tuple[tuple[str, str], ...]
     domain: tuple[DomainRow, ...]
     sentence: str
@@ -86,10 +91,23 @@ def validation(analysis: Analysis) -> ValidationView:
         sentence = _sentence(found, outside)
     return ValidationView(
         rates=tuple(_table(data, list(of_set)) for data, of_set in groupby(rates, lambda each: each.data)),
+        apart=_apart(analysis) if rates else "",
         meanings=MEANINGS,
         domain=tuple(_row(each) for each in found),
         sentence=sentence,
         outside=outside,
+    )
+
+
+def _apart(analysis: Analysis) -> str:
+    """Said where the analysis was not made as its model was measured; else empty."""
+    names = not_as_measured(analysis)
+    if not names:
+        return ""
+    return gettext(
+        "They were measured with the parameters as shipped. This analysis used others (%(names)s), so they "
+        "do not say how often its decision is wrong.",
+        names=", ".join(names),
     )
 
 

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
+from analyses import build
+
 from detector.models.loaded import load_model
+from detector.schema.analysis import Analysis, Parameters
 from detector.schema.model import LEARNT, Model, Rate
+from detector.validation.model_used import not_as_measured
+from reports.render.html import render_html
 from reports.view.reader import of_model
+from reports.view.report import report_view
 
 
 def test_photographs_are_told_of_photographs_and_videos_of_videos() -> None:
@@ -23,6 +32,40 @@ def test_what_was_not_measured_of_photographs_is_that_of_videos() -> None:
     for still in (False, True):
         false_alarms, misses = of_model(model, still).errors
         assert false_alarms.filled == 2 and "not measured" in misses.words
+
+
+def test_rates_that_other_parameters_gave_are_none_of_this_decision(tmp_path: Path) -> None:
+    made = build(tmp_path, kept=False)
+    model = load_model().card.fused.as_model()
+    shipped = made.model_copy(update={"model": model, "parameters": Parameters()})
+    for idle in ({}, {"seed": 3}, {"average_odds": False}):
+        as_measured = with_parameters(shipped, **idle)
+        view = report_view(as_measured, tmp_path)
+        assert not (view.validation.apart or view.reader.apart) and "of 100" in view.reader.errors[0].words
+    other = with_parameters(shipped, enter_threshold=0.1, sample_rate=4)
+    view = report_view(other, tmp_path)
+    assert "used others (sample_rate, enter_threshold), so they do not say" in view.validation.apart
+    assert "with others (sample_rate, enter_threshold)." in view.reader.apart and not view.reader.errors
+    annex = render_html(view, {}).split('id="reader"')[-1]
+    assert view.reader.apart in annex and "Each square" not in annex and "of 100, measured" not in annex
+
+
+def test_parameters_of_what_was_not_used_or_not_there_yet_are_as_measured(tmp_path: Path) -> None:
+    made = build(tmp_path, kept=False)
+    alone = made.model_copy(update={"model": load_model().card.alone.as_model(), "parameters": Parameters()})
+    assert not_as_measured(with_parameters(alone, second_look=0)) == []
+    fused = alone.model_copy(update={"model": load_model().card.fused.as_model()})
+    assert not_as_measured(with_parameters(fused, second_look=0)) == ["second_look"]
+    document = json.loads(fused.to_json()) | {"schema_version": "1.13"}
+    for name in ("interpolate_below", "alternate_heads", "average_odds"):
+        del document["parameters"][name]
+    old = Analysis.from_json(json.dumps(document))
+    assert old.parameters.interpolate_below == 0 and not_as_measured(old) == []
+
+
+def with_parameters(analysis: Analysis, **changed: object) -> Analysis:
+    parameters = analysis.parameters.model_copy(update=changed)
+    return analysis.model_copy(update={"parameters": parameters})
 
 
 def test_what_the_model_learnt_from_tells_no_error_rates() -> None:
