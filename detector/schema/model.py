@@ -14,6 +14,10 @@ LEARNT = N_(
 """Note on a :class:`Rate` that is therefore no error rate."""
 
 
+PROGRAM = "whole program"
+"""How names of figures and data begin that are of the engine's verdicts, not of the networks' step alone."""
+
+
 class Platt(Value):
     """A probability out of a mean logit (Platt, 1999): sigmoid of ``scale`` times it plus ``offset``."""
 

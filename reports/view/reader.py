@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from detector.schema.analysis import Analysis, Model, Rate
-from detector.schema.model import LEARNT
+from detector.schema.model import LEARNT, PROGRAM
 from detector.validation.model_used import not_as_measured
 from reports.text.language import gettext
 from reports.text.measured import concerns
@@ -57,14 +57,16 @@ def of_analysis(analysis: Analysis) -> ReaderView:
 def of_model(model: Model, still: bool) -> ReaderView:
     """The annex of a model, measured on photos (``still``) or on videos.
 
-    Rates by verdict count, or else the first measured, but none of what the model learnt from.
+    Rates by verdict count, or else the first measured, but none of what the model learnt from. Where the
+    whole program was measured on the same data as its networks' step, the higher of both stands there: the
+    step was measured without each clip's own group, the program leaves more verdicts open.
     """
     rates = [rate for rate in model.rates if concerns(model, rate.data, still) and rate.note != LEARNT]
     return ReaderView(
         probability=_probability(model, still),
         model=model.title,
         errors=tuple(
-            _hundred(words, next((each for each in _by_verdict(rates) if each.figure == figure), None))
+            _hundred(words, _rate(figure, rates))
             for figure, words in (
                 (_FALSE_ALARMS, gettext("False alarms: unmanipulated, and flagged all the same")),
                 (_MISSES, gettext("Misses: manipulated, and not flagged")),
@@ -96,8 +98,13 @@ def _probability(model: Model, still: bool) -> str:
     )
 
 
-def _by_verdict(rates: Sequence[Rate]) -> list[Rate]:
-    return sorted(rates, key=lambda each: each.threshold is not None)
+def _rate(figure: str, rates: Sequence[Rate]) -> Rate | None:
+    of_figure = [each for each in rates if each.figure == figure]
+    first = next(iter(sorted(of_figure, key=lambda each: each.threshold is not None)), None)
+    if first is None:
+        return None
+    same = [each for each in of_figure if each.data.removeprefix(f"{PROGRAM}, ") == first.data]
+    return max((first, *same), key=lambda each: each.value)
 
 
 def _hundred(title: str, rate: Rate | None) -> Hundred:

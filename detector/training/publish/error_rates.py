@@ -145,7 +145,7 @@ def clopper_pearson(events: float, items: int, level: float = 0.95) -> tuple[flo
 
 
 def counted_rate(
-    figure: str, events: int, items: int, *, data: str, unit: str, groups: int, note: str
+    figure: str, events: int, items: int, *, data: str, unit: str, groups: int | None, note: str
 ) -> Rate:
     """A rate of ``events`` among ``items`` with its Clopper–Pearson interval."""
     low, high = clopper_pearson(events, items)

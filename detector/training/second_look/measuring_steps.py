@@ -83,7 +83,8 @@ def verdicts(options: argparse.Namespace) -> None:
     folder = options.out / "verdicts"
     answers = measure_verdicts(options.data, load_model(options.scan), folder, options.every, say)
     if options.update_card:
-        say(str(update_card(options.scan, verdict_figures(answers[AS_SHIPPED]))))
+        shipped = answers[AS_SHIPPED]
+        say(str(update_card(options.scan, verdict_figures(shipped), shipped)))
 
 
 def attacked_clips(options: argparse.Namespace) -> None:

@@ -9,7 +9,7 @@ from detector.schema.analysis import Analysis, Model, Rate
 from detector.validation.model_used import not_as_measured
 from detector.verdict.validated_domain import Criterion, criteria
 from reports.text import numbers
-from reports.text.language import N_, gettext, translated
+from reports.text.language import N_, gettext, in_parts, translated
 from reports.text.measured import PHOTOGRAPHS, concerns
 from reports.text.numbers import plural, shown
 from reports.view.validation.levels import RateRow, rate_row
@@ -31,6 +31,9 @@ _DATA = {
         "whole clips of FaceForensics++ (c23, c40), DFDC, DeepFaceLive, lip-sync, "
         "talking heads and unmanipulated footage of many kinds, by both networks "
         "together"
+    ),
+    "whole program, 126 develop clips": N_(
+        "the same clips by the verdicts of the whole program: every view, stability, segments"
     ),
     "frames of develop clips": N_("single frames of the same clips"),
     "dfdc-test crops": N_("single faces of the Deepfake Detection Challenge, test part"),
@@ -176,7 +179,7 @@ def _table(data: str, rates: list[Rate]) -> RateTable:
     if threshold is not None:
         told.append(gettext("flagged from a probability of %(threshold)s", threshold=shown(threshold, "g")))
     notes = dict.fromkeys(rate.note for rate in rates if rate.note)
-    return RateTable(data, "; ".join([*filter(None, told), *map(translated, notes)]), rows)
+    return RateTable(in_parts(data), "; ".join([*filter(None, told), *map(translated, notes)]), rows)
 
 
 def _from_sources(groups: int) -> str:

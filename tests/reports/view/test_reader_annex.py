@@ -24,6 +24,20 @@ def test_photographs_are_told_of_photographs_and_videos_of_videos() -> None:
     assert [error.filled for error in videos.errors] != [error.filled for error in photos.errors]
 
 
+def test_of_the_step_and_the_whole_program_the_higher_rate_stands_there() -> None:
+    model = load_model().card.fused.as_model()
+    false_alarms, misses = of_model(model, still=False).errors
+    by = {(rate.data, rate.figure): rate for rate in model.rates if rate.unit == "clips"}
+    step, program = "126 develop clips", "whole program, 126 develop clips"
+    alarms, missed = (
+        {data: by[data, figure].events for data in (step, program)}
+        for figure in ("false positive rate", "false negative rate")
+    )
+    assert alarms[step] > alarms[program] and missed[program] > missed[step]
+    assert f"measured: {alarms[step]} of 64 clips" in false_alarms.words
+    assert f"measured: {missed[program]} of 62 clips" in misses.words and misses.filled == 34
+
+
 def test_what_was_not_measured_of_photographs_is_that_of_videos() -> None:
     measured = Rate(
         figure="false positive rate", data="clips", value=0.02, interval="none", items=64, unit="clips"

@@ -8,12 +8,12 @@ from pathlib import Path
 from detector.models.card import SecondLookCard
 from detector.models.card_files import load_card, second_look_path
 from detector.schema.analysis import Verdict
+from detector.schema.model import PROGRAM
 from detector.training.evaluation.leaderboard import read_record, write_record
 from detector.training.publish.calibration import expected_calibration_error
+from detector.training.publish.error_rates import NOTES, counted_rate
 from detector.training.publish.publish import write_second_look
 from detector.training.second_look.fitting.verdicts import Answer, auc_of
-
-PROGRAM = "whole program"
 
 
 def verdict_figures(answers: Sequence[Answer]) -> dict[str, float]:
@@ -30,6 +30,22 @@ def verdict_figures(answers: Sequence[Answer]) -> dict[str, float]:
     return figures
 
 
+def with_rates(card: SecondLookCard, answers: Sequence[Answer]) -> SecondLookCard:
+    """``card`` with the error rates of what was said of the develop clips, after the step's on the same."""
+    clips = f"{len(answers)} develop clips"
+    data = f"{PROGRAM}, {clips}"
+    stated = [rate for rate in card.rates if rate.data != data]
+    at = max((n for n, rate in enumerate(stated, start=1) if rate.data == clips), default=len(stated))
+    for figure, truth in (("false negative rate", True), ("false positive rate", False)):
+        flagged = [answer.verdict is Verdict.MANIPULATED for answer in answers if answer.fake is truth]
+        wrong = flagged.count(not truth)
+        same = (rate.groups for rate in card.rates if (rate.figure, rate.data) == (figure, clips))
+        groups, note = next(same, None), NOTES["develop clips"]
+        rate = counted_rate(figure, wrong, len(flagged), data=data, unit="clips", groups=groups, note=note)
+        stated.insert(at, rate)
+    return card.model_copy(update={"rates": tuple(stated)})
+
+
 def composed_figures(measured: Mapping[str, float]) -> dict[str, float]:
     """Of what :func:`~detector.training.second_look.fitting.composed.measure_composed` measured."""
     partly, duos = (int(measured[name]) for name in ("splices", "duos"))
@@ -42,15 +58,17 @@ def composed_figures(measured: Mapping[str, float]) -> dict[str, float]:
     }
 
 
-def update_card(model: str, figures: Mapping[str, float]) -> Path:
+def update_card(model: str, figures: Mapping[str, float], answers: Sequence[Answer] = ()) -> Path:
     """Put ``figures`` onto the card of the second look of ``model``, and into the leaderboard beside it.
 
-    ``model`` is a name or path as :func:`~detector.models.card_files.load_card` takes it.
+    With them go the error rates of ``answers``. ``model`` is a name or path as
+    :func:`~detector.models.card_files.load_card` takes it.
     """
     _, weights = load_card(model)
     path = second_look_path(weights)
     card = SecondLookCard.model_validate_json(path.with_suffix(".json").read_bytes())
     rounded = {name: round(value, 4) for name, value in figures.items()}
-    write_second_look(card.model_copy(update={"figures": {**card.figures, **rounded}}), path)
+    card = card.model_copy(update={"figures": {**card.figures, **rounded}})
+    write_second_look(with_rates(card, answers) if answers else card, path)
     write_record(read_record(weights.parent), weights.parent)
     return path

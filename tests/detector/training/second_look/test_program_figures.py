@@ -14,6 +14,7 @@ from detector.training.second_look.fitting.program_figures import (
     composed_figures,
     update_card,
     verdict_figures,
+    with_rates,
 )
 from detector.training.second_look.fitting.verdicts import Answer
 
@@ -33,6 +34,23 @@ def test_verdicts_are_shares_of_each_truth() -> None:
         "whole program, 4 develop clips, unmanipulated ones flagged": 0.0,
         "whole program, 4 develop clips, unmanipulated ones inconclusive": 0.5,
     }
+
+
+def test_rates_of_the_program_stand_after_those_of_the_step_on_the_same_clips() -> None:
+    card = SecondLookCard.model_validate_json((MODELS / "second-look" / "reelproof.json").read_bytes())
+    said = [Verdict.NOT_FOUND] * 63 + [Verdict.MANIPULATED] * 42 + [Verdict.INCONCLUSIVE] * 21
+    answers = [Answer(str(n), n >= 64, verdict, 0.5) for n, verdict in enumerate(said)]
+    rates = with_rates(card, answers).rates
+    assert len(rates) == len(card.rates), "those it had are put anew"
+    program = [rate for rate in rates if rate.data == "whole program, 126 develop clips"]
+    assert rates[2:4] == tuple(program) and [rate.data for rate in rates[:2]] == ["126 develop clips"] * 2
+    assert [(rate.figure, rate.events, rate.items) for rate in program] == [
+        ("false positive rate", 1, 64),
+        ("false negative rate", 21, 62),
+    ]
+    assert [rate.groups for rate in program] == [rate.groups for rate in rates[:2]]
+    bare = card.model_copy(update={"rates": ()})
+    assert [rate.groups for rate in with_rates(bare, answers).rates] == [None, None]
 
 
 def test_the_card_and_the_leaderboard_state_what_was_measured(tmp_path: Path) -> None:
