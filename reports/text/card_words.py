@@ -103,6 +103,12 @@ SECOND_LOOK = (
     ),
     N_("The threshold was raised after these had been seen."),
     N_(
+        "Group photographs: of %(few)s, %(more)s and %(many)s unmanipulated faces, drawn from photographs of "
+        "one person each, at least one was flagged in %(of_few)s, %(of_more)s and %(of_many)s of 100 groups, "
+        "and in %(half_few)s, %(half_more)s and %(half_many)s of the same at half size, as JPEG of quality "
+        "%(quality)s."
+    ),
+    N_(
         "Generators of a new kind: of seventeen left out of what linear heads on the untuned start learnt"
         " from, twelve were told with an AUC of %(told)s or more, portraits by FLUX with %(flux)s, "
         "DeepFaceLive with %(deepfacelive)s."

@@ -8,7 +8,7 @@ from detector.verdict import left_open
 from detector.verdict.judged_share import mostly_discarded
 from detector.verdict.left_open import LeftOpen
 from reports.text.language import N_, gettext, translated
-from reports.text.measured import calibration_error
+from reports.text.measured import PHOTOGRAPHS, calibration_error
 from reports.text.numbers import number, plural, probability, shown, size
 
 _TERMS_OF_VIDEOS = frozenset(
@@ -222,6 +222,24 @@ def _learnt(model: Model) -> str:
         "programs make can go unnoticed.",
         learnt="; ".join(map(translated, model.learnt)),
     )
+
+
+def rates_of_one_person(analysis: Analysis) -> str:
+    """That the card's error rates are of photographs of one person, where several faces were judged.
+
+    Empty elsewhere. Only of a second look is it known that it was measured so.
+    """
+    model, judged = analysis.model, sum(person.probability is not None for person in analysis.persons)
+    measured = model.second_look is not None and any(rate.unit == PHOTOGRAPHS for rate in model.rates)
+    if not (analysis.media.still and measured and judged > 1):
+        return ""
+    said = gettext(
+        "These rates are of photographs of one person. Here %(faces)s were judged, and at least one of "
+        "several is flagged by mistake more often than a single one.",
+        faces=plural(judged, "face", "faces"),
+    )
+    of_groups = [translated(limit) for limit in model.limits if limit.startswith("Group photographs")]
+    return " ".join([said, *of_groups])
 
 
 def interval_made(analysis: Analysis) -> str:

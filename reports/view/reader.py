@@ -11,6 +11,7 @@ from detector.validation.model_used import not_as_measured
 from reports.text.language import gettext
 from reports.text.measured import concerns
 from reports.text.numbers import grouped, plural, shown
+from reports.text.photographs import rates_of_one_person
 from reports.text.verbal_scale import Basis, basis
 
 _FALSE_ALARMS, _MISSES = "false positive rate", "false negative rate"
@@ -29,13 +30,15 @@ class Hundred:
 class ReaderView:
     """What the annex shows: what a probability stands for, and the two error rates of whose card.
 
-    ``apart`` says why that card's rates do not hold for this analysis, of which none are shown then.
+    ``apart`` says why that card's rates do not hold for this analysis, of which none are shown then;
+    ``one_person`` that they are of photographs of one person, where several faces were judged.
     """
 
     probability: str
     model: str
     errors: tuple[Hundred, ...]
     apart: str = ""
+    one_person: str = ""
 
 
 def of_analysis(analysis: Analysis) -> ReaderView:
@@ -43,7 +46,7 @@ def of_analysis(analysis: Analysis) -> ReaderView:
     view = of_model(analysis.model, analysis.media.still)
     names = not_as_measured(analysis)
     if not names:
-        return view
+        return replace(view, one_person=rates_of_one_person(analysis))
     apart = gettext(
         "How often such a decision is wrong is not known. The error rates on the card of the model that "
         "decided, %(model)s, were measured with the parameters as shipped; this analysis was made with "

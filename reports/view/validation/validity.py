@@ -12,6 +12,7 @@ from reports.text import numbers
 from reports.text.language import N_, gettext, in_parts, translated
 from reports.text.measured import PHOTOGRAPHS, concerns
 from reports.text.numbers import plural, shown
+from reports.text.photographs import rates_of_one_person
 from reports.view.validation.levels import RateRow, rate_row
 
 MEANINGS = (
@@ -66,7 +67,7 @@ class DomainRow:
 class ValidationView:
     """Error rates and domain check; empty for a card that states none.
 
-    ``apart`` says that the rates do not hold for this analysis, if so.
+    ``apart`` says that the rates do not hold for this analysis, or for photographs of one person, if so.
     """
 
     rates: tuple[RateTable, ...]
@@ -94,7 +95,7 @@ def validation(analysis: Analysis) -> ValidationView:
         sentence = _sentence(found, outside)
     return ValidationView(
         rates=tuple(_table(data, list(of_set)) for data, of_set in groupby(rates, lambda each: each.data)),
-        apart=_apart(analysis) if rates else "",
+        apart=(_apart(analysis) or rates_of_one_person(analysis)) if rates else "",
         meanings=MEANINGS,
         domain=tuple(_row(each) for each in found),
         sentence=sentence,

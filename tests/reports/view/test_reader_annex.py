@@ -8,12 +8,13 @@ from pathlib import Path
 from analyses import build
 
 from detector.models.loaded import load_model
-from detector.schema.analysis import Analysis, Parameters
+from detector.schema.analysis import Analysis, MediaKind, Parameters
 from detector.schema.model import LEARNT, Model, Rate
 from detector.validation.model_used import not_as_measured
 from reports.render.html import render_html
 from reports.view.reader import of_model
 from reports.view.report import report_view
+from reports.view.report_inputs import ReportInputs
 
 
 def test_photographs_are_told_of_photographs_and_videos_of_videos() -> None:
@@ -62,6 +63,29 @@ def test_rates_that_other_parameters_gave_are_none_of_this_decision(tmp_path: Pa
     assert "with others (sample_rate, enter_threshold)." in view.reader.apart and not view.reader.errors
     annex = render_html(view, {}).split('id="reader"')[-1]
     assert view.reader.apart in annex and "Each square" not in annex and "of 100, measured" not in annex
+
+
+def test_rates_of_photographs_of_one_person_are_told_as_such_where_several_faces_were_judged(
+    tmp_path: Path,
+) -> None:
+    model = load_model().card.fused.as_model()
+    for kind, persons, told in (
+        (MediaKind.IMAGE, 3, True),
+        (MediaKind.IMAGE, 1, False),
+        (MediaKind.VIDEO, 3, False),
+    ):
+        made = build(tmp_path / f"{kind}{persons}", kind=kind, persons=persons, kept=False)
+        many = made.model_copy(update={"model": model, "parameters": Parameters()})
+        view = report_view(many, tmp_path)
+        for said in (view.validation.apart, view.reader.one_person):
+            assert said.startswith("These rates are of photographs of one person. Here 3 faces were") == told
+            assert ("in 6, 8 and 17 of 100 groups" in said) == told
+        assert (view.reader.one_person in render_html(view, {}).split('id="reader"')[-1]) or not told
+    older = model.model_copy(update={"limits": ()})
+    made = build(tmp_path, kind=MediaKind.IMAGE, persons=2, kept=False)
+    made = made.model_copy(update={"model": older, "parameters": Parameters()})
+    several = report_view(made, tmp_path, ReportInputs(language_code="de"))
+    assert "2 Gesichter" in several.reader.one_person and "of 100" not in several.reader.one_person
 
 
 def test_parameters_of_what_was_not_used_or_not_there_yet_are_as_measured(tmp_path: Path) -> None:
