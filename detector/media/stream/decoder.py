@@ -145,11 +145,15 @@ class FrameDecoder(PictureStream):
             yield from self._frames_of(needed.flush(), tally, fed)
 
     def _packets(self, tally: Tally) -> Iterator[av.Packet]:
-        """Those of the pictures, in the order of the file."""
+        """Those of the pictures, in the order of the file; of a photo that of the first picture alone.
+
+        FFmpeg reads pictures that lie behind one another in a photo file as frames. Viewers show the first.
+        """
         # Other tracks are not decoded; where they end tells whether the file does too early.
         others = self._others if self.states_whole_duration else ()
         packets = self._container.demux(self._stream, *others)
         clock = RestartedClock(self.time_base) if self.container_format in FORMATS else None
+        begun = False
         while True:
             try:
                 packet = next(packets)
@@ -161,6 +165,10 @@ class FrameDecoder(PictureStream):
                 tally.packets.failed(tally.end_pts, "the container breaks off")
                 return
             if packet.stream is self._stream:
+                if self.kind is MediaKind.IMAGE and packet.size:
+                    if begun:
+                        continue
+                    begun = True
                 if clock is not None and clock.carry_on(packet):
                     self.clock_restarts = True
                     tally.packets.order_breaks += 1

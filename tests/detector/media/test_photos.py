@@ -201,6 +201,28 @@ class TestPhotos:
         # The most vivid colours are beyond eight bits of Lab.
         assert np.abs(frame.image.astype(int) - np.asarray(picture)).mean() < 1.5
 
+    @pytest.mark.parametrize("name", ["a.jpg", "a.png", "a.bmp", "a.webp", "several.jpg"])
+    def test_only_the_picture_that_viewers_show_is_read(
+        self, tmp_path: Path, astronaut: NDArray[np.uint8], name: str
+    ) -> None:
+        """FFmpeg reads what lies behind it as frames, 25 a second, of which every third would be sampled."""
+        path, alone = tmp_path / name, tmp_path / f"alone {name}"
+        first, other = Pillow.fromarray(astronaut), Pillow.fromarray(astronaut[::-1])
+        first.save(alone, quality=95)
+        if name == "several.jpg":
+            first.save(path, "MPO", save_all=True, append_images=[other] * 12, quality=95)
+        else:
+            other.save(tmp_path / f"other {name}")
+            path.write_bytes(alone.read_bytes() + 12 * (tmp_path / f"other {name}").read_bytes())
+        (frame,), tally = read(path, 8)
+        assert (tally.decoded, tally.frames, tally.undecodable, tally.packets.count) == (1, 1, 0, 1)
+        assert np.array_equal(frame.image, read(alone, 8)[0][0].image)
+        with open_media(path) as reader:
+            (again,) = list(reader.frames(8))
+            assert [one.pts for one in reader.at({again.pts})] == [again.pts]
+            reader.rewind()
+            assert len(list(reader.every_frame())) == 1
+
     def test_one_pixel(self, tmp_path: Path) -> None:
         Pillow.new("RGB", (1, 1), (200, 30, 90)).save(tmp_path / "dot.png")
         (frame,), _ = read(tmp_path / "dot.png")
