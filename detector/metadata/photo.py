@@ -19,7 +19,7 @@ from PIL import ExifTags, ImageCms, JpegImagePlugin, TiffImagePlugin
 
 from detector.media.exhibit.text import clean, tags_of
 from detector.media.pictures.photo_file import exif_of, open_photo
-from detector.metadata.appended_video import appended_video
+from detector.metadata.behind_picture import behind_picture
 from detector.metadata.jpeg_tables import nearest_table
 from detector.metadata.png_text import png_texts
 from detector.metadata.texts import Text, texts_of, user_comment
@@ -92,17 +92,18 @@ def read_photo(file: BinaryIO) -> Read:
             exif = _exif(image, png.exif)
             read = _read(exif, _exif_values(exif), _xmp(image, in_png), [*in_png, *_comment(image)])
             jpeg = image if isinstance(image, JpegImagePlugin.JpegImageFile) else None
+            behind = behind_picture(file)
             read.photo = Photo(
                 format=clean(image.format or "unknown", 20),
                 mode=image.mode,
-                frames=_pictures(image),
+                frames=max(_pictures(image), 1 + behind.pictures),  # MPO counts those behind it itself
                 orientation=_whole(exif.get(ExifTags.Base.Orientation)) if exif is not None else None,
                 progressive=bool(image.info.get("progressive")) if jpeg else None,
                 subsampling=_subsampling(jpeg) if jpeg else None,
                 tables=tuple(_tables(jpeg)) if jpeg else (),
                 colour_profile=_profile(image.info.get("icc_profile")),
                 thumbnail=_thumbnail(image, exif) if jpeg else None,
-                appended_video=appended_video(file) if jpeg else None,
+                appended_video=behind.video,
             )
             return read
 

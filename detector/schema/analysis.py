@@ -46,7 +46,7 @@ from detector.schema.model import Platt as Platt
 from detector.schema.model import Range as Range
 from detector.schema.model import Rate as Rate
 
-SCHEMA_VERSION = "1.19"
+SCHEMA_VERSION = "1.20"
 FrameIndex = Annotated[
     int | None,
     Field(ge=0, description="frames before it, in order of presentation; null if not recorded"),

@@ -203,7 +203,9 @@ class Photo(Value):
 
     format: str
     mode: str
-    frames: Count = 1
+    frames: Count = Field(
+        default=1, description="pictures in the file; since 1.20 with those that lie behind the first one"
+    )
     orientation: int | None = Field(default=None, description="EXIF 2.3, tag 0x0112")
     progressive: bool | None = Field(default=None, description="of a JPEG")
     subsampling: str | None = Field(default=None, description="of a JPEG's colour, such as 4:2:0")
@@ -212,8 +214,8 @@ class Photo(Value):
     thumbnail: Thumbnail | None = None
     appended_video: Count | None = Field(
         default=None,
-        description="bytes of a video behind a JPEG, as motion photos have it, which is not examined; null: "
-        "none, or before 1.16",
+        description="bytes of a video behind the picture, as motion photos have it, which is not examined; "
+        "null: none, or before 1.16, of another kind than JPEG before 1.20",
     )
 
 

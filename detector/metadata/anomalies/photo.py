@@ -10,6 +10,7 @@ from detector.schema.translatable import N_
 
 # Below this correlation thumbnail and picture differ; docs/exhibit.md says what was measured.
 _UNLIKE = 0.9
+_WITH_MAIN = frozenset({"HEIF", "AVIF"})  # one picture, at any place, is the primary item
 
 
 def of_photo(details: Details) -> Iterator[Anomaly]:
@@ -41,7 +42,11 @@ def of_photo(details: Details) -> Iterator[Anomaly]:
     if photo.frames > 1:
         yield Anomaly(
             kind=N_("more than one picture"),
-            observation=N_("The file holds %(frames)s pictures; the first one was examined.")
+            observation=(
+                N_("The file holds %(frames)s pictures; the one marked as main was examined.")
+                if photo.format in _WITH_MAIN
+                else N_("The file holds %(frames)s pictures; the first one was examined.")
+            )
             % {"frames": f"{photo.frames:,}"},
             concern=N_("What the others show was not looked at."),
             innocent=N_("Animations, and depth or preview pictures that phones store beside the photo."),
