@@ -21,6 +21,7 @@ from detector.errors import MediaError
 from detector.media.exhibit.file import UNREADABLE, accepted_head, opened
 from detector.media.exhibit.limits import Bounds
 from detector.media.exhibit.signatures import DEMUXERS, is_animated_webp, is_boxed_picture, refuse_mismatch
+from detector.media.pictures.colour_profile import to_srgb
 from detector.media.pictures.gif_file import has_uncontrolled_pictures
 from detector.media.pictures.orientation import photo_orientation
 from detector.media.pictures.photo_file import is_tiff_beyond_ffmpeg, is_whole
@@ -65,13 +66,28 @@ def open_media(path: Path, bounds: Bounds | None = None) -> Iterator[MediaReader
         file.seek(0)
         with open_container(file) as container:
             refuse_mismatch(head, container.format.name)
-            if is_boxed_picture(head) or is_animated_webp(head) or beyond:
+            place = file.tell()  # FFmpeg reads on from there
+            colours = to_srgb(file, _colour_code(container))
+            file.seek(place)
+            if is_boxed_picture(head) or is_animated_webp(head) or beyond or colours.of_cmyk:
                 with open_with_pillow(container, file, bounds) as pictures:
+                    pictures.to_srgb = colours
+                    if colours.of_cmyk:
+                        pictures.is_whole = partial(is_whole, file)
                     yield pictures
             else:
                 reader = MediaReader(container, photo, bounds)
+                reader.to_srgb = colours
                 reader.is_whole = partial(is_whole, file)
                 yield reader
+
+
+def _colour_code(container: av.container.InputContainer) -> tuple[int, int]:
+    """Primaries and transfer characteristics by ITU-T H.273; 2 where the container does not say."""
+    for stream in container.streams.video:
+        if stream.codec_context is not None:
+            return stream.codec_context.color_primaries, stream.codec_context.color_trc
+    return 2, 2
 
 
 def open_container(file: BinaryIO) -> av.container.InputContainer:

@@ -58,7 +58,7 @@ class PillowReader(MediaReader):
             self.kind = MediaKind.VIDEO
         else:
             self.kind = MediaKind.IMAGE
-        if self.kind is MediaKind.IMAGE and picture.format != "TIFF":
+        if self.kind is MediaKind.IMAGE and picture.format in ("HEIF", "AVIF", "WEBP"):
             self.container_format = (picture.format or "").lower()
 
     @property
@@ -84,7 +84,7 @@ class PillowReader(MediaReader):
         try:
             for picture in pictures:
                 with strictly():
-                    pixels = _rgb(picture, self._transfer)
+                    pixels = self._pixels(picture)
                     if picture.has_transparency_data:
                         alpha = np.asarray(picture.convert("RGBA").getchannel("A"))
                         pixels = self.opaque(pixels, alpha)
@@ -97,6 +97,15 @@ class PillowReader(MediaReader):
         except _DAMAGE:
             tally.undecodable += 1
             tally.packets.failed(time, "a picture the decoder refused")
+
+    def _colours(self, frame: av.VideoFrame, width: int, height: int) -> Image:
+        return self._plain(frame, width, height)  # converted before they were put on a ground
+
+    def _pixels(self, picture: PIL.Image.Image) -> Image:
+        if self.to_srgb.of_cmyk:
+            return self.to_srgb.of(picture)
+        pixels = _rgb(picture, self._transfer)
+        return pixels if self._transfer in hdr.NAMES else self.to_srgb(pixels)
 
     def _seek(self, pts: int) -> tuple[Decoded, av.VideoFrame | None]:
         running = self._decoded(counting=False)

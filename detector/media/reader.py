@@ -24,6 +24,7 @@ from detector.media.completeness import seconds_after
 from detector.media.exhibit.limits import Bounds
 from detector.media.frame import Frame, Image
 from detector.media.pictures import hdr
+from detector.media.pictures.colour_profile import ToSrgb
 from detector.media.pictures.letterbox import Size, fitted, on_canvas
 from detector.media.pictures.orientation import Orientation, display_orientation
 from detector.media.pictures.transparency import BLACK, WHITE, on_ground, transparent_share
@@ -60,6 +61,8 @@ class MediaReader(FrameDecoder):
         self._rgba = VideoReformatter()  # likewise
         self.is_whole: Callable[[], bool] = lambda: True
         """Of a photo: whether all of it can be decoded. FFmpeg fills in what is missing and says nothing."""
+        self.to_srgb = ToSrgb()
+        """What is done with its colours; to be set before frames are read."""
         self.transparent = 0.0
         """The largest share of a frame through which something is seen: the ground on which it is put."""
         self.turned = 0
@@ -262,7 +265,7 @@ class MediaReader(FrameDecoder):
         return frame.width, round(frame.height / aspect)
 
     def rgb(self, frame: av.VideoFrame, width: int, height: int) -> Image:
-        """A frame as it lies in the file, at this size, in RGB of standard range, on a plain ground."""
+        """A frame as it lies in the file, at this size, in sRGB, on a plain ground."""
         image = self._colours(frame, width, height)
         layout = frame.format
         if not (layout.has_palette or any(component.is_alpha for component in layout.components)):
@@ -280,6 +283,9 @@ class MediaReader(FrameDecoder):
         if frame.color_trc in hdr.NAMES:
             deep = self._rgb.reformat(frame, width=width, height=height, format="rgb48le", threads=1)
             return hdr.to_standard_range(cast(NDArray[np.uint16], deep.to_ndarray()), frame.color_trc)
+        return self.to_srgb(self._plain(frame, width, height))
+
+    def _plain(self, frame: av.VideoFrame, width: int, height: int) -> Image:
         return cast(
             Image,
             self._rgb.reformat(frame, width=width, height=height, format="rgb24", threads=1).to_ndarray(),

@@ -48,6 +48,9 @@ def with_metadata(media: Media, reader: MediaReader, path: Path) -> tuple[Media,
     """``media`` with everything else that is known of the file, and what the file declares."""
     collected = collect(reader, path)
     details = collected.details
+    if details.photo is not None:
+        photo = details.photo.model_copy(update={"colours": reader.to_srgb.said})
+        details = details.model_copy(update={"photo": photo})
     with path.open("rb") as file:
         credentials, claims = read_store(file, reader.container_format)
     known = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -211,6 +211,11 @@ class Photo(Value):
     subsampling: str | None = Field(default=None, description="of a JPEG's colour, such as 4:2:0")
     tables: tuple[Table, ...] = ()
     colour_profile: str | None = Field(default=None, description="name of the ICC profile; empty: unnamed")
+    colours: Literal["converted", "unusable"] | None = Field(
+        default=None,
+        description="where the file says by a profile, or otherwise, that its colours are no sRGB: whether "
+        "they could be converted to it before they were examined; null: it does not, or before 1.20",
+    )
     thumbnail: Thumbnail | None = None
     appended_video: Count | None = Field(
         default=None,

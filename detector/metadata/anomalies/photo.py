@@ -39,6 +39,16 @@ def of_photo(details: Details) -> Iterator[Anomaly]:
             concern=N_("Programs have tables of their own, so the picture was perhaps saved by one."),
             innocent=N_("Most cameras have tables of their own too and name their firmware in the same tag."),
         )
+    if photo.colours == "unusable":
+        yield Anomaly(
+            kind=N_("unusable colour profile"),
+            observation=N_(
+                "What the file says of its colours cannot be used. They were examined as they are stored, as "
+                "sRGB."
+            ),
+            concern=N_("A program that makes something of it shows other colours than those examined."),
+            innocent=N_("Some programs write damaged profiles, or those of another kind of picture."),
+        )
     if photo.frames > 1:
         yield Anomaly(
             kind=N_("more than one picture"),

@@ -83,7 +83,10 @@ def _photo(photo: Photo) -> list[Fact]:
         )
     profile = photo.colour_profile
     named = gettext("absent") if profile is None else Quoted(profile) or gettext("unnamed")
-    found.append(Fact(gettext("Colour profile"), named))
+    if profile is None and photo.colours:
+        named = gettext("stated otherwise")
+    done = {"converted": gettext("converted to sRGB"), "unusable": gettext("unusable, taken for sRGB")}
+    found.append(Fact(gettext("Colour profile"), named, done.get(photo.colours or "", "")))
     if photo.thumbnail:
         small = photo.thumbnail
         like = (
