@@ -24,8 +24,13 @@ from detector.media.exhibit.signatures import DEMUXERS, is_animated_webp, is_box
 from detector.media.pictures.colour_profile import to_srgb
 from detector.media.pictures.gif_file import has_uncontrolled_pictures
 from detector.media.pictures.orientation import photo_orientation
-from detector.media.pictures.photo_file import is_tiff_beyond_ffmpeg, is_whole
-from detector.media.pillow_reader import open_with_pillow
+from detector.media.pictures.photo_file import (
+    has_transparency,
+    is_tiff_beyond_ffmpeg,
+    is_tiff_of_numbers,
+    is_whole,
+)
+from detector.media.pillow_reader import UNREAD, open_with_pillow
 from detector.media.reader import MediaReader
 
 
@@ -62,6 +67,9 @@ def open_media(path: Path, bounds: Bounds | None = None) -> Iterator[MediaReader
         file.seek(0)
         bounds = bounds or Bounds()
         photo = photo_orientation(file, bounds)
+        if is_tiff_of_numbers(file):
+            raise MediaError(UNREAD)
+        transparency = has_transparency(file)
         beyond = is_tiff_beyond_ffmpeg(file) or has_uncontrolled_pictures(file)
         file.seek(0)
         with open_container(file) as container:
@@ -71,13 +79,13 @@ def open_media(path: Path, bounds: Bounds | None = None) -> Iterator[MediaReader
             file.seek(place)
             if is_boxed_picture(head) or is_animated_webp(head) or beyond or colours.of_cmyk:
                 with open_with_pillow(container, file, bounds) as pictures:
-                    pictures.to_srgb = colours
+                    pictures.to_srgb, pictures.has_transparency = colours, transparency
                     if colours.of_cmyk:
                         pictures.is_whole = partial(is_whole, file)
                     yield pictures
             else:
                 reader = MediaReader(container, photo, bounds)
-                reader.to_srgb = colours
+                reader.to_srgb, reader.has_transparency = colours, transparency
                 reader.is_whole = partial(is_whole, file)
                 yield reader
 

@@ -30,7 +30,7 @@ from detector.schema.translatable import N_
 
 # What Pillow and its plugins raise on damaged files.
 _DAMAGE = (OSError, SyntaxError, ValueError, TypeError, EOFError, RuntimeError)
-_UNREAD = N_(
+UNREAD = N_(
     "The picture's colours are stored in a way that is not read here (numbers of unknown range). Export it "
     "as jpeg or png."
 )
@@ -85,7 +85,7 @@ class PillowReader(MediaReader):
             for picture in pictures:
                 with strictly():
                     pixels = self._pixels(picture)
-                    if picture.has_transparency_data:
+                    if self.has_transparency and picture.has_transparency_data:
                         alpha = np.asarray(picture.convert("RGBA").getchannel("A"))
                         pixels = self.opaque(pixels, alpha)
                 frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
@@ -122,7 +122,7 @@ def _rgb(picture: PIL.Image.Image, transfer: int) -> Image:
         return np.repeat(grey[:, :, None], 3, axis=2)
     if picture.mode in ("I", "F"):
         picture.load()  # or it is damaged
-        raise MediaError(_UNREAD)
+        raise MediaError(UNREAD)
     pixels = np.asarray(picture.convert("RGB"))
     return _standard_range(pixels, transfer) if transfer in hdr.NAMES else pixels
 

@@ -63,6 +63,8 @@ class MediaReader(FrameDecoder):
         """Of a photo: whether all of it can be decoded. FFmpeg fills in what is missing and says nothing."""
         self.to_srgb = ToSrgb()
         """What is done with its colours; to be set before frames are read."""
+        self.has_transparency = True
+        """Whether a channel beside the colours is transparency; to be set before frames are read."""
         self.transparent = 0.0
         """The largest share of a frame through which something is seen: the ground on which it is put."""
         self.turned = 0
@@ -268,6 +270,8 @@ class MediaReader(FrameDecoder):
         """A frame as it lies in the file, at this size, in sRGB, on a plain ground."""
         image = self._colours(frame, width, height)
         layout = frame.format
+        if not self.has_transparency:
+            return image
         if not (layout.has_palette or any(component.is_alpha for component in layout.components)):
             return image
         whole = self._rgba.reformat(frame, width=width, height=height, format="rgba", threads=1).to_ndarray()

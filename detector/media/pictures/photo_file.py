@@ -20,6 +20,17 @@ _COMPRESSIONS = frozenset({1, 2, 3, 4, 5, 8, 32773, 32946})
 _CIELAB = 8  # of a TIFF's photometric interpretations
 _DEEPEST = 16  # bits of one colour that FFmpeg reads of a picture without others
 _TIFF_HEADER = 8  # bytes
+_LEVELS, _FLOAT = {1, 4}, 3  # of a TIFF's sample formats: unsigned and, read likewise, of no stated kind
+_TIFF_ALPHA = frozenset({1, 2})  # of its extra samples: associated, unassociated
+_TIFF_ASKED = (
+    TiffImagePlugin.COMPRESSION,
+    TiffImagePlugin.PHOTOMETRIC_INTERPRETATION,
+    TiffImagePlugin.BITSPERSAMPLE,
+    TiffImagePlugin.SAMPLEFORMAT,
+    TiffImagePlugin.EXTRASAMPLES,
+)
+# A BMP's file header with that of its picture; BITMAPV4HEADER; BI_BITFIELDS, BI_ALPHABITFIELDS.
+_BMP_HEAD, _BMP_V4, _BMP_MASKS = 70, 108, (3, 6)
 _XMP = ("xmp", "XML:com.adobe.xmp")  # where Pillow keeps it
 _JPEGS = frozenset({"JPEG", "MPO"})
 
@@ -119,22 +130,72 @@ def is_tiff_beyond_ffmpeg(file: BinaryIO) -> bool:
 
     Told by the tags of the first picture, also where Pillow cannot decode it.
     """
+    tags = _tiff_tags(file)
+    return tags is not None and (
+        TiffImagePlugin.TILEOFFSETS in tags
+        or tags.get(TiffImagePlugin.COMPRESSION, 1) not in _COMPRESSIONS
+        or tags.get(TiffImagePlugin.PHOTOMETRIC_INTERPRETATION) == _CIELAB
+        or _is_one_deep_colour(tags)
+    )
+
+
+def is_tiff_of_numbers(file: BinaryIO) -> bool:
+    """Whether a TIFF of signed, complex or half-precision numbers, which FFmpeg takes for levels, wordless.
+
+    What of it is black and what is white stands nowhere. One colour of 32 bits is Pillow's matter.
+    """
+    tags = _tiff_tags(file)
+    if tags is None or _is_one_deep_colour(tags):
+        return False
+    shallow = max(_depths(tags)) <= _DEEPEST
+    return not set(_numbers(tags, TiffImagePlugin.SAMPLEFORMAT)) <= (
+        _LEVELS if shallow else _LEVELS | {_FLOAT}
+    )
+
+
+def has_transparency(file: BinaryIO) -> bool:
+    """Whether a fourth channel, or a second beside grey, is transparency, if the photo has one.
+
+    FFmpeg takes any for it: also one of a TIFF that means something else, and the filling of a BMP whose
+    header names no mask of it.
+    """
+    file.seek(0)
+    head = file.read(_BMP_HEAD)
+    if head.startswith(b"BM"):
+        size, compression = (int.from_bytes(head[at : at + 4], "little") for at in (14, 30))
+        return size >= _BMP_V4 and compression in _BMP_MASKS and any(head[66:70])
+    tags = _tiff_tags(file)
+    return tags is None or not _TIFF_ALPHA.isdisjoint(_numbers(tags, TiffImagePlugin.EXTRASAMPLES))
+
+
+def _tiff_tags(file: BinaryIO) -> TiffImagePlugin.ImageFileDirectory_v2 | None:
+    """Those of the first picture; None for a file that is no TIFF, or whose tags are damaged."""
     file.seek(0)
     header = file.read(_TIFF_HEADER)
     if not header.startswith(TIFF):
-        return False
+        return None
     try:
         with warnings.catch_warnings(action="ignore"):
             tags = TiffImagePlugin.ImageFileDirectory_v2(header)
             file.seek(tags.next)
             tags.load(file)
-            compression = tags.get(TiffImagePlugin.COMPRESSION, 1)
+            for tag in _TIFF_ASKED:
+                tags.get(tag)  # it is read when it is asked for
     except (OSError, SyntaxError, ValueError, TypeError, RuntimeError, MemoryError, struct.error):
-        return False
-    depths = tags.get(TiffImagePlugin.BITSPERSAMPLE, (1,))
-    return (
-        TiffImagePlugin.TILEOFFSETS in tags
-        or compression not in _COMPRESSIONS
-        or tags.get(TiffImagePlugin.PHOTOMETRIC_INTERPRETATION) == _CIELAB
-        or (len(depths) == 1 and depths[0] > _DEEPEST)
-    )
+        return None
+    return tags
+
+
+def _depths(tags: TiffImagePlugin.ImageFileDirectory_v2) -> tuple[int, ...]:
+    return _numbers(tags, TiffImagePlugin.BITSPERSAMPLE) or (1,)
+
+
+def _numbers(tags: TiffImagePlugin.ImageFileDirectory_v2, tag: int) -> tuple[int, ...]:
+    """Those that a tag lists; a damaged file may hold text there."""
+    listed = tags.get(tag, ())
+    return tuple(n for n in listed if isinstance(n, int)) if isinstance(listed, tuple) else ()
+
+
+def _is_one_deep_colour(tags: TiffImagePlugin.ImageFileDirectory_v2) -> bool:
+    depths = _depths(tags)
+    return len(depths) == 1 and depths[0] > _DEEPEST

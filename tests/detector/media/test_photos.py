@@ -186,6 +186,20 @@ class TestPhotos:
         (tmp_path / "photo.tif").write_bytes((tmp_path / "photo.tif").read_bytes()[:5000])
         assert "damaged" in refusal(tmp_path / "photo.tif")
 
+    @pytest.mark.parametrize(("kind", "stated"), [("float16", 3), ("int16", 2), ("int8", 2), ("int16", 5)])
+    @pytest.mark.parametrize("colours", [1, 3])
+    def test_a_tiff_of_numbers_is_not_read_as_one_of_levels(
+        self, tmp_path: Path, colours: int, kind: str, stated: int
+    ) -> None:
+        """FFmpeg would, without a word."""
+        pixels = (cornered()[:, :, :colours] // 2).astype(kind)
+        (tmp_path / "photo.tif").write_bytes(tiled(pixels, sample_format=stated))
+        assert "colours are stored in a way that is not read here" in refusal(tmp_path / "photo.tif")
+
+    def test_a_tiff_of_no_stated_numbers_is_read(self, tmp_path: Path) -> None:
+        Pillow.fromarray(cornered()).save(tmp_path / "photo.tif", tiffinfo={339: 4})
+        assert np.array_equal(read(tmp_path / "photo.tif")[0][0].image, cornered())
+
     @pytest.mark.parametrize("compression", ["raw", "tiff_lzw"])
     def test_a_tiff_in_cie_lab_is_read(self, tmp_path: Path, compression: str) -> None:
         """FFmpeg knows no such colours."""
@@ -239,14 +253,14 @@ class TestPhotos:
         assert "copied only in part" in refusal(tmp_path / "photo.png")
 
 
-def tiled(pixels: np.ndarray, orientation: int = 1) -> bytes:
+def tiled(pixels: np.ndarray, orientation: int = 1, sample_format: int = 1) -> bytes:
     """A TIFF of one tile, for whose sides multiples of 16 are allowed."""
     height, width, colours = pixels.shape
     bits = struct.pack("<4H", *[8 * pixels.itemsize] * colours, *[0] * (4 - colours))
     data = pixels.astype(pixels.dtype.newbyteorder("<")).tobytes()
     tags = {256: width, 257: height, 258: 8 if colours == 3 else 8 * pixels.itemsize, 259: 1}
     tags |= {262: 2 if colours == 3 else 1, 274: orientation, 277: colours}
-    tags |= {322: width, 323: height, 324: 16, 325: len(data)}
+    tags |= {322: width, 323: height, 324: 16, 325: len(data), 339: sample_format}
     directory = struct.pack("<H", len(tags))
     for tag, value in tags.items():
         kind = 4 if tag in {324, 325} else 3

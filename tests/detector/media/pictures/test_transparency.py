@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -31,6 +32,59 @@ def test_what_is_half_transparent_is_half_of_both() -> None:
     assert on_ground(image, alpha, 255)[0, :, 0].tolist() == [100, 177, 255]
     assert on_ground(image, alpha, 0)[0, :, 0].tolist() == [100, 50, 0]
     assert on_ground(image, np.full((1, 3), 255, np.uint8), 255) is image
+
+
+def bitmap(header: int, compression: int, alpha_mask: int, pixels: np.ndarray) -> bytes:
+    """A BMP of 32 bits, whose pixels are RGBA, top row first."""
+    height, width = pixels.shape[:2]
+    body = pixels[::-1, :, [2, 1, 0, 3]].tobytes()
+    info = struct.pack("<IiiHHIIiiII", header, width, height, 1, 32, compression, len(body), 0, 0, 0, 0)
+    if header > 40:
+        info = (info + struct.pack("<4I", 0xFF0000, 0xFF00, 0xFF, alpha_mask)).ljust(header, b"\0")
+    start = 14 + len(info)
+    return b"BM" + struct.pack("<IHHI", start + len(body), 0, 0, start) + info + body
+
+
+@pytest.mark.parametrize(
+    ("header", "compression", "mask", "seen"),
+    [
+        (40, 0, 0, True),
+        (108, 0, 0, True),
+        (108, 3, 0, True),
+        (124, 0, 0xFF000000, True),
+        (108, 3, 0xFF000000, False),
+        (124, 3, 0xFF000000, False),
+    ],
+)
+def test_the_filling_of_a_bitmap_is_no_transparency(
+    tmp_path: Path, header: int, compression: int, mask: int, seen: bool
+) -> None:
+    (tmp_path / "a.bmp").write_bytes(bitmap(header, compression, mask, erased()))
+    with open_media(tmp_path / "a.bmp") as reader:
+        (frame,) = reader.frames(8)
+    assert frame.image[10, 10].tolist() == ([200, 60, 40] if seen else [255, 255, 255])
+    assert (reader.transparent == 0) is seen
+
+
+@pytest.mark.parametrize(
+    ("mode", "compression"), [("RGBX", "raw"), ("RGBX", "jpeg"), ("RGBA", "raw"), ("LA", "raw")]
+)
+def test_a_further_channel_of_a_tiff_is_transparency_where_it_says_so(
+    tmp_path: Path, mode: str, compression: str
+) -> None:
+    picture = PIL.Image.fromarray(erased())
+    if mode == "RGBX":
+        picture = PIL.Image.frombytes("RGBX", picture.size, picture.tobytes())
+    picture.convert(mode).save(tmp_path / "a.tif", compression=compression)
+    with open_media(tmp_path / "a.tif") as reader:
+        (frame,) = reader.frames(8)
+    top, bottom = frame.image[10, 10].tolist(), frame.image[90, 10].tolist()
+    if mode == "RGBX":
+        assert max(abs(a - b) for a, b in zip(top, bottom, strict=True)) < 5
+        assert reader.transparent == 0
+    else:
+        assert top == [255, 255, 255] and bottom != top
+        assert reader.transparent == 0.5
 
 
 @pytest.mark.parametrize(
