@@ -12,10 +12,13 @@ from pathlib import Path
 import av
 
 from detector.errors import MediaError
+from detector.media.exhibit.limits import Bounds
 from detector.media.open import open_container, open_media
+from detector.media.pictures.orientation import UPRIGHT, photo_orientation
 from detector.schema.analysis import Media
 from detector.schema.translatable import N_
 from reports.view.facts import CONTAINERS
+from webapp.media.jpeg_orientation import browsers_turn
 from webapp.media.playback import Playback
 
 _MP4 = "mov,mp4,m4a,3gp,3g2,mj2"
@@ -71,6 +74,7 @@ def _judge(path: Path, media: Media) -> Playback:
         if (mimetype := _PHOTOS.get(media.container)) is None:
             kind = _CONTAINERS.get(media.container, media.container)
             raise NotPlayable(N_("not every browser shows %(kind)s files") % {"kind": kind})
+        _check_photo(path, mimetype)
         return Playback("exhibit", mimetype, 0.0, media.width, media.height, "")
     with path.open("rb") as file, open_container(file) as container:
         mimetype = _mimetype(path, media)
@@ -83,6 +87,21 @@ def _judge(path: Path, media: Media) -> Playback:
     if offset < 0:
         raise NotPlayable(N_("its clock starts before zero, where browsers play nothing"))
     return Playback("exhibit", mimetype, offset, media.width, media.height, "")
+
+
+def _check_photo(path: Path, mimetype: str) -> None:
+    """Raise :class:`NotPlayable` unless every browser turns it, and shows its colours, as the engine does.
+
+    Of WebP and PNG none is relied upon to turn it: Chromium heeds no EXIF of a WebP, nor all of a PNG's.
+    """
+    with path.open("rb") as file:
+        turned = photo_orientation(file, Bounds())
+        by_browsers = browsers_turn(file) if mimetype == "image/jpeg" else UPRIGHT
+    if turned != by_browsers:
+        raise NotPlayable(N_("not every browser turns it as its EXIF says"))
+    with open_media(path) as reader:
+        if not reader.to_srgb.as_browsers:
+            raise NotPlayable(N_("not every browser shows its colours as they were examined"))
 
 
 def _mimetype(path: Path, media: Media) -> str:

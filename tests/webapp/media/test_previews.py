@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import struct
 from fractions import Fraction
 from pathlib import Path
 
@@ -12,6 +14,7 @@ import pytest
 from analyses import media as facts_of
 from clips import UPRIGHT, cornered, corners, number_of, write_clip
 from media_files import boxed_photo
+from PIL import ImageCms
 from preview_facts import SMALL, described, moments
 
 from detector.media.open import open_media
@@ -54,6 +57,64 @@ def test_a_photo_that_not_every_browser_shows_gets_a_jpeg(tmp_path, name):
     assert (found.source, found.mimetype) == ("preview", "image/jpeg")
     with PIL.Image.open(tmp_path / "preview") as picture:
         assert picture.format == "JPEG" and corners(np.asarray(picture)) == UPRIGHT
+
+
+def exif(kind: int = 3, count: int = 1, turn: int = 6) -> bytes:
+    """A block with an orientation, as a number of this type."""
+    value = struct.pack("<I", turn) if kind == 4 else struct.pack("<HH", turn, 0)
+    return b"II*\0" + struct.pack("<IHHHI", 8, 1, 0x0112, kind, count) + value + bytes(4)
+
+
+def jpeg_with(picture: PIL.Image.Image, *segments: bytes) -> bytes:
+    made = io.BytesIO()
+    picture.save(made, "JPEG", quality=95)
+    app1 = (b"\xff\xe1" + struct.pack(">H", len(one) + 2) + one for one in segments)
+    return made.getvalue()[:2] + b"".join(app1) + made.getvalue()[2:]
+
+
+@pytest.mark.parametrize(
+    ("name", "blocks", "by_browsers"),
+    [
+        ("plain.jpg", [], True),
+        ("usual.jpg", [b"Exif\0\0" + exif()], True),
+        ("upright.jpg", [b"Exif\0\0" + exif(turn=1)], True),
+        ("nonsense.jpg", [b"Exif\0\0" + exif(turn=99)], True),
+        ("long.jpg", [b"Exif\0\0" + exif(kind=4)], False),
+        ("two.jpg", [b"Exif\0\0" + exif(count=2)], False),
+        ("blocks.jpg", [b"Exif\0\0" + exif(), b"Exif\0\0" + exif(turn=1)], False),
+        ("filled.jpg", [b"Exif\0\xff" + exif()], False),
+        ("a.webp", [exif()], False),
+        ("a.png", [exif()], False),
+        ("plain.webp", [], True),
+        ("plain.png", [], True),
+    ],
+)
+def test_a_photo_that_browsers_may_not_turn_gets_an_upright_jpeg(tmp_path, name, blocks, by_browsers):
+    """Boxes would lie beside the faces: Chromium, for one, turns no WebP by its EXIF."""
+    picture, path = PIL.Image.fromarray(np.rot90(cornered())), tmp_path / name
+    if name.endswith("jpg"):
+        path.write_bytes(jpeg_with(picture, *blocks))
+    else:
+        picture.save(path, lossless=True, **({"exif": blocks[0]} if blocks else {}))
+    with open_media(path) as reader:
+        (frame,) = reader.frames(8)
+    found = decided(path, tmp_path / "preview", width=frame.image.shape[1], height=frame.image.shape[0])
+    assert found.source == ("exhibit" if by_browsers else "preview")
+    if not by_browsers:
+        assert "not every browser turns it as its EXIF says" in found.reason
+        with PIL.Image.open(tmp_path / "preview") as shown:
+            assert corners(np.asarray(shown)) == corners(frame.image)
+            assert (found.width, found.height) == shown.size == frame.image.shape[1::-1]
+
+
+def test_a_photo_whose_colours_browsers_may_not_show_gets_a_jpeg(tmp_path):
+    path = tmp_path / "a.png"
+    PIL.Image.fromarray(cornered()).save(path, icc_profile=bytes(range(256)))
+    found = decided(path, tmp_path / "preview")
+    assert "not every browser shows its colours as they were examined" in found.reason
+    usual = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    PIL.Image.fromarray(cornered()).save(path, icc_profile=usual)
+    assert decided(path).source == "exhibit"
 
 
 @pytest.mark.parametrize(
