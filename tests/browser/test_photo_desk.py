@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 from collections.abc import Iterator
+from pathlib import Path
 
 import desk
 import numpy as np
@@ -60,6 +62,38 @@ def pixel(page: Page, canvas: str, x: float, y: float) -> list[int]:
         "([id, x, y]) => [...document.getElementById(id).getContext('2d').getImageData(x, y, 1, 1).data]",
         [canvas, x, y],
     )
+
+
+def test_what_is_transparent_is_seen_on_white_as_it_was_examined(
+    flagged: tuple[Served, str], page: Page, tmp_path: Path
+) -> None:
+    app, _ = flagged
+    face = portraits()[0]
+    alpha = np.zeros(face.shape[:2], np.uint8)
+    alpha[40:260, 130:330] = 255
+    Image.fromarray(np.dstack([face, alpha])).save(tmp_path / "cut out.png")
+    page.set_default_timeout(WORK)
+    page.goto(f"{app.address}/analyses/{app.analysed(tmp_path / 'cut out.png', changes=_ALL_FLAGGED)}")
+    page.wait_for_function("() => document.getElementById('still').naturalWidth > 0")
+    assert of_desk(page, "desk.data.raw.photo.copy") is False
+
+    def seen(x: float, y: float) -> tuple[int, ...]:
+        """A point of the stage, by shares of it."""
+        shot = Image.open(io.BytesIO(page.locator("#stage").screenshot())).convert("RGB")
+        colour = shot.getpixel((round(x * (shot.width - 1)), round(y * (shot.height - 1))))
+        assert isinstance(colour, tuple)
+        return colour
+
+    # The photo is as high as the stage, which is wider.
+    shape = of_desk(page, "desk.player.stage.clientWidth / desk.player.stage.clientHeight")
+    assert shape > 1.2
+    assert seen(0.5, 0.02) == seen(0.5 - 0.45 / shape, 0.98) == (255, 255, 255)
+    assert max(seen(0.01, 0.02)) < 40
+    page.evaluate("() => document.getElementById('review').desk.player.photo.by(1.1)")
+    page.wait_for_function("() => document.getElementById('review').desk.player.photo.zoom > 1.05")
+    assert seen(0.5, 0.02) == (255, 255, 255) and max(seen(0.01, 0.02)) < 40
+    expect(page.locator("#face-panel")).to_be_visible()
+    assert pixel(page, "face-pixels", 1, 1) == [255, 255, 255, 255]
 
 
 def test_zoom_reaches_single_pixels_and_stays_where_the_pointer_is(photo: Page) -> None:

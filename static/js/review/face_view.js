@@ -71,10 +71,13 @@ export class FaceView {
     const fitting = Math.max(...possible.filter((times) => times === 1 || times * part.width <= WIDE));
     const times = possible.includes(this.times) ? this.times : fitting;
     byId("face-times").replaceChildren(...possible.map((one) => el("option", { value: one, selected: one === times }, `${one}×`)));
-    const pixels = this.#copy(picture, part, "");
+    const pixels = this.#copy(picture, part);
     this.#paint(byId("face-pixels"), pixels, times, part, own);
-    const residual = this.#copy(picture, part, "url(#noise-residual)");
-    const able = "filter" in residual.getContext("2d");
+    const residual = el("canvas", { width: part.width, height: part.height });
+    const pen = residual.getContext("2d");
+    const able = "filter" in pen;
+    if (able) pen.filter = "url(#noise-residual)";
+    pen.drawImage(pixels, 0, 0);
     byId("face-residual-frame").hidden = !able;
     byId("face-residual-none").hidden = able;
     if (able) this.#paint(byId("face-residual"), residual, times, part, own);
@@ -105,10 +108,12 @@ export class FaceView {
     return { x: x0, y: y0, width: Math.max(1, x1 - x0), height: Math.max(1, y1 - y0) };
   }
 
-  #copy(picture, { x, y, width, height }, filter) {
+  /** The part as it was examined: on a plain ground where it is transparent. */
+  #copy(picture, { x, y, width, height }) {
     const canvas = el("canvas", { width, height });
     const pen = canvas.getContext("2d");
-    if (filter && "filter" in pen) pen.filter = filter;
+    pen.fillStyle = getComputedStyle(picture).getPropertyValue("--under-pictures");
+    pen.fillRect(0, 0, width, height);
     pen.drawImage(picture, x, y, width, height, 0, 0, width, height);
     return canvas;
   }

@@ -25,7 +25,9 @@ export class Overlay {
     this.dim = 0; // of a photo, to black at 1, where heat alone is to be seen
     this.canvas = byId("boxes");
     this.still = byId("still");
-    this.ground = getComputedStyle(this.canvas).getPropertyValue("--behind-pictures");
+    const style = getComputedStyle(this.canvas);
+    this.ground = style.getPropertyValue("--behind-pictures");
+    this.under = style.getPropertyValue("--under-pictures"); // a photo's transparent parts
     this.maps = new Map();
     this.drawn = []; // the last time, for tests
     this.labels = []; // where those of the last time lie
@@ -79,7 +81,10 @@ export class Overlay {
       pen.fillRect(0, 0, size.width, size.height);
       pen.imageSmoothingEnabled = (scale * dense) / own < 2;
       pen.imageSmoothingQuality = "high";
-      pen.drawImage(still, left * own, top * own, wide * own, high * own, x + left * scale, y + top * scale, wide * scale, high * scale);
+      const place = [x + left * scale, y + top * scale, wide * scale, high * scale];
+      pen.fillStyle = this.under;
+      pen.fillRect(...place);
+      pen.drawImage(still, left * own, top * own, wide * own, high * own, ...place);
       pen.imageSmoothingEnabled = true;
     }
     if (this.dim) {
