@@ -27,7 +27,7 @@ _COUNT = re.compile(r"([\d,.]+) (.+)")
 _RANGE = re.compile(r"([\d,.]+) to ([\d,.]+)((?: \S+)?)")  # with its unit
 # With thousands set apart, a fraction, or per cent: of a bare number nothing changes.
 _FIGURE = re.compile(r"[-−+]?(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+\.\d+|\d+(?= ?%))(?: ?%)?")
-SENTENCES = re.compile(r"(?<=[.!?]) (?=[A-Z“])")
+SENTENCES = re.compile(r"(?<=[.!?]) (?=[A-Z“0-9])")
 _CLAUSES = re.compile(r"(?=; )")  # what messages add to a sentence
 _ABOUT = re.compile(r"(\S.{,254}?): ([A-Z].*)", re.DOTALL)  # a file, and what is the matter with it
 _OR = re.compile(r"(,? or )")

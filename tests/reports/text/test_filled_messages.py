@@ -111,3 +111,33 @@ def test_a_finding_of_many_persons_is_translated(lookups: list[str]) -> None:
     with language.speaking("de"):
         assert "generiertes Gesicht" in language.translated(text)
     assert 0 < len(lookups) < filled_messages._MOST_LOOKUPS // 10
+
+
+BEGIN_WITH_A_FIGURE = (
+    "1 part of the picture beside the faces differs.",
+    "3 parts of the picture beside the faces differ.",
+    "1,234 faces, counted frame by frame, lie where the reference shows nothing.",
+    "12 faces, counted frame by frame, are less than 24 pixels wide in one of the files.",
+    "1 intact frame, at a time that is not after the one before, was not looked at.",
+    "48 intact frames, each at a time that is not after the one before, were not looked at.",
+)
+
+
+@pytest.mark.parametrize("code", LANGUAGES)
+@pytest.mark.parametrize("sentence", BEGIN_WITH_A_FIGURE)
+def test_a_sentence_that_begins_with_a_figure_is_one_of_several(code: str, sentence: str) -> None:
+    """Beside others it is translated as it is alone; a message before it would take it for what it says."""
+    before = "The exhibit shows one stretch of the reference, 12.0 seconds together."
+    after = "No face differs by more than compression, colour and scaling explain."
+    with language.speaking(code):
+        each = [language.translated(one) for one in (before, sentence, after)]
+        assert language.translated(f"{before} {sentence} {after}") == " ".join(each)
+        assert language.translated(f"{sentence} {after}") == " ".join(each[1:])
+    assert not {before, sentence, after} & set(each)
+
+
+@pytest.mark.parametrize("code", LANGUAGES)
+def test_a_figure_behind_an_abbreviation_begins_no_sentence(code: str) -> None:
+    with language.speaking(code):
+        told = language.translated("There is no person approx. 3, Fig. 4 in this analysis.")
+    assert "approx. 3, Fig. 4" in told and "There is" not in told
