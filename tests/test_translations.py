@@ -10,7 +10,7 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
-from babel.messages import Catalog
+from babel.messages import Catalog, Message
 from babel.messages.extract import extract_from_dir
 from babel.messages.frontend import parse_mapping_cfg
 from babel.messages.pofile import read_po
@@ -122,6 +122,26 @@ def _texts(node: ast.expr) -> list[str]:
 def test_the_reader_of_the_tree_finds_calls_inside_calls() -> None:
     tree = ast.parse("f(gettext('a' if x else 'b', y=g(N_('c'))), plural(n, 'one', 'many'))")
     assert sorted(_marked(tree)) == ["a", "b", "c", "one"]
+
+
+@pytest.mark.parametrize("domain", MAPPINGS)
+@pytest.mark.parametrize("code", LANGUAGES)
+def test_no_word_is_translated_by_a_letter(code: str, domain: str) -> None:
+    """As it is where a word is filled in where its plural forms belong: “A”, “n” of “Anmerkung”."""
+    found = [
+        (msgid, form)
+        for each in kept(code, domain)
+        for msgid, form in _by_form(each)
+        if sum(map(str.isalpha, msgid)) > 2 and sum(map(str.isalpha, form)) < 2
+    ]
+    assert found == []
+
+
+def _by_form(message: Message) -> list[tuple[str, str]]:
+    """Each English form of a message with its translation."""
+    if message.pluralizable:
+        return list(zip(message.id, message.string, strict=True))
+    return [(message.id, message.string)]
 
 
 @pytest.mark.parametrize("domain", MAPPINGS)
