@@ -3,7 +3,8 @@
 Pictures of both files are compared under one view (:mod:`.agreements`), and the most likely way through
 time is found (:mod:`.best_way`): time mostly runs on in both files alike; it may jump, where something was
 cut out or moved, and a stretch may show nothing of the reference. First at a few pictures a second, then
-frame by frame along that way. To each piece a line is fitted, whose slope is the speed (:mod:`.pieces`).
+frame by frame along that way. Frames that only resemble the reference are left out (:mod:`.strays`). To each
+piece a line is fitted, whose slope is the speed (:mod:`.pieces`).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from detector.comparison.alignment.agreements import agreement_matrix, comparable
 from detector.comparison.alignment.best_way import NOWHERE, best_way
 from detector.comparison.alignment.pieces import KEPT, Piece, fit_piece
+from detector.comparison.alignment.strays import without_strays
 from detector.comparison.strips import Floats, Strip
 from detector.comparison.views import Places, View
 
@@ -99,10 +101,12 @@ def map_times(exhibit: Strip, reference: Strip, view: View, way: Sequence[Stretc
                 places[row] = columns[at]
                 first, last = max(0, at - KEPT), min(len(columns), at + KEPT + 1)
                 around[row, first - at + KEPT : last - at + KEPT] = agreements[row - start, first:last]
+    times = exhibit.times, reference.times
+    places = without_strays(exhibit, reference.times, around, places, _runs(places, *times))
     pieces = [
         piece
-        for first, last in _runs(places, exhibit.times, reference.times)
-        if (piece := fit_piece(exhibit.times, reference.times, around, places, first, last)) is not None
+        for first, last in _runs(places, *times)
+        if (piece := fit_piece(*times, around, places, first, last)) is not None
     ]
     kept = np.zeros(count, bool)
     for piece in pieces:

@@ -127,3 +127,86 @@ def test_other_pictures_that_stand_still_are_nowhere(tmp_path: Path, reference: 
     _, _, times = mapped(exhibit, reference)
     assert (times.places[52:108] == NOWHERE).all()
     assert (times.places[[*range(48), *range(112, 150)]] != NOWHERE).all()
+
+
+TAKE = 260  # frames of one take, which never comes back to where it was
+
+
+def swaying(number: int) -> np.ndarray:
+    """Somebody before a fixed background who moves as by chance."""
+    rng = np.random.default_rng(5)
+    picture = cv2.resize(rng.integers(0, 255, (9, 15, 3), np.uint8), SIZE, interpolation=cv2.INTER_CUBIC)
+    steps = np.convolve(rng.normal(size=(5, TAKE + 40)).ravel(), np.ones(12) / 12, "same").reshape(5, -1)
+    x, y, tilt, mouth, lid = np.cumsum(steps, axis=1)[:, number] + steps[:, number]
+    x, y = 120 + 14 * np.tanh(x / 6), 66 + 6 * np.tanh(y / 6)
+
+    def draw(dx: float, dy: float, axes: tuple[float, float], colour: tuple[int, int, int]) -> None:
+        middle = round(16 * (x + dx)), round(16 * (y + dy))
+        size = round(16 * axes[0]), round(16 * axes[1])
+        cv2.ellipse(picture, middle, size, 8 * np.tanh(tilt), 0, 360, colour, -1, cv2.LINE_AA, 4)
+
+    draw(0, 0, (27, 37), (190, 150, 130))
+    for side in (-10, 10):
+        draw(side, -10, (4, 2.5 + np.tanh(lid)), (20, 20, 20))
+    draw(0, 16, (9, 4 + 3 * np.tanh(mouth / 2)), (60, 20, 20))
+    return picture
+
+
+def of_one_take(folder: Path, shown: Sequence[int], known: Sequence[int], fake: range = range(0)) -> TimeMap:
+    """What an exhibit of the frames ``shown``, ``fake`` ones altered, is said to show of those ``known``."""
+
+    def frame(number: int) -> np.ndarray:
+        picture = swaying(number)
+        if number in fake:
+            middle = picture[30:105, 95:150]
+            middle[:] = cv2.GaussianBlur(middle, (0, 0), 5) // 2 + 60
+        return picture
+
+    exhibit, reference = folder / "exhibit.mp4", folder / "known.mp4"
+    write_clip(exhibit, map(frame, shown), rate=RATE, options=_OPTIONS)
+    write_clip(reference, map(swaying, known), rate=RATE, options=_OPTIONS)
+    return mapped(exhibit, reference)[2]
+
+
+def beyond(times: TimeMap, shown: Sequence[int], known: Sequence[int]) -> tuple[int, int]:
+    """How many frames are said to show the reference wrongly, and how many not to that do."""
+    truth = {number: place for place, number in enumerate(known)}
+    wrong = lost = 0
+    for number, place in zip(shown, times.places, strict=True):
+        own = truth.get(number)
+        wrong += place != NOWHERE and (own is None or abs(place - own) > 2)
+        lost += place == NOWHERE and own is not None
+    return int(wrong), int(lost)
+
+
+WHOLE = list(range(TAKE))
+
+
+@pytest.mark.parametrize(
+    "known",
+    [WHOLE[:190], WHOLE[:225], WHOLE[70:], WHOLE[50:200], WHOLE[:90] + WHOLE[150:]],
+    ids=["runs on", "runs on a little", "begins earlier", "both", "something inserted"],
+)
+def test_more_of_a_take_than_the_reference_has(tmp_path: Path, known: list[int]) -> None:
+    """It resembles the reference, as all of the take does, and shows nothing of it."""
+    wrong, lost = beyond(of_one_take(tmp_path, WHOLE, known), WHOLE, known)
+    assert wrong <= 20 and lost <= 5  # of 35 to 110
+
+
+@pytest.mark.parametrize("shown", [WHOLE[:180] + WHOLE[50:130], WHOLE[130:] + WHOLE[:130]])
+def test_a_take_edited_anew_is_shown_throughout(tmp_path: Path, shown: list[int]) -> None:
+    times = of_one_take(tmp_path, shown, WHOLE)
+    assert len(times.pieces) == 2
+    wrong, lost = beyond(times, shown, WHOLE)
+    assert wrong <= 3 and lost <= 3
+
+
+@pytest.mark.parametrize("fake", [range(90, 170), range(180, TAKE), range(80), range(TAKE)])
+def test_another_face_is_compared_in_its_own_moment(tmp_path: Path, fake: range) -> None:
+    times = of_one_take(tmp_path, WHOLE, WHOLE, fake)
+    assert len(times.pieces) == 1 and np.abs(times.places - WHOLE).max() <= 3
+
+
+def test_a_last_frame_that_is_held_on_is_shown(tmp_path: Path) -> None:
+    shown = [*WHOLE[:150], *[149] * 8]
+    assert beyond(of_one_take(tmp_path, shown, WHOLE[:150]), shown, WHOLE[:150]) == (0, 0)
