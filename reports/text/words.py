@@ -31,7 +31,7 @@ WORDS = (
     N_("measured"), N_("unnamed"), N_("grey"), N_("colour"), N_("palette"), N_("not judged"), N_("exhibit"),
     N_("reference"), N_("inside"), N_("outside"), N_("not known"), N_("share"), N_("audio"), N_("subtitle"),
     # reasons of a result
-    N_("without colours of their own (black and white, or toned)"),  # of earlier analyses, as the next five
+    N_("without colours of their own (black and white, or toned)"),  # of earlier analyses, as the next six
     N_(
         "%(who)s: the score lies so near the threshold that small changes of the same pictures (mirrored, "
         "shifted, scaled, re-encoded) move it across."
@@ -44,6 +44,7 @@ WORDS = (
         "%(who)s scored high, but could be judged in no more than %(frames)s, too short to judge: a finding "
         "takes %(minimum_duration)s s, and %(needed)s to find none."
     ),
+    N_("No frame is shown for unusually long: %(told)s%(more)s."),
     N_("; it counted that the face there differs from the same person's before and after"),
     N_("the wider of Clopper–Pearson and bootstrap over sources, at either end"),  # of earlier validations
     N_("The %(count)s %(what)s belong to %(groups)s groups only: intervals are too narrow."),  # likewise

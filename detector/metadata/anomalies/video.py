@@ -192,7 +192,7 @@ def _time_stamps(media: Media, details: Details) -> Iterator[Anomaly]:
         more = N_(" and %(gaps)s more") % {"gaps": len(timing.gaps) - 4} if len(timing.gaps) > 4 else ""
         yield Anomaly(
             kind=N_("gaps in time"),
-            observation=N_("No frame is shown for unusually long: %(told)s%(more)s.")
+            observation=N_("For unusually long no new frame comes: %(told)s%(more)s.")
             % {"told": told, "more": more},
             concern=N_("Frames may have been removed, or were never recorded."),
             innocent=N_(

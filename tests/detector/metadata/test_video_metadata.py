@@ -98,7 +98,8 @@ class TestTiming:
         assert timing is not None
         assert (timing.least_interval, timing.greatest_interval) == (0.033, 1.04)
         assert [(gap.start, gap.length) for gap in timing.gaps] == [(0.36, 1.04)]
-        assert "gaps in time" in kinds(path)
+        observed = {one.kind: one.observation for one in anomalies_of(*facts(path), NOW)}
+        assert observed["gaps in time"] == "For unusually long no new frame comes: 1.040 s from 00:00:00.360."
 
     def test_failures_have_their_time(self, tmp_path: Path) -> None:
         from clips import packets
