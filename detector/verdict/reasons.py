@@ -344,26 +344,35 @@ def nothing_found(
     briefly: Sequence[str],
 ) -> str:
     """Enough was judged and nothing flagged; ``briefly`` names who reached the threshold too briefly."""
-    usable = coverage.faces_found - coverage.faces_unusable
-    what = N_("face was") if usable == 1 else N_("faces were")
-    outcome = N_("it did not reach") if image and usable == 1 else N_("none reached")
-    seen = (
-        N_("%(usable)s usable %(what)s judged") % {"usable": usable, "what": what}
-        if image
-        else (
-            N_("%(persons)s judged in %(frames)s")
-            % {
-                "persons": counted(sum(is_judged_enough(parameters, each) for each in persons), "person"),
-                "frames": counted(coverage.frames_with_usable_face, "sampled frame"),
-            }
+    if image:
+        usable = coverage.faces_found - coverage.faces_unusable
+        if usable == 1:
+            return N_("1 usable face was judged; it did not reach the threshold for a finding.")
+        return N_("%(usable)s usable faces were judged; none reached the threshold for a finding.") % {
+            "usable": usable
+        }
+    judged = sum(is_judged_enough(parameters, each) for each in persons)
+    frames = counted(coverage.frames_with_usable_face, "sampled frame")
+    if briefly:
+        seen = (
+            N_("1 person judged in %(frames)s")
+            if judged == 1
+            else N_("%(judged)s persons judged in %(frames)s")
         )
-    )
-    if not image and briefly:
         return N_(
             "%(seen)s; %(who)s reached the threshold for a finding, but for less than "
             "%(minimum_duration)s s at a time, which is too short for one."
-        ) % {"seen": seen, "who": _who(briefly), "minimum_duration": f"{parameters.minimum_duration:g}"}
-    return N_("%(seen)s; %(outcome)s the threshold for a finding.") % {"seen": seen, "outcome": outcome}
+        ) % {
+            "seen": seen % {"judged": judged, "frames": frames},
+            "who": _who(briefly),
+            "minimum_duration": f"{parameters.minimum_duration:g}",
+        }
+    said = (
+        N_("1 person judged in %(frames)s; none reached the threshold for a finding.")
+        if judged == 1
+        else N_("%(judged)s persons judged in %(frames)s; none reached the threshold for a finding.")
+    )
+    return said % {"judged": judged, "frames": frames}
 
 
 def _who(names: Sequence[str]) -> str:

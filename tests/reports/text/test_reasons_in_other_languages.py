@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from detector.schema.analysis import Coverage, Parameters, Person
+from detector.verdict import reasons
 from reports.text import language
 
 # What the engine writes (detector/verdict/reasons.py), with its German and Spanish.
@@ -143,20 +145,20 @@ REACHED = (
     (
         "2 persons judged in 27 sampled frames; Person B reached the threshold for a finding, but for less "
         "than 0.5 s at a time, which is too short for one.",
-        "2 Personen beurteilt in: 27 Stichproben; Person B erreichte die Schwelle für einen Befund, jedoch",
-        "2 personas, juzgado en: 27 fotogramas muestreados; Persona B alcanzó el umbral para un hallazgo",
+        "2 Personen wurden in 27 Stichproben beurteilt; Person B: Die Schwelle für einen Befund wurde",
+        "Se juzgó a 2 personas en 27 fotogramas muestreados; Persona B: se alcanzó el umbral",
     ),
     (
         "Person A scored high, but could be judged in only 1 sampled frame, too short to judge: a finding "
         "takes 0.5 s, and at least 8 are needed to find none.",  # of earlier analyses
-        "Person A erhielt hohe Werte, konnte aber in nur 1 Stichprobe beurteilt werden, zu kurz",
-        "Persona A obtuvo valores altos, pero pudo juzgarse en solo 1 fotograma muestreado, demasiado poco",
+        "Person A: hohe Werte, aber in nur 1 Stichprobe beurteilbar, zu kurz",
+        "Persona A: valores altos, pero solo se pudo juzgar en 1 fotograma muestreado, demasiado poco",
     ),
     (
         "Person A scored high, but could be judged in no more than 2 sampled frames, too few to judge: a "
         "finding takes several in a row over at least 0.5 s, and at least 8 are needed to find none.",
-        "Person A erhielt hohe Werte, konnte aber in höchstens 2 Stichproben beurteilt werden, zu wenig",
-        "Persona A obtuvo valores altos, pero no pudo juzgarse en más de 2 fotogramas muestreados, muy",
+        "Person A: hohe Werte, aber in höchstens 2 Stichproben beurteilbar, zu wenig",
+        "Persona A: valores altos, pero solo se pudo juzgar en un máximo de 2 fotogramas muestreados, muy",
     ),
 )
 
@@ -169,3 +171,62 @@ def test_who_reached_the_threshold_is_told_in_other_languages(said: tuple[str, s
             assert language.translated(english).startswith(expected)
             both = language.translated(f"Person C: {english[10:]} {REACHED[0][0]}")
         assert both.endswith(("zu kurz ist.", "demasiado corto."))
+
+
+JUDGED = (
+    (
+        "1 usable face was judged; it did not reach the threshold for a finding.",
+        "1 auswertbares Gesicht wurde beurteilt; es erreichte die Schwelle für einen Befund nicht.",
+        "Se juzgó 1 rostro evaluable; no alcanzó el umbral para un hallazgo.",
+    ),
+    (
+        "18 usable faces were judged; none reached the threshold for a finding.",
+        "18 auswertbare Gesichter wurden beurteilt; keines erreichte die Schwelle für einen Befund.",
+        "Se juzgaron 18 rostros evaluables; ninguno alcanzó el umbral para un hallazgo.",
+    ),
+    (
+        "1 person judged in 1 sampled frame; none reached the threshold for a finding.",
+        "1 Person wurde in 1 Stichprobe beurteilt; sie erreichte die Schwelle für einen Befund nicht.",
+        "Se juzgó a 1 persona en 1 fotograma muestreado; no alcanzó el umbral para un hallazgo.",
+    ),
+    (
+        "20 persons judged in 1500 sampled frames; none reached the threshold for a finding.",
+        "20 Personen wurden in 1500 Stichproben beurteilt; keine erreichte die Schwelle für einen Befund.",
+        "Se juzgó a 20 personas en 1500 fotogramas muestreados; ninguna alcanzó el umbral para un hallazgo.",
+    ),
+    (
+        "1 person judged in 40 sampled frames; Person A reached the threshold for a finding, but for less "
+        "than 0.5 s at a time, which is too short for one.",
+        "1 Person wurde in 40 Stichproben beurteilt; Person A: Die Schwelle für einen Befund wurde erreicht, "
+        "jedoch jeweils für weniger als 0,5 s, was dafür zu kurz ist.",
+        "Se juzgó a 1 persona en 40 fotogramas muestreados; Persona A: se alcanzó el umbral para un "
+        "hallazgo, pero durante menos de 0,5 s seguidos, lo que es demasiado corto.",
+    ),
+)
+
+
+@pytest.mark.parametrize("said", JUDGED)
+def test_one_and_many_that_were_judged_agree_with_their_number(said: tuple[str, str, str]) -> None:
+    english, *others = said
+    for code, expected in zip(("de", "es"), others, strict=True):
+        with language.speaking(code):
+            assert language.translated(english) == expected
+
+
+def test_reasons_say_what_is_translated() -> None:
+    def told(image: bool, judged: int, briefly: tuple[str, ...] = ()) -> str:
+        coverage = Coverage(
+            frames_sampled=40,
+            frames_with_face=40,
+            frames_with_usable_face=40 if judged == 1 else 1500,
+            faces_found=judged,
+            faces_unusable=0,
+            faces_discarded=0,
+            cuts=(),
+            not_examined=(),
+        )
+        persons = [Person.model_construct(id=f"P{number}", usable_frames=40) for number in range(judged)]
+        return reasons.nothing_found(image, Parameters(), coverage, persons, briefly)
+
+    said = {told(True, 1), told(True, 18), told(False, 20), told(False, 1, ("A",))}
+    assert said < {english for english, *_ in JUDGED}
