@@ -144,13 +144,14 @@ def interval_made(analysis: Analysis) -> str:
         return photographs.interval_made(analysis)
     error = calibration_error(analysis.model, still=False)
     by_frames = gettext(
-        "Beside each probability stands an interval. It allows for two sources of "
-        "doubt. First, the frames: others of the same stretch would have given another "
-        "mean. Frames that follow each other look alike, so their number is reduced to "
-        "that of independent ones (by their correlation, as a first-order "
-        "autoregression), and Student's t gives the ends at %(level)s. With fewer than "
-        "%(least_frames)s frames this part is left out; where the ends would lie nearly as "
-        "far apart as probabilities can, no interval is given. ",
+        "Beside the probability of a finding and that of each of its segments stands an "
+        "interval. It allows for two sources of doubt. First, the frames: others of the "
+        "same stretch would have given another mean. Frames that follow each other look "
+        "alike, so their number is reduced to that of independent ones (by their "
+        "correlation, as a first-order autoregression), and Student's t gives the ends "
+        "at %(level)s. With fewer than %(least_frames)s frames this part is left out; "
+        "where the ends would lie nearly as far apart as probabilities can, no interval "
+        "is given. ",
         level=shown(LEVEL, ".0%"),
         least_frames=LEAST_FRAMES,
     )

@@ -11,6 +11,7 @@ from reports.text.language import N_, gettext, translated
 from reports.text.measured import PHOTOGRAPHS, calibration_error
 from reports.text.numbers import number, plural, probability, shown, size
 
+_LEAST_TOLD = 0.001  # of a picture, below which no share is told
 _TERMS_OF_VIDEOS = frozenset(
     {
         "track",
@@ -251,10 +252,11 @@ def interval_made(analysis: Analysis) -> str:
             "interval can be stated for a single photograph."
         )
     return gettext(
-        "Beside each probability stands an interval: both ends lie away from it by the "
-        "largest calibration error measured for this model, %(error)s, an average over "
-        "the measured data and not a bound. One photograph gives no second figure to "
-        "compare with, so chance is not allowed for.",
+        "Beside the probability of a finding and that of each flagged face stands an "
+        "interval: both ends lie away from it by the largest calibration error measured "
+        "for this model, %(error)s, an average over the measured data and not a bound. "
+        "One photograph gives no second figure to compare with, so chance is not allowed "
+        "for.",
         error=number(round(error, 3)),
     )
 
@@ -304,6 +306,13 @@ def under_transparency(media: Media) -> tuple[str, ...]:
     share = media.picture.transparent if media.picture else None
     if not share:
         return ()
+    if share < _LEAST_TOLD:
+        return (
+            gettext(
+                "What lies under transparent areas (less than 0.1 %% of the picture): it was examined on a "
+                "plain ground, as viewers show it."
+            ),
+        )
     return (
         gettext(
             "What lies under transparent areas (%(share)s %% of the picture): it was examined on a plain "

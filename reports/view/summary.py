@@ -51,9 +51,10 @@ def together(analysis: Analysis) -> str:
     told = [(analysis.model.title, analysis.verdict)]
     told += [(other.model.title, other.verdict) for other in analysis.others]
     for title, verdict in told:
-        by_verdict.setdefault(gettext(str(verdict)), []).append(title)
-    said = "; ".join(f"{verdict}: {', '.join(titles)}" for verdict, titles in by_verdict.items())
-    return f"{gettext(_RULES[analysis.joint.rule])} {capitalize_first(said)}."
+        by_verdict.setdefault(capitalize_first(gettext(str(verdict))), []).append(title)
+    # Titles have commas of their own.
+    said = [f"{verdict}: {'; '.join(titles)}." for verdict, titles in by_verdict.items()]
+    return " ".join((gettext(_RULES[analysis.joint.rule]), *said))
 
 
 def models(analysis: Analysis, sections: dict[str, Section]) -> tuple[Answer, ...]:

@@ -7,19 +7,26 @@ from collections.abc import Iterator
 from detector.schema.metadata import Anomaly, Details
 from detector.schema.translatable import N_
 
+_LEAST_TOLD = 0.001  # of the picture, below which no share is told
+
 
 def of_transparency(details: Details) -> Iterator[Anomaly]:
     """Anomalies of a photo's or a video's transparency."""
     share = details.picture.transparent if details.picture else None
     if not share:
         return
-    yield Anomaly(
-        kind=N_("transparent areas"),
-        observation=N_(
-            "%(share)s %% of the picture is transparent, wholly or in part. It was examined on a plain "
+    observation = N_(
+        "%(share)s %% of the picture is transparent, wholly or in part. It was examined on a plain "
+        "ground, as viewers show it."
+    )
+    if share < _LEAST_TOLD:
+        observation = N_(
+            "Less than 0.1 %% of the picture is transparent, wholly or in part. It was examined on a plain "
             "ground, as viewers show it."
         )
-        % {"share": f"{100 * share:.1f}"},
+    yield Anomaly(
+        kind=N_("transparent areas"),
+        observation=observation % {"share": f"{100 * share:.1f}"},
         concern=N_(
             "Pixels stay in the file where a program erased them; what lies there is not seen and was not "
             "examined."

@@ -50,7 +50,9 @@ def transform_facts(comparison: Comparison, found: Transform) -> Iterator[Fact]:
     crop = (
         gettext("the whole picture")
         if whole
-        else gettext("%(share)s of its picture", share=shown(share, ".0%"))
+        else gettext(
+            "%(share)s of its picture", share=shown(min(share, 0.999), ".0%" if share < 0.995 else ".1%")
+        )
     )
     yield Fact(gettext("Part of the reference shown"), crop, "" if whole else numbers.box(found.crop))
     left, top, right, bottom = found.shown

@@ -98,6 +98,7 @@ def test_a_frame_is_drawn_until_the_next_one(tmp_path: Path) -> None:
         ((0.0, 0.6, 319.2, 180.0), 0.1, "the whole picture"),
         ((2.0, 0.0, 320.0, 180.0), 2.5, "the whole picture"),
         ((2.0, 0.0, 320.0, 180.0), 0.1, "99% of its picture"),
+        ((1.58, 0.0, 320.0, 180.0), 0.1, "99.5% of its picture"),
     ],
 )
 def test_what_is_cut_off(tmp_path: Path, crop: tuple[float, ...], uncertainty: float, words: str) -> None:

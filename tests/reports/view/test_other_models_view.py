@@ -74,3 +74,21 @@ def test_the_glossary_names_the_section_that_others_move(
         view = report_view(analysis, tmp_path, ReportInputs(language_code=code))
         assert view.sections["limits"].number == number
         assert words.format(number) in dict(view.glossary)[term]
+
+
+def test_titles_with_commas_of_their_own_are_kept_apart(tmp_path: Path) -> None:
+    one = with_another(build(tmp_path, persons=1, segments=1))
+    titled = one.model.model_copy(update={"title": "Reelproof, fourth generation"})
+    other = one.others[0].model_copy(
+        update={"model": titled.model_copy(update={"title": "Reelproof Lite0, first generation"})}
+    )
+    one = one.model_copy(update={"model": titled, "others": (other,)})
+    view = other_models_view(one, tmp_path)
+    assert view is not None and view.reason.endswith(
+        "Manipulated: Reelproof, fourth generation; Reelproof Lite0, first generation."
+    )
+    calm = other.model_copy(update={"verdict": Verdict.INCONCLUSIVE})
+    view = other_models_view(one.model_copy(update={"others": (calm,)}), tmp_path)
+    assert view is not None and view.reason.endswith(
+        "Manipulated: Reelproof, fourth generation. Inconclusive: Reelproof Lite0, first generation."
+    )

@@ -271,6 +271,12 @@ def test_the_report_says_what_lies_under_transparency(tmp_path: Path, kind: Medi
     lines = not_examined(analysis.model_copy(update={"media": clear}))
     assert sum(line.startswith("What lies under transparent areas (25.0 % of") for line in lines) == 1
     assert not any("transparent" in line for line in not_examined(analysis))
+    details = Details(picture=Picture(transparent=3e-6))
+    clear = analysis.media.model_copy(update={"details": details})
+    lines = not_examined(analysis.model_copy(update={"media": clear}))
+    assert (
+        sum(line.startswith("What lies under transparent areas (less than 0.1 % of") for line in lines) == 1
+    )
 
 
 def test_what_was_not_examined(tmp_path: Path) -> None:

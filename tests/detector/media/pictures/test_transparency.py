@@ -110,6 +110,9 @@ def test_what_was_erased_is_not_seen(tmp_path: Path, name: str) -> None:
     (told,) = (one for one in anomalies_of(media, details, NOW) if one.kind == "transparent areas")
     assert "% of the picture is transparent" in told.observation
     assert any("are transparent" in words for words in not_seen(media, 0.0))
+    few = details.model_copy(update={"picture": details.picture.model_copy(update={"transparent": 3e-6})})
+    (told,) = (one for one in anomalies_of(media, few, NOW) if one.kind == "transparent areas")
+    assert told.observation.startswith("Less than 0.1 % of the picture is transparent")
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.webp", "palette.png"])
