@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -30,6 +31,7 @@ _SMOOTHED = 0.3  # seconds over which agreement is averaged
 _EXACT = 2.0  # frames by which a way may be off and still be one
 _EDGE = 1  # frames from the reference's last one at which a way stands there
 _FEWEST = 3  # frames by which a stretch, or one beside it, is judged
+_STOPS = 0.4  # seconds for which a way may stand on one frame
 _NEIGHBOURS = 15  # frames beside a stretch by which its time would go on
 _HELD = 3  # levels by which a picture that is shown once more may change
 _SHOWN = 0.5  # of a stray's moments, that others show
@@ -47,7 +49,7 @@ def without_strays(
     if min(len(exhibit), len(known)) < _FEWEST or not found.any():
         return places
     seen, own = exhibit.times, around[:, KEPT]
-    kept = found & ~_standing(seen, known, places, runs)
+    kept = found & ~_standing(seen, known, places, runs) & ~_stopped(seen, known, places, runs)
     level = float(np.median(own[kept]))
     low = np.zeros(len(places), bool)
     for first, last in runs:
@@ -130,6 +132,17 @@ def _standing(seen: Floats, known: Floats, places: Places, runs: list[tuple[int,
         _overstaying(seen, known, places, runs)
         | _overstaying(-seen[::-1], -known[::-1], len(known) - 1 - places[::-1], backwards)[::-1]
     )
+
+
+def _stopped(seen: Floats, known: Floats, places: Places, runs: list[tuple[int, int]]) -> NDArray[np.bool_]:
+    """Frames of a way that stops on one of the reference's for long, but for the first."""
+    out = np.zeros(len(places), bool)
+    most = _STOPS + MOST_SPEED * float(np.median(np.diff(known)))
+    for first, last in runs:
+        moves = first + 1 + np.flatnonzero(np.diff(places[first : last + 1]))
+        for start, end in pairwise([first, *moves.tolist(), last + 1]):
+            out[start + 1 : end] = seen[end - 1] - seen[start] > most
+    return out
 
 
 def _overstaying(
