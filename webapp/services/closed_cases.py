@@ -12,6 +12,7 @@ from sqlalchemy import Select, delete, func, select
 from sqlalchemy.orm import Session
 
 from reports.text.language import gettext, ngettext
+from reports.text.numbers import grouped
 from webapp.custody import log as custody_log
 from webapp.errors import NotReady, UserError
 from webapp.jobs import states
@@ -70,7 +71,8 @@ def purge(database: Database, folders: Folders, case_id: int) -> Purged:
     """Delete all analyses of a closed case, the exhibits that nothing else uses, and the case, for good.
 
     Raises :class:`UserError` where a comparison that would go belongs to another closed case. One that was
-    interrupted leaves a closed case with what is left in it, and can be done again.
+    interrupted leaves a closed case with what is left in it, and can be done again. Opening the case again
+    stops it at once.
     """
     with database.alone() as session:
         case = _closed(session, case_id)
@@ -86,13 +88,34 @@ def purge(database: Database, folders: Folders, case_id: int) -> Purged:
             "exported": case.exported.isoformat() if case.exported else "never",
         }
         custody_log.append(session, "purge", details)  # before the deletions, to which it is the reason
-    for analysis_id in ids:
-        deletion.delete(database, folders, analysis_id, purging=case_id)
-    with database.alone() as session:
-        session.execute(delete(CaseReview).where(CaseReview.case_id == case_id))
-        session.execute(delete(CaseMember).where(CaseMember.case_id == case_id))
-        session.delete(_closed(session, case_id))
+        name = case.name
+    gone = 0
+    try:
+        for analysis_id in ids:
+            deletion.delete(database, folders, analysis_id, purging=case_id)
+            gone += 1
+        with database.alone() as session:
+            _delete_emptied(session, case_id)
+    except deletion.PurgeStopped as stopped:
+        with database.alone() as session:
+            custody_log.append_account_event(session, "purge stopped", case=case_id, name=name, analyses=gone)
+        deleted = ngettext(
+            "The purge stopped; it had deleted %(number)s analysis.",
+            "The purge stopped; it had deleted %(number)s analyses.",
+            gone,
+            number=grouped(gone),
+        )
+        raise UserError(stopped.status, f"{stopped.error} {deleted}", stopped.remedy) from stopped
     return means
+
+
+def _delete_emptied(session: Session, case_id: int) -> None:
+    left = select(AnalysisRow.id).where(AnalysisRow.case_id == case_id).limit(1)
+    if not deletion.is_closed(session, case_id) or session.scalar(left) is not None:
+        raise deletion.PurgeStopped
+    session.execute(delete(CaseReview).where(CaseReview.case_id == case_id))
+    session.execute(delete(CaseMember).where(CaseMember.case_id == case_id))
+    session.delete(session.get_one(CaseRow, case_id))
 
 
 def _own_exhibits(case: CaseRow) -> Select[int]:

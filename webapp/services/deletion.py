@@ -33,6 +33,7 @@ from webapp.storage.tables import (
     AnalysisRow,
     AnnotationRow,
     CaseDetailsRow,
+    CaseRow,
     ComparisonRow,
     Exhibit,
     FingerprintBlock,
@@ -51,6 +52,17 @@ class Consequences:
     annotations: int
     others: int  # analyses of the same exhibit, which stay and keep it
     comparisons: int  # of the exhibit, which go with it
+
+
+class PurgeStopped(UserError):
+    """A case that was being purged is not closed any more, or somebody else purges it too."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            409,
+            gettext("This case was opened again meanwhile, or somebody else purges it too."),
+            gettext("What is left in it was kept."),
+        )
 
 
 def consequences(session: Session, row: AnalysisRow) -> Consequences:
@@ -93,7 +105,7 @@ def refuse_kept(session: Session, row: AnalysisRow, *, purging: int | None = Non
     ``purging`` is the case that is being purged, if one is.
     """
     refuse_unfinished(row)
-    if row.case_id != purging:
+    if purging is None and row.case_id is not None:
         cases.refuse_changes(session, row.case_id)
         reviewer_service.refuse_deleting(session, row)
     if not _others(session, row):
@@ -104,11 +116,14 @@ def refuse_kept(session: Session, row: AnalysisRow, *, purging: int | None = Non
 def delete(database: Database, folders: Folders, analysis_id: str, *, purging: int | None = None) -> None:
     """Delete an analysis that has ended or is paused, for good. Raises :class:`UserError` if there is none.
 
-    One of a closed case, or compared with one, only while that case, ``purging``, is purged.
+    One of a closed case, or compared with one, only while that case, ``purging``, is purged: then nothing
+    else, and nothing any more once the case is open (:class:`PurgeStopped`).
     """
     note = folders.deletions / analysis_id
     with database.alone() as session:
         row = session.get(AnalysisRow, analysis_id)
+        if purging is not None and (row is None or row.case_id != purging or not is_closed(session, purging)):
+            raise PurgeStopped
         if row is None:
             raise analysis_queries.gone(session, analysis_id)
         refuse_kept(session, row, purging=purging)
@@ -135,6 +150,12 @@ def delete(database: Database, folders: Folders, analysis_id: str, *, purging: i
         _finish(database, folders, note)
     except StoreError as problem:
         raise _still_in_store("analysis", problem) from problem
+
+
+def is_closed(session: Session, case_id: int) -> bool:
+    """Whether there is such a case, and nothing in it is changed any more."""
+    case = session.get(CaseRow, case_id)
+    return case is not None and case.closed is not None
 
 
 def delete_comparison(database: Database, folders: Folders, comparison_id: str) -> None:

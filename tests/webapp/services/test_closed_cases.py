@@ -23,6 +23,8 @@ from webapp.downloads import case_archive
 from webapp.downloads import reports as report_downloads
 from webapp.jobs import states
 from webapp.security.permissions import Role
+from webapp.services import deletion
+from webapp.storage.data_folder import Folders
 from webapp.storage.tables import (
     AnalysisRow,
     CaseMember,
@@ -361,6 +363,57 @@ def test_purged_with_its_comparisons(app, ada, root, case):
     ada.post(f"{case}/close")
     assert root.post(f"{case}/purge").status_code == 303
     assert comparison_rows(app) == []
+
+
+def test_opening_a_case_again_stops_its_purge(app, ada, root, case, monkeypatch, capsys):
+    number, other = int(case.rpartition("/")[2]), another(app, "K-18/26", closed=False)
+    for name in ("c.mp4", "d.mp4"):
+        put(app, finished(app, file=name).id, number)
+    ada.post(f"{case}/close")
+    delete, order = deletion.delete, []
+
+    def first_then_open(database, folders, analysis_id, **purging):
+        delete(database, folders, analysis_id, **purging)
+        order.append(analysis_id)
+        if len(order) == 1:
+            assert root.post(f"{case}/reopen").status_code == 303
+            left = [each for each in ids(app) if each not in order]
+            assert root.post(f"/analyses/{left[0]}/assign", data={"case": other}).status_code == 303
+
+    monkeypatch.setattr(deletion, "delete", first_then_open)
+    answer = root.post(f"{case}/purge")
+    assert answer.status_code == 409 and "it had deleted 1 analysis." in answer.text
+    assert len(ids(app)) == 3 and len(entries(app, "deletion")) == len(order) == 1
+    (stopped,) = [each for each in entries(app, "account") if each["what"] == "purge stopped"]
+    assert (stopped["case"], stopped["name"], stopped["analyses"]) == (number, "K-17/26", 1)
+    monkeypatch.setattr(deletion, "delete", delete)
+    monkeypatch.setenv("REELPROOF_DATA", str(app.extensions["settings"].data))
+    assert cli.run(["verify-log"]) == 0, capsys.readouterr()
+
+
+def test_what_left_a_case_that_is_closed_again_is_not_purged(app, ada, root, case):
+    number, moved = int(case.rpartition("/")[2]), ids(app)[0]
+    put(app, moved, another(app, "K-18/26", closed=False))
+    ada.post(f"{case}/close")
+    folders, database = Folders.local(app.extensions["settings"].data), app.extensions["database"]
+    with pytest.raises(deletion.PurgeStopped):
+        deletion.delete(database, folders, moved, purging=number)
+    assert moved in ids(app)
+
+
+def test_a_case_opened_after_its_last_analysis_went_is_kept(app, ada, root, case, monkeypatch):
+    ada.post(f"{case}/close")
+    delete = deletion.delete
+
+    def then_open(database, folders, analysis_id, **purging):
+        delete(database, folders, analysis_id, **purging)
+        if not ids(app):
+            assert root.post(f"{case}/reopen").status_code == 303
+
+    monkeypatch.setattr(deletion, "delete", then_open)
+    answer = root.post(f"{case}/purge")
+    assert answer.status_code == 409 and "it had deleted 2 analyses." in answer.text
+    assert root.get(case).status_code == 200
 
 
 def test_purging_needs_the_password_again(app, root, case):
