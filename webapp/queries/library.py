@@ -9,12 +9,13 @@ from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, TypeVarTuple
 
-from sqlalchemy import ColumnElement, Row, Select, and_, case, func, literal, or_, select, true, tuple_
+from sqlalchemy import ColumnElement, Row, Select, and_, case, func, literal, or_, select, tuple_
 from sqlalchemy.orm import Session, aliased
 
 from detector.schema.analysis import Verdict
 from reports.text.free_text import normalized
 from reports.text.language import N_
+from webapp.security.visibility import seen
 from webapp.storage.tables import AnalysisRow, AnnotationRow, Exhibit, MatchRow, State
 
 PAGE_SIZE = 25
@@ -140,14 +141,14 @@ def reviewers(session: Session) -> list[str]:
 
 
 def fitting(query: Select[*_Columns], search: Search) -> Select[*_Columns]:
-    """The select, narrowed to what the search asks for."""
+    """The select, narrowed to what the search asks for; only what who asks may see hides its copies."""
     conditions = _conditions(search, AnalysisRow)
     if search.grouped:
         conditions.append(~_better_copy(search))
     return query.where(*conditions)
 
 
-def _conditions(search: Search, row: type[AnalysisRow]) -> list[ColumnElement[bool]]:
+def _conditions(search: Search, row: Any) -> list[ColumnElement[bool]]:
     """What the search asks of an analysis by itself."""
     conditions = [_word(word, row) for word in _ADDRESS.sub(r"\1", search.text).split()]
     if search.verdict:
@@ -168,7 +169,7 @@ def _conditions(search: Search, row: type[AnalysisRow]) -> list[ColumnElement[bo
     return conditions
 
 
-def _word(word: str, row: type[AnalysisRow]) -> ColumnElement[bool]:
+def _word(word: str, row: Any) -> ColumnElement[bool]:
     """A word is part of the file's name, or how a SHA-256 or an analysis's id begins."""
     of_name = row.file.icontains(word, autoescape=True)
     if not _HEX.fullmatch(word):
@@ -179,7 +180,7 @@ def _word(word: str, row: type[AnalysisRow]) -> ColumnElement[bool]:
     return or_(of_name, of_id, row.exhibit_id.in_(exhibits))
 
 
-def _like(analysis_id: str, row: type[AnalysisRow]) -> ColumnElement[bool]:
+def _like(analysis_id: str, row: Any) -> ColumnElement[bool]:
     """Of the exhibit of an analysis, or of one that matches it."""
     named = aliased(AnalysisRow)
     own = select(named.exhibit_id).where(named.id == analysis_id).scalar_subquery()
@@ -196,7 +197,8 @@ def _better_copy(search: Search) -> ColumnElement[bool]:
     That is the newest finished one of those that the search finds, or else the newest: no finding is hidden
     behind an analysis that has none, or that is not shown.
     """
-    better = aliased(AnalysisRow, name="better")
+    # Not as an entity: a narrowed session would add what who asks may see as a filter.
+    better = AnalysisRow.__table__.alias("better").c
     whole = MatchRow.of_all.is_(True)
     same = or_(
         better.exhibit_id == AnalysisRow.exhibit_id,
@@ -212,12 +214,12 @@ def _better_copy(search: Search) -> ColumnElement[bool]:
         ),
     )
     # As a value, which has no index: by a filter's SQLite would go through all that fit it, for each row.
-    fits = case((and_(true(), *_conditions(search, better)), 1), else_=0) == 1
+    fits = case((and_(seen(better), *_conditions(search, better)), 1), else_=0) == 1
     stands = _rank(better) > _rank(AnalysisRow)
     return select(better.id).where(stands, same, fits).correlate(AnalysisRow).exists()
 
 
-def _rank(row: type[AnalysisRow]) -> ColumnElement[Any]:
+def _rank(row: Any) -> ColumnElement[Any]:
     return tuple_(case((row.state == State.DONE, 1), else_=0), row.created, row.id)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Select, and_, event, or_, select
+from sqlalchemy import ColumnElement, Select, and_, event, or_, select, true
 from sqlalchemy.orm import ORMExecuteState, Session, with_loader_criteria
 
 from webapp import this_app
@@ -83,6 +83,12 @@ def _tables(source: Any) -> Iterator[Any]:
         yield from _tables(source.right)
     elif hasattr(source, "name"):
         yield source
+
+
+def seen(row: Any) -> ColumnElement[bool]:
+    """Which analyses who asks may see; ``row`` are columns of a table that no session narrows by itself."""
+    who = current()
+    return true() if who.sees_all else _analyses(who, row)
 
 
 def reachable(statement: _Statement, principal: Principal) -> _Statement:
