@@ -66,29 +66,29 @@ def work(
         unfinished = folders.unfinished(held.job_id, held.name)
 
         try:
-            if isinstance(held, ComparisonClaim):
-                _compare(settings, database, folders, held)
-            else:
-                _analyse(settings, database, folders, held, around_finish, ready)
+            try:
+                if isinstance(held, ComparisonClaim):
+                    _compare(settings, database, folders, held)
+                else:
+                    _analyse(settings, database, folders, held, around_finish, ready)
+            finally:
+                # First of all: it may be what filled the disk, on which the row is to say so.
+                shutil.rmtree(unfinished, ignore_errors=True)
+                _remove_fetched(folders, held)
         except claims.LostClaim:
             log.warning("%s was cancelled, paused or given to another worker; this attempt ends", name)
-            shutil.rmtree(unfinished, ignore_errors=True)
             _remove_unwanted(database, folders, held, name)
         except SoftTimeLimitExceeded:
             claims.fail(database, held, OUT_OF_TIME)
         except KilledError:
             # Most often the machine ran out of memory, which is worth another attempt: to this process's
             # own parent it must look as if it had been this one, since it was for the same work.
-            shutil.rmtree(unfinished, ignore_errors=True)
             if end is not None:
                 end()
             claims.fail(database, held, WORKER_LOST)
         except Exception as problem:
             log.warning("%s failed: %s", name, problem, exc_info=problem)
             claims.fail(database, held, explain(problem))
-        finally:
-            shutil.rmtree(unfinished, ignore_errors=True)
-            _remove_fetched(folders, held)
 
 
 def _analyse(

@@ -7,6 +7,7 @@ import errno
 import pytest
 from analyses import build
 from celery.exceptions import SoftTimeLimitExceeded
+from made_failures import room_when_failing
 from made_results import engine, hand_in, write_result
 from sqlalchemy.exc import OperationalError
 
@@ -77,8 +78,10 @@ def test_failures_have_words(app, settings, database, folders, monkeypatch, prob
         raise problem
 
     monkeypatch.setattr(run_analysis, "make_result", broken)
+    room = room_when_failing(monkeypatch, folders)
     analysis_id = hand_in(app).id
     run_job.work(settings)
+    assert room == [True]  # for the row: what is unfinished may have filled the disk
     failed = row(database, analysis_id)
     assert (failed.state, failed.error, failed.remedy) == ("failed", *failure)
     assert list(folders.analyses.iterdir()) == []
