@@ -46,9 +46,9 @@ _OFFERED = 3  # rows of stretches in the empty form
 @blueprint.get("/reviews")
 @require(Permission.READ)
 def listing() -> str:
-    """The queue: all that waits for who asks."""
+    """The queue: what waits for who asks, a page at a time."""
     with this_app.database().begin() as session:
-        found = second_reviews.waiting(session, current())
+        found = second_reviews.waiting_page(session, current(), request.args.get("page", 1, type=int))
     return render_template("pages/review/second_reviews.html", waiting=found, tasks=_TASKS)
 
 
