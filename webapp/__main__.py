@@ -21,7 +21,7 @@ from webapp.jobs import queue as job_queue
 from webapp.jobs import recovery
 from webapp.security import accounts as account_store
 from webapp.server import listen
-from webapp.services import backfill_durations, case_ownership, deletion
+from webapp.services import backfill_durations, case_ownership, deletion, validations
 from webapp.services import models as model_service
 from webapp.services.review import unflagged
 from webapp.services.sample import sample_missing
@@ -73,6 +73,7 @@ def _run(app: Any, server: Any, settings: Settings, stops: Collection[int]) -> N
     with database.hold():
         folders.remove_leftovers(alone=not settings.shared)
         deletion.finish_deletions(database, folders)
+        validations.finish_interrupted(database, folders)
         if not settings.shared:  # elsewhere others may be at work; the sweep finds those that are not
             recovery.recover(database, count_attempt=True)
         threading.Thread(target=server.run, name="pages", daemon=True).start()

@@ -5,6 +5,7 @@ What becomes of it is in :mod:`webapp.services.validations`.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import hashlib
 import io
@@ -24,6 +25,7 @@ from detector.paths import ROOT
 from reports.text import language
 from reports.text.language import gettext, translated
 from webapp import this_app
+from webapp.custody import choice_records
 from webapp.custody import log as custody_log
 from webapp.errors import UserError
 from webapp.queries import results
@@ -93,20 +95,23 @@ def make(
     new = secrets.token_hex(16)
     if not _MAKING.acquire(timeout=_PATIENCE):
         raise UserError(503, gettext("Another validation is being made."), gettext("Try again in a minute."))
-    aside = folders.validations / f".{new}"
+    aside, place = folders.validations / f".{new}", folders.validation(new)
     try:
         aside.mkdir(mode=0o700)
         _run_process(given, aside)
         sign(aside)
-        publish(aside, folders.validation(new))
+        made = hashlib.sha256((aside / "validation.json").read_bytes()).hexdigest()
+        details: custody_log.Details = {"what": choice_records.MADE, "validation": new, "title": title}
+        with this_app.database().alone() as session:
+            custody_log.append(session, "configuration", {**details, "validation sha256": made})
+            publish(aside, place)  # last: once its entry is as good as written
+    except BaseException:
+        with contextlib.suppress(OSError):
+            place.rename(aside)
+        raise
     finally:
         _MAKING.release()
         shutil.rmtree(aside, ignore_errors=True)
-    with this_app.database().begin() as session:
-        details: dict[str, str | int | None] = {"what": "validation made", "validation": new, "title": title}
-        made = (folders.validation(new) / "validation.json").read_bytes()
-        details["validation sha256"] = hashlib.sha256(made).hexdigest()
-        custody_log.append(session, "configuration", details)
     return new
 
 

@@ -16,11 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import ValidationError
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from detector.errors import ModelError, ReelproofError
-from detector.files import write_atomically
+from detector.files import flush_folder, write_atomically
 from detector.schema.laboratory.quoted import NAME as LABORATORY
 from detector.schema.laboratory.quoted import Laboratory, OwnThreshold
 from detector.validation.model_used import validated_model, why_not_of_model
@@ -60,11 +59,7 @@ class ListedValidation:
 def listed() -> list[ListedValidation]:
     """All of them, the latest first."""
     folders = this_app.folders()
-    found = [
-        each
-        for place in folders.validations.iterdir()
-        if _NAME.fullmatch(place.name) and (each := _listed(folders, place.name)) is not None
-    ]
+    found = [each for place in _places(folders) if (each := _listed(folders, place.name)) is not None]
     return sorted(found, key=lambda each: each.about.created, reverse=True)
 
 
@@ -113,37 +108,45 @@ def set_thresholds(validation_id: str, rate: float | None, cost: float | None, s
             own = by_cost(whole, cost, share)
     except ReelproofError as problem:
         raise UserError(400, translated(str(problem)), gettext("Choose another one.")) from None
-    place = folders.validation(validation_id) / LABORATORY
     extract = quoted(whole, text, own).to_json().encode()
     told = "; ".join(f"{each.kind} {each.threshold:g} by {each.by}" for each in own) or "none"
     details = {"what": choice_records.THRESHOLDS, "validation": validation_id, "thresholds": told}
     details[choice_records.EXTRACT] = _sha256(extract)
-    before: bytes | None = None
-    try:
-        with this_app.database().alone() as session:  # nobody removes it or has it quoted meanwhile
-            find(validation_id)
-            chosen = session.get(Choice, _CHOICE)
-            if chosen is not None and chosen.value.startswith(validation_id):
-                _choose(session, validation_id, extract)
-            custody_log.append(session, "configuration", details)
-            session.flush()
-            before = place.read_bytes()
-            write_atomically(place, extract)  # last: once the rows are as good as written
-    except BaseException:
-        if before is not None:
-            _put_back(this_app.database(), validation_id, place, extract, before)
-        raise
-
-
-def _put_back(database: Database, validation_id: str, place: Path, extract: bytes, before: bytes) -> None:
-    """Make an extract again what it was before one whose rows came to nothing. Never raises."""
-    with contextlib.suppress(OSError, SQLAlchemyError), database.alone() as session:
+    place = folders.validation(validation_id) / LABORATORY
+    written = _beside(place, _sha256(extract))
+    with this_app.database().alone() as session:  # nobody removes it or has it quoted meanwhile
+        find(validation_id)
+        _settle(session, place)
         chosen = session.get(Choice, _CHOICE)
-        # Unless others have written another one or have this one quoted meanwhile.
-        if place.read_bytes() == extract and (
-            chosen is None or chosen.value != _chosen(validation_id, extract)
-        ):
-            write_atomically(place, before)
+        if chosen is not None and chosen.value.startswith(validation_id):
+            _choose(session, validation_id, extract)
+        custody_log.append(session, "configuration", details)
+        session.flush()
+        write_atomically(written, extract)  # last: once the rows are as good as written
+    _put_in_place(written, place)
+
+
+def _beside(place: Path, sha256: str) -> Path:
+    """Where an extract lies until its rows are written: the one in its place is quoted until then.
+
+    Whenever a crash comes, one of the two is what the rows speak of.
+    """
+    return place.with_name(f"{place.stem}.{sha256}{place.suffix}")
+
+
+def _settle(session: Session, place: Path) -> None:
+    """Put an extract in its place, or remove it, that a crash left beside it. The session must be alone."""
+    for left in place.parent.glob(_beside(place, "*").name):
+        if left == _beside(place, choice_records.own_extract(session, place.parent.name) or ""):
+            _put_in_place(left, place)
+        else:
+            left.unlink(missing_ok=True)
+
+
+def _put_in_place(written: Path, place: Path) -> None:
+    with contextlib.suppress(FileNotFoundError):  # somebody else has done so
+        written.replace(place)
+        flush_folder(place.parent)
 
 
 def quote(validation_id: str | None) -> None:
@@ -157,7 +160,13 @@ def quote(validation_id: str | None) -> None:
             custody_log.append(session, "configuration", none)
             return
         find(validation_id)
-        extract = (folders.validation(validation_id) / LABORATORY).read_bytes()
+        if not choice_records.made_validations(session, keyed=True).get(validation_id):
+            raise AlteredRecord(
+                gettext("The custody log does not hold this validation as one that was made.")
+            )
+        place = folders.validation(validation_id) / LABORATORY
+        _settle(session, place)
+        extract = place.read_bytes()
         _choose(session, validation_id, extract)
         details = {"what": choice_records.CHOSEN, "validation": validation_id}
         details[choice_records.EXTRACT] = _sha256(extract)
@@ -178,13 +187,35 @@ def remove(validation_id: str) -> None:
                 gettext("Reports quote this validation."),
                 gettext("Let them quote another one or none first."),
             )
-        details = {"what": "validation removed", "validation": validation_id}
+        details = {"what": choice_records.REMOVED, "validation": validation_id}
         details["validation sha256"] = was.about.validation_sha256
         custody_log.append(session, "configuration", details)
-    # Out of sight in one step; what a crash leaves of it goes at the next start.
+    _remove_files(folders, validation_id)
+
+
+def finish_interrupted(database: Database, folders: Folders) -> None:
+    """Finish what a crash interrupted: removals, and thresholds, that the custody log holds already.
+
+    Nothing, where its entries are not its own: ``verify-log`` says so.
+    """
+    with contextlib.suppress(AlteredRecord), database.alone() as session:
+        made = choice_records.made_validations(session, keyed=True)
+        for place in _places(folders):
+            if made.get(place.name) is False:
+                _remove_files(folders, place.name)
+            else:
+                _settle(session, place / LABORATORY)
+
+
+def _remove_files(folders: Folders, validation_id: str) -> None:
+    """Out of sight in one step; what a crash leaves of it goes at the next start."""
     gone = folders.validations / f".{validation_id}"
     folders.validation(validation_id).rename(gone)
     shutil.rmtree(gone, ignore_errors=True)
+
+
+def _places(folders: Folders) -> list[Path]:
+    return sorted(place for place in folders.validations.iterdir() if _NAME.fullmatch(place.name))
 
 
 def _choose(session: Session, validation_id: str, extract: bytes) -> None:
@@ -201,6 +232,11 @@ class ChosenExtract:
 
     path: Path
     sha256: str
+
+    @property
+    def paths(self) -> tuple[Path, Path]:
+        """Where it is: in its place or, after a crash, beside it."""
+        return self.path, _beside(self.path, self.sha256)
 
 
 def chosen_extract(session: Session, folders: Folders) -> ChosenExtract | None:
@@ -223,13 +259,11 @@ def _in_reports(session: Session, folders: Folders, *, keyed: bool) -> bytes | N
     _refuse_unlogged(session, keyed=keyed)
     if (chosen := chosen_extract(session, folders)) is None:
         return None
-    try:
-        text = chosen.path.read_bytes()
-    except OSError:
-        text = b""
-    if _sha256(text) != chosen.sha256:
-        raise AlteredRecord(gettext("The validation that reports quote is not the one that was chosen."))
-    return text
+    for path in (*chosen.paths, chosen.path):  # again: it may have been put in its place between the two
+        with contextlib.suppress(OSError):
+            if _sha256(text := path.read_bytes()) == chosen.sha256:
+                return text
+    raise AlteredRecord(gettext("The validation that reports quote is not the one that was chosen."))
 
 
 def _refuse_unlogged(session: Session, *, keyed: bool) -> None:
@@ -250,12 +284,18 @@ def _refuse_unlogged(session: Session, *, keyed: bool) -> None:
 def problems(session: Session, folders: Folders) -> Iterator[str]:
     """Why reports cannot quote what they should, in words; without it none can be rendered.
 
-    Who asks checks the MACs of the log's entries.
+    And which validations the custody log does not hold. Who asks checks the MACs of the log's entries.
     """
     try:
         _in_reports(session, folders, keyed=False)
     except AlteredRecord as altered:
         yield altered.error
+    made = choice_records.made_validations(session, keyed=False)
+    for place in _places(folders):
+        if place.name not in made:
+            yield f"Validation {place.name}: the custody log does not say that it was made."
+        elif not made[place.name]:
+            yield f"Validation {place.name}: the custody log says that it was removed."
 
 
 def _listed(folders: Folders, validation_id: str) -> ListedValidation | None:

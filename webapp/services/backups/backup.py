@@ -159,12 +159,13 @@ class _Copying:
                 try:
                     self._take(folder, folder, anew=kept == self._folders.validations)
                     self._listed_now |= self._taken[folder]
-                except FileNotFoundError:  # removed meanwhile
-                    continue
+                except FileNotFoundError:
+                    if folder.exists():  # what is in it changed meanwhile
+                        return False
                 except _Unreadable:
                     self.missing.append(f"{folder.relative_to(self._folders.data)} cannot be read.")
         if quoted is not None and not self._holds(quoted):
-            with database.alone() as session:  # an extract is written just before its row
+            with database.alone() as session:  # an extract is put in its place just after its row
                 if validations.chosen_extract(session, self._folders) != quoted:
                     return False
             inside = quoted.path.relative_to(self._folders.data)
@@ -173,8 +174,8 @@ class _Copying:
 
     def _holds(self, quoted: ChosenExtract) -> bool:
         """Whether what reports quote was copied as it was chosen."""
-        name = f"{DATA}/{quoted.path.relative_to(self._folders.data)}"
-        return name in self._listed_now and self._listed[name].sha256 == quoted.sha256
+        names = {f"{DATA}/{each.relative_to(self._folders.data)}" for each in quoted.paths}
+        return any(self._listed[name].sha256 == quoted.sha256 for name in names & self._listed_now)
 
     def finish(self) -> Iterator[ListedFile]:
         """What is in the backup, without what was deleted between two tries."""
