@@ -202,7 +202,12 @@ def has_no_room(problem: SQLAlchemyError) -> bool:
 
 def connect(settings: Settings) -> Database:
     """The database of these settings; its sessions can record in the custody log."""
-    return Database(settings.database_url, {CUSTODY_KEY: CustodyKey(settings.custody_key)})
+    return Database(settings.database_url, session_info(settings))
+
+
+def session_info(settings: Settings) -> dict[str, Any]:
+    """What sessions need to record in the custody log."""
+    return {CUSTODY_KEY: CustodyKey(settings.custody_key)}
 
 
 @contextmanager

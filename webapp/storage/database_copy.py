@@ -16,7 +16,8 @@ from sqlalchemy import URL, Connection, Table, func, insert, inspect, select, te
 from sqlalchemy.exc import OperationalError
 
 from webapp.errors import UserError
-from webapp.storage.database import REVISION, Database, refuse_newer
+from webapp.settings import Settings
+from webapp.storage.database import REVISION, Database, refuse_newer, session_info
 from webapp.storage.tables import Base
 
 _ROWS = 500  # at a time
@@ -62,9 +63,9 @@ def _write(database: Database, place: Path) -> None:
             connection.execute(text("PRAGMA journal_mode=DELETE"))
 
 
-def file(place: Path) -> Database:
-    """The database in a file of :func:`snapshot`."""
-    return Database(URL.create("sqlite", database=str(place)), {})
+def file(place: Path, settings: Settings | None = None) -> Database:
+    """The database in a file of :func:`snapshot`; with ``settings`` its sessions can record in its log."""
+    return Database(URL.create("sqlite", database=str(place)), session_info(settings) if settings else {})
 
 
 def put_back(copy: Path, database: Database) -> None:

@@ -55,9 +55,7 @@ def restore(settings: Settings, place: Path, keys: Path | None = None) -> Manife
                 source, target = backup_manifest.located(place, each, keys), _target(settings, each.path)
                 # A disk of backups need not know modes.
                 _put(source, target, read_only=each.path.startswith(_EXHIBITS))
-        _rows(place / DATABASE, database, settings)
-        custody_startup.check_key(database, settings)
-        _forget(database, hashed(place / backup_manifest.NAME)[1], manifest)
+        _rows(place, database, settings, manifest)
     finally:
         database.close()
     return manifest
@@ -107,13 +105,15 @@ def _put(source: Path, target: Path, *, read_only: bool) -> None:
     flush_file(target)
 
 
-def _rows(copy: Path, database: Database, settings: Settings) -> None:
-    """Put the rows in place, with tables of this version."""
+def _rows(place: Path, database: Database, settings: Settings, manifest: Manifest) -> None:
+    """Put the rows in place, in one step: with tables of this version, and what a restore changes in them."""
     with tempfile.TemporaryDirectory(dir=Folders.local(settings.data).incoming) as aside:
         rows = Path(aside, DATABASE)
-        shutil.copyfile(copy, rows)
-        with closing(database_copy.file(rows)) as copied:
+        shutil.copyfile(place / DATABASE, rows)
+        with closing(database_copy.file(rows, settings)) as copied:
             copied.migrate()
+            custody_startup.check_key(copied, settings)
+            _forget(copied, hashed(place / backup_manifest.NAME)[1], manifest)
         if settings.postgresql is not None:
             database_copy.put_back(rows, database)
             return
@@ -124,9 +124,9 @@ def _rows(copy: Path, database: Database, settings: Settings) -> None:
     flush_folder(settings.data)
 
 
-def _forget(database: Database, sha256: str, manifest: Manifest) -> None:
+def _forget(copied: Database, sha256: str, manifest: Manifest) -> None:
     """Nobody stays signed in, and unfinished uploads and workers of that time are gone."""
-    with database.alone() as session:
+    with copied.alone() as session:
         for table in (SessionRow, SignInFailure, UploadRow, WorkerRow):
             session.execute(delete(table))
         details: custody_log.Details = {

@@ -34,7 +34,7 @@ from webapp.settings import read_settings
 from webapp.storage import database_copy
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import connect, opened
-from webapp.storage.tables import AnalysisRow, Base, CaseRow, CustodyRow, SessionRow, State, now
+from webapp.storage.tables import AnalysisRow, Base, CaseRow, CustodyRow, SessionRow, State, User, now
 
 HERE = Path(__file__).resolve().parents[2]
 _PATIENCE = 300.0
@@ -443,6 +443,44 @@ def next_case(database) -> int:
         session.flush()
         session.delete(case)
     return case.id
+
+
+@pytest.mark.parametrize("where", ["before", "behind"])
+def test_a_restore_that_is_killed_has_all_of_its_rows_or_none(app, tmp_path, monkeypatch, where):
+    """Nobody stays signed in by a restore that did not come to its end, and the log says that it was made."""
+    with app.extensions["database"].begin() as session:
+        user = User(
+            name="ada", display="Ada", role="examiner", password="", password_set=now(), one_time=False,
+            created=now(),
+        )  # fmt: skip
+        session.add(user)
+        session.flush()
+        moments = {"started": now(), "seen": now(), "confirmed": now()}
+        session.add(SessionRow(id="ab" * 32, user_id=user.id, address="x", agent="x", **moments))
+    make(app, tmp_path / "kept")
+    data, rename = tmp_path / "again", Path.rename
+
+    class Killed(BaseException):
+        pass
+
+    def killed(source: Path, target: str) -> Path:
+        if Path(target).parent != data:
+            return rename(source, target)
+        if where == "behind":
+            rename(source, target)
+        raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "rename", killed)
+        with pytest.raises(Killed):
+            put_back(tmp_path / "kept", data)
+    settings = read_settings({"REELPROOF_DATA": data})
+    assert Path(str(settings.database_url.database)).exists() == (where == "behind")
+    if where == "behind":
+        with opened(settings) as database, database.begin() as session:
+            assert session.scalars(select(SessionRow)).all() == []
+            last = select(CustodyRow.action).order_by(CustodyRow.number.desc()).limit(1)
+            assert session.scalar(last) == "restore"
 
 
 def test_the_number_of_a_purged_case_is_not_given_again(app, tmp_path):
