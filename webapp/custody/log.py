@@ -10,13 +10,13 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, Select, insert, select, text
+from sqlalchemy import ColumnElement, RowMapping, Select, func, insert, select, text
 from sqlalchemy.orm import Session
 
 from detector import timestamps
@@ -33,6 +33,7 @@ ONE_VIEW = timedelta(minutes=15)  # in which somebody opens the page of an analy
 Details = Mapping[str, str | int | None]
 
 _LONGEST = 4000  # characters of one detail
+_AT_ONCE = 500  # exhibits in one question
 _ADVISORY_LOCK = 0x5EE1_C057  # any number, but always this one
 
 
@@ -73,17 +74,35 @@ def append_all(
     actor: str | None = None,
 ) -> list[Entry]:
     """Append one entry for each of ``details``, as :func:`append` does; quick for thousands."""
-    if not details:
+    return _append(session, action, [(each, exhibit, analysis) for each in details], actor)
+
+
+def append_about(
+    session: Session, action: Action, details: Details, about: Iterable[tuple[str, str]]
+) -> None:
+    """Append the same about each of many analyses, given as SHA-256 of the exhibit and id."""
+    _append(session, action, [(details, *each) for each in about], None)
+
+
+def _append(
+    session: Session,
+    action: Action,
+    acts: Sequence[tuple[Details, str | None, str | None]],
+    actor: str | None,
+) -> list[Entry]:
+    """Append an entry for each of ``acts``: details, exhibit, analysis."""
+    if not acts:
         return []
     session.flush()  # what is recorded comes first, and so do its own errors
     _wait_for_turn(session)
     who, moment = actors.current(), now()
     last = head(session)
-    number, previous, previous_of_exhibit = last.count, last.sha256, _last_of(session, exhibit)
+    number, previous = last.count, last.sha256
+    of_exhibits = _last_of(session, sorted({exhibit for _, exhibit, _ in acts if exhibit is not None}))
     key: CustodyKey = session.info[CUSTODY_KEY]
     made = []
-    for each in details:
-        said = dict(each) | ({} if who.process is None else {"process": who.process})
+    for details, exhibit, analysis in acts:
+        said = dict(details) | ({} if who.process is None else {"process": who.process})
         act = custody_format.entry_body(
             moment,
             str(_fit(actor or who.name, 120)),
@@ -93,9 +112,11 @@ def append_all(
             details={name: _fit(value, _LONGEST) for name, value in said.items() if value is not None},
         )
         number += 1
-        entry = custody_format.sign_entry(act, number, previous, previous_of_exhibit, key.read())
+        before = ZEROS if exhibit is None else of_exhibits.get(exhibit, ZEROS)
+        entry = custody_format.sign_entry(act, number, previous, before, key.read())
         previous = entry.sha256
-        previous_of_exhibit = previous_of_exhibit if exhibit is None else entry.sha256
+        if exhibit is not None:
+            of_exhibits[exhibit] = entry.sha256
         made.append(entry)
     values = [custody_format.to_json(entry) | {"details": _json(entry.details)} for entry in made]
     session.execute(insert(CustodyRow.__table__), values)  # type: ignore[arg-type]
@@ -281,11 +302,22 @@ def _newest(session: Session, query: Select[Any]) -> Entry | None:
     return Entry(**_values(row)) if row else None
 
 
-def _last_of(session: Session, exhibit: str | None) -> str:
-    if exhibit is None:
-        return ZEROS
-    query = select(CustodyRow.sha256).where(CustodyRow.exhibit == exhibit)
-    return session.scalar(query.order_by(CustodyRow.number.desc()).limit(1)) or ZEROS
+def _last_of(session: Session, exhibits: Sequence[str]) -> dict[str, str]:
+    """By exhibit, the SHA-256 of the last entry about it."""
+    found: dict[str, str] = {}
+    if len(exhibits) == 1:  # with thousands of entries, perhaps: SQLite goes to the last one at once
+        query = select(CustodyRow.exhibit, CustodyRow.sha256).where(CustodyRow.exhibit == exhibits[0])
+        return _pairs(session, query.order_by(CustodyRow.number.desc()).limit(1))
+    for start in range(0, len(exhibits), _AT_ONCE):
+        own = CustodyRow.exhibit.in_(exhibits[start : start + _AT_ONCE])
+        last = select(func.max(CustodyRow.number)).where(own).group_by(CustodyRow.exhibit)
+        query = select(CustodyRow.exhibit, CustodyRow.sha256).where(CustodyRow.number.in_(last))
+        found |= _pairs(session, query)
+    return found
+
+
+def _pairs(session: Session, query: Select[str | None, str]) -> dict[str, str]:
+    return {exhibit: sha256 for exhibit, sha256 in session.execute(query) if exhibit is not None}
 
 
 def _wait_for_turn(session: Session) -> None:

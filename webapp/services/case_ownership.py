@@ -6,6 +6,7 @@ handed in. Such an analysis is theirs for as long as both are in the case.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, select
@@ -16,12 +17,15 @@ from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database
 from webapp.storage.tables import AnalysisRow, CaseMember, CustodyRow, Exhibit, User
 
+_AT_ONCE = 500  # analyses in one question
+
 
 def leave(session: Session, case_id: int, user: User) -> None:
     """Settle whose the analyses are that somebody owns in a case they are in no longer."""
     own = select(AnalysisRow).where(AnalysisRow.case_id == case_id, AnalysisRow.owner_id == user.id)
-    for row in session.scalars(own).all():
-        settle(session, row)
+    rows = session.scalars(own).all()
+    for start in range(0, len(rows), _AT_ONCE):
+        _settle(session, case_id, user.id, rows[start : start + _AT_ONCE])
 
 
 def settle(session: Session, row: AnalysisRow) -> None:
@@ -30,24 +34,34 @@ def settle(session: Session, row: AnalysisRow) -> None:
     It is left to the member of the case who did, the one with the oldest analysis of it there; where there is
     none, to administrators.
     """
+    if row.case_id is not None and row.owner_id is not None:
+        _settle(session, row.case_id, row.owner_id, [row])
+
+
+def _settle(session: Session, case_id: int, owner_id: int, rows: Sequence[AnalysisRow]) -> None:
+    """The same for analyses of one owner in one case."""
+    handed_in = _intake(Exhibit.sha256)
+    exhibits = select(Exhibit.id).where(Exhibit.id.in_({row.exhibit_id for row in rows}))
+    kept = set(session.scalars(exhibits.join(User, User.id == owner_id).where(handed_in)))
     # One of the sample without an owner would be for everybody.
-    if row.owner_id is None or row.file == SAMPLE_FILE:
-        return
-    handed_in = _intake(row.exhibit.sha256)
-    if session.scalar(select(User.id).where(User.id == row.owner_id, handed_in)) is not None:
-        return
+    taken = [row for row in rows if row.exhibit_id not in kept and row.file != SAMPLE_FILE]
     successors = (
-        select(AnalysisRow.owner_id)
+        select(AnalysisRow.exhibit_id, AnalysisRow.owner_id)
+        .join(Exhibit, Exhibit.id == AnalysisRow.exhibit_id)
         .join(CaseMember, CaseMember.user_id == AnalysisRow.owner_id)
         .join(User, User.id == AnalysisRow.owner_id)
         .where(
-            AnalysisRow.case_id == row.case_id,
-            CaseMember.case_id == row.case_id,
-            AnalysisRow.exhibit_id == row.exhibit_id,
+            AnalysisRow.case_id == case_id,
+            CaseMember.case_id == case_id,
+            AnalysisRow.exhibit_id.in_({row.exhibit_id for row in taken}),
             handed_in,
         )
     )
-    row.owner_id = session.scalar(successors.order_by(AnalysisRow.created, AnalysisRow.id).limit(1))
+    first: dict[int, int | None] = {}
+    for exhibit_id, successor in session.execute(successors.order_by(AnalysisRow.created, AnalysisRow.id)):
+        first.setdefault(exhibit_id, successor)
+    for row in taken:
+        row.owner_id = first.get(row.exhibit_id)
 
 
 def fill(database: Database, _folders: Folders) -> None:

@@ -7,6 +7,7 @@ import io
 import pytest
 from made_results import finished, hand_in
 from people import account, signed_in, with_login
+from statements import counted
 
 from webapp.jobs import states
 from webapp.security.permissions import Role
@@ -145,6 +146,21 @@ def test_an_analysis_of_what_another_handed_in_is_seen_only_while_one_is_in_the_
     assert lab.row(again).owner_id == lab.ids["ada"]
     exhibit = lab.row(first).exhibit.sha256
     assert lab.eve.post(f"/api/v1/exhibits/{exhibit}/analyses", json={}).status_code == 404
+
+
+def test_leaving_a_case_takes_as_many_questions_whatever_is_in_it(lab):
+    asked = []
+    for contents in ("ab", "cdefgh"):
+        firsts = [lab.hand_in(lab.ada, content.encode()) for content in contents]
+        agains = [lab.again(lab.eve, each) for each in firsts]
+        own = [lab.hand_in(lab.eve, f"own {content}".encode()) for content in contents]
+        with counted(lab.database) as statements:
+            lab.dismiss()
+        asked.append(len(statements))
+        assert {lab.row(each).owner_id for each in agains} == {lab.ids["ada"]}
+        assert {lab.row(each).owner_id for each in own} == {lab.ids["eve"]}
+        lab.admit()
+    assert asked[0] == asked[1] < 40
 
 
 def test_an_analysis_that_is_taken_out_is_left_to_who_handed_its_exhibit_in(lab):

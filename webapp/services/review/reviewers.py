@@ -76,8 +76,8 @@ def name_reviewers(session: Session, who: Principal, case: CaseRow, chosen: Chos
         "named": review_records.naming(naming),
     }
     custody_log.append(session, "reviewers named", details)
-    for row in subjects(session, [case.id]):
-        custody_log.append(session, "reviewers named", details, exhibit=row.exhibit.sha256, analysis=row.id)
+    about = [(row.exhibit.sha256, row.id) for row in subjects(session, [case.id])]
+    custody_log.append_about(session, "reviewers named", details, about)
     return naming
 
 

@@ -13,7 +13,9 @@ from made_results import finished
 from made_rows import change, row
 from second_review_case import FILE, WORDS, Review, review
 from sqlalchemy import select
+from statements import counted
 
+from webapp.cli import main as cli
 from webapp.custody import log as custody_log
 from webapp.custody.audit import Audit
 from webapp.media import playback
@@ -142,6 +144,24 @@ def test_who_can_be_named(lab: Review) -> None:
     assert lab.name(blind="judgements").status_code == 409
     assert lab.name(third=users["dora"]).status_code == 303
     assert lab.name(first="", second="", third="").status_code == 409
+
+
+def test_naming_takes_as_many_questions_whatever_is_in_the_case(lab: Review, monkeypatch) -> None:
+    database, asked = lab.app.extensions["database"], []
+    for number in (2, 6):
+        for each in range(number):
+            row = finished(lab.app, file=f"{number} {each}.mp4")
+            with database.begin() as session:
+                kept = session.get_one(AnalysisRow, row.id)
+                kept.owner_id, kept.case_id = lab.users["ada"].id, lab.case
+        with counted(database) as statements:
+            assert lab.name(blind="judgements").status_code == 303
+        asked.append(len(statements))
+    named = entries(lab, "reviewers named")
+    assert len(named) == (1 + 1) + (1 + 3) + (1 + 9)
+    assert asked[0] == asked[1] < 40
+    monkeypatch.setenv("REELPROOF_DATA", str(lab.app.extensions["settings"].data))
+    assert cli.run(["verify-log"]) == 0
 
 
 @pytest.mark.parametrize("how", ["handed in", "annotated"])
