@@ -38,6 +38,7 @@ from reports.text.languages import DEFAULT
 from webapp.custody import integrity
 from webapp.custody import log as custody_log
 from webapp.errors import UserError
+from webapp.queries import analyses as analysis_queries
 from webapp.queries import second_reviews
 from webapp.services import case_details, validations
 from webapp.services.review import annotations as annotation_service
@@ -290,7 +291,7 @@ def unfinished(known: bytes | None, place: Path) -> Iterator[Path]:
 
 def _second_review(session: Session, row: AnalysisRow) -> str | None:
     """What is disclosed of the second review, if there is one."""
-    found = second_reviews.find(session, session.get_one(AnalysisRow, row.id))
+    found = second_reviews.find(session, analysis_queries.still_there(session, row.id))
     return found.disclosed.to_json() if found is not None else None
 
 

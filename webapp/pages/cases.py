@@ -19,7 +19,7 @@ from webapp.services import case_assignment, closed_cases
 from webapp.services import cases as case_service
 from webapp.services.case_details import SHOWN
 from webapp.services.review import reviewers as reviewer_service
-from webapp.storage.tables import AnalysisRow, CaseReview, User
+from webapp.storage.tables import CaseReview, User
 
 blueprint = Blueprint("cases", __name__)
 
@@ -125,7 +125,7 @@ def assign(analysis_id: str) -> Response:
     analysis_queries.get_or_404(analysis_id)
     with this_app.database().alone() as session:
         chosen = case_service.chosen(session, current(), request.form.get("case"))
-        row = session.get_one(AnalysisRow, analysis_id)
+        row = analysis_queries.still_there(session, analysis_id)
         case_assignment.assign(session, row, chosen)
     still = chosen is not None or current().sees_all or row.owner_id == current().user_id
     return redirect(

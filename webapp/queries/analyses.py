@@ -62,6 +62,14 @@ def are_findings_hidden(row: AnalysisRow) -> bool:
         return not who.sees_all and row.exhibit_id in blinding.hidden_from(session, who.user_id)
 
 
+def still_there(session: Session, analysis_id: str) -> AnalysisRow:
+    """The row of an analysis as it is now; raises :func:`gone` where it was deleted meanwhile."""
+    row = session.get(AnalysisRow, analysis_id)
+    if row is None:
+        raise gone(session, analysis_id)
+    return row
+
+
 def gone(session: Session, analysis_id: str) -> UserError:
     """What to say of an analysis that is not there: that it was deleted, and when, or never was."""
     tombstone = custody_log.tombstone(session, analysis_id)

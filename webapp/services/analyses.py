@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from detector.schema.joint_rule import MOST_OTHERS, JointRule
@@ -169,10 +168,10 @@ def retry(analysis_id: str) -> None:
 
     Raises :class:`~webapp.errors.UserError` for one that is paused, done or in a closed case.
     """
-    row = analysis_queries.get_or_404(analysis_id)
+    analysis_queries.get_or_404(analysis_id)
     with this_app.database().alone() as session:
-        case_id = session.scalar(select(AnalysisRow.case_id).where(AnalysisRow.id == analysis_id))
-        cases.refuse_changes(session, case_id)
+        row = analysis_queries.still_there(session, analysis_id)
+        cases.refuse_changes(session, row.case_id)
         queued = states.retry(session, analysis_id)
     if queued:
         tell_workers(analysis_id)
@@ -209,7 +208,7 @@ def resume(analysis_id: str) -> None:
     row = _of_own_case(analysis_id)
     if states.resume(this_app.database(), analysis_id):
         tell_workers(analysis_id)
-    elif row.state not in states.UNFINISHED:
+    elif analysis_queries.get_or_404(analysis_id).state not in states.UNFINISHED:
         raise _ended(gettext("%(file)s is not paused.", file=row.file))
 
 

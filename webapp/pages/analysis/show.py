@@ -45,7 +45,7 @@ def show(analysis_id: str) -> str | Answer:
         view = load(_folder(row)).view
         with this_app.database().begin() as session:
             case = case_details.stored(session, row.id)
-            reviewed = second_reviews.find(session, session.get_one(AnalysisRow, row.id))
+            reviewed = second_reviews.find(session, analysis_queries.still_there(session, row.id))
             review_begun = bool(begun(session, [row.id]))
         return render_template(
             "pages/analysis/result.html",

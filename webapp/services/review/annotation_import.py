@@ -18,6 +18,7 @@ from webapp import this_app
 from webapp.custody import log as custody_log
 from webapp.errors import UserError
 from webapp.intake.incoming import Incoming, UploadLimit
+from webapp.queries.analyses import still_there
 from webapp.security.permissions import current, login_is_on
 from webapp.services import cases
 from webapp.services.review import unflagged
@@ -78,6 +79,7 @@ def _import(row: AnalysisRow, stream: Incoming) -> tuple[Merged, tuple[Annotatio
     checked = check(row, result, saved)
     importer = current().display if login_is_on() else None
     with this_app.database().alone() as session:
+        row = still_there(session, row.id)
         cases.refuse_changes(session, row.case_id)
         merged = merge(session, row, checked, importer)
         unflagged.keep(session, row.id, result.analysis)

@@ -87,6 +87,7 @@ def record(
         said = {**said, "author": current().display}
     result = result_of(row)
     with this_app.database().alone() as session:
+        row = analysis_queries.still_there(session, row.id)
         kept = session.get(AnnotationRow, (row.id, annotation_id)) if annotation_id is not None else None
         if kept is not None:
             return ANNOTATION.validate_json(kept.body), shown(session, row, current())

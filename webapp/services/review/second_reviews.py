@@ -32,6 +32,7 @@ from webapp import this_app
 from webapp.custody import log as custody_log
 from webapp.errors import NotReady, UserError
 from webapp.queries import second_reviews
+from webapp.queries.analyses import still_there
 from webapp.queries.second_reviews import Reviewed
 from webapp.security.permissions import Principal
 from webapp.services import cases
@@ -44,7 +45,7 @@ MOST_STATEMENTS = 1000  # of one review
 def recorded(row: AnalysisRow, statement_id: str) -> Reviewed | None:
     """The review, where this statement is in it already: the request that made it was cut off."""
     with this_app.database().begin() as session:
-        found = second_reviews.find_or_404(session, session.get_one(AnalysisRow, row.id))
+        found = second_reviews.find_or_404(session, still_there(session, row.id))
         return found if any(each.id == statement_id for each in found.statements) else None
 
 
@@ -145,7 +146,7 @@ def decide(
 
 
 def _taking_part(session: Session, row: AnalysisRow, who: Principal) -> tuple[Reviewed, Part]:
-    found = second_reviews.find_or_404(session, session.get_one(AnalysisRow, row.id))
+    found = second_reviews.find_or_404(session, still_there(session, row.id))
     cases.refuse_closed(session, row.case_id)
     part = found.part_of(who.user_id)
     if part is None:
@@ -224,4 +225,4 @@ def _keep(session: Session, found: Reviewed, made: Statement) -> Reviewed:
     row = found.row
     custody_log.append(session, "second review", details, exhibit=row.exhibit.sha256, analysis=row.id)
     session.flush()
-    return second_reviews.find_or_404(session, session.get_one(AnalysisRow, row.id))
+    return second_reviews.find_or_404(session, still_there(session, row.id))
