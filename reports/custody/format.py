@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -172,16 +172,33 @@ def export_text(
     exhibit: str | None, count: int, head: str, head_mac: str, exported: datetime, entries: Iterable[Entry]
 ) -> str:
     """The text of ``custody.json``."""
-    document = {
+    return "".join(export_parts(exhibit, count, head, head_mac, exported, entries))
+
+
+def export_parts(
+    exhibit: str | None, count: int, head: str, head_mac: str, exported: datetime, entries: Iterable[Entry]
+) -> Iterator[str]:
+    """The same in parts, one for each entry: a whole log may be larger than memory has room for."""
+    document: dict[str, Any] = {
         _MARK: VERSION,
         "exhibit": exhibit,
         "count": count,
         "head": head,
         "head_mac": head_mac,
         "exported": iso_milliseconds(exported),
-        "entries": [to_json(entry) for entry in entries],
+        "entries": [],
     }
-    return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+    before, behind = _indented(document).rsplit("]", 1)
+    yield before
+    lead, end = "\n  ", ""
+    for entry in entries:
+        yield lead + _indented(to_json(entry)).replace("\n", "\n  ")
+        lead, end = ",\n  ", "\n "
+    yield f"{end}]{behind}\n"
+
+
+def _indented(values: dict[str, Any]) -> str:
+    return json.dumps(values, indent=1, ensure_ascii=False)
 
 
 def to_json(entry: Entry) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import itertools
 import os
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from detector.files import atomic_path, replaced, write_atomically
+from detector.files import atomic_path, replaced
 from reports.custody.chain import ClockCheck, check_log
 from reports.custody.format import NAME, CustodyError, Export, read_export
 from reports.signing import timestamps as trusted_time
@@ -187,27 +187,40 @@ def _export(database: Database, settings: Settings, exhibit: str | None, out: Pa
             f"{stamp} is the timestamp of an earlier export, and no authority is set for another "
             "(REELPROOF_TIMESTAMP_URL). Name another file with --out, and keep both."
         )
-    with database.alone() as session:
-        text = custody_log.export(session, exhibit)
-        if exhibit is not None and not read_export(text).entries:
-            raise CustodyError("The log has no entry about this exhibit. Check its SHA-256.")
-        details = custody_log.export_details(NAME, text, log=text)
-        custody_log.append(session, "export", details, exhibit=exhibit, actor="local user")
-    if settings.timestamps is None:
-        write_atomically(out, text)
-    else:
-        try:
-            token = trusted_time.token(text, settings.timestamps)
-        except SigningError as problem:
-            raise SigningError(f"{problem} Nothing was written; try again later.") from None
-        with atomic_path(stamp) as unfinished:  # so that both come, or an earlier pair stays
-            unfinished.write_bytes(token)
-            write_atomically(out, text)
-    words = f"{out}: {len(read_export(text).entries):,} entries"
+    with contextlib.ExitStack() as files:  # so that both come, or an earlier pair stays
+        token = files.enter_context(atomic_path(stamp)) if settings.timestamps is not None else None
+        unfinished = files.enter_context(atomic_path(out))
+        with database.alone() as session:
+            last = custody_log.head(session)
+            number = _write(custody_log.export_parts(session, exhibit, last), unfinished)
+            if exhibit is not None and not number:
+                raise CustodyError("The log has no entry about this exhibit. Check its SHA-256.")
+            details = {
+                **custody_log.export_details(NAME, unfinished, log=None),
+                "log count": last.count,
+                "log head": last.sha256,
+            }
+            custody_log.append(session, "export", details, exhibit=exhibit, actor="local user")
+        if token is not None and settings.timestamps is not None:
+            try:
+                token.write_bytes(trusted_time.token(unfinished.read_bytes(), settings.timestamps))
+            except SigningError as problem:
+                raise SigningError(f"{problem} Nothing was written; try again later.") from None
+    words = f"{out}: {number:,} entries"
     print(words, file=sys.stderr if into_stream else sys.stdout)
     if settings.timestamps is not None:
         print(f"{stamp}: a timestamp of {settings.timestamps}")
     return FITS
+
+
+def _write(parts: Iterator[str], place: Path) -> int:
+    """Write an export in parts; how many entries are in it, each a part between the first and the last."""
+    written = 0
+    with place.open("w", encoding="utf-8", newline="") as file:
+        for each in parts:
+            file.write(each)
+            written += 1
+    return written - 2
 
 
 def _sha256(text: str) -> str:

@@ -173,9 +173,14 @@ def rows(
 
 def export(session: Session, exhibit: str | None, until: int | None = None) -> bytes:
     """``custody.json`` of one exhibit, or of the whole log; as it stood at entry ``until``, if not now."""
-    last = head(session, until)  # what others append from here on is not part of it
+    parts = export_parts(session, exhibit, head(session, until))
+    return "".join(parts).encode()
+
+
+def export_parts(session: Session, exhibit: str | None, last: Head) -> Iterator[str]:
+    """The same in parts, up to the entry ``last``: what others append from then on is not part of it."""
     own = entries(session, exhibit, until=last.count)
-    return custody_format.export_text(exhibit, last.count, last.sha256, last.mac, now(), own).encode()
+    return custody_format.export_parts(exhibit, last.count, last.sha256, last.mac, now(), own)
 
 
 def append_view(session: Session, exhibit: str, analysis: str) -> None:

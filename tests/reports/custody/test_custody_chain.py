@@ -19,7 +19,16 @@ from reports.custody.chain import (
     compare_exports,
     export_notes,
 )
-from reports.custody.format import ZEROS, Entry, entry_body, export_text, read_export, sign_entry, to_json
+from reports.custody.format import (
+    ZEROS,
+    Entry,
+    entry_body,
+    export_parts,
+    export_text,
+    read_export,
+    sign_entry,
+    to_json,
+)
 from reports.review.annotation_file import canonical
 
 KEY = bytes(range(32))
@@ -77,6 +86,24 @@ def test_the_hash_can_be_computed_from_the_document_alone():
         assert entry.mac == hmac.new(KEY, entry.sha256.encode(), "sha256").hexdigest()
         assert text == canonical(own)
         assert list(values) == [*own, "sha256", "mac"] and len(own) == 9
+
+
+@pytest.mark.parametrize("number", [0, 1, 3])
+def test_an_export_is_written_entry_by_entry_as_one_document(number):
+    taken = []
+
+    def entries():
+        for entry in log()[:number]:
+            taken.append(entry)
+            yield entry
+
+    parts = []
+    for part in export_parts(None, 3, ZEROS, ZEROS, START, entries()):
+        parts.append(part)
+        assert len(taken) == min(len(parts) - 1, number)
+    text = "".join(parts)
+    assert text == json.dumps(json.loads(text), indent=1, ensure_ascii=False) + "\n"
+    assert json.loads(text)["entries"] == [to_json(entry) for entry in taken]
 
 
 def test_an_untouched_log_has_no_problems():
