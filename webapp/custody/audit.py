@@ -135,7 +135,7 @@ class Audit:
                 yield f"Case {review.case_id}: who reviews it is not what the custody log holds."
             self._named.pop(review.case_id, None)
         for case_id, named in sorted(self._named.items()):
-            if named != "nobody" and session.get(CaseRow, case_id) is not None:
+            if named != review_records.naming(None) and session.get(CaseRow, case_id) is not None:
                 yield f"Case {case_id}: the custody log names its reviewers, and the database does not."
         for user in session.scalars(select(User).order_by(User.name)):
             if altered := self._accounts.problem(user):

@@ -98,27 +98,33 @@ def annotation_problems(
 
 
 def refuse_altered_review(
-    session: Session, analysis_id: str, rows: Iterable[ReviewStatement], review: CaseReview | None
+    session: Session,
+    analysis_id: str,
+    rows: Iterable[ReviewStatement],
+    case_id: int | None,
+    review: CaseReview | None,
 ) -> None:
-    """Raise :class:`AlteredRecord` where a second review, or who makes it, is not as it was logged."""
+    """Raise :class:`AlteredRecord` where a second review, or who makes it in a case, is not as logged."""
     logged: dict[str, str] = {}
     for entry in _logged(session, *_about(analysis_id, "second review")):
         logged[str(entry.details.get("id"))] = str(entry.details.get("sha256"))
     for problem in review_problems(rows, logged):
         raise AlteredRecord(problem)
-    if review is None:
+    if case_id is None:
         return
-    about = CustodyRow.details.contains(f'"case": {review.case_id},', autoescape=True)
-    named = None
+    about = CustodyRow.details.contains(f'"case": {case_id},', autoescape=True)
+    named: str | int | None = naming(None)
     for entry in custody_log.entries_where(session, CustodyRow.action == "reviewers named", about):
         refuse_forged(session, entry)
-        named = entry
-    if named is None or named.details.get("named") != naming(review):
+        named = entry.details.get("named")
+    if named != naming(review):
         raise AlteredRecord(gettext("Who reviews the case is not what the custody log holds."))
 
 
-def naming(review: CaseReview) -> str:
+def naming(review: CaseReview | None) -> str:
     """Who reviews a case, and what is hidden, as an entry holds it: by numbers of accounts."""
+    if review is None:
+        return "nobody"
     return f"{review.first_id} {review.second_id} {review.third_id or 0} {review.blind}"
 
 

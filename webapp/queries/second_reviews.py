@@ -117,7 +117,7 @@ def find(session: Session, row: AnalysisRow) -> Reviewed | None:
         case = row.case_id
         naming = None if case is None else session.get(CaseReview, case, populate_existing=True)
         said = session.scalars(select(ReviewStatement).where(ReviewStatement.analysis_id == row.id)).all()
-        review_records.refuse_altered_review(session, row.id, said, naming)
+        review_records.refuse_altered_review(session, row.id, said, case, naming)
         return naming, said
 
     naming, said = altered.compared(session, row.id, read)

@@ -152,14 +152,6 @@ def test_changed_rows_are_refused(app, client, folders, capsys):
     change(setting(CaseDetailsRow, row.id, body=case), address, *handed_out)
 
 
-def test_what_a_comparison_amounts_to_is_held_against_the_log(app, folders, capsys):
-    compared = made_comparisons.compared(app, finished(app), finished(app, file="other.mp4"))
-    with app.extensions["database"].begin() as session:
-        session.get_one(ComparisonRow, compared.id).outcome = "no difference"
-    status, words = verify(capsys)
-    assert status == 1 and f"Comparison {compared.id}: What the database says" in words
-
-
 @pytest.mark.parametrize("state", [State.CANCELLED, State.FAILED, State.QUEUED])
 def test_what_was_finished_and_is_no_longer_is_named(app, folders, capsys, state):
     row = finished(app)
@@ -414,6 +406,20 @@ def test_a_deletion_that_a_crash_interrupted_is_no_problem(app, client, folders,
     assert verify(capsys)[0] == 0
     assert {client.get(each).status_code for each in addresses(row.id)} == {200}
     assert client.get(f"/analyses/{other.id}").status_code == 410
+
+
+def test_a_queued_analysis_that_was_made_finished_is_refused(app, client, folders, capsys):
+    row, waiting = finished(app), hand_in(app, file="waiting.mp4")
+    shutil.copytree(folders.result(row.id), folders.result(waiting.id))
+    done = {name: getattr(row, name) for name in ("state", "finished", "verdict", "probability", "finding")}
+    with app.extensions["database"].begin() as session:
+        session.execute(update(AnalysisRow).where(AnalysisRow.id == waiting.id).values(**done))
+    unsaid = "The custody log does not say that this analysis was finished."
+    for each in addresses(waiting.id):
+        answer = client.get(each)
+        assert answer.status_code == 500 and unsaid in answer.text, each
+    status, words = verify(capsys)
+    assert status == 1 and f"Analysis {waiting.id}: {unsaid}" in words
 
 
 def test_a_lost_analysis_is_named(app, folders, capsys):

@@ -93,7 +93,11 @@ def end_review(session: Session, who: Principal, case: CaseRow) -> None:
             409, gettext("Judgements are in already, so the review stays."), gettext("Name another reviewer.")
         )
     session.delete(naming)
-    details: dict[str, str | int | None] = {"case": case.id, "case name": case.name, "named": "nobody"}
+    details: dict[str, str | int | None] = {
+        "case": case.id,
+        "case name": case.name,
+        "named": review_records.naming(None),
+    }
     custody_log.append(session, "reviewers named", details)
 
 

@@ -309,8 +309,15 @@ def test_the_exhibit_is_there_for_the_blind(lab: Review) -> None:
     assert entries(lab, "export")[-1]["file"] == "exhibit"
 
 
-@pytest.mark.parametrize("what", ["statement", "naming", "removal"])
-def test_what_was_changed_in_the_database_is_not_shown(lab: Review, what: str) -> None:
+@pytest.mark.parametrize(
+    ("what", "told"),
+    [
+        ("statement", "Analysis {row}: A part of the second review is not as the custody log holds it."),
+        ("naming", "Case {case}: who reviews it is not what the custody log holds."),
+        ("removal", "Case {case}: the custody log names its reviewers, and the database does not."),
+    ],
+)
+def test_what_was_changed_in_the_database_is_not_shown(lab: Review, what: str, told: str) -> None:
     lab.judge("ada", "manipulated")
     with lab.app.extensions["database"].begin() as session:
         if what == "statement":
@@ -320,12 +327,16 @@ def test_what_was_changed_in_the_database_is_not_shown(lab: Review, what: str) -
             session.scalars(select(CaseReview)).one().blind = "judgements"
         else:
             session.delete(session.scalars(select(CaseReview)).one())
-    assert what == "removal" or lab.clients["ada"].get(lab.page).status_code == 500
+    of_exhibit = f"/analyses/{lab.row.id}"
+    for page in (lab.page, of_exhibit, f"{of_exhibit}/report.html", f"{of_exhibit}/bundle.zip?video=no"):
+        assert lab.clients["ada"].get(page).status_code == 500, page
+    # Nor does who is blind no longer, without the row that says so, see it.
+    assert what != "removal" or lab.clients["ben"].get(of_exhibit).status_code == 500
     audit = Audit()
     with lab.app.extensions["database"].snapshot() as session:
         list(audit.noting(custody_log.rows(session)))
         problems = list(audit.problems(session))
-    assert any("review" in each for each in problems), problems
+    assert problems == [told.format(row=lab.row.id, case=lab.case)]
 
 
 def purge(made: Review) -> None:
