@@ -357,6 +357,34 @@ def test_the_head_belongs_to_the_last_entry():
     ]
 
 
+def resigned(entry: Entry, **links: str) -> Entry:
+    """With other links, and its hash and MAC made anew, as who has the key can."""
+    links = {"previous": entry.previous, "previous_of_exhibit": entry.previous_of_exhibit} | links
+    body = custody_format.EntryBody(
+        **{name: getattr(entry, name) for name in custody_format.EntryBody.model_fields}
+    )
+    return sign_entry(body, entry.number, key=KEY, **links)
+
+
+def test_an_entry_that_names_none_before_it_is_named_in_an_export_too() -> None:
+    """Of one exhibit, whose numbers have gaps, so that nothing else is held against it."""
+    entries = log((None, A, None, A))
+    entries[3] = resigned(entries[3], previous=ZEROS)
+    assert check_export(exported(entries, A)) == ["Entry 4 names no entry before it."]
+
+
+def test_an_entry_about_no_exhibit_follows_none_about_one() -> None:
+    entries = log((A, None))
+    entries[1] = resigned(entries[1], previous_of_exhibit=entries[0].sha256)
+    assert found(entries) == ["Entry 2 is about no exhibit, but names an entry about one."]
+
+
+def test_an_export_of_one_exhibit_holds_no_entry_about_another() -> None:
+    document = json.loads(exported(log((A, B, None)))) | {"exhibit": A}
+    why = "Entry %s is not about the exhibit the log was exported for."
+    assert check_export(json.dumps(document).encode()) == [why % 2, why % 3]
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [

@@ -182,3 +182,16 @@ def test_a_log_of_the_whole_installation(analysis: Analysis) -> None:
     log = read_export(json.dumps(document | {"exhibit": None}).encode())
     check_against_log(log, Enclosed(analysis, file()), results)
     assert "of what entry 6 of" in whys(results)[0]
+
+
+def test_of_two_analyses_alike_neither_is_taken_for_it(analysis: Analysis) -> None:
+    """Nothing states which one a report that came alone is about: what was said of both is not missing."""
+    told = {"verdict": analysis.verdict.value, "probability": repr(analysis.probability)}
+    entries = [TAKEN_IN]
+    for each, annotation in ((ANALYSIS_ID, ADA), ("d" * 32, BEN)):
+        about = {"id": annotation.id, "sha256": checksum([to_json(annotation)])}
+        entries += [("analysis queued", each, {}), ("analysis finished", each, told)]
+        entries += [("annotation", each, about)]
+    assert whys(found(analysis, entries)) == []
+    (why,) = whys(found(analysis, entries[:4]))  # of one of them, it is known
+    assert why.startswith("annotations.json: missing: ")
