@@ -12,6 +12,7 @@ import pytest
 import servers
 from made_results import finished, hand_in
 from sqlalchemy import func, select, text, update
+from sqlalchemy.exc import OperationalError
 from warm import Script
 
 from webapp import create_app
@@ -116,7 +117,7 @@ def test_two_migrations_at_once(app, postgresql, tmp_path):
 
 def test_only_one_deletes_or_takes_in_at_a_time(app):
     database = app.extensions["database"]
-    with database.alone(), pytest.raises(Exception, match="lock timeout|canceling"):  # noqa: PT012, SIM117
+    with database.alone(), pytest.raises(OperationalError, match="lock timeout|canceling"):  # noqa: PT012, SIM117
         with database.begin() as other:
             other.connection().exec_driver_sql("SET lock_timeout = '200ms'")
             other.connection().exec_driver_sql("SELECT pg_advisory_xact_lock(7733661155)")

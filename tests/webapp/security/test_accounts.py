@@ -198,6 +198,17 @@ def test_the_last_administrator_stays(app):
     assert root.get("/users").status_code == 200
 
 
+def test_an_administrator_who_cannot_sign_in_is_not_counted(app):
+    other = account(app, "old", Role.ADMINISTRATOR).id
+    root = signed_in(app, "root")
+    assert root.post(f"/users/{other}/disable").status_code == 200
+    place = f"/users/{user(app, 'root').id}"
+    for answer in (root.post(f"{place}/disable"), root.post(f"{place}/role", data={"role": "reader"})):
+        assert answer.status_code == 400 and "only administrator" in answer.text
+    assert root.post(f"/users/{other}/enable").status_code == 200
+    assert root.post(f"{place}/disable").status_code == 200
+
+
 def test_nobody_by_that_number(app):
     root = signed_in(app, "root")
     for act in ("role", "disable", "enable", "password"):

@@ -170,8 +170,12 @@ def test_an_analysis_that_is_taken_out_is_left_to_who_handed_its_exhibit_in(lab)
     assert lab.ada.get(f"/analyses/{again}").status_code == 200
 
 
-def test_what_nobody_in_the_case_handed_in_is_left_to_administrators(lab):
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_what_nobody_in_the_case_handed_in_is_left_to_administrators(lab, elsewhere):
+    """Being in another case as well makes nobody a member of this one."""
     again = lab.again(lab.eve, lab.hand_in(lab.ada, b"one"))
+    if elsewhere:
+        assert lab.ada.post("/cases", data={"name": "K-8"}).status_code == 303
     lab.dismiss("ada")
     assert lab.eve.post(f"/analyses/{again}/assign", data={"case": ""}).status_code == 303
     assert lab.row(again).owner_id is None

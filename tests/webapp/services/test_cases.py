@@ -10,7 +10,7 @@ from people import account, signed_in, with_login
 from sqlalchemy import select
 
 from webapp.security.permissions import Role
-from webapp.storage.tables import AnalysisRow, CaseMember
+from webapp.storage.tables import AnalysisRow, CaseMember, User, now
 
 
 @pytest.fixture
@@ -187,3 +187,15 @@ def test_leaving_a_case_oneself(app, ada):
     assert ada.get(place).status_code == 404
     with app.extensions["database"].begin() as session:
         assert list(session.scalars(select(CaseMember))) == []
+
+
+def test_who_is_disabled_is_not_let_in(app, ada):
+    place = make(ada)
+    with app.extensions["database"].begin() as session:
+        ray = session.scalars(select(User).where(User.name == "ray")).one()
+        ray.disabled = now()
+    for user_id in (ray.id, 99):
+        answer = ada.post(f"{place}/members", data={"user": user_id})
+        assert answer.status_code == 400 and "no such account, or it is disabled" in answer.text
+    with app.extensions["database"].begin() as session:
+        assert session.scalars(select(CaseMember.user_id).where(CaseMember.user_id == ray.id)).all() == []

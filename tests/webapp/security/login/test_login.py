@@ -9,6 +9,7 @@ from people import CHEAP, account, sign_in, with_login
 
 from webapp.security import passwords
 from webapp.security.permissions import Role
+from webapp.settings import SettingError
 from webapp.storage.tables import User, now
 
 HTTPS = {"wsgi.url_scheme": "https"}
@@ -77,11 +78,11 @@ def test_the_secret_is_made_once_and_kept_to_oneself(app, tmp_path, sent):
 def test_a_secret_others_may_read_is_refused(app, tmp_path, sent):
     path = tmp_path / "data" / "secret.key"
     path.chmod(0o644)
-    with pytest.raises(Exception, match="chmod 600"):
+    with pytest.raises(SettingError, match="chmod 600"):
         with_login(tmp_path / "data", sent)
     path.chmod(0o600)
     path.write_bytes(b"short")
-    with pytest.raises(Exception, match="too short"):
+    with pytest.raises(SettingError, match="too short"):
         with_login(tmp_path / "data", sent)
 
 
