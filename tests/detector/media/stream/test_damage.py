@@ -141,6 +141,31 @@ def test_a_missing_picture_shows_by_the_numbers_of_those_that_follow(tmp_path: P
         assert differing <= {pts for pts in spoilt if tally.damage.rests_at(pts)}, numbers
 
 
+def without_pictures(whole: Path, numbers: Iterable[int]) -> Path:
+    """A copy of a transport stream that these pictures' packets of 188 bytes did not reach."""
+    path, data, picture, kept = whole.with_stem("spoilt"), whole.read_bytes(), -1, b""
+    for at in range(0, len(data), 188):
+        packet = data[at : at + 188]
+        if of_video := (packet[1] & 31) << 8 | packet[2] == 256:
+            picture += packet[1] >> 6 & 1  # where one begins (ISO/IEC 13818-1, 2.4.3.3)
+        if not (of_video and picture in numbers):
+            kept += packet
+    path.write_bytes(kept)
+    return path
+
+
+def test_a_missing_picture_of_mpeg_2_shows_by_the_counter_of_its_packets(tmp_path: Path) -> None:
+    """Its decoder predicts those that follow from what is left, and says nothing."""
+    whole = written(tmp_path, "MPEG-2")
+    intact, _ = decoded(whole)
+    for numbers in ((4,), (34, 35, 36)):  # each with one to which others refer
+        spoilt, tally = decoded(without_pictures(whole, numbers))
+        differing = {pts for pts, frame in spoilt.items() if not np.array_equal(frame, intact[pts])}
+        resting = {pts for pts in spoilt if tally.damage.rests_at(pts)}
+        assert differing and differing <= resting, numbers
+        assert len(spoilt) - len(resting) >= 90
+
+
 @pytest.mark.parametrize("kind", ["closed groups", "open groups", "transport stream", "HEVC"])
 def test_what_is_told_does_not_depend_on_the_number_of_threads(tmp_path: Path, kind: str) -> None:
     path = spoil(written(tmp_path, kind), (7, 8, 60))

@@ -64,6 +64,19 @@ def test_of_hevc(tmp_path: Path, name: str) -> None:
     assert told[0].referred and not any(each.follows_lost for each in told)
 
 
+@pytest.mark.parametrize("told_by", ["the box", "the stream"])
+@pytest.mark.parametrize(("layer", "referred"), [(1, True), (2, False), (3, True)])
+def test_of_hevc_with_layers_in_time(told_by: str, layer: int, referred: bool) -> None:
+    """A type that none of its own layer refers to harms nobody only in the highest one (TRAIL_N, of two)."""
+    picture = b"\0\0\0\3" + bytes((0, layer, 0x80))
+    extradata, packet = b"\1" + bytes(20) + bytes((2 << 3 | 3,)) + b"\0", picture
+    if told_by == "the stream":  # sps_max_sub_layers_minus1 of a sequence parameter set
+        extradata, packet = b"", b"\0\0\1" + bytes((33 << 1, 1, 1 << 1)) + b"\0\0\1" + picture[4:] + b"\0"
+    reader = reference_reader("hevc", extradata)
+    assert reader is not None
+    assert reader.read(memoryview(packet)) == References(referred)
+
+
 def test_noise_tells_nothing() -> None:
     draw = random.Random(1)
     for codec in ("h264", "hevc"):
