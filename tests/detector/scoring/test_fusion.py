@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from second_looks import card
+from second_looks import HALVES, card
 
+from detector.faces.framing import HEAD, INNER
+from detector.models.card import Bound, Contrast, FusionHalf, PhotographFusion
 from detector.schema.model import Platt
 from detector.scoring.fusion import Fusion
 
@@ -59,3 +61,83 @@ def test_beyond_the_knee_published_logits_rise_faster() -> None:
     assert below.any() and not below.all()
     assert after[below] == pytest.approx(before[below])
     assert after[~below] - 0.6 == pytest.approx(3 * (before[~below] - 0.6))
+
+
+def test_no_input_counts_for_more_than_so_many_standard_deviations() -> None:
+    fusion = Fusion.of(card())
+    inputs = np.tile(fusion.neutral, (6, 1))
+    inputs[:, 1] += [-1000.0, -12.0, -11.0, 15.0, 16.0, 1000.0]  # its spread is 2
+    low, least, above, below, most, high = fusion.altered.logit(inputs)
+    assert low == least < above < below < most == high
+
+
+def test_what_was_raised_is_added_to_the_altered_half() -> None:
+    fusion = Fusion.of(card())
+    altered, synthesised = fusion.altered, fusion.synthesised
+    inputs = np.tile(fusion.neutral, (2, 1))
+    raised = np.array([0.0, 3.0])
+    due = np.logaddexp(altered.logit(inputs) + raised, synthesised.logit(inputs))
+    assert fusion.logit(inputs, raised) == pytest.approx(due)
+
+
+def test_the_lead_is_over_what_enters_the_maximum() -> None:
+    reserved = Fusion.of(card().model_copy(update={"reserve": 2.0}))
+    inputs = np.array([[-1.0, -2.0, -1.5, 0.5, 5.0]])
+    assert reserved.lead(inputs) == pytest.approx(Fusion.of(card()).lead(inputs) + 2.0)
+
+
+def test_a_card_says_more_of_the_altered_half() -> None:
+    contrast = Contrast(least=1.5, gain=0.5)
+    fusion = Fusion.of(card().model_copy(update={"contrast": contrast, "within": 0.25}))
+    assert (fusion.contrast, fusion.within) == (contrast, 0.25)
+
+
+def without_head() -> FusionHalf:
+    return FusionHalf(
+        inputs=("fast", "inner altered"), centre=(0.0, 0.0), spread=(1.0, 1.0), weight=(1.0, 1.0), bias=0.0
+    )
+
+
+def test_what_the_altered_half_is_read_from() -> None:
+    assert Fusion.of(card()).altered_framings == (INNER, HEAD)
+    inner = card().model_copy(update={"altered": without_head()})
+    assert Fusion.of(inner).altered_framings == (INNER,)
+
+
+def test_networks_that_are_not_asked_the_same_do_not_contradict_each_other() -> None:
+    of_scan = FusionHalf(inputs=("fast",), centre=(0.0,), spread=(1.0,), weight=(1.0,), bias=0.0)
+    fusion = Fusion.of(card().model_copy(update={"altered": of_scan, "agreement": 0.1}))
+    assert fusion.contradicts(np.array([[9.0, -9.0, 0.0, 0.0, 0.0]])).tolist() == [False]
+
+
+def photographs(**changed: object) -> PhotographFusion:
+    own = {"altered": without_head(), "synthesised": HALVES["synthesised"]}
+    return PhotographFusion(**own, probability=Platt(scale=2.0, offset=0.5), **changed)
+
+
+def test_photographs_are_judged_as_the_card_says_of_them() -> None:
+    told = photographs(agreement=3.0, bounds=(Bound(at=1.0, published=4.0),))
+    both = card().model_copy(update={"photographs": told, "reserve": 2.0, "agreement": 5.0})
+    still, video = Fusion.of(both, still=True), Fusion.of(both)
+    assert (still.scale, still.offset, still.reserve, still.larger, still.agreement, still.bounds) == (
+        *(2.0, 0.5, 0.0, True, 3.0),
+        told.bounds,
+    )
+    assert (video.scale, video.reserve, video.larger, video.agreement, video.bounds) == (
+        *(1.0, 2.0, False, 5.0),
+        (),
+    )
+    plain = card()
+    assert Fusion.of(plain, still=True).altered.columns == Fusion.of(plain).altered.columns
+
+
+def test_a_bound_holds_logits_back_and_lifts_them_in_their_order() -> None:
+    for at, published in ((1.0, 4.0), (1.0, 1.0)):  # above and below what the scaling gives, 2.5
+        own = photographs(bounds=(Bound(at=at, published=published),))
+        fusion = Fusion.of(card().model_copy(update={"photographs": own}), still=True)
+        inputs = np.tile(np.array([[0.0, 0.0, -9.0, 0.0, -9.0]]), (5, 1))
+        inputs[:, 0] = [-3.0, 0.9, 1.0, 1.1, 5.0]
+        out = fusion.logit(inputs)
+        assert (np.diff(out) > 0).all() and out[2] == pytest.approx(max(2.5, published))
+        assert (out[:2] < published).all() and (out[2:] >= published).all()
+        assert out[[0, 4]] == pytest.approx([-5.5, 10.5])
