@@ -155,6 +155,11 @@ class Person(Value):
     )
     tracks: tuple[int, ...]
     usable_frames: int = Field(ge=0, description="sampled frames in which this face was judged")
+    motionless: bool | None = Field(
+        default=None,
+        description="whether the face is one picture that does not move, for two seconds and more each time "
+        "it is shown: a still shown as a video; null in photographs; since 1.20",
+    )
     probability: Probability | None = Field(
         description="calibrated for exhibits, of the strongest segment or else of all usable frames; "
         "null if none was usable"

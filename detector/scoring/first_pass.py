@@ -17,6 +17,7 @@ from detector.faces.flaws import TOO_UNSURE
 from detector.faces.persons import group_tracks
 from detector.faces.photo_range import flaw_of_photo
 from detector.faces.quality import assess_face
+from detector.faces.stillness import Stillness
 from detector.faces.tracks import Tracker
 from detector.media.frame import Frame, Image
 from detector.media.pictures.cuts import CutDetector
@@ -43,6 +44,7 @@ class FirstPassResult:
     cuts: Sequence[float]  # likewise
     discarded: int  # faces that turned out to be none
     from_damaged: int = 0  # frames not sampled because they rest on damaged or missing pictures
+    still: frozenset[int] | None = None  # tracks of one picture that does not move; None: not asked
 
 
 class FirstPass:
@@ -68,6 +70,8 @@ class FirstPass:
         self._video = reader is None or reader.kind is MediaKind.VIDEO
         self._search = FaceSearch(parameters, hold=reader is not None, still=not self._video)
         self._tracker = Tracker(parameters.bridge_gap)
+        # Of what has no end, nothing is said in the end.
+        self._stillness = Stillness() if self._video and reader is not None else None
         self._cut_detector = CutDetector(parameters.sample_rate)
         self._scorer = scorer
         self._parameters = parameters
@@ -114,6 +118,8 @@ class FirstPass:
             by_track = dict(zip(numbers, faces, strict=True))
             for track, face in by_track.items():
                 self._take_face(frame, track, face)
+                if self._stillness is not None:
+                    self._stillness.add(track, float(frame.time), frame.image, face.box)
             if self._on_frame is not None:
                 self._on_frame(frame, by_track)
             if len(self._queues[0]) >= BATCH:
@@ -157,11 +163,12 @@ class FirstPass:
         persons = group_tracks([track for track in self._tracker.tracks if track.number in left])
         copies = [Detections(faces.rows.copy()) for _ in self._queues[1:]]
         from_damaged = self._reader.tally.not_sampled if self._reader is not None else 0
+        still = self._stillness.still() if self._stillness is not None else None
         results = []
         for queue, own, detections in zip(self._queues, features, (faces, *copies), strict=True):
             _fill_in_logits(detections, queue, own, which)
             results.append(
-                FirstPassResult(detections, persons, self._times, self._cuts, discarded, from_damaged)
+                FirstPassResult(detections, persons, self._times, self._cuts, discarded, from_damaged, still)
             )
         return results
 

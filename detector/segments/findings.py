@@ -6,7 +6,7 @@ Published segments are made of that in :mod:`detector.segments.explained_peaks`.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -79,10 +79,12 @@ def person(
     scorer: Scorer,
     rate: float,
     on_screen: float,
+    still: Set[int] | None = None,
 ) -> Person:
     """The published value of one person; ``found`` are the flagged intervals of all.
 
-    ``rate`` is that of sampling, ``on_screen`` the person's :func:`screen_time`.
+    ``rate`` is that of sampling, ``on_screen`` the person's :func:`screen_time`; ``still`` are tracks that
+    show one picture (:mod:`detector.faces.stillness`), if that is known.
     """
     sampled = group.sampled
     tracks = tuple(np.unique(group.rows["track"]).tolist())
@@ -95,6 +97,7 @@ def person(
         screen_time=on_screen,
         tracks=tracks,
         usable_frames=len(_known(sampled, "logit")),
+        motionless=None if still is None else still >= set(tracks),
         probability=max(map(scorer.person_probability, levels), default=None),
         second_look=scorer.second_look_of(tracks[0]),
         scores=Scores(
@@ -120,9 +123,12 @@ def persons_of(
     scorer: Scorer,
     rate: float,
     on_screen: Callable[[Detections], float],
+    still: Set[int] | None = None,
 ) -> tuple[Person, ...]:
     """The published values of all persons; arguments as of :func:`person`."""
-    return tuple(person(name, group, found, scorer, rate, on_screen(group)) for name, group in people.items())
+    return tuple(
+        person(name, group, found, scorer, rate, on_screen(group), still) for name, group in people.items()
+    )
 
 
 def track_intervals(

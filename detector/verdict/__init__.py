@@ -4,7 +4,8 @@
 :mod:`~detector.verdict.verdict` decides, :mod:`~detector.verdict.left_open` says what leaves a verdict open,
 :mod:`~detector.verdict.reasons` has the words of the outcome and :mod:`~detector.verdict.not_seen` those of
 what of the file was not looked at. They rest on what was examined (:mod:`~detector.verdict.coverage`) and on
-persons whose scores hold in other views (:mod:`~detector.verdict.stability`).
+persons whose scores hold in other views (:mod:`~detector.verdict.stability`) and who move
+(:mod:`~detector.verdict.motion`).
 :mod:`~detector.verdict.who_counts` says whose figures are the exhibit's, :mod:`~detector.verdict.kinds`
 which kind of manipulation was found, :mod:`~detector.verdict.joint` what several models decide together.
 """

@@ -11,7 +11,9 @@ from detector.scoring.first_pass import FirstPassResult
 from detector.scoring.scorer import Scorer
 from detector.segments import findings
 from detector.segments.screen_time import seconds_shown
+from detector.verdict import reasons
 from detector.verdict.coverage import DAMAGED
+from detector.verdict.motion import motionless
 from detector.verdict.verdict import answers, decide, exhibit_probability, is_outweighed
 
 
@@ -47,7 +49,7 @@ def judge(
     people = findings.group_persons(first_pass, seconds)
     found = findings.flagged_of_all(people, parameters, media.kind)
     on_screen = partial(findings.screen_time, times=times, seconds=seconds)
-    persons = findings.persons_of(people, found, scorer, parameters.sample_rate, on_screen)
+    persons = findings.persons_of(people, found, scorer, parameters.sample_rate, on_screen, first_pass.still)
     threshold = scorer.person_probability(scorer.logit(parameters.enter_threshold))
     over = {one.person for one in found}
     if outweighed := is_outweighed(media.kind, parameters, persons, over, threshold):
@@ -56,11 +58,12 @@ def judge(
     video = not media.still
     few = findings.reaching_in_few_frames(people, found, parameters, times, seconds) if video else {}
     verdict, reason = decide(media.kind, parameters, coverage, persons, segments, few)
+    unmoved = motionless(parameters, persons)
     # The figures are those by which it was asked whether there is a finding.
     counting = Verdict.MANIPULATED if outweighed else verdict
     return ModelFindings(
         verdict,
-        reason,
+        " ".join([reason, *reasons.motionless(unmoved)]),
         exhibit_probability(media.kind, parameters, counting, persons, segments),
         answers(media.kind, parameters, counting, persons, segments),
         segments,

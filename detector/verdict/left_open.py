@@ -14,6 +14,7 @@ from detector.verdict.judged_share import (
     mostly_judged,
     mostly_whole,
 )
+from detector.verdict.motion import is_still
 from detector.verdict.stability import flagged_persons, is_unstable
 
 
@@ -30,6 +31,7 @@ class LeftOpen(Enum):
     UNSTABLE = auto()  # nobody has a segment, and views disagree on somebody
     DOUBTFUL = auto()  # too high to rule a finding out
     HIGH_IN_FEW_FRAMES = auto()  # of somebody beside others who could be judged
+    MOTIONLESS = auto()  # a still shown as a video, which the networks judge by what they know of footage
 
 
 TOO_LITTLE = frozenset(
@@ -39,6 +41,7 @@ TOO_LITTLE = frozenset(
         LeftOpen.TOO_FEW_FRAMES,
         LeftOpen.MOSTLY_DAMAGED,
         LeftOpen.MOSTLY_NOT_JUDGED,
+        LeftOpen.MOTIONLESS,
     }
 )
 """Where what could not be judged decides, and not how high scores are."""
@@ -71,8 +74,9 @@ def left_open(
         return LeftOpen.UNSTABLE
     if doubtful_persons(kind, parameters, persons):
         return LeftOpen.DOUBTFUL
-    high = not image and high_if_hardly_judged(parameters, persons)
-    return LeftOpen.HIGH_IN_FEW_FRAMES if high else None
+    if not image and high_if_hardly_judged(parameters, persons):
+        return LeftOpen.HIGH_IN_FEW_FRAMES
+    return LeftOpen.MOTIONLESS if is_still(parameters, persons) else None
 
 
 def why(analysis: Analysis) -> LeftOpen | None:

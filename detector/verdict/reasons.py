@@ -336,6 +336,15 @@ def one_of_many(names: Sequence[str], agreed_on: int, judged: int) -> str:
     return said % {"who": _who(names), "faces": agreed_on}
 
 
+def motionless(names: Sequence[str]) -> list[str]:
+    """What follows the reason where the faces of the persons ``names`` do not move."""
+    words = N_(
+        "%(who)s: the picture does not move, as where a photograph is shown in a video; hand a frame of it "
+        "in as a photograph, which is judged by other rules."
+    )
+    return [words % {"who": _who(names)}] if names else []
+
+
 def nothing_found(
     image: bool,
     parameters: Parameters,

@@ -186,6 +186,8 @@ def _of_person(there: Person, here: Person, interval: float, tolerance: Toleranc
         yield from _of_contrasts(name, there.second_look, here.second_look, interval)
     elif there.second_look or here.second_look:
         yield f"a second look at {name} stands in one of both only"
+    if there.motionless is not here.motionless:
+        yield f"whether {name} moves differs"
     for what, one, other in figures:
         if _apart(one, other) > tolerance.probability:
             yield f"the {what} of {name} is {_figure(other)}, where {_figure(one)} is recorded"

@@ -8,6 +8,7 @@ from detector.schema.analysis import Analysis, MediaKind, Range
 from detector.schema.formatting import ratio
 from detector.schema.measurements.coverage import Spread
 from detector.schema.translatable import N_
+from detector.verdict.motion import shows_a_still
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ def criteria(analysis: Analysis) -> tuple[Criterion, ...]:
     """Every range of the model's card against this exhibit, in the card's order.
 
     A property of many faces counts by its median. Ranges for videos alone are left out for photos, and
-    the other way round.
+    the other way round. A still shown as a video is outside of every card, none of which measured any.
     """
     values, spreads = measured(analysis)
     found = []
@@ -48,7 +49,13 @@ def criteria(analysis: Analysis) -> tuple[Criterion, ...]:
                 each.basis,
             )
         )
+    if found and shows_a_still(analysis):
+        found.append(Criterion(STILL_AS_VIDEO, "", 1.0, None, None, None, False, _MOVING))
     return tuple(found)
+
+
+STILL_AS_VIDEO = N_("a still shown as a video")
+_MOVING = N_("the clips were footage of people, who move")
 
 
 _OTHER_KIND = {

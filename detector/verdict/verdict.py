@@ -138,6 +138,8 @@ def _why_open(
             doubtful = doubtful_persons(kind, parameters, persons)
             reaching = who_reaches(persons, parameters)
             return reasons.doubtful(image, parameters, doubtful, reaching, few), doubtful
+        case LeftOpen.MOTIONLESS:
+            return [reasons.nothing_found(image, parameters, coverage, persons, [])], []
     return [], []
 
 

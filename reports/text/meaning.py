@@ -149,9 +149,9 @@ def interval_made(analysis: Analysis) -> str:
         "same stretch would have given another mean. Frames that follow each other look "
         "alike, so their number is reduced to that of independent ones (by their "
         "correlation, as a first-order autoregression), and Student's t gives the ends "
-        "at %(level)s. With fewer than %(least_frames)s frames this part is left out; "
-        "where the ends would lie nearly as far apart as probabilities can, no interval "
-        "is given. ",
+        "at %(level)s. With fewer than %(least_frames)s frames, or where the picture does "
+        "not move, this part is left out; where the ends would lie nearly as far apart as "
+        "probabilities can, no interval is given. ",
         level=shown(LEVEL, ".0%"),
         least_frames=LEAST_FRAMES,
     )

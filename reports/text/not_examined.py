@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from detector.schema.analysis import Analysis, Coverage, Media
 from detector.schema.method.parameters import SURELY_FOUND
+from detector.verdict.motion import motionless
 from reports.text import photographs
+from reports.text.finding import person_list
 from reports.text.language import gettext
 from reports.text.made_since import made_since
 from reports.text.numbers import plural, shown
@@ -34,6 +36,7 @@ def not_examined(analysis: Analysis) -> tuple[str, ...]:
         _unusable(coverage),
         *_too_small_to_be_found(analysis),
         *_without_score(analysis),
+        *_stills(analysis),
         *_no_faces(coverage),
         gettext("Everything in the picture that is not a face."),
     )
@@ -218,6 +221,20 @@ def _without_score(analysis: Analysis) -> tuple[str, ...]:
             "in between.",
             interpolated=plural(analysis.coverage.faces_interpolated, "face", "faces"),
             below=shown(analysis.parameters.interpolate_below, "g"),
+        ),
+    )
+
+
+def _stills(analysis: Analysis) -> tuple[str, ...]:
+    """Of somebody who is shown by a picture that does not move; unknown before schema 1.20."""
+    shown_so = motionless(analysis.parameters, analysis.persons)
+    if not shown_so:
+        return ()
+    return (
+        gettext(
+            "Stills: what is shown of %(persons)s does not move. It was not judged as a photograph, by rules "
+            "that find generated faces which those for videos miss.",
+            persons=person_list(shown_so),
         ),
     )
 

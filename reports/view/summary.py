@@ -258,6 +258,11 @@ def next_steps(analysis: Analysis, section: int | None = None) -> str:
             "obtain the original, check its origin, and have sound, scene and file "
             "structure examined by other methods."
         )
+    if left_open.why(analysis) is LeftOpen.MOTIONLESS:
+        return gettext(
+            "Hand in the picture itself, or a frame of the video, as a photograph. Until then this analysis "
+            "speaks neither for nor against the file."
+        )
     return gettext(
         "Obtain a better copy of the same recording, the original if possible, and "
         "analyse that. Until then this analysis speaks neither for nor against the "

@@ -7,7 +7,7 @@ from itertools import groupby
 
 from detector.schema.analysis import Analysis, Model, Rate
 from detector.validation.model_used import not_as_measured
-from detector.verdict.validated_domain import Criterion, criteria
+from detector.verdict.validated_domain import STILL_AS_VIDEO, Criterion, criteria
 from reports.text import numbers
 from reports.text.language import N_, gettext, in_parts, translated
 from reports.text.measured import PHOTOGRAPHS, concerns
@@ -211,6 +211,8 @@ def _row(each: Criterion) -> DomainRow:
         )
     if each.name == "still images":
         value = gettext("a photograph")
+    if each.name == STILL_AS_VIDEO:
+        value = gettext("yes")
     return DomainRow(
         name=each.name,
         value=value,

@@ -119,6 +119,10 @@ def disagreed_on(probability: float = 0.1) -> Person:
     return person(probability=probability).model_copy(update={"second_look": look})
 
 
+def still(probability: float = 0.1) -> Person:
+    return person(probability=probability).model_copy(update={"motionless": True})
+
+
 @pytest.mark.parametrize(
     ("seen", "persons", "segments", "cause"),
     [
@@ -134,6 +138,11 @@ def disagreed_on(probability: float = 0.1) -> Person:
         (coverage(), [disagreed_on(0.6)], [], LeftOpen.UNSTABLE),
         (coverage(), [person(probability=0.6)], [], LeftOpen.DOUBTFUL),
         (coverage(), [person(), person("B", usable=2, probability=0.6)], [], None),
+        (coverage(), [still()], [], LeftOpen.MOTIONLESS),
+        (coverage(), [still(), person("B", usable=2)], [], LeftOpen.MOTIONLESS),
+        (coverage(), [still(), person("B")], [], None),  # a picture beside somebody
+        (coverage(), [still(0.6)], [], LeftOpen.DOUBTFUL),
+        (coverage(), [still(0.9)], [segment()], None),
     ],
 )
 def test_the_first_cause_that_leaves_it_open_counts(

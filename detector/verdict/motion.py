@@ -1,0 +1,24 @@
+"""Whether what is judged of a video moves at all: a still made into one is no footage to the networks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from detector.schema.analysis import Analysis, Parameters, Person
+from detector.verdict.judged_share import is_judged_enough
+
+
+def motionless(parameters: Parameters, persons: Sequence[Person]) -> list[str]:
+    """Names of those judged in enough frames of a video whose face is one picture that does not move."""
+    return [each.id for each in persons if each.motionless and is_judged_enough(parameters, each)]
+
+
+def is_still(parameters: Parameters, persons: Sequence[Person]) -> bool:
+    """Whether that is so of everybody who was judged in enough frames."""
+    judged = sum(is_judged_enough(parameters, each) for each in persons)
+    return judged > 0 and len(motionless(parameters, persons)) == judged
+
+
+def shows_a_still(analysis: Analysis) -> bool:
+    """The same of a finished analysis; unknown, and so not said, of those before schema 1.20."""
+    return is_still(analysis.parameters, analysis.persons)
