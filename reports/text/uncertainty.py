@@ -11,7 +11,8 @@ autoregression: its correlation is estimated and corrected for the bias of short
 number, a 95 % interval of the mean (after Zwiers and von Storch, 1995). Simulated coverage
 stands in ``tests/reports/text/test_uncertainty.py``. Where a second look was taken, scores between its
 moments are interpolated and resemble each other for that reason alone; a segment then counts for at least
-as many independent frames as it has moments.
+as many independent frames as it has moments. A still shown as a video is one moment, however often it is
+sampled, and shows no spread.
 
 *Whether the model's probabilities hold.* The model's card states how far they were off, on
 average, on exhibits like this one (expected calibration error). The interval is widened by
@@ -45,8 +46,8 @@ class Interval:
     """Ends of an interval of a probability, and what it was made from.
 
     ``frames`` is the number of sampling intervals, ``effective`` how many independent ones they are worth
-    (both None where there are too few to show a spread); ``calibration`` is by how much the ends
-    were moved outwards, None where the card states no calibration error.
+    (both None where there are too few to show a spread, or one picture); ``calibration`` is by how much the
+    ends were moved outwards, None where the card states no calibration error.
     """
 
     low: float
@@ -85,7 +86,7 @@ def _interval(analysis: Analysis, segment: Segment, figure: float, platt: Platt 
     logits = [
         logit
         for person in analysis.persons
-        if person.id == segment.person
+        if person.id == segment.person and not person.motionless
         for logit in _logits(person, segment, analysis.parameters.sample_rate)
     ]
     spread = mean_interval(logits, _moments(analysis, segment))
@@ -120,7 +121,7 @@ def mean_interval(values: Sequence[float], independent: int = 0) -> tuple[float,
     """A 95 % interval of the mean of a correlated series, and how many independent values it is worth.
 
     ``values`` are in order of time; at least ``independent`` of them are known to be so. None for fewer
-    than :data:`LEAST_FRAMES`.
+    than :data:`LEAST_FRAMES`, and for equal ones, which are one measured many times.
     """
     count = len(values)
     if count < LEAST_FRAMES:
@@ -133,7 +134,7 @@ def mean_interval(values: Sequence[float], independent: int = 0) -> tuple[float,
     spread = series - mean
     total = float(spread @ spread)
     if total <= 1e-18:
-        return mean, mean, float(count)
+        return None
     raw = float(spread[1:] @ spread[:-1]) / total
     # The estimate of a short series is too low, on average by (1 + 3 r) / n.
     corrected = min(max((count * raw + 1) / (count - 3), 0.0), _MOST_CORRELATED)

@@ -55,7 +55,7 @@ def test_effective_number() -> None:
 
 def test_few_frames_show_no_spread_and_equal_ones_none() -> None:
     assert mean_interval([1.0, 2.0, 3.0, 1.0, 2.0]) is None
-    assert mean_interval([2.5] * 8) == (2.5, 2.5, 8.0)
+    assert mean_interval([2.5] * 8) is None  # one value, measured many times
 
 
 def flagged(tmp_path: Path, confidence: float, figures: dict[str, float]) -> Analysis:
@@ -63,6 +63,17 @@ def flagged(tmp_path: Path, confidence: float, figures: dict[str, float]) -> Ana
     segment = analysis.segments[0].model_copy(update={"confidence": confidence})
     model = analysis.model.model_copy(update={"figures": figures})
     return analysis.model_copy(update={"segments": (segment,), "model": model})
+
+
+def test_a_still_shown_as_a_video_is_one_moment(tmp_path: Path) -> None:
+    plain = flagged(tmp_path, 0.8, {"expected calibration error": 0.05})
+    still = plain.model_copy(
+        update={"persons": tuple(one.model_copy(update={"motionless": True}) for one in plain.persons)}
+    )
+    moving, found = (segment_interval(each, each.segments[0]) for each in (plain, still))
+    assert moving is not None and moving.effective is not None
+    assert found is not None and found.frames is None and found.effective is None
+    assert (found.low, found.high) == pytest.approx((0.75, 0.85))
 
 
 def test_a_segment_gets_its_own_frames_and_the_cards_error(tmp_path: Path) -> None:
