@@ -8,7 +8,8 @@
 - :mod:`~detector.faces.crop`: the square that a network sees, in training as at run time;
   :mod:`~detector.faces.framing` has both squares of the second look.
 - :mod:`~detector.faces.quality` and, of photographs, :mod:`~detector.faces.photo_range`: whether a face is
-  judged; :mod:`~detector.faces.flaws`: why not, in words.
+  judged; :mod:`~detector.faces.colour`: how much colour it has; :mod:`~detector.faces.flaws`: why it is
+  not judged, in words.
 - :mod:`~detector.faces.detections`: all faces of a file as rows of numbers, from here to the findings.
 - :mod:`~detector.faces.patch`, ``patch_file``, ``pasted``: the pixels around a face that are kept for the
   second look, in memory or in a file, and where a pasted photograph ends.

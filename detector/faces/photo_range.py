@@ -3,8 +3,7 @@
 A network gives a figure for whatever it is shown. Three kinds of pictures can be told by simple means, with
 few false alarms (docs/engine.md has the figures), and their faces are not judged:
 
-- *colour*: black and white, or toned in one colour. The mean distance, in levels of 255, of the face's
-  colours from the best cubic function of their brightness; a grey or evenly toned picture has little.
+- *colour*: black and white, or toned in one colour (:mod:`detector.faces.colour`).
 - *detail*: enlarged from a tiny picture, or far out of focus. How much of the grey face is lost where it is
   reduced to a width of 32 px and enlarged again, as a share of its contrast.
 - *flatness*: drawn, with areas of one colour. The share of pixels that equal all of their eight neighbours;
@@ -18,6 +17,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from detector.faces.colour import colour_of
 from detector.faces.flaws import DRAWN, WITHOUT_COLOUR, WITHOUT_DETAIL
 from detector.media.frame import Image
 from detector.schema.analysis import Box, Parameters
@@ -54,16 +54,7 @@ def looks_of_photo(image: Image, box: Box) -> PhotoLooks:
     x1, y1 = min(width, max(x0 + 1, int(box[2]))), min(height, max(y0 + 1, int(box[3])))
     face = image[y0:y1, x0:x1]
     grey = cv2.cvtColor(face, cv2.COLOR_RGB2GRAY)
-    return PhotoLooks(_colour(face), _detail(grey, box[2] - box[0]), _flatness(grey))
-
-
-def _colour(face: Image) -> float:
-    small = cv2.resize(face, (_COLOUR_SIZE, _COLOUR_SIZE), interpolation=cv2.INTER_AREA)
-    colours = small.reshape(-1, 3).astype(np.float64)
-    brightness = colours.mean(axis=1) / 255
-    powers = np.stack([brightness**power for power in range(4)], axis=1)
-    best = powers @ np.linalg.lstsq(powers, colours, rcond=None)[0]
-    return float(np.abs(colours - best).mean())
+    return PhotoLooks(colour_of(face, _COLOUR_SIZE), _detail(grey, box[2] - box[0]), _flatness(grey))
 
 
 def _detail(grey: Image, width: float) -> float:

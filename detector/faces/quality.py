@@ -15,6 +15,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from detector.faces.colour import colour_of
 from detector.faces.crop import Face, crop_square, square_for_face
 from detector.faces.flaws import TOO_BLURRED, TOO_DARK, TOO_NOISY, TOO_SMALL, TOO_UNSURE
 from detector.media.frame import Image
@@ -23,6 +24,9 @@ from detector.schema.analysis import Parameters
 _FINE = 1.5  # px
 # Mean difference between a pixel's largest and smallest channel, in levels: a face in colour has 15 and more.
 _COLOURLESS = 4.0
+# Below this distance of its colours from one tone, in levels and as a share of brightness, a crop is toned
+# (in the dark all colours are near); compared at a size, px, at which compression adds little.
+_TONED, _TONED_SHARE, _TONE_SIZE = 1.5, 0.03, 32
 
 
 class Quality(NamedTuple):
@@ -61,10 +65,12 @@ def quality(crop: Image) -> Quality:
 
 
 def is_grey(crop: Image) -> bool:
-    """Whether an RGB crop holds no colour, but for what compression adds."""
+    """Whether an RGB crop holds no colour, or is toned in one, but for what compression adds."""
     red, green, blue = cv2.split(crop)
     most, least = cv2.max(cv2.max(red, green), blue), cv2.min(cv2.min(red, green), blue)
-    return float(cv2.subtract(most, least).mean()) < _COLOURLESS
+    if float(cv2.subtract(most, least).mean()) < _COLOURLESS:
+        return True
+    return colour_of(crop, _TONE_SIZE) < min(_TONED, _TONED_SHARE * float(crop.mean()))
 
 
 def flaw_of_face(face: Face, parameters: Parameters) -> str | None:

@@ -160,6 +160,11 @@ class Person(Value):
         description="whether the face is one picture that does not move, for two seconds and more each time "
         "it is shown: a still shown as a video; null in photographs; since 1.20",
     )
+    grey: Probability | None = Field(
+        default=None,
+        description="share of the faces judged in sampled frames that are without colour or toned in one; "
+        "null if none was judged, and in photographs; since 1.20",
+    )
     probability: Probability | None = Field(
         description="calibrated for exhibits, of the strongest segment or else of all usable frames; "
         "null if none was usable"

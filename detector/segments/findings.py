@@ -98,6 +98,7 @@ def person(
         tracks=tracks,
         usable_frames=len(_known(sampled, "logit")),
         motionless=None if still is None else still >= set(tracks),
+        grey=None if still is None else _grey(sampled),
         probability=max(map(scorer.person_probability, levels), default=None),
         second_look=scorer.second_look_of(tracks[0]),
         scores=Scores(
@@ -115,6 +116,11 @@ def person(
             for s in group
         ),
     )
+
+
+def _grey(sampled: Detections) -> float | None:
+    grey = sampled.rows["grey"][sampled.rows["usable"]]
+    return round(float(grey.mean()), 4) if len(grey) else None
 
 
 def persons_of(

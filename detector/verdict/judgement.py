@@ -58,12 +58,14 @@ def judge(
     video = not media.still
     few = findings.reaching_in_few_frames(people, found, parameters, times, seconds) if video else {}
     verdict, reason = decide(media.kind, parameters, coverage, persons, segments, few)
-    unmoved = motionless(parameters, persons)
+    beside = reasons.motionless(motionless(parameters, persons))
+    if video:
+        beside = [*reasons.mostly_grey(coverage), *beside]
     # The figures are those by which it was asked whether there is a finding.
     counting = Verdict.MANIPULATED if outweighed else verdict
     return ModelFindings(
         verdict,
-        " ".join([reason, *reasons.motionless(unmoved)]),
+        " ".join([reason, *beside]),
         exhibit_probability(media.kind, parameters, counting, persons, segments),
         answers(media.kind, parameters, counting, persons, segments),
         segments,

@@ -15,7 +15,7 @@ from detector.verdict.judged_share import (
     mostly_whole,
 )
 from detector.verdict.motion import is_still
-from detector.verdict.stability import flagged_persons, is_unstable
+from detector.verdict.stability import flagged_persons, is_colourless, is_unstable
 
 
 class LeftOpen(Enum):
@@ -24,6 +24,7 @@ class LeftOpen(Enum):
     NO_FACE = auto()
     NONE_USABLE = auto()
     UNCONFIRMED = auto()  # somebody has a segment, but views of the same pictures disagree
+    COLOURLESS = auto()  # likewise, but the faces have no colour
     TOO_FEW_FRAMES = auto()  # of everybody, to find nothing
     MOSTLY_DAMAGED = auto()  # most frames rest on pictures that are damaged or missing
     OUTWEIGHED = auto()  # a face of a photo is above the threshold alone, not among the others
@@ -38,6 +39,7 @@ TOO_LITTLE = frozenset(
     {
         LeftOpen.NO_FACE,
         LeftOpen.NONE_USABLE,
+        LeftOpen.COLOURLESS,
         LeftOpen.TOO_FEW_FRAMES,
         LeftOpen.MOSTLY_DAMAGED,
         LeftOpen.MOSTLY_NOT_JUDGED,
@@ -61,7 +63,11 @@ def left_open(
     if coverage.faces_found == coverage.faces_unusable:
         return LeftOpen.NONE_USABLE
     if segments:
-        return None if flagged_persons(persons, segments) else LeftOpen.UNCONFIRMED
+        if flagged_persons(persons, segments):
+            return None
+        found = {segment.person for segment in segments}
+        grey = all(is_colourless(person) for person in persons if person.id in found)
+        return LeftOpen.COLOURLESS if grey else LeftOpen.UNCONFIRMED
     if not image and most_frames(persons) < parameters.minimum_usable_frames:
         return LeftOpen.TOO_FEW_FRAMES
     if not mostly_whole(coverage):

@@ -13,6 +13,7 @@ from detector.verdict.judged_share import is_judged_enough
 from detector.verdict.kinds import common_kind, kind_of
 
 _MOST_NAMED = 4  # persons of whom nothing is said
+_MOST_GREY = 0.5
 _LEAST = 1e-9  # of a probability, whose logit is finite
 _TRACES = {
     ManipulationKind.EDITED: N_("face that was replaced or altered"),
@@ -334,6 +335,27 @@ def one_of_many(names: Sequence[str], agreed_on: int, judged: int) -> str:
             "views agree one is so by chance more easily than of one, and together they do not reach it."
         )
     return said % {"who": _who(names), "faces": agreed_on}
+
+
+def colourless(names: Sequence[str]) -> list[str]:
+    """The persons ``names`` reach the threshold by faces without colour, on which no finding rests."""
+    words = N_(
+        "%(who)s: the threshold for a finding is reached, but by faces without colour, or toned in one, "
+        "which score higher, manipulated or not."
+    )
+    return [words % {"who": _who(names)}] if names else []
+
+
+def mostly_grey(coverage: Coverage) -> list[str]:
+    """What follows the reason where most faces of a video are such."""
+    if coverage.quality is None or coverage.quality.grey <= _MOST_GREY:
+        return []
+    return [
+        N_(
+            "Most faces judged are without colour, or toned in one; on such footage the networks were not "
+            "measured."
+        )
+    ]
 
 
 def motionless(names: Sequence[str]) -> list[str]:

@@ -25,6 +25,7 @@ from detector.schema.formatting import timecode
 from detector.schema.measurements.coverage import Coverage, Span
 from detector.schema.metadata import Anomaly
 from detector.verdict.repeated_segments import LOGITS, of_segments, same_logit, same_place
+from detector.verdict.stability import is_colourless
 from detector.verdict.tolerance import Tolerance
 
 _NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
@@ -188,6 +189,8 @@ def _of_person(there: Person, here: Person, interval: float, tolerance: Toleranc
         yield f"a second look at {name} stands in one of both only"
     if there.motionless is not here.motionless:
         yield f"whether {name} moves differs"
+    if is_colourless(there) is not is_colourless(here):
+        yield f"whether {name} is seen in colour differs"
     for what, one, other in figures:
         if _apart(one, other) > tolerance.probability:
             yield f"the {what} of {name} is {_figure(other)}, where {_figure(one)} is recorded"

@@ -11,6 +11,7 @@ from detector.verdict.left_open import LeftOpen, doubtful_persons, left_open
 from detector.verdict.stability import (
     flagged_persons,
     flagged_segments,
+    is_colourless,
     is_unstable,
     stable_persons,
     who_reaches,
@@ -118,7 +119,12 @@ def _why_open(
             return [reasons.no_face(image, coverage)], []
         case LeftOpen.NONE_USABLE:
             return [reasons.none_usable(image, parameters, coverage)], []
-        case LeftOpen.UNCONFIRMED | LeftOpen.UNSTABLE:
+        case LeftOpen.UNCONFIRMED | LeftOpen.COLOURLESS:
+            grey = who_reaches(list(filter(is_colourless, persons)), parameters)
+            told = [person for person in unstable if person.id not in grey]
+            views = [reasons.unstable(parameters, told)] if told else []
+            return [*views, *reasons.colourless(grey)], [*_names(unstable), *grey]
+        case LeftOpen.UNSTABLE:
             return views, _names(unstable)
         case LeftOpen.TOO_FEW_FRAMES:
             high = [person for person in persons if (person.probability or 0.0) >= parameters.enter_threshold]

@@ -30,7 +30,7 @@ _KINDS = {
 def segment_name(segment: str, *, still: bool, flagged: bool = True) -> str:
     """What a segment with this id is called: of a photograph (``still``) it is a face.
 
-    It is not ``flagged`` where views disagree on its person.
+    It is not ``flagged`` where its person bears no finding.
     """
     if not flagged:
         return gettext("Looked at, not flagged: %(id)s", id=segment)

@@ -146,7 +146,8 @@ def check_analysis(file: str, text: bytes, results: CheckResults) -> Analysis | 
 def _verdict_fits(analysis: Analysis) -> bool:
     """Whether the first model's verdict is one that its segments allow, by the rules of the engine.
 
-    Segments of nobody but persons on whom views disagree leave it open; before schema 1.5 there are no views.
+    Segments of nobody but persons who bear no finding leave it open: views disagree on them (since schema
+    1.5), or their faces have no colour (since 1.20).
     """
     if flagged_persons(analysis.persons, analysis.segments):
         return analysis.verdict is Verdict.MANIPULATED

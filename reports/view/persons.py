@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from detector.schema.analysis import Analysis, Person
 from detector.verdict.kinds import kind_of
-from detector.verdict.stability import is_unstable
+from detector.verdict.stability import bears_no_finding
 from reports.text import numbers, verbal_scale
 from reports.text.finding import second_look
 from reports.text.language import gettext
@@ -40,7 +40,7 @@ def person_view(analysis: Analysis, person: Person) -> PersonView:
     """Put one person of ``analysis`` into words."""
     still = analysis.media.still
     found = tuple(segment.id for segment in analysis.segments if segment.person == person.id)
-    segments = () if is_unstable(person) else found
+    segments = () if bears_no_finding(person) else found
     flagged = bool(segments)
     if person.probability is None:
         strength = gettext("not judged")

@@ -96,7 +96,7 @@ class ReportView:
 
     @property
     def flagged(self) -> int:
-        """How many of the segments are flagged; on the persons of the others views disagree."""
+        """How many of the segments are flagged; the persons of the others bear no finding."""
         return sum(segment.flagged for segment in self.segments)
 
     @property

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from detector.schema.analysis import Analysis, Box, CloseUp, Media, Peak, Person, Segment
 from detector.verdict import reasons
-from detector.verdict.stability import is_unstable
+from detector.verdict.stability import bears_no_finding, is_colourless
 from reports.inputs.pictures import Picture, find_picture
 from reports.text import numbers
 from reports.text.finding import segment_name
@@ -90,13 +90,13 @@ def segment_view(analysis: Analysis, segment: Segment, folder: Path) -> SegmentV
     """Put one finding into words; ``folder`` holds its pictures."""
     still = analysis.media.still
     doubt = segment_interval(analysis, segment)
-    unstable = [each for each in analysis.persons if each.id == segment.person and is_unstable(each)]
+    barred = [each for each in analysis.persons if each.id == segment.person and bears_no_finding(each)]
     words = segment_phrase(analysis, segment)
     return SegmentView(
         id=segment.id,
-        title=segment_name(segment.id, still=still, flagged=not unstable),
+        title=segment_name(segment.id, still=still, flagged=not barred),
         person=segment.person,
-        flagged=not unstable,
+        flagged=not barred,
         start=timecode(segment.start),
         end=timecode(segment.end),
         duration=timecode(segment.end - segment.start),
@@ -107,16 +107,19 @@ def segment_view(analysis: Analysis, segment: Segment, folder: Path) -> SegmentV
         frames=grouped(segment.frames),
         bounds=() if still else _bounds(analysis, segment),
         figures=_figures(analysis, segment, doubt, words),
-        meaning=_unconfirmed(analysis, unstable) or summary.segment_meaning(analysis, segment),
+        meaning=_why_not(analysis, barred) or summary.segment_meaning(analysis, segment),
         peaks=tuple(
             _peak(segment, peak, index, analysis.media, folder) for index, peak in enumerate(segment.peaks, 1)
         ),
     )
 
 
-def _unconfirmed(analysis: Analysis, unstable: Sequence[Person]) -> str:
-    """Why who was found here is not flagged; empty where nobody is ``unstable``."""
-    return translated(reasons.unstable(analysis.parameters, unstable)) if unstable else ""
+def _why_not(analysis: Analysis, barred: Sequence[Person]) -> str:
+    """Why who was found here is not flagged; empty where nobody is ``barred``."""
+    grey = reasons.colourless([each.id for each in barred if is_colourless(each)])
+    if grey:
+        return " ".join(map(translated, grey))
+    return translated(reasons.unstable(analysis.parameters, barred)) if barred else ""
 
 
 def _bounds(analysis: Analysis, segment: Segment) -> tuple[Bound, ...]:

@@ -30,7 +30,9 @@ class FaceQuality(Value):
     contrast: Spread = Field(description="standard deviation of grey levels, of 255")
     sharpness: Spread = Field(description="fine detail, as a share of contrast")
     tilt: Spread = Field(description="degrees from level of the line between the eyes")
-    grey: Probability = Field(description="share of faces without colour")
+    grey: Probability = Field(
+        description="share of faces without colour, since 1.20 also of those toned in one"
+    )
 
 
 class Coverage(Value):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from detector.schema.analysis import Analysis, Person, Scores, Segment
-from detector.verdict.stability import is_unstable
+from detector.verdict.stability import bears_no_finding
 from reports.text.finding import segment_name
 from reports.text.language import gettext
 from reports.text.numbers import plural, probability, time_span
@@ -100,7 +100,7 @@ def lane(analysis: Analysis, person: Person, plot: Plot, roomy: bool, model: int
             plot,
             bar if still else None,
             analysis.model.name if model else "",
-            flagged=not is_unstable(person),
+            flagged=not bears_no_finding(person),
         ),
         usable=usable,
         unusable=unusable,

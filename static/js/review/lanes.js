@@ -80,8 +80,8 @@ export class LaneList {
     ];
     if (explored !== null && others) {
       words.push(ngettext(
-        "Recorded besides: %(num)s stretch looked at and not flagged, since other views of it disagree; the slider does not ask those.",
-        "Recorded besides: %(num)s stretches looked at and not flagged, since other views of them disagree; the slider does not ask those.",
+        "Recorded besides: %(num)s stretch looked at and not flagged; the slider does not ask what speaks against it.",
+        "Recorded besides: %(num)s stretches looked at and not flagged; the slider does not ask what speaks against them.",
         others,
       ));
     }

@@ -166,7 +166,7 @@ export class Overlay {
     const [left, top, right, bottom] = [...found.box].map((value, k) => value * scale + (k % 2 ? y : x));
     const score = face.lane.smooth[found.index];
     const { enter, exit } = this.view.rules;
-    // A face of a photo is flagged or it is not: one that other views contradict is not, however high it is.
+    // A face of a photo is flagged or it is not: one that something speaks against is not, however high it is.
     const high = this.photo ? this.view.flagged().has(face.id) : score >= enter;
     const state = Number.isNaN(score) ? "unusable" : high ? "high" : score >= exit ? "middle" : "low";
     const colour = { unusable: "#c3c9d1", low: "#7fb2ee", middle: "#f2c14e", high: "#ff7a5c" }[state];

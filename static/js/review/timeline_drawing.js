@@ -94,7 +94,7 @@ export class TimelineDrawing {
     const x = timeline.x(segment.start);
     const wide = Math.max(3, timeline.x(segment.end) - x);
     if (x > timeline.width || x + wide < 0) return;
-    const plain = segment.flagged === false; // looked at, and other views disagree
+    const plain = segment.flagged === false; // looked at, and something speaks against it
     pen.fillStyle = plain ? this.colours.blank : this.colours["flag-ground"];
     pen.fillRect(x, plot.top, wide, plot.bottom - plot.top);
     if (wide > HATCH && !plain) this.#hatch(x, wide, plot);

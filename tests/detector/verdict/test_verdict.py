@@ -119,6 +119,10 @@ def disagreed_on(probability: float = 0.1) -> Person:
     return person(probability=probability).model_copy(update={"second_look": look})
 
 
+def grey(name: str = "A") -> Person:
+    return person(name, probability=0.1).model_copy(update={"grey": 0.8})
+
+
 def still(probability: float = 0.1) -> Person:
     return person(probability=probability).model_copy(update={"motionless": True})
 
@@ -138,6 +142,10 @@ def still(probability: float = 0.1) -> Person:
         (coverage(), [disagreed_on(0.6)], [], LeftOpen.UNSTABLE),
         (coverage(), [person(probability=0.6)], [], LeftOpen.DOUBTFUL),
         (coverage(), [person(), person("B", usable=2, probability=0.6)], [], None),
+        (coverage(), [grey()], [segment()], LeftOpen.COLOURLESS),
+        (coverage(), [grey(), person("B")], [segment(), segment("B")], None),
+        (coverage(), [grey("B"), disagreed_on(0.9)], [segment("B"), segment()], LeftOpen.UNCONFIRMED),
+        (coverage(), [grey()], [], None),
         (coverage(), [still()], [], LeftOpen.MOTIONLESS),
         (coverage(), [still(), person("B", usable=2)], [], LeftOpen.MOTIONLESS),
         (coverage(), [still(), person("B")], [], None),  # a picture beside somebody

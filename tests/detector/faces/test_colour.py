@@ -1,0 +1,68 @@
+"""Faces of footage without colour, or toned in one: told, and no ground for a finding."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from clips import write_clip
+from engine_clips import ALL_FLAGGED, room
+
+from detector import Parameters, Verdict, analyze
+from detector.faces.quality import is_grey
+from detector.models.loaded import LoadedModel
+from detector.verdict import left_open
+from detector.verdict.left_open import LeftOpen
+from detector.verdict.reproducibility import compare
+from detector.verdict.stability import flagged_persons
+
+GREY, SEPIA, NIGHT = (1.0, 1.0, 1.0), (0.95, 0.78, 0.55), (0.35, 1.0, 0.45)
+
+
+def toned(picture: np.ndarray, tone: tuple[float, float, float]) -> np.ndarray:
+    grey = cv2.cvtColor(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+    return (grey * tone).astype(np.uint8)
+
+
+def compressed(picture: np.ndarray) -> np.ndarray:
+    _, data = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 90])
+    return cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1]
+
+
+@pytest.mark.parametrize("tone", [GREY, SEPIA, NIGHT])
+def test_a_tone_is_no_colour(portrait: np.ndarray, tone: tuple[float, float, float]) -> None:
+    face = cv2.resize(portrait, (128, 128), interpolation=cv2.INTER_AREA)
+    assert is_grey(compressed(toned(face, tone)))
+
+
+def test_little_or_shifted_colour_is_colour(portrait: np.ndarray) -> None:
+    face = cv2.resize(portrait, (128, 128), interpolation=cv2.INTER_AREA)
+    pale = cv2.addWeighted(face, 0.6, toned(face, GREY), 0.4, 0)
+    dark = (face * 0.25).astype(np.uint8)
+    for each in (face, compressed(face), pale, dark, (face * SEPIA).astype(np.uint8)):
+        assert not is_grey(each)
+
+
+@pytest.mark.parametrize(("tone", "colourless"), [(None, False), (NIGHT, True), (GREY, True)])
+def test_no_finding_rests_on_faces_without_colour(
+    tmp_path: Path,
+    scan: LoadedModel,
+    portrait: np.ndarray,
+    tone: tuple[float, float, float] | None,
+    colourless: bool,
+) -> None:
+    face = portrait if tone is None else toned(portrait, tone)
+    wall = [room(face, side=200, x=40 + number // 2) for number in range(40)]
+    path = write_clip(tmp_path / "clip.mp4", wall)
+    analysis = analyze(path, model=scan, parameters=Parameters(**{**ALL_FLAGGED, "second_look": 0}))
+    assert [person.grey for person in analysis.persons] == [float(colourless)]
+    assert analysis.segments
+    assert analysis.verdict is (Verdict.INCONCLUSIVE if colourless else Verdict.MANIPULATED)
+    assert flagged_persons(analysis.persons, analysis.segments) == ([] if colourless else ["A"])
+    assert left_open.why(analysis) is (LeftOpen.COLOURLESS if colourless else None)
+    said = "Person A: the threshold for a finding is reached, but by faces without colour"
+    assert analysis.reason.startswith(said) is colourless
+    assert ("Most faces judged are without colour" in analysis.reason) is colourless
+    assert compare(analysis, analysis).agree
