@@ -175,7 +175,7 @@ def _analyzed(job: _Job, progress: Progress) -> Analysis:
         reader.refuses_growth = job.canvas is None and reader.kind is MediaKind.VIDEO
         still = reader.kind is MediaKind.IMAGE
         loaded, others = job.models()
-        scorer, *other_scorers = [Scorer(one, still=still) for one in (loaded, *others)]
+        scorer, *other_scorers = [Scorer(one, still=still, codec=reader.codec) for one in (loaded, *others)]
         size, digest = hashed(path)
         looking = any(one.second_look is not None for one in (loaded, *others))
         keeper = MomentKeeper(parameters.second_look, still=still) if looking else None

@@ -150,12 +150,19 @@ def _exif_values(exif: PIL.Image.Exif | None) -> dict[str, object]:
     if exif is None:
         return {}
     found: dict[str, object] = {}
-    for ifd in (dict(exif), _ifd(exif, ExifTags.IFD.Exif)):
+    for ifd in (_first_ifd(exif), _ifd(exif, ExifTags.IFD.Exif)):
         for number, name in _EXIF_WANTED.items():
             value = ifd.get(number)
             if value not in (None, "", b"") and not isinstance(value, dict):
                 found.setdefault(name, user_comment(value) if name == "UserComment" else value)
     return found
+
+
+def _first_ifd(exif: PIL.Image.Exif) -> dict[int, Any]:
+    try:
+        return dict(exif)
+    except _DAMAGE:
+        return {}
 
 
 def _gps_tags(exif: PIL.Image.Exif | None) -> Iterator[Tag]:

@@ -138,6 +138,12 @@ class SecondLookCard(NetworkFile):
     reserve: float = Field(
         default=0.0, ge=0, description="taken from the synthesised half where both are fused"
     )
+    codecs: dict[str, float] = Field(
+        default_factory=dict,
+        exclude_if=lambda given: not given,
+        description="by the name of a codec what it adds to the altered half of unmanipulated footage; it is "
+        "taken off, and contrasts are not raised there",
+    )
     within: float = Field(
         default=1.0,
         gt=0,

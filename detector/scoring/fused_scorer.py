@@ -28,7 +28,7 @@ class FusedScorer(Scorer):
 
     def __init__(self, networks: BothNetworks, looks: Sequence[PersonLook]) -> None:
         scan = networks.scan
-        super().__init__(scan.loaded, scan._device, scan.still, scan.requested_backend)
+        super().__init__(scan.loaded, scan._device, scan.still, scan.requested_backend, scan.codec)
         self.card = scan.card.fused
         self._networks = networks
         self._looks = tuple(looks)

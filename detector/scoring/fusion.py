@@ -9,6 +9,9 @@ standardised logits (:class:`detector.models.card.FusionHalf`), fitted by
 :mod:`detector.training.second_look.fitting.fusion`. The altered half is raised where it stands out from the
 rest of its track (:mod:`detector.scoring.contrast`). A Platt scaling turns the fused logit into the published
 one.
+Encoders of another kind leave traces that the altered half takes for some of manipulation, in some pictures
+of a clip more than in others: what they add stands on the card by the name of the codec and is taken off, and
+stretches that stand out are not raised.
 
 Of a photograph the larger of two halves of its own counts: a composite and a generated portrait have little
 in common with each other, and with what video leaves of a face. The head's logits are those of the heads for
@@ -17,7 +20,7 @@ photographs (:mod:`detector.networks.readings`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -103,8 +106,8 @@ class Fusion:
     agreement: float | None = None  # see the card
 
     @classmethod
-    def of(cls, card: SecondLookCard, still: bool = False) -> Self:
-        """What a card says of videos; of photographs if ``still``, where it tells them apart."""
+    def of(cls, card: SecondLookCard, still: bool = False, codec: str = "") -> Self:
+        """What a card says of videos in ``codec``; of photographs if ``still``, where it tells them apart."""
         if still and card.photographs is not None:
             own = card.photographs
             return cls(
@@ -116,15 +119,16 @@ class Fusion:
                 bounds=own.bounds,
                 agreement=own.agreement,
             )
-        platt, halves = card.probability, (Half.of(card.altered), Half.of(card.synthesised))
+        platt, altered = card.probability, Half.of(card.altered)
         return cls(
-            *halves,
+            replace(altered, bias=altered.bias - card.codecs.get(codec, 0.0)),
+            Half.of(card.synthesised),
             platt.scale,
             platt.offset,
             card.knee,
             card.beyond,
             card.reserve,
-            card.contrast,
+            None if codec in card.codecs else card.contrast,
             card.within,
             agreement=card.agreement,
         )
@@ -178,6 +182,12 @@ class Fusion:
             self.altered.logit(inputs) + raised, synthesised
         )
         return self._published(both)
+
+    def unpublished(self, logit: float) -> float:
+        """The logit of a half of which this is the published one; of a formula without bounds."""
+        if self.beyond is not None and logit > self.knee:
+            logit = self.knee + (logit - self.knee) * self.scale / self.beyond
+        return (logit - self.offset) / self.scale
 
     def _published(self, logits: Floats) -> Floats:
         out: Floats = self.scale * logits + self.offset

@@ -40,7 +40,8 @@ class Scorer:
     ``backend`` names another (:func:`detector.backends.selection.open_backend`); with a torch ``device``
     it is torch.
     With ``still`` a crop and its mirror image are scored and averaged: a photo has no
-    other frames that would even out chance. Sequence networks do without.
+    other frames that would even out chance. Sequence networks do without. ``codec`` is that of a video, by
+    FFmpeg's name.
     """
 
     def __init__(
@@ -49,12 +50,14 @@ class Scorer:
         device: torch.device | None = None,
         still: bool = False,
         backend: str | None = None,
+        codec: str = "",
     ) -> None:
         self.card = model.card
         self.is_sequence = model.is_sequence
         self.loaded = model
         self._device = device
         self.still = still
+        self.codec = codec
         self.requested_backend = "torch" if device is not None else backend
         self.backend: backends.Backend
         if device is None:

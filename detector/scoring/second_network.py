@@ -80,7 +80,7 @@ class BothNetworks:
         """``scan`` beside the second network of ``model``, which has one."""
         assert model.second_look is not None and model.card.second_look is not None
         second = SecondNetwork(model.second_look, scan.requested_backend, scan.still)
-        return cls(scan, second, Fusion.of(model.card.second_look, scan.still))
+        return cls(scan, second, Fusion.of(model.card.second_look, scan.still, scan.codec))
 
     @property
     def still(self) -> bool:

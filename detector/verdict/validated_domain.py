@@ -60,8 +60,10 @@ _MOVING = N_("the clips were footage of people, who move")
 
 _OTHER_KIND = {
     MediaKind.VIDEO: frozenset({N_("JPEG quality"), N_("still images")}),
-    MediaKind.IMAGE: frozenset({N_("bits per pixel"), N_("frame rate")}),
+    MediaKind.IMAGE: frozenset({N_("bits per pixel"), N_("frame rate"), N_("other codecs")}),
 }
+_MEASURED_CODECS = frozenset({"h264", "mpeg4"})
+"""Of the clips on which thresholds were chosen and error rates counted, by FFmpeg's names."""
 
 
 def measured(analysis: Analysis) -> tuple[dict[str, float], dict[str, Spread]]:
@@ -79,7 +81,10 @@ def measured(analysis: Analysis) -> tuple[dict[str, float], dict[str, Spread]]:
         values |= {name: spread.median for name, spread in spreads.items()}
         values["grey faces"] = faces.grey
     details = media.details
-    if media.picture and media.picture.bit_rate and media.duration:
+    if not media.still:
+        values["other codecs"] = float(media.codec not in _MEASURED_CODECS)
+    # An encoder of another generation needs other rates for the same picture.
+    if media.codec in _MEASURED_CODECS and media.picture and media.picture.bit_rate and media.duration:
         rate = media.frames / media.duration
         values["bits per pixel"] = media.picture.bit_rate / (rate * media.width * media.height)
     if not media.still and (frame_rate := ratio(media.frame_rate or "")) is not None:

@@ -133,6 +133,11 @@ SECOND_LOOK = (
         " from, seven were told with an AUC of %(told)s or more, portraits by FLUX with %(flux)s, "
         "DeepFaceLive not at all."
     ),
+    N_(
+        "Footage in HEVC or AV1 scores higher than the same in H.264, also where it is unmanipulated: what "
+        "that adds on average is taken off, so that more of its verdicts are left open; other codecs were "
+        "not measured."
+    ),
     N_("Stretches of a second or two: about half are found."),
     N_("Stretches of a second or two: about three fifths are found."),  # of cards before
     N_("Stretches of a second or two: about two thirds are found."),  # likewise

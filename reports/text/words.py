@@ -95,6 +95,7 @@ NAMES = (
     N_("sharpness"),
     N_("tilt"),
     N_("grey faces"),
+    N_("other codecs"),
     N_("shorter side"),
     N_("skip unreferenced"),
     N_("interpolate below"),

@@ -32,7 +32,8 @@ class PictureStream:
             raise MediaError(N_("The file gives its frames no times. Convert it to mp4 and try again."))
         self.time_base: Fraction = self._stream.time_base
         self.container_format: str = container.format.name
-        self.codec: str = self._stream.codec_context.name
+        # Not the decoder's name, such as libdav1d for AV1.
+        self.codec: str = self._stream.codec_context.codec.canonical_name
         self.has_sound: bool = bool(container.streams.audio)
         still = self.container_format in PHOTO_DEMUXERS or (
             self.container_format == "gif" and self._stream.frames == 1

@@ -17,6 +17,7 @@ from detector.training.second_look.examples.patches import load, training_patche
 from detector.training.second_look.examples.source_probe import probe_sources as probe_labels
 from detector.training.second_look.fitting.adversarial import attacked_card
 from detector.training.second_look.fitting.attacked_clips import measure_attacked_clips
+from detector.training.second_look.fitting.codecs import measure_codecs, update_codecs
 from detector.training.second_look.fitting.composed import measure_composed
 from detector.training.second_look.fitting.composite_maps import measure_composite_maps
 from detector.training.second_look.fitting.crop_calibration import crops_card
@@ -85,6 +86,15 @@ def verdicts(options: argparse.Namespace) -> None:
     if options.update_card:
         shipped = answers[AS_SHIPPED]
         say(str(update_card(options.scan, verdict_figures(shipped), shipped)))
+
+
+def codecs(options: argparse.Namespace) -> None:
+    """Measure what encoding by other codecs adds, and verdicts of such clips."""
+    model, folder = load_model(options.scan), options.out / "codecs"
+    added = measure_codecs(options.data, model, folder, options.every, options.manipulated, say)
+    say(str(added))
+    if options.update_card:
+        say(str(update_codecs(options.scan, added)))
 
 
 def attacked_clips(options: argparse.Namespace) -> None:

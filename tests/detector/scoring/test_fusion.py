@@ -45,6 +45,23 @@ def test_networks_that_lie_too_far_apart_contradict_each_other() -> None:
     assert not Fusion.of(card()).contradicts(inputs).any(), "without a limit they may"
 
 
+def test_what_a_codec_adds_is_taken_off_the_altered_half() -> None:
+    told = card().model_copy(update={"codecs": {"hevc": 0.8}, "contrast": Contrast(least=1.0, gain=1.0)})
+    usual, other = (Fusion.of(told, codec=codec) for codec in ("h264", "hevc"))
+    inputs = np.array([[3.0, 2.0, -1.5, 0.5, -2.5]])
+    before, after = usual.altered.logit(inputs), other.altered.logit(inputs)
+    assert before - after == pytest.approx(0.8)
+    assert usual.synthesised.logit(inputs) == other.synthesised.logit(inputs)
+    assert usual.contrast is not None and other.contrast is None, "it varies from picture to picture"
+    assert card().deciding == card().model_copy(update={"codecs": {}}).deciding, "cards without stay the same"
+
+
+def test_a_published_logit_is_traced_back() -> None:
+    bent = Fusion.of(card(Platt(scale=0.5, offset=-1.0)).model_copy(update={"knee": 0.6, "beyond": 1.5}))
+    for logit in (-4.0, 1.0, 3.1, 3.3, 9.0):
+        assert bent.unpublished(float(bent._published(np.array([logit]))[0])) == pytest.approx(logit)
+
+
 def test_published_logits_are_scaled() -> None:
     inputs = np.zeros((2, 5))
     plain, scaled = Fusion.of(card()), Fusion.of(card(Platt(scale=2.0, offset=-1.0)))

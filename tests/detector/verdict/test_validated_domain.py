@@ -52,8 +52,8 @@ def answers(analysis: Analysis) -> dict[str, bool | None]:
 def test_a_usual_video_is_inside(tmp_path: Path) -> None:
     found = answers(exhibit(tmp_path))
     assert found == dict.fromkeys(
-        ("face width", "contrast", "sharpness", "tilt", "grey faces", "shorter side", "bits per pixel",
-         "frame rate"), True
+        ("face width", "contrast", "sharpness", "tilt", "grey faces", "other codecs", "shorter side",
+         "bits per pixel", "frame rate"), True
     )  # fmt: skip
 
 
@@ -73,6 +73,7 @@ def test_a_frame_rate_that_is_none_is_not_known(tmp_path: Path, text: str) -> No
         ("tilt", {"tilt": 40}, {}),
         ("grey faces", {"grey": 1.0}, {}),
         ("shorter side", {}, {"height": 2160, "width": 3840}),
+        ("other codecs", {}, {"codec": "hevc"}),
         ("frame rate", {}, {"frame_rate": "60/1"}),
         ("bits per pixel", {}, {"details": Details(picture=Picture(bit_rate=50_000))}),
     ],
@@ -81,11 +82,16 @@ def test_each_way_out(tmp_path: Path, name: str, faces: dict, media: dict) -> No
     assert answers(exhibit(tmp_path, faces=quality(**faces), **media))[name] is False
 
 
+def test_bits_mean_another_thing_in_another_codec(tmp_path: Path) -> None:
+    found = answers(exhibit(tmp_path, codec="av1"))
+    assert found["other codecs"] is False and found["bits per pixel"] is None
+
+
 def test_a_photo_has_its_own(tmp_path: Path) -> None:
     found = answers(exhibit(tmp_path, MediaKind.IMAGE))
     assert found["JPEG quality"] is True
     assert found["still images"] is None, "whole photographs were not measured"
-    assert "frame rate" not in found and "bits per pixel" not in found
+    assert not {"frame rate", "bits per pixel", "other codecs"} & found.keys()
 
 
 def test_what_is_not_known_is_neither(tmp_path: Path) -> None:
