@@ -11,9 +11,9 @@ from detector.schema.measurements.second_look import VIEWS_ASKED
 from detector.schema.translatable import N_
 from detector.verdict.judged_share import is_judged_enough
 from detector.verdict.kinds import common_kind, kind_of
+from detector.verdict.stability import MOST_GREY
 
 _MOST_NAMED = 4  # persons of whom nothing is said
-_MOST_GREY = 0.5
 _LEAST = 1e-9  # of a probability, whose logit is finite
 _TRACES = {
     ManipulationKind.EDITED: N_("face that was replaced or altered"),
@@ -348,7 +348,7 @@ def colourless(names: Sequence[str]) -> list[str]:
 
 def mostly_grey(coverage: Coverage) -> list[str]:
     """What follows the reason where most faces of a video are such."""
-    if coverage.quality is None or coverage.quality.grey <= _MOST_GREY:
+    if coverage.quality is None or coverage.quality.grey <= MOST_GREY:
         return []
     return [
         N_(

@@ -9,7 +9,7 @@ from detector.schema.analysis import Parameters, Person, Segment, Verdict
 # Below this share of views that agree, nobody should rely on either side.
 _LEAST_STABILITY = 0.7
 # Above this share of faces without colour, a person's scores say what they say of footage without colour.
-_MOST_GREY = 0.5
+MOST_GREY = 0.5
 
 
 def stability(verdict: Verdict, persons: Sequence[Person], segments: Sequence[Segment]) -> float | None:
@@ -33,7 +33,7 @@ def is_colourless(person: Person) -> bool:
 
     Networks score such faces higher, manipulated or not (docs/engine.md).
     """
-    return person.grey is not None and person.grey > _MOST_GREY
+    return person.grey is not None and person.grey > MOST_GREY
 
 
 def bears_no_finding(person: Person) -> bool:
