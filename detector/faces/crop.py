@@ -114,3 +114,11 @@ def crop_square(image: Image, square: CropSquare, size: int) -> Image:
         borderMode=cv2.BORDER_REPLICATE,
     )
     return cv2.resize(crop, (size, size), interpolation=cv2.INTER_AREA) if times > 1 else crop
+
+
+def within_box(image: Image, box: Box) -> Image:
+    """The part of a frame in ``box``, as far as it is in the frame: one pixel at least."""
+    height, width = image.shape[:2]
+    x0, y0 = (max(0, min(end - 1, int(value))) for value, end in zip(box[:2], (width, height), strict=True))
+    x1, y1 = min(width, max(x0 + 1, int(box[2]))), min(height, max(y0 + 1, int(box[3])))
+    return image[y0:y1, x0:x1]

@@ -18,6 +18,7 @@ import cv2
 import numpy as np
 
 from detector.faces.colour import colour_of
+from detector.faces.crop import within_box
 from detector.faces.flaws import DRAWN, WITHOUT_COLOUR, WITHOUT_DETAIL
 from detector.media.frame import Image
 from detector.schema.analysis import Box, Parameters
@@ -49,10 +50,7 @@ def flaw_of_photo(image: Image, box: Box, parameters: Parameters) -> str | None:
 
 def looks_of_photo(image: Image, box: Box) -> PhotoLooks:
     """Colour, detail and flatness of the face in ``box`` of ``image`` (RGB), of the pixels as they are."""
-    height, width = image.shape[:2]
-    x0, y0 = (max(0, int(value)) for value in box[:2])
-    x1, y1 = min(width, max(x0 + 1, int(box[2]))), min(height, max(y0 + 1, int(box[3])))
-    face = image[y0:y1, x0:x1]
+    face = within_box(image, box)
     grey = cv2.cvtColor(face, cv2.COLOR_RGB2GRAY)
     return PhotoLooks(colour_of(face, _COLOUR_SIZE), _detail(grey, box[2] - box[0]), _flatness(grey))
 

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from detector.faces.crop import within_box
 from detector.media.frame import Image
 from detector.schema.analysis import Box
 
@@ -68,8 +69,5 @@ class Stillness:
 
 
 def _picture(image: Image, box: Box) -> _Grey:
-    height, width = image.shape[:2]
-    x0, y0 = (max(0, min(end - 1, int(value))) for value, end in zip(box[:2], (width, height), strict=True))
-    x1, y1 = min(width, max(x0 + 1, int(box[2]))), min(height, max(y0 + 1, int(box[3])))
-    grey = cv2.cvtColor(image[y0:y1, x0:x1], cv2.COLOR_RGB2GRAY)
+    grey = cv2.cvtColor(within_box(image, box), cv2.COLOR_RGB2GRAY)
     return cv2.resize(grey, (_SIZE, _SIZE), interpolation=cv2.INTER_AREA)
