@@ -11,9 +11,9 @@ from detector.scoring.first_pass import FirstPassResult
 from detector.scoring.scorer import Scorer
 from detector.segments import findings
 from detector.segments.screen_time import seconds_shown
-from detector.verdict import reasons
 from detector.verdict.coverage import DAMAGED
 from detector.verdict.motion import motionless
+from detector.verdict.reasons import beside
 from detector.verdict.verdict import answers, decide, exhibit_probability, is_outweighed
 
 
@@ -58,14 +58,14 @@ def judge(
     video = not media.still
     few = findings.reaching_in_few_frames(people, found, parameters, times, seconds) if video else {}
     verdict, reason = decide(media.kind, parameters, coverage, persons, segments, few)
-    beside = reasons.motionless(motionless(parameters, persons))
+    following = beside.motionless(motionless(parameters, persons))
     if video:
-        beside = [*reasons.mostly_grey(coverage), *beside]
+        following = [*beside.mostly_grey(coverage), *beside.other_codec(media.codec, coverage), *following]
     # The figures are those by which it was asked whether there is a finding.
     counting = Verdict.MANIPULATED if outweighed else verdict
     return ModelFindings(
         verdict,
-        " ".join([reason, *beside]),
+        " ".join([reason, *following]),
         exhibit_probability(media.kind, parameters, counting, persons, segments),
         answers(media.kind, parameters, counting, persons, segments),
         segments,

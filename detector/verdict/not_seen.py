@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from detector.schema.analysis import Media
 from detector.schema.translatable import N_
-from detector.verdict.reasons import counted
+from detector.verdict.reasons.words import counted
 
 # A few frames lost at a cut or at the start of a stream are not worth a sentence of the reason.
 _FEW_LOST = 0.02

@@ -62,7 +62,7 @@ _OTHER_KIND = {
     MediaKind.VIDEO: frozenset({N_("JPEG quality"), N_("still images")}),
     MediaKind.IMAGE: frozenset({N_("bits per pixel"), N_("frame rate"), N_("other codecs")}),
 }
-_MEASURED_CODECS = frozenset({"h264", "mpeg4"})
+MEASURED_CODECS = frozenset({"h264", "mpeg4"})
 """Of the clips on which thresholds were chosen and error rates counted, by FFmpeg's names."""
 
 
@@ -82,9 +82,9 @@ def measured(analysis: Analysis) -> tuple[dict[str, float], dict[str, Spread]]:
         values["grey faces"] = faces.grey
     details = media.details
     if not media.still:
-        values["other codecs"] = float(media.codec not in _MEASURED_CODECS)
+        values["other codecs"] = float(media.codec not in MEASURED_CODECS)
     # An encoder of another generation needs other rates for the same picture.
-    if media.codec in _MEASURED_CODECS and media.picture and media.picture.bit_rate and media.duration:
+    if media.codec in MEASURED_CODECS and media.picture and media.picture.bit_rate and media.duration:
         rate = media.frames / media.duration
         values["bits per pixel"] = media.picture.bit_rate / (rate * media.width * media.height)
     if not media.still and (frame_rate := ratio(media.frame_rate or "")) is not None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from detector.schema.analysis import Answers, Coverage, MediaKind, Parameters, Person, Segment, Verdict
-from detector.verdict import averaged_odds, reasons
+from detector.verdict import averaged_odds
 from detector.verdict.judged_share import hardly_judged, high_if_hardly_judged, most_frames
 from detector.verdict.left_open import LeftOpen, doubtful_persons, left_open
+from detector.verdict.reasons import doubt, finding, no_finding, unjudged
 from detector.verdict.stability import (
     flagged_persons,
     flagged_segments,
@@ -88,17 +89,17 @@ def decide(
     """
     image = kind is MediaKind.IMAGE
     if flagged_persons(persons, segments):
-        return Verdict.MANIPULATED, reasons.manipulated(image, persons, flagged_segments(persons, segments))
+        return Verdict.MANIPULATED, finding.manipulated(image, persons, flagged_segments(persons, segments))
     cause = left_open(kind, parameters, coverage, persons, segments)
     why, named = _why_open(cause, kind, parameters, coverage, persons, few)
     high = [] if image else [one for one in high_if_hardly_judged(parameters, persons) if one.id not in named]
     if high:
-        why, named = [*why, reasons.too_few_frames(parameters, high)], [*named, *_names(high)]
+        why, named = [*why, unjudged.too_few_frames(parameters, high)], [*named, *_names(high)]
     reaching = [] if image else [name for name in who_reaches(persons, parameters) if name not in named]
     if cause or few:
-        return Verdict.INCONCLUSIVE, " ".join([*why, *reasons.reached(parameters, reaching, few)])
-    found = reasons.nothing_found(image, parameters, coverage, persons, reaching)
-    unsaid = [] if image else reasons.hardly_judged(parameters, hardly_judged(parameters, persons))
+        return Verdict.INCONCLUSIVE, " ".join([*why, *doubt.reached(parameters, reaching, few)])
+    found = no_finding.nothing_found(image, parameters, coverage, persons, reaching)
+    unsaid = [] if image else no_finding.hardly_judged(parameters, hardly_judged(parameters, persons))
     return Verdict.NOT_FOUND, " ".join([found, *unsaid])
 
 
@@ -113,39 +114,39 @@ def _why_open(
     """Sentences that say the cause, and names of those of whom they speak."""
     image = kind is MediaKind.IMAGE
     unstable = sorted(filter(is_unstable, persons), key=lambda person: person.id)
-    views = [reasons.unstable(parameters, unstable)] if unstable else []
+    views = [doubt.unstable(parameters, unstable)] if unstable else []
     match cause:
         case LeftOpen.NO_FACE:
-            return [reasons.no_face(image, coverage)], []
+            return [unjudged.no_face(image, coverage)], []
         case LeftOpen.NONE_USABLE:
-            return [reasons.none_usable(image, parameters, coverage)], []
+            return [unjudged.none_usable(image, parameters, coverage)], []
         case LeftOpen.UNCONFIRMED | LeftOpen.COLOURLESS:
             grey = who_reaches(list(filter(is_colourless, persons)), parameters)
             told = [person for person in unstable if person.id not in grey]
-            views = [reasons.unstable(parameters, told)] if told else []
-            return [*views, *reasons.colourless(grey)], [*_names(unstable), *grey]
+            views = [doubt.unstable(parameters, told)] if told else []
+            return [*views, *doubt.colourless(grey)], [*_names(unstable), *grey]
         case LeftOpen.UNSTABLE:
             return views, _names(unstable)
         case LeftOpen.TOO_FEW_FRAMES:
             high = [person for person in persons if (person.probability or 0.0) >= parameters.enter_threshold]
             if not high:
-                return [reasons.nobody_in_enough_frames(parameters, most_frames(persons))], []
-            return [reasons.too_few_frames(parameters, high)], _names(high)
+                return [unjudged.nobody_in_enough_frames(parameters, most_frames(persons))], []
+            return [unjudged.too_few_frames(parameters, high)], _names(high)
         case LeftOpen.MOSTLY_DAMAGED:
-            return [reasons.mostly_damaged(coverage)], []
+            return [unjudged.mostly_damaged(coverage)], []
         case LeftOpen.OUTWEIGHED:
             stable = stable_persons(persons)
             reaching = who_reaches(stable, parameters)
             judged = [sum(person.probability is not None for person in each) for each in (stable, persons)]
-            return [reasons.one_of_many(reaching, *judged), *views], reaching
+            return [doubt.one_of_many(reaching, *judged), *views], reaching
         case LeftOpen.MOSTLY_NOT_JUDGED:
-            return [reasons.mostly_not_judged(image, coverage)], []
+            return [unjudged.mostly_not_judged(image, coverage)], []
         case LeftOpen.DOUBTFUL:
             doubtful = doubtful_persons(kind, parameters, persons)
             reaching = who_reaches(persons, parameters)
-            return reasons.doubtful(image, parameters, doubtful, reaching, few), doubtful
+            return doubt.doubtful(image, parameters, doubtful, reaching, few), doubtful
         case LeftOpen.MOTIONLESS:
-            return [reasons.nothing_found(image, parameters, coverage, persons, [])], []
+            return [no_finding.nothing_found(image, parameters, coverage, persons, [])], []
     return [], []
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from detector.schema.analysis import Analysis, Box, CloseUp, Media, Peak, Person, Segment
-from detector.verdict import reasons
+from detector.verdict.reasons import doubt
 from detector.verdict.stability import bears_no_finding, is_colourless
 from reports.inputs.pictures import Picture, find_picture
 from reports.text import numbers
@@ -116,10 +116,10 @@ def segment_view(analysis: Analysis, segment: Segment, folder: Path) -> SegmentV
 
 def _why_not(analysis: Analysis, barred: Sequence[Person]) -> str:
     """Why who was found here is not flagged; empty where nobody is ``barred``."""
-    grey = reasons.colourless([each.id for each in barred if is_colourless(each)])
+    grey = doubt.colourless([each.id for each in barred if is_colourless(each)])
     if grey:
         return " ".join(map(translated, grey))
-    return translated(reasons.unstable(analysis.parameters, barred)) if barred else ""
+    return translated(doubt.unstable(analysis.parameters, barred)) if barred else ""
 
 
 def _bounds(analysis: Analysis, segment: Segment) -> tuple[Bound, ...]:

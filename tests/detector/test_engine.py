@@ -238,6 +238,16 @@ class TestFewFramesASecond:
         assert analyze(path, model=scan).persons[0].screen_time == pytest.approx(2.0, abs=0.21)
 
 
+@pytest.mark.parametrize("codec", ["libx264", "libvpx-vp9"])
+def test_a_codec_on_which_nothing_was_measured_stands_in_the_reason(
+    codec: str, tmp_path: Path, scan: LoadedModel, portrait: np.ndarray
+) -> None:
+    frames = [room(portrait, side=200, x=60 + i) for i in range(10)]
+    path = write_clip(tmp_path / "clip.mkv", frames, codec=codec, time_base=Fraction(1, 5), rate=5)
+    reason = analyze(path, model=scan).reason
+    assert ("The video is encoded in VP9; scores depend on the codec" in reason) == (codec != "libx264")
+
+
 class TestCutsAndPersons:
     def test_a_cut_breaks_the_track_and_persons_go_by_screen_time(
         self, tmp_path: Path, scan: LoadedModel, portrait: np.ndarray

@@ -18,8 +18,8 @@ from detector.faces.detections import DetectionBuffer
 from detector.faces.quality import Assessment
 from detector.schema.analysis import Coverage, MediaKind, Parameters, Verdict
 from detector.scoring.first_pass import FirstPassResult
-from detector.verdict import reasons
 from detector.verdict.coverage import coverage_of
+from detector.verdict.reasons import unjudged
 from reports.text import language
 from reports.view.report import report_view
 from reports.view.report_inputs import ReportInputs
@@ -49,9 +49,9 @@ def coverage(found: tuple[str, ...], faces: int) -> Coverage:
 
 def told(image: bool, seen: Coverage) -> Iterator[str]:
     """Every reason of a verdict that says why faces are not judged."""
-    yield reasons.none_usable(image, Parameters(), seen)
-    yield reasons.mostly_not_judged(image, seen)
-    yield reasons.mostly_not_judged(image, seen.model_copy(update={"faces_discarded": 9}))
+    yield unjudged.none_usable(image, Parameters(), seen)
+    yield unjudged.mostly_not_judged(image, seen)
+    yield unjudged.mostly_not_judged(image, seen.model_copy(update={"faces_discarded": 9}))
 
 
 @pytest.mark.parametrize("code", LANGUAGES)
@@ -78,7 +78,7 @@ def test_no_report_leaves_a_flaw_in_english(
 ) -> None:
     analysis = build(tmp_path, kind=kind, persons=1, segments=0, verdict=Verdict.INCONCLUSIVE, kept=False)
     seen = coverage(found, len(found))
-    reason = reasons.none_usable(kind is MediaKind.IMAGE, Parameters(), seen)
+    reason = unjudged.none_usable(kind is MediaKind.IMAGE, Parameters(), seen)
     analysis = analysis.model_copy(update={"reason": reason, "coverage": seen})
     view = report_view(analysis, tmp_path, ReportInputs(language_code=code))
     with language.speaking(code):

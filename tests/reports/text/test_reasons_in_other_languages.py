@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from detector.schema.analysis import Coverage, Parameters, Person
-from detector.verdict import reasons
+from detector.verdict.reasons import beside, no_finding
 from reports.text import language
 
-# What the engine writes (detector/verdict/reasons.py), with its German and Spanish.
+# What the engine writes (detector/verdict/reasons/), with its German and Spanish.
 PERSONS = ("Person A", "Person A", "Persona A"), ("Persons A, B, C", "Personen A, B, C", "Personas A, B, C")
 FINDINGS = (
     (
@@ -173,6 +173,26 @@ def test_who_reached_the_threshold_is_told_in_other_languages(said: tuple[str, s
         assert both.endswith(("zu kurz ist.", "demasiado corto."))
 
 
+def test_a_codec_on_which_nothing_was_measured_is_told_in_other_languages() -> None:
+    coverage = Coverage(
+        frames_sampled=40,
+        frames_with_face=40,
+        frames_with_usable_face=40,
+        faces_found=40,
+        faces_unusable=0,
+        faces_discarded=0,
+        cuts=(),
+        not_examined=(),
+    )
+    (english,) = beside.other_codec("hevc", coverage)
+    for code, begins in (("de", "Das Video ist in HEVC kodiert"), ("es", "El vídeo está codificado en HEVC")):
+        with language.speaking(code):
+            assert language.translated(f"{JUDGED[0][0]} {english}").partition(". ")[2].startswith(begins)
+    assert beside.other_codec("h264", coverage) == []
+    unjudged = coverage.model_copy(update={"frames_with_usable_face": 0})
+    assert beside.other_codec("hevc", unjudged) == []
+
+
 JUDGED = (
     (
         "1 usable face was judged; it did not reach the threshold for a finding.",
@@ -226,7 +246,7 @@ def test_reasons_say_what_is_translated() -> None:
             not_examined=(),
         )
         persons = [Person.model_construct(id=f"P{number}", usable_frames=40) for number in range(judged)]
-        return reasons.nothing_found(image, Parameters(), coverage, persons, briefly)
+        return no_finding.nothing_found(image, Parameters(), coverage, persons, briefly)
 
     said = {told(True, 1), told(True, 18), told(False, 20), told(False, 1, ("A",))}
     assert said < {english for english, *_ in JUDGED}

@@ -1,0 +1,8 @@
+"""The words of the verdict's reason. Each function gives the reason of one outcome.
+
+:mod:`~detector.verdict.reasons.finding` says why an exhibit counts as manipulated,
+:mod:`~detector.verdict.reasons.no_finding` what was judged where nothing was found. Open verdicts are those
+where too little could be judged (:mod:`~detector.verdict.reasons.unjudged`) and those where scores are too
+high to rule a finding out (:mod:`~detector.verdict.reasons.doubt`).
+:mod:`~detector.verdict.reasons.beside` has the sentences that follow, whatever the verdict is.
+"""
