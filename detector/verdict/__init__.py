@@ -6,6 +6,7 @@
 what of the file was not looked at. They rest on what was examined (:mod:`~detector.verdict.coverage`) and on
 persons whose scores hold in other views (:mod:`~detector.verdict.stability`) and who move
 (:mod:`~detector.verdict.motion`).
+How an analysis is held against one made once more: :mod:`~detector.verdict.reproducibility`.
 :mod:`~detector.verdict.who_counts` says whose figures are the exhibit's, :mod:`~detector.verdict.kinds`
 which kind of manipulation was found, :mod:`~detector.verdict.joint` what several models decide together.
 """

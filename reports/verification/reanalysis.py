@@ -12,8 +12,8 @@ from detector.files import hashed
 from detector.models.card_files import load_card, read_second_look
 from detector.sandboxed_engine import analyze_confined
 from detector.schema.analysis import Analysis, Software
-from detector.verdict.repeated_segments import chosen_otherwise
-from detector.verdict.reproducibility import TOLERANCE, Agreement, compare, made_by_one_engine
+from detector.verdict.reproducibility.agreement import TOLERANCE, Agreement, compare, made_by_one_engine
+from detector.verdict.reproducibility.segments import chosen_otherwise
 from reports.bundle.manifest import ANALYSIS
 from reports.errors import ReportError
 from reports.verification.problems import CheckResults, Kind

@@ -20,7 +20,7 @@ from detector.progress import Progress
 from detector.sandbox import AllowedPaths, Sandbox, UnexpectedError
 from detector.sandboxed_engine import limits_of_environment
 from detector.schema.analysis import Analysis, Peak, Segment
-from detector.verdict.repeated_segments import matching_peak
+from detector.verdict.reproducibility.segments import matching_peak
 from reports.verification.problems import CheckResults
 from reports.verification.sources import Source, Unreadable
 

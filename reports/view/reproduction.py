@@ -10,7 +10,7 @@ from detector.environment import command as command_of
 from detector.models.card_files import DEFAULT
 from detector.schema.analysis import Analysis, Model, Parameters
 from detector.schema.model import SecondLookModel
-from detector.verdict.reproducibility import TOLERANCE
+from detector.verdict.reproducibility.agreement import TOLERANCE
 from reports.text.dates import in_utc
 from reports.text.language import UNTRANSLATED, gettext
 from reports.view.facts import Fact

@@ -18,7 +18,7 @@ from detector.schema.joint_rule import MOST_OTHERS, JointRule
 from detector.scoring.scorer import Scorer
 from detector.verdict.derived_fields import contradictions
 from detector.verdict.joint import joint
-from detector.verdict.reproducibility import compare
+from detector.verdict.reproducibility.agreement import compare
 from reports.view.report import report_view
 from tests.detector.models.onnx_models import put
 

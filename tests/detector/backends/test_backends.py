@@ -28,7 +28,7 @@ from detector.networks.base import create
 from detector.networks.trace_graphs import SHIPPED
 from detector.schema.analysis import Analysis, Parameters
 from detector.scoring.scorer import Scorer
-from detector.verdict.reproducibility import compare
+from detector.verdict.reproducibility.agreement import compare
 
 EXACT = [name for name in backends.NAMES if name not in backends.ROUGH]
 CLOSE = 5e-4

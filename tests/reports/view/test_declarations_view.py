@@ -11,7 +11,7 @@ from analyses import build
 from detector.cli.analyze import _print_words
 from detector.schema.analysis import Analysis
 from detector.schema.declarations import Declaration, DeclarationKind, Meaning, statements
-from detector.verdict.reproducibility import compare
+from detector.verdict.reproducibility.agreement import compare
 from reports.exports.segments import segments_json
 from reports.render.html import render_html
 from reports.view.report import report_view

@@ -8,7 +8,7 @@ import pytest
 from analyses import build
 
 from detector.schema.analysis import Analysis, Scores, Verdict
-from detector.verdict.reproducibility import TOLERANCE, compare
+from detector.verdict.reproducibility.agreement import TOLERANCE, compare
 
 
 @pytest.fixture

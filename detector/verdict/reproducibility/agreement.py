@@ -4,7 +4,7 @@ Arithmetic in another order (threads, batches, instruction sets, versions of lib
 the last digits of every score, and a face at the edge of being judged may fall to the other
 side of it. :data:`TOLERANCE` allows for that and no more; ``docs/evidence.md`` says how it was
 measured. What a finding rests on beside its scores is compared where one version of the engine made both
-(:mod:`detector.verdict.repeated_grounds`).
+(:mod:`detector.verdict.reproducibility.grounds`).
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from detector.schema.boxes import overlap
 from detector.schema.declarations import DeclarationKind
 from detector.schema.formatting import timecode
 from detector.segments.rules import interval_index, is_sampled
-from detector.verdict import repeated_grounds
 from detector.verdict.averaged_odds import could_be, persons_averaged
 from detector.verdict.kinds import is_near_border
-from detector.verdict.tolerance import TOLERANCE as TOLERANCE
-from detector.verdict.tolerance import Tolerance as Tolerance
+from detector.verdict.reproducibility import grounds
+from detector.verdict.reproducibility.tolerance import TOLERANCE as TOLERANCE
+from detector.verdict.reproducibility.tolerance import Tolerance as Tolerance
 from detector.verdict.verdict import exhibit_probability
 
 _SAME_FACE = 0.5  # least overlap of two boxes (intersection over union) that are one face
@@ -73,12 +73,12 @@ def compare(recorded: Analysis, again: Analysis, tolerance: Tolerance = TOLERANC
     problems = _premises(recorded, again) + scores.problems + findings.problems
     problems += _answers(recorded, again, tolerance, same_engine)
     if same_engine:
-        problems += repeated_grounds.problems(recorded, again, scores.persons, scores.pairs, tolerance)
+        problems += grounds.problems(recorded, again, scores.persons, scores.pairs, tolerance)
     problems += _others(recorded, again, tolerance, problems)
     problems += _declarations(recorded, again)
     return Agreement(
         problems=tuple(problems),
-        of_file=tuple(repeated_grounds.of_file(recorded, again)) if same_engine else (),
+        of_file=tuple(grounds.of_file(recorded, again)) if same_engine else (),
         scores=scores.compared,
         unmatched=scores.unmatched,
         score_difference=scores.difference,
