@@ -24,7 +24,7 @@ from detector.scoring.views import AS_IT_IS, View, crop_in_view
 
 _UNEVEN = 1.5  # of the altered half's logit: a track with such a contrast is looked at in more moments
 _CALM = 0.3  # of the published logit, from the threshold of doubt down to a calm person's moments on average
-_HALVED = 8  # moments of a person, of which every other one is enough where they are calm
+_LEAST_HALVED = 8  # moments of a person: of so many, every other one is enough where they are calm
 _DENSE = 0.6  # seconds from one moment to the next: more would show nothing new
 
 
@@ -57,7 +57,7 @@ class PersonLooker:
         if not moments:
             return None
         logits = np.full((len(moments), SECOND), np.nan)
-        if doubt is not None and len(moments) >= _HALVED:
+        if doubt is not None and len(moments) >= _LEAST_HALVED:
             logits[::2] = self._completed(logits[::2], moments[::2])
             half = PersonLook.of(group, moments[::2], logits[::2], faces)
             if self._is_calm(half, faces, doubt):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from typing import assert_never
 
 from detector.schema.analysis import Answers, Coverage, MediaKind, Parameters, Person, Segment, Verdict
 from detector.verdict import averaged_odds
@@ -147,7 +148,10 @@ def _why_open(
             return doubt.doubtful(image, parameters, doubtful, reaching, few), doubtful
         case LeftOpen.MOTIONLESS:
             return [no_finding.nothing_found(image, parameters, coverage, persons, [])], []
-    return [], []
+        case None | LeftOpen.HIGH_IN_FEW_FRAMES:  # the caller says who scored high
+            return [], []
+        case _:
+            assert_never(cause)
 
 
 def _names(persons: Sequence[Person]) -> list[str]:

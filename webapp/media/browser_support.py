@@ -16,6 +16,7 @@ from detector.media.exhibit.limits import Bounds
 from detector.media.open import open_container, open_media
 from detector.media.pictures.orientation import UPRIGHT, photo_orientation
 from detector.schema.analysis import Media
+from detector.schema.codec_names import codec_name
 from detector.schema.translatable import N_
 from reports.view.facts import CONTAINERS
 from webapp.media.jpeg_orientation import browsers_turn
@@ -42,13 +43,6 @@ _H264_PROFILES = {"Baseline", "Constrained Baseline", "Main", "High", "Constrain
 _PICTURE = {"video/mp4": {"h264"}, "video/webm": {"vp8", "vp9", "av1"}}
 _SOUND = {"video/mp4": {"aac", "mp3", "opus"}, "video/webm": {"opus", "vorbis"}}
 _PIXELS = {"yuv420p", "yuvj420p"}
-_NAMES = {
-    "h264": "H.264",
-    "hevc": "HEVC",
-    "mpeg4": "MPEG-4 part 2",
-    "prores": "ProRes",
-    "mjpeg": "motion JPEG",
-}
 _LARGEST = 4096 * 2304
 # Every frame back to the last key frame is decoded for one step backwards.
 _LONGEST_RUN = 600
@@ -125,7 +119,7 @@ def _check_streams(container: av.container.InputContainer, media: Media, mimetyp
     stream = pictures[0]
     codec, profile = stream.codec_context.codec.canonical_name, stream.profile
     if codec not in _PICTURE[mimetype]:
-        raise NotPlayable(N_("not every browser plays %(codec)s") % {"codec": _NAMES.get(codec, codec)})
+        raise NotPlayable(N_("not every browser plays %(codec)s") % {"codec": codec_name(codec)})
     if stream.codec_context.pix_fmt not in _PIXELS or (codec == "h264" and profile not in _H264_PROFILES):
         raise NotPlayable(N_("its colours are stored in a way not every browser reads"))
     for sound in container.streams.audio:

@@ -164,8 +164,8 @@ class Parameters(Value):
         le=64,
         description=N_(
             "moments of each person that a second, stronger network judges as well, if the model has "
-            "one; its logits are fused with those of the scan; half of them where these leave no doubt; "
-            "0: none; since 1.5"
+            "one; its logits are fused with those of the scan; of eight or more only half where these leave "
+            "no doubt; 0: none; since 1.5"
         ),
     )
     skip_unreferenced: bool = Field(

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from detector.schema.analysis import Coverage
+from detector.schema.codec_names import codec_name
 from detector.schema.translatable import N_
 from detector.verdict.reasons.words import who
 from detector.verdict.stability import MOST_GREY
 from detector.verdict.validated_domain import MEASURED_CODECS
-
-_CODECS = {"hevc": "HEVC", "av1": "AV1", "vp8": "VP8", "vp9": "VP9", "mpeg2video": "MPEG-2"}
 
 
 def mostly_grey(coverage: Coverage) -> list[str]:
@@ -45,4 +44,4 @@ def other_codec(codec: str, coverage: Coverage) -> list[str]:
         "The video is encoded in %(codec)s; scores depend on the codec, and thresholds and error rates rest "
         "on footage in H.264 and MPEG-4."
     )
-    return [words % {"codec": _CODECS.get(codec, codec)}]
+    return [words % {"codec": codec_name(codec)}]

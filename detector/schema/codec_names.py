@@ -1,0 +1,20 @@
+"""What codecs are called in sentences, by FFmpeg's names of them."""
+
+from __future__ import annotations
+
+_NAMES = {
+    "h264": "H.264",
+    "hevc": "HEVC",
+    "av1": "AV1",
+    "vp8": "VP8",
+    "vp9": "VP9",
+    "mpeg2video": "MPEG-2",
+    "mpeg4": "MPEG-4 part 2",
+    "prores": "ProRes",
+    "mjpeg": "motion JPEG",
+}
+
+
+def codec_name(codec: str) -> str:
+    """The codec as standards and makers write it; FFmpeg's name of one that is not known here."""
+    return _NAMES.get(codec, codec)
