@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reports.inputs.case_fields import STATED
 from reports.text.languages import DEFAULT, LANGUAGES
 
 if TYPE_CHECKING:
@@ -15,10 +16,9 @@ if TYPE_CHECKING:
 def add_case_options(parser: argparse.ArgumentParser) -> None:
     """Options for what a report says of its case."""
     group = parser.add_argument_group("case details, printed in the report and kept in case.json")
-    group.add_argument("--case-number", metavar="TEXT", help='printed as "not stated" when blank')
-    group.add_argument("--exhibit-number", metavar="TEXT", help="the same")
-    group.add_argument("--examiner", metavar="NAME", help="the same")
-    group.add_argument("--organisation", metavar="NAME", help="the same")
+    for name in STATED:
+        option = f"--{name.replace('_', '-')}"
+        group.add_argument(option, metavar="TEXT", help='printed as "not stated" when blank')
     group.add_argument("--paper", choices=["A4", "Letter"], help="size of the PDF's pages (default A4)")
     group.add_argument(
         "--language", choices=list(LANGUAGES), default=DEFAULT, help="of the report (default en); not kept"

@@ -20,20 +20,12 @@ from pydantic import AfterValidator, StringConstraints, ValidationError
 from detector.schema.analysis import Value
 from detector.schema.translatable import N_
 from reports.errors import ReportError
+from reports.inputs.case_fields import FIELDS
 
 NAME = "case.json"
 LONGEST = 200
 NOT_STATED = "not stated"
 MOST_BYTES = 100_000
-FIELDS = {
-    "case_number": N_("case number"),
-    "exhibit_number": N_("exhibit number"),
-    "examiner": N_("examiner"),
-    "organisation": N_("organisation"),
-    "paper": N_("paper size"),
-    "time_zone": N_("time zone"),
-}
-"""What the fields of :class:`CaseDetails` are called within a sentence."""
 
 
 class CaseError(ReportError):
@@ -63,7 +55,7 @@ class CaseDetails(Value):
     """One case as its examiner describes it; what is blank is printed as "not stated".
 
     ``time_zone`` is the IANA name of the zone that local times are given in; blank until a
-    report is first written (:meth:`settled`).
+    report is first written (:meth:`settled`). :mod:`reports.inputs.case_fields` names each field.
     """
 
     case_number: Line = ""
@@ -136,7 +128,7 @@ def _zone_here() -> str:
 def _in_words(error: ValidationError) -> str:
     first = error.errors()[0]
     field = str(first["loc"][0]) if first["loc"] else ""
-    name = FIELDS.get(field, field or "the details")
+    name = FIELDS[field].in_sentence if field in FIELDS else field or "the details"
     match first["type"]:
         case "string_too_long":
             return N_("The %(name)s is longer than %(most)s characters.") % {"name": name, "most": LONGEST}

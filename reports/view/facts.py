@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from detector.schema.analysis import Analysis, Media, Model, Parameters, Platt
 from reports.inputs.case import NOT_STATED, CaseDetails
+from reports.inputs.case_fields import STATED
 from reports.inputs.exhibit_check import ExhibitCheck
 from reports.text import dates, numbers, photographs
 from reports.text.language import DEFAULT, N_, UNTRANSLATED, Quoted, current, gettext, in_parts, translated
@@ -74,13 +75,11 @@ class ModelView:
 
 def case(details: CaseDetails) -> tuple[Fact, ...]:
     """Numbers of case and exhibit, examiner, organisation; what was not given is said to be so."""
-    given = (
-        (gettext("Case number"), details.case_number),
-        (gettext("Exhibit number"), details.exhibit_number),
-        (gettext("Examiner"), details.examiner),
-        (gettext("Organisation"), details.organisation),
+    given = details.model_dump()
+    return tuple(
+        Fact(translated(label), Quoted(numbers.file_name(given[name])) or gettext(NOT_STATED))
+        for name, label in STATED.items()
     )
-    return tuple(Fact(name, Quoted(numbers.file_name(value)) or gettext(NOT_STATED)) for name, value in given)
 
 
 def exhibit(media: Media, check: ExhibitCheck | None = None) -> tuple[Fact, ...]:

@@ -13,7 +13,8 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from reports.custody.format import Action, Entry
-from reports.inputs.case import FIELDS, CaseDetails
+from reports.inputs.case import CaseDetails
+from reports.inputs.case_fields import FIELDS
 from reports.review.annotation_file import checksum
 from reports.text.language import gettext, ngettext, translated
 from webapp.custody import job_records
@@ -172,7 +173,7 @@ def case_problem(
         if not fits:
             return gettext(
                 "The %(detail)s in the database is not the one that the custody log holds.",
-                detail=translated(FIELDS[name]),
+                detail=translated(FIELDS[name].in_sentence),
             )
     return None
 

@@ -8,6 +8,7 @@ from flask import Flask, url_for
 from markupsafe import Markup
 
 from detector.paths import FILES
+from reports.inputs.case_fields import ASKED, STATED
 from reports.review.second_review import ROLES
 from reports.text import dates, language, numbers
 from reports.text.language import N_, gettext, ngettext
@@ -18,7 +19,6 @@ from webapp import this_app
 from webapp.jobs import parameters, recovery
 from webapp.queries import live_sessions, second_reviews
 from webapp.security import permissions
-from webapp.services import case_details
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, Condition, Exhibit, Priority, State, now
 
@@ -57,7 +57,8 @@ def install(app: Flask) -> None:
     )
     place = Folders.local(app.extensions["settings"].data).live
     app.jinja_env.globals["live_sessions"] = lambda: live_sessions.has_sessions(place)
-    app.jinja_env.globals.update(case_labels=case_details.LABELS, review_hides=_HIDES, review_roles=ROLES)
+    app.jinja_env.globals.update(case_labels=STATED, case_asked=ASKED)
+    app.jinja_env.globals.update(review_hides=_HIDES, review_roles=ROLES)
 
     def reviews_waiting() -> int | None:
         """How many second reviews wait for who asks; None for somebody who reviews nothing."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from sqlalchemy.orm import Session
 
 from reports.inputs.case import CaseDetails, CaseError, case_details
+from reports.inputs.case_fields import ASKED, FIELDS
 from reports.text.language import gettext, translated
 from webapp.custody import altered, review_records
 from webapp.custody import log as custody_log
@@ -16,13 +17,6 @@ from webapp.storage.tables import AnalysisRow, CaseDetailsRow, now
 
 SHOWN = "shown_"
 """Begins the names of a form's hidden fields with what it showed first."""
-# What forms ask for, in this order, and its name on pages.
-LABELS = {
-    "case_number": "Case number",
-    "exhibit_number": "Exhibit number",
-    "examiner": "Examiner",
-    "organisation": "Organisation",
-}
 
 
 def stored(session: Session, analysis_id: str) -> CaseDetails:
@@ -43,7 +37,7 @@ def stored(session: Session, analysis_id: str) -> CaseDetails:
 def from_form(form: Mapping[str, str]) -> CaseDetails:
     """Case details out of a form's fields; raises :class:`UserError` that says what cannot be used."""
     try:
-        return case_details({name: form.get(name) or None for name in (*LABELS, "paper")})
+        return case_details({name: form.get(name) or None for name in ASKED})
     except CaseError as problem:
         raise UserError(
             400, translated(str(problem)), gettext("Go back, correct it and save again.")
@@ -67,7 +61,7 @@ def merged(said: CaseDetails, shown: Mapping[str, str], stored: CaseDetails) -> 
         told = [
             gettext(
                 "%(field)s: now “%(stored)s”, yours “%(said)s”",
-                field=translated(LABELS.get(name, "Paper of the PDF")),
+                field=translated(FIELDS[name].label),
                 stored=now_stored[name],
                 said=changed[name],
             )

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import argparse
 import json
 from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
+from reports.cli.case_options import add_case_options
 from reports.inputs.case import CaseDetails, CaseError, case_details, read_case
+from reports.inputs.case_fields import FIELDS, STATED
+from reports.view import facts
 
 
 def test_blank_by_default_and_frozen() -> None:
@@ -66,3 +70,13 @@ def test_a_file_that_is_none(data: bytes, tmp_path: Path) -> None:
 
 def test_none_stands_for_not_given() -> None:
     assert case_details({"examiner": None, "paper": "Letter"}) == CaseDetails(paper="Letter")
+
+
+def test_every_detail_is_in_the_table_and_asked_for_wherever_it_can_be_given() -> None:
+    assert list(FIELDS) == list(CaseDetails.model_fields)
+    parser = argparse.ArgumentParser(add_help=False)
+    add_case_options(parser)
+    options = {action.dest for action in parser._actions}
+    assert options - {"language"} == set(FIELDS)
+    printed = facts.case(CaseDetails.model_validate({name: name.upper() for name in STATED}))
+    assert [(fact.name, fact.value) for fact in printed] == [(STATED[n], n.upper()) for n in STATED]

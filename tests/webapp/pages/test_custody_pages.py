@@ -16,6 +16,7 @@ from made_results import finished, hand_in
 
 from reports.custody.chain import check_export
 from reports.custody.format import Action, read_export
+from reports.inputs.case_fields import ASKED
 from reports.text import language
 from reports.text.words import CUSTODY_ACTIONS
 from webapp.custody import log as custody_log
@@ -158,7 +159,8 @@ def test_case_details_from_an_older_page_erase_nothing_newer(app, client, databa
     row = finished(app)
     page = client.get(f"/analyses/{row.id}").text
     shown = dict(re.findall(r'type="hidden" name="(shown_\w+)" value="([^"]*)"', page))
-    assert len(shown) == 5 and shown["shown_paper"] == "A4"
+    assert set(shown) == {f"shown_{name}" for name in ASKED} and shown["shown_paper"] == "A4"
+    assert set(ASKED) <= set(re.findall(r'<(?:input|select)[^>]* name="(\w+)"', page))
 
     def save(**said):
         fields = {name.removeprefix("shown_"): text for name, text in shown.items()} | said

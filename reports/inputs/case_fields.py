@@ -1,0 +1,35 @@
+"""The details of a case by name, and what pages, reports and messages call them.
+
+Forms, reports and the command line go through this table. Imports nothing heavy, as parsers of
+every command are built from it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from detector.schema.translatable import N_
+
+
+@dataclass(frozen=True)
+class CaseField:
+    """A field of :class:`reports.inputs.case.CaseDetails`: its label, and what it is called in a sentence."""
+
+    label: str  # blank where no form asks for it
+    in_sentence: str
+    stated: bool = True  # an examiner writes it down: a line of forms, printed in reports
+
+
+FIELDS = {
+    "case_number": CaseField(N_("Case number"), N_("case number")),
+    "exhibit_number": CaseField(N_("Exhibit number"), N_("exhibit number")),
+    "examiner": CaseField(N_("Examiner"), N_("examiner")),
+    "organisation": CaseField(N_("Organisation"), N_("organisation")),
+    "paper": CaseField(N_("Paper of the PDF"), N_("paper size"), stated=False),
+    "time_zone": CaseField("", N_("time zone"), stated=False),
+}
+"""Every detail of a case, in the order in which they are asked for and printed."""
+STATED = {name: field.label for name, field in FIELDS.items() if field.stated}
+"""The labels of those that an examiner states."""
+ASKED = tuple(name for name, field in FIELDS.items() if field.label)
+"""What forms ask for; the time zone is the server's."""
