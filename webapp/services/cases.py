@@ -163,14 +163,16 @@ def refuse_outsiders(session: Session, case_id: int | None) -> None:
 
 def refuse_closed(session: Session, case_id: int | None) -> None:
     """Raise :class:`UserError` where a case is closed: nothing in it is added, changed or taken out."""
-    if case_id is None:
-        return
-    closed = session.scalar(select(CaseRow.closed).where(CaseRow.id == case_id))
-    if closed is not None:
-        raise is_closed()
+    if case_id is not None and is_closed(session, case_id):
+        raise closed_case_error()
 
 
-def is_closed() -> UserError:
+def is_closed(session: Session, case_id: int) -> bool:
+    """Whether there is such a case, and nothing in it is changed any more."""
+    return session.scalar(select(CaseRow.closed).where(CaseRow.id == case_id)) is not None
+
+
+def closed_case_error() -> UserError:
     """What to say of something that would change in a closed case."""
     return UserError(
         409,

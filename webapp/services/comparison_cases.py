@@ -47,7 +47,7 @@ def refuse_starting(session: Session, row: AnalysisRow) -> None:
     """Raise :class:`UserError` where the exhibit of an analysis is not to be compared by who asks."""
     cases.refuse_changes(session, row.case_id)
     if is_in_closed(session, row.exhibit_id):
-        raise cases.is_closed()
+        raise cases.closed_case_error()
 
 
 def refuse_outsiders(session: Session, row: ComparisonRow) -> None:
@@ -73,7 +73,7 @@ def refuse_deleting(session: Session, row: ComparisonRow) -> None:
     if keeping is None:
         return
     if keeping.seen:
-        raise cases.is_closed()
+        raise cases.closed_case_error()
     raise UserError(
         409,
         gettext("This comparison has to be kept, so it cannot be deleted."),

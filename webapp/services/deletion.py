@@ -33,7 +33,6 @@ from webapp.storage.tables import (
     AnalysisRow,
     AnnotationRow,
     CaseDetailsRow,
-    CaseRow,
     ComparisonRow,
     Exhibit,
     FingerprintBlock,
@@ -122,8 +121,10 @@ def delete(database: Database, folders: Folders, analysis_id: str, *, purging: i
     note = folders.deletions / analysis_id
     with database.alone() as session:
         row = session.get(AnalysisRow, analysis_id)
-        if purging is not None and (row is None or row.case_id != purging or not is_closed(session, purging)):
-            raise PurgeStopped
+        if purging is not None:
+            inside = row is not None and row.case_id == purging
+            if not (inside and cases.is_closed(session, purging)):
+                raise PurgeStopped
         if row is None:
             raise analysis_queries.gone(session, analysis_id)
         refuse_kept(session, row, purging=purging)
@@ -150,12 +151,6 @@ def delete(database: Database, folders: Folders, analysis_id: str, *, purging: i
         _finish(database, folders, note)
     except StoreError as problem:
         raise _still_in_store("analysis", problem) from problem
-
-
-def is_closed(session: Session, case_id: int) -> bool:
-    """Whether there is such a case, and nothing in it is changed any more."""
-    case = session.get(CaseRow, case_id)
-    return case is not None and case.closed is not None
 
 
 def delete_comparison(database: Database, folders: Folders, comparison_id: str) -> None:
