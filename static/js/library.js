@@ -134,15 +134,8 @@ if (bar) {
 
 // Making the sample takes a while, in which the page should not look dead.
 const sample = byId("sample");
-sample?.addEventListener("submit", () => {
-  sample.querySelector("button").disabled = true;
-  byId("sample-made").hidden = false;
-});
-window.addEventListener("pageshow", () => {
-  if (!sample) return; // a page that comes back out of the browser's memory must be usable again
-  sample.querySelector("button").disabled = false;
-  byId("sample-made").hidden = true;
-});
+sample?.addEventListener("submit", () => { byId("sample-made").hidden = false; });
+window.addEventListener("pageshow", () => { if (sample) byId("sample-made").hidden = true; });
 
 // On the first start the list is empty until the sample has been made, or is promised no longer.
 async function lookForSample() {

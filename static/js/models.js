@@ -1,17 +1,8 @@
-// Says that a model is being checked, and keeps an impatient second click from sending it twice.
+// Says that a model is being checked.
 // Without this module the form works as it stands.
 
 import { byId } from "./dom.js";
 
-const form = byId("add-model");
+byId("add-model").addEventListener("submit", () => { byId("checking").hidden = false; });
 
-form.addEventListener("submit", () => {
-  form.querySelector("button").disabled = true;
-  byId("checking").hidden = false;
-});
-
-// A page that comes back out of the browser's memory must be usable again.
-window.addEventListener("pageshow", () => {
-  form.querySelector("button").disabled = false;
-  byId("checking").hidden = true;
-});
+window.addEventListener("pageshow", () => { byId("checking").hidden = true; });
