@@ -95,7 +95,7 @@ def _register_pages(app: Flask) -> None:
         upload,
         validations,
     )
-    from webapp.pages.analysis import downloads, manage, show
+    from webapp.pages.analysis import case_details, downloads, manage, show
     from webapp.pages.people import account, accounts, api_tokens, login, provider, second_factor
     from webapp.pages.review import annotations, comparisons, desk, second_reviews, two_analyses
 
@@ -104,6 +104,7 @@ def _register_pages(app: Flask) -> None:
         library,
         manage,
         show,
+        case_details,
         desk,
         downloads,
         annotations,

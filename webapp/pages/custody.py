@@ -1,22 +1,18 @@
-"""The custody log of an exhibit, as a page and as a file; and the details of its case."""
+"""The custody log of an exhibit, as a page and as a file."""
 
 from __future__ import annotations
 
-from flask import Blueprint, jsonify, redirect, render_template, request, url_for
+from flask import Blueprint, render_template
 from werkzeug.wrappers import Response
 
 from reports.custody.chain import check_export
 from reports.custody.format import NAME, CustodyError, read_export
-from reports.text.language import gettext
 from webapp import this_app
 from webapp.custody import log as custody_log
 from webapp.downloads import custody_access
-from webapp.errors import UserError
-from webapp.http.error_pages import wants_json
 from webapp.queries import analyses as analysis_queries
 from webapp.queries.results import viewed
 from webapp.security.permissions import Permission, current, require
-from webapp.services import case_details
 from webapp.storage.tables import AnalysisRow
 
 blueprint = Blueprint("custody", __name__, url_prefix="/analyses/<analysis_id>")
@@ -63,30 +59,6 @@ def as_json(analysis_id: str) -> Response:
     response = Response(text, mimetype="application/json")
     response.headers.set("Content-Disposition", "attachment", filename=_name(row))
     return response
-
-
-@blueprint.post("/case")
-@require(Permission.ANNOTATE)
-def case(analysis_id: str) -> Response:
-    """Store the details of the case; reports from now on carry them."""
-    row = analysis_queries.get_or_404(analysis_id)
-    details = case_details.from_form(request.form)
-    with this_app.database().alone() as session:
-        stored = session.get(AnalysisRow, row.id)
-        if stored is None:
-            raise UserError(
-                404, gettext("This analysis was deleted meanwhile."), gettext("Nothing was stored.")
-            )
-        details = case_details.merged(details, _shown(), case_details.stored(session, row.id))
-        changed = case_details.keep(session, stored, details)
-    if wants_json():
-        return jsonify(changed=changed, **details.model_dump())
-    return redirect(url_for("show.show", analysis_id=row.id, case="saved", _anchor="case"), 303)
-
-
-def _shown() -> dict[str, str]:
-    begins = case_details.SHOWN
-    return {name.removeprefix(begins): text for name, text in request.form.items() if name.startswith(begins)}
 
 
 def _name(row: AnalysisRow) -> str:

@@ -1,4 +1,4 @@
-"""The custody log's page and file, what is recorded of downloads, case details, files handed in before."""
+"""The custody log's page and file, what is recorded of downloads, files handed in before."""
 
 from __future__ import annotations
 
@@ -16,12 +16,10 @@ from made_results import finished, hand_in
 
 from reports.custody.chain import check_export
 from reports.custody.format import Action, read_export
-from reports.inputs.case_fields import ASKED
 from reports.text import language
 from reports.text.words import CUSTODY_ACTIONS
 from webapp.custody import log as custody_log
-from webapp.services import case_details
-from webapp.storage.tables import AnalysisRow, CaseDetailsRow, Exhibit, State
+from webapp.storage.tables import AnalysisRow, Exhibit, State
 
 pytestmark = pytest.mark.usefixtures("quick_reports")
 
@@ -155,29 +153,6 @@ def test_a_bundle_holds_the_log_and_the_case(app, client):
     assert manifest["case"]["case_number"] == "ST/1"
 
 
-def test_case_details_from_an_older_page_erase_nothing_newer(app, client, database):
-    row = finished(app)
-    page = client.get(f"/analyses/{row.id}").text
-    shown = dict(re.findall(r'type="hidden" name="(shown_\w+)" value="([^"]*)"', page))
-    assert set(shown) == {f"shown_{name}" for name in ASKED} and shown["shown_paper"] == "A4"
-    assert set(ASKED) <= set(re.findall(r'<(?:input|select)[^>]* name="(\w+)"', page))
-
-    def save(**said):
-        fields = {name.removeprefix("shown_"): text for name, text in shown.items()} | said
-        return client.post(f"/analyses/{row.id}/case", data=shown | fields)
-
-    assert save(case_number="ST/1", examiner="Ann").status_code == 303
-    assert save(exhibit_number="7").status_code == 303  # from a page that shows neither of the others
-    details = log(database)[-1].details
-    assert details == {"exhibit number": "7"}
-    refused = save(examiner="Ben")
-    assert refused.status_code == 409
-    assert "Examiner: now “Ann”, yours “Ben”" in refused.text
-    with database.begin() as session:
-        kept = case_details.stored(session, row.id)
-    assert (kept.case_number, kept.examiner, kept.exhibit_number) == ("ST/1", "Ann", "7")
-
-
 def test_annotations_are_recorded_under_their_author(app, client, database):
     row = finished(app)
     said = {"kind": "segment", "segment": "A1", "verdict": "agree", "author": "Ann"}
@@ -185,52 +160,6 @@ def test_annotations_are_recorded_under_their_author(app, client, database):
     last = log(database)[-1]
     assert (last.action, last.actor, last.details["id"]) == ("annotation", "Ann", made["id"])
     assert last.details["verdict"] == "agree" and last.details["about"] == "A1"
-
-
-def test_case_details_are_kept_and_changes_recorded(app, client, database):
-    row = finished(app)
-    page = client.get(f"/analyses/{row.id}").text
-    assert page.count("not stated") >= 4
-    answer = client.post(
-        f"/analyses/{row.id}/case", data={"case_number": " ST/1 ", "examiner": "Ann", "paper": "Letter"}
-    )
-    assert answer.status_code == 303
-    assert "ST/1" in client.get(answer.location).text and "Saved." in client.get(answer.location).text
-    last = log(database)[-1]
-    assert last.action == "case details"
-    assert last.details == {"case number": "ST/1", "examiner": "Ann", "paper": "Letter"}
-    before = len(log(database))
-    client.post(
-        f"/analyses/{row.id}/case", data={"case_number": "ST/1", "examiner": "Ann", "paper": "Letter"}
-    )
-    assert len(log(database)) == before  # nothing changed
-    client.post(f"/analyses/{row.id}/case", data={"case_number": "", "examiner": "Ann", "paper": "A4"})
-    assert log(database)[-1].details == {"case number": "removed", "paper": "A4"}
-
-
-@pytest.mark.parametrize(
-    ("field", "value", "words"),
-    [
-        ("case_number", "x" * 201, "longer than 200"),
-        ("examiner", "a\nb", "one line"),
-        ("paper", "A3", "A4 or"),
-    ],
-)
-def test_case_details_that_cannot_be_used(app, client, database, field, value, words):
-    row = finished(app)
-    answer = client.post(f"/analyses/{row.id}/case", data={field: value})
-    assert answer.status_code == 400 and words in answer.text
-    with database.begin() as session:
-        assert session.get(CaseDetailsRow, row.id) is None
-
-
-def test_case_details_come_with_the_upload_and_go_on_to_the_next_analysis(app, client, database):
-    address = upload(client, case_number="ST/9", examiner="Ann").location
-    analysis_id = address.rpartition("/")[2]
-    again = client.post(f"/analyses/{analysis_id}/again", data={}).location.rpartition("/")[2]
-    for each in (analysis_id, again):
-        with database.begin() as session:
-            assert case_details.stored(session, each).case_number == "ST/9"
 
 
 def test_a_file_handed_in_before_is_said_to_be(app, client, database):
