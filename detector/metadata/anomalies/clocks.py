@@ -13,6 +13,12 @@ from detector.schema.translatable import N_
 _SAME_TIME = timedelta(hours=26)
 _AHEAD = timedelta(hours=26)
 _OLDEST = datetime(1990, 1, 1, tzinfo=UTC)
+IN_THE_FUTURE = N_("time in the future")
+_CREATIONS_DISAGREE = N_("creation times disagree")
+_FILE_AND_STREAM = N_("file and stream times differ")
+_CHANGED_LATER = N_("changed after it was made")
+DEPEND_ON_NOW = frozenset({IN_THE_FUTURE, _CREATIONS_DISAGREE, _FILE_AND_STREAM, _CHANGED_LATER})
+"""A time that lay in the future may lie in the past by now, and then tell of others."""
 # A written time, and the moment it means.
 _Dated = tuple[Moment, datetime]
 
@@ -35,7 +41,7 @@ def of_times(times: tuple[Moment, ...], now: datetime) -> Iterator[Anomaly]:
 def _impossible(dated: Sequence[_Dated], now: datetime) -> Iterator[Anomaly]:
     if ahead := [each for each, moment in dated if moment > now + _AHEAD]:
         yield Anomaly(
-            kind=N_("time in the future"),
+            kind=IN_THE_FUTURE,
             observation=N_("Written times lie after the analysis: %(moments)s.")
             % {"moments": _moments(ahead)},
             concern=N_("At least this written time is wrong, so others from the same clock may be too."),
@@ -54,7 +60,7 @@ def _made_on_different_days(made: Sequence[_Dated]) -> Iterator[Anomaly]:
     first, last = min(made, key=lambda e: e[1]), max(made, key=lambda e: e[1])
     if last[1] - first[1] > _SAME_TIME:
         yield Anomaly(
-            kind=N_("creation times disagree"),
+            kind=_CREATIONS_DISAGREE,
             observation=N_("Written times of creation are %(span)s apart: %(moments)s.")
             % {"span": _span(last[1] - first[1]), "moments": _moments([first[0], last[0]])},
             concern=N_("Parts of the file, or the file and its pictures, were written on different days."),
@@ -73,7 +79,7 @@ def _file_and_streams(made: Sequence[_Dated]) -> Iterator[Anomaly]:
         apart = min(abs(a - b) for a in files for b in parts)
         if timedelta(seconds=60) < apart <= _SAME_TIME:
             yield Anomaly(
-                kind=N_("file and stream times differ"),
+                kind=_FILE_AND_STREAM,
                 observation=N_("The time of the file and those of its streams differ by %(span)s.")
                 % {"span": _span(apart)},
                 concern=N_("The container was written at another moment than its streams, as remuxing does."),
@@ -88,7 +94,7 @@ def _changed_later(made: Sequence[_Dated], modified: Sequence[_Dated]) -> Iterat
     later = max(moment for _, moment in modified) - min(moment for _, moment in made)
     if later > _SAME_TIME:
         yield Anomaly(
-            kind=N_("changed after it was made"),
+            kind=_CHANGED_LATER,
             observation=N_("The file says it was changed %(span)s after it was made.")
             % {"span": _span(later)},
             concern=N_("Something of the file was written anew later."),

@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
+from detector.metadata.anomalies.clocks import DEPEND_ON_NOW, IN_THE_FUTURE
 from detector.schema.analysis import (
     Analysis,
     Declaration,
@@ -35,11 +36,6 @@ _SPREAD = 0.05  # of a measure of faces' quality, relative
 _READ = 1e-3  # of a figure computed from decoded pixels, relative or absolute
 _MOST = 6  # problems of one part that are named
 _BESIDE = frozenset({"credentials", "anomalies"})  # held against each other by themselves
-_AHEAD = "time in the future"
-# Of written times: one that lay in the future may lie in the past by now, and then tell of others.
-_CLOCKS = frozenset(
-    {_AHEAD, "creation times disagree", "file and stream times differ", "changed after it was made"}
-)
 
 
 def problems(
@@ -94,7 +90,7 @@ def of_file(recorded: Analysis, again: Analysis) -> list[str]:
 def _anomalies(analysis: Analysis, other: Analysis) -> list[Anomaly]:
     """Those of ``analysis`` that do not depend on when it was made."""
     both = (*analysis.media.anomalies, *other.media.anomalies)
-    left_out = _CLOCKS if any(each.kind == _AHEAD for each in both) else frozenset()
+    left_out = DEPEND_ON_NOW if any(each.kind == IN_THE_FUTURE for each in both) else frozenset()
     return [each for each in analysis.media.anomalies if each.kind not in left_out]
 
 
