@@ -138,6 +138,7 @@ SECOND_LOOK = (
         "that adds on average is taken off, so that more of its verdicts are left open; other codecs were "
         "not measured."
     ),
+    N_("the clips had 25 to 30"),  # of cards before
     N_("Stretches of a second or two: about half are found."),
     N_("Stretches of a second or two: about three fifths are found."),  # of cards before
     N_("Stretches of a second or two: about two thirds are found."),  # likewise

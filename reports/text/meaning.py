@@ -70,6 +70,10 @@ def verdict_meaning(analysis: Analysis) -> tuple[str, ...]:
         return (
             gettext("No face that could be judged was flagged at the thresholds given in this report."),
             gettext("It covers the frames and usable faces counted in this report, and nothing else."),
+            gettext(
+                "An earlier or larger copy of the same recording may show more: copying at lower quality, "
+                "scaling down and sharpening remove traces."
+            ),
         )
     return _open_because(analysis), gettext("A better copy of the same recording may allow a finding.")
 
@@ -123,6 +127,10 @@ def verdict_limits(analysis: Analysis) -> tuple[str, ...]:
             "Measured figures do not carry over to material unlike the validation data; "
             "strong compression, filters, beauty effects and re-filmed screens can raise "
             "or lower scores."
+        ),
+        gettext(
+            "Of a face that is partly covered (by a mask, a caption, a sticker, a hand) what is left is judged: "
+            "what was altered beneath or beside it can go unnoticed, and a mask can raise scores."
         ),
     )
     first = {

@@ -17,6 +17,7 @@ from reports.text.numbers import plural, shown, timecode
 from reports.text.uncertainty import Interval, exhibit_interval
 from reports.text.verbal_scale import strength
 from reports.view.contents import OTHERS, REFERENCE, Section
+from reports.view.validation.validity import outside_of
 
 MOST_TIMES = 4  # segments whose times stand on the first page
 Answer = tuple[str, str]
@@ -30,7 +31,7 @@ def key_answers(analysis: Analysis, sections: dict[str, Section]) -> tuple[Answe
         if not still:
             found.append((gettext("When"), _when(segments, sections["segments"].number)))
         found.append((gettext("Whose face"), _persons(analysis, segments)))
-    found.append((gettext("How surely"), _confidence(analysis, sections)))
+    found.append((gettext("How surely"), f"{_confidence(analysis, sections)}{_outside(analysis)}"))
     found.append((gettext("Not looked at"), _not_examined(analysis, sections["not-examined"].number)))
     found.append((gettext("What to do next"), next_steps(analysis, sections["segments"].number)))
     return tuple(found)
@@ -157,6 +158,19 @@ def _confidence(analysis: Analysis, sections: dict[str, Section]) -> str:
         between=between,
         meaning=meaning,
     )
+
+
+def _outside(analysis: Analysis) -> str:
+    """What follows where error rates do not speak for the exhibit; empty where nothing was judged."""
+    outside = outside_of(analysis)
+    if not outside or not analysis.coverage.frames_with_usable_face:
+        return ""
+    said = gettext(
+        "The exhibit lies outside what the model was validated on (%(outside)s): the measured error rates do "
+        "not speak for it.",
+        outside=", ".join(map(translated, outside)),
+    )
+    return f" {said}"
 
 
 def figure_interval(analysis: Analysis) -> str:

@@ -83,7 +83,7 @@ def validation(analysis: Analysis) -> ValidationView:
     still = analysis.media.still
     of_videos = still and _ranges_are_of_videos(analysis.model)
     found = () if of_videos else criteria(analysis)
-    outside = tuple(each.name for each in found if each.inside is False)
+    outside = outside_of(analysis)
     rates = [each for each in analysis.model.rates if concerns(analysis.model, each.data, still)]
     if not analysis.coverage.frames_with_usable_face:
         sentence = gettext(
@@ -101,6 +101,13 @@ def validation(analysis: Analysis) -> ValidationView:
         sentence=sentence,
         outside=outside,
     )
+
+
+def outside_of(analysis: Analysis) -> tuple[str, ...]:
+    """Names of the properties by which this exhibit lies outside what its model was validated on."""
+    if analysis.media.still and _ranges_are_of_videos(analysis.model):
+        return ()
+    return tuple(each.name for each in criteria(analysis) if each.inside is False)
 
 
 def _apart(analysis: Analysis) -> str:
@@ -217,7 +224,7 @@ def _row(each: Criterion) -> DomainRow:
         name=each.name,
         value=value,
         range=wanted,
-        state={True: "inside", False: "OUTSIDE", None: gettext("not known")}[each.inside],
+        state={True: gettext("inside"), False: gettext("outside"), None: gettext("not known")}[each.inside],
         inside=each.inside,
         basis=each.basis,
     )

@@ -82,6 +82,11 @@ def test_each_way_out(tmp_path: Path, name: str, faces: dict, media: dict) -> No
     assert answers(exhibit(tmp_path, faces=quality(**faces), **media))[name] is False
 
 
+@pytest.mark.parametrize("rate", ["24000/1001", "25/1", "3001/100"])
+def test_film_and_phones_are_within(tmp_path: Path, rate: str) -> None:
+    assert answers(exhibit(tmp_path, frame_rate=rate))["frame rate"] is True
+
+
 def test_bits_mean_another_thing_in_another_codec(tmp_path: Path) -> None:
     found = answers(exhibit(tmp_path, codec="av1"))
     assert found["other codecs"] is False and found["bits per pixel"] is None
