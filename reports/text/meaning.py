@@ -129,8 +129,8 @@ def verdict_limits(analysis: Analysis) -> tuple[str, ...]:
             "or lower scores."
         ),
         gettext(
-            "Of a face that is partly covered (by a mask, a caption, a sticker, a hand) what is left is judged: "
-            "what was altered beneath or beside it can go unnoticed, and a mask can raise scores."
+            "Of a face that is partly covered (by a mask, a caption, a sticker, a hand) what is left is "
+            "judged: what was altered beneath or beside it can go unnoticed, and a mask can raise scores."
         ),
     )
     first = {
