@@ -10,7 +10,7 @@ import pytest
 from painted_faces import HEIGHT, WIDTH, face, scene
 
 from detector.faces.persons import group_tracks
-from detector.faces.tracks import Tracker
+from detector.faces.tracks import Split, Tracker
 
 PLACE = face(200)
 
@@ -63,6 +63,14 @@ def test_a_mean_picture_is_of_one_face_alone() -> None:
         followed(shown(look, 12), alone)
         likeness = np.corrcoef(track.thumbnail.ravel(), alone.tracks[0].thumbnail.ravel())[0, 1]
         assert likeness == pytest.approx(1)
+
+
+def test_a_split_leaves_the_faces_of_other_tracks_alone() -> None:
+    tracker = Tracker(0.75)
+    tracker.splits.append(Split(track=0, into=2, since=1.0))
+    tracks = np.array([0, 1, 0, 1], np.int32)
+    tracker.fill_in_splits(tracks, np.array([0.0, 0.0, 1.0, 1.0]))
+    assert tracks.tolist() == [0, 1, 2, 1]
 
 
 def test_who_comes_back_is_the_same_person() -> None:

@@ -117,3 +117,15 @@ def test_without_room_on_the_disk_fewer_are_kept(monkeypatch: pytest.MonkeyPatch
         offered(keeper, 3, track)
     kept = keeper.of(range(100))
     assert not any(in_file(each) for each in kept) and len(kept) == 20
+
+
+def test_of_a_photograph_pasted_onto_a_ground_nothing_beyond_its_edges_is_kept() -> None:
+    pasted = np.full((160, 160, 3), 255, np.uint8)
+    pasted[72:112, 72:112] = np.random.default_rng(0).integers(0, 160, (40, 40, 3), np.uint8)
+    face, kept = Face((80.0, 80.0, 104.0, 104.0), 0.9, FACE.landmarks), {}
+    for still in (False, True):
+        keeper = MomentKeeper(1, still=still)
+        keeper.offer(Frame(0, Fraction(0), pasted, 0), 0, face)
+        kept[still] = keeper.of([0])[0].patch.image
+    assert (kept[False] > 240).all(axis=2).mean() > 0.1
+    assert not (kept[True] > 240).all(axis=2).any()

@@ -123,8 +123,8 @@ def grey(name: str = "A") -> Person:
     return person(name, probability=0.1).model_copy(update={"grey": 0.8})
 
 
-def still(probability: float = 0.1) -> Person:
-    return person(probability=probability).model_copy(update={"motionless": True})
+def still(probability: float = 0.1, name: str = "A", usable: int = 80) -> Person:
+    return person(name, usable, probability).model_copy(update={"motionless": True})
 
 
 @pytest.mark.parametrize(
@@ -149,6 +149,7 @@ def still(probability: float = 0.1) -> Person:
         (coverage(), [still()], [], LeftOpen.MOTIONLESS),
         (coverage(), [still(), person("B", usable=2)], [], LeftOpen.MOTIONLESS),
         (coverage(), [still(), person("B")], [], None),  # a picture beside somebody
+        (coverage(), [person(), still(name="B", usable=2)], [], None),
         (coverage(), [still(0.6)], [], LeftOpen.DOUBTFUL),
         (coverage(), [still(0.9)], [segment()], None),
     ],
@@ -243,6 +244,8 @@ def test_the_kind_is_told_where_one_answer_outweighs_the_other_for_all_flagged()
     assert told(edited, made)[0] is None
     assert "A: face swap or edit, B: generated face" in told(edited, made)[1]
     assert manipulation_kind(Verdict.NOT_FOUND, [edited], []) is None
+    beside = looked("B", 0.1, 0.2)
+    assert manipulation_kind(Verdict.MANIPULATED, [edited, beside], [segment()]) is ManipulationKind.EDITED
 
 
 def reaching(name: str, probability: float, stability: float | None = None) -> Person:

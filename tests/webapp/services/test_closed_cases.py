@@ -336,6 +336,20 @@ def another(app, name: str, *, closed: bool) -> int:
         return case.id
 
 
+def test_a_purge_leaves_members_and_reviewers_of_other_cases(app, ada, root, case):
+    other = another(app, "K-18/26", closed=False)
+    with app.extensions["database"].begin() as session:
+        one, two = session.scalars(select(User).limit(2))
+        session.add(CaseMember(case_id=other, user_id=one.id))
+        reviewers = {"first_id": one.id, "second_id": two.id}
+        session.add(CaseReview(case_id=other, **reviewers, blind="all", named=now()))
+    ada.post(f"{case}/close")
+    assert root.post(f"{case}/purge").status_code == 303
+    with app.extensions["database"].begin() as session:
+        assert session.scalars(select(CaseMember.case_id)).all() == [other]
+        assert session.scalars(select(CaseReview.case_id)).all() == [other]
+
+
 @pytest.mark.parametrize("as_reference", [False, True])
 def test_a_comparison_of_another_closed_case_is_not_purged(app, ada, root, case, as_reference):
     other = finished(app, file="outside.mp4")
