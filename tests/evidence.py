@@ -13,7 +13,7 @@ from weasyprint import HTML, Attachment
 from detector.schema.analysis import Analysis
 from reports.bundle import packing
 from reports.bundle.manifest import Signer, file_entries, manifest_files, new_manifest
-from reports.custody.format import Action, entry_body, export_text, sign_entry
+from reports.custody.format import Action, entry_body, export_parts, sign_entry
 from reports.exports.scores import scores_csv
 from reports.render.pdf_digest import PLACEHOLDER
 from reports.render.pdf_digest import with_digest as sealed_pdf
@@ -64,7 +64,7 @@ def logged(exhibit: str, *acts: tuple[Action, str | None, Mapping[str, str | int
         of_exhibit = previous if each == exhibit else of_exhibit
     own = [entry for entry in entries if entry.exhibit == exhibit]
     last = entries[-1]
-    return export_text(exhibit, len(entries), last.sha256, last.mac, MOMENT, own).encode()
+    return "".join(export_parts(exhibit, len(entries), last.sha256, last.mac, MOMENT, own)).encode()
 
 
 def whole_log(exhibit: str) -> bytes:
@@ -77,7 +77,7 @@ def whole_log(exhibit: str) -> bytes:
         entries.append(sign_entry(done, number, previous, of_exhibit, KEY))
         last_of[about] = entries[-1].sha256
     last = entries[-1]
-    return export_text(None, len(entries), last.sha256, last.mac, MOMENT, entries).encode()
+    return "".join(export_parts(None, len(entries), last.sha256, last.mac, MOMENT, entries)).encode()
 
 
 def small_pdf(attached: dict[str, bytes], quoted: str = "", **stated: str) -> bytes:

@@ -168,17 +168,10 @@ def mac(key: bytes, sha256: str) -> str:
     return hmac.digest(key, sha256.encode(), "sha256").hex()
 
 
-def export_text(
-    exhibit: str | None, count: int, head: str, head_mac: str, exported: datetime, entries: Iterable[Entry]
-) -> str:
-    """The text of ``custody.json``."""
-    return "".join(export_parts(exhibit, count, head, head_mac, exported, entries))
-
-
 def export_parts(
     exhibit: str | None, count: int, head: str, head_mac: str, exported: datetime, entries: Iterable[Entry]
 ) -> Iterator[str]:
-    """The same in parts, one for each entry: a whole log may be larger than memory has room for."""
+    """The text of ``custody.json`` in parts, one for each entry: a whole log may not fit into memory."""
     document: dict[str, Any] = {
         _MARK: VERSION,
         "exhibit": exhibit,

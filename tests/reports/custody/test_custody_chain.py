@@ -24,7 +24,6 @@ from reports.custody.format import (
     Entry,
     entry_body,
     export_parts,
-    export_text,
     read_export,
     sign_entry,
     to_json,
@@ -56,7 +55,7 @@ def log(about=ABOUT, key=KEY, start=START, words="ü") -> list[Entry]:
 def exported(entries, exhibit=None) -> bytes:
     own = [entry for entry in entries if exhibit in (None, entry.exhibit)]
     head = entries[-1]
-    return export_text(exhibit, len(entries), head.sha256, head.mac, START, own).encode()
+    return "".join(export_parts(exhibit, len(entries), head.sha256, head.mac, START, own)).encode()
 
 
 def found(entries, key=KEY, earlier=()) -> list[str]:

@@ -16,7 +16,7 @@ from analyses import EXHIBIT_SHA256, build
 from pdf_rules import broken, elements, misplaced
 
 from detector.schema.analysis import MediaKind
-from reports.custody.format import ZEROS, entry_body, export_text, sign_entry
+from reports.custody.format import ZEROS, entry_body, export_parts, sign_entry
 from reports.inputs.case import CaseDetails
 from reports.inputs.pictures import embed
 from reports.render.attachments import Attachment, attachments
@@ -57,7 +57,7 @@ def custody_log(exhibit: str = EXHIBIT_SHA256, count: int = 3) -> bytes:
         entries.append(sign_entry(done, number, previous, previous, b"k" * 32))
         previous = entries[-1].sha256
     moment = datetime(2026, 11, 20, 10, tzinfo=UTC)
-    return export_text(exhibit, count, previous, entries[-1].mac, moment, entries).encode()
+    return "".join(export_parts(exhibit, count, previous, entries[-1].mac, moment, entries)).encode()
 
 
 EVERYTHING: dict[str, Any] = {"judged": True, "custody": custody_log(), "segments": 3, "peaks": 2}

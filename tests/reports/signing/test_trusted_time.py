@@ -16,7 +16,7 @@ from time_authority import TimeAuthority
 
 from detector import timestamps
 from reports.cli.main import main
-from reports.custody.format import ZEROS, export_text
+from reports.custody.format import ZEROS, export_parts
 from reports.signing import keys as signing_keys
 from reports.signing import timestamps as trusted_time
 from reports.signing.keys import SigningError, SigningKey, read_key
@@ -98,7 +98,7 @@ def test_named_authorities_demand_a_timestamp_of_one_of_them(tmp_path, authority
         report.write_bytes(sign_pdf(small_pdf({"scores.csv": b"x"}), signer))
         assert [problem.why for problem in verify(report, (), named).results.problems] == why
     log = tmp_path / "custody.json"
-    text = export_text(None, 0, ZEROS, ZEROS, authority.moment, []).encode()
+    text = "".join(export_parts(None, 0, ZEROS, ZEROS, authority.moment, [])).encode()
     log.write_bytes(text)
     assert "--trust-time asks" in verify(log, (), named).results.problems[0].why
     log.with_name("custody.json.tsr").write_bytes(trusted_time.token(text, authority.url))
@@ -328,7 +328,7 @@ def test_addresses_that_cannot_be_one(keys, url):
 def test_a_log_that_is_to_be_trusted_needs_the_token_of_a_trusted_authority(tmp_path, authority, keys):
     """Whoever forges a log can take its token away, or ask an authority of their own."""
     log, stamp = tmp_path / "custody.json", tmp_path / "custody.json.tsr"
-    text = export_text(None, 0, ZEROS, ZEROS, authority.moment, []).encode()
+    text = "".join(export_parts(None, 0, ZEROS, ZEROS, authority.moment, [])).encode()
     log.write_bytes(text)
     trust = read_trust([authority.issuer])
     assert [(p.file, p.kind) for p in verify(log, trust).results.problems] == [(stamp.name, "missing")]
@@ -344,7 +344,7 @@ def test_a_log_that_is_to_be_trusted_needs_the_token_of_a_trusted_authority(tmp_
 
 def test_a_log_with_a_token_beside_it(tmp_path, authority):
     log = tmp_path / "custody.json"
-    text = export_text(None, 0, ZEROS, ZEROS, authority.moment, []).encode()
+    text = "".join(export_parts(None, 0, ZEROS, ZEROS, authority.moment, [])).encode()
     log.write_bytes(text)
     assert verify(log).results.problems == [] and verify(log).results.signed == []
     stamp = tmp_path / "custody.json.tsr"

@@ -12,7 +12,7 @@ import pytest
 from analyses import EXHIBIT_SHA256, Written, build
 
 from reports.cli.main import main
-from reports.custody.format import ZEROS, entry_body, export_text, sign_entry
+from reports.custody.format import ZEROS, entry_body, export_parts, sign_entry
 from reports.text.dates import in_utc, in_zone
 from reports.view.custody import MOST_ROWS, custody_view
 
@@ -26,7 +26,7 @@ def exported(exhibit: str = EXHIBIT_SHA256, count: int = 3, **details: str) -> b
         entries.append(sign_entry(done, number, previous, previous, b"k" * 32))
         previous = entries[-1].sha256
     moment = datetime(2026, 11, 20, 10, tzinfo=UTC)
-    return export_text(exhibit, count, previous, entries[-1].mac, moment, entries).encode()
+    return "".join(export_parts(exhibit, count, previous, entries[-1].mac, moment, entries)).encode()
 
 
 def test_none_is_said_to_be_none() -> None:
