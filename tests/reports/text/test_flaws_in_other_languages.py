@@ -34,7 +34,7 @@ ALIKE = {"de": {"in", "was"}, "es": {"detector", "no"}}  # words that the langua
 def english_in(translated: str, english: str, code: str) -> set[str]:
     """The words of ``english`` that its translation has kept."""
     before, after = (set(WORD.findall(each.lower())) for each in (english, translated))
-    return before & after - ALIKE[code]
+    return before & after - ALIKE.get(code, set())
 
 
 def coverage(found: tuple[str, ...], faces: int) -> Coverage:
