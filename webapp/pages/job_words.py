@@ -11,7 +11,7 @@ from reports.text.language import capitalize_first, translated
 
 
 def in_words(status: dict[str, Any]) -> dict[str, Any]:
-    """The state of a job as JSON, with what a page prints of it under ``words``."""
+    """The state of a job as JSON, with its stage, error and remedy in that language under ``words``."""
     words = {"stage": capitalize_first(translated(status["stage"]))}
     words |= {name: translated(status[name] or "") for name in ("error", "remedy") if name in status}
     return status | {"words": words}
