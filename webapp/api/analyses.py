@@ -24,6 +24,7 @@ from webapp.http.problem_details import FieldProblem, FieldsError
 from webapp.intake.exhibits import clean_name
 from webapp.intake.incoming import UploadLimit
 from webapp.queries import analyses as analysis_queries
+from webapp.queries import cases as case_queries
 from webapp.queries import copies as copy_queries
 from webapp.queries import library as library_search
 from webapp.queries.analyses import status_json
@@ -32,7 +33,6 @@ from webapp.security.blinding import Discloses
 from webapp.security.permissions import Permission, current
 from webapp.security.visibility import visible_session
 from webapp.services import analyses as analysis_service
-from webapp.services import cases as case_service
 from webapp.services import deletion
 from webapp.services.analyses import AskedAnalysis
 from webapp.services.quota import upload_limit
@@ -56,7 +56,7 @@ def case_of(asked: NewAnalysis | OfUpload) -> int | None:
         return None
     try:
         with this_app.database().begin() as session:
-            return case_service.find(session, current(), asked.case).id
+            return case_queries.find(session, current(), asked.case).id
     except UserError:
         raise UserError(400, "There is no such case, or you are not in it.", "Name one you are in.") from None
 

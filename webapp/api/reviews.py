@@ -29,12 +29,12 @@ from webapp.downloads import exhibits as exhibit_downloads
 from webapp.errors import UserError
 from webapp.http.row_numbers import row_number
 from webapp.queries import analyses as analysis_queries
+from webapp.queries import cases as case_queries
 from webapp.queries import second_reviews
 from webapp.queries.second_reviews import Reviewed
 from webapp.security import accounts
 from webapp.security.blinding import Discloses
 from webapp.security.permissions import Permission, current
-from webapp.services import cases as case_service
 from webapp.services.review import reviewers as reviewer_service
 from webapp.services.review import second_reviews as review_service
 from webapp.storage.tables import AnalysisRow, CaseReview, CaseRow
@@ -248,7 +248,7 @@ def _row(analysis_id: str) -> AnalysisRow:
 
 
 def _case(session: Session, case_id: str) -> CaseRow:
-    return case_service.find(session, current(), row_number(case_id) or 0)
+    return case_queries.find(session, current(), row_number(case_id) or 0)
 
 
 def _account(session: Session, name: str) -> int:

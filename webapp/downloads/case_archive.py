@@ -31,11 +31,11 @@ from webapp.downloads import bundles
 from webapp.downloads.exhibits import refuse_altered_exhibit, sound_exhibit
 from webapp.downloads.places import Places
 from webapp.errors import UserError
+from webapp.queries import cases as case_queries
 from webapp.queries.results import refuse_altered, result_folder
 from webapp.security import blinding
 from webapp.security.blinding import Discloses
 from webapp.security.permissions import current
-from webapp.services import cases as case_service
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, CaseRow, State, now
 
@@ -61,12 +61,12 @@ def send(case_id: int, language_code: str = language.DEFAULT) -> Response:
     """
     folders = this_app.folders()
     with this_app.database().begin() as session:
-        case = case_service.find(session, current(), case_id)
-        rows = case_service.analyses(session, case)
+        case = case_queries.find(session, current(), case_id)
+        rows = case_queries.analyses(session, case)
         if not current().sees_all:
             for exhibit_id in {row.exhibit_id for row in rows}:
                 blinding.refuse_blinded(session, current().user_id, exhibit_id, Discloses.JUDGEMENTS)
-        about = _about(case, rows, [user.name for user in case_service.members(session, case)])
+        about = _about(case, rows, [user.name for user in case_queries.members(session, case)])
     _refuse_incomplete(folders, rows)
     with ExitStack() as held:
         held.enter_context(_EXPORTS.place(current().user_id))

@@ -12,6 +12,7 @@ from webapp.errors import UserError
 from webapp.http.interface_language import of_download
 from webapp.http.row_numbers import row_number
 from webapp.queries import analyses as analysis_queries
+from webapp.queries import cases as case_queries
 from webapp.queries import second_reviews as review_queries
 from webapp.security import blinding
 from webapp.security.permissions import Permission, current, login_is_on, require
@@ -29,8 +30,8 @@ blueprint = Blueprint("cases", __name__)
 def listing() -> str:
     """The cases one may see, and the form to make one."""
     with this_app.database().begin() as session:
-        shown = case_service.listed(session, current())
-        analyses, members = case_service.counts(session, shown)
+        shown = case_queries.listed(session, current())
+        analyses, members = case_queries.counts(session, shown)
     return render_template("pages/cases/cases.html", cases=shown, analyses=analyses, members=members)
 
 
@@ -51,9 +52,9 @@ def show(case_id: int) -> str:
     """A case: what it is, who may see it, what is in it."""
     with this_app.database().begin() as session:
         who = current()
-        case = case_service.find(session, who, case_id)
+        case = case_queries.find(session, who, case_id)
         naming = session.get(CaseReview, case_id)
-        able = case_service.able_to_review(session) if who.may(Permission.ARRANGE) else []
+        able = case_queries.able_to_review(session) if who.may(Permission.ARRANGE) else []
         return render_template(
             "pages/cases/case.html",
             case=case,
@@ -63,9 +64,9 @@ def show(case_id: int) -> str:
             hidden=blinding.hidden_from(session, None if who.sees_all else who.user_id),
             able=able,
             own_account=session.get(User, who.user_id) if who.user_id else None,
-            members=case_service.members(session, case),
-            others=case_service.others(session, case) if who.may(Permission.ARRANGE) else [],
-            analyses=case_service.analyses(session, case),
+            members=case_queries.members(session, case),
+            others=case_queries.others(session, case) if who.may(Permission.ARRANGE) else [],
+            analyses=case_queries.analyses(session, case),
             people=login_is_on(),
         )
 
@@ -75,7 +76,7 @@ def show(case_id: int) -> str:
 def change(case_id: int) -> Response:
     """Name and describe it anew."""
     with this_app.database().alone() as session:
-        case = case_service.find(session, current(), case_id)
+        case = case_queries.find(session, current(), case_id)
         case_service.change(session, case, _said("name", case.name), _said("description", case.description))
     return _to(case_id)
 
@@ -88,7 +89,7 @@ def admit(case_id: int) -> Response:
     if chosen is None:
         raise UserError(400, gettext("Nobody was chosen."), gettext("Choose somebody from the list."))
     with this_app.database().alone() as session:
-        case = case_service.find(session, current(), case_id)
+        case = case_queries.find(session, current(), case_id)
         case_service.admit(session, case, chosen)
     return _to(case_id)
 
@@ -98,7 +99,7 @@ def admit(case_id: int) -> Response:
 def dismiss(case_id: int, user_id: int) -> Response:
     """Let somebody see it no longer."""
     with this_app.database().alone() as session:
-        case = case_service.find(session, current(), case_id)
+        case = case_queries.find(session, current(), case_id)
         reviewer_service.refuse_dismissing(session, case.id, user_id)
         case_service.dismiss(session, case, user_id)
     if user_id == current().user_id:
@@ -114,7 +115,7 @@ def ask(analysis_id: str) -> str:
     with this_app.database().begin() as session:
         case_service.refuse_changes(session, row.case_id)
         reviewer_service.refuse_taking_out(session, row)
-        known = case_service.listed(session, current())
+        known = case_queries.listed(session, current())
     return render_template("pages/cases/assign.html", row=row, cases=known)
 
 
@@ -124,7 +125,7 @@ def assign(analysis_id: str) -> Response:
     """Put an analysis into a case, or take it out: an empty ``case`` leaves it to who handed it in."""
     analysis_queries.get_or_404(analysis_id)
     with this_app.database().alone() as session:
-        chosen = case_service.chosen(session, current(), request.form.get("case"))
+        chosen = case_queries.chosen(session, current(), request.form.get("case"))
         row = analysis_queries.still_there(session, analysis_id)
         case_assignment.assign(session, row, chosen)
     still = chosen is not None or current().sees_all or row.owner_id == current().user_id
@@ -139,7 +140,7 @@ def close(case_id: int) -> Response:
     """Close it: nothing in it is changed any more; open second reviews stay open if ``with_open_reviews``."""
     anyway = request.form.get("with_open_reviews") == "yes"
     with this_app.database().alone() as session:
-        found = case_service.find(session, current(), case_id)
+        found = case_queries.find(session, current(), case_id)
         closed_cases.close(session, found, with_open_reviews=anyway)
     return _to(case_id)
 
@@ -149,7 +150,7 @@ def close(case_id: int) -> Response:
 def reopen(case_id: int) -> Response:
     """Open it again."""
     with this_app.database().alone() as session:
-        closed_cases.reopen(session, case_service.find(session, current(), case_id))
+        closed_cases.reopen(session, case_queries.find(session, current(), case_id))
     return _to(case_id)
 
 
@@ -165,7 +166,7 @@ def export(case_id: int) -> Response:
 def ask_to_purge(case_id: int) -> str:
     """Say what purging a closed case means, and ask."""
     with this_app.database().begin() as session:
-        case = case_service.find(session, current(), case_id)
+        case = case_queries.find(session, current(), case_id)
         consequences = closed_cases.consequences(session, case)
     return render_template("pages/cases/purge.html", case=case, consequences=consequences)
 
@@ -175,7 +176,7 @@ def ask_to_purge(case_id: int) -> str:
 def purge(case_id: int) -> Response:
     """Delete a closed case with all that is in it."""
     with this_app.database().begin() as session:
-        case_service.find(session, current(), case_id)
+        case_queries.find(session, current(), case_id)
     closed_cases.purge(this_app.database(), this_app.folders(), case_id)
     return redirect(url_for("cases.listing"), 303)
 

@@ -19,11 +19,11 @@ from webapp.intake.incoming import Incoming
 from webapp.intake.upload_request import this_request
 from webapp.jobs.queue import tell_workers
 from webapp.queries import analyses as analysis_queries
+from webapp.queries import cases as case_queries
 from webapp.queries.analyses import latest
 from webapp.security.permissions import Permission, current, require, signed_in
 from webapp.services import analyses as analysis_service
 from webapp.services import case_details
-from webapp.services import cases as case_service
 from webapp.services import models as model_service
 from webapp.services import sample as sample_service
 from webapp.services.analyses import AskedAnalysis
@@ -40,7 +40,7 @@ def form() -> str:
     # The server writes an upload twice at worst: once as it arrives, once as the exhibit.
     room = max(0, (shutil.disk_usage(settings.data).free - settings.spare) // 2)
     with this_app.database().begin() as session:
-        known_cases = case_service.listed(session, current())
+        known_cases = case_queries.listed(session, current())
     return render_template(
         "pages/upload.html",
         limit=settings.upload_limit,
@@ -78,7 +78,7 @@ def create() -> Response:
     priority = analysis_service.priority_of(request.form.get("priority"))
     details = case_details.from_form(request.form)
     with this_app.database().begin() as session:
-        case_id = case_service.chosen(session, current(), request.form.get("case"))
+        case_id = case_queries.chosen(session, current(), request.form.get("case"))
     stream.complete()  # flushing a large file takes a while, in which others want to write
     others = analysis_service.asked_others(request.form.getlist("also"), chosen, request.form.get("joint"))
     asked = AskedAnalysis(chosen, others, priority)

@@ -15,8 +15,8 @@ from webapp.downloads import signing
 from webapp.errors import UserError
 from webapp.http.row_numbers import row_number
 from webapp.http.security_headers import REPORT_POLICY
+from webapp.queries import cases as case_queries
 from webapp.security.permissions import Permission, current, require
-from webapp.services import cases as case_service
 from webapp.services import new_validation
 from webapp.services import validations as validation_service
 
@@ -30,8 +30,8 @@ _NUMBERS = {"rate": N_("rate"), "cost": N_("cost"), "share": N_("share")}  # fie
 def listing() -> str:
     """All validations, and the cases a new one can be made of."""
     with this_app.database().begin() as session:
-        cases = case_service.listed(session, current())
-        exhibits = case_service.finished_exhibits(session, cases)
+        cases = case_queries.listed(session, current())
+        exhibits = case_queries.finished_exhibits(session, cases)
     return render_template(
         "pages/validations/validations.html",
         validations=validation_service.listed(),
@@ -46,8 +46,8 @@ def ask() -> str:
     """The form in which the exhibits of a ``case`` are labelled."""
     case_id = _case_id(request.args.get("case", ""))
     with this_app.database().begin() as session:
-        case = case_service.find(session, current(), case_id)
-        rows = new_validation.offered(case_service.analyses(session, case))
+        case = case_queries.find(session, current(), case_id)
+        rows = new_validation.offered(case_queries.analyses(session, case))
     return render_template(
         "pages/validations/label_case.html",
         case=case,
@@ -64,8 +64,8 @@ def make() -> Response | tuple[str, int]:
     form = request.form
     case_id, table = _case_id(form.get("case", "")), form.get("table", "")
     with this_app.database().begin() as session:
-        case = case_service.find(session, current(), case_id)
-        rows = new_validation.offered(case_service.analyses(session, case))
+        case = case_queries.find(session, current(), case_id)
+        rows = new_validation.offered(case_queries.analyses(session, case))
     try:
         title, laboratory = form.get("title", ""), form.get("laboratory", "")
         sign = partial(signing.sign_validation, this_app.settings())

@@ -82,7 +82,7 @@ def labelled(text: str) -> str:
 def make(app, case_id: int) -> str:
     client = app.test_client()
     with app.extensions["database"].begin() as session:
-        from webapp.services import cases
+        from webapp.queries import cases
 
         case = cases.find(session, cases_principal(), case_id)
         table = new_validation.empty_table(new_validation.offered(cases.analyses(session, case)))

@@ -19,12 +19,12 @@ from webapp.errors import UserError
 from webapp.http.row_numbers import row_number
 from webapp.media import playback
 from webapp.queries import analyses as analysis_queries
+from webapp.queries import cases as case_queries
 from webapp.queries import second_reviews
 from webapp.queries.second_reviews import Reviewed
 from webapp.security import blinding, unsent_texts
 from webapp.security.blinding import Discloses
 from webapp.security.permissions import Permission, current, require
-from webapp.services import cases as case_service
 from webapp.services import frame_rates
 from webapp.services.review import reviewers as reviewer_service
 from webapp.services.review import second_reviews as review_service
@@ -120,7 +120,7 @@ def exhibit(analysis_id: str) -> Response:
 def name(case_id: int) -> Response:
     """Name the reviewers of a case: ``first``, ``second``, ``third`` and what is ``blind``; none: nobody."""
     with this_app.database().alone() as session:
-        case = case_service.find(session, current(), case_id)
+        case = case_queries.find(session, current(), case_id)
         first, second, third = (row_number(request.form.get(part, "")) for part in second_reviews.PARTS)
         if not (first or second or third):
             reviewer_service.end_review(session, current(), case)
