@@ -14,16 +14,19 @@ for (const form of document.querySelectorAll("[data-draft]")) keepDraft(form);
 
 /** Text and choice of a form are kept in this tab until it is sent. */
 function keepDraft(form) {
-  const text = form.querySelector("textarea");
-  drafts.keepField(text);
-  const choices = [...form.querySelectorAll("[type=radio]")];
-  const about = `${text.id}-choice`;
-  for (const choice of choices) {
+  const fields = [...form.querySelectorAll("textarea, .stretch input")];
+  for (const field of fields) drafts.keepField(field);
+  const about = `${fields[0].id}-choice`;
+  for (const choice of form.querySelectorAll("[type=radio]")) {
     if (drafts.get(about) === choice.value) choice.checked = true;
     choice.addEventListener("change", () => drafts.set(about, choice.value));
   }
   form.addEventListener("submit", () => {
-    for (const each of [text.id, about]) drafts.delete(each);
+    for (const each of [...fields.map((field) => field.id), about]) drafts.delete(each);
+  });
+  // What is sent cannot be changed: its button alone does that, not Enter after a time.
+  form.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && event.target.matches("input")) event.preventDefault();
   });
 }
 
@@ -57,7 +60,9 @@ function timeButtons(row, time) {
     button.type = "button";
     button.textContent = words;
     button.addEventListener("click", () => {
-      row.querySelector(`[name=${name}]`).value = shortTimecode(time());
+      const field = row.querySelector(`[name=${name}]`);
+      field.value = shortTimecode(time());
+      field.dispatchEvent(new Event("input"));
     });
     place.append(button);
   }

@@ -173,6 +173,36 @@ def test_the_form_stays_where_it_is_while_the_exhibit_loads(lab: Lab, seen: Seen
     assert seen.console == []
 
 
+def test_a_judgement_is_kept_while_it_is_written_and_given_by_its_button_alone(lab: Lab, seen: Seen) -> None:
+    ada, ben = (lab.signed_in(name, seen) for name in ("ada", "ben"))
+    named(ada, lab)
+    review = f"{lab.address}/reviews/{lab.analysis}"
+    ben.goto(review)
+    ben.get_by_label("Inconclusive", exact=True).check()
+    ben.get_by_label("Reasons").fill("The chin is blurred.")
+    taken_from_the_player(ben)
+    second = ben.get_by_role("group", name="Stretch 2")
+    second.get_by_label("From").fill("0:04")
+    second.get_by_label("To").fill("0:05")
+    for field in (second.get_by_label("To"), ben.get_by_label("Inconclusive", exact=True)):
+        field.press("Enter")
+    ben.get_by_role("link", name="All that waits for me").click()
+    ben.get_by_role("link", name="Give your judgement").click()
+    expect(ben).to_have_url(review)
+    expect(ben.get_by_label("Inconclusive", exact=True)).to_be_checked()
+    expect(ben.get_by_label("Reasons")).to_have_value("The chin is blurred.")
+    for number, start, end in (("1", "0:01.000", "0:02.500"), ("2", "0:04", "0:05")):
+        group = ben.get_by_role("group", name=f"Stretch {number}")
+        expect(group.get_by_label("From")).to_have_value(start)
+        expect(group.get_by_label("To")).to_have_value(end)
+    ben.get_by_role("button", name="Give this judgement").click()
+    expect(ben.get_by_text("Awaited: the judgement of the first reviewer.")).to_be_visible()
+    assert ben.evaluate("() => sessionStorage.length") == 0
+    for page in (ada, ben):
+        page.context.close()
+    assert seen.console == []
+
+
 def test_from_naming_to_the_final_report(lab: Lab, tmp_path: Path, seen: Seen) -> None:
     ada, ben, cleo = (lab.signed_in(name, seen) for name in ("ada", "ben", "cleo"))
     named(ada, lab)
