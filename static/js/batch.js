@@ -51,7 +51,7 @@ export class Batch {
     const bad = added.filter((item) => item.problem);
     this.around.announce([
       ngettext("%(num)s file chosen.", "%(num)s files chosen.", this.items.length),
-      ...bad.slice(0, 3).map((item) => `${item.file.name}: ${item.problem[0]}`),
+      ...bad.slice(0, 3).map((item) => `${item.name}: ${item.problem[0]}`),
     ].join(" "));
     this.around.onChange();
   }
@@ -89,7 +89,7 @@ export class Batch {
 
   send(item) {
     const refused = (problem, onwards, unfit = false) => {
-      this.around.announce(`${item.file.name}: ${problem[0]}`);
+      this.around.announce(`${item.name}: ${problem[0]}`);
       this.sent(item, { state: "refused", problem, unfit }, onwards);
     };
     this.stop = send(this.around.form.action, this.body(item.file), {

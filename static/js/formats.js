@@ -42,3 +42,13 @@ export function fileSize(bytes) {
   if (bytes >= 1e9) return `${decimal(bytes / 1e9, 2)} GB`;
   return bytes >= 1e5 ? `${decimal(bytes / 1e6, 1)} MB` : `${Math.ceil(bytes / 1e3)} kB`;
 }
+
+/** A name safe to read, as `detector.schema.formatting.printable` writes it: what steers or turns text as escapes. */
+export function printable(text) {
+  return text.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, (char) => {
+    const code = char.codePointAt(0);
+    const short = { "\t": "\\t", "\n": "\\n", "\r": "\\r" }[char];
+    const [letter, width] = code < 0x100 ? ["x", 2] : code < 0x10000 ? ["u", 4] : ["U", 8];
+    return short ?? `\\${letter}${code.toString(16).padStart(width, "0")}`;
+  });
+}

@@ -1,7 +1,7 @@
 // One file of a batch: its row, from waiting to be sent to its verdict. The row is drawn from what the item
 // knows; buttons say what is wanted and leave it to the batch.
 import { byId } from "./dom.js";
-import { fileSize, probability } from "./formats.js";
+import { fileSize, printable, probability } from "./formats.js";
 import { _, ngettext, percentDone } from "./language.js";
 
 /** What became of a file, as it stands in a sentence, by verdict or state. */
@@ -65,6 +65,7 @@ export class Item {
    */
   constructor(file, wants) {
     this.file = file;
+    this.name = printable(file.name); // as it is shown
     this.state = "waiting";
     this.share = 0;
     this.problem = null; // error and remedy
@@ -76,8 +77,8 @@ export class Item {
       const button = event.target.closest("button[data-act]");
       if (button) wants(this, button.dataset.act, button);
     });
-    this.part("name").textContent = file.name;
-    this.part("name").title = file.name;
+    this.part("name").textContent = this.name;
+    this.part("name").title = this.name;
     this.part("size").textContent = fileSize(file.size);
   }
 
@@ -143,7 +144,7 @@ export class Item {
     const open = this.part("open");
     open.hidden = !this.address;
     if (this.address) open.href = this.address;
-    open.setAttribute("aria-label", _("Open %(file)s", { file: this.file.name }));
+    open.setAttribute("aria-label", _("Open %(file)s", { file: this.name }));
     this.drawActs(look.acts.filter((act) => act !== "retry" || !this.unreadable));
   }
 
@@ -157,7 +158,7 @@ export class Item {
       button.type = "button";
       button.dataset.act = act;
       button.textContent = NAMES[act];
-      button.setAttribute("aria-label", LABELS[act](this.file.name));
+      button.setAttribute("aria-label", LABELS[act](this.name));
       return button;
     }));
     if (focused) (place.firstElementChild ?? this.part("open")).focus();

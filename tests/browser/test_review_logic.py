@@ -16,7 +16,7 @@ from playwright.sync_api import Page
 from reviewed_persons import reviewed_persons
 
 from detector.schema.analysis import Analysis, Parameters, Person, Score
-from detector.schema.formatting import probability
+from detector.schema.formatting import printable, probability
 from detector.segments.rules import find_in_pieces, find_intervals
 from reports.review.annotations import ANNOTATION, current
 from reports.text.numbers import timecode
@@ -65,6 +65,19 @@ def said(rng: random.Random, analysis: Analysis, count: int) -> list[dict[str, A
         }[one["kind"]]
         out.append(one)
     return out
+
+
+def test_names_are_made_safe_as_python_does(modules: Page) -> None:
+    names = [
+        "clip\u202e4pm.exe",
+        "a\tb\nc\x1b[8m",
+        "soft\xadhyphen",
+        "tag\U000e0041",
+        "line\u2028",
+        "Ärger 😀.mp4",
+    ]
+    shown = call(modules, "formats.js", "return given.map(m.printable);", names)
+    assert shown == [printable(name) for name in names]
 
 
 def test_probabilities_read_alike(modules: Page) -> None:

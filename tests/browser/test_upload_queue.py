@@ -61,6 +61,16 @@ def test_a_batch_of_five_that_is_dropped(idle: Served, page: Page, seen, five):
     assert seen.console == []
 
 
+def test_a_name_that_would_read_backwards_is_shown_escaped(idle: Served, page: Page, tmp_path: Path):
+    turned = tmp_path / "clip\u202egpj.mp4"
+    turned.touch()
+    page.goto(idle.address)
+    page.set_input_files("#file", turned)
+    expect(page.locator(".queue-file strong")).to_have_text(r"clip\u202egpj.mp4")
+    expect(page.get_by_role("button", name=r"Remove clip\u202egpj.mp4")).to_be_visible()
+    expect(page.locator("#upload-status")).to_contain_text(r"clip\u202egpj.mp4: The file is empty")
+
+
 def test_a_batch_that_is_too_fast_for_the_limit_waits(idle: Served, page: Page, photos):
     refused = []
 
