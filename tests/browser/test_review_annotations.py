@@ -7,6 +7,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from axe import horizontal_overflow
 from desk import Served
 from playwright.sync_api import Browser, Page, expect
 from review_desk import go_to, heatmaps_drawn, now, ready, sign
@@ -56,6 +57,21 @@ def test_annotations_are_kept(reviewed: tuple[Served, str], desk: Page, seen) ->
     expect(desk.locator(f"[data-annotation='{said[2]['id']}']")).to_contain_text("withdrawn")
     expect(desk.locator("[data-annotation]")).to_have_count(5)
     assert seen.console == []
+
+
+def test_a_long_name_stays_within_the_desk(desk: Page) -> None:
+    desk.evaluate("localStorage.setItem('reelproof-reviewer', 'Dee')")
+    desk.get_by_role("tab", name="Persons").click()
+    person = desk.locator("article[data-person=A]")
+    person.get_by_text("Rename, merge or split").click()
+    person.get_by_label("Name of person A").fill("W" * 80)
+    person.get_by_role("button", name="Rename").click()
+    expect(desk.locator("#inspector-title")).to_contain_text("W" * 80)
+    desk.get_by_role("tab", name="Segments").click()
+    for place in (desk.locator("#inspector-title"), desk.locator(".segment-words").first):
+        expect(place).to_be_visible()
+        assert place.evaluate("(place) => place.scrollWidth <= place.clientWidth")
+    assert horizontal_overflow(desk) <= 0
 
 
 def test_notes_not_recorded_yet_outlast_the_page(desk: Page) -> None:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pikepdf
+import pypdfium2
 import pytest
 from analyses import build
 from pdf_rules import broken
@@ -92,6 +93,17 @@ def test_report_and_attachment_say_it_and_verify(analysis: Analysis, tmp_path: P
     changed = text.replace(b"No seams.", b"Seams seen.")
     (tmp_path / NAME).write_bytes(changed)
     assert {each.file for each in verify(tmp_path).results.problems} >= {NAME}
+
+
+def test_long_names_stay_within_the_page(analysis: Analysis, tmp_path: Path) -> None:
+    long = [each | {"author": "W" * 80} for each in whole(analysis).model_dump()["statements"]]
+    (tmp_path / NAME).write_bytes(review(analysis, *long).to_json().encode())
+    write_report(analysis, tmp_path)
+    with pypdfium2.PdfDocument(tmp_path / "report.pdf") as document:
+        for page in document:
+            words = page.get_textpage()
+            right = max(words.get_rect(index)[2] for index in range(words.count_rects()))
+            assert right <= page.get_width() - 16 / 25.4 * 72  # the margin is 18 mm
 
 
 def test_a_report_without_one_has_no_section(analysis: Analysis, tmp_path: Path) -> None:

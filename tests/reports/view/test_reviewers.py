@@ -294,6 +294,8 @@ def test_notes_of_any_length_and_number_are_set_whole(tmp_path: Path) -> None:
         say(2, "exhibit", "Ben", verdict="agree", note="字" * 4000),
         say(3, "exhibit", "W" * 80, verdict="unsure", note="x" * 4000),
         say(4, "exhibit", "字" * 80, verdict="unsure", note=ARABIC * 50),
+        say(5, "rename", person="A", name="W" * 80),
+        say(6, "segment", segment="A1", verdict="agree"),
         *(
             say(10 + n, "segment", f"R{n}", segment="A1", verdict="agree", note=f"Note number {n}.")
             for n in range(40)
