@@ -72,18 +72,10 @@ export class Batch {
     else this.send(item);
   }
 
-  /** What is sent of one file: what was chosen for all of them, and the file. */
+  /** What is sent of one file: all that the form says, and the file. */
   body(file) {
-    const { form } = this.around;
-    const body = new FormData();
-    for (const name of ["model", "joint", "case", "priority"]) {
-      const field = form.elements.namedItem(name);
-      if (field) body.append(name, field.value);
-    }
-    for (const field of form.querySelectorAll("[name=also]:checked, #case-details input, #case-details select")) {
-      body.append(field.name, field.value);
-    }
-    body.append("file", file, file.name);
+    const body = new FormData(this.around.form);
+    body.set("file", file, file.name);
     return body;
   }
 

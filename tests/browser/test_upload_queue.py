@@ -51,6 +51,21 @@ def chosen(page: Page) -> None:
     expect(page.locator("#upload-status")).to_contain_text("5 files chosen. empty.mp4: The file is empty")
 
 
+def test_all_that_the_form_says_goes_with_a_file(idle: Served, page: Page):
+    page.goto(idle.address)
+    sent = page.evaluate(
+        """async () => {
+            const { Batch } = await import("/static/js/batch.js");
+            const form = document.querySelector("#upload");
+            form.insertAdjacentHTML("beforeend", "<input name=one value=1><input type=checkbox name=two>");
+            const body = Batch.prototype.body.call({ around: { form } }, new File(["x"], "clip.mp4"));
+            return [...body].map(([name, value]) => [name, value.name ?? value]);
+        }"""
+    )
+    assert ["file", "clip.mp4"] in sent and ["priority", "normal"] in sent and ["paper", "A4"] in sent
+    assert ["one", "1"] in sent and "two" not in dict(sent)
+
+
 def test_a_batch_of_five_that_is_dropped(idle: Served, page: Page, seen, five):
     page.goto(idle.address)
     drop(page, five)
