@@ -273,7 +273,7 @@ def test_from_naming_to_the_final_report(lab: Lab, tmp_path: Path, seen: Seen) -
     ada.set_viewport_size({"width": 390, "height": 844})
     ada.goto(f"{lab.address}/reviews/{lab.analysis}")
     look(ada, "b-phone")
-    for name in ada.locator("main bdi").all():
+    for name in ada.locator("main bdi, .outcome p").all():
         name.evaluate("(name) => { name.textContent = 'W'.repeat(80); }")
     assert horizontal_overflow(ada) <= 0
     for page in (ada, ben, cleo):
