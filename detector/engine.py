@@ -45,10 +45,11 @@ from detector.segments.boundaries import refine_boundaries
 from detector.segments.explained_peaks import explain_peaks
 from detector.segments.findings import FlaggedInterval
 from detector.verdict.coverage import coverage_of
+from detector.verdict.flagged import flagged_persons
 from detector.verdict.judgement import judge
 from detector.verdict.kinds import manipulation_kind
 from detector.verdict.not_seen import not_seen
-from detector.verdict.stability import flagged_persons, stability
+from detector.verdict.verdict import exhibit_stability
 
 # Shares of the whole that the stages take, for the progress bar.
 _READ, _SCORED, _LOOKED, _REFINED = 0.03, 0.80, 0.90, 0.93
@@ -102,8 +103,8 @@ def analyze(
         except PictureGrowsError as grown:
             with open_media(job.path, bounds) as reader:
                 job = replace(job, canvas=reader.largest(grown.size))
-        except _LiesError as lies:
-            job = replace(job, turn=lies.turn)
+        except _OnTheirSideError as lying:
+            job = replace(job, turn=lying.turn)
         else:
             if not job.turn or analysis.coverage.frames_with_usable_face:
                 break
@@ -112,7 +113,7 @@ def analyze(
     return analysis
 
 
-class _LiesError(Exception):
+class _OnTheirSideError(Exception):
     """The faces of an exhibit stand upright when its frames are turned by ``turn`` clockwise quarters."""
 
     def __init__(self, turn: int) -> None:
@@ -147,7 +148,7 @@ class _Job:
     canvas: Size | None = None
     """Width and height of all frames, where the first one is not the largest."""
     turn: int | None = None
-    """Clockwise quarters by which frames are turned; None: as stored, unless their faces lie then."""
+    """Clockwise quarters by which frames are turned; None: as stored, unless faces lie on their side then."""
 
     def models(self) -> tuple[LoadedModel, list[LoadedModel]]:
         """The model that decides, and the others; without its second look where none is wanted."""
@@ -187,7 +188,7 @@ def _analyzed(job: _Job, progress: Progress) -> Analysis:
             progress,
         )
         if job.turn is None and (turn := _turn_wanted(first_pass, reader, parameters)):
-            raise _LiesError(turn)
+            raise _OnTheirSideError(turn)
         if keeper is not None and loaded.second_look is not None:
             give_back()  # with the second network an analysis holds most: what it finds free is in pieces
             looked = stage_progress("looking again", _SCORED, _LOOKED)
@@ -315,7 +316,7 @@ def conclude(
     verdict, persons, segments = judged.verdict, judged.persons, judged.segments
     return Analysis(
         answers=judged.answers,
-        stability=stability(verdict, persons, segments),
+        stability=exhibit_stability(verdict, persons, segments),
         verdict=verdict,
         kind=manipulation_kind(verdict, persons, segments),
         reason=" ".join([judged.reason, *not_seen(media, missing)]),

@@ -182,7 +182,7 @@ class SecondLookCard(NetworkFile):
     @property
     def deciding(self) -> dict[str, Any]:
         """What it decides by; the rest describes and measures it."""
-        return self.model_dump(mode="json", exclude=_TOLD)
+        return self.model_dump(mode="json", exclude=_DESCRIBING)
 
 
 class Card(Value):
@@ -265,16 +265,16 @@ def is_name(text: str) -> bool:
     return _NAME.fullmatch(text) is not None
 
 
-# What a card decides by; the rest describes and measures it.
-_DECIDING = {"architecture", "sha256", "input", "temperature", "segment", "exhibit"}
-_TOLD = {"name", "domain", "limits", "learnt", "data", "recipe", "figures", "rates"}
+# What describes and measures a model, with or without a second look. It decides by all the rest.
+_DESCRIBING = {
+    *("name", "title", "domain", "limits", "learnt", "data", "terms", "recipe"),
+    *("figures", "rates", "validated"),
+}
 
 
 def deciding_sha256(card: Card) -> str:
     """Of all by which a model with its second look decides: not of what describes and measures it."""
-    facts = card.model_dump(mode="json", include=_DECIDING)
-    if card.onnx:  # others' sums stay what they were before there were ONNX files
-        facts["onnx"] = card.onnx.model_dump(mode="json")
+    facts = card.model_dump(mode="json", exclude=_DESCRIBING)
     facts["second_look"] = card.second_look.deciding if card.second_look else None
     return _sha256(facts)
 

@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from detector.schema.analysis import Analysis, MediaKind, Parameters, Person, Segment, Verdict
-from detector.verdict.stability import stable_persons, who_reaches
+from detector.verdict.flagged import who_reaches
+from detector.verdict.stability import stable_persons
 from detector.verdict.who_counts import who_counts
 
 _ALMOST_SURE = 1 - 1e-9
@@ -41,7 +42,7 @@ def applies(kind: MediaKind, parameters: Parameters) -> bool:
     return kind is MediaKind.IMAGE and parameters.average_odds
 
 
-def outweighed(
+def outweighed_faces(
     kind: MediaKind, parameters: Parameters, persons: Sequence[Person], segments: Sequence[Segment]
 ) -> list[str]:
     """Names of the faces of a photo that reach the threshold alone, but are no finding among the others."""
@@ -58,7 +59,7 @@ def persons_averaged(analysis: Analysis) -> list[Person]:
     kind, parameters = analysis.media.kind, analysis.parameters
     if not applies(kind, parameters):
         return []
-    alone = outweighed(kind, parameters, analysis.persons, analysis.segments)
+    alone = outweighed_faces(kind, parameters, analysis.persons, analysis.segments)
     verdict = Verdict.MANIPULATED if alone else analysis.verdict
     counting = who_counts(kind, parameters, verdict, analysis.persons, analysis.segments)
     judged = [face for face in counting if face.probability is not None]

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from enum import Enum, auto
 
 from detector.schema.analysis import Analysis, Coverage, MediaKind, Parameters, Person, Segment
-from detector.verdict.averaged_odds import outweighed
+from detector.verdict.averaged_odds import outweighed_faces
+from detector.verdict.flagged import flagged_persons
 from detector.verdict.judged_share import (
     high_if_hardly_judged,
     is_judged_enough,
@@ -14,8 +15,8 @@ from detector.verdict.judged_share import (
     mostly_judged,
     mostly_whole,
 )
-from detector.verdict.motion import is_still
-from detector.verdict.stability import flagged_persons, is_colourless, is_unstable
+from detector.verdict.motion import nobody_moves
+from detector.verdict.stability import is_colourless, is_unstable
 
 
 class LeftOpen(Enum):
@@ -72,7 +73,7 @@ def left_open(
         return LeftOpen.TOO_FEW_FRAMES
     if not mostly_whole(coverage):
         return LeftOpen.MOSTLY_DAMAGED
-    if outweighed(kind, parameters, persons, segments):
+    if outweighed_faces(kind, parameters, persons, segments):
         return LeftOpen.OUTWEIGHED
     if not mostly_judged(coverage):
         return LeftOpen.MOSTLY_NOT_JUDGED
@@ -82,7 +83,7 @@ def left_open(
         return LeftOpen.DOUBTFUL
     if not image and high_if_hardly_judged(parameters, persons):
         return LeftOpen.HIGH_IN_FEW_FRAMES
-    return LeftOpen.MOTIONLESS if is_still(parameters, persons) else None
+    return LeftOpen.MOTIONLESS if nobody_moves(parameters, persons) else None
 
 
 def why(analysis: Analysis) -> LeftOpen | None:

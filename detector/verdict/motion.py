@@ -13,12 +13,12 @@ def motionless(parameters: Parameters, persons: Sequence[Person]) -> list[str]:
     return [each.id for each in persons if each.motionless and is_judged_enough(parameters, each)]
 
 
-def is_still(parameters: Parameters, persons: Sequence[Person]) -> bool:
+def nobody_moves(parameters: Parameters, persons: Sequence[Person]) -> bool:
     """Whether that is so of everybody who was judged in enough frames."""
     judged = sum(is_judged_enough(parameters, each) for each in persons)
     return judged > 0 and len(motionless(parameters, persons)) == judged
 
 
-def shows_a_still(analysis: Analysis) -> bool:
+def nobody_moves_in(analysis: Analysis) -> bool:
     """The same of a finished analysis; unknown, and so not said, of those before schema 1.20."""
-    return is_still(analysis.parameters, analysis.persons)
+    return nobody_moves(analysis.parameters, analysis.persons)

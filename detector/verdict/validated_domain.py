@@ -8,7 +8,7 @@ from detector.schema.analysis import Analysis, MediaKind, Range
 from detector.schema.formatting import ratio
 from detector.schema.measurements.coverage import Spread
 from detector.schema.translatable import N_
-from detector.verdict.motion import shows_a_still
+from detector.verdict.motion import nobody_moves_in
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def criteria(analysis: Analysis) -> tuple[Criterion, ...]:
                 each.basis,
             )
         )
-    if found and shows_a_still(analysis):
+    if found and nobody_moves_in(analysis):
         found.append(Criterion(STILL_AS_VIDEO, "", 1.0, None, None, None, False, _MOVING))
     return tuple(found)
 

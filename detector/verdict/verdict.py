@@ -7,17 +7,11 @@ from typing import assert_never
 
 from detector.schema.analysis import Answers, Coverage, MediaKind, Parameters, Person, Segment, Verdict
 from detector.verdict import averaged_odds
+from detector.verdict.flagged import flagged_persons, flagged_segments, who_reaches
 from detector.verdict.judged_share import hardly_judged, high_if_hardly_judged, most_frames
 from detector.verdict.left_open import LeftOpen, doubtful_persons, left_open
 from detector.verdict.reasons import doubt, finding, no_finding, unjudged
-from detector.verdict.stability import (
-    flagged_persons,
-    flagged_segments,
-    is_colourless,
-    is_unstable,
-    stable_persons,
-    who_reaches,
-)
+from detector.verdict.stability import is_colourless, is_unstable, stable_persons
 from detector.verdict.who_counts import who_counts
 
 
@@ -50,6 +44,16 @@ def answers(
         altered=_together(kind, parameters, [look.altered for look in looks]),
         synthesised=_together(kind, parameters, [look.synthesised for look in looks]),
     )
+
+
+def exhibit_stability(
+    verdict: Verdict, persons: Sequence[Person], segments: Sequence[Segment]
+) -> float | None:
+    """The least stability of the persons on whom ``verdict`` rests; None where none was measured."""
+    flagged = flagged_persons(persons, segments)
+    rests_on = [each for each in persons if verdict is not Verdict.MANIPULATED or each.id in flagged]
+    looks = (person.second_look for person in rests_on)
+    return min((look.stability for look in looks if look and look.stability is not None), default=None)
 
 
 def _together(kind: MediaKind, parameters: Parameters, figures: Sequence[float]) -> float:

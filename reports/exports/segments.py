@@ -8,8 +8,8 @@ from typing import Any
 
 from detector.schema.analysis import Analysis, Media, Segment
 from detector.schema.translatable import N_
+from detector.verdict.flagged import flagged_persons
 from detector.verdict.kinds import kind_of
-from detector.verdict.stability import flagged_persons
 from reports.errors import ExportError
 from reports.exports.csv_writing import csv_table
 from reports.text.numbers import file_name, probability, timecode

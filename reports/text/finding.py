@@ -13,8 +13,8 @@ from detector.schema.analysis import (
     Verdict,
 )
 from detector.verdict.averaged_odds import persons_averaged
+from detector.verdict.flagged import flagged_segments
 from detector.verdict.judged_share import is_judged_enough
-from detector.verdict.stability import flagged_segments
 from reports.text.language import N_, gettext
 from reports.text.numbers import plural, probability, shown, time_span, timecode
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from detector import timestamps
 from detector.schema.analysis import Analysis
 from detector.schema.formatting import not_rounded_up_to
-from detector.verdict.stability import flagged_segments
+from detector.verdict.flagged import flagged_segments
 from reports.inputs.case import CaseDetails
 from reports.inputs.comparisons import files_of
 from reports.inputs.pictures import Picture, find_picture, heat_scale
@@ -44,7 +44,7 @@ from reports.view.second_review import SecondReviewView, second_review_view
 from reports.view.segments import PeakView, SegmentView, segment_view
 from reports.view.timeline.drawing import Timeline, draw
 from reports.view.validation.laboratory import THRESHOLD, LaboratoryView, laboratory_view
-from reports.view.validation.validity import ValidationView, validation
+from reports.view.validation.measured_errors import MeasuredErrors, measured_errors
 
 __all__ = ["PeakView", "ReportView", "SegmentView", "report_view"]
 
@@ -68,7 +68,7 @@ class ReportView:
     exhibit: tuple[Fact, ...]
     recording: tuple[Fact, ...]
     metadata: MetadataView
-    validation: ValidationView
+    measured_errors: MeasuredErrors
     laboratory: LaboratoryView | None
     timeline: Timeline
     persons: tuple[PersonView, ...]
@@ -160,7 +160,7 @@ def _view(analysis: Analysis, folder: Path, inputs: ReportInputs) -> ReportView:
         exhibit=facts.exhibit(media, check),
         recording=facts.recording(media, analysis.coverage.frames_between),
         metadata=metadata_view(media),
-        validation=validation(analysis),
+        measured_errors=measured_errors(analysis),
         laboratory=own,
         timeline=draw(analysis),
         persons=tuple(person_view(analysis, person) for person in analysis.persons),

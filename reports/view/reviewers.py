@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from detector import timestamps
 from detector.schema.analysis import Analysis
-from detector.verdict.stability import flagged_segments, unflagged_segments
+from detector.verdict.flagged import flagged_segments, unflagged_segments
 from reports.review.annotation_file import checksum, to_json
 from reports.review.annotations import (
     Annotation,

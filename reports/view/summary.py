@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from detector.schema.analysis import Analysis, Segment, Verdict
 from detector.schema.joint_rule import JointRule
 from detector.verdict import left_open
+from detector.verdict.flagged import flagged_segments
 from detector.verdict.left_open import LeftOpen
-from detector.verdict.stability import flagged_segments
 from reports.text import numbers, photographs
 from reports.text.finding import MOST_NAMED, figure_name, figured_segment, person_list
 from reports.text.language import N_, capitalize_first, gettext, translated
@@ -17,7 +17,7 @@ from reports.text.numbers import plural, shown, timecode
 from reports.text.uncertainty import Interval, exhibit_interval
 from reports.text.verbal_scale import strength
 from reports.view.contents import OTHERS, REFERENCE, Section
-from reports.view.validation.validity import outside_of
+from reports.view.validation.measured_errors import outside_of
 
 MOST_TIMES = 4  # segments whose times stand on the first page
 Answer = tuple[str, str]

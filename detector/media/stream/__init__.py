@@ -1,1 +1,11 @@
-"""A video's picture stream: its packets, what can be measured from them, and its frames in order."""
+"""A video's picture stream: its packets, what can be measured from them, and its frames in order.
+
+:mod:`~detector.media.stream.picture_stream` chooses the stream and says what is known before a frame is
+decoded; :mod:`~detector.media.stream.decoder` yields frames in order, each with its time, and counts in
+:mod:`~detector.media.stream.tally` what it met. Beside it packets are measured
+(:mod:`~detector.media.stream.packet_stats`), clocks that begin anew are carried on
+(:mod:`~detector.media.stream.restarted_clock`), and headers read (:mod:`~detector.media.stream.nal_units`,
+:mod:`~detector.media.stream.references`): to tell which frames rest on damaged ones
+(:mod:`~detector.media.stream.damage`) and which need not be decoded
+(:mod:`~detector.media.stream.unreferenced`).
+"""

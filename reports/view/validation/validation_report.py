@@ -12,10 +12,10 @@ from reports.text.numbers import grouped, plural, shown
 from reports.view.contents import Section
 from reports.view.facts import Fact
 from reports.view.validation.levels import KINDS
+from reports.view.validation.measured_errors import MEANINGS
 from reports.view.validation.other_models import OtherModelsTable, other_models_tables
 from reports.view.validation.rates import KindView, kind_view
 from reports.view.validation.ratios import RatioView, ratio_view
-from reports.view.validation.validity import MEANINGS
 
 _SECTIONS = (
     ("summary", N_("Summary")),

@@ -8,7 +8,7 @@ import pytest
 from analyses import build, with_stability
 
 from detector.schema.analysis import Verdict
-from detector.verdict.stability import stability
+from detector.verdict.verdict import exhibit_stability
 
 
 @pytest.mark.parametrize(
@@ -26,4 +26,4 @@ def test_whose_stability_is_the_verdicts(
 ) -> None:
     analysis = with_stability(build(tmp_path, persons=2, segments=1, kept=False, count=20), **of_persons)
     assert [segment.person for segment in analysis.segments] == ["A"]
-    assert stability(verdict, analysis.persons, analysis.segments) == least
+    assert exhibit_stability(verdict, analysis.persons, analysis.segments) == least

@@ -11,9 +11,9 @@ from detector.faces.flaws import TOO_SMALL
 from detector.schema.analysis import Coverage, MediaKind, Parameters, Person, Score, Scores, Segment, Verdict
 from detector.schema.measurements.second_look import ManipulationKind, SecondLook, SecondLookContrast
 from detector.verdict import verdict as rules
+from detector.verdict.flagged import who_reaches
 from detector.verdict.kinds import manipulation_kind
 from detector.verdict.left_open import LeftOpen, left_open
-from detector.verdict.stability import who_reaches
 from detector.verdict.verdict import answers, exhibit_probability, is_outweighed
 from reports.text.finding import second_look
 

@@ -13,7 +13,7 @@ from reports.text.finding import second_look
 from reports.text.language import speaking
 from reports.text.photograph_procedure import procedure
 from reports.view.metadata.view import metadata_view
-from reports.view.validation.validity import validation
+from reports.view.validation.measured_errors import measured_errors
 
 
 def photo(folder: Path, **stability: float) -> Analysis:
@@ -57,5 +57,5 @@ def test_units_of_ranges_speak_it_too(tmp_path: Path) -> None:
     )
     model = made.model.model_copy(update={"validated": ranges})
     with speaking("de"):
-        rows = validation(made.model_copy(update={"model": model})).domain
+        rows = measured_errors(made.model_copy(update={"model": model})).domain
     assert [row.range for row in rows] == ["16 bis 75 Stufen", "beliebig bis 30 Bilder/s"]

@@ -197,7 +197,7 @@ def with_card(analysis: Analysis) -> Analysis:
 
 def test_error_rates_with_intervals(tmp_path: Path) -> None:
     analysis = with_card(detailed(tmp_path))
-    view = report_view(analysis, tmp_path).validation
+    view = report_view(analysis, tmp_path).measured_errors
     first = view.rates[0]
     assert first.data == "develop clips" and "thresholds were chosen on these clips" in first.about
     rate = next(row for row in first.rows if row.figure == "false positive rate")
@@ -212,23 +212,23 @@ def test_a_rate_without_interval(tmp_path: Path) -> None:
     analysis = build(tmp_path, kept=False)
     rate = Rate(figure="AUC", data="own", value=0.9, interval="none", items=5, unit="clips")
     model = analysis.model.model_copy(update={"rates": (rate,)})
-    view = report_view(analysis.model_copy(update={"model": model}), tmp_path).validation
+    view = report_view(analysis.model_copy(update={"model": model}), tmp_path).measured_errors
     assert [row.interval for row in view.rates[0].rows] == ["not known"]
 
 
 def test_the_domain_in_words(tmp_path: Path) -> None:
     analysis = with_card(detailed(tmp_path))
     assert "outside" not in dict(report_view(analysis, tmp_path).answers)["How surely"]
-    view = report_view(analysis, tmp_path).validation
+    view = report_view(analysis, tmp_path).measured_errors
     assert {row.state for row in view.domain} == {"inside", "not known"}
     assert "Not known: face width" in view.sentence
     large = analysis.media.model_copy(update={"width": 7680, "height": 4320})
     view = report_view(analysis.model_copy(update={"media": large}), tmp_path)
-    outside = view.validation
+    outside = view.measured_errors
     assert "shorter side" in outside.outside and "lies outside" in outside.sentence
     assert {row.state for row in outside.domain} == {"inside", "outside", "not known"}
     assert "outside what the model was validated on (shorter side)" in dict(view.answers)["How surely"]
-    assert "cannot be said" in report_view(build(tmp_path, kept=False), tmp_path).validation.sentence
+    assert "cannot be said" in report_view(build(tmp_path, kept=False), tmp_path).measured_errors.sentence
 
 
 def test_reproduction(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from analyses import build
 from detector.models.loaded import load_model
 from detector.schema.analysis import Analysis, MediaKind
 from reports.view import facts
-from reports.view.validation.validity import validation
+from reports.view.validation.measured_errors import measured_errors
 
 
 def told(folder: Path, kind: MediaKind) -> tuple[set[str], set[str]]:
@@ -18,7 +18,7 @@ def told(folder: Path, kind: MediaKind) -> tuple[set[str], set[str]]:
     analysis: Analysis = build(folder, kind=kind, kept=False)
     analysis = analysis.model_copy(update={"model": card.fused.as_model()})
     figures = facts.model(analysis.model, kind is MediaKind.IMAGE).figures
-    return {figure.name for figure in figures}, {table.data for table in validation(analysis).rates}
+    return {figure.name for figure in figures}, {table.data for table in measured_errors(analysis).rates}
 
 
 def test_of_a_video_those_of_clips_and_crops(tmp_path: Path) -> None:
@@ -37,7 +37,9 @@ def test_of_a_photo_no_ranges_that_were_measured_on_clips(tmp_path: Path) -> Non
     card = load_model().card
     for one, rates in ((card, True), (card.alone, False)):
         video, photo = (
-            validation(build(tmp_path, kind=kind, kept=False).model_copy(update={"model": one.as_model()}))
+            measured_errors(
+                build(tmp_path, kind=kind, kept=False).model_copy(update={"model": one.as_model()})
+            )
             for kind in MediaKind
         )
         assert video.domain and "lies within" in video.sentence
@@ -47,7 +49,7 @@ def test_of_a_photo_no_ranges_that_were_measured_on_clips(tmp_path: Path) -> Non
 
 def test_each_rate_has_its_own_number_of_sources(tmp_path: Path) -> None:
     model = load_model().card.fused.as_model()
-    tables = validation(build(tmp_path, kept=False).model_copy(update={"model": model})).rates
+    tables = measured_errors(build(tmp_path, kept=False).model_copy(update={"model": model})).rates
     clips = next(table for table in tables if table.data == "126 develop clips")
     assert "independent source" not in clips.about
     of_clips = [rate for rate in model.rates if rate.data == clips.data]

@@ -56,10 +56,12 @@ def test_rates_that_other_parameters_gave_are_none_of_this_decision(tmp_path: Pa
     for idle in ({}, {"seed": 3}, {"average_odds": False}):
         as_measured = with_parameters(shipped, **idle)
         view = report_view(as_measured, tmp_path)
-        assert not (view.validation.apart or view.reader.apart) and "of 100" in view.reader.errors[0].words
+        assert (
+            not (view.measured_errors.apart or view.reader.apart) and "of 100" in view.reader.errors[0].words
+        )
     other = with_parameters(shipped, enter_threshold=0.1, sample_rate=4)
     view = report_view(other, tmp_path)
-    assert "used others (sample_rate, enter_threshold), so they do not say" in view.validation.apart
+    assert "used others (sample_rate, enter_threshold), so they do not say" in view.measured_errors.apart
     assert "with others (sample_rate, enter_threshold)." in view.reader.apart and not view.reader.errors
     annex = render_html(view, {}).split('id="reader"')[-1]
     assert view.reader.apart in annex and "Each square" not in annex and "of 100, measured" not in annex
@@ -77,7 +79,7 @@ def test_rates_of_photographs_of_one_person_are_told_as_such_where_several_faces
         made = build(tmp_path / f"{kind}{persons}", kind=kind, persons=persons, kept=False)
         many = made.model_copy(update={"model": model, "parameters": Parameters()})
         view = report_view(many, tmp_path)
-        for said in (view.validation.apart, view.reader.one_person):
+        for said in (view.measured_errors.apart, view.reader.one_person):
             assert said.startswith("These rates are of photographs of one person. Here 3 faces were") == told
             assert ("in 6, 8 and 17 of 100 groups" in said) == told
         assert (view.reader.one_person in render_html(view, {}).split('id="reader"')[-1]) or not told

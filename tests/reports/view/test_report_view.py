@@ -119,7 +119,7 @@ def test_an_inconclusive_photo_says_why(tmp_path: Path) -> None:
         view = report_view(analysis.model_copy(update=told), tmp_path)
         assert words in view.meaning.verdict_meaning[0]
         assert ("No face was found." in view.not_examined.lines) == (words == "No face was found, so")
-        assert view.validation.sentence.startswith("No face was judged") == (probability is None)
+        assert view.measured_errors.sentence.startswith("No face was judged") == (probability is None)
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,7 @@ class DomainRow:
 
 
 @dataclass(frozen=True)
-class ValidationView:
+class MeasuredErrors:
     """Error rates and domain check; empty for a card that states none.
 
     ``apart`` says that the rates do not hold for this analysis, or for photographs of one person, if so.
@@ -78,7 +78,7 @@ class ValidationView:
     outside: tuple[str, ...]
 
 
-def validation(analysis: Analysis) -> ValidationView:
+def measured_errors(analysis: Analysis) -> MeasuredErrors:
     """The model's error rates, and this exhibit against the ranges it was validated in."""
     still = analysis.media.still
     of_videos = still and _ranges_are_of_videos(analysis.model)
@@ -93,7 +93,7 @@ def validation(analysis: Analysis) -> ValidationView:
         sentence = _of_photographs(any(each.unit == PHOTOGRAPHS for each in rates))
     else:
         sentence = _sentence(found, outside)
-    return ValidationView(
+    return MeasuredErrors(
         rates=tuple(_table(data, list(of_set)) for data, of_set in groupby(rates, lambda each: each.data)),
         apart=(_apart(analysis) or rates_of_one_person(analysis)) if rates else "",
         meanings=MEANINGS,
