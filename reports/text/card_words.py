@@ -32,13 +32,27 @@ CARD = (
     N_("frames of develop clips"),
     N_("dfdc-test crops"),
     N_("dfdc-val crops"),
-    N_("crops reduced to 48 px lose 0.08 of AUC; faces of the clips were 78 to 340 px wide"),
-    N_("the clips had 0.0037 (FaceForensics++ c40) to 0.34; x264's crf 40 loses 0.09 of AUC over frames"),
+    N_("crops reduced to 48 px lose 0.08 of AUC; faces of the clips were 67 to 334 px wide, of two 608"),
+    N_(
+        "crops reduced to 48 px lose 0.08 of AUC; faces of the clips were 78 to 340 px wide"
+    ),  # of cards before
+    N_(
+        "the clips had 0.0036 (FaceForensics++ c40) to 0.55, but for one; x264's crf 40 loses 0.09 of AUC "
+        "over frames"
+    ),
+    N_(  # of cards before
+        "the clips had 0.0037 (FaceForensics++ c40) to 0.34; x264's crf 40 loses 0.09 of AUC over frames"
+    ),
+    N_("the clips had 224 to 1,080 px, but for one of 124"),
     N_(
         "with the second generation blur to 0.047 lost 0.09 of AUC, to 0.030 0.19; noise to 0.11 lost 0.04, "
         "to 0.20 0.15"
     ),
     N_(
+        "with the second generation half as bright (16) lost 0.05 of AUC, a quarter (8) 0.16; the clips had "
+        "up to 75"
+    ),
+    N_(  # of cards before
         "with the second generation half as bright (16) lost 0.05 of AUC, a quarter (8) 0.16; the clips had "
         "up to 74"
     ),
@@ -93,6 +107,13 @@ SECOND_LOOK = (
     N_(
         "Fusion and thresholds rest on %(clips)s clips, %(unmanipulated)s of them unmanipulated, "
         "%(shortest)s to %(longest)s seconds long."
+    ),
+    N_("They come from %(sources)s independent sources."),
+    N_("People of DeepFaceLive and HunyuanPortrait and one speech of HDTF were learnt from as well."),
+    N_(
+        "Of a face that is partly covered what is left is judged: opaque captions over mouth and chin hid "
+        "%(hidden)s of %(findings)s findings, and the shape of a mask left %(open)s of %(clips)s "
+        "unmanipulated clips open."
     ),
     N_(
         "Photographs (%(photographs)s of the sets learnt from, other pictures): %(wrong)s of "

@@ -1,13 +1,8 @@
-"""Whole clips with what is known of them: which there are, how a model judges them, and the figures.
-
-A clip's group is its identity pair: FaceForensics++ clips made of the same two people
-belong together, originals included, and every other clip is a group of its own.
-"""
+"""Whole clips with what is known of them: which there are, how a model judges them, and the figures."""
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,14 +12,11 @@ from sklearn.metrics import roc_auc_score
 
 from detector.schema.analysis import Analysis, Parameters, Person, Verdict
 from detector.scoring.scorer import Scorer
-from detector.training.data.face_samples import read_csv
+from detector.training.data.clip_table import clip_rows, identity_pairs
 from detector.training.evaluation import temporal_metrics
 from detector.training.evaluation.metrics import Scored, leave_one_group_out
 from detector.training.evaluation.replay import Distortion, own_crops, record, replay, strongest_crop
 from detector.training.evaluation.temporal_metrics import Span, Timed, overlap
-
-_PAIR = re.compile(r"(\d{3})_(\d{3})")
-_ONE = re.compile(r"original-(\d{3})")
 
 
 @dataclass(frozen=True)
@@ -60,35 +52,26 @@ class Clip:
 
 def listed_clips(folder: Path) -> list[Listed]:
     """Every clip of ``folder`` (laid out as the research data's ``videos``) that is not for training."""
-    rows = [row for row in read_csv(folder / "labels.csv") if row["role"] == "develop"]
-    pairs = identity_pairs([row["file"] for row in rows])
+    rows = [row for row in clip_rows(folder) if row["role"] == "develop"]
     clips = [
         Listed(
-            row["file"],
-            folder / row["file"],
-            row["label"] == "fake",
-            row["generator"],
-            group=pairs[row["file"]],
+            row["file"], folder / row["file"], row["label"] == "fake", row["generator"], group=row["group"]
         )
         for row in rows
     ]
-    for name in ("splices", "two-people", "controls"):
-        for entry in json.loads((folder / f"{name}.json").read_text()):
-            truth = tuple((s["start"], s["end"]) for s in entry["segments"])
-            file = entry["file"]
-            generator = entry.get("generator", "")
-            clips.append(
-                Listed(file, folder / file, bool(truth), generator, truth, file, entry.get("split_x"))
-            )
+    composed = [
+        entry
+        for name in ("splices", "two-people", "controls")
+        for entry in json.loads((folder / f"{name}.json").read_text())
+    ]
+    groups = identity_pairs([row["file"] for row in rows] + [entry["file"] for entry in composed])
+    for entry in composed:
+        truth = tuple((s["start"], s["end"]) for s in entry["segments"])
+        file, generator = entry["file"], entry.get("generator", "")
+        clips.append(
+            Listed(file, folder / file, bool(truth), generator, truth, groups[file], entry.get("split_x"))
+        )
     return clips
-
-
-def identity_pairs(files: Sequence[str]) -> dict[str, str]:
-    """The group of each file: the two people it was made of, or its own name."""
-    pairs = {file: "-".join(sorted(m.groups())) for file in files if (m := _PAIR.search(file))}
-    of_one = {number: pair for pair in pairs.values() for number in pair.split("-")}
-    singles = {file: of_one.get(m[1], file) for file in files if (m := _ONE.search(file))}
-    return {file: pairs.get(file) or singles.get(file) or file for file in files}
 
 
 def analysed(

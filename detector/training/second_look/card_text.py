@@ -21,7 +21,9 @@ LIMITS = (
     "3 more inconclusive; strongly compressed Face2Face likewise.",
     "Probabilities are scaled so that few unmanipulated clips reach the thresholds, not to the share of "
     "manipulated clips in any collection.",
-    "Fusion and thresholds rest on 126 clips, 64 of them unmanipulated, 3 to 12 seconds long.",
+    "Fusion and thresholds rest on 126 clips, 64 of them unmanipulated, 3 to 12 seconds long. They come from "
+    "57 independent sources. People of DeepFaceLive and HunyuanPortrait and one speech of HDTF were learnt "
+    "from as well.",
     "Photographs (159 of the sets learnt from, other pictures): 1 of 80 unmanipulated, 33 of 59 generated "
     "and 8 of 20 retouched ones were flagged, and 5, 30 and 7 of the same at half size, as JPEG of "
     "quality 60: many generated and most retouched photographs are not found. The threshold was raised "
@@ -39,6 +41,8 @@ LIMITS = (
     "the networks contradict each other, and leave the verdict open. Of whole clips of which every frame "
     "was changed so, one to three of ten manipulated ones were still flagged, and three to five of ten "
     "unmanipulated ones were flagged.",
+    "Of a face that is partly covered what is left is judged: opaque captions over mouth and chin hid 3 of 3 "
+    "findings, and the shape of a mask left 4 of 6 unmanipulated clips open.",
     "Footage in HEVC or AV1 scores higher than the same in H.264, also where it is unmanipulated: what "
     "that adds on average is taken off, so that more of its verdicts are left open; other codecs were not "
     "measured.",
@@ -76,6 +80,6 @@ DATA = (
     "frames of unmanipulated ones, each beside the same frame made from another one of its clip; no stills",
     "Photographs' rule: 161 stills of role val, other pictures, as they are and at half size as JPEG of "
     "quality 60, and a frame of each develop clip",
-    "Fusion and thresholds: 126 develop clips of 69 groups of people, 62 of them manipulated; "
+    "Fusion and thresholds: 126 develop clips of 57 groups of people, 62 of them manipulated; "
     "FaceForensics++ (c23, c40), DFDC, and the generators above",
 )

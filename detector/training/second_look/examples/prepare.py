@@ -20,6 +20,7 @@ from detector.faces.finding.centerface import FaceDetector
 from detector.faces.framing import Box
 from detector.faces.patch import cut_patch, decode, encode
 from detector.media.frame import Image
+from detector.training.data.clip_table import clip_rows
 from detector.training.data.face_samples import read_csv
 from detector.training.second_look.examples.kinds import family
 from detector.training.second_look.examples.patches import DFDC_SETS, TRAIN, Patch, store
@@ -78,14 +79,14 @@ def moments(path: Path, count: int) -> list[tuple[int, Image]]:
 def clip_patches(data: Path, folder: str) -> Iterator[Patch]:
     """Faces of the clips of ``clips`` or ``videos``."""
     detector = FaceDetector(0.5)
-    listed = read_csv(data / folder / "labels.csv")
+    listed = clip_rows(data / folder)
     # Originals first: their boxes are those of the fakes aligned with them.
     listed.sort(key=lambda row: (row.get("aligned", ""), row["label"] == "fake", row["file"]))
     boxes: dict[tuple[str, int], list[tuple[Box, float]]] = {}
     for row in listed:
         fake, aligned, role = row["label"] == "fake", row.get("aligned", ""), row["role"]
-        group, origin = row.get("group", row["file"]), row.get("origin", "")
-        known = _Known(folder, row["file"], fake, row["generator"], group, role, origin, aligned)
+        origin = row.get("origin", "")
+        known = _Known(folder, row["file"], fake, row["generator"], row["group"], role, origin, aligned)
         count = FRAMES[role] * (2 if folder == "videos" and role == TRAIN else 1)
         for number, image in moments(data / folder / row["file"], count):
             kept = boxes.get((aligned, number)) if aligned else None

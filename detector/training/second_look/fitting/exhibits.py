@@ -28,7 +28,7 @@ from detector.scoring.person_looker import PersonLooker
 from detector.scoring.scorer import Scorer
 from detector.scoring.second_look import kept_of_persons
 from detector.scoring.second_network import BothNetworks
-from detector.training.data.face_samples import read_csv
+from detector.training.data.clip_table import clip_rows
 from detector.training.second_look.examples.kinds import family
 from detector.training.second_look.fitting.measuring import ClipScores
 
@@ -104,19 +104,19 @@ def _recorded(
     clips = develop_clips(data)[share[0] :: share[1]]
     records = []
     for number, (path, row) in enumerate(clips):
-        fake, group = row["label"] == "fake", row.get("group", row["file"])
+        fake = row["label"] == "fake"
         kind = family(row["generator"], fake)
-        records.append(ClipRecord(path.name, fake, kind, group, persons_of(path, model)))
+        records.append(ClipRecord(path.name, fake, kind, row["group"], persons_of(path, model)))
         report(f"{number + 1} of {len(clips)}: {path.name}")
     return records
 
 
 def develop_clips(data: Path) -> list[tuple[Path, dict[str, str]]]:
-    """All develop clips below ``data`` with their rows of the label files."""
+    """All develop clips below ``data`` with their rows of the label files, groups included."""
     return [
         (data / folder / row["file"], row)
         for folder in FOLDERS
-        for row in read_csv(data / folder / "labels.csv")
+        for row in clip_rows(data / folder)
         if row["role"] == "develop"
     ]
 
@@ -126,7 +126,7 @@ def persons_of(path: Path, model: LoadedModel) -> tuple[PersonRecord, ...]:
 
     Of a calm person in all of them, though an analysis takes half: who is calm is for the fusion to say,
     which is fitted on these records. So is who is looked at in further views, and around what every frame is
-    judged: neither is done. Frames whose faces lie are not turned.
+    judged: neither is done. Frames whose faces lie on their side are not turned.
     """
     parameters = Parameters()
     with open_media(path) as reader:
