@@ -9,6 +9,7 @@ degrades them as it likes.
 from __future__ import annotations
 
 import csv
+import hashlib
 import pickle
 import zipfile
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ import numpy as np
 from detector.faces.crop import CropSquare, Landmarks, crop_square, square_for_face
 from detector.faces.finding.centerface import FaceDetector
 from detector.faces.patch import decode
+from detector.files import hashed, open_atomically
 from detector.media.frame import Image
 
 FRAMES_A_CLIP = 40
@@ -80,19 +82,36 @@ def dfdc_samples(archive: Path, landmarks: bool = False) -> list[Sample]:
 
 def _cached(source: Path, cache: Path) -> list[Sample]:
     """The samples of one source; the cache is this program's own, never a download."""
-    kept = cache / f"{source.stem}.pickle"
+    kept = cache / f"{source.stem}-{_digest(source)}.pickle"
     if kept.exists():
         with kept.open("rb") as file:
             return pickle.load(file)
     cv2.setNumThreads(1)
-    if source.stem.startswith("dfdc"):
+    if _is_dfdc(source):
         samples = dfdc_samples(source, landmarks=True)
     else:
         images = _photos(source) if source.suffix == ".zip" else _clips(source)
         samples = list(_with_margin(images))
-    with kept.open("wb") as file:
+    with open_atomically(kept) as file:
         pickle.dump(samples, file)
     return samples
+
+
+def _digest(source: Path) -> str:
+    """Of the rules, and of the content of all that the samples of ``source`` are made from."""
+    digest = hashlib.sha256(repr((FRAMES_A_CLIP, MARGIN, LARGEST)).encode())
+    files = [source]
+    if source.suffix != ".zip":
+        files = [source / name for name in _clip_names(source)]
+    elif _is_dfdc(source):
+        files.append(source.with_suffix(".csv"))
+    for path in files:
+        digest.update(f"\n{path.name} {hashed(path)[1]}".encode())
+    return digest.hexdigest()[:12]
+
+
+def _is_dfdc(source: Path) -> bool:
+    return source.stem.startswith("dfdc")
 
 
 def _landmarks(crop: Image, detector: FaceDetector) -> Landmarks | None:
@@ -108,14 +127,18 @@ def _photos(archive: Path) -> Iterator[tuple[str, Image]]:
                 yield name, cv2.copyMakeBorder(image, _PAD, _PAD, _PAD, _PAD, cv2.BORDER_REPLICATE)
 
 
+def _clip_names(folder: Path) -> list[str]:
+    """Unmanipulated clips of role ``train``."""
+    rows = read_csv(folder / "labels.csv")
+    return [row["file"] for row in rows if row["role"] == "train" and row["label"] == "real"]
+
+
 def _clips(folder: Path) -> Iterator[tuple[str, Image]]:
-    for row in read_csv(folder / "labels.csv"):
-        if row["role"] != "train" or row["label"] != "real":
-            continue
-        with av.open(str(folder / row["file"])) as container:
+    for name in _clip_names(folder):
+        with av.open(str(folder / name)) as container:
             frames = [frame for frame in container.decode(video=0)]
         for number in np.unique(np.linspace(0, len(frames) - 1, FRAMES_A_CLIP).astype(int)):
-            yield row["file"], frames[number].to_ndarray(format="rgb24")
+            yield name, frames[number].to_ndarray(format="rgb24")
 
 
 def _with_margin(images: Iterator[tuple[str, Image]]) -> Iterator[Sample]:

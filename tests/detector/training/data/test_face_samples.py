@@ -10,6 +10,7 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from typing import BinaryIO
 
 import cv2
 import numpy as np
@@ -21,7 +22,7 @@ from warm import Script
 from detector.faces.crop import CropSquare, crop_square, square_for_face
 from detector.faces.finding.centerface import FaceDetector
 from detector.paths import ROOT
-from detector.training.data.face_samples import MARGIN, Sample, decode, dfdc_samples, read_csv
+from detector.training.data.face_samples import MARGIN, Sample, _cached, decode, dfdc_samples, read_csv
 
 GATHER = Script("""
 import pickle, sys
@@ -120,10 +121,52 @@ def test_faces_from_photos_and_clips(folder: Path, tmp_path: Path) -> None:
 
 def test_the_second_time_comes_from_the_cache(folder: Path, tmp_path: Path) -> None:
     first = gathered(folder, tmp_path / "cache")
-    for path in folder.rglob("*.mp4"):
-        path.unlink()
+    kept = {path: path.stat().st_ino for path in (tmp_path / "cache").iterdir()}
     second = gathered(folder, tmp_path / "cache")
     assert [s.data for s in second] == [s.data for s in first]
+    assert {path: path.stat().st_ino for path in (tmp_path / "cache").iterdir()} == kept
+
+
+def groups(folder: Path, cache: Path) -> list[str]:
+    return [s.group for s in _cached(folder / "videos", cache)]
+
+
+def test_other_roles_and_other_clips_are_not_taken_from_the_cache(folder: Path, tmp_path: Path) -> None:
+    videos = folder / "videos"
+    assert set(groups(folder, tmp_path)) == {"train-me.mp4"}
+    table = (videos / "labels.csv").read_text()
+    swapped = table.replace("me.mp4,real,train", "me.mp4,real,develop")
+    (videos / "labels.csv").write_text(swapped.replace("develop.mp4,real,develop", "develop.mp4,real,train"))
+    assert set(groups(folder, tmp_path)) == {"develop.mp4"}
+    write_clip(videos / "develop.mp4", [np.full((96, 96, 3), 90, np.uint8)] * 3)
+    assert groups(folder, tmp_path) == []
+
+
+def test_other_labels_and_another_archive_are_not_taken_from_the_cache(tmp_path: Path) -> None:
+    archive = tmp_path / "dfdc-train-0.zip"
+    write_archive(archive, 1)
+    assert [s.label for s in _cached(archive, tmp_path)] == [0, 1]
+    table = archive.with_suffix(".csv")
+    table.write_text(table.read_text().replace("fake-0.jpg,fake", "fake-0.jpg,real"))
+    assert [s.label for s in _cached(archive, tmp_path)] == [0, 0]
+    write_archive(archive, 2)
+    assert [s.label for s in _cached(archive, tmp_path)] == [0, 1, 0, 1]
+
+
+def test_a_run_that_is_stopped_while_it_keeps_them_leaves_nothing_to_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = tmp_path / "dfdc-train-0.zip"
+    write_archive(archive, 1)
+
+    def stopped(samples: object, file: BinaryIO) -> None:
+        file.write(b"\x80\x05")
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr("detector.training.data.face_samples.pickle.dump", stopped)
+        _cached(archive, tmp_path)
+    assert [s.label for s in _cached(archive, tmp_path)] == [0, 1]
 
 
 def test_in_a_process_that_has_analysed_before(folder: Path, tmp_path: Path) -> None:
