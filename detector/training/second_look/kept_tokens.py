@@ -71,6 +71,8 @@ def keep_tokens(
     """Write crops, tokens and features of ``examples`` to ``folder``."""
     network.eval()
     folder.mkdir(parents=True, exist_ok=True)
+    whole = folder / "targets.npy"  # written last: it says that the rest is whole
+    whole.unlink(missing_ok=True)
     side, shape = network.size, network.shape
     lower = shape.depth - UPPER_BLOCKS
     sizes = {
@@ -94,6 +96,5 @@ def keep_tokens(
         if start % _REPORT_EVERY == 0:
             report(f"tokens of {end} of {len(examples)} examples")
     np.save(folder / "framings.npy", np.array([e.framing for e in examples], np.int64))
-    # Written last: it says that the rest is whole.
-    with atomic_path(folder / "targets.npy") as temporary, temporary.open("wb") as file:
+    with atomic_path(whole) as temporary, temporary.open("wb") as file:
         np.save(file, np.array([e.targets for e in examples], np.float32))

@@ -85,6 +85,20 @@ def test_the_kept_tokens_are_the_pretrained_networks(first: ViTSmall14, kept: Ke
     assert features.numpy() == pytest.approx(kept.features[:2], abs=1e-4)
 
 
+def test_a_second_run_that_is_stopped_leaves_nothing_to_be_read(first: ViTSmall14, tmp_path: Path) -> None:
+    examples = head_examples(Sampler(REALS + FAKES, shares=HEAD_SHARES), 8, seed=3)
+    keep_tokens(first, examples, tmp_path, lambda line: None)
+    assert len(KeptTokens.read(tmp_path)) == 8
+
+    def stopped(line: str) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        keep_tokens(first, examples, tmp_path, stopped)
+    with pytest.raises(ParameterError, match="step `tokens`"):
+        KeptTokens.read(tmp_path)
+
+
 def test_distilled_blocks_come_near_the_kept_tokens(first: ViTSmall14, kept: KeptTokens) -> None:
     network, said = started(first), []
     before = {name: value.clone() for name, value in network.state_dict().items()}
