@@ -71,29 +71,51 @@ lint: $(READY)
 train: $(READY)
 	$(BIN)/python -m detector train $(CONFIG) --data $(DATA)
 
-# Scan and second look (docs/training.md): prepared once, then resume where they stopped. `publish-scan` and `ship`
-# are left to you. The second look is fitted to the scan of MODEL, which is in models/, not to one in out/.
+# Scan and second look (docs/training.md): prepared once; what was stopped goes on with the step it was in. Removing
+# out/second-look/runs/vit begins anew. `publish-scan` and `ship` are left to you. The second look is fitted to the scan of
+# MODEL, which is in models/, not to one in out/.
 SECOND_LOOK := $(BIN)/python -m detector.training.second_look --data $(DATA)
-PREPARED := test -f out/second-look/patches/dfdc.pickle || $(SECOND_LOOK) prepare
-TRANSFORMER := out/second-look/runs/vit
+PATCHES := out/second-look/patches/dfdc.pickle
+VIT := out/second-look/runs/vit
+INNER := out/second-look/runs/inner
 
-train-scan: $(READY)
-	$(PREPARED)
+$(PATCHES): | $(READY)
+	$(SECOND_LOOK) prepare
+
+train-scan: $(PATCHES)
 	$(SECOND_LOOK) --scan reelproof-2 --run scan scan
 	@echo "Publish it under a name of its own: the step publish-scan (docs/training.md)."
 
-train-second-look: $(READY)
-	$(PREPARED)
-	test -f $(TRANSFORMER)/start.pt || ( $(SECOND_LOOK) --run vit tokens && $(SECOND_LOOK) --run vit upper \
-		&& $(SECOND_LOOK) --run vit lower && $(SECOND_LOOK) --run vit join )
-	$(SECOND_LOOK) --run vit tokens --of $(TRANSFORMER)/start.pt --count 5200
-	$(SECOND_LOOK) --run vit upper --of $(TRANSFORMER)/start.pt
-	$(SECOND_LOOK) --run inner tokens --inner --of $(TRANSFORMER)/upper.pt --count 8400
-	$(SECOND_LOOK) --run inner heads --of $(TRANSFORMER)/upper.pt
-	$(SECOND_LOOK) --run inner photographs --of out/second-look/runs/inner/heads.pt
-	$(SECOND_LOOK) --run inner clips --of out/second-look/runs/inner/photographs.pt
-	$(SECOND_LOOK) --run inner altered --of out/second-look/runs/inner/clips.pt
-	$(SECOND_LOOK) --scan $(MODEL) fit out/second-look/runs/inner/altered.pt
+# Tokens and upper blocks are trained once before start.pt and once after it, into the same files.
+$(VIT)/start.pt: | $(PATCHES)
+	test -f $(VIT)/tokens/targets.npy || $(SECOND_LOOK) --run vit tokens
+	test $(VIT)/upper.pt -nt $(VIT)/tokens/targets.npy || $(SECOND_LOOK) --run vit upper
+	test $(VIT)/lower.pt -nt $(VIT)/upper.pt || $(SECOND_LOOK) --run vit lower
+	$(SECOND_LOOK) --run vit join
+
+$(VIT)/tokens/targets.npy: $(VIT)/start.pt
+	$(SECOND_LOOK) --run vit tokens --of $< --count 5200
+
+$(VIT)/upper.pt: $(VIT)/tokens/targets.npy
+	$(SECOND_LOOK) --run vit upper --of $(VIT)/start.pt
+
+$(INNER)/tokens/targets.npy: $(VIT)/upper.pt
+	$(SECOND_LOOK) --run inner tokens --inner --of $< --count 8400
+
+$(INNER)/heads.pt: $(INNER)/tokens/targets.npy
+	$(SECOND_LOOK) --run inner heads --of $(VIT)/upper.pt
+
+$(INNER)/photographs.pt: $(INNER)/heads.pt
+	$(SECOND_LOOK) --run inner photographs --of $<
+
+$(INNER)/clips.pt: $(INNER)/photographs.pt
+	$(SECOND_LOOK) --run inner clips --of $<
+
+$(INNER)/altered.pt: $(INNER)/clips.pt
+	$(SECOND_LOOK) --run inner altered --of $<
+
+train-second-look: $(INNER)/altered.pt
+	$(SECOND_LOOK) --scan $(MODEL) fit $<
 
 evaluate: $(READY)
 	$(BIN)/python -m detector calibrate $(MODEL) $(DATA)
