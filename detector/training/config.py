@@ -14,6 +14,9 @@ from detector.schema.analysis import Value
 CONFIGS = Path(__file__).parent / "configs"
 DEFAULT_RECIPE = CONFIGS / "reelproof-2.toml"
 """What `train` runs where no recipe is named; the default model was trained on from it."""
+FREE = {"title", "notes", "interpolation", "samples", "patience"}
+"""Keys that may change between two runs of a recipe: words, what is done when weights are published, and how
+long it goes on."""
 
 
 class Schedule(StrEnum):

@@ -9,12 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from detector.errors import ParameterError
-from detector.training.config import Config
+from detector.training.config import FREE, Config
 from detector.training.data.custom_set import divided
 from detector.training.data.file_marks import marks
-
-# What may change between two runs: words, what is done when weights are published, and how long it goes on.
-_FREE = {"title", "notes", "interpolation", "samples", "patience"}
 
 
 class OtherOriginError(ParameterError):
@@ -36,7 +33,7 @@ class MadeFrom:
     @classmethod
     def of(cls, config: Config, data: Path, failures: Path | None) -> MadeFrom:
         """Reads every file of a set at both ends."""
-        recipe = config.model_dump(mode="json", exclude=_FREE)
+        recipe = config.model_dump(mode="json", exclude=FREE)
         if config.set is None:
             return cls(recipe)
         parts = divided(data, failures)

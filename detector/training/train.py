@@ -46,17 +46,20 @@ def train(config: Config, data: Path, out: Path, failures: Path | None = None) -
         return train_together([config], data, out)[0]
     made_from = MadeFrom.of(config, data, failures)
     run = _Run(config, out, made_from)
+    if run.ended():
+        return run.checkpoint
     teacher = load_model(config.teacher).network.to(run.device) if config.teacher else None
-    source = open_source(config, data, out, run.seen, failures)
-    if config.features is not None:
-        source = featured(source, run.network, config, out, run.seen, made_from.data)
+    if config.features is None:
+        source = open_source(config, data, out, run.seen, failures)
+    else:  # of the first examples, which the run goes over again and again
+        first = open_source(config, data, out, 0, failures)
+        source = featured(first, run.network, config, out, run.seen, made_from.data)
     for batch in source.batches:
         batch = batch.to(run.device)
         run.learn(batch, run.soft_targets(teacher, batch))
         if run.due():
             run.check(source.validation())
-            if config.patience and _checks_since_best(run.history, config) >= config.patience:
-                print(f"nothing better in {config.patience} checks: stopped", flush=True)
+            if run.ended():
                 break
     return run.checkpoint
 
@@ -82,6 +85,8 @@ def train_together(configs: Sequence[Config], data: Path, out: Path) -> list[Pat
     if len({run.seen for run in runs.values()}) > 1:
         far = ", ".join(f"{name} {run.seen:,}" for name, run in runs.items())
         raise ParameterError(f"The checkpoints in {out} did not come equally far ({far}): remove them.")
+    if runs[first.name].complete:
+        return [run.checkpoint for run in runs.values()]
     taught_by = {
         config.name: runs[config.teacher].average
         if config.teacher in runs
@@ -182,8 +187,20 @@ class _Run:
     def due(self) -> bool:
         """Whether it is time for a check: every so many examples, and after the last."""
         every = self.config.check_every
-        last = self.seen + self.config.batch > self.config.samples
-        return last or self._before // every != self.seen // every
+        return self.complete or self._before // every != self.seen // every
+
+    @property
+    def complete(self) -> bool:
+        """Whether less than a batch is left of the examples that the recipe asks for."""
+        return self.seen + self.config.batch > self.config.samples
+
+    def ended(self) -> bool:
+        """Whether it is complete, or nothing got better for as many checks as the recipe has patience."""
+        patience = self.config.patience
+        if patience and self.history and _checks_since_best(self.history, self.config) >= patience:
+            print(f"nothing better in {patience} checks: stopped", flush=True)
+            return True
+        return self.complete
 
     def check(self, validation: list[Batch]) -> None:
         """Measure the averaged weights, keep them if they are the best so far, save all."""

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from detector.errors import ParameterError
 from detector.files import atomic_path
 from detector.networks.base import FeatureNetwork, Network
-from detector.training.config import Config
+from detector.training.config import FREE, Config
 from detector.training.data.sources import Source
 from detector.training.losses import Batch
 
@@ -29,7 +29,7 @@ from detector.training.losses import Batch
 def featured(
     source: Source, network: Network, config: Config, out: Path, seen: int, data: str = ""
 ) -> Source:
-    """``source`` as features of ``network``, made unless ``out`` has them already.
+    """``source``, opened at its first example, as features of ``network``, made unless ``out`` has them.
 
     ``data`` is a digest of the examples, where they are not the research data's.
     Raises :class:`ParameterError` for an architecture whose features cannot be kept.
@@ -46,7 +46,7 @@ def _kept(
     batches: Iterable[Batch], network: FeatureNetwork, config: Config, out: Path, data: str
 ) -> tuple[NDArray[np.float16], NDArray[np.float32]]:
     assert config.features is not None
-    recipe = config.model_dump_json(exclude={"samples"}) + data
+    recipe = config.model_dump_json(exclude=FREE) + data
     digest = hashlib.sha256(recipe.encode()).hexdigest()[:8]
     paths = [out / f"{config.name}-{digest}-{what}.npy" for what in ("features", "labels")]
     if not all(path.exists() for path in paths):

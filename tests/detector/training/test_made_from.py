@@ -11,6 +11,7 @@ from own_set import put, recipe
 
 from detector.models.card_files import load_card
 from detector.schema.analysis import Platt
+from detector.training.config import FeaturesConfig
 from detector.training.data.file_marks import learnt_from, marks
 from detector.training.data.labelled_sets import read_set
 from detector.training.made_from import MadeFrom, OtherOriginError
@@ -113,6 +114,49 @@ def test_from_training_to_the_card(pictures: Path, tmp_path: Path) -> None:
     put(pictures / "train" / "real" / "train0.png", 99)
     with pytest.raises(OtherOriginError, match="other data"):
         train(config, pictures, out)
+
+
+@pytest.mark.parametrize("samples", [8, 12, 15])
+def test_one_that_saw_all_it_is_asked_for_is_finished(
+    pictures: Path, tmp_path: Path, samples: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also where it is asked for less than it saw, or for less than a batch more."""
+    before = train(recipe(**TINY | {"samples": 12}), pictures, tmp_path).read_bytes()
+    again = train(recipe(**TINY | {"samples": samples}), pictures, tmp_path)
+    assert again.read_bytes() == before
+    assert "resuming after 12 examples" in capsys.readouterr().out
+
+
+def test_one_whose_patience_had_run_out_does_not_go_on(pictures: Path, tmp_path: Path) -> None:
+    checkpoint = train(recipe(**TINY), pictures, tmp_path)
+    state = torch.load(checkpoint, weights_only=True)
+    (check,) = state["history"]
+    state["history"] = [check | {"validation_auc": value} for value in (0.9, 0.8, 0.7)]
+    torch.save(state, checkpoint)
+
+    def history(patience: int) -> list[dict[str, float]]:
+        longer = recipe(**TINY | {"samples": 32, "patience": patience})
+        return torch.load(train(longer, pictures, tmp_path), weights_only=True)["history"]
+
+    assert len(history(2)) == 3
+    assert len(history(3)) == 4, "one more is asked for"
+
+
+def test_kept_features_serve_a_run_that_goes_on(pictures: Path, tmp_path: Path) -> None:
+    """With other words and more patience, and where somebody removed them."""
+    kept = FeaturesConfig(examples=8)
+    config = recipe(**TINY | {"architecture": "resnet18_features_mlp", "features": kept})
+    train(config, pictures, tmp_path)
+    before = {path: path.read_bytes() for path in tmp_path.glob("*.npy")}
+    assert len(before) == 2
+    longer = config.model_copy(update={"title": "New", "notes": ("A",), "patience": 5, "samples": 16})
+    assert torch.load(train(longer, pictures, tmp_path), weights_only=True)["seen"] == 16
+    assert set(tmp_path.glob("*.npy")) == set(before)
+    for path in before:
+        path.unlink()
+    train(longer.model_copy(update={"samples": 24}), pictures, tmp_path)
+    made = {path: path.read_bytes() for path in tmp_path.glob("*.npy")}
+    assert made == before
 
 
 def test_a_checkpoint_of_an_earlier_version_goes_on(

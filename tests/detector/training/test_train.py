@@ -138,6 +138,9 @@ def test_several_side_by_side(archives: Path, tmp_path: Path) -> None:
         history = json.loads((tmp_path / f"{name}-history.json").read_text())
         assert [entry["seen"] for entry in history] == list(range(16, 97, 16))
         assert history[-1]["loss"] < history[0]["loss"]
+    before = (tmp_path / "tiny.pt").read_bytes()
+    train_together(both(64), archives, tmp_path)
+    assert (tmp_path / "tiny.pt").read_bytes() == before, "it saw more than that"
     (tmp_path / "tiny.pt").unlink()
     with pytest.raises(ParameterError, match="not come equally far"):
         train_together(both(96), archives, tmp_path)
