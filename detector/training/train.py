@@ -40,8 +40,14 @@ def train(config: Config, data: Path, out: Path, failures: Path | None = None) -
     (``NAME-curves.png``). A resumed run sees what it would have seen, streamed videos aside.
     ``failures`` is an evaluation's ``failures.json`` to go over again, see
     :func:`~detector.training.data.custom_set.divided`. Raises
-    :class:`~detector.training.made_from.OtherOriginError` where the checkpoint was made from anything else.
+    :class:`~detector.training.made_from.OtherOriginError` where the checkpoint was made from anything else,
+    and :class:`ParameterError` for failures of another recipe than one with a ``[set]``.
     """
+    if failures is not None and config.set is None:
+        raise ParameterError(
+            f"{config.name}: only a recipe with a [set] goes over failures again. Leave --failures out, or "
+            "train on a data set of your own."
+        )
     if config.seen_again:
         return train_together([config], data, out)[0]
     made_from = MadeFrom.of(config, data, failures)

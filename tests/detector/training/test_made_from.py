@@ -9,9 +9,10 @@ import pytest
 import torch
 from own_set import put, recipe
 
+from detector.errors import ParameterError
 from detector.models.card_files import load_card
 from detector.schema.analysis import Platt
-from detector.training.config import FeaturesConfig
+from detector.training.config import CONFIGS, FeaturesConfig, read_config
 from detector.training.data.file_marks import learnt_from, marks
 from detector.training.data.labelled_sets import read_set
 from detector.training.made_from import MadeFrom, OtherOriginError
@@ -194,3 +195,10 @@ def test_what_the_model_before_learnt_from_stays_known(pictures: Path, tmp_path:
     checkpoint = train(recipe(**TINY | {"name": "second", "start": "lab"}), pictures, tmp_path / "out")
     known = torch.load(checkpoint, weights_only=True)["learnt_from"]
     assert len(known) == len(before) + 6 and set(marks(list(before))) < set(known)
+
+
+@pytest.mark.parametrize("config", ["reelproof-2", "efficientnet-lstm", "b1-160"])
+def test_failures_of_research_data_are_refused(pictures: Path, tmp_path: Path, config: str) -> None:
+    """Of a [mix], of [sequences], and of a mix seen again; before anything is read."""
+    with pytest.raises(ParameterError, match=rf"{config}: .*\[set\]"):
+        train(read_config(CONFIGS / f"{config}.toml"), pictures, tmp_path, failures(pictures, train0=0.9))
