@@ -93,6 +93,7 @@ def tune_upper(network: ViTSmall14, kept: KeptTokens, recipe: BlockTraining, rep
 
     Heads that say nothing yet are first fitted on the kept features.
     """
+    torch.manual_seed(recipe.seed)  # which patches are seen, and what dropout leaves
     fit_linear_heads(network, np.asarray(kept.features), kept.framings, kept.targets)
     blocks, width = range(_LOWER, network.shape.depth), 3 * network.shape.width
     upper = [network.backbone.blocks[block] for block in blocks]

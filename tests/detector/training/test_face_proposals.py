@@ -92,6 +92,12 @@ def test_training_goes_on_where_it_ended(
     first = torch.load(train.train(tmp_path, 1), weights_only=True)
     again = torch.load(train.train(tmp_path, 2), weights_only=True)
     assert (first["step"], again["step"]) == (1, 2)
+    torch.manual_seed(7)  # whatever was drawn before
+    other = tmp_path / "other"
+    other.mkdir()
+    (tmp_path / "pictures.pickle").rename(other / "pictures.pickle")
+    anew = torch.load(train.train(other, 1), weights_only=True)
+    assert all(torch.equal(value, anew["network"][name]) for name, value in first["network"].items())
     weight = "stem.0.0.weight"
     assert not torch.equal(first["network"][weight], again["network"][weight])
     assert onnx_of(tmp_path / "checkpoint.pt")

@@ -129,6 +129,16 @@ def test_both_halves_together_tell_the_toys_classes_apart(
     assert (fake.mean(axis=0) > real.mean(axis=0) + 0.1).all()
 
 
+def test_tuning_again_gives_the_same(first: ViTSmall14, kept: KeptTokens) -> None:
+    tuned = []
+    for before in (1, 2):  # whatever was drawn before
+        torch.manual_seed(before)
+        tuned.append(started(first))
+        tune_upper(tuned[-1], kept, dataclasses.replace(UPPER, examples=32, batch=16), lambda line: None)
+    once, again = (network.state_dict() for network in tuned)
+    assert all(torch.equal(value, again[name]) for name, value in once.items())
+
+
 def test_heads_that_say_something_stay_as_they_are(first: ViTSmall14, tmp_path: Path) -> None:
     """The inner face's are fitted on its examples, with the standardisation there is."""
     shares = {("aligned", HEAD): 0.5, ("aligned", INNER): 0.5}
