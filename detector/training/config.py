@@ -99,7 +99,10 @@ class Config(Value):
     mixed_precision: bool
     notes: tuple[str, ...] = ()
     seed: int
-    seen_again: bool = False
+    seen_again: bool = Field(
+        default=False,
+        description="each example a second time, mirrored and lit otherwise; samples counts it twice",
+    )
     check_every: int = Field(gt=0)
     choose_by: Metric
     patience: int = Field(ge=0)

@@ -37,7 +37,8 @@ def train(config: Config, data: Path, out: Path, failures: Path | None = None) -
     Returns the path of the checkpoint: a ``torch.save`` of tensors and numbers, read with
     ``weights_only``, whose ``best`` are the averaged weights that did best on the
     validation split. Beside it lie every check (``NAME-history.json``) and their curves
-    (``NAME-curves.png``). A resumed run sees what it would have seen, streamed videos aside.
+    (``NAME-curves.png``). A resumed run sees what it would have seen, but for streamed videos and for some
+    batches of a recipe with ``seen_again`` (:func:`~detector.training.data.sources.open_shared`).
     ``failures`` is an evaluation's ``failures.json`` to go over again, see
     :func:`~detector.training.data.custom_set.divided`. Raises
     :class:`~detector.training.made_from.OtherOriginError` where the checkpoint was made from anything else,

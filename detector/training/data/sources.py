@@ -24,7 +24,7 @@ from detector.training.data.sequence_examples import Sequences, Shares, padded
 from detector.training.losses import Batch
 
 _VALIDATED_AT_ONCE = 50
-_LATER = 12  # batches until one is seen again
+_LATER = 12  # further batches that are made before one is seen again
 _VALIDATION_SEQUENCES = 240
 _VALIDATION_SEED = 1_000_003
 _VALIDATED_SHARES = Shares(**dict.fromkeys(Shares.model_fields, 0.0) | {"still_real": 0.5, "still_fake": 0.5})
@@ -82,7 +82,11 @@ def _sequences(config: Config, data: Path, out: Path, seen: int) -> Source:
 
 @dataclass(frozen=True)
 class Shared:
-    """One stream of examples for several recipes: in each batch, what each of them learns from."""
+    """One stream of examples for several recipes: in each batch, what each of them learns from.
+
+    With ``seen_again`` each batch comes a second time, mirrored and lit otherwise, once a dozen further ones
+    were made; the last dozen come at the end.
+    """
 
     examples: Examples
     configs: Sequence[Config]
@@ -137,7 +141,9 @@ def _changed(tensors: list[torch.Tensor]) -> list[torch.Tensor]:
 def open_shared(configs: Sequence[Config], data: Path, out: Path, seen: int) -> Shared:
     """The examples from number ``seen`` on, at each side that ``configs`` want; all else is the first's.
 
-    Where an example was blended is told to recipes of the first's side only.
+    Where an example was blended is told to recipes of the first's side only. With ``seen_again``, ``seen``
+    and ``samples`` count an example each time it is seen, and a run that resumes shows half of the batches
+    that waited for their second time anew, and the others not again.
     """
     first = configs[0]
     assert first.mix is not None
