@@ -11,7 +11,6 @@ from __future__ import annotations
 import csv
 import hashlib
 import pickle
-import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -27,6 +26,7 @@ from detector.faces.finding.centerface import FaceDetector
 from detector.faces.patch import decode
 from detector.files import hashed, open_atomically
 from detector.media.frame import Image
+from detector.training.data.labelled_sets import opened_zip
 
 FRAMES_A_CLIP = 40
 MARGIN = 1.6  # sides of the framing square kept around a face from a photo or clip
@@ -71,7 +71,7 @@ def dfdc_samples(archive: Path, landmarks: bool = False) -> list[Sample]:
     """Crops of one DFDC zip beside its CSV; ``landmarks`` looks up those of the real ones."""
     detector = FaceDetector(0.3) if landmarks else None
     samples = []
-    with zipfile.ZipFile(archive) as crops:
+    with opened_zip(archive) as crops:
         for row in read_csv(archive.with_suffix(".csv")):
             data = crops.read(row["file"])
             label = int(row["label"] == "fake")
@@ -120,7 +120,7 @@ def _landmarks(crop: Image, detector: FaceDetector) -> Landmarks | None:
 
 
 def _photos(archive: Path) -> Iterator[tuple[str, Image]]:
-    with zipfile.ZipFile(archive) as photos:
+    with opened_zip(archive) as photos:
         for name in photos.namelist():
             if name.endswith(".jpg"):
                 image = decode(photos.read(name))

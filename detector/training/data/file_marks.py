@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-import zipfile
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 
 from safetensors import safe_open
 
-from detector.training.data.labelled_sets import Item
+from detector.training.data.labelled_sets import Item, opened_zip
 
 _END = 1 << 20  # bytes read at either end: whole sets of videos are marked whenever training starts
 _DIGITS = 16
@@ -32,7 +31,7 @@ def _marked(items: Sequence[Item]) -> Iterator[str]:
         if not zipped:
             yield from (_of_file(path) for _ in some)
             continue
-        with zipfile.ZipFile(path) as archive:
+        with opened_zip(path) as archive:
             for item in some:
                 data = archive.read(item.member or "")
                 yield _mark(len(data), data[:_END], data[-_END:])

@@ -11,8 +11,10 @@ from __future__ import annotations
 import csv
 import hashlib
 import zipfile
+import zlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
@@ -131,8 +133,18 @@ def contents(items: Iterable[Item]) -> Iterator[tuple[Item, bytes]]:
         if not zipped:
             yield from ((item, path.read_bytes()) for item in of)
             continue
-        with zipfile.ZipFile(path) as archive:
+        with opened_zip(path) as archive:
             yield from ((item, archive.read(item.member or "")) for item in of)
+
+
+@contextmanager
+def opened_zip(path: Path) -> Iterator[zipfile.ZipFile]:
+    """The zip at ``path``; raises :class:`DataSetError` where it, or what is read of it, is damaged."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            yield archive
+    except (zipfile.BadZipFile, zlib.error):
+        raise DataSetError(f"{path}: not a zip, or damaged. Copy or download it again.") from None
 
 
 def _placed(names: Iterable[str], fractions: tuple[float, float, float], where: Path) -> Iterator[_Listed]:
@@ -177,11 +189,8 @@ def _csv_items(table: Path, fractions: tuple[float, float, float]) -> list[Item]
 
 
 def _zip_items(path: Path, fractions: tuple[float, float, float]) -> list[Item]:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = [info.filename for info in archive.infolist() if not info.is_dir()]
-    except zipfile.BadZipFile:
-        raise DataSetError(f"{path}: not a zip, or damaged. Copy or download it again.") from None
+    with opened_zip(path) as archive:
+        members = [info.filename for info in archive.infolist() if not info.is_dir()]
     table = path.with_suffix(".csv")
     if table.is_file():
         placed = list(_rows(table, fractions))

@@ -5,17 +5,18 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import cv2
 import torch
 
-from detector.errors import ReelproofError
 from detector.files import write_atomically
 from detector.training.proposals.measure import measure
 from detector.training.proposals.pictures import prepare
 from detector.training.proposals.ship import onnx_of, ship
 from detector.training.proposals.train import train
+from detector.training.run_step import run_step
 
 STEPS = ("prepare", "train", "measure", "ship")
 
@@ -30,24 +31,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     cv2.setNumThreads(1)
     torch.set_num_threads(1)  # the examples take another core
-    try:
-        if options.step == "prepare":
-            print(f"{len(prepare(options.data, options.out)):,} pictures")
-        elif options.step == "train":
-            train(options.out, options.steps)
-        else:
-            onnx = onnx_of(options.out / "checkpoint.pt")
-            path = options.out / "face-proposals.onnx"
-            write_atomically(path, onnx)
-            figures = measure(options.data, path)
-            for name, value in figures.items():
-                print(f"{name}: {value:.4g}")
-            if options.step == "ship":
-                ship(onnx, figures)
-    except ReelproofError as error:
-        print(error, file=sys.stderr)
-        return 2
-    return 0
+    return run_step(partial(_run, options), options.data)
+
+
+def _run(options: argparse.Namespace) -> None:
+    if options.step == "prepare":
+        print(f"{len(prepare(options.data, options.out)):,} pictures")
+    elif options.step == "train":
+        train(options.out, options.steps)
+    else:
+        onnx = onnx_of(options.out / "checkpoint.pt")
+        path = options.out / "face-proposals.onnx"
+        write_atomically(path, onnx)
+        figures = measure(options.data, path)
+        for name, value in figures.items():
+            print(f"{name}: {value:.4g}")
+        if options.step == "ship":
+            ship(onnx, figures)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.errors import ParameterError
+from detector.errors import MediaError, ParameterError
 from detector.faces.finding.centerface import FaceDetector
 from detector.faces.patch import decode, encode
 from detector.files import open_atomically
@@ -20,6 +19,7 @@ from detector.media.frame import Image
 from detector.media.open import open_media
 from detector.scoring.moments import evenly
 from detector.training.data.face_samples import read_csv
+from detector.training.data.labelled_sets import DataSetError, opened_zip
 
 LARGEST = 448  # px, the longer side of a picture that is kept
 UNSURE = 0.2  # confidence: what CenterFace is less sure of is no face
@@ -79,11 +79,11 @@ def _images(data: Path) -> Iterator[Image]:
     stills = [row["file"] for row in read_csv(data / "stills.csv") if row["split"] == "train"]
     yield from _packed(data / "stills.zip", stills)
     crops = [row["file"] for row in read_csv(data / "dfdc-train-0.csv")]
-    yield from _packed(data / "dfdc-train-0.zip", crops[:: len(crops) // _CROPS])
+    yield from _packed(data / "dfdc-train-0.zip", crops[:: max(1, len(crops) // _CROPS)])
 
 
 def _packed(path: Path, names: Iterable[str] | None) -> Iterator[Image]:
-    with zipfile.ZipFile(path) as archive:
+    with opened_zip(path) as archive:
         wanted = None if names is None else set(names)
         for name in archive.namelist():
             if name.endswith(".jpg") and (wanted is None or Path(name).name in wanted):
@@ -92,6 +92,9 @@ def _packed(path: Path, names: Iterable[str] | None) -> Iterator[Image]:
 
 def spread_frames(path: Path, count: int) -> list[Image]:
     """So many frames of a clip, evenly spread."""
-    with open_media(path) as reader:
-        frames = [frame.image for frame in reader.frames(4.0)]
+    try:
+        with open_media(path) as reader:
+            frames = [frame.image for frame in reader.frames(4.0)]
+    except MediaError as error:
+        raise DataSetError(f"{path}: {error}") from None
     return [frames[i] for i in evenly(len(frames), count)]

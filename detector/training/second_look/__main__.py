@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import cv2
 
-from detector.errors import ReelproofError
+from detector.training.run_step import run_step
 from detector.training.second_look import measuring_steps, training_steps
 from detector.training.second_look.examples.patches import SOURCES
 from detector.training.second_look.scan_loop import Recipe
@@ -19,12 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one step; 2 with one line on standard error for what cannot be done."""
     options = _parser().parse_args(arguments)
     cv2.setNumThreads(1)
-    try:
-        options.step(options)
-    except ReelproofError as error:
-        print(error, file=sys.stderr)
-        return 2
-    return 0
+    return run_step(partial(options.step, options), options.data)
 
 
 def _parser() -> argparse.ArgumentParser:

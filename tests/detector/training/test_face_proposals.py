@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import pickle
+import zipfile
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 import torch
+from made_faces import write_archive
 
 from detector.errors import ParameterError
 from detector.faces.finding.centerface import FaceDetector
@@ -17,7 +19,7 @@ from detector.media.frame import Image
 from detector.training.proposals import train
 from detector.training.proposals.examples import SIDE, Example, Source, example
 from detector.training.proposals.network import ProposalNetwork, loss
-from detector.training.proposals.pictures import load, picture_of
+from detector.training.proposals.pictures import load, picture_of, prepare
 from detector.training.proposals.ship import onnx_of
 
 
@@ -116,6 +118,17 @@ def test_what_is_shipped_gives_what_was_trained(tmp_path: Path) -> None:
         wanted = network(torch.from_numpy(images))
     for out, theirs in zip(run.forward(["heat", "box"]), wanted, strict=True):
         assert np.allclose(out, theirs.numpy(), atol=1e-3)
+
+
+def test_a_few_crops_are_enough(tmp_path: Path) -> None:
+    for folder in ("clips", "videos"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "labels.csv").write_text("file,role\n")
+    (tmp_path / "stills.csv").write_text("file,split\n")
+    for name in ("photos-real", "stills"):
+        zipfile.ZipFile(tmp_path / f"{name}.zip", "w").close()
+    write_archive(tmp_path / "dfdc-train-0.zip", 2)
+    assert len(prepare(tmp_path, tmp_path / "out")) == 4
 
 
 def test_nothing_was_prepared(tmp_path: Path) -> None:

@@ -13,8 +13,9 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from detector.schema.comparison import ComparedPerson, ComparedSegment, Comparis
 from detector.training.evaluation.comparison.pairs import Known, clipped, known_pairs
 from detector.training.evaluation.temporal_metrics import Timed, average_precision
 from detector.training.publish.error_rates import clopper_pearson
+from detector.training.run_step import run_step
 
 _LINES = "outcomes.jsonl"
 
@@ -160,14 +162,18 @@ def _share(values: Iterable[bool]) -> Figure:
     return Figure(sum(listed) / len(listed), len(listed), clopper_pearson(sum(listed), len(listed)))
 
 
-def main() -> None:
-    """Compare all pairs of a role, print the table and write it to ``figures.json``."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Compare all pairs of a role, print the table and write it to ``figures.json``; 2 where it cannot."""
     parser = argparse.ArgumentParser(description="Measure comparisons on aligned research clips.")
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="research folder")
     parser.add_argument("--out", type=Path, default=Path("out/comparison"), metavar="DIR")
     parser.add_argument("--role", choices=["develop", "train"], default="develop")
     parser.add_argument("--each", type=int, default=9, metavar="N", help="variants of each clip, in turn")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
+    return run_step(partial(_measure, options), options.data)
+
+
+def _measure(options: argparse.Namespace) -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     lines = options.out / _LINES
     done = {_key(one): one for one in _kept(lines)}
@@ -203,4 +209,4 @@ def _kept(lines: Path) -> list[Outcome]:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -30,6 +31,7 @@ from detector.faces.finding.centerface import FaceDetector
 from detector.media.encode import h264_round_trip
 from detector.media.frame import Image
 from detector.training.evaluation.comparison.pairs import aligned_sets
+from detector.training.run_step import run_step
 
 _CHANGES = ((1.0, 28), (1.0, 40), (0.5, 23))  # scale and crf
 _FRAMES, _FIRST, _STEP = 26, 6, 6  # read, the first measured, and every so many
@@ -108,11 +110,16 @@ def _changed(frames: list[Image], scale: float, crf: int) -> list[Image]:
     return h264_round_trip(scaled, 25, {"crf": str(crf), "preset": "veryfast"})
 
 
-def main() -> None:
-    """Print the weights."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print the weights; 2 where that cannot be done."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="research folder")
-    weights, constant, figures = fit(list(rows(parser.parse_args().data, "train")))
+    data = parser.parse_args(arguments).data
+    return run_step(partial(_print_fit, data), data)
+
+
+def _print_fit(data: Path) -> None:
+    weights, constant, figures = fit(list(rows(data, "train")))
     print("FEATURES =", FEATURES)
     print("WEIGHTS =", tuple(round(weight, 4) for weight in weights))
     print("CONSTANT =", round(constant, 4))
@@ -121,4 +128,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

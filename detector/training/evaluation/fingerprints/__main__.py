@@ -12,6 +12,7 @@ import json
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -24,6 +25,7 @@ from detector.fingerprint.matching import matches
 from detector.training.evaluation.fingerprints import other_hashes
 from detector.training.evaluation.fingerprints.copies import COPIES, Clip, clips, photo_copy, photos
 from detector.training.evaluation.fingerprints.kept_fingerprints import Maker, Seen, seen_photo
+from detector.training.run_step import run_step
 
 _FALSE = 1e-4  # of unrelated pairs that may match
 _FILMS, _CLIPS_A_FILM, _PARTS_A_FILM, _PART = 6, 40, 16, 5.0
@@ -194,15 +196,19 @@ def _of_libraries(
     return out
 
 
-def main() -> None:
-    """Measure, print the tables and write them to ``figures.json``."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure, print the tables and write them to ``figures.json``; 2 where that cannot be done."""
     parser = argparse.ArgumentParser(description="Measure how well copies are found again.")
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="research folder")
     parser.add_argument("--out", type=Path, default=Path("out/fingerprints"), metavar="DIR")
     parser.add_argument("--only", choices=["photographs", "parts", "clips"], help="one of the three tables")
     parser.add_argument("--clips", type=int, metavar="N", help="copies of the first N clips alone")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     cv2.setNumThreads(1)
+    return run_step(partial(_measure, options), options.data)
+
+
+def _measure(options: argparse.Namespace) -> None:
     maker, every = Maker(options.out / "made"), clips(options.data)
     kept = options.out / "figures.json"
     table: dict[str, float] = {}
@@ -223,4 +229,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

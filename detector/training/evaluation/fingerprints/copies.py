@@ -5,7 +5,6 @@ Which of them show the same scene the lists of the research data tell; nothing e
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -16,6 +15,7 @@ import numpy as np
 
 from detector.media.frame import Image
 from detector.training.data.face_samples import read_csv
+from detector.training.data.labelled_sets import opened_zip
 from detector.training.evaluation.comparison.pairs import VARIANTS, Variant
 from detector.training.evaluation.films import Film
 
@@ -94,14 +94,14 @@ def photo_copy(picture: Image, variant: Variant) -> Image:
 
 
 def _pictures(archive: Path) -> Iterator[tuple[str, Callable[[], Image]]]:
-    with zipfile.ZipFile(archive) as opened:
+    with opened_zip(archive) as opened:
         names = [name for name in opened.namelist() if name.endswith(".jpg")]
     for name in names:
         yield name, lambda name=name: _read(archive, name)  # type: ignore[misc]
 
 
 def _read(archive: Path, name: str) -> Image:
-    with zipfile.ZipFile(archive) as opened:
+    with opened_zip(archive) as opened:
         return _decoded(np.frombuffer(opened.read(name), np.uint8))
 
 

@@ -23,6 +23,7 @@ from detector.faces.crop import CropSquare, crop_square, square_for_face
 from detector.faces.finding.centerface import FaceDetector
 from detector.paths import ROOT
 from detector.training.data.face_samples import MARGIN, Sample, _cached, decode, dfdc_samples, read_csv
+from detector.training.data.labelled_sets import DataSetError
 
 GATHER = Script("""
 import pickle, sys
@@ -63,6 +64,18 @@ def test_rows_become_samples(tmp_path: Path) -> None:
     assert all(s.framed and s.landmarks is None for s in found)
     with zipfile.ZipFile(tmp_path / "dfdc-val.zip") as archive:
         assert found[1].data == archive.read("fake-0.jpg")
+
+
+@pytest.mark.parametrize("cut", [0, 400])
+def test_a_damaged_archive_is_named(tmp_path: Path, cut: int) -> None:
+    """One that was copied in part, and one with a byte that changed."""
+    archive = tmp_path / "dfdc-val.zip"
+    write_archive(archive, 1)
+    whole = bytearray(archive.read_bytes())
+    whole[100] ^= 255  # of the first picture
+    archive.write_bytes(whole[: cut or None])
+    with pytest.raises(DataSetError, match=r"dfdc-val\.zip: not a zip, or damaged"):
+        dfdc_samples(archive)
 
 
 def test_colours_are_red_green_blue() -> None:
