@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from enum import StrEnum
 from pathlib import Path
@@ -44,6 +45,13 @@ class MixConfig(Value):
     other_self_blend: float = Field(ge=0)
     other_swap: float = Field(ge=0)
     other_reenacted: float = Field(ge=0)
+
+    @model_validator(mode="after")
+    def _whole(self) -> MixConfig:
+        total = sum(share for _, share in self)
+        if not math.isclose(total, 1, rel_tol=1e-5):
+            raise ValueError(f"the shares add up to {total:.3f}, not 1")
+        return self
 
 
 class SequencesConfig(Value):

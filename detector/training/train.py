@@ -20,9 +20,8 @@ from detector.models.loaded import load_model
 from detector.networks.base import Network, create
 from detector.training.config import Config, Metric, Schedule
 from detector.training.data.cached_features import featured
-from detector.training.data.face_samples import dfdc_samples
 from detector.training.data.file_marks import learnt_from
-from detector.training.data.sources import framed_batches, open_shared, open_source
+from detector.training.data.sources import framed_batches, open_shared, open_source, validation_crops
 from detector.training.learning_curves import draw
 from detector.training.losses import Batch, loss_of
 from detector.training.made_from import MadeFrom
@@ -101,7 +100,7 @@ def train_together(configs: Sequence[Config], data: Path, out: Path) -> list[Pat
         for config in configs
         if config.teacher
     }
-    held_out = dfdc_samples(data / "dfdc-val.zip")
+    held_out = validation_crops(data)
     validation = {config.size: list(framed_batches(held_out, config)) for config in configs}
     for batches in open_shared(configs, data, out, runs[first.name].seen):
         by_name = dict(zip(runs, batches, strict=True))

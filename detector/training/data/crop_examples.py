@@ -6,6 +6,8 @@ what it would have seen.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 import torch
@@ -18,6 +20,7 @@ from detector.faces.patch import decode
 from detector.media.frame import Image
 from detector.training.config import MixConfig
 from detector.training.data.face_samples import MARGIN, Sample
+from detector.training.data.labelled_sets import DataSetError
 from detector.training.synthesis.blending import Mask, self_blend, swap_blend
 from detector.training.synthesis.degradations import degrade
 
@@ -36,6 +39,7 @@ class Examples(Dataset[tuple[torch.Tensor | float, ...]]):
     Where is a map of ``size / CELL`` places a side: the share of each that was blended,
     or ``UNKNOWN``. The share ``hidden`` of all examples has a part blurred away. After these
     come the same crops at the sides ``also``, for networks that learn beside the first.
+    Raises :class:`~detector.training.data.labelled_sets.DataSetError` as :func:`refuse_empty` does.
     """
 
     def __init__(
@@ -64,10 +68,10 @@ class Examples(Dataset[tuple[torch.Tensor | float, ...]]):
             "other_swap": outside,
             "other_reenacted": [s for s in outside if len(self._clips[s.group]) >= _CLIP],
         }
-        shares = np.array([getattr(mix, kind) for kind in self._pools])
-        if not np.isclose(shares.sum(), 1):
-            raise ValueError(f"the shares of the mix add up to {shares.sum():.3f}, not 1")
-        self._shares, self._sizes, self._seed = shares, (size, *also), seed
+        for kind, pool in self._pools.items():
+            refuse_empty(kind, getattr(mix, kind), pool)
+        self._shares = np.array([getattr(mix, kind) for kind in self._pools])
+        self._sizes, self._seed = (size, *also), seed
         self._first, self._last, self._hidden = first, last, hidden
 
     def __len__(self) -> int:
@@ -113,6 +117,15 @@ class Examples(Dataset[tuple[torch.Tensor | float, ...]]):
         drawn = small <= self._sizes[0]
         enlarged = int(rng.choice([cv2.INTER_LINEAR, cv2.INTER_CUBIC])) if drawn else cv2.INTER_CUBIC
         return [_resized(crop, size, enlarged) for size in self._sizes], label, where
+
+
+def refuse_empty(kind: str, share: float, pool: Sequence[object]) -> None:
+    """Raise :class:`DataSetError` where a kind of example has a share and nothing to draw from."""
+    if share and not pool:
+        raise DataSetError(
+            f"{kind} has a share of {share:g}, but there are no faces to make it of. Is the research folder "
+            "whole (dfdc-train-*.zip with its CSV, photos-real.zip, videos)?"
+        )
 
 
 def _resized(crop: Image, size: int, enlarged: int) -> Image:

@@ -18,11 +18,12 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch.utils.data import Dataset
 
+from detector.errors import ParameterError
 from detector.faces.crop import CropSquare, crop_square
 from detector.faces.patch import decode
 from detector.media.frame import Image
 from detector.schema.analysis import Value
-from detector.training.data.crop_examples import framed_square, stacked
+from detector.training.data.crop_examples import framed_square, refuse_empty, stacked
 from detector.training.data.face_clips import MovingFace
 from detector.training.data.face_samples import Sample
 from detector.training.synthesis.animation import Animation, drift
@@ -77,8 +78,9 @@ class Sequences(Dataset[tuple[torch.Tensor, float]]):
 
     ``clips`` come from :func:`detector.training.data.face_clips.gather`, ``photos`` from
     :func:`detector.training.data.face_samples.harvest`: framed samples are DFDC crops, the others
-    faces with a margin. ``size`` is even. Raises ValueError
-    when a kind that has a share has nothing to draw from. Collate with :func:`padded`.
+    faces with a margin. ``size`` is even. Raises :class:`ParameterError` for one that is not, and
+    :class:`~detector.training.data.labelled_sets.DataSetError` when a kind that has a share has nothing
+    to draw from. Collate with :func:`padded`.
     """
 
     def __init__(
@@ -94,7 +96,7 @@ class Sequences(Dataset[tuple[torch.Tensor, float]]):
         shares: Shares | None = None,
     ) -> None:
         if size % 2 or not 5 <= shortest <= longest:
-            raise ValueError(f"size {size} has to be even (H.264), and 5 ≤ {shortest} ≤ {longest}")
+            raise ParameterError(f"size {size} has to be even (H.264), and 5 ≤ {shortest} ≤ {longest}")
         given = (shares or Shares()).model_dump()
         self._clips = [clip for clip in clips if len(clip) >= shortest]
         self._stills = {
@@ -105,8 +107,7 @@ class Sequences(Dataset[tuple[torch.Tensor, float]]):
         faces = [s for s in photos if not s.framed and s.landmarks is not None]
         self._stills |= {kind: faces for kind in given if kind.startswith("photo")}
         for kind, share in given.items():
-            if share and not (self._clips if kind.startswith("clip") else self._stills[kind]):
-                raise ValueError(f"{kind} has a share of {share}, but nothing to draw from")
+            refuse_empty(kind, share, self._clips if kind.startswith("clip") else self._stills[kind])
         if not np.isclose(sum(given.values()), 1):
             raise ValueError(f"the shares add up to {sum(given.values()):.3f}, not 1")
         self._kinds, self._shares = list(given), np.array(list(given.values()))

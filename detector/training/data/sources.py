@@ -20,6 +20,7 @@ from detector.training.data.crop_examples import Examples, stacked
 from detector.training.data.custom_set import open_custom_set
 from detector.training.data.face_clips import gather
 from detector.training.data.face_samples import Sample, dfdc_samples, harvest
+from detector.training.data.labelled_sets import DataSetError
 from detector.training.data.sequence_examples import Sequences, Shares, padded
 from detector.training.losses import Batch
 
@@ -55,21 +56,22 @@ def open_source(config: Config, data: Path, out: Path, seen: int, failures: Path
 
 def _mixed(config: Config, data: Path, out: Path, seen: int) -> Source:
     assert config.mix is not None
+    validation = validation_crops(data)
     samples = harvest(data, out / "harvest")
     examples = Examples(samples, config.mix, config.size, config.seed, seen, config.samples, config.hidden)
-    validation = dfdc_samples(data / "dfdc-val.zip")
     return Source(_Loaded(examples, config), lambda: list(framed_batches(validation, config)))
 
 
 def _sequences(config: Config, data: Path, out: Path, seen: int) -> Source:
     """Validation is of animated validation crops: of the clips, ``develop`` must not choose weights."""
     assert config.sequences is not None
+    validation = validation_crops(data)
     clips, photos = gather(data, out / "harvest"), harvest(data, out / "harvest")
     lengths = (config.sequences.shortest, config.sequences.longest)
     examples = Sequences(clips, photos, config.size, config.seed, seen, config.samples, *lengths)
     held_out = Sequences(
         [],
-        dfdc_samples(data / "dfdc-val.zip"),
+        validation,
         config.size,
         _VALIDATION_SEED,
         0,
@@ -78,6 +80,18 @@ def _sequences(config: Config, data: Path, out: Path, seen: int) -> Source:
         _VALIDATED_SHARES,
     )
     return Source(_Loaded(examples, config), lambda: list(_Loaded(held_out, config, drop_last=False)))
+
+
+def validation_crops(data: Path) -> list[Sample]:
+    """The crops of the research data that choose weights; raises :class:`DataSetError` without both classes.
+
+    It is quick, and asked first.
+    """
+    archive = data / "dfdc-val.zip"
+    samples = dfdc_samples(archive)
+    if {sample.label for sample in samples} != {0, 1}:
+        raise DataSetError(f"{archive}: its CSV must list both real and fake crops. Copy both files again.")
+    return samples
 
 
 @dataclass(frozen=True)

@@ -174,8 +174,8 @@ def _network_of(weights: Path) -> ViTSmall14:
 def scan(options: argparse.Namespace) -> None:
     """Train the scan's network on from the one it has."""
     folder, recipe = run_folder(options), Recipe(examples=options.examples)
-    samples = harvest(options.data, options.out / "harvest")
-    source = ScanSource(training_patches(options.data, options.out), samples, recipe.seed)
+    patches = training_patches(options.data, options.out)
+    source = ScanSource(patches, harvest(options.data, options.out / "harvest"), recipe.seed)
     develop = [patch for patch in load(options.out, "clips") if patch.role == "develop"]
     network = ScanNetwork.from_model(scan_model(options), options.put_back)
     crops = {name: [p for p in load(options.out, name) if p.role == "val"] for name in ("dfdc", "ffpp")}

@@ -67,6 +67,13 @@ def test_an_unknown_key_is_named(tmp_path: Path) -> None:
     assert "mix.dfdc_reel" in refusal(tmp_path / "b.toml", f"{text}\ndfdc_reel = 0.1\n")
 
 
+def test_shares_that_do_not_add_up(tmp_path: Path) -> None:
+    text = DEFAULT_RECIPE.read_text()
+    assert "dfdc_real = 0.27" in text
+    said = refusal(tmp_path / "recipe.toml", text.replace("dfdc_real = 0.27", "dfdc_real = 0.37"))
+    assert "mix: " in said and "the shares add up to 1.100, not 1" in said
+
+
 @pytest.mark.parametrize(
     ("key", "value"),
     [("batch", "0"), ("size", "16"), ("name", '"Two Words"'), ("average_decay", "1.0"), ("samples", '"all"')],

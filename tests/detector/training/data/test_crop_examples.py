@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -12,6 +14,7 @@ from detector.faces.crop import CropSquare, crop_square
 from detector.training.config import MixConfig
 from detector.training.data.crop_examples import CELL, UNKNOWN, Examples, stacked
 from detector.training.data.face_samples import Sample
+from detector.training.data.labelled_sets import DataSetError
 
 KINDS = tuple(MixConfig.model_fields)
 EVEN = MixConfig(**dict.fromkeys(KINDS, 1 / len(KINDS)))
@@ -143,9 +146,20 @@ def test_the_mix_is_kept() -> None:
     assert np.mean([made[i][1] for i in range(200)]) == pytest.approx(0.5, abs=0.12)
 
 
-def test_shares_that_do_not_add_up() -> None:
-    with pytest.raises(ValueError, match=r"0\.5"):
-        examples(MixConfig(**{**dict.fromkeys(KINDS, 0.0), "dfdc_real": 0.5}))
+@pytest.mark.parametrize(
+    ("kind", "left"),
+    [
+        ("dfdc_real", [s for s in samples() if s.label or not s.framed]),
+        ("dfdc_fake", [s for s in samples() if not s.label]),
+        ("dfdc_self_blend", [replace(s, landmarks=None) for s in samples()]),
+        ("other_real", [s for s in samples() if s.framed]),
+        ("other_reenacted", samples(3)),  # a clip of few faces
+    ],
+)
+def test_a_share_of_what_is_not_there(kind: str, left: list[Sample]) -> None:
+    with pytest.raises(DataSetError, match=f"{kind} has a share of 1, but.*research folder"):
+        Examples(left, only(kind), SIZE, 1, 0, 4)
+    Examples(left, only("dfdc_fake" if kind != "dfdc_fake" else "dfdc_real"), SIZE, 1, 0, 4)
 
 
 def test_real_crops_without_landmarks_are_not_blended() -> None:

@@ -10,8 +10,10 @@ import torch
 from made_faces import crop, encoded, samples
 from torch.utils.data import DataLoader
 
+from detector.errors import ParameterError
 from detector.training.data.face_clips import MovingFace
 from detector.training.data.face_samples import MARGIN
+from detector.training.data.labelled_sets import DataSetError
 from detector.training.data.sequence_examples import Example, Sequences, Shares, padded
 from detector.training.synthesis.blending import TEMPLATE
 
@@ -133,7 +135,7 @@ def test_in_a_loader() -> None:
 def test_refusals() -> None:
     with pytest.raises(ValueError, match=r"0\.500"):
         sequences(Shares(**{**dict.fromkeys(KINDS, 0.0), "clip_real": 0.5}))
-    with pytest.raises(ValueError, match="clip_real has a share"):
+    with pytest.raises(DataSetError, match="clip_real has a share of 0.15, but.*research folder"):
         Sequences([], SAMPLES, SIZE, 1, 0, 4)
-    with pytest.raises(ValueError, match="even"):
+    with pytest.raises(ParameterError, match="even"):
         Sequences(PEOPLE, SAMPLES, 63, 1, 0, 4)

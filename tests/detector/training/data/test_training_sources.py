@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,7 @@ from detector.training.data.crop_examples import CELL, stacked
 from detector.training.data.custom_set import CustomSet
 from detector.training.data.face_clips import MovingFace
 from detector.training.data.face_samples import MARGIN, Sample
+from detector.training.data.labelled_sets import DataSetError
 from detector.training.data.sources import Source, _Loaded, framed_batches, open_shared, open_source
 from detector.training.losses import Batch
 from detector.training.synthesis.blending import TEMPLATE
@@ -97,6 +99,17 @@ class TestMixed:
             torch.from_numpy(stacked([crop(50, False), crop(50, True)])), (0.5,) * 3, (0.5,) * 3
         )
         assert (batch.crops[:2] - plain).abs().mean() < 0.06, "JPEG is all that lies between"
+
+    def test_validation_of_one_class_is_refused_before_anything_slow(
+        self, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for path in folder.glob("dfdc-val.*"):
+            shutil.copy(path, tmp_path)
+        table = tmp_path / "dfdc-val.csv"
+        table.write_text(table.read_text().replace(",fake,", ",real,"))
+        monkeypatch.setattr(sources, "harvest", None)
+        with pytest.raises(DataSetError, match=r"dfdc-val\.zip.*both"):
+            self.opened(tmp_path, tmp_path)
 
 
 class TestShared:

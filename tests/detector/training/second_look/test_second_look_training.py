@@ -194,6 +194,8 @@ def test_the_command_line_names_what_is_wrong(tmp_path: Path, capsys: pytest.Cap
     assert main([*place, "prepare", "nosuch"]) == 2
     assert main([*place, "upper"]) == 2
     assert "tokens" in capsys.readouterr().err
+    assert main([*place, "scan"]) == 2, "before faces are cut from other data"
+    assert "`prepare`" in capsys.readouterr().err
 
 
 def test_older_names_of_the_scan_and_of_stability_still_work(
