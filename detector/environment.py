@@ -17,7 +17,7 @@ from pathlib import Path
 
 from detector.backends.base import Backend
 from detector.backends.selection import ROUGH
-from detector.models.face_proposals import proposals_sha256
+from detector.models.small_networks import COVERED_FACES, FACE_PROPOSALS
 from detector.paths import ROOT
 from detector.schema.analysis import Analysis, Parameters
 from detector.schema.joint_rule import JointRule
@@ -65,7 +65,8 @@ def software(
         instructions=instructions(),
         commit=commit(ROOT),
         source_sha256=source_sha256(),
-        face_proposals_sha256=proposals_sha256(),
+        face_proposals_sha256=FACE_PROPOSALS.sha256(),
+        covered_faces_sha256=COVERED_FACES.sha256(),
         backend=titled(backend),
         precision=backend.precision,
         threads=backend.threads,

@@ -66,7 +66,7 @@ def check_setup() -> list[Finding]:
         _disk("disk, data", Path(os.environ.get("REELPROOF_DATA", "instance")), _DATA_NEEDED),
         _disk("disk, models", FILES / "models", _MODELS_NEEDED),
         *_models(FILES / "models"),
-        *_face_proposals(FILES / "models"),
+        *_small_networks(FILES / "models"),
         *_confinement(),
         _gpu(),
         _chromium(),
@@ -228,18 +228,20 @@ def _models(folder: Path) -> Iterator[Finding]:
             yield Finding(name, "missing", OTHER_FILE, remedy)
 
 
-def _face_proposals(folder: Path) -> Iterator[Finding]:
-    """The small network by which faces are found sooner."""
+def _small_networks(folder: Path) -> Iterator[Finding]:
+    """Those by which faces are found sooner, and covered ones told."""
     try:
         from detector.errors import ModelError
-        from detector.models.face_proposals import proposals_file
+        from detector.models.small_networks import COVERED_FACES, FACE_PROPOSALS
     except ImportError:
         return  # said of the models
-    try:
-        size = proposals_file(folder).stat().st_size
-        yield Finding("face proposals", "ok", f"{size / 10**6:.1f} MB", "")
-    except (ModelError, ValueError) as error:
-        yield Finding("face proposals", "missing", _first_line(error), "Fetch models/face-proposals again.")
+    for network in (FACE_PROPOSALS, COVERED_FACES):
+        what = network.name.replace("-", " ")
+        try:
+            size = network.file(folder).stat().st_size
+            yield Finding(what, "ok", f"{size / 10**6:.1f} MB", "")
+        except (ModelError, ValueError) as error:
+            yield Finding(what, "missing", _first_line(error), f"Fetch models/{network.name} again.")
 
 
 def _confinement() -> Iterator[Finding]:

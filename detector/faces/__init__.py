@@ -4,7 +4,8 @@
 - :mod:`~detector.faces.tracks`: which of them are one face followed through time;
   :mod:`~detector.faces.dissolves`: where one goes over to another face without a cut;
   :mod:`~detector.faces.persons`: which tracks are one person.
-- :mod:`~detector.faces.stillness`: which tracks are one picture that does not move.
+- :mod:`~detector.faces.stillness`: which tracks are one picture that does not move;
+  :mod:`~detector.faces.covered`: of which faces mouth or eyes are covered.
 - :mod:`~detector.faces.crop`: the square that a network sees, in training as at run time;
   :mod:`~detector.faces.framing` has both squares of the second look.
 - :mod:`~detector.faces.quality` and, of photographs, :mod:`~detector.faces.photo_range`: whether a face is

@@ -20,6 +20,7 @@ _ROW = np.dtype(
         ("track", np.int32),
         ("usable", np.bool_),
         ("grey", np.bool_),
+        ("covered", np.bool_),
         ("between", np.bool_),  # in a frame between those sampled
         ("interpolated", np.bool_),  # not scored itself: its logit lies between those beside it
         ("flaw", object),  # why it is not judged, one of a few constants, or None
@@ -128,7 +129,7 @@ class DetectionBuffer:
     ) -> None:
         """One face and what it ``shows``; ``between`` says that its frame lies between those sampled."""
         frame = (pts, time, -1 if index is None else index)
-        judged = (shows.flaw is None, shows.grey, between, False, shows.flaw)
+        judged = (shows.flaw is None, shows.grey, shows.covered, between, False, shows.flaw)
         place = (face.box, roll(face))
         unknown = np.nan, np.nan  # logit and smoothed
         self._last.append((*frame, track, *judged, *place, *(shows.quality or _UNKNOWN), *unknown))

@@ -43,6 +43,7 @@ class Assessment(NamedTuple):
     quality: Quality | None = None
     grey: bool = False
     crop: Image | None = None
+    covered: bool = False
 
 
 def assess_face(image: Image, face: Face, size: int, parameters: Parameters) -> Assessment:

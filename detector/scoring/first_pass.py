@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from detector.faces.covered import Covers
 from detector.faces.crop import Face
 from detector.faces.detections import DetectionBuffer, Detections
 from detector.faces.finding.search import FaceSearch, FoundFaces
@@ -72,6 +73,7 @@ class FirstPass:
         self._tracker = Tracker(parameters.bridge_gap)
         # Of what has no end, nothing is said in the end.
         self._stillness = Stillness() if self._video and reader is not None else None
+        self._covers = Covers() if reader is not None else None
         self._cut_detector = CutDetector(parameters.sample_rate)
         self._scorer = scorer
         self._parameters = parameters
@@ -141,6 +143,9 @@ class FirstPass:
             self._usable += 1
             if self._keeper is not None:
                 self._keeper.offer(frame, track, face)
+            if self._covers is not None:
+                covered = self._covers.of(track, self._followed, shows.crop)
+                shows = shows._replace(covered=covered)
         self._gathered.add(frame.pts, float(frame.time), frame.index, track, face, shows)
 
     def post_process(self) -> list[FirstPassResult]:

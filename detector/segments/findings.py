@@ -98,7 +98,8 @@ def person(
         tracks=tracks,
         usable_frames=len(_known(sampled, "logit")),
         motionless=None if still is None else still >= set(tracks),
-        grey=None if still is None else _grey(sampled),
+        grey=None if still is None else _share(sampled, "grey"),
+        covered=_share(sampled, "covered"),
         probability=max(map(scorer.person_probability, levels), default=None),
         second_look=scorer.second_look_of(tracks[0]),
         scores=Scores(
@@ -118,9 +119,10 @@ def person(
     )
 
 
-def _grey(sampled: Detections) -> float | None:
-    grey = sampled.rows["grey"][sampled.rows["usable"]]
-    return round(float(grey.mean()), 4) if len(grey) else None
+def _share(sampled: Detections, name: str) -> float | None:
+    """Of the judged faces the share that are so."""
+    so = sampled.rows[name][sampled.rows["usable"]]
+    return round(float(so.mean()), 4) if len(so) else None
 
 
 def persons_of(

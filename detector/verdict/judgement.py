@@ -14,6 +14,7 @@ from detector.segments.screen_time import seconds_shown
 from detector.verdict.coverage import DAMAGED
 from detector.verdict.motion import motionless
 from detector.verdict.reasons import beside
+from detector.verdict.stability import is_covered
 from detector.verdict.verdict import answers, decide, exhibit_probability, is_outweighed
 
 
@@ -58,7 +59,9 @@ def judge(
     video = not media.still
     few = findings.reaching_in_few_frames(people, found, parameters, times, seconds) if video else {}
     verdict, reason = decide(media.kind, parameters, coverage, persons, segments, few)
-    following = beside.motionless(motionless(parameters, persons))
+    told = {segment.person for segment in segments}
+    hidden = [each.id for each in persons if is_covered(each) and each.id not in told]
+    following = [*beside.motionless(motionless(parameters, persons)), *beside.covered(hidden)]
     if video:
         following = [*beside.mostly_grey(coverage), *beside.other_codec(media.codec, coverage), *following]
     # The figures are those by which it was asked whether there is a finding.

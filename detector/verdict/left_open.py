@@ -16,7 +16,7 @@ from detector.verdict.judged_share import (
     mostly_whole,
 )
 from detector.verdict.motion import nobody_moves
-from detector.verdict.stability import is_colourless, is_unstable
+from detector.verdict.stability import is_colourless, is_covered, is_unstable
 
 
 class LeftOpen(Enum):
@@ -26,6 +26,7 @@ class LeftOpen(Enum):
     NONE_USABLE = auto()
     UNCONFIRMED = auto()  # somebody has a segment, but views of the same pictures disagree
     COLOURLESS = auto()  # likewise, but the faces have no colour
+    COVERED = auto()  # likewise, but something lies before mouth or eyes
     TOO_FEW_FRAMES = auto()  # of everybody, to find nothing
     MOSTLY_DAMAGED = auto()  # most frames rest on pictures that are damaged or missing
     OUTWEIGHED = auto()  # a face of a photo is above the threshold alone, not among the others
@@ -34,6 +35,7 @@ class LeftOpen(Enum):
     DOUBTFUL = auto()  # too high to rule a finding out
     HIGH_IN_FEW_FRAMES = auto()  # of somebody beside others who could be judged
     MOTIONLESS = auto()  # a still shown as a video, which the networks judge by what they know of footage
+    ALL_COVERED = auto()  # nobody has a segment, and something lies before mouth or eyes of everybody
 
 
 TOO_LITTLE = frozenset(
@@ -41,10 +43,12 @@ TOO_LITTLE = frozenset(
         LeftOpen.NO_FACE,
         LeftOpen.NONE_USABLE,
         LeftOpen.COLOURLESS,
+        LeftOpen.COVERED,
         LeftOpen.TOO_FEW_FRAMES,
         LeftOpen.MOSTLY_DAMAGED,
         LeftOpen.MOSTLY_NOT_JUDGED,
         LeftOpen.MOTIONLESS,
+        LeftOpen.ALL_COVERED,
     }
 )
 """Where what could not be judged decides, and not how high scores are."""
@@ -66,9 +70,11 @@ def left_open(
     if segments:
         if flagged_persons(persons, segments):
             return None
-        found = {segment.person for segment in segments}
-        grey = all(is_colourless(person) for person in persons if person.id in found)
-        return LeftOpen.COLOURLESS if grey else LeftOpen.UNCONFIRMED
+        names = {segment.person for segment in segments}
+        found = [person for person in persons if person.id in names]
+        if all(map(is_colourless, found)):
+            return LeftOpen.COLOURLESS
+        return LeftOpen.COVERED if all(map(is_covered, found)) else LeftOpen.UNCONFIRMED
     if not image and most_frames(persons) < parameters.minimum_usable_frames:
         return LeftOpen.TOO_FEW_FRAMES
     if not mostly_whole(coverage):
@@ -83,7 +89,10 @@ def left_open(
         return LeftOpen.DOUBTFUL
     if not image and high_if_hardly_judged(parameters, persons):
         return LeftOpen.HIGH_IN_FEW_FRAMES
-    return LeftOpen.MOTIONLESS if nobody_moves(parameters, persons) else None
+    if nobody_moves(parameters, persons):
+        return LeftOpen.MOTIONLESS
+    judged = [one for one in persons if one.usable_frames and (image or is_judged_enough(parameters, one))]
+    return LeftOpen.ALL_COVERED if judged and all(map(is_covered, judged)) else None
 
 
 def why(analysis: Analysis) -> LeftOpen | None:

@@ -1,4 +1,4 @@
-"""Persons on whom alone a finding may rest: their scores hold in other views, their faces have colour."""
+"""On whom a finding may rest: whose scores hold in other views, whose face is in colour and not covered."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from detector.schema.analysis import Person
 _LEAST_STABILITY = 0.7
 # Above this share of faces without colour, a person's scores say what they say of footage without colour.
 MOST_GREY = 0.5
+_MOST_COVERED = 0.5  # likewise of faces with something before mouth or eyes
 
 
 def is_unstable(person: Person) -> bool:
@@ -26,9 +27,18 @@ def is_colourless(person: Person) -> bool:
     return person.grey is not None and person.grey > MOST_GREY
 
 
+def is_covered(person: Person) -> bool:
+    """Whether mouth or eyes were covered in most of the faces by which a person was judged.
+
+    What lies there raises scores of unmanipulated faces and lowers those of manipulated ones
+    (docs/models.md). Unknown, and so not said, before schema 1.21.
+    """
+    return person.covered is not None and person.covered > _MOST_COVERED
+
+
 def bears_no_finding(person: Person) -> bool:
     """Whether what is found of a person is looked at, and not flagged."""
-    return is_unstable(person) or is_colourless(person)
+    return is_unstable(person) or is_colourless(person) or is_covered(person)
 
 
 def stable_persons(persons: Sequence[Person]) -> list[Person]:

@@ -11,7 +11,7 @@ from detector.verdict.flagged import flagged_persons, flagged_segments, who_reac
 from detector.verdict.judged_share import hardly_judged, high_if_hardly_judged, most_frames
 from detector.verdict.left_open import LeftOpen, doubtful_persons, left_open
 from detector.verdict.reasons import doubt, finding, no_finding, unjudged
-from detector.verdict.stability import is_colourless, is_unstable, stable_persons
+from detector.verdict.stability import is_colourless, is_covered, is_unstable, stable_persons
 from detector.verdict.who_counts import who_counts
 
 
@@ -125,11 +125,14 @@ def _why_open(
             return [unjudged.no_face(image, coverage)], []
         case LeftOpen.NONE_USABLE:
             return [unjudged.none_usable(image, parameters, coverage)], []
-        case LeftOpen.UNCONFIRMED | LeftOpen.COLOURLESS:
+        case LeftOpen.UNCONFIRMED | LeftOpen.COLOURLESS | LeftOpen.COVERED:
             grey = who_reaches(list(filter(is_colourless, persons)), parameters)
-            told = [person for person in unstable if person.id not in grey]
+            hidden = who_reaches(list(filter(is_covered, persons)), parameters)
+            hidden = [name for name in hidden if name not in grey]
+            told = [person for person in unstable if person.id not in (*grey, *hidden)]
             views = [doubt.unstable(parameters, told)] if told else []
-            return [*views, *doubt.colourless(grey)], [*_names(unstable), *grey]
+            said = [*views, *doubt.colourless(grey), *doubt.covered(hidden)]
+            return said, [*_names(unstable), *grey, *hidden]
         case LeftOpen.UNSTABLE:
             return views, _names(unstable)
         case LeftOpen.TOO_FEW_FRAMES:
@@ -150,7 +153,7 @@ def _why_open(
             doubtful = doubtful_persons(kind, parameters, persons)
             reaching = who_reaches(persons, parameters)
             return doubt.doubtful(image, parameters, doubtful, reaching, few), doubtful
-        case LeftOpen.MOTIONLESS:
+        case LeftOpen.MOTIONLESS | LeftOpen.ALL_COVERED:
             return [no_finding.nothing_found(image, parameters, coverage, persons, [])], []
         case None | LeftOpen.HIGH_IN_FEW_FRAMES:  # the caller says who scored high
             return [], []

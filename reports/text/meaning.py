@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from detector.schema.analysis import Analysis, Verdict
 from detector.verdict import left_open
+from detector.verdict.left_open import LeftOpen
 from reports.text import photographs
 from reports.text.language import gettext
 from reports.text.measured import calibration_error
@@ -103,7 +104,10 @@ def _confidence(analysis: Analysis) -> str:
 
 def _open_because(analysis: Analysis) -> str:
     """Why nothing can be said."""
-    if left_open.why(analysis) in left_open.TOO_LITTLE:
+    cause = left_open.why(analysis)
+    if cause in {LeftOpen.COVERED, LeftOpen.ALL_COVERED}:
+        return photographs.because_covered()
+    if cause in left_open.TOO_LITTLE:
         return gettext(
             "Too little could be judged, or its quality was below what the model was validated on."
         )
@@ -128,10 +132,7 @@ def verdict_limits(analysis: Analysis) -> tuple[str, ...]:
             "strong compression, filters, beauty effects and re-filmed screens can raise "
             "or lower scores."
         ),
-        gettext(
-            "Of a face that is partly covered (by a mask, a caption, a sticker, a hand) what is left is "
-            "judged: what was altered beneath or beside it can go unnoticed, and a mask can raise scores."
-        ),
+        photographs.covered_in_part(),
     )
     first = {
         Verdict.MANIPULATED: gettext(

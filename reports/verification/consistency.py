@@ -147,7 +147,7 @@ def _verdict_fits(analysis: Analysis) -> bool:
     """Whether the first model's verdict is one that its segments allow, by the rules of the engine.
 
     Segments of nobody but persons who bear no finding leave it open: views disagree on them (since schema
-    1.5), or their faces have no colour (since 1.20).
+    1.5), or their faces have no colour (since 1.20) or are covered in part (since 1.21).
     """
     if flagged_persons(analysis.persons, analysis.segments):
         return analysis.verdict is Verdict.MANIPULATED

@@ -9,7 +9,7 @@ from reports.text import numbers, photographs
 from reports.text.finding import figure_name
 from reports.text.language import capitalize_first
 from reports.text.verbal_scale import Strength, strength
-from reports.view.summary import figure_interval
+from reports.view.summary import figure_interval, outside_words
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,7 @@ class FigureView:
     both: str  # answers about a photo
     strength: Strength | None
     between: str  # the interval beside it, or why there is none; empty beside other verdicts
+    outside: str  # that measured error rates do not speak for the exhibit; else empty
 
 
 def figure_view(analysis: Analysis) -> FigureView:
@@ -33,4 +34,5 @@ def figure_view(analysis: Analysis) -> FigureView:
         # Beside another verdict a phrase would contradict it.
         strength=strength(analysis, figure) if figure is not None and manipulated else None,
         between=capitalize_first(figure_interval(analysis)) if manipulated else "",
+        outside=outside_words(analysis),
     )

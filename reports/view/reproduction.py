@@ -92,6 +92,11 @@ def decided_by(analysis: Analysis) -> tuple[Fact, ...]:
             used.face_proposals_sha256 or "",
             exact=True,
         ),
+        Fact(
+            gettext("SHA-256 of the network that tells covered faces"),
+            used.covered_faces_sha256 or "",
+            exact=True,
+        ),
     )
     return tuple(fact for fact in known if fact.value)
 

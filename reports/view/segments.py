@@ -8,7 +8,7 @@ from pathlib import Path
 
 from detector.schema.analysis import Analysis, Box, CloseUp, Media, Peak, Person, Segment
 from detector.verdict.reasons import doubt
-from detector.verdict.stability import bears_no_finding, is_colourless
+from detector.verdict.stability import bears_no_finding, is_colourless, is_covered
 from reports.inputs.pictures import Picture, find_picture
 from reports.text import numbers
 from reports.text.finding import segment_name
@@ -119,6 +119,9 @@ def _why_not(analysis: Analysis, barred: Sequence[Person]) -> str:
     grey = doubt.colourless([each.id for each in barred if is_colourless(each)])
     if grey:
         return " ".join(map(translated, grey))
+    hidden = doubt.covered([each.id for each in barred if is_covered(each)])
+    if hidden:
+        return " ".join(map(translated, hidden))
     return translated(doubt.unstable(analysis.parameters, barred)) if barred else ""
 
 

@@ -31,7 +31,12 @@ def key_answers(analysis: Analysis, sections: dict[str, Section]) -> tuple[Answe
         if not still:
             found.append((gettext("When"), _when(segments, sections["segments"].number)))
         found.append((gettext("Whose face"), _persons(analysis, segments)))
-    found.append((gettext("How surely"), f"{_confidence(analysis, sections)}{_outside(analysis)}"))
+    found.append(
+        (
+            gettext("How surely"),
+            " ".join(filter(None, (_confidence(analysis, sections), outside_words(analysis)))),
+        )
+    )
     found.append((gettext("Not looked at"), _not_examined(analysis, sections["not-examined"].number)))
     found.append((gettext("What to do next"), next_steps(analysis, sections["segments"].number)))
     return tuple(found)
@@ -160,17 +165,16 @@ def _confidence(analysis: Analysis, sections: dict[str, Section]) -> str:
     )
 
 
-def _outside(analysis: Analysis) -> str:
+def outside_words(analysis: Analysis) -> str:
     """What follows where error rates do not speak for the exhibit; empty where nothing was judged."""
     outside = outside_of(analysis)
     if not outside or not analysis.coverage.frames_with_usable_face:
         return ""
-    said = gettext(
+    return gettext(
         "The exhibit lies outside what the model was validated on (%(outside)s): the measured error rates do "
         "not speak for it.",
         outside=", ".join(map(translated, outside)),
     )
-    return f" {said}"
 
 
 def figure_interval(analysis: Analysis) -> str:
@@ -253,9 +257,13 @@ def next_steps(analysis: Analysis, section: int | None = None) -> str:
             "test the flagged parts before anything is decided or published.",
             where=where,
         )
+    cause = left_open.why(analysis)
+    covered = cause in {LeftOpen.COVERED, LeftOpen.ALL_COVERED}
     if analysis.media.still:
         alone = ""
-        if left_open.why(analysis) is LeftOpen.OUTWEIGHED:
+        if covered:
+            alone = gettext("Look for another picture in which mouth and eyes are to be seen. ")
+        if cause is LeftOpen.OUTWEIGHED:
             alone = gettext(
                 "Look yourself at the face that the reason names; cut out and analysed alone it may be "
                 "flagged, which says nothing new. "
@@ -266,13 +274,18 @@ def next_steps(analysis: Analysis, section: int | None = None) -> str:
             "(search for the picture). Do not take this result as proof that the "
             "photograph is unaltered or that the person exists."
         )
+    if covered:
+        return gettext(
+            "Look for a passage, another recording or another copy in which mouth and eyes are to be seen, "
+            "and analyse that. Until then this analysis speaks neither for nor against the file."
+        )
     if analysis.verdict is Verdict.NOT_FOUND:
         return gettext(
             "Do not take this as proof that the file is unaltered. Where doubts remain: "
             "obtain the original, check its origin, and have sound, scene and file "
             "structure examined by other methods."
         )
-    if left_open.why(analysis) is LeftOpen.MOTIONLESS:
+    if cause is LeftOpen.MOTIONLESS:
         return gettext(
             "Hand in the picture itself, or a frame of the video, as a photograph. Until then this analysis "
             "speaks neither for nor against the file."

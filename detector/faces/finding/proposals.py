@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from detector.faces.finding.search_net import SearchNet
 from detector.faces.finding.searched_size import reduced, searched_scale
 from detector.media.frame import Image
-from detector.models.face_proposals import proposals_file
+from detector.models.small_networks import FACE_PROPOSALS
 from detector.schema.analysis import Box
 from detector.schema.boxes import overlap
 
@@ -33,7 +33,7 @@ class FaceProposals:
     """
 
     def __init__(self, width: int, network: Path | None = None) -> None:
-        path = str(network or proposals_file())
+        path = str(network or FACE_PROPOSALS.file())
         self._net = SearchNet(cv2.dnn.readNetFromONNX(path), path)
         self._width = width
 

@@ -33,6 +33,9 @@ class Software(Value):
     face_proposals_sha256: Sha256 | None = Field(
         default=None, description="of the network that proposes where faces may be; since 1.13"
     )
+    covered_faces_sha256: Sha256 | None = Field(
+        default=None, description="of the network that tells covered faces; since 1.21"
+    )
     backend: str | None = Field(default=None, description="what ran the network; since 1.3")
     precision: str | None = Field(default=None, description="of the network's arithmetic")
     threads: int | None = Field(default=None, ge=1, description="for that, on the processor")

@@ -19,15 +19,15 @@ class ProposalNetwork(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.stem = nn.Sequential(_convolution(3, 12, 3, 2), _separable(12, 16, 2), _separable(16, 24, 2))
-        self.eighth = nn.Sequential(_Residual(24, 48), _Residual(24, 48))
-        self.sixteenth = nn.Sequential(_separable(24, 48, 2), _Residual(48, 96), _Residual(48, 96))
+        self.stem = nn.Sequential(convolution(3, 12, 3, 2), separable(12, 16, 2), separable(16, 24, 2))
+        self.eighth = nn.Sequential(Residual(24, 48), Residual(24, 48))
+        self.sixteenth = nn.Sequential(separable(24, 48, 2), Residual(48, 96), Residual(48, 96))
         self.half_of_it = nn.Sequential(
-            _separable(48, 80, 2), _Residual(80, 160), _Residual(80, 160), _Residual(80, 160)
+            separable(48, 80, 2), Residual(80, 160), Residual(80, 160), Residual(80, 160)
         )
-        self.from_lowest = _convolution(80, 48, 1)
-        self.from_middle = _convolution(48, 24, 1)
-        self.joined = nn.Sequential(_Residual(24, 48), _convolution(24, 24, 1))
+        self.from_lowest = convolution(80, 48, 1)
+        self.from_middle = convolution(48, 24, 1)
+        self.joined = nn.Sequential(Residual(24, 48), convolution(24, 24, 1))
         self.heat = nn.Conv2d(24, 1, 1)
         self.box = nn.Conv2d(24, 4, 1)
         nn.init.constant_(cast(Tensor, self.heat.bias), -4.0)  # few cells have a face (Lin et al., 2017)
@@ -44,14 +44,14 @@ class ProposalNetwork(nn.Module):
         return self.heat(joined), self.box(joined)
 
 
-class _Residual(nn.Module):
+class Residual(nn.Module):
     """An inverted residual block (Sandler et al., 2018)."""
 
     def __init__(self, channels: int, wide: int) -> None:
         super().__init__()
         self.block = nn.Sequential(
-            _convolution(channels, wide, 1),
-            _convolution(wide, wide, 3, groups=wide),
+            convolution(channels, wide, 1),
+            convolution(wide, wide, 3, groups=wide),
             nn.Conv2d(wide, channels, 1, bias=False),
             nn.BatchNorm2d(channels),
         )
@@ -61,13 +61,13 @@ class _Residual(nn.Module):
         return out
 
 
-def _separable(channels: int, out: int, stride: int) -> nn.Sequential:
+def separable(channels: int, out: int, stride: int) -> nn.Sequential:
     return nn.Sequential(
-        _convolution(channels, channels, 3, stride, groups=channels), _convolution(channels, out, 1)
+        convolution(channels, channels, 3, stride, groups=channels), convolution(channels, out, 1)
     )
 
 
-def _convolution(channels: int, out: int, size: int, stride: int = 1, groups: int = 1) -> nn.Sequential:
+def convolution(channels: int, out: int, size: int, stride: int = 1, groups: int = 1) -> nn.Sequential:
     return nn.Sequential(
         nn.Conv2d(channels, out, size, stride, size // 2, groups=groups, bias=False),
         nn.BatchNorm2d(out),

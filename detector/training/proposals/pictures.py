@@ -43,7 +43,7 @@ def prepare(data: Path, out: Path) -> list[Picture]:
     path = out / "pictures.pickle"
     if not path.is_file():
         detect = FaceDetector(UNSURE, _SEARCHED)
-        pictures = [picture_of(image, detect) for image in _images(data)]
+        pictures = [picture_of(image, detect) for image in training_images(data)]
         out.mkdir(parents=True, exist_ok=True)
         with open_atomically(path) as file:
             pickle.dump(pictures, file)
@@ -70,19 +70,21 @@ def picture_of(image: Image, detect: FaceDetector) -> Picture:
     return Picture(encode(image), boxes, np.array([face.confidence for face in faces], np.float32))
 
 
-def _images(data: Path) -> Iterator[Image]:
+def training_images(data: Path) -> Iterator[Image]:
+    """Frames of clips, photographs, stills and crops of role ``train``, as RGB."""
     for folder, count in _FRAMES.items():
         for row in read_csv(data / folder / "labels.csv"):
             if row["role"] == "train":
                 yield from spread_frames(data / folder / row["file"], count)
-    yield from _packed(data / "photos-real.zip", None)
+    yield from packed(data / "photos-real.zip", None)
     stills = [row["file"] for row in read_csv(data / "stills.csv") if row["split"] == "train"]
-    yield from _packed(data / "stills.zip", stills)
+    yield from packed(data / "stills.zip", stills)
     crops = [row["file"] for row in read_csv(data / "dfdc-train-0.csv")]
-    yield from _packed(data / "dfdc-train-0.zip", crops[:: max(1, len(crops) // _CROPS)])
+    yield from packed(data / "dfdc-train-0.zip", crops[:: max(1, len(crops) // _CROPS)])
 
 
-def _packed(path: Path, names: Iterable[str] | None) -> Iterator[Image]:
+def packed(path: Path, names: Iterable[str] | None) -> Iterator[Image]:
+    """The JPEG pictures of an archive as RGB; ``names`` are those wanted, None: all."""
     with opened_zip(path) as archive:
         wanted = None if names is None else set(names)
         for name in archive.namelist():

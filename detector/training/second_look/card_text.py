@@ -41,8 +41,8 @@ LIMITS = (
     "the networks contradict each other, and leave the verdict open. Of whole clips of which every frame "
     "was changed so, one to three of ten manipulated ones were still flagged, and three to five of ten "
     "unmanipulated ones were flagged.",
-    "Of a face that is partly covered what is left is judged: opaque captions over mouth and chin hid 3 of 3 "
-    "findings, and the shape of a mask left 4 of 6 unmanipulated clips open.",
+    "Where mouth or eyes are covered, nobody is flagged or cleared, as far as that is told; smaller covers "
+    "hide what was altered beneath, and can change scores.",
     "Footage in HEVC or AV1 scores higher than the same in H.264, also where it is unmanipulated: what "
     "that adds on average is taken off, so that more of its verdicts are left open; other codecs were not "
     "measured.",

@@ -33,6 +33,15 @@ def motionless(names: Sequence[str]) -> list[str]:
     return [words % {"who": who(names)}] if names else []
 
 
+def covered(names: Sequence[str]) -> list[str]:
+    """What follows the reason where the faces of the persons ``names``, not said of yet, are covered."""
+    words = N_(
+        "%(who)s: mouth or eyes seem covered, as by a mask, a hand or a caption; what was altered beneath "
+        "cannot be seen, and scores of the rest say little."
+    )
+    return [words % {"who": who(names)}] if names else []
+
+
 def other_codec(codec: str, coverage: Coverage) -> list[str]:
     """What follows the reason where faces of a video in another codec than those measured were judged.
 

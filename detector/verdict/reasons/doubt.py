@@ -160,3 +160,12 @@ def colourless(names: Sequence[str]) -> list[str]:
         "which score higher, manipulated or not."
     )
     return [words % {"who": who(names)}] if names else []
+
+
+def covered(names: Sequence[str]) -> list[str]:
+    """The persons ``names`` reach the threshold by faces that are covered in part, likewise."""
+    words = N_(
+        "%(who)s: the threshold for a finding is reached, but mouth or eyes seem covered, as by a mask, a "
+        "hand or a caption, which can raise a score by itself."
+    )
+    return [words % {"who": who(names)}] if names else []

@@ -90,8 +90,10 @@ def compare(recorded: Analysis, again: Analysis, tolerance: Tolerance = TOLERANC
 
 def made_by_one_engine(one: Software, other: Software) -> bool:
     """Whether one version of the engine made both, as far as is recorded."""
-    same_source = one.source_sha256 == other.source_sha256
-    return same_source and one.face_proposals_sha256 == other.face_proposals_sha256
+    return all(
+        getattr(one, name) == getattr(other, name)
+        for name in ("source_sha256", "face_proposals_sha256", "covered_faces_sha256")
+    )
 
 
 class _Scores(NamedTuple):

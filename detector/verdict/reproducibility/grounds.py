@@ -27,7 +27,7 @@ from detector.schema.measurements.coverage import Coverage, Span
 from detector.schema.metadata import Anomaly
 from detector.verdict.reproducibility.segments import LOGITS, of_segments, same_logit, same_place
 from detector.verdict.reproducibility.tolerance import Tolerance
-from detector.verdict.stability import is_colourless
+from detector.verdict.stability import is_colourless, is_covered
 
 _NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
 _FEW = 20  # a count below it is the same in both
@@ -187,6 +187,8 @@ def _of_person(there: Person, here: Person, interval: float, tolerance: Toleranc
         yield f"whether {name} moves differs"
     if is_colourless(there) is not is_colourless(here):
         yield f"whether {name} is seen in colour differs"
+    if is_covered(there) is not is_covered(here):
+        yield f"whether the face of {name} is covered in part differs"
     for what, one, other in figures:
         if _apart(one, other) > tolerance.probability:
             yield f"the {what} of {name} is {_figure(other)}, where {_figure(one)} is recorded"

@@ -13,7 +13,7 @@ from detector.errors import ModelError
 from detector.faces.finding.centerface import FaceDetector
 from detector.faces.finding.proposals import FaceProposals, boxes_of
 from detector.media.frame import Image
-from detector.models.face_proposals import FOLDER, files_in, proposals_file
+from detector.models.small_networks import FACE_PROPOSALS
 from detector.paths import FILES
 from detector.schema.boxes import overlap
 
@@ -57,17 +57,17 @@ def test_boxes_lie_where_the_heat_is_highest() -> None:
 
 
 def test_files_that_do_not_belong_together(tmp_path: Path) -> None:
-    shutil.copytree(FILES / "models" / FOLDER, tmp_path / FOLDER)
-    weights, card = files_in(tmp_path)
-    assert proposals_file(tmp_path) == weights
+    shutil.copytree(FILES / "models" / FACE_PROPOSALS.name, tmp_path / FACE_PROPOSALS.name)
+    weights, card = FACE_PROPOSALS.files_in(tmp_path)
+    assert FACE_PROPOSALS.file(tmp_path) == weights
     data = weights.read_bytes()
     weights.write_bytes(data[:-1])
     with pytest.raises(ModelError, match="SHA-256 differs"):
-        proposals_file(tmp_path)
+        FACE_PROPOSALS.file(tmp_path)
     weights.unlink()
     with pytest.raises(ModelError, match=r"face-proposals\.onnx is missing"):
-        proposals_file(tmp_path)
+        FACE_PROPOSALS.file(tmp_path)
     weights.write_bytes(data)
     card.unlink()
     with pytest.raises(ModelError, match=r"face-proposals\.json is missing"):
-        proposals_file(tmp_path)
+        FACE_PROPOSALS.file(tmp_path)

@@ -1,0 +1,126 @@
+"""Training the network that tells covered faces: what is drawn, what it hides, what is learnt and shipped."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from detector.errors import ParameterError
+from detector.faces.covered import SEEN, CoverNet
+from detector.faces.crop import crop_square, square_for_face
+from detector.faces.finding.centerface import FaceDetector
+from detector.media.frame import Image
+from detector.training.covered_faces import train
+from detector.training.covered_faces.covers import DRAWN, SIDE, Cover, Draw, composed, letters
+from detector.training.covered_faces.examples import Example, example
+from detector.training.covered_faces.network import CoveredNetwork
+from detector.training.covered_faces.pictures import Crops, load
+from detector.training.covered_faces.ship import onnx_of
+
+
+@pytest.fixture(scope="module")
+def crops(astronaut: Image) -> Crops:
+    (face,) = FaceDetector()(astronaut)
+    square = square_for_face(face)
+    crop = crop_square(astronaut, square, SIDE)
+    points = np.c_[face.landmarks, np.ones(5)] @ square.matrix(SIDE).T
+    hidden = crop.copy()
+    hidden[SIDE // 2 :] = 40
+    piece = np.ascontiguousarray(astronaut[-SIDE:, :SIDE])
+    return Crops(crop[None], points[None].astype(np.float32), hidden[None], np.array([True]), piece[None])
+
+
+def over(crops: Crops, part: tuple[slice, slice]) -> bool | None:
+    opacity = np.zeros((SIDE, SIDE), np.uint8)
+    opacity[part] = 255
+    return Cover(crops.faces[0], opacity).hides(crops.landmarks[0])
+
+
+def test_what_hides_mouth_or_eyes_covers(crops: Crops) -> None:
+    (left, top), (right, _), _, (_, mouth), _ = crops.landmarks[0].round().astype(int).tolist()
+    everywhere = slice(None)
+    assert over(crops, (slice(mouth - 12, mouth + 12), everywhere)) is True
+    assert over(crops, (slice(top - 10, top + 10), everywhere)) is True
+    assert over(crops, (slice(0, 6), everywhere)) is False
+    assert over(crops, (slice(top - 10, top + 10), slice(0, (left + right) // 2))) is None, "one eye of two"
+    assert over(crops, (slice(mouth + 2, mouth + 12), slice(0, SIDE // 2))) is None, "a quarter of the mouth"
+
+
+@pytest.mark.parametrize("draw", [draw for draw, _ in DRAWN], ids=lambda draw: draw.__name__)
+def test_each_is_drawn_within_its_opacity_and_covers_at_times(crops: Crops, draw: Draw) -> None:
+    face, piece = crops.faces[0], crops.pieces[0]
+    told = set()
+    for seed in range(60):
+        cover = draw(face, piece, np.random.default_rng(seed))
+        again = draw(face, piece, np.random.default_rng(seed))
+        assert (cover.layer == again.layer).all() and (cover.opacity == again.opacity).all()
+        assert cover.layer.shape == (SIDE, SIDE, 3) and cover.opacity.shape == (SIDE, SIDE)
+        changed = composed(face, cover, np.random.default_rng(seed)) != face
+        assert not changed.any(axis=2)[cv2.dilate(cover.opacity, np.ones((13, 13), np.uint8)) == 0].any()
+        told.add(cover.hides(crops.landmarks[0]))
+    assert True in told or draw is letters, "letters alone leave most to be seen"
+
+
+def test_a_cover_goes_on_beyond_the_crop(crops: Crops) -> None:
+    opacity = np.zeros((SIDE, SIDE), np.uint8)
+    opacity[90:110] = 255
+    wide = Cover(crops.faces[0], opacity).around(2)
+    assert wide.layer.shape == (2 * SIDE, 2 * SIDE, 3)
+    assert (wide.opacity > 0).all(axis=1).nonzero()[0].tolist() == list(
+        range(90 + SIDE // 2, 110 + SIDE // 2)
+    )
+
+
+def test_it_learns(crops: Crops) -> None:
+    """A few steps on one batch bring the loss down by far; examples are of both kinds."""
+    rng = np.random.default_rng(1)
+    batch: list[Example] = [example(crops, rng) for _ in range(24)]
+    assert {one.covered for one in batch} == {True, False}
+    assert all(one.crop.shape == (SEEN, SEEN, 3) and one.crop.dtype == np.uint8 for one in batch)
+    torch.manual_seed(0)
+    network = CoveredNetwork()
+    optimizer = torch.optim.AdamW(network.parameters(), lr=3e-3)
+    shown = (
+        torch.from_numpy(np.stack([one.crop for one in batch])),
+        torch.tensor([one.covered for one in batch]),
+    )
+    values = []
+    for _ in range(30):
+        value = train._loss(network, shown)
+        optimizer.zero_grad()
+        value.backward()
+        optimizer.step()
+        values.append(value.item())
+    assert values[-1] < 0.5 * values[0]
+
+
+def test_training_goes_on_where_it_ended_and_what_is_shipped_gives_what_was_trained(
+    crops: Crops, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(train, "BATCH", 2)
+    np.savez(tmp_path / "crops.npz", **crops._asdict())
+    first = torch.load(train.train(tmp_path, 1), weights_only=True)
+    again = torch.load(train.train(tmp_path, 2), weights_only=True)
+    assert (first["step"], again["step"]) == (1, 2)
+    assert not torch.equal(first["network"]["answer.weight"], again["network"]["answer.weight"])
+    (tmp_path / "network.onnx").write_bytes(onnx_of(tmp_path / "checkpoint.pt"))
+    network = CoveredNetwork()
+    network.load_state_dict(again["network"])
+    crop = crops.faces[0]
+    shown = cv2.resize(crop, (SEEN, SEEN), interpolation=cv2.INTER_AREA).transpose(2, 0, 1)[None]
+    with torch.no_grad():
+        wanted = torch.sigmoid(network.eval()(torch.from_numpy(np.ascontiguousarray(shown)).float())).item()
+    assert CoverNet(tmp_path / "network.onnx")(crop) == pytest.approx(wanted, abs=1e-3)
+
+
+def test_nothing_was_prepared(tmp_path: Path) -> None:
+    with pytest.raises(ParameterError, match="step `prepare`"):
+        load(tmp_path)
+    with pytest.raises(ParameterError, match="step `train`"):
+        onnx_of(tmp_path / "checkpoint.pt")
+    with pytest.raises(ParameterError, match="step `prepare`"):
+        train.train(tmp_path, 1)
