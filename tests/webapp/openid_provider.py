@@ -56,15 +56,15 @@ class OpenIdProvider:
         names |= {"end_session_endpoint": "leave"} if self.has_way_out else {}
         return jsonify({"issuer": self.issuer} | {k: f"{self.issuer}/{v}" for k, v in names.items()})
 
-    def logout_token(self, **changed: Any) -> str:
-        """What it sends where somebody signed out; a claim that is None is left out."""
+    def logout_token(self, typ: str | None = "logout+jwt", **changed: Any) -> str:
+        """What it sends where somebody signed out; a claim or a type that is None is left out."""
         now = int(time.time())
         events = {"http://schemas.openid.net/event/backchannel-logout": {}}
         claims = {"iss": self.issuer, "aud": CLIENT, "iat": now, "exp": now + 60, "jti": secrets.token_hex(8)}
         claims |= {"events": events, "sub": self.claims["sub"]} | changed
-        header = {"alg": self.algorithm, "kid": self.key.kid, "typ": "logout+jwt"}
+        header = {"alg": self.algorithm, "kid": self.key.kid} | ({} if typ is None else {"typ": typ})
         told = {name: value for name, value in claims.items() if value is not None}
-        return jwt.encode(header, told, self.key, algorithms=[self.algorithm, "RS512"])
+        return jwt.encode(header, told, self.key, algorithms=[self.algorithm, "RS512"], default_type=None)
 
     def _keys(self):
         return jsonify(KeySet([self.key]).as_dict(private=False))

@@ -30,6 +30,10 @@ _AT_ONCE = 4  # sign-ins that are being checked there: each holds one of the ser
 _LEEWAY = 60  # seconds that clocks may differ by
 _ENDPOINTS = ("authorization_endpoint", "token_endpoint", "jwks_uri")
 _SIGNED_OUT = "http://schemas.openid.net/event/backchannel-logout"
+# Types that a logout token may state. Back-Channel Logout 1.0, 2.4, only recommends "logout+jwt", and
+# providers in use state "JWT" (Keycloak before 25) or nothing. Whatever names another kind of token is
+# refused (RFC 8725, 3.11), such as "at+jwt"; an ID token without a type of its own has a nonce and no event.
+_LOGOUT_TYPES = ("logout+jwt", "jwt", "")
 _NEW_KEYS_AFTER = 60.0  # seconds; who may send anything cannot make us ask more often
 
 
@@ -142,17 +146,20 @@ class Provider:
     def logged_out_subject(self, token: str) -> str:
         """Who signed out, by a logout token (Back-Channel Logout 1.0, 2.6); raises :class:`ProviderError`."""
         try:
-            claims = self._decoded(token, new_keys_after=_NEW_KEYS_AFTER).claims
+            signed = self._decoded(token, new_keys_after=_NEW_KEYS_AFTER)
+            claims = signed.claims
             for_us, events = claims.get("aud"), claims.get("events")
             moment = time.time()
             fits = (
-                claims.get("iss") == self.issuer
+                _type(signed.header) in _LOGOUT_TYPES
+                and claims.get("iss") == self.issuer
                 and self._settings.oidc_client in (for_us if isinstance(for_us, list) else [for_us])
                 and isinstance(events, dict)
                 and isinstance(events.get(_SIGNED_OUT), dict)
                 and "nonce" not in claims
                 and abs(moment - float(claims["iat"])) < 5 * _LEEWAY
-                and moment < float(claims.get("exp", moment)) + _LEEWAY
+                and moment < float(claims["exp"]) + _LEEWAY
+                and float(claims.get("nbf", moment)) <= moment + _LEEWAY
             )
             who = claims.get("sub")
         except ProviderError:
@@ -161,6 +168,7 @@ class Provider:
             log.warning("a logout token was refused: %s: %s", type(problem).__name__, problem)
             raise ProviderError(gettext("This logout token could not be used.")) from problem
         if not fits or not isinstance(who, str) or not who:
+            log.warning("a logout token of %s was refused: not for here and now, or without sub", self.issuer)
             raise ProviderError(gettext("This logout token is not for here and now, or names nobody (sub)."))
         return who
 
@@ -260,6 +268,11 @@ class Provider:
         )
         session.trust_env = False  # no proxy, no .netrc
         return session
+
+
+def _type(header: Mapping[str, Any]) -> str:
+    """The type that a token states: a media type, whose "application/" may be left out (RFC 7515, 4.1.9)."""
+    return str(header.get("typ", "")).lower().removeprefix("application/")
 
 
 def _unreachable() -> ProviderError:

@@ -202,6 +202,12 @@ def test_signing_out_there_ends_the_sessions_here(app, provider):
         {"nonce": "x"},  # an ID token is none
         {"iat": 1},
         {"exp": 1},
+        {"exp": None},
+        {"nbf": time.time() + 7200},
+        {"nbf": "soon"},
+        {"typ": "at+jwt"},  # an access token
+        {"typ": "application/at+jwt"},
+        {"typ": "dpop+jwt"},
         {"sub": None, "sid": "s1"},
     ],
 )
@@ -212,6 +218,23 @@ def test_logout_tokens_refused(app, provider, changed):
     answer = app.test_client().post("/login/provider/ended", data=told)
     assert answer.status_code == 400 and answer.json["error"] == "invalid_request"
     assert client.get("/help").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"typ": "JWT"},
+        {"typ": None},
+        {"typ": "application/Logout+JWT"},
+        {"nbf": time.time() - 5},
+    ],
+)
+def test_logout_tokens_taken(app, provider, changed):
+    client = app.test_client()
+    through_provider(client)
+    told = {"logout_token": provider.logout_token(**changed)}
+    assert app.test_client().post("/login/provider/ended", data=told).json == {"ended": 1}
+    assert client.get("/help").status_code == 303
 
 
 def test_logout_tokens_of_another_key_make_nobody_ask_for_keys(app, provider):
