@@ -7,7 +7,6 @@ does everything, and takes seconds. Nothing in either file is ever run.
 from __future__ import annotations
 
 import hashlib
-import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from detector.models.card_files import read_card
 from detector.models.loaded import LoadedModel, load_pair
 from detector.models.onnx_file import FILE_LIMIT
 from detector.models.weights import is_pickled_name, looks_pickled, pickled_error, refuse_wrong_weights
+from detector.schema.joiners import invisible
 from detector.schema.translatable import N_
 
 CARD_LIMIT = 64_000
@@ -50,7 +50,7 @@ def check_card(data: bytes) -> Card:
             )
         )
     for text in _texts(card.model_dump()):
-        if any(unicodedata.category(char)[0] == "C" for char in text):
+        if invisible(text):
             raise ModelError(
                 N_(
                     "The model card holds control or direction characters, which can make text look "

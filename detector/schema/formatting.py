@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from fractions import Fraction
 
+from detector.schema.joiners import joiners
+
 THRESHOLDS = (0.4, 0.65)
 """Of doubt and of a finding, as shipped (:class:`~detector.schema.method.parameters.Parameters`)."""
 _SET: ContextVar[tuple[float, ...]] = ContextVar("thresholds", default=())
@@ -73,13 +75,14 @@ def printable(text: str) -> str:
     r"""``text`` safe to read: controls, bidirectional overrides and broken letters as escapes.
 
     ``clip\u202e4pm.exe`` would otherwise show as ``clipexe.mp4``, and ``\x1b[8m`` hide what follows it on a
-    terminal.
+    terminal. Joiners stay where letters or emoji are written with them.
     """
+    kept = joiners(text)
     return "".join(
         char.encode("unicode_escape").decode("ascii")
-        if unicodedata.category(char) in {"Cc", "Cf", "Cs", "Zl", "Zp"}
+        if unicodedata.category(char) in {"Cc", "Cf", "Cs", "Zl", "Zp"} and at not in kept
         else char
-        for char in text
+        for at, char in enumerate(text)
     )
 
 

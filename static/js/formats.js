@@ -43,9 +43,17 @@ export function fileSize(bytes) {
   return bytes >= 1e5 ? `${decimal(bytes / 1e6, 1)} MB` : `${Math.ceil(bytes / 1e3)} kB`;
 }
 
+// As in `detector.schema.joiners`: a joiner that belongs where it stands, after the letter or emoji before it.
+const SCRIPTS = "[\\u0600-\\u0dff\\u1000-\\u109f\\u1780-\\u18af]";
+const LETTER = `(?=[\\p{L}\\p{M}])${SCRIPTS}`;
+const EMOJI = "[\\u2190-\\u21ff\\u2300-\\u23ff\\u2600-\\u27bf\\u2b00-\\u2bff\\u{1f000}-\\u{1faff}]";
+const JOINED = `${LETTER}[\\u200c\\u200d](?=${LETTER})|${EMOJI}\\ufe0f?\\u200d(?=${EMOJI})`;
+const ESCAPED = new RegExp(`(${JOINED})|[\\p{Cc}\\p{Cf}\\p{Cs}\\p{Zl}\\p{Zp}]`, "gu");
+
 /** A name safe to read, as `detector.schema.formatting.printable` writes it: what steers or turns text as escapes. */
 export function printable(text) {
-  return text.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, (char) => {
+  return text.replace(ESCAPED, (char, joined) => {
+    if (joined) return joined;
     const code = char.codePointAt(0);
     const short = { "\t": "\\t", "\n": "\\n", "\r": "\\r" }[char];
     const [letter, width] = code < 0x100 ? ["x", 2] : code < 0x10000 ? ["u", 4] : ["U", 8];

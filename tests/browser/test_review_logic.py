@@ -75,6 +75,12 @@ def test_names_are_made_safe_as_python_does(modules: Page) -> None:
         "tag\U000e0041",
         "line\u2028",
         "Ärger 😀.mp4",
+        "می‌خواهم.mp4",
+        "ع‌ل‌ی",
+        "ශ්‍රී ලංකා",
+        "👩🏽‍🔬 ❤️‍🔥 🙂‍↔️.jpg",
+        "\u200cمی\u200c\u200dخ\u200d ۲\u200cس a\u200cb a\ufe0f\u200d😀 😀\u200d",
+        "\u0600\u200cی\u0600",
     ]
     shown = call(modules, "formats.js", "return given.map(m.printable);", names)
     assert shown == [printable(name) for name in names]

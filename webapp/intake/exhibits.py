@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from detector.errors import MediaError
 from detector.media.exhibit import signatures
 from detector.media.exhibit.signatures import is_accepted
+from detector.schema.joiners import joiners
 from detector.timestamps import iso_milliseconds
 from reports.text.free_text import normalized
 from reports.text.language import N_, gettext, translated
@@ -83,7 +84,10 @@ def clean_name(given: str | None) -> str:
     """An upload's name fit to be shown and stored: no folders, no control or direction characters."""
     last = (given or "").replace("\\", "/").rsplit("/", 1)[-1]
     text = last.encode("utf-8", "replace").decode("utf-8")
-    text = "".join(char for char in text if unicodedata.category(char)[0] != "C").strip()
+    kept = joiners(text)
+    text = "".join(
+        char for at, char in enumerate(text) if unicodedata.category(char)[0] != "C" or at in kept
+    ).strip()
     name = normalized(text, _LONGEST_NAME)
     if len(name) > _LONGEST_NAME:
         _, dot, suffix = text.rpartition(".")

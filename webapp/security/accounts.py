@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from detector.schema.joiners import compared
 from reports.text.free_text import normalized
 from reports.text.language import gettext
 from webapp.custody import log as custody_log
 from webapp.errors import UserError
-from webapp.security import api_tokens, second_factor, sessions
+from webapp.security import api_tokens, names, second_factor, sessions
 from webapp.security.passwords import Passwords, weakness
 from webapp.security.permissions import LOCAL, SYSTEM, Principal, Role
 from webapp.storage.tables import CaseReview, CaseRow, User, now
@@ -88,16 +88,10 @@ def _free_name(session: Session, name: str) -> str:
 def _free_display(session: Session, display: str, name: str) -> str:
     """What pages call an account, by default as its ``name``; raises :class:`AccountError` likewise."""
     display = normalized(" ".join(display.split()), _LONGEST_DISPLAY) or name
-    if len(display) > _LONGEST_DISPLAY or any(unicodedata.category(char)[0] == "C" for char in display):
-        raise AccountError(
-            gettext("The full name cannot be used."),
-            gettext(
-                "At most %(longest_display)s characters, none of them invisible.",
-                longest_display=_LONGEST_DISPLAY,
-            ),
-        )
+    if wrong := names.fault(display, _LONGEST_DISPLAY):
+        raise AccountError(gettext("The full name cannot be used."), wrong)
     # Annotations stand under this name: two people must not share it.
-    if any(user.display.casefold() == display.casefold() for user in listed(session)):
+    if any(compared(user.display) == compared(display) for user in listed(session)):
         raise AccountError(
             gettext("Somebody is called “%(display)s” already.", display=display),
             gettext("Add something that tells them apart."),

@@ -17,16 +17,18 @@ from typing import NamedTuple
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from reports.text.free_text import normalized
 from reports.text.language import gettext
 from webapp.custody import log as custody_log
 from webapp.errors import UserError
-from webapp.security import last_use
+from webapp.security import last_use, names
 from webapp.security.permissions import LOCAL, Permission, Principal, Role
 from webapp.storage.database import Database
 from webapp.storage.tables import ApiToken, User, now
 
 PREFIX = "rp_"
 MOST = 100  # of one person that still work
+_LONGEST_NAME = 80
 _TOKEN = re.compile(r"rp_[A-Za-z0-9_-]{43}")
 _USED_EVERY = timedelta(minutes=1)  # last use is kept to the minute, or each request would write
 
@@ -57,12 +59,11 @@ def make(
 
     Raises :class:`TokenError` for a name, scopes or day that cannot be, and where there are :data:`MOST`.
     """
-    name, wanted = " ".join(name.split()), sorted(set(scopes))
-    if not name or len(name) > 80 or not name.isprintable():
-        raise TokenError(
-            gettext("A token needs a name of at most 80 characters."),
-            gettext("Say in it what the token is for."),
-        )
+    name, wanted = normalized(" ".join(name.split()), _LONGEST_NAME), sorted(set(scopes))
+    if not name:
+        raise TokenError(gettext("A token needs a name."), gettext("Say in it what the token is for."))
+    if wrong := names.fault(name, _LONGEST_NAME):
+        raise TokenError(gettext("The name of the token cannot be used."), wrong)
     unknown = [scope for scope in wanted if scope not in set(Permission)]
     if unknown or not wanted:
         raise TokenError(

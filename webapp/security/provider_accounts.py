@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from detector.schema.joiners import compared
 from reports.text.language import gettext
 from webapp.custody import account_records, log
 from webapp.errors import UserError
@@ -114,8 +115,8 @@ def _new_account(
             ),
         )
     display = " ".join(str(claims.get("name") or name).split())[:60]
-    taken = {user.display.casefold() for user in account_store.listed(session)}
-    display = f"{display} ({name})"[:80] if display.casefold() in taken else display
+    taken = {compared(user.display) for user in account_store.listed(session)}
+    display = f"{display} ({name})"[:80] if compared(display) in taken else display
     # A password that nobody knows: an administrator can give another one.
     user = account_store.add(
         session, passwords, name, display, role, generate(), one_time=False, by="provider"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
-
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
@@ -11,6 +9,7 @@ from reports.text.free_text import normalized
 from reports.text.language import gettext
 from webapp.custody import log as custody_log
 from webapp.errors import UserError
+from webapp.security import names
 from webapp.security.permissions import Principal, current
 from webapp.security.visibility import visible
 from webapp.services import case_ownership
@@ -19,8 +18,15 @@ from webapp.storage.tables import CaseMember, CaseRow, User, now
 _LONGEST_NAME, _LONGEST_DESCRIPTION = 120, 2000
 
 
+class CaseWordsError(UserError):
+    """A case cannot be called or described so: what is the matter, and what to do."""
+
+    def __init__(self, error: str, remedy: str) -> None:
+        super().__init__(400, error, remedy)
+
+
 def make(session: Session, who: Principal, name: str, description: str) -> CaseRow:
-    """A new case; whoever makes it is in it."""
+    """A new case; whoever makes it is in it. Raises :class:`CaseWordsError`."""
     case = CaseRow(name="", description="", created=now(), created_by=who.name)
     _describe(case, name, description)
     session.add(case)
@@ -32,7 +38,7 @@ def make(session: Session, who: Principal, name: str, description: str) -> CaseR
 
 
 def change(session: Session, case: CaseRow, name: str, description: str) -> None:
-    """Name and describe a case anew."""
+    """Name and describe a case anew. Raises :class:`CaseWordsError`."""
     refuse_closed(session, case.id)
     _describe(case, name, description)
     custody_log.append_account_event(session, "case changed", case=case.id, name=case.name)
@@ -105,17 +111,14 @@ def closed_case_error() -> UserError:
 
 def _describe(case: CaseRow, name: str, description: str) -> None:
     name = normalized(" ".join(name.split()), _LONGEST_NAME)
-    if not name or len(name) > _LONGEST_NAME or any(unicodedata.category(c)[0] == "C" for c in name):
-        raise UserError(
-            400,
-            gettext("A case needs a name."),
-            gettext(
-                "At most %(longest_name)s characters, none of them invisible.", longest_name=_LONGEST_NAME
-            ),
+    if not name:
+        raise CaseWordsError(
+            gettext("A case needs a name."), gettext("Say what it is called, or its number.")
         )
+    if wrong := names.fault(name, _LONGEST_NAME):
+        raise CaseWordsError(gettext("The name of the case cannot be used."), wrong)
     if len(description) > _LONGEST_DESCRIPTION:
-        raise UserError(
-            400,
+        raise CaseWordsError(
             gettext("The description is too long."),
             gettext("At most %(longest_description)s characters.", longest_description=_LONGEST_DESCRIPTION),
         )

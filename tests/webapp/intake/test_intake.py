@@ -104,6 +104,8 @@ def test_same_bytes_are_one_exhibit_and_two_analyses(app, client, sent):
         (None, "unnamed file"),
         ("a\x00b\r\nc.mp4", "abc.mp4"),
         ("gpj.\u202eexe.mp4", "gpj.exe.mp4"),
+        ("می\u200cخواهم.mp4", "می\u200cخواهم.mp4"),
+        ("cl\u200cip\u200d.mp4", "clip.mp4"),
         ("cafe\u0301.mp4", "caf\u00e9.mp4"),
         ("lone \udcff surrogate.mp4", "lone ? surrogate.mp4"),
     ],

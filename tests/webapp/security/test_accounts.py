@@ -153,13 +153,25 @@ def test_a_password_given_out_works_for_a_week(app):
         ({"name": "reelproof"}, "cannot be a user name"),
         ({"name": "../etc"}, "cannot be a user name"),
         ({"name": "carl", "display": "ada"}, "Somebody is called “ada” already"),
-        ({"name": "carl", "display": "x" * 81}, "full name"),
+        ({"name": "carl", "display": "x" * 81}, "It has more than 80 characters."),
+        ({"name": "carl", "display": "Carl\u200d"}, "nobody sees (U+200D)"),
+        ({"name": "carl", "display": "C\u200carl"}, "nobody sees (U+200C)"),
         ({"name": "carl", "role": "emperor"}, "no such role"),
     ],
 )
 def test_accounts_that_cannot_be_made(app, form, words):
     answer = signed_in(app, "root").post("/users", data={"display": "", "role": "reader"} | form)
     assert answer.status_code == 400 and words in answer.text
+
+
+def test_joiners_tell_no_two_people_apart(app):
+    root = signed_in(app, "root")
+    first = {"name": "ali", "display": "علی‌رضا", "role": "reader"}
+    made = root.post("/users", data=first)
+    assert made.status_code == 200 and "علی‌رضا" in made.text
+    second = {"name": "ali2", "display": "علیرضا", "role": "reader"}
+    refused = root.post("/users", data=second)
+    assert refused.status_code == 400 and "Somebody is called “علیرضا” already" in refused.text
 
 
 def test_another_role_counts_from_the_next_sign_in(app):

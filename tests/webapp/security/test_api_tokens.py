@@ -104,7 +104,13 @@ def test_it_ends(app, client):
 
 @pytest.mark.parametrize(
     ("name", "scopes", "words"),
-    [("", ("read",), "name"), ("x" * 81, ("read",), "name"), ("x", (), "scopes"), ("x", ("odd",), "scopes")],
+    [
+        ("", ("read",), "needs a name"),
+        ("x" * 81, ("read",), "more than 80 characters"),
+        ("back\u200bup", ("read",), r"nobody sees \(U\+200B\)"),
+        ("x", (), "scopes"),
+        ("x", ("odd",), "scopes"),
+    ],
 )
 def test_what_cannot_be_made(app, name, scopes, words):
     with app.extensions["database"].alone() as session, pytest.raises(api_tokens.TokenError, match=words):

@@ -73,9 +73,35 @@ def test_two_cases_may_have_one_name(ada, bob):
     assert make(ada) != make(bob)  # or who is refused would learn that the other one exists
 
 
-@pytest.mark.parametrize("name", ["", "   ", "x" * 121, "a\u202eb"])
-def test_names_that_are_none(ada, name):
-    assert ada.post("/cases", data={"name": name}).status_code == 400
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("", "A case needs a name."),
+        ("   ", "A case needs a name."),
+        ("x" * 121, "more than 120 characters"),
+        ("a\u202eb", "nobody sees (U+202E)"),
+        ("K\u200c-1", "nobody sees (U+200C)"),
+        ("می\u200c", "nobody sees (U+200C)"),
+    ],
+)
+def test_names_that_are_none_are_told_and_stay_in_the_form(ada, name, told):
+    typed = {"name": name, "description": "what <b> it is about"}
+    place = make(ada)
+    for address, more in (("/cases", {}), (place, {"shown_name": "K-17/26", "shown_description": "older"})):
+        refused = ada.post(address, data=typed | more)
+        assert refused.status_code == 400 and told in refused.text
+        assert f'required value="{name}"' in refused.text
+        assert ">what &lt;b&gt; it is about</textarea>" in refused.text
+        answer = ada.post(address, data=typed | more, headers={"Accept": "application/json"})
+        assert answer.status_code == 400 and set(answer.json) == {"error", "remedy"}
+    assert "what it is about" in ada.get(place).text
+    refused = ada.post(place, data=typed | {"name": "K", "description": "x" * 2001})
+    assert refused.status_code == 400 and 'required value="K"' in refused.text and "x" * 2001 in refused.text
+
+
+@pytest.mark.parametrize("name", ["پرونده‌ی می‌خواهم", "ශ්‍රී ලංකා", "👩🏽‍🔬 lab", "❤️‍🔥"])
+def test_names_in_scripts_with_joiners(ada, name):
+    assert name in ada.get(make(ada, name)).text
 
 
 def test_what_is_handed_in_to_a_case_is_seen_by_its_members(app, ada, bob, sent):

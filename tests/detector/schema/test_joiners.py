@@ -1,0 +1,59 @@
+"""Zero-width joiners: where they belong, and that they hide nothing elsewhere."""
+
+from __future__ import annotations
+
+import pytest
+
+from detector.schema.formatting import printable
+from detector.schema.joiners import compared, invisible, joiners
+
+WRITTEN = [
+    "می\u200cخواهم",
+    "ع\u200cل\u200cی",
+    "ශ්\u200dරී",
+    "र्\u200dय",
+    "👩🏽\u200d🔬",
+    "❤️\u200d🔥",
+    "🙂\u200d↔️",
+]
+HIDDEN = [
+    "a\u200cb",
+    "Анна\u200d",
+    "Ан\u200cна",
+    "\u200cمی",
+    "می\u200c",
+    "می\u200c\u200cخ",
+    "می\u200c\u200dخ",
+    "می\u200c خ",
+    "PDF\u200cها",
+    "۲\u200c۳",
+    "😀\u200c😀",
+    "😀\u200d",
+    "a\ufe0f\u200d😀",
+    "漢\u200d字",
+    "\u0600\u200cی",  # another invisible character of the same block
+]
+
+
+@pytest.mark.parametrize("text", WRITTEN)
+def test_scripts_and_emoji_are_written_with_them(text):
+    assert len(joiners(text)) == sum(char in "\u200c\u200d" for char in text)
+    assert printable(text) == text and invisible(text) == ""
+
+
+@pytest.mark.parametrize("text", HIDDEN)
+def test_elsewhere_they_are_told(text):
+    assert joiners(text) == set()
+    assert invisible(text).startswith("U+")
+    assert "\u200c" not in printable(text) and "\u200d" not in printable(text)
+
+
+def test_the_first_character_that_nobody_sees_is_named():
+    assert invisible("می\u200cخ a\u200bb\u202e") == "U+200B"
+    assert invisible("a\tb") == "U+0009" and invisible("tag\U000e0041") == "U+E0041"
+    assert invisible("Zoë 漢字 😀") == ""
+
+
+def test_names_are_compared_without_what_hardly_shows():
+    assert compared("علی\u200cرضا") == compared("علیرضا") != compared("علی رضا")
+    assert compared("ADA ❤️") == compared("Ada ❤")
