@@ -19,6 +19,30 @@ SHOWN = "shown_"
 """Begins the names of a form's hidden fields with what it showed first."""
 
 
+class ConflictError(UserError):
+    """Somebody else changed ``fields`` meanwhile.
+
+    ``said`` is what the form is to hold now: what was typed, and where nothing was, what is ``stored``.
+    """
+
+    def __init__(self, said: CaseDetails, stored: CaseDetails, fields: tuple[str, ...]) -> None:
+        self.said, self.stored, self.fields = said, stored, fields
+        told = [
+            gettext(
+                "%(field)s: now “%(stored)s”, yours “%(said)s”",
+                field=translated(FIELDS[name].label),
+                stored=getattr(stored, name),
+                said=getattr(said, name),
+            )
+            for name in fields
+        ]
+        super().__init__(
+            409,
+            gettext("Somebody changed the case details meanwhile. %(fields)s.", fields="; ".join(told)),
+            gettext("Reload the page, and save what is to stand."),
+        )
+
+
 def stored(session: Session, analysis_id: str) -> CaseDetails:
     """What was said of the case; all blank where nothing was.
 
@@ -47,7 +71,7 @@ def from_form(form: Mapping[str, str]) -> CaseDetails:
 def merged(said: CaseDetails, shown: Mapping[str, str], stored: CaseDetails) -> CaseDetails:
     """What a form says beside what was ``stored`` while it was filled in; ``shown`` is what it showed first.
 
-    A field that was left as it was shown stays as it is stored. Raises :class:`UserError` where one was
+    A field that was left as it was shown stays as it is stored. Raises :class:`ConflictError` where one was
     changed here and there.
     """
     now_stored, changed = stored.model_dump(), said.model_dump()
@@ -57,22 +81,10 @@ def merged(said: CaseDetails, shown: Mapping[str, str], stored: CaseDetails) -> 
             changed[name] = now_stored[name]
         elif now_stored[name] not in (shown[name], changed[name]):
             both.append(name)
+    details = said.model_copy(update=changed)
     if both:
-        told = [
-            gettext(
-                "%(field)s: now “%(stored)s”, yours “%(said)s”",
-                field=translated(FIELDS[name].label),
-                stored=now_stored[name],
-                said=changed[name],
-            )
-            for name in sorted(both)
-        ]
-        raise UserError(
-            409,
-            gettext("Somebody changed the case details meanwhile. %(fields)s.", fields="; ".join(told)),
-            gettext("Reload the page, and save what is to stand."),
-        )
-    return said.model_copy(update=changed)
+        raise ConflictError(details, stored, tuple(name for name in ASKED if name in both))
+    return details
 
 
 def keep(session: Session, row: AnalysisRow, details: CaseDetails) -> bool:

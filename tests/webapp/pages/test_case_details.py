@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import io
 import re
 
@@ -42,6 +43,56 @@ def test_case_details_from_an_older_page_erase_nothing_newer(app, client, databa
     with database.begin() as session:
         kept = case_details.stored(session, row.id)
     assert (kept.case_number, kept.examiner, kept.exhibit_number) == ("ST/1", "Ann", "7")
+
+
+def form_of(page: str) -> dict[str, str]:
+    """What a browser would send of the form with the case details."""
+    form = re.search(r'<form method="post" action="[^"]+/case">.*?</form>', page, re.DOTALL)[0]
+    fields = re.findall(r'<input type="(?:text|hidden)"[^>]* name="(\w+)" value="([^"]*)"', form)
+    paper = re.search(r"<option selected>(\w+)<", form)[1]
+    return {name: html.unescape(value) for name, value in fields} | {"paper": paper}
+
+
+def test_what_was_typed_stands_in_the_form_after_a_conflict(app, client, database):
+    row = finished(app)
+    address = f"/analyses/{row.id}/case"
+    mine = form_of(client.get(f"/analyses/{row.id}").text)
+    theirs = mine | {"examiner": "Ann", "organisation": "Lab 3", "paper": "Letter"}
+    assert client.post(address, data=theirs).status_code == 303
+    typed = {"examiner": "Ben <B>", "case_number": "ST/1", "exhibit_number": "7"}
+    refused = client.post(address, data=mine | typed)
+    assert refused.status_code == 409 and log(database)[-1].details["examiner"] == "Ann"
+    assert "Somebody else saved: Ann<" in refused.text and refused.text.count("Somebody else saved") == 1
+    again = form_of(refused.text)
+    assert {name: again[name] for name in typed} == typed
+    assert (again["organisation"], again["paper"]) == ("Lab 3", "Letter")  # left as they were here
+    assert client.post(address, data=again).status_code == 303
+    with database.begin() as session:
+        kept = case_details.stored(session, row.id)
+    assert (kept.examiner, kept.case_number, kept.organisation) == ("Ben <B>", "ST/1", "Lab 3")
+    assert (kept.exhibit_number, kept.paper) == ("7", "Letter")
+
+
+def test_after_a_conflict_another_change_is_a_conflict_again(app, client):
+    row = finished(app)
+    address = f"/analyses/{row.id}/case"
+    mine = form_of(client.get(f"/analyses/{row.id}").text)
+    client.post(address, data=mine | {"examiner": "Ann", "paper": "Letter"})
+    removed = form_of(client.get(f"/analyses/{row.id}").text) | {"examiner": ""}
+    again = form_of(client.post(address, data=mine | {"examiner": "Ben"}).text)
+    client.post(address, data=removed)
+    refused = client.post(address, data=again)
+    assert refused.status_code == 409 and "Somebody else saved: not stated" in refused.text
+    assert form_of(refused.text)["examiner"] == "Ben"
+
+
+def test_programs_are_told_of_a_conflict_in_json(app, client):
+    row = finished(app)
+    said = {"shown_examiner": "", "examiner": "Ann"}
+    client.post(f"/analyses/{row.id}/case", data=said)
+    said["examiner"] = "Ben"
+    answer = client.post(f"/analyses/{row.id}/case", data=said, headers={"Accept": "application/json"})
+    assert answer.status_code == 409 and "now “Ann”, yours “Ben”" in answer.json["error"]
 
 
 def test_case_details_are_kept_and_changes_recorded(app, client, database):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, jsonify, redirect, request, url_for
+from flask import Blueprint, jsonify, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from reports.text.language import gettext
@@ -12,6 +12,7 @@ from webapp.http.error_pages import wants_json
 from webapp.queries import analyses as analysis_queries
 from webapp.security.permissions import Permission, require
 from webapp.services import case_details
+from webapp.services.case_details import ConflictError
 from webapp.storage.tables import AnalysisRow
 
 blueprint = Blueprint("case_details", __name__, url_prefix="/analyses/<analysis_id>")
@@ -20,17 +21,26 @@ blueprint = Blueprint("case_details", __name__, url_prefix="/analyses/<analysis_
 @blueprint.post("/case")
 @require(Permission.ANNOTATE)
 def keep(analysis_id: str) -> Response:
-    """Store the details of the case; reports from now on carry them."""
+    """Store the details of the case; reports from now on carry them.
+
+    Where somebody else changed the same one meanwhile, the form comes again with what was typed.
+    """
     row = analysis_queries.get_or_404(analysis_id)
     details = case_details.from_form(request.form)
-    with this_app.database().alone() as session:
-        stored = session.get(AnalysisRow, row.id)
-        if stored is None:
-            raise UserError(
-                404, gettext("This analysis was deleted meanwhile."), gettext("Nothing was stored.")
-            )
-        details = case_details.merged(details, _shown(), case_details.stored(session, row.id))
-        changed = case_details.keep(session, stored, details)
+    try:
+        with this_app.database().alone() as session:
+            stored = session.get(AnalysisRow, row.id)
+            if stored is None:
+                raise UserError(
+                    404, gettext("This analysis was deleted meanwhile."), gettext("Nothing was stored.")
+                )
+            details = case_details.merged(details, _shown(), case_details.stored(session, row.id))
+            changed = case_details.keep(session, stored, details)
+    except ConflictError as problem:
+        if wants_json():
+            raise
+        page = render_template("pages/analysis/case_conflict.html", row=row, problem=problem)
+        return make_response(page, problem.status)
     if wants_json():
         return jsonify(changed=changed, **details.model_dump())
     return redirect(url_for("show.show", analysis_id=row.id, case="saved", _anchor="case"), 303)
