@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from detector.faces.crop import CropSquare, Face, crop_square, square_for_face
 from detector.faces.finding.centerface import FaceDetector
-from detector.files import open_atomically
+from detector.files import hashed, open_atomically
 from detector.media.frame import Frame, Image
 from detector.media.open import open_media
 from detector.media.pictures.cuts import CutDetector
@@ -65,7 +65,8 @@ def gather(data: Path, cache: Path) -> list[MovingFace]:
     rows = read_csv(folder / "labels.csv")
     names = [row["file"] for row in rows if row["role"] == "train" and row["label"] == "real"]
     # What was gathered by other rules, or from other clips, is not taken for this.
-    rules = repr((names, RATE, SECONDS, PIECES, SHORTEST, LARGEST, MARGIN))
+    clips = [(name, hashed(folder / name)[1]) for name in names]
+    rules = repr((clips, RATE, SECONDS, PIECES, SHORTEST, LARGEST, MARGIN))
     kept = cache / f"moving-faces-{hashlib.sha256(rules.encode()).hexdigest()[:12]}.pickle"
     if kept.exists():  # this program's own, never a download
         with kept.open("rb") as file:

@@ -84,7 +84,9 @@ def test_long_clips_give_pieces(
     assert [len(face) for face in found] == [12, 12]
 
 
-def test_role_train_only_and_the_cache(tmp_path: Path, astronaut: np.ndarray) -> None:
+def test_role_train_only_and_the_cache(
+    tmp_path: Path, astronaut: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = tmp_path / "data" / "videos"
     folder.mkdir(parents=True)
     for name in ("train.mp4", "develop.mp4", "fake.mp4"):
@@ -94,10 +96,14 @@ def test_role_train_only_and_the_cache(tmp_path: Path, astronaut: np.ndarray) ->
     )
     first = gather(tmp_path / "data", tmp_path / "cache")
     assert [face.group for face in first] == ["train.mp4"]
-    for path in folder.glob("*.mp4"):
-        path.unlink()
+    for name in ("develop.mp4", "fake.mp4"):
+        (folder / name).unlink()
+    monkeypatch.setattr(face_clips, "ProcessPoolExecutor", None)  # nothing is followed again
     (again,) = gather(tmp_path / "data", tmp_path / "cache")
     assert again.frames == first[0].frames and np.array_equal(again.landmarks, first[0].landmarks)
+    write_clip(folder / "train.mp4", walking(astronaut)[::-1], **EIGHT)
+    with pytest.raises(TypeError):  # but what the clip shows now
+        gather(tmp_path / "data", tmp_path / "cache")
 
 
 def test_smoothed() -> None:
