@@ -5,7 +5,7 @@ from __future__ import annotations
 from detector.schema.analysis import Analysis, Verdict
 from detector.verdict import left_open
 from detector.verdict.left_open import LeftOpen
-from reports.text import photographs
+from reports.text import covered, photographs
 from reports.text.language import gettext
 from reports.text.measured import calibration_error
 from reports.text.numbers import number, shown
@@ -106,7 +106,7 @@ def _open_because(analysis: Analysis) -> str:
     """Why nothing can be said."""
     cause = left_open.why(analysis)
     if cause in {LeftOpen.COVERED, LeftOpen.ALL_COVERED}:
-        return photographs.because_covered()
+        return covered.why_open()
     if cause in left_open.TOO_LITTLE:
         return gettext(
             "Too little could be judged, or its quality was below what the model was validated on."
@@ -132,7 +132,7 @@ def verdict_limits(analysis: Analysis) -> tuple[str, ...]:
             "strong compression, filters, beauty effects and re-filmed screens can raise "
             "or lower scores."
         ),
-        photographs.covered_in_part(),
+        covered.limit(analysis),
     )
     first = {
         Verdict.MANIPULATED: gettext(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from detector.schema.analysis import Analysis, Parameters
 from detector.verdict.averaged_odds import persons_averaged
+from reports.text import covered
 from reports.text.heatmaps import maps_of
 from reports.text.language import gettext
 from reports.text.made_since import made_since
@@ -30,7 +31,7 @@ def procedure(analysis: Analysis) -> str:
         looked=_looked(analysis),
         enter_threshold=shown(given.enter_threshold, "g"),
         doubt_threshold=shown(given.doubt_threshold, "g"),
-        averaged=_averaged(analysis),
+        averaged=f"{_averaged(analysis)}{covered.procedure(analysis)}",
         maps=maps_of(analysis.model),
     )
 

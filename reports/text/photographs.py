@@ -7,6 +7,7 @@ from detector.schema.method.parameters import OF_PHOTOS, OF_VIDEOS
 from detector.verdict import left_open
 from detector.verdict.judged_share import mostly_discarded
 from detector.verdict.left_open import LeftOpen
+from reports.text import covered
 from reports.text.language import N_, gettext, translated
 from reports.text.measured import PHOTOGRAPHS, calibration_error
 from reports.text.numbers import number, plural, probability, shown, size
@@ -127,7 +128,7 @@ def _open_because(analysis: Analysis) -> str:
                 "unmanipulated faces one does so by chance more easily than one alone."
             )
         case LeftOpen.COVERED | LeftOpen.ALL_COVERED:
-            return because_covered()
+            return covered.why_open()
         case LeftOpen.MOSTLY_NOT_JUDGED if mostly_discarded(analysis.coverage):
             return gettext(
                 "Most of what the face detector found was taken for no faces and not judged: it was never "
@@ -171,24 +172,7 @@ def limits(analysis: Analysis) -> tuple[str, ...]:
             "re-photographed screens can raise or lower a score."
         ),
         gettext("It does not name the persons shown, the maker of the file, or anyone's intent."),
-        covered_in_part(),
-    )
-
-
-def because_covered() -> str:
-    """Why nothing can be said where mouth or eyes are covered."""
-    return gettext(
-        "Mouth or eyes seem covered: what was altered beneath cannot be seen, and what covers a face can "
-        "raise or lower its score."
-    )
-
-
-def covered_in_part() -> str:
-    """What it means for a face that something covers it."""
-    return gettext(
-        "Of a face that is partly covered (by a mask, a caption, a sticker, a hand) what is left is "
-        "judged: what was altered beneath or beside it can go unnoticed, and a mask can raise scores. Where "
-        "mouth or eyes seem covered, nothing is flagged and nobody cleared; smaller covers are not told."
+        covered.limit(analysis),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from detector.schema.analysis import Analysis
-from reports.text import photograph_procedure
+from reports.text import covered, photograph_procedure
 from reports.text.heatmaps import maps_of
 from reports.text.language import gettext
 from reports.text.made_since import made_since
@@ -32,7 +32,7 @@ def procedure(analysis: Analysis) -> str:
         together=_together(analysis),
         refined=_refined(analysis),
         doubt_threshold=shown(given.doubt_threshold, "g"),
-        few=_in_few_frames(analysis),
+        few=f"{_in_few_frames(analysis)}{covered.procedure(analysis)}",
     )
     seen = gettext(
         "Frames were sampled at %(sample_rate)s a second; faces were found with "

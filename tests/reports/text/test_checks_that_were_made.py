@@ -55,6 +55,20 @@ def test_rules_that_came_later_are_not_told_of_older_analyses(tmp_path: Path) ->
     assert "laid end to end" not in procedure(video.model_copy(update={"schema_version": "1.6"}))
 
 
+@pytest.mark.parametrize("kind", list(MediaKind))
+def test_whether_faces_are_covered_was_asked_since_1_21(tmp_path: Path, kind: MediaKind) -> None:
+    made = build(tmp_path, kind=kind, kept=False)
+    before = made.model_copy(update={"schema_version": "1.20"})
+    asked = "mouth or eyes are covered"
+    assert asked in procedure(made) and asked not in procedure(before)
+    for analysis, said, unsaid in (
+        (made, "Smaller covers than", "did not ask whether faces are covered"),
+        (before, "did not ask whether faces are covered", "Smaller covers than"),
+    ):
+        limits = " ".join(verdict_limits(analysis))
+        assert "what is left is judged" in limits and said in limits and unsaid not in limits
+
+
 def test_frames_after_damage_were_judged_before_they_were_told(tmp_path: Path) -> None:
     video = build(tmp_path, kept=False)
     damaged = video.media.model_copy(update={"frames_undecodable": 3})
