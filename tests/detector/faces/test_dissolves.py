@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 import pytest
-from painted_faces import HEIGHT, WIDTH, face, scene
+from painted_faces import HEIGHT, WIDTH, face, portrait, scene
 
 from detector.faces.persons import group_tracks
 from detector.faces.tracks import Split, Tracker
@@ -107,6 +107,48 @@ def test_a_picture_that_turns_into_its_negative() -> None:
     tracker = Tracker(0.75)
     negative = [255 - picture for picture in shown(1, 12)]
     assert followed([*shown(1, 12), *negative], tracker) == [0] * 12 + [1] * 12
+
+
+def room(number: int) -> np.ndarray:
+    """What lies behind a face; two numbers have nothing in common."""
+    coarse = np.random.default_rng(number).integers(0, 255, (4, 7, 3), np.uint8)
+    return cv2.resize(coarse, (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC)
+
+
+def mixed(one: np.ndarray, other: np.ndarray, share: float) -> np.ndarray:
+    """The ``one`` picture with so large a share of the ``other`` one."""
+    return cv2.addWeighted(one, 1 - share, other, share, 0)
+
+
+def wiped(behind: tuple[np.ndarray, np.ndarray], looks: tuple[np.ndarray, np.ndarray]) -> tuple[int, int]:
+    """The face's track before and after the second scene is drawn over the first, which mixes nothing."""
+    shots = []
+    for room_behind, look in zip(behind, looks, strict=True):
+        shots.append(room_behind.copy())
+        shots[-1][120:240, 140:260] = look
+    before, after = shots
+    drawn = [np.where(np.arange(WIDTH)[:, None] < WIDTH * edge / 14, after, before) for edge in range(1, 14)]
+    tracks = followed([*[before] * 16, *drawn, *[after] * 12], Tracker(0.75))
+    (first,), (last,) = set(tracks[:16]), set(tracks[-12:])
+    return first, last
+
+
+@pytest.mark.parametrize(("remains", "tracks"), [(0.25, (0, 1)), (0.3, (0, 0))])
+def test_a_wipe_parts_two_faces_where_the_scene_is_altogether_another(
+    remains: float, tracks: tuple[int, int]
+) -> None:
+    """The whole picture correlates with what it was by 0.35, then by 0.42."""
+    behind = room(100), mixed(room(103), room(100), remains)
+    assert wiped(behind, (portrait(1), portrait(2))) == tracks
+
+
+@pytest.mark.parametrize(("remains", "tracks"), [(0.3, (0, 1)), (0.5, (0, 0))])
+def test_after_a_wipe_a_face_may_look_less_alike_than_after_a_dissolve(
+    remains: float, tracks: tuple[int, int]
+) -> None:
+    """By 0.32 it is another one, by 0.62 the same that has turned."""
+    looks = portrait(1), mixed(portrait(2), portrait(1), remains)
+    assert wiped((room(100), room(103)), looks) == tracks
 
 
 def test_nothing_is_kept_of_tracks_that_ended() -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from painted_faces import face, scene
 
 from detector.faces.crop import Face
 from detector.faces.persons import group_tracks
-from detector.faces.tracks import Tracker
+from detector.faces.tracks import Track, Tracker
 from detector.schema.formatting import name_of
 
 
@@ -42,6 +43,22 @@ def test_twins_in_one_frame_stay_two() -> None:
 def test_a_third_track_joins_only_one_of_two_twins() -> None:
     groups = followed([(face(150), 1), (face(450), 1)], [(face(300), 1)])
     assert sorted(map(len, groups)) == [1, 2]
+
+
+@pytest.mark.parametrize(("likeness", "persons"), [(0.86, [[0, 1]]), (0.84, [[0], [1]])])
+def test_one_person_takes_pictures_that_correlate_by_85_hundredths(
+    likeness: float, persons: list[list[int]]
+) -> None:
+    one, other = np.linalg.qr(np.random.default_rng(1).normal(size=(32 * 32 * 3, 2)))[0].T
+    one, other = one - one.mean(), other - other.mean()
+    pictures = one, likeness * one + (1 - likeness**2) ** 0.5 * other
+    tracks = [
+        Track(
+            number, (0, 0, 80, 80), number, number + 0.5, thumbnail=look.reshape(32, 32, 3).astype(np.float32)
+        )
+        for number, look in enumerate(pictures)
+    ]
+    assert group_tracks(tracks) == persons
 
 
 def test_nobody() -> None:

@@ -40,11 +40,39 @@ def test_several_are_found_in_order() -> None:
     assert first == pytest.approx((1.5, 3.0), abs=0.2) and second == pytest.approx((8.0, 10.0), abs=0.2)
 
 
+def test_none_reaches_over_one_that_was_found() -> None:
+    """However low the others lie, what is taken out of them is not taken for higher."""
+    times, logits = track(14.0, (3.0, 4.0, 6.0))
+    assert found(times, logits - 5.0) == [(3.0, 3.875)]
+
+
 def test_an_hour_is_compared_by_the_minute() -> None:
     """A level that drifts over minutes is no interval; a second within a minute is."""
     times, logits = track(280.0, (200.0, 201.5, 4.5))
     ((first, last),) = found(times, logits + times / 70)
     assert first == pytest.approx(200.0, abs=0.2) and last == pytest.approx(201.5, abs=0.2)
+
+
+def test_an_interval_across_the_border_of_two_minutes_is_found() -> None:
+    """In either minute half of it is too short by itself."""
+    assert found(*track(120.0, (59.5, 60.5, 2.7))) == [(59.5, 60.375)]
+
+
+def test_what_two_windows_show_is_the_clearer_of_both() -> None:
+    """What it is compared with lies lower in the first minute than around it."""
+    times, logits = track(120.0, (45.0, 46.5, 6.0))
+    logits[times >= 60] += 1.5
+    (one,) = outliers(times, logits, 2.0)
+    minute, around = times < 60, (times >= 30) & (times < 90)
+    (first,), (second,) = (outliers(times[seen], logits[seen], 2.0) for seen in (minute, around))
+    assert one.contrast == first.contrast > second.contrast + 0.3
+
+
+@pytest.mark.parametrize("samples", [5, 6])
+def test_the_least_length_counts_what_each_sample_stands_for(samples: int) -> None:
+    """Six stand for 0.75 s, five for 0.625 s; 0.7 s are needed."""
+    times, logits = track(5.0, (2.0, 2.0 + samples / RATE, 6.0))
+    assert (found(times, logits) == [(2.0, 2.0 + (samples - 1) / RATE)]) is (samples == 6)
 
 
 @pytest.mark.parametrize("seconds", [0.0, 0.125, 1.0])
