@@ -11,9 +11,9 @@ _LEAST_USABLE_SHARE = 0.5
 
 
 def mostly_judged(coverage: Coverage) -> bool:
-    """Whether most of the faces found could be judged."""
+    """Whether most of the faces found could be judged, where any was found."""
     usable, faces = usable_of_all(coverage)
-    return usable > 0 and usable >= _LEAST_USABLE_SHARE * faces
+    return usable >= _LEAST_USABLE_SHARE * faces
 
 
 def mostly_whole(coverage: Coverage) -> bool:
@@ -22,9 +22,9 @@ def mostly_whole(coverage: Coverage) -> bool:
 
 
 def mostly_discarded(coverage: Coverage) -> bool:
-    """Whether only those taken for no faces make it that most was not judged."""
+    """Where most was not judged: whether only those taken for no faces make it so."""
     usable, _ = usable_of_all(coverage)
-    return usable >= _LEAST_USABLE_SHARE * coverage.faces_found and not mostly_judged(coverage)
+    return usable >= _LEAST_USABLE_SHARE * coverage.faces_found
 
 
 def usable_of_all(coverage: Coverage) -> tuple[int, int]:
@@ -38,7 +38,10 @@ def is_judged_enough(parameters: Parameters, person: Person) -> bool:
 
 
 def hardly_judged(parameters: Parameters, persons: Sequence[Person]) -> list[Person]:
-    """Those of a video who are on screen for long enough, but whose face could be judged too rarely."""
+    """Those of a video who are on screen for long enough, but whose face could be judged too rarely.
+
+    There are none in a photograph, whose faces are on screen for no time.
+    """
     long = parameters.minimum_usable_frames / parameters.sample_rate
     return [
         person

@@ -87,7 +87,7 @@ def left_open(
         return LeftOpen.UNSTABLE
     if doubtful_persons(kind, parameters, persons):
         return LeftOpen.DOUBTFUL
-    if not image and high_if_hardly_judged(parameters, persons):
+    if high_if_hardly_judged(parameters, persons):
         return LeftOpen.HIGH_IN_FEW_FRAMES
     if nobody_moves(parameters, persons):
         return LeftOpen.MOTIONLESS

@@ -97,14 +97,14 @@ def decide(
         return Verdict.MANIPULATED, finding.manipulated(image, persons, flagged_segments(persons, segments))
     cause = left_open(kind, parameters, coverage, persons, segments)
     why, named = _why_open(cause, kind, parameters, coverage, persons, few)
-    high = [] if image else [one for one in high_if_hardly_judged(parameters, persons) if one.id not in named]
+    high = [one for one in high_if_hardly_judged(parameters, persons) if one.id not in named]
     if high:
         why, named = [*why, unjudged.too_few_frames(parameters, high)], [*named, *_names(high)]
     reaching = [] if image else [name for name in who_reaches(persons, parameters) if name not in named]
     if cause or few:
         return Verdict.INCONCLUSIVE, " ".join([*why, *doubt.reached(parameters, reaching, few)])
     found = no_finding.nothing_found(image, parameters, coverage, persons, reaching)
-    unsaid = [] if image else no_finding.hardly_judged(parameters, hardly_judged(parameters, persons))
+    unsaid = no_finding.hardly_judged(parameters, hardly_judged(parameters, persons))
     return Verdict.NOT_FOUND, " ".join([found, *unsaid])
 
 

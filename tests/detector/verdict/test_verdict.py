@@ -144,6 +144,7 @@ def still(probability: float = 0.1, name: str = "A", usable: int = 80) -> Person
         (coverage(), [person(), person("B", usable=2, probability=0.6)], [], None),
         (coverage(), [grey()], [segment()], LeftOpen.COLOURLESS),
         (coverage(), [grey(), person("B")], [segment(), segment("B")], None),
+        (coverage(), [grey(), person("B")], [segment()], LeftOpen.COLOURLESS),
         (coverage(), [grey("B"), disagreed_on(0.9)], [segment("B"), segment()], LeftOpen.UNCONFIRMED),
         (coverage(), [grey()], [], None),
         (coverage(), [still()], [], LeftOpen.MOTIONLESS),
@@ -281,9 +282,10 @@ def test_who_is_unstable_neither_makes_a_finding_of_a_photo_nor_outweighs_one() 
     verdict, reason = decide(IMAGE, DEFAULT, found, [reaching("A", 0.7), unstable, *calm], [])
     assert verdict is Verdict.INCONCLUSIVE
     assert reason.startswith("Person A: above the threshold") and "of 9 faces on which views agree" in reason
-    assert "Person B: " in reason
-    reason = decide(IMAGE, DEFAULT, found, [reaching("A", 0.7), *calm], [])[1]
-    assert "of 9 judged faces one" in reason
+    assert "Person B: " in reason and "at a time" not in reason
+    unjudged = person("K", usable=0)
+    reason = decide(IMAGE, DEFAULT, found, [reaching("A", 0.7), *calm, unjudged], [])[1]
+    assert "of 9 judged faces one" in reason and reason.endswith("they do not reach it.")
 
 
 def test_answers_are_averaged_over_who_was_looked_at() -> None:
@@ -454,6 +456,40 @@ def test_who_reached_the_threshold_briefly_is_named_beside_another_reason() -> N
     few = [person("A", 7), brief(0.1, 0.9, probability=0.3, name="B", usable=2)]
     reason = decide(VIDEO, DEFAULT, coverage(), few, [])[1]
     assert "in more than 7 sampled frames" in reason and reason.endswith(BRIEFLY)
+
+
+def rarely_judged(stability: float = 1.0, grey: float = 0.0) -> Person:
+    """Somebody who is on screen for long, is judged in three frames, and reaches the threshold in them."""
+    look = SecondLook(scan=0.9, altered=0.9, synthesised=0.1, stability=stability, moments=())
+    told = {"screen_time": 3.0, "second_look": look, "grey": grey}
+    return brief(0.9, 0.9, 0.9, probability=0.99, name="B", usable=3).model_copy(update=told)
+
+
+@pytest.mark.parametrize(
+    ("other", "one", "segments", "said"),
+    [
+        (person(), rarely_judged(), [], "scored high"),
+        (person(usable=2), rarely_judged(), [], "scored high"),
+        (person(), rarely_judged(stability=0.6), [], "small changes"),
+        (person(), rarely_judged(stability=0.6), [segment("B")], "small changes"),
+        (person(), rarely_judged(grey=0.8), [segment("B")], "without colour"),
+        (person(), rarely_judged(stability=0.6, grey=0.8), [segment("B")], "without colour"),
+        (person(), brief(0.1, 0.9, probability=0.6, name="B"), [], "less than 0.5 s at a time"),
+    ],
+)
+def test_of_each_person_the_first_thing_that_leaves_it_open_is_said(
+    other: Person, one: Person, segments: Sequence[Segment], said: str
+) -> None:
+    """All but the last scored high in few frames as well, and all reached the threshold for too short."""
+    verdict, reason = decide(VIDEO, DEFAULT, coverage(), [other, one], segments)
+    assert verdict is Verdict.INCONCLUSIVE
+    assert reason.startswith("Person B") and reason.count("Person B") == 1 and said in reason
+
+
+def test_persons_on_whom_views_disagree_are_named_in_order() -> None:
+    look = SecondLook(scan=0.3, altered=0.4, synthesised=0.1, stability=0.6, moments=())
+    both = [person(name).model_copy(update={"second_look": look}) for name in "BA"]
+    assert decide(VIDEO, DEFAULT, coverage(), both, [])[1].startswith("Persons A, B: ")
 
 
 def test_of_several_in_doubt_each_is_said_to_reach_the_threshold_or_not() -> None:

@@ -109,7 +109,12 @@ def test_an_inconclusive_photo_says_why(tmp_path: Path) -> None:
         (0.1, {"faces_found": 3, "faces_unusable": 2}, "Most faces could not be judged: too small"),
         (
             0.1,
-            {"faces_found": 4, "faces_unusable": 1, "faces_discarded": 5},
+            {"faces_found": 3, "faces_unusable": 2, "faces_discarded": 1},
+            "Most faces could not be judged: too small",
+        ),
+        (
+            0.1,
+            {"faces_found": 4, "faces_unusable": 2, "faces_discarded": 5},
             "was taken for no faces and not",
         ),
         (0.5, {}, "too near the thresholds"),
