@@ -1,7 +1,7 @@
 """Files that come in parts: kept below ``uploads/`` until they are whole, or until they expire.
 
 A part is appended and flushed before its row says how far the file is; what a crash left
-beyond that is cut off by the next part. Rows and files outlive a restart.
+beyond that is written over by the next parts. Rows and files outlive a restart.
 """
 
 from __future__ import annotations
@@ -161,7 +161,6 @@ def append(
 
 def _write(file: BinaryIO, row: UploadRow, body: IO[bytes], checksum: tuple[str, bytes] | None) -> int:
     """Write a part at the end of what ``row`` says was received, and flush it; bytes of the file then."""
-    file.truncate(row.received)
     file.seek(row.received)
     digest = CHECKSUMS[checksum[0]]() if checksum else None
     received = row.received

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import io
 from datetime import timedelta
+from email.utils import parsedate_to_datetime
 
 import pytest
 from made_results import digest
@@ -98,11 +99,13 @@ def test_a_part_that_does_not_fit_is_refused_and_changes_nothing(client):
 
 
 @pytest.mark.parametrize("name", ["sha1", "sha256"])
-def test_a_damaged_part_is_not_kept(client, name):
+def test_a_damaged_part_is_not_kept(app, client, name):
     place = begin(client).headers["Location"]
     right = base64.b64encode(hashlib.new(name, CONTENT).digest()).decode()
     damaged = send(client, place, 0, CONTENT[:-1] + b"?", **{"Upload-Checksum": f"{name} {right}"})
     assert damaged.status_code == 460 and client.get(place).json["offset"] == 0
+    kept = Folders.local(app.extensions["settings"].data).upload(place.rsplit("/", 1)[1])
+    assert kept.read_bytes() == b""
     assert send(client, place, 0, CONTENT, **{"Upload-Checksum": f"{name} {right}"}).status_code == 204
 
 
@@ -180,6 +183,24 @@ def lab(tmp_path, sent):
         app.extensions["database"].close()
 
 
+def test_an_unfinished_upload_is_that_of_who_began_it(lab, sent):
+    _app, ada, ben = lab()
+    places = [begin(ada).headers["Location"] for _ in range(resumable.MOST_AT_A_TIME)]
+    refused = [
+        ben.get(places[0]),
+        ben.head(places[0], headers=TUS),
+        send(ben, places[0], 0, CONTENT),
+        ben.post(f"{places[0]}/analysis", json={}),
+        ben.delete(places[0], headers=TUS),
+    ]
+    assert [answer.status_code for answer in refused] == [404] * len(refused)
+    assert ada.get(places[0]).json["offset"] == 0
+    assert begin(ada).status_code == 429 and begin(ben).status_code == 201
+    assert send(ada, places[0], 0, CONTENT).status_code == 204
+    assert ada.post(f"{places[0]}/analysis", json={}).status_code == 202
+    assert begin(ada).status_code == 201, "a finished one is no unfinished one"
+
+
 def test_announced_files_count_towards_the_quota(lab, sent):
     _app, ada, _ben = lab(REELPROOF_QUOTA_MB="0.025")
     places = [begin(ada).headers["Location"] for _ in range(2)]
@@ -198,6 +219,9 @@ def test_nobody_announces_all_the_room_there_is(lab, monkeypatch):
         free = app.extensions["settings"].spare + 32 * len(CONTENT)
 
     monkeypatch.setattr("webapp.intake.resumable.shutil.disk_usage", lambda _: Some)
+    for place in [begin(ada).headers["Location"] for _ in range(4)]:  # finished ones are no uploads any more
+        assert send(ada, place, 0, CONTENT).status_code == 204
+        assert ada.post(f"{place}/analysis", json={}).status_code == 202
     assert [begin(ada).status_code for _ in range(9)] == [201] * 8 + [429]
     assert "so that others have room" in begin(ada).json["detail"]
     assert begin(ben).status_code == 201
@@ -211,7 +235,7 @@ def test_only_one_request_writes(app, client):
     assert send(client, place, 0, b"x").status_code == 204
 
 
-def test_it_goes_on_after_a_restart_and_what_a_crash_left_is_cut_off(app, client, sent):
+def test_it_goes_on_after_a_restart_and_what_a_crash_left_is_written_over(app, client, sent):
     place = begin(client).headers["Location"]
     send(client, place, 0, CONTENT[:5000])
     data = app.extensions["settings"].data
@@ -252,6 +276,27 @@ def test_unfinished_ones_expire_a_day_after_their_last_part(app, client):
     resumable.expire(database, folders)
     assert client.get(old).status_code == 404 and client.get(new).status_code == 200
     assert [path.name for path in folders.uploads.iterdir()] == [new.rsplit("/", 1)[1]]
+
+
+def test_each_part_renews_the_day(app, client):
+    place = begin(client).headers["Location"]
+    with app.extensions["database"].begin() as session:
+        session.get_one(UploadRow, place.rsplit("/", 1)[1]).expires -= timedelta(hours=23)
+    told = send(client, place, 0, CONTENT[:100]).headers["Upload-Expires"]
+    assert timedelta(hours=23) < parsedate_to_datetime(told) - now() <= timedelta(days=1)
+
+
+def test_a_part_that_waited_for_another_is_measured_by_what_is_there_then(app, client):
+    place = begin(client).headers["Location"]
+    with app.extensions["database"].begin() as session:
+        row = session.get_one(UploadRow, place.rsplit("/", 1)[1])
+    send(client, place, 0, CONTENT[:100])
+    with pytest.raises(UserError, match="100 bytes are here"):
+        resumable.append(
+            app.extensions["database"], app.extensions["settings"], row, 0, io.BytesIO(b"an earlier part")
+        )
+    send(client, place, 100, CONTENT[100:])
+    assert client.post(f"{place}/analysis", json={}).json["sha256"] == digest(CONTENT)
 
 
 def test_one_that_is_deleted_while_a_part_comes(app, client):

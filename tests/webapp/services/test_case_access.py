@@ -30,9 +30,21 @@ class Lab:
         self.case = int(self.place.rpartition("/")[2])
         self.admit()
 
-    def admit(self) -> None:
-        added = self.ada.post(f"{self.place}/members", data={"user": self.ids["eve"]})
+    def admit(self, name: str = "eve", place: str = "") -> None:
+        added = self.ada.post(f"{place or self.place}/members", data={"user": self.ids[name]})
         assert added.status_code == 303
+
+    def assign(self, client, analysis: str, case: int | None) -> None:
+        answer = client.post(f"/analyses/{analysis}/assign", data={"case": "" if case is None else case})
+        assert answer.status_code == 303
+
+    def of_eve_in_another_case(self) -> str:
+        """What Eve analysed again of what Ada handed in, in another case of Ada's with Eve in it."""
+        place = self.ada.post("/cases", data={"name": "K-8"}).location
+        self.admit(place=place)
+        first = self.hand_in(self.ada, b"in another case", case=False)
+        self.assign(self.ada, first, int(place.rpartition("/")[2]))
+        return self.again(self.eve, first)
 
     def dismiss(self, name: str = "eve") -> None:
         who = self.root if name == "ada" else self.ada
@@ -148,6 +160,15 @@ def test_an_analysis_of_what_another_handed_in_is_seen_only_while_one_is_in_the_
     assert lab.eve.post(f"/api/v1/exhibits/{exhibit}/analyses", json={}).status_code == 404
 
 
+def test_who_leaves_a_case_takes_nothing_from_others_in_it_nor_from_themselves_in_another(lab):
+    first, elsewhere = lab.hand_in(lab.ada, b"one"), lab.of_eve_in_another_case()
+    of_root = lab.again(lab.root, first)
+    lab.dismiss()
+    assert lab.row(of_root).owner_id == lab.ids["root"]
+    assert lab.row(elsewhere).owner_id == lab.ids["eve"]
+    assert lab.eve.get(f"/analyses/{elsewhere}").status_code == 200
+
+
 def test_leaving_a_case_takes_as_many_questions_whatever_is_in_it(lab):
     asked = []
     for contents in ("ab", "cdefgh"):
@@ -170,6 +191,27 @@ def test_an_analysis_that_is_taken_out_is_left_to_who_handed_its_exhibit_in(lab)
     assert lab.ada.get(f"/analyses/{again}").status_code == 200
 
 
+def test_of_several_who_handed_it_in_the_one_with_the_oldest_analysis_in_the_case_has_it(lab):
+    """Ada handed it in first, but not to the case; Root after her, as one who did not know of it."""
+    lab.admit("root")
+    lab.hand_in(lab.ada, b"one", case=False)
+    first = lab.hand_in(lab.root, b"one")
+    lab.hand_in(lab.ada, b"one")
+    again = lab.again(lab.eve, first)
+    lab.assign(lab.eve, again, None)
+    assert lab.row(again).owner_id == lab.ids["root"]
+
+
+def test_an_analysis_of_nobodys_stays_so_when_it_is_taken_out(lab):
+    """Such as from before people signed in: only administrators see it."""
+    nobodys = hand_in(lab.app, b"one")
+    lab.assign(lab.root, nobodys.id, lab.case)
+    lab.hand_in(lab.ada, b"one")
+    lab.assign(lab.root, nobodys.id, None)
+    assert lab.row(nobodys.id).owner_id is None
+    assert lab.ada.get(f"/analyses/{nobodys.id}").status_code == 404
+
+
 @pytest.mark.parametrize("elsewhere", [False, True])
 def test_what_nobody_in_the_case_handed_in_is_left_to_administrators(lab, elsewhere):
     """Being in another case as well makes nobody a member of this one."""
@@ -189,15 +231,13 @@ def test_what_nobody_in_the_case_handed_in_is_left_to_administrators(lab, elsewh
 def test_who_left_a_case_before_this_was_settled_keeps_no_more(lab):
     first = lab.hand_in(lab.ada, b"one")
     again, own = lab.again(lab.eve, first), lab.hand_in(lab.eve, b"two")
+    elsewhere = lab.of_eve_in_another_case()
     with lab.database.begin() as session:
         session.delete(session.get_one(CaseMember, (lab.case, lab.ids["eve"])))
     assert lab.eve.get(f"/analyses/{again}").status_code == 200
     case_ownership.fill(lab.database, Folders.local(lab.app.extensions["settings"].data))
-    assert [lab.row(each).owner_id for each in (first, again, own)] == [
-        lab.ids["ada"],
-        lab.ids["ada"],
-        lab.ids["eve"],
-    ]
+    owners = [lab.row(each).owner_id for each in (first, again, own, elsewhere)]
+    assert owners == [lab.ids[name] for name in ("ada", "ada", "eve", "eve")]
     assert lab.eve.get(f"/analyses/{again}").status_code == 404
 
 

@@ -118,6 +118,14 @@ def test_what_is_handed_in_to_a_case_is_seen_by_its_members(app, ada, bob, sent)
     assert bob.get(page).status_code == 404 and bob.get(place).status_code == 404
 
 
+def test_who_is_removed_from_one_case_stays_in_the_others(ada, bob):
+    left, kept = make(ada), make(ada, "K-18/26")
+    for place in (left, kept):
+        assert ada.post(f"{place}/members", data={"user": "2"}).status_code == 303
+    assert ada.post(f"{left}/members/2/remove").status_code == 303
+    assert [bob.get(place).status_code for place in (left, kept)] == [404, 200]
+
+
 def test_nobody_hands_in_to_a_case_they_may_not_see(app, ada, bob, sent):
     place = make(ada)
     for case, status in (

@@ -188,9 +188,12 @@ def test_a_refusal_leads_back_only_to_a_page_of_this_app(app, ada, case):
 
 
 def test_a_case_with_unfinished_analyses_is_not_closed(app, ada, case):
-    put(app, hand_in(app, b"waits").id, int(case.rpartition("/")[2]))
+    waits = hand_in(app, b"waits").id
+    put(app, waits, int(case.rpartition("/")[2]))
     refused = ada.post(f"{case}/close")
     assert refused.status_code == 409 and "<h1>Not ready yet</h1>" in refused.text
+    put(app, waits, another(app, "K-18/26", closed=False))
+    assert ada.post(f"{case}/close").status_code == 303
 
 
 def test_a_case_with_unfinished_comparisons_is_not_closed(app, ada, case):
@@ -334,6 +337,30 @@ def another(app, name: str, *, closed: bool) -> int:
         session.add(case)
         session.flush()
         return case.id
+
+
+def test_a_purge_counts_each_exhibit_that_no_other_case_uses_once(app, ada, root, case):
+    shared, own = (row(app.extensions["database"], each) for each in ids(app))
+    for exhibit, number in (
+        (shared.exhibit, another(app, "K-18/26", closed=False)),
+        (own.exhibit, int(case.rpartition("/")[2])),
+    ):
+        with app.extensions["database"].begin() as session:
+            again = states.create(session, exhibit, "again.mp4")
+            again.state, again.case_id = State.CANCELLED, number
+    ada.post(f"{case}/close")
+    page = root.get(f"{case}/purge").text
+    assert "3 analyses" in page and "1 exhibit " in page
+    assert root.post(f"{case}/purge").status_code == 303
+    with app.extensions["database"].begin() as session:
+        assert session.scalars(select(Exhibit.id)).all() == [shared.exhibit_id]
+
+
+def test_nothing_of_a_closed_case_is_purged_while_something_in_it_is_unfinished(app, ada, root, case):
+    ada.post(f"{case}/close")
+    put(app, hand_in(app, b"waits").id, int(case.rpartition("/")[2]))
+    assert root.post(f"{case}/purge").status_code == 409
+    assert entries(app, "purge") == entries(app, "deletion") == [] and len(ids(app)) == 3
 
 
 def test_a_purge_leaves_members_and_reviewers_of_other_cases(app, ada, root, case):

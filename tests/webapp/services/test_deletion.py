@@ -13,7 +13,7 @@ from detector.models.card_files import DEFAULT
 from webapp.jobs import claims, states
 from webapp.services import deletion
 from webapp.storage.data_folder import Folders
-from webapp.storage.tables import AnalysisRow, AnnotationRow, Exhibit
+from webapp.storage.tables import AnalysisRow, AnnotationRow, CaseDetailsRow, Exhibit
 from webapp.worker import run_analysis, run_job
 
 
@@ -25,6 +25,8 @@ class TestDelete:
     def test_everything_of_it_goes(self, app, client, database, folders):
         done = finished(app)
         say(database, done.id)
+        assert client.post(f"/analyses/{done.id}/case", data={"case_number": "ST/1"}).status_code == 303
+        assert count(database, CaseDetailsRow) == 1
         for derived in (folders.preview(done.exhibit.sha256), folders.playback(done.exhibit.sha256)):
             derived.write_bytes(b"made of it")
         (folders.reports_of(done.id) / "state").mkdir(parents=True)
@@ -35,7 +37,8 @@ class TestDelete:
         answer = client.post(f"/analyses/{done.id}/delete", data={"back": "sort=name&page=2"})
         assert answer.location == "/analyses?sort=name&page=2&deleted=1"
         assert "The analysis was deleted." in client.get(answer.location).text
-        assert [count(database, table) for table in (AnalysisRow, AnnotationRow, Exhibit)] == [0, 0, 0]
+        for table in (AnalysisRow, AnnotationRow, CaseDetailsRow, Exhibit):
+            assert count(database, table) == 0
         assert exhibits(folders) == [] and not folders.thumbnail(done.id).exists()
         assert list(folders.previews.iterdir()) == list(folders.reports.iterdir()) == []
         assert list(folders.analyses.iterdir()) == [] and list(folders.deletions.iterdir()) == []
