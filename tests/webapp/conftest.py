@@ -17,6 +17,7 @@ from webapp.downloads import kept_reports
 from webapp.downloads import reports as report_downloads
 from webapp.intake import exhibits
 from webapp.queries import results
+from webapp.settings import Settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database
 
@@ -70,6 +71,11 @@ def app(tmp_path: Path, sent: list[str], store: dict[str, str]) -> Iterator[Flas
 @pytest.fixture
 def client(app: Flask) -> FlaskClient:
     return app.test_client()
+
+
+@pytest.fixture
+def settings(app: Flask) -> Settings:
+    return app.extensions["settings"]
 
 
 @pytest.fixture

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -49,6 +51,18 @@ def account(app: Flask, name: str, role: Role, *, one_time: bool = False) -> Use
     """An account with the password of all of them."""
     with app.extensions["database"].alone() as session:
         return account_store.add(session, CHEAP, name, name.title(), role, PASSWORD, one_time=one_time)
+
+
+@contextmanager
+def with_accounts(
+    data: Path, sent: list[str], people: Mapping[str, Role], **settings: object
+) -> Iterator[Flask]:
+    """The app with login on, in which these people have accounts."""
+    app = with_login(data, sent, **settings)
+    for name, role in people.items():
+        account(app, name, role)
+    yield app
+    app.extensions["database"].close()
 
 
 def sign_in(client: FlaskClient, name: str, password: str = PASSWORD, **more: object):

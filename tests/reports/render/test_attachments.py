@@ -3,30 +3,19 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from analyses import build
 from evidence import small_pdf
+from made_annotations import say
 
 from detector.paths import FILES
 from reports.render.attachments import HOLDS, attachments
-from reports.review.annotations import ANNOTATION
 from reports.verification.verify import verify
 from reports.view.report_inputs import ReportInputs
 
-SAID = ANNOTATION.validate_python(
-    {
-        "id": f"{1:032x}",
-        "author": "Ann",
-        "made": datetime(2026, 11, 20, 9, tzinfo=UTC),
-        "kind": "segment",
-        "segment": "A1",
-        "verdict": "agree",
-        "note": "",
-    }
-)
+SAID = say(1, "segment", segment="A1", verdict="agree")
 
 
 def test_the_list_names_all_that_a_report_carries(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import pikepdf
 import pypdfium2
 import pytest
 from analyses import EXHIBIT_SHA256, build
+from made_annotations import say
 from pdf_rules import broken, elements, misplaced
 
 from detector.schema.analysis import MediaKind
@@ -22,7 +23,6 @@ from reports.inputs.pictures import embed
 from reports.render.attachments import Attachment, attachments
 from reports.render.pdf import render_pdf
 from reports.review.annotation_file import read_file
-from reports.review.annotations import ANNOTATION
 from reports.view.report import report_view
 from reports.view.report_inputs import ReportInputs
 
@@ -33,19 +33,7 @@ CASE = CaseDetails(
     organisation="Forensic Imaging Laboratory",
     time_zone="Asia/Kolkata",
 )
-SAID = [
-    ANNOTATION.validate_python(
-        {
-            "id": f"{1:032x}",
-            "author": "Ann",
-            "made": datetime(2026, 11, 20, 9, tzinfo=UTC),
-            "kind": "segment",
-            "segment": "A1",
-            "verdict": "agree",
-            "note": "Seams at the jaw.",
-        }
-    )
-]
+SAID = [say(1, "segment", segment="A1", verdict="agree", note="Seams at the jaw.")]
 
 
 def custody_log(exhibit: str = EXHIBIT_SHA256, count: int = 3) -> bytes:

@@ -17,11 +17,6 @@ from webapp.storage.tables import AnalysisRow, Exhibit, now
 from webapp.worker import run_analysis, run_job
 
 
-@pytest.fixture
-def settings(app):
-    return app.extensions["settings"]
-
-
 def checks(database):
     with database.begin() as session:
         return [entry for entry in custody_log.entries(session) if entry.action == "integrity check"]

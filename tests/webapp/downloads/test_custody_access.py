@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 
 import pytest
-from people import PASSWORD, account, sign_in, signed_in, with_login
+from people import PASSWORD, sign_in, signed_in, with_accounts
 
 from reports.custody.chain import check_export
 from webapp.custody import log as custody_log
@@ -19,11 +19,9 @@ SAME = b"the very same bytes"
 
 @pytest.fixture
 def app(tmp_path, sent):
-    app = with_login(tmp_path / "data", sent)
-    for name, role in (("ada", Role.EXAMINER), ("bob", Role.EXAMINER), ("root", Role.ADMINISTRATOR)):
-        account(app, name, role)
-    yield app
-    app.extensions["database"].close()
+    people = {"ada": Role.EXAMINER, "bob": Role.EXAMINER, "root": Role.ADMINISTRATOR}
+    with with_accounts(tmp_path / "data", sent, people) as app:
+        yield app
 
 
 def hand_in(client, name: str, content: bytes = SAME):

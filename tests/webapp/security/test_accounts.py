@@ -7,7 +7,7 @@ import re
 from datetime import timedelta
 
 import pytest
-from people import PASSWORD, account, age, sign_in, signed_in, with_login
+from people import PASSWORD, account, age, sign_in, signed_in, with_accounts
 from sqlalchemy import select
 
 from reports.text import language
@@ -24,11 +24,9 @@ GIVEN = re.compile(r'<p class="given">([^<]+)</p>')
 
 @pytest.fixture
 def app(tmp_path, sent):
-    app = with_login(tmp_path / "data", sent)
-    account(app, "root", Role.ADMINISTRATOR)
-    account(app, "ada", Role.EXAMINER)
-    yield app
-    app.extensions["database"].close()
+    people = {"root": Role.ADMINISTRATOR, "ada": Role.EXAMINER}
+    with with_accounts(tmp_path / "data", sent, people) as app:
+        yield app
 
 
 def user(app, name: str) -> User:

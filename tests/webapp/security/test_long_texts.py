@@ -7,7 +7,7 @@ import unicodedata
 from urllib.parse import quote
 
 import pytest
-from people import account, signed_in, with_login
+from people import signed_in, with_accounts
 
 from webapp.intake.exhibits import clean_name
 from webapp.security.permissions import Role
@@ -17,10 +17,8 @@ LONG = "a" + "\u0315\u0300" * 2000
 
 @pytest.fixture
 def app(tmp_path, sent):
-    app = with_login(tmp_path / "data", sent)
-    account(app, "ada", Role.ADMINISTRATOR)
-    yield app
-    app.extensions["database"].close()
+    with with_accounts(tmp_path / "data", sent, {"ada": Role.ADMINISTRATOR}) as app:
+        yield app
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import io
 
 import pytest
 from made_results import finished
-from people import account, signed_in, with_login
+from people import signed_in, with_accounts
 from sqlalchemy import select
 
 from webapp.security.permissions import Role
@@ -15,11 +15,9 @@ from webapp.storage.tables import AnalysisRow, CaseMember, User, now
 
 @pytest.fixture
 def app(tmp_path, sent):
-    app = with_login(tmp_path / "data", sent)
-    for name, role in (("ada", Role.EXAMINER), ("bob", Role.EXAMINER), ("ray", Role.READER)):
-        account(app, name, role)
-    yield app
-    app.extensions["database"].close()
+    people = {"ada": Role.EXAMINER, "bob": Role.EXAMINER, "ray": Role.READER}
+    with with_accounts(tmp_path / "data", sent, people) as app:
+        yield app
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import pytest
 from made_comparisons import compared, comparison_rows, queued
 from made_results import finished, hand_in
 from made_rows import row
-from people import PASSWORD, account, signed_in, with_login
+from people import PASSWORD, account, signed_in, with_accounts
 from second_review_case import review
 from sqlalchemy import select
 
@@ -43,11 +43,9 @@ pytestmark = pytest.mark.usefixtures("quick_reports")
 
 @pytest.fixture
 def app(tmp_path, sent):
-    app = with_login(tmp_path / "data", sent)
-    account(app, "root", Role.ADMINISTRATOR)
-    account(app, "ada", Role.EXAMINER)
-    yield app
-    app.extensions["database"].close()
+    people = {"root": Role.ADMINISTRATOR, "ada": Role.EXAMINER}
+    with with_accounts(tmp_path / "data", sent, people) as app:
+        yield app
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
 from made_fingerprints import film, fingerprint
 from made_results import finished, hand_in, made_result
 from made_rows import count
@@ -13,16 +12,6 @@ from webapp.storage.tables import FingerprintRow, MatchRow
 from webapp.worker import fingerprint_jobs, run_analysis, run_job
 
 FILM = film(1, 2, seconds=3)
-
-
-@pytest.fixture
-def settings(app):
-    return app.extensions["settings"]
-
-
-@pytest.fixture
-def database(app):
-    return app.extensions["database"]
 
 
 def engine_that_writes(content: bytes, kept: list[int], database):

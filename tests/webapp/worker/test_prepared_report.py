@@ -11,7 +11,6 @@ from made_results import hand_in, made_result
 from webapp.downloads import kept_reports
 from webapp.downloads import reports as report_downloads
 from webapp.services import deletion
-from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow
 from webapp.worker import prepared_report, run_analysis, run_job
 
@@ -22,11 +21,6 @@ def engine(monkeypatch):
         return made_result(job.path, job.file, folder, peaks=1)
 
     monkeypatch.setattr(run_analysis, "make_result", made)
-
-
-@pytest.fixture
-def folders(app) -> Folders:
-    return Folders.local(app.extensions["settings"].data)
 
 
 @pytest.fixture

@@ -18,22 +18,11 @@ from detector.sandbox.scratch import folder_of_this_process
 from detector.schema.analysis import Analysis, Parameters
 from webapp.jobs import states
 from webapp.settings import read_settings
-from webapp.storage.data_folder import Folders
 from webapp.worker import ready_engine, run_analysis, run_job
 from webapp.worker.ready_engine import EngineJob, EngineSlot, ReadyEngine
 
 CARD = MODELS / f"{DEFAULT}.json"
 LIMITS = Limits()
-
-
-@pytest.fixture
-def settings(app):
-    return app.extensions["settings"]
-
-
-@pytest.fixture
-def folders(settings) -> Folders:
-    return Folders.local(settings.data)
 
 
 @pytest.fixture

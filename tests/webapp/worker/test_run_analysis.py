@@ -9,6 +9,7 @@ from analyses import build
 from celery.exceptions import SoftTimeLimitExceeded
 from made_failures import room_when_failing
 from made_results import engine, hand_in, write_result
+from made_rows import row
 from sqlalchemy.exc import OperationalError
 
 from detector.errors import MediaError, ModelError
@@ -17,28 +18,8 @@ from webapp.jobs import claims, failures, recovery
 from webapp.services import models as model_service
 from webapp.services import sample as sample_service
 from webapp.storage.data_folder import Folders
-from webapp.storage.tables import AnalysisRow, Exhibit
+from webapp.storage.tables import Exhibit
 from webapp.worker import database_retries, prepared_report, run_analysis, run_job
-
-
-@pytest.fixture
-def settings(app):
-    return app.extensions["settings"]
-
-
-@pytest.fixture
-def database(app):
-    return app.extensions["database"]
-
-
-@pytest.fixture
-def folders(settings):
-    return Folders.local(settings.data)
-
-
-def row(database, analysis_id: str) -> AnalysisRow:
-    with database.begin() as session:
-        return session.get_one(AnalysisRow, analysis_id)
 
 
 def test_a_result_is_published_whole_and_then_marked(app, settings, database, folders, monkeypatch):

@@ -18,19 +18,8 @@ from webapp.custody.comparison_records import SUMS
 from webapp.jobs import claims, comparisons, failures, next_job, recovery, states
 from webapp.jobs import queue as job_queue
 from webapp.settings import QUEUES
-from webapp.storage.data_folder import Folders
 from webapp.storage.tables import ComparisonRow, CustodyRow, Priority, State, now
 from webapp.worker import database_retries, run_comparison, run_job
-
-
-@pytest.fixture
-def database(app):
-    return app.extensions["database"]
-
-
-@pytest.fixture
-def folders(app):
-    return Folders.local(app.extensions["settings"].data)
 
 
 @pytest.fixture
