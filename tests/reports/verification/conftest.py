@@ -1,4 +1,4 @@
-"""A bundle as it lies on a disk."""
+"""Bundles as they lie on a disk, and a key."""
 
 from __future__ import annotations
 
@@ -6,6 +6,31 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from evidence import small_bundle
+from keys import make_key
+
+from reports.signing.keys import SigningKey, read_key
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return small_bundle(tmp_path_factory.mktemp("bundle"))
+
+
+@pytest.fixture(scope="module")
+def light(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle without a PDF, which takes longest to check."""
+    return small_bundle(tmp_path_factory.mktemp("light"), pdf=False)
+
+
+@pytest.fixture(scope="module")
+def key_files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path]:
+    return make_key(tmp_path_factory.mktemp("key"))
+
+
+@pytest.fixture(scope="module")
+def key(key_files: tuple[Path, Path, Path]) -> SigningKey:
+    return read_key(*key_files[:2])
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Backups: made while files come in, are analysed and deleted, put back, and compared byte for byte."""
+"""Backups: made while files come in, are analysed and deleted, and what is named as missing."""
 
 from __future__ import annotations
 
@@ -11,59 +11,27 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import closing
 from pathlib import Path
 
 import pytest
-from made_results import finished, hand_in
-from made_validation import validation
+from made_backups import contents, make, put_back
+from made_results import finished
 from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
 from detector.files import hashed
-from detector.validation.quoted import quoted as extract_of
 from webapp import create_app
 from webapp.cli import main as cli
-from webapp.custody import log as custody_log
-from webapp.downloads import reports as report_downloads
-from webapp.errors import UserError
 from webapp.jobs import recovery
-from webapp.services import deletion, validations
-from webapp.services.backups import backup, backup_manifest, restore
-from webapp.settings import read_settings
+from webapp.services import deletion
+from webapp.services.backups import backup_manifest
 from webapp.storage import database_copy
 from webapp.storage.data_folder import Folders
-from webapp.storage.database import connect, opened
-from webapp.storage.tables import AnalysisRow, Base, CaseRow, CustodyRow, SessionRow, State, User, now
+from webapp.storage.database import opened
+from webapp.storage.tables import AnalysisRow, State
 
 HERE = Path(__file__).resolve().parents[2]
 _PATIENCE = 300.0
-
-
-def make(app, place: Path, earlier: Path | None = None):
-    return backup.make(app.extensions["database"], app.extensions["settings"], place, earlier)
-
-
-def put_back(place: Path, data: Path, keys: Path | None = None, **settings: str):
-    there = read_settings({"REELPROOF_DATA": data} | settings)
-    restore.restore(there, place, keys)
-    return there
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()
-    }
-
-
-def rows(database) -> dict[str, list[tuple]]:
-    """All rows but those of the log, which goes on, by table."""
-    with database.engine.connect() as connection:
-        return {
-            table.name: [tuple(row) for row in connection.execute(select(table).order_by(*table.primary_key))]
-            for table in Base.metadata.sorted_tables
-            if table.name != "custody"
-        }
 
 
 class Load:
@@ -166,49 +134,6 @@ def test_what_is_deleted_meanwhile_is_in_neither_rows_nor_files(app, tmp_path, m
     assert any(rows_of[0].id in name for name in there)
 
 
-def test_everything_is_as_it_was(app, tmp_path, quick_reports, monkeypatch):
-    row = finished(app)
-    hand_in(app, b"waits")
-    client = app.test_client()
-    reports = {name: client.get(f"/analyses/{row.id}/{name}").data for name in ("report.pdf", "report.html")}
-    before = rows(app.extensions["database"])
-    for place in ("validations", "models"):  # what no row speaks of
-        folder = app.extensions["settings"].data / place / "x"
-        folder.mkdir(parents=True)
-        (folder / "kept.json").write_text(place)
-    manifest = make(app, tmp_path / "kept")
-    settings = put_back(tmp_path / "kept", tmp_path / "again")
-    assert (settings.data / row.exhibit.path).stat().st_mode & 0o777 == 0o440
-    for place in ("validations", "models"):
-        assert (settings.data / place / "x" / "kept.json").read_text() == place
-    assert settings.custody_key.stat().st_mode & 0o777 == 0o600
-
-    monkeypatch.setattr(report_downloads, "_render", None)  # kept ones are kept
-    with closing(connect(settings)) as database:
-        assert rows(database) == before
-        with database.begin() as session:
-            (entry,) = session.scalars(select(CustodyRow).where(CustodyRow.action == "restore"))
-        assert f'"log count": {manifest.entries},' in entry.details
-    again = create_app({"TESTING": True, "REELPROOF_DATA": settings.data})
-    again.test_client_class = app.test_client_class
-    for name, content in reports.items():
-        assert again.test_client().get(f"/analyses/{row.id}/{name}").data == content
-    again.extensions["database"].close()
-
-
-@pytest.mark.parametrize("inside", ["exhibits", "exhibits/data"])
-def test_only_exhibits_are_put_back_read_only(app, tmp_path, inside):
-    """Wherever the data folder lies: others of the group may not read its keys."""
-    row = finished(app)
-    make(app, tmp_path / "kept")
-    settings = put_back(tmp_path / "kept", tmp_path / inside)
-    kept = [path for path in settings.data.rglob("*") if path.is_file() and path.parent != settings.data]
-    assert [path for path in kept if path.stat().st_mode & 0o777 != 0o600] == [
-        settings.data / row.exhibit.path
-    ]
-    assert settings.custody_key.stat().st_mode & 0o777 == 0o600
-
-
 def test_commands(app, tmp_path, monkeypatch, capsys):
     data = app.extensions["settings"].data
     row = finished(app)
@@ -239,90 +164,6 @@ def test_commands(app, tmp_path, monkeypatch, capsys):
     damaged.write_bytes(good)
     assert cli.run(["restore", str(kept), "--keys", str(keys)]) == 0
     assert cli.run(["verify-log"]) == 0
-
-
-@pytest.fixture
-def quoted(app) -> tuple[str, Path]:
-    """The id of a validation that reports quote, and the extract they quote."""
-    made, sixteen = validation(), "ab" * 16
-    text, folder = made.to_json().encode(), Folders.of(app.extensions["settings"]).validation(sixteen)
-    folder.mkdir()
-    (folder / "validation.json").write_bytes(text)
-    (folder / "laboratory.json").write_text(extract_of(made, text).to_json())
-    with app.extensions["database"].begin() as session:
-        custody_log.append(session, "configuration", {"what": "validation made", "validation": sixteen})
-    with app.app_context():
-        validations.quote(sixteen)
-    return sixteen, folder / "laboratory.json"
-
-
-def test_thresholds_that_change_meanwhile_are_those_of_the_rows(app, quoted, tmp_path, monkeypatch):
-    id_, _ = quoted
-    finished(app)
-    make(app, tmp_path / "before")
-    changed = iter([0.0, None])
-
-    def change(of, place, snapshot=database_copy.snapshot):
-        snapshot(of, place)
-        for rate in changed:
-            with app.test_request_context():
-                validations.set_thresholds(id_, rate, None, 0.5)
-            break
-
-    monkeypatch.setattr(database_copy, "snapshot", change)
-    manifest = make(app, tmp_path / "kept", tmp_path / "before")
-    assert manifest.missing == () and next(changed, "none left") == "none left"
-    assert (
-        list(backup_manifest.problems(tmp_path / "before", backup_manifest.read(tmp_path / "before"), None))
-        == []
-    )
-    settings = put_back(tmp_path / "kept", tmp_path / "again")
-    with opened(settings) as database, database.begin() as session:
-        assert validations.in_reports(session, Folders.of(settings)) is not None
-
-
-@pytest.mark.parametrize("problem", [FileNotFoundError, backup._Unreadable])
-def test_a_validation_that_goes_between_two_tries_is_left_out(app, quoted, tmp_path, monkeypatch, problem):
-    id_, extract = quoted
-    other = extract.parent.with_name("cd" * 16)
-    other.mkdir()
-    for name in ("a.json", "b.json"):
-        (other / name).write_text(name)
-    tries = []
-
-    def change(of, place, snapshot=database_copy.snapshot):
-        snapshot(of, place)
-        tries.append(place)
-        if len(tries) == 1:
-            with app.test_request_context():
-                validations.set_thresholds(id_, 0.0, None, 0.5)
-
-    def gone(source, opened=backup._open):
-        if len(tries) == 2 and source.name == "b.json":
-            if problem is FileNotFoundError:
-                shutil.rmtree(other)
-            raise problem(source)
-        return opened(source)
-
-    monkeypatch.setattr(database_copy, "snapshot", change)
-    monkeypatch.setattr(backup, "_open", gone)
-    manifest = make(app, tmp_path / "kept")
-    assert len(tries) == 2 and bool(manifest.missing) == (problem is backup._Unreadable)
-    there = contents(tmp_path / "kept")
-    assert {each.path for each in manifest.files} == there.keys() - {"backup.json", "sha256sums.txt"}
-    assert not any(other.name in name for name in there)
-
-
-def test_what_reports_quote_is_named_where_it_was_altered(app, quoted, tmp_path, monkeypatch, capsys):
-    _, extract = quoted
-    extract.write_bytes(extract.read_bytes() + b" ")
-    assert make(app, tmp_path / "kept").missing == (
-        f"validations/{extract.parent.name}/laboratory.json, which reports quote, is missing or not the one "
-        "that was chosen.",
-    )
-    monkeypatch.setenv("REELPROOF_DATA", str(app.extensions["settings"].data))
-    assert cli.run(["verify-log"]) == 1
-    assert "The validation that reports quote is not the one that was chosen." in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("folder", ["a-keys", "z-keys"])  # before and after "data"
@@ -415,108 +256,3 @@ def test_a_file_that_decayed_in_the_earlier_back_up_is_copied(app, tmp_path, dam
     assert list(backup_manifest.problems(tmp_path / "two", manifest, None)) == []
     result = next((tmp_path / "two/data/analyses" / row.id).rglob("analysis.json"))
     assert result.stat().st_nlink == 2  # the others are linked
-
-
-def test_nobody_stays_signed_in_and_newer_ones_are_refused(app, tmp_path, monkeypatch):
-    make(app, tmp_path / "kept")
-    settings = put_back(tmp_path / "kept", tmp_path / "again")
-    with opened(settings) as database, database.begin() as session:
-        assert session.scalars(select(SessionRow)).all() == []
-    listed = tmp_path / "kept" / "backup.json"
-    words = listed.read_text()
-    listed.write_text(
-        words.replace(f'"revision": "{backup_manifest.read(listed.parent).revision}"', '"revision": "9999"')
-    )
-    with pytest.raises(UserError, match="newer Reelproof"):
-        put_back(tmp_path / "kept", tmp_path / "third")
-    listed.write_text(words.replace('"data/', '"data/../../', 1).replace('"keys/', '"keys/../', 1))
-    with pytest.raises(UserError, match="cannot be read"):
-        put_back(tmp_path / "kept", tmp_path / "third")
-    assert not (tmp_path / "third").exists()
-
-
-def next_case(database) -> int:
-    """The number of a new case, which is gone again."""
-    case = CaseRow(name="new", description="", created=now(), created_by="ada")
-    with database.begin() as session:
-        session.add(case)
-        session.flush()
-        session.delete(case)
-    return case.id
-
-
-@pytest.mark.parametrize("where", ["before", "behind"])
-def test_a_restore_that_is_killed_has_all_of_its_rows_or_none(app, tmp_path, monkeypatch, where):
-    """Nobody stays signed in by a restore that did not come to its end, and the log says that it was made."""
-    with app.extensions["database"].begin() as session:
-        user = User(
-            name="ada", display="Ada", role="examiner", password="", password_set=now(), one_time=False,
-            created=now(),
-        )  # fmt: skip
-        session.add(user)
-        session.flush()
-        moments = {"started": now(), "seen": now(), "confirmed": now()}
-        session.add(SessionRow(id="ab" * 32, user_id=user.id, address="x", agent="x", **moments))
-    make(app, tmp_path / "kept")
-    data, rename = tmp_path / "again", Path.rename
-
-    class Killed(BaseException):
-        pass
-
-    def killed(source: Path, target: str) -> Path:
-        if Path(target).parent != data:
-            return rename(source, target)
-        if where == "behind":
-            rename(source, target)
-        raise Killed
-
-    with monkeypatch.context() as patched:
-        patched.setattr(Path, "rename", killed)
-        with pytest.raises(Killed):
-            put_back(tmp_path / "kept", data)
-    settings = read_settings({"REELPROOF_DATA": data})
-    assert Path(str(settings.database_url.database)).exists() == (where == "behind")
-    if where == "behind":
-        with opened(settings) as database, database.begin() as session:
-            assert session.scalars(select(SessionRow)).all() == []
-            last = select(CustodyRow.action).order_by(CustodyRow.number.desc()).limit(1)
-            assert session.scalar(last) == "restore"
-
-
-def test_the_number_of_a_purged_case_is_not_given_again(app, tmp_path):
-    database = app.extensions["database"]
-    assert [next_case(database), next_case(database)] == [1, 2]
-    with closing(database_copy.file(tmp_path / "copy.sqlite3")) as copied:
-        copied.migrate()
-        database_copy.put_back(Path(database.engine.url.database), copied)
-        assert next_case(copied) == 3
-
-
-def test_from_sqlite_to_postgresql_and_back(app, tmp_path, postgresql):
-    finished(app)
-    hand_in(app, b"waits")
-    assert next_case(app.extensions["database"]) == 1
-    before = rows(app.extensions["database"])
-    make(app, tmp_path / "one")
-    server = {"REELPROOF_DATABASE": postgresql.url.replace("+psycopg", "")}
-    settings = put_back(tmp_path / "one", tmp_path / "there", **server)
-    with closing(connect(settings)) as database:
-        assert rows(database) == before
-        with database.alone() as session:
-            exhibit = session.scalars(select(AnalysisRow)).first().exhibit
-            more = type(exhibit)(
-                sha256="f" * 64, name="x", bytes=1, path="exhibits/ff/x", created=exhibit.created
-            )
-            session.add(more)
-            session.flush()
-            assert more.id > exhibit.id  # numbers go on
-            session.delete(more)
-        assert next_case(database) == 2
-        backup.make(database, settings, tmp_path / "two")
-    with pytest.raises(UserError, match="has tables already"):
-        put_back(tmp_path / "one", tmp_path / "third", **server)
-    settings = put_back(tmp_path / "two", tmp_path / "back")
-    with closing(connect(settings)) as database:
-        assert rows(database) == before
-        assert next_case(database) == 3
-    postgresql.empty()

@@ -1,0 +1,24 @@
+"""Backups made and put back for tests."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from webapp.services.backups import backup, restore
+from webapp.settings import read_settings
+
+
+def make(app, place: Path, earlier: Path | None = None):
+    return backup.make(app.extensions["database"], app.extensions["settings"], place, earlier)
+
+
+def put_back(place: Path, data: Path, keys: Path | None = None, **settings: str):
+    there = read_settings({"REELPROOF_DATA": data} | settings)
+    restore.restore(there, place, keys)
+    return there
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()
+    }
