@@ -4,41 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import made_persons
 import pytest
+from made_persons import DEFAULT, IMAGE, VIDEO, coverage, decide, segment
 
-from detector.schema.analysis import Coverage, MediaKind, Parameters, Person, Score, Scores, Segment, Verdict
+from detector.schema.analysis import MediaKind, Person, Score, Scores, Segment, Verdict
 from detector.verdict.left_open import LeftOpen, left_open
 from detector.verdict.stability import is_covered
-from detector.verdict.verdict import decide
-
-VIDEO, IMAGE = MediaKind.VIDEO, MediaKind.IMAGE
-SEEN = Coverage(
-    frames_sampled=80,
-    frames_with_face=80,
-    frames_with_usable_face=80,
-    faces_found=80,
-    faces_unusable=0,
-    faces_discarded=0,
-    cuts=(),
-    not_examined=(),
-)
 
 
 def person(name: str, covered: float | None, usable: int = 80, probability: float = 0.1) -> Person:
-    return Person(
-        id=name,
-        median_box=(0, 0, 90, 90),
-        screen_time=usable / 8,
-        tracks=(0,),
-        usable_frames=usable,
-        covered=covered,
-        probability=probability,
-        scores=(),
-    )
-
-
-def segment(name: str) -> Segment:
-    return Segment(id=f"{name}1", person=name, start=2.0, end=4.5, confidence=0.9, frames=20, peaks=())
+    return made_persons.person(name, usable, probability).model_copy(update={"covered": covered})
 
 
 HIDDEN, FREE = person("A", 0.8), person("B", 0.1)
@@ -65,20 +41,20 @@ GREY = FREE.model_copy(update={"grey": 0.9})
 def test_what_covered_faces_leave_open(
     kind: MediaKind, persons: Sequence[Person], segments: Sequence[Segment], cause: LeftOpen | None
 ) -> None:
-    assert left_open(kind, Parameters(), SEEN, persons, segments) is cause
-    verdict, _ = decide(kind, Parameters(), SEEN, persons, segments, {})
+    assert left_open(kind, DEFAULT, coverage(), persons, segments) is cause
+    verdict, _ = decide(kind, DEFAULT, coverage(), persons, segments)
     assert (verdict is Verdict.INCONCLUSIVE) is (cause is not None)
 
 
 def test_the_reason_names_who_is_covered() -> None:
     score = Score(time=0.0, pts=0, track=0, box=(0, 0, 90, 90), usable=True, logit=2.0, smoothed=0.9)
     reached = HIDDEN.model_copy(update={"scores": Scores([score])})
-    _, reason = decide(VIDEO, Parameters(), SEEN, [reached], [segment("A")], {})
+    _, reason = decide(VIDEO, DEFAULT, coverage(), [reached], [segment("A")])
     assert reason == (
         "Person A: the threshold for a finding is reached, but mouth or eyes seem covered, as by a mask, a "
         "hand or a caption, which can raise a score by itself."
     )
-    _, reason = decide(VIDEO, Parameters(), SEEN, [HIDDEN], [], {})
+    _, reason = decide(VIDEO, DEFAULT, coverage(), [HIDDEN], [])
     assert "none reached the threshold" in reason, "what follows it says why nobody is cleared"
 
 

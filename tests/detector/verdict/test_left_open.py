@@ -213,10 +213,10 @@ def test_who_reached_the_threshold_briefly_is_named_beside_another_reason() -> N
     assert "in more than 7 sampled frames" in reason and reason.endswith(BRIEFLY)
 
 
-def rarely_judged(stability: float = 1.0, grey: float = 0.0) -> Person:
+def rarely_judged(stability: float = 1.0, grey: float = 0.0, covered: float = 0.0) -> Person:
     """Somebody who is on screen for long, is judged in three frames, and reaches the threshold in them."""
     look = SecondLook(scan=0.9, altered=0.9, synthesised=0.1, stability=stability, moments=())
-    told = {"screen_time": 3.0, "second_look": look, "grey": grey}
+    told = {"screen_time": 3.0, "second_look": look, "grey": grey, "covered": covered}
     return brief(0.9, 0.9, 0.9, probability=0.99, name="B", usable=3).model_copy(update=told)
 
 
@@ -229,6 +229,8 @@ def rarely_judged(stability: float = 1.0, grey: float = 0.0) -> Person:
         (person(), rarely_judged(stability=0.6), [segment("B")], "small changes"),
         (person(), rarely_judged(grey=0.8), [segment("B")], "without colour"),
         (person(), rarely_judged(stability=0.6, grey=0.8), [segment("B")], "without colour"),
+        (person(), rarely_judged(stability=0.6, covered=0.8), [segment("B")], "seem covered"),
+        (person(), rarely_judged(grey=0.8, covered=0.8), [segment("B")], "without colour"),
         (person(), brief(0.1, 0.9, probability=0.6, name="B"), [], "less than 0.5 s at a time"),
     ],
 )
