@@ -7,10 +7,10 @@ face may have says little: covers raise those of unmanipulated faces and lower t
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import cv2
-import numpy as np
 
 from detector.media.frame import Image
 from detector.models.small_networks import COVERED_FACES
@@ -28,10 +28,15 @@ class CoverNet:
         self._net = cv2.dnn.readNetFromONNX(str(network or COVERED_FACES.file()))
 
     def __call__(self, crop: Image) -> float:
-        """The probability that mouth or eyes of the face in the scan's ``crop`` (RGB) are covered."""
+        """The probability that mouth or eyes of the face in the scan's ``crop`` (RGB) are covered.
+
+        The lower one of the crop and its mirror image: what is covered is so in both, and of bare faces that
+        are taken for covered ones most are in one alone.
+        """
         shrunk = cv2.resize(crop, (SEEN, SEEN), interpolation=cv2.INTER_AREA)
-        self._net.setInput(cv2.dnn.blobFromImage(shrunk))
-        return float(1 / (1 + np.exp(-np.clip(self._net.forward().item(), -30, 30))))
+        self._net.setInput(cv2.dnn.blobFromImages([shrunk, cv2.flip(shrunk, 1)]))
+        lower = float(self._net.forward().min())
+        return 1 / (1 + math.exp(-max(-30.0, min(lower, 30.0))))
 
 
 class Covers:

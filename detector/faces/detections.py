@@ -93,6 +93,11 @@ class Detections:
             out[name] = self.rows[name][judged]
         return out
 
+    def share_of(self, name: str) -> float | None:
+        """Of the judged ones the share of which the flag ``name`` is set; None without one."""
+        so = self.rows[name][self.rows["usable"]]
+        return round(float(so.mean()), 4) if len(so) else None
+
     def only(self, which: NDArray[np.bool_] | NDArray[np.intp] | slice) -> Detections:
         """Those marked, at these places, or in this slice; where all are marked, this very object."""
         if isinstance(which, np.ndarray) and which.dtype == np.bool_ and which.all():

@@ -145,6 +145,10 @@ class Media(Value):
         return self.kind is MediaKind.IMAGE
 
 
+MOST_COVERED = 0.5
+"""Of the faces of a person, or of a segment: above this share covered ones, it is one of covered faces."""
+
+
 class Person(Value):
     """One or more tracks judged to be the same face."""
 
@@ -253,6 +257,9 @@ class Segment(Value):
         description="calibrated for segments, of the mean logit of its sampling intervals"
     )
     frames: int = Field(gt=0, description="frames scored inside")
+    covered: Probability | None = Field(
+        default=None, description="as of persons, of the faces inside; since 1.21"
+    )
     peaks: tuple[Peak, ...] = Field(max_length=3)
 
 

@@ -152,5 +152,6 @@ def _segment(
         end_frame=found.detections[-1].index,
         confidence=scorer.segment_probability(found.level),
         frames=len(found.detections),
+        covered=found.covered,
         peaks=tuple(peaks),
     )

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from detector.faces.detections import Detection, Detections
-from detector.schema.analysis import MediaKind, Parameters, Person, Score, Scores
+from detector.schema.analysis import MOST_COVERED, MediaKind, Parameters, Person, Score, Scores
 from detector.schema.boxes import rounded
 from detector.schema.formatting import name_of
 from detector.scoring.first_pass import FirstPassResult
@@ -29,6 +29,11 @@ class FlaggedInterval:
     detections: Detections
     peaks: list[Detection]
     level: float
+
+    @property
+    def covered(self) -> float | None:
+        """Share of the faces judged in sampled frames of which mouth or eyes are covered."""
+        return self.detections.sampled.share_of("covered")
 
 
 def fill_in_smoothed(detections: Detections, scorer: Scorer, parameters: Parameters) -> None:
@@ -88,7 +93,9 @@ def person(
     """
     sampled = group.sampled
     tracks = tuple(np.unique(group.rows["track"]).tolist())
-    levels = [f.level for f in found if f.person == name]
+    own = [f for f in found if f.person == name]
+    # What covered faces say is nobody's figure where others say something.
+    levels = [f.level for f in own if (f.covered or 0.0) <= MOST_COVERED] or [f.level for f in own]
     if not levels and np.any(~np.isnan(group.rows["logit"])):
         levels = [_mean_logit(group, rate)]
     return Person(
@@ -98,8 +105,8 @@ def person(
         tracks=tracks,
         usable_frames=len(_known(sampled, "logit")),
         motionless=None if still is None else still >= set(tracks),
-        grey=None if still is None else _share(sampled, "grey"),
-        covered=_share(sampled, "covered"),
+        grey=None if still is None else sampled.share_of("grey"),
+        covered=sampled.share_of("covered"),
         probability=max(map(scorer.person_probability, levels), default=None),
         second_look=scorer.second_look_of(tracks[0]),
         scores=Scores(
@@ -117,12 +124,6 @@ def person(
             for s in group
         ),
     )
-
-
-def _share(sampled: Detections, name: str) -> float | None:
-    """Of the judged faces the share that are so."""
-    so = sampled.rows[name][sampled.rows["usable"]]
-    return round(float(so.mean()), 4) if len(so) else None
 
 
 def persons_of(

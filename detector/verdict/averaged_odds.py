@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from detector.schema.analysis import Analysis, MediaKind, Parameters, Person, Segment, Verdict
 from detector.verdict.flagged import who_reaches
-from detector.verdict.stability import stable_persons
+from detector.verdict.stability import weighed_faces
 from detector.verdict.who_counts import who_counts
 
 _ALMOST_SURE = 1 - 1e-9
@@ -48,7 +48,7 @@ def outweighed_faces(
     """Names of the faces of a photo that reach the threshold alone, but are no finding among the others."""
     if segments or not applies(kind, parameters):
         return []
-    return who_reaches(stable_persons(persons), parameters)
+    return who_reaches(weighed_faces(persons), parameters)
 
 
 def persons_averaged(analysis: Analysis) -> list[Person]:

@@ -5,25 +5,30 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from detector.schema.analysis import Parameters, Person, Segment
-from detector.verdict.stability import bears_no_finding
-
-
-def flagged_persons(persons: Sequence[Person], segments: Sequence[Segment]) -> list[str]:
-    """Who is flagged, stays so in other views, and is seen in colour."""
-    barred = {person.id for person in persons if bears_no_finding(person)}
-    return sorted({segment.person for segment in segments} - barred)
+from detector.verdict.stability import bears_no_finding, is_covered
 
 
 def flagged_segments(persons: Sequence[Person], segments: Sequence[Segment]) -> tuple[Segment, ...]:
-    """The segments of :func:`flagged_persons`, on which alone a finding rests."""
-    flagged = flagged_persons(persons, segments)
-    return tuple(segment for segment in segments if segment.person in flagged)
+    """Those on which a finding rests: of persons who bear one, and of faces that are not covered."""
+    barred = {person.id for person in persons if bears_no_finding(person)}
+    return tuple(one for one in segments if one.person not in barred and not is_covered(one))
+
+
+def flagged_persons(persons: Sequence[Person], segments: Sequence[Segment]) -> list[str]:
+    """Whose these are."""
+    return sorted({segment.person for segment in flagged_segments(persons, segments)})
 
 
 def unflagged_segments(persons: Sequence[Person], segments: Sequence[Segment]) -> tuple[Segment, ...]:
-    """The others: looked at, and not flagged, since those whose they are bear no finding."""
+    """The others: looked at, and not flagged."""
     flagged = flagged_segments(persons, segments)
     return tuple(segment for segment in segments if segment not in flagged)
+
+
+def covered_alone(persons: Sequence[Person], segments: Sequence[Segment]) -> list[str]:
+    """Of whom something was found, but by covered faces alone."""
+    covered = {one.person for one in segments if is_covered(one)}
+    return sorted(covered - set(flagged_persons(persons, segments)))
 
 
 def who_reaches(persons: Sequence[Person], parameters: Parameters) -> list[str]:

@@ -26,16 +26,16 @@ class LeftOpen(Enum):
     NONE_USABLE = auto()
     UNCONFIRMED = auto()  # somebody has a segment, but views of the same pictures disagree
     COLOURLESS = auto()  # likewise, but the faces have no colour
-    COVERED = auto()  # likewise, but something lies before mouth or eyes
+    COVERED = auto()  # likewise, but something lies before mouth or eyes; of some they may have no colour
     TOO_FEW_FRAMES = auto()  # of everybody, to find nothing
     MOSTLY_DAMAGED = auto()  # most frames rest on pictures that are damaged or missing
     OUTWEIGHED = auto()  # a face of a photo is above the threshold alone, not among the others
     MOSTLY_NOT_JUDGED = auto()
+    ALL_COVERED = auto()  # nobody has a segment, and something lies before mouth or eyes of everybody
     UNSTABLE = auto()  # nobody has a segment, and views disagree on somebody
     DOUBTFUL = auto()  # too high to rule a finding out
     HIGH_IN_FEW_FRAMES = auto()  # of somebody beside others who could be judged
     MOTIONLESS = auto()  # a still shown as a video, which the networks judge by what they know of footage
-    ALL_COVERED = auto()  # nobody has a segment, and something lies before mouth or eyes of everybody
 
 
 TOO_LITTLE = frozenset(
@@ -74,7 +74,7 @@ def left_open(
         found = [person for person in persons if person.id in names]
         if all(map(is_colourless, found)):
             return LeftOpen.COLOURLESS
-        return LeftOpen.COVERED if all(map(is_covered, found)) else LeftOpen.UNCONFIRMED
+        return LeftOpen.UNCONFIRMED if any(map(is_unstable, found)) else LeftOpen.COVERED
     if not image and most_frames(persons) < parameters.minimum_usable_frames:
         return LeftOpen.TOO_FEW_FRAMES
     if not mostly_whole(coverage):
@@ -83,16 +83,22 @@ def left_open(
         return LeftOpen.OUTWEIGHED
     if not mostly_judged(coverage):
         return LeftOpen.MOSTLY_NOT_JUDGED
+    if all_covered(kind, parameters, persons):
+        return LeftOpen.ALL_COVERED
     if any(map(is_unstable, persons)):
         return LeftOpen.UNSTABLE
     if doubtful_persons(kind, parameters, persons):
         return LeftOpen.DOUBTFUL
     if high_if_hardly_judged(parameters, persons):
         return LeftOpen.HIGH_IN_FEW_FRAMES
-    if nobody_moves(parameters, persons):
-        return LeftOpen.MOTIONLESS
-    judged = [one for one in persons if one.usable_frames and (image or is_judged_enough(parameters, one))]
-    return LeftOpen.ALL_COVERED if judged and all(map(is_covered, judged)) else None
+    return LeftOpen.MOTIONLESS if nobody_moves(parameters, persons) else None
+
+
+def all_covered(kind: MediaKind, parameters: Parameters, persons: Sequence[Person]) -> bool:
+    """Whether mouth or eyes are covered of everybody who was judged in enough frames."""
+    enough = 1 if kind is MediaKind.IMAGE else parameters.minimum_usable_frames
+    judged = [person for person in persons if person.usable_frames >= enough]
+    return bool(judged) and all(map(is_covered, judged))
 
 
 def why(analysis: Analysis) -> LeftOpen | None:

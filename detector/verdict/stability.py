@@ -1,16 +1,15 @@
-"""On whom a finding may rest: whose scores hold in other views, whose face is in colour and not covered."""
+"""What a finding may rest on: scores that hold in other views, of faces in colour and not covered."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from detector.schema.analysis import Person
+from detector.schema.analysis import MOST_COVERED, Person, Segment
 
 # Below this share of views that agree, nobody should rely on either side.
 _LEAST_STABILITY = 0.7
 # Above this share of faces without colour, a person's scores say what they say of footage without colour.
 MOST_GREY = 0.5
-_MOST_COVERED = 0.5  # likewise of faces with something before mouth or eyes
 
 
 def is_unstable(person: Person) -> bool:
@@ -27,20 +26,20 @@ def is_colourless(person: Person) -> bool:
     return person.grey is not None and person.grey > MOST_GREY
 
 
-def is_covered(person: Person) -> bool:
-    """Whether mouth or eyes were covered in most of the faces by which a person was judged.
+def is_covered(one: Person | Segment) -> bool:
+    """Whether mouth or eyes were covered in most of the faces by which a person, or a segment, was judged.
 
     What lies there raises scores of unmanipulated faces and lowers those of manipulated ones
     (docs/models.md). Unknown, and so not said, before schema 1.21.
     """
-    return person.covered is not None and person.covered > _MOST_COVERED
+    return one.covered is not None and one.covered > MOST_COVERED
 
 
 def bears_no_finding(person: Person) -> bool:
-    """Whether what is found of a person is looked at, and not flagged."""
-    return is_unstable(person) or is_colourless(person) or is_covered(person)
+    """Whether whatever is found of a person is looked at, and not flagged."""
+    return is_unstable(person) or is_colourless(person)
 
 
-def stable_persons(persons: Sequence[Person]) -> list[Person]:
-    """Who is not unstable."""
-    return [person for person in persons if not is_unstable(person)]
+def weighed_faces(faces: Sequence[Person]) -> list[Person]:
+    """Those of a photograph that are asked for a finding: views agree on them, and they are not covered."""
+    return [face for face in faces if not is_unstable(face) and not is_covered(face)]

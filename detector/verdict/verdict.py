@@ -7,11 +7,11 @@ from typing import assert_never
 
 from detector.schema.analysis import Answers, Coverage, MediaKind, Parameters, Person, Segment, Verdict
 from detector.verdict import averaged_odds
-from detector.verdict.flagged import flagged_persons, flagged_segments, who_reaches
+from detector.verdict.flagged import covered_alone, flagged_persons, flagged_segments, who_reaches
 from detector.verdict.judged_share import hardly_judged, high_if_hardly_judged, most_frames
 from detector.verdict.left_open import LeftOpen, doubtful_persons, left_open
 from detector.verdict.reasons import doubt, finding, no_finding, unjudged
-from detector.verdict.stability import is_colourless, is_covered, is_unstable, stable_persons
+from detector.verdict.stability import is_colourless, is_covered, is_unstable, weighed_faces
 from detector.verdict.who_counts import who_counts
 
 
@@ -70,11 +70,12 @@ def is_outweighed(
 ) -> bool:
     """Whether the persons ``over`` the threshold are no finding among the other faces of their photo.
 
-    ``threshold`` is a probability of an exhibit. Persons on whom views disagree are no finding in any case.
+    ``threshold`` is a probability of an exhibit. Some persons are no finding in any case
+    (:func:`~detector.verdict.stability.weighed_faces`).
     """
-    stable = {person.id for person in stable_persons(persons)}
+    weighed = {person.id for person in weighed_faces(persons)}
     figure = exhibit_probability(kind, parameters, Verdict.MANIPULATED, persons, ())
-    applies = averaged_odds.applies(kind, parameters) and bool(stable & set(over))
+    applies = averaged_odds.applies(kind, parameters) and bool(weighed & set(over))
     return applies and figure is not None and figure < threshold
 
 
@@ -94,9 +95,10 @@ def decide(
     """
     image = kind is MediaKind.IMAGE
     if flagged_persons(persons, segments):
-        return Verdict.MANIPULATED, finding.manipulated(image, persons, flagged_segments(persons, segments))
+        found = finding.manipulated(image, persons, flagged_segments(persons, segments))
+        return Verdict.MANIPULATED, " ".join([found, *doubt.covered(covered_alone(persons, segments))])
     cause = left_open(kind, parameters, coverage, persons, segments)
-    why, named = _why_open(cause, kind, parameters, coverage, persons, few)
+    why, named = _why_open(cause, kind, parameters, coverage, persons, segments, few)
     high = [one for one in high_if_hardly_judged(parameters, persons) if one.id not in named]
     if high:
         why, named = [*why, unjudged.too_few_frames(parameters, high)], [*named, *_names(high)]
@@ -114,12 +116,14 @@ def _why_open(
     parameters: Parameters,
     coverage: Coverage,
     persons: Sequence[Person],
+    segments: Sequence[Segment],
     few: Mapping[str, int],
 ) -> tuple[list[str], list[str]]:
     """Sentences that say the cause, and names of those of whom they speak."""
     image = kind is MediaKind.IMAGE
     unstable = sorted(filter(is_unstable, persons), key=lambda person: person.id)
     views = [doubt.unstable(parameters, unstable)] if unstable else []
+    doubtful = doubtful_persons(kind, parameters, persons)
     match cause:
         case LeftOpen.NO_FACE:
             return [unjudged.no_face(image, coverage)], []
@@ -127,8 +131,7 @@ def _why_open(
             return [unjudged.none_usable(image, parameters, coverage)], []
         case LeftOpen.UNCONFIRMED | LeftOpen.COLOURLESS | LeftOpen.COVERED:
             grey = who_reaches(list(filter(is_colourless, persons)), parameters)
-            hidden = who_reaches(list(filter(is_covered, persons)), parameters)
-            hidden = [name for name in hidden if name not in grey]
+            hidden = [name for name in covered_alone(persons, segments) if name not in grey]
             told = [person for person in unstable if person.id not in (*grey, *hidden)]
             views = [doubt.unstable(parameters, told)] if told else []
             said = [*views, *doubt.colourless(grey), *doubt.covered(hidden)]
@@ -143,18 +146,26 @@ def _why_open(
         case LeftOpen.MOSTLY_DAMAGED:
             return [unjudged.mostly_damaged(coverage)], []
         case LeftOpen.OUTWEIGHED:
-            stable = stable_persons(persons)
-            reaching = who_reaches(stable, parameters)
-            judged = [sum(person.probability is not None for person in each) for each in (stable, persons)]
-            return [doubt.one_of_many(reaching, *judged), *views], reaching
+            weighed = weighed_faces(persons)
+            reaching = who_reaches(weighed, parameters)
+            judged = [sum(person.probability is not None for person in each) for each in (weighed, persons)]
+            hides = any(map(is_covered, persons))
+            return [doubt.one_of_many(reaching, *judged, some_covered=hides), *views], reaching
         case LeftOpen.MOSTLY_NOT_JUDGED:
             return [unjudged.mostly_not_judged(image, coverage)], []
         case LeftOpen.DOUBTFUL:
-            doubtful = doubtful_persons(kind, parameters, persons)
-            reaching = who_reaches(persons, parameters)
-            return doubt.doubtful(image, parameters, doubtful, reaching, few), doubtful
+            return doubt.doubtful(
+                image, parameters, doubtful, who_reaches(persons, parameters), few
+            ), doubtful
+        case LeftOpen.ALL_COVERED if views:
+            return views, _names(unstable)
+        case LeftOpen.ALL_COVERED if doubtful:
+            return doubt.doubtful(
+                image, parameters, doubtful, who_reaches(persons, parameters), few
+            ), doubtful
         case LeftOpen.MOTIONLESS | LeftOpen.ALL_COVERED:
-            return [no_finding.nothing_found(image, parameters, coverage, persons, [])], []
+            briefly = [] if image else [one for one in who_reaches(persons, parameters) if one not in few]
+            return [no_finding.nothing_found(image, parameters, coverage, persons, briefly)], briefly
         case None | LeftOpen.HIGH_IN_FEW_FRAMES:  # the caller says who scored high
             return [], []
         case _:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from detector.schema.analysis import MediaKind, Parameters, Person, Segment, Verdict
 from detector.verdict.flagged import flagged_persons
 from detector.verdict.judged_share import is_judged_enough
-from detector.verdict.stability import stable_persons
+from detector.verdict.stability import weighed_faces
 
 
 def who_counts(
@@ -21,11 +21,11 @@ def who_counts(
 
     Of a video beside a finding those on whom it rests; else who could be judged in enough frames or has a
     segment, which other views do not confirm, and all only where there is nobody else: who is seen too
-    briefly raises no doubt either. Of a photo all faces, beside a finding all on which views agree.
+    briefly raises no doubt either. Of a photo all faces, beside a finding all that were asked for one.
     """
     finding = verdict is Verdict.MANIPULATED
     if kind is MediaKind.IMAGE:
-        return stable_persons(persons) if finding else list(persons)
+        return weighed_faces(persons) if finding else list(persons)
     if finding:
         flagged = flagged_persons(persons, segments)
         return [person for person in persons if person.id in flagged]

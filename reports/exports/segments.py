@@ -8,7 +8,7 @@ from typing import Any
 
 from detector.schema.analysis import Analysis, Media, Segment
 from detector.schema.translatable import N_
-from detector.verdict.flagged import flagged_persons
+from detector.verdict.flagged import unflagged_segments
 from detector.verdict.kinds import kind_of
 from reports.errors import ExportError
 from reports.exports.csv_writing import csv_table
@@ -155,8 +155,7 @@ def segments_webvtt(analysis: Analysis) -> bytes:
     Raises :class:`ExportError` for a photo.
     """
     refuse_still(analysis, "WebVTT")
-    flagged = flagged_persons(analysis.persons, analysis.segments)
-    others = any(segment.person not in flagged for segment in analysis.segments)
+    others = unflagged_segments(analysis.persons, analysis.segments)
     but = f", and those it looked at and did not flag, marked “{NOT_FLAGGED}”" if others else ""
     blocks = [
         "WEBVTT",
@@ -173,14 +172,14 @@ def segments_webvtt(analysis: Analysis) -> bytes:
         blocks.append(
             f"{_line(segment.id)}\n"
             f"{timecode(start / 1000)} --> {timecode(end / 1000)}\n"
-            f"Person {_line(segment.person)}: {_strength(analysis, segment, flagged)}, "
+            f"Person {_line(segment.person)}: {_strength(analysis, segment, others)}, "
             f"{_line(probability(segment.confidence))}"
         )
     return ("\n\n".join(blocks) + "\n").encode()
 
 
-def _strength(analysis: Analysis, segment: Segment, flagged: Sequence[str]) -> str:
-    if segment.person not in flagged:
+def _strength(analysis: Analysis, segment: Segment, others: Sequence[Segment]) -> str:
+    if segment in others:
         return NOT_FLAGGED
     return f"{segment_phrase(analysis, segment)} of manipulation"
 

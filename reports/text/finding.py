@@ -14,6 +14,7 @@ from detector.schema.analysis import (
 )
 from detector.verdict.averaged_odds import persons_averaged
 from detector.verdict.flagged import flagged_segments
+from detector.verdict.stability import is_covered
 from detector.verdict.judged_share import is_judged_enough
 from reports.text.language import N_, gettext
 from reports.text.numbers import plural, probability, shown, time_span, timecode
@@ -121,12 +122,13 @@ def figured_segment(analysis: Analysis) -> Segment | None:
     since segments are calibrated by themselves. Of a photo of several faces it is of all of them, and the
     strongest one stands for them: an interval needs its calibration alone.
     """
+    found = [segment for segment in analysis.segments if not is_covered(segment)] or analysis.segments
     if persons_averaged(analysis):
-        return max(analysis.segments, key=lambda each: each.confidence, default=None)
+        return max(found, key=lambda each: each.confidence, default=None)
     theirs = {person.id for person in analysis.persons if person.probability == analysis.probability}
     own = [
         segment
-        for segment in analysis.segments
+        for segment in found
         if segment.person in theirs or (not theirs and segment.confidence == analysis.probability)
     ]
     return max(own, key=lambda each: each.confidence, default=None)

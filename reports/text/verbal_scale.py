@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from enum import Enum, auto
 
 from detector.schema.analysis import Analysis, Model, Segment
-from detector.verdict.stability import bears_no_finding
+from detector.verdict.flagged import unflagged_segments
 from reports.text.language import N_, gettext
 from reports.text.numbers import shown
 
@@ -156,7 +156,7 @@ def _step(steps: Sequence[Strength], probability: float) -> Strength:
 
 
 def segment_phrase(analysis: Analysis, segment: Segment) -> str:
-    """The phrase for a segment's confidence, or that its person is not flagged."""
-    if any(person.id == segment.person and bears_no_finding(person) for person in analysis.persons):
+    """The phrase for a segment's confidence, or that it is not flagged."""
+    if segment in unflagged_segments(analysis.persons, analysis.segments):
         return gettext("not flagged")
     return strength(analysis, segment.confidence).phrase

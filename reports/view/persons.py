@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from detector.schema.analysis import Analysis, Person
+from detector.verdict.flagged import flagged_segments
 from detector.verdict.kinds import kind_of
-from detector.verdict.stability import bears_no_finding
 from reports.text import numbers, verbal_scale
 from reports.text.finding import second_look
 from reports.text.language import gettext
@@ -39,8 +39,8 @@ class PersonView:
 def person_view(analysis: Analysis, person: Person) -> PersonView:
     """Put one person of ``analysis`` into words."""
     still = analysis.media.still
-    found = tuple(segment.id for segment in analysis.segments if segment.person == person.id)
-    segments = () if bears_no_finding(person) else found
+    shown = flagged_segments(analysis.persons, analysis.segments)
+    segments = tuple(segment.id for segment in shown if segment.person == person.id)
     flagged = bool(segments)
     if person.probability is None:
         strength = gettext("not judged")

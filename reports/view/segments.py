@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from detector.schema.analysis import Analysis, Box, CloseUp, Media, Peak, Person, Segment
+from detector.schema.analysis import Analysis, Box, CloseUp, Media, Peak, Segment
+from detector.verdict.flagged import unflagged_segments
 from detector.verdict.reasons import doubt
-from detector.verdict.stability import bears_no_finding, is_colourless, is_covered
+from detector.verdict.stability import is_colourless, is_covered
 from reports.inputs.pictures import Picture, find_picture
 from reports.text import numbers
 from reports.text.finding import segment_name
@@ -71,7 +71,7 @@ class SegmentView:
     id: str
     title: str
     person: str
-    flagged: bool  # whether views agree on whose it is
+    flagged: bool  # or looked at alone
     start: str
     end: str
     duration: str
@@ -90,13 +90,13 @@ def segment_view(analysis: Analysis, segment: Segment, folder: Path) -> SegmentV
     """Put one finding into words; ``folder`` holds its pictures."""
     still = analysis.media.still
     doubt = segment_interval(analysis, segment)
-    barred = [each for each in analysis.persons if each.id == segment.person and bears_no_finding(each)]
+    flagged = segment not in unflagged_segments(analysis.persons, analysis.segments)
     words = segment_phrase(analysis, segment)
     return SegmentView(
         id=segment.id,
-        title=segment_name(segment.id, still=still, flagged=not barred),
+        title=segment_name(segment.id, still=still, flagged=flagged),
         person=segment.person,
-        flagged=not barred,
+        flagged=flagged,
         start=timecode(segment.start),
         end=timecode(segment.end),
         duration=timecode(segment.end - segment.start),
@@ -107,22 +107,20 @@ def segment_view(analysis: Analysis, segment: Segment, folder: Path) -> SegmentV
         frames=grouped(segment.frames),
         bounds=() if still else _bounds(analysis, segment),
         figures=_figures(analysis, segment, doubt, words),
-        meaning=_why_not(analysis, barred) or summary.segment_meaning(analysis, segment),
+        meaning=summary.segment_meaning(analysis, segment) if flagged else _why_not(analysis, segment),
         peaks=tuple(
             _peak(segment, peak, index, analysis.media, folder) for index, peak in enumerate(segment.peaks, 1)
         ),
     )
 
 
-def _why_not(analysis: Analysis, barred: Sequence[Person]) -> str:
-    """Why who was found here is not flagged; empty where nobody is ``barred``."""
-    grey = doubt.colourless([each.id for each in barred if is_colourless(each)])
-    if grey:
-        return " ".join(map(translated, grey))
-    hidden = doubt.covered([each.id for each in barred if is_covered(each)])
-    if hidden:
-        return " ".join(map(translated, hidden))
-    return translated(doubt.unstable(analysis.parameters, barred)) if barred else ""
+def _why_not(analysis: Analysis, segment: Segment) -> str:
+    """Why what was found here is not flagged."""
+    whose = [each for each in analysis.persons if each.id == segment.person]
+    said = doubt.colourless([each.id for each in whose if is_colourless(each)])
+    if not said and is_covered(segment):
+        said = doubt.covered([segment.person])
+    return " ".join(map(translated, said or [doubt.unstable(analysis.parameters, whose)]))
 
 
 def _bounds(analysis: Analysis, segment: Segment) -> tuple[Bound, ...]:

@@ -31,7 +31,8 @@ def turn_with_faces(images: Iterable[Image], parameters: Parameters, *, still: b
     A face counts by the detector's confidence times the cosine of its roll: of one on its side the detector
     is about as sure, and gives too small a roll. Half of the pictures have to show one, so that a pattern in
     a single frame turns no video. Of a photograph (``still``) a face that would not be judged however it
-    lies, such as one without colour, turns nothing: all would be analysed again for the same answer.
+    lies, such as one without colour, turns nothing: all would be analysed again for the same answer. But it
+    keeps a photograph in which it stands upright as it is.
     """
     detect = FaceDetector(parameters.minimum_confidence, parameters.detection_width)
     small = PyramidSearch(parameters) if still else None
@@ -46,7 +47,7 @@ def turn_with_faces(images: Iterable[Image], parameters: Parameters, *, still: b
                 for face in (small(turned, found) if small else found)
                 if face.width >= parameters.minimum_face
                 and face.confidence >= parameters.minimum_confidence
-                and not (still and flaw_of_photo(turned, face.box, parameters))
+                and not (still and turn and flaw_of_photo(turned, face.box, parameters))
             ]
             upright[turn] += sum(face.confidence * max(0.0, cos(radians(roll(face)))) for face in faces)
             seen[turn] += bool(faces)

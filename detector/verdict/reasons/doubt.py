@@ -136,21 +136,27 @@ def _most_of(names: Sequence[str], few: Mapping[str, int]) -> str:
     return counted(max((few[name] for name in names), default=0), "sampled frame")
 
 
-def one_of_many(names: Sequence[str], agreed_on: int, judged: int) -> str:
+def one_of_many(names: Sequence[str], weighed: int, judged: int, *, some_covered: bool = False) -> str:
     """The photo's faces ``names`` reach the threshold by themselves, but not among all that count.
 
-    Of those ``judged``, ``agreed_on`` are the ones on which views agree.
+    Of those ``judged``, ``weighed`` are the ones on which views agree and that are not covered.
     """
     said = N_(
         "%(who)s: above the threshold for a finding when taken alone; but of %(faces)s judged faces one is "
         "so by chance more easily than of one, and together they do not reach it."
     )
-    if agreed_on < judged:
+    if weighed < judged:
         said = N_(
             "%(who)s: above the threshold for a finding when taken alone; but of %(faces)s faces on which "
             "views agree one is so by chance more easily than of one, and together they do not reach it."
         )
-    return said % {"who": who(names), "faces": agreed_on}
+    if weighed < judged and some_covered:
+        said = N_(
+            "%(who)s: above the threshold for a finding when taken alone; but of %(faces)s faces on which "
+            "views agree and that are not covered one is so by chance more easily than of one, and together "
+            "they do not reach it."
+        )
+    return said % {"who": who(names), "faces": weighed}
 
 
 def colourless(names: Sequence[str]) -> list[str]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from detector.schema.analysis import Analysis, Box, Peak, Score, Segment
 from detector.schema.formatting import timecode
 from detector.verdict.reproducibility.tolerance import Tolerance
+from detector.verdict.stability import is_covered
 
 LOGITS = 0.1  # of a logit, or of what hiding changes of it; or a tenth of it
 _HEAT = 0.05
@@ -37,6 +38,8 @@ def of_segments(
             continue  # told already
         if persons.get(there.person, other.person) != other.person:
             yield f"segment {there.id} is of another person"
+        if is_covered(there) is not is_covered(other):
+            yield f"whether the face is covered in segment {there.id} differs"
         most = max(2 * step, math.ceil(tolerance.between * there.frames))
         if abs(there.frames - other.frames) > most:
             yield f"frames of segment {there.id}: {other.frames:,}, where {there.frames:,} are recorded"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 from detector.schema.analysis import Analysis, Person, Scores, Segment
-from detector.verdict.stability import bears_no_finding
+from detector.verdict.flagged import flagged_segments
 from reports.text.finding import segment_name
 from reports.text.language import gettext
 from reports.text.numbers import plural, probability, time_span
@@ -100,7 +100,7 @@ def lane(analysis: Analysis, person: Person, plot: Plot, roomy: bool, model: int
             plot,
             bar if still else None,
             analysis.model.name if model else "",
-            flagged=not bears_no_finding(person),
+            flagged={one.id for one in flagged_segments(analysis.persons, analysis.segments)},
         ),
         usable=usable,
         unusable=unusable,
@@ -117,13 +117,14 @@ def _cut(name: str, letters: int) -> str:
 
 
 def _bands(
-    segments: Sequence[Segment], plot: Plot, bar: float | None, model: str, *, flagged: bool
+    segments: Sequence[Segment], plot: Plot, bar: float | None, model: str, *, flagged: Set[str]
 ) -> tuple[Band, ...]:
     """Over the time of each segment; of a still image, which has none, over its ``bar``."""
     of_model = f", {model}" if model else ""
     bands = []
     free = LEFT
     for segment in segments:
+        is_flagged = segment.id in flagged
         words = len(segment.id) * LETTER
         if bar is not None:
             x, width = LEFT, max(bar, LEAST_BAND)
@@ -143,10 +144,10 @@ def _bands(
                 segment=segment.id,
                 x=round(x, 1),
                 width=round(width, 1),
-                hatch=_hatch(x, x + width, plot.top, plot.bottom) if flagged else "",
+                hatch=_hatch(x, x + width, plot.top, plot.bottom) if is_flagged else "",
                 label=label,
-                title=segment_name(segment.id, still=bar is not None, flagged=flagged) + of_model + when,
-                flagged=flagged,
+                title=segment_name(segment.id, still=bar is not None, flagged=is_flagged) + of_model + when,
+                flagged=is_flagged,
             )
         )
     return tuple(bands)

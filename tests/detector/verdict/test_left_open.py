@@ -220,6 +220,10 @@ def rarely_judged(stability: float = 1.0, grey: float = 0.0, covered: float = 0.
     return brief(0.9, 0.9, 0.9, probability=0.99, name="B", usable=3).model_copy(update=told)
 
 
+def hidden(who: str) -> Segment:
+    return segment(who).model_copy(update={"covered": 0.8})
+
+
 @pytest.mark.parametrize(
     ("other", "one", "segments", "said"),
     [
@@ -229,8 +233,8 @@ def rarely_judged(stability: float = 1.0, grey: float = 0.0, covered: float = 0.
         (person(), rarely_judged(stability=0.6), [segment("B")], "small changes"),
         (person(), rarely_judged(grey=0.8), [segment("B")], "without colour"),
         (person(), rarely_judged(stability=0.6, grey=0.8), [segment("B")], "without colour"),
-        (person(), rarely_judged(stability=0.6, covered=0.8), [segment("B")], "seem covered"),
-        (person(), rarely_judged(grey=0.8, covered=0.8), [segment("B")], "without colour"),
+        (person(), rarely_judged(stability=0.6), [hidden("B")], "seem covered"),
+        (person(), rarely_judged(grey=0.8), [hidden("B")], "without colour"),
         (person(), brief(0.1, 0.9, probability=0.6, name="B"), [], "less than 0.5 s at a time"),
     ],
 )
