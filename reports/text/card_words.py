@@ -111,8 +111,8 @@ SECOND_LOOK = (
     N_("They come from %(sources)s independent sources."),
     N_("People of DeepFaceLive and HunyuanPortrait and one speech of HDTF were learnt from as well."),
     N_(
-        "Where mouth or eyes are covered, nobody is flagged or cleared, as far as that is told; smaller "
-        "covers hide what was altered beneath, and can change scores."
+        "No finding rests on faces of which mouth or eyes are covered, and nobody is cleared by them, as far "
+        "as that is told; smaller covers hide what was altered beneath, and can change scores."
     ),
     N_(
         "Photographs (%(photographs)s of the sets learnt from, other pictures): %(wrong)s of "

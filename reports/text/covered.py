@@ -38,9 +38,9 @@ def procedure(analysis: Analysis) -> str:
     if analysis.media.still:
         return gettext(
             "A face of which a small network is sure that mouth or eyes are covered is neither flagged nor "
-            "cleared. "
+            "cleared, nor weighed against others. "
         )
     return gettext(
-        "A person of whose faces most are such that a small network is sure that mouth or eyes are covered "
-        "is neither flagged nor cleared. "
+        "A segment most of whose faces are such that a small network is sure that mouth or eyes are covered "
+        "is not flagged, and a person is not cleared by such faces. "
     )

@@ -14,8 +14,8 @@ from detector.schema.analysis import (
 )
 from detector.verdict.averaged_odds import persons_averaged
 from detector.verdict.flagged import flagged_segments
-from detector.verdict.stability import is_covered
 from detector.verdict.judged_share import is_judged_enough
+from detector.verdict.stability import is_covered
 from reports.text.language import N_, gettext
 from reports.text.numbers import plural, probability, shown, time_span, timecode
 

@@ -41,8 +41,8 @@ LIMITS = (
     "the networks contradict each other, and leave the verdict open. Of whole clips of which every frame "
     "was changed so, one to three of ten manipulated ones were still flagged, and three to five of ten "
     "unmanipulated ones were flagged.",
-    "Where mouth or eyes are covered, nobody is flagged or cleared, as far as that is told; smaller covers "
-    "hide what was altered beneath, and can change scores.",
+    "No finding rests on faces of which mouth or eyes are covered, and nobody is cleared by them, as far as "
+    "that is told; smaller covers hide what was altered beneath, and can change scores.",
     "Footage in HEVC or AV1 scores higher than the same in H.264, also where it is unmanipulated: what "
     "that adds on average is taken off, so that more of its verdicts are left open; other codecs were not "
     "measured.",
