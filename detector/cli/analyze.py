@@ -161,17 +161,17 @@ def _write(
 def _print_words(analysis: Analysis, out: Path | None) -> None:
     from detector.schema.declarations import statements
     from detector.schema.formatting import timecode
-    from detector.verdict.flagged import unflagged_segments
+    from detector.verdict.flagged import is_flagged
 
     print_line(f"{analysis.media.file}: {analysis.verdict}")
     print_line(analysis.reason)
     for declaration in statements(analysis.declarations):
         print_line(f"The file declares, which is no part of the verdict: {declaration.short}")
-    unflagged = unflagged_segments(analysis.persons, analysis.segments)
     for segment in analysis.segments:
+        but = "" if is_flagged(analysis.persons, segment) else ", not flagged"
         print_line(
             f"  {segment.id}  person {segment.person}  {timecode(segment.start)} to {timecode(segment.end)}"
-            f"  probability {segment.confidence:.2f}{', not flagged' if segment in unflagged else ''}"
+            f"  probability {segment.confidence:.2f}{but}"
         )
     for other in analysis.others:
         figure = "" if other.probability is None else f", probability {other.probability:.2f}"

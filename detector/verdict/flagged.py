@@ -8,21 +8,26 @@ from detector.schema.analysis import Parameters, Person, Segment
 from detector.verdict.stability import bears_no_finding, is_covered
 
 
+def is_flagged(persons: Sequence[Person], segment: Segment) -> bool:
+    """Whether a finding rests on ``segment``: of somebody who bears one, and of faces not covered."""
+    return bool(flagged_segments(persons, (segment,)))
+
+
 def flagged_segments(persons: Sequence[Person], segments: Sequence[Segment]) -> tuple[Segment, ...]:
-    """Those on which a finding rests: of persons who bear one, and of faces that are not covered."""
+    """Those on which a finding rests."""
     barred = {person.id for person in persons if bears_no_finding(person)}
     return tuple(one for one in segments if one.person not in barred and not is_covered(one))
 
 
-def flagged_persons(persons: Sequence[Person], segments: Sequence[Segment]) -> list[str]:
-    """Whose these are."""
-    return sorted({segment.person for segment in flagged_segments(persons, segments)})
-
-
 def unflagged_segments(persons: Sequence[Person], segments: Sequence[Segment]) -> tuple[Segment, ...]:
     """The others: looked at, and not flagged."""
-    flagged = flagged_segments(persons, segments)
-    return tuple(segment for segment in segments if segment not in flagged)
+    barred = {person.id for person in persons if bears_no_finding(person)}
+    return tuple(one for one in segments if one.person in barred or is_covered(one))
+
+
+def flagged_persons(persons: Sequence[Person], segments: Sequence[Segment]) -> list[str]:
+    """On whom a finding rests."""
+    return sorted({segment.person for segment in flagged_segments(persons, segments)})
 
 
 def covered_alone(persons: Sequence[Person], segments: Sequence[Segment]) -> list[str]:

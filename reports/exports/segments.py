@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from typing import Any
 
 from detector.schema.analysis import Analysis, Media, Segment
 from detector.schema.translatable import N_
-from detector.verdict.flagged import unflagged_segments
+from detector.verdict.flagged import is_flagged, unflagged_segments
 from detector.verdict.kinds import kind_of
 from reports.errors import ExportError
 from reports.exports.csv_writing import csv_table
@@ -172,14 +171,14 @@ def segments_webvtt(analysis: Analysis) -> bytes:
         blocks.append(
             f"{_line(segment.id)}\n"
             f"{timecode(start / 1000)} --> {timecode(end / 1000)}\n"
-            f"Person {_line(segment.person)}: {_strength(analysis, segment, others)}, "
+            f"Person {_line(segment.person)}: {_strength(analysis, segment)}, "
             f"{_line(probability(segment.confidence))}"
         )
     return ("\n\n".join(blocks) + "\n").encode()
 
 
-def _strength(analysis: Analysis, segment: Segment, others: Sequence[Segment]) -> str:
-    if segment in others:
+def _strength(analysis: Analysis, segment: Segment) -> str:
+    if not is_flagged(analysis.persons, segment):
         return NOT_FLAGGED
     return f"{segment_phrase(analysis, segment)} of manipulation"
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from enum import Enum, auto
 
 from detector.schema.analysis import Analysis, Model, Segment
-from detector.verdict.flagged import unflagged_segments
+from detector.verdict.flagged import is_flagged
 from reports.text.language import N_, gettext
 from reports.text.numbers import shown
 
@@ -157,6 +157,6 @@ def _step(steps: Sequence[Strength], probability: float) -> Strength:
 
 def segment_phrase(analysis: Analysis, segment: Segment) -> str:
     """The phrase for a segment's confidence, or that it is not flagged."""
-    if segment in unflagged_segments(analysis.persons, analysis.segments):
+    if not is_flagged(analysis.persons, segment):
         return gettext("not flagged")
     return strength(analysis, segment.confidence).phrase

@@ -39,8 +39,8 @@ class PersonView:
 def person_view(analysis: Analysis, person: Person) -> PersonView:
     """Put one person of ``analysis`` into words."""
     still = analysis.media.still
-    shown = flagged_segments(analysis.persons, analysis.segments)
-    segments = tuple(segment.id for segment in shown if segment.person == person.id)
+    own = [segment for segment in analysis.segments if segment.person == person.id]
+    segments = tuple(segment.id for segment in flagged_segments((person,), own))
     flagged = bool(segments)
     if person.probability is None:
         strength = gettext("not judged")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from detector.schema.analysis import Analysis, Box, CloseUp, Media, Peak, Segment
-from detector.verdict.flagged import unflagged_segments
+from detector.verdict.flagged import is_flagged
 from detector.verdict.reasons import doubt
 from detector.verdict.stability import is_colourless, is_covered
 from reports.inputs.pictures import Picture, find_picture
@@ -90,7 +90,7 @@ def segment_view(analysis: Analysis, segment: Segment, folder: Path) -> SegmentV
     """Put one finding into words; ``folder`` holds its pictures."""
     still = analysis.media.still
     doubt = segment_interval(analysis, segment)
-    flagged = segment not in unflagged_segments(analysis.persons, analysis.segments)
+    flagged = is_flagged(analysis.persons, segment)
     words = segment_phrase(analysis, segment)
     return SegmentView(
         id=segment.id,

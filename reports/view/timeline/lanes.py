@@ -100,7 +100,7 @@ def lane(analysis: Analysis, person: Person, plot: Plot, roomy: bool, model: int
             plot,
             bar if still else None,
             analysis.model.name if model else "",
-            flagged={one.id for one in flagged_segments(analysis.persons, analysis.segments)},
+            flagged={one.id for one in flagged_segments((person,), segments)},
         ),
         usable=usable,
         unusable=unusable,
