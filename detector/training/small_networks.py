@@ -7,13 +7,14 @@ import hashlib
 import io
 import math
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import cv2
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, IterableDataset
@@ -29,15 +30,31 @@ RATE = 2e-3  # at most; rises over the first steps, then falls as a cosine to no
 _RISING = 200  # steps
 _SAVED_EVERY = 250  # steps
 
+Draw = Callable[[Any, np.random.Generator], Any]
+"""An example by chance, of what the examples are made from."""
+
 _TERMS = (
     "The data sets are for research; whoever trains or deploys on them is bound by their terms. These "
     "weights were trained by the Reelproof project, with %s as labels, and are shared under Apache-2.0."
 )
 
 
+class _Endless(IterableDataset[Any]):
+    """Examples without an end, each drawn from what ``load`` gives; ``seed`` says which."""
+
+    def __init__(self, load: Callable[[], Any], draw: Draw, seed: int) -> None:
+        self._load, self._draw, self._seed = load, draw, seed
+
+    def __iter__(self) -> Iterator[Any]:
+        sources, rng = self._load(), np.random.default_rng(self._seed)
+        while True:
+            yield self._draw(sources, rng)
+
+
 def learn(
     make: Callable[[], nn.Module],
-    examples: Callable[[int], IterableDataset[Any]],
+    load: Callable[[], Any],
+    draw: Draw,
     loss: Callable[[nn.Module, Any], Tensor],
     out: Path,
     steps: int,
@@ -47,8 +64,8 @@ def learn(
 
     Returns the checkpoint's path.
 
-    ``examples`` makes a set without an end of a seed, which a process of its own draws from; ``loss`` is of
-    the network and a batch of them.
+    In a process of its own, to which both are pickled, examples are drawn from what ``load`` gives; ``loss``
+    is of the network and a batch of them.
     """
     path = out / CHECKPOINT
     torch.manual_seed(0)
@@ -60,7 +77,9 @@ def learn(
         for part, name in ((network, "network"), (optimizer, "optimizer")):
             part.load_state_dict(state[name])
         done = state["step"]
-    batches = iter(DataLoader(examples(done), batch, num_workers=1, multiprocessing_context="spawn"))
+    batches = iter(
+        DataLoader(_Endless(load, draw, done), batch, num_workers=1, multiprocessing_context="spawn")
+    )
     told = 0.0
     for step in range(done, steps):
         share = min((step + 1) / _RISING, 0.5 * (1 + math.cos(math.pi * step / steps)))

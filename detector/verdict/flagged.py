@@ -10,7 +10,7 @@ from detector.verdict.stability import bears_no_finding, is_covered
 
 def is_flagged(persons: Sequence[Person], segment: Segment) -> bool:
     """Whether a finding rests on ``segment``: of somebody who bears one, and of faces not covered."""
-    return bool(flagged_segments(persons, (segment,)))
+    return bool(flagged_segments([each for each in persons if each.id == segment.person], (segment,)))
 
 
 def flagged_segments(persons: Sequence[Person], segments: Sequence[Segment]) -> tuple[Segment, ...]:

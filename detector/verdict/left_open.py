@@ -52,6 +52,8 @@ TOO_LITTLE = frozenset(
     }
 )
 """Where what could not be judged decides, and not how high scores are."""
+BY_COVERS = frozenset({LeftOpen.COVERED, LeftOpen.ALL_COVERED})
+"""Where something lies before mouth or eyes."""
 
 
 def left_open(

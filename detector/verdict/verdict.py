@@ -124,6 +124,8 @@ def _why_open(
     unstable = sorted(filter(is_unstable, persons), key=lambda person: person.id)
     views = [doubt.unstable(parameters, unstable)] if unstable else []
     doubtful = doubtful_persons(kind, parameters, persons)
+    if cause is LeftOpen.ALL_COVERED and (unstable or doubtful):  # what was seen all the same says more
+        cause = LeftOpen.UNSTABLE if unstable else LeftOpen.DOUBTFUL
     match cause:
         case LeftOpen.NO_FACE:
             return [unjudged.no_face(image, coverage)], []
@@ -154,12 +156,6 @@ def _why_open(
         case LeftOpen.MOSTLY_NOT_JUDGED:
             return [unjudged.mostly_not_judged(image, coverage)], []
         case LeftOpen.DOUBTFUL:
-            return doubt.doubtful(
-                image, parameters, doubtful, who_reaches(persons, parameters), few
-            ), doubtful
-        case LeftOpen.ALL_COVERED if views:
-            return views, _names(unstable)
-        case LeftOpen.ALL_COVERED if doubtful:
             return doubt.doubtful(
                 image, parameters, doubtful, who_reaches(persons, parameters), few
             ), doubtful

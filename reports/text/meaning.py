@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from detector.schema.analysis import Analysis, Verdict
 from detector.verdict import left_open
-from detector.verdict.left_open import LeftOpen
 from reports.text import covered, photographs
 from reports.text.language import gettext
 from reports.text.measured import calibration_error
@@ -105,7 +104,7 @@ def _confidence(analysis: Analysis) -> str:
 def _open_because(analysis: Analysis) -> str:
     """Why nothing can be said."""
     cause = left_open.why(analysis)
-    if cause in {LeftOpen.COVERED, LeftOpen.ALL_COVERED}:
+    if cause in left_open.BY_COVERS:
         return covered.why_open()
     if cause in left_open.TOO_LITTLE:
         return gettext(

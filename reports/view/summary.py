@@ -258,7 +258,7 @@ def next_steps(analysis: Analysis, section: int | None = None) -> str:
             where=where,
         )
     cause = left_open.why(analysis)
-    covered = cause in {LeftOpen.COVERED, LeftOpen.ALL_COVERED}
+    covered = cause in left_open.BY_COVERS
     if analysis.media.still:
         alone = ""
         if covered:

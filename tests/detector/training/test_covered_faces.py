@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from small_training import goes_on, losses, names_the_step_before
 
-from detector.errors import ParameterError
 from detector.faces.covered import SEEN, CoverNet
 from detector.faces.crop import crop_square, square_for_face
 from detector.faces.finding.centerface import FaceDetector
@@ -83,18 +83,11 @@ def test_it_learns(crops: Crops) -> None:
     assert all(one.crop.shape == (SEEN, SEEN, 3) and one.crop.dtype == np.uint8 for one in batch)
     torch.manual_seed(0)
     network = CoveredNetwork()
-    optimizer = torch.optim.AdamW(network.parameters(), lr=3e-3)
     shown = (
         torch.from_numpy(np.stack([one.crop for one in batch])),
         torch.tensor([one.covered for one in batch]),
     )
-    values = []
-    for _ in range(30):
-        value = train._loss(network, shown)
-        optimizer.zero_grad()
-        value.backward()
-        optimizer.step()
-        values.append(value.item())
+    values = losses(network, lambda: train._loss(network, shown), steps=30)
     assert values[-1] < 0.5 * values[0]
 
 
@@ -103,10 +96,7 @@ def test_training_goes_on_where_it_ended_and_what_is_shipped_gives_what_was_trai
 ) -> None:
     monkeypatch.setattr(train, "BATCH", 2)
     np.savez(tmp_path / "crops.npz", **crops._asdict())
-    first = torch.load(train.train(tmp_path, 1), weights_only=True)
-    again = torch.load(train.train(tmp_path, 2), weights_only=True)
-    assert (first["step"], again["step"]) == (1, 2)
-    assert not torch.equal(first["network"]["answer.weight"], again["network"]["answer.weight"])
+    _, again = goes_on(train.train, tmp_path, "answer.weight")
     (tmp_path / "network.onnx").write_bytes(onnx_of(tmp_path / "checkpoint.pt"))
     network = CoveredNetwork()
     network.load_state_dict(again["network"])
@@ -119,9 +109,4 @@ def test_training_goes_on_where_it_ended_and_what_is_shipped_gives_what_was_trai
 
 
 def test_nothing_was_prepared(tmp_path: Path) -> None:
-    with pytest.raises(ParameterError, match="step `prepare`"):
-        load(tmp_path)
-    with pytest.raises(ParameterError, match="step `train`"):
-        onnx_of(tmp_path / "checkpoint.pt")
-    with pytest.raises(ParameterError, match="step `prepare`"):
-        train.train(tmp_path, 1)
+    names_the_step_before(load, onnx_of, train.train, tmp_path)

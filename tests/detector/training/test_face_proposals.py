@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import torch
 from made_faces import write_archive
+from small_training import goes_on, losses, names_the_step_before
 
-from detector.errors import ParameterError
 from detector.faces.finding.centerface import FaceDetector
 from detector.faces.finding.proposals import STRIDE
 from detector.media.frame import Image
@@ -74,14 +74,7 @@ def test_it_learns(source: Source) -> None:
     images = torch.from_numpy(np.stack([one.canvas for one in batch])).permute(0, 3, 1, 2).float()
     told = [torch.from_numpy(np.stack([one[part] for one in batch])) for part in (1, 2, 3)]
     network = ProposalNetwork()
-    optimizer = torch.optim.AdamW(network.parameters(), lr=3e-3)
-    values = []
-    for _ in range(25):
-        value = loss(*network(images), *told)
-        optimizer.zero_grad()
-        value.backward()
-        optimizer.step()
-        values.append(value.item())
+    values = losses(network, lambda: loss(*network(images), *told), steps=25)
     assert values[-1] < 0.5 * values[0]
 
 
@@ -91,17 +84,13 @@ def test_training_goes_on_where_it_ended(
     monkeypatch.setattr(train, "BATCH", 2)
     kept = [picture_of(astronaut, FaceDetector(0.2))]
     (tmp_path / "pictures.pickle").write_bytes(pickle.dumps(kept))
-    first = torch.load(train.train(tmp_path, 1), weights_only=True)
-    again = torch.load(train.train(tmp_path, 2), weights_only=True)
-    assert (first["step"], again["step"]) == (1, 2)
+    first, _ = goes_on(train.train, tmp_path, "stem.0.0.weight")
     torch.manual_seed(7)  # whatever was drawn before
     other = tmp_path / "other"
     other.mkdir()
     (tmp_path / "pictures.pickle").rename(other / "pictures.pickle")
     anew = torch.load(train.train(other, 1), weights_only=True)
     assert all(torch.equal(value, anew["network"][name]) for name, value in first["network"].items())
-    weight = "stem.0.0.weight"
-    assert not torch.equal(first["network"][weight], again["network"][weight])
     assert onnx_of(tmp_path / "checkpoint.pt")
 
 
@@ -132,9 +121,4 @@ def test_a_few_crops_are_enough(tmp_path: Path) -> None:
 
 
 def test_nothing_was_prepared(tmp_path: Path) -> None:
-    with pytest.raises(ParameterError, match="step `prepare`"):
-        load(tmp_path)
-    with pytest.raises(ParameterError, match="step `train`"):
-        onnx_of(tmp_path / "checkpoint.pt")
-    with pytest.raises(ParameterError, match="step `prepare`"):
-        train.train(tmp_path, 1)
+    names_the_step_before(load, onnx_of, train.train, tmp_path)
