@@ -20,9 +20,9 @@ from bare_text import bare_text
 from detector.models.card_files import DEFAULT, MODELS, SECOND_LOOKS
 from detector.paths import ROOT
 from detector.schema.analysis import Parameters
-from reports.text import language
-from reports.text.catalogues import CATALOGUES, MESSAGES, SCRIPTS
-from reports.text.filled_messages import SENTENCES
+from reports.text.translation import language
+from reports.text.translation.catalogues import CATALOGUES, MESSAGES, SCRIPTS
+from reports.text.translation.filled_messages import SENTENCES
 
 LANGUAGES = [code for code in language.LANGUAGES if code != language.DEFAULT]
 KEYWORDS = {
@@ -96,7 +96,7 @@ def test_no_message_is_hidden_from_extraction(messages: tuple[str, set[str]]) ->
         for message in _marked(ast.parse(path.read_text("utf-8")))
         if message and message not in used
     )
-    assert lacking == [], "name these in INSIDE or counted() of reports/text/words.py"
+    assert lacking == [], "name these in INSIDE or counted() of reports/text/translation/words.py"
 
 
 def _marked(tree: ast.AST) -> Iterator[str]:
@@ -295,7 +295,7 @@ def test_the_default_models_card_is_translated(code: str) -> None:
 
 @pytest.mark.parametrize("code", LANGUAGES)
 def test_the_second_looks_card_is_translated_sentence_by_sentence(code: str) -> None:
-    """Mark what lacks in `reports/text/card_words.py`."""
+    """Mark what lacks in `reports/text/translation/card_words.py`."""
     card = json.loads((MODELS / SECOND_LOOKS / f"{DEFAULT}.json").read_bytes())
     rates = [rate[name] for rate in card["rates"] for name in ("data", "interval", "note") if rate.get(name)]
     words = {card["domain"], *card["limits"], *card["learnt"], *rates}

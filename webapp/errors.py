@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from detector.errors import ReelproofError
-from reports.text.language import N_, gettext
+from reports.text.translation.language import N_, gettext
 
 
 class UserError(Exception):

@@ -10,7 +10,7 @@ from detector.cli.engine_options import add_engine_options, add_other_models, pa
 from detector.cli.progress import print_line, progress_bar
 from detector.errors import ParameterError
 from detector.result_folder import refuse_occupied
-from reports.text.languages import DEFAULT, LANGUAGES
+from reports.text.translation.languages import DEFAULT, LANGUAGES
 
 if TYPE_CHECKING:
     from detector.schema.laboratory.validation import Level, Validation

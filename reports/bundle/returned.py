@@ -22,7 +22,7 @@ from reports.bundle.manifest import (
 )
 from reports.bundle.packing import ANNOTATIONS
 from reports.review.annotation_file import LARGEST_ANNOTATION_FILE, AnnotationFile, read_file
-from reports.text.language import N_
+from reports.text.translation.language import N_
 
 _NAMED = 12  # files in an error message, at most
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reports.inputs.case_fields import STATED
-from reports.text.languages import DEFAULT, LANGUAGES
+from reports.text.translation.languages import DEFAULT, LANGUAGES
 
 if TYPE_CHECKING:
     from reports.inputs.case import CaseDetails

@@ -76,8 +76,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Verify and print; returns the exit status."""
     # pyHanko and pydantic's models take a second; other commands, and --help, go without.
-    from reports.verification.reanalysis import ReanalysisError
-    from reports.verification.trust import read_trust
+    from reports.verification.repeated.reanalysis import ReanalysisError
+    from reports.verification.signatures.trust import read_trust
     from reports.verification.verify import verify, verify_against
 
     if options.reference and not options.reanalyse:

@@ -16,8 +16,8 @@ from detector.verdict.flagged import flagged_segments
 from reports.errors import ExportError
 from reports.exports.segments import NOT_FLAGGED, in_order, refuse_still
 from reports.exports.timecode import Grid, named, own_grid, timecode_grid
+from reports.text.certainty.verbal_scale import segment_phrase
 from reports.text.numbers import file_name, probability, shortened, timecode
-from reports.text.verbal_scale import segment_phrase
 
 _MOST_EVENTS = 999  # an event's number has three digits
 _TITLE_ROOM = 50

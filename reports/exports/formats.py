@@ -13,7 +13,7 @@ from detector.schema.translatable import N_
 from reports.exports.edl_otio import segments_edl, segments_otio
 from reports.exports.scores import scores_csv, scores_parquet
 from reports.exports.segments import segments_csv, segments_json, segments_webvtt
-from reports.text.language import DEFAULT, speaking
+from reports.text.translation.language import DEFAULT, speaking
 
 Write = Callable[[Analysis, Path, BinaryIO], None]
 

@@ -11,8 +11,8 @@ from detector.verdict.flagged import is_flagged, unflagged_segments
 from detector.verdict.kinds import kind_of
 from reports.errors import ExportError
 from reports.exports.csv_writing import csv_table
+from reports.text.certainty.verbal_scale import segment_phrase
 from reports.text.numbers import file_name, probability, timecode
-from reports.text.verbal_scale import segment_phrase
 
 NOT_FLAGGED = "looked at, not flagged"  # of a segment, in words of formats that hold segments alone
 JSON_FORMAT = "reelproof-segments"

@@ -15,7 +15,7 @@ import numpy as np
 from detector.explain.colours import heat_colours
 from reports.errors import PictureError
 from reports.inputs.paths import escapes_folder
-from reports.text.language import UNTRANSLATED, gettext
+from reports.text.translation.language import UNTRANSLATED, gettext
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 MOST_PIXELS = 100_000_000  # about 12,000 x 8,000; a larger header is a decompression bomb

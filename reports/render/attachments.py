@@ -16,8 +16,8 @@ from reports.review.annotation_file import NAME as ANNOTATIONS
 from reports.review.annotation_file import file_text
 from reports.review.annotations import Annotation, sort_key
 from reports.review.second_review import NAME as SECOND_REVIEW
-from reports.text.language import N_
 from reports.text.numbers import plural
+from reports.text.translation.language import N_
 from reports.view.report_inputs import ALONE, ReportInputs
 
 SCORES = "scores.csv"

@@ -19,9 +19,10 @@ from detector.paths import FILES, ROOT
 from reports.errors import ReportError
 from reports.inputs.pictures import Picture, width_for
 from reports.render.attachments import Attachment
-from reports.text import language, numbers
-from reports.text.catalogues import CATALOGUES
-from reports.text.language import N_
+from reports.text import numbers
+from reports.text.translation import language
+from reports.text.translation.catalogues import CATALOGUES
+from reports.text.translation.language import N_
 from reports.view.report import ReportView
 
 TEMPLATES = FILES / "templates"

@@ -21,8 +21,8 @@ from reports.render.html import document_date, fill_template
 from reports.render.markup import Markup
 from reports.render.pdf_conformance import finish
 from reports.render.pdf_digest import PLACEHOLDER, with_digest
-from reports.text import language
-from reports.text.language import capitalize_first
+from reports.text.translation import language
+from reports.text.translation.language import capitalize_first
 from reports.view.report import ReportView
 
 SCHEME = "picture:"

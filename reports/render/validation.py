@@ -8,8 +8,8 @@ from detector.schema.laboratory.validation import Validation
 from reports.render.attachments import Attachment
 from reports.render.html import STYLES, TEMPLATES, document_date, environment, style_and_policy
 from reports.render.pdf import render_document
-from reports.text import language
-from reports.text.language import N_, gettext
+from reports.text.translation import language
+from reports.text.translation.language import N_, gettext
 from reports.view.validation.validation_report import ValidationReport, validation_report
 
 RESULT, PAGE, DOCUMENT = "validation.json", "validation.html", "validation.pdf"

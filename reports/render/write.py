@@ -22,7 +22,7 @@ from reports.render.html import render_html
 from reports.render.pdf import render_pdf
 from reports.review.annotation_file import NAME as ANNOTATIONS
 from reports.review.second_review import NAME as SECOND_REVIEW
-from reports.text.languages import DEFAULT
+from reports.text.translation.languages import DEFAULT
 from reports.view.report import ReportView, report_view
 from reports.view.report_inputs import ReportInputs
 

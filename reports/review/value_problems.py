@@ -1,6 +1,6 @@
 """What is wrong with an annotation, or a statement of a second review, in one English sentence.
 
-It is translated where it is shown (:func:`reports.text.language.translated`).
+It is translated where it is shown (:func:`reports.text.translation.language.translated`).
 """
 
 from __future__ import annotations

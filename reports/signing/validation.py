@@ -10,7 +10,7 @@ from detector.schema.laboratory.validation import Validation
 from reports.bundle.manifest import sums
 from reports.render.validation import DOCUMENT, RESULT, validation_files
 from reports.signing.keys import SigningKey
-from reports.text.languages import DEFAULT
+from reports.text.translation.languages import DEFAULT
 
 SUMS, SIGNATURE = "sha256sums.txt", "validation.sig"
 

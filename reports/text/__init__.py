@@ -1,5 +1,7 @@
-"""What reports say in words: numbers, dates, probabilities, standard sentences, and their translation.
+"""What reports say in words: standard sentences, terms, numbers and dates.
 
-Sentences are of videos; what a report about a photograph says instead is in :mod:`~reports.text.photographs`.
-Which of them stand where is decided in :mod:`reports.view`.
+:mod:`~reports.text.translation` brings them into the reader's language, :mod:`~reports.text.certainty` says
+how sure a figure is, :mod:`~reports.text.procedure` how a finding came about. Sentences are of videos; what a
+report about a photograph says instead is in :mod:`~reports.text.photographs`. Which of them stand where is
+decided in :mod:`reports.view`.
 """

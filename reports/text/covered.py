@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from detector.schema.analysis import Analysis
-from reports.text.language import gettext
 from reports.text.made_since import made_since
+from reports.text.translation.language import gettext
 
 _ASKED = "1.21"
 """Since this schema it is asked whether mouth or eyes are covered."""

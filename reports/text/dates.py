@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from babel.dates import format_date, format_skeleton
 
 from detector import timestamps
-from reports.text.language import DEFAULT, current, gettext, locale
+from reports.text.translation.language import DEFAULT, current, gettext, locale
 
 
 def moment(value: datetime) -> str:

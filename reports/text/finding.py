@@ -16,8 +16,8 @@ from detector.verdict.averaged_odds import persons_averaged
 from detector.verdict.flagged import flagged_segments
 from detector.verdict.judged_share import is_judged_enough
 from detector.verdict.stability import is_covered
-from reports.text.language import N_, gettext
 from reports.text.numbers import plural, probability, shown, time_span, timecode
+from reports.text.translation.language import N_, gettext
 
 MOST_NAMED = 6  # more persons than this are counted in the finding, not listed
 

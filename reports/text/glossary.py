@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from detector.schema.analysis import Analysis, Model
 from reports.text import photographs
+from reports.text.certainty.verbal_scale import Basis, basis
 from reports.text.heatmaps import CLEAR_MARGIN, CLEAR_RATIO, is_joined
-from reports.text.language import N_, gettext
 from reports.text.numbers import shown
-from reports.text.verbal_scale import Basis, basis
+from reports.text.translation.language import N_, gettext
 
 GLOSSARY = (
     (N_("exhibit"), N_("The file handed in, unchanged, known by its SHA-256.")),

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from detector.schema.analysis import RANDOM_AREAS, HideAndRescore, Model
-from reports.text.language import gettext
 from reports.text.numbers import probability, shown
+from reports.text.translation.language import gettext
 
 # A map counts as confirmed when hiding its hottest area lowers the logit by at least this
 # much more than hiding random areas does, and at least this many times as far. Both are a

@@ -5,11 +5,11 @@ from __future__ import annotations
 from detector.schema.analysis import Analysis, Verdict
 from detector.verdict import left_open
 from reports.text import covered, photographs
-from reports.text.language import gettext
-from reports.text.measured import calibration_error
+from reports.text.certainty.measured import calibration_error
+from reports.text.certainty.uncertainty import LEAST_FRAMES, LEVEL
+from reports.text.certainty.verbal_scale import Basis, basis
 from reports.text.numbers import number, shown
-from reports.text.uncertainty import LEAST_FRAMES, LEVEL
-from reports.text.verbal_scale import Basis, basis
+from reports.text.translation.language import gettext
 
 
 def scale(analysis: Analysis, ratio_in: int | None = None) -> str:

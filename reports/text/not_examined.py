@@ -7,9 +7,9 @@ from detector.schema.method.parameters import SURELY_FOUND
 from detector.verdict.motion import motionless
 from reports.text import photographs
 from reports.text.finding import person_list
-from reports.text.language import gettext
 from reports.text.made_since import made_since
 from reports.text.numbers import plural, shown
+from reports.text.translation.language import gettext
 
 # Before, the first frame of each interval alone was sampled, however long others stayed.
 _ALL_THAT_STAYS = "1.18"

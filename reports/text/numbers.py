@@ -13,7 +13,7 @@ from detector.schema.analysis import Box, Media
 from detector.schema.formatting import clock as clock
 from detector.schema.formatting import ratio as ratio
 from detector.schema.formatting import timecode as timecode
-from reports.text.language import DEFAULT, current, gettext, locale, ngettext
+from reports.text.translation.language import DEFAULT, current, gettext, locale, ngettext
 
 _NOTICED = 0.1  # seconds between first frame and first sound; encoders make up to a twentieth
 

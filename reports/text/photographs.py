@@ -8,9 +8,9 @@ from detector.verdict import left_open
 from detector.verdict.judged_share import mostly_discarded
 from detector.verdict.left_open import LeftOpen
 from reports.text import covered
-from reports.text.language import N_, gettext, translated
-from reports.text.measured import PHOTOGRAPHS, calibration_error
+from reports.text.certainty.measured import PHOTOGRAPHS, calibration_error
 from reports.text.numbers import number, plural, probability, shown, size
+from reports.text.translation.language import N_, gettext, translated
 
 _LEAST_TOLD = 0.001  # of a picture, below which no share is told
 _TERMS_OF_VIDEOS = frozenset(

@@ -14,7 +14,7 @@ from statistics import fmean
 from detector.comparison import statements
 from detector.schema.comparison import ComparedSegment, Comparison, Region
 from detector.schema.formatting import timecode
-from reports.text.words import UNRELATED_AT_FIRST
+from reports.text.translation.words import UNRELATED_AT_FIRST
 
 _GAPS = {
     "exhibit": {"shows nothing of the reference"},

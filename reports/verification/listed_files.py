@@ -13,9 +13,9 @@ from reports.bundle.manifest import (
     sums,
 )
 from reports.verification.problems import CheckResults
-from reports.verification.signatures import check_detached
+from reports.verification.signatures.checks import check_detached
+from reports.verification.signatures.trust import Trust
 from reports.verification.sources import Source, Unreadable
-from reports.verification.trust import Trust
 
 
 def check_files(source: Source, trust: Trust, results: CheckResults) -> Manifest | None:

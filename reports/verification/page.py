@@ -33,7 +33,7 @@ from reports.render.attachments import attachments
 from reports.render.html import RENDERER, render_html, renderer
 from reports.review.annotation_file import read_file
 from reports.review.second_review import NAME as SECOND_REVIEW
-from reports.text.languages import DEFAULT
+from reports.text.translation.languages import DEFAULT
 from reports.verification.problems import CheckResults
 from reports.verification.sources import Source
 from reports.view.report import report_view

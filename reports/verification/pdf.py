@@ -21,9 +21,9 @@ from reports.render.attachments import COMPARISON, HOLDS
 from reports.review.annotation_file import LARGEST_ANNOTATION_FILE
 from reports.review.annotation_file import NAME as ANNOTATIONS
 from reports.verification.problems import CheckResults
-from reports.verification.signatures import check_embedded
+from reports.verification.signatures.checks import check_embedded
+from reports.verification.signatures.trust import Trust
 from reports.verification.sources import LARGEST
-from reports.verification.trust import Trust
 
 _COMPARISON = re.compile(re.escape(COMPARISON).replace("%d", r"\d+"))
 # The section on integrity gives the SHA-256 of each attachment within so many characters of its name.

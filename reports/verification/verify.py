@@ -43,13 +43,13 @@ from reports.verification.listed_files import check_files
 from reports.verification.page import check_page
 from reports.verification.pdf import check_pdf
 from reports.verification.problems import CheckResults, Problem
+from reports.verification.signatures.trust import Trust
+from reports.verification.signatures.trusted_time import check_token
 from reports.verification.sources import Folder, Source, Unreadable, Zip
-from reports.verification.trust import Trust
-from reports.verification.trusted_time import check_token
 
 if TYPE_CHECKING:
-    from reports.verification.reanalysis import Reanalysis
-    from reports.verification.recomparison import Recomparison
+    from reports.verification.repeated.reanalysis import Reanalysis
+    from reports.verification.repeated.recomparison import Recomparison
 
 What = Literal["bundle", "result", "report", "log"]
 _NAMED = 12
@@ -95,8 +95,8 @@ def verify(path: Path, trust: Sequence[Certificate] = (), trust_time: Sequence[C
     """Check a bundle, the folder of a result or an unpacked bundle, a report as PDF, or an exported log.
 
     ``trust`` and ``trust_time`` are the signers and the authorities of
-    :class:`~reports.verification.trust.Trust`; what these would vouch for is then demanded. Needs nothing
-    beside ``path``; :func:`verify_against` goes on with what does. Raises
+    :class:`~reports.verification.signatures.trust.Trust`; what these would vouch for is then demanded. Needs
+    nothing beside ``path``; :func:`verify_against` goes on with what does. Raises
     :class:`VerifyError` for what is none of these.
     """
     if not path.exists():
@@ -187,13 +187,13 @@ def verify_against(
 
     Weights are compared without ``models`` too, with those installed: the first one named is to hold the
     model that judged, all may hold the others. A reference is compared with ``exhibit`` only. Adds to
-    ``done``. Raises :class:`~reports.verification.reanalysis.ReanalysisError` where the work cannot be
-    repeated, :class:`~reports.verification.model_weights.ModelFileError` for a model that is not there,
+    ``done``. Raises :class:`~reports.verification.repeated.reanalysis.ReanalysisError` where the work cannot
+    be repeated, :class:`~reports.verification.model_weights.ModelFileError` for a model that is not there,
     and :class:`~detector.errors.MediaError`.
     """
     from reports.verification.model_weights import check_model, other_weights
-    from reports.verification.reanalysis import ReanalysisError, reanalyse
-    from reports.verification.recomparison import recompare
+    from reports.verification.repeated.reanalysis import ReanalysisError, reanalyse
+    from reports.verification.repeated.recomparison import recompare
 
     if done.analysis is None:
         if exhibit is not None or models:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from reports.text.language import N_, UNTRANSLATED
+from reports.text.translation.language import N_, UNTRANSLATED
 
 REFERENCE = "reference"  # only where there is a comparison
 SECOND_REVIEW = "second-review"  # only where there is one

@@ -9,8 +9,8 @@ from reports.custody.chain import check_export, export_clock, exported_too_early
 from reports.custody.format import CustodyError, Entry, Export, read_export
 from reports.text.dates import in_utc
 from reports.text.free_text import one_line
-from reports.text.language import N_, UNTRANSLATED, gettext, ngettext, translated
 from reports.text.numbers import plural, shown
+from reports.text.translation.language import N_, UNTRANSLATED, gettext, ngettext, translated
 from reports.view.facts import Fact
 
 MOST_ROWS = 300

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from detector.schema.analysis import Analysis
 from detector.schema.declarations import Declaration, DeclarationKind, Meaning
-from reports.text.language import N_, Quoted, gettext
 from reports.text.numbers import file_name, plural
+from reports.text.translation.language import N_, Quoted, gettext
 
 TITLE = N_("What the file declares")
 _NOT_LOOKED_FOR = N_("This analysis was made by an earlier version, which did not look for declarations.")

@@ -9,9 +9,18 @@ from reports.inputs.case import NOT_STATED, CaseDetails
 from reports.inputs.case_fields import STATED
 from reports.inputs.exhibit_check import ExhibitCheck
 from reports.text import dates, numbers, photographs
-from reports.text.language import DEFAULT, N_, UNTRANSLATED, Quoted, current, gettext, in_parts, translated
-from reports.text.measured import concerns
+from reports.text.certainty.measured import concerns
 from reports.text.numbers import shown, timecode
+from reports.text.translation.language import (
+    DEFAULT,
+    N_,
+    UNTRANSLATED,
+    Quoted,
+    current,
+    gettext,
+    in_parts,
+    translated,
+)
 
 # Names of the formats that are accepted, FFmpeg's or Pillow's, in words.
 CONTAINERS = {
@@ -37,7 +46,8 @@ CONTAINERS = {
 class Fact:
     """A name and what it is; ``exact`` marks text to be set letter by letter, such as a hash.
 
-    A value that the file or a person supplied is :class:`~reports.text.language.Quoted`; exact ones are.
+    A value that the file or a person supplied is :class:`~reports.text.translation.language.Quoted`;
+    exact ones are.
     """
 
     name: str

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from detector.schema.analysis import Analysis
 from reports.inputs.case import NOT_STATED, CaseDetails
 from reports.text import dates, numbers
-from reports.text.language import UNTRANSLATED, gettext
+from reports.text.translation.language import UNTRANSLATED, gettext
 from reports.view import facts
 from reports.view.facts import Fact
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from detector.schema.analysis import Analysis
 from reports.text import meaning
-from reports.text.verbal_scale import Strength, strengths
+from reports.text.certainty.verbal_scale import Strength, strengths
 
 
 @dataclass(frozen=True)

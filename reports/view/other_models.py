@@ -11,7 +11,7 @@ from detector.schema.onnx_network import OnnxNetwork
 from detector.verdict.flagged import flagged_segments
 from reports.inputs.pictures import Picture
 from reports.text import numbers
-from reports.text.language import UNTRANSLATED, gettext, translated
+from reports.text.translation.language import UNTRANSLATED, gettext, translated
 from reports.view import facts
 from reports.view.facts import Fact, ModelView
 from reports.view.segments import PeakView, SegmentView, segment_view

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from detector.schema.analysis import Analysis, Person
 from detector.verdict.flagged import flagged_segments
 from detector.verdict.kinds import kind_of
-from reports.text import numbers, verbal_scale
+from reports.text import numbers
+from reports.text.certainty import verbal_scale
 from reports.text.finding import second_look
-from reports.text.language import gettext
 from reports.text.numbers import timecode
+from reports.text.translation.language import gettext
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from detector.schema.analysis import Analysis, Model, Rate
 from detector.schema.model import LEARNT, PROGRAM
 from detector.validation.model_used import not_as_measured
-from reports.text.language import gettext
-from reports.text.measured import concerns
+from reports.text.certainty.measured import concerns
+from reports.text.certainty.verbal_scale import Basis, basis
 from reports.text.numbers import grouped, plural, shown
 from reports.text.photographs import rates_of_one_person
-from reports.text.verbal_scale import Basis, basis
+from reports.text.translation.language import gettext
 
 _FALSE_ALARMS, _MISSES = "false positive rate", "false negative rate"
 

@@ -18,11 +18,11 @@ from detector.verdict.flagged import flagged_segments
 from reports.inputs.case import CaseDetails
 from reports.inputs.comparisons import files_of
 from reports.inputs.pictures import Picture, find_picture, heat_scale
-from reports.text import language
 from reports.text.finding import finding
 from reports.text.glossary import glossary
-from reports.text.language import UNTRANSLATED, gettext
-from reports.text.procedure import procedure
+from reports.text.procedure.videos import procedure
+from reports.text.translation import language
+from reports.text.translation.language import UNTRANSLATED, gettext
 from reports.view import facts, summary
 from reports.view.comparisons.view import ComparisonView, comparison_view
 from reports.view.contents import Section, contents

@@ -12,7 +12,7 @@ from reports.inputs.exhibit_check import ExhibitCheck
 from reports.inputs.laboratory import parse_laboratory
 from reports.review.annotations import Annotation
 from reports.review.second_review import SecondReview, review_of
-from reports.text.languages import DEFAULT
+from reports.text.translation.languages import DEFAULT
 
 
 @dataclass(frozen=True)

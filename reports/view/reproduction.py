@@ -12,7 +12,7 @@ from detector.schema.analysis import Analysis, Model, Parameters
 from detector.schema.model import SecondLookModel
 from detector.verdict.reproducibility.agreement import TOLERANCE
 from reports.text.dates import in_utc
-from reports.text.language import UNTRANSLATED, gettext
+from reports.text.translation.language import UNTRANSLATED, gettext
 from reports.view.facts import Fact
 
 DEFAULT_WEIGHTS = "956ceb526989e9e3791c3118cb81d7e5fe4f26c1b1752faede469ba21ed30480"

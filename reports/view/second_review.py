@@ -24,8 +24,8 @@ from reports.review.second_review import (
 )
 from reports.text import dates
 from reports.text.free_text import direction, one_line, readable
-from reports.text.language import N_, UNTRANSLATED, Quoted, gettext
 from reports.text.numbers import time_span, timecode
+from reports.text.translation.language import N_, UNTRANSLATED, Quoted, gettext
 from reports.text.verdict_marks import MARKS
 from reports.view.facts import Fact
 

@@ -11,12 +11,12 @@ from detector.verdict.reasons import doubt
 from detector.verdict.stability import is_colourless, is_covered
 from reports.inputs.pictures import Picture, find_picture
 from reports.text import numbers
+from reports.text.certainty.uncertainty import Interval, segment_interval
+from reports.text.certainty.verbal_scale import segment_phrase
 from reports.text.finding import segment_name
 from reports.text.heatmaps import check_words, is_confirmed
-from reports.text.language import gettext, translated
 from reports.text.numbers import grouped, shown, time_span, timecode
-from reports.text.uncertainty import Interval, segment_interval
-from reports.text.verbal_scale import segment_phrase
+from reports.text.translation.language import gettext, translated
 from reports.view import summary
 from reports.view.facts import Fact
 

@@ -10,12 +10,12 @@ from detector.verdict import left_open
 from detector.verdict.flagged import flagged_segments
 from detector.verdict.left_open import LeftOpen
 from reports.text import numbers, photographs
+from reports.text.certainty.uncertainty import Interval, exhibit_interval
+from reports.text.certainty.verbal_scale import strength
 from reports.text.finding import MOST_NAMED, figure_name, figured_segment, person_list
-from reports.text.language import N_, capitalize_first, gettext, translated
 from reports.text.not_examined import was_judged_from_damaged
 from reports.text.numbers import plural, shown, timecode
-from reports.text.uncertainty import Interval, exhibit_interval
-from reports.text.verbal_scale import strength
+from reports.text.translation.language import N_, capitalize_first, gettext, translated
 from reports.view.contents import OTHERS, REFERENCE, Section
 from reports.view.validation.measured_errors import outside_of
 

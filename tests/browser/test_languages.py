@@ -9,7 +9,7 @@ import pytest
 from desk import Workbench
 from playwright.sync_api import Browser, Page, expect
 
-from reports.text import language
+from reports.text.translation import language
 from webapp.downloads import offline_page
 from webapp.queries import review_data
 from webapp.queries.results import load

@@ -26,7 +26,7 @@ from detector.training.evaluation.given_set import given_clips, given_set
 from detector.training.evaluation.leaderboard import leaderboard, read_record
 from detector.validation.model_used import validated_model
 from reports.text.glossary import glossary
-from reports.text.procedure import procedure
+from reports.text.procedure.videos import procedure
 from reports.view.report import report_view
 from tests.detector.models.onnx_models import put
 

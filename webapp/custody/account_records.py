@@ -8,7 +8,7 @@ from sqlalchemy import or_
 from sqlalchemy.orm import Session
 
 from reports.custody.format import Entry
-from reports.text.language import gettext
+from reports.text.translation.language import gettext
 from webapp.custody import log as custody_log
 from webapp.custody.altered import AlteredRecord
 from webapp.storage.tables import CustodyRow, User

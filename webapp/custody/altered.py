@@ -18,7 +18,7 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from reports.custody.format import Action, Entry
-from reports.text.language import gettext, translated
+from reports.text.translation.language import gettext, translated
 from webapp.custody import log as custody_log
 from webapp.errors import UserError
 from webapp.storage.tables import CustodyRow

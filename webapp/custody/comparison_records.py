@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from detector.files import hashed
 from reports.custody.format import Entry
-from reports.text.language import gettext
+from reports.text.translation.language import gettext
 from webapp.custody import job_records
 from webapp.custody import log as custody_log
 from webapp.custody.altered import AlteredRecord, refuse_forged

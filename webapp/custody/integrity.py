@@ -23,7 +23,7 @@ from sqlalchemy.orm import Session
 from detector import timestamps
 from detector.errors import ReelproofError
 from reports.inputs.exhibit_check import ExhibitCheck
-from reports.text.language import gettext
+from reports.text.translation.language import gettext
 from webapp.custody import log as custody_log
 from webapp.custody import self_check
 from webapp.settings import Settings

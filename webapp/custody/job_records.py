@@ -12,7 +12,7 @@ from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from reports.custody.format import Entry
-from reports.text.language import N_, gettext
+from reports.text.translation.language import N_, gettext
 from webapp.custody import log as custody_log
 from webapp.custody.altered import AlteredRecord, refuse_forged
 from webapp.storage.tables import AnalysisRow, ComparisonRow, CustodyRow

@@ -16,7 +16,7 @@ from reports.custody.format import Action, Entry
 from reports.inputs.case import CaseDetails
 from reports.inputs.case_fields import FIELDS
 from reports.review.annotation_file import checksum
-from reports.text.language import gettext, ngettext, translated
+from reports.text.translation.language import gettext, ngettext, translated
 from webapp.custody import job_records
 from webapp.custody import log as custody_log
 from webapp.custody.altered import AlteredRecord, refuse_forged

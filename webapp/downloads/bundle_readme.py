@@ -7,7 +7,7 @@ from datetime import datetime
 
 from detector.timestamps import iso_milliseconds
 from detector.version import __version__
-from reports.text.language import N_, gettext, translated
+from reports.text.translation.language import N_, gettext, translated
 
 _WIDTH = 104
 _COLUMN = 20  # where the meanings of the files begin

@@ -22,8 +22,8 @@ from reports.custody.format import NAME as CUSTODY
 from reports.inputs.case import NAME as CASE
 from reports.review.annotation_file import file_text
 from reports.review.second_review import NAME as SECOND_REVIEW
-from reports.text import language
-from reports.text.language import DEFAULT, N_, gettext
+from reports.text.translation import language
+from reports.text.translation.language import DEFAULT, N_, gettext
 from webapp import this_app
 from webapp.custody.comparison_records import RESULT, SUMS
 from webapp.downloads import custody_access, kept_reports, offline_page, signing

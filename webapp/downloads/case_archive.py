@@ -21,8 +21,8 @@ from werkzeug.wrappers import Response
 
 from detector.timestamps import iso_milliseconds
 from reports.bundle.archive import chunks, new_entry
-from reports.text import language
-from reports.text.language import gettext
+from reports.text.translation import language
+from reports.text.translation.language import gettext
 from webapp import this_app
 from webapp.custody import integrity
 from webapp.custody import log as custody_log

@@ -9,7 +9,7 @@ from flask import send_file
 from werkzeug.wrappers import Response
 
 from detector.files import hashed
-from reports.text.language import gettext
+from reports.text.translation.language import gettext
 from webapp import this_app
 from webapp.custody import integrity
 from webapp.custody.altered import AlteredRecord

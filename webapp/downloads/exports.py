@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response
 
 from reports.errors import ReportError
 from reports.exports.formats import FORMATS, suited
-from reports.text.language import gettext, translated
+from reports.text.translation.language import gettext, translated
 from webapp import this_app
 from webapp.downloads import custody_access
 from webapp.errors import UserError

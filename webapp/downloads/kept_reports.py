@@ -33,8 +33,8 @@ from reports.inputs.case import CaseDetails
 from reports.inputs.case import case_details as parsed_case
 from reports.review.annotation_file import canonical, parse, to_json
 from reports.review.annotations import Annotation
-from reports.text.language import gettext
-from reports.text.languages import DEFAULT
+from reports.text.translation.language import gettext
+from reports.text.translation.languages import DEFAULT
 from webapp.custody import integrity
 from webapp.custody import log as custody_log
 from webapp.errors import UserError

@@ -27,7 +27,7 @@ from reports.inputs.exhibit_check import ExhibitCheck
 from reports.inputs.paths import kept
 from reports.render.write import write_reports_alone
 from reports.review.annotation_file import parse
-from reports.text.languages import DEFAULT
+from reports.text.translation.languages import DEFAULT
 from reports.view.report_inputs import ReportInputs
 from webapp.storage.data_folder import Folders
 

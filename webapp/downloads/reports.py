@@ -18,8 +18,8 @@ from werkzeug.wrappers import Response
 
 from detector.paths import ROOT
 from reports.custody.format import NAME as CUSTODY
-from reports.text.language import gettext
-from reports.text.languages import DEFAULT
+from reports.text.translation.language import gettext
+from reports.text.translation.languages import DEFAULT
 from webapp import this_app
 from webapp.downloads import custody_access, kept_reports
 from webapp.downloads.kept_reports import KeptReport

@@ -11,7 +11,7 @@ from pathlib import Path
 from detector.paths import ROOT
 from reports.signing.keys import SigningError, SigningKey, read_key
 from reports.signing.timestamps import authority
-from reports.text.language import N_, gettext, translated
+from reports.text.translation.language import N_, gettext, translated
 from webapp.errors import UserError
 from webapp.settings import SettingError, Settings
 

@@ -9,8 +9,8 @@ from flask import Flask, Response, jsonify, make_response, render_template, requ
 from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException
 
-from reports.text import language
-from reports.text.language import N_, gettext
+from reports.text.translation import language
+from reports.text.translation.language import N_, gettext
 from webapp.errors import UserError
 from webapp.http import problem_details
 from webapp.intake.upload_request import this_request

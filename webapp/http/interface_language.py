@@ -11,7 +11,7 @@ from flask import Flask, request
 from flask_babel import Babel
 from markupsafe import Markup
 
-from reports.text import language
+from reports.text.translation import language
 from webapp.http import problem_details
 from webapp.storage.tables import User
 

@@ -15,7 +15,7 @@ from detector.media.exhibit.signatures import is_accepted
 from detector.schema.joiners import joiners
 from detector.timestamps import iso_milliseconds
 from reports.text.free_text import normalized
-from reports.text.language import N_, gettext, translated
+from reports.text.translation.language import N_, gettext, translated
 from webapp.custody import log as custody_log
 from webapp.errors import IntakeError
 from webapp.intake.incoming import CHUNK, AssembledFile, Incoming, KeptFile, UploadLimit

@@ -21,8 +21,8 @@ from typing import BinaryIO, NamedTuple
 
 from detector.files import flush_file, flush_folder, hashed
 from detector.timestamps import compact
-from reports.text.language import N_, gettext
 from reports.text.numbers import plural, shown
+from reports.text.translation.language import N_, gettext
 from webapp.errors import IntakeError
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import now

@@ -21,8 +21,8 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from detector.files import flush_folder
-from reports.text.language import gettext
 from reports.text.numbers import shown
+from reports.text.translation.language import gettext
 from webapp.errors import UserError
 from webapp.intake.incoming import UploadLimit, disk_full_in_words, no_space
 from webapp.settings import Settings

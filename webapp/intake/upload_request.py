@@ -11,7 +11,7 @@ from flask import Request, request
 from werkzeug.datastructures import FileStorage, MultiDict
 from werkzeug.formparser import FormDataParser
 
-from reports.text.language import gettext
+from reports.text.translation.language import gettext
 from webapp import this_app
 from webapp.errors import UserError
 from webapp.intake.incoming import CHUNK, Incoming, UploadLimit

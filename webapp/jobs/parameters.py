@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from detector.schema.analysis import Parameters
 from detector.schema.joint_rule import JointRule
 from reports.text import numbers
-from reports.text.language import N_, capitalize_first, gettext, translated
+from reports.text.translation.language import N_, capitalize_first, gettext, translated
 from webapp.errors import UserError
 
 

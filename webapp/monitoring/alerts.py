@@ -14,8 +14,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from reports.text.language import N_, gettext
 from reports.text.numbers import shown
+from reports.text.translation.language import N_, gettext
 from webapp.custody import log as custody_log
 from webapp.errors import UserError
 from webapp.monitoring import operations

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from sqlalchemy import delete
 from sqlalchemy.exc import SQLAlchemyError
 
-from reports.text.language import N_
+from reports.text.translation.language import N_
 from webapp.jobs import heartbeat
 from webapp.monitoring.store_probe import probe_of
 from webapp.settings import Settings

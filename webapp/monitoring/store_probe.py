@@ -9,7 +9,7 @@ import threading
 import time
 from functools import lru_cache
 
-from reports.text.language import N_
+from reports.text.translation.language import N_
 from webapp.errors import StoreError
 from webapp.storage.data_folder import Folders
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from flask import Blueprint, render_template
 
+from reports.text.certainty.verbal_scale import STRENGTHS, strengths
 from reports.text.glossary import general_glossary
-from reports.text.language import translated_view
-from reports.text.verbal_scale import STRENGTHS, strengths
+from reports.text.translation.language import translated_view
 from reports.view.reader import of_model
 from webapp.security.permissions import signed_in
 from webapp.services import models

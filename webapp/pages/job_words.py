@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from reports.text.language import capitalize_first, translated
+from reports.text.translation.language import capitalize_first, translated
 
 
 def in_words(status: dict[str, Any]) -> dict[str, Any]:

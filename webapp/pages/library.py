@@ -9,7 +9,7 @@ from flask import Blueprint, current_app, render_template, request, send_file
 from werkzeug.wrappers import Response
 
 from detector.schema.analysis import Verdict
-from reports.text.language import gettext
+from reports.text.translation.language import gettext
 from webapp import this_app
 from webapp.errors import UserError
 from webapp.queries import analyses as analysis_queries

@@ -8,7 +8,7 @@ from pathlib import Path
 from flask import Blueprint, Response, get_template_attribute, jsonify, render_template, url_for
 
 from detector.live.state import is_id, read_picture
-from reports.text.language import gettext
+from reports.text.translation.language import gettext
 from webapp import this_app
 from webapp.errors import UserError
 from webapp.http.security_headers import MEDIA_POLICY

@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response as Answer
 from detector.errors import ModelError
 from detector.models.onnx_file import FILE_LIMIT
 from detector.models.validate import CARD_LIMIT, refuse_long_card
-from reports.text.language import N_, gettext, translated
+from reports.text.translation.language import N_, gettext, translated
 from webapp import this_app
 from webapp.errors import IntakeError, UserError
 from webapp.http.error_pages import answer, wants_json

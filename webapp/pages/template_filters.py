@@ -10,10 +10,11 @@ from markupsafe import Markup
 from detector.paths import FILES
 from reports.inputs.case_fields import ASKED, STATED
 from reports.review.second_review import ROLES
-from reports.text import dates, language, numbers
-from reports.text.language import N_, gettext, ngettext
+from reports.text import dates, numbers
+from reports.text.certainty.verbal_scale import flagged_phrase
 from reports.text.numbers import shown
-from reports.text.verbal_scale import flagged_phrase
+from reports.text.translation import language
+from reports.text.translation.language import N_, gettext, ngettext
 from reports.text.verdict_marks import MARKS
 from webapp import this_app
 from webapp.jobs import parameters, recovery

@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response
 from detector import timestamps
 from detector.media.exhibit.signatures import PHOTO_ENDINGS, VIDEO_ENDINGS
 from reports.inputs.case import CaseDetails
-from reports.text.language import gettext
+from reports.text.translation.language import gettext
 from webapp import this_app
 from webapp.errors import IntakeError
 from webapp.intake.exhibits import clean_name

@@ -7,8 +7,8 @@ from functools import partial
 from flask import Blueprint, redirect, render_template, request, send_file, url_for
 from werkzeug.wrappers import Response
 
-from reports.text import language
-from reports.text.language import N_, gettext
+from reports.text.translation import language
+from reports.text.translation.language import N_, gettext
 from webapp import this_app
 from webapp.custody import log as custody_log
 from webapp.downloads import signing

@@ -23,7 +23,7 @@ from reports.review.annotations import (
     current,
 )
 from reports.text import dates
-from reports.text.language import gettext
+from reports.text.translation.language import gettext
 from webapp import this_app
 from webapp.custody import log as custody_log
 from webapp.errors import UserError

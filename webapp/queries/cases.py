@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from reports.text.language import gettext
+from reports.text.translation.language import gettext
 from webapp.errors import UserError
 from webapp.http.row_numbers import row_number
 from webapp.security.permissions import PERMISSIONS, Permission, Principal

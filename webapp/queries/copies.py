@@ -15,8 +15,8 @@ from sqlalchemy.orm import Session
 
 from detector.fingerprint.match import ABOUT_ALL, Match
 from reports.review.annotations import ANNOTATION, Annotation, current
-from reports.text.language import N_, gettext
 from reports.text.numbers import shown
+from reports.text.translation.language import N_, gettext
 from webapp.queries.analyses import ANNOTATIONS
 from webapp.security.visibility import visible_session
 from webapp.storage.tables import AnalysisRow, AnnotationRow, ComparisonRow, Exhibit, MatchRow, State

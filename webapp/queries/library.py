@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session, aliased
 
 from detector.schema.analysis import Verdict
 from reports.text.free_text import normalized
-from reports.text.language import N_
+from reports.text.translation.language import N_
 from webapp.security.visibility import seen
 from webapp.storage.tables import AnalysisRow, AnnotationRow, Exhibit, MatchRow, State
 

@@ -16,8 +16,8 @@ from enum import StrEnum
 from pathlib import Path
 
 from detector.live.state import SECONDS_SHOWN, STATE, Face, Lane, LiveState, Picture, is_id, read_state
-from reports.text.language import gettext
 from reports.text.numbers import probability
+from reports.text.translation.language import gettext
 
 SEEN_WITHIN = 5.0  # seconds; a session writes more than twice in one
 KEPT = timedelta(days=1)

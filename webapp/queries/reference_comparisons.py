@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from detector.schema.comparison import Comparison
 from reports.text import dates
-from reports.text.language import gettext
+from reports.text.translation.language import gettext
 from webapp import this_app
 from webapp.custody import comparison_records
 from webapp.custody import log as custody_log

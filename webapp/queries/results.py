@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 from detector.process.gc_pause import gc_paused
 from detector.schema.analysis import Analysis
 from reports.bundle import manifest
-from reports.text import language
-from reports.text.language import gettext
+from reports.text.translation import language
+from reports.text.translation.language import gettext
 from webapp import this_app
 from webapp.custody import log as custody_log
 from webapp.custody import result_records

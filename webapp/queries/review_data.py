@@ -20,8 +20,8 @@ from detector.schema.analysis import (
     Person,
     Segment,
 )
-from reports.text.language import gettext, translated
-from reports.text.verbal_scale import strength
+from reports.text.certainty.verbal_scale import strength
+from reports.text.translation.language import gettext, translated
 from webapp.queries.results import Result
 from webapp.queries.review_scores import BUCKETS, columns_of, outline, stretch_length
 

@@ -26,7 +26,7 @@ from reports.review.second_review import (
     ordered,
     outcome,
 )
-from reports.text.language import gettext
+from reports.text.translation.language import gettext
 from webapp.custody import altered, review_records
 from webapp.errors import UserError
 from webapp.security import permissions

@@ -25,7 +25,7 @@ from reports.review.annotations import (
 )
 from reports.review.second_review import CONCLUSIONS
 from reports.text import dates
-from reports.text.language import N_, gettext
+from reports.text.translation.language import N_, gettext
 from webapp.queries import second_reviews
 from webapp.storage.tables import AnalysisRow, AnnotationRow, Exhibit, State
 

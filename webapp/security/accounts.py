@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from detector.schema.joiners import compared
 from reports.text.free_text import normalized
-from reports.text.language import gettext
+from reports.text.translation.language import gettext
 from webapp.custody import log as custody_log
 from webapp.errors import UserError
 from webapp.security import api_tokens, names, second_factor, sessions

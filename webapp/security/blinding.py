@@ -19,7 +19,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from reports.review.second_review import Hidden
-from reports.text.language import gettext
+from reports.text.translation.language import gettext
 from webapp.errors import UserError
 from webapp.storage.blind_exhibits import awaited_judgements, hidden_exhibits
 from webapp.storage.reviewed_analyses import subject

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from detector.schema.joiners import invisible
-from reports.text.language import gettext
+from reports.text.translation.language import gettext
 
 
 def fault(name: str, longest: int) -> str:

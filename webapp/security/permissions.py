@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 from flask import Flask, g, has_request_context
 
-from reports.text.language import N_, gettext
+from reports.text.translation.language import N_, gettext
 from webapp import this_app
 from webapp.errors import UserError
 

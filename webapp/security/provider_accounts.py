@@ -15,7 +15,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from detector.schema.joiners import compared
-from reports.text.language import gettext
+from reports.text.translation.language import gettext
 from webapp.custody import account_records, log
 from webapp.errors import UserError
 from webapp.security import accounts as account_store

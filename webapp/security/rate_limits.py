@@ -18,7 +18,7 @@ from limits import RateLimitItem, parse
 from limits.storage import MemoryStorage
 from limits.strategies import SlidingWindowCounterRateLimiter
 
-from reports.text.language import gettext
+from reports.text.translation.language import gettext
 from webapp.errors import UserError
 from webapp.security.permissions import Permission
 

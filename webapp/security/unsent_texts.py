@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import request
 
-from reports.text.language import N_, gettext
+from reports.text.translation.language import N_, gettext
 
 # Fields that hold prose, and what they are called. No other field is ever shown again: a form may bring a
 # password, a code or a token.

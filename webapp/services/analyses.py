@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from detector.schema.joint_rule import MOST_OTHERS, JointRule
 from reports.inputs.case import CaseDetails
-from reports.text.language import gettext
+from reports.text.translation.language import gettext
 from webapp import this_app
 from webapp.errors import UserError
 from webapp.intake import exhibits

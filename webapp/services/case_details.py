@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from reports.inputs.case import CaseDetails, CaseError, case_details
 from reports.inputs.case_fields import ASKED, FIELDS
-from reports.text.language import gettext, translated
+from reports.text.translation.language import gettext, translated
 from webapp.custody import altered, review_records
 from webapp.custody import log as custody_log
 from webapp.errors import UserError

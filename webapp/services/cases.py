@@ -6,7 +6,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from reports.text.free_text import normalized
-from reports.text.language import gettext
+from reports.text.translation.language import gettext
 from webapp.custody import log as custody_log
 from webapp.errors import UserError
 from webapp.security import names

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from sqlalchemy import Select, delete, func, select
 from sqlalchemy.orm import Session
 
-from reports.text.language import gettext, ngettext
 from reports.text.numbers import grouped
+from reports.text.translation.language import gettext, ngettext
 from webapp.custody import log as custody_log
 from webapp.errors import NotReady, UserError
 from webapp.jobs import states

@@ -20,7 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from detector.files import flush_file, flush_folder
-from reports.text.language import N_, gettext
+from reports.text.translation.language import N_, gettext
 from webapp.custody import log as custody_log
 from webapp.errors import StoreError, UserError
 from webapp.queries import analyses as analysis_queries

@@ -21,7 +21,7 @@ from detector.models.card import Card, is_name
 from detector.models.card_files import DEFAULT, MODELS, SHIPPED, WEIGHTS, known_models, read_second_look
 from detector.models.validate import check_card, check_weights
 from detector.schema.model import Model
-from reports.text.language import N_, gettext
+from reports.text.translation.language import N_, gettext
 from webapp import this_app
 from webapp.custody import log as custody_log
 from webapp.errors import UserError

@@ -22,8 +22,8 @@ from flask import current_app
 
 from detector.files import publish
 from detector.paths import ROOT
-from reports.text import language
-from reports.text.language import gettext, translated
+from reports.text.translation import language
+from reports.text.translation.language import gettext, translated
 from webapp import this_app
 from webapp.custody import choice_records
 from webapp.custody import log as custody_log

@@ -5,8 +5,8 @@ from __future__ import annotations
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from reports.text.language import gettext
 from reports.text.numbers import shown
+from reports.text.translation.language import gettext
 from webapp import this_app
 from webapp.intake import resumable
 from webapp.intake.incoming import UploadLimit

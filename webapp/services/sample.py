@@ -16,7 +16,7 @@ from sqlalchemy import case, select
 from sqlalchemy.orm import Session
 
 from detector.paths import ROOT
-from reports.text.language import gettext
+from reports.text.translation.language import gettext
 from webapp.errors import UserError
 from webapp.intake.exhibits import take_in_file
 from webapp.jobs import states

@@ -23,7 +23,7 @@ from detector.files import flush_folder, write_atomically
 from detector.schema.laboratory.quoted import NAME as LABORATORY
 from detector.schema.laboratory.quoted import Laboratory, OwnThreshold
 from detector.validation.model_used import validated_model, why_not_of_model
-from reports.text.language import gettext, translated
+from reports.text.translation.language import gettext, translated
 from webapp import this_app
 from webapp.custody import choice_records
 from webapp.custody import log as custody_log

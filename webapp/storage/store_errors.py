@@ -10,7 +10,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from reports.text.language import gettext
+from reports.text.translation.language import gettext
 from webapp.errors import StoreError
 
 log = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from reports.text.language import gettext
+from reports.text.translation.language import gettext
 from webapp.errors import UserError
 from webapp.jobs.states import ENDED
 from webapp.storage.tables import JOBS, Delivery, WebhookRow, now

@@ -20,7 +20,7 @@ from pathlib import Path
 from detector.files import hashed
 from detector.paths import ROOT
 from detector.sandbox.kernel import PARENT, end_with
-from reports.text.language import gettext
+from reports.text.translation.language import gettext
 from webapp.errors import DamagedFile, StoreError
 from webapp.queries.results import refuse_damaged
 from webapp.services import models as model_service

@@ -2,7 +2,7 @@
 
 Figures in them are typed in, and ``ship`` puts them on whatever was fitted: read them again before it, since
 ``--update-card`` does not touch them (docs/training.md). A test recomputes those that figures of the shipped
-card give. A sentence that changes needs its translation (`reports/text/card_words.py`).
+card give. A sentence that changes needs its translation (`reports/text/translation/card_words.py`).
 """
 
 from __future__ import annotations

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from detector.schema.analysis import MediaKind
 from detector.schema.comparison import ComparedFile, Comparison, Transform
 from reports.text import numbers
-from reports.text.language import Quoted, gettext
 from reports.text.numbers import shown, timecode
+from reports.text.translation.language import Quoted, gettext
 from reports.view.facts import Fact
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from detector.schema.comparison import Comparison, Gap, TimePiece
-from reports.text.language import gettext
 from reports.text.numbers import ratio, shown, time_span, timecode
+from reports.text.translation.language import gettext
 
 _SAME_SPEED = 0.0015
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from detector.schema.analysis import MediaKind
 from detector.schema.comparison import ComparedPeak, Comparison
 from reports.inputs.pictures import PNG_SIGNATURE, Picture, find_picture
-from reports.text.language import UNTRANSLATED, gettext
 from reports.text.numbers import timecode
+from reports.text.translation.language import UNTRANSLATED, gettext
 
 BETWEEN = 8  # px of white between the two halves of a picture side by side
 

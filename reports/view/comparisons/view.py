@@ -14,8 +14,8 @@ from detector.schema.analysis import MediaKind
 from detector.schema.comparison import ComparedSegment, Comparison, Outcome, Region
 from reports.inputs.pictures import Picture
 from reports.text import numbers
-from reports.text.language import UNTRANSLATED, gettext, translated_view
 from reports.text.numbers import probability, shown, timecode
+from reports.text.translation.language import UNTRANSLATED, gettext, translated_view
 from reports.view.comparisons.facts import file_facts, transform_facts
 from reports.view.comparisons.time_map import (
     GapView,

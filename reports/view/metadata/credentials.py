@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from detector.schema.metadata import Credentials
-from reports.text.language import N_, Quoted, gettext
 from reports.text.numbers import shown
+from reports.text.translation.language import N_, Quoted, gettext
 from reports.view.facts import Fact
 
 NOTE = N_(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from detector.schema.analysis import Media
 from detector.schema.metadata import Details, Photo, Picture, Structure
 from reports.text import numbers
-from reports.text.language import N_, Quoted, gettext
 from reports.text.numbers import plural, shown
+from reports.text.translation.language import N_, Quoted, gettext
 from reports.view.facts import Fact
 
 _LEVELS = {"h264": 10, "hevc": 30}

@@ -5,8 +5,8 @@ from __future__ import annotations
 from detector.schema.analysis import Media
 from detector.schema.metadata import Details, Groups, Timing
 from reports.text import numbers
-from reports.text.language import gettext
 from reports.text.numbers import grouped, plural, shown, timecode
+from reports.text.translation.language import gettext
 from reports.view.facts import Fact
 
 

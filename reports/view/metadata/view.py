@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from detector.schema.analysis import Media
 from detector.schema.metadata import Anomaly, Details, Stream
 from reports.text import numbers
-from reports.text.language import N_, UNTRANSLATED, Quoted, gettext, translated
 from reports.text.numbers import plural, shown, timecode
+from reports.text.translation.language import N_, UNTRANSLATED, Quoted, gettext, translated
 from reports.view.facts import Fact
 from reports.view.metadata.credentials import NOTE, credential_facts, short
 from reports.view.metadata.encoding import encoding_facts

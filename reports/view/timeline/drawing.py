@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 from detector.schema.analysis import Analysis, Person
 from detector.verdict.flagged import flagged_segments
-from reports.text.language import gettext
 from reports.text.numbers import number, plural
+from reports.text.translation.language import gettext
 from reports.view.timeline.lanes import LABEL_ROW, Lane, lane
 from reports.view.timeline.scale import LEFT, RIGHT, Plot, score_x, time_x
 from reports.view.timeline.ticks import Tick, score_ticks, time_ticks

@@ -13,8 +13,8 @@ from detector.validation.model_used import why_not_of_analysis
 from detector.verdict import left_open
 from detector.verdict.validated_domain import measured
 from reports.text import dates, numbers
-from reports.text.language import N_, gettext, translated
 from reports.text.numbers import plural, shown
+from reports.text.translation.language import N_, gettext, translated
 from reports.view.validation.levels import LevelRow, RateCell, full_level_name, level_row, rate_cell
 from reports.view.validation.ratios import ratio_words
 

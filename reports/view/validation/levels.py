@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from detector.schema.analysis import MediaKind, Rate
 from detector.schema.laboratory.validation import Level
-from reports.text.language import N_, Quoted, gettext, translated
 from reports.text.numbers import from_to, grouped, plural, shown
+from reports.text.translation.language import N_, Quoted, gettext, translated
 
 KINDS = {MediaKind.VIDEO: N_("Videos"), MediaKind.IMAGE: N_("Photographs")}
 

@@ -9,10 +9,10 @@ from detector.schema.analysis import Analysis, Model, Rate
 from detector.validation.model_used import not_as_measured
 from detector.verdict.validated_domain import STILL_AS_VIDEO, Criterion, criteria
 from reports.text import numbers
-from reports.text.language import N_, gettext, in_parts, translated
-from reports.text.measured import PHOTOGRAPHS, concerns
+from reports.text.certainty.measured import PHOTOGRAPHS, concerns
 from reports.text.numbers import plural, shown
 from reports.text.photographs import rates_of_one_person
+from reports.text.translation.language import N_, gettext, in_parts, translated
 from reports.view.validation.levels import RateRow, rate_row
 
 MEANINGS = (

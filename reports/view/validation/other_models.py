@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from detector.schema.analysis import MediaKind
 from detector.schema.joint_rule import JointRule
 from detector.schema.laboratory.validation import ByOther, ByRule, Level
-from reports.text.language import N_, Quoted, gettext
+from reports.text.translation.language import N_, Quoted, gettext
 from reports.view.validation.levels import KINDS, LevelRow, level_row
 
 _RULES = {

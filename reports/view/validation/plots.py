@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from detector.schema.laboratory.validation import Curve, LikelihoodRatios
 from detector.schema.method.parameters import is_shipped_threshold
-from reports.text.language import N_, gettext
 from reports.text.numbers import shown
+from reports.text.translation.language import N_, gettext
 
 WIDTH, HEIGHT = 370.0, 262.0
 LEFT, RIGHT, TOP, BOTTOM = 46.0, 358.0, 10.0, 196.0

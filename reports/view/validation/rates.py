@@ -10,8 +10,8 @@ from detector.schema.analysis import MediaKind
 from detector.schema.laboratory.validation import CurvePoint, Level, Outcomes, Spread, Validation
 from detector.schema.method.parameters import is_shipped_threshold
 from reports.text import numbers
-from reports.text.language import N_, gettext, translated
 from reports.text.numbers import from_to, grouped, shown
+from reports.text.translation.language import N_, gettext, translated
 from reports.view.validation.levels import KINDS, LevelRow, RateRow, level_row, percent, rate_row
 from reports.view.validation.plots import Plot, error_curves
 

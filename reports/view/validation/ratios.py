@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from detector.schema.laboratory.likelihood import stated_log10
 from detector.schema.laboratory.validation import LikelihoodRatios
-from reports.text.language import gettext, translated
 from reports.text.numbers import plural, shown
+from reports.text.translation.language import gettext, translated
 from reports.view.validation.levels import KINDS, percent
 from reports.view.validation.plots import Plot, cross_entropy, tippett
 

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 
 from detector.schema.analysis import Parameters
 from detector.schema.laboratory.validation import Validation, ValidationItem
-from reports.text import dates, language, numbers
-from reports.text.language import N_, UNTRANSLATED, Quoted, gettext, translated
+from reports.text import dates, numbers
 from reports.text.numbers import grouped, plural, shown
+from reports.text.translation import language
+from reports.text.translation.language import N_, UNTRANSLATED, Quoted, gettext, translated
 from reports.view.contents import Section
 from reports.view.facts import Fact
 from reports.view.validation.levels import KINDS

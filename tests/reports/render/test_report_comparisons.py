@@ -25,9 +25,9 @@ from reports.inputs.pictures import embed
 from reports.render.attachments import attachments
 from reports.render.html import render_html
 from reports.render.pdf import render_pdf
-from reports.text.words import UNRELATED_AT_FIRST
+from reports.text.translation.words import UNRELATED_AT_FIRST
 from reports.verification.comparison_words import contradictions
-from reports.verification.recomparison import differences
+from reports.verification.repeated.recomparison import differences
 from reports.verification.verify import verify
 from reports.view.contents import contents
 from reports.view.report import report_view

@@ -8,7 +8,7 @@ import pytest
 
 from reports.errors import ReportError
 from reports.review import annotation_file, second_review
-from reports.text import language
+from reports.text.translation import language
 
 SAID = {"id": "1" * 32, "author": "Ann", "made": "2026-11-20T15:04:05.678Z"}
 SPAN = SAID | {"kind": "span", "verdict": "manipulated", "start": 1, "end": 2}

@@ -26,8 +26,8 @@ from reports.render import pdf_digest
 from reports.signing.keys import SigningError, SigningKey, read_key
 from reports.signing.pdf import sign_pdf
 from reports.verification.problems import CheckResults
-from reports.verification.signatures import check_embedded
-from reports.verification.trust import Trust, read_trust
+from reports.verification.signatures.checks import check_embedded
+from reports.verification.signatures.trust import Trust, read_trust
 from reports.verification.verify import verify
 
 Keys = tuple[Path, Path, Path]

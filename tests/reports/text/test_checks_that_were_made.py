@@ -15,8 +15,8 @@ from reports.text.glossary import glossary
 from reports.text.made_since import made_since
 from reports.text.meaning import verdict_limits, verdict_meaning
 from reports.text.not_examined import not_examined
-from reports.text.photograph_procedure import SEQUENCES
-from reports.text.procedure import procedure
+from reports.text.procedure.photographs import SEQUENCES
+from reports.text.procedure.videos import procedure
 from reports.view.report import report_view
 
 LOOKED = SecondLookModel(name="vit-small-14", architecture="vit_small_14", sha256="d" * 64)

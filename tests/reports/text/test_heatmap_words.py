@@ -11,7 +11,7 @@ from detector.networks.base import create
 from detector.schema.analysis import MediaKind
 from reports.text.glossary import general_glossary, glossary
 from reports.text.heatmaps import TRANSFORMERS, maps_of
-from reports.text.procedure import procedure
+from reports.text.procedure.videos import procedure
 
 
 def test_of_two_networks_each_by_its_own_method_or_what_both_have_in_common(tmp_path: Path) -> None:

@@ -10,9 +10,9 @@ from detector.paths import ROOT
 from detector.schema import formatting
 from detector.schema.analysis import MediaKind
 from reports.text import numbers
+from reports.text.certainty.verbal_scale import SCALED_STRENGTHS, STRENGTHS, strength
 from reports.text.heatmaps import check_words, is_confirmed
 from reports.text.numbers import timecode
-from reports.text.verbal_scale import SCALED_STRENGTHS, STRENGTHS, strength
 from reports.view.report import report_view
 
 

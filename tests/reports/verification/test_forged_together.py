@@ -12,7 +12,7 @@ from reports.bundle.manifest import NAME, SIGNATURE, SUM, file_entries, manifest
 from reports.signing.keys import read_key
 from reports.verification.consistency import check_analysis
 from reports.verification.problems import CheckResults
-from reports.verification.trust import read_trust
+from reports.verification.signatures.trust import read_trust
 from reports.verification.verify import verify
 
 

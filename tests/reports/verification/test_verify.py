@@ -14,8 +14,8 @@ from evidence import small_pdf, small_result
 from reports.bundle.archive import UNREADABLE, differences
 from reports.signing.keys import SigningKey
 from reports.verification.problems import CheckResults
-from reports.verification.signatures import check_detached
-from reports.verification.trust import Trust
+from reports.verification.signatures.checks import check_detached
+from reports.verification.signatures.trust import Trust
 from reports.verification.verify import verify
 
 

@@ -15,8 +15,9 @@ import pytest
 from evidence import small_bundle, small_pdf, small_result
 
 from reports.review.annotation_file import LARGEST_ANNOTATION_FILE
-from reports.verification import pdf, repeated_pictures
+from reports.verification import pdf
 from reports.verification import verify as verification
+from reports.verification.repeated import pictures
 from reports.verification.verify import verify
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="confinement is of Linux")
@@ -107,10 +108,10 @@ def test_pictures_are_decoded_in_a_confined_process(tmp_path: Path) -> None:
         cv2.imencode(".png", np.full((8, 8, 3), level, np.uint8))[1].tobytes() for level in (99, 0)
     )
     for number, data in enumerate((grey, black, b"none")):
-        there, here = repeated_pictures._files_of(tmp_path, number)
+        there, here = pictures._files_of(tmp_path, number)
         there.write_bytes(data)
         here.write_bytes(grey)
-    same, other, none = repeated_pictures._compared(tmp_path, 3)
+    same, other, none = pictures._compared(tmp_path, 3)
     assert same == "" and "shows something else" in other and none == "it is no picture"
 
 
@@ -118,7 +119,7 @@ def test_pictures_that_take_too_much_are_said_not_to_be_compared(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("REELPROOF_MEMORY_LIMIT_MB", "1")
-    for file in repeated_pictures._files_of(tmp_path, 0):
+    for file in pictures._files_of(tmp_path, 0):
         file.write_bytes(cv2.imencode(".png", np.zeros((2000, 2000, 3), np.uint8))[1].tobytes())
-    (why,) = repeated_pictures._compared(tmp_path, 1)
+    (why,) = pictures._compared(tmp_path, 1)
     assert "it could not be compared" in why and "memory" in why

@@ -16,7 +16,7 @@ from reports import write_report
 from reports.bundle import packing
 from reports.bundle.manifest import OWN, new_manifest
 from reports.cli.main import main
-from reports.text.languages import LANGUAGES
+from reports.text.translation.languages import LANGUAGES
 from reports.verification.verify import verify
 
 CSV = b"time,score\n"

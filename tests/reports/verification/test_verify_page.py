@@ -26,7 +26,7 @@ from reports.inputs.pictures import embed
 from reports.render.attachments import attachments
 from reports.render.html import render_html, renderer
 from reports.review.annotation_file import file_text, read_file
-from reports.text.languages import LANGUAGES
+from reports.text.translation.languages import LANGUAGES
 from reports.verification.page import _alike, _differing, _put_there, _stated_check
 from reports.verification.problems import Problem
 from reports.verification.verify import verify

@@ -9,7 +9,7 @@ from made_comparison_results import comparison_of
 
 from detector.comparison.statements import of_faces_not_shown, of_small_faces
 from detector.schema.comparison import Comparison, Region
-from reports.text import language
+from reports.text.translation import language
 from reports.view.comparisons.view import ComparisonView, comparison_view
 
 

@@ -12,8 +12,8 @@ from test_custody_view import exported
 from detector.schema.declarations import Declaration, DeclarationKind, Meaning
 from detector.schema.metadata import Credentials, Details, Encoding, Moment, Structure, Tag
 from reports.inputs.case import CaseDetails
-from reports.text import language
-from reports.text.language import Quoted, translated
+from reports.text.translation import language
+from reports.text.translation.language import Quoted, translated
 from reports.view.facts import Fact
 from reports.view.report import report_view
 from reports.view.report_inputs import ReportInputs

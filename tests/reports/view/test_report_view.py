@@ -22,7 +22,7 @@ from reports.inputs.pictures import embed
 from reports.render.html import render_html
 from reports.text.meaning import verdict_meaning
 from reports.text.not_examined import not_examined
-from reports.text.procedure import procedure
+from reports.text.procedure.videos import procedure
 from reports.view.report import report_view
 
 

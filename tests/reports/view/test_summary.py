@@ -9,8 +9,8 @@ import pytest
 from analyses import build, with_stability
 
 from detector.schema.analysis import MediaKind, Platt, Scores, Verdict
+from reports.text.certainty.uncertainty import exhibit_interval, segment_interval
 from reports.text.finding import figure_name
-from reports.text.uncertainty import exhibit_interval, segment_interval
 from reports.view.contents import contents
 from reports.view.report import ReportInputs, report_view
 from reports.view.summary import MOST_TIMES, interval_words, key_answers, segment_meaning

@@ -13,7 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from detector.paths import ROOT
 from detector.schema.analysis import Analysis, MediaKind, Score, Scores, Verdict
 from reports.render.html import TEMPLATES
-from reports.text import language
+from reports.text.translation import language
 from reports.view.report import report_view
 from reports.view.timeline import ticks as timeline_ticks
 from reports.view.timeline.drawing import ROOMY_LANES, draw

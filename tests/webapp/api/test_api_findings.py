@@ -12,7 +12,7 @@ from made_results import digest, finished, hand_in
 
 from detector.schema.analysis import Analysis, MediaKind
 from reports.custody.chain import check_export
-from reports.text.languages import LANGUAGES
+from reports.text.translation.languages import LANGUAGES
 from webapp.api.contract.schemas.downloads import ReportSearch
 from webapp.downloads import reports as report_downloads
 from webapp.storage.data_folder import Folders

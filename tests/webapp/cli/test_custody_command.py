@@ -15,7 +15,7 @@ from time_authority import TimeAuthority
 
 from reports.custody.chain import check_export
 from reports.custody.format import entry_body, read_export, sign_entry, to_json
-from reports.verification.trust import read_trust
+from reports.verification.signatures.trust import read_trust
 from reports.verification.verify import verify as verify_files
 from webapp.cli import main as cli
 from webapp.custody import log as custody_log

@@ -11,8 +11,8 @@ from keys import make_key
 from made_results import finished
 from time_authority import TimeAuthority
 
-from reports.text.languages import LANGUAGES
-from reports.verification.trust import read_trust
+from reports.text.translation.languages import LANGUAGES
+from reports.verification.signatures.trust import read_trust
 from reports.verification.verify import verify
 from webapp.downloads import signing
 from webapp.settings import SettingError, read_settings

@@ -15,7 +15,7 @@ from analyses import build
 from flask import Flask
 
 from detector.paths import ROOT
-from reports.text import language
+from reports.text.translation import language
 from webapp.downloads import offline_page
 from webapp.queries import review_data
 from webapp.queries.results import load

@@ -8,7 +8,7 @@ import pytest
 from flask.testing import FlaskClient
 from people import account, signed_in, token, with_login
 
-from reports.text import language
+from reports.text.translation import language
 from webapp.security.permissions import Role
 
 

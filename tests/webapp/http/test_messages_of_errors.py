@@ -11,7 +11,7 @@ from people import account, signed_in, with_login
 
 from detector.errors import MediaError
 from detector.media.exhibit import signatures
-from reports.text import language
+from reports.text.translation import language
 from webapp.security.csrf import CSRF_HEADER
 from webapp.security.permissions import Role
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reports.text import language
+from reports.text.translation import language
 from webapp.jobs import failures
 from webapp.storage.tables import JOBS
 

@@ -13,7 +13,7 @@ from people import account, signed_in, with_login
 
 from detector.fingerprint.index import MOST_ALIKE, MOST_FOUND
 from detector.fingerprint.match import Piece, View
-from reports.text import language
+from reports.text.translation import language
 from webapp.jobs import states
 from webapp.queries.copies import changes
 from webapp.security.permissions import Role

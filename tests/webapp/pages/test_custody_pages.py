@@ -16,8 +16,8 @@ from made_results import finished, hand_in
 
 from reports.custody.chain import check_export
 from reports.custody.format import Action, read_export
-from reports.text import language
-from reports.text.words import CUSTODY_ACTIONS
+from reports.text.translation import language
+from reports.text.translation.words import CUSTODY_ACTIONS
 from webapp.custody import log as custody_log
 from webapp.storage.tables import AnalysisRow, Exhibit, State
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reports.text import language
+from reports.text.translation import language
 from webapp.pages.job_words import in_words
 
 

@@ -10,7 +10,7 @@ import pytest
 from people import PASSWORD, account, age, sign_in, signed_in, with_accounts
 from sqlalchemy import select
 
-from reports.text import language
+from reports.text.translation import language
 from webapp.cli import main as cli
 from webapp.pages.people.login import waiting
 from webapp.security import accounts as account_store

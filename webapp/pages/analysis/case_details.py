@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, jsonify, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from reports.text.language import gettext
+from reports.text.translation.language import gettext
 from webapp import this_app
 from webapp.errors import UserError
 from webapp.http.error_pages import wants_json

@@ -7,7 +7,7 @@ import io
 from flask import Blueprint, request, send_file
 from werkzeug.wrappers import Response
 
-from reports.text.language import gettext
+from reports.text.translation.language import gettext
 from webapp import this_app
 from webapp.downloads import bundles as bundle_downloads
 from webapp.downloads import exports as export_downloads

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, current_app, g, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from reports.text.language import LANGUAGES, gettext
+from reports.text.translation.language import LANGUAGES, gettext
 from webapp import this_app
 from webapp.custody import log
 from webapp.errors import UserError

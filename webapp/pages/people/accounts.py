@@ -7,8 +7,8 @@ from typing import NamedTuple
 from flask import Blueprint, current_app, make_response, render_template, request
 from werkzeug.wrappers import Response
 
-from reports.text.language import gettext, translated
 from reports.text.numbers import plural
+from reports.text.translation.language import gettext, translated
 from webapp import this_app
 from webapp.errors import UserError
 from webapp.security import accounts as account_store

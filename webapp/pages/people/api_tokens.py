@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from flask import Blueprint, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from reports.text.language import gettext
+from reports.text.translation.language import gettext
 from webapp import this_app
 from webapp.errors import UserError
 from webapp.security import api_tokens

@@ -8,7 +8,7 @@ from datetime import timedelta
 from flask import Blueprint, current_app, g, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from reports.text.language import N_, gettext
+from reports.text.translation.language import N_, gettext
 from webapp import this_app
 from webapp.custody import account_records, log
 from webapp.security import accounts as account_store

@@ -11,7 +11,7 @@ from datetime import timedelta
 from flask import Blueprint, current_app, g, jsonify, redirect, request, url_for
 from werkzeug.wrappers import Response
 
-from reports.text.language import DEFAULT, gettext, speaking, translated
+from reports.text.translation.language import DEFAULT, gettext, speaking, translated
 from webapp import this_app
 from webapp.custody import log
 from webapp.errors import UserError

@@ -8,7 +8,7 @@ from flask import Blueprint, g, make_response, redirect, render_template, reques
 from markupsafe import Markup
 from werkzeug.wrappers import Response
 
-from reports.text.language import N_, gettext
+from reports.text.translation.language import N_, gettext
 from webapp import this_app
 from webapp.custody import log
 from webapp.errors import UserError

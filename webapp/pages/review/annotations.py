@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response
 
 from reports.review.annotation_file import to_json
 from reports.review.annotations import Annotation
-from reports.text.language import gettext
+from reports.text.translation.language import gettext
 from webapp import this_app
 from webapp.errors import UserError
 from webapp.http import error_pages

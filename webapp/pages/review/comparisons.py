@@ -12,7 +12,7 @@ from flask import Blueprint, jsonify, redirect, render_template, request, send_f
 from werkzeug.wrappers import Response
 
 from detector.schema.comparison import Outcome
-from reports.text.language import gettext
+from reports.text.translation.language import gettext
 from webapp import this_app
 from webapp.errors import UserError
 from webapp.http.error_pages import wants_json

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from flask import Blueprint, Response, request
 
-from reports.text import language
-from reports.text.language import gettext
+from reports.text.translation import language
+from reports.text.translation.language import gettext
 from webapp import this_app
 from webapp.errors import UserError
 from webapp.media.playback import Playback, playback

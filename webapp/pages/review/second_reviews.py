@@ -12,7 +12,7 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
 from reports.review.second_review import CONCLUSIONS, Hidden, Judgement, open_proposal
-from reports.text.language import N_, gettext
+from reports.text.translation.language import N_, gettext
 from webapp import this_app
 from webapp.downloads import exhibits as exhibit_downloads
 from webapp.errors import UserError

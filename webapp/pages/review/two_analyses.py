@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, render_template, request, url_for
 
-from reports.text.language import gettext
+from reports.text.translation.language import gettext
 from webapp.errors import UserError
 from webapp.queries import two_analyses
 from webapp.queries.results import finished, load

@@ -13,7 +13,7 @@ from reports.bundle.returned import annotations_in
 from reports.errors import ReportError, WrongFileError
 from reports.review.annotation_file import LARGEST_ANNOTATION_FILE, AnnotationFile, read_file
 from reports.review.annotations import Annotation
-from reports.text.language import N_, gettext, translated
+from reports.text.translation.language import N_, gettext, translated
 from webapp import this_app
 from webapp.custody import log as custody_log
 from webapp.errors import UserError

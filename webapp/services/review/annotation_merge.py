@@ -16,8 +16,8 @@ from sqlalchemy.orm import Session
 from reports.review.annotation_file import AnnotationFile, to_json
 from reports.review.annotations import CLOCK_SKEW, Annotation, References, Withdrawal, verified
 from reports.text import dates
-from reports.text.language import gettext, translated
 from reports.text.numbers import grouped
+from reports.text.translation.language import gettext, translated
 from webapp.errors import UserError
 from webapp.queries.results import Result
 from webapp.services.review.annotations import MOST_ANNOTATIONS, annotation_row, listed

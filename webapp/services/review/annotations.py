@@ -21,8 +21,8 @@ from reports.review.annotations import (
     sort_key,
     verified,
 )
-from reports.text.language import gettext, translated
 from reports.text.numbers import grouped
+from reports.text.translation.language import gettext, translated
 from webapp import this_app
 from webapp.custody import altered, review_records
 from webapp.custody import log as custody_log

@@ -9,7 +9,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from reports.review.second_review import Hidden, Part
-from reports.text.language import N_, gettext
+from reports.text.translation.language import N_, gettext
 from webapp.custody import log as custody_log
 from webapp.custody import review_records
 from webapp.errors import UserError

@@ -27,7 +27,7 @@ from reports.review.second_review import (
     parse,
     statement_json,
 )
-from reports.text.language import gettext, translated
+from reports.text.translation.language import gettext, translated
 from webapp import this_app
 from webapp.custody import log as custody_log
 from webapp.errors import NotReady, UserError

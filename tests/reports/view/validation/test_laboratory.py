@@ -15,7 +15,7 @@ from detector.validation.quoted import by_false_positive_rate, quoted
 from reports.cli.main import main
 from reports.inputs.laboratory import LaboratoryError, parse_laboratory
 from reports.render.write import write_report
-from reports.text import language
+from reports.text.translation import language
 from reports.verification.verify import verify
 from reports.view.report import report_view
 from reports.view.report_inputs import ReportInputs

@@ -73,7 +73,7 @@ def _compared(place: Path, count: int) -> list[str]:
     """How each two pictures in ``place`` differ, found in a confined process."""
     if sys.platform != "linux":
         return _differences(place, count)
-    places, modules = AllowedPaths(readable=(place,)), ("reports.verification.repeated_pictures",)
+    places, modules = AllowedPaths(readable=(place,)), ("reports.verification.repeated.pictures",)
     limits = limits_of_environment()
     try:
         with Sandbox(_differences, place, count, limits=limits, places=places, modules=modules) as confined:

@@ -18,10 +18,10 @@ from babel import Locale
 from jinja2 import Environment
 
 from detector.schema.translatable import N_ as N_
-from reports.text.catalogues import SCRIPTS, catalogue, locale_of
-from reports.text.filled_messages import translate
-from reports.text.languages import DEFAULT as DEFAULT
-from reports.text.languages import LANGUAGES as LANGUAGES
+from reports.text.translation.catalogues import SCRIPTS, catalogue, locale_of
+from reports.text.translation.filled_messages import translate
+from reports.text.translation.languages import DEFAULT as DEFAULT
+from reports.text.translation.languages import LANGUAGES as LANGUAGES
 
 # Metadata of a dataclass's field whose text is not ours: a name, a key, a path, what people wrote.
 UNTRANSLATED = MappingProxyType({"untranslated": True})

@@ -6,7 +6,7 @@ import pytest
 
 from detector.schema.analysis import Coverage, Parameters, Person
 from detector.verdict.reasons import beside, no_finding
-from reports.text import language
+from reports.text.translation import language
 
 # What the engine writes (detector/verdict/reasons/), with its German and Spanish.
 PERSONS = ("Person A", "Person A", "Persona A"), ("Persons A, B, C", "Personen A, B, C", "Personas A, B, C")

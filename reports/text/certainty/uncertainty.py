@@ -9,10 +9,10 @@ another mean. Neighbouring frames resemble each other, so
 autoregression: its correlation is estimated and corrected for the bias of short series
 (Kendall, 1954), which gives an effective number of frames and, with Student's t for that
 number, a 95 % interval of the mean (after Zwiers and von Storch, 1995). Simulated coverage
-stands in ``tests/reports/text/test_uncertainty.py``. Where a second look was taken, scores between its
-moments are interpolated and resemble each other for that reason alone; a segment then counts for at least
-as many independent frames as it has moments. A still shown as a video is one moment, however often it is
-sampled, and shows no spread.
+stands in ``tests/reports/text/certainty/test_uncertainty.py``. Where a second look was taken, scores
+between its moments are interpolated and resemble each other for that reason alone; a segment then counts for
+at least as many independent frames as it has moments. A still shown as a video is one moment, however often
+it is sampled, and shows no spread.
 
 *Whether the model's probabilities hold.* The model's card states how far they were off, on
 average, on exhibits like this one (expected calibration error). The interval is widened by
@@ -32,7 +32,7 @@ import numpy as np
 
 from detector.schema.analysis import Analysis, Person, Platt, Segment
 from detector.segments.rules import mean_per_interval
-from reports.text.measured import calibration_error
+from reports.text.certainty.measured import calibration_error
 
 LEVEL = 0.95
 # Fewer frames than this show no spread worth the name.

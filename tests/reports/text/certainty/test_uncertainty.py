@@ -8,7 +8,7 @@ import pytest
 from analyses import build
 
 from detector.schema.analysis import Analysis, Platt, Scores
-from reports.text.uncertainty import Interval, calibrated, mean_interval, segment_interval
+from reports.text.certainty.uncertainty import Interval, calibrated, mean_interval, segment_interval
 
 
 def series(rng: np.random.Generator, count: int, correlation: float) -> np.ndarray:

@@ -1,13 +1,14 @@
 """What the cards of the default model and of its second look say of themselves, marked for translation.
 
-A limit of several sentences is marked sentence by sentence, as :func:`reports.text.language.translated`
-looks it up, with placeholders for figures, so that it stays translated when the next card measures others.
+A limit of several sentences is marked sentence by sentence, as
+:func:`~reports.text.translation.language.translated` looks it up, with placeholders for figures, so that it
+stays translated when the next card measures others.
 The words of other cards stay as their authors wrote them.
 """
 
 from __future__ import annotations
 
-from reports.text.language import N_
+from reports.text.translation.language import N_
 
 CARD = (
     N_(

@@ -7,8 +7,8 @@ from itertools import cycle, islice
 
 import pytest
 
-from reports.text import filled_messages, language
-from reports.text.filled_messages import _Form, _forms, _placeholders
+from reports.text.translation import filled_messages, language
+from reports.text.translation.filled_messages import _Form, _forms, _placeholders
 
 LANGUAGES = [code for code in language.LANGUAGES if code != language.DEFAULT]
 FILLED = (("12.5",), ("Person A", "3"), ("", "x"), ("a, b; c: d", "(y) to 5", "no. Such"), ("line\nbreak",))

@@ -1,19 +1,20 @@
-"""How the finding came about, in the order of the work."""
+"""How a finding about a video came about, in words, in the order of the work."""
 
 from __future__ import annotations
 
 from detector.schema.analysis import Analysis
-from reports.text import covered, photograph_procedure
+from reports.text import covered
 from reports.text.heatmaps import maps_of
-from reports.text.language import gettext
 from reports.text.made_since import made_since
 from reports.text.numbers import plural, shown
+from reports.text.procedure import photographs
+from reports.text.translation.language import gettext
 
 
 def procedure(analysis: Analysis) -> str:
-    """How the finding came about, in the order of the work."""
+    """How the finding came about, in the order of the work; that about a photograph likewise."""
     if analysis.media.still:
-        return photograph_procedure.procedure(analysis)
+        return photographs.procedure(analysis)
     given = analysis.parameters
     flagged = gettext(
         "Along each track the scores were smoothed by a median over %(median_window)s "

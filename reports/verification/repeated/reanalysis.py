@@ -17,7 +17,7 @@ from detector.verdict.reproducibility.segments import chosen_otherwise
 from reports.bundle.manifest import ANALYSIS
 from reports.errors import ReportError
 from reports.verification.problems import CheckResults, Kind
-from reports.verification.repeated_pictures import compare_pictures
+from reports.verification.repeated.pictures import compare_pictures
 from reports.verification.sources import Source
 
 

@@ -12,10 +12,10 @@ from detector.models.loaded import load_model
 from detector.schema import formatting
 from detector.schema.analysis import Analysis, MediaKind
 from detector.schema.model import SecondLookModel
+from reports.text.certainty.verbal_scale import SCALED_STRENGTHS, Basis, basis
 from reports.text.glossary import general_glossary
-from reports.text.language import LANGUAGES
 from reports.text.meaning import scale
-from reports.text.verbal_scale import SCALED_STRENGTHS, Basis, basis
+from reports.text.translation.language import LANGUAGES
 from reports.view.report import ReportView, report_view
 from reports.view.report_inputs import ReportInputs
 

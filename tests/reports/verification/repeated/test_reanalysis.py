@@ -19,9 +19,9 @@ from detector.schema.model import SecondLookModel
 from reports import write_report
 from reports.bundle.manifest import file_entries, manifest_files, new_manifest
 from reports.cli.main import main
-from reports.verification import reanalysis
 from reports.verification.problems import CheckResults
-from reports.verification.reanalysis import ReanalysisError, reanalyse
+from reports.verification.repeated import reanalysis
+from reports.verification.repeated.reanalysis import ReanalysisError, reanalyse
 
 
 @pytest.fixture

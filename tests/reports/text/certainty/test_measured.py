@@ -6,7 +6,7 @@ from analyses import model as made_up
 
 from detector.models.loaded import load_model
 from detector.schema.model import Model
-from reports.text.measured import calibration_error
+from reports.text.certainty.measured import calibration_error
 
 
 def with_figures(model: Model, figures: dict[str, float]) -> Model:

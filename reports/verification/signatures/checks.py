@@ -29,11 +29,11 @@ from pyhanko.sign.validation.status import (
 from detector import timestamps
 from reports.signing.keys import PROGRAM, name_in, run, sha256_of_certificate
 from reports.signing.timestamps import APART
-from reports.verification.added import only_signatures_added
 from reports.verification.problems import CheckResults
-from reports.verification.strict_cms import require_strict
-from reports.verification.trust import Trust, context
-from reports.verification.trusted_time import (
+from reports.verification.signatures.incremental_updates import only_signatures_added
+from reports.verification.signatures.strict_cms import require_strict
+from reports.verification.signatures.trust import Trust, context
+from reports.verification.signatures.trusted_time import (
     check_stamp,
     refuse_odd_token,
     stamped_at,

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from functools import cache, lru_cache
 from typing import NamedTuple
 
-from reports.text.catalogues import catalogue, locale_of, source
+from reports.text.translation.catalogues import catalogue, locale_of, source
 
 _PLACEHOLDER = re.compile(r"%\((\w+)\)s")
 _WORD = re.compile(r"[A-Za-z]{2}")

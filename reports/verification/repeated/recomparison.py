@@ -12,7 +12,7 @@ from detector.schema.analysis import Box
 from detector.schema.comparison import ComparedFile, ComparedSegment, Comparison, Gap, Region, Transform
 from detector.schema.formatting import timecode
 from reports.verification.problems import CheckResults
-from reports.verification.reanalysis import ReanalysisError
+from reports.verification.repeated.reanalysis import ReanalysisError
 
 CONFIDENCE = 0.01  # of a segment
 _TIME = 1e-3  # seconds: an edge is a sampled frame, which is the same one or the next

@@ -5,7 +5,7 @@ They stand in schemas, enumerations and databases, which are English; here they 
 
 from __future__ import annotations
 
-from reports.text.language import N_, ngettext
+from reports.text.translation.language import N_, ngettext
 
 WORDS = (
     # verdicts, kinds and meanings

@@ -13,8 +13,8 @@ from pyhanko.sign.validation.status import TimestampSignatureStatus
 from detector import timestamps
 from reports.signing.keys import name_in, run, sha256_of_certificate
 from reports.verification.problems import CheckResults
-from reports.verification.strict_cms import require_strict
-from reports.verification.trust import Trust, context
+from reports.verification.signatures.strict_cms import require_strict
+from reports.verification.signatures.trust import Trust, context
 
 _ODD = "its timestamp holds bytes that none has"
 

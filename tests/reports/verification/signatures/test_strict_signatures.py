@@ -20,8 +20,8 @@ from pyhanko.sign.fields import MDPPerm
 from reports.render import pdf_digest
 from reports.signing.keys import SigningKey, read_key
 from reports.verification.problems import CheckResults
-from reports.verification.signatures import _hole, check_detached, check_embedded
-from reports.verification.trust import Trust
+from reports.verification.signatures.checks import _hole, check_detached, check_embedded
+from reports.verification.signatures.trust import Trust
 
 Keys = tuple[Path, Path, Path]
 

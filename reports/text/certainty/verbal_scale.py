@@ -14,8 +14,8 @@ from enum import Enum, auto
 
 from detector.schema.analysis import Analysis, Model, Segment
 from detector.verdict.flagged import is_flagged
-from reports.text.language import N_, gettext
 from reports.text.numbers import shown
+from reports.text.translation.language import N_, gettext
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,8 @@ from reports.signing import timestamps as trusted_time
 from reports.signing.keys import SigningError, SigningKey, read_key
 from reports.signing.pdf import sign_pdf
 from reports.verification.problems import CheckResults
-from reports.verification.signatures import check_detached, check_embedded
-from reports.verification.trust import Trust, context, read_trust
+from reports.verification.signatures.checks import check_detached, check_embedded
+from reports.verification.signatures.trust import Trust, context, read_trust
 from reports.verification.verify import verify
 
 DATA = b'{"a": "manifest"}'
@@ -188,7 +188,7 @@ def test_a_certificate_counts_as_of_a_trusted_timestamp(tmp_path, monkeypatch, k
     """And one that expired since then is said to be covered by it, or by the signer's clock alone."""
     asked = []
     monkeypatch.setattr(
-        "reports.verification.signatures.context",
+        "reports.verification.signatures.checks.context",
         lambda roots, moment: asked.append((len(roots), moment)) or context(roots, moment),
     )
     signature = stamping(keys, authority).sign(DATA)
@@ -201,7 +201,7 @@ def test_a_certificate_counts_as_of_a_trusted_timestamp(tmp_path, monkeypatch, k
         def now(cls, tz: tzinfo | None = None) -> datetime:
             return datetime.now(tz) + timedelta(days=400)
 
-    monkeypatch.setattr("reports.verification.signatures.datetime", Later)
+    monkeypatch.setattr("reports.verification.signatures.checks.datetime", Later)
     for trust, who in (
         ((keys[2], authority.issuer), "The timestamp says"),
         ((keys[2],), "Only the signer's clock says"),

@@ -20,7 +20,7 @@ from detector.schema.analysis import Coverage, MediaKind, Parameters, Verdict
 from detector.scoring.first_pass import FirstPassResult
 from detector.verdict.coverage import coverage_of
 from detector.verdict.reasons import unjudged
-from reports.text import language
+from reports.text.translation import language
 from reports.view.report import report_view
 from reports.view.report_inputs import ReportInputs
 

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from analyses import build
 
-from reports.text import language
-from reports.text.language import UNTRANSLATED, translated_view
+from reports.text.translation import language
+from reports.text.translation.language import UNTRANSLATED, translated_view
 from reports.view.report import report_view
 from reports.view.report_inputs import ReportInputs
 
