@@ -102,7 +102,7 @@ def test_files_and_modules_it_names_exist(document: Path):
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name)
 def test_what_it_says_is_in_a_file_is_there(document: Path):
-    """As in `weakness` in `webapp/security/passwords.py`."""
+    """As in `weakness` in `webapp/security/sign_in/passwords.py`."""
     wrong = [
         found[0]
         for found in _NAME_IN_FILE.finditer(text(document))

@@ -21,10 +21,12 @@ from webapp.jobs import queue as job_queue
 from webapp.jobs import recovery
 from webapp.security import accounts as account_store
 from webapp.server import listen
-from webapp.services import backfill_durations, case_ownership, deletion, validations
+from webapp.services import backfill_durations, deletion
 from webapp.services import models as model_service
+from webapp.services.cases import ownership
 from webapp.services.review import unflagged
 from webapp.services.sample import sample_missing
+from webapp.services.validations import stored as stored_validations
 from webapp.settings import SettingError, Settings, read_settings, refuse_unprotected, tell_unknown_variables
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import unusable
@@ -73,13 +75,13 @@ def _run(app: Any, server: Any, settings: Settings, stops: Collection[int]) -> N
     with database.hold():
         folders.remove_leftovers(alone=not settings.shared)
         deletion.finish_deletions(database, folders)
-        validations.finish_interrupted(database, folders)
+        stored_validations.finish_interrupted(database, folders)
         if not settings.shared:  # elsewhere others may be at work; the sweep finds those that are not
             recovery.recover(database, count_attempt=True)
         threading.Thread(target=server.run, name="pages", daemon=True).start()
         checking = (database, settings, threading.Event())
         threading.Thread(target=integrity.keep_checking, args=checking, name="integrity", daemon=True).start()
-        for fill in (backfill_durations.fill, unflagged.fill, case_ownership.fill):
+        for fill in (backfill_durations.fill, unflagged.fill, ownership.fill):
             threading.Thread(target=fill, args=(database, folders), name="older rows", daemon=True).start()
         if not is_loopback(settings.host) and not settings.proxy:
             print(

@@ -16,8 +16,8 @@ from webapp.http.row_numbers import RowNumber
 from webapp.intake import upload_request
 from webapp.monitoring import metrics
 from webapp.pages import template_filters
-from webapp.security import request_guard
-from webapp.security.passwords import Passwords
+from webapp.security.requests import request_guard
+from webapp.security.sign_in.passwords import Passwords
 from webapp.settings import Settings, read_settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database, connect

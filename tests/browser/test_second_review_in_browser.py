@@ -21,8 +21,8 @@ from playwright.sync_api import Browser, Page, Route, expect
 from reports.verification.verify import verify
 from webapp import create_app
 from webapp.security import accounts as account_store
-from webapp.security.passwords import Cost, Passwords
-from webapp.security.permissions import Role
+from webapp.security.access.permissions import Role
+from webapp.security.sign_in.passwords import Cost, Passwords
 from webapp.storage.tables import AnalysisRow
 
 pytestmark = pytest.mark.browser

@@ -15,8 +15,8 @@ from playwright.sync_api import Browser, Page, expect
 
 from webapp import create_app
 from webapp.security import accounts as account_store
-from webapp.security.passwords import Cost, Passwords
-from webapp.security.permissions import Role
+from webapp.security.access.permissions import Role
+from webapp.security.sign_in.passwords import Cost, Passwords
 
 pytestmark = pytest.mark.browser
 

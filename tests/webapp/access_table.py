@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
-from webapp.security.permissions import Need, need_of
+from webapp.security.access.permissions import Need, need_of
 
 
 def table(app: Flask) -> list[tuple[str, str, str, Need | None]]:

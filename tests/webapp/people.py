@@ -15,8 +15,8 @@ from sqlalchemy import select
 
 from webapp import create_app
 from webapp.security import accounts as account_store
-from webapp.security.passwords import Cost, Passwords
-from webapp.security.permissions import Role
+from webapp.security.access.permissions import Role
+from webapp.security.sign_in.passwords import Cost, Passwords
 from webapp.storage.tables import CustodyRow, SessionRow, User
 
 CHEAP = Passwords(Cost(memory=8, passes=1, lanes=1))

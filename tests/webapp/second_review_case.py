@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from made_results import finished
 from people import account, signed_in, with_login
 
-from webapp.security.permissions import Role
+from webapp.security.access.permissions import Role
 from webapp.storage.tables import AnalysisRow, User
 
 # What only who may see it should ever read: the first reviewer's words, and the machine's figures.

@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parents[1]), str(HERE.parent), str(HERE / "security")]
+sys.path[:0] = [str(HERE.parents[1]), str(HERE.parent), str(HERE / "security" / "access")]
 
 if __name__ == "__main__":
     from people import with_login

@@ -3,7 +3,7 @@
 from flask import Flask
 
 from webapp.security import api_tokens
-from webapp.security.permissions import Principal
+from webapp.security.access.permissions import Principal
 from webapp.settings import Settings
 from webapp.storage.database import Database
 

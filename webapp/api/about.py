@@ -12,7 +12,7 @@ from webapp.api.contract import openapi
 from webapp.api.contract.docs_page import docs_page
 from webapp.api.contract.operation import Answer, operation
 from webapp.api.contract.schemas.about import Health, Me
-from webapp.security.permissions import Permission, current
+from webapp.security.access.permissions import Permission, current
 
 blueprint = Blueprint("api_about", __name__)
 

@@ -29,9 +29,9 @@ from webapp.queries import copies as copy_queries
 from webapp.queries import library as library_search
 from webapp.queries.analyses import status_json
 from webapp.queries.results import finished, refuse_altered_row
-from webapp.security.blinding import Discloses
-from webapp.security.permissions import Permission, current
-from webapp.security.visibility import visible_session
+from webapp.security.access.blinding import Discloses
+from webapp.security.access.permissions import Permission, current
+from webapp.security.access.visibility import visible_session
 from webapp.services import analyses as analysis_service
 from webapp.services import deletion
 from webapp.services.analyses import AskedAnalysis

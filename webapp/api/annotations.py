@@ -15,7 +15,7 @@ from webapp.api.contract.schemas.annotations import (
     Imported,
     NewAnnotation,
 )
-from webapp.security.permissions import Permission, current
+from webapp.security.access.permissions import Permission, current
 from webapp.services.review import annotation_import
 from webapp.services.review import annotations as annotation_service
 

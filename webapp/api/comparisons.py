@@ -13,8 +13,8 @@ from webapp.errors import UserError
 from webapp.queries import analyses as analysis_queries
 from webapp.queries import reference_comparisons as comparison_queries
 from webapp.queries.reference_comparisons import RESULT, status_json
-from webapp.security.permissions import Permission
-from webapp.security.visibility import visible_session
+from webapp.security.access.permissions import Permission
+from webapp.security.access.visibility import visible_session
 from webapp.services import comparisons as comparison_service
 from webapp.services.analyses import priority_of
 from webapp.storage.tables import ComparisonRow

@@ -11,8 +11,8 @@ from webapp.api.contract.schemas.copies import Copies, CopyShape
 from webapp.api.exhibits import find
 from webapp.queries import copies as copy_queries
 from webapp.queries.copies import Copy
-from webapp.security.permissions import Permission
-from webapp.security.visibility import visible_session
+from webapp.security.access.permissions import Permission
+from webapp.security.access.visibility import visible_session
 from webapp.storage.tables import State
 
 blueprint = Blueprint("api_copies", __name__)

@@ -14,8 +14,8 @@ from webapp.api.exhibits import latest
 from webapp.custody import log as custody_log
 from webapp.downloads import custody_access
 from webapp.errors import UserError
-from webapp.security.permissions import Permission, current
-from webapp.security.visibility import visible_session
+from webapp.security.access.permissions import Permission, current
+from webapp.security.access.visibility import visible_session
 from webapp.storage.tables import CustodyRow
 
 blueprint = Blueprint("api_custody", __name__)

@@ -13,8 +13,8 @@ from webapp.downloads import bundles as bundle_downloads
 from webapp.downloads import exports as export_downloads
 from webapp.downloads import reports as report_downloads
 from webapp.queries.results import load
-from webapp.security.blinding import Discloses
-from webapp.security.permissions import Permission
+from webapp.security.access.blinding import Discloses
+from webapp.security.access.permissions import Permission
 
 blueprint = Blueprint("api_files", __name__)
 

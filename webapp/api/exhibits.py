@@ -21,8 +21,8 @@ from webapp.api.contract.schemas.exhibits import Exhibits, ExhibitShape
 from webapp.errors import UserError
 from webapp.http.row_numbers import row_number
 from webapp.queries import analyses as analysis_queries
-from webapp.security.permissions import Permission, current
-from webapp.security.visibility import visible_session
+from webapp.security.access.permissions import Permission, current
+from webapp.security.access.visibility import visible_session
 from webapp.services import analyses as analysis_service
 from webapp.storage.tables import AnalysisRow, Exhibit
 
@@ -86,7 +86,7 @@ def analyse(sha256: str, body: Again) -> Response:
 
 
 def find(session: Session, sha256: str) -> Exhibit:
-    """An exhibit that who asks may see; ``session`` is of :mod:`webapp.security.visibility`."""
+    """An exhibit that who asks may see; ``session`` is of :mod:`webapp.security.access.visibility`."""
     row = session.scalar(select(Exhibit).where(Exhibit.sha256 == sha256))
     if row is None:
         raise _is_unknown()

@@ -14,8 +14,8 @@ from webapp.api.contract import pagination
 from webapp.api.contract.operation import Answer, operation
 from webapp.api.contract.schemas.findings import PersonScore, Scores, ScoreSearch, Segments
 from webapp.queries.results import analysis_text, load, viewed
-from webapp.security.blinding import Discloses
-from webapp.security.permissions import Permission
+from webapp.security.access.blinding import Discloses
+from webapp.security.access.permissions import Permission
 
 blueprint = Blueprint("api_findings", __name__)
 

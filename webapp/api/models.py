@@ -6,7 +6,7 @@ from flask import Blueprint
 
 from webapp.api.contract.operation import Answer, operation
 from webapp.api.contract.schemas import Model, Models
-from webapp.security.permissions import Permission
+from webapp.security.access.permissions import Permission
 from webapp.services import models as model_service
 
 blueprint = Blueprint("api_models", __name__)

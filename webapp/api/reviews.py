@@ -33,8 +33,8 @@ from webapp.queries import cases as case_queries
 from webapp.queries import second_reviews
 from webapp.queries.second_reviews import Reviewed
 from webapp.security import accounts
-from webapp.security.blinding import Discloses
-from webapp.security.permissions import Permission, current
+from webapp.security.access.blinding import Discloses
+from webapp.security.access.permissions import Permission, current
 from webapp.services.review import reviewers as reviewer_service
 from webapp.services.review import second_reviews as review_service
 from webapp.storage.tables import AnalysisRow, CaseReview, CaseRow

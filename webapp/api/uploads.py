@@ -27,8 +27,8 @@ from webapp.errors import UserError
 from webapp.intake import resumable
 from webapp.intake.exhibits import clean_name
 from webapp.intake.incoming import AssembledFile
-from webapp.security import visibility
-from webapp.security.permissions import Permission, current
+from webapp.security.access import visibility
+from webapp.security.access.permissions import Permission, current
 from webapp.services import analyses as analysis_service
 from webapp.services import quota
 from webapp.storage.tables import AnalysisRow, UploadRow

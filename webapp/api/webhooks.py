@@ -18,7 +18,7 @@ from webapp.api.contract.schemas.webhooks import (
     Webhooks,
 )
 from webapp.errors import UserError
-from webapp.security.permissions import Permission, current
+from webapp.security.access.permissions import Permission, current
 from webapp.storage.tables import Delivery, WebhookRow
 from webapp.webhooks import registry as webhook_registry
 from webapp.webhooks.registry import OF_OPERATIONS

@@ -12,9 +12,9 @@ from sqlalchemy.orm import Session
 
 from webapp.security import accounts as account_store
 from webapp.security import provider_accounts
+from webapp.security.access.permissions import Role
 from webapp.security.accounts import AccountError
-from webapp.security.passwords import Passwords
-from webapp.security.permissions import Role
+from webapp.security.sign_in.passwords import Passwords
 from webapp.settings import read_settings
 from webapp.storage.database import Database
 from webapp.storage.tables import User

@@ -31,7 +31,7 @@ from webapp.custody.audit import Audit
 from webapp.custody.log import Head
 from webapp.custody.lost_database import refuse_lost
 from webapp.errors import UserError
-from webapp.services import validations
+from webapp.services.validations import stored as stored_validations
 from webapp.settings import SettingError, Settings, read_settings
 from webapp.storage import key_files
 from webapp.storage.data_folder import Folders
@@ -117,7 +117,7 @@ def _not_as_chosen(database: Database, folders: Folders) -> list[str]:
     """What is wrong with the validation that reports quote; looked at again while nobody changes it."""
     for moment in (database.begin, database.alone):
         with moment() as session:
-            if not (found := list(validations.problems(session, folders))):
+            if not (found := list(stored_validations.problems(session, folders))):
                 break
     return found
 

@@ -13,8 +13,8 @@ from detector import timestamps
 from webapp.cli.accounts import account_named
 from webapp.security import accounts as account_store
 from webapp.security import api_tokens
+from webapp.security.access.permissions import LOCAL, Permission, Principal
 from webapp.security.api_tokens import TokenError
-from webapp.security.permissions import LOCAL, Permission, Principal
 from webapp.storage.database import Database
 from webapp.storage.tables import now
 

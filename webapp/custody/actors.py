@@ -24,7 +24,7 @@ class Actor(NamedTuple):
 def current() -> Actor:
     """Who acts now: whoever sent the request that is being answered, or the software by itself."""
     if has_request_context():
-        # webapp.security.request_guard sets it, which is not imported: it needs the database.
+        # webapp.security.requests.request_guard sets it, which is not imported: it needs the database.
         principal = g.get("principal")
         return Actor(principal.name if principal else NOBODY, None)
     return Actor(SOFTWARE, process_name())

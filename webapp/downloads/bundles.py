@@ -38,7 +38,7 @@ from webapp.media.playback import SUFFIXES, Playback
 from webapp.queries import reference_comparisons, review_data
 from webapp.queries.reference_comparisons import ComparisonResult
 from webapp.queries.results import Result, download_name, load, refuse_altered
-from webapp.security.permissions import current
+from webapp.security.access.permissions import current
 from webapp.settings import Settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database

@@ -33,9 +33,9 @@ from webapp.downloads.places import Places
 from webapp.errors import UserError
 from webapp.queries import cases as case_queries
 from webapp.queries.results import refuse_altered, result_folder
-from webapp.security import blinding
-from webapp.security.blinding import Discloses
-from webapp.security.permissions import current
+from webapp.security.access import blinding
+from webapp.security.access.blinding import Discloses
+from webapp.security.access.permissions import current
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, CaseRow, State, now
 

@@ -19,10 +19,10 @@ from reports.text.translation.language import gettext
 from webapp import this_app
 from webapp.custody import log as custody_log
 from webapp.errors import UserError
-from webapp.security import blinding
-from webapp.security.blinding import Discloses
-from webapp.security.permissions import Principal
-from webapp.security.visibility import visible
+from webapp.security.access import blinding
+from webapp.security.access.blinding import Discloses
+from webapp.security.access.permissions import Principal
+from webapp.security.access.visibility import visible
 from webapp.storage.tables import JOBS, AnalysisRow, CustodyRow, Exhibit
 
 

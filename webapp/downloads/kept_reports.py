@@ -40,8 +40,9 @@ from webapp.custody import log as custody_log
 from webapp.errors import UserError
 from webapp.queries import analyses as analysis_queries
 from webapp.queries import second_reviews
-from webapp.services import case_details, validations
+from webapp.services.cases import details as case_details
 from webapp.services.review import annotations as annotation_service
+from webapp.services.validations import stored as stored_validations
 from webapp.storage import key_files
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database
@@ -167,7 +168,7 @@ class KeptReport:
             case=case_details.stored(session, row.id).model_dump(),
             last_act=_last_act(session, row.exhibit.sha256) if self.with_log else "without the log",
             condition=session.scalar(select(Exhibit.condition).where(Exhibit.id == row.exhibit_id)) or "fits",
-            laboratory=validations.in_reports(session, self.folders),
+            laboratory=stored_validations.in_reports(session, self.folders),
             second_review=_second_review(session, row),
         )
 

@@ -28,7 +28,7 @@ from webapp.errors import UserError
 from webapp.http.security_headers import REPORT_POLICY
 from webapp.queries import reference_comparisons
 from webapp.queries.results import download_name, refuse_altered
-from webapp.security.permissions import current
+from webapp.security.access.permissions import current
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database
 from webapp.storage.tables import AnalysisRow

@@ -2,7 +2,7 @@
 
 Without login there are no cookies, and whoever can reach the port on this machine may use
 the app; the threat is a hostile page in the same browser. With login these checks come
-before those of :mod:`webapp.security.request_guard`.
+before those of :mod:`webapp.security.requests.request_guard`.
 """
 
 from __future__ import annotations

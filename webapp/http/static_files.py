@@ -2,8 +2,8 @@
 
 **Compression** (Flask-Compress) makes lengths depend on content. Who can make a victim's browser ask
 and sees lengths on the line learns a secret that stands beside their own words (BREACH, 2013). So the
-token of forms looks different in each answer (:mod:`webapp.security.request_guard`), and a page asked
-for with words of the asker's in its address (a search, a form sent back) goes as it is.
+token of forms looks different in each answer (:mod:`webapp.security.requests.request_guard`), and a page
+asked for with words of the asker's in its address (a search, a form sent back) goes as it is.
 
 **Static files** are addressed below a hash of all of them: modules name each other by relative paths,
 so one hash has to stand for all. At such an address nothing ever changes. The plain address works too.

@@ -15,12 +15,14 @@ from webapp.http.row_numbers import row_number
 from webapp.queries import analyses as analysis_queries
 from webapp.queries import cases as case_queries
 from webapp.queries import second_reviews as review_queries
-from webapp.security import blinding
-from webapp.security.permissions import Permission, current, login_is_on, require
-from webapp.services import case_assignment, closed_cases
-from webapp.services import cases as case_service
-from webapp.services.case_details import SHOWN
-from webapp.services.cases import CaseWordsError
+from webapp.security.access import blinding
+from webapp.security.access.permissions import Permission, current, login_is_on, require
+from webapp.services.case_rules import changing
+from webapp.services.cases import assignment, closing
+from webapp.services.cases import members as case_members
+from webapp.services.cases import naming as case_naming
+from webapp.services.cases.details import SHOWN
+from webapp.services.cases.naming import CaseWordsError
 from webapp.services.review import reviewers as reviewer_service
 from webapp.storage.tables import CaseReview, User
 
@@ -40,7 +42,7 @@ def make() -> Response:
     """Make a case; the form keeps what was typed where it cannot be called or described so."""
     try:
         with this_app.database().begin() as session:
-            case = case_service.make(
+            case = case_naming.make(
                 session, current(), request.form.get("name", ""), request.form.get("description", "")
             )
     except CaseWordsError as problem:
@@ -64,7 +66,7 @@ def change(case_id: int) -> Response:
     try:
         with this_app.database().alone() as session:
             case = case_queries.find(session, current(), case_id)
-            case_service.change(
+            case_naming.change(
                 session, case, _said("name", case.name), _said("description", case.description)
             )
     except CaseWordsError as problem:
@@ -83,7 +85,7 @@ def admit(case_id: int) -> Response:
         raise UserError(400, gettext("Nobody was chosen."), gettext("Choose somebody from the list."))
     with this_app.database().alone() as session:
         case = case_queries.find(session, current(), case_id)
-        case_service.admit(session, case, chosen)
+        case_members.admit(session, case, chosen)
     return _to(case_id)
 
 
@@ -94,7 +96,7 @@ def dismiss(case_id: int, user_id: int) -> Response:
     with this_app.database().alone() as session:
         case = case_queries.find(session, current(), case_id)
         reviewer_service.refuse_dismissing(session, case.id, user_id)
-        case_service.dismiss(session, case, user_id)
+        case_members.dismiss(session, case, user_id)
     if user_id == current().user_id:
         return redirect(url_for("cases.listing"), 303)
     return _to(case_id)
@@ -106,7 +108,7 @@ def ask(analysis_id: str) -> str:
     """The form to put an analysis into a case, another one, or none."""
     row = analysis_queries.get_or_404(analysis_id)
     with this_app.database().begin() as session:
-        case_service.refuse_changes(session, row.case_id)
+        changing.refuse_changes(session, row.case_id)
         reviewer_service.refuse_taking_out(session, row)
         known = case_queries.listed(session, current())
     return render_template("pages/cases/assign.html", row=row, cases=known)
@@ -120,7 +122,7 @@ def assign(analysis_id: str) -> Response:
     with this_app.database().alone() as session:
         chosen = case_queries.chosen(session, current(), request.form.get("case"))
         row = analysis_queries.still_there(session, analysis_id)
-        case_assignment.assign(session, row, chosen)
+        assignment.assign(session, row, chosen)
     still = chosen is not None or current().sees_all or row.owner_id == current().user_id
     return redirect(
         url_for("show.show", analysis_id=analysis_id) if still else url_for("library.listing"), 303
@@ -134,7 +136,7 @@ def close(case_id: int) -> Response:
     anyway = request.form.get("with_open_reviews") == "yes"
     with this_app.database().alone() as session:
         found = case_queries.find(session, current(), case_id)
-        closed_cases.close(session, found, with_open_reviews=anyway)
+        closing.close(session, found, with_open_reviews=anyway)
     return _to(case_id)
 
 
@@ -143,7 +145,7 @@ def close(case_id: int) -> Response:
 def reopen(case_id: int) -> Response:
     """Open it again."""
     with this_app.database().alone() as session:
-        closed_cases.reopen(session, case_queries.find(session, current(), case_id))
+        closing.reopen(session, case_queries.find(session, current(), case_id))
     return _to(case_id)
 
 
@@ -160,7 +162,7 @@ def ask_to_purge(case_id: int) -> str:
     """Say what purging a closed case means, and ask."""
     with this_app.database().begin() as session:
         case = case_queries.find(session, current(), case_id)
-        consequences = closed_cases.consequences(session, case)
+        consequences = closing.consequences(session, case)
     return render_template("pages/cases/purge.html", case=case, consequences=consequences)
 
 
@@ -170,7 +172,7 @@ def purge(case_id: int) -> Response:
     """Delete a closed case with all that is in it."""
     with this_app.database().begin() as session:
         case_queries.find(session, current(), case_id)
-    closed_cases.purge(this_app.database(), this_app.folders(), case_id)
+    closing.purge(this_app.database(), this_app.folders(), case_id)
     return redirect(url_for("cases.listing"), 303)
 
 

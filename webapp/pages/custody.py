@@ -12,7 +12,7 @@ from webapp.custody import log as custody_log
 from webapp.downloads import custody_access
 from webapp.queries import analyses as analysis_queries
 from webapp.queries.results import viewed
-from webapp.security.permissions import Permission, current, require
+from webapp.security.access.permissions import Permission, current, require
 from webapp.storage.tables import AnalysisRow
 
 blueprint = Blueprint("custody", __name__, url_prefix="/analyses/<analysis_id>")

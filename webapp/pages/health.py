@@ -7,7 +7,7 @@ from sqlalchemy import text
 
 from webapp import this_app
 from webapp.monitoring import metrics, readiness
-from webapp.security.permissions import Permission, public, require
+from webapp.security.access.permissions import Permission, public, require
 
 blueprint = Blueprint("health", __name__)
 

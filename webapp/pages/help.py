@@ -8,7 +8,7 @@ from reports.text.certainty.verbal_scale import STRENGTHS, strengths
 from reports.text.glossary import general_glossary
 from reports.text.translation.language import translated_view
 from reports.view.reader import of_model
-from webapp.security.permissions import signed_in
+from webapp.security.access.permissions import signed_in
 from webapp.services import models
 
 blueprint = Blueprint("help", __name__)

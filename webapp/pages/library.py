@@ -15,9 +15,9 @@ from webapp.errors import UserError
 from webapp.queries import analyses as analysis_queries
 from webapp.queries import copies as copy_queries
 from webapp.queries import library as library_search
-from webapp.security.blinding import Discloses
-from webapp.security.permissions import Permission, require
-from webapp.security.visibility import visible_session
+from webapp.security.access.blinding import Discloses
+from webapp.security.access.permissions import Permission, require
+from webapp.security.access.visibility import visible_session
 from webapp.services.sample import sample_missing
 from webapp.storage.data_folder import Folders
 from webapp.storage.reviewed_analyses import begun

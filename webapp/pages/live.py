@@ -13,7 +13,7 @@ from webapp import this_app
 from webapp.errors import UserError
 from webapp.http.security_headers import MEDIA_POLICY
 from webapp.queries import live_sessions
-from webapp.security.permissions import Permission, login_is_on, require
+from webapp.security.access.permissions import Permission, login_is_on, require
 
 blueprint = Blueprint("live", __name__)
 

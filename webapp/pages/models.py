@@ -15,7 +15,7 @@ from webapp.http.error_pages import answer, wants_json
 from webapp.intake.exhibits import clean_name
 from webapp.intake.incoming import Incoming, UploadLimit
 from webapp.intake.upload_request import FORM_OVERHEAD, this_request
-from webapp.security.permissions import Permission, require
+from webapp.security.access.permissions import Permission, require
 from webapp.services import models as model_service
 
 blueprint = Blueprint("models", __name__, url_prefix="/models")

@@ -7,7 +7,7 @@ from werkzeug.wrappers import Response
 
 from webapp import this_app
 from webapp.monitoring import alerts, operations, readiness
-from webapp.security.permissions import Permission, require
+from webapp.security.access.permissions import Permission, require
 
 blueprint = Blueprint("operations", __name__, url_prefix="/operations")
 

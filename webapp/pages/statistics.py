@@ -7,8 +7,8 @@ from flask import Blueprint, render_template, request
 from reports.review.second_review import CONCLUSIONS
 from webapp.pages import charts
 from webapp.queries import statistics as library_statistics
-from webapp.security.permissions import Permission, require
-from webapp.security.visibility import visible_session
+from webapp.security.access.permissions import Permission, require
+from webapp.security.access.visibility import visible_session
 from webapp.storage.tables import State, now
 
 blueprint = Blueprint("statistics", __name__)

@@ -19,7 +19,7 @@ from reports.text.verdict_marks import MARKS
 from webapp import this_app
 from webapp.jobs import parameters, recovery
 from webapp.queries import live_sessions, second_reviews
-from webapp.security import permissions
+from webapp.security.access import permissions
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, Condition, Exhibit, Priority, State, now
 

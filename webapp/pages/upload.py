@@ -21,12 +21,12 @@ from webapp.jobs.queue import tell_workers
 from webapp.queries import analyses as analysis_queries
 from webapp.queries import cases as case_queries
 from webapp.queries.analyses import latest
-from webapp.security.permissions import Permission, current, require, signed_in
+from webapp.security.access.permissions import Permission, current, require, signed_in
 from webapp.services import analyses as analysis_service
-from webapp.services import case_details
 from webapp.services import models as model_service
 from webapp.services import sample as sample_service
 from webapp.services.analyses import AskedAnalysis
+from webapp.services.cases import details as case_details
 from webapp.services.quota import upload_limit
 
 blueprint = Blueprint("upload", __name__)

@@ -16,9 +16,9 @@ from webapp.errors import UserError
 from webapp.http.row_numbers import row_number
 from webapp.http.security_headers import REPORT_POLICY
 from webapp.queries import cases as case_queries
-from webapp.security.permissions import Permission, current, require
-from webapp.services import new_validation
-from webapp.services import validations as validation_service
+from webapp.security.access.permissions import Permission, current, require
+from webapp.services.validations import making
+from webapp.services.validations import stored as validation_service
 
 blueprint = Blueprint("validations", __name__, url_prefix="/validations")
 
@@ -47,12 +47,12 @@ def ask() -> str:
     case_id = _case_id(request.args.get("case", ""))
     with this_app.database().begin() as session:
         case = case_queries.find(session, current(), case_id)
-        rows = new_validation.offered(case_queries.analyses(session, case))
+        rows = making.offered(case_queries.analyses(session, case))
     return render_template(
         "pages/validations/label_case.html",
         case=case,
         rows=rows,
-        table=new_validation.empty_table(rows),
+        table=making.empty_table(rows),
         problem=None,
     )
 
@@ -65,13 +65,11 @@ def make() -> Response | tuple[str, int]:
     case_id, table = _case_id(form.get("case", "")), form.get("table", "")
     with this_app.database().begin() as session:
         case = case_queries.find(session, current(), case_id)
-        rows = new_validation.offered(case_queries.analyses(session, case))
+        rows = making.offered(case_queries.analyses(session, case))
     try:
         title, laboratory = form.get("title", ""), form.get("laboratory", "")
         sign = partial(signing.sign_validation, this_app.settings())
-        new = new_validation.make(
-            rows, table, title, laboratory, sign, form.get("language", language.DEFAULT)
-        )
+        new = making.make(rows, table, title, laboratory, sign, form.get("language", language.DEFAULT))
     except UserError as problem:
         page = render_template(
             "pages/validations/label_case.html", case=case, rows=rows, table=table, problem=problem, form=form

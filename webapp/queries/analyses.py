@@ -28,9 +28,9 @@ from webapp import this_app
 from webapp.custody import log as custody_log
 from webapp.errors import UserError
 from webapp.jobs import queue as job_queue
-from webapp.security import blinding, permissions, visibility
-from webapp.security.blinding import Discloses
-from webapp.security.visibility import visible_session
+from webapp.security.access import blinding, permissions, visibility
+from webapp.security.access.blinding import Discloses
+from webapp.security.access.visibility import visible_session
 from webapp.storage.tables import AnalysisRow, AnnotationRow, CaseRow, Exhibit, JobRow, Priority, State
 
 MOST_COMPARABLE = 5
@@ -41,7 +41,8 @@ def get_or_404(analysis_id: str, discloses: Discloses = Discloses.JUDGEMENTS) ->
     """The row of an analysis, or an answer that says why there is none.
 
     The same answer where who asks may not see it. ``discloses`` is the most that the answer tells of it: a
-    second reviewer who has yet to judge its exhibit gets :class:`~webapp.security.blinding.Blinded` instead.
+    second reviewer who has yet to judge its exhibit gets :class:`~webapp.security.access.blinding.Blinded`
+    instead.
     """
     who = permissions.current()
     with this_app.database().begin() as session:
@@ -137,7 +138,7 @@ def job_json(row: JobRow, *, ahead: bool = True) -> dict[str, Any]:
 
 
 def latest_of(session: Session, sha256: str) -> AnalysisRow | None:
-    """The latest analysis of an exhibit of this SHA-256 in a session of :mod:`webapp.security.visibility`."""
+    """The latest analysis of an exhibit; ``session`` is of :mod:`webapp.security.access.visibility`."""
     own = select(AnalysisRow).join(AnalysisRow.exhibit).where(Exhibit.sha256 == sha256)
     return session.scalars(own.order_by(AnalysisRow.created.desc()).limit(1)).first()
 

@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 from reports.text.translation.language import gettext
 from webapp.errors import UserError
 from webapp.http.row_numbers import row_number
-from webapp.security.permissions import PERMISSIONS, Permission, Principal
-from webapp.security.visibility import visible
+from webapp.security.access.permissions import PERMISSIONS, Permission, Principal
+from webapp.security.access.visibility import visible
 from webapp.storage.tables import AnalysisRow, CaseMember, CaseRow, State, User
 
 

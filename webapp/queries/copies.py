@@ -18,7 +18,7 @@ from reports.review.annotations import ANNOTATION, Annotation, current
 from reports.text.numbers import shown
 from reports.text.translation.language import N_, gettext
 from webapp.queries.analyses import ANNOTATIONS
-from webapp.security.visibility import visible_session
+from webapp.security.access.visibility import visible_session
 from webapp.storage.tables import AnalysisRow, AnnotationRow, ComparisonRow, Exhibit, MatchRow, State
 
 _MOST_SAID = 4  # annotations of each
@@ -168,7 +168,7 @@ def count(exhibit_id: int) -> int:
 
 
 def counts(session: Session, exhibits: Iterable[int]) -> Counter[int]:
-    """The same for several exhibits; ``session`` is :func:`webapp.security.visibility.visible_session`'s."""
+    """The same for several exhibits; ``session`` is of :mod:`webapp.security.access.visibility`."""
     pairs = session.execute(_pairs(exhibits)).all()
     others = {other for _, other in pairs}
     seen = set(session.scalars(select(Exhibit.id).where(Exhibit.id.in_(others)))) if others else set()

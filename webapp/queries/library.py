@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session, aliased
 from detector.schema.analysis import Verdict
 from reports.text.free_text import normalized
 from reports.text.translation.language import N_
-from webapp.security.visibility import seen
+from webapp.security.access.visibility import seen
 from webapp.storage.tables import AnalysisRow, AnnotationRow, Exhibit, MatchRow, State
 
 PAGE_SIZE = 25

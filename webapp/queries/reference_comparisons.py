@@ -23,7 +23,7 @@ from webapp.custody.comparison_records import RESULT, FinishedComparison
 from webapp.errors import NotReady, UserError
 from webapp.queries import copies, library
 from webapp.queries.analyses import job_json
-from webapp.security.visibility import visible_session
+from webapp.security.access.visibility import visible_session
 from webapp.storage.tables import AnalysisRow, ComparisonRow, State
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ from webapp.custody import result_records
 from webapp.custody.altered import AlteredRecord
 from webapp.errors import NotReady, UserError
 from webapp.queries import analyses as analysis_queries
-from webapp.security.blinding import Discloses
+from webapp.security.access.blinding import Discloses
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database
 from webapp.storage.tables import AnalysisRow, State

@@ -29,8 +29,8 @@ from reports.review.second_review import (
 from reports.text.translation.language import gettext
 from webapp.custody import altered, review_records
 from webapp.errors import UserError
-from webapp.security import permissions
-from webapp.security.permissions import Permission, Principal
+from webapp.security.access import permissions
+from webapp.security.access.permissions import Permission, Principal
 from webapp.storage.reviewed_analyses import loaded, subject, subject_rows, subjects
 from webapp.storage.tables import AnalysisRow, CaseReview, CaseRow, ReviewStatement, User
 

@@ -1,4 +1,5 @@
-"""Who asks, what they may do and see, and how often: accounts, sessions, tokens, permissions, limits.
+"""Who asks, what they may do and see, and how often. Here: accounts, the names they may have, and API tokens.
 
-Headers of answers are in `http`.
+``sign_in`` finds out who somebody is, ``access`` says what they may do and see, ``requests`` looks at what
+is sent before a view does. Headers of answers are in `http`.
 """

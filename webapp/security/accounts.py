@@ -13,9 +13,10 @@ from reports.text.free_text import normalized
 from reports.text.translation.language import gettext
 from webapp.custody import log as custody_log
 from webapp.errors import UserError
-from webapp.security import api_tokens, names, second_factor, sessions
-from webapp.security.passwords import Passwords, weakness
-from webapp.security.permissions import LOCAL, SYSTEM, Principal, Role
+from webapp.security import api_tokens, names
+from webapp.security.access.permissions import LOCAL, SYSTEM, Principal, Role
+from webapp.security.sign_in import second_factor, sessions
+from webapp.security.sign_in.passwords import Passwords, weakness
 from webapp.storage.tables import CaseReview, CaseRow, User, now
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._@-]{1,39}")

@@ -22,7 +22,7 @@ from reports.text.translation.language import gettext
 from webapp.custody import log as custody_log
 from webapp.errors import UserError
 from webapp.security import last_use, names
-from webapp.security.permissions import LOCAL, Permission, Principal, Role
+from webapp.security.access.permissions import LOCAL, Permission, Principal, Role
 from webapp.storage.database import Database
 from webapp.storage.tables import ApiToken, User, now
 

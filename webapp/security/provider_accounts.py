@@ -19,9 +19,9 @@ from reports.text.translation.language import gettext
 from webapp.custody import account_records, log
 from webapp.errors import UserError
 from webapp.security import accounts as account_store
-from webapp.security import sessions
-from webapp.security.passwords import Passwords, generate
-from webapp.security.permissions import Role
+from webapp.security.access.permissions import Role
+from webapp.security.sign_in import sessions
+from webapp.security.sign_in.passwords import Passwords, generate
 from webapp.settings import Settings
 from webapp.storage.tables import SessionRow, User
 

@@ -13,8 +13,9 @@ from webapp.errors import UserError
 from webapp.jobs import comparisons, states
 from webapp.jobs.queue import tell_workers
 from webapp.queries import reference_comparisons as comparison_queries
-from webapp.security.permissions import current
-from webapp.services import comparison_cases, deletion
+from webapp.security.access.permissions import current
+from webapp.services import deletion
+from webapp.services.case_rules import comparing
 from webapp.storage.tables import AnalysisRow, ComparisonRow, Exhibit, Priority, State
 
 
@@ -39,7 +40,7 @@ def start(
     with this_app.database().alone() as session:
         row = session.get(ComparisonRow, identity) if identity else None
         if row is None:
-            comparison_cases.refuse_starting(session, exhibit)
+            comparing.refuse_starting(session, exhibit)
             files = exhibit.file, reference.file
             both = _exhibit_of(session, exhibit), _exhibit_of(session, reference)
             row = comparisons.create(session, *both, files, current().name, identity, priority)
@@ -54,7 +55,7 @@ def cancel(comparison_id: str) -> None:
     """
     row = comparison_queries.get_or_404(comparison_id)
     with this_app.database().begin() as session:
-        comparison_cases.refuse_outsiders(session, row)
+        comparing.refuse_outsiders(session, row)
     if (
         not states.cancel(this_app.database(), comparison_id, ComparisonRow)
         and comparison_queries.get_or_404(comparison_id).state != State.CANCELLED

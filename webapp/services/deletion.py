@@ -24,7 +24,7 @@ from reports.text.translation.language import N_, gettext
 from webapp.custody import log as custody_log
 from webapp.errors import StoreError, UserError
 from webapp.queries import analyses as analysis_queries
-from webapp.services import cases, comparison_cases
+from webapp.services.case_rules import changing, comparing
 from webapp.services.review import reviewers as reviewer_service
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database
@@ -105,11 +105,11 @@ def refuse_kept(session: Session, row: AnalysisRow, *, purging: int | None = Non
     """
     refuse_unfinished(row)
     if purging is None and row.case_id is not None:
-        cases.refuse_changes(session, row.case_id)
+        changing.refuse_changes(session, row.case_id)
         reviewer_service.refuse_deleting(session, row)
     if not _others(session, row):
         own = select(Exhibit.id).where(Exhibit.id == row.exhibit_id)
-        comparison_cases.refuse_deleting_with(session, own, purging=purging)
+        comparing.refuse_deleting_with(session, own, purging=purging)
 
 
 def delete(database: Database, folders: Folders, analysis_id: str, *, purging: int | None = None) -> None:
@@ -123,7 +123,7 @@ def delete(database: Database, folders: Folders, analysis_id: str, *, purging: i
         row = session.get(AnalysisRow, analysis_id)
         if purging is not None:
             inside = row is not None and row.case_id == purging
-            if not (inside and cases.is_closed(session, purging)):
+            if not (inside and changing.is_closed(session, purging)):
                 raise PurgeStopped
         if row is None:
             raise analysis_queries.gone(session, analysis_id)
@@ -165,7 +165,7 @@ def delete_comparison(database: Database, folders: Folders, comparison_id: str) 
                 gettext("There is nothing left to delete."),
             )
         refuse_unfinished(row)
-        comparison_cases.refuse_deleting(session, row)
+        comparing.refuse_deleting(session, row)
         _write(note, row.exhibit.sha256, [comparison_id])
         exhibit, name, reference = row.exhibit.sha256, row.file, row.reference.sha256
         session.delete(row)

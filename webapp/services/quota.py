@@ -10,7 +10,7 @@ from reports.text.translation.language import gettext
 from webapp import this_app
 from webapp.intake import resumable
 from webapp.intake.incoming import UploadLimit
-from webapp.security.permissions import Principal, current
+from webapp.security.access.permissions import Principal, current
 from webapp.settings import Settings
 from webapp.storage.tables import AnalysisRow, Exhibit
 

@@ -20,7 +20,7 @@ from reports.text.translation.language import gettext
 from webapp.errors import UserError
 from webapp.intake.exhibits import take_in_file
 from webapp.jobs import states
-from webapp.security.visibility import SAMPLE_FILE
+from webapp.security.access.visibility import SAMPLE_FILE
 from webapp.services import models as model_service
 from webapp.settings import Settings
 from webapp.storage.data_folder import Folders

@@ -102,7 +102,7 @@ class Folders:
 
     @property
     def validations(self) -> Path:
-        """The laboratory's own validations, one folder each (:mod:`webapp.services.validations`)."""
+        """The laboratory's own validations, one folder each (:mod:`webapp.services.validations.stored`)."""
         return self.data / "validations"
 
     @property

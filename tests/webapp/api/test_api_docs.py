@@ -16,7 +16,7 @@ from print_api import printed
 from detector.paths import ROOT
 from webapp import create_app
 from webapp.security import api_tokens
-from webapp.security.permissions import LOCAL
+from webapp.security.access.permissions import LOCAL
 from webapp.storage.tables import AnalysisRow
 
 TEXT = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")

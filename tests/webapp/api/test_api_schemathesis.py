@@ -16,8 +16,8 @@ from people import account, with_login
 
 from webapp.api.contract.schemas.uploads import METADATA
 from webapp.security import api_tokens
+from webapp.security.access.permissions import Permission, Role
 from webapp.security.accounts import principal
-from webapp.security.permissions import Permission, Role
 
 schemathesis = pytest.importorskip("schemathesis")
 

@@ -16,7 +16,7 @@ from sqlalchemy import select, update
 from webapp import create_app
 from webapp.errors import UserError
 from webapp.intake import resumable
-from webapp.security.permissions import Role
+from webapp.security.access.permissions import Role
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, Exhibit, UploadRow, now
 

@@ -17,7 +17,7 @@ from webapp.custody import review_records
 from webapp.custody.audit import Audit
 from webapp.pages.review import desk
 from webapp.queries import results
-from webapp.security.permissions import Role
+from webapp.security.access.permissions import Role
 from webapp.storage.tables import AnalysisRow, AnnotationRow, CaseDetailsRow, User
 
 pytestmark = pytest.mark.usefixtures("quick_reports")

@@ -11,7 +11,7 @@ from reports.custody.chain import check_export
 from webapp.custody import log as custody_log
 from webapp.downloads import custody_access
 from webapp.security import accounts as account_store
-from webapp.security.permissions import Role
+from webapp.security.access.permissions import Role
 from webapp.storage.tables import Exhibit
 
 SAME = b"the very same bytes"

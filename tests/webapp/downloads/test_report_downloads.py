@@ -18,7 +18,7 @@ from reports.custody.chain import check_export
 from reports.custody.format import read_export
 from webapp.custody import log as custody_log
 from webapp.downloads import reports as report_downloads
-from webapp.security.permissions import Role
+from webapp.security.access.permissions import Role
 from webapp.services import deletion
 
 AGREE = {"kind": "segment", "segment": "A1", "verdict": "agree", "author": "Ann", "note": "seams at the jaw"}

@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 from people import account, signed_in, token, with_login
 
 from reports.text.translation import language
-from webapp.security.permissions import Role
+from webapp.security.access.permissions import Role
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ from people import account, signed_in, with_login
 from detector.errors import MediaError
 from detector.media.exhibit import signatures
 from reports.text.translation import language
-from webapp.security.csrf import CSRF_HEADER
-from webapp.security.permissions import Role
+from webapp.security.access.permissions import Role
+from webapp.security.requests.csrf import CSRF_HEADER
 
 GERMAN = {"Accept-Language": "de"}
 

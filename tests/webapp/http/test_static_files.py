@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from made_results import finished
 from people import account, signed_in, token, with_login
 
-from webapp.security.permissions import Role
+from webapp.security.access.permissions import Role
 
 ANY = {"Accept-Encoding": "gzip, deflate, br, zstd"}
 

@@ -17,7 +17,7 @@ from webapp.custody import log as custody_log
 from webapp.custody import self_check
 from webapp.jobs import heartbeat
 from webapp.monitoring import alerts
-from webapp.security.permissions import Role
+from webapp.security.access.permissions import Role
 from webapp.services.backups import backup
 from webapp.storage.tables import AnalysisRow, CustodyRow, Delivery, Exhibit, Milestone, now
 from webapp.webhooks import registry

@@ -11,7 +11,7 @@ from made_results import finished
 
 from reports.inputs.case_fields import ASKED
 from webapp.custody import log as custody_log
-from webapp.services import case_details
+from webapp.services.cases import details as case_details
 from webapp.storage.tables import CaseDetailsRow
 
 pytestmark = pytest.mark.usefixtures("quick_reports")

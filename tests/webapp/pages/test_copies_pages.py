@@ -16,7 +16,7 @@ from detector.fingerprint.match import Piece, View
 from reports.text.translation import language
 from webapp.jobs import states
 from webapp.queries.copies import changes
-from webapp.security.permissions import Role
+from webapp.security.access.permissions import Role
 from webapp.storage.tables import AnalysisRow, State
 
 

@@ -15,7 +15,7 @@ from sqlalchemy import select
 
 from detector.live.state import STATE
 from webapp.queries import live_sessions
-from webapp.security.permissions import Role
+from webapp.security.access.permissions import Role
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import SessionRow
 from webapp.worker.supervisor import sweep

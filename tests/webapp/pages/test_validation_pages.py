@@ -30,8 +30,9 @@ from reports.verification.verify import verify
 from webapp import create_app
 from webapp.cli import main as cli
 from webapp.custody import log as custody_log
-from webapp.security.permissions import Role
-from webapp.services import new_validation, validations
+from webapp.security.access.permissions import Role
+from webapp.services.validations import making
+from webapp.services.validations import stored as stored_validations
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, Choice, State, now
 
@@ -73,7 +74,7 @@ def labelled(text: str) -> str:
     """The table of the form with the labels that names say."""
     rows = list(csv.DictReader(io.StringIO(text)))
     out = io.StringIO()
-    writer = csv.DictWriter(out, new_validation.COLUMNS)
+    writer = csv.DictWriter(out, making.COLUMNS)
     writer.writeheader()
     writer.writerows(row | {"label": row["file"].split("-")[0]} for row in rows)
     return out.getvalue()
@@ -85,7 +86,7 @@ def make(app, case_id: int) -> str:
         from webapp.queries import cases
 
         case = cases.find(session, cases_principal(), case_id)
-        table = new_validation.empty_table(new_validation.offered(cases.analyses(session, case)))
+        table = making.empty_table(making.offered(cases.analyses(session, case)))
     form = {"case": str(case_id), "title": "Reference", "laboratory": "Lab", "table": labelled(table)}
     answer = client.post("/validations", data=form)
     assert answer.status_code == 303, answer.text
@@ -93,7 +94,7 @@ def make(app, case_id: int) -> str:
 
 
 def cases_principal():
-    from webapp.security.permissions import LOCAL
+    from webapp.security.access.permissions import LOCAL
 
     return LOCAL
 
@@ -238,7 +239,7 @@ def test_a_changed_model_or_file_is_noticed(app, shipped, monkeypatch):
     client.post(f"{address}/quote", data={"quoted": "yes"})
     other = validated_model(MODELS / "reelproof-2.json")
     with monkeypatch.context() as patched:
-        patched.setattr(validations, "validated_model", lambda _card, _parameters: other)
+        patched.setattr(stored_validations, "validated_model", lambda _card, _parameters: other)
         assert "No longer applies: it was made with other weights" in client.get(address).text
         assert "No longer applies" in client.get("/validations").text
     place = Folders.local(app.extensions["settings"].data).validations / address.rsplit("/", 1)[1]
@@ -308,7 +309,7 @@ def test_thresholds_whose_rows_cannot_be_written_change_nothing(app, shipped, mo
 
     app.testing = False
     with monkeypatch.context() as patched:
-        patched.setattr(validations, "write_atomically", write)
+        patched.setattr(stored_validations, "write_atomically", write)
         assert client.post(f"{address}/thresholds", data={"by": "rate", "rate": "0"}).status_code == 503
     assert (place / "laboratory.json").read_bytes() == before and extracts(place) == 2
     assert client.get(f"/analyses/{rows[0].id}/report.html").status_code == 200
@@ -320,7 +321,7 @@ def test_thresholds_whose_rows_cannot_be_written_change_nothing(app, shipped, mo
 def own_threshold(app) -> bool | None:
     """Whether what reports quote has thresholds of the laboratory's own; None: they quote nothing."""
     with app.extensions["database"].begin() as session:
-        text = validations.in_reports(session, Folders.local(app.extensions["settings"].data))
+        text = stored_validations.in_reports(session, Folders.local(app.extensions["settings"].data))
     return None if text is None else bool(Laboratory.from_json(text).thresholds)
 
 
@@ -347,7 +348,7 @@ def test_a_crash_while_thresholds_are_put_in_place(app, shipped, monkeypatch, qu
     place = folders.validations / address.rsplit("/", 1)[1]
     before, report = (place / "laboratory.json").read_bytes(), f"/analyses/{rows[0].id}/report.html"
     with monkeypatch.context() as patched:
-        patched.setattr(validations, "_put_in_place", killed)
+        patched.setattr(stored_validations, "_put_in_place", killed)
         with pytest.raises(Killed):
             client.post(f"{address}/thresholds", data={"by": "rate", "rate": "0"})
     assert (place / "laboratory.json").read_bytes() == before and extracts(place) == 2
@@ -355,7 +356,7 @@ def test_a_crash_while_thresholds_are_put_in_place(app, shipped, monkeypatch, qu
     assert own_threshold(app) is (True if quoted else None)
     monkeypatch.setenv("REELPROOF_DATA", str(folders.data))
     assert cli.run(["verify-log"]) == 0
-    validations.finish_interrupted(app.extensions["database"], folders)
+    stored_validations.finish_interrupted(app.extensions["database"], folders)
     assert (place / "laboratory.json").read_bytes() != before and extracts(place) == 1
     assert Laboratory.from_json((place / "laboratory.json").read_bytes()).thresholds
     client.post(f"{address}/quote", data={"quoted": "yes"})
@@ -368,13 +369,13 @@ def test_a_crash_while_a_validation_is_removed(app, shipped, monkeypatch, capsys
     client, folders = app.test_client(), Folders.local(app.extensions["settings"].data)
     monkeypatch.setenv("REELPROOF_DATA", str(folders.data))
     with monkeypatch.context() as patched:
-        patched.setattr(validations, "_remove_files", killed)
+        patched.setattr(stored_validations, "_remove_files", killed)
         with pytest.raises(Killed):
             client.post(f"{address}/remove")
     app.testing = False
     assert client.post(f"{address}/quote", data={"quoted": "yes"}).status_code == 500
     assert cli.run(["verify-log"]) == 1 and "says that it was removed" in capsys.readouterr().out
-    validations.finish_interrupted(app.extensions["database"], folders)
+    stored_validations.finish_interrupted(app.extensions["database"], folders)
     assert list(folders.validations.iterdir()) == [] and cli.run(["verify-log"]) == 0
 
 
@@ -384,14 +385,14 @@ def test_a_crash_while_a_validation_is_made(app, shipped, monkeypatch, capsys):
     client, folders = app.test_client(), Folders.local(app.extensions["settings"].data)
     monkeypatch.setenv("REELPROOF_DATA", str(folders.data))
     with monkeypatch.context() as patched:
-        patched.setattr(new_validation, "publish", killed)
+        patched.setattr(making, "publish", killed)
         with pytest.raises(Killed):
             make(app, case_id)
     assert list(folders.validations.iterdir()) == [] and cli.run(["verify-log"]) == 0
     with app.extensions["database"].begin() as session:
         said = [entry.details.get("what") for entry in custody_log.entries(session)]
     assert "validation made" not in said
-    publish = new_validation.publish
+    publish = making.publish
 
     def then_killed(aside: Path, place: Path) -> None:
         publish(aside, place)
@@ -399,7 +400,7 @@ def test_a_crash_while_a_validation_is_made(app, shipped, monkeypatch, capsys):
         raise Killed
 
     with monkeypatch.context() as patched:
-        patched.setattr(new_validation, "publish", then_killed)
+        patched.setattr(making, "publish", then_killed)
         with pytest.raises(Killed):
             make(app, case_id)
     (left,) = folders.validations.iterdir()

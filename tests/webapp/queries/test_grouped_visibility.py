@@ -15,8 +15,8 @@ from werkzeug.datastructures import MultiDict
 
 from webapp.queries import library as library_search
 from webapp.queries.library import Search, read
-from webapp.security.permissions import Principal, Role
-from webapp.security.visibility import visible_session
+from webapp.security.access.permissions import Principal, Role
+from webapp.security.access.visibility import visible_session
 from webapp.storage.tables import (
     AnalysisRow,
     CaseMember,

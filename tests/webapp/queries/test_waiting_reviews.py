@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from reports.review.second_review import parse, statement_json
 from webapp.queries import second_reviews
-from webapp.security.permissions import Principal, Role
+from webapp.security.access.permissions import Principal, Role
 from webapp.storage.database import Database
 from webapp.storage.tables import AnalysisRow, CaseReview, CaseRow, Exhibit, ReviewStatement, State
 

@@ -14,8 +14,8 @@ from reports.text.translation import language
 from webapp.cli import main as cli
 from webapp.pages.people.login import waiting
 from webapp.security import accounts as account_store
+from webapp.security.access.permissions import Role
 from webapp.security.accounts import AccountError
-from webapp.security.permissions import Role
 from webapp.storage.tables import CustodyRow, SessionRow, User
 
 NEW = "marble kettle 48 orchid"
@@ -252,7 +252,7 @@ def test_confirming_makes_a_session_no_younger(app):
 
 
 def test_a_weak_hash_is_renewed_by_signing_in(app, monkeypatch):
-    from webapp.security.passwords import Cost, Passwords
+    from webapp.security.sign_in.passwords import Cost, Passwords
 
     app.extensions["passwords"] = Passwords(Cost(memory=16, passes=1, lanes=1))
     before = user(app, "ada").password

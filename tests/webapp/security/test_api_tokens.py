@@ -14,8 +14,8 @@ from sqlalchemy import select
 
 from webapp.cli import main as cli
 from webapp.security import api_tokens
+from webapp.security.access.permissions import LOCAL, Permission, Role
 from webapp.security.accounts import principal
-from webapp.security.permissions import LOCAL, Permission, Role
 from webapp.storage.tables import AnalysisRow, ApiToken, SessionRow, User, now
 
 API = "/api/v1"

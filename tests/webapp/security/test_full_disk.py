@@ -11,8 +11,8 @@ from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 
 from webapp.security import api_tokens
+from webapp.security.access.permissions import Role
 from webapp.security.accounts import principal
-from webapp.security.permissions import Role
 from webapp.storage.database import has_no_room
 from webapp.storage.tables import ApiToken, Milestone, SessionRow, now
 

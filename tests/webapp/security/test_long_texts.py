@@ -10,7 +10,7 @@ import pytest
 from people import signed_in, with_accounts
 
 from webapp.intake.exhibits import clean_name
-from webapp.security.permissions import Role
+from webapp.security.access.permissions import Role
 
 LONG = "a" + "\u0315\u0300" * 2000
 

@@ -24,7 +24,7 @@ from webapp.api.contract.request_body import small_body
 from webapp.errors import UserError
 from webapp.intake.incoming import Incoming
 from webapp.intake.upload_request import this_request
-from webapp.security.permissions import current
+from webapp.security.access.permissions import current
 from webapp.storage.database import Database
 from webapp.storage.tables import KeyedRequest, now
 

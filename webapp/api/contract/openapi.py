@@ -16,7 +16,7 @@ from webapp.api.contract.openapi_webhooks import webhooks
 from webapp.api.contract.operation import JSON, OPERATIONS, PREFIX, Answer, Bytes, Form, Operation
 from webapp.api.contract.schemas.uploads import LONGEST_METADATA, METADATA
 from webapp.http.problem_details import MEDIA_TYPE, Problem, title
-from webapp.security.permissions import Permission
+from webapp.security.access.permissions import Permission
 
 _REF = "#/components/schemas/{model}"
 _INTRODUCTION = """What the pages do, for programs: hand in files, follow their analyses, fetch what \

@@ -26,7 +26,7 @@ from webapp.errors import UserError
 from webapp.http.problem_details import FieldProblem, FieldsError
 from webapp.intake.incoming import Incoming, UploadLimit
 from webapp.intake.upload_request import this_request
-from webapp.security.permissions import Permission, public, require
+from webapp.security.access.permissions import Permission, public, require
 from webapp.settings import Settings
 
 PREFIX = "/api/v1"

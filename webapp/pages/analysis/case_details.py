@@ -10,9 +10,9 @@ from webapp import this_app
 from webapp.errors import UserError
 from webapp.http.error_pages import wants_json
 from webapp.queries import analyses as analysis_queries
-from webapp.security.permissions import Permission, require
-from webapp.services import case_details
-from webapp.services.case_details import ConflictError
+from webapp.security.access.permissions import Permission, require
+from webapp.services.cases import details as case_details
+from webapp.services.cases.details import ConflictError
 from webapp.storage.tables import AnalysisRow
 
 blueprint = Blueprint("case_details", __name__, url_prefix="/analyses/<analysis_id>")

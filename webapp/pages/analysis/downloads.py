@@ -18,8 +18,8 @@ from webapp.http.range_responses import send_part
 from webapp.http.security_headers import MEDIA_POLICY
 from webapp.media import playback
 from webapp.queries.results import finished, picture
-from webapp.security.blinding import Discloses
-from webapp.security.permissions import Permission, require
+from webapp.security.access.blinding import Discloses
+from webapp.security.access.permissions import Permission, require
 
 blueprint = Blueprint("downloads", __name__, url_prefix="/analyses/<analysis_id>")
 

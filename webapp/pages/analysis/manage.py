@@ -15,12 +15,13 @@ from webapp.jobs import parameters
 from webapp.pages.job_words import in_words
 from webapp.queries import analyses as analysis_queries
 from webapp.queries.analyses import status_json
-from webapp.security.permissions import Permission, require
-from webapp.security.visibility import visible_session
+from webapp.security.access.permissions import Permission, require
+from webapp.security.access.visibility import visible_session
 from webapp.services import analyses as analysis_service
-from webapp.services import cases, deletion
+from webapp.services import deletion
 from webapp.services import models as model_service
 from webapp.services.analyses import AskedAnalysis
+from webapp.services.case_rules import changing
 from webapp.storage.tables import AnalysisRow
 
 blueprint = Blueprint("manage", __name__, url_prefix="/analyses/<analysis_id>")
@@ -97,7 +98,7 @@ def ask_again(analysis_id: str) -> Response:
     """The form to analyse the exhibit with another model or other settings."""
     row = analysis_queries.get_or_404(analysis_id)
     with this_app.database().begin() as session:
-        cases.refuse_changes(session, row.case_id)
+        changing.refuse_changes(session, row.case_id)
     kept = parameters.read(row.changed_parameters)
     return _form(row, {field.name: number(getattr(kept, field.name)) for field in parameters.FIELDS}, {})
 

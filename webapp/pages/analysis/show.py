@@ -17,9 +17,10 @@ from webapp.queries import copies as copy_queries
 from webapp.queries import reference_comparisons, second_reviews
 from webapp.queries.analyses import status_json
 from webapp.queries.results import analysis_text, load, refuse_altered_row, result_folder, viewed
-from webapp.security.blinding import Blinded, Discloses
-from webapp.security.permissions import Permission, require
-from webapp.services import case_details, comparison_cases
+from webapp.security.access.blinding import Blinded, Discloses
+from webapp.security.access.permissions import Permission, require
+from webapp.services.case_rules import comparing
+from webapp.services.cases import details as case_details
 from webapp.storage.reviewed_analyses import begun
 from webapp.storage.tables import AnalysisRow, State
 
@@ -123,7 +124,7 @@ def _status(row: AnalysisRow) -> dict[str, Any]:
 def _compares(row: AnalysisRow) -> bool:
     """Whether who asks may have its exhibit compared, if their role lets them."""
     with this_app.database().begin() as session:
-        return comparison_cases.allowed(comparison_cases.refuse_starting, session, row)
+        return comparing.allowed(comparing.refuse_starting, session, row)
 
 
 def _report(row: AnalysisRow) -> str | None:

@@ -11,10 +11,11 @@ from webapp.custody import log
 from webapp.errors import UserError
 from webapp.pages.people.login import renewed, tried, waiting
 from webapp.security import accounts as account_store
-from webapp.security import api_tokens, cookies, sessions
+from webapp.security import api_tokens
+from webapp.security.access.permissions import MEANINGS, PERMISSIONS, current, signed_in
 from webapp.security.accounts import AccountError
-from webapp.security.passwords import SHORTEST_PASSWORD, Passwords
-from webapp.security.permissions import MEANINGS, PERMISSIONS, current, signed_in
+from webapp.security.sign_in import cookies, sessions
+from webapp.security.sign_in.passwords import SHORTEST_PASSWORD, Passwords
 from webapp.storage.tables import SessionRow, User, now
 
 blueprint = Blueprint("account", __name__, url_prefix="/account")

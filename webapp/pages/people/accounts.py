@@ -12,9 +12,9 @@ from reports.text.translation.language import gettext, translated
 from webapp import this_app
 from webapp.errors import UserError
 from webapp.security import accounts as account_store
+from webapp.security.access.permissions import MEANINGS, PERMISSIONS, Permission, Role, require
 from webapp.security.accounts import AccountError
-from webapp.security.passwords import generate
-from webapp.security.permissions import MEANINGS, PERMISSIONS, Permission, Role, require
+from webapp.security.sign_in.passwords import generate
 from webapp.storage.tables import User
 
 blueprint = Blueprint("accounts", __name__, url_prefix="/users")

@@ -11,8 +11,8 @@ from reports.text.translation.language import gettext
 from webapp import this_app
 from webapp.errors import UserError
 from webapp.security import api_tokens
+from webapp.security.access.permissions import MEANINGS, current, signed_in
 from webapp.security.api_tokens import TokenError
-from webapp.security.permissions import MEANINGS, current, signed_in
 from webapp.storage.tables import now
 
 blueprint = Blueprint("api_tokens", __name__, url_prefix="/account/tokens")

@@ -12,9 +12,10 @@ from reports.text.translation.language import N_, gettext
 from webapp import this_app
 from webapp.custody import account_records, log
 from webapp.security import accounts as account_store
-from webapp.security import cookies, login_throttle, pending_sign_in, request_guard, sessions
-from webapp.security.passwords import Passwords
-from webapp.security.permissions import login_is_on, public, signed_in
+from webapp.security.access.permissions import login_is_on, public, signed_in
+from webapp.security.requests import request_guard
+from webapp.security.sign_in import cookies, login_throttle, pending_sign_in, sessions
+from webapp.security.sign_in.passwords import Passwords
 from webapp.storage.tables import SessionRow, User, now
 
 blueprint = Blueprint("login", __name__)

@@ -17,9 +17,11 @@ from webapp.custody import log
 from webapp.errors import UserError
 from webapp.pages.people.login import begin_session, page, renewed
 from webapp.security import accounts as account_store
-from webapp.security import cookies, provider_accounts, request_guard
-from webapp.security.openid import Attempt, Provider, ProviderError
-from webapp.security.permissions import login_is_on, public
+from webapp.security import provider_accounts
+from webapp.security.access.permissions import login_is_on, public
+from webapp.security.requests import request_guard
+from webapp.security.sign_in import cookies
+from webapp.security.sign_in.openid import Attempt, Provider, ProviderError
 from webapp.storage.key_files import mac
 from webapp.storage.tables import SessionRow, now
 

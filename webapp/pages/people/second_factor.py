@@ -14,8 +14,8 @@ from webapp.custody import log
 from webapp.errors import UserError
 from webapp.pages.people.account import own_session
 from webapp.pages.people.login import begin_session, renewed, waiting
-from webapp.security import cookies, pending_sign_in, second_factor, sessions
-from webapp.security.permissions import public, signed_in
+from webapp.security.access.permissions import public, signed_in
+from webapp.security.sign_in import cookies, pending_sign_in, second_factor, sessions
 from webapp.storage.tables import SessionRow, User, now
 
 blueprint = Blueprint("second_factor", __name__)

@@ -16,7 +16,7 @@ from webapp.http import error_pages
 from webapp.http.error_pages import wants_json
 from webapp.intake.incoming import Incoming
 from webapp.intake.upload_request import this_request
-from webapp.security.permissions import Permission, current, require
+from webapp.security.access.permissions import Permission, current, require
 from webapp.services.review import annotation_import
 from webapp.services.review import annotations as annotation_service
 

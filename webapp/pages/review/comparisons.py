@@ -21,9 +21,10 @@ from webapp.pages.job_words import in_words
 from webapp.queries import analyses as analysis_queries
 from webapp.queries import reference_comparisons as comparison_queries
 from webapp.queries.reference_comparisons import RESULT, ComparisonResult
-from webapp.security.permissions import Permission, require
-from webapp.services import comparison_cases, deletion
+from webapp.security.access.permissions import Permission, require
 from webapp.services import comparisons as comparison_service
+from webapp.services import deletion
+from webapp.services.case_rules import comparing
 from webapp.storage.tables import AnalysisRow, State
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def ask(analysis_id: str) -> str:
     """The choice of a reference for the exhibit of an analysis; ``q`` searches."""
     row = analysis_queries.get_or_404(analysis_id)
     with this_app.database().begin() as session:
-        comparison_cases.refuse_starting(session, row)
+        comparing.refuse_starting(session, row)
     text = request.args.get("q", "")[:200]
     offered = comparison_queries.references(row, text)
     return render_template("pages/review/choose_reference.html", row=row, offered=offered, text=text)
@@ -66,10 +67,10 @@ def show(comparison_id: str) -> str:
     sides = comparison_queries.side(row.exhibit_id), comparison_queries.side(row.reference_id)
     with this_app.database().begin() as session:
         offered = {
-            "closed": comparison_cases.is_in_closed(session, row.exhibit_id),
-            "starts": comparison_cases.allowed(comparison_cases.refuse_starting, session, sides[0]),
-            "cancels": comparison_cases.allowed(comparison_cases.refuse_outsiders, session, row),
-            "deletes": comparison_cases.allowed(comparison_cases.refuse_deleting, session, row),
+            "closed": comparing.is_in_closed(session, row.exhibit_id),
+            "starts": comparing.allowed(comparing.refuse_starting, session, sides[0]),
+            "cancels": comparing.allowed(comparing.refuse_outsiders, session, row),
+            "deletes": comparing.allowed(comparing.refuse_deleting, session, row),
         }
     if row.state != State.DONE:
         ahead = comparison_queries.status_json(row).get("ahead")
@@ -116,7 +117,7 @@ def ask_to_delete(comparison_id: str) -> str:
     row = comparison_queries.get_or_404(comparison_id)
     deletion.refuse_unfinished(row)
     with this_app.database().begin() as session:
-        comparison_cases.refuse_deleting(session, row)
+        comparing.refuse_deleting(session, row)
     return render_template("pages/review/delete_comparison.html", row=row)
 
 

@@ -16,8 +16,8 @@ from webapp.errors import UserError
 from webapp.media.playback import Playback, playback
 from webapp.queries import review_data, review_scores
 from webapp.queries.results import finished, load
-from webapp.security.blinding import Discloses
-from webapp.security.permissions import Permission, require
+from webapp.security.access.blinding import Discloses
+from webapp.security.access.permissions import Permission, require
 
 blueprint = Blueprint("desk", __name__, url_prefix="/analyses/<analysis_id>")
 

@@ -22,9 +22,10 @@ from webapp.queries import analyses as analysis_queries
 from webapp.queries import cases as case_queries
 from webapp.queries import second_reviews
 from webapp.queries.second_reviews import Reviewed
-from webapp.security import blinding, unsent_texts
-from webapp.security.blinding import Discloses
-from webapp.security.permissions import Permission, current, require
+from webapp.security.access import blinding
+from webapp.security.access.blinding import Discloses
+from webapp.security.access.permissions import Permission, current, require
+from webapp.security.requests import unsent_texts
 from webapp.services import frame_rates
 from webapp.services.review import reviewers as reviewer_service
 from webapp.services.review import second_reviews as review_service

@@ -8,8 +8,8 @@ from reports.text.translation.language import gettext
 from webapp.errors import UserError
 from webapp.queries import two_analyses
 from webapp.queries.results import finished, load
-from webapp.security.blinding import Discloses
-from webapp.security.permissions import Permission, current, require
+from webapp.security.access.blinding import Discloses
+from webapp.security.access.permissions import Permission, current, require
 from webapp.storage.tables import AnalysisRow
 
 blueprint = Blueprint("two_analyses", __name__)

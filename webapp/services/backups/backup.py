@@ -25,10 +25,10 @@ from detector.version import __version__
 from webapp.custody import log as custody_log
 from webapp.custody.lost_database import refuse_lost
 from webapp.errors import DamagedFile, UserError
-from webapp.services import validations
 from webapp.services.backups import backup_manifest
 from webapp.services.backups.backup_manifest import CUSTODY_KEY, DATA, DATABASE, KEYS, ListedFile, Manifest
-from webapp.services.validations import ChosenExtract
+from webapp.services.validations import stored as stored_validations
+from webapp.services.validations.stored import ChosenExtract
 from webapp.settings import Settings
 from webapp.storage import database_copy
 from webapp.storage.data_folder import Folders
@@ -135,7 +135,7 @@ class _Copying:
         with closing(database_copy.file(copied)) as rows:
             wanted = list(_spoken_of(rows, self._folders))
             with rows.begin() as session:
-                quoted = validations.chosen_extract(session, self._folders)
+                quoted = stored_validations.chosen_extract(session, self._folders)
         for each in wanted:
             inside = each.path.relative_to(self._folders.data)
             try:
@@ -166,7 +166,7 @@ class _Copying:
                     self.missing.append(f"{folder.relative_to(self._folders.data)} cannot be read.")
         if quoted is not None and not self._holds(quoted):
             with database.alone() as session:  # an extract is put in its place just after its row
-                if validations.chosen_extract(session, self._folders) != quoted:
+                if stored_validations.chosen_extract(session, self._folders) != quoted:
                     return False
             inside = quoted.path.relative_to(self._folders.data)
             self.missing.append(f"{inside}, which reports quote, is missing or not the one that was chosen.")

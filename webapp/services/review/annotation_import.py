@@ -19,8 +19,8 @@ from webapp.custody import log as custody_log
 from webapp.errors import UserError
 from webapp.intake.incoming import Incoming, UploadLimit
 from webapp.queries.analyses import still_there
-from webapp.security.permissions import current, login_is_on
-from webapp.services import cases
+from webapp.security.access.permissions import current, login_is_on
+from webapp.services.case_rules import changing
 from webapp.services.review import unflagged
 from webapp.services.review.annotation_merge import Merged, check, merge
 from webapp.services.review.annotations import log_annotations, result_of, shown
@@ -80,7 +80,7 @@ def _import(row: AnalysisRow, stream: Incoming) -> tuple[Merged, tuple[Annotatio
     importer = current().display if login_is_on() else None
     with this_app.database().alone() as session:
         row = still_there(session, row.id)
-        cases.refuse_changes(session, row.case_id)
+        changing.refuse_changes(session, row.case_id)
         merged = merge(session, row, checked, importer)
         unflagged.keep(session, row.id, result.analysis)
         details: dict[str, str | int | None] = {"new": merged.new, "known": merged.known}

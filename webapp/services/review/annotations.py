@@ -29,10 +29,10 @@ from webapp.custody import log as custody_log
 from webapp.errors import UserError
 from webapp.queries import analyses as analysis_queries
 from webapp.queries.results import Result, load, result_folder
-from webapp.security import blinding
-from webapp.security.blinding import Discloses
-from webapp.security.permissions import Principal, current, login_is_on
-from webapp.services import cases
+from webapp.security.access import blinding
+from webapp.security.access.blinding import Discloses
+from webapp.security.access.permissions import Principal, current, login_is_on
+from webapp.services.case_rules import changing
 from webapp.services.review import unflagged
 from webapp.services.review.times import later_than
 from webapp.storage.tables import AnalysisRow, AnnotationRow, State
@@ -91,7 +91,7 @@ def record(
         kept = session.get(AnnotationRow, (row.id, annotation_id)) if annotation_id is not None else None
         if kept is not None:
             return ANNOTATION.validate_json(kept.body), shown(session, row, current())
-        cases.refuse_changes(session, row.case_id)
+        changing.refuse_changes(session, row.case_id)
         seen = shown(session, row, current())
         made = add(session, row.id, result.analysis, said, seen, annotation_id)
         unflagged.keep(session, row.id, result.analysis)

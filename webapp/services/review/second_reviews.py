@@ -1,8 +1,8 @@
 """The second review: judgements given, differences resolved. All of it is recorded.
 
 Who reviews is named in :mod:`webapp.services.review.reviewers`. What the second reviewer does not see until
-their judgement is in is decided in :mod:`webapp.security.blinding` alone. ``statement_id`` is the id of what
-is recorded, if not a new one.
+their judgement is in is decided in :mod:`webapp.security.access.blinding` alone. ``statement_id`` is the id
+of what is recorded, if not a new one.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ from webapp.errors import NotReady, UserError
 from webapp.queries import second_reviews
 from webapp.queries.analyses import still_there
 from webapp.queries.second_reviews import Reviewed
-from webapp.security.permissions import Principal
-from webapp.services import cases
+from webapp.security.access.permissions import Principal
+from webapp.services.case_rules import changing
 from webapp.services.review.times import later_than
 from webapp.storage.tables import AnalysisRow, ReviewStatement
 
@@ -147,7 +147,7 @@ def decide(
 
 def _taking_part(session: Session, row: AnalysisRow, who: Principal) -> tuple[Reviewed, Part]:
     found = second_reviews.find_or_404(session, still_there(session, row.id))
-    cases.refuse_closed(session, row.case_id)
+    changing.refuse_closed(session, row.case_id)
     part = found.part_of(who.user_id)
     if part is None:
         raise UserError(403, gettext("You are no reviewer of this case."), gettext("Its page says who is."))

@@ -60,7 +60,10 @@ class SessionRow(Base):
 
 
 class SignInFailure(Base):
-    """Wrong passwords in a row, for one account from one place (:mod:`webapp.security.login_throttle`)."""
+    """Wrong passwords in a row, for one account from one place.
+
+    :mod:`webapp.security.sign_in.login_throttle` counts them.
+    """
 
     __tablename__ = "sign_in_failures"
 

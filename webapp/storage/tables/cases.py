@@ -24,7 +24,7 @@ class CaseRow(Base):
     description: Mapped[str] = mapped_column(Text, default="")
     created: Mapped[datetime]
     created_by: Mapped[str] = mapped_column(String(40))  # a principal's name
-    closed: Mapped[datetime | None]  # nothing in it is changed since (:mod:`webapp.services.closed_cases`)
+    closed: Mapped[datetime | None]  # nothing in it is changed since (:mod:`webapp.services.cases.closing`)
     exported: Mapped[datetime | None]  # whole, the last time
 
 

@@ -31,7 +31,8 @@ class AnnotationRow(Base):
 class CaseReview(Base):
     """Who reviews the exhibits of a case a second time, and what the second does not see until then.
 
-    ``blind`` is a :data:`reports.review.second_review.Hidden`; :mod:`webapp.security.blinding` reads it.
+    ``blind`` is a :data:`reports.review.second_review.Hidden`, which :mod:`webapp.security.access.blinding`
+    reads.
     """
 
     __tablename__ = "case_reviews"

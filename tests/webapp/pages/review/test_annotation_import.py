@@ -28,7 +28,7 @@ from reports.review.annotation_file import LARGEST_ANNOTATION_FILE, checksum, fi
 from reports.review.annotations import ANNOTATION, References, current
 from reports.view.reviewers import reviewer_view
 from webapp.queries.results import load
-from webapp.security.permissions import Role
+from webapp.security.access.permissions import Role
 from webapp.services.review import annotation_import
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database

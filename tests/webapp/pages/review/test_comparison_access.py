@@ -9,7 +9,7 @@ from people import account, signed_in, with_login
 
 from webapp.jobs import states
 from webapp.queries import reference_comparisons
-from webapp.security.permissions import Role
+from webapp.security.access.permissions import Role
 from webapp.storage.tables import AnalysisRow
 
 

@@ -13,8 +13,8 @@ from made_validation import validation
 from detector.validation.quoted import quoted as extract_of
 from webapp.cli import main as cli
 from webapp.custody import log as custody_log
-from webapp.services import validations
 from webapp.services.backups import backup, backup_manifest
+from webapp.services.validations import stored as stored_validations
 from webapp.storage import database_copy
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import opened
@@ -31,7 +31,7 @@ def quoted(app) -> tuple[str, Path]:
     with app.extensions["database"].begin() as session:
         custody_log.append(session, "configuration", {"what": "validation made", "validation": sixteen})
     with app.app_context():
-        validations.quote(sixteen)
+        stored_validations.quote(sixteen)
     return sixteen, folder / "laboratory.json"
 
 
@@ -45,7 +45,7 @@ def test_thresholds_that_change_meanwhile_are_those_of_the_rows(app, quoted, tmp
         snapshot(of, place)
         for rate in changed:
             with app.test_request_context():
-                validations.set_thresholds(id_, rate, None, 0.5)
+                stored_validations.set_thresholds(id_, rate, None, 0.5)
             break
 
     monkeypatch.setattr(database_copy, "snapshot", change)
@@ -57,7 +57,7 @@ def test_thresholds_that_change_meanwhile_are_those_of_the_rows(app, quoted, tmp
     )
     settings = put_back(tmp_path / "kept", tmp_path / "again")
     with opened(settings) as database, database.begin() as session:
-        assert validations.in_reports(session, Folders.of(settings)) is not None
+        assert stored_validations.in_reports(session, Folders.of(settings)) is not None
 
 
 @pytest.mark.parametrize("problem", [FileNotFoundError, backup._Unreadable])
@@ -74,7 +74,7 @@ def test_a_validation_that_goes_between_two_tries_is_left_out(app, quoted, tmp_p
         tries.append(place)
         if len(tries) == 1:
             with app.test_request_context():
-                validations.set_thresholds(id_, 0.0, None, 0.5)
+                stored_validations.set_thresholds(id_, 0.0, None, 0.5)
 
     def gone(source, opened=backup._open):
         if len(tries) == 2 and source.name == "b.json":

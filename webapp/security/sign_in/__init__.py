@@ -1,0 +1,1 @@
+"""Who somebody is: passwords, second factor, single sign-on, and the session that is kept of it."""

@@ -1,0 +1,58 @@
+"""A case is made with a name and a description, and both are changed."""
+
+from __future__ import annotations
+
+from sqlalchemy.orm import Session
+
+from reports.text.free_text import normalized
+from reports.text.translation.language import gettext
+from webapp.custody import log as custody_log
+from webapp.errors import UserError
+from webapp.security import names
+from webapp.security.access.permissions import Principal
+from webapp.services.case_rules import changing
+from webapp.storage.tables import CaseMember, CaseRow, now
+
+_LONGEST_NAME, _LONGEST_DESCRIPTION = 120, 2000
+
+
+class CaseWordsError(UserError):
+    """A case cannot be called or described so: what is the matter, and what to do."""
+
+    def __init__(self, error: str, remedy: str) -> None:
+        super().__init__(400, error, remedy)
+
+
+def make(session: Session, who: Principal, name: str, description: str) -> CaseRow:
+    """A new case; whoever makes it is in it. Raises :class:`CaseWordsError`."""
+    case = CaseRow(name="", description="", created=now(), created_by=who.name)
+    _describe(case, name, description)
+    session.add(case)
+    session.flush()
+    if who.user_id is not None:
+        session.add(CaseMember(case_id=case.id, user_id=who.user_id))
+    custody_log.append_account_event(session, "case made", case=case.id, name=case.name)
+    return case
+
+
+def change(session: Session, case: CaseRow, name: str, description: str) -> None:
+    """Name and describe a case anew. Raises :class:`CaseWordsError`."""
+    changing.refuse_closed(session, case.id)
+    _describe(case, name, description)
+    custody_log.append_account_event(session, "case changed", case=case.id, name=case.name)
+
+
+def _describe(case: CaseRow, name: str, description: str) -> None:
+    name = normalized(" ".join(name.split()), _LONGEST_NAME)
+    if not name:
+        raise CaseWordsError(
+            gettext("A case needs a name."), gettext("Say what it is called, or its number.")
+        )
+    if wrong := names.fault(name, _LONGEST_NAME):
+        raise CaseWordsError(gettext("The name of the case cannot be used."), wrong)
+    if len(description) > _LONGEST_DESCRIPTION:
+        raise CaseWordsError(
+            gettext("The description is too long."),
+            gettext("At most %(longest_description)s characters.", longest_description=_LONGEST_DESCRIPTION),
+        )
+    case.name, case.description = name, description.strip()

@@ -1,0 +1,122 @@
+"""Works out a validation of analyses that are done. A process of its own: pages load no SciPy, no WeasyPrint.
+
+``python -m webapp.services.validations.process OUT`` writes the files of a validation into the folder OUT.
+On standard input, as JSON: title, laboratory, the language of the report, the path of the model's card, the
+table of labels as CSV, and of each analysis its exhibit's name, SHA-256 and size, and the folder of its
+result. What is wrong with the labels is told on standard error, with the exit status 2.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from detector.errors import ReelproofError
+from detector.sandbox import AllowedPaths, Limits, capabilities, confine
+from detector.sandbox.kernel import end_with
+from detector.schema.analysis import Analysis, Parameters, Software
+from detector.schema.laboratory.quoted import NAME as LABORATORY
+from detector.schema.translatable import N_
+from detector.validation.conclude import concluded
+from detector.validation.material import LabelledFile, MaterialError, labelled_rows, material_of
+from detector.validation.measuring import Line, Measurements, Run, line_of
+from detector.validation.model_used import validated_model, why_not_the_same
+from detector.validation.quoted import quoted
+from detector.validation.versions import remarks_on
+from reports.signing.validation import write_validation
+
+_NONE = N_("%(name)s is no exhibit here.")
+_SEVERAL = N_("%(name)s is the name of several exhibits: write their SHA-256.")
+_NOT_THE_SAME = N_("%(name)s: %(why)s. Analyse it as the others are, with the default model.")
+_NOTHING_DONE = N_("No labelled exhibit has a finished analysis.")
+
+
+def main(out: Path) -> int:
+    """Work out one validation."""
+    end_with(os.getppid())
+    os.nice(5)  # as the worker is: pages stay quick
+    given: dict[str, Any] = json.load(sys.stdin)
+    card = Path(given["card"])
+    folders = [Path(each["folder"]) for each in given["analyses"] if "folder" in each]
+    places = AllowedPaths(readable=(card.parent, *folders), writable=(out,))
+    confine(Limits(), places, out, network=capabilities().network)
+    try:
+        _write(given, card, out)
+    except ReelproofError as problem:
+        print(problem, file=sys.stderr)
+        return 2
+    return 0
+
+
+@dataclass
+class _Labelled:
+    """The rows of the table with the analyses they label, all made with one model and the same parameters."""
+
+    remarks: list[str]
+    files: list[LabelledFile]
+    lines: dict[str, Line]  # by the path of each file
+    made_with: list[Software]
+    parameters: Parameters | None = None
+
+
+def _write(given: dict[str, Any], card: Path, out: Path) -> None:
+    labelled = _labelled(given, card)
+    made_with = labelled.made_with
+    material = material_of(given["title"], labelled.files, [*labelled.remarks, *remarks_on(made_with)])
+    if labelled.parameters is None:
+        raise MaterialError(_NOTHING_DONE)
+    model = validated_model(card, labelled.parameters)
+    nothing: dict[str, Line] = {}
+    validation = concluded(
+        material,
+        Measurements(labelled.lines, nothing, nothing, None),
+        Run(given["model"], labelled.parameters),
+        model,
+        title=given["title"],
+        laboratory=given["laboratory"] or None,
+        made_with=made_with,
+    )
+    text = validation.to_json().encode()
+    extract = quoted(validation, text).to_json().encode()
+    write_validation(validation, out, laboratory=extract, language_code=given["language"])
+    assert (out / LABORATORY).is_file()
+
+
+def _labelled(given: dict[str, Any], card: Path) -> _Labelled:
+    """Find the analysis of each row of the table; :class:`MaterialError` where there is not just one."""
+    by_sha256 = {each["sha256"]: each for each in given["analyses"]}
+    by_name: dict[str, list[dict[str, Any]]] = {}
+    for each in given["analyses"]:
+        by_name.setdefault(each["name"], []).append(each)
+    labelled = _Labelled([], [], {}, [])
+    for row in labelled_rows(given["table"], "The table", labelled.remarks, empty_labels=True):
+        found = [by_sha256[row.name]] if row.name in by_sha256 else by_name.get(row.name, [])
+        if len(found) != 1:
+            why = _SEVERAL if found else _NONE
+            raise MaterialError(why % {"name": row.name})
+        (each,) = found
+        known = {"name": each["name"], "bytes": each["bytes"], "sha256": each["sha256"]}
+        if "error" in each:
+            path = Path(each["sha256"])  # it has no folder
+            labelled.files.append(replace(row, path=path, **known))
+            labelled.lines[str(path)] = {"error": each["error"]}
+            continue
+        path = Path(each["folder"])
+        analysis = Analysis.from_json((path / "analysis.json").read_bytes())
+        if labelled.parameters is None:
+            labelled.parameters = analysis.parameters
+            model = validated_model(card, analysis.parameters)
+        if why := why_not_the_same(model, labelled.parameters, analysis):
+            raise MaterialError(_NOT_THE_SAME % {"name": row.name, "why": why})
+        labelled.files.append(replace(row, path=path, **known))
+        labelled.lines[str(path)] = line_of(analysis)
+        labelled.made_with.append(analysis.software)
+    return labelled
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))
