@@ -10,10 +10,15 @@ from numpy.typing import NDArray
 
 from detector.faces.covered import SEEN
 from detector.media.frame import Image
+from detector.training.covered_faces import bare
 from detector.training.covered_faces.covers import SIDE, composed, drawn
 from detector.training.covered_faces.pictures import Crops
 
-_PLAIN, _RECUT = 0.4, 0.3  # shares of the examples: with nothing drawn; cut out after something was
+_PLAIN, _RECUT = 0.4, 0.3  # shares of the examples: with no cover drawn; cut out after one was
+_VARIED, _SHADED = (
+    0.4,
+    0.15,
+)  # of these: with what covers nothing; of those cut out, in which it would lie on top
 
 
 class Example(NamedTuple):
@@ -29,9 +34,13 @@ def example(crops: Crops, rng: np.random.Generator) -> Example:
     if which < _RECUT:
         number = rng.integers(len(crops.recut))
         face = _either_way(crops.recut[number], rng)
+        if rng.random() < _SHADED:
+            face = bare.shadow(face, rng)
         return Example(degraded(face, rng), bool(crops.covered[number]))
     number = rng.integers(len(crops.faces))
     face, landmarks = crops.faces[number], crops.landmarks[number]
+    if rng.random() < _VARIED:
+        face = bare.varied(face, rng)
     if which < _RECUT + _PLAIN:
         return Example(degraded(_either_way(face, rng), rng), covered=False)
     while True:

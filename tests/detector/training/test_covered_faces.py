@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -10,11 +11,11 @@ import pytest
 import torch
 from small_training import goes_on, losses, names_the_step_before
 
-from detector.faces.covered import SEEN, CoverNet
+from detector.faces.covered import SEEN, SURE, CoverNet
 from detector.faces.crop import crop_square, square_for_face
 from detector.faces.finding.centerface import FaceDetector
 from detector.media.frame import Image
-from detector.training.covered_faces import train
+from detector.training.covered_faces import bare, train
 from detector.training.covered_faces.covers import DRAWN, SIDE, Cover, Draw, composed, letters
 from detector.training.covered_faces.examples import Example, example
 from detector.training.covered_faces.network import CoveredNetwork
@@ -73,6 +74,27 @@ def test_a_cover_goes_on_beyond_the_crop(crops: Crops) -> None:
     assert (wide.opacity > 0).all(axis=1).nonzero()[0].tolist() == list(
         range(90 + SIDE // 2, 110 + SIDE // 2)
     )
+
+
+@pytest.mark.parametrize("draw", [bare.shadow, bare.light, bare.hair, bare.beard, bare.glasses])
+def test_what_covers_nothing_changes_the_face_and_follows_from_the_seed(
+    crops: Crops, draw: Callable[[Image, np.random.Generator], Image]
+) -> None:
+    face = crops.faces[0]
+    for seed in range(20):
+        drawn, again = (draw(face, np.random.default_rng(seed)) for _ in range(2))
+        assert (drawn == again).all() and drawn.shape == face.shape and drawn.dtype == np.uint8
+        assert (drawn != face).any(axis=2).mean() > 0.02
+    assert (face == crops.faces[0]).all()
+
+
+@pytest.mark.parametrize("draw", [bare.shadow, bare.hair, bare.beard, bare.glasses])
+def test_the_shipped_network_does_not_take_it_for_a_cover(
+    crops: Crops, draw: Callable[[Image, np.random.Generator], Image]
+) -> None:
+    net, rng = CoverNet(), np.random.default_rng(5)
+    covered = [net(draw(crops.faces[0], rng)) >= SURE for _ in range(40)]
+    assert np.mean(covered) <= 0.1
 
 
 def test_it_learns(crops: Crops) -> None:
