@@ -110,7 +110,7 @@ def _add_measuring(commands: argparse._SubParsersAction[argparse.ArgumentParser]
     step.add_argument("--every", type=int, default=1, metavar="N", help="every N-th develop clip")
     _add_update_card(step)
     step.set_defaults(step=measuring_steps.verdicts)
-    step = commands.add_parser("codecs", help="what encoding by HEVC and AV1 adds to unmanipulated clips")
+    step = commands.add_parser("codecs", help="what HEVC, AV1 and VP9 add to unmanipulated clips")
     step.add_argument("--manipulated", action="store_true", help="verdicts of manipulated ones, too")
     step.add_argument("--every", type=int, default=1, metavar="N", help="every N-th develop clip")
     _add_update_card(step)

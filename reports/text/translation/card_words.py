@@ -155,6 +155,16 @@ SECOND_LOOK = (
         "DeepFaceLive not at all."
     ),
     N_(
+        "Footage in HEVC, VP9 or AV1 scores higher than the same in H.264, also where it is unmanipulated: "
+        "what that adds on average is taken off, so that more of its verdicts are left open; other codecs "
+        "were not measured."
+    ),
+    N_(
+        "Where footage was in another codec before it was in H.264, as phones record and platforms hand on, "
+        "nothing takes off what that adds: of the first four seconds of %(clips)s unmanipulated clips "
+        "%(flagged)s were flagged after HEVC and H.264, %(before)s before."
+    ),
+    N_(  # of cards before
         "Footage in HEVC or AV1 scores higher than the same in H.264, also where it is unmanipulated: what "
         "that adds on average is taken off, so that more of its verdicts are left open; other codecs were "
         "not measured."

@@ -59,11 +59,12 @@ def test_clips_are_encoded_and_results_kept(
     model = load_model("reelproof")
     said: list[str] = []
     added = measure_codecs(tmp_path, model, tmp_path / "kept", 1, False, said.append)
-    assert seen == ["h264", "hevc", "av1"] and added == {"hevc": 1.0, "av1": 2.0}
+    assert seen == ["h264", "hevc", "av1", "vp9", "h264"], "the last one was HEVC before"
+    assert added == {"hevc": 1.0, "av1": 2.0, "vp9": 3.0}
     assert said[1].startswith("hevc: of 0 manipulated ones")
     assert measure_codecs(tmp_path, model, tmp_path / "kept", 1, False, said.append) == added
     measure_codecs(tmp_path, model, tmp_path / "kept", 1, True, said.append)
-    assert len(seen) == 6, "manipulated ones when asked for, others not again"
+    assert len(seen) == 10, "manipulated ones when asked for, others not again"
 
 
 def test_it_comes_onto_the_card_to_a_tenth(tmp_path: Path) -> None:
