@@ -16,7 +16,7 @@ from detector.media.frame import Image
 from detector.models.small_networks import COVERED_FACES
 
 SEEN = 64  # px, the side of what the network is shown
-SURE = 0.95
+SURE = 0.85
 """Probability from which a face counts as covered."""
 _EVERY = 4  # sampled frames: what covers a face seldom goes within half a second
 
