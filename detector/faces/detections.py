@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from detector.faces.crop import CropSquare, Face, roll, square_for_box
 from detector.faces.quality import Assessment, Quality
-from detector.schema.analysis import Box
+from detector.schema.analysis import Box, FaceQuality, Spread
 
 _ROW = np.dtype(
     [
@@ -98,6 +98,19 @@ class Detections:
         so = self.rows[name][self.rows["usable"]]
         return round(float(so.mean()), 4) if len(so) else None
 
+    def face_quality(self) -> FaceQuality | None:
+        """How large, clear and level the judged ones are that were measured; None without one."""
+        judged = self.rows[self.rows["usable"] & ~np.isnan(self.rows["contrast"])]
+        if not len(judged):
+            return None
+        return FaceQuality(
+            width=_spread(judged["box"][:, 2] - judged["box"][:, 0]),
+            contrast=_spread(judged["contrast"]),
+            sharpness=_spread(judged["sharpness"]),
+            tilt=_spread(np.abs(judged["roll"])),
+            grey=int(np.count_nonzero(judged["grey"])) / len(judged),
+        )
+
     def only(self, which: NDArray[np.bool_] | NDArray[np.intp] | slice) -> Detections:
         """Those marked, at these places, or in this slice; where all are marked, this very object."""
         if isinstance(which, np.ndarray) and which.dtype == np.bool_ and which.all():
@@ -160,6 +173,11 @@ class DetectionBuffer:
             self._pieces[-1][at : at + len(self._last)] = np.array(self._last, _ROW)
         self._packed += len(self._last)
         self._last = []
+
+
+def _spread(values: NDArray[np.float64]) -> Spread:
+    tenth, median, ninetieth = np.percentile(values, [10, 50, 90]).tolist()
+    return Spread(tenth=round(tenth, 4), median=round(median, 4), ninetieth=round(ninetieth, 4))
 
 
 def _detection(row: np.void) -> Detection:

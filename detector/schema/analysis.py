@@ -46,7 +46,7 @@ from detector.schema.model import Platt as Platt
 from detector.schema.model import Range as Range
 from detector.schema.model import Rate as Rate
 
-SCHEMA_VERSION = "1.21"
+SCHEMA_VERSION = "1.22"
 FrameIndex = Annotated[
     int | None,
     Field(ge=0, description="frames before it, in order of presentation; null if not recorded"),
@@ -173,6 +173,10 @@ class Person(Value):
         default=None,
         description="share of the faces judged in sampled frames of which mouth or eyes are covered, as by a "
         "mask, a hand or a caption; null if none was judged; since 1.21",
+    )
+    quality: FaceQuality | None = Field(
+        default=None,
+        description="as of the coverage, of this person's faces alone; null if none was judged; since 1.22",
     )
     probability: Probability | None = Field(
         description="calibrated for exhibits, of the strongest segment or else of all usable frames; "

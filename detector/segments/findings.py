@@ -107,6 +107,7 @@ def person(
         motionless=None if still is None else still >= set(tracks),
         grey=None if still is None else sampled.share_of("grey"),
         covered=sampled.share_of("covered"),
+        quality=sampled.face_quality(),
         probability=max(map(scorer.person_probability, levels), default=None),
         second_look=scorer.second_look_of(tracks[0]),
         scores=Scores(

@@ -9,6 +9,7 @@ other views (:mod:`~detector.verdict.stability`) and who move (:mod:`~detector.v
 flagged by that, :mod:`~detector.verdict.flagged` tells.
 :mod:`~detector.verdict.who_counts` says whose figures are the exhibit's, and
 :mod:`~detector.verdict.averaged_odds` what many faces of a photograph amount to;
+:mod:`~detector.verdict.whose_figure` which person and segment the exhibit's probability is of,
 :mod:`~detector.verdict.kinds` which kind of manipulation was found, :mod:`~detector.verdict.joint` what
 several models decide together, :mod:`~detector.verdict.validated_domain` whether the exhibit is of the kind
 that the model was measured on.

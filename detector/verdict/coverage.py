@@ -8,11 +8,10 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
 from detector.faces.flaws import either
 from detector.media.stream.packet_stats import MOST_FAILURES
-from detector.schema.analysis import Coverage, FaceQuality, Media, Span, Spread
+from detector.schema.analysis import Coverage, Media, Span
 from detector.schema.translatable import N_
 from detector.scoring.first_pass import FirstPassResult
 
@@ -27,7 +26,8 @@ def coverage_of(first_pass: FirstPassResult, media: Media, missing: float, rate:
 
     ``rate`` is that of sampling.
     """
-    every, rows = first_pass.detections.rows, first_pass.detections.sampled.rows
+    every, sampled = first_pass.detections.rows, first_pass.detections.sampled
+    rows = sampled.rows
     usable = np.unique(rows["time"][rows["usable"]])
     flaws: dict[float, set[str]] = defaultdict(set)
     for time, flaw in rows[["time", "flaw"]][~np.isin(rows["time"], usable)].tolist():
@@ -67,7 +67,7 @@ def coverage_of(first_pass: FirstPassResult, media: Media, missing: float, rate:
         frames_between=len(np.unique(every["pts"][every["between"] & every["usable"]])),
         cuts=tuple(first_pass.cuts),
         not_examined=tuple(spans),
-        quality=_quality(rows),
+        quality=sampled.face_quality(),
     )
 
 
@@ -99,21 +99,3 @@ def gaps_of(media: Media, times: Sequence[float], rate: float) -> Iterator[Span]
             found.append((start, end))
     for start, end in found:
         yield Span(start=min(start + usual, end), end=end, reason=NOT_DECODED)
-
-
-def _quality(rows: NDArray[np.void]) -> FaceQuality | None:
-    judged = rows[rows["usable"] & ~np.isnan(rows["contrast"])]
-    if not len(judged):
-        return None
-    return FaceQuality(
-        width=_spread(judged["box"][:, 2] - judged["box"][:, 0]),
-        contrast=_spread(judged["contrast"]),
-        sharpness=_spread(judged["sharpness"]),
-        tilt=_spread(np.abs(judged["roll"])),
-        grey=int(np.count_nonzero(judged["grey"])) / len(judged),
-    )
-
-
-def _spread(values: NDArray[np.float64]) -> Spread:
-    tenth, median, ninetieth = np.percentile(values, [10, 50, 90]).tolist()
-    return Spread(tenth=round(tenth, 4), median=round(median, 4), ninetieth=round(ninetieth, 4))

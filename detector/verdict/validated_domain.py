@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from detector.schema.analysis import Analysis, MediaKind, Range
+from detector.schema.analysis import Analysis, FaceQuality, MediaKind, Person, Range
 from detector.schema.formatting import ratio
 from detector.schema.measurements.coverage import Spread
 from detector.schema.translatable import N_
 from detector.verdict.motion import nobody_moves_in
+from detector.verdict.whose_figure import figured_person
 
 
 @dataclass(frozen=True)
 class Criterion:
-    """One property of the exhibit; ``inside`` is None where it or the range is not known."""
+    """One property of the exhibit; ``inside`` is None where it or the range is not known.
+
+    ``person`` is whose faces it is of, where those of one of several judged persons count.
+    """
 
     name: str
     unit: str
@@ -23,15 +27,18 @@ class Criterion:
     most: float | None
     inside: bool | None
     basis: str
+    person: str | None = None
 
 
 def criteria(analysis: Analysis) -> tuple[Criterion, ...]:
     """Every range of the model's card against this exhibit, in the card's order.
 
-    A property of many faces counts by its median. Ranges for videos alone are left out for photos, and
-    the other way round. A still shown as a video is outside of every card, none of which measured any.
+    A property of many faces counts by its median, of the faces that :func:`measured` takes. Ranges for
+    videos alone are left out for photos, and the other way round. A still shown as a video is outside of
+    every card, none of which measured any.
     """
     values, spreads = measured(analysis)
+    whose = compared_person(analysis)
     found = []
     for each in analysis.model.validated:
         if each.name in _OTHER_KIND[analysis.media.kind]:
@@ -47,6 +54,7 @@ def criteria(analysis: Analysis) -> tuple[Criterion, ...]:
                 each.most,
                 None if value is None else _within(value, each),
                 each.basis,
+                whose if each.name in OF_FACES else None,
             )
         )
     if found and nobody_moves_in(analysis):
@@ -66,20 +74,23 @@ MEASURED_CODECS = frozenset({"h264", "mpeg4"})
 """Of the clips on which thresholds were chosen and error rates counted, by FFmpeg's names."""
 
 
+OF_FACES = frozenset({"face width", "contrast", "sharpness", "tilt", "grey faces"})
+"""Properties of faces, each person's own; the others are of the whole exhibit."""
+
+
 def measured(analysis: Analysis) -> tuple[dict[str, float], dict[str, Spread]]:
-    """The exhibit's own values by the names that ranges have; what is not known is not there."""
-    media, faces = analysis.media, analysis.coverage.quality
+    """The exhibit's own values by the names that ranges have; what is not known is not there.
+
+    Faces are those of the person whose figure the exhibit's probability is: what was validated has to hold
+    of these. They are all together where the figure is of several, or persons' own are not known, as before
+    schema 1.22.
+    """
+    media, figured = analysis.media, figured_person(analysis)
     values = {"shorter side": float(min(media.width, media.height)), "still images": 1.0}
     spreads: dict[str, Spread] = {}
-    if faces is not None:
-        spreads = {
-            "face width": faces.width,
-            "contrast": faces.contrast,
-            "sharpness": faces.sharpness,
-            "tilt": faces.tilt,
-        }
-        values |= {name: spread.median for name, spread in spreads.items()}
-        values["grey faces"] = faces.grey
+    if faces := (figured and figured.quality) or analysis.coverage.quality:
+        spreads = _spreads(faces)
+        values |= _of_faces(faces)
     details = media.details
     if not media.still:
         values["other codecs"] = float(media.codec not in MEASURED_CODECS)
@@ -92,6 +103,49 @@ def measured(analysis: Analysis) -> tuple[dict[str, float], dict[str, Spread]]:
     if details and details.photo and details.photo.tables:
         values["JPEG quality"] = float(details.photo.tables[0].quality)
     return values, spreads
+
+
+def compared_person(analysis: Analysis) -> str | None:
+    """Whose faces :func:`measured` takes; None where only one person was judged, or they are of all."""
+    figured = figured_person(analysis)
+    if figured is None or figured.quality is None or len(_judged(analysis)) < 2:
+        return None
+    return figured.id
+
+
+def outside_by_own_faces(analysis: Analysis) -> dict[str, list[str]]:
+    """The other judged persons who lie outside, each with the properties of their faces by which they do.
+
+    Where the figure is of several faces, any judged person is another one.
+    """
+    ranges = [each for each in analysis.model.validated if each.name in OF_FACES]
+    figured = figured_person(analysis)
+    judged = _judged(analysis)
+    found: dict[str, list[str]] = {}
+    for person in judged if len(judged) > 1 else ():
+        if person.quality is None or person is figured:
+            continue
+        values = _of_faces(person.quality)
+        if names := [each.name for each in ranges if _within(values[each.name], each) is False]:
+            found[person.id] = names
+    return found
+
+
+def _judged(analysis: Analysis) -> list[Person]:
+    return [person for person in analysis.persons if person.probability is not None]
+
+
+def _of_faces(faces: FaceQuality) -> dict[str, float]:
+    return {name: spread.median for name, spread in _spreads(faces).items()} | {"grey faces": faces.grey}
+
+
+def _spreads(faces: FaceQuality) -> dict[str, Spread]:
+    return {
+        "face width": faces.width,
+        "contrast": faces.contrast,
+        "sharpness": faces.sharpness,
+        "tilt": faces.tilt,
+    }
 
 
 def _within(value: float, wanted: Range) -> bool | None:

@@ -15,7 +15,7 @@ from detector.schema.analysis import (
 from detector.verdict.averaged_odds import persons_averaged
 from detector.verdict.flagged import flagged_segments
 from detector.verdict.judged_share import is_judged_enough
-from detector.verdict.stability import is_covered
+from detector.verdict.whose_figure import figured_segment
 from reports.text.numbers import plural, probability, shown, time_span, timecode
 from reports.text.translation.language import N_, gettext
 
@@ -113,25 +113,6 @@ def figure_name(analysis: Analysis) -> str:
             frames=analysis.parameters.minimum_usable_frames,
         )
     return gettext("%(name)s, all usable frames of the highest-scoring person", name=name)
-
-
-def figured_segment(analysis: Analysis) -> Segment | None:
-    """The segment that the figure of the whole analysis is of; None where it is of all frames of a person.
-
-    The strongest one of who has that figure. Its own confidence may be another figure of the same frames,
-    since segments are calibrated by themselves. Of a photo of several faces it is of all of them, and the
-    strongest one stands for them: an interval needs its calibration alone.
-    """
-    found = [segment for segment in analysis.segments if not is_covered(segment)] or analysis.segments
-    if persons_averaged(analysis):
-        return max(found, key=lambda each: each.confidence, default=None)
-    theirs = {person.id for person in analysis.persons if person.probability == analysis.probability}
-    own = [
-        segment
-        for segment in found
-        if segment.person in theirs or (not theirs and segment.confidence == analysis.probability)
-    ]
-    return max(own, key=lambda each: each.confidence, default=None)
 
 
 def second_look(person: Person) -> str:

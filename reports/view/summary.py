@@ -9,10 +9,11 @@ from detector.schema.joint_rule import JointRule
 from detector.verdict import left_open
 from detector.verdict.flagged import flagged_segments
 from detector.verdict.left_open import LeftOpen
+from detector.verdict.whose_figure import figured_segment
 from reports.text import numbers, photographs
 from reports.text.certainty.uncertainty import Interval, exhibit_interval
 from reports.text.certainty.verbal_scale import strength
-from reports.text.finding import MOST_NAMED, figure_name, figured_segment, person_list
+from reports.text.finding import MOST_NAMED, figure_name, person_list
 from reports.text.not_examined import was_judged_from_damaged
 from reports.text.numbers import plural, shown, timecode
 from reports.text.translation.language import N_, capitalize_first, gettext, translated
@@ -173,7 +174,7 @@ def outside_words(analysis: Analysis) -> str:
     return gettext(
         "The exhibit lies outside what the model was validated on (%(outside)s): the measured error rates do "
         "not speak for it.",
-        outside=", ".join(map(translated, outside)),
+        outside=", ".join(outside),
     )
 
 

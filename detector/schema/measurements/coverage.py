@@ -24,7 +24,10 @@ class Spread(Value):
 
 
 class FaceQuality(Value):
-    """Of all usable faces; what the domain check holds against the model's validated ranges."""
+    """Of the usable faces in sampled frames, of all or of one person.
+
+    The domain check holds it against the model's validated ranges.
+    """
 
     width: Spread = Field(description="px of the upright frame")
     contrast: Spread = Field(description="standard deviation of grey levels, of 255")

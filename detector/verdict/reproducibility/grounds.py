@@ -23,7 +23,7 @@ from detector.schema.analysis import (
 from detector.schema.base import Value
 from detector.schema.declarations import DeclarationKind
 from detector.schema.formatting import timecode
-from detector.schema.measurements.coverage import Coverage, Span
+from detector.schema.measurements.coverage import FaceQuality, Span
 from detector.schema.metadata import Anomaly
 from detector.verdict.reproducibility.segments import LOGITS, of_segments, same_logit, same_place
 from detector.verdict.reproducibility.tolerance import Tolerance
@@ -189,6 +189,10 @@ def _of_person(there: Person, here: Person, interval: float, tolerance: Toleranc
         yield f"whether {name} is seen in colour differs"
     if is_covered(there) is not is_covered(here):
         yield f"whether the face of {name} is covered in part differs"
+    # Of few faces each counts for much, and one of them may be judged in one of both only.
+    few, many = sorted((there.usable_frames, here.usable_frames))
+    if few == many or few >= _FEW:
+        yield from _of_quality(f"the quality of the faces of {name}", there.quality, here.quality)
     for what, one, other in figures:
         if _apart(one, other) > tolerance.probability:
             yield f"the {what} of {name} is {_figure(other)}, where {_figure(one)} is recorded"
@@ -263,7 +267,7 @@ def _of_coverage(recorded: Analysis, again: Analysis, tolerance: Tolerance) -> I
                     f"that {timecode(span.start)} to {timecode(span.end)} was not examined ({span.reason}) "
                     f"is {word}"
                 )
-    yield from _of_quality(there, here)
+    yield from _of_quality("the quality of faces", there.quality, here.quality)
 
 
 def _counted(what: str, there: int, here: int, most: int) -> Iterator[str]:
@@ -280,17 +284,17 @@ def _covered(span: Span, spans: Sequence[Span], room: float) -> bool:
     return left >= span.end
 
 
-def _of_quality(there: Coverage, here: Coverage) -> Iterator[str]:
-    if there.quality is None or here.quality is None:
-        if there.quality is not here.quality:
-            yield "the quality of faces stands in one of both only"
+def _of_quality(what: str, there: FaceQuality | None, here: FaceQuality | None) -> Iterator[str]:
+    if there is None or here is None:
+        if there is not here:
+            yield f"{what} stands in one of both only"
         return
-    one, other = there.quality.model_dump(), here.quality.model_dump()
+    one, other = there.model_dump(), here.model_dump()
     for name, spread in one.items():
         values = zip(spread.values(), other[name].values(), strict=True) if name != "grey" else ()
         far = any(not math.isclose(a, b, rel_tol=_SPREAD, abs_tol=0.01) for a, b in values)
         if far or (name == "grey" and abs(spread - other[name]) > 0.01):
-            yield f"the quality of faces ({name}) differs"
+            yield f"{what} ({name}) differs"
 
 
 def _of_card(there: Model, here: Model) -> Iterator[str]:

@@ -11,11 +11,12 @@ from detector.schema.laboratory.validation import Level
 from detector.schema.method.parameters import is_shipped_threshold
 from detector.validation.model_used import why_not_of_analysis
 from detector.verdict import left_open
-from detector.verdict.validated_domain import measured
+from detector.verdict.validated_domain import compared_person, measured
 from reports.text import dates, numbers
 from reports.text.numbers import plural, shown
 from reports.text.translation.language import N_, gettext, translated
 from reports.view.validation.levels import LevelRow, RateCell, full_level_name, level_row, rate_cell
+from reports.view.validation.measured_errors import property_of
 from reports.view.validation.ratios import ratio_words
 
 _KINDS = {MediaKind.VIDEO: N_("videos"), MediaKind.IMAGE: N_("photographs")}
@@ -207,8 +208,9 @@ def _outside(laboratory: Laboratory, analysis: Analysis) -> str:
     known = [each for each in covered if each.name in values]
     unknown = [translated(each.name) for each in covered if each.name not in values]
     rest = gettext(" Not known: %(unknown)s.", unknown=", ".join(unknown)) if unknown else ""
+    whose = compared_person(analysis)
     beyond = [
-        translated(each.name)
+        property_of(each.name, whose)
         for each in known
         if not each.least <= round(values[each.name], 4) <= each.most  # as they are kept
     ]

@@ -7,9 +7,16 @@ from itertools import groupby
 
 from detector.schema.analysis import Analysis, Model, Rate
 from detector.validation.model_used import not_as_measured
-from detector.verdict.validated_domain import STILL_AS_VIDEO, Criterion, criteria
+from detector.verdict.validated_domain import (
+    OF_FACES,
+    STILL_AS_VIDEO,
+    Criterion,
+    criteria,
+    outside_by_own_faces,
+)
 from reports.text import numbers
 from reports.text.certainty.measured import PHOTOGRAPHS, concerns
+from reports.text.finding import person_list
 from reports.text.numbers import plural, shown
 from reports.text.photographs import rates_of_one_person
 from reports.text.translation.language import N_, gettext, in_parts, translated
@@ -26,6 +33,7 @@ MEANINGS = (
     ),
     (N_("Expected calibration error"), N_("how far probabilities are off, on average.")),
 )
+_MOST_NAMED = 4  # persons who lie outside by their own faces
 _DATA = {
     "develop clips": N_("whole clips of FaceForensics++ (c40), DFDC, VoxCeleb2 and HDTF, by verdict"),
     "126 develop clips": N_(
@@ -92,7 +100,7 @@ def measured_errors(analysis: Analysis) -> MeasuredErrors:
     elif of_videos:
         sentence = _of_photographs(any(each.unit == PHOTOGRAPHS for each in rates))
     else:
-        sentence = _sentence(found, outside)
+        sentence = " ".join(filter(None, (_sentence(found, outside), _others_outside(analysis))))
     return MeasuredErrors(
         rates=tuple(_table(data, list(of_set)) for data, of_set in groupby(rates, lambda each: each.data)),
         apart=(_apart(analysis) or rates_of_one_person(analysis)) if rates else "",
@@ -104,10 +112,30 @@ def measured_errors(analysis: Analysis) -> MeasuredErrors:
 
 
 def outside_of(analysis: Analysis) -> tuple[str, ...]:
-    """Names of the properties by which this exhibit lies outside what its model was validated on."""
+    """The properties, in words, by which this exhibit lies outside what its model was validated on."""
     if analysis.media.still and _ranges_are_of_videos(analysis.model):
         return ()
-    return tuple(each.name for each in criteria(analysis) if each.inside is False)
+    return tuple(property_of(each.name, each.person) for each in criteria(analysis) if each.inside is False)
+
+
+def property_of(name: str, person: str | None) -> str:
+    """A property as a sentence lists it: of faces with the ``person`` whose they are, if it is of one."""
+    if person and name in OF_FACES:
+        return gettext("%(name)s of person %(person)s", name=gettext(name), person=person)
+    return translated(name)
+
+
+def _others_outside(analysis: Analysis) -> str:
+    """Which judged persons lie outside whose figure the exhibit's is not; empty where there are none."""
+    found = outside_by_own_faces(analysis)
+    if not found:
+        return ""
+    persons = ", ".join(
+        f"{person_list([who])} ({', '.join(map(gettext, names))})" for who, names in found.items()
+    )
+    if len(found) > _MOST_NAMED:
+        persons = plural(len(found), "person", "persons")
+    return gettext("Outside by their own faces: %(persons)s.", persons=persons)
 
 
 def _apart(analysis: Analysis) -> str:
@@ -155,7 +183,7 @@ def _sentence(found: tuple[Criterion, ...], outside: tuple[str, ...]) -> str:
         return gettext(
             "This exhibit lies outside what the model was validated on: %(outside)s. The "
             "measured error rates do not speak for it.%(rest)s",
-            outside=", ".join(map(gettext, outside)),
+            outside=", ".join(outside),
             rest=rest,
         )
     if len(unknown) == len(found):
@@ -220,8 +248,11 @@ def _row(each: Criterion) -> DomainRow:
         value = gettext("a photograph")
     if each.name == STILL_AS_VIDEO:
         value = gettext("yes")
+    name = each.name
+    if each.person:
+        name = gettext("%(name)s, person %(person)s", name=gettext(name), person=each.person)
     return DomainRow(
-        name=each.name,
+        name=name,
         value=value,
         range=wanted,
         state={True: gettext("inside"), False: gettext("outside"), None: gettext("not known")}[each.inside],

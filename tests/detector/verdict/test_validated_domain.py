@@ -10,10 +10,11 @@ import pytest
 from analyses import build
 
 from detector.faces.quality import is_grey
-from detector.schema.analysis import Analysis, FaceQuality, MediaKind, Range, Spread
+from detector.schema.analysis import Analysis, FaceQuality, MediaKind, Range, Spread, Verdict
 from detector.schema.metadata import Details, Photo, Picture, Table
 from detector.training.publish.error_rates import VALIDATED
-from detector.verdict.validated_domain import criteria
+from detector.verdict.validated_domain import OF_FACES, criteria, measured, outside_by_own_faces
+from detector.verdict.whose_figure import figured_person
 
 
 def spread(median: float) -> Spread:
@@ -47,6 +48,27 @@ def exhibit(
 
 def answers(analysis: Analysis) -> dict[str, bool | None]:
     return {each.name: each.inside for each in criteria(analysis)}
+
+
+def of_persons(analysis: Analysis, **faces: FaceQuality | None) -> Analysis:
+    """``analysis`` with the faces of its persons, by their letters; nobody else was judged."""
+    nobody = {"probability": None, "quality": None}
+    persons = tuple(
+        each.model_copy(update={"quality": faces[each.id]} if each.id in faces else nobody)
+        for each in analysis.persons
+    )
+    return analysis.model_copy(update={"persons": persons})
+
+
+def figure_of(analysis: Analysis, who: str) -> Analysis:
+    """As if ``who`` alone had been flagged, with the highest probability."""
+    others = {person.id: 0.1 for person in analysis.persons if person.probability is not None}
+    persons = tuple(
+        person.model_copy(update={"probability": 0.96 if person.id == who else others.get(person.id)})
+        for person in analysis.persons
+    )
+    segments = tuple(each for each in analysis.segments if each.person == who)
+    return analysis.model_copy(update={"persons": persons, "segments": segments, "probability": 0.96})
 
 
 def test_a_usual_video_is_inside(tmp_path: Path) -> None:
@@ -122,3 +144,63 @@ def test_grey(astronaut: np.ndarray) -> None:
     face = astronaut[50:200, 150:300]
     grey = np.repeat(face.mean(axis=2, keepdims=True).astype(np.uint8), 3, axis=2)
     assert is_grey(grey) and not is_grey(face)
+
+
+class TestSeveralPersons:
+    """Faces of 300 px beside others of 40 px: what was validated has to hold of those that were flagged."""
+
+    @pytest.fixture
+    def both(self, tmp_path: Path) -> Analysis:
+        """A is large, B small and grey; over all faces nothing is outside."""
+        return of_persons(exhibit(tmp_path), A=quality(width=250), B=quality(width=40, tilt=40, grey=1.0))
+
+    @pytest.mark.parametrize(
+        ("who", "width", "outside"), [("A", 250, set()), ("B", 40, {"face width", "tilt", "grey faces"})]
+    )
+    def test_faces_are_those_of_the_person_whose_figure_it_is(
+        self, both: Analysis, who: str, width: float, outside: set[str]
+    ) -> None:
+        analysis = figure_of(both, who)
+        found = {each.name: each for each in criteria(analysis)}
+        assert {name for name, each in found.items() if each.inside is False} == outside
+        assert (found["face width"].value, found["face width"].spread) == (width, spread(width))
+        assert {name for name, each in found.items() if each.person == who} == OF_FACES
+        assert all(each.person is None for name, each in found.items() if name not in OF_FACES)
+
+    def test_others_who_lie_outside_are_told_by_what(self, both: Analysis) -> None:
+        assert outside_by_own_faces(figure_of(both, "A")) == {"B": ["face width", "tilt", "grey faces"]}
+        assert outside_by_own_faces(figure_of(both, "B")) == {}
+
+    def test_where_nothing_is_flagged_the_highest_figure_counts(self, both: Analysis) -> None:
+        calm = {"verdict": Verdict.NOT_FOUND, "segments": ()}
+        assert answers(figure_of(both, "B").model_copy(update=calm))["face width"] is False
+
+    def test_of_a_photo_whose_figure_is_of_all_faces_all_count(self, tmp_path: Path) -> None:
+        made = exhibit(tmp_path, MediaKind.IMAGE)
+        analysis = of_persons(made, A=quality(width=250), B=quality(width=40))
+        assert figured_person(analysis) is None
+        assert measured(analysis) == measured(made)
+        assert {each.person for each in criteria(analysis)} == {None}
+        assert outside_by_own_faces(analysis) == {"B": ["face width"]}
+        highest = made.parameters.model_copy(update={"average_odds": False})
+        small = figure_of(analysis.model_copy(update={"parameters": highest}), "B")
+        assert measured(small)[0]["face width"] == 40
+
+    def test_the_only_one_who_was_judged_is_not_named(self, both: Analysis) -> None:
+        analysis = of_persons(both, B=quality(width=40))
+        one = figure_of(analysis, "B")
+        assert answers(one)["face width"] is False
+        assert {each.person for each in criteria(one)} == {None} and outside_by_own_faces(one) == {}
+
+    def test_analyses_that_do_not_tell_them_apart_are_judged_as_before(self, tmp_path: Path) -> None:
+        made = exhibit(tmp_path, faces=quality(width=40))
+        assert all(person.quality is None for person in made.persons)
+        found = {each.name: each for each in criteria(made)}
+        assert found["face width"].value == 40 and found["face width"].person is None
+        assert outside_by_own_faces(made) == {}
+
+    def test_nobody_has_a_figure_that_there_is_not(self, both: Analysis) -> None:
+        nothing = of_persons(both).model_copy(update={"probability": None, "segments": ()})
+        assert figured_person(nothing) is None and measured(nothing) == measured(
+            nothing.model_copy(update={"persons": ()})
+        )

@@ -13,12 +13,14 @@ from changed_parts import person, segment
 from detector.schema.analysis import (
     Analysis,
     Answers,
+    FaceQuality,
     ManipulationKind,
     Rate,
     Score,
     Scores,
     SecondLook,
     SecondLookContrast,
+    Spread,
 )
 from detector.schema.measurements.coverage import Span
 from detector.schema.metadata import Anomaly
@@ -81,6 +83,10 @@ FORGED: dict[str, tuple[str, Callable[[Analysis], Analysis]]] = {
     "place of a peak": ("the face lies elsewhere", lambda a: peak(a, box=(900.0, 100.0, 1100.0, 300.0))),
     "frames of a segment": ("the start of segment A1 is frame", lambda a: segment(a, start_frame=5075)),
     "place": ("A is elsewhere in the picture", lambda a: person(a, median_box=(0.0, 0.0, 90.0, 90.0))),
+    "quality of a person": (
+        "the quality of the faces of person A stands in one of both only",
+        lambda a: person(a, quality=faces_of(300.0)),
+    ),
     "logits": ("a logit at", lambda a: scores(a, lambda each: {"logit": each.logit + 3})),
     "places": ("faces lie elsewhere", lambda a: scores(a, lambda _: {"box": (420, 140, 610, 370)})),
     "peaks": ("peaks, where", lambda a: fewer_peaks(a)),
@@ -95,6 +101,11 @@ OF_FILE: dict[str, tuple[str, Callable[[Analysis], Analysis]]] = {
     "sound": ("has_sound", lambda a: changed(a, "media", has_sound=not a.media.has_sound)),
     "anomalies": ("other anomalies", lambda a: changed(a, "media", anomalies=(CHANGED,))),
 }
+
+
+def faces_of(width: float) -> FaceQuality:
+    of_width, other = (Spread(tenth=each, median=each, ninetieth=each) for each in (width, 1.0))
+    return FaceQuality(width=of_width, contrast=other, sharpness=other, tilt=other, grey=0.0)
 
 
 def forged_check(analysis: Analysis) -> object:
@@ -138,6 +149,18 @@ def test_what_another_machine_changes_agrees(recorded: Analysis) -> None:
     near = check.model_copy(update={"drop_highlight": check.drop_highlight + 0.05})
     here = peak(here, check=near, heat=recorded.segments[0].peaks[0].heat - 0.01)
     assert compare(recorded, here).agree and compare(here, recorded).agree
+
+
+def test_the_quality_of_a_persons_faces_is_compared_where_they_are_the_same_or_many(
+    recorded: Analysis,
+) -> None:
+    small, large = (person(recorded, quality=faces_of(width)) for width in (40.0, 300.0))
+    told = compare(large, small)
+    assert told.problems == ("the quality of the faces of person A (width) differs",)
+    assert compare(small, person(recorded, quality=faces_of(41.0))).agree
+    few = person(large, usable_frames=4)
+    assert not compare(few, person(few, quality=faces_of(40.0))).agree
+    assert compare(few, person(small, usable_frames=3)).agree
 
 
 def test_of_frames_that_score_alike_another_may_be_the_peak(recorded: Analysis) -> None:
