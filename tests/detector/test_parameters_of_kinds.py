@@ -1,4 +1,4 @@
-"""What each parameter concerns: videos, photographs or both, and the first pass or what comes after it."""
+"""What each parameter concerns: videos, photographs or both; first pass, second look or what comes after."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from engine_clips import ALL_FLAGGED, NONE_FLAGGED
 
-from detector import Analysis, Parameters, analyze
+from detector import Analysis, Parameters, analyze, environment
 from detector.media.open import open_media
 from detector.models.loaded import LoadedModel
 from detector.schema.analysis import MediaKind
-from detector.schema.method.parameters import LACKING, OF_FIRST_PASS, OF_PHOTOS, OF_VIDEOS
+from detector.schema.method.parameters import LACKING, OF_FIRST_PASS, OF_PHOTOS, OF_SECOND_LOOK, OF_VIDEOS
 from detector.scoring.first_pass import FirstPass
 from detector.scoring.scorer import Scorer
 
@@ -81,8 +81,8 @@ def test_those_of_photographs_change_nothing_of_a_video(talking: Path, scan: Loa
     assert _found(as_shipped) == _found(otherwise)
 
 
-def test_the_first_pass_asks_for_its_own_and_no_others(still: Path, talking: Path, scan: LoadedModel) -> None:
-    """Or faces that were recorded for a replay would be taken for those of other parameters."""
+def _asking(**given: Any) -> tuple[Parameters, set[str]]:
+    """Parameters, and the names of those that they have been asked for."""
     asked: set[str] = set()
 
     class Asked(Parameters):
@@ -91,8 +91,14 @@ def test_the_first_pass_asks_for_its_own_and_no_others(still: Path, talking: Pat
                 asked.add(name)
             return super().__getattribute__(name)
 
-    parameters = Asked()
+    parameters = Asked(**given)
     asked.clear()
+    return parameters, asked
+
+
+def test_the_first_pass_asks_for_its_own_and_no_others(still: Path, talking: Path, scan: LoadedModel) -> None:
+    """Or faces that were recorded for a replay would be taken for those of other parameters."""
+    parameters, asked = _asking()
     for path in (still, talking):
         with open_media(path) as reader:
             first_pass = FirstPass(reader, parameters, Scorer(scan, still=path is still))
@@ -101,3 +107,19 @@ def test_the_first_pass_asks_for_its_own_and_no_others(still: Path, talking: Pat
             (left,) = first_pass.post_process()
         assert len(left.detections.scored)
     assert asked == OF_FIRST_PASS
+
+
+def test_those_of_the_second_look_are_asked_for_by_nothing_else(
+    still: Path, talking: Path, fused: LoadedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or a report says that an analysis without one was made otherwise than measured."""
+    monkeypatch.setattr(environment, "command", lambda *_: "")  # it asks for all, to name them
+    asked_for: dict[int, set[str]] = {0: set(), 2: set()}
+    for moments, asked_so_far in asked_for.items():
+        for thresholds in (ALL_FLAGGED, NONE_FLAGGED):
+            parameters, asked = _asking(**thresholds | {"second_look": moments})
+            for path in (still, talking):
+                flagged = analyze(path, model=fused, parameters=parameters).segments
+                assert bool(flagged) is (thresholds is ALL_FLAGGED)
+            asked_so_far |= asked
+    assert (asked_for[2] - asked_for[0]) | {"second_look"} == OF_SECOND_LOOK
