@@ -1,4 +1,4 @@
-"""The second look: which moments it takes, and how an analysis tells of it."""
+"""The second look: what it decides, and how an analysis tells of it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from second_looks import Says, judged, moments_of, with_second_look
+from second_looks import Says, judged, with_second_look
 
 from detector import analyze
 from detector.faces.crop import crop_square
@@ -15,7 +15,6 @@ from detector.faces.finding.centerface import FaceDetector
 from detector.faces.framing import head_square
 from detector.faces.patch import cut_patch
 from detector.models.loaded import LoadedModel
-from detector.networks.base import Network
 from detector.schema.analysis import Analysis, ManipulationKind, Parameters, Verdict
 from detector.schema.model import Platt
 from detector.scoring.fused_scorer import FusedScorer
@@ -23,47 +22,6 @@ from detector.scoring.moments import KeptMoment
 from detector.scoring.person_looker import PersonLooker
 from detector.scoring.scorer import Scorer
 from detector.scoring.second_network import BothNetworks
-
-
-def test_half_of_the_moments_are_enough_of_a_person_who_is_clearly_calm(
-    astronaut: np.ndarray, scan_scorer: Scorer, model: LoadedModel
-) -> None:
-    rows = np.zeros(40, [("track", np.int32), ("time", float), ("logit", float)])
-    rows["time"], rows["logit"] = np.arange(40) / 8, -6.0
-    calm, loud = Says((-9.0,) * 4), Says((9.0, -9.0, 9.0, -9.0))
-
-    def moments(network: Network, doubt: float | None, stretch: slice = slice(0), kept: int = 10) -> int:
-        looker = PersonLooker(BothNetworks.of(scan_scorer, with_second_look(model, network.eval())))
-        seen = rows.copy()
-        seen["logit"][stretch] = 6.0
-        look = looker.look([0], seen, moments_of(astronaut, (9.0, 9.0))[:kept], 8, doubt)
-        assert look is not None and np.isfinite(look.second_logits).all()
-        assert [moment.time for moment in look.moments] == sorted(look.times)
-        return len(look.moments)
-
-    assert moments(calm, doubt=0.4) == 4
-    assert moments(calm, doubt=None) == 8
-    assert moments(loud, doubt=0.4) == 8
-    assert moments(calm, doubt=1e-9) == 8, "not clearly below it"
-    assert moments(calm, doubt=0.4, stretch=slice(18, 28)) >= 8, "something stands out in the scan"
-    assert moments(calm, doubt=0.4, kept=6) == 5, "few as they are"
-
-
-def test_whole_heads_are_looked_at_in_every_other_moment(
-    astronaut: np.ndarray, scan_scorer: Scorer, model: LoadedModel
-) -> None:
-    rows = np.zeros(40, [("track", np.int32), ("time", float), ("logit", float)])
-    rows["time"] = np.arange(40) / 8
-    seen = {}
-    for alternate in (True, False):
-        networks = BothNetworks.of(scan_scorer, with_second_look(model, Says((9.0, -9.0, 9.0, -9.0)).eval()))
-        look = PersonLooker(networks, alternate).look([0], rows, moments_of(astronaut, (9.0, 9.0)), 8)
-        assert look is not None and np.isfinite(look.second_logits).all()
-        told = FusedScorer(networks, [look]).second_look_of(0)
-        assert told is not None
-        assert all(moment.inner_altered > 8 for moment in told.moments)
-        seen[alternate] = [moment.head_altered is not None for moment in told.moments]
-    assert seen == {True: [True, False] * 4, False: [True] * 8}
 
 
 def test_a_clear_second_look_decides_and_the_analysis_tells_of_it(talking: Path, model: LoadedModel) -> None:
