@@ -17,10 +17,10 @@ from waitress.utilities import Error, RequestEntityTooLarge
 from webapp import logs
 from webapp.errors import UserError
 from webapp.http import problem_details
+from webapp.http.client_address import network
 from webapp.http.connections import LOOK_EVERY, Connections, TimedChannel, close_overdue
 from webapp.intake.incoming import no_space
 from webapp.security.requests.upload_admission import SMALL, Admission
-from webapp.security.sign_in.login_throttle import network
 from webapp.settings import SettingError, Settings
 from webapp.storage.data_folder import Folders
 

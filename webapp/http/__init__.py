@@ -1,4 +1,5 @@
-"""How answers go out: error pages, problem details, byte ranges, static files, security headers.
+"""How requests come in and answers go out: connections, addresses of clients; error pages, problem details,
+byte ranges, static files, security headers.
 
 Routes are in `pages` and `api`.
 """

@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response
 from reports.text.translation.language import N_, gettext
 from webapp import this_app
 from webapp.custody import account_records, log
+from webapp.http.client_address import plain_address
 from webapp.security import accounts as account_store
 from webapp.security.access.permissions import login_is_on, public, signed_in
 from webapp.security.requests import request_guard
@@ -197,4 +198,4 @@ def _offers_provider() -> bool:
 
 
 def _address() -> str:
-    return login_throttle.plain_address(request.remote_addr or "")
+    return plain_address(request.remote_addr or "")

@@ -20,6 +20,7 @@ from webapp import this_app
 from webapp.custody import log
 from webapp.errors import UserError
 from webapp.http import interface_language
+from webapp.http.client_address import network
 from webapp.http.error_pages import answer, wants_json
 from webapp.http.problem_details import is_api
 from webapp.intake.upload_request import this_request
@@ -28,7 +29,6 @@ from webapp.security.access.permissions import LOCAL, Asker, Need, Principal, lo
 from webapp.security.requests import csrf, unsent_texts
 from webapp.security.requests.rate_limits import Rates, RepeatedRefusals
 from webapp.security.sign_in import cookies, second_factor, sessions
-from webapp.security.sign_in.login_throttle import network
 from webapp.storage.database import Database
 from webapp.storage.key_files import secret_key
 from webapp.storage.tables import SessionRow, now

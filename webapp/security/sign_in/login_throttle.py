@@ -12,8 +12,6 @@ password is looked at, so that many at once gain nothing, and forgotten when it 
 
 from __future__ import annotations
 
-import ipaddress
-import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -21,10 +19,10 @@ from hashlib import sha256
 from sqlalchemy import delete, or_
 from sqlalchemy.orm import Session
 
+from webapp.http.client_address import network
 from webapp.storage.tables import AHEAD, SignInFailure
 
 _FORGOTTEN_AFTER = timedelta(days=1)
-_WITH_PORT = re.compile(r"\[(?P<v6>[^\]]+)\](:\d+)?|(?P<v4>\d+\.\d+\.\d+\.\d+):\d+")
 
 
 @dataclass(frozen=True)
@@ -81,32 +79,6 @@ def forget(session: Session, counted: tuple[Bucket, ...]) -> None:
     for bucket, row in ((b, session.get(SignInFailure, b.key)) for b in counted):
         if row is not None:
             row.count = 0 if bucket is counted[0] else max(0, row.count - 1)
-
-
-def network(address: str) -> str:
-    """An address or, of IPv6, the network a household gets."""
-    plain = plain_address(address)
-    try:
-        parsed = ipaddress.ip_address(plain.partition("%")[0])
-    except ValueError:
-        return plain
-    if isinstance(parsed, ipaddress.IPv6Address):
-        return str(ipaddress.ip_network((parsed, 64), strict=False))
-    return str(parsed)
-
-
-def plain_address(address: str) -> str:
-    """An address as it is written by itself; proxies add ports and brackets, or write IPv4 as IPv6."""
-    text = address.strip()
-    if found := _WITH_PORT.fullmatch(text):
-        text = found["v6"] or found["v4"]
-    try:
-        parsed = ipaddress.ip_address(text)
-    except ValueError:
-        return text
-    if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped is not None:
-        return str(parsed.ipv4_mapped)
-    return str(parsed)
 
 
 def _bucket(text: str, free: int, minutes: int) -> Bucket:

@@ -115,22 +115,3 @@ def test_one_password_on_many_accounts_is_slowed_down_too(app):
                 session, login_throttle.buckets(f"n{number}", "10.0.0.1", None), moment
             )
     assert free == 30
-
-
-@pytest.mark.parametrize(
-    ("address", "place"),
-    [
-        ("10.0.0.1", "10.0.0.1"),
-        ("::ffff:10.0.0.1", "10.0.0.1"),
-        ("2001:db8:1:2:3::4", "2001:db8:1:2::/64"),
-        ("fe80::1%eth0", "fe80::/64"),
-        ("[2001:db8:1:2:3::4]:50123", "2001:db8:1:2::/64"),
-        ("[2001:db8:1:2:3::4]", "2001:db8:1:2::/64"),
-        ("10.0.0.1:50123", "10.0.0.1"),
-        ("[::ffff:10.0.0.1]:50123", "10.0.0.1"),
-        ("::FFFF:0a00:0001", "10.0.0.1"),
-        ("", ""),
-    ],
-)
-def test_the_network_an_address_counts_as(address, place):
-    assert login_throttle.network(address) == place

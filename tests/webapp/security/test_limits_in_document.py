@@ -1,0 +1,48 @@
+"""The figures of docs/security.md on guessing and on requests are those of the code."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+from limits import RateLimitItemPerMinute, parse
+
+from detector.paths import ROOT
+from webapp.security.access.permissions import Permission
+from webapp.security.requests import rate_limits
+from webapp.security.sign_in import login_throttle
+
+_TEXT = (ROOT / "docs" / "security.md").read_text("utf-8")
+_WORDS = {"a": 1, "three": 3, "five": 5}
+_FREE = re.compile(r"(\w+)(?: are)? free, (?:at most|then each [\w ]+, up to) (\w+) minutes?")
+
+
+def _number(text: str) -> int:
+    return _WORDS.get(text.lower()) or int(text.replace(",", ""))
+
+
+def test_how_many_wrong_tries_are_free_and_how_long_the_longest_wait_is() -> None:
+    account, address = login_throttle.buckets("ada", "10.0.0.1", None)
+    (device,) = login_throttle.buckets("ada", "10.0.0.1", "browser")
+    (code,) = login_throttle.code_bucket("ada")
+    told = [(_number(free), timedelta(minutes=_number(wait))) for free, wait in _FREE.findall(_TEXT)]
+    assert [(bucket.free, bucket.longest) for bucket in (account, device, address, code)] == told
+
+
+def test_how_many_requests_a_minute() -> None:
+    (row,) = re.findall(r"^\| requests \| ([^|]+) \|", _TEXT, re.MULTILINE)
+    told = {
+        name: RateLimitItemPerMinute(_number(number))
+        for name, number in re.findall(r"(downloads|starting work|models|accounts|password) ([\d,]+)", row)
+    }
+    dear = {permission: parse(text) for permission, text in rate_limits._DEAR.items()}
+    assert told.pop("password") == parse(rate_limits._DEAR_FORMS["account.password"])
+    assert told == {
+        "downloads": dear.pop(Permission.EXPORT),
+        "starting work": dear.pop(Permission.ANALYSE),
+        "models": dear.pop(Permission.CONFIGURE),
+        "accounts": dear.pop(Permission.ADMINISTER),
+    }
+    assert not dear and len(rate_limits._DEAR_FORMS) == 1
+    (anything,) = re.findall(r"^([\d,]+) a minute a person", row)
+    assert RateLimitItemPerMinute(_number(anything)) == parse(rate_limits._ANYTHING)
