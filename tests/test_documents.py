@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from detector.paths import ROOT
+from detector.schema.analysis import SCHEMA_VERSION
 
 DOCS = ROOT / "docs"
 DOCUMENTS = sorted(
@@ -145,3 +146,8 @@ def test_every_script_that_a_page_names_is_in_the_table_of_scripts():
     named = {f"static/{path}" for path in re.findall(r"asset\('(js/[\w/]+\.js)'\)", pages)}
     listed = re.findall(r"^\|[^|]*\| `(static/js/[\w/]+\.js)`", text(DOCS / "webapp.md"), re.MULTILINE)
     assert named and set(listed) - {"static/js/review/offline.js"} == named, "see docs/webapp.md#scripts"
+
+
+def test_the_page_about_the_result_names_the_version_of_its_schema():
+    """New fields are described there: whoever raises the version reads it again."""
+    assert re.findall(r"\(schema (\d+\.\d+),", text(DOCS / "exhibit.md")) == [SCHEMA_VERSION]
