@@ -56,7 +56,7 @@ def listing() -> str:
         annotations=annotations,
         copies=copies,
         reviewed=reviewed,
-        fixed=analysis_queries.in_fixed_cases(page.rows),
+        read_only=analysis_queries.in_read_only_cases(page.rows),
         like=like,
         verdicts=[str(verdict) for verdict in Verdict],
         states=[str(state) for state in State],

@@ -164,7 +164,7 @@ class ItsCase:
     closed: datetime | None
 
     @property
-    def fixed(self) -> bool:
+    def read_only(self) -> bool:
         """Whether who asks changes nothing in it: it is closed, or they may not see it."""
         return self.closed is not None or self.name is None
 
@@ -180,7 +180,7 @@ def case_of(row: AnalysisRow) -> ItsCase | None:
     return ItsCase(row.case_id, name, closed)
 
 
-def in_fixed_cases(shown: Sequence[AnalysisRow]) -> frozenset[str]:
+def in_read_only_cases(shown: Sequence[AnalysisRow]) -> frozenset[str]:
     """Ids of the analyses among these in whose case who asks changes nothing: see :class:`ItsCase`."""
     cased = [row for row in shown if row.case_id is not None]
     theirs = select(CaseRow.id).where(
