@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 
 import pytest
 from access_table import table
@@ -10,6 +11,7 @@ from made_results import finished, hand_in
 from sqlalchemy import func, select
 from sqlalchemy.orm import aliased
 
+from detector.paths import ROOT
 from webapp.queries import library as library_search
 from webapp.queries import statistics as library_statistics
 from webapp.security.access import permissions
@@ -147,6 +149,19 @@ def test_roles_grow():
     order = [permissions.PERMISSIONS[role] for role in Role]
     assert all(less < more for less, more in zip(order, order[1:], strict=False))
     assert order[-1] == set(Permission)
+
+
+def test_pages_ask_for_permissions_that_there_are():
+    """Of a word that is none of them a page would say no to everybody."""
+    pages = "".join(path.read_text("utf-8") for path in (ROOT / "templates").rglob("*.html"))
+    asked = re.findall(r'\.may\("(\w+)"\)', pages)
+    assert len(asked) == pages.count(".may(") > 30 and set(asked) <= set(Permission)
+
+
+def test_the_api_guide_names_every_scope():
+    text = (ROOT / "docs" / "api.md").read_text("utf-8")
+    (named,) = re.findall(r"Scopes are the names of the permissions: ([^;]+);", text)
+    assert named == ", ".join(f"`{permission}`" for permission in Permission)
 
 
 def test_every_endpoint_says_what_it_needs(app):
