@@ -10,6 +10,7 @@ import pytest
 
 from detector.paths import ROOT
 from detector.schema.analysis import SCHEMA_VERSION
+from reports.text.translation.languages import DEFAULT, LANGUAGES
 
 DOCS = ROOT / "docs"
 DOCUMENTS = sorted(
@@ -151,3 +152,16 @@ def test_every_script_that_a_page_names_is_in_the_table_of_scripts():
 def test_the_page_about_the_result_names_the_version_of_its_schema():
     """New fields are described there: whoever raises the version reads it again."""
     assert re.findall(r"\(schema (\d+\.\d+),", text(DOCS / "exhibit.md")) == [SCHEMA_VERSION]
+
+
+def test_who_names_one_language_by_its_code_names_all():
+    codes = LANGUAGES.keys() - {DEFAULT}
+    code = re.compile(rf"(?:`|language[= ])({'|'.join(codes)})\b")
+    named = {
+        f"{name(document)}:{number}": set(code.findall(line))
+        for document in DOCS.glob("*.md")
+        for number, line in enumerate(text(document).splitlines(), 1)
+        if code.search(line) and not line.startswith("    ")
+    }
+    assert len(named) > 5
+    assert {place: codes - there for place, there in named.items() if there != codes} == {}

@@ -16,7 +16,7 @@ from webapp.security.access.permissions import Role
     ("asked", "code", "words"),
     [
         ("", "en", "Library"),
-        ("fr, pt;q=0.5", "en", "Library"),
+        ("xx, yy;q=0.5", "en", "Library"),  # codes of no language
         ("de-AT, en;q=0.5", "de", "Bibliothek"),
         ("es;q=0.9, de;q=0.8, en;q=0.1", "es", "Biblioteca"),
         ("en, de;q=0.9", "en", "Library"),

@@ -13,6 +13,7 @@ import pytest
 from made_cases import entries, ids
 from sqlalchemy import select
 
+from reports.text.translation.languages import LANGUAGES
 from reports.verification.verify import verify
 from webapp.downloads import case_archive
 from webapp.downloads import reports as report_downloads
@@ -21,12 +22,13 @@ from webapp.storage.tables import CaseRow, Exhibit, User
 pytestmark = pytest.mark.usefixtures("quick_reports")
 
 
-@pytest.mark.parametrize(("spoken", "others"), [("en", ["de", "es"]), ("de", ["en", "es"])])
-def test_a_case_is_exported_in_the_language_of_its_page_or_in_one_that_is_named(ada, case, spoken, others):
+@pytest.mark.parametrize("spoken", ["en", "de"])
+def test_a_case_is_exported_in_the_language_of_its_page_or_in_one_that_is_named(ada, case, spoken):
     page = ada.get(case, headers={"Accept-Language": spoken}).text
     asked = "" if spoken == "en" else f"?language={spoken}"
     offered = re.findall(rf'href="({case}/case.zip[^"]*)"', page)
-    assert offered == [f"{case}/case.zip{asked}", *(f"{case}/case.zip?language={code}" for code in others)]
+    others = [f"{case}/case.zip?language={code}" for code in LANGUAGES if code != spoken]
+    assert offered == [f"{case}/case.zip{asked}", *others]
 
 
 def test_exported_whole(app, ada, case, tmp_path):
