@@ -15,19 +15,15 @@ from types import SimpleNamespace
 
 import pytest
 from http_servers import served
-from people import account, age, rows, sign_in, signed_in, with_login
+from people import account, age, rows, signed_in, with_login
 from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 from waitress.adjustments import Adjustments
-from werkzeug.datastructures import FileStorage
-from werkzeug.test import encode_multipart
 
-from webapp.intake.incoming import UploadLimit
 from webapp.security.access.permissions import Role
-from webapp.security.accounts import find
 from webapp.security.requests.upload_admission import SMALL, TOO_MANY, Admission
 from webapp.server import AdmittedRequest, Room
-from webapp.storage.tables import AnalysisRow, CaseMember, CaseRow, SessionRow, now
+from webapp.storage.tables import SessionRow, now
 
 BIG = 4 * SMALL
 
@@ -341,84 +337,4 @@ def test_the_thread_that_reads_waits_for_nobody_who_writes(app):
 def test_without_login_nobody_is_turned_away(tmp_path, sent):
     app = with_login(tmp_path / "alone", sent, REELPROOF_LOGIN="off")
     assert Admission(app).enter({}, None) == ""
-    app.extensions["database"].close()
-
-
-@pytest.fixture
-def behind_a_proxy(tmp_path, sent):
-    app = with_login(
-        tmp_path / "data", sent, REELPROOF_PROXY="127.0.0.1", REELPROOF_ALLOWED_HOSTS="lab.example"
-    )
-    account(app, "ada", Role.EXAMINER)
-    with listening(app) as number:
-        yield app, number
-    app.extensions["database"].close()
-
-
-def fetched(port: int, *headers: str) -> str:
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as link:
-        lines = "".join(f"{header}\r\n" for header in headers)
-        link.sendall(f"GET /login HTTP/1.1\r\nConnection: close\r\n{lines}\r\n".encode())
-        return b"".join(iter(lambda: link.recv(65536), b"")).decode()
-
-
-FORWARDED = ("X-Forwarded-Proto: https", "X-Forwarded-Host: lab.example", "X-Forwarded-For: 10.9.8.7")
-
-
-def test_a_trusted_proxy_is_believed(behind_a_proxy):
-    _app, port = behind_a_proxy
-    answer = fetched(port, "Host: 127.0.0.1", *FORWARDED)
-    assert answer.startswith("HTTP/1.1 200") and "Strict-Transport-Security: max-age=31536000" in answer
-    refused = fetched(port, "Host: 127.0.0.1", "X-Forwarded-Host: evil.example")
-    assert refused.startswith("HTTP/1.1 400")
-
-
-def test_a_proxy_that_does_not_say_https_is_reported_once(behind_a_proxy, caplog):
-    _app, port = behind_a_proxy
-    fetched(port, "Host: 127.0.0.1")  # a shell on the same machine
-    fetched(port, "Host: 127.0.0.1", *FORWARDED)
-    assert "X-Forwarded-Proto" not in caplog.text
-    for silent in ((), FORWARDED[2:]):
-        assert "HTTP/1.1 200" in fetched(port, "Host: lab.example", *silent)
-    assert caplog.text.count("a request by the proxy 127.0.0.1 has no X-Forwarded-Proto") == 1
-
-
-def test_nobody_else_is(app, port):
-    answer = fetched(port, "Host: 127.0.0.1", *FORWARDED)
-    assert answer.startswith("HTTP/1.1 200") and "Strict-Transport-Security" not in answer
-
-
-def test_quota(tmp_path, sent, monkeypatch):
-    app = with_login(tmp_path / "data", sent, REELPROOF_QUOTA_MB="1")
-    account(app, "ada", Role.EXAMINER)
-    client = signed_in(app, "ada")
-
-    def hand_in(content: bytes, client=client):
-        boundary, body = encode_multipart({"file": FileStorage(io.BytesIO(content), "a.mp4")})
-        return client.post("/analyses", data=body, content_type=f"multipart/form-data; boundary={boundary}")
-
-    assert hand_in(b"a" * 600_000).status_code == 303
-    answer = hand_in(b"b" * 600_000)
-    assert answer.status_code == 413
-    assert "0.4 MB" in answer.text and "left of the 1 MB you may use in all" in answer.text
-    assert hand_in(b"b" * 300_000).status_code == 303
-    assert hand_in(b"b" * 300_000).status_code == 413  # each file counts on its way in
-    # Two that are let in at once, each while the other has not arrived: the second is looked at again.
-    monkeypatch.setattr("webapp.pages.upload.upload_limit", lambda *_: UploadLimit(1, 1_000_000))
-    assert hand_in(b"c" * 300_000).status_code == 413
-    assert hand_in(b"a" * 600_000).status_code == 303, "one's own exhibit counts once"
-    # A colleague's exhibit counts as one's own once it is analysed again.
-    account(app, "bob", Role.ADMINISTRATOR)
-    seen = hand_in(b"d" * 300_000, signed_in(app, "bob")).location.split("?")[0]
-    with app.extensions["database"].begin() as session:
-        row = session.get_one(AnalysisRow, seen.rsplit("/", 1)[1])
-        case = CaseRow(name="K", description="", created=row.created, created_by="bob")
-        session.add(case)
-        session.flush()
-        row.case_id = case.id
-        session.add(CaseMember(case_id=case.id, user_id=find(session, "ada").id))
-    answer = client.post(f"{seen}/again")
-    assert answer.status_code == 413 and "you may use in all" in answer.text
-    monkeypatch.undo()
-    assert sign_in(client, "nobody").status_code == 401
     app.extensions["database"].close()
