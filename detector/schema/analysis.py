@@ -149,6 +149,11 @@ MOST_COVERED = 0.5
 """Of the faces of a person, or of a segment: above this share covered ones, it is one of covered faces."""
 
 
+def is_mostly_covered(share: float | None) -> bool:
+    """Whether one with this share of covered faces is one of covered faces; no where nobody asked."""
+    return share is not None and share > MOST_COVERED
+
+
 class Person(Value):
     """One or more tracks judged to be the same face."""
 

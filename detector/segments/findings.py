@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from detector.faces.detections import Detection, Detections
-from detector.schema.analysis import MOST_COVERED, MediaKind, Parameters, Person, Score, Scores
+from detector.schema.analysis import MediaKind, Parameters, Person, Score, Scores, is_mostly_covered
 from detector.schema.boxes import rounded
 from detector.schema.formatting import name_of
 from detector.scoring.first_pass import FirstPassResult
@@ -95,7 +95,7 @@ def person(
     tracks = tuple(np.unique(group.rows["track"]).tolist())
     own = [f for f in found if f.person == name]
     # What covered faces say is nobody's figure where others say something.
-    levels = [f.level for f in own if (f.covered or 0.0) <= MOST_COVERED] or [f.level for f in own]
+    levels = [f.level for f in own if not is_mostly_covered(f.covered)] or [f.level for f in own]
     if not levels and np.any(~np.isnan(group.rows["logit"])):
         levels = [_mean_logit(group, rate)]
     return Person(

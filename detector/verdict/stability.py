@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from detector.schema.analysis import MOST_COVERED, Person, Segment
+from detector.schema.analysis import Person, Segment, is_mostly_covered
 
 # Below this share of views that agree, nobody should rely on either side.
 _LEAST_STABILITY = 0.7
@@ -32,7 +32,7 @@ def is_covered(one: Person | Segment) -> bool:
     What lies there raises scores of unmanipulated faces and lowers those of manipulated ones
     (docs/models.md). Unknown, and so not said, before schema 1.21.
     """
-    return one.covered is not None and one.covered > MOST_COVERED
+    return is_mostly_covered(one.covered)
 
 
 def bears_no_finding(person: Person) -> bool:

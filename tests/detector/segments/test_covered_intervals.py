@@ -1,0 +1,49 @@
+"""What covered faces say in one interval is not a person's figure where bare ones say something in another."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import cast
+
+import numpy as np
+import pytest
+
+from detector.faces.crop import Face
+from detector.faces.detections import DetectionBuffer
+from detector.faces.quality import Assessment
+from detector.schema.analysis import MediaKind, Parameters
+from detector.scoring.scorer import Scorer
+from detector.segments import findings
+from detector.verdict.stability import is_covered
+
+RATE = Parameters().sample_rate
+BARE, HIGHER, CALM = 3.0, 5.0, -3.0  # logits
+SCORER = cast(
+    Scorer,
+    SimpleNamespace(
+        probability=lambda logit: float(1 / (1 + np.exp(-logit))),
+        person_probability=lambda logit: float(logit) / 10,
+        second_look_of=lambda track: None,
+    ),
+)
+
+
+@pytest.mark.parametrize(("covered", "figure"), [(10, HIGHER), (11, BARE), (19, BARE), (20, BARE)])
+def test_more_than_half_of_its_faces_make_an_interval_one_of_covered_faces(
+    covered: int, figure: float
+) -> None:
+    """Of the second interval, which scores higher, so many of twenty faces are covered."""
+    logits = [BARE] * 20 + [CALM] * 20 + [HIGHER] * 20
+    buffer, face = DetectionBuffer(), Face((0, 0, 60, 60), 0.9, np.zeros((5, 2), np.float32))
+    for number in range(len(logits)):
+        shows = Assessment(None, covered=40 <= number < 40 + covered)
+        buffer.add(number, number / RATE, number, 0, face, shows)
+    group = buffer.take()
+    group.rows["logit"] = logits
+    findings.fill_in_smoothed(group, SCORER, Parameters())
+    found = findings.flagged("A", group, Parameters(), MediaKind.VIDEO)
+    assert [one.covered for one in found] == [0.0, covered / 20]
+    person = findings.person("A", group, found, SCORER, RATE, 7.5)
+    assert person.probability == figure / 10
+    whole = person.model_copy(update={"covered": found[1].covered})
+    assert is_covered(whole) is (figure == BARE), "as for the verdict"
