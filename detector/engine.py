@@ -43,7 +43,7 @@ from detector.scoring.scorer import Scorer
 from detector.scoring.second_look import fill_in_fused, look_again
 from detector.segments.boundaries import refine_boundaries
 from detector.segments.explained_peaks import explain_peaks
-from detector.segments.findings import FlaggedInterval
+from detector.segments.findings import Candidate
 from detector.verdict.coverage import coverage_of
 from detector.verdict.flagged import flagged_persons
 from detector.verdict.judgement import judge
@@ -200,7 +200,7 @@ def _analyzed(job: _Job, progress: Progress) -> Analysis:
             refined = refine_boundaries(first_pass, reader, scorer, parameters, refine)
             first_pass = replace(first_pass, detections=refined)
 
-        def explained(found: Sequence[FlaggedInterval]) -> tuple[Segment, ...]:
+        def explained(found: Sequence[Candidate]) -> tuple[Segment, ...]:
             show = stage_progress("explaining", _REFINED, 1.0)
             return explain_peaks(found, reader, scorer, job.images, parameters.seed, show)
 
@@ -304,12 +304,12 @@ def conclude(
     missing: float,
     scorer: Scorer,
     parameters: Parameters,
-    explained: Callable[[Sequence[FlaggedInterval]], tuple[Segment, ...]],
+    explained: Callable[[Sequence[Candidate]], tuple[Segment, ...]],
 ) -> Analysis:
     """What a first pass over an exhibit, already scored, amounts to.
 
     ``missing`` is the number of seconds its file breaks off early; ``explained`` makes segments
-    of flagged intervals.
+    of candidates.
     """
     coverage = coverage_of(first_pass, media, missing, parameters.sample_rate)
     judged = judge(first_pass, scorer, parameters, media, coverage, explained)

@@ -19,7 +19,7 @@ from detector.scoring.moments import MomentKeeper
 from detector.scoring.scorer import Scorer
 from detector.scoring.second_look import fill_in_fused, look_again
 from detector.segments.explained_peaks import explain_peaks
-from detector.segments.findings import FlaggedInterval
+from detector.segments.findings import Candidate
 from detector.verdict.joint import joint
 from detector.verdict.judgement import judge
 
@@ -79,7 +79,7 @@ class OtherVerdicts:
             )
             fill_in_fused(first_pass.detections, scorer)
 
-        def explained(found: Sequence[FlaggedInterval]) -> tuple[Segment, ...]:
+        def explained(found: Sequence[Candidate]) -> tuple[Segment, ...]:
             return explain_peaks(
                 found,
                 self.reader,

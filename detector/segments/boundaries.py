@@ -1,4 +1,4 @@
-"""Judge every frame around the ends of flagged intervals, so that these are exact to a frame.
+"""Judge every frame around the ends of candidates for a segment, so that these are exact to a frame.
 
 Sampled frames find an interval, and leave an end of it open by as much as they lie apart; and a
 median over few of them is shifted by each. Between two sampled frames a face is where
@@ -53,7 +53,7 @@ def refine_boundaries(
     parameters: Parameters,
     progress: Callable[[float], None],
 ) -> Detections:
-    """The detections of ``first_pass`` and those in all frames near the ends of its flagged intervals.
+    """The detections of ``first_pass`` and those in all frames near the ends of its candidates.
 
     ``reader`` has been read to the end; ``progress`` is told the share done. Sequence networks judge a
     frame by the sampled frames around it: with them nothing is added.
@@ -81,15 +81,15 @@ def refine_boundaries(
             del shown  # or they would be held while the next are gathered
     refined = judge.post_process()
     while True:  # what is dropped may leave less of another interval
-        flagged = refined.only(np.isin(refined.rows["track"], list(found)))
-        unfounded = _unsupported(refined, found, _intervals(flagged, scorer, parameters), reach)
+        holding = refined.only(np.isin(refined.rows["track"], list(found)))
+        unfounded = _unsupported(refined, found, _intervals(holding, scorer, parameters), reach)
         if not unfounded.any():
             return refined
         refined = refined.only(~unfounded)
 
 
 def _intervals(detections: Detections, scorer: Scorer, parameters: Parameters) -> _ByTrack:
-    """Start and end of the flagged intervals of each track, in seconds."""
+    """Start and end of the candidates of each track, in seconds."""
     smoothed = findings.smooth(detections, scorer, parameters)[detections.rows["usable"]]
     usable = detections.only(detections.rows["usable"])
     times = usable.rows["time"].tolist()

@@ -1,4 +1,4 @@
-"""From what was flagged to published segments: peak frames are read again, explained, and kept."""
+"""From candidates to published segments: peak frames are read again, explained, and kept."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from detector.media.reader import MediaReader
 from detector.schema.analysis import CloseUp, MediaKind, Peak, Segment
 from detector.schema.boxes import rounded
 from detector.scoring.scorer import Scorer
-from detector.segments.findings import FlaggedInterval
+from detector.segments.findings import Candidate
 
 
 def explain_peaks(
-    found: Sequence[FlaggedInterval],
+    found: Sequence[Candidate],
     reader: MediaReader,
     scorer: Scorer,
     images: Path | None,
@@ -34,8 +34,8 @@ def explain_peaks(
     ``prefix``; ``progress`` is told the share done.
     """
     wanted: dict[int, list[tuple[str, Detection]]] = defaultdict(list)
-    for flagged in found:
-        for name, peak in _named_peaks(flagged, prefix):
+    for candidate in found:
+        for name, peak in _named_peaks(candidate, prefix):
             wanted[peak.pts].append((name, peak))
     still = reader.kind is MediaKind.IMAGE
     faces = len(found) if still else 1
@@ -58,7 +58,7 @@ def explain_peaks(
     full = heatmaps.shared_maximum(maps.values())
     if pictures is not None:
         pictures.draw(maps, full, reader.width)
-    return tuple(_segment(flagged, maps, full, scorer, pictures, prefix) for flagged in found)
+    return tuple(_segment(candidate, maps, full, scorer, pictures, prefix) for candidate in found)
 
 
 class _PeakPictures:
@@ -103,25 +103,25 @@ class _PeakPictures:
             overlays.write_close_up(near, maps[name], full, self._parts[name], self._folder)
 
 
-def _named_peaks(found: FlaggedInterval, prefix: str) -> list[tuple[str, Detection]]:
-    """The peaks of a flagged interval with the names that their heatmaps and files have."""
+def _named_peaks(found: Candidate, prefix: str) -> list[tuple[str, Detection]]:
+    """The peaks of a candidate with the names that their heatmaps and files have."""
     return [(f"{prefix}{found.name}-{rank}", peak) for rank, peak in enumerate(found.peaks, start=1)]
 
 
-def without_peaks(found: Sequence[FlaggedInterval], scorer: Scorer) -> tuple[Segment, ...]:
+def without_peaks(found: Sequence[Candidate], scorer: Scorer) -> tuple[Segment, ...]:
     """Segments without peaks, for where only the findings are wanted."""
-    return tuple(_segment(flagged, {}, 1.0, scorer) for flagged in found)
+    return tuple(_segment(candidate, {}, 1.0, scorer) for candidate in found)
 
 
 def _segment(
-    found: FlaggedInterval,
+    found: Candidate,
     maps: Mapping[str, heatmaps.Explained],
     full: float,
     scorer: Scorer,
     pictures: _PeakPictures | None = None,
     prefix: str = "",
 ) -> Segment:
-    """A flagged interval with its peaks, and where their ``pictures`` lie."""
+    """A candidate with its peaks, and where their ``pictures`` lie."""
     frames = pictures.frames if pictures else {}
     close_ups = pictures.close_ups if pictures else {}
     peaks = []

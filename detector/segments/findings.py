@@ -1,6 +1,7 @@
-"""From detections to findings: persons, and what is flagged of each.
+"""From detections to findings: persons, and the intervals of each that reach the threshold for a finding.
 
-Published segments are made of that in :mod:`detector.segments.explained_peaks`.
+These are candidates, of which :mod:`detector.segments.explained_peaks` makes the published segments; on which
+of them a finding rests, :mod:`detector.verdict.flagged` tells.
 """
 
 from __future__ import annotations
@@ -21,8 +22,11 @@ from detector.segments import rules
 
 
 @dataclass(frozen=True)
-class FlaggedInterval:
-    """A flagged interval of a person, before its peaks are explained; ``level`` is its mean logit."""
+class Candidate:
+    """An interval of a person that reaches the threshold for a finding, before its peaks are explained.
+
+    ``level`` is its mean logit.
+    """
 
     name: str
     person: str
@@ -80,13 +84,13 @@ def smooth(detections: Detections, scorer: Scorer, parameters: Parameters) -> ru
 def person(
     name: str,
     group: Detections,
-    found: Sequence[FlaggedInterval],
+    found: Sequence[Candidate],
     scorer: Scorer,
     rate: float,
     on_screen: float,
     still: Set[int] | None = None,
 ) -> Person:
-    """The published value of one person; ``found`` are the flagged intervals of all.
+    """The published value of one person; ``found`` are the candidates of all.
 
     ``rate`` is that of sampling, ``on_screen`` the person's :func:`screen_time`; ``still`` are tracks that
     show one picture (:mod:`detector.faces.stillness`), if that is known.
@@ -129,7 +133,7 @@ def person(
 
 def persons_of(
     people: Mapping[str, Detections],
-    found: Sequence[FlaggedInterval],
+    found: Sequence[Candidate],
     scorer: Scorer,
     rate: float,
     on_screen: Callable[[Detections], float],
@@ -144,7 +148,7 @@ def persons_of(
 def track_intervals(
     usable: Detections, smoothed: rules.Floats, parameters: Parameters
 ) -> dict[int, list[rules.Interval]]:
-    """Flagged intervals of each track by their places in ``usable``, whose probabilities are ``smoothed``."""
+    """Candidates of each track by their places in ``usable``, whose probabilities are ``smoothed``."""
     times = usable.rows["time"]
     return {
         number: rules.find_in_track(times, smoothed, track, parameters)
@@ -152,8 +156,8 @@ def track_intervals(
     }
 
 
-def flagged(name: str, group: Detections, parameters: Parameters, kind: MediaKind) -> list[FlaggedInterval]:
-    """Flagged intervals of one person (:func:`rules.find_in_person`)."""
+def candidates(name: str, group: Detections, parameters: Parameters, kind: MediaKind) -> list[Candidate]:
+    """Intervals of one person that reach the threshold (:func:`rules.find_in_person`)."""
     usable = group.only(~np.isnan(group.rows["smoothed"]))
     times, smoothed, raw = (_known(usable, field) for field in ("time", "smoothed", "logit"))
     tracks = list(usable.by_track().values())
@@ -163,21 +167,21 @@ def flagged(name: str, group: Detections, parameters: Parameters, kind: MediaKin
         inside = usable.only(slice(interval.first, interval.last + 1))
         peaks = [usable[i] for i in rules.peaks(times, smoothed, raw, interval)]
         found.append(
-            FlaggedInterval(f"{name}{rank}", name, inside, peaks, _mean_logit(inside, parameters.sample_rate))
+            Candidate(f"{name}{rank}", name, inside, peaks, _mean_logit(inside, parameters.sample_rate))
         )
     return found
 
 
-def flagged_of_all(
+def candidates_of_all(
     people: Mapping[str, Detections], parameters: Parameters, kind: MediaKind
-) -> list[FlaggedInterval]:
-    """Flagged intervals of all persons, person by person."""
-    return [one for name, group in people.items() for one in flagged(name, group, parameters, kind)]
+) -> list[Candidate]:
+    """Those of all persons, person by person."""
+    return [one for name, group in people.items() for one in candidates(name, group, parameters, kind)]
 
 
 def reaching_in_few_frames(
     people: Mapping[str, Detections],
-    found: Sequence[FlaggedInterval],
+    found: Sequence[Candidate],
     parameters: Parameters,
     times: Sequence[float],
     seconds: rules.Floats,

@@ -142,7 +142,7 @@ def find_reaching(times: Floats, smoothed: Floats, parameters: Parameters) -> li
 
 
 def find_intervals(times: Floats, smoothed: Floats, parameters: Parameters) -> list[Interval]:
-    """Flagged intervals of one track, from smoothed probabilities."""
+    """Intervals of one track that reach the threshold for long enough, from smoothed probabilities."""
     found = find_reaching(times, smoothed, parameters)
     return [i for i in found if is_long_enough(times[i.first], times[i.last], parameters)]
 
@@ -150,7 +150,7 @@ def find_intervals(times: Floats, smoothed: Floats, parameters: Parameters) -> l
 def find_in_track(
     times: Floats, smoothed: Floats, track: NDArray[np.intp], parameters: Parameters
 ) -> list[Interval]:
-    """Flagged intervals of the track whose entries are ``track``, by their entries in ``times``."""
+    """The same of the track whose entries are ``track``, by their entries in ``times``."""
     return [
         Interval(int(track[one.first]), int(track[one.last]))
         for one in find_intervals(times[track], smoothed[track], parameters)
@@ -163,7 +163,7 @@ def seconds_sampled(first: float, last: float, rate: float) -> float:
 
 
 def is_long_enough(first: float, last: float, parameters: Parameters) -> bool:
-    """Whether an interval is long enough to be flagged. One sample alone never is, however sparse."""
+    """Whether an interval is long enough for a finding. One sample alone never is, however sparse."""
     if last <= first and parameters.minimum_duration > 0:
         return False
     lasts = seconds_sampled(first, last, parameters.sample_rate)
@@ -173,10 +173,10 @@ def is_long_enough(first: float, last: float, parameters: Parameters) -> bool:
 def find_in_pieces(
     times: Floats, smoothed: Floats, tracks: Iterable[NDArray[np.intp]], parameters: Parameters
 ) -> list[Interval]:
-    """Flagged pieces of one person whose ``tracks`` are too short, each by itself, to hold an interval.
+    """What reaches the threshold in ``tracks`` of one person, each too short to hold an interval by itself.
 
     Frequent cuts make such tracks. Laid end to end they are smoothed and judged as one track is; what is
-    flagged is then given back piece by piece. ``tracks`` are the entries of each in the other arrays.
+    found is then given back piece by piece. ``tracks`` are the entries of each in the other arrays.
     """
     rate = parameters.sample_rate
     short = [
@@ -204,7 +204,7 @@ def find_in_pieces(
 def find_in_person(
     times: Floats, smoothed: Floats, tracks: Sequence[NDArray[np.intp]], parameters: Parameters, still: bool
 ) -> list[Interval]:
-    """Flagged intervals of one person: found track by track, in short ones together, then joined.
+    """Intervals of one person that reach it: found track by track, in short ones together, then joined.
 
     ``tracks`` are the entries of each in the other arrays. Of a ``still`` each face over the
     threshold is one.

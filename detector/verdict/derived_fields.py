@@ -135,7 +135,7 @@ def _is_scored(peak: Peak, scores: Scores, inside: NDArray[np.intp]) -> bool:
 
 
 def _by_these_rules(person: Person, segments: list[Segment], analysis: Analysis, told: bool) -> Iterator[str]:
-    """What is flagged of a person, and how sure that is, by the rules of this version."""
+    """Which segments a person has, and how sure that is, by the rules of this version."""
     scores, parameters = person.scores, analysis.parameters
     if len(scores):
         sampled = rules.is_sampled(scores.time, parameters.sample_rate)

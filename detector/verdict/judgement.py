@@ -36,19 +36,19 @@ def judge(
     parameters: Parameters,
     media: Media,
     coverage: Coverage,
-    explained: Callable[[Sequence[findings.FlaggedInterval]], tuple[Segment, ...]],
+    explained: Callable[[Sequence[findings.Candidate]], tuple[Segment, ...]],
 ) -> ModelFindings:
     """What ``scorer`` concludes of a first pass whose rows have its logits.
 
     ``coverage`` is that of the first model, which decides what is judged; ``explained`` makes segments of
-    flagged intervals. Smoothed probabilities are filled in, in ``first_pass``.
+    candidates. Smoothed probabilities are filled in, in ``first_pass``.
     """
     findings.fill_in_smoothed(first_pass.detections, scorer, parameters)
     times = first_pass.times
     damaged = [span for span in coverage.not_examined if span.reason in DAMAGED]
     seconds = seconds_shown(times, media.duration, parameters.sample_rate, damaged)
     people = findings.group_persons(first_pass, seconds)
-    found = findings.flagged_of_all(people, parameters, media.kind)
+    found = findings.candidates_of_all(people, parameters, media.kind)
     on_screen = partial(findings.screen_time, times=times, seconds=seconds)
     persons = findings.persons_of(people, found, scorer, parameters.sample_rate, on_screen, first_pass.still)
     threshold = scorer.person_probability(scorer.logit(parameters.enter_threshold))

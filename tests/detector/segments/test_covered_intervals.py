@@ -1,4 +1,4 @@
-"""What covered faces say in one interval is not a person's figure where bare ones say something in another."""
+"""What covered faces say in one interval is nobody's figure where bare ones say something in another."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_more_than_half_of_its_faces_make_an_interval_one_of_covered_faces(
     group = buffer.take()
     group.rows["logit"] = logits
     findings.fill_in_smoothed(group, SCORER, Parameters())
-    found = findings.flagged("A", group, Parameters(), MediaKind.VIDEO)
+    found = findings.candidates("A", group, Parameters(), MediaKind.VIDEO)
     assert [one.covered for one in found] == [0.0, covered / 20]
     person = findings.person("A", group, found, SCORER, RATE, 7.5)
     assert person.probability == figure / 10

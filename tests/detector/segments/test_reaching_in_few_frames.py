@@ -11,7 +11,7 @@ from detector.faces.crop import Face
 from detector.faces.detections import DetectionBuffer, Detections
 from detector.faces.quality import Assessment
 from detector.schema.analysis import MediaKind, Parameters
-from detector.segments.findings import flagged_of_all, reaching_in_few_frames
+from detector.segments.findings import candidates_of_all, reaching_in_few_frames
 from detector.segments.screen_time import seconds_shown
 
 DEFAULT = Parameters()
@@ -35,7 +35,7 @@ def people(
 def few(times: Sequence[float], lasts: float, smoothed: Mapping[str, Mapping[int, float]]) -> dict[str, int]:
     seconds = seconds_shown(times, lasts, DEFAULT.sample_rate, ())
     group = people(times, smoothed)
-    found = flagged_of_all(group, DEFAULT, MediaKind.VIDEO)
+    found = candidates_of_all(group, DEFAULT, MediaKind.VIDEO)
     return reaching_in_few_frames(group, found, DEFAULT, times, seconds)
 
 
