@@ -32,6 +32,7 @@ from detector.files import hashed
 from detector.sandbox import CrashError, UnexpectedError
 from detector.sandboxed_engine import Write, analyze_confined
 from detector.schema.analysis import Analysis, Parameters
+from detector.verdict.flagged import flagged_segments
 
 LOG = "watched.jsonl"
 LOOK_EVERY = 2.0
@@ -184,7 +185,7 @@ class Watch:
                 "verdict": str(analysis.verdict),
                 "reason": analysis.reason,
                 "probability": analysis.probability,
-                "segments": len(analysis.segments),
+                "segments": len(flagged_segments(analysis.persons, analysis.segments)),
                 "result": place.name,
             }
         except ReelproofError as problem:

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 import pytest
-from analyses import build
+from analyses import build, with_stability
 
 from detector.batch import watch_folder as watch_module
 from detector.batch.watch_folder import LOG, STILL_FOR, Watch
@@ -72,6 +72,19 @@ def test_what_is_there_is_done_once_and_in_order(tmp_path, analysed):
     assert (tmp_path / "results" / "a.mp4" / "analysis.json").is_file()
     assert [json.loads(text) for text in (tmp_path / "results" / LOG).read_text().splitlines()] == lines
     assert {path.name for path in (tmp_path / "results").iterdir()} == {"a.mp4", "b.mp4", "c.mp4", LOG}
+
+
+def test_segments_that_were_looked_at_alone_are_not_counted(tmp_path, monkeypatch):
+    def engine(path, folder, **_options):
+        sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+        analysis = with_stability(build(folder, persons=3, segments=3, sha256=sha256), A=1.0, B=0.4)
+        covered = [one.model_copy(update={"covered": float(one.person == "C")}) for one in analysis.segments]
+        return analysis.model_copy(update={"segments": tuple(covered)})
+
+    monkeypatch.setattr(watch_module, "analyze_confined", engine)
+    (tmp_path / "a.mp4").write_bytes(b"one")
+    (line,) = watching(tmp_path, Clock()).lines(once=True)
+    assert line["segments"] == 1
 
 
 def test_a_restart_does_nothing_twice(tmp_path, analysed):
