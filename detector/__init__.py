@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from detector.schema.analysis import Analysis as Analysis
     from detector.schema.analysis import Parameters as Parameters
     from detector.schema.analysis import Verdict as Verdict
+    from detector.verdict.flagged import flagged_segments as flagged_segments
 
-__all__ = ["Analysis", "Parameters", "Verdict", "analyze"]
+__all__ = ["Analysis", "Parameters", "Verdict", "analyze", "flagged_segments"]
 
 # Torch takes a second to import, which the web process and `--help` never need; and
 # `setup-check` must run where nothing of it is installed.
@@ -35,6 +36,7 @@ _WHERE = {
     "Analysis": "detector.schema.analysis",
     "Parameters": "detector.schema.analysis",
     "Verdict": "detector.schema.analysis",
+    "flagged_segments": "detector.verdict.flagged",
 }
 
 

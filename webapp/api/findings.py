@@ -9,10 +9,11 @@ import numpy as np
 from flask import Blueprint, Response
 
 from detector.schema.analysis import Analysis, Person
+from detector.verdict.flagged import is_flagged
 from webapp.api.analyses import require_finished
 from webapp.api.contract import pagination
 from webapp.api.contract.operation import Answer, operation
-from webapp.api.contract.schemas.findings import PersonScore, Scores, ScoreSearch, Segments
+from webapp.api.contract.schemas.findings import FoundSegment, PersonScore, Scores, ScoreSearch, Segments
 from webapp.queries.results import analysis_text, load, viewed
 from webapp.security.access.blinding import Discloses
 from webapp.security.access.permissions import Permission
@@ -45,14 +46,19 @@ def analysis(analysis_id: str) -> Response:
     "GET",
     "/analyses/<analysis_id>/segments",
     permission=Permission.READ,
-    answers={200: Answer("What was flagged.", Segments, headers=("ETag",))},
+    answers={200: Answer("What reached the threshold, flagged or not.", Segments, headers=("ETag",))},
     errors=(404, 409),
 )
 def segments(analysis_id: str) -> Segments:
-    """The segments an analysis flagged, in order of persons and time."""
+    """The segments of an analysis, flagged or looked at alone, in order of persons and time."""
     row, folder = require_finished(analysis_id, Discloses.FINDINGS)
     viewed(row)
-    return Segments(segments=load(folder).analysis.segments)
+    found = load(folder).analysis
+    return Segments(
+        segments=tuple(
+            FoundSegment(**dict(each), flagged=is_flagged(found.persons, each)) for each in found.segments
+        )
+    )
 
 
 @operation(

@@ -4,7 +4,7 @@
     reelproof = Client("http://127.0.0.1:8000", token=None)
     analysis = reelproof.wait(reelproof.create("clip.mp4")["id"])
     for segment in reelproof.segments(analysis["id"]):
-        print(segment["person"], segment["start"], segment["end"])
+        print(segment["person"], segment["start"], segment["end"], segment["flagged"])
 
 This folder needs nothing else of Reelproof and may be copied to where it is needed: imports in it are
 relative. Answers are JSON as ``/api/v1/openapi.json`` describes it. Errors are :class:`Problem` or one of

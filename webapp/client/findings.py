@@ -21,7 +21,7 @@ class Findings(Connection):
         return found
 
     def segments(self, analysis_id: str) -> list[dict[str, Any]]:
-        """The segments that were flagged."""
+        """The segments; ``flagged`` of each says whether a finding rests on it, or it was looked at alone."""
         found: list[dict[str, Any]] = self._get(f"analyses/{analysis_id}/segments")["segments"]
         return found
 

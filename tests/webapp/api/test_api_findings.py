@@ -7,6 +7,7 @@ import zipfile
 from typing import get_args
 
 import pytest
+from analyses import build, with_stability
 from api_requests import API, form, problem
 from made_results import digest, finished, hand_in
 
@@ -39,6 +40,30 @@ def test_segments_are_those_of_the_result(client, flagged):
     path, stored = flagged
     segments = client.get(f"{path}/segments").json["segments"]
     assert [each["id"] for each in segments] == [each.id for each in Analysis.from_json(stored).segments]
+
+
+def test_of_each_segment_it_is_said_whether_it_is_flagged(app, client, tmp_path):
+    """As the exports say it: not where views do not agree, nor of faces without colour or covered."""
+    built = with_stability(build(tmp_path, persons=4, segments=4), A=1.0, B=0.4)
+    persons = [one.model_copy(update={"grey": float(one.id == "C")}) for one in built.persons]
+    segments = [one.model_copy(update={"covered": float(one.person == "D")}) for one in built.segments]
+    row = finished(app, {"persons": tuple(persons), "segments": tuple(segments)}, persons=4, segments=4)
+    told = client.get(f"{API}/analyses/{row.id}/segments").json["segments"]
+    assert {each["person"]: each["flagged"] for each in told} == dict(A=True, B=False, C=False, D=False)
+    exported = client.get(f"{API}/analyses/{row.id}/exports/json").json["segments"]
+    words = {each["id"]: each["strength"] for each in exported}
+    assert all((words[each["id"]] == "not flagged") is not each["flagged"] for each in told)
+
+
+def test_what_is_said_of_segments_is_described(client):
+    schemas = client.get(f"{API}/openapi.json").json["components"]["schemas"]
+    assert schemas["Segments"]["properties"]["segments"]["items"]["$ref"].endswith("/FoundSegment")
+    found = schemas["FoundSegment"]
+    assert (
+        "flagged" in found["required"]
+        and "a finding rests on it" in found["properties"]["flagged"]["description"]
+    )
+    assert "flagged" not in schemas["Segment"]["properties"], "the stored analysis does not have it"
 
 
 def test_segments_are_not_sent_again_to_who_has_them(client, flagged):

@@ -10,10 +10,19 @@ from detector.schema.analysis import Score, Segment, Value
 from webapp.api.contract.schemas.base import RequestModel
 
 
-class Segments(Value):
-    """The segments that were flagged."""
+class FoundSegment(Segment):
+    """A segment of an analysis, and whether it is flagged."""
 
-    segments: tuple[Segment, ...]
+    flagged: bool = Field(
+        description="whether a finding rests on it; false: it was looked at, and other views do not agree or "
+        "the faces are without colour or covered"
+    )
+
+
+class Segments(Value):
+    """The segments of an analysis: those that are flagged, and those looked at and not flagged."""
+
+    segments: tuple[FoundSegment, ...]
 
 
 class PersonScore(Score):
