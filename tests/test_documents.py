@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import detector
 from detector.paths import ROOT
 from detector.schema.analysis import SCHEMA_VERSION
 from reports.text.translation.languages import DEFAULT, LANGUAGES
@@ -118,6 +119,13 @@ def test_the_front_door_stays_short():
     assert words <= 700, f"README.md has {words} words; the rest belongs in docs/"
     words = len(text(DOCS / "ARCHITECTURE.md").split())
     assert words <= 1800, f"docs/ARCHITECTURE.md has {words} words; details belong in other documents"
+
+
+def test_the_front_door_imports_what_is_there():
+    (example,) = re.findall(r"^```python\n(.*?)^```", text(ROOT / "README.md"), re.MULTILINE | re.DOTALL)
+    (line,) = re.findall(r"^from detector import (.+)$", example, re.MULTILINE)
+    assert set(line.split(", ")) <= set(detector.__all__)
+    assert all(callable(getattr(detector, each)) for each in line.split(", "))
 
 
 def test_the_front_door_says_what_the_card_says():
