@@ -177,6 +177,7 @@ class SecondLookCard(NetworkFile):
             architecture=self.architecture,
             sha256=self.sha256,
             card_sha256=_sha256(self.deciding),
+            codecs=dict(self.codecs),
         )
 
     @property

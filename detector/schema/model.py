@@ -74,6 +74,11 @@ class SecondLookModel(Value):
         default=None,
         description="over the deciding part of its card: what it is fed, fusion, calibration; since 1.13",
     )
+    codecs: dict[str, float] | None = Field(
+        default=None,
+        description="by FFmpeg's name of a codec what is taken off the raw score (logit) of alteration of "
+        "videos in it, since encoding adds it on average; since 1.22",
+    )
 
 
 class Model(Value):

@@ -49,7 +49,8 @@ VALIDATED = (
     Range(name="grey faces", unit="share", least=0, most=0,
           basis=N_("no black-and-white material was measured")),
     Range(name="other codecs", unit="", least=0, most=0,
-          basis=N_("the clips were H.264, a few MPEG-4; HEVC and AV1 raise scores of unmanipulated footage")),
+          basis=N_("the clips were H.264, a few MPEG-4; HEVC, VP9 and AV1 raise scores of unmanipulated "
+                   "footage")),
     Range(name="shorter side", unit="px", least=224, most=1080, basis=N_("the clips had 224 to 1,080 px")),
     Range(name="bits per pixel", unit="", least=0.0037, most=0.35,
           basis=N_("the clips had 0.0037 (FaceForensics++ c40) to 0.34; x264's crf 40 loses 0.03 of AUC")),

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from detector.schema.analysis import Analysis
+from detector.schema.codec_names import codec_name
 from reports.text import covered
 from reports.text.heatmaps import maps_of
 from reports.text.made_since import made_since
-from reports.text.numbers import plural, shown
+from reports.text.numbers import number, plural, shown
 from reports.text.procedure import photographs
 from reports.text.translation.language import gettext
 
@@ -80,12 +81,19 @@ def _fused_words(analysis: Analysis) -> str:
     unsure = gettext("Where the fused score lay near the threshold")
     if made_since(analysis, "1.15"):
         unsure = gettext("Where the fused score lay near the threshold, or in a few moments above it")
-    apart = raised = ""
+    apart = raised = taken_off = ""
     if made_since(analysis, "1.9"):
         apart = gettext(
             ". So does one on whom the two networks lay further apart than on anyone they were measured on"
         )
-    if made_since(analysis, "1.7"):
+    if added := (second.codecs or {}).get(analysis.media.codec):
+        taken_off = gettext(
+            ". What encoding in %(codec)s adds on average, %(added)s of the raw score (logit) for a face "
+            "that was replaced or altered, was taken off",
+            codec=codec_name(analysis.media.codec),
+            added=number(added),
+        )
+    elif made_since(analysis, "1.7"):
         raised = gettext(
             ". Where a stretch of a track scored higher than the rest of it by a set amount, it was raised "
             "further, and it was scored in more moments"
@@ -104,7 +112,7 @@ def _fused_words(analysis: Analysis) -> str:
         transformer=transformer,
         unsure=unsure,
         apart=apart,
-        raised=raised,
+        raised=raised or taken_off,  # one or the other: in such codecs stretches are not raised
     )
 
 

@@ -169,6 +169,9 @@ SECOND_LOOK = (
         "that adds on average is taken off, so that more of its verdicts are left open; other codecs were "
         "not measured."
     ),
+    N_(  # of cards before
+        "the clips were H.264, a few MPEG-4; HEVC and AV1 raise scores of unmanipulated footage"
+    ),
     N_("the clips had 25 to 30"),  # of cards before
     N_("Stretches of a second or two: about half are found."),
     N_("Stretches of a second or two: about three fifths are found."),  # of cards before

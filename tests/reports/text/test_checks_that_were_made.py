@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from analyses import build
 
+from detector.models.loaded import load_model
 from detector.networks.base import architectures, is_sequence
 from detector.schema.analysis import Analysis, MediaKind, SecondLook, Verdict
 from detector.schema.model import SecondLookModel
@@ -53,6 +54,31 @@ def test_rules_that_came_later_are_not_told_of_older_analyses(tmp_path: Path) ->
     before = procedure(video.model_copy(update={"schema_version": "1.18"}))
     assert "laid end to end" in before and "did not ask whether somebody reaches the opening" in before
     assert "laid end to end" not in procedure(video.model_copy(update={"schema_version": "1.6"}))
+
+
+@pytest.mark.parametrize(
+    ("codec", "raised", "taken_off"),
+    [("h264", True, None), ("vp9", False, "in VP9 adds on average, 0.6 of"), ("hevc", False, "in HEVC adds")],
+)
+def test_what_is_taken_off_for_a_codec_is_said_instead_of_what_is_raised(
+    tmp_path: Path, codec: str, raised: bool, taken_off: str | None
+) -> None:
+    video = of(build(tmp_path, kept=False), looked=True)
+    look = LOOKED.model_copy(update={"codecs": {"hevc": 1.0, "vp9": 0.6}})
+    video = video.model_copy(
+        update={
+            "media": video.media.model_copy(update={"codec": codec}),
+            "model": video.model.model_copy(update={"second_look": look}),
+        }
+    )
+    told = procedure(video)
+    assert ("was raised further" in told) is raised
+    assert taken_off in told if taken_off else "was taken off" not in told
+
+
+def test_the_shipped_card_s_codecs_are_in_the_analysis() -> None:
+    look = load_model("reelproof").card.as_model().second_look
+    assert look is not None and look.codecs == {"hevc": 1.0, "av1": 0.9, "vp9": 0.6}
 
 
 @pytest.mark.parametrize("kind", list(MediaKind))
