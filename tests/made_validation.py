@@ -37,6 +37,7 @@ def item(number: int, *, manipulated: bool, probability: float | None, **given: 
         "verdict": verdict,
         "probability": probability,
         "duration": 4.0,
+        "codec": None if given.get("kind") is MediaKind.IMAGE else "h264",
         "faces": 1,
         "values": {"face width": 60.0 + 3 * number, "bits per pixel": 0.02 + 0.004 * number},
     }
@@ -99,6 +100,7 @@ def validation(of: tuple[ValidationItem, ...] | None = None, **given: object) ->
         temporal=conclude._temporal(of),
         repetitions=repetitions,
         covered=conclude._covered(of),
+        codecs=conclude._codecs(of),
         limits=limits_found(of, levels, ratios, repetitions, LABELLED),
         material_sha256=conclude._material_sha256(of),
         items=of,

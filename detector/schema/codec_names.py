@@ -6,6 +6,7 @@ _NAMES = {
     "h264": "H.264",
     "hevc": "HEVC",
     "av1": "AV1",
+    "libdav1d": "AV1",  # its decoder, by which older analyses call it
     "vp8": "VP8",
     "vp9": "VP9",
     "mpeg2video": "MPEG-2",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +16,7 @@ from detector.errors import ParameterError
 from detector.progress import Progress
 from detector.schema.analysis import MediaKind, Software, Verdict
 from detector.schema.laboratory.validation import (
+    CoveredCodec,
     LabelledSegment,
     LikelihoodRatios,
     Repetition,
@@ -32,6 +34,7 @@ from detector.validation.limits import limits_found
 from detector.validation.material import LabelledFile, Material, read_material
 from detector.validation.measuring import Line, Measurements, Run, measure
 from detector.validation.model_used import validated_model, why_not_comparable
+from detector.verdict.validated_domain import YES_OR_NO
 
 _KINDS = (MediaKind.VIDEO, MediaKind.IMAGE)
 _NOT_COMPARABLE = (
@@ -112,6 +115,7 @@ def concluded(
         temporal=_temporal(items),
         repetitions=repetitions,
         covered=covered,
+        codecs=_codecs(items),
         limits=limits_found(items, levels, ratios, repetitions, material.labelled),
         material_sha256=_material_sha256(items),
         items=items,
@@ -139,6 +143,7 @@ def _item(labelled: LabelledFile, line: Line | None, numbers: Mapping[str, int])
         probability=told["probability"],
         stability=told["stability"],
         duration=told["duration"],
+        codec=told["codec"],
         faces=told["faces"],
         segments=tuple(_segment(each) for each in told["segments"]),
         values=told["values"],
@@ -250,7 +255,8 @@ def _covered(items: Sequence[ValidationItem]) -> tuple[Spread, ...]:
         for each in of_kind:
             own = each.values | ({"duration": each.duration} if kind is MediaKind.VIDEO else {})
             for name, value in own.items():
-                columns.setdefault(name, []).append(value)
+                if name not in YES_OR_NO:  # which has no percentiles
+                    columns.setdefault(name, []).append(value)
         for name, values in columns.items():
             ends = np.percentile(values, [0, 10, 50, 90, 100])
             least, tenth, median, ninetieth, most = (round(float(each), 4) for each in ends)
@@ -259,6 +265,12 @@ def _covered(items: Sequence[ValidationItem]) -> tuple[Spread, ...]:
                        tenth=tenth, median=median, ninetieth=ninetieth, most=most)
             )  # fmt: skip
     return tuple(found)
+
+
+def _codecs(items: Sequence[ValidationItem]) -> tuple[CoveredCodec, ...]:
+    counted = Counter(each.codec for each in items if each.codec is not None)
+    found = (CoveredCodec(name=name, items=count) for name, count in counted.items())
+    return tuple(sorted(found, key=lambda each: (-each.items, each.name)))
 
 
 def _backends(lines: Mapping[str, Line]) -> list[str]:

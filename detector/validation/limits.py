@@ -11,6 +11,7 @@ from detector.schema.laboratory.validation import Level, LikelihoodRatios, Repet
 from detector.schema.translatable import N_
 from detector.validation.likelihood import LEAST_OF_A_CLASS, of_one_group
 from detector.validation.rates import UNITS, scored_items
+from detector.verdict.validated_domain import OTHER_CODECS, STILL_AS_VIDEO
 
 FEW = 30  # files or groups of a class: with fewer, no error at all still allows for more than one in ten
 _MOST_NAMED = 5
@@ -21,6 +22,29 @@ _MANIPULATED = {
 _UNMANIPULATED = {
     MediaKind.VIDEO: N_("unmanipulated clips"),
     MediaKind.IMAGE: N_("unmanipulated photographs"),
+}
+# Of one and of several; what an exhibit has or has not is no range that it could lie outside of.
+_WITHOUT_RANGE = {
+    OTHER_CODECS: (
+        N_(
+            "%(count)s of %(all)s %(clips)s is in a codec that the model's card was not measured in; here it "
+            "was measured all the same."
+        ),
+        N_(
+            "%(count)s of %(all)s %(clips)s are in codecs that the model's card was not measured in; here "
+            "they were measured all the same."
+        ),
+    ),
+    STILL_AS_VIDEO: (
+        N_(
+            "%(count)s of %(all)s %(clips)s is a still shown as a video, of which the model's card measured "
+            "none; here it was measured all the same."
+        ),
+        N_(
+            "%(count)s of %(all)s %(clips)s are stills shown as videos, of which the model's card measured "
+            "none; here they were measured all the same."
+        ),
+    ),
 }
 
 
@@ -131,6 +155,8 @@ def _outside(items: Sequence[ValidationItem]) -> Iterator[str]:
                 "%(count)s of %(all)s %(clips)s lie outside the range of %(property)s that the model's card "
                 "was measured in; here they were measured all the same."
             )
+            if name in _WITHOUT_RANGE:
+                words = _WITHOUT_RANGE[name][count > 1]
             yield words % {
                 "count": f"{count:,}",
                 "all": f"{len(of_kind):,}",

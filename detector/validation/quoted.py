@@ -45,6 +45,7 @@ def quoted(validation: Validation, text: bytes, thresholds: tuple[OwnThreshold, 
         joint=validation.joint,
         likelihood_ratios=ratios,
         covered=validation.covered,
+        codecs=validation.codecs,
         limits=validation.limits,
         thresholds=thresholds,
     )

@@ -62,13 +62,17 @@ def criteria(analysis: Analysis) -> tuple[Criterion, ...]:
     return tuple(found)
 
 
+OTHER_CODECS = N_("other codecs")
 STILL_AS_VIDEO = N_("a still shown as a video")
+YES_OR_NO = frozenset({OTHER_CODECS, STILL_AS_VIDEO, "still images"})
+"""Properties that an exhibit has or has not: 1 or 0."""
+
 _MOVING = N_("the clips were footage of people, who move")
 
 
 _OTHER_KIND = {
     MediaKind.VIDEO: frozenset({N_("JPEG quality"), N_("still images")}),
-    MediaKind.IMAGE: frozenset({N_("bits per pixel"), N_("frame rate"), N_("other codecs")}),
+    MediaKind.IMAGE: frozenset({N_("bits per pixel"), N_("frame rate"), OTHER_CODECS}),
 }
 MEASURED_CODECS = frozenset({"h264", "mpeg4"})
 """Of the clips on which thresholds were chosen and error rates counted, by FFmpeg's names."""
@@ -93,7 +97,7 @@ def measured(analysis: Analysis) -> tuple[dict[str, float], dict[str, Spread]]:
         values |= _of_faces(faces)
     details = media.details
     if not media.still:
-        values["other codecs"] = float(media.codec not in MEASURED_CODECS)
+        values[OTHER_CODECS] = float(media.codec not in MEASURED_CODECS)
     # An encoder of another generation needs other rates for the same picture.
     if media.codec in MEASURED_CODECS and media.picture and media.picture.bit_rate and media.duration:
         rate = media.frames / media.duration

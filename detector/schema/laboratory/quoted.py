@@ -12,6 +12,7 @@ from detector.schema.base import Probability, Sha256, Value
 from detector.schema.laboratory.validation import (
     ByOther,
     ByRule,
+    CoveredCodec,
     Level,
     LikelihoodRatios,
     Spread,
@@ -21,7 +22,7 @@ from detector.schema.method.parameters import Parameters, with_what_it_lacks
 from detector.schema.model import Rate
 
 NAME = "laboratory.json"
-LABORATORY_SCHEMA_VERSION = "1.1"
+LABORATORY_SCHEMA_VERSION = "1.2"
 
 
 class OwnThreshold(Value):
@@ -52,6 +53,9 @@ class Laboratory(Value):
     joint: tuple[ByRule, ...] = Field(default=(), description="all models together, by rule; since 1.1")
     likelihood_ratios: tuple[LikelihoodRatios, ...] = Field(description="without their plots")
     covered: tuple[Spread, ...]
+    codecs: tuple[CoveredCodec, ...] = Field(
+        default=(), description="of the videos, the most frequent first; empty also before 1.2"
+    )
     limits: tuple[str, ...]
     thresholds: tuple[OwnThreshold, ...] = ()
 

@@ -17,7 +17,7 @@ from detector.schema.method.parameters import Parameters, with_what_it_lacks
 from detector.schema.method.software import Library
 from detector.schema.model import Platt, Rate, SecondLookModel
 
-VALIDATION_SCHEMA_VERSION = "1.1"
+VALIDATION_SCHEMA_VERSION = "1.2"
 
 
 class ValidatedModel(Value):
@@ -89,6 +89,7 @@ class ValidationItem(Value):
     probability: Probability | None = Field(default=None, description="null: nothing could be judged")
     stability: Probability | None = None
     duration: Seconds = 0.0
+    codec: str | None = Field(default=None, description="of a video, by FFmpeg's name; since 1.2")
     faces: int = Field(default=0, ge=0, description="persons found")
     segments: tuple[LabelledSegment, ...] = ()
     values: dict[str, float] = Field(
@@ -237,6 +238,13 @@ class Spread(Value):
     most: float
 
 
+class CoveredCodec(Value):
+    """A codec that clips of the material are in."""
+
+    name: str = Field(description="by FFmpeg's name")
+    items: int = Field(gt=0)
+
+
 class Validation(Value):
     """One validation of one model on one body of material."""
 
@@ -259,6 +267,9 @@ class Validation(Value):
     )
     repetitions: tuple[Repetition, ...]
     covered: tuple[Spread, ...]
+    codecs: tuple[CoveredCodec, ...] = Field(
+        default=(), description="of the videos, the most frequent first; empty also before 1.2"
+    )
     limits: tuple[str, ...] = Field(description="limits found, in words")
     material_sha256: Sha256 = Field(
         description="over the lines 'SHA-256 label' of all items, sorted, each ended by a line feed"

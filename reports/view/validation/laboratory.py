@@ -5,13 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from detector.schema.analysis import Analysis, MediaKind, Verdict
+from detector.schema.codec_names import codec_name
 from detector.schema.laboratory.likelihood import stated_log10
 from detector.schema.laboratory.quoted import Laboratory, OwnThreshold
 from detector.schema.laboratory.validation import Level
 from detector.schema.method.parameters import is_shipped_threshold
 from detector.validation.model_used import why_not_of_analysis
 from detector.verdict import left_open
-from detector.verdict.validated_domain import compared_person, measured
+from detector.verdict.validated_domain import (
+    MEASURED_CODECS,
+    OTHER_CODECS,
+    YES_OR_NO,
+    compared_person,
+    measured,
+)
 from reports.text import dates, numbers
 from reports.text.numbers import plural, shown
 from reports.text.translation.language import N_, gettext, translated
@@ -205,8 +212,12 @@ def _outside(laboratory: Laboratory, analysis: Analysis) -> str:
         )
     values, _ = measured(analysis)
     values["duration"] = analysis.media.duration
+    covered = [each for each in covered if each.name not in YES_OR_NO]
     known = [each for each in covered if each.name in values]
     unknown = [translated(each.name) for each in covered if each.name not in values]
+    codec = None if analysis.media.still else _codec_was_measured(laboratory, analysis.media.codec)
+    if codec is None and not analysis.media.still:
+        unknown.append(gettext("codec"))
     rest = gettext(" Not known: %(unknown)s.", unknown=", ".join(unknown)) if unknown else ""
     whose = compared_person(analysis)
     beyond = [
@@ -214,19 +225,35 @@ def _outside(laboratory: Laboratory, analysis: Analysis) -> str:
         for each in known
         if not each.least <= round(values[each.name], 4) <= each.most  # as they are kept
     ]
+    if codec is False:
+        beyond.append(gettext("codec %(codec)s", codec=codec_name(analysis.media.codec)))
+    compared = len(known) + (codec is not None)
     if beyond:
         return gettext(
             "This exhibit lies outside all that was measured there: %(beyond)s.%(rest)s",
             beyond=", ".join(beyond),
             rest=rest,
         )
-    if not known:
+    if not compared:
         return gettext(
             "It is not known whether this exhibit lies within what that material covers.%(rest)s", rest=rest
         )
     return gettext(
         "In all %(properties)s that could be compared, this exhibit lies within what that material "
         "covers.%(rest)s",
-        properties=plural(len(known), "property", "properties"),
+        properties=plural(compared, "property", "properties"),
         rest=rest,
     )
+
+
+def _codec_was_measured(laboratory: Laboratory, codec: str) -> bool | None:
+    """Whether clips in the exhibit's codec were; None where it is not known, as before schema 1.2."""
+    if laboratory.codecs:
+        return codec_name(codec) in {codec_name(each.name) for each in laboratory.codecs}
+    other = codec not in MEASURED_CODECS
+    for each in laboratory.covered:
+        if each.kind is MediaKind.VIDEO and each.name == OTHER_CODECS:
+            if not each.least <= other <= each.most:
+                return False
+            return None if other else True  # there were clips in others; in which is not kept
+    return None

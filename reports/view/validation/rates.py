@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from detector.schema.analysis import MediaKind
+from detector.schema.codec_names import codec_name
 from detector.schema.laboratory.validation import CurvePoint, Level, Outcomes, Spread, Validation
 from detector.schema.method.parameters import is_shipped_threshold
+from detector.verdict.validated_domain import YES_OR_NO
 from reports.text import numbers
 from reports.text.numbers import from_to, grouped, shown
 from reports.text.translation.language import N_, gettext, translated
@@ -75,6 +77,7 @@ class KindView:
     thresholds: tuple[ThresholdRow, ...]
     parts: tuple[Part, ...]
     covered: tuple[CoveredRow, ...]
+    codecs: str
 
 
 def kind_view(validation: Validation, kind: MediaKind) -> KindView:
@@ -97,8 +100,20 @@ def kind_view(validation: Validation, kind: MediaKind) -> KindView:
             if point.threshold in {*_SHOWN_THRESHOLDS, round(used, 2)}
         ),
         parts=tuple(_part(name, tuple(of)) for name, of in groupby(own, lambda each: each.attribute)),
-        covered=tuple(_covered(each) for each in validation.covered if each.kind is kind),
+        covered=tuple(
+            _covered(each)
+            for each in validation.covered
+            if each.kind is kind and each.name not in YES_OR_NO  # as validations before schema 1.2 have them
+        ),
+        codecs=_codecs(validation) if kind is MediaKind.VIDEO else "",
     )
+
+
+def _codecs(validation: Validation) -> str:
+    if not validation.codecs:
+        return ""
+    named = (f"{codec_name(each.name)} ({grouped(each.items)})" for each in validation.codecs)
+    return gettext("Codecs, with the number of clips: %(codecs)s.", codecs=", ".join(named))
 
 
 def _part(name: str, levels: Sequence[Level]) -> Part:

@@ -9,7 +9,7 @@ from analyses import build, with_stability
 from made_validation import item, items, validation
 
 from detector.errors import ParameterError
-from detector.schema.analysis import Parameters, Verdict
+from detector.schema.analysis import MediaKind, Parameters, Verdict
 from detector.schema.laboratory.validation import LabelledSegment, Validation
 from detector.validation import conclude
 from detector.validation.measuring import Run, told
@@ -23,6 +23,13 @@ def test_segments_are_those_that_a_finding_rests_on(tmp_path: Path) -> None:
     unstable = with_stability(analysis, A=0.4, B=1.0)
     kept = [[each.start, each.end, each.confidence] for each in unstable.segments if each.person == "B"]
     assert told(unstable)["segments"] == kept != []
+
+
+def test_the_codec_of_a_video_is_kept(tmp_path: Path) -> None:
+    analysis = build(tmp_path)
+    assert told(analysis)["codec"] == "h264"
+    photo = analysis.media.model_copy(update={"kind": MediaKind.IMAGE, "codec": "mjpeg"})
+    assert told(analysis.model_copy(update={"media": photo}))["codec"] is None
 
 
 def test_clips_of_the_same_name_are_timed_apart() -> None:

@@ -41,7 +41,7 @@ def scored(path, name, asked, threads, report, more=None):
     return {**more, "verdict": "manipulated" if probability >= 0.65 else "no manipulation found",
             "probability": probability, "stability": None, "faces": 1, "duration": 2.0, "media": "video",
             "segments": [[0.5, 1.5, probability]] if probability >= 0.65 else [], "outside": [],
-            "values": {"face width": 90.0}, "backend": "OpenVINO"}
+            "codec": "h264", "values": {"face width": 90.0}, "backend": "OpenVINO"}
 
 confined_file._scored = scored
 confined_file.MODULES = worker_pool.MODULES = worker_pool._FOR_SEVERAL = ()

@@ -133,6 +133,33 @@ def test_limits_name_what_is_worse_and_what_is_missing() -> None:
     assert "No likelihood ratios for clips" in few
 
 
+def test_what_a_clip_has_or_has_not_is_no_range() -> None:
+    """Neither of the card, in the limits, nor of the material, in its percentiles."""
+    some = items(6)
+
+    def made(outside: int, name: str) -> Validation:
+        of = [
+            each.model_copy(
+                update={
+                    "values": each.values | {"other codecs": float(n < outside), "grey faces": 0.0},
+                    "codec": "vp9" if n < outside else "h264",
+                    "outside": (name,) if n < outside else (),
+                }
+            )
+            for n, each in enumerate(some)
+        ]
+        return validation(tuple(of))
+
+    one, two = made(1, "other codecs"), made(2, "other codecs")
+    assert "1 of 12 clips is in a codec that the model's card was not measured in" in " ".join(one.limits)
+    assert "2 of 12 clips are in codecs that the model's card was not measured in" in " ".join(two.limits)
+    assert "2 of 12 clips are stills shown as videos" in " ".join(made(2, "a still shown as a video").limits)
+    assert not any("range of other codecs" in each for each in one.limits)
+    names = [each.name for each in two.covered]
+    assert "grey faces" in names and "other codecs" not in names
+    assert [(each.name, each.items) for each in two.codecs] == [("h264", 10), ("vp9", 2)]
+
+
 def test_the_schema_is_published() -> None:
     published = (ROOT / "docs" / "validation.schema.json").read_text(encoding="utf-8")
     assert published == validation_schema_text()

@@ -38,6 +38,7 @@ def test_the_page_says_what_was_measured(made: Validation, files: dict[str, byte
     rate = next(each for each in whole.rates if each.figure == "false negative rate")
     assert f"{rate.value:.1%}".replace("%", " %") in page
     assert f"{rate.events} of {rate.items}" in page
+    assert "Codecs, with the number of clips: H.264 (80)." in page
     assert "By skin tone" not in page
     assert "By sex" in page
     assert "Tippett plot" in page
@@ -45,6 +46,13 @@ def test_the_page_says_what_was_measured(made: Validation, files: dict[str, byte
     assert all(each.sha256 in page for each in made.items)
     assert "<script" not in page
     assert "style=" not in page
+
+
+def test_older_validations_show_no_percentiles_of_codecs(made: Validation) -> None:
+    codecs = made.covered[0].model_copy(update={"name": "other codecs"})
+    older = made.model_copy(update={"covered": (*made.covered, codecs), "codecs": ()})
+    view = validation_report(older).kinds[0]
+    assert "other codecs" not in {row.name for row in view.covered} and not view.codecs
 
 
 def test_the_pdf_keeps_its_standards_and_can_be_verified(

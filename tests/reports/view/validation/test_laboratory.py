@@ -95,16 +95,61 @@ def test_what_lies_outside_and_what_is_not_known_is_named(tmp_path: Path, analys
         changed = one.model_copy(update={"media": one.media.model_copy(update=media)})
         return laboratory_view(own.model_copy(update={"covered": tuple(covered)}), changed).outside
 
-    within = "In all 2 properties that could be compared, this exhibit lies within what that material covers."
+    within = "In all 3 properties that could be compared, this exhibit lies within what that material covers."
     assert outside(analysis) == f"{within} Not known: bits per pixel."
     beyond = "This exhibit lies outside all that was measured there: duration. Not known: bits per pixel."
     assert outside(analysis, duration=7200.0) == beyond
     assert "Not known: face width, bits per pixel." in outside(build(tmp_path))
     own = laboratory_for(analysis)
     strange = tuple(each.model_copy(update={"name": "depth"}) for each in own.covered[:1])
-    unknown = laboratory_view(own.model_copy(update={"covered": strange}), analysis).outside
-    assert unknown.endswith("within what that material covers. Not known: depth.")
+    unknown = laboratory_view(own.model_copy(update={"covered": strange, "codecs": ()}), analysis).outside
+    assert unknown.endswith("within what that material covers. Not known: depth, codec.")
     assert unknown.startswith("It is not known")
+
+
+def in_codec(analysis: Analysis, codec: str) -> Analysis:
+    return analysis.model_copy(update={"media": analysis.media.model_copy(update={"codec": codec})})
+
+
+def test_codecs_are_compared_by_name(analysis: Analysis) -> None:
+    """One clip in VP9 says nothing of MPEG-2, and none in H.264 says nothing of H.264."""
+    some = items(60)
+
+    def outside(codec: str, *measured: str) -> str:
+        codecs = [*measured, *(["vp9"] * (len(some) - len(measured)))]
+        of = tuple(e.model_copy(update={"codec": c}) for e, c in zip(some, codecs, strict=True))
+        made = of_analysis(validation(of), analysis)
+        return laboratory_view(quoted(made, made.to_json().encode()), in_codec(analysis, codec)).outside
+
+    beyond = "This exhibit lies outside all that was measured there: duration, codec %s. Not known: "
+    assert outside("mpeg2video", "h264").startswith(beyond % "MPEG-2")
+    assert outside("h264").startswith(beyond % "H.264")
+    for codec in ("vp9", "h264", "av1"):  # by its decoder's name in older analyses
+        assert "codec" not in outside(codec, "h264", "libdav1d")
+    with language.speaking("de"):
+        assert "Dauer, Codec MPEG-2" in outside("mpeg2video")
+    with language.speaking("es"):
+        assert "duración, códec MPEG-2" in outside("mpeg2video")
+
+
+@pytest.mark.parametrize(
+    ("codec", "least", "most", "said"),
+    [
+        ("h264", 0.0, 1.0, None),
+        ("mpeg2video", 0.0, 1.0, "Not known: bits per pixel, codec."),
+        ("mpeg2video", 0.0, 0.0, "lies outside all that was measured there: duration, codec MPEG-2."),
+        ("h264", 1.0, 1.0, "lies outside all that was measured there: duration, codec H.264."),
+    ],
+)
+def test_validations_that_keep_no_codecs_say_what_they_can(
+    analysis: Analysis, codec: str, least: float, most: float, said: str | None
+) -> None:
+    own = laboratory_for(analysis).model_copy(update={"codecs": ()})
+    assert "Not known: bits per pixel, codec." in laboratory_view(own, analysis).outside
+    yes_or_no = own.covered[0].model_copy(update={"name": "other codecs", "least": least, "most": most})
+    older = own.model_copy(update={"covered": (*own.covered, yes_or_no)})
+    outside = laboratory_view(older, in_codec(analysis, codec)).outside
+    assert said in outside if said else "codec" not in outside
 
 
 def test_no_ratio_is_quoted_that_costs_as_much_as_saying_nothing(analysis: Analysis) -> None:
