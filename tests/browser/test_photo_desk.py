@@ -304,3 +304,27 @@ def test_labels_of_a_row_of_faces_do_not_bury_one_another(photo: Page, apart: in
     for one, other in itertools.combinations(labels, 2):
         apart_across = max(one["x"], other["x"]) >= min(one["x"] + one["wide"], other["x"] + other["wide"])
         assert apart_across or abs(one["y"] - other["y"]) >= 18
+
+
+@pytest.mark.parametrize(("top", "bottom"), [(0, 512), (5, 509), (-40, 560), (30, 512), (0, 480), (200, 512)])
+def test_the_label_of_a_close_up_is_not_cut_off(photo: Page, top: int, bottom: int) -> None:
+    """Neither where the face reaches from the upper edge to the lower, nor where it is at one of them."""
+    words, labels, height, (upper, lower) = of_desk(
+        photo,
+        f"""(() => {{ const {{ view, overlay }} = desk.player; const {{ faces }} = view;
+        const [face] = view.faces();
+        const box = face.lane.box.map((_value, at) => [300, {top}, 600, {bottom}][at % 4]);
+        view.faces = () => [{{ ...face, lane: {{ ...face.lane, box }} }}];
+        desk.player.draw();
+        const [one] = overlay.drawn.filter((each) => each.state);
+        const stage = overlay.canvas.height / (window.devicePixelRatio || 1);
+        const found = [one.words, overlay.labels, stage, [one.screen[1], one.screen[3]]];
+        Object.assign(view, {{ faces }}); desk.player.draw(); return found; }})()""",
+    )
+    assert "flagged" in words
+    (label,) = labels
+    assert 0 <= label["y"] <= height - 18
+    if upper >= 20:
+        assert label["y"] == upper - 20
+    elif lower <= height - 20:
+        assert label["y"] == lower + 2

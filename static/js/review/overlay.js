@@ -128,10 +128,10 @@ export class Overlay {
     return this.photo ? _("%(name)s: %(score)s flagged", known) : _("%(name)s: %(score)s, as high as a finding", known);
   }
 
-  // Above a box, or below one at the upper edge; none for a box that an enlarged photo has moved out of sight.
-  // A name too long for the picture is shortened, so that what follows it can be read. Where it would lie over
-  // another label `brief` stands instead, above or below; where there is no room for it either, nothing. Returns
-  // what was written.
+  // Above a box, or below one at the upper edge, or inside one that leaves no room for it at either; none for a box
+  // that an enlarged photo has moved out of sight. A name too long for the picture is shortened, so that what
+  // follows it can be read. Where it would lie over another label `brief` stands instead, above or below; where
+  // there is no room for it either, nothing. Returns what was written.
   #drawLabel(pen, name, wordsOf, brief, [left, top, right, bottom], colour) {
     const density = window.devicePixelRatio || 1;
     const [across, down] = [pen.canvas.width / density, pen.canvas.height / density];
@@ -142,11 +142,13 @@ export class Overlay {
       kept = kept.slice(0, -1);
       words = wordsOf(`${kept.join("").trimEnd()}…`);
     }
-    const [above, below] = [top - 20, bottom + 2];
-    for (const [text, y] of [[words, above >= 0 ? above : below], [brief, above], [brief, below]]) {
+    const lowest = Math.max(0, down - LABEL);
+    const beside = [top - 20, bottom + 2].filter((y) => y >= 0 && y <= lowest);
+    const places = beside.length ? beside : [clamp(top + 2, 0, lowest)];
+    for (const [text, y] of [[words, places[0]], ...places.map((y) => [brief, y])]) {
       const wide = pen.measureText(text).width + 10;
       const x = clamp(left - 2, 0, Math.max(0, across - wide));
-      if (y < 0 || this.labels.some((one) => x < one.x + one.wide && one.x < x + wide && Math.abs(one.y - y) < LABEL)) continue;
+      if (this.labels.some((one) => x < one.x + one.wide && one.x < x + wide && Math.abs(one.y - y) < LABEL)) continue;
       this.labels.push({ x, y, wide });
       pen.globalAlpha = 0.82;
       pen.fillStyle = this.ground;
