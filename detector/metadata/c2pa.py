@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 
 from detector.media.exhibit.text import clean
 from detector.schema.metadata import Credentials
+from detector.schema.translatable import N_
 
 # No manifest is fetched, no revocation asked for. Trust is asked for and, without a list, never found:
 # a signer that nobody vouched for must not pass as a known one.
@@ -67,12 +68,14 @@ def read_store(file: BinaryIO, container: str) -> tuple[Credentials, tuple[Claim
     """
     kind = _TYPES.get(container)
     if kind is None:
-        note = "Content Credentials are not defined for this kind of file."
+        note = N_("Content Credentials are not defined for this kind of file.")
         return Credentials(checked=False, note=note), ()
     try:
         import c2pa
     except (ImportError, OSError) as error:
-        note = f"c2pa-python cannot be used here: {clean(error, 120)}. Install it to check."
+        note = N_("c2pa-python cannot be used here: %(error)s. Install it to check.") % {
+            "error": clean(error, 120)
+        }
         return Credentials(checked=False, note=note), ()
     library = f"c2pa-python {clean(c2pa.__version__, 40)} (c2pa-rs {clean(c2pa.sdk_version(), 40)})"
     file.seek(0)
@@ -90,7 +93,7 @@ def read_store(file: BinaryIO, container: str) -> tuple[Credentials, tuple[Claim
                 checked=True,
                 library=library,
                 remote=clean(said.rpartition(" ")[2]),
-                note="The file names a manifest elsewhere. It was not fetched.",
+                note=N_("The file names a manifest elsewhere. It was not fetched."),
             )
             return elsewhere, ()
         unreadable = Credentials(

@@ -328,3 +328,27 @@ def test_a_video_without_sound_is_told_in_german(tmp_path: Path) -> None:
         analysis.model_copy(update={"media": media}), tmp_path, ReportInputs(language_code="de")
     )
     assert ("Ton", "nicht vorhanden") in {(fact.name, fact.value) for fact in view.recording}
+
+
+@pytest.mark.parametrize(
+    ("note", "told"),
+    [
+        (
+            "Content Credentials are not defined for this kind of file.",
+            "Für diese Art von Datei sind Content Credentials nicht definiert.",
+        ),
+        (
+            "c2pa-python cannot be used here: No module named 'c2pa'. Install it to check.",
+            "c2pa-python ist hier nicht verwendbar: No module named 'c2pa'. Zum Prüfen muss es "
+            "installiert werden.",
+        ),
+        (
+            "The file names a manifest elsewhere. It was not fetched.",
+            "Die Datei nennt ein Manifest an anderer Stelle. Es wurde nicht abgerufen.",
+        ),
+    ],
+)
+def test_the_remark_on_credentials_is_told_in_german(tmp_path: Path, note: str, told: str) -> None:
+    analysis = detailed(tmp_path, credentials=Credentials(checked=False, note=note))
+    view = report_view(analysis, tmp_path, ReportInputs(language_code="de"))
+    assert ("Bemerkung", told) in {(fact.name, fact.value) for fact in view.metadata.credentials}
