@@ -1,4 +1,4 @@
-"""Checks a Reelproof bundle (zip) or result folder: python verify.py PATH. Needs Python 3.9 and nothing else.
+"""Checks a Reelproof bundle (zip) or result folder: python verify.py [PATH]. Needs Python 3.9, nothing else.
 It cannot check signatures (manifest.sig, those in report.pdf), the custody log's MACs, which need its key,
 nor what a PDF has attached, and it runs no analysis. Unsigned, whoever changed all can make all fit again."""
 import datetime, hashlib, io, json, pathlib, sys, zipfile
@@ -73,8 +73,8 @@ def problems(path):
     if log and not wrong:
         yield from problems_of_both(manifest, said or {"analysis": None, "annotations": []}, log)
 try:
-    found = list(problems(pathlib.Path(sys.argv[1])))
+    found = list(problems(pathlib.Path(sys.argv[1] if sys.argv[1:] else ".")))
 except Exception as error:
-    found = [f"{' '.join(sys.argv[1:])}: cannot be read: {error!r}"]
+    found = [f"{' '.join(sys.argv[1:]) or '.'}: cannot be read: {error!r}"]
 print("\n".join(repr(line)[1:-1] for line in found) or "All files fit. Signatures were not checked.")
 sys.exit(bool(found))

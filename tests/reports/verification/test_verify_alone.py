@@ -26,10 +26,13 @@ from reports.verification.verify import verify
 PROGRAM = ROOT / "docs" / "verify_bundle.py"
 
 
-def alone(path: Path) -> tuple[int, str]:
+def alone(*paths: Path, inside: Path | None = None) -> tuple[int, str]:
     """Run it with the standard library only: no site packages, no environment, no folder of its own."""
     ran = subprocess.run(
-        [sys.executable, "-I", "-S", str(PROGRAM), str(path)], capture_output=True, text=True
+        [sys.executable, "-I", "-S", str(PROGRAM), *map(str, paths)],
+        capture_output=True,
+        text=True,
+        cwd=inside,
     )
     assert ran.stderr == ""
     return ran.returncode, ran.stdout
@@ -51,6 +54,16 @@ def test_it_is_eighty_lines_and_in_every_bundle(bundle: Path) -> None:
 def test_what_fits(bundle: Path, folder: Path) -> None:
     for path in (bundle, folder):
         assert alone(path) == (0, "All files fit. Signatures were not checked.\n")
+
+
+def test_without_a_path_it_checks_the_folder_that_it_is_run_in(bundle: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(bundle) as archive:
+        archive.extractall(tmp_path)
+    assert alone(inside=tmp_path) == (0, "All files fit. Signatures were not checked.\n")
+    (tmp_path / "more.txt").write_bytes(b"more")
+    assert alone(inside=tmp_path) == (1, "more.txt: not listed\n")
+    (tmp_path / "manifest.sha256").unlink()
+    assert alone(inside=tmp_path) == (1, ".: cannot be read: KeyError('manifest.sha256')\n")
 
 
 def test_both_know_another_video_from_the_exhibit(tmp_path: Path) -> None:
