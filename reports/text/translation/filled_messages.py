@@ -32,6 +32,14 @@ _CLAUSES = re.compile(r"(?=; )")  # what messages add to a sentence
 _ABOUT = re.compile(r"(\S.{,254}?): ([A-Z].*)", re.DOTALL)  # a file, and what is the matter with it
 _OR = re.compile(r"(,? or )")
 _OF_ONE = re.compile(r"([A-Z]+): (.+)")  # what is said of one of several persons
+# What is ours in a list of what a file says, which is quoted or a time: where that stands, and how many more
+# there are.
+_PLACE = r"(?:file|(?:stream|track) \d+|PNG text|(?:JPEG|GIF) comment|EXIF|XMP)(?=, )"
+_REST = r"(?<=\)) and \d+ more$"
+_OF_FILES = {
+    "listed": re.compile(rf"(?<=” \(){_PLACE}|{_REST}"),
+    "moments": re.compile(rf"(?<= \(){_PLACE}|{_REST}"),
+}
 
 
 class _TooMuch(Exception):
@@ -191,6 +199,8 @@ def _value(code: str, name: str, value: str) -> str:
         return value
     if name.endswith("flaws") and _OR.search(value):
         return _either(code, value)
+    if (ours := _OF_FILES.get(name)) is not None and ours.search(value):
+        return ours.sub(lambda found: _translate(code, found[0]), value)
     if (clauses := _clauses(code, value)) is not None:
         return clauses
     if (told_each := _each(code, value)) is not None:

@@ -30,6 +30,9 @@ WORDS = (
     N_("video"), N_("photograph"), N_("none"), N_("yes"), N_("no"), N_("constant"), N_("variable"),
     N_("measured"), N_("unnamed"), N_("grey"), N_("colour"), N_("palette"), N_("not judged"), N_("exhibit"),
     N_("reference"), N_("inside"), N_("outside"), N_("not known"), N_("share"), N_("audio"), N_("subtitle"),
+    # where a file's tags and times stand
+    N_("file"), N_("stream %(index)s"), N_("track %(track)s"),
+    N_("PNG text"), N_("JPEG comment"), N_("GIF comment"),
     # reasons of a result
     N_("without colours of their own (black and white, or toned)"),  # of earlier analyses, as the next six
     N_(

@@ -52,7 +52,8 @@ def metadata_view(media: Media) -> MetadataView:
         timing=timing_facts(media, details),
         streams=tuple(_stream(stream) for stream in details.streams),
         tags=tuple(
-            (tag.place, numbers.file_name(tag.name), numbers.file_name(tag.value)) for tag in details.tags
+            (translated(tag.place), numbers.file_name(tag.name), numbers.file_name(tag.value))
+            for tag in details.tags
         ),
         tags_note=(
             gettext("%(tags)s left out.", tags=plural(details.tags_left_out, "further tag", "further tags"))
@@ -61,7 +62,7 @@ def metadata_view(media: Media) -> MetadataView:
         ),
         times=tuple(
             (
-                Quoted(f"{moment.place}, {moment.name}"),
+                Quoted(f"{translated(moment.place)}, {moment.name}"),
                 Quoted(
                     numbers.file_name(moment.written) if moment.utc is None else moment.utc.replace("T", " ")
                 ),

@@ -6,12 +6,15 @@ import hashlib
 import json
 import shlex
 from argparse import ArgumentParser
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from analyses import EXHIBIT_SHA256, build
 
 from detector.cli.engine_options import add_engine_options, parameters_from
+from detector.metadata.anomalies.clocks import of_times
+from detector.metadata.anomalies.programs import of_programs
 from detector.models.card_files import DEFAULT, load_card
 from detector.schema.analysis import Analysis, MediaKind, Parameters, Rate, Software
 from detector.schema.metadata import (
@@ -32,6 +35,7 @@ from detector.schema.metadata import (
 from detector.schema.method.parameters import LACKING
 from reports.inputs.exhibit_check import ExhibitCheck, check_exhibit
 from reports.render.html import render_html
+from reports.text.translation.language import speaking, translated
 from reports.view.metadata.credentials import short
 from reports.view.report import report_view
 from reports.view.report_inputs import ReportInputs
@@ -352,3 +356,44 @@ def test_the_remark_on_credentials_is_told_in_german(tmp_path: Path, note: str, 
     analysis = detailed(tmp_path, credentials=Credentials(checked=False, note=note))
     view = report_view(analysis, tmp_path, ReportInputs(language_code="de"))
     assert ("Bemerkung", told) in {(fact.name, fact.value) for fact in view.metadata.credentials}
+
+
+PLACES = {
+    "file": "Datei",
+    "stream 0": "Strom 0",
+    "track 2": "Spur 2",
+    "PNG text": "PNG-Text",
+    "JPEG comment": "JPEG-Kommentar",
+    "GIF comment": "GIF-Kommentar",
+    "EXIF": "EXIF",
+    "XMP": "XMP",
+}
+
+
+@pytest.mark.parametrize(("place", "told"), PLACES.items())
+def test_where_tags_and_times_stand_is_told_in_german(tmp_path: Path, place: str, told: str) -> None:
+    details = Details(
+        tags=(Tag(place=place, name="file", value="“a” (file, b)"),),
+        times=(Moment(place=place, name="file", written="1904", utc=None),),
+    )
+    analysis = detailed(tmp_path, details=details)
+    view = report_view(analysis, tmp_path, ReportInputs(language_code="de")).metadata
+    assert view.tags == ((told, "file", "“a” (file, b)"),)
+    assert view.times[0][0] == f"{told}, file"
+
+
+@pytest.mark.parametrize(("place", "told"), PLACES.items())
+def test_points_name_places_in_german_and_quote_the_rest(place: str, told: str) -> None:
+    names = ("encoder, video", "software", "Tool", "history", "vendor")
+    tags = tuple(Tag(place=place, name=name, value=f"video, (file, {name}) Lavf") for name in names)
+    early = "1904-01-01T00:00:00Z"
+    times = tuple(Moment(place=place, name=name, written="1904", utc=early) for name in names)
+    never = Moment(place=place, name="file", written="no time", utc=None)
+    anomalies = (*of_programs(tags), *of_times((*times, never), datetime(2026, 11, 27, tzinfo=UTC)))
+    with speaking("de"):
+        said = [translated(each.observation).partition(": ")[2] for each in anomalies]
+    assert said == [
+        ", ".join(f"“video, (file, {name}) Lavf” ({told}, {name})" for name in names[:4]) + " und 1 weitere.",
+        ", ".join(f"{early} ({told}, {name})" for name in names[:4]) + " und 1 weitere.",
+        f"no time ({told}, file).",
+    ]
