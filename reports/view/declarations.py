@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from detector.schema.analysis import Analysis
 from detector.schema.declarations import Declaration, DeclarationKind, Meaning
 from reports.text.numbers import file_name, plural
-from reports.text.translation.language import N_, Quoted, gettext
+from reports.text.translation.language import N_, Quoted, gettext, translated
 
 TITLE = N_("What the file declares")
 _NOT_LOOKED_FOR = N_("This analysis was made by an earlier version, which did not look for declarations.")
@@ -82,20 +82,27 @@ def declarations_view(analysis: Analysis) -> DeclarationsView:
 
 
 def _row(each: Declaration) -> DeclarationView:
-    stated = str if each.kind in _MEASURED else Quoted
+    is_measured = each.kind in _MEASURED
+    stated = str if is_measured else Quoted
     return DeclarationView(
         meaning=_MEANINGS[each.meaning],
         is_of_generation=each.is_of_generation,
         program=stated(file_name(each.program or "")),
-        source=stated(file_name(each.source)),
+        source=file_name(each.source) if is_measured else Quoted(_source(each)),
         says=stated(file_name(each.says)),
         means=each.means,
     )
 
 
+def _source(each: Declaration) -> str:
+    """Where it stands: the place is ours, the name behind it the file's."""
+    place, comma, name = file_name(each.source).partition(", ")
+    return f"{translated(place)}{comma}{name}" if comma else place
+
+
 def _beside_verdict(each: Declaration) -> str:
     by = gettext(" by %(program)s", program=file_name(each.program)) if each.program else ""
-    where = file_name(each.source)
+    where = _source(each)
     what = (
         gettext("that this is generated")
         if each.meaning is Meaning.GENERATED

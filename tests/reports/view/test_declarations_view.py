@@ -15,6 +15,7 @@ from detector.verdict.reproducibility.agreement import compare
 from reports.exports.segments import segments_json
 from reports.render.html import render_html
 from reports.view.report import report_view
+from reports.view.report_inputs import ReportInputs
 
 GENERATED = Declaration(
     kind=DeclarationKind.GENERATION_PARAMETERS,
@@ -79,3 +80,21 @@ def test_shell_export_and_comparison(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert compare(earlier, analysis).agree
     (problem,) = compare(analysis, declaring(tmp_path, TABLES)).problems
     assert problem == "what the file declares differs: 1 gone, 0 new"
+
+
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        ("PNG text, parameters", "PNG-Text, parameters"),
+        ("stream 0, file, file", "Strom 0, file, file"),
+        ("Content Credentials of a part of it, c2pa", "Content Credentials eines Teils davon, c2pa"),
+        ("file", "file"),
+    ],
+)
+def test_where_it_stands_is_told_in_german_and_its_name_as_it_is(
+    tmp_path: Path, source: str, told: str
+) -> None:
+    analysis = declaring(tmp_path, GENERATED.model_copy(update={"source": source}))
+    view = report_view(analysis, tmp_path, ReportInputs(language_code="de")).declared
+    assert view.rows[0].source == told
+    assert f"({told})" in view.beside_verdict
