@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from detector.schema.analysis import Analysis, FaceQuality, MediaKind, Person, Range
@@ -78,7 +79,14 @@ MEASURED_CODECS = frozenset({"h264", "mpeg4"})
 """Of the clips on which thresholds were chosen and error rates counted, by FFmpeg's names."""
 
 
-OF_FACES = frozenset({"face width", "contrast", "sharpness", "tilt", "grey faces"})
+_SPREAD_OF: dict[str, Callable[[FaceQuality], Spread]] = {
+    "face width": lambda faces: faces.width,
+    "contrast": lambda faces: faces.contrast,
+    "sharpness": lambda faces: faces.sharpness,
+    "tilt": lambda faces: faces.tilt,
+}
+_GREY = "grey faces"
+OF_FACES = frozenset({*_SPREAD_OF, _GREY})
 """Properties of faces, each person's own; the others are of the whole exhibit."""
 
 
@@ -140,16 +148,11 @@ def _judged(analysis: Analysis) -> list[Person]:
 
 
 def _of_faces(faces: FaceQuality) -> dict[str, float]:
-    return {name: spread.median for name, spread in _spreads(faces).items()} | {"grey faces": faces.grey}
+    return {name: spread.median for name, spread in _spreads(faces).items()} | {_GREY: faces.grey}
 
 
 def _spreads(faces: FaceQuality) -> dict[str, Spread]:
-    return {
-        "face width": faces.width,
-        "contrast": faces.contrast,
-        "sharpness": faces.sharpness,
-        "tilt": faces.tilt,
-    }
+    return {name: of(faces) for name, of in _SPREAD_OF.items()}
 
 
 def _within(value: float, wanted: Range) -> bool | None:

@@ -9,7 +9,7 @@ import numpy as np
 from flask import Blueprint, Response
 
 from detector.schema.analysis import Analysis, Person
-from detector.verdict.flagged import is_flagged
+from detector.verdict.flagged import flagged_segments
 from webapp.api.analyses import require_finished
 from webapp.api.contract import pagination
 from webapp.api.contract.operation import Answer, operation
@@ -54,10 +54,9 @@ def segments(analysis_id: str) -> Segments:
     row, folder = require_finished(analysis_id, Discloses.FINDINGS)
     viewed(row)
     found = load(folder).analysis
+    flagged = {each.id for each in flagged_segments(found.persons, found.segments)}
     return Segments(
-        segments=tuple(
-            FoundSegment(**dict(each), flagged=is_flagged(found.persons, each)) for each in found.segments
-        )
+        segments=tuple(FoundSegment(**dict(each), flagged=each.id in flagged) for each in found.segments)
     )
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.media.frame import Image
-from detector.training.covered_faces.covers import SIDE
+from detector.training.covered_faces.covers import SIDE, by_share
 
 _EYES, _MOUTH = 0.38, 0.76  # of the height, about
 _LEFT, _RIGHT = 0.32, 0.68  # of the width: the eyes
@@ -23,8 +23,7 @@ _LEFT, _RIGHT = 0.32, 0.68  # of the width: the eyes
 def varied(face: Image, rng: np.random.Generator) -> Image:
     """``face`` (SIDE, SIDE, 3) with one of them by chance, sometimes with two."""
     for _ in range(1 if rng.random() < 0.8 else 2):
-        draw, _ = _DRAWN[int(np.searchsorted(_UP_TO, rng.random() * _UP_TO[-1]))]
-        face = draw(face, rng)
+        face = by_share(DRAWN, rng)(face, rng)
     return face
 
 
@@ -108,10 +107,10 @@ def glasses(face: Image, rng: np.random.Generator) -> Image:
     return _over(face, layer, opacity / 255, rng)
 
 
-_DRAWN: tuple[tuple[Callable[[Image, np.random.Generator], Image], float], ...] = (
+DRAWN: tuple[tuple[Callable[[Image, np.random.Generator], Image], float], ...] = (
     (shadow, 0.35), (light, 0.1), (hair, 0.25), (beard, 0.12), (glasses, 0.18)
 )  # fmt: skip
-_UP_TO = np.cumsum([share for _, share in _DRAWN])
+"""Each with its share of them."""
 
 
 def _at(x: float, y: float) -> tuple[int, int]:

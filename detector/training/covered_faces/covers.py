@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import string
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import cv2
 import numpy as np
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from detector.media.frame import Image
 
 SIDE = 128  # px
+_T = TypeVar("_T")
 COVERED, FREE = 0.5, 0.1
 """Share of the mouth, or of both eyes, that is hidden, from which a face is covered, and up to which free."""
 _FREE_OF_ALL = 0.25  # of the crop, likewise
@@ -203,13 +204,17 @@ DRAWN: tuple[tuple[Draw, float], ...] = (
     (censored, 0.04),
 )  # fmt: skip
 """Each with its share of the examples."""
-_UP_TO = np.cumsum([share for _, share in DRAWN])
 
 
 def drawn(crop: Image, piece: Image, rng: np.random.Generator) -> Cover:
     """One of them by chance."""
-    draw, _ = DRAWN[int(np.searchsorted(_UP_TO, rng.random() * _UP_TO[-1]))]
-    return draw(crop, piece, rng)
+    return by_share(DRAWN, rng)(crop, piece, rng)
+
+
+def by_share(shares: Sequence[tuple[_T, float]], rng: np.random.Generator) -> _T:
+    """One by chance of some, each with its share."""
+    up_to = np.cumsum([share for _, share in shares])
+    return shares[int(np.searchsorted(up_to, rng.random() * up_to[-1]))][0]
 
 
 def composed(picture: Image, cover: Cover, rng: np.random.Generator) -> Image:

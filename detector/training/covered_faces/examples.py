@@ -15,10 +15,8 @@ from detector.training.covered_faces.covers import SIDE, composed, drawn
 from detector.training.covered_faces.pictures import Crops
 
 _PLAIN, _RECUT = 0.4, 0.3  # shares of the examples: with no cover drawn; cut out after one was
-_VARIED, _SHADED = (
-    0.4,
-    0.15,
-)  # of these: with what covers nothing; of those cut out, in which it would lie on top
+_VARIED = 0.4  # share of all others on which something is drawn that covers nothing, before a cover if any
+_SHADED = 0.15  # share of those cut out: with a shadow alone, since the rest would lie on top of the cover
 
 
 class Example(NamedTuple):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from detector.schema.analysis import Analysis
 from detector.schema.codec_names import codec_name
 from reports.text import covered
@@ -81,22 +83,10 @@ def _fused_words(analysis: Analysis) -> str:
     unsure = gettext("Where the fused score lay near the threshold")
     if made_since(analysis, "1.15"):
         unsure = gettext("Where the fused score lay near the threshold, or in a few moments above it")
-    apart = raised = taken_off = ""
+    apart = ""
     if made_since(analysis, "1.9"):
         apart = gettext(
             ". So does one on whom the two networks lay further apart than on anyone they were measured on"
-        )
-    if added := (second.codecs or {}).get(analysis.media.codec):
-        taken_off = gettext(
-            ". What encoding in %(codec)s adds on average, %(added)s of the raw score (logit) for a face "
-            "that was replaced or altered, was taken off",
-            codec=codec_name(analysis.media.codec),
-            added=number(added),
-        )
-    elif made_since(analysis, "1.7"):
-        raised = gettext(
-            ". Where a stretch of a track scored higher than the rest of it by a set amount, it was raised "
-            "further, and it was scored in more moments"
         )
     return gettext(
         " was fused with that of a second network, %(name)s, and became a probability. "
@@ -112,7 +102,24 @@ def _fused_words(analysis: Analysis) -> str:
         transformer=transformer,
         unsure=unsure,
         apart=apart,
-        raised=raised or taken_off,  # one or the other: in such codecs stretches are not raised
+        raised=_raised_or_lowered(analysis, second.codecs or {}),
+    )
+
+
+def _raised_or_lowered(analysis: Analysis, codecs: Mapping[str, float]) -> str:
+    """What ``codecs`` take off for the exhibit's; where nothing was taken off, that stretches were raised."""
+    if added := codecs.get(analysis.media.codec):
+        return gettext(
+            ". What encoding in %(codec)s adds on average, %(added)s of the raw score (logit) for a face "
+            "that was replaced or altered, was taken off",
+            codec=codec_name(analysis.media.codec),
+            added=number(added),
+        )
+    if not made_since(analysis, "1.7"):
+        return ""
+    return gettext(
+        ". Where a stretch of a track scored higher than the rest of it by a set amount, it was raised "
+        "further, and it was scored in more moments"
     )
 
 

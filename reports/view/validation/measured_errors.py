@@ -91,7 +91,7 @@ def measured_errors(analysis: Analysis) -> MeasuredErrors:
     still = analysis.media.still
     of_videos = still and _ranges_are_of_videos(analysis.model)
     found = () if of_videos else criteria(analysis)
-    outside = outside_of(analysis)
+    outside = _outside(found)
     rates = [each for each in analysis.model.rates if concerns(analysis.model, each.data, still)]
     if not analysis.coverage.frames_with_usable_face:
         sentence = gettext(
@@ -115,7 +115,11 @@ def outside_of(analysis: Analysis) -> tuple[str, ...]:
     """The properties, in words, by which this exhibit lies outside what its model was validated on."""
     if analysis.media.still and _ranges_are_of_videos(analysis.model):
         return ()
-    return tuple(property_of(each.name, each.person) for each in criteria(analysis) if each.inside is False)
+    return _outside(criteria(analysis))
+
+
+def _outside(found: tuple[Criterion, ...]) -> tuple[str, ...]:
+    return tuple(property_of(each.name, each.person) for each in found if each.inside is False)
 
 
 def property_of(name: str, person: str | None) -> str:
@@ -130,11 +134,12 @@ def _others_outside(analysis: Analysis) -> str:
     found = outside_by_own_faces(analysis)
     if not found:
         return ""
-    persons = ", ".join(
-        f"{person_list([who])} ({', '.join(map(gettext, names))})" for who, names in found.items()
-    )
     if len(found) > _MOST_NAMED:
         persons = plural(len(found), "person", "persons")
+    else:
+        persons = ", ".join(
+            f"{person_list([who])} ({', '.join(map(gettext, names))})" for who, names in found.items()
+        )
     return gettext("Outside by their own faces: %(persons)s.", persons=persons)
 
 

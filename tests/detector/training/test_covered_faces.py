@@ -76,7 +76,7 @@ def test_a_cover_goes_on_beyond_the_crop(crops: Crops) -> None:
     )
 
 
-@pytest.mark.parametrize("draw", [bare.shadow, bare.light, bare.hair, bare.beard, bare.glasses])
+@pytest.mark.parametrize("draw", [draw for draw, _ in bare.DRAWN], ids=lambda draw: draw.__name__)
 def test_what_covers_nothing_changes_the_face_and_follows_from_the_seed(
     crops: Crops, draw: Callable[[Image, np.random.Generator], Image]
 ) -> None:
