@@ -17,7 +17,7 @@ import av
 import cv2
 import numpy as np
 
-from detector.faces.finding.centerface import FaceDetector
+from detector.faces.search.centerface import FaceDetector
 from detector.media.encode import H264Writer
 from detector.media.frame import Image
 from detector.training.synthesis.blending import align, generated, match_colour, outline

@@ -13,7 +13,7 @@ from detector import timestamps
 from detector.backends.selection import needs_torch, open_backend
 from detector.environment import repeated_with, software
 from detector.explain.boxed_photo import BOXED, PHOTO, write_boxed, write_photo
-from detector.faces.finding.turned import may_lie, turn_with_faces
+from detector.faces.search.turned import may_lie, turn_with_faces
 from detector.files import hashed, write_atomically
 from detector.fingerprint.sampling import FingerprintSampler
 from detector.media.completeness import missing_seconds

@@ -26,7 +26,7 @@ from detector.backends.torch import Torch
 from detector.demo_clip import portraits
 from detector.errors import ModelError
 from detector.faces.crop import crop_square, square_for_face
-from detector.faces.finding.centerface import FaceDetector
+from detector.faces.search.centerface import FaceDetector
 from detector.files import hashed
 from detector.media.frame import Image
 from detector.models.loaded import LoadedModel, load_model

@@ -13,7 +13,7 @@ import numpy as np
 import detector.engine  # noqa: F401 - brings all that an analysis imports
 from detector.backends.selection import open_backend
 from detector.environment import libraries, source_sha256
-from detector.faces.finding.centerface import FaceDetector
+from detector.faces.search.centerface import FaceDetector
 from detector.models.loaded import LoadedModel, load_model
 
 _CROPS = 2  # as a photograph has at first: networks are made ready for the number they are given

@@ -29,8 +29,8 @@ import torch
 
 from detector import analyze
 from detector.faces.crop import crop_square, square_for_face
-from detector.faces.finding.centerface import FaceDetector
-from detector.faces.finding.search import FaceSearch
+from detector.faces.search.centerface import FaceDetector
+from detector.faces.search.search import FaceSearch
 from detector.media.frame import Frame, Image
 from detector.media.open import open_media
 from detector.media.pictures.cuts import CutDetector

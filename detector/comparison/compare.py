@@ -27,7 +27,7 @@ from detector.comparison.strips import Strip, read_strip
 from detector.comparison.views import View
 from detector.environment import libraries
 from detector.errors import MediaError
-from detector.faces.finding.centerface import FaceDetector
+from detector.faces.search.centerface import FaceDetector
 from detector.media.exhibit.limits import Bounds
 from detector.media.frame import Frame
 from detector.media.open import open_media

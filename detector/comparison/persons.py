@@ -14,8 +14,8 @@ from detector.comparison.difference import FaceMeasure, measure_face
 from detector.comparison.regions import FrameGrid, compare_frame
 from detector.comparison.views import View
 from detector.faces.crop import Face
-from detector.faces.finding.search import FaceSearch
 from detector.faces.persons import group_tracks
+from detector.faces.search.search import FaceSearch
 from detector.faces.tracks import Tracker
 from detector.media.frame import Frame
 from detector.media.pictures.cuts import CutDetector

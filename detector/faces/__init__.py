@@ -1,6 +1,6 @@
 """From frames to faces and tracks.
 
-- ``finding``: where the faces of each frame are.
+- ``search``: where the faces of each frame are.
 - :mod:`~detector.faces.tracks`: which of them are one face followed through time;
   :mod:`~detector.faces.dissolves`: where one goes over to another face without a cut;
   :mod:`~detector.faces.persons`: which tracks are one person.

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.faces.finding.matching import picture
+from detector.faces.search.matching import picture
 from detector.media.frame import Image
 from detector.schema.analysis import Box
 from detector.schema.boxes import grown

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from detector.faces.crop import CropSquare, Face, crop_square, square_for_face
 from detector.faces.dissolves import Change, SceneMemory, Sighting, TrackMemory, look_of
-from detector.faces.finding.matching import correlating
+from detector.faces.search.matching import correlating
 from detector.media.frame import Image
 from detector.schema.analysis import Box
 from detector.schema.boxes import grown, overlap

@@ -59,6 +59,6 @@ class SmallNetwork:
 
 
 FACE_PROPOSALS = SmallNetwork("face-proposals")
-"""Where faces may be (:mod:`detector.faces.finding.proposals`)."""
+"""Where faces may be (:mod:`detector.faces.search.proposals`)."""
 COVERED_FACES = SmallNetwork("covered-faces")
 """Which are covered in part (:mod:`detector.faces.covered`)."""

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from detector.faces.covered import Covers
 from detector.faces.crop import Face
 from detector.faces.detections import DetectionBuffer, Detections
-from detector.faces.finding.search import FaceSearch, FoundFaces
 from detector.faces.flaws import TOO_UNSURE
 from detector.faces.persons import group_tracks
 from detector.faces.photo_range import flaw_of_photo
 from detector.faces.quality import assess_face
+from detector.faces.search.search import FaceSearch, FoundFaces
 from detector.faces.stillness import Stillness
 from detector.faces.tracks import Tracker
 from detector.media.frame import Frame, Image

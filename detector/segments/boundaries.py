@@ -2,7 +2,7 @@
 
 Sampled frames find an interval, and leave an end of it open by as much as they lie apart; and a
 median over few of them is shifted by each. Between two sampled frames a face is where
-:mod:`detector.faces.finding.interpolation` says it is. What this gains is in docs/performance.md.
+:mod:`detector.faces.search.interpolation` says it is. What this gains is in docs/performance.md.
 
 Whether there is an interval is for the sampled frames to say, since thresholds and rates of error
 were measured with them: where all frames would leave nothing of one, or find another, what was
@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 
 from detector.faces.crop import Face
 from detector.faces.detections import DetectionBuffer, Detections
-from detector.faces.finding.interpolation import faces_between
-from detector.faces.finding.place_search import PlaceSearch
 from detector.faces.quality import assess_face
+from detector.faces.search.interpolation import faces_between
+from detector.faces.search.place_search import PlaceSearch
 from detector.media.frame import Frame, Image
 from detector.media.prefetch import ahead
 from detector.media.reader import MediaReader

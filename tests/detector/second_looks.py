@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from detector import analyze
-from detector.faces.finding.centerface import FaceDetector
 from detector.faces.patch import cut_patch
+from detector.faces.search.centerface import FaceDetector
 from detector.models.card import FusionHalf, Input, SecondLookCard
 from detector.models.loaded import LoadedModel
 from detector.networks.base import Network

@@ -14,7 +14,7 @@ import numpy as np
 
 from detector.faces.covered import SURE, CoverNet
 from detector.faces.crop import Face, crop_square, square_for_face
-from detector.faces.finding.centerface import FaceDetector
+from detector.faces.search.centerface import FaceDetector
 from detector.media.frame import Image
 from detector.schema.boxes import overlap
 from detector.training.covered_faces.covers import SIDE

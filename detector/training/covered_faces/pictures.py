@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from detector.errors import ParameterError
 from detector.faces.crop import CropSquare, Face, crop_square, square_for_face
-from detector.faces.finding.centerface import FaceDetector
+from detector.faces.search.centerface import FaceDetector
 from detector.files import open_atomically
 from detector.media.frame import Image
 from detector.schema.analysis import Box

@@ -15,8 +15,8 @@ from torch.utils.data import Dataset, IterableDataset
 
 from detector.errors import ParameterError
 from detector.faces.crop import CropSquare, crop_square
-from detector.faces.finding.centerface import FaceDetector
 from detector.faces.patch import decode
+from detector.faces.search.centerface import FaceDetector
 from detector.media.frame import Image
 from detector.networks.base import is_sequence
 from detector.scoring.single_crops import framed_crop

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.faces.crop import CropSquare, Face, crop_square, square_for_face
-from detector.faces.finding.centerface import FaceDetector
+from detector.faces.search.centerface import FaceDetector
 from detector.files import hashed, open_atomically
 from detector.media.frame import Frame, Image
 from detector.media.open import open_media

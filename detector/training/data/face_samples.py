@@ -22,8 +22,8 @@ import cv2
 import numpy as np
 
 from detector.faces.crop import CropSquare, Landmarks, crop_square, square_for_face
-from detector.faces.finding.centerface import FaceDetector
 from detector.faces.patch import decode
+from detector.faces.search.centerface import FaceDetector
 from detector.files import hashed, open_atomically
 from detector.media.frame import Image
 from detector.training.data.labelled_sets import opened_zip

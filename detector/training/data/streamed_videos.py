@@ -17,7 +17,7 @@ import torch
 from torch.utils.data import IterableDataset, get_worker_info
 
 from detector.errors import MediaError
-from detector.faces.finding.centerface import FaceDetector
+from detector.faces.search.centerface import FaceDetector
 from detector.media.frame import Image
 from detector.media.open import open_media
 from detector.training.data.labelled_sets import DataSetError, Item

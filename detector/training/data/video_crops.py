@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.faces.crop import Face, crop_square, square_for_face
-from detector.faces.finding.centerface import FaceDetector
 from detector.faces.quality import flaw_of_face
+from detector.faces.search.centerface import FaceDetector
 from detector.media.frame import Image
 from detector.media.open import open_media
 from detector.schema.analysis import MediaKind, Parameters

@@ -25,8 +25,8 @@ from torch.nn.functional import interpolate
 
 from detector.explain.heatmaps import joined_map
 from detector.faces.crop import crop_square, square_for_face
-from detector.faces.finding.centerface import FaceDetector
 from detector.faces.patch import decode
+from detector.faces.search.centerface import FaceDetector
 from detector.media.frame import Image
 from detector.scoring.explainable import Seen
 from detector.scoring.scorer import Scorer

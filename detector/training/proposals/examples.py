@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.faces.finding.proposals import NARROWEST_PROPOSED, STRIDE
 from detector.faces.patch import decode
+from detector.faces.search.proposals import NARROWEST_PROPOSED, STRIDE
 from detector.media.frame import Image
 from detector.training.proposals.pictures import SURE_FACE
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from detector.faces.finding.centerface import FaceDetector
-from detector.faces.finding.place_search import PlaceSearch
-from detector.faces.finding.proposals import FaceProposals
+from detector.faces.search.centerface import FaceDetector
+from detector.faces.search.place_search import PlaceSearch
+from detector.faces.search.proposals import FaceProposals
 from detector.media.frame import Image
 from detector.schema.analysis import Parameters
 from detector.schema.boxes import overlap

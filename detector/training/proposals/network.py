@@ -12,7 +12,7 @@ from torch.nn import functional
 class ProposalNetwork(nn.Module):
     """Pictures (n, 3, h, w), RGB in 0 to 255, both sides multiples of 32, to a heat map and boxes.
 
-    Both have a cell for every :data:`~detector.faces.finding.proposals.STRIDE` px: heat (n, 1, ...) is the
+    Both have a cell for every :data:`~detector.faces.search.proposals.STRIDE` px: heat (n, 1, ...) is the
     logit that a face has its middle there; boxes (n, 4, ...) are the middle's offset from the cell's own, in
     cells, and the logarithms of width and height in cells.
     """

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.errors import MediaError, ParameterError
-from detector.faces.finding.centerface import FaceDetector
 from detector.faces.patch import decode, encode
+from detector.faces.search.centerface import FaceDetector
 from detector.files import open_atomically
 from detector.media.frame import Image
 from detector.media.open import open_media

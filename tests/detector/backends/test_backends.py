@@ -19,7 +19,7 @@ from detector.backends.openvino import OpenVINO
 from detector.cli.main import main
 from detector.errors import ModelError, ParameterError
 from detector.faces.crop import crop_square, square_for_face
-from detector.faces.finding.centerface import FaceDetector
+from detector.faces.search.centerface import FaceDetector
 from detector.models.card import Card
 from detector.models.card_files import load_card
 from detector.models.loaded import LoadedModel, graph_path, load_model, load_pair

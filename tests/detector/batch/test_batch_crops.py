@@ -23,7 +23,7 @@ from clips import numbered
 from detector import Parameters
 from detector.batch.run import BatchRun, Line
 from detector.faces.crop import CropSquare, crop_square, square_for_face
-from detector.faces.finding.centerface import FaceDetector
+from detector.faces.search.centerface import FaceDetector
 from detector.models.loaded import LoadedModel
 from detector.models.loaded import load_model as load
 from detector.paths import ROOT

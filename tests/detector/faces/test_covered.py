@@ -14,7 +14,7 @@ from engine_clips import ALL_FLAGGED, room
 from detector import Parameters, Verdict, analyze
 from detector.faces.covered import SURE, CoverNet, Covers
 from detector.faces.crop import crop_square, square_for_face
-from detector.faces.finding.centerface import FaceDetector
+from detector.faces.search.centerface import FaceDetector
 from detector.media.frame import Image
 from detector.models.loaded import LoadedModel
 from detector.verdict import left_open

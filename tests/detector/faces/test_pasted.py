@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
-from detector.faces.finding.centerface import FaceDetector
 from detector.faces.pasted import bounds_of_photo
 from detector.faces.patch import cut_patch, cut_photo_patch, reach_of
+from detector.faces.search.centerface import FaceDetector
 
 HEAD = (slice(0, 220), slice(150, 330))  # of the astronaut
 PLACE = (130, 90)  # px, left and top in the larger picture

@@ -11,9 +11,9 @@ from PIL import Image
 
 from detector import Parameters, Verdict, analyze, engine
 from detector.faces import photo_range
-from detector.faces.finding.centerface import FaceDetector
-from detector.faces.finding.turned import turn_with_faces
 from detector.faces.photo_range import DRAWN, WITHOUT_COLOUR, WITHOUT_DETAIL, flaw_of_photo, looks_of_photo
+from detector.faces.search.centerface import FaceDetector
+from detector.faces.search.turned import turn_with_faces
 from detector.models.loaded import LoadedModel
 
 

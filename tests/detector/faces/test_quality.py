@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from detector.faces.crop import Face, crop_square, square_for_face
-from detector.faces.finding.centerface import FaceDetector
 from detector.faces.quality import flaw_of_crop, flaw_of_face, quality
+from detector.faces.search.centerface import FaceDetector
 from detector.schema.analysis import Parameters
 
 POINTS = np.zeros((5, 2), np.float32)

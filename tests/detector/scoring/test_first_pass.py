@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from detector.faces.crop import Face
-from detector.faces.finding.search import FoundFaces
+from detector.faces.search.search import FoundFaces
 from detector.media.frame import Frame, Image
 from detector.schema.analysis import Parameters
 from detector.scoring import first_pass

@@ -11,9 +11,9 @@ from second_looks import Says, judged, with_second_look
 from detector import analyze
 from detector.faces.crop import crop_square
 from detector.faces.detections import Detection
-from detector.faces.finding.centerface import FaceDetector
 from detector.faces.framing import head_square
 from detector.faces.patch import cut_patch
+from detector.faces.search.centerface import FaceDetector
 from detector.models.loaded import LoadedModel
 from detector.schema.analysis import Analysis, ManipulationKind, Parameters, Verdict
 from detector.schema.model import Platt

@@ -13,7 +13,7 @@ from small_training import goes_on, losses, names_the_step_before
 
 from detector.faces.covered import SEEN, SURE, CoverNet
 from detector.faces.crop import crop_square, square_for_face
-from detector.faces.finding.centerface import FaceDetector
+from detector.faces.search.centerface import FaceDetector
 from detector.media.frame import Image
 from detector.training.covered_faces import bare, train
 from detector.training.covered_faces.covers import DRAWN, SIDE, Cover, Draw, composed, letters

@@ -13,8 +13,8 @@ import torch
 from made_faces import write_archive
 from small_training import goes_on, losses, names_the_step_before
 
-from detector.faces.finding.centerface import FaceDetector
-from detector.faces.finding.proposals import STRIDE
+from detector.faces.search.centerface import FaceDetector
+from detector.faces.search.proposals import STRIDE
 from detector.media.frame import Image
 from detector.training.proposals import train
 from detector.training.proposals.examples import SIDE, Example, Source, example

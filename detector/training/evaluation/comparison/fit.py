@@ -27,7 +27,7 @@ from sklearn.preprocessing import StandardScaler
 
 from detector.comparison.difference import FEATURES, measure_face
 from detector.comparison.views import View
-from detector.faces.finding.centerface import FaceDetector
+from detector.faces.search.centerface import FaceDetector
 from detector.media.encode import h264_round_trip
 from detector.media.frame import Image
 from detector.training.evaluation.comparison.pairs import aligned_sets

@@ -16,9 +16,9 @@ import cv2
 import numpy as np
 
 from detector.faces import crop
-from detector.faces.finding.centerface import FaceDetector
 from detector.faces.framing import Box
 from detector.faces.patch import cut_patch, decode, encode
+from detector.faces.search.centerface import FaceDetector
 from detector.media.frame import Image
 from detector.training.data.clip_table import clip_rows
 from detector.training.data.face_samples import read_csv

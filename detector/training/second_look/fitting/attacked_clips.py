@@ -15,8 +15,8 @@ from pathlib import Path
 
 from detector.engine import analyze
 from detector.faces.crop import CropSquare, roll
-from detector.faces.finding.centerface import FaceDetector
 from detector.faces.framing import inner_square
+from detector.faces.search.centerface import FaceDetector
 from detector.media.frame import Image
 from detector.models.loaded import LoadedModel
 from detector.schema.analysis import Verdict

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from detector.explain.heatmaps import heatmap_of
 from detector.faces.crop import CropSquare, Face, roll
 from detector.faces.detections import Detection
-from detector.faces.finding.centerface import FaceDetector
 from detector.faces.patch import cut_photo_patch, decode
+from detector.faces.search.centerface import FaceDetector
 from detector.models.loaded import LoadedModel
 from detector.scoring.fused_scorer import FusedScorer
 from detector.scoring.moments import KeptMoment

@@ -14,7 +14,7 @@ from own_set import clip, put
 
 from detector.errors import MediaError
 from detector.faces.crop import crop_square, square_for_face
-from detector.faces.finding.centerface import FaceDetector
+from detector.faces.search.centerface import FaceDetector
 from detector.scoring.single_crops import framed_crop
 from detector.training.data import custom_set
 from detector.training.data.custom_set import crop_items

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from clips import write_clip
 
-from detector.faces.finding.centerface import FaceDetector
+from detector.faces.search.centerface import FaceDetector
 from detector.training.data import face_clips
 from detector.training.data.face_clips import MovingFace, follow, gather, smoothed
 from detector.training.data.face_samples import MARGIN, decode

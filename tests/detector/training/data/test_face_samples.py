@@ -20,7 +20,7 @@ from made_faces import crop, encoded, write_archive
 from warm import Script
 
 from detector.faces.crop import CropSquare, crop_square, square_for_face
-from detector.faces.finding.centerface import FaceDetector
+from detector.faces.search.centerface import FaceDetector
 from detector.paths import ROOT
 from detector.training.data.face_samples import MARGIN, Sample, _cached, decode, dfdc_samples, read_csv
 from detector.training.data.labelled_sets import DataSetError
@@ -29,7 +29,7 @@ GATHER = Script("""
 import pickle, sys
 from pathlib import Path
 import numpy as np
-from detector.faces.finding.centerface import FaceDetector
+from detector.faces.search.centerface import FaceDetector
 from detector.models.loaded import load_model
 from detector.scoring.scorer import Scorer
 from detector.training.data.face_samples import harvest

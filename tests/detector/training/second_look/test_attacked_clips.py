@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from skimage.data import astronaut
 
-from detector.faces.finding.centerface import FaceDetector
+from detector.faces.search.centerface import FaceDetector
 from detector.models.loaded import load_model
 from detector.scoring.scorer import Scorer
 from detector.training.second_look.fitting.adversarial import ATTACKS

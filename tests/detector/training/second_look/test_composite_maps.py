@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from detector.faces.finding.centerface import FaceDetector
+from detector.faces.search.centerface import FaceDetector
 from detector.models.loaded import LoadedModel
 from detector.training.second_look.fitting.composite_maps import Placed, figures_of, map_of
 

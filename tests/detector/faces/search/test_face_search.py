@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from detector.faces.crop import Face, square_for_face
-from detector.faces.finding import newcomers, place_search, search
-from detector.faces.finding.centerface import FaceDetector
-from detector.faces.finding.proposals import NARROWEST_PROPOSED
-from detector.faces.finding.search import FaceSearch, FoundFaces
+from detector.faces.search import newcomers, place_search, search
+from detector.faces.search.centerface import FaceDetector
+from detector.faces.search.proposals import NARROWEST_PROPOSED
+from detector.faces.search.search import FaceSearch, FoundFaces
 from detector.media.frame import Frame, Image
 from detector.schema.analysis import Box, Parameters
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from detector.faces.finding import search_net
-from detector.faces.finding.centerface import FaceDetector
-from detector.faces.finding.search_net import OpenVinoNet
+from detector.faces.search import search_net
+from detector.faces.search.centerface import FaceDetector
+from detector.faces.search.search_net import OpenVinoNet
 
 
 def test_centerface_by_openvino_finds_the_same(astronaut: np.ndarray) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from detector.demo_clip import portraits
-from detector.faces.finding.turned import turn_with_faces
+from detector.faces.search.turned import turn_with_faces
 from detector.schema.analysis import Parameters
 
 

@@ -3,9 +3,9 @@
 CenterFace searches whole frames at the start, after a cut, from time to time
 (:attr:`~detector.schema.analysis.Parameters.search_interval`) and whenever a known face is not where it
 was. In between, once a second, it *looks* only around the last places of known faces, at a size that suits
-them (:mod:`detector.faces.finding.place_search`), and where a small network proposes others
-(:mod:`detector.faces.finding.newcomers`). In the frames between two such looks faces are followed by their
-pictures (:mod:`detector.faces.finding.interpolation`), and a newcomer is followed backwards to where it came
+them (:mod:`detector.faces.search.place_search`), and where a small network proposes others
+(:mod:`detector.faces.search.newcomers`). In the frames between two such looks faces are followed by their
+pictures (:mod:`detector.faces.search.interpolation`), and a newcomer is followed backwards to where it came
 in. So frames are held back until the next search or look; then they are *settled*.
 
 Which faces of successive frames are one track is decided after that (:mod:`detector.faces.tracks`).
@@ -19,13 +19,13 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from detector.faces.crop import Face
-from detector.faces.finding.centerface import FaceDetector
-from detector.faces.finding.interpolation import LONGEST_FOLLOWED, faces_between
-from detector.faces.finding.newcomers import NewcomerSearch
-from detector.faces.finding.place_search import PlaceSearch, among, may_be
-from detector.faces.finding.proposals import NARROWEST_PROPOSED
-from detector.faces.finding.pyramid import PyramidSearch
-from detector.faces.finding.searched_size import searched_scale
+from detector.faces.search.centerface import FaceDetector
+from detector.faces.search.interpolation import LONGEST_FOLLOWED, faces_between
+from detector.faces.search.newcomers import NewcomerSearch
+from detector.faces.search.place_search import PlaceSearch, among, may_be
+from detector.faces.search.proposals import NARROWEST_PROPOSED
+from detector.faces.search.pyramid import PyramidSearch
+from detector.faces.search.searched_size import searched_scale
 from detector.media.frame import Frame, Image
 from detector.schema.analysis import Parameters
 

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.faces.crop import Face
-from detector.faces.finding.matching import picture
-from detector.faces.finding.place_search import SAME_FACE, among
-from detector.faces.finding.proposals import FaceProposals
+from detector.faces.search.matching import picture
+from detector.faces.search.place_search import SAME_FACE, among
+from detector.faces.search.proposals import FaceProposals
 from detector.media.frame import Image
 from detector.schema.analysis import Box
 from detector.schema.boxes import overlap

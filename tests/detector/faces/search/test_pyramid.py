@@ -10,10 +10,10 @@ import pytest
 
 from detector.demo_clip import portraits
 from detector.faces.crop import Face
-from detector.faces.finding.place_search import among
-from detector.faces.finding.pyramid import PyramidSearch
-from detector.faces.finding.search import FaceSearch
-from detector.faces.finding.turned import turn_with_faces
+from detector.faces.search.place_search import among
+from detector.faces.search.pyramid import PyramidSearch
+from detector.faces.search.search import FaceSearch
+from detector.faces.search.turned import turn_with_faces
 from detector.media.frame import Frame
 from detector.schema.analysis import Parameters
 

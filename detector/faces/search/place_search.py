@@ -10,9 +10,9 @@ from collections.abc import Iterable
 import cv2
 
 from detector.faces.crop import Face
-from detector.faces.finding.centerface import FaceDetector
-from detector.faces.finding.matching import shifted
-from detector.faces.finding.searched_size import searched_scale
+from detector.faces.search.centerface import FaceDetector
+from detector.faces.search.matching import shifted
+from detector.faces.search.searched_size import searched_scale
 from detector.media.frame import Image
 from detector.schema.analysis import Box, Parameters
 from detector.schema.boxes import grown, overlap

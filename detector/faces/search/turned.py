@@ -9,9 +9,9 @@ import numpy as np
 
 from detector.faces.crop import roll
 from detector.faces.detections import Detections
-from detector.faces.finding.centerface import FaceDetector
-from detector.faces.finding.pyramid import PyramidSearch
 from detector.faces.photo_range import flaw_of_photo
+from detector.faces.search.centerface import FaceDetector
+from detector.faces.search.pyramid import PyramidSearch
 from detector.media.frame import Image
 from detector.schema.analysis import Parameters
 

@@ -15,10 +15,10 @@ from functools import cached_property
 import numpy as np
 
 from detector.faces.crop import Face
-from detector.faces.finding.centerface import FaceDetector
-from detector.faces.finding.matching import shifted
-from detector.faces.finding.place_search import among
-from detector.faces.finding.searched_size import reduced, searched_scale
+from detector.faces.search.centerface import FaceDetector
+from detector.faces.search.matching import shifted
+from detector.faces.search.place_search import among
+from detector.faces.search.searched_size import reduced, searched_scale
 from detector.media.frame import Image
 from detector.schema.analysis import Box, Parameters
 from detector.schema.boxes import shared_area

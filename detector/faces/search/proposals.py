@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.faces.finding.search_net import SearchNet
-from detector.faces.finding.searched_size import reduced, searched_scale
+from detector.faces.search.search_net import SearchNet
+from detector.faces.search.searched_size import reduced, searched_scale
 from detector.media.frame import Image
 from detector.models.small_networks import FACE_PROPOSALS
 from detector.schema.analysis import Box

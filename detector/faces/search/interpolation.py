@@ -1,7 +1,7 @@
 """A face in the frames between two in which it was looked for.
 
 A second of a face need not be searched frame by frame: its pictures at both ends are found again on the way
-(:mod:`detector.faces.finding.matching`), which is nearer to CenterFace's own boxes than these are to one
+(:mod:`detector.faces.search.matching`), which is nearer to CenterFace's own boxes than these are to one
 another when only the size of what is searched differs (docs/engine.md). What looks different on the way is
 looked for.
 """
@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from detector.faces.crop import Face
-from detector.faces.finding.matching import faces_along, on_the_line
+from detector.faces.search.matching import faces_along, on_the_line
 from detector.media.frame import Frame, Image
 from detector.schema.analysis import Box
 

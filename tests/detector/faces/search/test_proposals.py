@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from detector.errors import ModelError
-from detector.faces.finding.centerface import FaceDetector
-from detector.faces.finding.proposals import FaceProposals, boxes_of
+from detector.faces.search.centerface import FaceDetector
+from detector.faces.search.proposals import FaceProposals, boxes_of
 from detector.media.frame import Image
 from detector.models.small_networks import FACE_PROPOSALS
 from detector.paths import FILES
