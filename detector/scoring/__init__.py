@@ -14,7 +14,7 @@ look a few moments of each person with a stronger one, the *second network*. In 
   :mod:`~detector.scoring.fusion` makes one logit of both networks, :mod:`~detector.scoring.contrast`
   finds stretches that stand out from the rest of their track, and
   :mod:`~detector.scoring.fused_scorer` is the scorer from there on.
-- :mod:`~detector.scoring.settling`: where that is near a threshold, the same moments are looked at
+- :mod:`~detector.scoring.stability`: where that is near a threshold, the same moments are looked at
   mirrored, shifted, scaled and re-encoded (:mod:`~detector.scoring.views`); gives the stability.
 - :mod:`~detector.scoring.explainable`: which network, and which square of the face, a heatmap has to
   explain.

@@ -19,7 +19,7 @@ from detector.scoring.moments import KeptMoment, evenly, spread
 from detector.scoring.person_look import PersonLook
 from detector.scoring.scorer import logit_of
 from detector.scoring.second_network import BothNetworks
-from detector.scoring.settling import Settler
+from detector.scoring.stability import StabilityCheck
 from detector.scoring.views import AS_IT_IS, View, crop_in_view
 
 _UNEVEN = 1.5  # of the altered half's logit: a track with such a contrast is looked at in more moments
@@ -73,9 +73,9 @@ class PersonLooker:
         outlying = look.outlying(self._fusion, faces["track"], faces["time"], faces["logit"])
         return replace(look, raised=outlying)
 
-    def settle(self, look: PersonLook, enter: float, sparing: bool = False) -> PersonLook:
-        """See :meth:`detector.scoring.settling.Settler.settle`."""
-        return Settler(self._fusion, self._in_views, self._networks.still).settle(look, enter, sparing)
+    def check_stability(self, look: PersonLook, enter: float, sparing: bool = False) -> PersonLook:
+        """See :meth:`detector.scoring.stability.StabilityCheck.check`."""
+        return StabilityCheck(self._fusion, self._in_views, self._networks.still).check(look, enter, sparing)
 
     def _completed(self, logits: Floats, moments: Sequence[KeptMoment]) -> Floats:
         """``logits`` (m, 4) with what they lack: inner faces, and heads of every other moment."""

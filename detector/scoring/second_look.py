@@ -7,7 +7,7 @@ the inner face, and the whole head in every other one. Its logits go over from o
 (:mod:`detector.scoring.fused_scorer`), so that all later rules go on as they are.
 
 Where the fused score is not clearly on one side of the threshold, or something stands out, moments are looked
-at in further views (:mod:`detector.scoring.settling`).
+at in further views (:mod:`detector.scoring.stability`).
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def look_again(
         progress(done / len(first_pass.persons))
         look = looker.look(*person, parameters.doubt_threshold)
         if look is not None:
-            looks.append(looker.settle(look, parameters.enter_threshold, sparing))
+            looks.append(looker.check_stability(look, parameters.enter_threshold, sparing))
     return FusedScorer(networks, looks)
 
 

@@ -5,7 +5,7 @@
 :mod:`~detector.verdict.reasons` has the words of the outcome and :mod:`~detector.verdict.not_seen` those of
 what of the file was not looked at. They rest on what was examined
 (:mod:`~detector.verdict.coverage`, :mod:`~detector.verdict.judged_share`) and on persons whose scores hold in
-other views (:mod:`~detector.verdict.stability`) and who move (:mod:`~detector.verdict.motion`); who is
+other views (:mod:`~detector.verdict.finding_basis`) and who move (:mod:`~detector.verdict.motion`); who is
 flagged by that, :mod:`~detector.verdict.flagged` tells.
 :mod:`~detector.verdict.who_counts` says whose figures are the exhibit's, and
 :mod:`~detector.verdict.averaged_odds` what many faces of a photograph amount to;

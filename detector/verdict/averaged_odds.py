@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from detector.schema.analysis import Analysis, MediaKind, Parameters, Person, Segment, Verdict
+from detector.verdict.finding_basis import weighed_faces
 from detector.verdict.flagged import who_reaches
-from detector.verdict.stability import weighed_faces
 from detector.verdict.who_counts import who_counts
 
 _ALMOST_SURE = 1 - 1e-9

@@ -7,6 +7,7 @@ from enum import Enum, auto
 
 from detector.schema.analysis import Analysis, Coverage, MediaKind, Parameters, Person, Segment
 from detector.verdict.averaged_odds import outweighed_faces
+from detector.verdict.finding_basis import is_colourless, is_covered, is_unstable
 from detector.verdict.flagged import flagged_persons
 from detector.verdict.judged_share import (
     high_if_hardly_judged,
@@ -16,7 +17,6 @@ from detector.verdict.judged_share import (
     mostly_whole,
 )
 from detector.verdict.motion import nobody_moves
-from detector.verdict.stability import is_colourless, is_covered, is_unstable
 
 
 class LeftOpen(Enum):

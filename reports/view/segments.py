@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from detector.schema.analysis import Analysis, Box, CloseUp, Media, Peak, Segment
+from detector.verdict.finding_basis import is_colourless, is_covered
 from detector.verdict.flagged import is_flagged
 from detector.verdict.reasons import doubt
-from detector.verdict.stability import is_colourless, is_covered
 from reports.inputs.pictures import Picture, find_picture
 from reports.text import numbers
 from reports.text.certainty.uncertainty import Interval, segment_interval

@@ -25,9 +25,9 @@ from detector.schema.declarations import DeclarationKind
 from detector.schema.formatting import timecode
 from detector.schema.measurements.coverage import FaceQuality, Span
 from detector.schema.metadata import Anomaly
+from detector.verdict.finding_basis import is_colourless, is_covered
 from detector.verdict.reproducibility.segments import LOGITS, of_segments, same_logit, same_place
 from detector.verdict.reproducibility.tolerance import Tolerance
-from detector.verdict.stability import is_colourless, is_covered
 
 _NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
 _FEW = 20  # a count below it is the same in both

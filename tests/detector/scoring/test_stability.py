@@ -24,7 +24,7 @@ from detector.scoring.person_look import PersonLook
 from detector.scoring.person_looker import PersonLooker
 from detector.scoring.scorer import Scorer
 from detector.scoring.second_network import BothNetworks
-from detector.scoring.settling import Settler
+from detector.scoring.stability import StabilityCheck
 from detector.scoring.views import AS_IT_IS, OTHERS, View
 
 
@@ -74,20 +74,20 @@ def test_what_stands_out_is_raised_if_other_views_agree(
     look = looker.look([0], rows, moments_of(astronaut, (2.0, 3.5)), 8)
     assert look is not None and len(look.raised) == 1
     assert (look.raised[0].start, look.raised[0].end) == pytest.approx((2.0, 3.5), abs=0.4)
-    settled = looker.settle(look, 0.9999)
-    assert settled.stability is not None
+    checked = looker.check_stability(look, 0.9999)
+    assert checked.stability is not None
     if unsteady:
-        assert settled.stability < 1 or not settled.raised
+        assert checked.stability < 1 or not checked.raised
         return
-    assert settled.stability == 1.0 and len(settled.raised) == 1
-    scorer = FusedScorer(networks, [settled])
+    assert checked.stability == 1.0 and len(checked.raised) == 1
+    scorer = FusedScorer(networks, [checked])
     at = [np.zeros(2, np.int32), np.array([2.75, 0.5]), np.full(2, -6.0)]
     inside, outside = scorer.fuse(*at) - networks.fusion.logit(
-        np.column_stack([at[2], settled.second_logits_at(*at)])
+        np.column_stack([at[2], checked.second_logits_at(*at)])
     )
     assert inside > 0.02 and outside == 0.0
     told = scorer.second_look_of(0)
-    assert told is not None and told.contrasts[0].raised == settled.raised[0].amount
+    assert told is not None and told.contrasts[0].raised == checked.raised[0].amount
 
 
 class OneInput:
@@ -109,7 +109,7 @@ class OneInput:
         return np.zeros(len(inputs), bool)
 
 
-def settled_in_views(
+def checked_in_views(
     astronaut: np.ndarray,
     still: bool,
     as_it_is: float,
@@ -130,8 +130,8 @@ def settled_in_views(
     rows = np.zeros(1, [("track", np.int32), ("time", float), ("logit", float)])
     second_logits = np.tile([as_it_is, -9.0, 0.0, 0.0], (2, 1))
     look = PersonLook.of([0], moments_of(astronaut, (9.0, 9.0))[:2], second_logits, rows)
-    settled = Settler(OneInput(), views, still).settle(look, 0.5, sparing)
-    return asked, settled
+    checked = StabilityCheck(OneInput(), views, still).check(look, 0.5, sparing)
+    return asked, checked
 
 
 @pytest.mark.parametrize(
@@ -157,10 +157,10 @@ def test_views_are_asked_until_they_leave_no_doubt_and_most_of_them_count(
     asked: int,
     stability: float | None,
 ) -> None:
-    looked, settled = settled_in_views(astronaut, still, as_it_is, others)
-    assert (looked, settled.stability) == (asked, stability)
+    looked, checked = checked_in_views(astronaut, still, as_it_is, others)
+    assert (looked, checked.stability) == (asked, stability)
     used = [as_it_is, *others[: 2 if stability == 1.0 else 4]]
-    assert settled.inputs[0, 1] == pytest.approx(np.mean(used))
+    assert checked.inputs[0, 1] == pytest.approx(np.mean(used))
 
 
 @pytest.mark.parametrize(
@@ -191,9 +191,9 @@ def test_a_few_moments_above_the_threshold_of_a_calm_person_are_looked_at_in_vie
     second_logits = np.tile([-3.0, -9.0, 0.0, 0.0], (8, 1))
     second_logits[3:5, 0] = highest
     look = PersonLook.of([0], moments_of(astronaut, (9.0, 9.0))[:8], second_logits, rows)
-    settled = Settler(OneInput(), views, still=False).settle(look, 0.5)
-    assert (len(asked), settled.stability) == (looked, stability)
-    assert set(asked) <= {3, 4} and np.array_equal(settled.second_logits, second_logits)
+    checked = StabilityCheck(OneInput(), views, still=False).check(look, 0.5)
+    assert (len(asked), checked.stability) == (looked, stability)
+    assert set(asked) <= {3, 4} and np.array_equal(checked.second_logits, second_logits)
 
 
 @pytest.mark.parametrize(
@@ -213,7 +213,7 @@ def test_heads_are_not_looked_at_in_views_where_what_they_say_decides_nothing(
     rows = np.zeros(1, [("track", np.int32), ("time", float), ("logit", float)])
     second_logits = np.tile([0.0, synthesised, 0.0, 0.0], (2, 1))
     look = PersonLook.of([0], moments_of(astronaut, (9.0, 9.0))[:2], second_logits, rows)
-    Settler(OneInput(), views, still=False).settle(look, 0.5)
+    StabilityCheck(OneInput(), views, still=False).check(look, 0.5)
     assert asked == {framings}
 
 
@@ -249,10 +249,10 @@ def test_in_a_photograph_of_many_two_views_below_the_threshold_are_enough(astron
     """However narrowly; but nobody is flagged before all views were looked at."""
     below, above = [-0.1, -0.3, 2.0, 2.0], [0.9, 0.8, 0.7, 0.6]
     for still_asked, sparing in ((4, False), (2, True)):
-        asked, _ = settled_in_views(astronaut, True, -0.2, below, sparing)
+        asked, _ = checked_in_views(astronaut, True, -0.2, below, sparing)
         assert asked == still_asked
-    asked, settled = settled_in_views(astronaut, True, 0.9, above, sparing=True)
-    assert (asked, settled.stability) == (4, 1.0)
+    asked, checked = checked_in_views(astronaut, True, 0.9, above, sparing=True)
+    assert (asked, checked.stability) == (4, 1.0)
 
 
 def test_a_verdict_that_other_views_contradict_is_inconclusive(photo: Path, model: LoadedModel) -> None:

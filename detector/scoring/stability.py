@@ -36,14 +36,14 @@ _ONE_OF_TWO = 0.5  # the stability of a person on whom the two networks contradi
 
 
 @dataclass(frozen=True)
-class Settler:
-    """Settles looks at persons by ``fusion`` and what ``see`` finds; ``still``: of a photograph."""
+class StabilityCheck:
+    """Checks looks at persons by ``fusion`` and what ``see`` finds; ``still``: of a photograph."""
 
     fusion: Fusion
     see: See
     still: bool
 
-    def settle(self, look: PersonLook, enter: float, sparing: bool = False) -> PersonLook:
+    def check(self, look: PersonLook, enter: float, sparing: bool = False) -> PersonLook:
         """``look`` with the mean over views and its stability, where it is near ``enter`` or stands out.
 
         If ``sparing``, the inner face is not looked at in views where it would decide nothing, and two
@@ -56,9 +56,9 @@ class Settler:
         distance = float(self.fusion.logit(look.inputs)[0]) - threshold
         lowest, highest = (-VIEWS_ASKED[1], VIEWS_ASKED[1]) if self.still else VIEWS_ASKED
         if look.raised and distance < highest:
-            look = self._settle_contrast(look)
+            look = self._check_contrast(look)
         elif distance < lowest:
-            return self._settle_peak(look, threshold)
+            return self._check_peak(look, threshold)
         if look.raised or not lowest <= distance <= highest:
             return look
         altered, synthesised = (float(half[0]) for half in self.fusion.halves(look.inputs))
@@ -93,7 +93,7 @@ class Settler:
         more = self.see(look, chosen, framings, OTHERS[_FIRST:]).mean(axis=1)
         return np.concatenate([moved, more - seen[0] + look.inputs])
 
-    def _settle_peak(self, look: PersonLook, threshold: float) -> PersonLook:
+    def _check_peak(self, look: PersonLook, threshold: float) -> PersonLook:
         """``look`` with the share of views in which its moments above the threshold stay there, if any.
 
         Such a person is calm on average, and nothing stands out enough to be raised: a finding would rest on
@@ -121,7 +121,7 @@ class Settler:
         seen = self.see(look, chosen, framings, (AS_IT_IS, *OTHERS))
         return logit(seen.reshape(-1, len(INPUTS))).reshape(seen.shape[:2])
 
-    def _settle_contrast(self, look: PersonLook) -> PersonLook:
+    def _check_contrast(self, look: PersonLook) -> PersonLook:
         """``look`` with the contrast that is the mean over views; without what no longer stands out in it."""
         assert self.fusion.contrast is not None
         standing_out = amounts(look.raised, look.track, look.times) > 0
