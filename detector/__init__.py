@@ -7,7 +7,9 @@ analysis = analyze("clip.mp4")
 (docs/ARCHITECTURE.md). Of the modules beside them:
 
 - :mod:`~detector.sandboxed_engine` runs an analysis in a confined process, :mod:`~detector.preloaded` makes
-  a process ready for one, :mod:`~detector.other_models` has further models judge beside the first.
+  a process ready for one.
+- :mod:`~detector.model_findings` goes from scored faces to a verdict, for each model of an analysis;
+  :mod:`~detector.other_models` has further models judge beside the first.
 - :mod:`~detector.environment` and :mod:`~detector.version` say what an analysis was made with.
 - :mod:`~detector.export` writes a model for other programs, :mod:`~detector.demo_clip` the sample.
 - :mod:`~detector.result_folder` is the folder that commands, those of reports too, write a result to.

@@ -24,6 +24,7 @@ from detector.media.pictures.letterbox import Size
 from detector.media.prefetch import ahead
 from detector.media.reader import MediaReader, PictureGrowsError
 from detector.metadata.exhibit import media_facts, with_metadata
+from detector.model_findings import judge
 from detector.models.loaded import LoadedModel, load_model
 from detector.other_models import OtherModels, OtherVerdicts
 from detector.process.memory import give_back, share_arenas
@@ -46,7 +47,6 @@ from detector.segments.explained_peaks import explain_peaks
 from detector.segments.findings import Candidate
 from detector.verdict.coverage import coverage_of
 from detector.verdict.flagged import flagged_persons
-from detector.verdict.judgement import judge
 from detector.verdict.kinds import manipulation_kind
 from detector.verdict.not_seen import not_seen
 from detector.verdict.verdict import exhibit_stability

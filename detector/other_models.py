@@ -8,6 +8,7 @@ from pathlib import Path
 
 from detector.environment import titled
 from detector.media.reader import MediaReader
+from detector.model_findings import judge
 from detector.models.card_files import load_card
 from detector.models.loaded import LoadedModel, load_model
 from detector.models.together import refuse_names
@@ -21,7 +22,6 @@ from detector.scoring.second_look import fill_in_fused, look_again
 from detector.segments.explained_peaks import explain_peaks
 from detector.segments.findings import Candidate
 from detector.verdict.joint import joint
-from detector.verdict.judgement import judge
 
 
 @dataclass(frozen=True)

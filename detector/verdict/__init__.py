@@ -1,6 +1,6 @@
 """What the findings amount to, within which validated domain, and how reproducible they are.
 
-:mod:`~detector.verdict.judgement` goes from scored faces to a verdict, for each model of an analysis.
+:mod:`~detector.model_findings` goes from scored faces to a verdict, for each model of an analysis.
 :mod:`~detector.verdict.verdict` decides, :mod:`~detector.verdict.left_open` says what leaves a verdict open,
 :mod:`~detector.verdict.reasons` has the words of the outcome and :mod:`~detector.verdict.not_seen` those of
 what of the file was not looked at. They rest on what was examined
