@@ -38,10 +38,10 @@ from detector.schema.analysis import (
 )
 from detector.schema.formatting import not_rounded_up_to, printable_name
 from detector.schema.joint_rule import JointRule
-from detector.scoring.first_pass import BATCH, FirstPass, FirstPassResult
-from detector.scoring.moments import MomentKeeper
+from detector.scoring.first_pass.first_pass import BATCH, FirstPass, FirstPassResult
+from detector.scoring.first_pass.moments import MomentKeeper
 from detector.scoring.scorer import Scorer
-from detector.scoring.second_look import fill_in_fused, look_again
+from detector.scoring.second_look.second_look import fill_in_fused, look_again
 from detector.segments.boundaries import refine_boundaries
 from detector.segments.explained_peaks import explain_peaks
 from detector.segments.findings import Candidate

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from detector.schema.analysis import Answers, Coverage, Media, Parameters, Person, Segment, Verdict
-from detector.scoring.first_pass import FirstPassResult
+from detector.scoring.first_pass.first_pass import FirstPassResult
 from detector.scoring.scorer import Scorer
 from detector.segments import findings
 from detector.segments.screen_time import seconds_shown

@@ -15,10 +15,10 @@ from detector.models.together import refuse_names
 from detector.schema.analysis import Analysis, OtherModel, Parameters, Segment
 from detector.schema.joint_rule import JointRule, refuse_without_others
 from detector.schema.method.software import Ran
-from detector.scoring.first_pass import FirstPassResult
-from detector.scoring.moments import MomentKeeper
+from detector.scoring.first_pass.first_pass import FirstPassResult
+from detector.scoring.first_pass.moments import MomentKeeper
 from detector.scoring.scorer import Scorer
-from detector.scoring.second_look import fill_in_fused, look_again
+from detector.scoring.second_look.second_look import fill_in_fused, look_again
 from detector.segments.explained_peaks import explain_peaks
 from detector.segments.findings import Candidate
 from detector.verdict.joint import joint

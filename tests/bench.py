@@ -36,7 +36,7 @@ from detector.media.open import open_media
 from detector.media.pictures.cuts import CutDetector
 from detector.models.loaded import LoadedModel, load_model
 from detector.schema.analysis import Parameters
-from detector.scoring.first_pass import BATCH
+from detector.scoring.first_pass.first_pass import BATCH
 from detector.scoring.scorer import Scorer
 from tests.bench_clips import lengthen, make_clip
 

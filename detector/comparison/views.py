@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.comparison.strips import Floats, Grey, Strip
-from detector.scoring.moments import evenly
+from detector.scoring.first_pass.moments import evenly
 
 Picture = NDArray[np.float32]  # (height, width)
 Places = NDArray[np.intp]  # of pictures in a strip

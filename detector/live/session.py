@@ -14,7 +14,7 @@ from detector.live.state import MOST_SEGMENTS, SECONDS_SHOWN
 from detector.media.frame import Frame, Image
 from detector.schema.analysis import Box, Parameters
 from detector.schema.boxes import rounded
-from detector.scoring.first_pass import FirstPass
+from detector.scoring.first_pass.first_pass import FirstPass
 from detector.scoring.scorer import Scorer
 
 

@@ -62,7 +62,7 @@ class FusionHalf(Value):
 
 
 class Contrast(Value):
-    """What standing out from the rest of one's own track counts (:mod:`detector.scoring.contrast`).
+    """What standing out from the rest of its track counts (:mod:`detector.scoring.second_look.contrast`).
 
     Where the altered half's logit lies by ``least`` or more above that of the rest of the track, it is raised
     by ``gain`` times what exceeds ``least``.

@@ -7,8 +7,8 @@
 Which inputs each half has stands on the card; these are the shipped ones. Each is a logistic regression on
 standardised logits (:class:`detector.models.card.FusionHalf`), fitted by
 :mod:`detector.training.second_look.fitting.fusion`. The altered half is raised where it stands out from the
-rest of its track (:mod:`detector.scoring.contrast`). A Platt scaling turns the fused logit into the published
-one.
+rest of its track (:mod:`detector.scoring.second_look.contrast`). A Platt scaling turns the fused logit into
+the published one.
 Encoders of another kind leave traces that the altered half takes for some of manipulation, in some pictures
 of a clip more than in others: what they add stands on the card by the name of the codec and is taken off, and
 stretches that stand out are not raised.

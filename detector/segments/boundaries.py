@@ -27,7 +27,7 @@ from detector.media.frame import Frame, Image
 from detector.media.prefetch import ahead
 from detector.media.reader import MediaReader
 from detector.schema.analysis import Parameters
-from detector.scoring.first_pass import BATCH, FirstPassResult
+from detector.scoring.first_pass.first_pass import BATCH, FirstPassResult
 from detector.scoring.scorer import Scorer
 from detector.segments import findings
 

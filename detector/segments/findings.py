@@ -16,7 +16,7 @@ from detector.faces.detections import Detection, Detections
 from detector.schema.analysis import MediaKind, Parameters, Person, Score, Scores, is_mostly_covered
 from detector.schema.boxes import rounded
 from detector.schema.formatting import name_of
-from detector.scoring.first_pass import FirstPassResult
+from detector.scoring.first_pass.first_pass import FirstPassResult
 from detector.scoring.scorer import Scorer
 from detector.segments import rules
 

@@ -13,7 +13,7 @@ from detector.faces.flaws import either
 from detector.media.stream.packet_stats import MOST_FAILURES
 from detector.schema.analysis import Coverage, Media, Span
 from detector.schema.translatable import N_
-from detector.scoring.first_pass import FirstPassResult
+from detector.scoring.first_pass.first_pass import FirstPassResult
 
 NOT_DECODED = "no picture could be decoded here"
 FROM_DAMAGED = "frames here rest on damaged or missing ones"

@@ -211,7 +211,7 @@ def _too_small_to_be_found(analysis: Analysis) -> tuple[str, ...]:
 
 
 def _without_score(analysis: Analysis) -> tuple[str, ...]:
-    """Faces that the scan did not see (:mod:`detector.scoring.coarse_to_fine`)."""
+    """Faces that the scan did not see (:mod:`detector.scoring.first_pass.coarse_to_fine`)."""
     if not analysis.coverage.faces_interpolated:
         return ()
     return (

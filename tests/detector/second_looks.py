@@ -16,7 +16,7 @@ from detector.models.loaded import LoadedModel
 from detector.networks.base import Network
 from detector.schema.analysis import Analysis, Parameters
 from detector.schema.model import Platt
-from detector.scoring.moments import KeptMoment
+from detector.scoring.first_pass.moments import KeptMoment
 
 HALVES = {
     "altered": FusionHalf(

@@ -13,7 +13,7 @@ from detector.media.open import open_media
 from detector.models.loaded import LoadedModel
 from detector.schema.analysis import MediaKind
 from detector.schema.method.parameters import LACKING, OF_FIRST_PASS, OF_PHOTOS, OF_SECOND_LOOK, OF_VIDEOS
-from detector.scoring.first_pass import FirstPass
+from detector.scoring.first_pass.first_pass import FirstPass
 from detector.scoring.scorer import Scorer
 
 # A new parameter is named here or in the sets beside `Parameters`.

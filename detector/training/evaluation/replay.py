@@ -34,8 +34,8 @@ from detector.media.reader import MediaReader
 from detector.metadata.exhibit import media_facts
 from detector.schema.analysis import Analysis, Box, Media, Parameters
 from detector.schema.method.parameters import OF_FIRST_PASS
-from detector.scoring.coarse_to_fine import Sparing, fill_between, spared
-from detector.scoring.first_pass import FirstPass, FirstPassResult
+from detector.scoring.first_pass.coarse_to_fine import Sparing, fill_between, spared
+from detector.scoring.first_pass.first_pass import FirstPass, FirstPassResult
 from detector.scoring.scorer import Scorer
 from detector.segments.explained_peaks import without_peaks
 

@@ -17,7 +17,7 @@ from detector.faces.search.centerface import FaceDetector
 from detector.files import open_atomically
 from detector.media.frame import Image
 from detector.media.open import open_media
-from detector.scoring.moments import evenly
+from detector.scoring.first_pass.moments import evenly
 from detector.training.data.face_samples import read_csv
 from detector.training.data.labelled_sets import DataSetError, opened_zip
 

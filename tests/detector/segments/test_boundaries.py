@@ -24,7 +24,7 @@ from detector.media.reader import MediaReader
 from detector.media.stream.tally import Tally
 from detector.models.loaded import LoadedModel
 from detector.schema.analysis import Analysis, Parameters
-from detector.scoring.first_pass import FirstPassResult
+from detector.scoring.first_pass.first_pass import FirstPassResult
 from detector.scoring.scorer import Scorer
 from detector.segments import boundaries, findings
 from detector.segments.boundaries import refine_boundaries

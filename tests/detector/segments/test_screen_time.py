@@ -9,7 +9,7 @@ from detector.faces.crop import Face
 from detector.faces.detections import DetectionBuffer
 from detector.faces.quality import Assessment
 from detector.schema.analysis import Span
-from detector.scoring.first_pass import FirstPassResult
+from detector.scoring.first_pass.first_pass import FirstPassResult
 from detector.segments.findings import group_persons, screen_time
 from detector.segments.screen_time import seconds_shown
 

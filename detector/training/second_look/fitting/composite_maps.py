@@ -21,11 +21,11 @@ from detector.faces.detections import Detection
 from detector.faces.patch import cut_photo_patch, decode
 from detector.faces.search.centerface import FaceDetector
 from detector.models.loaded import LoadedModel
-from detector.scoring.fused_scorer import FusedScorer
-from detector.scoring.moments import KeptMoment
-from detector.scoring.person_looker import PersonLooker
+from detector.scoring.first_pass.moments import KeptMoment
 from detector.scoring.scorer import Scorer
-from detector.scoring.second_network import BothNetworks
+from detector.scoring.second_look.fused_scorer import FusedScorer
+from detector.scoring.second_look.person_looker import PersonLooker
+from detector.scoring.second_look.second_network import BothNetworks
 from detector.training.data.face_samples import read_csv
 from detector.training.second_look.examples.kinds import COMPOSITE
 from detector.training.second_look.examples.patches import TRAIN, load

@@ -19,15 +19,15 @@ from detector.files import open_atomically
 from detector.media.open import open_media
 from detector.models.loaded import LoadedModel
 from detector.schema.analysis import Parameters
-from detector.scoring.contrast import amounts
-from detector.scoring.first_pass import FirstPass
+from detector.scoring.first_pass.first_pass import FirstPass
+from detector.scoring.first_pass.moments import MomentKeeper
 from detector.scoring.fusion import Floats, Fusion
-from detector.scoring.moments import MomentKeeper
-from detector.scoring.person_look import PersonLook
-from detector.scoring.person_looker import PersonLooker
 from detector.scoring.scorer import Scorer
-from detector.scoring.second_look import kept_of_persons
-from detector.scoring.second_network import BothNetworks
+from detector.scoring.second_look.contrast import amounts
+from detector.scoring.second_look.person_look import PersonLook
+from detector.scoring.second_look.person_looker import PersonLooker
+from detector.scoring.second_look.second_look import kept_of_persons
+from detector.scoring.second_look.second_network import BothNetworks
 from detector.training.data.clip_table import clip_rows
 from detector.training.second_look.examples.kinds import family
 from detector.training.second_look.fitting.measuring import ClipScores

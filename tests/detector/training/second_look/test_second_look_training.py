@@ -19,8 +19,8 @@ from detector.networks.readings import HEADS, READINGS
 from detector.networks.vit_small_14 import ViTSmall14, network_from
 from detector.schema.analysis import Parameters
 from detector.scoring.fusion import Fusion, Half
-from detector.scoring.person_look import PersonLook
 from detector.scoring.scorer import logit_of
+from detector.scoring.second_look.person_look import PersonLook
 from detector.training.second_look import measuring_steps
 from detector.training.second_look.__main__ import main
 from detector.training.second_look.examples.patches import store

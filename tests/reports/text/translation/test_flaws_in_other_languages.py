@@ -17,7 +17,7 @@ from detector.faces.crop import Face
 from detector.faces.detections import DetectionBuffer
 from detector.faces.quality import Assessment
 from detector.schema.analysis import Coverage, MediaKind, Parameters, Verdict
-from detector.scoring.first_pass import FirstPassResult
+from detector.scoring.first_pass.first_pass import FirstPassResult
 from detector.verdict.coverage import coverage_of
 from detector.verdict.reasons import unjudged
 from reports.text.translation import language

@@ -11,7 +11,7 @@ from detector.faces.crop import CropSquare, crop_square
 from detector.faces.framing import head_square, inner_square
 from detector.media.frame import Image
 from detector.schema.analysis import Box
-from detector.scoring.moments import KeptMoment
+from detector.scoring.first_pass.moments import KeptMoment
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Look at one person: which moments the second network sees, what stands out, and how it looks in views.
 
 Of a person who is clearly calm every other moment is enough. A track that is not calm is looked at in more
-moments; what stands out from the rest of it is raised (:mod:`detector.scoring.contrast`).
+moments; what stands out from the rest of it is raised (:mod:`detector.scoring.second_look.contrast`).
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.faces.framing import HEAD, INNER
-from detector.scoring.contrast import outliers
+from detector.scoring.first_pass.moments import KeptMoment, evenly, spread
 from detector.scoring.fusion import INPUTS, SCAN, SECOND, Floats, second_logits_of
-from detector.scoring.moments import KeptMoment, evenly, spread
-from detector.scoring.person_look import PersonLook
 from detector.scoring.scorer import logit_of
-from detector.scoring.second_network import BothNetworks
-from detector.scoring.stability import StabilityCheck
-from detector.scoring.views import AS_IT_IS, View, crop_in_view
+from detector.scoring.second_look.contrast import outliers
+from detector.scoring.second_look.person_look import PersonLook
+from detector.scoring.second_look.second_network import BothNetworks
+from detector.scoring.second_look.stability import StabilityCheck
+from detector.scoring.second_look.views import AS_IT_IS, View, crop_in_view
 
 _UNEVEN = 1.5  # of the altered half's logit: a track with such a contrast is looked at in more moments
 _CALM = 0.3  # of the published logit, from the threshold of doubt down to a calm person's moments on average
@@ -74,7 +74,7 @@ class PersonLooker:
         return replace(look, raised=outlying)
 
     def check_stability(self, look: PersonLook, enter: float, sparing: bool = False) -> PersonLook:
-        """See :meth:`detector.scoring.stability.StabilityCheck.check`."""
+        """See :meth:`detector.scoring.second_look.stability.StabilityCheck.check`."""
         return StabilityCheck(self._fusion, self._in_views, self._networks.still).check(look, enter, sparing)
 
     def _completed(self, logits: Floats, moments: Sequence[KeptMoment]) -> Floats:

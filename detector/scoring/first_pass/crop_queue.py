@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.scoring.coarse_to_fine import CoarseToFine, NumberedCrop
+from detector.scoring.first_pass.coarse_to_fine import CoarseToFine, NumberedCrop
 from detector.scoring.scorer import Scorer
 
 

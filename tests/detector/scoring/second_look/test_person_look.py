@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from detector.faces.patch import cut_patch
-from detector.scoring.moments import KeptMoment
-from detector.scoring.person_look import PersonLook
+from detector.scoring.first_pass.moments import KeptMoment
+from detector.scoring.second_look.person_look import PersonLook
 
 
 def test_between_moments_of_a_track_logits_are_interpolated() -> None:

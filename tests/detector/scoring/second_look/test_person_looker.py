@@ -12,12 +12,12 @@ from second_looks import Says, moments_of, with_second_look
 
 from detector.models.loaded import LoadedModel
 from detector.schema.analysis import Parameters
-from detector.scoring.fused_scorer import FusedScorer
-from detector.scoring.moments import KeptMoment
-from detector.scoring.person_look import PersonLook
-from detector.scoring.person_looker import PersonLooker
+from detector.scoring.first_pass.moments import KeptMoment
 from detector.scoring.scorer import Scorer, sigmoid
-from detector.scoring.second_network import BothNetworks
+from detector.scoring.second_look.fused_scorer import FusedScorer
+from detector.scoring.second_look.person_look import PersonLook
+from detector.scoring.second_look.person_looker import PersonLooker
+from detector.scoring.second_look.second_network import BothNetworks
 
 _CALM, _LOUD = Says((-9.0,) * 4), Says((9.0, -9.0, 9.0, -9.0))
 _DOUBT = 0.4

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from detector.models.card import Contrast
-from detector.scoring.contrast import Raised, amounts, outliers, raised_intervals
+from detector.scoring.second_look.contrast import Raised, amounts, outliers, raised_intervals
 
 RATE = 8.0  # samples a second
 NOISE = np.random.default_rng(5).normal(0, 0.5, 2400)

@@ -1,13 +1,14 @@
 """The second look: a stronger network at a few moments of each person, fused with what the scan said.
 
-The scan is fast and sees every sampled frame; the second network (:mod:`detector.scoring.second_network`)
-sees larger crops of about eight moments of each person, which :mod:`detector.scoring.person_looker` chooses:
-the inner face, and the whole head in every other one. Its logits go over from one moment to the next
-(:mod:`detector.scoring.person_look`) and are fused with the scan's frame by frame
-(:mod:`detector.scoring.fused_scorer`), so that all later rules go on as they are.
+The scan is fast and sees every sampled frame; the second network
+(:mod:`detector.scoring.second_look.second_network`) sees larger crops of about eight moments of each person,
+which :mod:`detector.scoring.second_look.person_looker` chooses: the inner face, and the whole head in every
+other one. Its logits go over from one moment to the next
+(:mod:`detector.scoring.second_look.person_look`) and are fused with the scan's frame by frame
+(:mod:`detector.scoring.second_look.fused_scorer`), so that all later rules go on as they are.
 
 Where the fused score is not clearly on one side of the threshold, or something stands out, moments are looked
-at in further views (:mod:`detector.scoring.stability`).
+at in further views (:mod:`detector.scoring.second_look.stability`).
 """
 
 from __future__ import annotations
@@ -21,12 +22,12 @@ from numpy.typing import NDArray
 from detector.faces.detections import Detections
 from detector.models.loaded import LoadedModel
 from detector.schema.analysis import Parameters
-from detector.scoring.first_pass import FirstPassResult
-from detector.scoring.fused_scorer import FusedScorer
-from detector.scoring.moments import KeptMoment, MomentKeeper
-from detector.scoring.person_looker import PersonLooker
+from detector.scoring.first_pass.first_pass import FirstPassResult
+from detector.scoring.first_pass.moments import KeptMoment, MomentKeeper
 from detector.scoring.scorer import Scorer
-from detector.scoring.second_network import BothNetworks
+from detector.scoring.second_look.fused_scorer import FusedScorer
+from detector.scoring.second_look.person_looker import PersonLooker
+from detector.scoring.second_look.second_network import BothNetworks
 
 _USABLE_PER_MOMENT = 3
 _MANY = 5  # people in one photograph, beyond whom views are spared

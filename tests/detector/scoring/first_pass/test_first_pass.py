@@ -15,8 +15,8 @@ from detector.faces.crop import Face
 from detector.faces.search.search import FoundFaces
 from detector.media.frame import Frame, Image
 from detector.schema.analysis import Parameters
-from detector.scoring import first_pass
-from detector.scoring.first_pass import BATCH, FirstPass
+from detector.scoring.first_pass import first_pass
+from detector.scoring.first_pass.first_pass import BATCH, FirstPass
 
 ANY_CROP = Parameters(minimum_contrast=0, minimum_sharpness=0, maximum_sharpness=1e9, minimum_face=48)
 

@@ -9,7 +9,13 @@ import pytest
 
 from detector.media.frame import Image
 from detector.schema.analysis import Parameters
-from detector.scoring.coarse_to_fine import CoarseToFine, NumberedCrop, Sparing, fill_between, spared
+from detector.scoring.first_pass.coarse_to_fine import (
+    CoarseToFine,
+    NumberedCrop,
+    Sparing,
+    fill_between,
+    spared,
+)
 from detector.scoring.scorer import Scorer
 
 CALM = -1.0

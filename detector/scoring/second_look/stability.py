@@ -18,12 +18,12 @@ import numpy as np
 
 from detector.faces.framing import HEAD, INNER
 from detector.schema.measurements.second_look import VIEWS_ASKED
-from detector.scoring.contrast import amounts
+from detector.scoring.first_pass.moments import evenly
 from detector.scoring.fusion import INPUTS, Floats, Fusion
-from detector.scoring.moments import evenly
-from detector.scoring.person_look import PersonLook
 from detector.scoring.scorer import logit_of
-from detector.scoring.views import AS_IT_IS, OTHERS, View
+from detector.scoring.second_look.contrast import amounts
+from detector.scoring.second_look.person_look import PersonLook
+from detector.scoring.second_look.views import AS_IT_IS, OTHERS, View
 
 See = Callable[[PersonLook, Sequence[int], Sequence[int], Sequence[View]], Floats]
 """The fusion's inputs (v, m, 5) of chosen moments of a look, in some framings, in each of some views."""

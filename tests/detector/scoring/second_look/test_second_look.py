@@ -17,11 +17,11 @@ from detector.faces.search.centerface import FaceDetector
 from detector.models.loaded import LoadedModel
 from detector.schema.analysis import Analysis, ManipulationKind, Parameters, Verdict
 from detector.schema.model import Platt
-from detector.scoring.fused_scorer import FusedScorer
-from detector.scoring.moments import KeptMoment
-from detector.scoring.person_looker import PersonLooker
+from detector.scoring.first_pass.moments import KeptMoment
 from detector.scoring.scorer import Scorer
-from detector.scoring.second_network import BothNetworks
+from detector.scoring.second_look.fused_scorer import FusedScorer
+from detector.scoring.second_look.person_looker import PersonLooker
+from detector.scoring.second_look.second_network import BothNetworks
 
 
 def test_a_clear_second_look_decides_and_the_analysis_tells_of_it(talking: Path, model: LoadedModel) -> None:

@@ -13,14 +13,14 @@ from detector.faces.detections import Detection
 from detector.faces.framing import HEAD, INNER, head_square
 from detector.media.frame import Image
 from detector.schema import analysis as schema
-from detector.scoring.contrast import amounts
 from detector.scoring.explainable import Explainable, Part, explainable_of_fused
+from detector.scoring.first_pass.moments import KeptMoment
 from detector.scoring.fusion import SCAN, Floats, inputs_of, second_logits_of
-from detector.scoring.moments import KeptMoment
-from detector.scoring.person_look import PersonLook
 from detector.scoring.scorer import Scorer, sigmoid
-from detector.scoring.second_network import BothNetworks
-from detector.scoring.views import AS_IT_IS, crop_in_view, in_frame, squares
+from detector.scoring.second_look.contrast import amounts
+from detector.scoring.second_look.person_look import PersonLook
+from detector.scoring.second_look.second_network import BothNetworks
+from detector.scoring.second_look.views import AS_IT_IS, crop_in_view, in_frame, squares
 
 
 class FusedScorer(Scorer):

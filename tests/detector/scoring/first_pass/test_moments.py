@@ -13,7 +13,7 @@ from detector.faces.crop import Face
 from detector.faces.patch_file import PatchInFile
 from detector.faces.tracks import Split
 from detector.media.frame import Frame
-from detector.scoring.moments import KeptMoment, MomentKeeper, spread
+from detector.scoring.first_pass.moments import KeptMoment, MomentKeeper, spread
 
 FACE = Face((20.0, 20.0, 40.0, 44.0), 0.9, np.zeros((5, 2), np.float32))
 PICTURE = np.random.default_rng(0).integers(0, 8, (64, 64, 3), np.uint8)  # as fine as a face's skin

@@ -18,10 +18,10 @@ from detector.faces.framing import HEAD
 from detector.media.frame import Image
 from detector.models.loaded import LoadedModel
 from detector.networks import readings
+from detector.scoring.first_pass.moments import KeptMoment
 from detector.scoring.fusion import SECOND, Floats, Fusion, second_logits_of
-from detector.scoring.moments import KeptMoment
 from detector.scoring.scorer import Scorer, run_in_batches
-from detector.scoring.views import AS_IT_IS, View, crop_in_view
+from detector.scoring.second_look.views import AS_IT_IS, View, crop_in_view
 
 _run = partial(run_in_batches, batch=8)
 

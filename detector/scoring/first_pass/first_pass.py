@@ -24,9 +24,9 @@ from detector.media.frame import Frame, Image
 from detector.media.pictures.cuts import CutDetector
 from detector.media.reader import MediaReader
 from detector.schema.analysis import MediaKind, Parameters
-from detector.scoring.coarse_to_fine import CoarseToFine, NumberedCrop, Sparing, fill_between
-from detector.scoring.crop_queue import CropQueue
-from detector.scoring.moments import MomentKeeper
+from detector.scoring.first_pass.coarse_to_fine import CoarseToFine, NumberedCrop, Sparing, fill_between
+from detector.scoring.first_pass.crop_queue import CropQueue
+from detector.scoring.first_pass.moments import MomentKeeper
 from detector.scoring.scorer import Scorer
 
 BATCH = 32  # crops scored at once

@@ -18,14 +18,14 @@ from detector.models.card import Contrast
 from detector.models.loaded import LoadedModel
 from detector.schema.analysis import Parameters, Verdict
 from detector.schema.model import Platt
-from detector.scoring.fused_scorer import FusedScorer
-from detector.scoring.moments import KeptMoment
-from detector.scoring.person_look import PersonLook
-from detector.scoring.person_looker import PersonLooker
+from detector.scoring.first_pass.moments import KeptMoment
 from detector.scoring.scorer import Scorer
-from detector.scoring.second_network import BothNetworks
-from detector.scoring.stability import StabilityCheck
-from detector.scoring.views import AS_IT_IS, OTHERS, View
+from detector.scoring.second_look.fused_scorer import FusedScorer
+from detector.scoring.second_look.person_look import PersonLook
+from detector.scoring.second_look.person_looker import PersonLooker
+from detector.scoring.second_look.second_network import BothNetworks
+from detector.scoring.second_look.stability import StabilityCheck
+from detector.scoring.second_look.views import AS_IT_IS, OTHERS, View
 
 
 def test_a_scan_that_the_second_look_contradicts_leaves_the_verdict_open(

@@ -9,9 +9,9 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.scoring.contrast import Raised, raised_intervals
+from detector.scoring.first_pass.moments import KeptMoment
 from detector.scoring.fusion import Floats, Fusion
-from detector.scoring.moments import KeptMoment
+from detector.scoring.second_look.contrast import Raised, raised_intervals
 
 _TELLING = 1.5  # of the scan's logit: from one moment to the next, it says where something changed
 _AROUND = 0.3  # seconds on either side of a moment
