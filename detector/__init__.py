@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from detector.schema.analysis import Analysis as Analysis
     from detector.schema.analysis import Parameters as Parameters
     from detector.schema.analysis import Verdict as Verdict
-    from detector.verdict.flagged import flagged_segments as flagged_segments
+    from detector.verdict.persons.flagged import flagged_segments as flagged_segments
 
 __all__ = ["Analysis", "Parameters", "Verdict", "analyze", "flagged_segments"]
 
@@ -38,7 +38,7 @@ _WHERE = {
     "Analysis": "detector.schema.analysis",
     "Parameters": "detector.schema.analysis",
     "Verdict": "detector.schema.analysis",
-    "flagged_segments": "detector.verdict.flagged",
+    "flagged_segments": "detector.verdict.persons.flagged",
 }
 
 

@@ -45,10 +45,10 @@ from detector.scoring.second_look.second_look import fill_in_fused, look_again
 from detector.segments.boundaries import refine_boundaries
 from detector.segments.explained_peaks import explain_peaks
 from detector.segments.findings import Candidate
-from detector.verdict.coverage import coverage_of
-from detector.verdict.flagged import flagged_persons
-from detector.verdict.kinds import manipulation_kind
-from detector.verdict.not_seen import not_seen
+from detector.verdict.examined.coverage import coverage_of
+from detector.verdict.persons.flagged import flagged_persons
+from detector.verdict.persons.kinds import manipulation_kind
+from detector.verdict.reasons.not_seen import not_seen
 from detector.verdict.verdict import exhibit_stability
 
 # Shares of the whole that the stages take, for the progress bar.

@@ -11,9 +11,9 @@ from detector.scoring.first_pass.first_pass import FirstPassResult
 from detector.scoring.scorer import Scorer
 from detector.segments import findings
 from detector.segments.screen_time import seconds_shown
-from detector.verdict.coverage import DAMAGED
-from detector.verdict.finding_basis import is_covered
-from detector.verdict.motion import motionless
+from detector.verdict.examined.coverage import DAMAGED
+from detector.verdict.examined.motion import motionless
+from detector.verdict.persons.finding_basis import is_covered
 from detector.verdict.reasons import beside
 from detector.verdict.verdict import answers, decide, exhibit_probability, is_outweighed
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from detector.schema.analysis import Analysis, Box, Person, Segment
 from detector.schema.formatting import probability
-from detector.verdict.flagged import flagged_segments
+from detector.verdict.persons.flagged import flagged_segments
 
 STALE = 0.3  # seconds; a box is not carried over a longer gap
 _EXACT = 1e-3  # seconds; nearer than this to a judged frame its own box is taken

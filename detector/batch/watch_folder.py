@@ -32,7 +32,7 @@ from detector.files import hashed
 from detector.sandbox import CrashError, UnexpectedError
 from detector.sandboxed_engine import Write, analyze_confined
 from detector.schema.analysis import Analysis, Parameters
-from detector.verdict.flagged import flagged_segments
+from detector.verdict.persons.flagged import flagged_segments
 
 LOG = "watched.jsonl"
 LOOK_EVERY = 2.0

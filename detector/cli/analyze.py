@@ -161,7 +161,7 @@ def _write(
 def _print_words(analysis: Analysis, out: Path | None) -> None:
     from detector.schema.declarations import statements
     from detector.schema.formatting import timecode
-    from detector.verdict.flagged import is_flagged
+    from detector.verdict.persons.flagged import is_flagged
 
     print_line(f"{analysis.media.file}: {analysis.verdict}")
     print_line(analysis.reason)
@@ -188,7 +188,7 @@ def older_form(analysis: Analysis) -> dict[str, object]:
     ``video_is_fake`` is null when the analysis is inconclusive.
     """
     from detector.schema.analysis import Verdict
-    from detector.verdict.flagged import flagged_segments
+    from detector.verdict.persons.flagged import flagged_segments
 
     def clock(seconds: float) -> str:
         return f"{int(seconds) // 60:02d}:{int(seconds) % 60:02d}"

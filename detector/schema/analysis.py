@@ -257,7 +257,7 @@ class Segment(Value):
     """An interval of one person's time that reaches the threshold for a finding.
 
     It is flagged where a finding rests on it: not where other views of the person do not agree, or the faces
-    are without colour or covered (``detector.verdict.flagged``).
+    are without colour or covered (``detector.verdict.persons.flagged``).
     """
 
     id: str = Field(description="person and number, such as A1")

@@ -1,7 +1,7 @@
 """From detections to findings: persons, and the intervals of each that reach the threshold for a finding.
 
 These are candidates, of which :mod:`detector.segments.explained_peaks` makes the published segments; on which
-of them a finding rests, :mod:`detector.verdict.flagged` tells.
+of them a finding rests, :mod:`detector.verdict.persons.flagged` tells.
 """
 
 from __future__ import annotations

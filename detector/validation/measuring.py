@@ -23,7 +23,7 @@ from detector.progress import Progress
 from detector.schema.analysis import Analysis, Parameters
 from detector.validation.material import LabelledFile, Material
 from detector.validation.other_models import of_other
-from detector.verdict.flagged import flagged_segments
+from detector.verdict.persons.flagged import flagged_segments
 from detector.verdict.validated_domain import criteria, measured
 
 Line = dict[str, object]

@@ -6,17 +6,17 @@ from collections.abc import Sequence
 from enum import Enum, auto
 
 from detector.schema.analysis import Analysis, Coverage, MediaKind, Parameters, Person, Segment
-from detector.verdict.averaged_odds import outweighed_faces
-from detector.verdict.finding_basis import is_colourless, is_covered, is_unstable
-from detector.verdict.flagged import flagged_persons
-from detector.verdict.judged_share import (
+from detector.verdict.examined.judged_share import (
     high_if_hardly_judged,
     is_judged_enough,
     most_frames,
     mostly_judged,
     mostly_whole,
 )
-from detector.verdict.motion import nobody_moves
+from detector.verdict.examined.motion import nobody_moves
+from detector.verdict.persons.averaged_odds import outweighed_faces
+from detector.verdict.persons.finding_basis import is_colourless, is_covered, is_unstable
+from detector.verdict.persons.flagged import flagged_persons
 
 
 class LeftOpen(Enum):

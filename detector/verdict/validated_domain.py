@@ -9,8 +9,8 @@ from detector.schema.analysis import Analysis, FaceQuality, MediaKind, Person, R
 from detector.schema.formatting import ratio
 from detector.schema.measurements.coverage import Spread
 from detector.schema.translatable import N_
-from detector.verdict.motion import nobody_moves_in
-from detector.verdict.whose_figure import figured_person
+from detector.verdict.examined.motion import nobody_moves_in
+from detector.verdict.persons.whose_figure import figured_person
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,13 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import assert_never
 
 from detector.schema.analysis import Answers, Coverage, MediaKind, Parameters, Person, Segment, Verdict
-from detector.verdict import averaged_odds
-from detector.verdict.finding_basis import is_colourless, is_covered, is_unstable, weighed_faces
-from detector.verdict.flagged import covered_alone, flagged_persons, flagged_segments, who_reaches
-from detector.verdict.judged_share import hardly_judged, high_if_hardly_judged, most_frames
+from detector.verdict.examined.judged_share import hardly_judged, high_if_hardly_judged, most_frames
 from detector.verdict.left_open import LeftOpen, doubtful_persons, left_open
+from detector.verdict.persons import averaged_odds
+from detector.verdict.persons.finding_basis import is_colourless, is_covered, is_unstable, weighed_faces
+from detector.verdict.persons.flagged import covered_alone, flagged_persons, flagged_segments, who_reaches
+from detector.verdict.persons.who_counts import who_counts
 from detector.verdict.reasons import doubt, finding, no_finding, unjudged
-from detector.verdict.who_counts import who_counts
 
 
 def exhibit_probability(
@@ -71,7 +71,7 @@ def is_outweighed(
     """Whether the persons ``over`` the threshold are no finding among the other faces of their photo.
 
     ``threshold`` is a probability of an exhibit. Some persons are no finding in any case
-    (:func:`~detector.verdict.finding_basis.weighed_faces`).
+    (:func:`~detector.verdict.persons.finding_basis.weighed_faces`).
     """
     weighed = {person.id for person in weighed_faces(persons)}
     figure = exhibit_probability(kind, parameters, Verdict.MANIPULATED, persons, ())

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from detector.schema.analysis import Analysis, Segment
 from detector.schema.translatable import N_
-from detector.verdict.flagged import flagged_segments
+from detector.verdict.persons.flagged import flagged_segments
 from reports.errors import ExportError
 from reports.exports.segments import NOT_FLAGGED, in_order, refuse_still
 from reports.exports.timecode import Grid, named, own_grid, timecode_grid

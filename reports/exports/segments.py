@@ -7,8 +7,8 @@ from typing import Any
 
 from detector.schema.analysis import Analysis, Media, Segment
 from detector.schema.translatable import N_
-from detector.verdict.flagged import is_flagged, unflagged_segments
-from detector.verdict.kinds import kind_of
+from detector.verdict.persons.flagged import is_flagged, unflagged_segments
+from detector.verdict.persons.kinds import kind_of
 from reports.errors import ExportError
 from reports.exports.csv_writing import csv_table
 from reports.text.certainty.verbal_scale import segment_phrase

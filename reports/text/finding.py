@@ -12,10 +12,10 @@ from detector.schema.analysis import (
     Segment,
     Verdict,
 )
-from detector.verdict.averaged_odds import persons_averaged
-from detector.verdict.flagged import flagged_segments
-from detector.verdict.judged_share import is_judged_enough
-from detector.verdict.whose_figure import figured_segment
+from detector.verdict.examined.judged_share import is_judged_enough
+from detector.verdict.persons.averaged_odds import persons_averaged
+from detector.verdict.persons.flagged import flagged_segments
+from detector.verdict.persons.whose_figure import figured_segment
 from reports.text.numbers import plural, probability, shown, time_span, timecode
 from reports.text.translation.language import N_, gettext
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from detector.schema.analysis import Analysis, Coverage, Media
 from detector.schema.method.parameters import SURELY_FOUND
-from detector.verdict.motion import motionless
+from detector.verdict.examined.motion import motionless
 from reports.text import photographs
 from reports.text.finding import person_list
 from reports.text.made_since import made_since

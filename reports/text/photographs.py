@@ -5,7 +5,7 @@ from __future__ import annotations
 from detector.schema.analysis import Analysis, Answers, Coverage, Media, Model, Parameters, Verdict
 from detector.schema.method.parameters import OF_PHOTOS, OF_VIDEOS
 from detector.verdict import left_open
-from detector.verdict.judged_share import mostly_discarded
+from detector.verdict.examined.judged_share import mostly_discarded
 from detector.verdict.left_open import LeftOpen
 from reports.text import covered
 from reports.text.certainty.measured import PHOTOGRAPHS, calibration_error

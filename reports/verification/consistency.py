@@ -11,8 +11,8 @@ from pydantic import ValidationError
 
 from detector.environment import source_sha256
 from detector.schema.analysis import Analysis, Verdict
-from detector.verdict.derived_fields import contradictions
-from detector.verdict.flagged import flagged_persons
+from detector.verdict.persons.flagged import flagged_persons
+from detector.verdict.reproducibility.derived_fields import contradictions
 from reports.bundle.manifest import ANALYSIS, SIGNATURE, CustodyHead, Manifest
 from reports.bundle.packing import ANNOTATIONS, SUMS, sums_of
 from reports.custody.chain import check_export, export_notes

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from detector.schema.analysis import Analysis, Model, Segment
 from detector.schema.onnx_network import OnnxNetwork
-from detector.verdict.flagged import flagged_segments
+from detector.verdict.persons.flagged import flagged_segments
 from reports.inputs.pictures import Picture
 from reports.text import numbers
 from reports.text.translation.language import UNTRANSLATED, gettext, translated

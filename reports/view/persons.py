@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from detector.schema.analysis import Analysis, Person
-from detector.verdict.flagged import flagged_segments
-from detector.verdict.kinds import kind_of
+from detector.verdict.persons.flagged import flagged_segments
+from detector.verdict.persons.kinds import kind_of
 from reports.text import numbers
 from reports.text.certainty import verbal_scale
 from reports.text.finding import second_look

@@ -14,7 +14,7 @@ from pathlib import Path
 from detector import timestamps
 from detector.schema.analysis import Analysis
 from detector.schema.formatting import not_rounded_up_to
-from detector.verdict.flagged import flagged_segments
+from detector.verdict.persons.flagged import flagged_segments
 from reports.inputs.case import CaseDetails
 from reports.inputs.comparisons import files_of
 from reports.inputs.pictures import Picture, find_picture, heat_scale

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from detector import timestamps
 from detector.schema.analysis import Analysis
-from detector.verdict.flagged import flagged_segments, unflagged_segments
+from detector.verdict.persons.flagged import flagged_segments, unflagged_segments
 from reports.review.annotation_file import checksum, to_json
 from reports.review.annotations import (
     Annotation,

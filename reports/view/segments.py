@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from detector.schema.analysis import Analysis, Box, CloseUp, Media, Peak, Segment
-from detector.verdict.finding_basis import is_colourless, is_covered
-from detector.verdict.flagged import is_flagged
+from detector.verdict.persons.finding_basis import is_colourless, is_covered
+from detector.verdict.persons.flagged import is_flagged
 from detector.verdict.reasons import doubt
 from reports.inputs.pictures import Picture, find_picture
 from reports.text import numbers

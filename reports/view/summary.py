@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from detector.schema.analysis import Analysis, Segment, Verdict
 from detector.schema.joint_rule import JointRule
 from detector.verdict import left_open
-from detector.verdict.flagged import flagged_segments
 from detector.verdict.left_open import LeftOpen
-from detector.verdict.whose_figure import figured_segment
+from detector.verdict.persons.flagged import flagged_segments
+from detector.verdict.persons.whose_figure import figured_segment
 from reports.text import numbers, photographs
 from reports.text.certainty.uncertainty import Interval, exhibit_interval
 from reports.text.certainty.verbal_scale import strength

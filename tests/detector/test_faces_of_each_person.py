@@ -13,8 +13,8 @@ from engine_clips import ALL_FLAGGED, room
 from detector import Analysis, Parameters, analyze
 from detector.demo_clip import portraits
 from detector.models.loaded import LoadedModel
+from detector.verdict.persons.whose_figure import figured_person
 from detector.verdict.validated_domain import criteria, outside_by_own_faces
-from detector.verdict.whose_figure import figured_person
 
 
 def pair(near: np.ndarray, far: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ from detector.demo_clip import portraits
 from detector.explain.overlays import read_png
 from detector.models.loaded import LoadedModel
 from detector.schema.boxes import overlap
-from detector.verdict.averaged_odds import averaged
+from detector.verdict.persons.averaged_odds import averaged
 from reports.inputs.pictures import embed
 from reports.view.report import report_view
 

@@ -16,9 +16,9 @@ from detector.models.loaded import LoadedModel, load_model
 from detector.schema.analysis import Analysis, MediaKind, Parameters, Verdict
 from detector.schema.joint_rule import MOST_OTHERS, JointRule
 from detector.scoring.scorer import Scorer
-from detector.verdict.derived_fields import contradictions
 from detector.verdict.joint import joint
 from detector.verdict.reproducibility.agreement import compare
+from detector.verdict.reproducibility.derived_fields import contradictions
 from reports.view.report import report_view
 from tests.detector.models.onnx_models import put
 

@@ -9,7 +9,7 @@ import numpy as np
 from flask import Blueprint, Response
 
 from detector.schema.analysis import Analysis, Person
-from detector.verdict.flagged import flagged_segments
+from detector.verdict.persons.flagged import flagged_segments
 from webapp.api.analyses import require_finished
 from webapp.api.contract import pagination
 from webapp.api.contract.operation import Answer, operation

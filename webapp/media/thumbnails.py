@@ -12,7 +12,7 @@ from detector.errors import MediaError, ReelproofError
 from detector.progress import Progress
 from detector.sandbox import AllowedPaths, Limits, Sandbox, UnexpectedError
 from detector.schema.analysis import Analysis
-from detector.verdict.flagged import flagged_segments
+from detector.verdict.persons.flagged import flagged_segments
 
 log = logging.getLogger(__name__)
 

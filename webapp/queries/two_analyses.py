@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from detector.schema import boxes
 from detector.schema.analysis import Analysis, Segment
-from detector.verdict.flagged import flagged_segments
+from detector.verdict.persons.flagged import flagged_segments
 from reports.text.numbers import probability, shown, timecode
 from reports.text.translation.language import gettext
 from reports.view.facts import Fact, ParameterView, parameters

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from detector.schema.analysis import Coverage
 from detector.schema.codec_names import codec_name
 from detector.schema.translatable import N_
-from detector.verdict.finding_basis import MOST_GREY
+from detector.verdict.persons.finding_basis import MOST_GREY
 from detector.verdict.reasons.words import who
 from detector.verdict.validated_domain import MEASURED_CODECS
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from detector.schema.analysis import ManipulationKind, Person, Segment
 from detector.schema.translatable import N_
-from detector.verdict.kinds import common_kind, kind_of
+from detector.verdict.persons.kinds import common_kind, kind_of
 from detector.verdict.reasons.words import counted, who
 
 _TRACES = {

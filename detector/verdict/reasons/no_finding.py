@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from detector.schema.analysis import Coverage, Parameters, Person
 from detector.schema.translatable import N_
-from detector.verdict.judged_share import is_judged_enough
+from detector.verdict.examined.judged_share import is_judged_enough
 from detector.verdict.reasons.words import counted, who
 
 _MOST_NAMED = 4  # persons of whom nothing is said

@@ -25,7 +25,7 @@ from detector.schema.declarations import DeclarationKind
 from detector.schema.formatting import timecode
 from detector.schema.measurements.coverage import FaceQuality, Span
 from detector.schema.metadata import Anomaly
-from detector.verdict.finding_basis import is_colourless, is_covered
+from detector.verdict.persons.finding_basis import is_colourless, is_covered
 from detector.verdict.reproducibility.segments import LOGITS, of_segments, same_logit, same_place
 from detector.verdict.reproducibility.tolerance import Tolerance
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from detector.schema.analysis import Analysis, Box, Peak, Score, Segment
 from detector.schema.formatting import timecode
-from detector.verdict.finding_basis import is_covered
+from detector.verdict.persons.finding_basis import is_covered
 from detector.verdict.reproducibility.tolerance import Tolerance
 
 LOGITS = 0.1  # of a logit, or of what hiding changes of it; or a tenth of it

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from enum import Enum, auto
 
 from detector.schema.analysis import Analysis, Model, Segment
-from detector.verdict.flagged import is_flagged
+from detector.verdict.persons.flagged import is_flagged
 from reports.text.numbers import shown
 from reports.text.translation.language import N_, gettext
 

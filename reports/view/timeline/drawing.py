@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from detector.schema.analysis import Analysis, Person
-from detector.verdict.flagged import flagged_segments
+from detector.verdict.persons.flagged import flagged_segments
 from reports.text.numbers import number, plural
 from reports.text.translation.language import gettext
 from reports.view.timeline.lanes import LABEL_ROW, Lane, lane

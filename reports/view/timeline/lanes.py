@@ -6,7 +6,7 @@ from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 from detector.schema.analysis import Analysis, Person, Scores, Segment
-from detector.verdict.flagged import flagged_segments
+from detector.verdict.persons.flagged import flagged_segments
 from reports.text.finding import segment_name
 from reports.text.numbers import plural, probability, time_span
 from reports.text.translation.language import gettext

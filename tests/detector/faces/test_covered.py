@@ -18,8 +18,8 @@ from detector.faces.search.centerface import FaceDetector
 from detector.media.frame import Image
 from detector.models.loaded import LoadedModel
 from detector.verdict import left_open
-from detector.verdict.flagged import flagged_persons
 from detector.verdict.left_open import LeftOpen
+from detector.verdict.persons.flagged import flagged_persons
 from detector.verdict.reproducibility.agreement import compare
 
 Draw = Callable[[Image], None]

@@ -15,7 +15,7 @@ from detector.metadata.anomalies.video import of_video
 from detector.metadata.collect import collect
 from detector.metadata.exhibit import media_facts, with_metadata
 from detector.schema.analysis import Media
-from detector.verdict.not_seen import not_seen
+from detector.verdict.reasons.not_seen import not_seen
 
 
 def without_the_first(whole: Path, path: Path, skipped: int) -> Path:

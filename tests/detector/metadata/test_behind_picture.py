@@ -20,7 +20,7 @@ from detector.metadata.behind_picture import BehindPicture, behind_picture
 from detector.metadata.collect import collect
 from detector.metadata.photo import read_photo
 from detector.schema.analysis import MediaKind
-from detector.verdict.not_seen import not_seen
+from detector.verdict.reasons.not_seen import not_seen
 from reports.text.photographs import not_examined
 
 

@@ -14,7 +14,7 @@ from detector.faces.quality import Assessment
 from detector.schema.analysis import MediaKind, Parameters
 from detector.scoring.scorer import Scorer
 from detector.segments import findings
-from detector.verdict.finding_basis import is_covered
+from detector.verdict.persons.finding_basis import is_covered
 
 RATE = Parameters().sample_rate
 BARE, HIGHER, CALM = 3.0, 5.0, -3.0  # logits

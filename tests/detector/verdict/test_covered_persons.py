@@ -9,9 +9,9 @@ import pytest
 from made_persons import DEFAULT, IMAGE, VIDEO, coverage, decide
 
 from detector.schema.analysis import MediaKind, Person, Score, Scores, Segment, Verdict
-from detector.verdict.finding_basis import is_covered
-from detector.verdict.flagged import flagged_persons, flagged_segments
 from detector.verdict.left_open import LeftOpen, left_open
+from detector.verdict.persons.finding_basis import is_covered
+from detector.verdict.persons.flagged import flagged_persons, flagged_segments
 from detector.verdict.verdict import exhibit_probability, is_outweighed
 
 SAID = (

@@ -7,7 +7,7 @@ from made_persons import DEFAULT, IMAGE, VIDEO, coverage, decide, person, segmen
 
 from detector.schema.analysis import Parameters, Person, Score, Scores, Verdict
 from detector.schema.measurements.second_look import SecondLook
-from detector.verdict.flagged import who_reaches
+from detector.verdict.persons.flagged import who_reaches
 from detector.verdict.verdict import answers, exhibit_probability, is_outweighed
 
 

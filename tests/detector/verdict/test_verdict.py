@@ -6,7 +6,7 @@ from made_persons import DEFAULT, IMAGE, VIDEO, coverage, decide, person, segmen
 
 from detector.schema.analysis import MediaKind, Person, Segment, Verdict
 from detector.schema.measurements.second_look import ManipulationKind, SecondLook, SecondLookContrast
-from detector.verdict.kinds import manipulation_kind
+from detector.verdict.persons.kinds import manipulation_kind
 from detector.verdict.verdict import answers, exhibit_probability
 from reports.text.finding import second_look
 

@@ -12,7 +12,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from detector.schema.analysis import Analysis
-from detector.verdict.flagged import unflagged_segments
+from detector.verdict.persons.flagged import unflagged_segments
 from webapp.queries.results import analysis_text, result_folder
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database

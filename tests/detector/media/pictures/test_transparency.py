@@ -16,7 +16,7 @@ from detector.media.pictures.transparency import on_ground
 from detector.metadata.anomalies.rules import anomalies_of
 from detector.metadata.collect import collect
 from detector.schema.analysis import MediaKind
-from detector.verdict.not_seen import not_seen
+from detector.verdict.reasons.not_seen import not_seen
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 

@@ -16,8 +16,8 @@ from detector.media.stream.tally import Tally
 from detector.metadata.collect import collect
 from detector.metadata.exhibit import media_facts
 from detector.schema.analysis import Media
-from detector.verdict.coverage import FROM_DAMAGED, damaged_spans, gaps_of
-from detector.verdict.not_seen import not_seen
+from detector.verdict.examined.coverage import FROM_DAMAGED, damaged_spans, gaps_of
+from detector.verdict.reasons.not_seen import not_seen
 
 FRAMES = 120
 _X264 = {"crf": "20", "preset": "veryfast", "sc_threshold": "0", "g": "40", "keyint_min": "40"}

@@ -28,7 +28,7 @@ from detector.metadata.anomalies.rules import anomalies_of
 from detector.metadata.collect import collect
 from detector.metadata.exhibit import media_facts
 from detector.schema.analysis import MediaKind
-from detector.verdict.coverage import gaps_of
+from detector.verdict.examined.coverage import gaps_of
 
 EVERY_FRAME = 1000.0
 NOW = datetime(2026, 11, 20, tzinfo=UTC)

@@ -18,7 +18,7 @@ from detector.faces.detections import DetectionBuffer
 from detector.faces.quality import Assessment
 from detector.schema.analysis import Coverage, MediaKind, Parameters, Verdict
 from detector.scoring.first_pass.first_pass import FirstPassResult
-from detector.verdict.coverage import coverage_of
+from detector.verdict.examined.coverage import coverage_of
 from detector.verdict.reasons import unjudged
 from reports.text.translation import language
 from reports.view.report import report_view

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from detector.schema.analysis import Analysis, Parameters, Person
-from detector.verdict.judged_share import is_judged_enough
+from detector.verdict.examined.judged_share import is_judged_enough
 
 
 def motionless(parameters: Parameters, persons: Sequence[Person]) -> list[str]:

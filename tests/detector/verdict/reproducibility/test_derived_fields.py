@@ -23,7 +23,7 @@ from detector.schema.analysis import (
 )
 from detector.schema.model import SecondLookModel
 from detector.segments import rules
-from detector.verdict.derived_fields import contradictions
+from detector.verdict.reproducibility.derived_fields import contradictions
 
 
 def sigmoid(logit: float) -> float:

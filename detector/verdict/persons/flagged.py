@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from detector.schema.analysis import Parameters, Person, Segment
-from detector.verdict.finding_basis import bears_no_finding, is_covered
+from detector.verdict.persons.finding_basis import bears_no_finding, is_covered
 
 
 def is_flagged(persons: Sequence[Person], segment: Segment) -> bool:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from detector.schema.analysis import Analysis, Person, Segment
-from detector.verdict.averaged_odds import persons_averaged
-from detector.verdict.finding_basis import is_covered
+from detector.verdict.persons.averaged_odds import persons_averaged
+from detector.verdict.persons.finding_basis import is_covered
 
 
 def figured_segment(analysis: Analysis) -> Segment | None:

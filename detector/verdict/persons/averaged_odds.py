@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from detector.schema.analysis import Analysis, MediaKind, Parameters, Person, Segment, Verdict
-from detector.verdict.finding_basis import weighed_faces
-from detector.verdict.flagged import who_reaches
-from detector.verdict.who_counts import who_counts
+from detector.verdict.persons.finding_basis import weighed_faces
+from detector.verdict.persons.flagged import who_reaches
+from detector.verdict.persons.who_counts import who_counts
 
 _ALMOST_SURE = 1 - 1e-9
 

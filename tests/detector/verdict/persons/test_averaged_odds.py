@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detector.verdict.averaged_odds import averaged, could_be
+from detector.verdict.persons.averaged_odds import averaged, could_be
 
 probabilities = st.lists(st.floats(0.0, 1.0), min_size=1, max_size=40)
 

@@ -7,7 +7,7 @@ from analyses import media as media_facts
 
 from detector.schema.analysis import Media, MediaKind
 from detector.schema.metadata import Details, Groups, Photo, Picture, Stream
-from detector.verdict.not_seen import not_seen
+from detector.verdict.reasons.not_seen import not_seen
 
 VIDEO, IMAGE = MediaKind.VIDEO, MediaKind.IMAGE
 

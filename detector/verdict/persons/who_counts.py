@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from detector.schema.analysis import MediaKind, Parameters, Person, Segment, Verdict
-from detector.verdict.finding_basis import weighed_faces
-from detector.verdict.flagged import flagged_persons
-from detector.verdict.judged_share import is_judged_enough
+from detector.verdict.examined.judged_share import is_judged_enough
+from detector.verdict.persons.finding_basis import weighed_faces
+from detector.verdict.persons.flagged import flagged_persons
 
 
 def who_counts(

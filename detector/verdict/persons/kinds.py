@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from detector.schema.analysis import Answers, ManipulationKind, Person, SecondLook, Segment, Verdict
-from detector.verdict.flagged import flagged_persons
+from detector.verdict.persons.flagged import flagged_persons
 
 # So much more probable must one answer of the second look be to name the kind of manipulation by it.
 _CLEARLY = 0.15
