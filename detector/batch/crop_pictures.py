@@ -21,7 +21,7 @@ import numpy as np
 from detector.batch.input_files import File
 from detector.errors import ReelproofError
 from detector.media.frame import Image
-from detector.metadata.photo_declarations import declarations_of_photo
+from detector.metadata.declared.photo_declarations import declarations_of_photo
 from detector.progress import Progress
 from detector.sandbox import AllowedPaths, CrashError, LimitError, Limits, Sandbox, refuse_links
 from detector.sandboxed_engine import limits_of_environment

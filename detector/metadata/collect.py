@@ -16,10 +16,10 @@ from av.video import reformatter
 
 from detector.media.exhibit.text import MOST_TAGS, clean, location_of, tags_of
 from detector.media.reader import MediaReader
-from detector.metadata.isobmff import Layout, read_layout
-from detector.metadata.photo import read_photo
-from detector.metadata.texts import Text, texts_of
-from detector.metadata.xmp import xmp_tags, xmp_texts
+from detector.metadata.formats.isobmff import Layout, read_layout
+from detector.metadata.formats.photo import read_photo
+from detector.metadata.formats.texts import Text, texts_of
+from detector.metadata.formats.xmp import xmp_tags, xmp_texts
 from detector.schema.analysis import MediaKind
 from detector.schema.metadata import Details, Moment, Picture, Stream, Tag
 from detector.timestamps import iso_seconds

@@ -8,9 +8,9 @@ from pathlib import Path
 from detector.media.completeness import lost_at_end, lost_at_start, lost_frames, seconds_before
 from detector.media.reader import MediaReader
 from detector.metadata.anomalies.rules import anomalies_of
-from detector.metadata.c2pa import read_store
 from detector.metadata.collect import collect
-from detector.metadata.declarations import declarations_of
+from detector.metadata.declared.c2pa import read_store
+from detector.metadata.declared.declarations import declarations_of
 from detector.schema.analysis import Declaration, Media
 
 

@@ -91,8 +91,8 @@ def _read(path: Path) -> None:
     from detector.media.completeness import lost_frames, missing_seconds
     from detector.media.exhibit.file import refuse_early
     from detector.media.open import open_media
-    from detector.metadata.c2pa import read_store
     from detector.metadata.collect import collect
+    from detector.metadata.declared.c2pa import read_store
 
     refuse_early(path)
     with open_media(path) as reader:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from detector.metadata import known_programs
+from detector.metadata.declared import known_programs
 from detector.schema.metadata import Anomaly, Tag
 from detector.schema.translatable import N_
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import struct
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +10,7 @@ import numpy as np
 import PIL.Image
 import PIL.PngImagePlugin
 import pytest
+from made_thumbnails import with_thumbnail
 from PIL import ExifTags
 from PIL.TiffImagePlugin import IFDRational
 
@@ -18,9 +18,9 @@ from detector.media.open import open_media
 from detector.metadata.anomalies.rules import anomalies_of
 from detector.metadata.collect import collect, exif_time, iso_time
 from detector.metadata.exhibit import media_facts
-from detector.metadata.jpeg_tables import nearest_table, standard_tables
-from detector.metadata.thumbnail import likeness
-from detector.metadata.xmp import xmp_texts
+from detector.metadata.formats.jpeg_tables import nearest_table, standard_tables
+from detector.metadata.formats.thumbnail import likeness
+from detector.metadata.formats.xmp import xmp_texts
 from detector.schema.metadata import Details
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
@@ -32,20 +32,6 @@ def facts(path: Path) -> tuple[Details, list[str]]:
         media = media_facts(reader, path.name, path.stat().st_size, "0" * 64)
         details = collect(reader, path).details
     return details, [anomaly.kind for anomaly in anomalies_of(media, details, NOW)]
-
-
-def with_thumbnail(picture: PIL.Image.Image, thumb: PIL.Image.Image, path: Path) -> Path:
-    """A JPEG whose EXIF (big-endian TIFF) holds ``thumb`` in its second directory, as cameras write it."""
-    small = io.BytesIO()
-    thumb.save(small, "JPEG", quality=80)
-    data = small.getvalue()
-    first = struct.pack(">H", 0) + struct.pack(">I", 14)
-    entries = struct.pack(">HHII", 0x0201, 4, 1, 14 + 2 + 24 + 4) + struct.pack(
-        ">HHII", 0x0202, 4, 1, len(data)
-    )
-    block = b"MM\0*" + struct.pack(">I", 8) + first + struct.pack(">H", 2) + entries + b"\0" * 4 + data
-    picture.save(path, quality=90, exif=b"Exif\0\0" + block)
-    return path
 
 
 @pytest.fixture

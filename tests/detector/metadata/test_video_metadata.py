@@ -18,7 +18,7 @@ from detector.media.stream.packet_stats import Packets
 from detector.metadata.anomalies.rules import anomalies_of
 from detector.metadata.collect import collect
 from detector.metadata.exhibit import media_facts
-from detector.metadata.isobmff import read_layout
+from detector.metadata.formats.isobmff import read_layout
 from detector.schema.analysis import Media
 from detector.schema.metadata import Details
 

@@ -7,7 +7,7 @@ import re
 from itertools import islice
 
 from detector.media.exhibit.text import clean
-from detector.metadata.texts import LONGEST_TEXT, Text
+from detector.metadata.formats.texts import LONGEST_TEXT, Text
 from detector.schema.metadata import Tag
 
 _MOST_BYTES = 1 << 20

@@ -11,17 +11,17 @@ from pathlib import Path
 import PIL.Image
 import PIL.PngImagePlugin
 import pytest
+from made_thumbnails import with_thumbnail
 from PIL import ExifTags
-from test_photo_metadata import with_thumbnail
 
 from detector.media.open import open_media
-from detector.metadata.c2pa import Claim, Role
 from detector.metadata.collect import collect
-from detector.metadata.declarations import declarations_of
-from detector.metadata.png_text import png_texts
-from detector.metadata.source_types import source_type
-from detector.metadata.texts import LONGEST_TEXT
-from detector.metadata.xmp import xmp_texts
+from detector.metadata.declared.c2pa import Claim, Role
+from detector.metadata.declared.declarations import declarations_of
+from detector.metadata.declared.source_types import source_type
+from detector.metadata.formats.png_text import png_texts
+from detector.metadata.formats.texts import LONGEST_TEXT
+from detector.metadata.formats.xmp import xmp_texts
 from detector.schema.declarations import Declaration, DeclarationKind, Meaning
 from detector.schema.metadata import Credentials
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from detector.media.exhibit.text import clean
-from detector.metadata import known_programs
-from detector.metadata.c2pa import Claim, Role
-from detector.metadata.generation_texts import recognised
-from detector.metadata.source_types import source_type
-from detector.metadata.texts import Text
-from detector.metadata.thumbnail import LEAST_LIKENESS, MOST_DIFFERENCE
+from detector.metadata.declared import known_programs
+from detector.metadata.declared.c2pa import Claim, Role
+from detector.metadata.declared.generation_texts import recognised
+from detector.metadata.declared.source_types import source_type
+from detector.metadata.formats.texts import Text
+from detector.metadata.formats.thumbnail import LEAST_LIKENESS, MOST_DIFFERENCE
 from detector.schema.declarations import (
     LONGEST_DECLARED,
     MOST_DECLARATIONS,

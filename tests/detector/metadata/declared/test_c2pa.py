@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from detector.metadata.c2pa import OFFLINE, read_store
+from detector.metadata.declared.c2pa import OFFLINE, read_store
 from detector.schema.metadata import Credentials
 
 MP4 = "mov,mp4,m4a,3gp,3g2,mj2"

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from detector.metadata.texts import LONGEST_TEXT, MOST_TEXTS, Text
+from detector.metadata.formats.texts import LONGEST_TEXT, MOST_TEXTS, Text
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _MOST_CHUNKS = 1 << 16

@@ -11,9 +11,9 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from detector.metadata.known_programs import is_about_making
-from detector.metadata.png_text import PLACE as PNG_TEXT
-from detector.metadata.texts import Text
+from detector.metadata.declared.known_programs import is_about_making
+from detector.metadata.formats.png_text import PLACE as PNG_TEXT
+from detector.metadata.formats.texts import Text
 from detector.schema.declarations import DeclarationKind, Meaning
 from detector.schema.translatable import N_
 

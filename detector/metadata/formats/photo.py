@@ -19,12 +19,12 @@ from PIL import ExifTags, ImageCms, JpegImagePlugin, TiffImagePlugin
 
 from detector.media.exhibit.text import clean, tags_of
 from detector.media.pictures.photo_file import exif_of, open_photo
-from detector.metadata.behind_picture import behind_picture
-from detector.metadata.jpeg_tables import nearest_table
-from detector.metadata.png_text import png_texts
-from detector.metadata.texts import Text, texts_of, user_comment
-from detector.metadata.thumbnail import compared
-from detector.metadata.xmp import xmp_tags, xmp_texts
+from detector.metadata.formats.behind_picture import behind_picture
+from detector.metadata.formats.jpeg_tables import nearest_table
+from detector.metadata.formats.png_text import png_texts
+from detector.metadata.formats.texts import Text, texts_of, user_comment
+from detector.metadata.formats.thumbnail import compared
+from detector.metadata.formats.xmp import xmp_tags, xmp_texts
 from detector.schema.metadata import Photo, Table, Tag, Thumbnail
 
 # What Pillow raises on damaged files, beside OSError.

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import BinaryIO
 
 from detector.media.exhibit.signatures import HEAD, container_of
-from detector.metadata.c2pa import read_store
-from detector.metadata.declarations import declarations_of
-from detector.metadata.photo import read_photo
+from detector.metadata.declared.c2pa import read_store
+from detector.metadata.declared.declarations import declarations_of
+from detector.metadata.formats.photo import read_photo
 from detector.schema.declarations import Declaration
 
 

@@ -16,9 +16,9 @@ from clips import numbered, write_clip
 
 from detector.media.open import open_media
 from detector.metadata.anomalies.photo import of_photo
-from detector.metadata.behind_picture import BehindPicture, behind_picture
 from detector.metadata.collect import collect
-from detector.metadata.photo import read_photo
+from detector.metadata.formats.behind_picture import BehindPicture, behind_picture
+from detector.metadata.formats.photo import read_photo
 from detector.schema.analysis import MediaKind
 from detector.verdict.reasons.not_seen import not_seen
 from reports.text.photographs import not_examined

@@ -1,0 +1,11 @@
+"""What files of one format tell of themselves, one module each.
+
+- :mod:`~detector.metadata.formats.isobmff`: the layout of an MP4 or QuickTime file.
+- :mod:`~detector.metadata.formats.photo`: how a photo is encoded and tagged. It asks
+  :mod:`~detector.metadata.formats.png_text` for the texts of a PNG,
+  :mod:`~detector.metadata.formats.jpeg_tables` of what quality a JPEG's tables are,
+  :mod:`~detector.metadata.formats.thumbnail` whether the small picture in its EXIF shows the same, and
+  :mod:`~detector.metadata.formats.behind_picture` what lies behind the picture.
+- :mod:`~detector.metadata.formats.xmp`: XMP, of photos and videos.
+- :mod:`~detector.metadata.formats.texts`: text as somebody wrote it, for what a file declares.
+"""
