@@ -35,7 +35,7 @@ def segments_edl(analysis: Analysis) -> bytes:
     if len(segments) > _MOST_EVENTS:
         raise ExportError(
             N_(
-                "An EDL holds at most %(most_events)s events, and %(segments)s segments are flagged. "
+                "An EDL holds at most %(most_events)s events, and there are %(segments)s segments. "
                 "Export OTIO or CSV."
             )
             % {"most_events": _MOST_EVENTS, "segments": f"{len(segments):,}"}

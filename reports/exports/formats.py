@@ -66,7 +66,7 @@ _ALL = (
         "segments as a table",
         _of(segments_csv),
         link=N_("Segments as CSV"),
-        photo_link=N_("Flagged faces as CSV"),
+        photo_link=N_("Flagged faces, and those looked at, as CSV"),
     ),
     Format("json", "segments.json", "application/json", "segments for programs", _of(segments_json)),
     Format(

@@ -64,8 +64,8 @@ def overlays_zip(analysis: Analysis, folder: Path, out: BinaryIO) -> None:
     if not any(each.picture.path for each in kept):
         raise ExportError(
             N_(
-                "There are no pictures: nothing was flagged, or none were kept. Analyse the exhibit "
-                "again with --out to keep them."
+                "There are no pictures: nothing reached the threshold for a finding, or none were kept. "
+                "Analyse the exhibit again with --out to keep them."
             )
         )
     moment = _moment(analysis.software.created)

@@ -51,7 +51,7 @@ def refuse_still(analysis: Analysis, kind: str) -> None:
     """Raise :class:`ExportError` for a photo, which has no times."""
     if analysis.media.still:
         raise ExportError(
-            N_("The exhibit is a photo, and %(kind)s lists times. Export its flagged faces as CSV or JSON.")
+            N_("The exhibit is a photo, and %(kind)s lists times. Export its faces as CSV or JSON.")
             % {"kind": kind}
         )
 

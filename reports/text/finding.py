@@ -31,7 +31,7 @@ _KINDS = {
 def segment_name(segment: str, *, still: bool, flagged: bool = True) -> str:
     """What a segment with this id is called: of a photograph (``still``) it is a face.
 
-    It is not ``flagged`` where its person bears no finding.
+    It is not ``flagged`` where no finding rests on it.
     """
     if not flagged:
         return gettext("Looked at, not flagged: %(id)s", id=segment)

@@ -27,7 +27,13 @@ GLOSSARY = (
         N_("smoothed score"),
         N_("Frame scores after a sliding median along the track; segments are cut from it."),
     ),
-    (N_("segment"), N_("An interval of one person's time flagged as manipulated.")),
+    (
+        N_("segment"),
+        N_(
+            "An interval of one person's time that reaches the threshold for a finding. It is flagged where "
+            "a finding rests on it; where something speaks against one, it was looked at and not flagged."
+        ),
+    ),
     (
         N_("confidence"),
         N_(

@@ -42,8 +42,8 @@ class ModelRow:
 
 
 @dataclass(frozen=True)
-class FlaggedByOther:
-    """A segment that another model flags, with the strongest of its peaks, if any was kept."""
+class SegmentByOther:
+    """A segment by another model, flagged or looked at alone; its strongest peak, if any was kept."""
 
     segment: SegmentView
     peak: PeakView | None
@@ -51,12 +51,12 @@ class FlaggedByOther:
 
 @dataclass(frozen=True)
 class OtherView:
-    """One of the other models: its card, and what it flags."""
+    """One of the other models: its card, and what reached the threshold by it."""
 
     number: int
     model: ModelView
     onnx: tuple[Fact, ...]
-    flagged: tuple[FlaggedByOther, ...]  # also of persons whom other views do not confirm
+    segments: tuple[SegmentByOther, ...]
     reason: str  # of its verdict
 
 
@@ -77,7 +77,7 @@ class OtherModelsView:
     @property
     def pictures(self) -> tuple[Picture, ...]:
         """Those a report shows."""
-        flagged = (one for model in self.models for one in model.flagged if one.segment.flagged)
+        flagged = (one for model in self.models for one in model.segments if one.segment.flagged)
         shown = (one.peak.shown[1] for one in flagged if one.peak)
         return tuple(picture for picture in shown if picture.path)
 
@@ -85,7 +85,7 @@ class OtherModelsView:
     def kept(self) -> Iterator[Picture]:
         """All that belong to the analysis."""
         for model in self.models:
-            for one in model.flagged:
+            for one in model.segments:
                 for peak in one.segment.peaks:
                     yield from peak.kept
 
@@ -125,16 +125,16 @@ def _other(number: int, one: Analysis, folder: Path) -> OtherView:
         number=number,
         model=facts.model(one.model, still=one.media.still),
         onnx=onnx_facts(one.model),
-        flagged=tuple(_flagged(one, segment, folder) for segment in one.segments),
+        segments=tuple(_segment(one, segment, folder) for segment in one.segments),
         reason=translated(one.reason),
     )
 
 
-def _flagged(one: Analysis, segment: Segment, folder: Path) -> FlaggedByOther:
+def _segment(one: Analysis, segment: Segment, folder: Path) -> SegmentByOther:
     view = segment_view(one, segment, folder)
     places = range(len(segment.peaks))
     highest = max(places, key=lambda place: segment.peaks[place].probability, default=None)
-    return FlaggedByOther(view, None if highest is None else view.peaks[highest])
+    return SegmentByOther(view, None if highest is None else view.peaks[highest])
 
 
 def onnx_facts(model: Model) -> tuple[Fact, ...]:

@@ -96,7 +96,7 @@ class ReportView:
 
     @property
     def flagged(self) -> int:
-        """How many of the segments are flagged; the persons of the others bear no finding."""
+        """How many of the segments are flagged; on the others no finding rests."""
         return sum(segment.flagged for segment in self.segments)
 
     @property

@@ -1,4 +1,4 @@
-"""What a report shows of one finding: a flagged segment or face, its bounds, figures and peak frames."""
+"""What a report shows of one segment or face, flagged or looked at alone: bounds, figures, peak frames."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Bound:
 
 @dataclass(frozen=True)
 class SegmentView:
-    """One flagged interval, or one flagged face of a still image."""
+    """One segment, which is a face of a still image."""
 
     id: str
     title: str
@@ -87,7 +87,7 @@ class SegmentView:
 
 
 def segment_view(analysis: Analysis, segment: Segment, folder: Path) -> SegmentView:
-    """Put one finding into words; ``folder`` holds its pictures."""
+    """Put one segment into words; ``folder`` holds its pictures."""
     still = analysis.media.still
     doubt = segment_interval(analysis, segment)
     flagged = is_flagged(analysis.persons, segment)

@@ -153,18 +153,18 @@ def _segment(analysis: Analysis, segment: Segment, shown: SegmentView, pictures:
         "strength": shown.strength,
         "meaning": strength(analysis, segment.confidence).definition if shown.flagged else shown.meaning,
         "peaks": [
-            _peak(segment, peak, view, pictures, "" if still else f", {view.time}")
+            _peak(shown, peak, view, pictures, "" if still else f", {view.time}")
             for peak, view in zip(segment.peaks, shown.peaks, strict=True)
         ],
     }
 
 
-def _peak(segment: Segment, peak: Peak, view: PeakView, pictures: str, when: str) -> dict[str, Any]:
+def _peak(shown: SegmentView, peak: Peak, view: PeakView, pictures: str, when: str) -> dict[str, Any]:
     def address(picture: Picture) -> str | None:
         return pictures + picture.path if picture.path else None
 
     return {
-        "id": f"{segment.id}-{view.number}",
+        "id": f"{shown.id}-{view.number}",
         "number": view.number,
         "time": round(peak.time, 4),
         "at": view.time,
@@ -179,10 +179,9 @@ def _peak(segment: Segment, peak: Peak, view: PeakView, pictures: str, when: str
         "effect": view.effect,
         "check": [list(row) for row in view.check],
         "caption": gettext(
-            "%(kind)s %(id)s, person %(person)s%(when)s, score %(score)s",
-            kind=(gettext("Segment") if when else gettext("Flagged face")),
-            id=segment.id,
-            person=segment.person,
+            "%(segment)s, person %(person)s%(when)s, score %(score)s",
+            segment=shown.title,
+            person=shown.person,
             when=when,
             score=view.score,
         ),

@@ -83,8 +83,8 @@ class Parameters(Value):
         ge=0,
         le=10,
         description=N_(
-            "seconds before and after each end of a flagged interval, besides a sampling "
-            "interval, in which every frame is judged, which moves the ends to where they "
+            "seconds before and after each end of an interval that reaches the threshold, besides "
+            "a sampling interval, in which every frame is judged, which moves the ends to where they "
             "are; 0: sampled frames only; not for networks that judge sequences; since 1.4"
         ),
     )

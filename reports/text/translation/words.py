@@ -121,7 +121,7 @@ UNRELATED_AT_FIRST = N_(
 # tests/test_translations.py reads the syntax tree and names what lacks here.
 INSIDE = (
     N_(" · Exhibit %(exhibit)s"), N_("One face differs"), N_("%(people)s faces differ"), N_(" at %(there)s"),
-    N_(" (person %(person)s)"), N_("Flagged face"), N_(", with one of its exhibits"),
+    N_(" (person %(person)s)"), N_(", with one of its exhibits"),
 )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""One lane of the timeline: a person's scores, and bands over what is flagged."""
+"""One lane of the timeline: a person's scores, and bands over the segments."""
 
 from __future__ import annotations
 

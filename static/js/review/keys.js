@@ -19,7 +19,7 @@ export const PHOTO_KEYS = [
   ["0 1", _("The whole photo, its single pixels")],
   ["← → ↑ ↓", _("Move about; also drag")],
   ["G", _("Grid of 8 × 8 pixels over the enlarged face")],
-  ["N P", _("Next or previous flagged face")],
+  ["N P", _("Next or previous face in the list")],
   ["A D U", _("Agree, disagree or unsure about the chosen face")],
   ["?", _("This list")],
 ];

@@ -1,4 +1,4 @@
-"""Ends of flagged intervals, found frame by frame."""
+"""Ends of candidates for a segment, found frame by frame."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def test_only_those_whom_other_views_confirm_are_flagged(tmp_path: Path) -> None
     one = with_stability(build(tmp_path, persons=2, segments=2), B=0.6)
     view = other_models_view(with_another(one), tmp_path)
     assert view is not None and [row.flagged for row in view.rows] == ["A1", "A1"]
-    assert [each.segment.flagged for each in view.models[0].flagged] == [True, False]
+    assert [each.segment.flagged for each in view.models[0].segments] == [True, False]
     assert all("/A1-" in str(picture.path) for picture in view.pictures)
     assert {str(picture.path)[:12] for picture in view.kept} == {"overlays/A1-", "overlays/B1-"}
 
@@ -53,7 +53,7 @@ def test_the_highest_peak_is_shown_however_its_figure_is_written(
     one = one.model_copy(update={"segments": (segment.model_copy(update={"peaks": tuple(peaks)}),)})
     view = other_models_view(with_another(one), tmp_path)
     assert view is not None
-    (flagged,) = view.models[0].flagged
+    (flagged,) = view.models[0].segments
     assert flagged.peak is flagged.segment.peaks[highest]
 
 

@@ -97,3 +97,16 @@ def test_a_photo_has_flags_without_times(app: Flask, client: FlaskClient) -> Non
     data = client.get(f"/analyses/{row.id}/review.json").json
     assert data is not None and data["media"]["kind"] == "image"
     assert ", 00:00" not in data["segments"][0]["peaks"][0]["caption"]
+
+
+def test_the_picture_of_a_face_that_is_not_flagged_does_not_call_it_so(app: Flask, tmp_path: Path) -> None:
+    changes = {"kind": MediaKind.IMAGE, "segments": 1, "file": "portrait.png"}
+    captions = []
+    for stability in (1.0, 0.6):
+        made = build(tmp_path, kept=False, **changes)  # type: ignore[arg-type]
+        row = finished(app, {"persons": with_stability(made, A=stability).persons}, **changes)
+        data = app.test_client().get(f"/analyses/{row.id}/review.json").json
+        assert data is not None
+        captions.append(data["segments"][0]["peaks"][0]["caption"])
+    assert captions[0].startswith("Flagged face A1, person A, score ")
+    assert captions[1].startswith("Looked at, not flagged: A1, person A, score ")

@@ -10,7 +10,7 @@ from analyses import build, model
 from detector.models.card_files import SHIPPED, load_card
 from detector.models.loaded import load_model
 from detector.schema import formatting
-from detector.schema.analysis import Analysis, MediaKind
+from detector.schema.analysis import Analysis, MediaKind, Parameters
 from detector.schema.model import SecondLookModel
 from reports.text.certainty.verbal_scale import SCALED_STRENGTHS, Basis, basis
 from reports.text.glossary import general_glossary
@@ -89,6 +89,12 @@ def test_the_help_tells_videos_from_photographs() -> None:
     assert "calibrated probability" not in terms
     assert "about 70 of 100" in dict(general_glossary(load_card()[0].as_model()))["calibrated probability"]
     assert "is not known" in dict(general_glossary(model()))["calibrated probability"]
+
+
+def test_a_segment_is_not_explained_as_flagged_whatever_speaks_against_it() -> None:
+    told = dict(general_glossary(None))["segment"]
+    assert "reaches the threshold" in told and "looked at and not flagged" in told
+    assert "flagged" not in Parameters.model_fields["edge_window"].description  # type: ignore[operator]
 
 
 def test_a_laboratorys_ratio_is_pointed_to(tmp_path: Path) -> None:
