@@ -14,6 +14,7 @@ from detector.validation.model_used import why_not_of_analysis
 from detector.verdict import left_open
 from detector.verdict.validated_domain import (
     MEASURED_CODECS,
+    OF_FACES,
     OTHER_CODECS,
     YES_OR_NO,
     compared_person,
@@ -21,7 +22,7 @@ from detector.verdict.validated_domain import (
 )
 from reports.text import dates, numbers
 from reports.text.numbers import plural, shown
-from reports.text.translation.language import N_, gettext, translated
+from reports.text.translation.language import N_, Quoted, gettext, translated
 from reports.view.validation.levels import LevelRow, RateCell, full_level_name, level_row, rate_cell
 from reports.view.validation.measured_errors import property_of
 from reports.view.validation.ratios import ratio_words
@@ -76,9 +77,7 @@ def laboratory_view(laboratory: Laboratory, analysis: Analysis) -> LaboratoryVie
         sha256=laboratory.validation_sha256,
         refused=refused,
         remark=_remark(laboratory, analysis) if speaks else "",
-        rows=tuple(level_row(each, full_level_name(each)) for each in fitting(laboratory, analysis))
-        if speaks
-        else (),
+        rows=_rows(laboratory, analysis) if speaks else (),
         ratio=_ratio(laboratory, analysis) if speaks else "",
         thresholds=tuple(map(_threshold, _own(laboratory, analysis))) if speaks else (),
         decision=own_decision(laboratory, analysis) if speaks else "",
@@ -102,6 +101,19 @@ def fitting(laboratory: Laboratory, analysis: Analysis) -> list[Level]:
             if above and below and (level.least, level.most) != (None, None):
                 found.append(level)
     return found
+
+
+def _rows(laboratory: Laboratory, analysis: Analysis) -> tuple[LevelRow, ...]:
+    """The rates that fit; of a class of faces with the person whose faces fall into it, of several."""
+    whose = compared_person(analysis)
+
+    def name(level: Level) -> str:
+        named = full_level_name(level)
+        if whose is None or level.attribute not in OF_FACES:
+            return named
+        return Quoted(gettext("%(name)s, person %(person)s", name=named, person=whose))
+
+    return tuple(level_row(each, name(each)) for each in fitting(laboratory, analysis))
 
 
 def own_decision(laboratory: Laboratory, analysis: Analysis) -> str:

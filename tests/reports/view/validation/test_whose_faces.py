@@ -105,3 +105,29 @@ def test_a_laboratory_is_told_whose_faces_lie_outside_of_what_it_measured(tmp_pa
     made = of_analysis(validation(items(60)), analysis)
     said = laboratory_view(quoted(made, made.to_json().encode()), analysis).outside
     assert said.startswith("This exhibit lies outside all that was measured there: face width of person A, ")
+
+
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [
+        ("en", "face width 80 to 120 px, person A"),
+        ("de", "Gesichtsbreite 80 bis 120 px, Person A"),
+        ("es", "anchura del rostro 80 a 120 px, persona A"),
+    ],
+)
+def test_rates_of_a_class_of_faces_name_the_person_whose_faces_are_of_it(
+    tmp_path: Path, language: str, told: str
+) -> None:
+    of_two, of_one = exhibit(tmp_path, faces(width=100), faces()), exhibit(tmp_path, faces(width=100))
+
+    def rows(analysis: Analysis) -> list[str]:
+        made = of_analysis(validation(items(60)), analysis)
+        own = quoted(made, made.to_json().encode()).to_json().encode()
+        inputs = ReportInputs(laboratory=own, language_code=language)
+        view = report_view(analysis, tmp_path, inputs).laboratory
+        assert view is not None
+        return [row.name for row in view.rows]
+
+    assert told in rows(of_two)
+    everything, of_class = rows(of_one)
+    assert of_class == told.rpartition(", ")[0] and everything == rows(of_two)[0]
