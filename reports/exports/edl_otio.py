@@ -11,13 +11,14 @@ from __future__ import annotations
 from urllib.parse import quote
 
 from detector.schema.analysis import Analysis, Segment
+from detector.schema.formatting import probability
 from detector.schema.translatable import N_
 from detector.verdict.persons.flagged import flagged_segments
 from reports.errors import ExportError
 from reports.exports.segments import NOT_FLAGGED, in_order, refuse_still
 from reports.exports.timecode import Grid, named, own_grid, timecode_grid
 from reports.text.certainty.verbal_scale import segment_phrase
-from reports.text.numbers import file_name, probability, shortened, timecode
+from reports.text.numbers import file_name, shortened, timecode
 
 _MOST_EVENTS = 999  # an event's number has three digits
 _TITLE_ROOM = 50

@@ -6,13 +6,14 @@ import json
 from typing import Any
 
 from detector.schema.analysis import Analysis, Media, Segment
+from detector.schema.formatting import probability
 from detector.schema.translatable import N_
 from detector.verdict.persons.flagged import is_flagged, unflagged_segments
 from detector.verdict.persons.kinds import kind_of
 from reports.errors import ExportError
 from reports.exports.csv_writing import csv_table
 from reports.text.certainty.verbal_scale import segment_phrase
-from reports.text.numbers import file_name, probability, timecode
+from reports.text.numbers import file_name, timecode
 
 NOT_FLAGGED = "looked at, not flagged"  # of a segment, in words of formats that hold segments alone
 JSON_FORMAT = "reelproof-segments"

@@ -48,8 +48,12 @@ def grouped(count: int) -> str:
 
 
 def probability(value: float | None, *thresholds: float) -> str:
-    """A probability with two decimals, a third just below a threshold; words where there is none."""
-    return localized(formatting.probability(value, *thresholds))
+    """A probability with two decimals, a third just below a threshold; words where there is none.
+
+    A sign before it is never parted from it at the end of a line.
+    """
+    text = localized(formatting.probability(value, *thresholds))
+    return text.replace("> ", ">\u00a0").replace("< ", "<\u00a0")
 
 
 def plural(count: int, singular: str, many: str) -> str:

@@ -7,8 +7,8 @@ const ROUNDED_DOWN = [0.125, 0.625]; // the halves that Python rounds down, to t
 
 /** A probability with two decimals; never rounded to a certainty, or to a threshold it does not reach, set or shipped. */
 export function probability(value, ...set) {
-  if (value > 0.99) return `> ${decimal(0.99, 2)}`;
-  if (value < 0.01) return `< ${decimal(0.01, 2)}`;
+  if (value > 0.99) return `>\u00a0${decimal(0.99, 2)}`; // on one line with its sign
+  if (value < 0.01) return `<\u00a0${decimal(0.01, 2)}`;
   const near = ROUNDED_DOWN.includes(value) ? value - 0.005 : Number(value.toFixed(2));
   const lifted = [...THRESHOLDS, ...set].some((threshold) => value < threshold && threshold <= near);
   return lifted ? decimal(Math.floor(1000 * value) / 1000, 3) : decimal(near, 2);

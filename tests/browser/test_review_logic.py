@@ -16,10 +16,10 @@ from playwright.sync_api import Page
 from reviewed_persons import reviewed_persons
 
 from detector.schema.analysis import Analysis, Parameters, Person, Score
-from detector.schema.formatting import printable, probability
+from detector.schema.formatting import printable
 from detector.segments.rules import find_in_pieces, find_intervals
 from reports.review.annotations import ANNOTATION, current
-from reports.text.numbers import timecode
+from reports.text.numbers import probability, timecode
 from webapp.queries import review_data
 from webapp.queries.results import load, result_cache
 

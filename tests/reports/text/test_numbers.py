@@ -13,6 +13,7 @@ from reports.text import numbers
 from reports.text.certainty.verbal_scale import SCALED_STRENGTHS, STRENGTHS, strength
 from reports.text.heatmaps import check_words, is_confirmed
 from reports.text.numbers import timecode
+from reports.text.translation import language
 from reports.view.report import report_view
 
 
@@ -33,10 +34,23 @@ def test_timecode_carries_into_seconds_minutes_and_hours(seconds: float, text: s
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0.9999, "> 0.99"), (0.99, "0.99"), (0.0001, "< 0.01"), (0.945, "0.94"), (None, "not judged")],
+    [(0.9999, ">\u00a00.99"), (0.99, "0.99"), (0.0001, "<\u00a00.01"), (0.945, "0.94"), (None, "not judged")],
 )
 def test_probability_never_reads_as_certainty(value: float | None, text: str) -> None:
     assert numbers.probability(value) == text
+
+
+@pytest.mark.parametrize(
+    ("code", "text"),
+    [
+        ("en", "0.72 to >\u00a00.99"),
+        ("de", "0,72 bis >\u00a00,99"),
+        ("es", "0,72 a >\u00a00,99"),
+    ],
+)
+def test_no_line_of_a_report_ends_with_the_sign_of_a_probability(code: str, text: str) -> None:
+    with language.speaking(code):
+        assert numbers.from_to(numbers.probability(0.72), numbers.probability(0.997)) == text
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ def test_what_was_flagged(tmp_path: Path) -> None:
         "00:00:12.000 to 00:00:36.000 (person A); 00:00:12.000 to 00:00:36.000 (person B)"
     )
     assert found["Whose face"].startswith("Persons A and B. 1 other person not flagged.")
-    assert re.match(r"Strong indication\. .*0\.97, interval 0\.\d\d to > 0\.99\.", found["How surely"])
+    assert re.match(r"Strong indication\. .*0\.97, interval 0\.\d\d to >\s0\.99\.", found["How surely"])
     assert "Sound; everything that is not a face; 1,318 of 1,798 frames" in found["Not looked at"]
     assert "second examiner" in found["What to do next"]
 
@@ -147,7 +147,7 @@ def test_too_few_independent_moments_are_said_in_words(tmp_path: Path) -> None:
     (doubt,) = (fact for fact in segment.figures if fact.name == "Interval")
     assert doubt.value == "not known" and doubt.note.startswith(said)
     known = report_view(built, tmp_path).figure
-    assert re.fullmatch(r"Interval 0\.\d\d to > 0\.99", known.between)
+    assert re.fullmatch(r"Interval 0\.\d\d to >\s0\.99", known.between)
     other = built.model_copy(update={"verdict": Verdict.INCONCLUSIVE})
     assert not report_view(other, tmp_path).figure.between
 

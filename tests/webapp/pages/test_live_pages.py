@@ -99,7 +99,7 @@ def test_a_running_session(client, place):
         "hand the recording in",
         "00:01:03.500",
         "0.10 s",
-        "Track 1 · &gt; 0.99, flagged",
+        "Track 1 · &gt;\u00a00.99, flagged",
         "Track 2 · not judged",
         "flagged since",
         "00:01:02.000",
