@@ -95,8 +95,15 @@ def _row(each: Declaration) -> DeclarationView:
 
 
 def _source(each: Declaration) -> str:
-    """Where it stands: the place is ours, the name behind it the file's."""
-    place, comma, name = file_name(each.source).partition(", ")
+    """Where it stands, or all that it stands in: places are ours, names behind them the file's."""
+    return "; ".join(_place(told, each.kind) for told in file_name(each.source).split("; "))
+
+
+def _place(told: str, kind: DeclarationKind) -> str:
+    place, comma, name = told.partition(", ")
+    make, joined, model = name.partition(" and ")
+    if joined and kind is DeclarationKind.CAMERA:
+        name = gettext("%(first)s and %(second)s", first=make, second=model)
     return f"{translated(place)}{comma}{name}" if comma else place
 
 

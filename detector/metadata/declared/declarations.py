@@ -152,11 +152,8 @@ def _cameras(texts: list[Text]) -> Iterator[Declaration]:
             if model in named and values and not by_generator:
                 told = N_("A camera or phone is named as having recorded the picture.")
                 device = values[-1] if values[-1].startswith(values[0]) else " ".join(values)
-                source = (
-                    N_("%(place)s, %(make)s and %(model)s") % {"place": place, "make": make, "model": model}
-                    if make in named
-                    else f"{place}, {model}"
-                )
+                tags = " and ".join(name for name in (make, model) if name in named)
+                source = f"{place}, {tags}"
                 yield _declared(DeclarationKind.CAMERA, source, device, told, Meaning.CAPTURED, device)
 
 

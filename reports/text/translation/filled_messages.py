@@ -11,7 +11,7 @@ import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache, lru_cache
+from functools import cache, lru_cache, reduce
 from typing import NamedTuple
 
 from reports.text.translation.catalogues import catalogue, locale_of, source
@@ -31,6 +31,7 @@ SENTENCES = re.compile(r"(?<=[.!?]) (?=[A-Z“0-9])")
 _CLAUSES = re.compile(r"(?=; )")  # what messages add to a sentence
 _ABOUT = re.compile(r"(\S.{,254}?): ([A-Z].*)", re.DOTALL)  # a file, and what is the matter with it
 _OR = re.compile(r"(,? or )")
+_OF_BOTH = frozenset({"signs", "quality"})  # of which several are told with “and” between them
 _OF_ONE = re.compile(r"([A-Z]+): (.+)")  # what is said of one of several persons
 # What is ours in a list of what a file says, which is quoted or a time: where that stands, and how many more
 # there are.
@@ -187,6 +188,13 @@ def _either(code: str, text: str) -> str:
     return catalogue(code).ugettext(", or ").join(told)
 
 
+def _both(code: str, text: str) -> str:
+    """Messages or figures with “and” between them."""
+    both = catalogue(code).ugettext("%(first)s and %(second)s")
+    told = (_translate(code, each) for each in text.split(" and "))
+    return reduce(lambda first, second: both % {"first": first, "second": second}, told)
+
+
 def _length_of_clauses(code: str, text: str) -> int:
     """How many characters of a sentence are clauses that are messages of their own."""
     ends = [] if text.startswith("; ") else _CLAUSES.split(text.rstrip("."))[1:]
@@ -199,6 +207,8 @@ def _value(code: str, name: str, value: str) -> str:
         return value
     if name.endswith("flaws") and _OR.search(value):
         return _either(code, value)
+    if name in _OF_BOTH and " and " in value:
+        return _both(code, value)
     if (ours := _OF_FILES.get(name)) is not None and ours.search(value):
         return ours.sub(lambda found: _translate(code, found[0]), value)
     if (clauses := _clauses(code, value)) is not None:

@@ -65,6 +65,25 @@ def test_an_older_analysis_says_that_none_were_looked_for(tmp_path: Path) -> Non
     assert "did not look for declarations" in page(build(tmp_path, kept=False), tmp_path)
 
 
+@pytest.mark.parametrize(("language", "both"), [("en", "and"), ("de", "und"), ("es", "y")])
+def test_what_joins_two_is_told_in_the_reports_language(tmp_path: Path, language: str, both: str) -> None:
+    """The tags of a camera, in each place that names it, and the qualities of two tables."""
+    camera = GENERATED.model_copy(
+        update={
+            "kind": DeclarationKind.CAMERA,
+            "source": "EXIF, Make and Model; XMP, Make and Model",
+            "meaning": Meaning.CAPTURED,
+        }
+    )
+    tables = TABLES.model_copy(update={"says": "standard tables, quality 90 and 92"})
+    own = GENERATED.model_copy(update={"source": "XMP, Bow and Arrow"})
+    analysis = declaring(tmp_path, camera, tables, own)
+    rows = report_view(analysis, tmp_path, ReportInputs(language_code=language)).declared.rows
+    assert rows[0].source == f"EXIF, Make {both} Model; XMP, Make {both} Model"
+    assert rows[1].says.endswith(f" 90 {both} 92")
+    assert rows[2].source == "XMP, Bow and Arrow"
+
+
 def test_shell_export_and_comparison(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     analysis = declaring(tmp_path, GENERATED, TABLES)
     _print_words(analysis, None)
@@ -88,6 +107,7 @@ def test_shell_export_and_comparison(tmp_path: Path, capsys: pytest.CaptureFixtu
         ("PNG text, parameters", "PNG-Text, parameters"),
         ("stream 0, file, file", "Strom 0, file, file"),
         ("Content Credentials of a part of it, c2pa", "Content Credentials eines Teils davon, c2pa"),
+        ("XMP, software; file, software", "XMP, software; Datei, software"),
         ("file", "file"),
     ],
 )

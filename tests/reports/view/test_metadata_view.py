@@ -15,12 +15,14 @@ from analyses import EXHIBIT_SHA256, build
 from detector.cli.engine_options import add_engine_options, parameters_from
 from detector.metadata.anomalies.clocks import of_times
 from detector.metadata.anomalies.programs import of_programs
+from detector.metadata.anomalies.video import of_video
 from detector.models.card_files import DEFAULT, load_card
 from detector.schema.analysis import Analysis, MediaKind, Parameters, Rate, Software
 from detector.schema.metadata import (
     Anomaly,
     Credentials,
     Details,
+    Encoding,
     Failure,
     Groups,
     Moment,
@@ -397,3 +399,18 @@ def test_points_name_places_in_german_and_quote_the_rest(place: str, told: str) 
         ", ".join(f"{early} ({told}, {name})" for name in names[:4]) + " und 1 weitere.",
         f"no time ({told}, file).",
     ]
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        ("de", "2 verschiedene Einstellungen des Encoders und 3 verschiedene Sequenzköpfe"),
+        ("es", "2 ajustes distintos del codificador y 3 cabeceras de secuencia distintas"),
+    ],
+)
+def test_signs_of_more_than_one_encoding_are_told_one_by_one(tmp_path: Path, code: str, told: str) -> None:
+    encoding = Encoding(texts=("a", "b"), parameter_sets=3)
+    found = of_video(build(tmp_path, kept=False).media, Details(encoding=encoding))
+    (point,) = (each for each in found if each.kind == "more than one encoding")
+    with speaking(code):
+        assert translated(point.observation).endswith(f" {told}.")
