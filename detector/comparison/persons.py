@@ -29,7 +29,7 @@ from detector.schema.comparison import (
     FaceDifference,
 )
 from detector.schema.formatting import name_of
-from detector.scoring.scorer import sigmoid
+from detector.schema.logistic import sigmoid
 from detector.segments import rules
 
 _MOST_WAITING = 4  # pairs of frames that are measured or wait for it

@@ -7,13 +7,13 @@ face may have says little: covers raise those of unmanipulated faces and lower t
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 
 import cv2
 
 from detector.media.frame import Image
 from detector.models.small_networks import COVERED_FACES
+from detector.schema.logistic import sigmoid
 
 SEEN = 64  # px, the side of what the network is shown
 SURE = 0.85
@@ -35,8 +35,7 @@ class CoverNet:
         """
         shrunk = cv2.resize(crop, (SEEN, SEEN), interpolation=cv2.INTER_AREA)
         self._net.setInput(cv2.dnn.blobFromImages([shrunk, cv2.flip(shrunk, 1)]))
-        lower = float(self._net.forward().min())
-        return 1 / (1 + math.exp(-max(-30.0, min(lower, 30.0))))
+        return sigmoid(float(self._net.forward().min()))
 
 
 class Covers:

@@ -10,6 +10,9 @@ from detector.schema.base import Probability, Seconds, Value
 
 Count = Annotated[int, Field(ge=0)]
 
+LEAST_TRANSPARENT = 0.001
+"""Share of a picture that is transparent, below which it is told as less than 0.1 %."""
+
 
 class Tag(Value):
     """A name and a value as somebody wrote them into the file. Nothing vouches for them."""

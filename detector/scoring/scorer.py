@@ -20,6 +20,7 @@ from detector.faces.detections import Detection
 from detector.media.frame import Image
 from detector.models.loaded import LoadedModel
 from detector.schema.analysis import Box, Platt, SecondLook
+from detector.schema.logistic import sigmoid
 from detector.scoring.explainable import Explainable, Seen
 
 if TYPE_CHECKING:
@@ -217,8 +218,3 @@ def run_in_batches(backend: backends.Backend, crops: Sequence[Image], batch: int
 def logit_of(probability: float) -> float:
     """The logit of a probability."""
     return float(np.log(probability / (1 - probability)))
-
-
-def sigmoid(value: float) -> float:
-    """The probability that a logit stands for."""
-    return float(1 / (1 + np.exp(-np.clip(value, -60, 60))))

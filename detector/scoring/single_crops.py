@@ -13,8 +13,9 @@ from detector.faces.crop import SIDE_PER_BOX, CropSquare, crop_square
 from detector.media.frame import Image
 from detector.models.card import Card
 from detector.models.loaded import LoadedModel
+from detector.schema.logistic import sigmoid
 from detector.scoring.fusion import Floats
-from detector.scoring.scorer import Scorer, sigmoid
+from detector.scoring.scorer import Scorer
 
 # The framing of whole frames takes in a little less than the DFDC crops do (crop.SIDE_PER_BOX).
 CROP_SCALE = 0.96

@@ -23,6 +23,7 @@ from sklearn.isotonic import IsotonicRegression
 from detector.schema.analysis import MediaKind
 from detector.schema.laboratory.likelihood import EDGE
 from detector.schema.laboratory.validation import LikelihoodRatios, LrSystem, PavStep, TippettPoint
+from detector.schema.logistic import sigmoid
 from detector.schema.model import Platt
 from detector.schema.translatable import N_
 from detector.training.evaluation.metrics import Scored
@@ -197,7 +198,7 @@ def _entropies(ratios: Floats, manipulated: NDArray[np.bool_]) -> tuple[float, .
     """Empirical cross-entropy, bits, at each of :data:`ODDS`."""
     found = []
     for odds in ODDS * _LOG10:
-        prior = 1 / (1 + np.exp(-odds))
+        prior = sigmoid(odds)
         of_fakes = np.logaddexp(0, -(ratios[manipulated] * _LOG10 + odds)).mean()
         of_reals = np.logaddexp(0, ratios[~manipulated] * _LOG10 + odds).mean()
         found.append(round(float((prior * of_fakes + (1 - prior) * of_reals) / np.log(2)), 5))
@@ -212,5 +213,5 @@ def _steps(data: _Labelled, bounds: tuple[float, float]) -> tuple[PavStep, ...]:
     for score, ratio in zip(levels, ratios, strict=True):
         value = round(float(ratio), 3)
         if not steps or value > steps[-1].log10_lr:
-            steps.append(PavStep(probability=round(float(1 / (1 + np.exp(-score))), 6), log10_lr=value))
+            steps.append(PavStep(probability=round(sigmoid(float(score)), 6), log10_lr=value))
     return tuple(steps)

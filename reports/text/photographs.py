@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from detector.schema.analysis import Analysis, Answers, Coverage, Media, Model, Parameters, Verdict
+from detector.schema.metadata import LEAST_TRANSPARENT
 from detector.schema.method.parameters import OF_PHOTOS, OF_VIDEOS
 from detector.verdict import left_open
 from detector.verdict.examined.judged_share import mostly_discarded
@@ -12,7 +13,6 @@ from reports.text.certainty.measured import PHOTOGRAPHS, calibration_error
 from reports.text.numbers import number, plural, probability, shown, size
 from reports.text.translation.language import N_, gettext, translated
 
-_LEAST_TOLD = 0.001  # of a picture, below which no share is told
 _TERMS_OF_VIDEOS = frozenset(
     {
         "track",
@@ -310,7 +310,7 @@ def under_transparency(media: Media) -> tuple[str, ...]:
     share = media.picture.transparent if media.picture else None
     if not share:
         return ()
-    if share < _LEAST_TOLD:
+    if share < LEAST_TRANSPARENT:
         return (
             gettext(
                 "What lies under transparent areas (less than 0.1 %% of the picture): it was examined on a "

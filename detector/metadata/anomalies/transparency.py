@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from detector.schema.metadata import Anomaly, Details
+from detector.schema.metadata import LEAST_TRANSPARENT, Anomaly, Details
 from detector.schema.translatable import N_
-
-_LEAST_TOLD = 0.001  # of the picture, below which no share is told
 
 
 def of_transparency(details: Details) -> Iterator[Anomaly]:
@@ -19,7 +17,7 @@ def of_transparency(details: Details) -> Iterator[Anomaly]:
         "%(share)s %% of the picture is transparent, wholly or in part. It was examined on a plain "
         "ground, as viewers show it."
     )
-    if share < _LEAST_TOLD:
+    if share < LEAST_TRANSPARENT:
         observation = N_(
             "Less than 0.1 %% of the picture is transparent, wholly or in part. It was examined on a plain "
             "ground, as viewers show it."

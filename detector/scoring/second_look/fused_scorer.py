@@ -13,10 +13,11 @@ from detector.faces.detections import Detection
 from detector.faces.framing import HEAD, INNER, head_square
 from detector.media.frame import Image
 from detector.schema import analysis as schema
+from detector.schema.logistic import sigmoid
 from detector.scoring.explainable import Explainable, Part, explainable_of_fused
 from detector.scoring.first_pass.moments import KeptMoment
 from detector.scoring.fusion import SCAN, Floats, inputs_of, second_logits_of
-from detector.scoring.scorer import Scorer, sigmoid
+from detector.scoring.scorer import Scorer
 from detector.scoring.second_look.contrast import amounts
 from detector.scoring.second_look.person_look import PersonLook
 from detector.scoring.second_look.second_network import BothNetworks

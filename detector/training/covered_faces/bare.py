@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.media.frame import Image
+from detector.schema.logistic import sigmoid
 from detector.training.covered_faces.covers import SIDE, by_share
 
 _EYES, _MOUTH = 0.38, 0.76  # of the height, about
@@ -34,7 +35,7 @@ def shadow(face: Image, rng: np.random.Generator) -> Image:
     middle = rng.uniform(0.3, 0.7, 2)
     beyond = np.cos(angle) * (x - middle[0]) + np.sin(angle) * (y - middle[1])
     bent = rng.normal(0, 0.4) * (np.cos(angle) * (y - middle[1]) - np.sin(angle) * (x - middle[0])) ** 2
-    lit = 1 / (1 + np.exp(-np.clip((beyond + bent) / rng.choice([0.004, 0.01, 0.03, 0.08]), -60, 60)))
+    lit = sigmoid((beyond + bent) / rng.choice([0.004, 0.01, 0.03, 0.08]))
     left = rng.uniform(0.12, 0.7) * (1 + rng.normal(0, 0.05, 3))
     return _seen(face * (left + (1 - left) * lit[..., None]))
 

@@ -19,10 +19,11 @@ from detector.models.card import Card
 from detector.models.card_files import load_card
 from detector.models.loaded import load_model
 from detector.schema.analysis import Analysis, Person, Platt
+from detector.schema.logistic import sigmoid
 from detector.scoring.scorer import Scorer
 from detector.training.evaluation import clips as clips_
 from detector.training.evaluation.clips import Clip
-from detector.training.publish.calibration import expected_calibration_error, fit_platt, sigmoid
+from detector.training.publish.calibration import expected_calibration_error, fit_platt
 from detector.training.publish.publish import write_card
 
 WINDOW = 2.0  # seconds of a person's time that stand for a segment

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from detector.training.publish.calibration import BINS, sigmoid
+from detector.schema.logistic import sigmoid
+from detector.training.publish.calibration import BINS
 
 Floats = NDArray[np.float64]
 

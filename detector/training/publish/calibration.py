@@ -11,11 +11,6 @@ from detector.schema.analysis import Platt
 BINS = 15
 
 
-def sigmoid(logits: ArrayLike) -> NDArray[np.float64]:
-    """Logistic function, safe for large values."""
-    return 1 / (1 + np.exp(-np.clip(np.asarray(logits, np.float64), -60, 60)))
-
-
 def fit_temperature(labels: ArrayLike, logits: ArrayLike) -> float:
     """The divisor of the logits with the least negative log-likelihood on ``labels`` (1 = manipulated).
 

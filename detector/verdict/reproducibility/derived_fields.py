@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.schema.analysis import Analysis, Peak, Person, Platt, Scores, Segment
+from detector.schema.logistic import sigmoid
 from detector.segments import rules
 
 _EXACT = 1e-6  # seconds, probabilities: both are stored as the nearest float
 _ROUNDED = 0.02  # px; boxes are rounded to a hundredth before and after their median
-_LARGEST = 60.0  # of logits, beyond which a probability is 0 or 1
 
 
 def contradictions(analysis: Analysis, this_version: bool) -> Iterator[str]:
@@ -63,13 +63,8 @@ def _close(one: rules.Floats, other: rules.Floats) -> bool:
     return bool(np.allclose(one, other, rtol=0, atol=_EXACT, equal_nan=True))
 
 
-def _sigmoid(logits: rules.Floats) -> rules.Floats:
-    out: rules.Floats = 1 / (1 + np.exp(-np.clip(logits, -_LARGEST, _LARGEST)))
-    return out
-
-
 def _probability(logits: rules.Floats, analysis: Analysis) -> rules.Floats:
-    return _sigmoid(logits / analysis.model.temperature)
+    return sigmoid(logits / analysis.model.temperature)
 
 
 def _tracks(scores: Scores, judged: NDArray[np.intp]) -> list[NDArray[np.intp]]:
@@ -165,5 +160,4 @@ def _by_these_rules(person: Person, segments: list[Segment], analysis: Analysis,
 
 
 def _confidence(level: float, platt: Platt | None, analysis: Analysis) -> float:
-    mean = np.array([level])
-    return float((_sigmoid(platt.scale * mean + platt.offset) if platt else _probability(mean, analysis))[0])
+    return sigmoid(platt.scale * level + platt.offset if platt else level / analysis.model.temperature)

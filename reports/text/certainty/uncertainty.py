@@ -31,6 +31,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from detector.schema.analysis import Analysis, Person, Platt, Segment
+from detector.schema.logistic import sigmoid
 from detector.segments.rules import mean_per_interval
 from reports.text.certainty.measured import calibration_error
 
@@ -155,4 +156,4 @@ def _effective(count: int, correlation: float) -> float:
 def calibrated(analysis: Analysis, by: Platt | None) -> Callable[[float], float]:
     """From a mean logit to a probability as the engine computes it; without a calibration that of frames."""
     platt = by or Platt(scale=1 / analysis.model.temperature, offset=0.0)
-    return lambda logit: 1 / (1 + math.exp(-min(max(platt.scale * logit + platt.offset, -60.0), 60.0)))
+    return lambda logit: sigmoid(platt.scale * logit + platt.offset)

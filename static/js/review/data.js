@@ -135,8 +135,9 @@ function letters(rank) {
 export const personName = (person) => _("Person %(person)s", { person });
 
 /**
- * The persons after what reviewers renamed, merged and split. Reports name them by the same rules:
- * `_tracks` in `reports/review/annotations.py`; `tests/reports/reviewed_persons.py` holds the two together.
+ * The persons after what reviewers renamed, merged and split. Reports keep the machine's letters and list what
+ * reviewers said; by the same rules annotations are checked, by `_tracks` in `reports/review/annotations.py`, and
+ * `tests/reports/reviewed_persons.py` holds the two together.
  * Each has an id, a name, the tracks it consists of, and its lane. Acts whose author is not verified change nothing.
  */
 export function faces(data, annotations) {

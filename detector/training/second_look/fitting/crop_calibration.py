@@ -17,11 +17,12 @@ from detector.faces.patch import decode
 from detector.models.card import SecondLookCard
 from detector.models.loaded import LoadedModel
 from detector.schema.analysis import Parameters
+from detector.schema.logistic import sigmoid
 from detector.schema.model import Platt
 from detector.scoring.fusion import Floats
 from detector.scoring.scorer import logit_of
 from detector.scoring.single_crops import CropScorer
-from detector.training.publish.calibration import expected_calibration_error, sigmoid
+from detector.training.publish.calibration import expected_calibration_error
 from detector.training.publish.error_rates import counted_rate
 from detector.training.second_look.examples.patches import Patch, load
 

@@ -24,9 +24,10 @@ from detector.models.card import Bound, PhotographFusion, SecondLookCard
 from detector.networks.framings import FramingNetwork
 from detector.networks.readings import PHOTOGRAPH
 from detector.schema.analysis import Parameters
+from detector.schema.logistic import sigmoid
 from detector.scoring.fusion import Floats, Fusion, Half
 from detector.scoring.scorer import Scorer, logit_of
-from detector.training.publish.calibration import expected_calibration_error, sigmoid
+from detector.training.publish.calibration import expected_calibration_error
 from detector.training.publish.error_rates import counted_rate
 from detector.training.second_look.examples.kinds import COMPOSITE, PICTURE, TALKING_HEAD
 from detector.training.second_look.examples.patches import Patch, load

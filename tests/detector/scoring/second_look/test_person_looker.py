@@ -12,8 +12,9 @@ from second_looks import Says, moments_of, with_second_look
 
 from detector.models.loaded import LoadedModel
 from detector.schema.analysis import Parameters
+from detector.schema.logistic import sigmoid
 from detector.scoring.first_pass.moments import KeptMoment
-from detector.scoring.scorer import Scorer, sigmoid
+from detector.scoring.scorer import Scorer
 from detector.scoring.second_look.fused_scorer import FusedScorer
 from detector.scoring.second_look.person_look import PersonLook
 from detector.scoring.second_look.person_looker import PersonLooker

@@ -6,22 +6,8 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from detector.training.publish.calibration import (
-    expected_calibration_error,
-    fit_platt,
-    fit_temperature,
-    sigmoid,
-)
-
-
-class TestSigmoid:
-    def test_by_hand(self) -> None:
-        assert sigmoid([0, np.log(3), -np.log(3)]) == pytest.approx([0.5, 0.75, 0.25])
-
-    def test_far_out(self) -> None:
-        values = np.array([-1e6, -50, -1, 0, 2, 50, 1e6])
-        assert sigmoid(values) == pytest.approx(expit(np.clip(values, -60, 60)))
-        assert np.isfinite(sigmoid([np.inf, -np.inf])).all()
+from detector.schema.logistic import sigmoid
+from detector.training.publish.calibration import expected_calibration_error, fit_platt, fit_temperature
 
 
 class TestTemperature:

@@ -21,13 +21,10 @@ from detector.schema.analysis import (
     Scores,
     Segment,
 )
+from detector.schema.logistic import sigmoid
 from detector.schema.model import SecondLookModel
 from detector.segments import rules
 from detector.verdict.reproducibility.derived_fields import contradictions
-
-
-def sigmoid(logit: float) -> float:
-    return float(1 / (1 + np.exp(-logit)))
 
 
 def as_it_follows(analysis: Analysis) -> Analysis:
