@@ -15,7 +15,6 @@ class UserError(Exception):
     retry_after: int | None = None  # seconds, for Retry-After
     title: str | None = None  # of the page, if not that of every page of this status
     link: tuple[str, str] | None = None  # where to go on, and what that is called
-    texts: tuple[tuple[str, str], ...] = ()  # what somebody wrote that was not saved, by the names of fields
 
     def __init__(self, status: int, error: str, remedy: str) -> None:
         super().__init__(error)

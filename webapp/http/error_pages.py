@@ -5,14 +5,14 @@ from __future__ import annotations
 import logging
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, jsonify, make_response, render_template, request
+from flask import Flask, Response, g, jsonify, make_response, render_template, request
 from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException
 
 from reports.text.translation import language
 from reports.text.translation.language import N_, gettext
 from webapp.errors import UserError
-from webapp.http import problem_details
+from webapp.http import problem_details, unsent_texts
 from webapp.intake.upload_request import this_request
 from webapp.storage.database import has_no_room
 
@@ -70,12 +70,7 @@ def install(app: Flask) -> None:
     @app.errorhandler(UserError)
     def in_words(problem: UserError) -> Response:
         response = answer(
-            problem.status,
-            problem.error,
-            problem.remedy,
-            title=problem.title,
-            link=problem.link,
-            texts=problem.texts,
+            problem.status, problem.error, problem.remedy, title=problem.title, link=problem.link
         )
         if problem.retry_after is not None:
             response.headers["Retry-After"] = str(problem.retry_after)
@@ -135,13 +130,14 @@ def answer(
     *,
     title: str | None = None,
     link: tuple[str, str] | None = None,
-    texts: tuple[tuple[str, str], ...] = (),
+    texts: tuple[tuple[str, str], ...] | None = None,
     sign_in: str | None = None,
 ) -> Response:
     """A page or, for addresses ending in .json and callers that ask for it, JSON; for the API a problem.
 
     ``title`` is that of the page, if not that of every page of this status; ``link`` is where to go on and
-    what that is called; ``texts`` are what somebody wrote that was not saved, each with its field's name;
+    what that is called; ``texts`` are what somebody wrote that was not saved, each with its field's name,
+    by default those in the form of whoever is signed in;
     ``sign_in`` is where to sign in.
     """
     if problem_details.is_api():
@@ -150,6 +146,10 @@ def answer(
     if wants_json():
         response = jsonify(error=error, remedy=remedy)
     else:
+        if texts is None:
+            texts = unsent_texts.written() if g.get("principal") is not None else ()
+            copy = gettext("Copy what you wrote first.")
+            remedy = f"{copy} {remedy}" if texts else remedy
         response = make_response(
             render_template(
                 "pages/error.html",

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, cast, get_args
 
 from flask import Blueprint, make_response, redirect, render_template, request, url_for
@@ -25,7 +23,6 @@ from webapp.queries.second_reviews import Reviewed
 from webapp.security.access import blinding
 from webapp.security.access.blinding import Discloses
 from webapp.security.access.permissions import Permission, current, require
-from webapp.security.requests import unsent_texts
 from webapp.services import frame_rates
 from webapp.services.review import reviewers as reviewer_service
 from webapp.services.review import second_reviews as review_service
@@ -64,31 +61,28 @@ def show(analysis_id: str) -> str | Response:
 @require(Permission.ANNOTATE)
 def judge(analysis_id: str) -> Response:
     """Give one's judgement: ``conclusion``, ``reasons`` and, in rows, ``start``, ``end`` and ``note``."""
-    with _giving_back():
-        row = _row(analysis_id)
-        try:
-            said = {**_conclusion(), "stretches": _stretches(request.form)}
-            return _to(review_service.judge(row, current(), said))
-        except UserError as problem:
-            if problem.status != 400:
-                raise
-            return make_response(_page(row, problem), 400)  # with all that was typed
+    row = _row(analysis_id)
+    try:
+        said = {**_conclusion(), "stretches": _stretches(request.form)}
+        return _to(review_service.judge(row, current(), said))
+    except UserError as problem:
+        if problem.status != 400:
+            raise
+        return make_response(_page(row, problem), 400)  # with all that was typed
 
 
 @blueprint.post("/reviews/<analysis_id>/messages")
 @require(Permission.ANNOTATE)
 def say(analysis_id: str) -> Response:
     """Add a ``text`` to the recorded conversation."""
-    with _giving_back():
-        return _to(review_service.say(_row(analysis_id), current(), _text("text")), "conversation")
+    return _to(review_service.say(_row(analysis_id), current(), _text("text")), "conversation")
 
 
 @blueprint.post("/reviews/<analysis_id>/proposal")
 @require(Permission.ANNOTATE)
 def propose(analysis_id: str) -> Response:
     """Propose a joint ``conclusion`` with ``reasons``."""
-    with _giving_back():
-        return _to(review_service.propose(_row(analysis_id), current(), _conclusion()), "conversation")
+    return _to(review_service.propose(_row(analysis_id), current(), _conclusion()), "conversation")
 
 
 @blueprint.post("/reviews/<analysis_id>/acceptance")
@@ -102,8 +96,7 @@ def accept(analysis_id: str) -> Response:
 @require(Permission.ANNOTATE)
 def decide(analysis_id: str) -> Response:
     """Decide as the third: ``conclusion`` and ``reasons``."""
-    with _giving_back():
-        return _to(review_service.decide(_row(analysis_id), current(), _conclusion()))
+    return _to(review_service.decide(_row(analysis_id), current(), _conclusion()))
 
 
 @blueprint.get("/reviews/<analysis_id>/exhibit")
@@ -227,18 +220,6 @@ def _seconds(text: str) -> float:
         )
     hours, minutes, seconds = found.groups()
     return int(hours or 0) * 3600 + int(minutes or 0) * 60 + float(seconds.replace(",", "."))
-
-
-@contextmanager
-def _giving_back() -> Iterator[None]:
-    """Have a refusal give back what was written into the form."""
-    try:
-        yield
-    except UserError as refusal:
-        refusal.texts, copy = unsent_texts.written(), gettext("Copy what you wrote first.")
-        if refusal.texts:
-            refusal.remedy = f"{refusal.remedy} {copy}"
-        raise
 
 
 def _to(found: Reviewed, anchor: str | None = None) -> Response:

@@ -19,14 +19,14 @@ from reports.text.translation.language import gettext
 from webapp import this_app
 from webapp.custody import log
 from webapp.errors import UserError
-from webapp.http import interface_language
+from webapp.http import interface_language, unsent_texts
 from webapp.http.client_address import network
 from webapp.http.error_pages import answer, wants_json
 from webapp.http.problem_details import is_api
 from webapp.intake.upload_request import this_request
 from webapp.security import accounts as account_store
 from webapp.security.access.permissions import LOCAL, Asker, Need, Principal, login_is_on, need_of, refused
-from webapp.security.requests import csrf, unsent_texts
+from webapp.security.requests import csrf
 from webapp.security.requests.rate_limits import Rates, RepeatedRefusals
 from webapp.security.sign_in import cookies, second_factor, sessions
 from webapp.storage.database import Database
@@ -47,16 +47,14 @@ TokenReader = Callable[[str, bool], Principal | None]
 class FormRefused(UserError):
     """A form does not bring its session's token; the session it was made in may have ended."""
 
-    def __init__(self, texts: tuple[tuple[str, str], ...]) -> None:
-        self.texts = texts
+    def __init__(self) -> None:
         if wants_json():  # a script of a page that stayed open
             error = gettext("Somebody signed in since this page was opened, so nothing was saved.")
             remedy = gettext("Reload the page, then try again.")
         else:
             error = gettext("This form is not from a page of this session, so nothing was saved.")
             remedy = gettext("Reload the page it came from, and send it again.")
-        copy = gettext("Copy what you wrote first.")
-        super().__init__(403, error, f"{copy} {remedy}" if texts else remedy)
+        super().__init__(403, error, remedy)
 
 
 def install(app: Flask) -> None:
@@ -150,7 +148,7 @@ def _check_form() -> None:
     this_request().on_form = None
     if not csrf.brings_token():
         record_refusal("form refused")
-        raise FormRefused(unsent_texts.written())
+        raise FormRefused
 
 
 def record_refusal(what: str, **details: str) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from people import PASSWORD, log_of_accounts, sign_in, signed_in
 
-from webapp.security.requests import unsent_texts
+from webapp.http import unsent_texts
 
 
 def test_pages_send_to_the_form_and_back(client):
