@@ -16,9 +16,10 @@ class UserError(Exception):
     title: str | None = None  # of the page, if not that of every page of this status
     link: tuple[str, str] | None = None  # where to go on, and what that is called
 
-    def __init__(self, status: int, error: str, remedy: str) -> None:
+    def __init__(self, status: int, error: str, remedy: str, *, field: str = "") -> None:
+        """``field`` is that of the form which cannot be used as it was filled in, by its name."""
         super().__init__(error)
-        self.status, self.error, self.remedy = status, error, remedy
+        self.status, self.error, self.remedy, self.field = status, error, remedy, field
 
     def __str__(self) -> str:
         """Both sentences: commands print it."""

@@ -29,7 +29,11 @@ MOST_BYTES = 100_000
 
 
 class CaseError(ReportError):
-    """The details of a case, or the file that holds them, cannot be used."""
+    """The details of a case, or the file that holds them, cannot be used; ``field`` names one of them."""
+
+    def __init__(self, message: str, field: str = "") -> None:
+        super().__init__(message)
+        self.field = field
 
 
 def _one_line(text: str) -> str:
@@ -83,7 +87,7 @@ def case_details(values: dict[str, Any]) -> CaseDetails:
     try:
         return CaseDetails.model_validate({name: v for name, v in values.items() if v is not None})
     except ValidationError as error:
-        raise CaseError(_in_words(error)) from None
+        raise CaseError(_in_words(error), "".join(map(str, error.errors()[0]["loc"][:1]))) from None
 
 
 def read_case(folder: Path) -> CaseDetails:

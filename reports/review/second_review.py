@@ -54,7 +54,14 @@ _PROBLEMS = {
 
 
 class SecondReviewError(ReportError):
-    """What is given is no second review; the message says why."""
+    """What is given is no second review; the message says why.
+
+    ``field`` names what of a statement is at fault; in a stretch with its number, as ``end-2``.
+    """
+
+    def __init__(self, message: str, field: str = "") -> None:
+        super().__init__(message)
+        self.field = field
 
 
 class Stretch(Value):
@@ -195,7 +202,7 @@ def parse(values: object) -> Statement:
     try:
         return STATEMENT.validate_python(statement_json(STATEMENT.validate_python(values)))
     except ValidationError as error:
-        raise SecondReviewError(_problem(error)) from None
+        raise SecondReviewError(_problem(error), _field(error)) from None
 
 
 def review_json(review: SecondReview) -> dict[str, Any]:
@@ -275,6 +282,15 @@ def _alone(own: Judgement, other: Judgement) -> list[Stretch]:
 def _start(difference: Difference) -> float:
     stretch = difference.first or difference.second
     return stretch.start if isinstance(stretch, Stretch) else 0.0
+
+
+def _field(error: ValidationError) -> str:
+    where = error.errors()[0]["loc"]
+    *_, name = (part for part in where if isinstance(part, str))
+    rows = [part + 1 for part in where if isinstance(part, int)]
+    if rows and where[-1] == rows[-1] - 1:
+        name = "end"  # a stretch as a whole can only end too early
+    return "-".join(map(str, [name, *rows]))
 
 
 def _problem(error: ValidationError) -> str:

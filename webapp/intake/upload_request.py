@@ -89,6 +89,11 @@ class UploadRequest(Request):
                 gettext("Take it out, then send the form again."),
             )
 
+    @property
+    def form_is_read(self) -> bool:
+        """Whether the fields of the form are here; of one that broke off, or is refused unread, none are."""
+        return "form" in self.__dict__
+
     def allowed(self) -> UploadLimit:
         """What this request may bring: one exhibit, unless its view says otherwise."""
         return self.upload_limit or UploadLimit(1, this_app.settings().upload_limit)

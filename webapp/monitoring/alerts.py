@@ -125,6 +125,7 @@ def set_thresholds(session: Session, form: Mapping[str, str]) -> None:
                     most=shown(_MOST, ","),
                 ),
                 gettext("Nothing was changed."),
+                field=kind.name,
             )
         if text:
             after[kind.name] = int(text)

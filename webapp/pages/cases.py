@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from reports.text.translation.language import gettext
 from webapp import this_app
 from webapp.downloads import case_archive
 from webapp.errors import UserError
-from webapp.http.error_pages import wants_json
 from webapp.http.interface_language import of_download
 from webapp.http.row_numbers import row_number
+from webapp.pages.form_again import form_again
 from webapp.queries import analyses as analysis_queries
 from webapp.queries import cases as case_queries
 from webapp.queries import second_reviews as review_queries
@@ -22,57 +22,83 @@ from webapp.services.cases import assignment, closing
 from webapp.services.cases import members as case_members
 from webapp.services.cases import naming as case_naming
 from webapp.services.cases.details import SHOWN
-from webapp.services.cases.naming import CaseWordsError
 from webapp.services.review import reviewers as reviewer_service
-from webapp.storage.tables import CaseReview, User
+from webapp.storage.tables import CaseReview
 
 blueprint = Blueprint("cases", __name__)
 
 
 @blueprint.get("/cases")
 @require(Permission.READ)
-def listing() -> Response:
+def listing(problem: UserError | None = None) -> str:
     """The cases one may see, and the form to make one."""
-    return _listing()
+    with this_app.database().begin() as session:
+        shown = case_queries.listed(session, current())
+        analyses, members = case_queries.counts(session, shown)
+    return render_template(
+        "pages/cases/cases.html",
+        cases=shown,
+        analyses=analyses,
+        members=members,
+        problem=problem,
+        typed=request.form,
+    )
 
 
 @blueprint.post("/cases")
 @require(Permission.ARRANGE)
+@form_again(listing)
 def make() -> Response:
-    """Make a case; the form keeps what was typed where it cannot be called or described so."""
-    try:
-        with this_app.database().begin() as session:
-            case = case_naming.make(
-                session, current(), request.form.get("name", ""), request.form.get("description", "")
-            )
-    except CaseWordsError as problem:
-        if wants_json():
-            raise
-        return _listing(problem)
+    """Make a case with a ``name`` and a ``description``."""
+    with this_app.database().begin() as session:
+        case = case_naming.make(
+            session, current(), request.form.get("name", ""), request.form.get("description", "")
+        )
     return _to(case.id)
 
 
 @blueprint.get("/cases/<int:case_id>")
 @require(Permission.READ)
-def show(case_id: int) -> Response:
+def show(case_id: int, problem: UserError | None = None) -> str:
     """A case: what it is, who may see it, what is in it."""
-    return _page(case_id)
+    with this_app.database().begin() as session:
+        who = current()
+        case = case_queries.find(session, who, case_id)
+        if problem and case.closed:
+            raise changing.closed_case_error()
+        naming = session.get(CaseReview, case_id)
+        able = case_queries.able_to_review(session) if who.may(Permission.ARRANGE) else []
+        names_reviewers = who.may(Permission.ARRANGE) and not (naming and naming.second_id == who.user_id)
+        if problem and request.endpoint == "second_reviews.name" and not names_reviewers:
+            raise problem
+        changed = request.endpoint == "cases.change"
+        return render_template(
+            "pages/cases/case.html",
+            case=case,
+            naming=naming,
+            reviewers=review_queries.reviewers(session, naming) if naming else {},
+            reviews={each.row.id: each for each in review_queries.in_case(session, case)} if naming else {},
+            hidden=blinding.hidden_from(session, None if who.sees_all else who.user_id),
+            able=able,
+            names_reviewers=names_reviewers,
+            members=case_queries.members(session, case),
+            others=case_queries.others(session, case) if who.may(Permission.ARRANGE) else [],
+            analyses=case_queries.analyses(session, case),
+            people=login_is_on(),
+            problem=problem,
+            name=_said("name", case.name) if changed else case.name,
+            description=_said("description", case.description) if changed else case.description,
+        )
 
 
 @blueprint.post("/cases/<int:case_id>")
 @require(Permission.ARRANGE)
+@form_again(show)
 def change(case_id: int) -> Response:
-    """Name and describe it anew; the form keeps what was typed where it cannot be called or described so."""
-    try:
-        with this_app.database().alone() as session:
-            case = case_queries.find(session, current(), case_id)
-            case_naming.change(
-                session, case, _said("name", case.name), _said("description", case.description)
-            )
-    except CaseWordsError as problem:
-        if wants_json():
-            raise
-        return _page(case_id, problem)
+    """Name and describe it anew."""
+    with this_app.database().alone() as session:
+        case = case_queries.find(session, current(), case_id)
+        case_naming.change(session, case, _said("name", case.name), _said("description", case.description))
     return _to(case_id)
 
 
@@ -174,47 +200,6 @@ def purge(case_id: int) -> Response:
         case_queries.find(session, current(), case_id)
     closing.purge(this_app.database(), this_app.folders(), case_id)
     return redirect(url_for("cases.listing"), 303)
-
-
-def _listing(problem: CaseWordsError | None = None) -> Response:
-    with this_app.database().begin() as session:
-        shown = case_queries.listed(session, current())
-        analyses, members = case_queries.counts(session, shown)
-    page = render_template(
-        "pages/cases/cases.html",
-        cases=shown,
-        analyses=analyses,
-        members=members,
-        problem=problem,
-        typed=request.form,
-    )
-    return make_response(page, 400 if problem else 200)
-
-
-def _page(case_id: int, problem: CaseWordsError | None = None) -> Response:
-    with this_app.database().begin() as session:
-        who = current()
-        case = case_queries.find(session, who, case_id)
-        naming = session.get(CaseReview, case_id)
-        able = case_queries.able_to_review(session) if who.may(Permission.ARRANGE) else []
-        page = render_template(
-            "pages/cases/case.html",
-            case=case,
-            naming=naming,
-            reviewers=review_queries.reviewers(session, naming) if naming else {},
-            reviews={each.row.id: each for each in review_queries.in_case(session, case)} if naming else {},
-            hidden=blinding.hidden_from(session, None if who.sees_all else who.user_id),
-            able=able,
-            own_account=session.get(User, who.user_id) if who.user_id else None,
-            members=case_queries.members(session, case),
-            others=case_queries.others(session, case) if who.may(Permission.ARRANGE) else [],
-            analyses=case_queries.analyses(session, case),
-            people=login_is_on(),
-            problem=problem,
-            name=_said("name", case.name) if problem else case.name,
-            description=_said("description", case.description) if problem else case.description,
-        )
-    return make_response(page, 400 if problem else 200)
 
 
 def _said(field: str, stored: str) -> str:

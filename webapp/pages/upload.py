@@ -13,11 +13,12 @@ from detector.media.exhibit.signatures import PHOTO_ENDINGS, VIDEO_ENDINGS
 from reports.inputs.case import CaseDetails
 from reports.text.translation.language import gettext
 from webapp import this_app
-from webapp.errors import IntakeError
+from webapp.errors import IntakeError, UserError
 from webapp.intake.exhibits import clean_name
 from webapp.intake.incoming import Incoming
 from webapp.intake.upload_request import this_request
 from webapp.jobs.queue import tell_workers
+from webapp.pages.form_again import form_again
 from webapp.queries import analyses as analysis_queries
 from webapp.queries import cases as case_queries
 from webapp.queries.analyses import latest
@@ -34,7 +35,7 @@ blueprint = Blueprint("upload", __name__)
 
 @blueprint.get("/")
 @signed_in()
-def form() -> str:
+def form(problem: UserError | None = None) -> str:
     """The form to hand in a file, and the latest analyses."""
     settings = this_app.settings()
     # The server writes an upload twice at worst: once as it arrives, once as the exhibit.
@@ -49,12 +50,14 @@ def form() -> str:
         latest=latest(5),
         models=model_service.listed(),
         cases=known_cases,
-        no_case=CaseDetails(),
+        case=request.form if problem else CaseDetails(),
+        problem=problem,
     )
 
 
 @blueprint.post("/analyses")
 @require(Permission.ANALYSE, takes_files=True)
+@form_again(form)
 def create() -> Response:
     """Take in one file and queue its analysis; answers with a redirect to its page."""
     settings = this_app.settings()
@@ -65,12 +68,14 @@ def create() -> Response:
             400,
             gettext("No file came with the form."),
             gettext("Choose a video or a photo, then start the analysis."),
+            field="file",
         )
     if not stream.bytes and not part.filename:
         raise IntakeError(
             400,
             gettext("No file was chosen."),
             gettext("Choose a video or a photo, then start the analysis."),
+            field="file",
         )
     file = clean_name(part.filename)
     chosen = request.form.get("model")

@@ -15,10 +15,12 @@ from webapp.downloads import signing
 from webapp.errors import UserError
 from webapp.http.row_numbers import row_number
 from webapp.http.security_headers import REPORT_POLICY
+from webapp.pages.form_again import form_again
 from webapp.queries import cases as case_queries
 from webapp.security.access.permissions import Permission, current, require
 from webapp.services.validations import making
 from webapp.services.validations import stored as validation_service
+from webapp.storage.tables import AnalysisRow, CaseRow
 
 blueprint = Blueprint("validations", __name__, url_prefix="/validations")
 
@@ -42,45 +44,36 @@ def listing() -> str:
 
 @blueprint.get("/new")
 @require(Permission.CONFIGURE)
-def ask() -> str:
+def ask(problem: UserError | None = None) -> str:
     """The form in which the exhibits of a ``case`` are labelled."""
-    case_id = _case_id(request.args.get("case", ""))
-    with this_app.database().begin() as session:
-        case = case_queries.find(session, current(), case_id)
-        rows = making.offered(case_queries.analyses(session, case))
+    form = request.form
+    case, rows = _offered(request.values.get("case", ""))
     return render_template(
         "pages/validations/label_case.html",
         case=case,
         rows=rows,
-        table=making.empty_table(rows),
-        problem=None,
+        table=form.get("table", "") if problem else making.empty_table(rows),
+        problem=problem,
+        form=form,
     )
 
 
 @blueprint.post("")
 @require(Permission.CONFIGURE)
-def make() -> Response | tuple[str, int]:
+@form_again(ask)
+def make() -> Response:
     """Make a validation of a labelled ``case``."""
     form = request.form
-    case_id, table = _case_id(form.get("case", "")), form.get("table", "")
-    with this_app.database().begin() as session:
-        case = case_queries.find(session, current(), case_id)
-        rows = making.offered(case_queries.analyses(session, case))
-    try:
-        title, laboratory = form.get("title", ""), form.get("laboratory", "")
-        sign = partial(signing.sign_validation, this_app.settings())
-        new = making.make(rows, table, title, laboratory, sign, form.get("language", language.DEFAULT))
-    except UserError as problem:
-        page = render_template(
-            "pages/validations/label_case.html", case=case, rows=rows, table=table, problem=problem, form=form
-        )
-        return page, problem.status
+    _, rows = _offered(form.get("case", ""))
+    title, laboratory, table = (form.get(name, "") for name in ("title", "laboratory", "table"))
+    sign = partial(signing.sign_validation, this_app.settings())
+    new = making.make(rows, table, title, laboratory, sign, form.get("language", language.DEFAULT))
     return redirect(url_for("validations.show", validation_id=new), 303)
 
 
 @blueprint.get("/<validation_id>")
 @require(Permission.CONFIGURE)
-def show(validation_id: str) -> str:
+def show(validation_id: str, problem: UserError | None = None) -> str:
     """Its figures, whether it still applies, its files, and the laboratory's own thresholds."""
     from reports.view.validation.levels import KINDS, full_level_name, level_row
     from reports.view.validation.other_models import other_models_tables
@@ -100,6 +93,8 @@ def show(validation_id: str) -> str:
         found=found,
         tables=tables,
         others=other_models_tables(about.model.title, about.levels, about.others, about.joint),
+        problem=problem,
+        typed=request.form,
         files=[name for name in validation_service.FILES if _has_file(validation_id, name)],
     )
 
@@ -123,6 +118,7 @@ def download(validation_id: str, name: str) -> Response:
 
 @blueprint.post("/<validation_id>/thresholds")
 @require(Permission.CONFIGURE)
+@form_again(show)
 def thresholds(validation_id: str) -> Response:
     """Set own thresholds by a false positive ``rate`` or a ``cost``, or with neither remove them."""
     by = request.form.get("by", "")
@@ -156,13 +152,16 @@ def _has_file(validation_id: str, name: str) -> bool:
         return False
 
 
-def _case_id(text: str) -> int:
-    number = row_number(text)
+def _offered(chosen: str) -> tuple[CaseRow, list[AnalysisRow]]:
+    """The case of this number, and what of it can be labelled."""
+    number = row_number(chosen)
     if number is None:
         raise UserError(
             400, gettext("No case was chosen."), gettext("Choose the case whose exhibits are to be labelled.")
         )
-    return number
+    with this_app.database().begin() as session:
+        case = case_queries.find(session, current(), number)
+        return case, making.offered(case_queries.analyses(session, case))
 
 
 def _number(field: str) -> float:
@@ -173,4 +172,5 @@ def _number(field: str) -> float:
             400,
             gettext("The %(field)s is no number.", field=gettext(_NUMBERS[field])),
             gettext("Write a number such as 1 or 0.5."),
+            field=field,
         ) from None

@@ -31,8 +31,8 @@ ONE_TIME_FOR = timedelta(days=7)
 class AccountError(UserError):
     """An account that cannot be made or changed so: what is the matter, and what to do."""
 
-    def __init__(self, error: str, remedy: str) -> None:
-        super().__init__(400, error, remedy)
+    def __init__(self, error: str, remedy: str, *, field: str = "") -> None:
+        super().__init__(400, error, remedy, field=field)
 
 
 def add(
@@ -78,10 +78,13 @@ def _free_name(session: Session, name: str) -> str:
             gettext(
                 "Use 2 to 40 of the letters a to z, digits, and . _ @ - ; the first a letter or a digit."
             ),
+            field="name",
         )
     if find(session, name) is not None:
         raise AccountError(
-            gettext("There is an account “%(name)s” already.", name=name), gettext("Choose another name.")
+            gettext("There is an account “%(name)s” already.", name=name),
+            gettext("Choose another name."),
+            field="name",
         )
     return name
 
@@ -90,12 +93,13 @@ def _free_display(session: Session, display: str, name: str) -> str:
     """What pages call an account, by default as its ``name``; raises :class:`AccountError` likewise."""
     display = normalized(" ".join(display.split()), _LONGEST_DISPLAY) or name
     if wrong := names.fault(display, _LONGEST_DISPLAY):
-        raise AccountError(gettext("The full name cannot be used."), wrong)
+        raise AccountError(gettext("The full name cannot be used."), wrong, field="display")
     # Annotations stand under this name: two people must not share it.
     if any(compared(user.display) == compared(display) for user in listed(session)):
         raise AccountError(
             gettext("Somebody is called “%(display)s” already.", display=display),
             gettext("Add something that tells them apart."),
+            field="display",
         )
     return display
 
@@ -224,7 +228,7 @@ _ADMINISTERS = (User.role == Role.ADMINISTRATOR, User.disabled.is_(None))
 
 def _refuse(password: str, name: str, display: str) -> None:
     if reason := weakness(password, (name, display)):
-        raise AccountError(reason, "")
+        raise AccountError(reason, "", field="new")
 
 
 def _keep_an_administrator(session: Session, user: User) -> None:

@@ -48,8 +48,8 @@ class NewToken(NamedTuple):
 class TokenError(UserError):
     """A token cannot be made: what is the matter, and what to do."""
 
-    def __init__(self, error: str, remedy: str) -> None:
-        super().__init__(400, error, remedy)
+    def __init__(self, error: str, remedy: str, *, field: str = "") -> None:
+        super().__init__(400, error, remedy, field=field)
 
 
 def make(
@@ -61,14 +61,17 @@ def make(
     """
     name, wanted = normalized(" ".join(name.split()), _LONGEST_NAME), sorted(set(scopes))
     if not name:
-        raise TokenError(gettext("A token needs a name."), gettext("Say in it what the token is for."))
+        raise TokenError(
+            gettext("A token needs a name."), gettext("Say in it what the token is for."), field="name"
+        )
     if wrong := names.fault(name, _LONGEST_NAME):
-        raise TokenError(gettext("The name of the token cannot be used."), wrong)
+        raise TokenError(gettext("The name of the token cannot be used."), wrong, field="name")
     unknown = [scope for scope in wanted if scope not in set(Permission)]
     if unknown or not wanted:
         raise TokenError(
             gettext("A token needs scopes out of %(names)s.", names=", ".join(Permission)),
             gettext("Choose at least one."),
+            field="scope",
         )
     beyond = [scope for scope in wanted if not principal.may(Permission(scope))]
     if beyond:
@@ -79,9 +82,12 @@ def make(
                 names=", ".join(beyond),
             ),
             gettext("Choose other scopes."),
+            field="scope",
         )
     if expires is not None and expires <= now():
-        raise TokenError(gettext("The token would have expired already."), gettext("Choose a later day."))
+        raise TokenError(
+            gettext("The token would have expired already."), gettext("Choose a later day."), field="expires"
+        )
     if sum(row.revoked is None for row in listed(session, principal)) >= MOST:
         raise TokenError(
             gettext("There are %(most)s tokens already.", most=MOST),

@@ -49,7 +49,10 @@ def refuse_unknown_model(name: str | None) -> None:
     """Raise :class:`UserError` for a model that is not there; none means the default."""
     if name is not None and name not in {model.name for model in model_service.listed()}:
         raise UserError(
-            400, gettext("There is no model of this name."), gettext("Choose one that the models page lists.")
+            400,
+            gettext("There is no model of this name."),
+            gettext("Choose one that the models page lists."),
+            field="model",
         )
 
 
@@ -65,12 +68,14 @@ def asked_others(names: Sequence[str], first: str | None, rule: str | None = Non
             400,
             gettext("At most %(most_others)s other models can be asked for.", most_others=MOST_OTHERS),
             gettext("Choose fewer."),
+            field="also",
         )
     if rule and rule not in list(JointRule):
         raise UserError(
             400,
             gettext("There is no such rule."),
             gettext("Choose one of: %(names)s.", names=", ".join(JointRule)),
+            field="joint",
         )
     if not chosen:
         if rule and rule != JointRule.FIRST:
@@ -78,6 +83,7 @@ def asked_others(names: Sequence[str], first: str | None, rule: str | None = Non
                 400,
                 gettext("Several models are to decide together, and only one is named."),
                 gettext("Name another one beside the first, or let the first decide alone."),
+                field="joint",
             )
         return {}
     return {parameters.ALSO: chosen} | ({parameters.JOINT: rule} if rule and rule != JointRule.FIRST else {})

@@ -6,43 +6,17 @@ before all others, and none is more than one level below the one before it.
 
 from __future__ import annotations
 
-import re
-from collections import Counter
-from itertools import pairwise
-
 import pytest
 from made_comparisons import compared
 from made_copies import matched
 from made_results import finished, hand_in
+from page_structure import problems
 from second_review_case import review
 from werkzeug.test import TestResponse
 
 from detector.schema.analysis import MediaKind
 
 pytestmark = pytest.mark.usefixtures("quick_reports")
-
-_ID = re.compile(r'\sid="([^"]*)"')
-_NAMED = re.compile(r'\s(?:for|list|aria-(?:labelledby|describedby|controls))="([^"]*)"')
-
-# Made by the script that shows what it names.
-_SCRIPTED = {"inspector-title"}
-
-
-_HEADING = re.compile(r"<h([1-6])[ >]")
-
-
-def problems(html: str) -> list[str]:
-    """Ids that stand more than once, those that are named and stand nowhere, and headings out of order."""
-    ids = Counter(_ID.findall(html))
-    named = {name for value in _NAMED.findall(html) for name in value.split()}
-    levels = [int(level) for level in _HEADING.findall(html)]
-    ordered = levels[:1] == [1] and levels.count(1) == 1
-    ordered &= all(below <= above + 1 for above, below in pairwise(levels))
-    return [
-        *(f"twice: {name}" for name, count in ids.items() if count > 1),
-        *(f"nowhere: {name}" for name in sorted(named - set(ids) - _SCRIPTED)),
-        *([] if ordered else [f"headings: {levels}"]),
-    ]
 
 
 def assert_well_formed(answers: dict[str, TestResponse]) -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, jsonify, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, jsonify, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
+from reports.inputs.case_fields import ASKED
 from reports.text.translation.language import gettext
 from webapp import this_app
 from webapp.errors import UserError
 from webapp.http.error_pages import wants_json
+from webapp.pages.form_again import form_again
 from webapp.queries import analyses as analysis_queries
 from webapp.security.access.permissions import Permission, require
+from webapp.services.case_rules import changing
 from webapp.services.cases import details as case_details
 from webapp.services.cases.details import ConflictError
 from webapp.storage.tables import AnalysisRow
@@ -18,29 +21,37 @@ from webapp.storage.tables import AnalysisRow
 blueprint = Blueprint("case_details", __name__, url_prefix="/analyses/<analysis_id>")
 
 
+def _form(analysis_id: str, problem: UserError) -> str:
+    """The form alone, with what was typed; where somebody else changed the same meanwhile, with that too."""
+    row = analysis_queries.get_or_404(analysis_id)
+    with this_app.database().begin() as session:
+        changing.refuse_changes(session, row.case_id)
+    conflict = problem if isinstance(problem, ConflictError) else None
+    return render_template(
+        "pages/analysis/case_details.html",
+        row=row,
+        problem=problem,
+        said=conflict.said if conflict else {name: request.form.get(name, "") for name in ASKED},
+        shown=conflict.stored if conflict else _shown(),
+        both=conflict.fields if conflict else (),
+    )
+
+
 @blueprint.post("/case")
 @require(Permission.ANNOTATE)
+@form_again(_form)
 def keep(analysis_id: str) -> Response:
-    """Store the details of the case; reports from now on carry them.
-
-    Where somebody else changed the same one meanwhile, the form comes again with what was typed.
-    """
+    """Store the details of the case; reports from now on carry them."""
     row = analysis_queries.get_or_404(analysis_id)
     details = case_details.from_form(request.form)
-    try:
-        with this_app.database().alone() as session:
-            stored = session.get(AnalysisRow, row.id)
-            if stored is None:
-                raise UserError(
-                    404, gettext("This analysis was deleted meanwhile."), gettext("Nothing was stored.")
-                )
-            details = case_details.merged(details, _shown(), case_details.stored(session, row.id))
-            changed = case_details.keep(session, stored, details)
-    except ConflictError as problem:
-        if wants_json():
-            raise
-        page = render_template("pages/analysis/case_conflict.html", row=row, problem=problem)
-        return make_response(page, problem.status)
+    with this_app.database().alone() as session:
+        stored = session.get(AnalysisRow, row.id)
+        if stored is None:
+            raise UserError(
+                404, gettext("This analysis was deleted meanwhile."), gettext("Nothing was stored.")
+            )
+        details = case_details.merged(details, _shown(), case_details.stored(session, row.id))
+        changed = case_details.keep(session, stored, details)
     if wants_json():
         return jsonify(changed=changed, **details.model_dump())
     return redirect(url_for("show.show", analysis_id=row.id, case="saved", _anchor="case"), 303)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from urllib.parse import parse_qsl, urlencode
 
-from flask import Blueprint, jsonify, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, jsonify, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from reports.text.numbers import number
 from webapp import this_app
+from webapp.errors import UserError
 from webapp.http.error_pages import wants_json
 from webapp.jobs import parameters
+from webapp.pages.form_again import form_again
 from webapp.pages.job_words import in_words
 from webapp.queries import analyses as analysis_queries
 from webapp.queries.analyses import status_json
@@ -22,7 +23,6 @@ from webapp.services import deletion
 from webapp.services import models as model_service
 from webapp.services.analyses import AskedAnalysis
 from webapp.services.case_rules import changing
-from webapp.storage.tables import AnalysisRow
 
 blueprint = Blueprint("manage", __name__, url_prefix="/analyses/<analysis_id>")
 
@@ -94,17 +94,30 @@ def delete(analysis_id: str) -> Response:
 
 @blueprint.get("/again")
 @require(Permission.ANALYSE)
-def ask_again(analysis_id: str) -> Response:
+def ask_again(analysis_id: str, problem: UserError | None = None) -> str:
     """The form to analyse the exhibit with another model or other settings."""
     row = analysis_queries.get_or_404(analysis_id)
     with this_app.database().begin() as session:
         changing.refuse_changes(session, row.case_id)
-    kept = parameters.read(row.changed_parameters)
-    return _form(row, {field.name: number(getattr(kept, field.name)) for field in parameters.FIELDS}, {})
+    known, kept = model_service.listed(), parameters.read(row.changed_parameters)
+    wanted = request.form.get("model") or row.model
+    return render_template(
+        "pages/analysis/again.html",
+        row=row,
+        models=known,
+        chosen=next((model.name for model in known if model.name == wanted), None),
+        fields=parameters.FIELDS,
+        values=request.form
+        if problem
+        else {field.name: number(getattr(kept, field.name)) for field in parameters.FIELDS},
+        problem=problem,
+        problems=parameters.from_form(request.form)[1],
+    )
 
 
 @blueprint.post("/again")
 @require(Permission.ANALYSE)
+@form_again(ask_again)
 def again(analysis_id: str) -> Response:
     """Queue a new analysis of the same exhibit; the one there is stays as it is."""
     row = analysis_queries.get_or_404(analysis_id)
@@ -112,27 +125,10 @@ def again(analysis_id: str) -> Response:
     chosen = request.form.get("model")
     analysis_service.refuse_unknown_model(chosen)
     if problems:
-        if wants_json():
-            raise parameters.refuse(problems)
-        return _form(row, request.form, problems)
+        raise parameters.refuse(problems)
     others = analysis_service.asked_others(request.form.getlist("also"), chosen, request.form.get("joint"))
     new = analysis_service.reanalyse(row, AskedAnalysis(chosen, changes | others))
     return redirect(url_for("show.show", analysis_id=new.id), 303)
-
-
-def _form(row: AnalysisRow, values: Mapping[str, str], problems: Mapping[str, str]) -> Response:
-    known = model_service.listed()
-    wanted = values.get("model") or row.model
-    page = render_template(
-        "pages/analysis/again.html",
-        row=row,
-        models=known,
-        chosen=next((model.name for model in known if model.name == wanted), None),
-        fields=parameters.FIELDS,
-        values=values,
-        problems=problems,
-    )
-    return make_response(page, 400 if problems else 200)
 
 
 def _changed(analysis_id: str) -> Response:

@@ -9,6 +9,7 @@ from reports.text.translation.language import LANGUAGES, gettext
 from webapp import this_app
 from webapp.custody import log
 from webapp.errors import UserError
+from webapp.pages.form_again import form_again
 from webapp.pages.people.login import renewed, tried, waiting
 from webapp.security import accounts as account_store
 from webapp.security import api_tokens
@@ -23,13 +24,28 @@ blueprint = Blueprint("account", __name__, url_prefix="/account")
 
 @blueprint.get("")
 @signed_in(first=True)
-def show() -> Response:
+def show(problem: UserError | None = None) -> str:
     """Name, role, the form to change the password, and the sessions."""
-    return _page()
+    row = own_session()
+    with this_app.database().begin() as session:
+        tokens = api_tokens.working(session, row.user_id)
+        rows = sessions.of_user(session, this_app.settings(), row.user_id, now())
+    return render_template(
+        "pages/people/account.html",
+        user=row.user,
+        this_one=row.id,
+        sessions=rows,
+        permissions=[each for each in MEANINGS if each in PERMISSIONS[current().role]],
+        meanings=MEANINGS,
+        problem=problem,
+        least=SHORTEST_PASSWORD,
+        tokens=tokens,
+    )
 
 
 @blueprint.post("/password")
 @signed_in(first=True)
+@form_again(show)
 def password() -> Response:
     """Change the password. All other sessions end, and this one gets another token."""
     row = own_session()
@@ -38,27 +54,24 @@ def password() -> Response:
     user, wait = tried(row.user.name, old)
     if wait:
         words, seconds = waiting(wait)
-        response = _page(words, 429)
-        response.headers["Retry-After"] = seconds
-        return response
+        later = make_response(show(UserError(429, words, "")), 429)
+        later.headers["Retry-After"] = seconds
+        return later
     if user is None:
         with this_app.database().begin() as session:
             log.append_account_event(session, "password change refused", account=row.user.name)
-        return _page(gettext("This is not your password."))
+        raise AccountError(gettext("This is not your password."), "", field="old")
     if new != request.form.get("again", ""):
-        return _page(gettext("The two new passwords differ."))
+        raise AccountError(gettext("The two new passwords differ."), "", field="again")
     if new == old:
-        return _page(gettext("The new password is the old one."))
+        raise AccountError(gettext("The new password is the old one."), "", field="new")
     keep = request.form.get("tokens") != "revoke"
-    try:
-        with this_app.database().begin() as session:
-            user = session.get_one(User, row.user_id)
-            ended = account_store.set_password(
-                session, kept, user, new, one_time=False, but=row.id, keep_tokens=keep
-            )
-            log.append_account_event(session, "password changed", account=row.user.name, tokens=ended)
-    except AccountError as problem:
-        return _page(problem.error)
+    with this_app.database().begin() as session:
+        user = session.get_one(User, row.user_id)
+        ended = account_store.set_password(
+            session, kept, user, new, one_time=False, but=row.id, keep_tokens=keep
+        )
+        log.append_account_event(session, "password changed", account=row.user.name, tokens=ended)
     response = redirect(url_for("account.show", changed=1), 303)
     cookies.set_session_cookie(response, row.user, renewed(row))
     return response
@@ -120,22 +133,3 @@ def own_session() -> SessionRow:
             gettext("Go back to the library."),
         )
     return row
-
-
-def _page(problem: str = "", status: int = 400) -> Response:
-    row = own_session()
-    with this_app.database().begin() as session:
-        tokens = api_tokens.working(session, row.user_id)
-        rows = sessions.of_user(session, this_app.settings(), row.user_id, now())
-    page = render_template(
-        "pages/people/account.html",
-        user=row.user,
-        this_one=row.id,
-        sessions=rows,
-        permissions=[each for each in MEANINGS if each in PERMISSIONS[current().role]],
-        meanings=MEANINGS,
-        problem=problem,
-        least=SHORTEST_PASSWORD,
-        tokens=tokens,
-    )
-    return make_response(page, status if problem else 200)

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from flask import Blueprint, current_app, make_response, render_template, request
-from werkzeug.wrappers import Response
+from flask import Blueprint, current_app, render_template, request
 
 from reports.text.numbers import plural
 from reports.text.translation.language import gettext, translated
 from webapp import this_app
 from webapp.errors import UserError
+from webapp.pages.form_again import form_again
 from webapp.security import accounts as account_store
 from webapp.security.access.permissions import MEANINGS, PERMISSIONS, Permission, Role, require
-from webapp.security.accounts import AccountError
 from webapp.security.sign_in.passwords import generate
 from webapp.storage.tables import User
 
@@ -32,42 +31,38 @@ _ADMINISTERS = require(Permission.ADMINISTER, confirmed=True)
 
 @blueprint.get("")
 @_ADMINISTERS
-def listing() -> Response:
+def listing(problem: UserError | None = None, **_of_account: int) -> str:
     """All accounts, and the form to make one."""
-    return _page()
+    return _page(problem=problem)
 
 
 @blueprint.post("")
 @_ADMINISTERS
-def add() -> Response:
+@form_again(listing)
+def add() -> str:
     """Make an account; the page shows, once, the password to hand over."""
     given = generate()
-    try:
-        with this_app.database().alone() as session:
-            user = account_store.add(
-                session,
-                current_app.extensions["passwords"],
-                request.form.get("name", ""),
-                request.form.get("display", ""),
-                _role(),
-                given,
-                one_time=True,
-            )
-    except AccountError as problem:
-        return _page(problem=problem, values=request.form)
+    with this_app.database().alone() as session:
+        user = account_store.add(
+            session,
+            current_app.extensions["passwords"],
+            request.form.get("name", ""),
+            request.form.get("display", ""),
+            _role(),
+            given,
+            one_time=True,
+        )
     return _page(handed_over=_HandedOver(user, given))
 
 
 @blueprint.post("/<int:user_id>/role")
 @_ADMINISTERS
-def role(user_id: int) -> Response:
+@form_again(listing)
+def role(user_id: int) -> str:
     """Give an account another role."""
-    try:
-        with this_app.database().alone() as session:
-            user = _user(session.get(User, user_id))
-            account_store.set_role(session, user, _role())
-    except AccountError as problem:
-        return _page(problem=problem)
+    with this_app.database().alone() as session:
+        user = _user(session.get(User, user_id))
+        account_store.set_role(session, user, _role())
     return _page(
         done=gettext(
             "%(display)s is %(role)s now, and has to sign in again.",
@@ -79,20 +74,18 @@ def role(user_id: int) -> Response:
 
 @blueprint.post("/<int:user_id>/disable")
 @_ADMINISTERS
-def disable(user_id: int) -> Response:
+@form_again(listing)
+def disable(user_id: int) -> str:
     """Let nobody sign in to an account."""
-    try:
-        with this_app.database().alone() as session:
-            user = _user(session.get(User, user_id))
-            account_store.disable(session, user)
-    except AccountError as problem:
-        return _page(problem=problem)
+    with this_app.database().alone() as session:
+        user = _user(session.get(User, user_id))
+        account_store.disable(session, user)
     return _page(done=gettext("%(display)s cannot sign in any more.", display=user.display))
 
 
 @blueprint.post("/<int:user_id>/enable")
 @_ADMINISTERS
-def enable(user_id: int) -> Response:
+def enable(user_id: int) -> str:
     """Let its owner sign in again."""
     with this_app.database().alone() as session:
         user = _user(session.get(User, user_id))
@@ -102,7 +95,7 @@ def enable(user_id: int) -> Response:
 
 @blueprint.post("/<int:user_id>/password")
 @_ADMINISTERS
-def password(user_id: int) -> Response:
+def password(user_id: int) -> str:
     """Give an account a password to hand over, which is changed at the next sign-in."""
     given = generate()
     with this_app.database().alone() as session:
@@ -119,7 +112,7 @@ def password(user_id: int) -> Response:
 
 @blueprint.post("/<int:user_id>/second-factor")
 @_ADMINISTERS
-def factor(user_id: int) -> Response:
+def factor(user_id: int) -> str:
     """Forget the second factor of an account, whose owner lost it."""
     with this_app.database().alone() as session:
         user = _user(session.get(User, user_id))
@@ -147,16 +140,10 @@ def _role() -> Role:
         ) from None
 
 
-def _page(
-    *,
-    problem: AccountError | None = None,
-    done: str = "",
-    handed_over: _HandedOver | None = None,
-    values: object = None,
-) -> Response:
+def _page(*, problem: UserError | None = None, done: str = "", handed_over: _HandedOver | None = None) -> str:
     with this_app.database().begin() as session:
         users = account_store.listed(session)
-    page = render_template(
+    return render_template(
         "pages/people/users.html",
         users=users,
         roles={str(role): [each for each in MEANINGS if each in PERMISSIONS[role]] for role in Role},
@@ -164,6 +151,5 @@ def _page(
         problem=problem,
         done=done,
         handed_over=handed_over,
-        values=values or {},
+        typed=request.form if problem and request.endpoint == "accounts.add" else {},
     )
-    return make_response(page, 400 if problem else 200)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
 
-from flask import Blueprint, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from reports.text.translation.language import gettext
 from webapp import this_app
 from webapp.errors import UserError
+from webapp.pages.form_again import form_again
 from webapp.security import api_tokens
 from webapp.security.access.permissions import MEANINGS, current, signed_in
 from webapp.security.api_tokens import TokenError
@@ -20,25 +21,23 @@ blueprint = Blueprint("api_tokens", __name__, url_prefix="/account/tokens")
 
 @blueprint.get("")
 @signed_in()
-def listing() -> Response:
+def listing(problem: UserError | None = None) -> str:
     """The tokens there are, and the form to make one."""
     _refuse_tokens()
-    return _page()
+    return _page(problem=problem)
 
 
 @blueprint.post("")
 @signed_in(confirmed=True)
-def create() -> Response:
+@form_again(listing)
+def create() -> str:
     """Make a token; the answer is the only place it is ever shown."""
     _refuse_tokens()
-    try:
-        expires = _end_of(request.form.get("expires", ""))
-        with this_app.database().alone() as session:
-            made = api_tokens.make(
-                session, current(), request.form.get("name", ""), request.form.getlist("scope"), expires
-            )
-    except TokenError as problem:
-        return _page(problem=str(problem))
+    expires = _end_of(request.form.get("expires", ""))
+    with this_app.database().alone() as session:
+        made = api_tokens.make(
+            session, current(), request.form.get("name", ""), request.form.getlist("scope"), expires
+        )
     return _page(token=made.token)
 
 
@@ -71,15 +70,15 @@ def _end_of(day: str) -> datetime | None:
         return datetime.combine(date.fromisoformat(day.strip()), time(23, 59, 59), UTC)
     except ValueError:
         raise TokenError(
-            gettext("The last day is no date."), gettext("Write one such as 2027-01-31.")
+            gettext("The last day is no date."), gettext("Write one such as 2027-01-31."), field="expires"
         ) from None
 
 
-def _page(*, token: str = "", problem: str = "") -> Response:
+def _page(*, token: str = "", problem: UserError | None = None) -> str:
     who = current()
     with this_app.database().begin() as session:
         own = api_tokens.listed(session, who)
-    page = render_template(
+    return render_template(
         "pages/people/tokens.html",
         tokens=own,
         now=now(),
@@ -90,4 +89,3 @@ def _page(*, token: str = "", problem: str = "") -> Response:
         suggested=(now() + timedelta(days=90)).date(),
         form=request.form,
     )
-    return make_response(page, 400 if problem else 200)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any, cast, get_args
 
-from flask import Blueprint, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
@@ -16,6 +16,8 @@ from webapp.downloads import exhibits as exhibit_downloads
 from webapp.errors import UserError
 from webapp.http.row_numbers import row_number
 from webapp.media import playback
+from webapp.pages import cases
+from webapp.pages.form_again import form_again
 from webapp.queries import analyses as analysis_queries
 from webapp.queries import cases as case_queries
 from webapp.queries import second_reviews
@@ -24,6 +26,7 @@ from webapp.security.access import blinding
 from webapp.security.access.blinding import Discloses
 from webapp.security.access.permissions import Permission, current, require
 from webapp.services import frame_rates
+from webapp.services.case_rules import changing
 from webapp.services.review import reviewers as reviewer_service
 from webapp.services.review import second_reviews as review_service
 from webapp.storage.tables import AnalysisRow
@@ -52,27 +55,24 @@ def listing() -> str:
 
 @blueprint.get("/reviews/<analysis_id>")
 @require(Permission.READ)
-def show(analysis_id: str) -> str | Response:
+def show(analysis_id: str, problem: UserError | None = None) -> str | Response:
     """The second review of an analysis's exhibit as far as who asks may see it, at its address of now."""
-    return _page(_row(analysis_id))
+    return _page(_row(analysis_id), problem)
 
 
 @blueprint.post("/reviews/<analysis_id>/judgement")
 @require(Permission.ANNOTATE)
+@form_again(show)
 def judge(analysis_id: str) -> Response:
     """Give one's judgement: ``conclusion``, ``reasons`` and, in rows, ``start``, ``end`` and ``note``."""
     row = _row(analysis_id)
-    try:
-        said = {**_conclusion(), "stretches": _stretches(request.form)}
-        return _to(review_service.judge(row, current(), said))
-    except UserError as problem:
-        if problem.status != 400:
-            raise
-        return make_response(_page(row, problem), 400)  # with all that was typed
+    said = {**_conclusion(), "stretches": _stretches(request.form)}
+    return _to(review_service.judge(row, current(), said))
 
 
 @blueprint.post("/reviews/<analysis_id>/messages")
 @require(Permission.ANNOTATE)
+@form_again(show)
 def say(analysis_id: str) -> Response:
     """Add a ``text`` to the recorded conversation."""
     return _to(review_service.say(_row(analysis_id), current(), _text("text")), "conversation")
@@ -80,6 +80,7 @@ def say(analysis_id: str) -> Response:
 
 @blueprint.post("/reviews/<analysis_id>/proposal")
 @require(Permission.ANNOTATE)
+@form_again(show)
 def propose(analysis_id: str) -> Response:
     """Propose a joint ``conclusion`` with ``reasons``."""
     return _to(review_service.propose(_row(analysis_id), current(), _conclusion()), "conversation")
@@ -94,6 +95,7 @@ def accept(analysis_id: str) -> Response:
 
 @blueprint.post("/reviews/<analysis_id>/decision")
 @require(Permission.ANNOTATE)
+@form_again(show)
 def decide(analysis_id: str) -> Response:
     """Decide as the third: ``conclusion`` and ``reasons``."""
     return _to(review_service.decide(_row(analysis_id), current(), _conclusion()))
@@ -111,6 +113,7 @@ def exhibit(analysis_id: str) -> Response:
 
 @blueprint.post("/cases/<int:case_id>/reviewers")
 @require(Permission.ARRANGE)
+@form_again(cases.show)
 def name(case_id: int) -> Response:
     """Name the reviewers of a case: ``first``, ``second``, ``third`` and what is ``blind``; none: nobody."""
     with this_app.database().alone() as session:
@@ -124,11 +127,15 @@ def name(case_id: int) -> Response:
                     400,
                     gettext("A second review needs two reviewers."),
                     gettext("Choose the first and the second."),
+                    field="first" if first is None else "second",
                 )
             blind = request.form.get("blind", "")
             if blind not in get_args(Hidden):
                 raise UserError(
-                    400, gettext("It was not said what is hidden."), gettext("Choose it in the form.")
+                    400,
+                    gettext("It was not said what is hidden."),
+                    gettext("Choose it in the form."),
+                    field="blind",
                 )
             chosen = reviewer_service.Chosen(first, second, third, cast(Hidden, blind))
             reviewer_service.name_reviewers(session, current(), case, chosen)
@@ -155,6 +162,10 @@ def _page(row: AnalysisRow, problem: UserError | None = None) -> str | Response:
     own, review, length = found.own_judgement(part), found.disclosed, row.duration or 0.0
     view = second_review_view(review, length)
     standing = second_reviews.standing(found.statements)
+    judges = part in ("first", "second") and own is None and not found.case.closed
+    resolves = part is not None and standing == "differs" and not found.case.closed
+    if problem is not None and not _offered(judges, resolves, part):
+        raise changing.closed_case_error() if found.case.closed else problem
     plays = playback.playback(this_app.folders(), row)
     step = 0.0
     if length and plays is not None and plays.source != "none":
@@ -170,8 +181,8 @@ def _page(row: AnalysisRow, problem: UserError | None = None) -> str | Response:
         hidden=HIDDEN[hiding.hidden] if hiding else "",
         sees_findings=hiding is None or hiding.hidden != "findings",
         sees_all=hiding is None,
-        judges=part in ("first", "second") and own is None and not found.case.closed,
-        resolves=part is not None and standing == "differs" and not found.case.closed,
+        judges=judges,
+        resolves=resolves,
         proposal=open_proposal(review),
         has_third=review.third is not None,
         conclusions=CONCLUSIONS,
@@ -179,9 +190,22 @@ def _page(row: AnalysisRow, problem: UserError | None = None) -> str | Response:
         still=not length,
         step=step,
         problem=problem,
+        sent=cast(str, request.endpoint).rpartition(".")[2],
         form=request.form,
         stretches=_fields(_typed(request.form)),
     )
+
+
+def _offered(judges: bool, resolves: bool, part: str | None) -> bool:
+    """Whether the page still has the form that was sent."""
+    match request.endpoint:
+        case "second_reviews.judge":
+            return judges
+        case "second_reviews.propose":
+            return resolves and part != "third"
+        case "second_reviews.decide":
+            return resolves and part == "third"
+    return resolves
 
 
 def _conclusion() -> dict[str, Any]:
@@ -205,18 +229,20 @@ def _fields(typed: list[tuple[str, str, str]]) -> list[tuple[str, str, str]]:
 
 def _stretches(form: MultiDict[str, str]) -> list[dict[str, Any]]:
     return [
-        {"start": _seconds(start), "end": _seconds(end), "note": note} for start, end, note in _typed(form)
+        {"start": _seconds(start, f"start-{row}"), "end": _seconds(end, f"end-{row}"), "note": note}
+        for row, (start, end, note) in enumerate(_typed(form), start=1)
     ]
 
 
-def _seconds(text: str) -> float:
-    """Seconds of a time that somebody typed, as 83.5, 1:23.5 or 0:01:23.5."""
+def _seconds(text: str, field: str) -> float:
+    """Seconds of a time that somebody typed into a field, as 83.5, 1:23.5 or 0:01:23.5."""
     found = _TIME.fullmatch(text.strip())
     if found is None:
         raise UserError(
             400,
             gettext("“%(entered)s” is no time.", entered=text.strip()[:40]),
             gettext("Write it as 1:23.5, minutes and seconds."),
+            field=field,
         )
     hours, minutes, seconds = found.groups()
     return int(hours or 0) * 3600 + int(minutes or 0) * 60 + float(seconds.replace(",", "."))

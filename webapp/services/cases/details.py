@@ -64,7 +64,10 @@ def from_form(form: Mapping[str, str]) -> CaseDetails:
         return case_details({name: form.get(name) or None for name in ASKED})
     except CaseError as problem:
         raise UserError(
-            400, translated(str(problem)), gettext("Go back, correct it and save again.")
+            400,
+            translated(str(problem)),
+            gettext("Go back, correct it and save again."),
+            field=problem.field,
         ) from None
 
 

@@ -16,15 +16,8 @@ from webapp.storage.tables import CaseMember, CaseRow, now
 _LONGEST_NAME, _LONGEST_DESCRIPTION = 120, 2000
 
 
-class CaseWordsError(UserError):
-    """A case cannot be called or described so: what is the matter, and what to do."""
-
-    def __init__(self, error: str, remedy: str) -> None:
-        super().__init__(400, error, remedy)
-
-
 def make(session: Session, who: Principal, name: str, description: str) -> CaseRow:
-    """A new case; whoever makes it is in it. Raises :class:`CaseWordsError`."""
+    """A new case; whoever makes it is in it. Raises :class:`UserError` for words that it cannot have."""
     case = CaseRow(name="", description="", created=now(), created_by=who.name)
     _describe(case, name, description)
     session.add(case)
@@ -36,7 +29,7 @@ def make(session: Session, who: Principal, name: str, description: str) -> CaseR
 
 
 def change(session: Session, case: CaseRow, name: str, description: str) -> None:
-    """Name and describe a case anew. Raises :class:`CaseWordsError`."""
+    """Name and describe a case anew. Raises :class:`UserError` for words that it cannot have."""
     changing.refuse_closed(session, case.id)
     _describe(case, name, description)
     custody_log.append_account_event(session, "case changed", case=case.id, name=case.name)
@@ -45,14 +38,19 @@ def change(session: Session, case: CaseRow, name: str, description: str) -> None
 def _describe(case: CaseRow, name: str, description: str) -> None:
     name = normalized(" ".join(name.split()), _LONGEST_NAME)
     if not name:
-        raise CaseWordsError(
-            gettext("A case needs a name."), gettext("Say what it is called, or its number.")
+        raise UserError(
+            400,
+            gettext("A case needs a name."),
+            gettext("Say what it is called, or its number."),
+            field="name",
         )
     if wrong := names.fault(name, _LONGEST_NAME):
-        raise CaseWordsError(gettext("The name of the case cannot be used."), wrong)
+        raise UserError(400, gettext("The name of the case cannot be used."), wrong, field="name")
     if len(description) > _LONGEST_DESCRIPTION:
-        raise CaseWordsError(
+        raise UserError(
+            400,
             gettext("The description is too long."),
             gettext("At most %(longest_description)s characters.", longest_description=_LONGEST_DESCRIPTION),
+            field="description",
         )
     case.name, case.description = name, description.strip()

@@ -79,10 +79,14 @@ def judge(
             raise UserError(
                 400, gettext("A photograph has no stretches of time."), gettext("Leave them out.")
             )
-        if any(each.end > length + 1 for each in made.stretches):
-            raise UserError(
-                400, gettext("A stretch ends after the exhibit does."), gettext("Correct its end.")
-            )
+        for number, each in enumerate(made.stretches, start=1):
+            if each.end > length + 1:
+                raise UserError(
+                    400,
+                    gettext("A stretch ends after the exhibit does."),
+                    gettext("Correct its end."),
+                    field=f"end-{number}",
+                )
         return _keep(session, found, made)
 
 
@@ -193,7 +197,9 @@ def _parsed(
     try:
         return parse({**said, **own, **more})
     except SecondReviewError as problem:
-        raise UserError(400, translated(str(problem)), gettext("Nothing was recorded.")) from None
+        raise UserError(
+            400, translated(str(problem)), gettext("Nothing was recorded."), field=problem.field
+        ) from None
 
 
 def _keep(session: Session, found: Reviewed, made: Statement) -> Reviewed:

@@ -79,7 +79,9 @@ def make(
     settings = this_app.settings()
     folders, title = Folders.of(settings), " ".join(title.split())[:_LONGEST]
     if not title:
-        raise UserError(400, gettext("The material has no name."), gettext("Say what it is called."))
+        raise UserError(
+            400, gettext("The material has no name."), gettext("Say what it is called."), field="title"
+        )
     with this_app.database().begin() as session:
         model = model_service.default(session, folders)
         card = model_service.card_path(folders, model)
@@ -144,6 +146,7 @@ def _run_process(given: dict[str, object], out: Path) -> None:
             400,
             translated(ended.stderr.decode(errors="replace").strip()[-500:]),
             gettext("Correct the labels."),
+            field="table",
         )
     if ended.returncode:
         current_app.logger.error("a validation failed: %s", ended.stderr.decode(errors="replace")[-2000:])

@@ -107,7 +107,12 @@ def set_thresholds(validation_id: str, rate: float | None, cost: float | None, s
         elif cost is not None:
             own = by_cost(whole, cost, share)
     except ReelproofError as problem:
-        raise UserError(400, translated(str(problem)), gettext("Choose another one.")) from None
+        raise UserError(
+            400,
+            translated(str(problem)),
+            gettext("Choose another one."),
+            field="cost" if rate is None else "rate",
+        ) from None
     extract = quoted(whole, text, own).to_json().encode()
     told = "; ".join(f"{each.kind} {each.threshold:g} by {each.by}" for each in own) or "none"
     details = {"what": choice_records.THRESHOLDS, "validation": validation_id, "thresholds": told}

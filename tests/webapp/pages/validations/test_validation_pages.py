@@ -8,6 +8,7 @@ from keys import make_key
 from labelled_cases import fill, make
 from made_results import finished, hand_in
 from people import Client, account, signed_in, with_login
+from refused_forms import Page, again
 
 from detector.schema.analysis import Analysis
 from detector.schema.laboratory.quoted import Laboratory
@@ -182,6 +183,34 @@ def test_only_administrators_see_them(tmp_path, sent):
 def test_a_field_that_is_no_number_is_named_in_the_readers_language(client):
     for by, english, german in (("rate", "The rate", "Rate"), ("cost", "The cost", "Kosten")):
         for code, words in (("en", f"{english} is no number."), ("de", f"{german}: Das ist keine Zahl.")):
-            form, headers = {"by": by, by: "much"}, {"Accept-Language": code}
+            form, headers = {"by": by, by: "much"}, {"Accept-Language": code, "Accept": "application/json"}
             answer = client.post(f"/validations/{'0' * 32}/thresholds", data=form, headers=headers)
-            assert answer.status_code == 400 and words in answer.text
+            assert answer.status_code == 400 and words in answer.json["error"]
+
+
+def test_forms_that_are_refused_come_again_with_what_was_typed(app, shipped):
+    case_id, _ = fill(app, shipped)
+    address, client = make(app, case_id), app.test_client()
+    form = {"by": "cost", "cost": "much", "share": "12"}
+    page = Page(client.post(f"{address}/thresholds", data=form))
+    assert page.values["cost"] == ["much"] and page.values["share"] == ["12"] and page.values["rate"] == ["1"]
+    assert "no number" in page.wrong["cost"] and page.links == ["#cost"]
+    for form, field in (
+        ({"by": "rate", "rate": "100"}, "rate"),
+        ({"by": "cost", "cost": "-1", "share": "5"}, "cost"),
+    ):
+        answer = client.post(f"{address}/thresholds", data=form)
+        assert answer.status_code == 400
+        again(answer, field, "ame ", **{name: form[name] for name in form if name != "by"})
+    form = {
+        "case": str(case_id),
+        "title": " ",
+        "laboratory": "Lab",
+        "table": "file,label\n",
+        "language": "de",
+    }
+    page = again(
+        client.post("/validations", data=form), "title", "has no name", **form | {"case": str(case_id)}
+    )
+    form |= {"title": "Reference"}
+    again(client.post("/validations", data=form), "table", "", **form)

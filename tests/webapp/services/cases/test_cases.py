@@ -89,7 +89,8 @@ def test_names_that_are_none_are_told_and_stay_in_the_form(ada, name, told):
         refused = ada.post(address, data=typed | more)
         assert refused.status_code == 400 and told in refused.text
         assert f'required value="{name}"' in refused.text
-        assert ">what &lt;b&gt; it is about</textarea>" in refused.text
+        assert ">\nwhat &lt;b&gt; it is about</textarea>" in refused.text
+        assert 'aria-invalid="true" aria-describedby="name-wrong"' in refused.text
         answer = ada.post(address, data=typed | more, headers={"Accept": "application/json"})
         assert answer.status_code == 400 and set(answer.json) == {"error", "remedy"}
     assert "what it is about" in ada.get(place).text
