@@ -1,8 +1,9 @@
 """Characters that nobody sees, and where two of them, which join or part letters, belong into a text.
 
-Persian is written with U+200C, Sinhala and Marathi with U+200D, and emoji are put together by it. Elsewhere
-they change nothing that is seen, and make two names look alike (Unicode Annex 31, 2.3; RFC 5892, A.1 and A.2,
-of which this is a simpler form: any two letters of scripts whose letters join count as letters that join).
+Persian is written with U+200C, Sinhala and Marathi with U+200D, and emoji are put together by it. After a
+virama either may end a word: Malayalam wrote its chillus so before Unicode 5.1. Elsewhere they change nothing
+that is seen, and make two names look alike (Unicode Annex 31, 2.3; RFC 5892, A.1 and A.2, of which this is a
+simpler form: any two letters of scripts whose letters join count as letters that join).
 """
 
 from __future__ import annotations
@@ -11,15 +12,19 @@ import re
 import unicodedata
 
 # As in static/js/formats.js. Arabic, Syriac, N'Ko, the scripts of India from Devanagari to Sinhala; Myanmar;
-# Khmer and Mongolian.
+# Khmer and Mongolian. Of these the characters of combining class 9.
 _SCRIPTS = "\u0600-\u0dff\u1000-\u109f\u1780-\u18af"
+_VIRAMAS = "\u094d\u09cd\u0a4d\u0acd\u0b4d\u0bcd\u0c4d\u0ccd\u0d3b\u0d3c\u0d4d\u0dca\u1039\u103a\u17d2"
 _EMOJI = "\u2190-\u21ff\u2300-\u23ff\u2600-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff"
-_JOINED = re.compile(f"([{_SCRIPTS}])[\u200c\u200d](?=([{_SCRIPTS}]))|[{_EMOJI}]\ufe0f?\u200d(?=[{_EMOJI}])")
+_JOINED = re.compile(
+    f"[{_VIRAMAS}][\u200c\u200d]|([{_SCRIPTS}])[\u200c\u200d](?=([{_SCRIPTS}]))"
+    f"|[{_EMOJI}]\ufe0f?\u200d(?=[{_EMOJI}])"
+)
 _NOT_COMPARED = re.compile("[\u200c\u200d\ufe00-\ufe0f]")  # joiners, and variation selectors beside them
 
 
 def joiners(text: str) -> set[int]:
-    """Where in a text joiners stand that belong there: between two letters, or two emoji, that join."""
+    """Where in a text joiners stand that belong there: between letters or emoji that join, after a virama."""
     return {
         found.end() - 1
         for found in _JOINED.finditer(text)

@@ -46,8 +46,9 @@ export function fileSize(bytes) {
 // As in `detector.schema.joiners`: a joiner that belongs where it stands, after the letter or emoji before it.
 const SCRIPTS = "[\\u0600-\\u0dff\\u1000-\\u109f\\u1780-\\u18af]";
 const LETTER = `(?=[\\p{L}\\p{M}])${SCRIPTS}`;
+const VIRAMA = "[\\u094d\\u09cd\\u0a4d\\u0acd\\u0b4d\\u0bcd\\u0c4d\\u0ccd\\u0d3b\\u0d3c\\u0d4d\\u0dca\\u1039\\u103a\\u17d2]";
 const EMOJI = "[\\u2190-\\u21ff\\u2300-\\u23ff\\u2600-\\u27bf\\u2b00-\\u2bff\\u{1f000}-\\u{1faff}]";
-const JOINED = `${LETTER}[\\u200c\\u200d](?=${LETTER})|${EMOJI}\\ufe0f?\\u200d(?=${EMOJI})`;
+const JOINED = `${VIRAMA}[\\u200c\\u200d]|${LETTER}[\\u200c\\u200d](?=${LETTER})|${EMOJI}\\ufe0f?\\u200d(?=${EMOJI})`;
 const ESCAPED = new RegExp(`(${JOINED})|[\\p{Cc}\\p{Cf}\\p{Cs}\\p{Zl}\\p{Zp}]`, "gu");
 
 /** A name safe to read, as `detector.schema.formatting.printable` writes it: what steers or turns text as escapes. */

@@ -78,6 +78,7 @@ def test_names_are_made_safe_as_python_does(modules: Page) -> None:
         "می‌خواهم.mp4",
         "ع‌ل‌ی",
         "ශ්‍රී ලංකා",
+        "രാജന്\u200d അത്\u200c.mp4 രാജന\u200d ന്\u200d\u200d ক্\u200d২",
         "👩🏽‍🔬 ❤️‍🔥 🙂‍↔️.jpg",
         "\u200cمی\u200c\u200dخ\u200d ۲\u200cس a\u200cb a\ufe0f\u200d😀 😀\u200d",
         "\u0600\u200cی\u0600",

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
+
 import pytest
 
 from detector.schema.formatting import printable
-from detector.schema.joiners import compared, invisible, joiners
+from detector.schema.joiners import _SCRIPTS, _VIRAMAS, compared, invisible, joiners
 
 WRITTEN = [
     "می\u200cخواهم",
     "ع\u200cل\u200cی",
     "ශ්\u200dරී",
     "र्\u200dय",
+    "രാജന്\u200d",
+    "അവന്\u200d നാല്\u200d.mp4",
+    "അത്\u200c",
+    "ক্\u200d২",
     "👩🏽\u200d🔬",
     "❤️\u200d🔥",
     "🙂\u200d↔️",
 ]
 HIDDEN = [
     "a\u200cb",
+    "രാജന\u200d",
     "Анна\u200d",
     "Ан\u200cна",
     "\u200cمی",
@@ -48,6 +56,15 @@ def test_elsewhere_they_are_told(text):
     assert "\u200c" not in printable(text) and "\u200d" not in printable(text)
 
 
+def test_of_two_after_a_virama_the_second_is_told():
+    assert joiners("രാജന്\u200d\u200d") == {5} and invisible("രാജന്\u200d\u200d") == "U+200D"
+
+
+def test_viramas_are_those_of_the_scripts():
+    within = [chr(code) for code in range(0x3000) if re.match(f"[{_SCRIPTS}]", chr(code))]
+    assert list(_VIRAMAS) == [char for char in within if unicodedata.combining(char) == 9]
+
+
 def test_the_first_character_that_nobody_sees_is_named():
     assert invisible("می\u200cخ a\u200bb\u202e") == "U+200B"
     assert invisible("a\tb") == "U+0009" and invisible("tag\U000e0041") == "U+E0041"
@@ -55,5 +72,6 @@ def test_the_first_character_that_nobody_sees_is_named():
 
 
 def test_names_are_compared_without_what_hardly_shows():
+    assert compared("രാജന്\u200d") == compared("രാജന്")
     assert compared("علی\u200cرضا") == compared("علیرضا") != compared("علی رضا")
     assert compared("ADA ❤️") == compared("Ada ❤")

@@ -98,7 +98,7 @@ def test_names_that_are_none_are_told_and_stay_in_the_form(ada, name, told):
     assert refused.status_code == 400 and 'required value="K"' in refused.text and "x" * 2001 in refused.text
 
 
-@pytest.mark.parametrize("name", ["پرونده‌ی می‌خواهم", "ශ්‍රී ලංකා", "👩🏽‍🔬 lab", "❤️‍🔥"])
+@pytest.mark.parametrize("name", ["پرونده‌ی می‌خواهم", "ශ්‍රී ලංකා", "രാജന്\u200d", "👩🏽‍🔬 lab", "❤️‍🔥"])
 def test_names_in_scripts_with_joiners(ada, name):
     assert name in ada.get(make(ada, name)).text
 
