@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 import cv2
@@ -33,23 +34,29 @@ _DASHES: dict[State, tuple[int, int] | None] = {
 _OPACITY = 0.75  # of a heatmap, as in the kept overlays
 # Fonts inside OpenCV: one with the letters of most scripts, one that can be bold.
 _FONT, _BOLD = cv2.FontFace("uni"), cv2.FontFace("sans")
+# What has no glyph (Default_Ignorable_Code_Point of Unicode). OpenCV writes a ? for it.
+_IGNORABLE = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
+    "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
 _PLATE: Colour = (12, 14, 17)
 _HATCH = 8  # px from one diagonal to the next
 
 
 def write(image: Image, text: str, x: int, baseline: int, size: int, colour: Colour = WHITE) -> None:
     """One line of text with its left end at ``x``."""
-    cv2.putText(image, text, (x, baseline), colour, _FONT, size)
+    cv2.putText(image, _IGNORABLE.sub("", text), (x, baseline), colour, _FONT, size)
 
 
 def write_bold(image: Image, text: str, x: int, baseline: int, size: int, colour: Colour) -> None:
-    """As :func:`write`, heavier."""
+    """The same, heavier, of the program's own words."""
     cv2.putText(image, text, (x, baseline), colour, _BOLD, size, 700)
 
 
 def width_of(text: str, size: int) -> int:
     """Columns that a line of text takes."""
-    left, _, wide, _ = cv2.getTextSize((1 << 14, 1 << 10), text, (0, 0), _FONT, size)
+    shown = _IGNORABLE.sub("", text)
+    left, _, wide, _ = cv2.getTextSize((1 << 14, 1 << 10), shown, (0, 0), _FONT, size)
     return int(left + wide)
 
 

@@ -27,6 +27,7 @@ from annotated_clips import (
 )
 from clips import HEIGHT, WIDTH, write_clip
 
+from detector.annotated_video import drawing
 from detector.annotated_video.lanes import State, lanes
 from detector.annotated_video.layout import Layout, arrange
 from detector.schema.formatting import timecode
@@ -284,3 +285,20 @@ def test_nobody_is_said_to_be_flagged_whom_other_views_do_not_confirm(tmp_path: 
     analysis = with_stability(build(tmp_path, persons=2, segments=2, kept=False), A=1.0, B=0.6)
     states = [face.state for lane in lanes(analysis) if (face := lane.at(20.0))]
     assert states == [State.FLAGGED, State.RAISED]
+
+
+@pytest.mark.parametrize(
+    ("text", "seen"),
+    [
+        ("Ada \u2764\ufe0f.mp4", "Ada \u2764.mp4"),
+        ("\u0d30\u0d3e\u0d1c\u0d28\u0d4d\u200d.mp4", "\u0d30\u0d3e\u0d1c\u0d28\u0d4d.mp4"),
+        ("a\u034fb\u3164c\U000e0100\u180e", "abc"),
+        ("\ufe0f", ""),
+    ],
+)
+def test_what_has_no_glyph_is_not_written_as_a_question_mark(text: str, seen: str) -> None:
+    written = [np.zeros((40, 400, 3), np.uint8) for _ in range(2)]
+    for image, each in zip(written, (text, seen), strict=True):
+        drawing.write(image, each, 4, 26, 18)
+    assert np.array_equal(*written) and written[0].any() == bool(seen)
+    assert drawing.width_of(text, 18) == drawing.width_of(seen, 18)
