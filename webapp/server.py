@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 
 from waitress.parser import HTTPRequestParser
 from waitress.server import create_server
-from waitress.utilities import Error, RequestEntityTooLarge
+from waitress.utilities import Error
 
 from webapp import logs
 from webapp.errors import UserError
@@ -25,10 +25,28 @@ from webapp.settings import SettingError, Settings
 from webapp.storage.data_folder import Folders
 
 _THREADS = 24  # uploads of many people wait for each other in theirs, and pages must not wait for them
-_TOO_LARGE = UserError(
-    413,
-    "The request is larger than this Reelproof accepts.",
-    "Hand in a smaller file, or have REELPROOF_UPLOAD_LIMIT_MB raised.",
+# What waitress refuses by itself, by the status it has for it; anything else is no HTTP that can be read.
+_OF_WAITRESS = {
+    413: UserError(
+        413,
+        "The request is larger than this Reelproof accepts.",
+        "Hand in a smaller file, or have REELPROOF_UPLOAD_LIMIT_MB raised.",
+    ),
+    431: UserError(
+        431,
+        "The headers of this request are larger than Reelproof accepts.",
+        "In a browser, delete the cookies of this address; in a program, send fewer or shorter headers.",
+    ),
+    501: UserError(
+        501,
+        "This request uses a transfer coding that Reelproof does not know.",
+        "Send it with Content-Length, or with Transfer-Encoding: chunked alone.",
+    ),
+}
+_UNREADABLE = UserError(
+    400,
+    "This is no HTTP request that Reelproof can read.",
+    "Use a browser or an HTTP library; with a proxy in front, look at what it passes on.",
 )
 
 
@@ -117,6 +135,7 @@ class AdmittedRequest(HTTPRequestParser):
     """A request on its way in; once its headers are here, an upload is admitted or refused."""
 
     completed: bool
+    command = path = ""  # until its first line is read, if it can be
 
     def __init__(self, admission: Admission, room: Room, adjustments: Any) -> None:
         """``adjustments`` are waitress's own settings."""
@@ -131,8 +150,8 @@ class AdmittedRequest(HTTPRequestParser):
         consumed: int = super().received(data)
         if in_header and self.headers_finished and not self.completed:
             self._admit()
-        elif isinstance(self.error, RequestEntityTooLarge):
-            self._refuse(_TOO_LARGE)
+        elif self.error is not None and not isinstance(self.error, EarlyAnswer):
+            self._refuse(_OF_WAITRESS.get(self.error.code, _UNREADABLE))
         elif self.chunked and self.error is None and not self._room.suffices():
             self._refuse(no_space())
         if self.completed:
