@@ -1,4 +1,10 @@
-"""What pages and API read: rows as somebody may see them, results, statistics.
+"""What pages and API read. Nothing here changes a row; :func:`webapp.queries.results.viewed` appends to the
+custody log who looked.
 
-Nothing here changes a row; :func:`webapp.queries.results.viewed` appends to the custody log who looked.
+Rows as somebody may see them: :mod:`~webapp.queries.analyses`, :mod:`~webapp.queries.library` (searching
+them), :mod:`~webapp.queries.cases`, :mod:`~webapp.queries.second_reviews`,
+:mod:`~webapp.queries.reference_comparisons`, :mod:`~webapp.queries.copies`. Results from their folders:
+:mod:`~webapp.queries.results`, for the desk :mod:`~webapp.queries.review_data` and
+:mod:`~webapp.queries.review_scores`, two of one exhibit :mod:`~webapp.queries.two_analyses`,
+:mod:`~webapp.queries.live_sessions`. All of them counted: :mod:`~webapp.queries.statistics`.
 """
