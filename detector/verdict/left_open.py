@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import Enum, auto
+from typing import assert_never
 
 from detector.schema.analysis import Analysis, Coverage, MediaKind, Parameters, Person, Segment
 from detector.verdict.examined.judged_share import (
@@ -38,22 +39,31 @@ class LeftOpen(Enum):
     MOTIONLESS = auto()  # a still shown as a video, which the networks judge by what they know of footage
 
 
-TOO_LITTLE = frozenset(
-    {
-        LeftOpen.NO_FACE,
-        LeftOpen.NONE_USABLE,
-        LeftOpen.COLOURLESS,
-        LeftOpen.COVERED,
-        LeftOpen.TOO_FEW_FRAMES,
-        LeftOpen.MOSTLY_DAMAGED,
-        LeftOpen.MOSTLY_NOT_JUDGED,
-        LeftOpen.MOTIONLESS,
-        LeftOpen.ALL_COVERED,
-    }
-)
-"""Where what could not be judged decides, and not how high scores are."""
-BY_COVERS = frozenset({LeftOpen.COVERED, LeftOpen.ALL_COVERED})
-"""Where something lies before mouth or eyes."""
+def whatever_the_scores(cause: LeftOpen) -> bool:
+    """Whether what could not be judged, or on what no finding rests, decides, and not how high scores are."""
+    match cause:
+        case (
+            LeftOpen.NO_FACE
+            | LeftOpen.NONE_USABLE
+            | LeftOpen.COLOURLESS
+            | LeftOpen.COVERED
+            | LeftOpen.TOO_FEW_FRAMES
+            | LeftOpen.MOSTLY_DAMAGED
+            | LeftOpen.MOSTLY_NOT_JUDGED
+            | LeftOpen.ALL_COVERED
+            | LeftOpen.MOTIONLESS
+        ):
+            return True
+        case (
+            LeftOpen.UNCONFIRMED
+            | LeftOpen.OUTWEIGHED
+            | LeftOpen.UNSTABLE
+            | LeftOpen.DOUBTFUL
+            | LeftOpen.HIGH_IN_FEW_FRAMES
+        ):
+            return False
+        case _:
+            assert_never(cause)
 
 
 def left_open(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from typing import assert_never
+
 from detector.schema.analysis import Analysis, Verdict
-from detector.verdict import left_open
-from reports.text import covered, photographs
+from reports.text import covered, inconclusive, photographs
 from reports.text.certainty.measured import calibration_error
 from reports.text.certainty.uncertainty import LEAST_FRAMES, LEVEL
 from reports.text.certainty.verbal_scale import Basis, basis
@@ -57,25 +58,35 @@ def scale(analysis: Analysis, ratio_in: int | None = None) -> str:
 
 def verdict_meaning(analysis: Analysis) -> tuple[str, ...]:
     """What the finding says."""
-    verdict = analysis.verdict
-    if analysis.media.still:
-        return photographs.meaning(analysis)
-    if verdict is Verdict.MANIPULATED:
-        return (
-            gettext("The flagged faces look to the model like the manipulated faces it was trained on."),
-            _confidence(analysis),
-            gettext("A person should look at every peak frame and weigh it with the origin of the file."),
-        )
-    if verdict is Verdict.NOT_FOUND:
-        return (
-            gettext("No face that could be judged was flagged at the thresholds given in this report."),
-            gettext("It covers the frames and usable faces counted in this report, and nothing else."),
-            gettext(
-                "An earlier or larger copy of the same recording may show more: copying at lower quality, "
-                "scaling down and sharpening remove traces."
-            ),
-        )
-    return _open_because(analysis), gettext("A better copy of the same recording may allow a finding.")
+    still = analysis.media.still
+    match analysis.verdict:
+        case Verdict.MANIPULATED:
+            return photographs.flagged(analysis) if still else _flagged(analysis)
+        case Verdict.NOT_FOUND:
+            return photographs.nothing_found(analysis) if still else _nothing_found()
+        case Verdict.INCONCLUSIVE:
+            return inconclusive.meaning(analysis)
+        case _:
+            assert_never(analysis.verdict)
+
+
+def _flagged(analysis: Analysis) -> tuple[str, ...]:
+    return (
+        gettext("The flagged faces look to the model like the manipulated faces it was trained on."),
+        _confidence(analysis),
+        gettext("A person should look at every peak frame and weigh it with the origin of the file."),
+    )
+
+
+def _nothing_found() -> tuple[str, ...]:
+    return (
+        gettext("No face that could be judged was flagged at the thresholds given in this report."),
+        gettext("It covers the frames and usable faces counted in this report, and nothing else."),
+        gettext(
+            "An earlier or larger copy of the same recording may show more: copying at lower quality, "
+            "scaling down and sharpening remove traces."
+        ),
+    )
 
 
 def _confidence(analysis: Analysis) -> str:
@@ -98,21 +109,6 @@ def _confidence(analysis: Analysis) -> str:
         "Confidence was calibrated on single faces of the validation data, half of them manipulated: as far "
         "as that holds, about that share of those that got the same figure was. It is not the odds that this "
         "file is manipulated, which also depend on where it comes from."
-    )
-
-
-def _open_because(analysis: Analysis) -> str:
-    """Why nothing can be said."""
-    cause = left_open.why(analysis)
-    if cause in left_open.BY_COVERS:
-        return covered.why_open()
-    if cause in left_open.TOO_LITTLE:
-        return gettext(
-            "Too little could be judged, or its quality was below what the model was validated on."
-        )
-    return gettext(
-        "The scores lie too near the thresholds, change too easily, or are of too few frames, for a "
-        "finding in either direction."
     )
 
 

@@ -5,9 +5,6 @@ from __future__ import annotations
 from detector.schema.analysis import Analysis, Answers, Coverage, Media, Model, Parameters, Verdict
 from detector.schema.metadata import LEAST_TRANSPARENT
 from detector.schema.method.parameters import OF_PHOTOS, OF_VIDEOS
-from detector.verdict import left_open
-from detector.verdict.examined.judged_share import mostly_discarded
-from detector.verdict.left_open import LeftOpen
 from reports.text import covered
 from reports.text.certainty.measured import PHOTOGRAPHS, calibration_error
 from reports.text.numbers import number, plural, probability, shown, size
@@ -74,75 +71,45 @@ def parameters_of(is_photo: bool) -> tuple[str, ...]:
     return tuple(name for name in Parameters.model_fields if name not in without)
 
 
-def meaning(analysis: Analysis) -> tuple[str, ...]:
-    """What the finding says."""
-    verdict = analysis.verdict
+def flagged(analysis: Analysis) -> tuple[str, ...]:
+    """What it says that faces are flagged."""
     asked = analysis.model.second_look is not None  # whether a face was swapped or edited, or generated
-    if verdict is Verdict.MANIPULATED:
-        return (
-            gettext(
-                "The flagged faces look to the networks like the swapped, edited or generated "
-                "faces they learnt from. Where the kind is named, one of both answers clearly "
-                "outweighs the other."
-            )
-            if asked
-            else gettext("The flagged faces look to the model like the manipulated faces it was trained on."),
-            gettext(
-                "It is not the odds that this photograph is manipulated, which also depend on "
-                "where it comes from."
-            ),
-            gettext("A person should look at each flagged face and weigh it with the origin of the file."),
-        )
-    if verdict is Verdict.NOT_FOUND:
-        return (
-            gettext(
-                "No face that could be judged reached the threshold given in this report, for "
-                "either question."
-            )
-            if asked
-            else gettext("No face that could be judged reached the threshold given in this report."),
-            gettext("It covers the faces counted in this report, and nothing else in the photograph."),
-        )
     return (
-        _open_because(analysis),
-        gettext("The original file, larger and not passed on through other programs, may allow a finding."),
+        gettext(
+            "The flagged faces look to the networks like the swapped, edited or generated "
+            "faces they learnt from. Where the kind is named, one of both answers clearly "
+            "outweighs the other."
+        )
+        if asked
+        else gettext("The flagged faces look to the model like the manipulated faces it was trained on."),
+        gettext(
+            "It is not the odds that this photograph is manipulated, which also depend on "
+            "where it comes from."
+        ),
+        gettext("A person should look at each flagged face and weigh it with the origin of the file."),
     )
 
 
-def _open_because(analysis: Analysis) -> str:
-    """Why nothing can be said."""
-    kinds = bool(told_apart(analysis.parameters))
-    match left_open.why(analysis):
-        case LeftOpen.NO_FACE:
-            return gettext("No face was found, so nothing was judged.")
-        case LeftOpen.NONE_USABLE if kinds:
-            return gettext(
-                "No face could be judged: too small, too unclear, or of a kind that the "
-                "networks were not made for."
-            )
-        case LeftOpen.NONE_USABLE:
-            return gettext("No face could be judged: too small or too unclear.")
-        case LeftOpen.OUTWEIGHED:
-            return gettext(
-                "A face reaches the threshold by itself, but not among all that were judged: of many "
-                "unmanipulated faces one does so by chance more easily than one alone."
-            )
-        case LeftOpen.COVERED | LeftOpen.ALL_COVERED:
-            return covered.why_open()
-        case LeftOpen.MOSTLY_NOT_JUDGED if mostly_discarded(analysis.coverage):
-            return gettext(
-                "Most of what the face detector found was taken for no faces and not judged: it was never "
-                "sure of them."
-            )
-        case LeftOpen.MOSTLY_NOT_JUDGED if kinds:
-            return gettext(
-                "Most faces could not be judged: too small, too unclear, or of a kind that the "
-                "networks were not made for."
-            )
-        case LeftOpen.MOSTLY_NOT_JUDGED:
-            return gettext("Most faces could not be judged: too small or too unclear.")
+def nothing_found(analysis: Analysis) -> tuple[str, ...]:
+    """What it says that no manipulation was found."""
+    asked = analysis.model.second_look is not None
+    return (
+        gettext(
+            "No face that could be judged reached the threshold given in this report, for either question."
+        )
+        if asked
+        else gettext("No face that could be judged reached the threshold given in this report."),
+        gettext("It covers the faces counted in this report, and nothing else in the photograph."),
+    )
+
+
+def next_steps() -> str:
+    """What to do about a photograph in which nothing was flagged."""
     return gettext(
-        "The answers lie too near the thresholds, or change too easily, for a finding in either direction."
+        "Read what the file declares, which stands first. Obtain the original "
+        "file, larger and not passed on, and find out where it was first published "
+        "(search for the picture). Do not take this result as proof that the "
+        "photograph is unaltered or that the person exists."
     )
 
 

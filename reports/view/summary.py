@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import assert_never
 
 from detector.schema.analysis import Analysis, Segment, Verdict
 from detector.schema.joint_rule import JointRule
-from detector.verdict import left_open
-from detector.verdict.left_open import LeftOpen
 from detector.verdict.persons.flagged import flagged_segments
 from detector.verdict.persons.whose_figure import figured_segment
-from reports.text import numbers, photographs
+from reports.text import inconclusive, numbers, photographs
 from reports.text.certainty.uncertainty import Interval, exhibit_interval
 from reports.text.certainty.verbal_scale import strength
 from reports.text.finding import MOST_NAMED, figure_name, person_list
@@ -250,52 +249,29 @@ def _not_examined(analysis: Analysis, section: int) -> str:
 
 def next_steps(analysis: Analysis, section: int | None = None) -> str:
     """What to do now; ``section`` is that of a report with the pictures, which on a page stand below."""
-    if analysis.verdict is Verdict.MANIPULATED:
-        where = gettext("below") if section is None else gettext("in section %(section)s", section=section)
-        return gettext(
-            "Look at the pictures %(where)s yourself; obtain the original file "
-            "and find out where it comes from; have a second examiner or another method "
-            "test the flagged parts before anything is decided or published.",
-            where=where,
-        )
-    cause = left_open.why(analysis)
-    covered = cause in left_open.BY_COVERS
-    if analysis.media.still:
-        alone = ""
-        if covered:
-            alone = gettext("Look for another picture in which mouth and eyes are to be seen. ")
-        if cause is LeftOpen.OUTWEIGHED:
-            alone = gettext(
-                "Look yourself at the face that the reason names; cut out and analysed alone it may be "
-                "flagged, which says nothing new. "
+    match analysis.verdict:
+        case Verdict.MANIPULATED:
+            where = gettext("below")
+            if section is not None:
+                where = gettext("in section %(section)s", section=section)
+            return gettext(
+                "Look at the pictures %(where)s yourself; obtain the original file "
+                "and find out where it comes from; have a second examiner or another method "
+                "test the flagged parts before anything is decided or published.",
+                where=where,
             )
-        return alone + gettext(
-            "Read what the file declares, which stands first. Obtain the original "
-            "file, larger and not passed on, and find out where it was first published "
-            "(search for the picture). Do not take this result as proof that the "
-            "photograph is unaltered or that the person exists."
-        )
-    if covered:
-        return gettext(
-            "Look for a passage, another recording or another copy in which mouth and eyes are to be seen, "
-            "and analyse that. Until then this analysis speaks neither for nor against the file."
-        )
-    if analysis.verdict is Verdict.NOT_FOUND:
-        return gettext(
-            "Do not take this as proof that the file is unaltered. Where doubts remain: "
-            "obtain the original, check its origin, and have sound, scene and file "
-            "structure examined by other methods."
-        )
-    if cause is LeftOpen.MOTIONLESS:
-        return gettext(
-            "Hand in the picture itself, or a frame of the video, as a photograph. Until then this analysis "
-            "speaks neither for nor against the file."
-        )
-    return gettext(
-        "Obtain a better copy of the same recording, the original if possible, and "
-        "analyse that. Until then this analysis speaks neither for nor against the "
-        "file."
-    )
+        case Verdict.NOT_FOUND:
+            if analysis.media.still:
+                return photographs.next_steps()
+            return gettext(
+                "Do not take this as proof that the file is unaltered. Where doubts remain: "
+                "obtain the original, check its origin, and have sound, scene and file "
+                "structure examined by other methods."
+            )
+        case Verdict.INCONCLUSIVE:
+            return inconclusive.next_steps(analysis)
+        case _:
+            assert_never(analysis.verdict)
 
 
 def segment_meaning(analysis: Analysis, segment: Segment) -> str:

@@ -143,7 +143,8 @@ def _follows(own: OwnThreshold, analysis: Analysis, probability: float) -> str:
             "this exhibit %(said)s. The verdict is that of the threshold used, "
             "%(enter_threshold)s."
         )
-    if analysis.verdict is Verdict.INCONCLUSIVE and left_open.why(analysis) in left_open.TOO_LITTLE:
+    cause = left_open.why(analysis) if analysis.verdict is Verdict.INCONCLUSIVE else None
+    if cause is not None and left_open.whatever_the_scores(cause):
         words = N_(
             "From %(threshold)s, chosen by %(by)s: with a probability of %(probability)s "
             "this exhibit %(said)s. The verdict was left open for the reason given, whatever the threshold."

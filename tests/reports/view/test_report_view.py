@@ -146,15 +146,15 @@ def test_an_inconclusive_video_says_whether_too_little_was_judged_or_the_scores_
     tmp_path: Path,
 ) -> None:
     calm, flagged = (build(tmp_path / str(count), segments=count) for count in (0, 1))
-    near, too_little = "The scores lie too near", "Too little could be judged"
+    near = "The scores lie too near"
     none = {"faces_found": 0, "faces_unusable": 0}
     mostly_unfit = {"faces_unusable": calm.coverage.faces_found * 2 // 3}
     brief = [person.model_copy(update={"usable_frames": 1}) for person in calm.persons]
     for analysis, counts, persons, words in (
         (calm, {}, calm.persons, near),
-        (calm, none, (), too_little),
-        (calm, mostly_unfit, calm.persons, too_little),
-        (calm, {}, brief, too_little),
+        (calm, none, (), "No face was found, so"),
+        (calm, mostly_unfit, calm.persons, "Most faces could not be judged: too small or"),
+        (calm, {}, brief, "Nobody could be judged in enough frames"),
         (flagged, {}, brief, near),  # what was found is not confirmed by other views
     ):
         coverage = analysis.coverage.model_copy(update=counts)
