@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import assert_never
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -70,14 +72,20 @@ def logits_of(out: NDArray[np.floating], count: int, meaning: Output, title: str
 
 
 def _of_classes(values: NDArray[np.float64], meaning: Output) -> NDArray[np.float64]:
-    if meaning.gives is Gives.LOGITS:
-        others = np.delete(values, meaning.manipulated, axis=1)
-        top = others.max(axis=1)
-        rest: NDArray[np.float64] = top + np.log(np.exp(others - top[:, None]).sum(axis=1))
-        return values[:, meaning.manipulated] - rest
-    if meaning.gives is Gives.PROBABILITIES:
-        return _logit(values[:, meaning.manipulated])
-    one = _logit(values[:, 0]) if meaning.gives is Gives.PROBABILITY else values[:, 0]
+    match meaning.gives:
+        case Gives.LOGITS:
+            others = np.delete(values, meaning.manipulated, axis=1)
+            top = others.max(axis=1)
+            rest: NDArray[np.float64] = top + np.log(np.exp(others - top[:, None]).sum(axis=1))
+            return values[:, meaning.manipulated] - rest
+        case Gives.PROBABILITIES:
+            return _logit(values[:, meaning.manipulated])
+        case Gives.LOGIT:
+            one = values[:, 0]
+        case Gives.PROBABILITY:
+            one = _logit(values[:, 0])
+        case _:
+            assert_never(meaning.gives)
     return one if meaning.manipulated else -one
 
 

@@ -193,10 +193,10 @@ def older_form(analysis: Analysis) -> dict[str, object]:
     def clock(seconds: float) -> str:
         return f"{int(seconds) // 60:02d}:{int(seconds) % 60:02d}"
 
-    judged = analysis.verdict is not Verdict.INCONCLUSIVE
+    fake = {Verdict.MANIPULATED: True, Verdict.NOT_FOUND: False, Verdict.INCONCLUSIVE: None}
     return {
         "input_type": str(analysis.media.kind),
-        "video_is_fake": analysis.verdict is Verdict.MANIPULATED if judged else None,
+        "video_is_fake": fake[analysis.verdict],
         "overall_confidence": analysis.probability,
         "manipulated_segments": [
             {"start_time": clock(s.start), "end_time": clock(s.end), "confidence": s.confidence}

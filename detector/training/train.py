@@ -7,7 +7,7 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, assert_never
 
 import torch
 from sklearn.metrics import f1_score, roc_auc_score
@@ -319,10 +319,14 @@ def _schedule(seen: int, config: Config) -> float:
     """Linear warm-up, then what the recipe's schedule says; a plateau's halving comes on top."""
     if seen < config.warm_up:
         return (seen + 1) / config.warm_up
-    if config.schedule is Schedule.PLATEAU:
-        return 1.0
-    done = (seen - config.warm_up) / max(1, config.samples - config.warm_up)
-    return max(0.01, 1 - done)
+    match config.schedule:
+        case Schedule.PLATEAU:
+            return 1.0
+        case Schedule.LINEAR:
+            done = (seen - config.warm_up) / max(1, config.samples - config.warm_up)
+            return max(0.01, 1 - done)
+        case _:
+            assert_never(config.schedule)
 
 
 def _following(average: Network, network: Network) -> Callable[[float], None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import assert_never
 
 from detector.schema.analysis import Joint, Verdict
 from detector.schema.joint_rule import JointRule
@@ -17,13 +18,18 @@ def joint(rule: JointRule, verdicts: Sequence[tuple[str, Verdict]]) -> Joint:
 
 def decided(rule: JointRule, told: Sequence[Verdict]) -> Verdict:
     """What the verdicts of models, the first one's first, amount to by ``rule``."""
-    if rule is JointRule.FIRST:
-        return told[0]
-    if rule is JointRule.ANY and Verdict.MANIPULATED in told:
-        return Verdict.MANIPULATED
     verdict, count = Counter(told).most_common(1)[0]
-    agreed = 2 * count > len(told) if rule is JointRule.MAJORITY else count == len(told)
-    return verdict if agreed else Verdict.INCONCLUSIVE
+    match rule:
+        case JointRule.FIRST:
+            return told[0]
+        case JointRule.ANY if Verdict.MANIPULATED in told:
+            return Verdict.MANIPULATED
+        case JointRule.ANY | JointRule.ALL:
+            return verdict if count == len(told) else Verdict.INCONCLUSIVE
+        case JointRule.MAJORITY:
+            return verdict if 2 * count > len(told) else Verdict.INCONCLUSIVE
+        case _:
+            assert_never(rule)
 
 
 def _reason(rule: JointRule, verdicts: Sequence[tuple[str, Verdict]]) -> str:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Literal, assert_never
 
 from pydantic import AwareDatetime, Field, StringConstraints, TypeAdapter, model_validator
 
@@ -187,7 +187,10 @@ def subject(annotation: Annotation) -> tuple[str, ...]:
             return ("rename", annotation.person, *imported)
         case PersonMerge():
             return ("merge", annotation.person, *imported)
-    return (annotation.kind, annotation.id)
+        case SpanAnnotation() | PersonSplit() | Withdrawal():
+            return (annotation.kind, annotation.id)
+        case _:
+            assert_never(annotation)
 
 
 def _tracks(analysis: Analysis, annotations: Sequence[Annotation]) -> dict[str, set[int]]:
@@ -255,6 +258,10 @@ class References:
                     self._acts.append(annotation)
                     self._taken_back.add(annotation.about)
                     self._tracks = None
+            case SegmentAnnotation() | ExhibitAnnotation() | SpanAnnotation() | PersonRename():
+                pass  # who is who stays
+            case _:
+                assert_never(annotation)
 
     def _do(self, act: PersonSplit | PersonMerge) -> None:
         self._acts.append(act)

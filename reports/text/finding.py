@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import assert_never
 
 from detector.schema.analysis import (
     Analysis,
@@ -41,14 +42,25 @@ def segment_name(segment: str, *, still: bool, flagged: bool = True) -> str:
 def finding(analysis: Analysis) -> str:
     """The verdict as a sentence."""
     still = analysis.media.still
-    if analysis.verdict is Verdict.NOT_FOUND:
-        if still:
-            return gettext("No manipulation was found in the faces that were examined in this photograph.")
-        return gettext("No manipulation was found in the faces that were examined in this video.")
-    if analysis.verdict is Verdict.INCONCLUSIVE:
-        if still:
-            return gettext("It cannot be said from this photograph whether faces in it were manipulated.")
-        return gettext("It cannot be said from this video whether faces in it were manipulated.")
+    match analysis.verdict:
+        case Verdict.NOT_FOUND:
+            if still:
+                return gettext(
+                    "No manipulation was found in the faces that were examined in this photograph."
+                )
+            return gettext("No manipulation was found in the faces that were examined in this video.")
+        case Verdict.INCONCLUSIVE:
+            if still:
+                return gettext("It cannot be said from this photograph whether faces in it were manipulated.")
+            return gettext("It cannot be said from this video whether faces in it were manipulated.")
+        case Verdict.MANIPULATED:
+            return _manipulated(analysis)
+        case _:
+            assert_never(analysis.verdict)
+
+
+def _manipulated(analysis: Analysis) -> str:
+    still = analysis.media.still
     segments = flagged_segments(analysis.persons, analysis.segments)
     persons = sorted({segment.person for segment in segments}, key=lambda name: (len(name), name))
     if not persons:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import assert_never
+
 from detector.schema.analysis import Analysis, Model
 from reports.text import photographs
 from reports.text.certainty.verbal_scale import Basis, basis
@@ -90,14 +92,11 @@ _SCALED = N_(
     "reach 0.65, a finding's threshold as shipped. It orders faces by how strongly the networks answer; it "
     "is not the share of manipulated ones among faces with that figure."
 )
-_OTHERWISE = {
-    Basis.SCALED: _SCALED,
-    Basis.UNKNOWN: N_(
-        "The model's output as a figure from 0 to 1. How it was calibrated is not known: it orders faces by "
-        "how strongly the network answers, and need not be the share of manipulated ones among faces with "
-        "that figure."
-    ),
-}
+_UNKNOWN = N_(
+    "The model's output as a figure from 0 to 1. How it was calibrated is not known: it orders faces by how "
+    "strongly the network answers, and need not be the share of manipulated ones among faces with that "
+    "figure."
+)
 _JOINED = N_(
     "Grad-CAM of the first network, HiResCAM of the second, or what both have in common: the areas of the "
     "face that raised the score most, as colour over the picture."
@@ -113,7 +112,7 @@ def glossary(analysis: Analysis, section: int) -> tuple[tuple[str, str], ...]:
     terms = dict(photographs.glossary(analysis, GLOSSARY) if still else GLOSSARY)
     made = gettext("Section %(section)s says how intervals are made.", section=section)
     terms["interval"] = f"{gettext(terms['interval'])} {made}"
-    terms[_CALIBRATED] = _OTHERWISE.get(basis(analysis.model, still=still), terms[_CALIBRATED])
+    terms[_CALIBRATED] = _calibrated(basis(analysis.model, still=still), terms[_CALIBRATED])
     return tuple((terms | _of_maps(analysis.model)).items())
 
 
@@ -124,7 +123,7 @@ def general_glossary(model: Model | None) -> tuple[tuple[str, str], ...]:
     terms = dict(GLOSSARY) | _of_maps(model)
     stands = basis(model, still=False)
     if stands is not Basis.SCALED:
-        terms[_CALIBRATED] = _OTHERWISE.get(stands, terms[_CALIBRATED])
+        terms[_CALIBRATED] = _calibrated(stands, terms[_CALIBRATED])
         return tuple(terms.items())
     both = {
         N_("calibrated probability of a video"): _SCALED,
@@ -135,6 +134,19 @@ def general_glossary(model: Model | None) -> tuple[tuple[str, str], ...]:
         for name, words in terms.items()
         for term in (both.items() if name == _CALIBRATED else ((name, words),))
     )
+
+
+def _calibrated(stands: Basis, share: str) -> str:
+    """What a calibrated probability is; ``share`` says it where it is a share of manipulated faces."""
+    match stands:
+        case Basis.SHARE:
+            return share
+        case Basis.SCALED:
+            return _SCALED
+        case Basis.UNKNOWN:
+            return _UNKNOWN
+        case _:
+            assert_never(stands)
 
 
 def _of_maps(model: Model) -> dict[str, str]:

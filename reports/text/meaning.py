@@ -18,24 +18,6 @@ def scale(analysis: Analysis, ratio_in: int | None = None) -> str:
 
     ``ratio_in`` is the section that quotes what the laboratory's own validation says of a likelihood ratio.
     """
-    stands = basis(analysis.model, still=analysis.media.still)
-    if stands is Basis.SHARE:
-        stands_for = gettext(
-            "The words here stand for calibrated probabilities, which are right for material like the "
-            "validation data, half of which was manipulated."
-        )
-    elif stands is Basis.UNKNOWN:
-        stands_for = gettext(
-            "The words here stand for the model's own probabilities. How these were calibrated is not known: "
-            "they order faces by how strongly the network answers, and need not be the share of manipulated "
-            "ones among faces with that figure."
-        )
-    else:
-        stands_for = gettext(
-            "The words here stand for probabilities that are scaled so that few unmanipulated clips of the "
-            "validation data reach 0.65, a finding's threshold as shipped. They order faces by how strongly "
-            "the networks answer; they are not the share of manipulated ones among faces with that figure."
-        )
     if ratio_in is None:
         ratio = gettext(
             "No likelihood ratio is stated, because the scores measured for this model are too few to "
@@ -53,7 +35,31 @@ def scale(analysis: Analysis, ratio_in: int | None = None) -> str:
         "Forensic Science (2015), but it is another scale: ENFSI's words stand for likelihood ratios, which "
         "say how much the evidence alone should move an opinion."
     )
-    return f"{follows} {stands_for} {ratio}"
+    return f"{follows} {_stands_for(basis(analysis.model, still=analysis.media.still))} {ratio}"
+
+
+def _stands_for(stands: Basis) -> str:
+    match stands:
+        case Basis.SHARE:
+            return gettext(
+                "The words here stand for calibrated probabilities, which are right for material like the "
+                "validation data, half of which was manipulated."
+            )
+        case Basis.UNKNOWN:
+            return gettext(
+                "The words here stand for the model's own probabilities. How these were calibrated is not "
+                "known: they order faces by how strongly the network answers, and need not be the share of "
+                "manipulated ones among faces with that figure."
+            )
+        case Basis.SCALED:
+            return gettext(
+                "The words here stand for probabilities that are scaled so that few unmanipulated clips of "
+                "the validation data reach 0.65, a finding's threshold as shipped. They order faces by how "
+                "strongly the networks answer; they are not the share of manipulated ones among faces with "
+                "that figure."
+            )
+        case _:
+            assert_never(stands)
 
 
 def verdict_meaning(analysis: Analysis) -> tuple[str, ...]:
@@ -91,25 +97,29 @@ def _nothing_found() -> tuple[str, ...]:
 
 def _confidence(analysis: Analysis) -> str:
     stands = basis(analysis.model, still=False)
-    if stands is Basis.UNKNOWN:
-        return gettext(
-            "How this model's confidence was calibrated is not known: the higher it is, the more strongly "
-            "the network answers. It need not be the share of manipulated faces among those that get the "
-            "same figure, and is not the odds that this file is manipulated, which also depend on where it "
-            "comes from."
-        )
-    if stands is Basis.SCALED:
-        return gettext(
-            "Confidence is scaled so that few unmanipulated clips of the validation data reach 0.65, a "
-            "finding's threshold as shipped: the higher above that, the fewer of them get there. It is "
-            "neither the share of manipulated faces among those that get the same figure nor the odds that "
-            "this file is manipulated, which also depend on where it comes from."
-        )
-    return gettext(
-        "Confidence was calibrated on single faces of the validation data, half of them manipulated: as far "
-        "as that holds, about that share of those that got the same figure was. It is not the odds that this "
-        "file is manipulated, which also depend on where it comes from."
-    )
+    match stands:
+        case Basis.UNKNOWN:
+            return gettext(
+                "How this model's confidence was calibrated is not known: the higher it is, the more "
+                "strongly the network answers. It need not be the share of manipulated faces among those "
+                "that get the same figure, and is not the odds that this file is manipulated, which also "
+                "depend on where it comes from."
+            )
+        case Basis.SCALED:
+            return gettext(
+                "Confidence is scaled so that few unmanipulated clips of the validation data reach 0.65, a "
+                "finding's threshold as shipped: the higher above that, the fewer of them get there. It is "
+                "neither the share of manipulated faces among those that get the same figure nor the odds "
+                "that this file is manipulated, which also depend on where it comes from."
+            )
+        case Basis.SHARE:
+            return gettext(
+                "Confidence was calibrated on single faces of the validation data, half of them manipulated: "
+                "as far as that holds, about that share of those that got the same figure was. It is not the "
+                "odds that this file is manipulated, which also depend on where it comes from."
+            )
+        case _:
+            assert_never(stands)
 
 
 def verdict_limits(analysis: Analysis) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import assert_never
 
 from detector.schema.analysis import Analysis, Model, Rate
 from detector.schema.model import LEARNT, PROGRAM
@@ -80,25 +81,30 @@ def of_model(model: Model, still: bool) -> ReaderView:
 
 def _probability(model: Model, still: bool) -> str:
     stands = basis(model, still=still)
-    if stands is Basis.UNKNOWN:
-        return gettext(
-            "Where a probability is given instead, how it was calibrated is not known for this model: it "
-            "says how strongly the network answers, and need not be a share of manipulated faces."
-        )
-    if stands is Basis.SCALED:
-        return gettext(
-            "Where a probability of a video is given instead, it is scaled so that few unmanipulated clips "
-            "of the validation data reach a finding's threshold; it is not a share of manipulated ones."
-        )
-    if model.second_look is None:
-        return gettext(
-            "Where a calibrated probability is given instead, it holds for material of which half was "
-            "manipulated."
-        )
-    return gettext(
-        "Where a calibrated probability of a photograph is given instead, it holds for photographs of which "
-        "half were manipulated."
-    )
+    match stands:
+        case Basis.UNKNOWN:
+            return gettext(
+                "Where a probability is given instead, how it was calibrated is not known for this model: it "
+                "says how strongly the network answers, and need not be a share of manipulated faces."
+            )
+        case Basis.SCALED:
+            return gettext(
+                "Where a probability of a video is given instead, it is scaled so that few unmanipulated "
+                "clips of the validation data reach a finding's threshold; it is not a share of manipulated "
+                "ones."
+            )
+        case Basis.SHARE if model.second_look is None:
+            return gettext(
+                "Where a calibrated probability is given instead, it holds for material of which half was "
+                "manipulated."
+            )
+        case Basis.SHARE:
+            return gettext(
+                "Where a calibrated probability of a photograph is given instead, it holds for photographs "
+                "of which half were manipulated."
+            )
+        case _:
+            assert_never(stands)
 
 
 def _rate(figure: str, rates: Sequence[Rate]) -> Rate | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import NamedTuple, assert_never
 
 from detector import timestamps
 from detector.schema.analysis import Analysis
@@ -205,7 +205,10 @@ def _content(analysis: Analysis, said: Annotation) -> _Content:
                 gettext("Person %(person)s", person=said.person),
                 gettext("Is more than one: %(tracks)s of another face split off", tracks=tracks),
             )
-    return _Content(gettext("An earlier annotation"), gettext("Withdrawn"))
+        case Withdrawal():
+            return _Content(gettext("An earlier annotation"), gettext("Withdrawn"))
+        case _:
+            assert_never(said)
 
 
 def _about_and_author(analysis: Analysis, said: Annotation) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import assert_never
 
 from reports.review.annotation_file import checksum
 from reports.review.second_review import (
@@ -255,6 +256,10 @@ def _statement(each: Statement) -> StatementView:
         case Decision():
             act = gettext("Decides: %(conclusion)s", conclusion=gettext(each.conclusion))
             text = each.reasons
+        case Judgement():
+            pass  # it has a view of its own
+        case _:
+            assert_never(each)
     return StatementView(
         each.id,
         one_line(each.author),

@@ -10,12 +10,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Literal, assert_never, cast, get_args
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from reports.custody.format import Entry, UnreadableEntry
+from reports.custody.format import Action, Entry, UnreadableEntry
 from reports.inputs.case import CaseDetails
 from webapp.custody import (
     account_records,
@@ -45,6 +45,17 @@ from webapp.storage.tables import (
 _UNDONE = "The custody log says that it was finished, and the database that it is %s."
 _BACK = "The custody log says that it was deleted, and the database has it again."
 _MOST_NAMED = 10
+_OfJob = Literal[
+    "analysis queued",
+    "analysis finished",
+    "comparison queued",
+    "comparison finished",
+    "annotation",
+    "second review",
+    "case details",
+    "deletion",
+]
+"""Entries about one analysis or comparison that its rows and files are compared with."""
 
 
 class Audit:
@@ -81,19 +92,63 @@ class Audit:
             yield entry
 
     def _note(self, entry: Entry) -> None:
-        self._accounts.note(entry)
-        if entry.action == "reviewers named":
-            self._named[int(entry.details.get("case", 0))] = str(entry.details.get("named"))
-        if entry.action == "purge" and (case := int(entry.details.get("case", 0))) in self._named:
-            self._purged[case] = self._named.pop(case)
-        if entry.action == "log begun":
-            self._before = {name: int(entry.details.get(name, 0)) for name in ("analyses", "exhibits")}
         if entry.exhibit is not None:
             self._note_exhibit(entry, entry.exhibit)
-        if (about := entry.analysis) is None:
+        if entry.analysis is not None:
+            self._jobs[entry.analysis].note(entry)
+        if entry.action not in get_args(Action):  # of a newer version, which knows more
             return
-        self._jobs[about].note(entry)
-        match entry.action:
+        action = cast(Action, entry.action)
+        match action:
+            case "log begun":
+                self._before = {name: int(entry.details.get(name, 0)) for name in ("analyses", "exhibits")}
+            case "account":
+                self._accounts.note(entry)
+            case "reviewers named":
+                self._named[int(entry.details.get("case", 0))] = str(entry.details.get("named"))
+            case "purge":
+                if (case := int(entry.details.get("case", 0))) in self._named:
+                    self._purged[case] = self._named.pop(case)
+            case (
+                "analysis queued"
+                | "analysis finished"
+                | "comparison queued"
+                | "comparison finished"
+                | "annotation"
+                | "second review"
+                | "case details"
+                | "deletion"
+            ):
+                if entry.analysis is not None:
+                    self._note_job(action, entry.analysis, entry)
+            case "intake":
+                pass  # noted with its exhibit
+            case (
+                "intake again"
+                | "analysis started"
+                | "analysis failed"
+                | "analysis cancelled"
+                | "analysis retried"
+                | "analysis paused"
+                | "analysis resumed"
+                | "analysis prioritised"
+                | "comparison started"
+                | "comparison failed"
+                | "comparison cancelled"
+                | "view"
+                | "import"
+                | "export"
+                | "configuration"
+                | "integrity check"
+                | "backup"
+                | "restore"
+            ):
+                pass  # told, and compared with no row here
+            case _:
+                assert_never(action)
+
+    def _note_job(self, action: _OfJob, about: str, entry: Entry) -> None:
+        match action:
             case "analysis queued":
                 self._analyses.add(about)
             case "analysis finished":
@@ -115,6 +170,8 @@ class Audit:
                 self._comparisons.discard(about)
                 for kept in (self._finished, self._compared, self._annotations, self._cases, self._reviews):
                     kept.pop(about, None)
+            case _:
+                assert_never(action)
 
     def _note_exhibit(self, entry: Entry, sha256: str) -> None:
         if entry.action == "intake":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import assert_never
 
 from flask import Flask, url_for
 from markupsafe import Markup
@@ -119,11 +120,15 @@ def priority(row: AnalysisRow) -> str:
 
 def damage(exhibit: Exhibit) -> str:
     """What is the matter with the kept file, in words; nothing where that is not known to be anything."""
-    match exhibit.condition:
+    condition = Condition(exhibit.condition) if exhibit.condition else None
+    match condition:
+        case None | Condition.FITS:
+            return ""
         case Condition.CHANGED:
             return gettext("The kept file no longer has the bytes that were handed in.")
         case Condition.MISSING:
             return gettext("The kept file is missing.")
         case Condition.UNREADABLE:
             return gettext("The kept file cannot be read.")
-    return ""
+        case _:
+            assert_never(condition)

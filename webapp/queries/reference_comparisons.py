@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, assert_never
 
 from sqlalchemy import case, or_, select
 from sqlalchemy.orm import Session
@@ -111,16 +111,23 @@ def listed(exhibit_id: int, *, as_reference: bool = False) -> tuple[ComparisonRo
 def finished(comparison_id: str) -> tuple[ComparisonRow, ComparisonResult]:
     """A finished comparison and its result, or an answer that says why there is none (yet)."""
     row = get_or_404(comparison_id)
-    if row.state in (State.FAILED, State.CANCELLED):
-        ended = gettext("failed") if row.state == State.FAILED else gettext("was cancelled")
-        raise UserError(
-            409,
-            gettext("This comparison %(ended)s, so it has no result.", ended=ended),
-            gettext("Compare the two again."),
-        )
-    if row.state != State.DONE:
-        raise NotReady(gettext("This comparison is not finished."), gettext("Its page shows how far it is."))
-    return row, result(row)
+    state = State(row.state)
+    match state:
+        case State.DONE:
+            return row, result(row)
+        case State.FAILED | State.CANCELLED:
+            ended = gettext("failed") if state is State.FAILED else gettext("was cancelled")
+            raise UserError(
+                409,
+                gettext("This comparison %(ended)s, so it has no result.", ended=ended),
+                gettext("Compare the two again."),
+            )
+        case State.QUEUED | State.RUNNING | State.PAUSED:
+            raise NotReady(
+                gettext("This comparison is not finished."), gettext("Its page shows how far it is.")
+            )
+        case _:
+            assert_never(state)
 
 
 def result(row: ComparisonRow) -> ComparisonResult:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 from detector.process.gc_pause import gc_paused
 from detector.schema.analysis import Analysis
@@ -189,16 +189,23 @@ def finished(analysis_id: str, discloses: Discloses = Discloses.JUDGEMENTS) -> t
     ``discloses`` as of :func:`webapp.queries.analyses.get_or_404`.
     """
     row = analysis_queries.get_or_404(analysis_id, discloses)
-    if row.state in (State.FAILED, State.CANCELLED):
-        ended = gettext("failed") if row.state == State.FAILED else gettext("was cancelled")
-        raise UserError(
-            404,
-            gettext("This analysis %(ended)s, so it has no report.", ended=ended),
-            gettext("Its page says what to do."),
-        )
-    if row.state != State.DONE:
-        raise NotReady(gettext("This analysis is not finished."), gettext("Its page shows how far it is."))
-    return row, result_folder(this_app.database(), this_app.folders(), row)
+    state = State(row.state)
+    match state:
+        case State.DONE:
+            return row, result_folder(this_app.database(), this_app.folders(), row)
+        case State.FAILED | State.CANCELLED:
+            ended = gettext("failed") if state is State.FAILED else gettext("was cancelled")
+            raise UserError(
+                404,
+                gettext("This analysis %(ended)s, so it has no report.", ended=ended),
+                gettext("Its page says what to do."),
+            )
+        case State.QUEUED | State.RUNNING | State.PAUSED:
+            raise NotReady(
+                gettext("This analysis is not finished."), gettext("Its page shows how far it is.")
+            )
+        case _:
+            assert_never(state)
 
 
 def download_name(row: AnalysisRow, file: str) -> str:

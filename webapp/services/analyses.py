@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, assert_never
 
 from sqlalchemy.orm import Session
 
@@ -183,16 +183,23 @@ def retry(analysis_id: str) -> None:
         queued = states.retry(session, analysis_id)
     if queued:
         tell_workers(analysis_id)
-    elif row.state == State.PAUSED:
-        raise UserError(
-            409, gettext("This analysis is paused, so there is nothing to retry."), gettext("Resume it.")
-        )
-    elif row.state == State.DONE:
-        raise UserError(
-            409,
-            gettext("This analysis is done, and a finished one is never changed."),
-            gettext("To get another result, analyse the exhibit again."),
-        )
+        return
+    stands = State(row.state)
+    match stands:
+        case State.PAUSED:
+            raise UserError(
+                409, gettext("This analysis is paused, so there is nothing to retry."), gettext("Resume it.")
+            )
+        case State.DONE:
+            raise UserError(
+                409,
+                gettext("This analysis is done, and a finished one is never changed."),
+                gettext("To get another result, analyse the exhibit again."),
+            )
+        case State.QUEUED | State.RUNNING | State.FAILED | State.CANCELLED:
+            pass  # it waits or runs, or has only just stopped
+        case _:
+            assert_never(stands)
 
 
 def pause(analysis_id: str) -> None:

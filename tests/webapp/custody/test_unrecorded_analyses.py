@@ -15,7 +15,9 @@ from flask import Flask
 from made_results import finished, hand_in
 from sqlalchemy import insert, update
 
+from reports.custody.format import ZEROS, Entry
 from webapp import create_app
+from webapp.custody.audit import Audit
 from webapp.jobs import claims, recovery, states
 from webapp.services import deletion
 from webapp.storage.tables import AnalysisRow, AnnotationRow, ComparisonRow, Exhibit, State
@@ -202,3 +204,10 @@ def test_a_lost_analysis_is_named(app, folders, capsys):
     with app.extensions["database"].begin() as session:
         session.delete(session.get_one(AnalysisRow, row.id))
     assert verify(folders.data, capsys)[0] == 1
+
+
+def test_an_entry_of_an_action_that_only_newer_versions_know_is_passed_over():
+    chain = dict.fromkeys(("previous", "previous_of_exhibit", "sha256", "mac"), ZEROS)
+    about = {"exhibit": "3" * 64, "analysis": "f" * 32, "details": {"case": 1}}
+    entry = Entry(number=1, made="2026-11-20T15:00:00.000Z", actor="Bob", action="sealed", **about, **chain)
+    assert list(Audit().noting([entry])) == [entry]

@@ -1,10 +1,18 @@
-"""Rows of jobs, as they begin."""
+"""Rows of jobs, as they begin, and the states that they pass through."""
 
 from __future__ import annotations
 
 from made_results import hand_in
 
+from webapp.jobs.states import ENDED, UNFINISHED
+from webapp.storage.tables import State
+
 
 def test_ids_cannot_be_guessed(app):
     ids = {hand_in(app, b"x").id for _ in range(20)}
     assert len(ids) == 20 and all(len(bytes.fromhex(each)) == 16 for each in ids)
+
+
+def test_each_state_is_one_of_an_unfinished_job_or_of_an_ended_one():
+    """What is in neither could not be cancelled, and no webhook would be told of it."""
+    assert sorted((*UNFINISHED, *ENDED)) == sorted(State)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, assert_never
 
 from flask import Blueprint, Response, jsonify, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as Answer
@@ -40,7 +40,8 @@ def show(analysis_id: str) -> str | Answer:
     viewed(row)
     its_case = analysis_queries.case_of(row)
     copies, compares = copy_queries.of_exhibit(row.exhibit_id, row), _compares(row)
-    if row.state == State.DONE:
+    stands = State(row.state)
+    if stands is State.DONE:
         from reports.view.second_review import second_review_view
 
         view = load(_folder(row)).view
@@ -66,24 +67,28 @@ def show(analysis_id: str) -> str | Answer:
             report=_report(row),
             exports=exports.links(view.still),
         )
-    if row.state in (State.FAILED, State.CANCELLED, State.PAUSED):
-        return render_template(
-            "pages/analysis/stopped.html",
-            row=row,
-            its_case=its_case,
-            earlier=_earlier(row),
-            copies=copies,
-            compares=compares,
-        )
-    return render_template(
-        "pages/analysis/progress.html",
-        row=row,
-        ahead=analysis_queries.count_ahead(row),
-        its_case=its_case,
-        earlier=_earlier(row),
-        copies=copies,
-        compares=compares,
-    )
+    match stands:
+        case State.FAILED | State.CANCELLED | State.PAUSED:
+            return render_template(
+                "pages/analysis/stopped.html",
+                row=row,
+                its_case=its_case,
+                earlier=_earlier(row),
+                copies=copies,
+                compares=compares,
+            )
+        case State.QUEUED | State.RUNNING:
+            return render_template(
+                "pages/analysis/progress.html",
+                row=row,
+                ahead=analysis_queries.count_ahead(row),
+                its_case=its_case,
+                earlier=_earlier(row),
+                copies=copies,
+                compares=compares,
+            )
+        case _:
+            assert_never(stands)
 
 
 @blueprint.get("/analyses/<analysis_id>/copies")

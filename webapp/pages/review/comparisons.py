@@ -6,7 +6,7 @@ import io
 import json
 import posixpath
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, assert_never
 
 from flask import Blueprint, jsonify, redirect, render_template, request, send_file, url_for
 from werkzeug.wrappers import Response
@@ -162,8 +162,15 @@ def _picture_address(comparison_id: str, path: str | None) -> str:
 
 def _kind(view: ComparisonView) -> str:
     """The class name and icon of what was found, of those that verdicts have."""
-    kinds = {Outcome.FACES_DIFFER: "manipulated", Outcome.NO_DIFFERENCE: "not-found"}
-    return kinds.get(view.outcome, "inconclusive")
+    match view.outcome:
+        case Outcome.FACES_DIFFER:
+            return "manipulated"
+        case Outcome.NO_DIFFERENCE:
+            return "not-found"
+        case Outcome.UNRELATED | Outcome.SHOWS_MORE | Outcome.NO_FACE_COMPARED | Outcome.PARTS_DIFFER:
+            return "inconclusive"
+        case _:
+            assert_never(view.outcome)
 
 
 def _players(found: ComparisonResult, sides: tuple[AnalysisRow, AnalysisRow]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, assert_never
 
 from sqlalchemy.orm import Session
 
@@ -19,7 +19,9 @@ from reports.review.second_review import (
     Acceptance,
     Decision,
     Judgement,
+    Message,
     Part,
+    Proposal,
     SecondReviewError,
     Statement,
     open_proposal,
@@ -228,6 +230,10 @@ def _keep(session: Session, found: Reviewed, made: Statement) -> Reviewed:
             details["conclusion"] = made.conclusion
         case Acceptance():
             details["about"] = made.about
+        case Message() | Proposal():
+            pass  # its words are in its checksum
+        case _:
+            assert_never(made)
     row = found.row
     custody_log.append(session, "second review", details, exhibit=row.exhibit.sha256, analysis=row.id)
     session.flush()
