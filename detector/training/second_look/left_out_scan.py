@@ -22,8 +22,8 @@ from detector.networks.framings import FramingNetwork
 from detector.training.data.face_samples import Sample
 from detector.training.second_look.examples.kinds import LIP_SYNC, REENACTMENT, SWAP
 from detector.training.second_look.examples.patches import TRAIN, Patch, is_of, load, require_training
-from detector.training.second_look.fitting.left_out_generators import LEARNT_FRAMES, TOLD_FRAMES
-from detector.training.second_look.fitting.measuring import by_clip, every_nth_frame, logits
+from detector.training.second_look.fitting.patch_scores import by_clip, every_nth_frame, logits
+from detector.training.second_look.measuring.left_out_generators import LEARNT_FRAMES, TOLD_FRAMES
 from detector.training.second_look.scan import ScanNetwork, ScanSource, between
 from detector.training.second_look.scan_loop import Figures, Recipe, Trainer, tune
 

@@ -15,26 +15,27 @@ from detector.scoring.scorer import Scorer
 from detector.training.data.face_samples import harvest
 from detector.training.second_look.examples.patches import load, training_patches
 from detector.training.second_look.examples.source_probe import probe_sources as probe_labels
-from detector.training.second_look.fitting.adversarial import attacked_card
-from detector.training.second_look.fitting.attacked_clips import measure_attacked_clips
-from detector.training.second_look.fitting.codecs import measure_codecs, update_codecs
-from detector.training.second_look.fitting.composed import measure_composed
-from detector.training.second_look.fitting.composite_maps import measure_composite_maps
 from detector.training.second_look.fitting.crop_calibration import crops_card
 from detector.training.second_look.fitting.exhibits import record_shares
-from detector.training.second_look.fitting.heatmap_check import measure_heatmaps
-from detector.training.second_look.fitting.left_out_generators import measure_left_out
+from detector.training.second_look.fitting.inputs import read_network
 from detector.training.second_look.fitting.photograph_fusion import photographs_card
-from detector.training.second_look.fitting.program_figures import (
+from detector.training.second_look.fitting.thresholds import fitted_card, measured_card
+from detector.training.second_look.left_out_scan import measure_shares, train_without
+from detector.training.second_look.measuring.adversarial import attacked_card
+from detector.training.second_look.measuring.attacked_clips import measure_attacked_clips
+from detector.training.second_look.measuring.codecs import measure_codecs, update_codecs
+from detector.training.second_look.measuring.composed import measure_composed
+from detector.training.second_look.measuring.composite_maps import measure_composite_maps
+from detector.training.second_look.measuring.heatmap_check import measure_heatmaps
+from detector.training.second_look.measuring.left_out_generators import measure_left_out
+from detector.training.second_look.measuring.program_figures import (
     composed_figures,
     update_card,
     verdict_figures,
 )
-from detector.training.second_look.fitting.report import Inputs, read_network, report_checkpoint
-from detector.training.second_look.fitting.stability import measure_stability
-from detector.training.second_look.fitting.thresholds import fitted_card, measured_card
-from detector.training.second_look.fitting.verdicts import AS_SHIPPED, measure_verdicts
-from detector.training.second_look.left_out_scan import measure_shares, train_without
+from detector.training.second_look.measuring.report import Inputs, report_checkpoint
+from detector.training.second_look.measuring.stability import measure_stability
+from detector.training.second_look.measuring.verdicts import AS_SHIPPED, measure_verdicts
 from detector.training.second_look.run_files import pretrained, run_folder, say, scan_model
 from detector.training.second_look.scan import ScanNetwork
 from detector.training.second_look.scan_loop import Recipe

@@ -35,7 +35,7 @@ from detector.training.second_look.card_text import CLIPS, CROPS, STILLS
 from detector.training.second_look.examples.blends import WithBlends
 from detector.training.second_look.examples.patches import Patch
 from detector.training.second_look.examples.sampling import SHARES
-from detector.training.second_look.fitting.measuring import (
+from detector.training.second_look.fitting.patch_scores import (
     WHILE_TRAINING,
     by_clip,
     clip_aucs,

@@ -20,7 +20,7 @@ from detector.networks.vit_small_14 import ViTSmall14, pretrained_state
 from detector.schema.model import Platt
 from detector.training.publish.publish import in_half_precision, write_second_look
 from detector.training.second_look.card_text import DATA, DOMAIN, LEARNT, LIMITS
-from detector.training.second_look.fitting.report import read_network
+from detector.training.second_look.fitting.inputs import read_network
 
 LEAST_MOVED = 0.02  # relative Frobenius norm
 

@@ -32,14 +32,14 @@ from detector.training.second_look.examples.sampling import (
     TRANSFORMER_SHARES,
     Sampler,
 )
-from detector.training.second_look.fitting.measuring import (
+from detector.training.second_look.fitting.inputs import read_network
+from detector.training.second_look.fitting.patch_scores import (
     WHILE_TRAINING,
     by_clip,
     clip_aucs,
     every_nth_frame,
     logits,
 )
-from detector.training.second_look.fitting.report import read_network
 from detector.training.second_look.halves import (
     DISTILLED,
     UPPER,

@@ -30,7 +30,7 @@ from detector.scoring.second_look.second_look import kept_of_persons
 from detector.scoring.second_look.second_network import BothNetworks
 from detector.training.data.clip_table import clip_rows
 from detector.training.second_look.examples.kinds import family
-from detector.training.second_look.fitting.measuring import ClipScores
+from detector.training.second_look.fitting.patch_scores import ClipScores
 
 FOLDERS = ("clips", "videos")
 

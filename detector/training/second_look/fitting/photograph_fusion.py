@@ -33,7 +33,7 @@ from detector.training.second_look.examples.kinds import COMPOSITE, PICTURE, TAL
 from detector.training.second_look.examples.patches import Patch, load
 from detector.training.second_look.fitting import fusion
 from detector.training.second_look.fitting.fusion import Flags
-from detector.training.second_look.fitting.report import fusion_columns
+from detector.training.second_look.fitting.inputs import fusion_columns
 from detector.training.second_look.fitting.thresholds import DOUBTED
 
 ALTERED, SYNTHESISED = (0, 1, 3), (4,)  # of INPUTS

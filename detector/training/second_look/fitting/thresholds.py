@@ -22,7 +22,7 @@ from detector.training.publish.error_rates import counted_rate
 from detector.training.second_look.examples.kinds import REAL, TALKING_HEAD
 from detector.training.second_look.fitting import fusion
 from detector.training.second_look.fitting.exhibits import ClipRecord, clip_inputs, everyone_inputs
-from detector.training.second_look.fitting.measuring import clip_aucs
+from detector.training.second_look.fitting.patch_scores import clip_aucs
 
 DATA = "126 develop clips"
 FLAGGED, DOUBTED = 0.03, 0.10  # of the unmanipulated clips: flagged, and flagged or in doubt

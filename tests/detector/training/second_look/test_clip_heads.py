@@ -11,7 +11,7 @@ from detector.networks.readings import HEAD, HEADS, SYNTHESISED
 from detector.training.second_look.clip_heads import clip_frames, fit_clip_head
 from detector.training.second_look.examples.motion_pairs import MotionPair
 from detector.training.second_look.examples.patches import Patch, RoleError
-from detector.training.second_look.fitting.measuring import logits
+from detector.training.second_look.fitting.patch_scores import logits
 
 TALKING = {"generator": "FLOAT", "family": "talking head"}
 

@@ -17,7 +17,7 @@ from detector.networks.readings import HEADS
 from detector.networks.vit_small_14 import PRETRAINED, Shape, ViTSmall14
 from detector.training.second_look.examples.blends import WithBlends
 from detector.training.second_look.examples.sampling import HEAD_SHARES, Sampler
-from detector.training.second_look.fitting.measuring import logits
+from detector.training.second_look.fitting.patch_scores import logits
 from detector.training.second_look.halves import (
     DISTILLED,
     LEFT_OUT,

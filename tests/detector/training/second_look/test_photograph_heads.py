@@ -12,7 +12,7 @@ from detector.faces.patch import decode
 from detector.networks.readings import HEADS, PHOTOGRAPH
 from detector.training.second_look.examples.crops import resaved_crop
 from detector.training.second_look.examples.patches import Patch, RoleError
-from detector.training.second_look.fitting.measuring import logits
+from detector.training.second_look.fitting.patch_scores import logits
 from detector.training.second_look.photograph_heads import (
     Picture,
     fit_photograph_heads,

@@ -25,12 +25,13 @@ from detector.training.second_look import measuring_steps
 from detector.training.second_look.__main__ import main
 from detector.training.second_look.examples.patches import store
 from detector.training.second_look.examples.source_probe import label_auc, matched_auc
-from detector.training.second_look.fitting import fusion, report
+from detector.training.second_look.fitting import fusion
 from detector.training.second_look.fitting.crop_calibration import calibrated
 from detector.training.second_look.fitting.exhibits import ClipRecord, PersonRecord
-from detector.training.second_look.fitting.measuring import by_clip, clip_aucs, every_nth_frame
+from detector.training.second_look.fitting.patch_scores import by_clip, clip_aucs, every_nth_frame
 from detector.training.second_look.fitting.thresholds import fitted_card, measured_card, peak, probability_for
 from detector.training.second_look.halves import new_network
+from detector.training.second_look.measuring import report
 from detector.training.second_look.scan_loop import head_loss
 from detector.training.second_look.ship import (
     LEAST_MOVED,

@@ -11,13 +11,13 @@ import pytest
 
 from detector.models.loaded import load_model
 from detector.training.evaluation.films import Film, read_film, write_film
-from detector.training.second_look.fitting.composed import (
+from detector.training.second_look.measuring.composed import (
     Pair,
     develop_pairs,
     write_duos,
     write_splices,
 )
-from detector.training.second_look.fitting.stability import CHANGES, measure_stability
+from detector.training.second_look.measuring.stability import CHANGES, measure_stability
 
 COLUMNS = ("file", "label", "generator", "role", "group", "aligned")
 SIDE = 96  # px

@@ -31,7 +31,7 @@ from detector.scoring.fusion import Fusion
 from detector.scoring.scorer import Scorer, logit_of
 from detector.training.second_look.examples.crops import square_of
 from detector.training.second_look.examples.patches import Patch
-from detector.training.second_look.fitting.report import fusion_columns
+from detector.training.second_look.fitting.inputs import fusion_columns
 
 FACES = 100  # of develop clips, half of them manipulated
 

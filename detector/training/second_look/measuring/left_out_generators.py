@@ -33,7 +33,7 @@ from detector.training.second_look.examples.pairs import Pair, pair_crops
 from detector.training.second_look.examples.patches import TRAIN, Patch, is_of, load, require_training
 from detector.training.second_look.examples.sampling import ALTERED_SHARES
 from detector.training.second_look.features import features_of
-from detector.training.second_look.fitting.measuring import by_clip, every_nth_frame
+from detector.training.second_look.fitting.patch_scores import by_clip, every_nth_frame
 from detector.training.second_look.linear_heads import (
     STRENGTH,
     head_with_pairs,

@@ -10,8 +10,8 @@ import pytest
 
 from detector.models.loaded import LoadedModel
 from detector.schema.analysis import Verdict
-from detector.training.second_look.fitting import verdicts
-from detector.training.second_look.fitting.verdicts import Answer, changed, measure_verdicts, told
+from detector.training.second_look.measuring import verdicts
+from detector.training.second_look.measuring.verdicts import Answer, changed, measure_verdicts, told
 
 PASSED, OPEN, FLAGGED = Verdict.NOT_FOUND, Verdict.INCONCLUSIVE, Verdict.MANIPULATED
 

@@ -13,8 +13,8 @@ from detector.models.card import SecondLookCard
 from detector.models.card_files import MODELS
 from detector.models.loaded import load_model
 from detector.schema.analysis import Verdict
-from detector.training.second_look.fitting import codecs
-from detector.training.second_look.fitting.codecs import Encoded, measure_codecs, update_codecs
+from detector.training.second_look.measuring import codecs
+from detector.training.second_look.measuring.codecs import Encoded, measure_codecs, update_codecs
 
 
 def encoded(file: str, codec: str, altered: float | None, fake: bool = False) -> Encoded:

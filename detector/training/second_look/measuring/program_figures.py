@@ -13,7 +13,7 @@ from detector.training.evaluation.leaderboard import read_record, write_record
 from detector.training.publish.calibration import expected_calibration_error
 from detector.training.publish.error_rates import NOTES, counted_rate
 from detector.training.publish.publish import write_second_look
-from detector.training.second_look.fitting.verdicts import Answer, auc_of
+from detector.training.second_look.measuring.verdicts import Answer, auc_of
 
 
 def verdict_figures(answers: Sequence[Answer]) -> dict[str, float]:
@@ -47,7 +47,7 @@ def with_rates(card: SecondLookCard, answers: Sequence[Answer]) -> SecondLookCar
 
 
 def composed_figures(measured: Mapping[str, float]) -> dict[str, float]:
-    """Of what :func:`~detector.training.second_look.fitting.composed.measure_composed` measured."""
+    """Of what :func:`~detector.training.second_look.measuring.composed.measure_composed` measured."""
     partly, duos = (int(measured[name]) for name in ("splices", "duos"))
     of_splices = f"{PROGRAM}, {partly} partly manipulated clips"
     of_duos = f"{PROGRAM}, {duos} clips of two people"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from second_look_cases import patch
 
-from detector.training.second_look.fitting.heatmap_check import Falls, middle_of_fakes
+from detector.training.second_look.measuring.heatmap_check import Falls, middle_of_fakes
 
 
 def test_one_face_of_each_manipulated_develop_clip_from_its_middle() -> None:

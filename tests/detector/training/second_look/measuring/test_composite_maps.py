@@ -7,7 +7,7 @@ import pytest
 
 from detector.faces.search.centerface import FaceDetector
 from detector.models.loaded import LoadedModel
-from detector.training.second_look.fitting.composite_maps import Placed, figures_of, map_of
+from detector.training.second_look.measuring.composite_maps import Placed, figures_of, map_of
 
 SIDE = 8
 

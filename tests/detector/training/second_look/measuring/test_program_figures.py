@@ -10,13 +10,13 @@ import pytest
 from detector.models.card import SecondLookCard
 from detector.models.card_files import MODELS
 from detector.schema.analysis import Verdict
-from detector.training.second_look.fitting.program_figures import (
+from detector.training.second_look.measuring.program_figures import (
     composed_figures,
     update_card,
     verdict_figures,
     with_rates,
 )
-from detector.training.second_look.fitting.verdicts import Answer
+from detector.training.second_look.measuring.verdicts import Answer
 
 
 def test_verdicts_are_shares_of_each_truth() -> None:

@@ -10,8 +10,8 @@ from skimage.data import astronaut
 from detector.faces.search.centerface import FaceDetector
 from detector.models.loaded import load_model
 from detector.scoring.scorer import Scorer
-from detector.training.second_look.fitting.adversarial import ATTACKS
-from detector.training.second_look.fitting.attacked_clips import attacked_frame, half_and_half
+from detector.training.second_look.measuring.adversarial import ATTACKS
+from detector.training.second_look.measuring.attacked_clips import attacked_frame, half_and_half
 
 
 def test_a_face_of_a_frame_is_attacked_within_the_budget_and_the_rest_is_left() -> None:

@@ -1,6 +1,6 @@
 """Adversarial clips: every frame attacked against the scan's network, then the whole engine on the result.
 
-The attacks are those of :mod:`detector.training.second_look.fitting.adversarial`, white box against the scan
+The attacks are those of :mod:`.adversarial` beside this, white box against the scan
 alone, on every face of every frame. The clip is encoded anew at a low rate factor, as someone would who wants
 the attack to survive; what that alone changes is measured beside it. The engine sees all its samples, moments
 and views, so the verdict is the one a reader gets.
@@ -23,8 +23,8 @@ from detector.schema.analysis import Verdict
 from detector.scoring.scorer import Scorer
 from detector.training.evaluation.films import Film, read_film, write_film
 from detector.training.second_look.examples.prepare import SMALLEST_FACE
-from detector.training.second_look.fitting.adversarial import ATTACKS, Attack, attacked
 from detector.training.second_look.fitting.exhibits import develop_clips
+from detector.training.second_look.measuring.adversarial import ATTACKS, Attack, attacked
 
 _CRF = 10
 _FRAMES = 75  # of a clip: three seconds, enough for any verdict, a quarter of the time of some clips

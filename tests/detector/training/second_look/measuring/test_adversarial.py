@@ -12,7 +12,7 @@ from detector.faces.crop import CropSquare, crop_square
 from detector.models.loaded import load_model
 from detector.schema.analysis import Parameters
 from detector.scoring.scorer import Scorer
-from detector.training.second_look.fitting.adversarial import (
+from detector.training.second_look.measuring.adversarial import (
     ATTACKS,
     Attack,
     attacked,

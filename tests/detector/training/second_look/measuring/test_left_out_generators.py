@@ -10,8 +10,8 @@ import torch
 from second_look_cases import patch, tiny_network
 
 from detector.training.second_look.examples.patches import Patch, store
-from detector.training.second_look.fitting import left_out_generators
-from detector.training.second_look.fitting.left_out_generators import (
+from detector.training.second_look.measuring import left_out_generators
+from detector.training.second_look.measuring.left_out_generators import (
     Known,
     Pairs,
     left_out_auc,
