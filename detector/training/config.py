@@ -62,7 +62,7 @@ class SequencesConfig(Value):
 
 
 class SetConfig(Value):
-    """A data set of one's own, see :mod:`~detector.training.data.custom_set` and ``streamed_videos``."""
+    """A data set of one's own, see :mod:`detector.training.data.own_set_examples`, ``streamed_videos``."""
 
     frames: int = Field(
         gt=0, description="evenly spaced frames taken of a video; of a streamed one at most two a second"

@@ -10,8 +10,8 @@ from typing import Any
 
 from detector.errors import ParameterError
 from detector.training.config import FREE, Config
-from detector.training.data.custom_set import divided
 from detector.training.data.file_marks import marks
+from detector.training.data.own_set_examples import divided
 
 
 class OtherOriginError(ParameterError):

@@ -39,7 +39,7 @@ def train(config: Config, data: Path, out: Path, failures: Path | None = None) -
     (``NAME-curves.png``). A resumed run sees what it would have seen, but for streamed videos and for some
     batches of a recipe with ``seen_again`` (:func:`~detector.training.data.sources.open_shared`).
     ``failures`` is an evaluation's ``failures.json`` to go over again, see
-    :func:`~detector.training.data.custom_set.divided`. Raises
+    :func:`~detector.training.data.own_set_examples.divided`. Raises
     :class:`~detector.training.made_from.OtherOriginError` where the checkpoint was made from anything else,
     and :class:`ParameterError` for failures of another recipe than one with a ``[set]``.
     """

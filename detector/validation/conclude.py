@@ -26,8 +26,8 @@ from detector.schema.laboratory.validation import (
     ValidationItem,
 )
 from detector.schema.translatable import N_
-from detector.training.evaluation import temporal_metrics
-from detector.training.evaluation.temporal_metrics import Timed
+from detector.training.evaluation.figures import temporal_metrics
+from detector.training.evaluation.figures.temporal_metrics import Timed
 from detector.validation import other_models, rates, versions
 from detector.validation.likelihood import likelihood_ratios
 from detector.validation.limits import limits_found

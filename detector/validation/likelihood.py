@@ -26,7 +26,7 @@ from detector.schema.laboratory.validation import LikelihoodRatios, LrSystem, Pa
 from detector.schema.logistic import sigmoid
 from detector.schema.model import Platt
 from detector.schema.translatable import N_
-from detector.training.evaluation.metrics import Scored
+from detector.training.evaluation.figures.metrics import Scored
 from detector.training.publish.calibration import fit_platt
 
 Floats = NDArray[np.float64]

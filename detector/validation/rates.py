@@ -13,7 +13,7 @@ import numpy as np
 from detector.schema.analysis import MediaKind, Rate, Verdict
 from detector.schema.laboratory.validation import Curve, CurvePoint, Level, Outcomes, ValidationItem
 from detector.schema.translatable import N_
-from detector.training.evaluation.metrics import Scored, measure
+from detector.training.evaluation.figures.metrics import Scored, measure
 from detector.training.publish.error_rates import DRAWN, DRAWN_ERROR
 from detector.validation.shares import Chosen, Share, shares
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.schema.translatable import N_
-from detector.training.evaluation.metrics import Scored, draws, interval
+from detector.training.evaluation.figures.metrics import Scored, draws, interval
 from detector.training.publish.error_rates import EXACT, clopper_pearson
 
 WIDER = N_("the wider of Clopper–Pearson and bootstrap, both over sources, at either end")
@@ -40,8 +40,8 @@ class Share:
 def shares(scored: Scored, of_class: Chosen, wrong: Chosen) -> list[Share]:
     """The share of wrong ones (n, t) in a class (n,), t times.
 
-    Groups are drawn as :func:`~detector.training.evaluation.metrics.measure` draws them: all of them, with
-    what they hold of either class.
+    Groups are drawn as :func:`~detector.training.evaluation.figures.metrics.measure` draws them: all of them,
+    with what they hold of either class.
     """
     items, events = int(of_class.sum()), wrong[of_class].sum(axis=0)
     groups = len(np.unique(scored.groups[of_class]))

@@ -20,10 +20,10 @@ from detector.models.loaded import load_model
 from detector.schema.analysis import Analysis, Parameters
 from detector.scoring.scorer import Scorer
 from detector.training.evaluation import leaderboard as board
-from detector.training.evaluation.clips import analysed
 from detector.training.evaluation.evaluate import evaluate
-from detector.training.evaluation.given_set import given_clips, given_set
 from detector.training.evaluation.leaderboard import leaderboard, read_record
+from detector.training.evaluation.material.clips import analysed
+from detector.training.evaluation.material.own_set_split import own_set_clips, own_set_part
 from detector.validation.model_used import validated_model
 from reports.text.glossary import glossary
 from reports.text.procedure.videos import procedure
@@ -92,7 +92,7 @@ def test_evaluate_judges_as_the_engine_does(tiny: Path, material: Path, tmp_path
     evaluated = {
         clip.file: clip.analysis
         for clip in analysed(
-            given_clips(given_set(material, None, frozenset())),
+            own_set_clips(own_set_part(material, None, frozenset())),
             Scorer(load_model(tiny)),
             tmp_path,
             print,

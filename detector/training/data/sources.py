@@ -17,10 +17,10 @@ from detector.faces.crop import CropSquare, crop_square
 from detector.faces.patch import decode
 from detector.training.config import Config
 from detector.training.data.crop_examples import Examples, stacked
-from detector.training.data.custom_set import open_custom_set
 from detector.training.data.face_clips import gather
 from detector.training.data.face_samples import Sample, dfdc_samples, harvest
 from detector.training.data.labelled_sets import DataSetError
+from detector.training.data.own_set_examples import open_own_set
 from detector.training.data.sequence_examples import Sequences, Shares, padded
 from detector.training.losses import Batch
 
@@ -46,7 +46,7 @@ def open_source(config: Config, data: Path, out: Path, seen: int, failures: Path
     only a data set of one's own can be gone over like that.
     """
     if config.set is not None:
-        own = open_custom_set(config, data, seen, failures)
+        own = open_own_set(config, data, seen, failures)
         validation = _Loaded(own.validation, config, drop_last=False)
         return Source(_Loaded(own.examples, config), lambda: list(validation))
     if config.sequences is not None:

@@ -21,8 +21,8 @@ from detector.models.loaded import load_model
 from detector.schema.analysis import Analysis, Person, Platt
 from detector.schema.logistic import sigmoid
 from detector.scoring.scorer import Scorer
-from detector.training.evaluation import clips as clips_
-from detector.training.evaluation.clips import Clip
+from detector.training.evaluation.material import clips as clips_
+from detector.training.evaluation.material.clips import Clip
 from detector.training.publish.calibration import expected_calibration_error, fit_platt
 from detector.training.publish.publish import write_card
 

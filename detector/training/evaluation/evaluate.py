@@ -20,14 +20,20 @@ from detector.models.loaded import load_model
 from detector.schema.analysis import MediaKind, Parameters
 from detector.scoring.scorer import Scorer
 from detector.training.data.file_marks import learnt_from
-from detector.training.evaluation import clips as clips_
-from detector.training.evaluation import crops as crops_
-from detector.training.evaluation import metrics, temporal_metrics
-from detector.training.evaluation.clips import Clip
-from detector.training.evaluation.failures import clip_failures, crop_failures, write_failures
-from detector.training.evaluation.given_set import Given, given_clips, given_crops, given_set, unmarked
-from detector.training.evaluation.measured import Measured, Report
-from detector.training.evaluation.metrics import Figure, Scored, measure
+from detector.training.evaluation.figures import metrics, temporal_metrics
+from detector.training.evaluation.figures.metrics import Figure, Scored, measure
+from detector.training.evaluation.material import clips as clips_
+from detector.training.evaluation.material import crops as crops_
+from detector.training.evaluation.material.clips import Clip
+from detector.training.evaluation.material.own_set_split import (
+    OwnSetPart,
+    own_set_clips,
+    own_set_crops,
+    own_set_part,
+    unmarked,
+)
+from detector.training.evaluation.outcome.evaluation_result import Measured, Report
+from detector.training.evaluation.outcome.failures import clip_failures, crop_failures, write_failures
 from detector.training.publish.error_rates import measured_rates
 from detector.training.publish.origin import measured_limits
 from detector.training.publish.publish import write_card
@@ -56,15 +62,15 @@ def evaluate(
 
     ``data`` is the research folder (see its README), or a data set of one's own as
     :func:`~detector.training.data.labelled_sets.read_set` reads it; of the latter only what applies is
-    measured, of its ``split`` (:func:`~detector.training.evaluation.given_set.given_set`), and ``crops`` says
-    that each picture is itself a crop of one face. ``quick`` leaves out distortions and heatmaps. Faces found
-    are kept in ``faces`` beside ``out``.
+    measured, of its ``split`` (see :mod:`~detector.training.evaluation.material.own_set_split`), and
+    ``crops`` says that each picture is itself a crop of one face. ``quick`` leaves out distortions and
+    heatmaps. Faces found are kept in ``faces`` beside ``out``.
 
     Raises :class:`~detector.errors.ModelError` for a model that cannot be used,
     :class:`~detector.errors.ParameterError` for data of neither form, and ``OSError``
     for data that cannot be read.
     """
-    from detector.training.evaluation.html_page import write_page
+    from detector.training.evaluation.outcome.html_page import write_page
 
     scorer = Scorer(load_model(model))
     _, weights = load_card(model)
@@ -77,9 +83,9 @@ def evaluate(
     elif data.suffix in {".csv", ".zip"} or data.is_dir():
         known = learnt_from(weights)
         measured.notes += unmarked(scorer.card.data, known)
-        given = given_set(data, split, known)
-        learnt = bool(given.learnt)
-        _given(measured, scorer, given, out, faces, crops, report)
+        part = own_set_part(data, split, known)
+        learnt = bool(part.learnt)
+        _own_set(measured, scorer, part, out, faces, crops, report)
     else:
         raise ParameterError(f"{data}: there is no such folder or CSV file.")
     measured.figures = {name: round(value, 4) for name, value in measured.figures.items()}
@@ -116,7 +122,7 @@ def _research(
     if quick:
         measured.notes.append("Distortions and heatmaps were not measured (--quick).")
         return
-    from detector.training.evaluation.robustness import robustness, subset
+    from detector.training.evaluation.material.robustness import robustness, subset
 
     measured.robustness = robustness(subset(listed), scorer, faces, report)
     if scorer.card.onnx:
@@ -126,21 +132,21 @@ def _research(
 
 
 def _heatmaps(measured: Measured, scorer: Scorer, data: Path, report: Report) -> None:
-    from detector.training.evaluation.heatmap_metrics import explanation, figures_of
+    from detector.training.evaluation.figures.heatmap_metrics import explanation, figures_of
 
     report("heatmaps")
     measured.explanation = explanation(data / "photos-real.zip", scorer, report)
     measured.figures |= figures_of(measured.explanation)
 
 
-def _given(
-    measured: Measured, scorer: Scorer, given: Given, out: Path, faces: Path, crops: bool, report: Report
+def _own_set(
+    measured: Measured, scorer: Scorer, part: OwnSetPart, out: Path, faces: Path, crops: bool, report: Report
 ) -> None:
-    measured.notes += given.notes
+    measured.notes += part.notes
     if crops:
-        _crop_level(measured, scorer.stills, "crops", given_crops(given), out)
+        _crop_level(measured, scorer.stills, "crops", own_set_crops(part), out)
         return
-    every = clips_.analysed(given_clips(given), scorer, faces, report, thumbnails=out / "gallery")
+    every = clips_.analysed(own_set_clips(part), scorer, faces, report, thumbnails=out / "gallery")
     measured.failures += clip_failures(every, "given")
     for kind, name in ((MediaKind.VIDEO, "clips"), (MediaKind.IMAGE, "photographs")):
         some = [clip for clip in every if clip.analysis.media.kind is kind]

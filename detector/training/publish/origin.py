@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 from detector.schema.model import Range
 from detector.training.config import Config
-from detector.training.data.custom_set import Divided, divided
 from detector.training.data.labelled_sets import Item
+from detector.training.data.own_set_examples import Divided, divided
 from detector.training.publish.error_rates import VALIDATED
 
 _DATA = (

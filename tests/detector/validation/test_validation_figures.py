@@ -10,7 +10,7 @@ from made_validation import item, items, validation
 from detector.paths import ROOT
 from detector.schema.analysis import MediaKind, Verdict
 from detector.schema.laboratory.validation import Validation, ValidationItem, validation_schema_text
-from detector.training.evaluation.metrics import confusion, measure
+from detector.training.evaluation.figures.metrics import confusion, measure
 from detector.training.publish.error_rates import clopper_pearson
 from detector.validation.rates import MEASURES, class_of, curve, levels, rates_at, scored_items
 from detector.validation.shares import WIDER

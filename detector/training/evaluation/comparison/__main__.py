@@ -24,7 +24,7 @@ import numpy as np
 from detector.comparison.compare import compare
 from detector.schema.comparison import ComparedPerson, ComparedSegment, Comparison
 from detector.training.evaluation.comparison.pairs import Known, clipped, known_pairs
-from detector.training.evaluation.temporal_metrics import Timed, average_precision
+from detector.training.evaluation.figures.temporal_metrics import Timed, average_precision
 from detector.training.publish.error_rates import clopper_pearson
 from detector.training.run_step import run_step
 

@@ -19,8 +19,8 @@ import numpy as np
 
 from detector.media.frame import Image
 from detector.training.data.face_samples import read_csv
-from detector.training.evaluation.films import Film, read_film, write_film
-from detector.training.evaluation.temporal_metrics import Span
+from detector.training.evaluation.figures.temporal_metrics import Span
+from detector.training.evaluation.material.short_clips import ShortClip, read_short_clip, write_short_clip
 
 SHIFT = 1.5  # seconds cut off at the start
 _CROP = 0.05  # on each side: a tenth of width and height
@@ -37,7 +37,7 @@ class Variant:
     """
 
     name: str
-    change: Callable[[Film], Film]
+    change: Callable[[ShortClip], ShortClip]
     crf: int = 23
     shift: float = 0.0
     speed: float = 1.0
@@ -63,11 +63,11 @@ class Known:
     speed: float = 1.0
 
 
-def _each(change: Callable[[Image], Image]) -> Callable[[Film], Film]:
-    return lambda film: Film([change(frame) for frame in film.frames], film.rate)
+def _each(change: Callable[[Image], Image]) -> Callable[[ShortClip], ShortClip]:
+    return lambda film: ShortClip([change(frame) for frame in film.frames], film.rate)
 
 
-def _scaled(scale: float) -> Callable[[Film], Film]:
+def _scaled(scale: float) -> Callable[[ShortClip], ShortClip]:
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     return _each(
         lambda picture: np.asarray(cv2.resize(picture, None, fx=scale, fy=scale, interpolation=method))
@@ -92,28 +92,28 @@ def _captioned(picture: Image) -> Image:
     return out
 
 
-def _later(film: Film) -> Film:
-    return Film(film.frames[round(SHIFT * film.rate) :], film.rate)
+def _later(film: ShortClip) -> ShortClip:
+    return ShortClip(film.frames[round(SHIFT * film.rate) :], film.rate)
 
 
-def _at_other_rate(film: Film) -> Film:
+def _at_other_rate(film: ShortClip) -> ShortClip:
     """24 frames a second, or 30 of a film that has fewer: frames are dropped or shown twice."""
     rate = Fraction(24) if film.rate > 26 else Fraction(30)
     count = int(len(film.frames) / film.rate * rate)
-    return Film(
+    return ShortClip(
         [film.frames[min(len(film.frames) - 1, int(at / rate * film.rate))] for at in range(count)], rate
     )
 
 
-def _played(speed: float) -> Callable[[Film], Film]:
+def _played(speed: float) -> Callable[[ShortClip], ShortClip]:
     """Frames dropped or shown twice, at the same rate."""
-    return lambda film: Film(
+    return lambda film: ShortClip(
         [film.frames[int(at * speed + 0.5)] for at in range(int((len(film.frames) - 1) / speed))], film.rate
     )
 
 
-def _thinned(every: int) -> Callable[[Film], Film]:
-    return lambda film: Film(film.frames[::every], film.rate / every)
+def _thinned(every: int) -> Callable[[ShortClip], ShortClip]:
+    return lambda film: ShortClip(film.frames[::every], film.rate / every)
 
 
 VARIANTS = (
@@ -129,8 +129,8 @@ VARIANTS = (
 )
 _PAL = Fraction(25, 24)
 RETIMED = (
-    Variant("4 % faster", lambda film: Film(film.frames, film.rate * _PAL), speed=float(_PAL)),
-    Variant("4 % slower", lambda film: Film(film.frames, film.rate / _PAL), speed=float(1 / _PAL)),
+    Variant("4 % faster", lambda film: ShortClip(film.frames, film.rate * _PAL), speed=float(_PAL)),
+    Variant("4 % slower", lambda film: ShortClip(film.frames, film.rate / _PAL), speed=float(1 / _PAL)),
     Variant("every third frame", _thinned(3)),
     Variant("1.25 times as fast", _played(1.25), speed=1.25),
     Variant("every twelfth frame", _thinned(12)),
@@ -196,8 +196,8 @@ def _as_it_is(path: Path) -> Callable[[Path], Path]:
 
 def _changed(path: Path, real: Path, kind: str, variant: Variant) -> Known:
     def write(folder: Path) -> Path:
-        film = variant.change(read_film(path))
-        return write_film(film, folder / "exhibit.mp4", variant.crf)
+        film = variant.change(read_short_clip(path))
+        return write_short_clip(film, folder / "exhibit.mp4", variant.crf)
 
     film_end = 1e9
     spans = ((0.0, film_end),) if kind == "fake" else ()
@@ -219,9 +219,9 @@ def _spliced(real: Path, fake: Path) -> Known:
     first, last = (round(share * count) for share in _SPLICE)
 
     def write(folder: Path) -> Path:
-        original, other = read_film(real), read_film(fake)
+        original, other = read_short_clip(real), read_short_clip(fake)
         frames = original.frames[:first] + other.frames[first:last] + original.frames[last:]
-        return write_film(Film(frames, original.rate), folder / "exhibit.mp4", 23)
+        return write_short_clip(ShortClip(frames, original.rate), folder / "exhibit.mp4", 23)
 
     return Known(
         fake.name, "splice", "crf 23", _as_it_is(real), write, ((float(first / rate), float(last / rate)),)
@@ -231,7 +231,7 @@ def _spliced(real: Path, fake: Path) -> Known:
 def _duo(left: Path, right: Path, right_fake: Path) -> Known:
     def side_by_side(second: Path, name: str) -> Callable[[Path], Path]:
         def write(folder: Path) -> Path:
-            films = [read_film(left), read_film(second)]
+            films = [read_short_clip(left), read_short_clip(second)]
             height = min(film.frames[0].shape[0] for film in films)
             count = min(len(film.frames) for film in films)
             halves = [
@@ -242,7 +242,7 @@ def _duo(left: Path, right: Path, right_fake: Path) -> Known:
                 for film in films
             ]
             frames = [np.hstack(pair) for pair in zip(*halves, strict=True)]
-            return write_film(Film(frames, films[0].rate), folder / name, 23)
+            return write_short_clip(ShortClip(frames, films[0].rate), folder / name, 23)
 
         return write
 
@@ -261,17 +261,17 @@ def _shot(before: Path, real: Path, after: Path, shot: Path) -> Known:
     """One shot alone against a reference in which it stands between two others."""
 
     def edited(folder: Path) -> Path:
-        films = [read_film(path) for path in (before, real, after)]
+        films = [read_short_clip(path) for path in (before, real, after)]
         height, width = films[1].frames[0].shape[:2]
         frames = [
             cv2.resize(frame, (width, height), interpolation=cv2.INTER_AREA)
             for film in films
             for frame in film.frames
         ]
-        return write_film(Film(frames, films[1].rate), folder / "reference.mp4", 18)
+        return write_short_clip(ShortClip(frames, films[1].rate), folder / "reference.mp4", 18)
 
     def write(folder: Path) -> Path:
-        return write_film(read_film(shot), folder / "exhibit.mp4", 28)
+        return write_short_clip(read_short_clip(shot), folder / "exhibit.mp4", 28)
 
     rate, _ = _rate_and_count(real)
     _, count = _rate_and_count(before)

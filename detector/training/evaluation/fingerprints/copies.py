@@ -17,7 +17,7 @@ from detector.media.frame import Image
 from detector.training.data.face_samples import read_csv
 from detector.training.data.labelled_sets import opened_zip
 from detector.training.evaluation.comparison.pairs import VARIANTS, Variant
-from detector.training.evaluation.films import Film
+from detector.training.evaluation.material.short_clips import ShortClip
 
 _RATE = Fraction(25)
 SECONDS = 8.0  # of a clip that are copied, at most
@@ -25,10 +25,10 @@ _CORNER = 0.1  # of width and height, cut off on two sides
 _QUALITY = {28: 60, 40: 20}  # of a JPEG, by the rate factor of the video it stands for
 
 
-def _corner(film: Film) -> Film:
+def _corner(film: ShortClip) -> ShortClip:
     height, width = film.frames[0].shape[:2]
     down, across = round(_CORNER * height), round(_CORNER * width)
-    return Film([frame[down:, across:] for frame in film.frames], film.rate)
+    return ShortClip([frame[down:, across:] for frame in film.frames], film.rate)
 
 
 _NAMES = ("crf 28", "crf 40", "scale 0.5", "scale 1.3", "crop 10 %", "caption bar", "mirrored")
@@ -84,7 +84,7 @@ def photos(data: Path) -> list[Photo]:
 
 def photo_copy(picture: Image, variant: Variant) -> Image:
     """A photograph changed as a clip is by ``variant``, and saved as a JPEG."""
-    changed = variant.change(Film([picture], _RATE)).frames[0]
+    changed = variant.change(ShortClip([picture], _RATE)).frames[0]
     quality = _QUALITY.get(variant.crf, 80)
     ok, data = cv2.imencode(
         ".jpg", cv2.cvtColor(changed, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality]

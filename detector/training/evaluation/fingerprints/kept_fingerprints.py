@@ -17,10 +17,10 @@ from detector.fingerprint.fingerprint import RATE, Fingerprint
 from detector.fingerprint.sampling import fingerprint_of, reduced
 from detector.media.frame import Image
 from detector.training.evaluation.comparison.pairs import Variant
-from detector.training.evaluation.films import Film, read_film, write_film
 from detector.training.evaluation.fingerprints import other_hashes
 from detector.training.evaluation.fingerprints.copies import SECONDS, Clip
 from detector.training.evaluation.fingerprints.other_hashes import Hashes
+from detector.training.evaluation.material.short_clips import ShortClip, read_short_clip, write_short_clip
 
 _FILM = (320, 240)  # px of composed films
 _FILM_RATE = Fraction(25)
@@ -50,10 +50,10 @@ class Maker:
         name = f"{variant.name} {clip.path.name}"
         if (kept := self._kept(name)) is not None:
             return kept
-        whole = read_film(clip.path)
-        film = variant.change(Film(whole.frames[: round(SECONDS * whole.rate)], whole.rate))
+        whole = read_short_clip(clip.path)
+        film = variant.change(ShortClip(whole.frames[: round(SECONDS * whole.rate)], whole.rate))
         with tempfile.TemporaryDirectory() as place:
-            return self._keep(name, write_film(film, Path(place, "copy.mp4"), variant.crf))
+            return self._keep(name, write_short_clip(film, Path(place, "copy.mp4"), variant.crf))
 
     def film(self, number: int, parts: list[Clip]) -> tuple[Seen, Path]:
         """A film of clips one after another, and its file."""
@@ -63,9 +63,9 @@ class Maker:
             frames = [
                 np.asarray(cv2.resize(frame, _FILM, interpolation=cv2.INTER_AREA), np.uint8)
                 for clip in parts
-                for frame in read_film(clip.path).frames[: round(SECONDS * _FILM_RATE)]
+                for frame in read_short_clip(clip.path).frames[: round(SECONDS * _FILM_RATE)]
             ]
-            write_film(Film(frames, _FILM_RATE), path, 23)
+            write_short_clip(ShortClip(frames, _FILM_RATE), path, 23)
         return self._kept(name) or self._keep(name, path), path
 
     def part(self, path: Path, start: float, seconds: float, variant: Variant) -> Seen:
@@ -85,8 +85,8 @@ class Maker:
                 else []
             )
         with tempfile.TemporaryDirectory() as place:
-            film = variant.change(Film(frames, _FILM_RATE))
-            return self._keep(name, write_film(film, Path(place, "part.mp4"), variant.crf))
+            film = variant.change(ShortClip(frames, _FILM_RATE))
+            return self._keep(name, write_short_clip(film, Path(place, "part.mp4"), variant.crf))
 
     def _place(self, name: str) -> Path:
         return self._folder / f"{sha256(name.encode()).hexdigest()[:24]}.npz"
@@ -118,7 +118,7 @@ def seen_photo(picture: Image) -> Seen:
 
 
 def _sampled(path: Path) -> list[Image]:
-    film = read_film(path)
+    film = read_short_clip(path)
     step = float(film.rate) / RATE
     count = min(len(film.frames), round(SECONDS * film.rate))
     return [film.frames[int(number * step)] for number in range(int((count - 1) / step) + 1)]

@@ -21,7 +21,7 @@ from detector.media.frame import Image
 from detector.models.loaded import LoadedModel
 from detector.schema.analysis import Verdict
 from detector.scoring.scorer import Scorer
-from detector.training.evaluation.films import Film, read_film, write_film
+from detector.training.evaluation.material.short_clips import ShortClip, read_short_clip, write_short_clip
 from detector.training.second_look.examples.prepare import SMALLEST_FACE
 from detector.training.second_look.fitting.exhibits import develop_clips
 from detector.training.second_look.measuring.adversarial import ATTACKS, Attack, attacked
@@ -44,7 +44,7 @@ def measure_attacked_clips(
     verdicts = {name: {True: Counter[Verdict](), False: Counter[Verdict]()} for name in attacks}
     labelled = [(clip, row["label"] == "fake") for clip, row in develop_clips(data)]
     for clip, fake in half_and_half(labelled, count):
-        film = read_film(clip)
+        film = read_short_clip(clip)
         frames = film.frames[:_FRAMES]
         for name, attack in attacks.items():
             changed = (
@@ -52,7 +52,7 @@ def measure_attacked_clips(
                 if attack is None
                 else [attacked_frame(scorer, detector, frame, fake, attack) for frame in frames]
             )
-            write_film(Film(changed, film.rate), path, _CRF)
+            write_short_clip(ShortClip(changed, film.rate), path, _CRF)
             verdict = analyze(path, model=model).verdict
             verdicts[name][fake][verdict] += 1
             report(f"{clip.name}, {'manipulated' if fake else 'unmanipulated'}, {name}: {verdict}")

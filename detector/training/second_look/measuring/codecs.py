@@ -21,7 +21,7 @@ from detector.models.loaded import LoadedModel
 from detector.schema.analysis import Analysis, Verdict
 from detector.scoring.fusion import Fusion
 from detector.scoring.scorer import logit_of
-from detector.training.evaluation.films import Film, read_film
+from detector.training.evaluation.material.short_clips import ShortClip, read_short_clip
 from detector.training.publish.publish import write_second_look
 from detector.training.second_look.fitting.exhibits import develop_clips
 
@@ -75,7 +75,7 @@ def measure_codecs(
         for codec, chain in _VERSIONS.items():
             if (path.name, codec) in known:
                 continue
-            film = film or _beginning(read_film(path))
+            film = film or _beginning(read_short_clip(path))
             copy = _through(film, chain, folder / "copy.mp4")
             one = _told(path.name, codec, fake, analyze(copy, model=model), model.card.second_look)
             known[path.name, codec] = one
@@ -86,14 +86,14 @@ def measure_codecs(
     return {codec: _added(list(known.values()), codec) for codec in ENCODERS}
 
 
-def _through(film: Film, encoders: Sequence[Encoder], path: Path) -> Path:
+def _through(film: ShortClip, encoders: Sequence[Encoder], path: Path) -> Path:
     """``film`` through each of them in turn; what the last one made is at ``path``."""
     for number, encoder in enumerate(encoders):
-        write_encoded(film if number == 0 else read_film(path), path, *encoder)
+        write_encoded(film if number == 0 else read_short_clip(path), path, *encoder)
     return path
 
 
-def write_encoded(film: Film, path: Path, encoder: str, options: dict[str, str]) -> Path:
+def write_encoded(film: ShortClip, path: Path, encoder: str, options: dict[str, str]) -> Path:
     """``film`` in mp4 by ``encoder``, of even sides and an even rate."""
     height, width = (side - side % 2 for side in film.frames[0].shape[:2])
     with av.open(str(path), "w", format="mp4") as container:
@@ -118,7 +118,7 @@ def update_codecs(model: str, added: dict[str, float]) -> Path:
     return path
 
 
-def _beginning(film: Film) -> Film:
+def _beginning(film: ShortClip) -> ShortClip:
     return replace(film, frames=film.frames[: round(_SECONDS * film.rate)])
 
 

@@ -20,9 +20,9 @@ from detector.media.frame import Image
 from detector.models.loaded import LoadedModel
 from detector.schema.analysis import Verdict
 from detector.training.data.face_samples import read_csv
-from detector.training.evaluation.clips import Clip, Listed, flagged, listed_clips, timed
-from detector.training.evaluation.films import Film, read_film, write_film
-from detector.training.evaluation.temporal_metrics import Span, average_precision
+from detector.training.evaluation.figures.temporal_metrics import Span, average_precision
+from detector.training.evaluation.material.clips import Clip, Listed, flagged, listed_clips, timed
+from detector.training.evaluation.material.short_clips import ShortClip, read_short_clip, write_short_clip
 
 _SEED = 22
 _RATE = Fraction(25)  # pictures a second of what is written
@@ -75,7 +75,7 @@ def write_splices(pairs: Sequence[Pair], folder: Path) -> list[Listed]:
     rng = np.random.default_rng(_SEED)
     out = []
     for pair in pairs:
-        real, fake = read_film(pair.real).frames, read_film(pair.fake).frames
+        real, fake = read_short_clip(pair.real).frames, read_short_clip(pair.fake).frames
         count = min(len(real), len(fake))
         within = float(count / _RATE) - 2 * _MARGIN
         if within < _SHORTEST:
@@ -101,7 +101,8 @@ def write_duos(pairs: Sequence[Pair], folder: Path) -> list[Duo]:
         people = [(pair.fake, _SIDE if larger else small), (other.real, small if larger else _SIDE)]
         left_to_right = people[::-1] if right else people
         sides = [
-            [_on_grey(picture, side) for picture in read_film(clip).frames] for clip, side in left_to_right
+            [_on_grey(picture, side) for picture in read_short_clip(clip).frames]
+            for clip, side in left_to_right
         ]
         pictures = [np.hstack(both) for both in zip(*sides, strict=False)]
         path = folder / f"duo-{pair.fake.stem}.mp4"
@@ -170,4 +171,4 @@ def _on_grey(picture: Image, side: int) -> Image:
 
 
 def _write(pictures: list[Image], path: Path) -> None:
-    write_film(Film(pictures, _RATE), path, _CRF, one_thread=True)
+    write_short_clip(ShortClip(pictures, _RATE), path, _CRF, one_thread=True)

@@ -12,7 +12,7 @@ import numpy as np
 from detector.engine import analyze
 from detector.media.frame import Image
 from detector.models.loaded import LoadedModel
-from detector.training.evaluation.films import Film, read_film, write_film
+from detector.training.evaluation.material.short_clips import ShortClip, read_short_clip, write_short_clip
 from detector.training.second_look.fitting.exhibits import develop_clips
 
 _SCALE = 0.9
@@ -67,10 +67,10 @@ def measure_stability(
     changed: dict[str, list[bool]] = {change.name: [] for change in CHANGES}
     for path, _ in develop_clips(data)[::every]:
         verdict = analyze(path, model=model).verdict
-        film = read_film(path)
+        film = read_short_clip(path)
         for change in CHANGES:
             pictures = [change.of(picture) for picture in film.frames]
-            write_film(Film(pictures, film.rate), copy, change.crf, one_thread=True)
+            write_short_clip(ShortClip(pictures, film.rate), copy, change.crf, one_thread=True)
             again = analyze(copy, model=model).verdict
             changed[change.name].append(again is not verdict)
             if again is not verdict:

@@ -10,7 +10,7 @@ from own_set import LEVELS, clip, put
 
 from detector.faces.crop import Face
 from detector.media.frame import Image
-from detector.training.data import custom_set
+from detector.training.data import own_set_examples
 
 POINTS = np.array([[60, 30], [100, 30], [80, 50], [65, 70], [95, 70]], np.float32)
 
@@ -23,7 +23,7 @@ def every_frame_a_face(monkeypatch: pytest.MonkeyPatch) -> None:
         face = Face((30.0, 0.0, 130.0, 96.0), 0.9, POINTS)
         return [face] if image.mean() > 15 and image.shape[1] > 64 else []
 
-    monkeypatch.setattr(custom_set, "FaceDetector", lambda: detect)
+    monkeypatch.setattr(own_set_examples, "FaceDetector", lambda: detect)
     monkeypatch.setattr("detector.training.data.streamed_videos.FaceDetector", lambda: detect)
 
 

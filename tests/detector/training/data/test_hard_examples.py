@@ -10,7 +10,7 @@ from made_faces import crop, encoded
 
 from detector.training.data.hard_examples import read_failures
 from detector.training.data.labelled_sets import DataSetError, Item, check_leakage
-from detector.training.evaluation.failures import Failure, write_failures
+from detector.training.evaluation.outcome.failures import Failure, write_failures
 
 
 @pytest.fixture

@@ -25,10 +25,10 @@ from detector.training.config import (
 )
 from detector.training.data import sources
 from detector.training.data.crop_examples import CELL, stacked
-from detector.training.data.custom_set import CustomSet
 from detector.training.data.face_clips import MovingFace
 from detector.training.data.face_samples import MARGIN, Sample
 from detector.training.data.labelled_sets import DataSetError
+from detector.training.data.own_set_examples import OwnSetExamples
 from detector.training.data.sources import Source, _Loaded, framed_batches, open_shared, open_source
 from detector.training.losses import Batch
 from detector.training.synthesis.blending import TEMPLATE
@@ -218,11 +218,11 @@ class TestSet:
     ) -> None:
         asked = []
 
-        def own(*given: object) -> CustomSet:
+        def own(*given: object) -> OwnSetExamples:
             asked.append(given)
-            return CustomSet(Levels(), Levels())
+            return OwnSetExamples(Levels(), Levels())
 
-        monkeypatch.setattr(sources, "open_custom_set", own)
+        monkeypatch.setattr(sources, "open_own_set", own)
         own_set = SetConfig(frames=3, streamed=False, fake_share=0.5)
         config = recipe(mix=None, set=own_set, batch=2)
         failures = tmp_path / "failures.json"

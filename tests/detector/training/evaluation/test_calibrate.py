@@ -12,7 +12,7 @@ from detector.models.card_files import DEFAULT, MODELS, load_card
 from detector.schema.analysis import Analysis
 from detector.training.evaluation import calibrate
 from detector.training.evaluation.calibrate import WINDOW, Levels, exhibit_levels, strongest, window_levels
-from detector.training.evaluation.clips import Clip
+from detector.training.evaluation.material.clips import Clip
 from tests.analyses import build
 
 

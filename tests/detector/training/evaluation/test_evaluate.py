@@ -18,7 +18,8 @@ from detector.models.card_files import MODELS, load_card
 from detector.models.loaded import LoadedModel
 from detector.schema.analysis import Analysis, Parameters, Verdict
 from detector.scoring.scorer import Scorer
-from detector.training.evaluation.clips import (
+from detector.training.evaluation.evaluate import evaluate
+from detector.training.evaluation.material.clips import (
     Clip,
     clip_figures,
     found,
@@ -28,9 +29,8 @@ from detector.training.evaluation.clips import (
     scored_frames,
     timed,
 )
-from detector.training.evaluation.evaluate import evaluate
-from detector.training.evaluation.given_set import given_crops, given_set
-from detector.training.evaluation.replay import record, replay, strongest_crop
+from detector.training.evaluation.material.own_set_split import own_set_crops, own_set_part
+from detector.training.evaluation.material.recorded_clips import record, replay, strongest_crop
 
 
 def judged(
@@ -194,7 +194,7 @@ def test_crops_from_a_table(model: LoadedModel, tmp_path: Path) -> None:
         for i in range(6):
             (tmp_path / f"{i}.jpg").write_bytes(encoded(crop(i, bool(i % 2)), ".jpg"))
             rows.writerow([f"{i}.jpg", i % 2, f"g{i // 2}"])
-    found_ = given_crops(given_set(tmp_path / "table.csv", None, frozenset()))
+    found_ = own_set_crops(own_set_part(tmp_path / "table.csv", None, frozenset()))
     assert [c.label for c in found_] == [0, 1] * 3 and found_[3].group == "g1"
     measured = evaluate(None, tmp_path / "table.csv", tmp_path / "out", crops=True)
     assert measured.levels["crops"]["items"] == 6 and measured.levels["crops"]["groups"] == 3
@@ -205,7 +205,7 @@ def test_data_of_neither_form(tmp_path: Path) -> None:
     with pytest.raises(ParameterError, match="no such"):
         evaluate(None, tmp_path / "gone", tmp_path / "out")
     with pytest.raises(ParameterError, match="empty"):
-        given_set(tmp_path, None, frozenset())
+        own_set_part(tmp_path, None, frozenset())
     (tmp_path / "t.csv").write_text("path,label\na.jpg,maybe\n")
     with pytest.raises(ParameterError, match="line 2"):
-        given_set(tmp_path / "t.csv", None, frozenset())
+        own_set_part(tmp_path / "t.csv", None, frozenset())

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from detector.models.loaded import load_model
-from detector.training.evaluation.films import Film, read_film, write_film
+from detector.training.evaluation.material.short_clips import ShortClip, read_short_clip, write_short_clip
 from detector.training.second_look.measuring.composed import (
     Pair,
     develop_pairs,
@@ -24,11 +24,13 @@ SIDE = 96  # px
 
 
 def clip(path: Path, level: int, count: int = 100) -> Path:
-    return write_film(Film([np.full((SIDE, SIDE, 3), level, np.uint8)] * count, Fraction(25)), path, 20)
+    return write_short_clip(
+        ShortClip([np.full((SIDE, SIDE, 3), level, np.uint8)] * count, Fraction(25)), path, 20
+    )
 
 
 def levels(path: Path) -> np.ndarray:
-    return np.array([picture.mean() for picture in read_film(path).frames])
+    return np.array([picture.mean() for picture in read_short_clip(path).frames])
 
 
 @pytest.fixture
@@ -75,7 +77,7 @@ def test_of_two_people_one_is_the_fake(tmp_path: Path) -> None:
     duos = write_duos(pairs, tmp_path)
     assert {duo.right_is_manipulated for duo in duos} == {False, True}
     for duo in duos:
-        picture = read_film(duo.path).frames[0]
+        picture = read_short_clip(duo.path).frames[0]
         middle, edge = picture[picture.shape[0] // 2], round(duo.split_x)
         left, right = middle[: edge - 8].mean(), middle[edge + 8 :].mean()
         assert (right > left) == duo.right_is_manipulated
@@ -86,13 +88,13 @@ def test_changed_copies_keep_their_rate_and_what_has_no_face_stays_inconclusive(
 ) -> None:
     for name in ("none", "Deepfakes", "Face2Face"):
         for aligned in "ab":
-            grey = Film([np.full((SIDE, SIDE, 3), 90, np.uint8)] * 20, Fraction(30))
-            write_film(grey, research / "clips" / f"{name}-{aligned}.mp4", 20)
+            grey = ShortClip([np.full((SIDE, SIDE, 3), 90, np.uint8)] * 20, Fraction(30))
+            write_short_clip(grey, research / "clips" / f"{name}-{aligned}.mp4", 20)
     said: list[str] = []
     figures = measure_stability(research, load_model(), tmp_path / "copies", 3, said.append)
     assert figures == {**{change.name: 0.0 for change in CHANGES}, "all": 0.0}
     assert said[-1] == "all: 0.0% of verdicts changed"
-    assert read_film(tmp_path / "copies" / "changed.mp4").rate == 30
+    assert read_short_clip(tmp_path / "copies" / "changed.mp4").rate == 30
 
 
 def test_a_copy_is_shifted_or_smaller() -> None:

@@ -30,7 +30,7 @@ from detector.faces.search.centerface import FaceDetector
 from detector.media.frame import Image
 from detector.scoring.explainable import Seen
 from detector.scoring.scorer import Scorer
-from detector.training.evaluation.heatmap_methods import (
+from detector.training.evaluation.figures.heatmap_methods import (
     ENGINE,
     METHODS,
     Maps,

@@ -1,7 +1,7 @@
 """What compression, size, blur, noise and light cost: the same clips, distorted.
 
 A subset of clips, the first seconds of each, so that a table takes minutes: faces are
-found once for each distorted clip and kept (see :mod:`detector.training.evaluation.replay`).
+found once for each distorted clip and kept (see :mod:`detector.training.evaluation.material.recorded_clips`).
 Compression goes over every frame of the excerpt, as x264 does for upload; the others
 are applied to the sampled frames and not compressed again, so each row costs one thing.
 """
@@ -25,8 +25,8 @@ from detector.media.open import open_media
 from detector.media.reader import MediaReader
 from detector.schema.analysis import Parameters, Verdict
 from detector.scoring.scorer import Scorer
-from detector.training.evaluation.clips import Clip, Listed, analysed, scored_clips, scored_frames
-from detector.training.evaluation.replay import Distortion
+from detector.training.evaluation.material.clips import Clip, Listed, analysed, scored_clips, scored_frames
+from detector.training.evaluation.material.recorded_clips import Distortion
 
 SECONDS = 3  # of each clip
 _RATE = 4.0  # sampled frames a second: half of what the engine takes

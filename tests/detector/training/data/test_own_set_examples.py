@@ -18,10 +18,10 @@ from detector.errors import ParameterError
 from detector.media.frame import Frame
 from detector.media.reader import MediaReader
 from detector.scoring.single_crops import framed_crop
-from detector.training.data import custom_set
-from detector.training.data.custom_set import open_custom_set
+from detector.training.data import own_set_examples
 from detector.training.data.face_samples import Sample
 from detector.training.data.labelled_sets import DataSetError
+from detector.training.data.own_set_examples import open_own_set
 from detector.training.data.streamed_videos import VideoLeftOut
 
 
@@ -36,7 +36,7 @@ def drawn(examples: Iterable[object], count: int) -> list[tuple[torch.Tensor, fl
 @pytest.mark.usefixtures("every_frame_a_face")
 class TestCrops:
     def test_examples_and_validation(self, pictures: Path) -> None:
-        examples, validation = open_custom_set(recipe(), pictures, 0, None)
+        examples, validation = open_own_set(recipe(), pictures, 0, None)
         assert len(examples) == 60  # type: ignore[arg-type]
         for image, label, where in (examples[i] for i in range(8)):
             assert image.shape == (3, SIZE, SIZE) and image.dtype == torch.uint8
@@ -49,7 +49,7 @@ class TestCrops:
         ramp = np.tile(np.linspace(0, 255, 64).astype(np.uint8)[None, :, None], (64, 1, 3))
         for path in (pictures / "val").rglob("*.png"):
             path.write_bytes(encoded(np.ascontiguousarray(ramp if path.stem == "vr" else ramp[:, ::-1])))
-        _, validation = open_custom_set(recipe(), pictures, 0, None)
+        _, validation = open_own_set(recipe(), pictures, 0, None)
         images = {label: image for image, label in drawn(validation, 2)}
         plain = framed_crop(ramp, SIZE).transpose(2, 0, 1).astype(float)
         assert plain[:, :, 0].mean() == pytest.approx(0.02 * 255, abs=2)
@@ -59,20 +59,20 @@ class TestCrops:
     @pytest.mark.parametrize("share", [0.2, 0.8])
     def test_the_share_of_fakes_is_the_recipes(self, pictures: Path, share: float) -> None:
         """Whatever the set holds, here one in five."""
-        examples = open_custom_set(recipe(fake_share=share), pictures, 0, None).examples
+        examples = open_own_set(recipe(fake_share=share), pictures, 0, None).examples
         labels = [label for _, label in drawn(examples, 60)]
         assert np.mean(labels) == pytest.approx(share, abs=0.15)
 
     def test_a_resumed_run_sees_what_it_would_have_seen(self, pictures: Path) -> None:
-        whole = open_custom_set(recipe(), pictures, 0, None).examples
-        rest = open_custom_set(recipe(), pictures, 50, None).examples
+        whole = open_own_set(recipe(), pictures, 0, None).examples
+        rest = open_own_set(recipe(), pictures, 50, None).examples
         assert len(rest) == 10  # type: ignore[arg-type]
         for i in (0, 9):
             assert torch.equal(rest[i][0], whole[50 + i][0]) and rest[i][1] == whole[50 + i][1]
 
     def test_frames_of_videos(self, videos: Path) -> None:
         """Validation holds each of the frames asked for, where a clip has so many."""
-        _, validation = open_custom_set(recipe(frames=5), videos, 0, None)
+        _, validation = open_own_set(recipe(frames=5), videos, 0, None)
         seen = drawn(validation, len(validation))  # type: ignore[arg-type]
         assert [label for _, label in seen].count(1.0) == 5 and len(seen) == 9
         assert all((level(image) > 150) == bool(label) for image, label in seen)
@@ -82,7 +82,7 @@ class TestCrops:
 class TestSequences:
     def test_examples_are_whole_clips_in_order(self, videos: Path) -> None:
         config = recipe(architecture="efficientnet_lstm", samples=24)
-        examples, validation = open_custom_set(config, videos, 4, None)
+        examples, validation = open_own_set(config, videos, 4, None)
         assert len(examples) == 20  # type: ignore[arg-type]
         for frames, label in drawn(examples, 6):
             assert frames.shape == (6, 3, SIZE, SIZE) and frames.dtype == torch.uint8
@@ -95,11 +95,11 @@ class TestSequences:
 
     def test_an_odd_size_is_refused(self, videos: Path) -> None:
         with pytest.raises(ParameterError, match="63 must be even"):
-            open_custom_set(recipe(architecture="efficientnet_lstm", size=63), videos, 0, None)
+            open_own_set(recipe(architecture="efficientnet_lstm", size=63), videos, 0, None)
 
     def test_share_and_resumption(self, videos: Path) -> None:
         config = recipe(architecture="efficientnet_lstm", fake_share=0.25, frames=2)
-        whole, rest = (open_custom_set(config, videos, seen, None).examples for seen in (0, 28))
+        whole, rest = (open_own_set(config, videos, seen, None).examples for seen in (0, 28))
         assert np.mean([label for _, label in drawn(whole, 40)]) == pytest.approx(0.25, abs=0.15)
         for i in (0, 11):
             assert torch.equal(rest[i][0], whole[28 + i][0]) and rest[i][1] == whole[28 + i][1]
@@ -115,14 +115,14 @@ class TestSequences:
                 write_clip(tmp_path / split / label / f"{split}-{label}.mp4", [shade] * 6)
         config = recipe(architecture="efficientnet_lstm", frames=4)
         sides = []
-        for frames, _ in drawn(open_custom_set(config, tmp_path, 0, None).examples, 24):
+        for frames, _ in drawn(open_own_set(config, tmp_path, 0, None).examples, 24):
             right = [level(f[:, :, -16:]) > level(f[:, :, :16]) for f in frames]
             assert len(set(right)) == 1
             sides += right[:1]
         assert 4 < sum(sides) < 20
 
     def test_a_picture_is_a_sequence_of_one(self, pictures: Path) -> None:
-        examples, _ = open_custom_set(recipe(architecture="efficientnet_lstm"), pictures, 0, None)
+        examples, _ = open_own_set(recipe(architecture="efficientnet_lstm"), pictures, 0, None)
         assert all(frames.shape == (1, 3, SIZE, SIZE) for frames, _ in drawn(examples, 12))
 
 
@@ -130,7 +130,7 @@ class TestSequences:
 class TestStreamed:
     def test_as_many_as_the_recipe_asks_for(self, videos: Path) -> None:
         """Epoch after epoch; an epoch is six clips here, of one frame a half second."""
-        examples, validation = open_custom_set(recipe(streamed=True, samples=20), videos, 3, None)
+        examples, validation = open_own_set(recipe(streamed=True, samples=20), videos, 3, None)
         seen = list(examples)  # type: ignore[call-overload]
         assert len(seen) == 17
         assert all(image.shape == (3, SIZE, SIZE) and image.dtype == torch.uint8 for image, _ in seen)
@@ -140,7 +140,7 @@ class TestStreamed:
 
     def test_epochs_differ_and_runs_repeat(self, videos: Path) -> None:
         def run(seen: int) -> list[bytes]:
-            examples = open_custom_set(recipe(streamed=True, samples=12), videos, seen, None).examples
+            examples = open_own_set(recipe(streamed=True, samples=12), videos, seen, None).examples
             return [image.numpy().tobytes() for image, _ in examples]  # type: ignore[attr-defined]
 
         first = run(0)
@@ -149,19 +149,19 @@ class TestStreamed:
 
     def test_pictures_and_sequence_networks_are_refused(self, videos: Path, pictures: Path) -> None:
         with pytest.raises(ParameterError, match="reads sequences"):
-            open_custom_set(recipe(streamed=True, architecture="efficientnet_lstm"), videos, 0, None)
+            open_own_set(recipe(streamed=True, architecture="efficientnet_lstm"), videos, 0, None)
         with pytest.raises(DataSetError, match="only those can be streamed"):
-            open_custom_set(recipe(streamed=True), pictures, 0, None)
+            open_own_set(recipe(streamed=True), pictures, 0, None)
 
     def test_what_would_not_be_heeded_is_refused(self, videos: Path) -> None:
         for wish in (recipe(streamed=True, fake_share=0.3), recipe(streamed=True, hidden=0.5)):
             with pytest.raises(ParameterError, match="take turns"):
-                open_custom_set(wish, videos, 0, None)
+                open_own_set(wish, videos, 0, None)
 
     def test_of_a_video_so_many_frames_as_the_recipe_says(
         self, videos: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        examples = open_custom_set(recipe(frames=5, streamed=True, samples=2), videos, 0, None).examples
+        examples = open_own_set(recipe(frames=5, streamed=True, samples=2), videos, 0, None).examples
         rates: list[float] = []
 
         def no_frames(_: MediaReader, rate: float) -> Iterator[Frame]:
@@ -193,12 +193,12 @@ class TestFailures:
         """How often each group stands in what examples are drawn from."""
         groups: Counter[str] = Counter()
 
-        class Spied(custom_set.Examples):
+        class Spied(own_set_examples.Examples):
             def __init__(self, samples: list[Sample], *rest: object) -> None:
                 groups.update(sample.group for sample in samples)
                 super().__init__(samples, *rest)  # type: ignore[arg-type]
 
-        monkeypatch.setattr(custom_set, "Examples", Spied)
+        monkeypatch.setattr(own_set_examples, "Examples", Spied)
         return groups
 
     def test_half_are_failures_and_the_worse_come_oftener(
@@ -206,7 +206,7 @@ class TestFailures:
     ) -> None:
         """Ten to learn from; two failures add ten more, shared out as 0.8 to 0.2."""
         groups = self.pools(monkeypatch)
-        open_custom_set(recipe(), pictures, 0, self.listed(pictures, r3=0.8, f1=0.8))
+        open_own_set(recipe(), pictures, 0, self.listed(pictures, r3=0.8, f1=0.8))
         assert groups.total() == 20
         assert groups["r3"] == 1 + 8 and groups["f1"] == 1 + 2
         assert {count for group, count in groups.items() if group not in {"r3", "f1"}} == {1}
@@ -214,16 +214,16 @@ class TestFailures:
     def test_one_out_of_validation_leaves_it(self, pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         put(pictures / "val" / "real" / "kept.png", 51)
         groups = self.pools(monkeypatch)
-        own_set = open_custom_set(recipe(), pictures, 0, self.listed(pictures, vr=0.9))
+        own_set = open_own_set(recipe(), pictures, 0, self.listed(pictures, vr=0.9))
         assert groups["vr"] == 10 and groups["kept"] == groups["vf"] == 0
         assert len(own_set.validation) == 2  # type: ignore[arg-type]
 
     def test_validation_must_not_run_out(self, pictures: Path) -> None:
         with pytest.raises(DataSetError, match="the validation split needs both"):
-            open_custom_set(recipe(), pictures, 0, self.listed(pictures, vr=0.9))
+            open_own_set(recipe(), pictures, 0, self.listed(pictures, vr=0.9))
 
     def test_nothing_of_a_test_split(self, pictures: Path) -> None:
         put(pictures / "test" / "real" / "tr.png", 70)
         put(pictures / "test" / "fake" / "tf.png", 170, True)
         with pytest.raises(DataSetError, match="there to measure on"):
-            open_custom_set(recipe(), pictures, 0, self.listed(pictures, tr=0.9))
+            open_own_set(recipe(), pictures, 0, self.listed(pictures, tr=0.9))

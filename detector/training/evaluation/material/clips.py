@@ -13,10 +13,16 @@ from sklearn.metrics import roc_auc_score
 from detector.schema.analysis import Analysis, Parameters, Person, Verdict
 from detector.scoring.scorer import Scorer
 from detector.training.data.clip_table import clip_rows, identity_pairs
-from detector.training.evaluation import temporal_metrics
-from detector.training.evaluation.metrics import Scored, leave_one_group_out
-from detector.training.evaluation.replay import Distortion, own_crops, record, replay, strongest_crop
-from detector.training.evaluation.temporal_metrics import Span, Timed, overlap
+from detector.training.evaluation.figures import temporal_metrics
+from detector.training.evaluation.figures.metrics import Scored, leave_one_group_out
+from detector.training.evaluation.figures.temporal_metrics import Span, Timed, overlap
+from detector.training.evaluation.material.recorded_clips import (
+    Distortion,
+    own_crops,
+    record,
+    replay,
+    strongest_crop,
+)
 
 
 @dataclass(frozen=True)

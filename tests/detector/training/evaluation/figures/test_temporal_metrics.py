@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detector.training.evaluation.temporal_metrics import (
+from detector.training.evaluation.figures.temporal_metrics import (
     Timed,
     average_precision,
     average_recall,

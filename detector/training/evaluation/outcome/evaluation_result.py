@@ -8,8 +8,8 @@ from typing import Any
 
 from detector.models.card import Card
 from detector.schema.analysis import Parameters
-from detector.training.evaluation.failures import Failure
-from detector.training.evaluation.metrics import Scored
+from detector.training.evaluation.figures.metrics import Scored
+from detector.training.evaluation.outcome.failures import Failure
 
 Report = Callable[[str], None]
 

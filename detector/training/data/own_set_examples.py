@@ -50,7 +50,7 @@ class CroppedItem(NamedTuple):
     group: str
 
 
-class CustomSet(NamedTuple):
+class OwnSetExamples(NamedTuple):
     """Examples still to be seen, and those to validate on."""
 
     examples: Dataset[Any]
@@ -89,7 +89,7 @@ def divided(data: Path, failures: Path | None) -> Divided:
     return Divided(train, held_out, test, [item for item in items if replace(item, split="") in learnt])
 
 
-def open_custom_set(config: Config, data: Path, seen: int, failures: Path | None) -> CustomSet:
+def open_own_set(config: Config, data: Path, seen: int, failures: Path | None) -> OwnSetExamples:
     """Examples of the set at ``data``, as :func:`divided` gives it; raises what it does."""
     assert config.set is not None
     train, held_out, *_ = divided(data, failures)
@@ -109,12 +109,12 @@ def open_custom_set(config: Config, data: Path, seen: int, failures: Path | None
     # Once more: videos that show no face are gone.
     _refuse_one_class(data, "validation", tested)
     if config.set.streamed:
-        return CustomSet(_Streamed(train, config, seen), _Faces(tested, config.size))
+        return OwnSetExamples(_Streamed(train, config, seen), _Faces(tested, config.size))
     learned = crop_items(train, config.set.frames)
     _refuse_one_class(data, "training", learned)
     if reads_sequences:
-        return CustomSet(_Sequences(learned, config, seen), _Undegraded(tested, config.size))
-    return CustomSet(_crops(learned, config, seen), _Faces(tested, config.size))
+        return OwnSetExamples(_Sequences(learned, config, seen), _Undegraded(tested, config.size))
+    return OwnSetExamples(_crops(learned, config, seen), _Faces(tested, config.size))
 
 
 def _refuse_one_class(data: Path, split: str, some: Sequence[Item] | Sequence[CroppedItem]) -> None:

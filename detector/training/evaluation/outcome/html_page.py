@@ -10,12 +10,12 @@ import jinja2
 import numpy as np
 
 from detector.paths import FILES
-from detector.training.evaluation.failures import Failure
-from detector.training.evaluation.metrics import Scored, reliability, roc
+from detector.training.evaluation.figures.metrics import Scored, reliability, roc
+from detector.training.evaluation.outcome.failures import Failure
 from detector.training.publish.calibration import BINS
 
 if TYPE_CHECKING:
-    from detector.training.evaluation.measured import Measured
+    from detector.training.evaluation.outcome.evaluation_result import Measured
 
 TEMPLATES = FILES / "templates"
 # Colours of lines, told apart by dashes as well.

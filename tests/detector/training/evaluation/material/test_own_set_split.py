@@ -12,7 +12,7 @@ from made_faces import crop, encoded
 from detector.models.card_files import SHIPPED, load_card
 from detector.training.data.file_marks import marks
 from detector.training.data.labelled_sets import DataSetError, read_set
-from detector.training.evaluation.given_set import given_crops, given_set, unmarked
+from detector.training.evaluation.material.own_set_split import own_set_crops, own_set_part, unmarked
 
 NOBODY: frozenset[str] = frozenset()
 
@@ -46,15 +46,15 @@ def divided(folder: Path) -> Path:
 
 
 def test_of_a_set_that_was_trained_on_the_rest_is_measured(undivided: Path, learnt: frozenset[str]) -> None:
-    given = given_set(undivided, None, learnt)
+    given = own_set_part(undivided, None, learnt)
     assert 0 < len(given.items) < 20 and given.learnt == 0
     assert [i.name for i in given.items] == [i.name for i in read_set(undivided) if i.split == "test"]
     assert given.notes == (f"Measured: what is new to the model, {len(given.items)} of 80 files.",)
-    assert len(given_crops(given)) == len(given.items)
+    assert len(own_set_crops(given)) == len(given.items)
 
 
 def test_other_models_measure_all_of_it(undivided: Path) -> None:
-    given = given_set(undivided, None, NOBODY)
+    given = own_set_part(undivided, None, NOBODY)
     assert len(given.items) == 80 and not given.notes
 
 
@@ -65,7 +65,7 @@ def test_it_is_known_wherever_it_lies(undivided: Path, learnt: frozenset[str], t
         place.parent.mkdir(exist_ok=True)
         with zipfile.ZipFile(undivided) as archive:
             place.write_bytes(archive.read(item.member or ""))
-    assert len(given_set(tmp_path, None, learnt).items) == len(given_set(undivided, None, learnt).items)
+    assert len(own_set_part(tmp_path, None, learnt).items) == len(own_set_part(undivided, None, learnt).items)
     (tmp_path / "table.csv").write_text(
         "path,label,group\n"
         + "".join(
@@ -73,12 +73,12 @@ def test_it_is_known_wherever_it_lies(undivided: Path, learnt: frozenset[str], t
             for p in sorted(tmp_path.glob("*/*.png"))
         )
     )
-    assert {item.label for item in given_set(tmp_path / "table.csv", None, learnt).items} == {0}
+    assert {item.label for item in own_set_part(tmp_path / "table.csv", None, learnt).items} == {0}
 
 
 @pytest.mark.parametrize("split", ["train", "val", "all"])
 def test_what_was_learnt_from_is_said(undivided: Path, learnt: frozenset[str], split: str) -> None:
-    given = given_set(undivided, split, learnt)
+    given = own_set_part(undivided, split, learnt)
     parts = [item.split for item in read_set(undivided)]
     assert len(given.items) == (80 if split == "all" else parts.count(split))
     assert given.learnt == (80 - parts.count("test") if split == "all" else len(given.items))
@@ -87,20 +87,20 @@ def test_what_was_learnt_from_is_said(undivided: Path, learnt: frozenset[str], s
 
 def test_a_set_that_names_splits_is_measured_on_test(tmp_path: Path) -> None:
     videos = divided(tmp_path)
-    assert {item.split for item in given_set(videos, None, NOBODY).items} == {"test"}
-    assert {item.split for item in given_set(videos, "val", NOBODY).items} == {"val"}
-    assert len(given_set(videos, "all", NOBODY).items) == 12
+    assert {item.split for item in own_set_part(videos, None, NOBODY).items} == {"test"}
+    assert {item.split for item in own_set_part(videos, "val", NOBODY).items} == {"val"}
+    assert len(own_set_part(videos, "all", NOBODY).items) == 12
     every = read_set(videos)
     table = "".join(f"videos/{i.path.relative_to(videos)},{i.label},{i.split}\n" for i in every)
     (tmp_path / "set.csv").write_text("path,label,split\n" + table)
-    assert len(given_set(tmp_path / "set.csv", None, NOBODY).items) == 4
+    assert len(own_set_part(tmp_path / "set.csv", None, NOBODY).items) == 4
 
 
 @pytest.mark.parametrize("split", ["train", "val", "test"])
 def test_a_folder_that_is_a_split_is_measured_whole(tmp_path: Path, split: str) -> None:
     videos = divided(tmp_path)
     known = frozenset(marks([item for item in read_set(videos) if item.split != "test"]))
-    given = given_set(videos / split, None, known)
+    given = own_set_part(videos / split, None, known)
     assert len(given.items) == 4 and given.learnt == (0 if split == "test" else 4)
 
 
@@ -115,6 +115,6 @@ def test_where_nothing_is_left_the_remedy_is_named(tmp_path: Path) -> None:
     videos = divided(tmp_path)
     moved = (videos / "train").rename(tmp_path / "material")
     with pytest.raises(DataSetError, match="nothing of it is new to the model.*--split all"):
-        given_set(moved, None, frozenset(marks(read_set(moved, (0, 0, 1)))))
+        own_set_part(moved, None, frozenset(marks(read_set(moved, (0, 0, 1)))))
     with pytest.raises(DataSetError, match="nothing of it is in the train split"):
-        given_set(videos, "train", NOBODY)
+        own_set_part(videos, "train", NOBODY)

@@ -11,9 +11,9 @@ import cv2
 
 from detector.faces.patch import decode
 from detector.schema.analysis import Parameters, Verdict
-from detector.training.evaluation.clips import Clip, write_thumbnail
-from detector.training.evaluation.crops import Crop
-from detector.training.evaluation.metrics import Scored
+from detector.training.evaluation.figures.metrics import Scored
+from detector.training.evaluation.material.clips import Clip, write_thumbnail
+from detector.training.evaluation.material.crops import Crop
 
 # Thumbnails of so many wrongly judged crops a set are written.
 _SHOWN = 60

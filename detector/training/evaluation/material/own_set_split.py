@@ -8,8 +8,8 @@ from pathlib import Path
 
 from detector.training.data.file_marks import marks
 from detector.training.data.labelled_sets import SPLITS, DataSetError, Item, contents, read_set
-from detector.training.evaluation.clips import Listed
-from detector.training.evaluation.crops import Crop
+from detector.training.evaluation.material.clips import Listed
+from detector.training.evaluation.material.crops import Crop
 from detector.training.publish.origin import DATA_SET
 
 ALL = "all"
@@ -17,7 +17,7 @@ _ALL_TO_MEASURE_ON = (0.0, 0.0, 1.0)  # shares of train, val and test where the 
 
 
 @dataclass(frozen=True)
-class Given:
+class OwnSetPart:
     """What of the set at ``data`` is measured; ``learnt`` says of how many the model learnt.
 
     It also counts those that it was chosen by or calibrated on. ``notes`` say what was left out, and that.
@@ -29,7 +29,7 @@ class Given:
     notes: tuple[str, ...]
 
 
-def given_set(data: Path, split: str | None, learnt_from: frozenset[str]) -> Given:
+def own_set_part(data: Path, split: str | None, learnt_from: frozenset[str]) -> OwnSetPart:
     """Items of the set at ``data``; ``learnt_from`` are the marks of what the model learnt from.
 
     ``split`` is one of :data:`~detector.training.data.labelled_sets.SPLITS`, by which training divides a set
@@ -70,7 +70,7 @@ def given_set(data: Path, split: str | None, learnt_from: frozenset[str]) -> Giv
             f"The model learnt from {learnt:,} of these {len(chosen):,} files, or was chosen or calibrated "
             "on them: the figures flatter."
         )
-    return Given(data, tuple(item for item, _ in chosen), learnt, tuple(notes))
+    return OwnSetPart(data, tuple(item for item, _ in chosen), learnt, tuple(notes))
 
 
 def unmarked(described: Sequence[str], learnt_from: frozenset[str]) -> tuple[str, ...]:
@@ -83,20 +83,20 @@ def unmarked(described: Sequence[str], learnt_from: frozenset[str]) -> tuple[str
     )
 
 
-def given_clips(given: Given) -> list[Listed]:
+def own_set_clips(part: OwnSetPart) -> list[Listed]:
     """Its videos and photos; raises :class:`DataSetError` for a zip, which holds crops."""
-    if any(item.member is not None for item in given.items):
-        raise DataSetError(f"{given.data}: a zip holds face crops. Measure it with --crops.")
+    if any(item.member is not None for item in part.items):
+        raise DataSetError(f"{part.data}: a zip holds face crops. Measure it with --crops.")
     return [
-        Listed(_named(i, given.data), i.path, bool(i.label), "given" if i.label else "none", group=i.group)
-        for i in given.items
+        Listed(_named(i, part.data), i.path, bool(i.label), "given" if i.label else "none", group=i.group)
+        for i in part.items
     ]
 
 
-def given_crops(given: Given) -> list[Crop]:
+def own_set_crops(part: OwnSetPart) -> list[Crop]:
     """Its pictures, which are themselves crops of one face each."""
-    items: Sequence[Item] = [item for item in given.items if not item.is_video]
-    return [Crop(_named(i, given.data), content, i.label, i.group) for i, content in contents(items)]
+    items: Sequence[Item] = [item for item in part.items if not item.is_video]
+    return [Crop(_named(i, part.data), content, i.label, i.group) for i, content in contents(items)]
 
 
 def _named(item: Item, data: Path) -> str:

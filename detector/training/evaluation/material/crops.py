@@ -15,7 +15,7 @@ from detector.faces.patch import decode
 from detector.scoring.scorer import Scorer
 from detector.scoring.single_crops import crop_for
 from detector.training.data.face_samples import dfdc_samples, read_csv
-from detector.training.evaluation.metrics import Scored
+from detector.training.evaluation.figures.metrics import Scored
 
 WIDTHS = (16, 24, 32, 40, 48, 64, 96)  # px at which the smallest face worth judging is looked for
 _BATCH = 50

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import ArrayLike
 from sklearn import metrics as sk
 
-from detector.training.evaluation.metrics import (
+from detector.training.evaluation.figures.metrics import (
     Scored,
     best_threshold,
     confusion,

@@ -16,21 +16,21 @@ _PRESET = "veryfast"
 
 
 @dataclass(frozen=True)
-class Film:
+class ShortClip:
     """Frames with a steady rate."""
 
     frames: list[Image]
     rate: Fraction
 
 
-def read_film(path: Path) -> Film:
+def read_short_clip(path: Path) -> ShortClip:
     """All frames of a short clip."""
     with av.open(str(path)) as container:
         rate = container.streams.video[0].average_rate or Fraction(25)
-        return Film([frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)], rate)
+        return ShortClip([frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)], rate)
 
 
-def write_film(film: Film, path: Path, crf: int, *, one_thread: bool = False) -> Path:
+def write_short_clip(film: ShortClip, path: Path, crf: int, *, one_thread: bool = False) -> Path:
     """H.264 in mp4, of even sides; with ``one_thread`` the same bytes on any number of cores."""
     height, width = (side - side % 2 for side in film.frames[0].shape[:2])
     with av.open(str(path), "w", format="mp4") as container:

@@ -39,7 +39,7 @@ from detector.scoring.first_pass.first_pass import FirstPass, FirstPassResult
 from detector.scoring.scorer import Scorer
 from detector.segments.explained_peaks import without_peaks
 
-_VERSION = 9  # of the recording; raise it when face finding, tracking or these classes change
+_VERSION = 10  # of the recording; raise it when face finding, tracking or these classes change
 _BATCH = 64
 # What of the first pass's a recording is made without: what a crop shows is looked at in the replay.
 _ANY_CROP = {

@@ -10,8 +10,14 @@ import pytest
 
 from detector.explain.heatmaps import heatmaps
 from detector.scoring.scorer import Scorer
-from detector.training.evaluation.heatmap_methods import ENGINE, cam_maps, centre_maps, layers, random_maps
-from detector.training.evaluation.heatmap_metrics import (
+from detector.training.evaluation.figures.heatmap_methods import (
+    ENGINE,
+    cam_maps,
+    centre_maps,
+    layers,
+    random_maps,
+)
+from detector.training.evaluation.figures.heatmap_metrics import (
     CENTRE,
     PERFECT,
     RANDOM,

@@ -16,10 +16,10 @@ from detector.errors import MediaError
 from detector.faces.crop import crop_square, square_for_face
 from detector.faces.search.centerface import FaceDetector
 from detector.scoring.single_crops import framed_crop
-from detector.training.data import custom_set
-from detector.training.data.custom_set import crop_items
+from detector.training.data import own_set_examples
 from detector.training.data.face_samples import decode
 from detector.training.data.labelled_sets import DataSetError, Item
+from detector.training.data.own_set_examples import crop_items
 
 
 class TestShown:
@@ -56,9 +56,9 @@ class TestShown:
     @pytest.mark.usefixtures("every_frame_a_face")
     def test_repeated_items_are_read_once(self, videos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         read = []
-        real = custom_set.video_crops
+        real = own_set_examples.video_crops
         monkeypatch.setattr(
-            custom_set, "video_crops", lambda path, *rest: read.append(path) or real(path, *rest)
+            own_set_examples, "video_crops", lambda path, *rest: read.append(path) or real(path, *rest)
         )
         a, b = (Item(videos / "train" / "real" / f"{n}.mp4", None, 0, f"{n}", "train") for n in (40, 60))
         out = crop_items([a, b, a, a], 3)
@@ -95,5 +95,5 @@ class TestShown:
 
 def test_kept_pictures_lose_next_to_nothing() -> None:
     picture = cv2.resize(crop(3, True), (224, 224), interpolation=cv2.INTER_CUBIC)
-    kept = custom_set._kept(Item(Path("a"), None, 1, "g", "train"), [picture])
+    kept = own_set_examples._kept(Item(Path("a"), None, 1, "g", "train"), [picture])
     assert np.abs(decode(kept.crops[0]).astype(float) - picture).mean() < 1.5

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from own_set import clip, recipe
 
-from detector.training.data.custom_set import open_custom_set
 from detector.training.data.labelled_sets import DataSetError
+from detector.training.data.own_set_examples import open_own_set
 
 
 @pytest.mark.usefixtures("every_frame_a_face")
@@ -17,7 +17,7 @@ class TestRefusals:
         for path in (pictures / "val").rglob("*.png"):
             path.unlink()
         with pytest.raises(DataSetError, match="the validation split needs both"):
-            open_custom_set(recipe(), pictures, 0, None)
+            open_own_set(recipe(), pictures, 0, None)
 
     @pytest.mark.parametrize("split", ["train", "val"])
     def test_a_split_of_one_class(self, pictures: Path, split: str) -> None:
@@ -25,7 +25,7 @@ class TestRefusals:
         for path in (pictures / split / "fake").glob("*.png"):
             path.unlink()
         with pytest.raises(DataSetError, match=f"{split}.*(fake|both)|validation"):
-            open_custom_set(recipe(), pictures, 0, None)
+            open_own_set(recipe(), pictures, 0, None)
 
     @pytest.mark.parametrize(
         ("split", "name"), [("train", "the training split"), ("val", "the validation split")]
@@ -40,10 +40,10 @@ class TestRefusals:
                 dark = one == split and label == "fake"
                 clip(tmp_path / one / label / f"{one}-{label}.mp4", 0 if dark else shade + number, 3)
         with pytest.raises(DataSetError, match=f"{name} needs both"):
-            open_custom_set(recipe(frames=2, architecture=architecture), tmp_path, 0, None)
+            open_own_set(recipe(frames=2, architecture=architecture), tmp_path, 0, None)
 
     def test_the_same_picture_in_two_splits(self, pictures: Path) -> None:
         copied = (pictures / "train" / "real" / "r0.png").read_bytes()
         (pictures / "val" / "real" / "copy.png").write_bytes(copied)
         with pytest.raises(DataSetError, match="same bytes"):
-            open_custom_set(recipe(), pictures, 0, None)
+            open_own_set(recipe(), pictures, 0, None)

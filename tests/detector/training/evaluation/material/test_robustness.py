@@ -11,8 +11,14 @@ from clips import write_clip
 
 from detector.media.open import open_media
 from detector.scoring.scorer import Scorer
-from detector.training.evaluation.clips import Listed
-from detector.training.evaluation.robustness import SECONDS, Compressed, distortions, robustness, subset
+from detector.training.evaluation.material.clips import Listed
+from detector.training.evaluation.material.robustness import (
+    SECONDS,
+    Compressed,
+    distortions,
+    robustness,
+    subset,
+)
 
 
 @pytest.fixture(scope="module")
