@@ -5,13 +5,12 @@ from __future__ import annotations
 import timm
 from torch import Tensor, nn
 
-from detector.networks.base import Network, register
-from detector.networks.efficientnet_lite0 import EfficientNetLite0
-from detector.networks.grow import grown
+from detector.networks.base import register
+from detector.networks.grow import GrownFromLite0
 
 
 @register("efficientnet_b1")
-class EfficientNetB1(Network):
+class EfficientNetB1(GrownFromLite0):
     """timm's ``tf_efficientnet_b1``, then 1280 → 512 → 2 with ReLU and dropout 0.3; 7.2 million parameters.
 
     The logit is the difference of the two outputs, manipulated less unmanipulated.
@@ -24,15 +23,6 @@ class EfficientNetB1(Network):
             nn.Dropout(0.3), nn.Linear(1280, 512), nn.ReLU(), nn.Dropout(0.3), nn.Linear(512, 2)
         )
 
-    @property
-    def cam_layers(self) -> tuple[nn.Module, ...]:
-        return self.backbone.blocks[5], self.backbone.bn2
-
     def forward(self, crops: Tensor) -> Tensor:
         real, fake = self.head(self.backbone(crops)).unbind(dim=1)
         return fake - real
-
-    def start_from(self, other: Network) -> None:
-        if not isinstance(other, EfficientNetLite0):
-            return super().start_from(other)
-        self.backbone.load_state_dict(grown(self.backbone.state_dict(), other.features_state()))

@@ -5,12 +5,11 @@ from __future__ import annotations
 import timm
 from torch import Tensor, nn
 
-from detector.networks.base import Network, SequenceNetwork, freeze_backbone
-from detector.networks.efficientnet_lite0 import EfficientNetLite0
-from detector.networks.grow import grown
+from detector.networks.base import SequenceNetwork, freeze_backbone
+from detector.networks.grow import GrownFromLite0
 
 
-class EfficientNetSequence(SequenceNetwork):
+class EfficientNetSequence(GrownFromLite0, SequenceNetwork):
     """A timm EfficientNet without its head, and its features projected to ``width``."""
 
     def __init__(self, name: str, width: int) -> None:
@@ -18,15 +17,6 @@ class EfficientNetSequence(SequenceNetwork):
         self.backbone = timm.create_model(name, num_classes=0, drop_path_rate=0.1)
         found: int = self.backbone.num_features
         self.project = nn.Sequential(nn.LayerNorm(found), nn.Linear(found, width))
-
-    @property
-    def cam_layers(self) -> tuple[nn.Module, ...]:
-        return self.backbone.blocks[5], self.backbone.bn2
-
-    def start_from(self, other: Network) -> None:
-        if not isinstance(other, EfficientNetLite0):
-            return super().start_from(other)
-        self.backbone.load_state_dict(grown(self.backbone.state_dict(), other.features_state()))
 
     def freeze_stages(self, count: int) -> None:
         freeze_backbone(self.backbone, count)

@@ -9,8 +9,28 @@ added, so the start is near, not equal; training goes on from there.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+
+from detector.networks.base import Network
+from detector.networks.efficientnet_lite0 import EfficientNetLite0
+
+
+class GrownFromLite0(Network):
+    """Base of architectures with an EfficientNet as backbone, which can start from a trained Lite0."""
+
+    backbone: Any  # an EfficientNet of timm
+
+    @property
+    def cam_layers(self) -> tuple[nn.Module, ...]:
+        return self.backbone.blocks[5], self.backbone.bn2
+
+    def start_from(self, other: Network) -> None:
+        if not isinstance(other, EfficientNetLite0):
+            return super().start_from(other)
+        self.backbone.load_state_dict(grown(self.backbone.state_dict(), other.features_state()))
 
 
 def grown(large: dict[str, Tensor], small: dict[str, Tensor]) -> dict[str, Tensor]:
