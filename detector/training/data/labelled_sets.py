@@ -270,7 +270,7 @@ def _of_equal_size(items: Sequence[Item]) -> list[Item]:
             size = item.path.stat().st_size
         else:
             if item.path not in members:
-                with zipfile.ZipFile(item.path) as archive:
+                with opened_zip(item.path) as archive:
                     members[item.path] = {info.filename: info.file_size for info in archive.infolist()}
             size = members[item.path][item.member]
         sizes.append(size)
@@ -279,15 +279,17 @@ def _of_equal_size(items: Sequence[Item]) -> list[Item]:
 
 
 def _digests(items: Iterable[Item]) -> Iterator[tuple[Item, bytes]]:
-    for path, of in groupby(sorted(items, key=attrgetter("path")), key=attrgetter("path")):
-        with path.open("rb") as file:
-            archive = None
-            for item in of:
-                if item.member is None:
-                    yield item, hashlib.file_digest(file, "sha256").digest()
-                    continue
-                archive = archive or zipfile.ZipFile(file)
-                yield item, hashlib.sha256(archive.read(item.member)).digest()
+    """SHA-256 of each item's bytes, ordered by file; videos are not read into memory whole."""
+    for (path, zipped), of in groupby(
+        sorted(items, key=attrgetter("path")), key=lambda item: (item.path, item.member is not None)
+    ):
+        if not zipped:
+            with path.open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").digest()
+            yield from ((item, digest) for item in of)
+            continue
+        with opened_zip(path) as archive:
+            yield from ((item, hashlib.sha256(archive.read(item.member or "")).digest()) for item in of)
 
 
 def _some(names: Sequence[str]) -> str:

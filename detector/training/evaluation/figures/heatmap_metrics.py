@@ -10,7 +10,6 @@ relevant ones, pixels being removed by noisy linear imputation.
 from __future__ import annotations
 
 import warnings
-import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +29,7 @@ from detector.faces.search.centerface import FaceDetector
 from detector.media.frame import Image
 from detector.scoring.explainable import Seen
 from detector.scoring.scorer import Scorer
+from detector.training.data.labelled_sets import opened_zip
 from detector.training.evaluation.figures.heatmap_methods import (
     ENGINE,
     METHODS,
@@ -70,7 +70,7 @@ def blended_faces(archive: Path, size: int, count: int = FACES) -> Blended:
     """``count`` LFW photographs out of ``photos-real.zip``, self-blended with seeds 0, 1, 2 …"""
     detector = FaceDetector(0.5)
     crops, masks = [], []
-    with zipfile.ZipFile(archive) as photos:
+    with opened_zip(archive) as photos:
         names = sorted(n for n in photos.namelist() if n.startswith("lfw/") and n.endswith(".jpg"))
         for seed, number in enumerate(np.linspace(0, len(names) - 1, count).astype(int)):
             image = decode(photos.read(names[number]))

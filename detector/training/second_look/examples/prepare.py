@@ -6,7 +6,6 @@ tell them apart.
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ from detector.faces.search.centerface import FaceDetector
 from detector.media.frame import Image
 from detector.training.data.clip_table import clip_rows
 from detector.training.data.face_samples import read_csv
+from detector.training.data.labelled_sets import opened_zip
 from detector.training.second_look.examples.kinds import family
 from detector.training.second_look.examples.patches import DFDC_SETS, TRAIN, Patch, store
 
@@ -119,7 +119,7 @@ def _photograph(data: bytes, detector: FaceDetector, known: _Known) -> Iterator[
 def still_patches(data: Path) -> Iterator[Patch]:
     """Faces of generated and retouched pictures and of the photographs beside them."""
     detector = FaceDetector(0.4)
-    with zipfile.ZipFile(data / "stills.zip") as archive:
+    with opened_zip(data / "stills.zip") as archive:
         names = {Path(name).name: name for name in archive.namelist()}
         for row in read_csv(data / "stills.csv"):
             fake = row["label"] == "fake"
@@ -132,7 +132,7 @@ def still_patches(data: Path) -> Iterator[Patch]:
 def photo_patches(data: Path) -> Iterator[Patch]:
     """Faces of unmanipulated photographs, all for training."""
     detector = FaceDetector(0.4)
-    with zipfile.ZipFile(data / "photos-real.zip") as archive:
+    with opened_zip(data / "photos-real.zip") as archive:
         for name in archive.namelist():
             if name.endswith(".jpg"):
                 source = "lfw" if "lfw/" in name else "utkface"
@@ -143,7 +143,7 @@ def photo_patches(data: Path) -> Iterator[Patch]:
 def crop_patches(data: Path, source: str) -> Iterator[Patch]:
     """Ready-made crops of one face each, which are stored as they come."""
     for name in ("ffpp-crops",) if source == "ffpp" else DFDC_SETS:
-        with zipfile.ZipFile(data / f"{name}.zip") as archive:
+        with opened_zip(data / f"{name}.zip") as archive:
             names = {Path(member).name: member for member in archive.namelist()}
             for row in read_csv(data / f"{name}.csv"):
                 fake = row["label"] == "fake"

@@ -133,6 +133,21 @@ def test_the_same_bytes_in_two_splits(tmp_path: Path) -> None:
         check_leakage([*read_set(folder), Item(tmp_path / "more.zip", "other.png", 1, "z", "val")])
 
 
+@pytest.mark.parametrize("cut", [0, 400])
+def test_a_damaged_zip_is_named_where_splits_are_compared(tmp_path: Path, cut: int) -> None:
+    """One that was copied in part, and one with a byte that changed."""
+    archive = tmp_path / "crops.zip"
+    write_archive(archive, 1)
+    with zipfile.ZipFile(archive) as crops:
+        name, twin = crops.namelist()[0], tmp_path / "twin.jpg"
+        twin.write_bytes(crops.read(name))
+    whole = bytearray(archive.read_bytes())
+    whole[100] ^= 255  # of the first picture
+    archive.write_bytes(whole[: cut or None])
+    with pytest.raises(DataSetError, match=r"crops\.zip: not a zip, or damaged\. Copy or download it again"):
+        check_leakage([Item(archive, name, 1, "a", "train"), Item(twin, None, 1, "b", "val")])
+
+
 @pytest.mark.parametrize(
     ("rows", "message"),
     [

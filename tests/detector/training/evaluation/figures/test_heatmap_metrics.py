@@ -10,6 +10,7 @@ import pytest
 
 from detector.explain.heatmaps import heatmaps
 from detector.scoring.scorer import Scorer
+from detector.training.data.labelled_sets import DataSetError
 from detector.training.evaluation.figures.heatmap_methods import (
     ENGINE,
     cam_maps,
@@ -21,6 +22,7 @@ from detector.training.evaluation.figures.heatmap_metrics import (
     CENTRE,
     PERFECT,
     RANDOM,
+    blended_faces,
     energy_ratios,
     explanation,
     pointing_hits,
@@ -89,3 +91,9 @@ def test_on_photographs(data: Path, scorer: Scorer) -> None:
     assert [row["method"] for row in rows[-3:]] == [RANDOM, CENTRE, PERFECT]
     assert rows[-1]["pointing"] == 1.0
     assert all(rows[-1]["energy"] >= row["energy"] for row in rows)  # type: ignore[operator]
+
+
+def test_a_damaged_archive_is_named(tmp_path: Path) -> None:
+    (tmp_path / "photos-real.zip").write_bytes(b"PK\x03\x04 half of it")
+    with pytest.raises(DataSetError, match=r"photos-real\.zip: not a zip, or damaged"):
+        blended_faces(tmp_path / "photos-real.zip", 64)
