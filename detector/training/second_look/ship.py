@@ -114,7 +114,7 @@ def ship(
     _, data = tensors_of(weights)
     refuse_wrong_weights(weights.name, hashlib.sha256(data).hexdigest(), fitted.sha256)
     require_trained(data, pretrained, report)
-    card, fast = load_card(models / f"{model}.json")
+    card, scan_weights = load_card(models / f"{model}.json")
     told = fitted.model_copy(
         update={
             "of": card.sha256,
@@ -125,7 +125,7 @@ def ship(
             "recipe": tuple(recipe),
         }
     )
-    path = second_look_path(fast)
+    path = second_look_path(scan_weights)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path.with_suffix(".safetensors"), data)
     write_second_look(told, path)

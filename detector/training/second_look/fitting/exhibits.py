@@ -33,6 +33,7 @@ from detector.training.second_look.examples.kinds import family
 from detector.training.second_look.fitting.patch_scores import ClipScores
 
 FOLDERS = ("clips", "videos")
+_VERSION = 2  # of the records kept; raise it when these classes change
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class PersonRecord:
 
     track: NDArray[np.int32]
     time: Floats
-    fast: Floats
+    scan: Floats
     look: PersonLook | None
 
     @property
@@ -53,9 +54,9 @@ class PersonRecord:
         """Fused logits (n,)."""
         if self.look is None:
             strong = np.tile(formula.neutral[1:], (len(self.time), 1))
-            return formula.logit(np.column_stack([self.fast, strong]))
-        inputs = self.look.inputs_at(self.track, self.time, self.fast, formula.within)
-        outlying = self.look.outlying(formula, self.track, self.time, self.fast)
+            return formula.logit(np.column_stack([self.scan, strong]))
+        inputs = self.look.inputs_at(self.track, self.time, self.scan, formula.within)
+        outlying = self.look.outlying(formula, self.track, self.time, self.scan)
         added = amounts(outlying, self.track, self.time)
         return formula.logit(inputs, added)
 
@@ -85,7 +86,7 @@ def record_shares(
     count = share[1]
     networks = [part for part in (model, model.second_look) if part is not None]
     digest = "-".join(part.card.sha256[:8] for part in networks)
-    places = [beside.with_name(f"{digest}.{k}-{count}.records.pickle") for k in range(count)]
+    places = [beside.with_name(f"{digest}.{k}-{count}.records-{_VERSION}.pickle") for k in range(count)]
     if not places[share[0]].exists():
         made = _recorded(data, model, share, report)
         with open_atomically(places[share[0]]) as file:
@@ -144,8 +145,8 @@ def persons_of(path: Path, model: LoadedModel) -> tuple[PersonRecord, ...]:
         look = looker.look(*person)
         if look is not None:
             look = dataclasses.replace(look, moments=())
-        track, time, fast = (person.faces[name].copy() for name in ("track", "time", "logit"))
-        out.append(PersonRecord(track, time, fast, look))
+        track, time, scanned = (person.faces[name].copy() for name in ("track", "time", "logit"))
+        out.append(PersonRecord(track, time, scanned, look))
     out.sort(key=lambda record: -len(record.time))
     return tuple(out)
 

@@ -29,13 +29,13 @@ RECIPE = Recipe(examples=32, batch=4, rate=1e-3, head_rate=1e-2, warm_up=1, save
 
 
 @pytest.fixture(scope="module")
-def fast() -> LoadedModel:
+def scan() -> LoadedModel:
     return load_model("reelproof").alone
 
 
 @pytest.fixture
-def network(fast: LoadedModel) -> ScanNetwork:
-    return ScanNetwork.from_model(fast, 0.0)
+def network(scan: LoadedModel) -> ScanNetwork:
+    return ScanNetwork.from_model(scan, 0.0)
 
 
 @pytest.fixture
@@ -43,11 +43,11 @@ def source() -> ScanSource:
     return ScanSource(PATCHES, samples(), seed=1)
 
 
-def test_it_starts_with_the_fast_models_answer_and_the_reserve_put_back(fast: LoadedModel) -> None:
+def test_it_starts_with_the_scans_answer_and_the_reserve_put_back(scan: LoadedModel) -> None:
     crops = torch.rand(2, 3, 128, 128)
     with torch.no_grad():
-        before, scan = fast.network(crops), ScanNetwork.from_model(fast, 1.5).eval()(crops)
-    torch.testing.assert_close(scan, before + 1.5, rtol=1e-3, atol=1e-3)
+        before, started = scan.network(crops), ScanNetwork.from_model(scan, 1.5).eval()(crops)
+    torch.testing.assert_close(started, before + 1.5, rtol=1e-3, atol=1e-3)
 
 
 def test_a_fifth_of_its_examples_are_blends_and_all_have_one_target(source: ScanSource) -> None:
@@ -85,13 +85,13 @@ def test_training_lowers_the_loss(network: ScanNetwork, source: ScanSource) -> N
     assert np.mean(losses[-3:]) < np.mean(losses[:2]) - 0.05
 
 
-def test_resuming_is_exact(fast: LoadedModel, source: ScanSource, tmp_path: Path) -> None:
-    whole = Trainer(ScanNetwork.from_model(fast, 0.0), RECIPE)
+def test_resuming_is_exact(scan: LoadedModel, source: ScanSource, tmp_path: Path) -> None:
+    whole = Trainer(ScanNetwork.from_model(scan, 0.0), RECIPE)
     for _ in range(2):
         whole.train_step(source)
     whole.save(tmp_path / LAST)
     expected = [whole.train_step(source) for _ in range(2)]
-    again = Trainer(ScanNetwork.from_model(fast, 0.7), RECIPE)
+    again = Trainer(ScanNetwork.from_model(scan, 0.7), RECIPE)
     assert again.resume(tmp_path / LAST)
     assert [again.train_step(source) for _ in range(2)] == expected
     whole_average, average = whole.average.state_dict(), again.average.state_dict()
@@ -99,26 +99,26 @@ def test_resuming_is_exact(fast: LoadedModel, source: ScanSource, tmp_path: Path
 
 
 def test_other_groups_of_rates_start_new_moments(
-    fast: LoadedModel, source: ScanSource, tmp_path: Path
+    scan: LoadedModel, source: ScanSource, tmp_path: Path
 ) -> None:
-    trainer = Trainer(ScanNetwork.from_model(fast, 0.0), RECIPE)
+    trainer = Trainer(ScanNetwork.from_model(scan, 0.0), RECIPE)
     trainer.train_step(source)
     trainer.save(tmp_path / LAST)
-    again = Trainer(ScanNetwork.from_model(fast, 0.0), dataclasses.replace(RECIPE, falling=1.0))
+    again = Trainer(ScanNetwork.from_model(scan, 0.0), dataclasses.replace(RECIPE, falling=1.0))
     assert not again.resume(tmp_path / LAST)
     assert again.step == 1
     torch.testing.assert_close(again.network.state_dict(), trainer.network.state_dict())
 
 
 def test_a_run_ends_with_figures_and_goes_on_where_it_stopped(
-    fast: LoadedModel, source: ScanSource, tmp_path: Path
+    scan: LoadedModel, source: ScanSource, tmp_path: Path
 ) -> None:
     said: list[str] = []
-    trainer = Trainer(ScanNetwork.from_model(fast, 0.0), dataclasses.replace(RECIPE, examples=8))
+    trainer = Trainer(ScanNetwork.from_model(scan, 0.0), dataclasses.replace(RECIPE, examples=8))
     tune(trainer, source, tmp_path, lambda network: (0.6, {"clips": 0.6}), said.append)
     assert json.loads((tmp_path / LOG).read_text())["step"] == 2
     assert (tmp_path / "best.pt").exists() and (tmp_path / "step-2.pt").exists()
-    longer = Trainer(ScanNetwork.from_model(fast, 0.0), dataclasses.replace(RECIPE, examples=12))
+    longer = Trainer(ScanNetwork.from_model(scan, 0.0), dataclasses.replace(RECIPE, examples=12))
     tune(longer, source, tmp_path, lambda network: (0.5, {"clips": 0.5}), said.append)
     assert longer.step == 3 and longer.best == 0.6
     best, last = (torch.load(tmp_path / f"{name}.pt") for name in ("best", "step-3"))
@@ -127,10 +127,10 @@ def test_a_run_ends_with_figures_and_goes_on_where_it_stopped(
 
 
 def test_what_is_written_is_a_model_with_its_own_temperature(
-    fast: LoadedModel, network: ScanNetwork, tmp_path: Path
+    scan: LoadedModel, network: ScanNetwork, tmp_path: Path
 ) -> None:
     last = tmp_path / "last.pt"
-    torch.save(ScanNetwork.from_model(fast, 3.0).state_dict(), last)
+    torch.save(ScanNetwork.from_model(scan, 3.0).state_dict(), last)
     state = between(network, last, 0.5)
     card, _ = load_card("reelproof")
     written = publish_scan(state, card, PATCHES, ["Trained anew"], tmp_path, reserve=1.5)

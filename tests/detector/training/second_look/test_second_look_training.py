@@ -248,8 +248,8 @@ def clip_record(number: int, fake: bool) -> ClipRecord:
     look = PersonLook(
         (0,), (), track, time[::6], second_logits, scanned, level, np.ones(len(second_logits), bool)
     )
-    fast = np.full(24, look.scan_level)
-    person = PersonRecord(np.zeros(24, np.int32), time, fast, look)
+    scan = np.full(24, look.scan_level)
+    person = PersonRecord(np.zeros(24, np.int32), time, scan, look)
     kind = ("swap", "talking head")[number % 4 // 2] if fake else "real"
     return ClipRecord(f"{number}.mp4", fake, kind, f"group {number // 4}", (person,))
 
