@@ -6,6 +6,7 @@ Loading runs no code from the file, and needs torch only where the network itsel
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -28,6 +29,7 @@ from detector.networks import graphs
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+    from torch import Tensor
 
     from detector.networks.base import Network
 
@@ -149,7 +151,11 @@ def load_pair(card: Card, weights: Path) -> LoadedModel:
 def _wanted(architecture: str) -> dict[str, graphs.Kind]:
     from detector.networks.base import create
 
-    state = create(architecture).state_dict()
+    return kinds_of(create(architecture).state_dict())
+
+
+def kinds_of(state: Mapping[str, Tensor]) -> dict[str, graphs.Kind]:
+    """What a network's tensors are, by name."""
     return {name: graphs.Kind(tuple(value.shape), value.is_floating_point()) for name, value in state.items()}
 
 

@@ -14,7 +14,11 @@ from detector.networks.readings import HEADS, READINGS
 
 
 class FramingNetwork(Network):
-    """Crops (n, 3, size, size), normalised, to logits (n, readings · heads), a reading's heads together."""
+    """Crops (n, 3, size, size), normalised, to logits (n, readings · heads), a reading's heads together.
+
+    One of another architecture than the shipped one is fitted and shipped alike (docs/training.md): it is
+    registered under its ``architecture``, and has ``forward`` and, for heatmaps, ``cam_layers``.
+    """
 
     architecture: str
     size: int  # px of a crop

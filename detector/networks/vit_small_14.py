@@ -8,7 +8,6 @@ after blocks 5, 8 and 11: traces of generated pictures are strongest in the midd
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -133,10 +132,3 @@ def pretrained_state(weights: Path) -> dict[str, Tensor]:
         elif not name.endswith(".scale"):
             state[name] = value.float()
     return state
-
-
-def network_from(state: Mapping[str, Tensor]) -> ViTSmall14:
-    """The network in evaluation mode with the weights of ``state``."""
-    network = ViTSmall14()
-    network.load_state_dict(dict(state))
-    return network.eval()

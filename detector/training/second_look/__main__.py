@@ -84,6 +84,7 @@ def _add_measuring(commands: argparse._SubParsersAction[argparse.ArgumentParser]
     )
     step.add_argument("weights", type=Path)
     step.add_argument("--every", type=int, default=1, metavar="N", help="look at every N-th frame of a clip")
+    _add_architecture(step)
     step.set_defaults(step=measuring_steps.report)
     step = commands.add_parser("fit", help="run the engine on the develop clips; fit fusion and thresholds")
     step.add_argument("weights", type=Path)
@@ -95,6 +96,7 @@ def _add_measuring(commands: argparse._SubParsersAction[argparse.ArgumentParser]
         metavar=("K", "N"),
         help="every N-th clip, the K-th first",
     )
+    _add_architecture(step)
     step.set_defaults(step=measuring_steps.fit)
     step = commands.add_parser("composed", help="compose splices and duos, and measure the model on them")
     _add_update_card(step)
@@ -134,6 +136,14 @@ def _add_measuring(commands: argparse._SubParsersAction[argparse.ArgumentParser]
         "--recipe", action="append", default=[], metavar="LINE", help="a line of the card's recipe"
     )
     step.set_defaults(step=measuring_steps.ship)
+
+
+def _add_architecture(step: argparse.ArgumentParser) -> None:
+    step.add_argument(
+        "--architecture",
+        metavar="NAME",
+        help="of the weights, if it is not the shipped one and their file does not state it",
+    )
 
 
 def _add_update_card(step: argparse.ArgumentParser) -> None:

@@ -46,18 +46,18 @@ from detector.training.second_look.ship import ship as ship_network
 def report(options: argparse.Namespace) -> None:
     """Measure on the develop clips; the fusion fitted for it is not kept."""
     scorer = Scorer(scan_model(options))
-    report_checkpoint(Inputs(options.weights, scorer, options.out, options.every), say)
+    report_checkpoint(Inputs(options.weights, scorer, options.out, options.every, options.architecture), say)
 
 
 def fit(options: argparse.Namespace) -> None:
     """Run the engine on a share of the develop clips; fit fusion and thresholds once all are done."""
-    model = loaded_with(scan_model(options), options.weights)
+    model = loaded_with(scan_model(options), options.weights, options.architecture)
     card = model.card.second_look
     assert card is not None
     records = record_shares(options.data, model, _fitted(options), tuple(options.share), say)
     if records is not None:
         fitted = measured_card(records, fitted_card(records, card, Parameters()), Parameters(), say)
-        network = read_network(options.weights)
+        network = read_network(options.weights, options.architecture)
         fitted = photographs_card(
             Scorer(model.alone, still=True), network, fitted, options.out, Parameters(), say
         )
@@ -117,7 +117,7 @@ def composite_maps(options: argparse.Namespace) -> None:
 def left_out(options: argparse.Namespace) -> None:
     """Measure how well a generator is told that was not learnt from."""
     network = ViTSmall14(PRETRAINED)
-    network.load_pretrained(pretrained(options))
+    network.load_pretrained(pretrained(options.data))
     faces = training_patches(options.data, options.out)
     measure_left_out(options.out, faces, network, run_folder(options), say)
 
@@ -145,7 +145,7 @@ def ship(options: argparse.Namespace) -> None:
         ship_network(
             options.weights,
             fitted,
-            pretrained(options),
+            options.data,
             options.to,
             options.scan,
             options.recipe,

@@ -20,9 +20,9 @@ def run_folder(options: argparse.Namespace) -> Path:
     return path
 
 
-def pretrained(options: argparse.Namespace) -> Path:
-    """The pretrained start; raises :class:`~detector.errors.ParameterError` where it is missing."""
-    path: Path = options.data / "pretrained" / "vit-small-14.int8.safetensors"
+def pretrained(data: Path) -> Path:
+    """The pretrained start in the research folder; raises :class:`ParameterError` where it is missing."""
+    path = data / "pretrained" / "vit-small-14.int8.safetensors"
     if not path.is_file():
         raise ParameterError(f"{path}: the pretrained start is missing.")
     return path

@@ -16,11 +16,13 @@ from detector.models.card import FusionHalf, Input, NetworkFile, SecondLookCard
 from detector.models.card_files import load_card, second_look_path
 from detector.models.loaded import LoadedModel
 from detector.models.weights import refuse_wrong_weights
+from detector.networks.framings import FramingNetwork
 from detector.networks.vit_small_14 import ViTSmall14, pretrained_state
 from detector.schema.model import Platt
 from detector.training.publish.publish import in_half_precision, write_second_look
 from detector.training.second_look.card_text import DATA, DOMAIN, LEARNT, LIMITS
 from detector.training.second_look.fitting.inputs import read_network
+from detector.training.second_look.run_files import pretrained
 
 LEAST_MOVED = 0.02  # relative Frobenius norm
 
@@ -44,18 +46,18 @@ def moved(state: Mapping[str, Tensor], start: Mapping[str, Tensor]) -> dict[str,
     return out
 
 
-def tensors_of(weights: Path) -> tuple[ViTSmall14, bytes]:
-    """The network of a checkpoint and its safetensors file (float16); raises :class:`PrecisionError`."""
-    network = read_network(weights)
+def tensors_of(weights: Path, architecture: str | None = None) -> tuple[FramingNetwork, bytes]:
+    """What :func:`read_network` gives, and its safetensors file (float16); raises :class:`PrecisionError`."""
+    network = read_network(weights, architecture)
     tensors = in_half_precision(network.state_dict())
     if not all(bool(torch.isfinite(value).all()) for value in tensors.values()):
         raise PrecisionError(f"{weights}: a tensor does not fit half precision.")
     return network, save(tensors)
 
 
-def loaded_with(scan: LoadedModel, weights: Path) -> LoadedModel:
+def loaded_with(scan: LoadedModel, weights: Path, architecture: str | None = None) -> LoadedModel:
     """``scan`` with the checkpoint as its second look, neither fused nor calibrated yet."""
-    file, data = _network_file(weights)
+    file, data = _network_file(weights, architecture)
     name = file.architecture.replace("_", "-")
     idle = FusionHalf(inputs=("fast",), centre=(0.0,), spread=(1.0,), weight=(1.0,), bias=0.0)
     columns = ("inner altered", "head altered", "inner synthesised", "head synthesised")
@@ -73,18 +75,16 @@ def loaded_with(scan: LoadedModel, weights: Path) -> LoadedModel:
     return LoadedModel(card, weights=scan.weights, second_look=second)
 
 
-def _network_file(weights: Path) -> tuple[NetworkFile, bytes]:
-    network, data = tensors_of(weights)
+def _network_file(weights: Path, architecture: str | None) -> tuple[NetworkFile, bytes]:
+    network, data = tensors_of(weights, architecture)
     given = Input(size=network.size, mean=network.mean, std=network.std)
     digest = hashlib.sha256(data).hexdigest()
     return NetworkFile(architecture=network.architecture, sha256=digest, input=given), data
 
 
-def require_trained(data: bytes, pretrained: Path, report: Callable[[str], None]) -> None:
-    """Raise :class:`NotTrainedError` where matrices are still those of the pretrained start."""
-    distances = moved(load(data), pretrained_state(pretrained))
-    if not distances:  # of another architecture
-        return
+def require_trained(data: bytes, start: Path, report: Callable[[str], None]) -> None:
+    """Raise :class:`NotTrainedError` where the transformer's matrices are still those of its start."""
+    distances = moved(load(data), pretrained_state(start))
     least = min(distances, key=lambda key: distances[key])
     report(f"least moved of {len(distances)} matrices: {least}, by {distances[least]:.2%}")
     near = [key for key, value in distances.items() if value < LEAST_MOVED]
@@ -98,7 +98,7 @@ def require_trained(data: bytes, pretrained: Path, report: Callable[[str], None]
 def ship(
     weights: Path,
     fitted: SecondLookCard,
-    pretrained: Path,
+    data: Path,
     models: Path,
     model: str,
     recipe: Sequence[str],
@@ -106,14 +106,16 @@ def ship(
 ) -> Path:
     """Write the checkpoint and what was ``fitted`` to ``models``/second-look, under the name of ``model``.
 
-    ``recipe`` says in words how it was trained.
+    ``recipe`` says in words how it was trained. The pretrained start, which the shipped architecture alone
+    is compared with, lies in the folder ``data``.
 
     Raises :class:`NotTrainedError`, :class:`PrecisionError` or, where it was fitted for other weights,
     :class:`~detector.errors.ModelError`.
     """
-    _, data = tensors_of(weights)
-    refuse_wrong_weights(weights.name, hashlib.sha256(data).hexdigest(), fitted.sha256)
-    require_trained(data, pretrained, report)
+    network, tensors = tensors_of(weights, fitted.architecture)
+    refuse_wrong_weights(weights.name, hashlib.sha256(tensors).hexdigest(), fitted.sha256)
+    if isinstance(network, ViTSmall14):
+        require_trained(tensors, pretrained(data), report)
     card, scan_weights = load_card(models / f"{model}.json")
     told = fitted.model_copy(
         update={
@@ -127,6 +129,6 @@ def ship(
     )
     path = second_look_path(scan_weights)
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path.with_suffix(".safetensors"), data)
+    write_atomically(path.with_suffix(".safetensors"), tensors)
     write_second_look(told, path)
     return path.with_suffix(".safetensors")

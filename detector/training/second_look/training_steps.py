@@ -18,7 +18,7 @@ from detector.files import atomic_path
 from detector.models.card import is_name
 from detector.models.card_files import load_card
 from detector.networks.framings import FramingNetwork
-from detector.networks.vit_small_14 import PRETRAINED, ViTSmall14, network_from
+from detector.networks.vit_small_14 import PRETRAINED, ViTSmall14
 from detector.training.data.face_samples import harvest
 from detector.training.second_look.altered_head import fit_altered_head
 from detector.training.second_look.clip_heads import clip_frames, fit_clip_head
@@ -79,7 +79,7 @@ def tokens(options: argparse.Namespace) -> None:
     """Keep what the transformer makes of heads, or of inner faces and blends as well."""
     if options.of is None:
         network, seed = ViTSmall14(PRETRAINED), Recipe().seed
-        network.load_pretrained(pretrained(options))
+        network.load_pretrained(pretrained(options.data))
     else:  # other examples than those its upper blocks know
         network, seed = _network_of(options.of), Recipe().seed + 1
     patches = training_patches(options.data, options.out)
@@ -110,7 +110,7 @@ def _train_blocks(
 ) -> None:
     folder = run_folder(options)
     kept = KeptTokens.read(folder / TOKENS)
-    network = _network_of(options.of) if options.of else new_network(pretrained(options))
+    network = _network_of(options.of) if options.of else new_network(pretrained(options.data))
     train(network, kept, dataclasses.replace(recipe, examples=options.examples or recipe.examples), say)
     _keep(network, folder / name)
 
@@ -125,7 +125,7 @@ def heads(options: argparse.Namespace) -> None:
 
 def photographs(options: argparse.Namespace) -> None:
     """Fit the heads for photographs on features of the finished network."""
-    network = read_network(options.of)
+    network = _network_of(options.of)
     without_photograph_heads(network)
     fit_photograph_heads(network, photograph_examples(training_patches(options.data, options.out)), say)
     _keep(network, run_folder(options) / "photographs.pt")
@@ -133,14 +133,14 @@ def photographs(options: argparse.Namespace) -> None:
 
 def clips(options: argparse.Namespace) -> None:
     """Fit what whole heads of footage say of synthesis on features of the finished network."""
-    network, patches = read_network(options.of), training_patches(options.data, options.out)
+    network, patches = _network_of(options.of), training_patches(options.data, options.out)
     fit_clip_head(network, clip_frames(patches), motion_pairs(patches), say)
     _keep(network, run_folder(options) / "clips.pt")
 
 
 def altered(options: argparse.Namespace) -> None:
     """Fit what inner faces say of alteration on features of the finished network."""
-    network = read_network(options.of)
+    network = _network_of(options.of)
     fit_altered_head(network, training_patches(options.data, options.out), say)
     _keep(network, run_folder(options) / "altered.pt")
 
@@ -168,7 +168,10 @@ def _keep(network: ViTSmall14, path: Path) -> None:
 
 
 def _network_of(weights: Path) -> ViTSmall14:
-    return network_from(torch.load(weights, map_location="cpu", weights_only=True))
+    """A transformer as these steps train it."""
+    network = read_network(weights, ViTSmall14.architecture)
+    assert isinstance(network, ViTSmall14)
+    return network
 
 
 def scan(options: argparse.Namespace) -> None:

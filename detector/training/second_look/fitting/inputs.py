@@ -2,27 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors import safe_open
 from safetensors.torch import load_file
+from torch import Tensor
 
+from detector.errors import ModelError
 from detector.faces.framing import HEAD, INNER
+from detector.models.loaded import kinds_of
+from detector.models.weights import StoredTensor, mismatch
+from detector.networks.base import create
 from detector.networks.framings import FramingNetwork
-from detector.networks.vit_small_14 import ViTSmall14, network_from
+from detector.networks.vit_small_14 import ViTSmall14
 from detector.scoring.scorer import Scorer
 from detector.training.second_look.examples.patches import Patch
 from detector.training.second_look.fitting.patch_scores import logits, scan_logits
 
 
-def read_network(weights: Path) -> ViTSmall14:
-    """The network of a checkpoint, or of weights as they ship."""
+def read_network(weights: Path, architecture: str | None = None) -> FramingNetwork:
+    """The network of a checkpoint, or of weights as they ship, in evaluation mode.
+
+    Without a name its ``architecture`` is what the head of a safetensors file says, or the shipped one.
+    Raises :class:`~detector.errors.ModelError` for tensors or a name that are of no such network.
+    """
+    stated, state = _stored(weights)
+    name = architecture or stated or ViTSmall14.architecture
+    network = create(name)
+    if not isinstance(network, FramingNetwork):
+        raise ModelError(f"{name} is no FramingNetwork, as those of the second look are. Name another.")
+    given = {
+        tensor: StoredTensor("F32" if kind.floating else "I64", kind.shape, b"")
+        for tensor, kind in kinds_of(state).items()
+    }
+    if reason := mismatch(kinds_of(network.state_dict()), given):
+        raise ModelError(
+            f"{weights} does not fit architecture {name}: {reason}. Give weights of that architecture, or "
+            "`report` and `fit` the name of theirs (--architecture)."
+        )
+    network.load_state_dict(state)
+    return network.eval()
+
+
+def _stored(weights: Path) -> tuple[str | None, dict[str, Tensor]]:
+    """The architecture that a file of weights states, and its tensors."""
     if weights.suffix == ".safetensors":
-        return network_from(load_file(weights))
-    return network_from(torch.load(weights, map_location="cpu", weights_only=True))
+        with safe_open(weights, "pt") as head:
+            stated = (head.metadata() or {}).get("architecture")
+        return stated, load_file(weights)
+    state = torch.load(weights, map_location="cpu", weights_only=True)
+    if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
+        raise ModelError(
+            f"{weights} holds more than a network's tensors. Give a file of its state_dict alone."
+        )
+    return None, dict(state)
 
 
 def fusion_columns(

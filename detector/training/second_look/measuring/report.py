@@ -35,6 +35,7 @@ class Inputs:
     scorer: Scorer
     out: Path
     every: int = 1
+    architecture: str | None = None
 
     def patches(self, source: str) -> list[Patch]:
         """Patches of the develop clips."""
@@ -45,7 +46,7 @@ class Inputs:
         patches = self.patches(source)
         kept = self._scores_path(source)
         if not kept.exists():
-            network = read_network(self.weights)
+            network = read_network(self.weights, self.architecture)
             columns = fusion_columns(network, self.scorer, patches)
             with atomic_path(kept) as temporary, temporary.open("wb") as file:
                 np.save(file, columns)

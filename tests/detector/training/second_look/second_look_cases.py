@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
+import pytest
 import torch
+from torch import Tensor, nn
 
 from detector.faces.patch import encode
 from detector.models.card import FusionHalf, Input, SecondLookCard
+from detector.networks import base
+from detector.networks.framings import FramingNetwork
+from detector.networks.readings import HEADS, READINGS
 from detector.networks.vit_small_14 import Shape, ViTSmall14
 from detector.schema.model import Platt
+from detector.scoring.second_look.person_look import PersonLook
 from detector.training.second_look.examples.kinds import family
 from detector.training.second_look.examples.patches import Patch
+from detector.training.second_look.fitting.exhibits import ClipRecord, PersonRecord
 
 SIZE = 28
 TINY = Shape(size=SIZE, taps=(1, 2), dropout=0.1, width=24, depth=2, attention_heads=2)
@@ -23,6 +32,36 @@ def tiny_network() -> ViTSmall14:
     network = ViTSmall14(TINY)
     network.judge.weight.data.mul_(0.1)
     return network
+
+
+class SmallFramings(FramingNetwork):
+    """A second network of another architecture than the shipped one."""
+
+    architecture = "small_framings"
+    size = 32
+    mean = std = (0.5, 0.5, 0.5)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.look = nn.Conv2d(3, 8, 3, stride=2, padding=1)
+        self.judge = nn.Linear(8, READINGS * HEADS)
+
+    @property
+    def cam_layers(self) -> tuple[nn.Module, ...]:
+        return (self.look,)
+
+    def forward(self, crops: Tensor) -> Tensor:
+        logits: Tensor = self.judge(self.look(crops).relu().mean(dim=(2, 3)))
+        return logits
+
+
+@contextmanager
+def small_framings_known() -> Iterator[None]:
+    """Within it, :class:`SmallFramings` is registered."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(base, "_ARCHITECTURES", dict(base._ARCHITECTURES))
+        base.register(SmallFramings.architecture)(SmallFramings)
+        yield
 
 
 def state_of(network: ViTSmall14) -> dict[str, torch.Tensor]:
@@ -73,3 +112,19 @@ def idle_card() -> SecondLookCard:
         synthesised=half,
         probability=Platt(scale=1.0, offset=0.0),
     )
+
+
+def clip_record(number: int, fake: bool) -> ClipRecord:
+    """A clip of one person whose scan and second look tell the classes apart, more or less."""
+    rng = np.random.default_rng(number)
+    time = np.arange(24) / 8
+    second_logits = rng.normal(2.6 * fake, 1.0, (4, 4))
+    level, track = float(rng.normal(2.0 * fake)), np.zeros(len(second_logits), np.int32)
+    scanned = np.full(len(second_logits), level)
+    look = PersonLook(
+        (0,), (), track, time[::6], second_logits, scanned, level, np.ones(len(second_logits), bool)
+    )
+    scan = np.full(24, look.scan_level)
+    person = PersonRecord(np.zeros(24, np.int32), time, scan, look)
+    kind = ("swap", "talking head")[number % 4 // 2] if fake else "real"
+    return ClipRecord(f"{number}.mp4", fake, kind, f"group {number // 4}", (person,))

@@ -10,13 +10,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from second_look_cases import SIZE, idle_card, patch, tiny_network
+from second_look_cases import SIZE, clip_record, idle_card, patch, tiny_network
 
 from detector.errors import ModelError
 from detector.models.card import FusionHalf
 from detector.models.loaded import load_model
 from detector.networks.readings import HEADS, READINGS
-from detector.networks.vit_small_14 import ViTSmall14, network_from
+from detector.networks.vit_small_14 import ViTSmall14
 from detector.schema.analysis import Parameters
 from detector.scoring.fusion import Fusion, Half
 from detector.scoring.scorer import logit_of
@@ -27,7 +27,6 @@ from detector.training.second_look.examples.patches import store
 from detector.training.second_look.examples.source_probe import label_auc, matched_auc
 from detector.training.second_look.fitting import fusion
 from detector.training.second_look.fitting.crop_calibration import calibrated
-from detector.training.second_look.fitting.exhibits import ClipRecord, PersonRecord
 from detector.training.second_look.fitting.patch_scores import by_clip, clip_aucs, every_nth_frame
 from detector.training.second_look.fitting.thresholds import fitted_card, measured_card, peak, probability_for
 from detector.training.second_look.halves import new_network
@@ -215,8 +214,8 @@ def test_the_start_itself_is_refused(data: Path, tmp_path: Path) -> None:
         pytest.skip(f"no {pretrained}")
     network = new_network(pretrained)
     torch.save(network.state_dict(), tmp_path / "start.pt")
-    assert network_from(network.state_dict()).shape == network.shape
-    _, stored = tensors_of(tmp_path / "start.pt")
+    again, stored = tensors_of(tmp_path / "start.pt")
+    assert isinstance(again, ViTSmall14) and again.shape == network.shape
     with pytest.raises(NotTrainedError, match=r"45 of"):
         require_trained(stored, pretrained, lambda line: None)
 
@@ -236,22 +235,6 @@ def test_probabilities_have_the_thresholds_where_the_parameters_have_theirs() ->
     platt = probability_for(2.4, 1.2, Parameters())
     for logit, probability in ((2.4, 0.65), (1.2, 0.4)):
         assert 1 / (1 + np.exp(-(platt.scale * logit + platt.offset))) == pytest.approx(probability)
-
-
-def clip_record(number: int, fake: bool) -> ClipRecord:
-    """A clip of one person whose scan and second look tell the classes apart, more or less."""
-    rng = np.random.default_rng(number)
-    time = np.arange(24) / 8
-    second_logits = rng.normal(2.6 * fake, 1.0, (4, 4))
-    level, track = float(rng.normal(2.0 * fake)), np.zeros(len(second_logits), np.int32)
-    scanned = np.full(len(second_logits), level)
-    look = PersonLook(
-        (0,), (), track, time[::6], second_logits, scanned, level, np.ones(len(second_logits), bool)
-    )
-    scan = np.full(24, look.scan_level)
-    person = PersonRecord(np.zeros(24, np.int32), time, scan, look)
-    kind = ("swap", "talking head")[number % 4 // 2] if fake else "real"
-    return ClipRecord(f"{number}.mp4", fake, kind, f"group {number // 4}", (person,))
 
 
 def test_thresholds_flag_few_unmanipulated_clips() -> None:
