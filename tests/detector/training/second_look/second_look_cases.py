@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import numpy as np
-import pytest
 import torch
 from torch import Tensor, nn
 
 from detector.faces.patch import encode
 from detector.models.card import FusionHalf, Input, SecondLookCard
-from detector.networks import base
 from detector.networks.framings import FramingNetwork
 from detector.networks.readings import HEADS, READINGS
 from detector.networks.vit_small_14 import Shape, ViTSmall14
@@ -53,15 +49,6 @@ class SmallFramings(FramingNetwork):
     def forward(self, crops: Tensor) -> Tensor:
         logits: Tensor = self.judge(self.look(crops).relu().mean(dim=(2, 3)))
         return logits
-
-
-@contextmanager
-def small_framings_known() -> Iterator[None]:
-    """Within it, :class:`SmallFramings` is registered."""
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(base, "_ARCHITECTURES", dict(base._ARCHITECTURES))
-        base.register(SmallFramings.architecture)(SmallFramings)
-        yield
 
 
 def state_of(network: ViTSmall14) -> dict[str, torch.Tensor]:

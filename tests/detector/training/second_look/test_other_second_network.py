@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
-from second_look_cases import SmallFramings, clip_record, patch, small_framings_known
+from second_look_cases import SmallFramings, clip_record, patch
 
 from detector import analyze
 from detector.errors import ModelError
@@ -27,17 +26,11 @@ from detector.training.second_look.fitting.exhibits import ClipRecord, persons_o
 from detector.training.second_look.fitting.inputs import read_network
 
 NAME = SmallFramings.architecture
-
-
-@pytest.fixture(autouse=True)
-def known() -> Iterator[None]:
-    with small_framings_known(), torch.random.fork_rng():
-        torch.manual_seed(0)
-        yield
+pytestmark = pytest.mark.usefixtures("one_seed", "small_framings")
 
 
 @pytest.fixture
-def weights(tmp_path: Path) -> Path:
+def weights(tmp_path: Path, one_seed: None) -> Path:
     """As somebody else saves them, without a word on what they are of."""
     path = tmp_path / "mine.safetensors"
     save_file(SmallFramings().state_dict(), path)

@@ -1,0 +1,44 @@
+"""What is measured of a checkpoint: scores are kept for its weights and no others."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from second_look_cases import SmallFramings, patch
+
+from detector.models.loaded import load_model
+from detector.networks.framings import FramingNetwork
+from detector.scoring.fusion import INPUTS, SCAN
+from detector.scoring.scorer import Scorer
+from detector.training.second_look.examples.patches import store
+from detector.training.second_look.fitting.inputs import fusion_columns, read_network
+from detector.training.second_look.measuring import report
+
+
+@pytest.mark.usefixtures("one_seed", "small_framings")
+def test_scores_kept_for_other_weights_are_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    develop = [patch(i, fake, role="develop") for i in range(2) for fake in (False, True)]
+    store(tmp_path, "clips", [*develop, patch(9)])
+    name, read = SmallFramings.architecture, []
+
+    def noted(weights: Path, architecture: str | None) -> FramingNetwork:
+        read.append(read_network(weights, architecture))
+        return read[-1]
+
+    monkeypatch.setattr(report, "read_network", noted)
+    scorer = Scorer(load_model("reelproof").alone)
+    inputs = report.Inputs(tmp_path / "best.pt", scorer, tmp_path, architecture=name)
+    found = []
+    for seed in (1, 1, 2):
+        torch.manual_seed(seed)
+        torch.save(SmallFramings().state_dict(), inputs.weights)
+        found.append(inputs.clips("clips"))
+    first, again, other = (clips.scores for clips in found)
+    assert [clips.files for clips in found] == [[each.file for each in develop]] * 3
+    assert len(read) == 2, "scores of the same weights are kept"
+    assert np.array_equal(first, again) and first.shape == (4, len(INPUTS))
+    assert np.array_equal(first[:, SCAN], other[:, SCAN]) and (first[:, 1:] != other[:, 1:]).all()
+    np.testing.assert_array_equal(other, fusion_columns(read[1], scorer, develop))
