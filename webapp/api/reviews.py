@@ -149,10 +149,7 @@ def get(analysis_id: str) -> ReviewShape:
 )
 def exhibit(analysis_id: str) -> Response:
     """The exhibit under review, whatever is hidden of it."""
-    row = _row(analysis_id)
-    with this_app.database().begin() as session:
-        second_reviews.find_or_404(session, row)
-    return exhibit_downloads.send(row)
+    return exhibit_downloads.send_under_review(_row(analysis_id))
 
 
 @operation(

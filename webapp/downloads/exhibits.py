@@ -15,9 +15,20 @@ from webapp.custody import integrity
 from webapp.custody.altered import AlteredRecord
 from webapp.downloads import custody_access
 from webapp.errors import DamagedFile
+from webapp.queries import second_reviews
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database
 from webapp.storage.tables import AnalysisRow
+
+
+def send_under_review(row: AnalysisRow) -> Response:
+    """The exhibit of a second review, whatever is hidden of it.
+
+    Raises :class:`~webapp.errors.UserError` where nobody reviews it a second time.
+    """
+    with this_app.database().begin() as session:
+        second_reviews.find_or_404(session, row)
+    return send(row)
 
 
 def send(row: AnalysisRow) -> Response:

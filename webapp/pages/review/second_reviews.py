@@ -105,10 +105,7 @@ def decide(analysis_id: str) -> Response:
 @require(Permission.EXPORT)
 def exhibit(analysis_id: str) -> Response:
     """The exhibit under review as it was handed in, whatever is hidden of it."""
-    row = _row(analysis_id)
-    with this_app.database().begin() as session:
-        second_reviews.find_or_404(session, row)
-    return exhibit_downloads.send(row)
+    return exhibit_downloads.send_under_review(_row(analysis_id))
 
 
 @blueprint.post("/cases/<int:case_id>/reviewers")
