@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Annotated, NamedTuple, get_type_hints
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,25 +13,31 @@ from detector.faces.crop import CropSquare, Face, roll, square_for_box
 from detector.faces.quality import Assessment, Quality
 from detector.schema.analysis import Box, FaceQuality, Spread
 
+
+class _Row(NamedTuple):
+    """A row of :class:`Detections` on its way there: each field with the type of its column."""
+
+    pts: Annotated[int, np.int64]
+    time: Annotated[float, np.float64]  # seconds from the first frame
+    # of the frame, from 0; -1 where it is not known. It hides a method of tuples that nobody calls here.
+    index: Annotated[int, np.int64]  # type: ignore[assignment]
+    track: Annotated[int, np.int32]
+    usable: Annotated[bool, np.bool_]
+    grey: Annotated[bool, np.bool_]
+    covered: Annotated[bool, np.bool_]
+    between: Annotated[bool, np.bool_]  # in a frame between those sampled
+    interpolated: Annotated[bool, np.bool_]  # not scored itself: its logit lies between those beside it
+    flaw: Annotated[str | None, object]  # why it is not judged, one of a few constants, or None
+    box: Annotated[Box, np.float64, 4]
+    roll: Annotated[float, np.float64]  # degrees clockwise (detector.faces.crop.roll)
+    contrast: Annotated[float, np.float64]  # of the crop, NaN where nobody looked; likewise those that follow
+    sharpness: Annotated[float, np.float64]
+    logit: Annotated[float, np.float64]
+    smoothed: Annotated[float, np.float64]  # probability, after the median along the track
+
+
 _ROW = np.dtype(
-    [
-        ("pts", np.int64),
-        ("time", np.float64),  # seconds from the first frame
-        ("index", np.int64),  # of the frame, from 0; -1 where it is not known
-        ("track", np.int32),
-        ("usable", np.bool_),
-        ("grey", np.bool_),
-        ("covered", np.bool_),
-        ("between", np.bool_),  # in a frame between those sampled
-        ("interpolated", np.bool_),  # not scored itself: its logit lies between those beside it
-        ("flaw", object),  # why it is not judged, one of a few constants, or None
-        ("box", np.float64, 4),
-        ("roll", np.float64),  # degrees clockwise (detector.faces.crop.roll)
-        ("contrast", np.float64),  # of the crop, NaN where nobody looked; likewise those that follow
-        ("sharpness", np.float64),
-        ("logit", np.float64),
-        ("smoothed", np.float64),  # probability, after the median along the track
-    ],
+    [(name, *column.__metadata__) for name, column in get_type_hints(_Row, include_extras=True).items()],
     align=True,
 )
 _SCORED = np.dtype([(name, _ROW[name]) for name in ("track", "time", "logit")], align=True)
@@ -130,7 +137,7 @@ class DetectionBuffer:
     def __init__(self) -> None:
         self._pieces: list[NDArray[np.void]] = []
         self._packed = 0  # rows in them; only the last one may have room left
-        self._last: list[tuple[object, ...]] = []
+        self._last: list[_Row] = []
 
     def __len__(self) -> int:
         return self._packed + len(self._last)
@@ -146,11 +153,26 @@ class DetectionBuffer:
         between: bool = False,
     ) -> None:
         """One face and what it ``shows``; ``between`` says that its frame lies between those sampled."""
-        frame = (pts, time, -1 if index is None else index)
-        judged = (shows.flaw is None, shows.grey, shows.covered, between, False, shows.flaw)
-        place = (face.box, roll(face))
-        unknown = np.nan, np.nan  # logit and smoothed
-        self._last.append((*frame, track, *judged, *place, *(shows.quality or _UNKNOWN), *unknown))
+        quality = shows.quality or _UNKNOWN
+        row = _Row(
+            pts=pts,
+            time=time,
+            index=-1 if index is None else index,
+            track=track,
+            usable=shows.flaw is None,
+            grey=shows.grey,
+            covered=shows.covered,
+            between=between,
+            interpolated=False,
+            flaw=shows.flaw,
+            box=face.box,
+            roll=roll(face),
+            contrast=quality.contrast,
+            sharpness=quality.sharpness,
+            logit=np.nan,
+            smoothed=np.nan,
+        )
+        self._last.append(row)
         if len(self._last) == _BLOCK:
             self._pack()
 

@@ -51,6 +51,28 @@ def test_what_was_seen_comes_back(count: int) -> None:
     assert np.isnan(seen.rows["contrast"][::2]).all()
 
 
+def test_each_column_is_of_its_name() -> None:
+    """Each flag alone, so that two of them that change places show."""
+    rng = random.Random(3)
+    at_rest = {"usable": False, "grey": False, "covered": False, "between": False}
+    seen = {
+        "usable": Assessment(None),
+        "grey": Assessment(TOO_UNSURE, grey=True),
+        "covered": Assessment(TOO_UNSURE, covered=True),
+        "between": Assessment(TOO_UNSURE),
+    }
+    together = DetectionBuffer()
+    for name, shows in seen.items():
+        together.add(5, 0.2, 7, 3, face(rng), shows, between=name == "between")
+    together.add(5, 0.2, 7, 3, face(rng), Assessment(TOO_UNSURE, Quality(contrast=20.0, sharpness=0.1)))
+    rows = together.take().rows
+    for row, name in zip(rows[:-1], seen, strict=True):
+        assert {flag: bool(row[flag]) for flag in at_rest} == at_rest | {name: True}
+    assert not rows["interpolated"].any()
+    assert (rows["contrast"][-1], rows["sharpness"][-1]) == (20.0, 0.1)
+    assert (rows["pts"][0], rows["index"][0], rows["track"][0]) == (5, 7, 3)
+
+
 def test_by_track() -> None:
     seen, _ = gathered(2500)
     tracks = seen.by_track()
