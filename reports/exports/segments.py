@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, NamedTuple
 
 from detector.schema.analysis import Analysis, Media, Segment
 from detector.schema.formatting import probability
@@ -18,29 +18,35 @@ from reports.text.numbers import file_name, timecode
 NOT_FLAGGED = "looked at, not flagged"  # of a segment, in words of formats that hold segments alone
 JSON_FORMAT = "reelproof-segments"
 JSON_VERSION = "1.0"
-COLUMNS = (
-    "segment",
-    "person",
-    "start_s",
-    "end_s",
-    "start",
-    "end",
-    "confidence",
-    "strength",
-    "frames",
-    "peak_s",
-    "peak",
-    "peak_probability",
-    "exhibit",
-    "exhibit_sha256",
-    "model",
-    "model_sha256",
-    "player_start_s",
-    "player_end_s",
-    "kind",
-    "altered",
-    "synthesised",
-)
+
+
+class _Row(NamedTuple):
+    """A row of the CSV; columns stand in it in this order."""
+
+    segment: str
+    person: str
+    start_s: float
+    end_s: float
+    start: str
+    end: str
+    confidence: float
+    strength: str
+    frames: int
+    peak_s: float | None
+    peak: str | None
+    peak_probability: float | None
+    exhibit: str
+    exhibit_sha256: str
+    model: str
+    model_sha256: str
+    player_start_s: float | None
+    player_end_s: float | None
+    kind: str | None
+    altered: float | None
+    synthesised: float | None
+
+
+COLUMNS = _Row._fields
 
 
 def in_order(analysis: Analysis) -> list[Segment]:
@@ -65,28 +71,28 @@ def segments_csv(analysis: Analysis) -> bytes:
         look = looks.get(segment.person)
         peak = max(segment.peaks, key=lambda each: each.probability, default=None)
         rows.append(
-            (
-                segment.id,
-                segment.person,
-                segment.start,
-                segment.end,
-                timecode(segment.start),
-                timecode(segment.end),
-                segment.confidence,
-                segment_phrase(analysis, segment),
-                segment.frames,
-                None if peak is None else peak.time,
-                None if peak is None else timecode(peak.time),
-                None if peak is None else peak.probability,
-                analysis.media.file,
-                analysis.media.sha256,
-                analysis.model.name,
-                analysis.model.sha256,
-                _player_time(segment.start, analysis.media),
-                _player_time(segment.end, analysis.media),
-                kind_of(look),
-                None if look is None else look.altered,
-                None if look is None else look.synthesised,
+            _Row(
+                segment=segment.id,
+                person=segment.person,
+                start_s=segment.start,
+                end_s=segment.end,
+                start=timecode(segment.start),
+                end=timecode(segment.end),
+                confidence=segment.confidence,
+                strength=segment_phrase(analysis, segment),
+                frames=segment.frames,
+                peak_s=None if peak is None else peak.time,
+                peak=None if peak is None else timecode(peak.time),
+                peak_probability=None if peak is None else peak.probability,
+                exhibit=analysis.media.file,
+                exhibit_sha256=analysis.media.sha256,
+                model=analysis.model.name,
+                model_sha256=analysis.model.sha256,
+                player_start_s=_player_time(segment.start, analysis.media),
+                player_end_s=_player_time(segment.end, analysis.media),
+                kind=kind_of(look),
+                altered=None if look is None else look.altered,
+                synthesised=None if look is None else look.synthesised,
             )
         )
     return csv_table(COLUMNS, rows)
