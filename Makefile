@@ -157,14 +157,16 @@ schema: $(READY)
 settings: $(READY)
 	$(BIN)/python -m webapp settings-doc > docs/settings.md
 
-# Reads the messages of templates, Python and scripts anew and puts them into every catalogue (CONTRIBUTING.md)
+# Reads the messages of templates, Python and scripts anew and puts them into the catalogues of every folder of
+# translations, which are begun where there are none (CONTRIBUTING.md)
+LANGUAGES := $(notdir $(wildcard translations/*))
 BABEL := $(BIN)/pybabel -q
-UPDATE := --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date --width=110
+UPDATE := --init-missing --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date --width=110
 translations: $(READY)
 	@mkdir -p out
 	$(BABEL) extract -F babel.cfg -k N_ -k plural:2,3 -o out/messages.pot --no-location --omit-header --width=110 .
 	$(BABEL) extract -F babel-scripts.cfg -o out/scripts.pot --no-location --omit-header --width=110 .
-	for domain in messages scripts; do for language in de es; do \
+	for domain in messages scripts; do for language in $(LANGUAGES); do \
 		$(BABEL) update -D $$domain -i out/$$domain.pot -d translations -l $$language $(UPDATE); done; done
 
 # 2,000 broken files through intake and engine; figures at the end, outcomes in out/fuzz.

@@ -5,6 +5,9 @@ from __future__ import annotations
 import ast
 import json
 import re
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
@@ -160,6 +163,22 @@ def test_placeholders_and_elements_agree(code: str, domain: str) -> None:
             assert sorted(TAG.findall(each.string)) == sorted(TAG.findall(each.id)), each.id
         for form in each.string if each.pluralizable else (each.string,):
             assert "%" not in PLACEHOLDER.sub("", form).replace("%%", ""), f"write %% for %: {form}"
+
+
+def test_catalogues_of_a_new_language_are_begun_in_its_folder(tmp_path: Path) -> None:
+    for name in ("Makefile", *MAPPINGS.values()):
+        shutil.copy(ROOT / name, tmp_path)
+    for path, text in (("reports/said.py", "gettext('Saved')"), ("static/js/said.js", "_('Sent');")):
+        (tmp_path / path).parent.mkdir(parents=True)
+        (tmp_path / path).write_text(text)
+    catalogues = tmp_path / "translations" / "fr" / "LC_MESSAGES"
+    catalogues.mkdir(parents=True)
+    command = ["make", "-s", f"VENV={sys.prefix}", "-o", f"{sys.prefix}/.ready", "translations"]
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    for domain, message in ((MESSAGES, "Saved"), (SCRIPTS, "Sent")):
+        begun = read_po(BytesIO((catalogues / f"{domain}.po").read_bytes()))
+        assert [each.id for each in begun if each.id] == [message]
+        assert (begun.locale_identifier, begun.num_plurals, begun.fuzzy) == ("fr", 2, False)
 
 
 def test_templates_hold_no_text_outside_gettext() -> None:

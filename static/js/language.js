@@ -6,6 +6,7 @@ const catalogue = element ? JSON.parse(element.textContent) : { language: "en", 
 
 export const LANGUAGE = catalogue.language;
 
+const PLURAL = new Intl.PluralRules(LANGUAGE);
 const formats = new Map(); // by digits; making one takes longer than using it a hundred times
 
 function filled(text, values) {
@@ -17,10 +18,10 @@ export function _(message, values = {}) {
   return filled(catalogue.messages[message] ?? message, values);
 }
 
-/** One of two messages by `count`, which is the placeholder `num`. */
+/** One of two messages by `count`, which is the placeholder `num`: for what the language counts as one, and others. */
 export function ngettext(singular, plural, count, values = {}) {
   const forms = catalogue.messages[singular] ?? [singular, plural];
-  return filled(forms[count === 1 ? 0 : 1], { num: decimal(count, 0), ...values });
+  return filled(forms[PLURAL.select(count) === "one" ? 0 : 1], { num: decimal(count, 0), ...values });
 }
 
 /** A number with so many decimals, its thousands set apart. */

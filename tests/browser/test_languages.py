@@ -78,3 +78,22 @@ def test_nothing_of_the_desk_stays_english(
     offline = of_a_page(browser, place.as_uri(), code)
     assert sorted(each for each in english & offline if not _SAME.fullmatch(each)) == []
     assert len(offline & spoken) > 50, "the same words as on the page"
+
+
+_COUNTED = """async (language) => {
+    const element = document.createElement("script");
+    element.id = "messages";
+    element.type = "application/json";
+    const messages = { "%(num)s view": ["%(num)s vue", "%(num)s vues"] };
+    element.textContent = JSON.stringify({ language, messages });
+    document.body.append(element);
+    const { ngettext } = await import(`/static/js/language.js?${language}`); // a module of its own
+    element.remove();
+    return [0, 1, 1.5, 2, 1000000].map((count) => ngettext("%(num)s view", "%(num)s views", count));
+}"""
+
+
+@pytest.mark.parametrize(("code", "of_one"), [("fr", [0, 1, 2]), ("es", [1]), ("de", [1])])
+def test_what_counts_as_one_is_up_to_the_language(modules: Page, code: str, of_one: list[int]) -> None:
+    told = modules.evaluate(_COUNTED, code)
+    assert [place for place, words in enumerate(told) if words.endswith("vue")] == of_one

@@ -21,7 +21,7 @@ from reports.view.validation.levels import full_level_name, level_row
 from reports.view.validation.validation_report import validation_report
 
 TRAP = "10.5 to 20.5"  # "10,5 bis 20,5" in German
-LANGUAGES = pytest.mark.parametrize("code", ["de", "es"])
+LANGUAGES = pytest.mark.parametrize("code", [code for code in language.LANGUAGES if code != language.DEFAULT])
 
 
 def values(facts: tuple[Fact, ...]) -> list[str]:
