@@ -16,9 +16,8 @@ from detector.explain.heatmaps import Explained
 from detector.faces.crop import CropSquare
 from detector.files import write_atomically
 from detector.media.frame import Image
-from detector.schema.analysis import Box
+from detector.schema.analysis import KEPT_WIDTH, Box
 
-_WIDEST = 1280  # px; kept frames and overlays are scaled down to this
 _OPACITY = 0.75
 _SMALL = 160  # px of a kept face: a narrower one has a close-up
 _ROOM = 3.0  # side of a close-up, in sizes of the face
@@ -37,10 +36,10 @@ def write_png(path: Path, image: Image) -> None:
 
 def to_kept_size(image: Image) -> Image:
     """``image`` at the size in which frames are kept."""
-    scale = min(1.0, _WIDEST / image.shape[1])
+    scale = min(1.0, KEPT_WIDTH / image.shape[1])
     if scale == 1.0:
         return image
-    size = (_WIDEST, max(1, round(image.shape[0] * scale)))
+    size = (KEPT_WIDTH, max(1, round(image.shape[0] * scale)))
     return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
 
 
@@ -86,7 +85,7 @@ def close_up_part(box: Box, width: int, height: int) -> tuple[int, int, int, int
     In whole px of the photograph, which is ``width`` by ``height``.
     """
     x0, y0, x1, y1 = box
-    if width <= _WIDEST or (x1 - x0) * _WIDEST / width >= _SMALL:
+    if width <= KEPT_WIDTH or (x1 - x0) * KEPT_WIDTH / width >= _SMALL:
         return None
     half, x, y = _ROOM * max(x1 - x0, y1 - y0) / 2, (x0 + x1) / 2, (y0 + y1) / 2
     left, right = (round(min(max(x + side, 0.0), width)) for side in (-half, half))

@@ -47,6 +47,7 @@ from detector.schema.model import Range as Range
 from detector.schema.model import Rate as Rate
 
 SCHEMA_VERSION = "1.22"
+KEPT_WIDTH = 1280  # px: what frames, overlays and photographs are kept at is no wider
 FrameIndex = Annotated[
     int | None,
     Field(ge=0, description="frames before it, in order of presentation; null if not recorded"),
@@ -333,8 +334,8 @@ class Analysis(Value):
     )
     picture: str | None = Field(
         default=None,
-        description="PNG of a photo as it was examined, at most 1280 px wide, relative to analysis.json; "
-        "null: a video, or not kept; since 1.8",
+        description=f"PNG of a photo as it was examined, at most {KEPT_WIDTH} px wide, relative to "
+        "analysis.json; null: a video, or not kept; since 1.8",
     )
     boxed: str | None = Field(
         default=None, description="the same with each face boxed and named, likewise; since 1.8"

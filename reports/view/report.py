@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from detector import timestamps
-from detector.schema.analysis import Analysis
+from detector.schema.analysis import KEPT_WIDTH, Analysis
 from detector.schema.formatting import not_rounded_up_to
 from detector.verdict.persons.flagged import flagged_segments
 from reports.inputs.case import CaseDetails
@@ -98,6 +98,11 @@ class ReportView:
     def flagged(self) -> int:
         """How many of the segments are flagged; on the others no finding rests."""
         return sum(segment.flagged for segment in self.segments)
+
+    @property
+    def kept_width(self) -> int:
+        """What kept frames and photographs are at most wide, in px."""
+        return KEPT_WIDTH
 
     @property
     def pictures(self) -> tuple[Picture, ...]:

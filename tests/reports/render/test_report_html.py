@@ -11,7 +11,7 @@ from analyses import EXHIBIT_SHA256, MODEL_SHA256, Written, build, with_stabilit
 from html_page import Page
 from jinja2 import Environment, Template
 
-from detector.schema.analysis import MediaKind, Verdict
+from detector.schema.analysis import KEPT_WIDTH, MediaKind, Verdict
 from reports.errors import ReportError
 from reports.render.html import compile_templates, environment, render_html
 from reports.view.report import report_view
@@ -44,6 +44,7 @@ def test_page_states_every_fact(written: Written) -> None:
         "this map should not be relied upon",
         "the map shows what the model used",
         "share one scale",
+        f"Kept frames are scaled to at most {KEPT_WIDTH} px wide",
         "no usable face: blurred",
         "Sound: present, not examined.",
         "It does not prove manipulation.",
@@ -133,6 +134,7 @@ def test_verdict_is_one_of_three_words(tmp_path: Path, choices: dict[str, object
 def test_still_image(tmp_path: Path) -> None:
     text = page(tmp_path, kind=MediaKind.IMAGE, segments=1).text
     assert "4 Flagged faces" in text and "Flagged face A1" in text
+    assert f"out of the photograph scaled to at most {KEPT_WIDTH} px wide" in text
     assert "00:00" not in text.replace("00:00:00 UTC", "")
 
 

@@ -12,7 +12,7 @@ from analyses import build, with_stability
 from made_results import finished, hand_in
 
 from detector.models.loaded import load_model
-from detector.schema.analysis import Analysis, MediaKind, Verdict
+from detector.schema.analysis import KEPT_WIDTH, Analysis, MediaKind, Verdict
 from reports.text.translation.languages import LANGUAGES
 from reports.view.reader import of_model
 from webapp.jobs import claims, failures
@@ -136,6 +136,7 @@ def test_a_finished_analysis(app, client):
         "Heatmap confirmed",
         "Heatmap not confirmed",
         "Hiding the hottest 15% of the face",
+        f"Kept frames are scaled to at most {KEPT_WIDTH} px wide.",
         "Everything in the picture that is not a face",
         "EfficientNet-Lite0 on aligned faces",
         row.exhibit.sha256,
