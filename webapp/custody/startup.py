@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from pathlib import Path
 
-from sqlalchemy import func, select
+from sqlalchemy import URL, func, select
 from sqlalchemy.orm import Session
 
 from detector.version import __version__
@@ -89,41 +91,7 @@ def _note_settings(session: Session, settings: Settings) -> None:
 
 def _values(settings: Settings) -> dict[str, str | int]:
     """What changes who may do what, or what results rest on; secrets and what could hold one are left out."""
-    return {
-        "reelproof": __version__,
-        "host": settings.host,
-        "port": settings.port,
-        "data": str(settings.data),
-        "store": settings.store or "none",
-        "allowed hosts": " ".join(settings.allowed_hosts),
-        "workers": settings.workers,
-        "time limit": settings.time_limit,
-        "upload limit": settings.upload_limit,
-        "spare": settings.spare,
-        "custody key": str(settings.custody_key),
-        "integrity hours": f"{settings.integrity_every.total_seconds() / 3600:g}"
-        if settings.integrity_every
-        else "off",
-        "login": _on(settings.login),
-        "proxy": settings.proxy or "none",
-        "idle minutes": f"{settings.idle.total_seconds() / 60:g}",
-        "session hours": f"{settings.longest_session.total_seconds() / 3600:g}",
-        "quota": settings.quota or "none",
-        "uploads at once": settings.uploads_at_once,
-        "second factor": " ".join(sorted(settings.second_factor)) or "none",
-        "single sign on issuer": settings.oidc_issuer or "none",
-        "single sign on client": settings.oidc_client or "none",
-        "single sign on claim": settings.oidc_claim or "none",
-        "single sign on roles": ", ".join(f"{group}={role}" for group, role in settings.oidc_roles.items())
-        or "none",
-        "signing key": _signing_key(settings),
-        "timestamps": _on(settings.timestamps),
-        "webhooks": _on(settings.webhooks),
-        "memory limit": settings.memory_limit,
-        "processor limit": settings.cpu_limit,
-        "temporary files limit": settings.temp_limit,
-        "back end": settings.backend or "chosen by the engine",
-    }
+    return {"reelproof": __version__} | {name: told(settings) for name, told in _RECORDED.values()}
 
 
 def _on(value: object) -> str:
@@ -140,3 +108,74 @@ def _signing_key(settings: Settings) -> str:
         return read_key(settings.signing_key, settings.signing_password_file).certificate_sha256
     except SigningError:  # the start refuses it (webapp.downloads.signing)
         return "cannot be used"
+
+
+def _database(settings: Settings) -> str:
+    """Where the rows are; of a URL what leads there, since the rest may hold a password."""
+    url = settings.postgresql
+    if url is None:
+        return "SQLite in the data folder"
+    place = {name: value for name, value in url.query.items() if name in ("host", "port")}
+    named = URL.create("postgresql", url.username, None, url.host, url.port, url.database, place)
+    return named.render_as_string()
+
+
+def _store_endpoint(settings: Settings) -> str:
+    """Scheme, host and port of the store's server; what stands before or behind them may be a secret."""
+    scheme, _, rest = (settings.store_endpoint or "").partition("://")
+    return f"{scheme}://{re.split('[/?#]', rest.rpartition('@')[2])[0]}" if scheme else "none"
+
+
+def _roles(settings: Settings) -> str:
+    """Groups of single sign-on and their roles."""
+    return ", ".join(f"{group}={role}" for group, role in settings.oidc_roles.items()) or "none"
+
+
+# Every field of Settings is in one of these two. First those that are recorded, each with its name in the
+# log, which stays as it is since the next start compares by it, and with what the log says.
+_RECORDED: dict[str, tuple[str, Callable[[Settings], str | int]]] = {
+    "host": ("host", lambda its: its.host),
+    "port": ("port", lambda its: its.port),
+    "data": ("data", lambda its: str(its.data)),
+    "postgresql": ("database", _database),
+    "store": ("store", lambda its: its.store or "none"),
+    "store_endpoint": ("store endpoint", _store_endpoint),
+    "allowed_hosts": ("allowed hosts", lambda its: " ".join(its.allowed_hosts)),
+    "workers": ("workers", lambda its: its.workers),
+    "time_limit": ("time limit", lambda its: its.time_limit),
+    "upload_limit": ("upload limit", lambda its: its.upload_limit),
+    "spare": ("spare", lambda its: its.spare),
+    "custody_key": ("custody key", lambda its: str(its.custody_key)),
+    "integrity_every": (
+        "integrity hours",
+        lambda its: f"{its.integrity_every.total_seconds() / 3600:g}" if its.integrity_every else "off",
+    ),
+    "login": ("login", lambda its: _on(its.login)),
+    "proxy": ("proxy", lambda its: its.proxy or "none"),
+    "idle": ("idle minutes", lambda its: f"{its.idle.total_seconds() / 60:g}"),
+    "longest_session": ("session hours", lambda its: f"{its.longest_session.total_seconds() / 3600:g}"),
+    "quota": ("quota", lambda its: its.quota or "none"),
+    "uploads_at_once": ("uploads at once", lambda its: its.uploads_at_once),
+    "second_factor": ("second factor", lambda its: " ".join(sorted(its.second_factor)) or "none"),
+    "oidc_issuer": ("single sign on issuer", lambda its: its.oidc_issuer or "none"),
+    "oidc_client": ("single sign on client", lambda its: its.oidc_client or "none"),
+    "oidc_claim": ("single sign on claim", lambda its: its.oidc_claim or "none"),
+    "oidc_roles": ("single sign on roles", _roles),
+    "signing_key": ("signing key", _signing_key),
+    "timestamps": ("timestamps", lambda its: _on(its.timestamps)),
+    "webhooks": ("webhooks", lambda its: _on(its.webhooks)),
+    "memory_limit": ("memory limit", lambda its: its.memory_limit),
+    "cpu_limit": ("processor limit", lambda its: its.cpu_limit),
+    "temp_limit": ("temporary files limit", lambda its: its.temp_limit),
+    "backend": ("back end", lambda its: its.backend or "chosen by the engine"),
+}
+# Those that are not, and why.
+_NOT_RECORDED = {
+    "broker": "it carries ids alone: what is analysed, and for whom, stands in the database",
+    "queues": "which machine analyses: each analysis records its worker, device and back end",
+    "gpu_from": "likewise",
+    "ready": "how soon an analysis begins, not what it finds",
+    "oidc_secret_file": "proves this app to the provider: who may sign in hangs on issuer, client and roles",
+    "signing_password_file": "opens the signing key, whose certificate is recorded",
+    "log_json": "the form of the log of the process, which is another than this one",
+}

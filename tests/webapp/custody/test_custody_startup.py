@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import stat
 from contextlib import closing
@@ -17,6 +18,7 @@ from reports.signing.keys import read_key
 from webapp import create_app
 from webapp.custody import log as custody_log
 from webapp.custody import startup
+from webapp.settings import Settings, read_settings
 from webapp.storage.database import _MIGRATIONS, Database
 from webapp.storage.key_files import CustodyKeyError
 
@@ -144,6 +146,37 @@ def test_who_may_do_what_and_what_results_rest_on_is_recorded(tmp_path):
     assert details["changed"] == ", ".join(expected)
     assert {name: details[name] for name in expected} == expected
     assert "SECRET" not in str(details)
+
+
+def test_every_setting_is_recorded_or_named_with_why_it_is_not():
+    """A new one belongs into the log if it changes who may do what, or what results rest on."""
+    recorded, others = set(startup._RECORDED), set(startup._NOT_RECORDED)
+    assert recorded | others == set(Settings.model_fields) and not recorded & others
+    assert all(startup._NOT_RECORDED.values())
+    names = [name for name, _ in startup._RECORDED.values()]
+    assert len(set(names)) == len(names) and all(re.fullmatch("[a-z0-9 _]+", name) for name in names)
+
+
+@pytest.mark.parametrize(
+    ("setting", "given", "name", "said"),
+    [
+        ("DATABASE", "", "database", "SQLite in the data folder"),
+        ("DATABASE", "postgresql://lab:SECRET@db:5433/x", "database", "postgresql://lab@db:5433/x"),
+        (
+            "DATABASE",
+            "postgresql://lab@/x?host=/run/pg&password=SECRET",
+            "database",
+            "postgresql://lab@/x?host=%2Frun%2Fpg",
+        ),
+        ("STORE_ENDPOINT", "", "store endpoint", "none"),
+        ("STORE_ENDPOINT", "https://store:9000/", "store endpoint", "https://store:9000"),
+        ("STORE_ENDPOINT", "https://lab:SECRET@store/x?key=SECRET", "store endpoint", "https://store"),
+        ("STORE_ENDPOINT", "https://[::1", "store endpoint", "https://[::1"),
+    ],
+)
+def test_where_rows_and_files_lie_is_recorded_without_passwords(setting, given, name, said):
+    settings = read_settings({f"REELPROOF_{setting}": given})
+    assert startup._values(settings)[name] == said
 
 
 def test_the_signing_key_is_recorded_by_its_certificate(tmp_path):
