@@ -1,4 +1,4 @@
-"""Which exhibits a second reviewer has yet to judge, as a part of selects."""
+"""Which exhibits a reviewer has yet to judge, as a part of selects."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Select, select
 
+from reports.review.second_review import Part
 from webapp.storage.tables import AnalysisRow, CaseReview, ReviewStatement
 
 # Under names of their own, or they would be taken for tables of the select around them. Made once: an alias
@@ -33,13 +34,19 @@ def hidden_exhibits(user_id: int | None, *hidden: str) -> Select[Any]:
     return awaited.where(_review.c.blind.in_(hidden)) if hidden else awaited
 
 
-def _awaited(user_id: int | None) -> Select[Any]:
+def unjudged_by_first(user_id: int, exhibit_id: int) -> Select[Any]:
+    """The exhibit, in each case in which somebody reviews it second and the first has not judged it."""
+    return _awaited(user_id, "first").where(_of.c.exhibit_id == exhibit_id)
+
+
+def _awaited(user_id: int | None, part: Part = "second") -> Select[Any]:
+    """Exhibits that somebody, or anybody, reviews second, and of which the judgement of a part is awaited."""
     given = (
         select(_said.c.id)
         .where(
             _other.c.id == _said.c.analysis_id,
             _said.c.kind == "judgement",
-            _said.c.part == "second",
+            _said.c.part == part,
             _other.c.case_id == _of.c.case_id,
             _other.c.exhibit_id == _of.c.exhibit_id,
         )

@@ -17,8 +17,9 @@ from webapp.queries import copies as copy_queries
 from webapp.queries import reference_comparisons, second_reviews
 from webapp.queries.analyses import status_json
 from webapp.queries.results import analysis_text, load, refuse_altered_row, result_folder, viewed
+from webapp.security.access import blinding
 from webapp.security.access.blinding import Blinded, Discloses
-from webapp.security.access.permissions import Permission, require
+from webapp.security.access.permissions import Permission, current, require
 from webapp.services.case_rules import comparing
 from webapp.services.cases import details as case_details
 from webapp.storage.reviewed_analyses import begun
@@ -48,6 +49,7 @@ def show(analysis_id: str) -> str | Answer:
         with this_app.database().begin() as session:
             case = case_details.stored(session, row.id)
             reviewed = second_reviews.find(session, analysis_queries.still_there(session, row.id))
+            tells_first = blinding.tells_first(session, current().user_id, row.exhibit_id)
             review_begun = bool(begun(session, [row.id]))
         return render_template(
             "pages/analysis/result.html",
@@ -62,6 +64,7 @@ def show(analysis_id: str) -> str | Answer:
             if reviewed
             else "",
             review_begun=review_begun,
+            tells_first=tells_first,
             earlier=_earlier(row),
             copies=copies,
             report=_report(row),

@@ -6,6 +6,9 @@ only judgements are hidden, annotations of others are left out of what they see,
 (reports, bundles, the custody log) is refused. Where findings are hidden, the exhibit's analyses are not
 there for them at all: :func:`webapp.security.access.visibility.visible` leaves them out of every select.
 
+Nor does the first judge with the second's words before their eyes. They see everything, so the second
+annotates nothing of an exhibit before the first has judged it (:func:`refuse_telling_first`).
+
 Administrators see everything, so none is named as second reviewer (:mod:`webapp.services.review.reviewers`).
 """
 
@@ -21,7 +24,7 @@ from sqlalchemy.orm import Session
 from reports.review.second_review import Hidden
 from reports.text.translation.language import gettext
 from webapp.errors import UserError
-from webapp.storage.blind_exhibits import awaited_judgements, hidden_exhibits
+from webapp.storage.blind_exhibits import awaited_judgements, hidden_exhibits, unjudged_by_first
 from webapp.storage.reviewed_analyses import subject
 from webapp.storage.tables import AnalysisRow, AnnotationRow
 
@@ -91,6 +94,24 @@ def refuse_blinded(session: Session, user_id: int | None, exhibit_id: int, discl
     hiding = blind(session, user_id, exhibit_id)
     if hiding is not None and discloses > hiding.sees:
         raise Blinded(session, hiding)
+
+
+def tells_first(session: Session, user_id: int | None, exhibit_id: int) -> bool:
+    """Whether the first reviewer, who has yet to judge an exhibit, could read what the second annotates."""
+    return user_id is not None and session.execute(unjudged_by_first(user_id, exhibit_id)).first() is not None
+
+
+def refuse_telling_first(session: Session, user_id: int | None, exhibit_id: int) -> None:
+    """Raise :class:`UserError` for an annotation that would do that."""
+    if tells_first(session, user_id, exhibit_id):
+        raise UserError(
+            409,
+            gettext(
+                "You are the second reviewer of this exhibit. The first, who has yet to judge it, could read "
+                "what you annotate."
+            ),
+            gettext("Annotate it once the judgement of the first reviewer is in."),
+        )
 
 
 def annotations_of_others(user_id: int, display: str) -> Any:

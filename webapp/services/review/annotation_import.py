@@ -20,10 +20,9 @@ from webapp.errors import UserError
 from webapp.intake.incoming import Incoming, UploadLimit
 from webapp.queries.analyses import still_there
 from webapp.security.access.permissions import current, login_is_on
-from webapp.services.case_rules import changing
 from webapp.services.review import unflagged
 from webapp.services.review.annotation_merge import Merged, check, merge
-from webapp.services.review.annotations import log_annotations, result_of, shown
+from webapp.services.review.annotations import log_annotations, refuse_annotating, result_of, shown
 from webapp.settings import Settings
 from webapp.storage.tables import AnalysisRow
 
@@ -80,7 +79,7 @@ def _import(row: AnalysisRow, stream: Incoming) -> tuple[Merged, tuple[Annotatio
     importer = current().display if login_is_on() else None
     with this_app.database().alone() as session:
         row = still_there(session, row.id)
-        changing.refuse_changes(session, row.case_id)
+        refuse_annotating(session, row)
         merged = merge(session, row, checked, importer)
         unflagged.keep(session, row.id, result.analysis)
         details: dict[str, str | int | None] = {"new": merged.new, "known": merged.known}

@@ -75,6 +75,13 @@ def find_annotatable(analysis_id: str) -> AnalysisRow:
     return row
 
 
+def refuse_annotating(session: Session, row: AnalysisRow) -> None:
+    """Raise :class:`UserError` where who asks annotates nothing: in a case not to be changed, or before
+    the first reviewer has judged what they review second."""
+    changing.refuse_changes(session, row.case_id)
+    blinding.refuse_telling_first(session, current().user_id, row.exhibit_id)
+
+
 def record(
     row: AnalysisRow, said: Mapping[str, object], annotation_id: str | None = None
 ) -> tuple[Annotation, tuple[Annotation, ...]]:
@@ -91,7 +98,7 @@ def record(
         kept = session.get(AnnotationRow, (row.id, annotation_id)) if annotation_id is not None else None
         if kept is not None:
             return ANNOTATION.validate_json(kept.body), shown(session, row, current())
-        changing.refuse_changes(session, row.case_id)
+        refuse_annotating(session, row)
         seen = shown(session, row, current())
         made = add(session, row.id, result.analysis, said, seen, annotation_id)
         unflagged.keep(session, row.id, result.analysis)

@@ -1,4 +1,7 @@
-"""Every route with the session of a second reviewer who has not judged: nothing tells what is hidden."""
+"""Every route with the session of a second reviewer who has not judged: nothing tells what is hidden.
+
+And with that of the first, who sees everything: nothing tells what the second says before both have judged.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +18,15 @@ from made_results import finished
 from people import signed_in
 from second_review_case import FILE, MACHINE, WORDS, Review, review
 from sqlalchemy import select
+from werkzeug.datastructures import FileStorage
+from werkzeug.test import TestResponse, encode_multipart
 
+from reports.review.annotation_file import file_text
+from reports.review.annotations import ANNOTATION
+from webapp.queries.results import load
 from webapp.security.requests.rate_limits import Rates
-from webapp.storage.tables import AnalysisRow, KeyedRequest, State, now
+from webapp.storage.data_folder import Folders
+from webapp.storage.tables import AnalysisRow, AnnotationRow, KeyedRequest, State, now
 
 # These would end the walker's session, change its password, or take half a minute.
 _ENDS = ("/sample", "/logout", "/account/password", "/account/sessions", "/account/second-factor", "/login")
@@ -132,6 +141,7 @@ def test_what_is_shown_and_what_is_not(tmp_path, sent) -> None:
     ben, row = made.clients["ben"], made.row.id
     assert ben.get(f"/analyses/{row}").status_code == 200
     assert ben.get(f"/analyses/{row}/annotations.json").json["annotations"] == []
+    made.judge("ada", "manipulated")  # before, it would be told to her
     said = made.annotate("ben", note="mine")
     assert [each["note"] for each in said.json["annotations"]] == ["mine"]
     assert "Ada" not in ben.get("/analyses").text.partition("Reviewer")[2].partition("</select>")[0]
@@ -243,3 +253,61 @@ def test_signing_in_anew_changes_nothing(tmp_path, sent) -> None:
     again = signed_in(made.app, "ben")
     assert again.get(f"/analyses/{made.row.id}/review.json").status_code == 403
     made.app.extensions["database"].close()
+
+
+BENS = "CANARY-OF-THE-SECOND"
+
+
+def annotated_every_way(made: Review, row: AnalysisRow) -> Iterator[TestResponse]:
+    """The answers to Ben, who annotates an analysis in each way there is."""
+    ben, said = made.clients["ben"], {"kind": "exhibit", "verdict": "disagree", "note": BENS}
+    kept = said | {"id": "5" * 32, "author": "Ben", "made": now().isoformat()}
+    facts = {"analysis": row.id, "exhibit_sha256": row.exhibit.sha256}
+    facts["analysis_sha256"] = load(Folders.local(made.app.extensions["settings"].data).result(row.id)).sha256
+    file = file_text([ANNOTATION.validate_python(kept)], **facts, saved=now()).encode()
+    for place in (f"/analyses/{row.id}", f"/api/v1/analyses/{row.id}"):
+        yield ben.post(f"{place}/annotations", json=said)
+        yield ben.post(f"{place}/annotations", json={"kind": "rename", "person": "A", "name": BENS})
+        boundary, form = encode_multipart({"file": FileStorage(io.BytesIO(file), "x.json")})
+        kind = f"multipart/form-data; boundary={boundary}"
+        yield ben.post(f"{place}/annotations/import", data=form, content_type=kind)
+
+
+@pytest.mark.parametrize("hidden", ["findings", "judgements"])
+@pytest.mark.usefixtures("quick_reports")
+def test_nothing_tells_the_first_what_the_second_says(tmp_path, sent, hidden, monkeypatch) -> None:
+    monkeypatch.setattr(Rates, "count", lambda *_: None)
+    made = review(tmp_path / "data", sent, hidden)
+    row, ada, ben = made.row, made.clients["ada"], made.clients["ben"]
+    database = made.app.extensions["database"]
+    if hidden == "judgements":  # else they do not get there
+        assert {each.status_code for each in annotated_every_way(made, row)} == {409}
+    assert made.judge("ben", "inconclusive", BENS, start="0:01", end="0:02", note=BENS).status_code == 303
+    for answer in annotated_every_way(made, row):
+        assert answer.status_code == 409, answer.text
+        assert "first, who has yet to judge it, could read" in answer.text
+    page = ben.get(f"/analyses/{row.id}").text
+    assert "Annotate it once the judgement of the first reviewer is in." in page and "/import" not in page
+    assert "Change the case details" in page
+    with database.begin() as session:
+        assert set(session.scalars(select(AnnotationRow.author))) == {"Ada"}
+    asked = [each for method, each in addresses(made) if method == "GET"]
+    asked += [*SEARCHES, *more_of_it(made), f"/analyses?q={BENS}", "/analyses?reviewer=Ben"]
+    seen: dict[str, int] = {}
+    for address in asked:
+        answer = ada.get(address)
+        seen[address] = answer.status_code
+        assert BENS not in content(answer).replace(f'value="{BENS}"', "") or BENS in address, address
+    for name in ("report.html", "bundle.zip", "custody.json", "annotations.json", "review.json"):
+        assert seen[f"/analyses/{row.id}/{name}"] == 200, name
+    assert seen[f"/cases/{made.case}/case.zip"] == 200
+    elsewhere = finished(made.app, file=FILE)  # the same bytes, in no case
+    with database.begin() as session:
+        session.get_one(AnalysisRow, elsewhere.id).owner_id = made.users["ben"].id
+    assert {each.status_code for each in annotated_every_way(made, elsewhere)} == {409}
+    # Once both have judged, both are disclosed, and the second says what they like.
+    assert made.judge("ada", "manipulated").status_code == 303
+    assert {each.status_code for each in annotated_every_way(made, row)} <= {200, 201, 303}
+    assert BENS in ada.get(f"/analyses/{row.id}/annotations.json").text
+    assert "Annotate it once" not in ben.get(f"/analyses/{row.id}").text
+    database.close()
