@@ -98,8 +98,9 @@ class StatementView:
 
 @dataclass(frozen=True)
 class OutcomeView:
-    """What holds in the end, how it came about, and why."""
+    """What holds in the end, whose conclusion that is, how it came about, and why."""
 
+    heading: str
     conclusion: str
     mark: str = field(metadata=UNTRANSLATED)
     way: str
@@ -278,8 +279,16 @@ _WAYS = {
 }
 
 
+_HEADINGS = {
+    "agreement": N_("Joint conclusion"),
+    "conversation": N_("Joint conclusion"),
+    "decision": N_("Conclusion of the third reviewer"),
+}
+
+
 def _outcome(ended: Outcome) -> OutcomeView:
     who, when = one_line(ended.ended.author), dates.moment(ended.ended.made)
     way = gettext(_WAYS[ended.way], who=who, when=when)
     reasons = readable(ended.reasons)
-    return OutcomeView(ended.conclusion, MARKS[ended.conclusion], way, reasons, direction(reasons))
+    heading, mark = gettext(_HEADINGS[ended.way]), MARKS[ended.conclusion]
+    return OutcomeView(heading, ended.conclusion, mark, way, reasons, direction(reasons))

@@ -242,7 +242,7 @@ def test_from_naming_to_the_final_report(lab: Lab, tmp_path: Path, seen: Seen) -
     cleo.get_by_label("Manipulated", exact=True).check()
     cleo.get_by_label("Reasons").fill("The edge moves against the head in twelve frames.")
     cleo.get_by_role("button", name="Decide").click()
-    expect(cleo.get_by_role("heading", name="Joint conclusion")).to_be_visible()
+    expect(cleo.get_by_role("heading", name="Conclusion of the third reviewer")).to_be_visible()
     look(cleo, "9-resolved")
     for page in (ada, ben, cleo):
         page.goto(lab.address + "/reviews")

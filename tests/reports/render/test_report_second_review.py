@@ -83,8 +83,10 @@ def test_report_and_attachment_say_it_and_verify(analysis: Analysis, tmp_path: P
         "decided it as third",
         "Proposes: inconclusive",
         "Look at the",
+        "Conclusion of the third reviewer: manipulated",
     ):
         assert words in section, words
+    assert "Joint conclusion" not in section
     assert "the third reviewer decided: manipulated" in page.split('id="contents"')[0]
     with pikepdf.open(tmp_path / "report.pdf") as document:
         assert document.attachments[NAME].get_file().read_bytes() == text
@@ -125,6 +127,7 @@ def test_how_it_ends(analysis: Analysis) -> None:
         for n, part in enumerate(("first", "second"))
     ]
     assert outcome(review(analysis, *both)).way == "agreement"
+    assert second_review_view(review(analysis, *both), 8.0).outcome.heading == "Joint conclusion"
     both[0]["conclusion"] = "inconclusive"
     assert outcome(review(analysis, *both)) is None
     offer = said(3, "proposal", "first", conclusion="inconclusive", reasons="y")

@@ -72,7 +72,9 @@ def test_a_blind_review_to_the_third_reviewers_decision(lab: Review) -> None:
     assert "Teeth do not fit" in ended and "decided it as third reviewer" in ended
     assert "Nothing waits for you" in waiting(lab, "cleo")
     assert ada.post(f"{lab.page}/messages", data={"text": "late"}).status_code == 409
-    assert "Joint conclusion" in ada.get(f"/cases/{lab.case}").text
+    assert "Conclusion of the third reviewer</h2>" in ended and "Joint conclusion" not in ended
+    case = ada.get(f"/cases/{lab.case}").text
+    assert '<th scope="col">Conclusion</th>' in case and "Joint conclusion" not in case
     kinds = [details["kind"] for details in entries(lab, "second review")]
     assert kinds == ["judgement", "judgement", "message", "decision"]
     assert all("conclusion" not in each for each in entries(lab, "second review")[:2])
@@ -95,7 +97,8 @@ def test_a_conversation_that_ends_in_an_accepted_proposal(lab: Review) -> None:
             lab.clients["root"].post(f"/cases/{lab.case}/members", data={"user": lab.users["dora"].id})
         answer = lab.clients[name].post(f"{lab.page}/acceptance", data={"proposal": proposal})
         assert answer.status_code == status, name
-    assert "agreed on it in the conversation" in lab.clients["dora"].get(lab.page).text
+    told = lab.clients["dora"].get(lab.page).text
+    assert "agreed on it in the conversation" in told and "Joint conclusion</h2>" in told
     assert "Nothing waits for you" in waiting(lab, "ben")
 
 
