@@ -19,6 +19,7 @@ import av
 
 from detector.errors import MediaError
 from detector.media.exhibit.file import UNREADABLE, accepted_head, opened
+from detector.media.exhibit.isobmff import read_layout
 from detector.media.exhibit.limits import Bounds
 from detector.media.exhibit.signatures import DEMUXERS, is_animated_webp, is_boxed_picture, refuse_mismatch
 from detector.media.pictures.colour_profile import to_srgb
@@ -76,6 +77,7 @@ def open_media(path: Path, bounds: Bounds | None = None) -> Iterator[MediaReader
             refuse_mismatch(head, container.format.name)
             place = file.tell()  # FFmpeg reads on from there
             colours = to_srgb(file, _colour_code(container))
+            played = read_layout(file).played if _waits(container) else {}
             file.seek(place)
             if is_boxed_picture(head) or is_animated_webp(head) or beyond or colours.of_cmyk:
                 with open_with_pillow(container, file, bounds) as pictures:
@@ -87,7 +89,15 @@ def open_media(path: Path, bounds: Bounds | None = None) -> Iterator[MediaReader
                 reader = MediaReader(container, photo, bounds)
                 reader.to_srgb, reader.has_transparency = colours, transparency
                 reader.is_whole = partial(is_whole, file)
+                reader.played = played
                 yield reader
+
+
+def _waits(container: av.container.InputContainer) -> bool:
+    """Whether something in an MP4 or QuickTime file begins later than the file."""
+    return container.format.name.startswith("mov") and any(
+        (each.start_time or 0) > 0 for each in container.streams
+    )
 
 
 def _colour_code(container: av.container.InputContainer) -> tuple[int, int]:

@@ -14,9 +14,9 @@ from typing import Any
 from av.stream import Disposition
 from av.video import reformatter
 
+from detector.media.exhibit.isobmff import Layout, read_layout
 from detector.media.exhibit.text import MOST_TAGS, clean, location_of, tags_of
 from detector.media.reader import MediaReader
-from detector.metadata.formats.isobmff import Layout, read_layout
 from detector.metadata.formats.photo import read_photo
 from detector.metadata.formats.texts import Text, texts_of
 from detector.metadata.formats.xmp import xmp_tags, xmp_texts
@@ -92,7 +92,6 @@ def _container_tags(reader: MediaReader) -> list[Tag]:
 def _stream(reader: MediaReader, stream: Any) -> Stream:
     context = stream.codec_context
     sound = stream.type == "audio" and context is not None
-    stated = stream.duration * stream.time_base if stream.duration and stream.time_base else None
     return Stream(
         index=stream.index,
         kind=stream.type or "unknown",
@@ -100,7 +99,7 @@ def _stream(reader: MediaReader, stream: Any) -> Stream:
         examined=stream.index == reader.stream_index,
         channels=context.channels if sound else None,
         sample_rate=context.sample_rate if sound else None,
-        duration=float(stated) if stated is not None and stated >= 0 else None,
+        duration=reader.duration_of(stream),
         cover=bool(stream.disposition & Disposition.attached_pic),
     )
 

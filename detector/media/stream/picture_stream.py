@@ -41,6 +41,11 @@ class PictureStream:
         self.kind = MediaKind.IMAGE if still else MediaKind.VIDEO
         self.pixel_aspect = _pixel_aspect(self._stream) if self.kind is MediaKind.VIDEO else Fraction(1)
         """How much wider than high a stored pixel is."""
+        self.played: dict[int, float] = {}
+        """By number of a stream, for how many seconds an edit list plays it; to be set where one waits.
+
+        FFmpeg counts the wait to the duration of a stream whose edit list plays less than there is.
+        """
         bounds.refuse_claims(self.expected_duration, self._stream.frames)
 
     @property
@@ -67,13 +72,30 @@ class PictureStream:
     def container_duration(self) -> float | None:
         """Seconds stated for the whole file."""
         stated = self._container.duration
-        return stated / av.time_base if stated and stated > 0 else None
+        seconds = (stated or 0) / av.time_base - (self._excess() if self.played else 0.0)
+        return seconds if seconds > 0 else None
+
+    def duration_of(self, stream: av.stream.Stream) -> float | None:
+        """Seconds stated for a stream, no more than its edit list plays."""
+        stated = _seconds(stream, stream.duration)
+        return None if stated is None or stated <= 0 else min(stated, self.played.get(stream.index, stated))
+
+    def _excess(self) -> float:
+        """By how much the last of all streams ends later to FFmpeg than by its edit list."""
+        ends = [
+            (
+                (_seconds(stream, stream.start_time) or 0.0) + length,
+                length - (self.duration_of(stream) or 0.0),
+            )
+            for stream in self._container.streams
+            if (length := _seconds(stream, stream.duration))
+        ]
+        return max(end for end, _ in ends) - max(end - less for end, less in ends) if ends else 0.0
 
     @property
     def stream_duration(self) -> float | None:
         """Seconds stated for the pictures."""
-        stated = self._stream.duration
-        return float(stated * self.time_base) if stated and stated > 0 else None
+        return self.duration_of(self._stream)
 
     @property
     def frame_rate(self) -> Fraction | None:
@@ -84,7 +106,7 @@ class PictureStream:
     def expected_duration(self) -> float:
         """Seconds the container claims; 0 if it claims nothing."""
         if self._stream.duration:
-            return float(self._stream.duration * self.time_base)
+            return self.duration_of(self._stream) or 0.0
         return (self._container.duration or 0) / av.time_base
 
     @property
@@ -113,6 +135,10 @@ def _picture_stream(container: av.container.InputContainer) -> av.VideoStream:
         raise MediaError(N_("The file holds no picture. %(accepted)s") % {"accepted": ACCEPTED})
     # What a player shows is what is examined; the others are named.
     return next((s for s in streams if s.disposition & av.stream.Disposition.default), streams[0])
+
+
+def _seconds(stream: av.stream.Stream, ticks: int | None) -> float | None:
+    return None if ticks is None or stream.time_base is None else float(ticks * stream.time_base)
 
 
 def _pixel_aspect(stream: av.VideoStream) -> Fraction:

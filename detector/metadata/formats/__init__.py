@@ -1,6 +1,6 @@
-"""What files of one format tell of themselves, one module each.
+"""What files of one format tell of themselves, one module each (of MP4 and QuickTime:
+:mod:`detector.media.exhibit.isobmff`, by which their lengths are known as well).
 
-- :mod:`~detector.metadata.formats.isobmff`: the layout of an MP4 or QuickTime file.
 - :mod:`~detector.metadata.formats.photo`: how a photo is encoded and tagged. It asks
   :mod:`~detector.metadata.formats.png_text` for the texts of a PNG,
   :mod:`~detector.metadata.formats.jpeg_tables` of what quality a JPEG's tables are,

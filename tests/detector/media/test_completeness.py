@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import struct
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import pytest
-from clips import HEIGHT, WIDTH, number_of, numbered, write_clip
+from clips import HEIGHT, WIDTH, box, number_of, numbered, packets, write_clip
 
 from detector.media.completeness import lost_frames, missing_seconds
 from detector.media.open import open_media
@@ -111,6 +112,46 @@ def test_a_duration_is_no_other_because_pictures_begin_later(tmp_path: Path, nam
     assert media.details is not None and media.details.picture is not None
     assert media.duration == pytest.approx(2, abs=0.05)
     assert "durations disagree" not in {anomaly.kind for anomaly in media.anomalies}
+
+
+def waiting(path: Path, played: float, **how: bool) -> Path:
+    """An MP4 of 2.4 s whose edit list waits for three seconds, and plays so many of its pictures."""
+    pts, early = range(75, 135), {"movflags": "faststart"}
+    write_clip(path, map(numbered, range(60)), pts=pts, container_options=early, **how)
+    data = bytearray(path.read_bytes())
+    entries = box(bytes(data), b"elst") + 4
+    count, wait, media_time = struct.unpack_from(">IIi", data, entries)
+    assert (count, wait, media_time) == (2, 3000, -1), "this muxer no longer waits by an empty edit"
+    struct.pack_into(">I", data, entries + 16, round(1000 * played))
+    path.write_bytes(data)
+    return path
+
+
+class TestAnEditListThatWaits:
+    """FFmpeg counts the wait to the pictures' duration where the list plays less than there is."""
+
+    @pytest.mark.parametrize("sound", [False, True])
+    @pytest.mark.parametrize("played", [2.4, 1.2])
+    def test_an_intact_file_lacks_nothing(self, tmp_path: Path, played: float, sound: bool) -> None:
+        media, missing, shown = facts_of(waiting(tmp_path / "a.mp4", played, sound=sound))
+        assert (len(shown), media.duration, missing) == (25 * played, played, 0)
+        assert media.details is not None and media.details.picture is not None
+        assert media.details.picture.stream_duration == pytest.approx(played)
+        # The sound, of one second, begins with the file.
+        assert media.details.picture.container_duration == pytest.approx(played + 3 * sound, abs=0.1)
+        told = [anomaly.kind for anomaly in of_video(media, media.details)]
+        assert "edit list" in told and ("durations disagree" in told) == sound
+
+    @pytest.mark.parametrize("played", [2.4, 2.0])
+    def test_one_that_was_cut_short_lacks_its_end(self, tmp_path: Path, played: float) -> None:
+        path = waiting(tmp_path / "a.mp4", played)
+        whole = path.read_bytes()
+        offset, size, _key = packets(path)[30]
+        path.write_bytes(whole[: offset + size])
+        media, missing, shown = facts_of(path)
+        assert 25 <= len(shown) <= 31
+        assert missing == pytest.approx(played - media.duration)
+        assert "missing at its end" in " ".join(not_seen(media, missing))
 
 
 def test_intact_frames_whose_time_repeats_are_no_damage(tmp_path: Path) -> None:

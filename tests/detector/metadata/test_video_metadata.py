@@ -12,13 +12,13 @@ import av
 import pytest
 from clips import box, numbered, write_clip
 
+from detector.media.exhibit.isobmff import read_layout
 from detector.media.exhibit.text import clean
 from detector.media.open import open_media
 from detector.media.stream.packet_stats import Packets
 from detector.metadata.anomalies.rules import anomalies_of
 from detector.metadata.collect import collect
 from detector.metadata.exhibit import media_facts
-from detector.metadata.formats.isobmff import read_layout
 from detector.schema.analysis import Media
 from detector.schema.metadata import Details
 

@@ -35,12 +35,15 @@ class Layout:
     times: list[Moment] = field(default_factory=list)
     edits: list[Edit] = field(default_factory=list)
     descriptions: list[int] = field(default_factory=list)
+    played: dict[int, float] = field(default_factory=dict)
+    """By number of a track, how many seconds its edit list plays, from its first material to its last."""
     xmp: bytes = b""
     movie_scale: int = 0
     track: int = -1
     handler: bytes = b""
     media_scale: int = 0
     raw_edits: list[tuple[int, int, int, float]] = field(default_factory=list)
+    all_edits: bool = True  # of the track
 
     @property
     def structure(self) -> Structure:
@@ -152,6 +155,7 @@ def _elst(layout: Layout, data: bytes) -> None:
     wide = data[0] == 1
     form, step = (">QqHh", 20) if wide else (">IiHh", 12)
     (count,) = struct.unpack_from(">I", data, 4)
+    layout.all_edits = count <= _MOST_EDITS
     for i in range(min(count, _MOST_EDITS)):
         length, start, whole, part = struct.unpack_from(form, data, 8 + step * i)
         layout.raw_edits.append((layout.track, length, start, whole + part / 65536))
@@ -183,7 +187,21 @@ def _finish_track(layout: Layout) -> None:
                     rate=rate,
                 )
             )
-    layout.raw_edits, layout.handler, layout.media_scale = [], b"", 0
+    played = _played(layout.raw_edits)
+    if played and layout.all_edits and layout.movie_scale:
+        layout.played[max(layout.track, 0)] = played / layout.movie_scale
+    layout.raw_edits, layout.all_edits, layout.handler, layout.media_scale = [], True, b"", 0
+
+
+def _played(edits: list[tuple[int, int, int, float]]) -> int:
+    """Ticks from where material begins to where it ends; 0 where that is not known.
+
+    Before and after it nothing is shown. An entry of no length, as of files in fragments, plays all there is.
+    """
+    material = [number for number, (_track, _length, start, _rate) in enumerate(edits) if start >= 0]
+    if not material or not all(edits[number][1] for number in material):
+        return 0
+    return sum(length for _track, length, *_rest in edits[material[0] : material[-1] + 1])
 
 
 _READERS = {
