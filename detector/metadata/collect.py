@@ -29,7 +29,8 @@ _MOST_TIMES = 64
 _TIME = re.compile(
     r"creation_time|creationdate|date_?(?:utc|time|taken|recorded)|^date$|createdate|modifydate", re.I
 )
-_WITH_TAGS_OF_PHOTOS = frozenset({"webp_pipe", "gif"})  # animations, of which FFmpeg hands out none
+_ANIMATIONS = frozenset({"webp_pipe", "gif"})
+"""They have tags of photos, of which FFmpeg hands out none, and no frame rate, which it makes up."""
 _UNSPECIFIED = 2  # ISO/IEC 23091-2
 
 
@@ -50,7 +51,7 @@ def collect(reader: MediaReader, path: Path) -> Collected:
             read = read_photo(file)
             # FFmpeg hands out some of a photo's texts as its own.
             photo, tags, texts = read.photo, [*tags, *read.tags], read.texts
-        elif reader.container_format in _WITH_TAGS_OF_PHOTOS:
+        elif reader.container_format in _ANIMATIONS:
             read = read_photo(file)
             tags, texts = [*tags, *read.tags], [*texts, *read.texts]
         elif reader.container_format.startswith("mov"):
@@ -95,7 +96,7 @@ def _stream(reader: MediaReader, stream: Any) -> Stream:
     return Stream(
         index=stream.index,
         kind=stream.type or "unknown",
-        codec=clean(context.name if context is not None else "unknown", 40),
+        codec=clean(context.codec.canonical_name if context is not None else "unknown", 40),
         examined=stream.index == reader.stream_index,
         channels=context.channels if sound else None,
         sample_rate=context.sample_rate if sound else None,
@@ -107,11 +108,13 @@ def _stream(reader: MediaReader, stream: Any) -> Stream:
 def _picture(reader: MediaReader) -> Picture:
     stream = reader.stream
     context = stream.codec_context
+    level = -1 if context.level is None else context.level
     seconds, sent = float(reader.duration), reader.tally.packets.bytes
     video = reader.kind is MediaKind.VIDEO
+    has_rate = reader.container_format not in _ANIMATIONS
     return Picture(
         profile=clean(context.profile, 60) if context.profile else None,
-        level=context.level if context.level and context.level > 0 else None,
+        level=level if level > 0 or level == 0 and reader.codec == "av1" else None,
         codec_tag=_four_letters(context.codec_tag),
         pixel_format=context.pix_fmt,
         colour_range=_named(reformatter.ColorRange, context.color_range),
@@ -121,7 +124,7 @@ def _picture(reader: MediaReader) -> Picture:
         sample_aspect_ratio=_fraction(stream.sample_aspect_ratio),
         transparent=reader.transparent or None,
         sizes=tuple(reader.sizes) if len(reader.sizes) > 1 else (),
-        declared_frame_rate=_fraction(stream.base_rate) if video else None,
+        declared_frame_rate=_fraction(stream.base_rate) if video and has_rate else None,
         bit_rate=round(8 * sent / seconds) if video and seconds > 0 else None,
         declared_bit_rate=context.bit_rate if video and context.bit_rate and context.bit_rate > 0 else None,
         container_duration=reader.container_duration if video else None,

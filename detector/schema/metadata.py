@@ -48,7 +48,7 @@ class Picture(Value):
     """How the examined pictures are encoded, as the container and the codec's header state it."""
 
     profile: str | None = None
-    level: int | None = Field(default=None, description="as the codec writes it: 31 is H.264's 3.1")
+    level: int | None = Field(default=None, description="as the codec writes it: 31 is H.264's 3.1, 5 AV1's")
     codec_tag: str | None = Field(default=None, description="four letters, such as avc1")
     pixel_format: str | None = None
     colour_range: str | None = None
@@ -57,7 +57,9 @@ class Picture(Value):
     colour_transfer: str | None = None
     sample_aspect_ratio: str | None = Field(default=None, description="a fraction; null: not stated")
     declared_frame_rate: str | None = Field(
-        default=None, description="least rate that fits all time stamps of the header, as a fraction"
+        default=None,
+        description="FFmpeg's guess, from the header and the first frames, of the least rate that fits all "
+        "time stamps, as a fraction; null: no video, or an animated GIF or WebP, which has no rate",
     )
     transparent: Probability | None = Field(
         default=None,

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from detector.schema.analysis import Media
+from detector.schema.codec_names import codec_name
 from detector.schema.metadata import Details, Photo, Picture, Structure
 from reports.text import numbers
 from reports.text.numbers import plural, shown
 from reports.text.translation.language import N_, Quoted, gettext
 from reports.view.facts import Fact
 
-_LEVELS = {"h264": 10, "hevc": 30}
+_LEVELS = {"h264": 10, "hevc": 30}  # by what a level is multiplied
+_MAXIMUM = 31  # of AV1: a stream is not held to a level (AV1 Bitstream Specification, A.3)
 
 # Of a JPEG, in their order.
 _TABLES = (
@@ -104,9 +106,6 @@ def _photo(photo: Photo) -> list[Fact]:
 
 
 def _picture(media: Media, picture: Picture) -> list[Fact]:
-    level = picture.level
-    divisor = _LEVELS.get(media.codec)
-    shown = f"{level / divisor:g}" if level and divisor else str(level) if level else ""
     colour = [
         text
         for text in (
@@ -122,8 +121,7 @@ def _picture(media: Media, picture: Picture) -> list[Fact]:
     found = [
         Fact(
             gettext("Codec's profile"),
-            (picture.profile or gettext("not stated"))
-            + (gettext(", level %(level)s", level=shown) if shown else ""),
+            (picture.profile or gettext("not stated")) + _level(media.codec, picture.level),
             gettext("tag %(codec_tag)s", codec_tag=picture.codec_tag) if picture.codec_tag else "",
         ),
         Fact(gettext("Pixel format"), picture.pixel_format or gettext("not stated")),
@@ -141,6 +139,18 @@ def _picture(media: Media, picture: Picture) -> list[Fact]:
             Fact(gettext("Bit rate of pictures"), f"{numbers.number(picture.bit_rate / 1000)} kbit/s", note)
         )
     return found
+
+
+def _level(codec: str, level: int | None) -> str:
+    """The level as its standard writes it, to be said after the profile."""
+    if level is None:
+        return ""
+    written = f"{level / _LEVELS[codec]:g}" if codec in _LEVELS else str(level)
+    if codec_name(codec) == "AV1":
+        if level == _MAXIMUM:
+            return gettext(", of maximum parameters instead of a level")
+        written = f"{2 + level // 4}.{level % 4}"
+    return gettext(", level %(level)s", level=written)
 
 
 def _shape(ratio: str | None) -> str:

@@ -9,6 +9,8 @@ from reports.text.numbers import grouped, plural, shown, timecode
 from reports.text.translation.language import gettext
 from reports.view.facts import Fact
 
+_OF_NO_RATE = ("webp_pipe", "gif")  # older analyses hold what FFmpeg makes up
+
 
 def timing_facts(media: Media, details: Details) -> tuple[Fact, ...]:
     """Frame rates, intervals and groups of frames; empty for an older analysis."""
@@ -17,8 +19,10 @@ def timing_facts(media: Media, details: Details) -> tuple[Fact, ...]:
     if timing is None or groups is None:
         return ()
     if picture:
-        stated = picture.declared_frame_rate
-        found.append(Fact(gettext("Frame rate as declared"), _exactly(stated)))
+        if picture.declared_frame_rate and media.container not in _OF_NO_RATE:
+            fitting = _exactly(picture.declared_frame_rate)
+            guess = gettext("a guess of FFmpeg")
+            found.append(Fact(gettext("Least rate that fits all time stamps"), fitting, guess))
         found.append(Fact(gettext("Frame rate on average"), _exactly(media.frame_rate)))
     found.append(Fact(gettext("Frame intervals"), *_intervals(timing, media.variable_frame_rate)))
     if picture:
@@ -67,6 +71,8 @@ def _kinds(groups: Groups) -> str:
 
 
 def _keys(groups: Groups) -> tuple[str, str]:
+    if not groups.packets:  # of an animation that FFmpeg did not read
+        return gettext("not known"), ""
     if groups.shortest is None or groups.longest is None:
         return shown(groups.key_frames, ","), ""
     apart = (

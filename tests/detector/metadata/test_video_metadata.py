@@ -9,6 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import PIL.Image
 import pytest
 from clips import box, numbered, write_clip
 
@@ -323,3 +324,23 @@ def test_frames_out_of_order_at_one_a_second_are_no_edit_list(tmp_path: Path) ->
         tmp_path / "a.mp4", map(numbered, range(8)), time_base=Fraction(1), rate=1, options={"bf": "3"}
     )
     assert "edit list" not in kinds(path)
+
+
+def test_av1_is_called_by_its_name_and_has_its_level(tmp_path: Path) -> None:
+    """Its decoder is called libdav1d, and its lowest level, 2.0, has the number 0."""
+    pictures = (numbered(number) for number in range(5))
+    options = {"preset": "12", "svtav1-params": "lp=1"}
+    media, details = facts(write_clip(tmp_path / "a.mp4", pictures, codec="libsvtav1", options=options))
+    assert media.codec == details.streams[0].codec == "av1"
+    assert details.picture is not None and details.picture.level == 0
+
+
+@pytest.mark.parametrize("kind", ["gif", "webp"])
+def test_an_animation_has_no_rate(tmp_path: Path, kind: str) -> None:
+    """FFmpeg gives WebP 25 a second, its default, and GIF an average."""
+    path = tmp_path / f"a.{kind}"
+    first, *others = [PIL.Image.fromarray(numbered(number)) for number in range(4)]
+    first.save(path, save_all=True, append_images=others, duration=[70, 120, 70, 120])
+    media, details = facts(path)
+    assert media.variable_frame_rate and media.duration == pytest.approx(0.38)
+    assert details.picture is not None and details.picture.declared_frame_rate is None

@@ -131,9 +131,51 @@ def test_fractions_that_are_none_are_shown_as_they_are(tmp_path: Path, text: str
     picture = details.picture.model_copy(update={"declared_frame_rate": text, "sample_aspect_ratio": text})
     media = analysis.media.model_copy(update={"details": details.model_copy(update={"picture": picture})})
     shown = report_view(analysis.model_copy(update={"media": media}), tmp_path).metadata
-    assert text in [fact.value for fact in shown.timing if fact.name == "Frame rate as declared"]
+    fitting = "Least rate that fits all time stamps"
+    assert [(fact.value, fact.note) for fact in shown.timing if fact.name == fitting] == [
+        (text, "a guess of FFmpeg")
+    ]
     (shape,) = [fact.value for fact in shown.encoding if fact.name == "Shape of a pixel"]
     assert shape.startswith(text.replace("/", " : "))
+
+
+def test_an_animation_has_no_rate_but_the_average_and_key_frames_that_are_not_known(tmp_path: Path) -> None:
+    analysis = detailed(tmp_path)
+    details = analysis.media.details
+    assert details is not None and details.groups is not None
+    groups = details.groups.model_copy(update={"packets": 0, "key_frames": 0, "shortest": None})
+    changed = {"container": "webp_pipe", "details": details.model_copy(update={"groups": groups})}
+    media = analysis.media.model_copy(update=changed)
+    shown = report_view(analysis.model_copy(update={"media": media}), tmp_path).metadata
+    told = {fact.name: fact.value for fact in shown.timing}
+    assert told["Key frames"] == "not known"
+    assert [name for name in told if "rate" in name] == ["Frame rate on average"]
+
+
+@pytest.mark.parametrize(
+    ("codec", "level", "words"),
+    [
+        ("h264", 31, "High, level 3.1"),
+        ("hevc", 93, "High, level 3.1"),
+        ("av1", 5, "High, level 3.1"),
+        ("libdav1d", 8, "High, level 4.0"),
+        ("av1", 0, "High, level 2.0"),
+        ("av1", 31, "High, of maximum parameters instead of a level"),
+        ("mpeg2video", 8, "High, level 8"),
+        ("av1", None, "High"),
+    ],
+)
+def test_a_level_is_written_as_its_standard_does(
+    tmp_path: Path, codec: str, level: int | None, words: str
+) -> None:
+    analysis = detailed(tmp_path)
+    details = analysis.media.details
+    assert details is not None and details.picture is not None
+    picture = details.picture.model_copy(update={"level": level})
+    changed = {"codec": codec, "details": details.model_copy(update={"picture": picture})}
+    media = analysis.media.model_copy(update=changed)
+    shown = report_view(analysis.model_copy(update={"media": media}), tmp_path).metadata
+    assert [fact.value for fact in shown.encoding if fact.name == "Codec's profile"] == [words]
 
 
 def test_tags_are_text_and_never_markup(tmp_path: Path) -> None:
