@@ -17,7 +17,7 @@ from detector.schema.analysis import Sha256, Value
 from detector.schema.translatable import N_
 from detector.timestamps import iso_milliseconds
 from reports.errors import ReportError
-from reports.review.annotations import LONGEST_NOTE, Id, Name, Note, Seconds
+from reports.review.annotations import LONGEST_NOTE, Annotation, Id, Name, Note, Seconds
 from reports.review.value_problems import problem_sentence
 
 NAME = "second-review.json"
@@ -261,6 +261,17 @@ def outcome(review: SecondReview) -> Outcome | None:
         if isinstance(each, Acceptance) and (made := proposals.get(each.about)) is not None:
             return Outcome(made.conclusion, "conversation", each, made.reasons)
     return None
+
+
+def judged_alone(review: SecondReview, annotations: Iterable[Annotation]) -> bool:
+    """Whether the second annotated nothing before the first judged, who could have read it.
+
+    Since that is refused, none did; the records of earlier versions may hold such annotations.
+    """
+    first = review.judgement("first")
+    return first is None or not any(
+        (each.imported_by or each.author) == review.second and each.made < first.made for each in annotations
+    )
 
 
 def open_proposal(review: SecondReview) -> Proposal | None:

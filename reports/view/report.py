@@ -201,7 +201,7 @@ def _second_review(analysis: Analysis, inputs: ReportInputs) -> SecondReviewView
     media, review = analysis.media, inputs.parsed_review(analysis.media.sha256)
     if review is None:
         return None
-    return second_review_view(review, 0.0 if media.still else media.duration)
+    return second_review_view(review, 0.0 if media.still else media.duration, inputs.annotations)
 
 
 def _answers(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import assert_never
 
 from reports.review.annotation_file import checksum
+from reports.review.annotations import Annotation
 from reports.review.second_review import (
     ROLES,
     Acceptance,
@@ -20,6 +22,7 @@ from reports.review.second_review import (
     Statement,
     Stretch,
     differences,
+    judged_alone,
     outcome,
     statement_json,
 )
@@ -114,6 +117,7 @@ class SecondReviewView:
 
     facts: tuple[Fact, ...]
     summary: str
+    alone: bool
     both: tuple[JudgementView, JudgementView]
     timed: bool
     differences: tuple[DisagreementView, ...]
@@ -127,23 +131,29 @@ class SecondReviewView:
         return all(each.conclusion for each in self.both)
 
 
-def second_review_view(review: SecondReview, duration: float) -> SecondReviewView:
-    """Put a second review into words; ``duration`` of the exhibit in seconds, 0 of a photograph."""
+def second_review_view(
+    review: SecondReview, duration: float, annotations: Sequence[Annotation] = ()
+) -> SecondReviewView:
+    """Put a second review into words; ``duration`` of the exhibit in seconds, 0 of a photograph.
+
+    ``annotations`` are what was said of the analysis beside it.
+    """
     first, second = review.judgement("first"), review.judgement("second")
     apart = differences(first, second) if first and second else ()
-    ended = outcome(review)
+    ended, alone = outcome(review), judged_alone(review, annotations)
     both = (
         _judgement(review, "first", first, duration),
         _judgement(review, "second", second, duration),
     )
     return SecondReviewView(
         facts=_facts(review),
-        summary=_summary(review, ended),
+        summary=_summary(review, ended, alone),
+        alone=alone,
         both=both,
         timed=any(each.stretches for each in both),
         differences=tuple(map(_difference, apart)),
         conversation=tuple(_statement(e) for e in review.statements if not isinstance(e, Judgement)),
-        outcome=_outcome(ended) if ended else None,
+        outcome=_outcome(ended, alone) if ended else None,
         sha256=checksum([statement_json(each) for each in review.statements]) if review.statements else "",
     )
 
@@ -207,12 +217,25 @@ _ENDED = {
 }
 
 
-def _summary(review: SecondReview, ended: Outcome | None) -> str:
+_NOT_ALONE = {
+    "ended": N_(
+        "Both reviewers concluded the same: %(conclusion)s. The first could read before what the second had "
+        "annotated."
+    ),
+    "way": N_(
+        "Both concluded the same; the later judgement came on %(when)s. The first could read before what the "
+        "second had annotated."
+    ),
+}
+
+
+def _summary(review: SecondReview, ended: Outcome | None, alone: bool) -> str:
     if len(review.given) < 2:
         return gettext(_AWAITED[review.given])
     if ended is None:
         return gettext("Both judgements are in and differ. The difference is not resolved yet.")
-    return gettext(_ENDED[ended.way], conclusion=gettext(ended.conclusion))
+    words = _ENDED[ended.way] if alone or ended.way != "agreement" else _NOT_ALONE["ended"]
+    return gettext(words, conclusion=gettext(ended.conclusion))
 
 
 def _judgement(
@@ -286,9 +309,10 @@ _HEADINGS = {
 }
 
 
-def _outcome(ended: Outcome) -> OutcomeView:
+def _outcome(ended: Outcome, alone: bool) -> OutcomeView:
     who, when = one_line(ended.ended.author), dates.moment(ended.ended.made)
-    way = gettext(_WAYS[ended.way], who=who, when=when)
+    words = _WAYS[ended.way] if alone or ended.way != "agreement" else _NOT_ALONE["way"]
+    way = gettext(words, who=who, when=when)
     reasons = readable(ended.reasons)
     heading, mark = gettext(_HEADINGS[ended.way]), MARKS[ended.conclusion]
     return OutcomeView(heading, ended.conclusion, mark, way, reasons, direction(reasons))

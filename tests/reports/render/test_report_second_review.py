@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from pdf_rules import broken
 
 from detector.schema.analysis import Analysis
 from reports import write_report
+from reports.render.html import render_html
+from reports.review.annotations import ExhibitAnnotation
 from reports.review.second_review import (
     NAME,
     SecondReview,
@@ -119,6 +122,32 @@ def test_one_judgement_alone_tells_nothing(analysis: Analysis) -> None:
     view = second_review_view(review(analysis, given=("second",)), 8.0)
     assert "That of the second reviewer is in." in view.summary and not view.disclosed
     assert view.both[0].conclusion == view.both[1].conclusion == ""
+
+
+@pytest.mark.parametrize(
+    ("author", "minute", "alone"), [("second", 1, False), ("second", 3, True), ("first", 1, True)]
+)
+def test_who_could_read_what_the_second_annotated_did_not_judge_alone(
+    analysis: Analysis, tmp_path: Path, author: str, minute: int, alone: bool
+) -> None:
+    """As earlier versions let them."""
+    both = [
+        said(n, "judgement", part, conclusion="manipulated", reasons="x")
+        for n, part in ((0, "second"), (2, "first"))
+    ]
+    made = MOMENT + timedelta(minutes=minute)
+    told = ExhibitAnnotation(
+        id="f" * 32, author=WORDS[author], made=made, kind="exhibit", verdict="agree", note=""
+    )
+    given = ReportInputs(annotations=[told], second_review=review(analysis, *both).to_json().encode())
+    view = report_view(analysis, tmp_path, given)
+    page = render_html(view, defaultdict(bytes))
+    assert ("judged the exhibit, each alone; neither" in page) == alone
+    assert ("Both reviewers concluded, each alone: manipulated" in page) == alone
+    assert ("Both concluded the same, each alone; the later" in page) == alone
+    assert page.count("what the second had annotated") == (
+        0 if alone else page.count("Both reviewers concluded") + 2
+    )
 
 
 def test_how_it_ends(analysis: Analysis) -> None:

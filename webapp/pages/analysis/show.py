@@ -22,6 +22,7 @@ from webapp.security.access.blinding import Blinded, Discloses
 from webapp.security.access.permissions import Permission, current, require
 from webapp.services.case_rules import comparing
 from webapp.services.cases import details as case_details
+from webapp.services.review import annotations as annotation_service
 from webapp.storage.reviewed_analyses import begun
 from webapp.storage.tables import AnalysisRow, State
 
@@ -49,6 +50,7 @@ def show(analysis_id: str) -> str | Answer:
         with this_app.database().begin() as session:
             case = case_details.stored(session, row.id)
             reviewed = second_reviews.find(session, analysis_queries.still_there(session, row.id))
+            annotations = annotation_service.listed(session, row.id) if reviewed else ()
             tells_first = blinding.tells_first(session, current().user_id, row.exhibit_id)
             review_begun = bool(begun(session, [row.id]))
         return render_template(
@@ -60,7 +62,7 @@ def show(analysis_id: str) -> str | Answer:
             compared=reference_comparisons.listed(row.exhibit_id, as_reference=True),
             case=case,
             its_case=its_case,
-            review_words=second_review_view(reviewed.disclosed, row.duration or 0.0).summary
+            review_words=second_review_view(reviewed.disclosed, row.duration or 0.0, annotations).summary
             if reviewed
             else "",
             review_begun=review_begun,

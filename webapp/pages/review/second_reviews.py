@@ -27,6 +27,7 @@ from webapp.security.access.blinding import Discloses
 from webapp.security.access.permissions import Permission, current, require
 from webapp.services import frame_rates
 from webapp.services.case_rules import changing
+from webapp.services.review import annotations as annotation_service
 from webapp.services.review import reviewers as reviewer_service
 from webapp.services.review import second_reviews as review_service
 from webapp.storage.tables import AnalysisRow
@@ -151,13 +152,14 @@ def _page(row: AnalysisRow, problem: UserError | None = None) -> str | Response:
     with this_app.database().begin() as session:
         found = second_reviews.find_or_404(session, row)
         hiding = None if who.sees_all else blinding.blind(session, who.user_id, row.exhibit_id)
+        annotations = annotation_service.listed(session, found.row.id)
     if found.row.id != row.id:
         if problem is None:
             return _to(found)
         row = _row(found.row.id)  # who sees one of them need not see the other
     part = found.part_of(who.user_id)
     own, review, length = found.own_judgement(part), found.disclosed, row.duration or 0.0
-    view = second_review_view(review, length)
+    view = second_review_view(review, length, annotations)
     standing = second_reviews.standing(found.statements)
     judges = part in ("first", "second") and own is None and not found.case.closed
     resolves = part is not None and standing == "differs" and not found.case.closed

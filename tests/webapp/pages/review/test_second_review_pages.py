@@ -20,6 +20,7 @@ from webapp.custody import log as custody_log
 from webapp.custody.audit import Audit
 from webapp.media import playback
 from webapp.media.playback import Playback
+from webapp.security.access import blinding
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, AnnotationRow, CaseReview, ReviewStatement, State, now
 
@@ -108,6 +109,17 @@ def test_agreement_needs_nobody_else(lab: Review) -> None:
     assert "Both concluded the same, each alone" in lab.clients["cleo"].get(lab.page).text
     assert "Nothing waits for you" in waiting(lab, "cleo")
     assert lab.judge("ben", "inconclusive").status_code == 409
+
+
+def test_agreement_of_a_first_who_could_read_the_second_is_told_as_that(lab: Review, monkeypatch) -> None:
+    lab.judge("ben", "manipulated")
+    with monkeypatch.context() as earlier:
+        earlier.setattr(blinding, "tells_first", lambda *_: False)
+        assert lab.annotate("ben").status_code == 201
+    lab.judge("ada", "manipulated")
+    for page in (lab.page, f"/analyses/{lab.row.id}"):
+        told = lab.clients["cleo"].get(page).text
+        assert "could read before what the second had annotated" in told and "each alone" not in told, page
 
 
 def test_stretches_that_do_not_meet_are_a_difference(lab: Review) -> None:
