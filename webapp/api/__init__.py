@@ -1,4 +1,17 @@
-"""The REST API, below ``/api/v1``: one small file an area, each a blueprint."""
+"""The REST API, below ``/api/v1``: one small file an area, each a blueprint.
+
+From a file to what is handed out: :mod:`~webapp.api.uploads` (in parts; :mod:`~webapp.api.tus_headers` reads
+what such requests say) or :mod:`~webapp.api.analyses` (in one request) take it in;
+:mod:`~webapp.api.analyses` says where its analysis stands, :mod:`~webapp.api.findings` what was found,
+:mod:`~webapp.api.annotations` and :mod:`~webapp.api.reviews` what people say of it;
+:mod:`~webapp.api.downloads` hands out reports, bundles and exports. About :mod:`~webapp.api.exhibits`
+themselves, and with their help: :mod:`~webapp.api.comparisons`, :mod:`~webapp.api.copies`,
+:mod:`~webapp.api.custody`. About the installation: :mod:`~webapp.api.models`, :mod:`~webapp.api.webhooks`,
+:mod:`~webapp.api.about`.
+
+What operations have in common is in ``contract``. What they do is mostly in `services`, `queries` and
+`downloads`, which pages call as well.
+"""
 
 from flask import Flask
 

@@ -6,9 +6,14 @@
     for segment in reelproof.segments(analysis["id"]):
         print(segment["person"], segment["start"], segment["end"], segment["flagged"])
 
+``Client`` is one class of parts, in the order in which a file passes them: :mod:`~webapp.client.uploads`,
+:mod:`~webapp.client.analyses`, :mod:`~webapp.client.findings`, :mod:`~webapp.client.reviews`,
+:mod:`~webapp.client.comparisons`. All ask by :mod:`~webapp.client.connection`, which asks again by
+:mod:`~webapp.client.retries` and raises what :mod:`~webapp.client.errors` has.
+
 This folder needs nothing else of Reelproof and may be copied to where it is needed: imports in it are
-relative. Answers are JSON as ``/api/v1/openapi.json`` describes it. Errors are :class:`Problem` or one of
-its kinds.
+relative. Answers are JSON as ``/api/v1/openapi.json`` describes it. Errors are :class:`Problem` or one of its
+kinds.
 """
 
 from __future__ import annotations

@@ -1,6 +1,16 @@
 """The custody log's rows and key, who acts, and checks: of exhibits' bytes, and of what else is kept.
 
-:mod:`~webapp.custody.log` appends and reads entries. What is kept is compared with them by the modules that
-:mod:`~webapp.custody.altered` names when it is read, and all of it by :mod:`~webapp.custody.audit`. Format
-and chain are in `reports.custody`.
+- :mod:`~webapp.custody.log` appends and reads entries; :mod:`~webapp.custody.actors` says who acts.
+  :mod:`~webapp.custody.startup` opens the log when the app starts, or begins it, unless the database was lost
+  (:mod:`~webapp.custody.lost_database`).
+- What is kept is compared with the entries when it is read, and refused where it differs
+  (:mod:`~webapp.custody.altered`): :mod:`~webapp.custody.job_records` knows whether a job may be there at
+  all; :mod:`~webapp.custody.result_records`, :mod:`~webapp.custody.comparison_records`,
+  :mod:`~webapp.custody.review_records` and :mod:`~webapp.custody.account_records` compare what rows and
+  folders hold. :mod:`~webapp.custody.audit` has these compare everything that is kept, for ``verify-log``.
+  :mod:`~webapp.custody.choice_records` says which validations there are, and which reports quote.
+- :mod:`~webapp.custody.integrity` hashes exhibits again, on a schedule and before reports; daily it has
+  :mod:`~webapp.custody.self_check` go through the log's chain.
+
+Format and chain are in `reports.custody`.
 """

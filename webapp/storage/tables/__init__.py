@@ -1,6 +1,13 @@
 """The rows: exhibits, analyses, what was said, done and chosen. Alembic's migrations make them.
 
-A module for each subject; whoever reads or writes rows imports them from here, where all tables are known.
+A module for each subject, on a common :mod:`~webapp.storage.tables.base`:
+:mod:`~webapp.storage.tables.exhibits` and their :mod:`~webapp.storage.tables.fingerprints`;
+:mod:`~webapp.storage.tables.jobs`, which are analyses and comparisons; :mod:`~webapp.storage.tables.cases`
+and :mod:`~webapp.storage.tables.reviews`; :mod:`~webapp.storage.tables.custody` log;
+:mod:`~webapp.storage.tables.accounts`; :mod:`~webapp.storage.tables.requests` that come twice or in parts;
+:mod:`~webapp.storage.tables.webhooks`; and what is chosen for the whole
+:mod:`~webapp.storage.tables.data_folder`. Whoever reads or writes rows imports them from here, where all
+tables are known.
 """
 
 from __future__ import annotations

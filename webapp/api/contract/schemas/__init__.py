@@ -1,5 +1,11 @@
 """What the API takes and answers, as models, a module for each area; ``openapi.json`` is made from them.
 
+:mod:`~webapp.api.contract.schemas.base` has what several areas share,
+:mod:`~webapp.api.contract.schemas.jobs` what analyses and comparisons do. The others have the names of the
+modules of :mod:`webapp.api` that they are for: ``uploads``, ``analyses``, ``findings``, ``annotations``,
+``reviews``, ``downloads``, ``exhibits``, ``comparisons``, ``copies``, ``custody``, ``webhooks``, ``about``;
+what is for its ``models`` stands here.
+
 An analysis itself has the engine's own schema, :class:`detector.schema.analysis.Analysis`. Models that only
 one area has may stand beside its operations.
 """
