@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from pathlib import Path
@@ -27,6 +28,12 @@ _PATH = re.compile(
     r"(?<![\w./-])((?:detector|reports|webapp|tests|templates|static|docs|models)/[\w./-]*\w/?)(?![\w*<{])"
 )
 _NAME_IN_FILE = re.compile(r"`(\w+)` in `((?:detector|reports|webapp)/[\w/]+\.py)`")
+_MANY_MODULES = 6  # of fewer the names themselves tell
+_UNNAMED = {
+    "webapp": "its modules are above all folders; its docstring is for programs that import it",
+    "webapp/storage/migrations/versions": "numbers in the names are the order; Alembic reads them alone",
+}
+"""Folders whose ``__init__`` names no modules, and why."""
 _MODULE = re.compile(r"(?<![\w./-])((?:detector|reports|webapp|tests)(?:\.[a-z_]\w*)+)\b")
 
 
@@ -101,6 +108,31 @@ def test_files_and_modules_it_names_exist(document: Path):
     missing = {path for path in paths if not (ROOT / path).exists()}
     missing |= {module for module in _MODULE.findall(words) if not exists(module)}
     assert missing == set()
+
+
+def unnamed_modules(folder: Path) -> list[str]:
+    """Modules that the docstring of the folder's ``__init__`` names nowhere between backticks."""
+    package = ".".join(folder.relative_to(ROOT).parts)
+    said = ast.get_docstring(ast.parse(text(folder / "__init__.py"))) or ""
+    modules = sorted(path.stem for path in folder.glob("*.py") if not path.stem.startswith("__"))
+    if len(modules) < _MANY_MODULES:
+        return []
+    return [
+        module
+        for module in modules
+        if not re.search(rf"`~?{re.escape(package)}\.{module}\b|`\.?{module}`", said)
+    ]
+
+
+def test_folders_of_many_modules_name_each_where_they_say_in_which_order_they_work():
+    """docs/where.md promises it of ``__init__``, where newcomers begin."""
+    unnamed = {
+        name(place.parent): lacking
+        for package in ("detector", "reports", "webapp")
+        for place in ROOT.glob(f"{package}/**/__init__.py")
+        if name(place.parent) not in _UNNAMED and (lacking := unnamed_modules(place.parent))
+    }
+    assert unnamed == {}, "say in these `__init__` where the modules come in, or that they went"
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name)
