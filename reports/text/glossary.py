@@ -92,6 +92,10 @@ _SCALED = N_(
     "reach 0.65, a finding's threshold as shipped. It orders faces by how strongly the networks answer; it "
     "is not the share of manipulated ones among faces with that figure."
 )
+_OFF = N_(
+    "The model's output, rescaled on validation data, where it lies far from the share of manipulated ones "
+    "among faces with that figure all the same: it orders faces by how strongly the network answers."
+)
 _UNKNOWN = N_(
     "The model's output as a figure from 0 to 1. How it was calibrated is not known: it orders faces by how "
     "strongly the network answers, and need not be the share of manipulated ones among faces with that "
@@ -143,6 +147,8 @@ def _calibrated(stands: Basis, share: str) -> str:
             return share
         case Basis.SCALED:
             return _SCALED
+        case Basis.OFF:
+            return _OFF
         case Basis.UNKNOWN:
             return _UNKNOWN
         case _:

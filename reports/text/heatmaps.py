@@ -14,6 +14,9 @@ CLEAR_MARGIN = 0.5
 CLEAR_RATIO = 2.0
 
 
+SEQUENCES = frozenset({"efficientnet_b3_transformer", "efficientnet_lstm"})
+"""Architectures that judge several frames at once, and no mirror image of a photograph."""
+
 # Second networks that are transformers (`gives_tokens` of the network, which takes torch to ask).
 TRANSFORMERS = frozenset({"vit_small_14"})
 
@@ -42,8 +45,11 @@ def is_confirmed(check: HideAndRescore) -> bool:
     return check.drop_highlight >= least
 
 
-def check_words(check: HideAndRescore) -> str:
-    """The measured effect of hiding the hottest area, and what follows from it, in words."""
+def check_words(check: HideAndRescore, *, alone: bool = False) -> str:
+    """The measured effect of hiding the hottest area, and what follows from it, in words.
+
+    ``alone`` where faces around it in time entered its frame score, but not the check.
+    """
     figures = gettext(
         "Hiding the hottest %(area)s of the face takes the score from %(probability)s "
         "to %(hidden_highlight)s, hiding random areas of the same size to "
@@ -60,6 +66,12 @@ def check_words(check: HideAndRescore) -> str:
             figures=figures,
             areas=check.areas,
             usual=RANDOM_AREAS,
+        )
+    if alone:
+        figures = gettext(
+            "%(figures)s For this test the face is scored alone, without those before and after it, which "
+            "entered its frame score: both differ even where nothing is hidden.",
+            figures=figures,
         )
     if is_confirmed(check):
         return gettext(

@@ -45,6 +45,12 @@ def _stands_for(stands: Basis) -> str:
                 "The words here stand for calibrated probabilities, which are right for material like the "
                 "validation data, half of which was manipulated."
             )
+        case Basis.OFF:
+            return gettext(
+                "The words here stand for the model's own probabilities. These were calibrated, and lie far "
+                "from the share of manipulated ones among faces with that figure all the same (the expected "
+                "calibration error says how far): they order faces by how strongly the network answers."
+            )
         case Basis.UNKNOWN:
             return gettext(
                 "The words here stand for the model's own probabilities. How these were calibrated is not "
@@ -98,6 +104,13 @@ def _nothing_found() -> tuple[str, ...]:
 def _confidence(analysis: Analysis) -> str:
     stands = basis(analysis.model, still=False)
     match stands:
+        case Basis.OFF:
+            return gettext(
+                "This model's confidence was calibrated, and lies far from the share of manipulated faces "
+                "among those that get the same figure all the same: the higher it is, the more strongly the "
+                "network answers. It is not the odds that this file is manipulated either, which also depend "
+                "on where it comes from."
+            )
         case Basis.UNKNOWN:
             return gettext(
                 "How this model's confidence was calibrated is not known: the higher it is, the more "

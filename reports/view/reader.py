@@ -82,6 +82,11 @@ def of_model(model: Model, still: bool) -> ReaderView:
 def _probability(model: Model, still: bool) -> str:
     stands = basis(model, still=still)
     match stands:
+        case Basis.OFF:
+            return gettext(
+                "Where a probability is given instead, it was measured for this model to lie far from a "
+                "share of manipulated faces: it says how strongly the network answers."
+            )
         case Basis.UNKNOWN:
             return gettext(
                 "Where a probability is given instead, how it was calibrated is not known for this model: it "

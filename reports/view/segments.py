@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from detector.schema.analysis import Analysis, Box, CloseUp, Media, Peak, Segment
+from detector.schema.analysis import Analysis, Box, CloseUp, Peak, Segment
 from detector.verdict.persons.finding_basis import is_colourless, is_covered
 from detector.verdict.persons.flagged import is_flagged
 from detector.verdict.reasons import doubt
@@ -14,7 +14,7 @@ from reports.text import numbers
 from reports.text.certainty.uncertainty import Interval, segment_interval
 from reports.text.certainty.verbal_scale import segment_phrase
 from reports.text.finding import segment_name
-from reports.text.heatmaps import check_words, is_confirmed
+from reports.text.heatmaps import SEQUENCES, check_words, is_confirmed
 from reports.text.numbers import grouped, shown, time_span, timecode
 from reports.text.translation.language import gettext, translated
 from reports.view import summary
@@ -109,7 +109,7 @@ def segment_view(analysis: Analysis, segment: Segment, folder: Path) -> SegmentV
         figures=_figures(analysis, segment, doubt, words),
         meaning=summary.segment_meaning(analysis, segment) if flagged else _why_not(analysis, segment),
         peaks=tuple(
-            _peak(segment, peak, index, analysis.media, folder) for index, peak in enumerate(segment.peaks, 1)
+            _peak(analysis, segment, peak, index, folder) for index, peak in enumerate(segment.peaks, 1)
         ),
     )
 
@@ -221,8 +221,8 @@ def _near(
     )
 
 
-def _peak(segment: Segment, peak: Peak, index: int, media: Media, folder: Path) -> PeakView:
-    check, part = peak.check, None
+def _peak(analysis: Analysis, segment: Segment, peak: Peak, index: int, folder: Path) -> PeakView:
+    media, check, part = analysis.media, peak.check, None
     what = gettext(
         "peak %(index)s of %(id)s at %(time)s, person %(person)s",
         index=index,
@@ -249,7 +249,7 @@ def _peak(segment: Segment, peak: Peak, index: int, media: Media, folder: Path) 
         map=find_picture(folder, peak.map, gettext("Heatmap alone, %(what)s", what=what), part),
         near=near,
         confirmed=is_confirmed(check),
-        effect=check_words(check),
+        effect=check_words(check, alone=not media.still and analysis.model.architecture in SEQUENCES),
         check=(
             (gettext("Nothing"), numbers.probability(check.probability), "–"),
             (

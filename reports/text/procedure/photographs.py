@@ -5,14 +5,11 @@ from __future__ import annotations
 from detector.schema.analysis import Analysis, Parameters
 from detector.verdict.persons.averaged_odds import persons_averaged
 from reports.text import covered
-from reports.text.heatmaps import maps_of
+from reports.text.heatmaps import SEQUENCES, maps_of
 from reports.text.made_since import made_since
 from reports.text.numbers import shown
 from reports.text.photographs import told_apart
 from reports.text.translation.language import gettext
-
-SEQUENCES = frozenset({"efficientnet_b3_transformer", "efficientnet_lstm"})
-"""Architectures that judge several frames at once, and no mirror image of a photograph."""
 
 
 def procedure(analysis: Analysis) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from detector.schema.analysis import Analysis
 from detector.schema.codec_names import codec_name
 from reports.text import covered
-from reports.text.heatmaps import maps_of
+from reports.text.heatmaps import SEQUENCES, maps_of
 from reports.text.made_since import made_since
 from reports.text.numbers import number, plural, shown
 from reports.text.procedure import photographs
@@ -57,6 +57,12 @@ def procedure(analysis: Analysis) -> str:
 
 
 def _scored_words(analysis: Analysis) -> str:
+    if analysis.model.architecture in SEQUENCES:
+        return gettext(
+            "Each usable face was cut out upright and scored by the network named in this report, which "
+            "judges it together with those before and after it in its track: a frame score is not of that "
+            "frame alone."
+        )
     if not analysis.coverage.faces_interpolated:
         return gettext("Each usable face was cut out upright and scored by the network named in this report.")
     return gettext(

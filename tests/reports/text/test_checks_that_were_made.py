@@ -13,10 +13,10 @@ from detector.schema.analysis import Analysis, MediaKind, SecondLook, Verdict
 from detector.schema.model import SecondLookModel
 from reports.render.html import render_html
 from reports.text.glossary import glossary
+from reports.text.heatmaps import SEQUENCES
 from reports.text.made_since import made_since
 from reports.text.meaning import verdict_limits, verdict_meaning
 from reports.text.not_examined import not_examined
-from reports.text.procedure.photographs import SEQUENCES
 from reports.text.procedure.videos import procedure
 from reports.view.report import report_view
 

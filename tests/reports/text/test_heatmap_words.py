@@ -12,6 +12,7 @@ from detector.schema.analysis import MediaKind
 from reports.text.glossary import general_glossary, glossary
 from reports.text.heatmaps import TRANSFORMERS, maps_of
 from reports.text.procedure.videos import procedure
+from reports.view.segments import segment_view
 
 
 def test_of_two_networks_each_by_its_own_method_or_what_both_have_in_common(tmp_path: Path) -> None:
@@ -29,3 +30,22 @@ def test_second_networks_that_give_tokens_are_known_by_name() -> None:
     second = load_model().card.second_look
     assert second is not None and {second.architecture} == TRANSFORMERS
     assert create(second.architecture).gives_tokens
+
+
+def test_of_a_network_of_sequences_the_check_is_said_to_be_of_the_face_alone(tmp_path: Path) -> None:
+    """Its frame score is of frames around as well, so that both figures of one frame differ."""
+    ways, alone = "with those before and after it in its track", "the face is scored alone"
+    for kind in MediaKind:
+        plain = build(tmp_path, kind=kind, segments=1, kept=False)
+        lstm = plain.model.model_copy(update={"architecture": "efficientnet_lstm"})
+        for analysis, told in (
+            (plain, False),
+            (plain.model_copy(update={"model": lstm}), kind is MediaKind.VIDEO),
+        ):
+            assert (ways in procedure(analysis)) is told
+            effects = [
+                peak.effect
+                for segment in analysis.segments
+                for peak in segment_view(analysis, segment, tmp_path).peaks
+            ]
+            assert effects and all((alone in effect) is told for effect in effects)
