@@ -37,9 +37,11 @@ _OF_ONE = re.compile(r"([A-Z]+): (.+)")  # what is said of one of several person
 # there are.
 _PLACE = r"(?:file|(?:stream|track) \d+|PNG text|(?:JPEG|GIF) comment|EXIF|XMP)(?=, )"
 _REST = r"(?<=\)) and \d+ more$"
+_LASTING = r"(?:the file|the stream of pictures|sound \(stream \d+\))"
 _OF_FILES = {
     "listed": re.compile(rf"(?<=” \(){_PLACE}|{_REST}"),
     "moments": re.compile(rf"(?<= \(){_PLACE}|{_REST}"),
+    "told": re.compile(rf"{_LASTING}(?= \d{{2,}}:\d\d:\d\d\.\d{{3}}(?:$|, ))"),
 }
 
 

@@ -31,7 +31,7 @@ def timing_facts(media: Media, details: Details) -> tuple[Fact, ...]:
             (gettext("its pictures"), picture.stream_duration),
         )
         told = [f"{name} {timecode(value)}" for name, value in lengths if value is not None]
-        found.append(Fact(gettext("Durations as stated"), ", ".join(told) or "none"))
+        found.append(Fact(gettext("Durations as stated"), ", ".join(told) or gettext("none stated")))
     found.append(Fact(gettext("Frames by kind"), _kinds(groups)))
     found.append(Fact(gettext("Key frames"), *_keys(groups)))
     if timing.packets_not_shown:

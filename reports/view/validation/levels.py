@@ -57,7 +57,7 @@ def rate_row(rate: Rate) -> RateRow:
         interval = from_to(told(rate.low), told(rate.high))
     counted = plural(rate.items, rate.unit.removesuffix("s"), rate.unit)
     if rate.events is not None:
-        counted = counted_of(rate.events, counted)
+        counted = gettext("%(events)s of %(counted)s", events=grouped(rate.events), counted=counted)
     return RateRow(rate.figure, told(rate.value), interval, counted, rate.interval)
 
 
