@@ -159,8 +159,17 @@ def _write(
 
 
 def _print_words(analysis: Analysis, out: Path | None) -> None:
+    from detector.schema.formatting import not_rounded_up_to
+
+    with not_rounded_up_to(*analysis.parameters.thresholds):
+        _print_findings(analysis)
+    if out:
+        print_line(f"Report: {out / 'report.pdf'}")
+
+
+def _print_findings(analysis: Analysis) -> None:
     from detector.schema.declarations import statements
-    from detector.schema.formatting import timecode
+    from detector.schema.formatting import probability, timecode
     from detector.verdict.persons.flagged import is_flagged
 
     print_line(f"{analysis.media.file}: {analysis.verdict}")
@@ -171,15 +180,13 @@ def _print_words(analysis: Analysis, out: Path | None) -> None:
         but = "" if is_flagged(analysis.persons, segment) else ", not flagged"
         print_line(
             f"  {segment.id}  person {segment.person}  {timecode(segment.start)} to {timecode(segment.end)}"
-            f"  probability {segment.confidence:.2f}{but}"
+            f"  probability {probability(segment.confidence)}{but}"
         )
     for other in analysis.others:
-        figure = "" if other.probability is None else f", probability {other.probability:.2f}"
+        figure = "" if other.probability is None else f", probability {probability(other.probability)}"
         print_line(f"{other.model.title}: {other.verdict}{figure}")
     if analysis.joint:
         print_line(f"Together: {analysis.joint.verdict}. {analysis.joint.reason}")
-    if out:
-        print_line(f"Report: {out / 'report.pdf'}")
 
 
 def older_form(analysis: Analysis) -> dict[str, object]:

@@ -59,7 +59,7 @@ def _compare(options: argparse.Namespace) -> int:
 
 
 def _print_words(comparison: Comparison, out: Path) -> None:
-    from detector.schema.formatting import timecode
+    from detector.schema.formatting import probability, timecode
 
     print_line(f"{comparison.exhibit.file} against {comparison.reference.file}")
     print_line(comparison.statement)
@@ -74,7 +74,7 @@ def _print_words(comparison: Comparison, out: Path) -> None:
     for segment in comparison.segments:
         print_line(
             f"  {segment.id}  person {segment.person}  {timecode(segment.start)} to {timecode(segment.end)}"
-            f"  confidence {segment.confidence:.2f}"
+            f"  confidence {probability(segment.confidence)}"
         )
     for region in comparison.regions:
         print_line(f"  {region.id}  {region.statement}")

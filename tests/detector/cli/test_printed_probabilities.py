@@ -1,0 +1,44 @@
+"""The shell writes a probability as reports do: as no certainty, and not lifted to a threshold."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from analyses import build
+from made_comparison_results import comparison_of
+
+from detector.cli import analyze, compare
+from detector.schema.analysis import OtherModel, Ran
+
+
+def test_of_segments_and_further_models(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    made = build(tmp_path, segments=2, kept=False)
+    sure, near = (
+        segment.model_copy(update={"confidence": value})
+        for segment, value in zip(made.segments, (0.998, 0.647), strict=True)
+    )
+    other = OtherModel(
+        model=made.model,
+        verdict=made.verdict,
+        reason=made.reason,
+        probability=0.7968,
+        segments=(),
+        persons=made.persons,
+        ran=Ran(backend="torch", precision="float32", device="cpu"),
+    )
+    raised = made.parameters.model_copy(update={"enter_threshold": 0.8})
+    analyze._print_words(
+        made.model_copy(update={"segments": (sure, near), "others": (other,), "parameters": raised}), None
+    )
+    told = capsys.readouterr().out
+    assert "  probability > 0.99" in told and "  probability 0.647" in told and "1.00" not in told
+    assert f"{made.model.title}: {made.verdict}, probability 0.796\n" in told
+
+
+def test_of_a_comparison(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    made = comparison_of(tmp_path, ("exhibit.mp4", "original.mp4"), ("a" * 64, "b" * 64))
+    (segment,) = made.segments
+    sure = segment.model_copy(update={"confidence": 0.999})
+    compare._print_words(made.model_copy(update={"segments": (sure,)}), tmp_path)
+    assert "  confidence > 0.99\n" in capsys.readouterr().out
