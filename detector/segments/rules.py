@@ -1,6 +1,6 @@
 """From scores over time to segments: sliding median, hysteresis, merging, least duration.
 
-Pure functions over arrays, one entry a usable frame of one track, in order.
+Pure functions over arrays, one entry a usable frame, of one track or of those of one person, in order.
 Times are seconds. Nothing here knows of files, frames or networks.
 """
 

@@ -25,8 +25,8 @@ class LeftOpen(Enum):
 
     NO_FACE = auto()
     NONE_USABLE = auto()
-    UNCONFIRMED = auto()  # somebody has a segment, but views of the same pictures disagree
-    COLOURLESS = auto()  # likewise, but the faces have no colour
+    COLOURLESS = auto()  # people have segments, but their faces have no colour
+    UNCONFIRMED = auto()  # likewise, but views of the same pictures disagree
     COVERED = auto()  # likewise, but something lies before mouth or eyes; of some they may have no colour
     TOO_FEW_FRAMES = auto()  # of everybody, to find nothing
     MOSTLY_DAMAGED = auto()  # most frames rest on pictures that are damaged or missing

@@ -62,7 +62,8 @@ class SecondLook(Value):
     """One person as the second look sees them, beside what the scan said; since 1.5."""
 
     scan: Probability = Field(
-        description="of the fast network alone, calibrated for it, over all usable frames of the person"
+        description="of the scan (the fast network) alone, calibrated for it, over all usable frames of the "
+        "person"
     )
     altered: Probability = Field(description="fused: that the face was replaced or altered, all moments")
     synthesised: Probability = Field(description="likewise: that it was synthesised")

@@ -71,9 +71,9 @@ def test_published_logits_are_scaled() -> None:
 def test_beyond_the_knee_published_logits_rise_faster() -> None:
     plain = Fusion.of(card(Platt(scale=0.5, offset=-1.0)))
     bent = Fusion.of(card(Platt(scale=0.5, offset=-1.0)).model_copy(update={"knee": 0.6, "beyond": 1.5}))
-    fast = np.zeros((40, 5))
-    fast[:, 0] = np.linspace(-5, 10, 40)
-    before, after = plain.logit(fast), bent.logit(fast)
+    inputs = np.zeros((40, 5))
+    inputs[:, 0] = np.linspace(-5, 10, 40)
+    before, after = plain.logit(inputs), bent.logit(inputs)
     below = before <= 0.6
     assert below.any() and not below.all()
     assert after[below] == pytest.approx(before[below])
