@@ -109,13 +109,18 @@ class PersonLooker:
             apart = float(np.ptp(times)) / max(1, len(own))
             if apart < _DENSE:
                 continue
-            for one in outliers(times, altered, _UNEVEN):
-                start, end = times[one.first] - apart, times[one.last] + apart
-                more += [
-                    moment
-                    for moment in kept
-                    if moment.track == track and start <= moment.time <= end and moment.time not in own
-                ]
+            around = [
+                (times[one.first] - apart, times[one.last] + apart)
+                for one in outliers(times, altered, _UNEVEN)
+            ]
+            # Of two that lie near each other, what is around may overlap.
+            more += [
+                moment
+                for moment in kept
+                if moment.track == track
+                and moment.time not in own
+                and any(start <= moment.time <= end for start, end in around)
+            ]
         return more if len(more) <= most else [more[i] for i in evenly(len(more), most)]
 
     def _altered(self, look: PersonLook, faces: NDArray[np.void]) -> Iterator[tuple[int, Floats, Floats]]:

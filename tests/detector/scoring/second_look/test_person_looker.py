@@ -95,6 +95,17 @@ def test_more_moments_are_seen_around_what_stands_out_where_they_lie_over_0_6_se
     assert (len(look.moments) > 8) is more
 
 
+def test_a_moment_near_two_stretches_that_stand_out_is_seen_once(
+    calm: PersonLooker, kept: list[KeptMoment]
+) -> None:
+    dense = [replace(moment, time=(moment.time + late) * 2) for moment in kept for late in (0.125, 0.375)]
+    faces = _faces(slice(18, 22), slower=2.0)
+    faces["logit"][29:33] = 6.0
+    look = _look(calm, dense, faces=faces)
+    assert len(look.moments) > 8
+    assert len(set(look.times.tolist())) == len(look.moments)
+
+
 def test_whole_heads_are_looked_at_in_every_other_moment(
     scan_scorer: Scorer, model: LoadedModel, kept: list[KeptMoment]
 ) -> None:
