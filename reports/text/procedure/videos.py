@@ -101,14 +101,26 @@ def _fused_words(analysis: Analysis) -> str:
         "synthesised%(transformer)s. %(unsure)s, all networks scored the same moments mirrored, "
         "shifted, scaled and re-encoded as well; the share of these views on the same side "
         "of the threshold is the stability, and a person of low stability is not flagged but leaves the "
-        "verdict inconclusive%(apart)s%(raised)s",
+        "verdict inconclusive%(apart)s%(more)s%(raised)s",
         name=second.name,
         moments=moments,
         framings=framings,
         transformer=transformer,
         unsure=unsure,
         apart=apart,
+        more=_more_moments(analysis),
         raised=_raised_or_lowered(analysis, second.codecs or {}),
+    )
+
+
+def _more_moments(analysis: Analysis) -> str:
+    """Whatever the codec, since what stands out by less than is raised is looked at more closely as well."""
+    if not made_since(analysis, "1.7"):
+        return ""
+    return gettext(
+        ". Where a stretch of a track scored higher than the rest of it by a set amount, up to %(moments)s "
+        "more were scored in and around it",
+        moments=plural(analysis.parameters.second_look, "moment", "moments"),
     )
 
 
@@ -123,10 +135,7 @@ def _raised_or_lowered(analysis: Analysis, codecs: Mapping[str, float]) -> str:
         )
     if not made_since(analysis, "1.7"):
         return ""
-    return gettext(
-        ". Where a stretch of a track scored higher than the rest of it by a set amount, it was raised "
-        "further, and it was scored in more moments"
-    )
+    return gettext(". One that did so by the amount set for it on the model's card was raised further")
 
 
 def _together(analysis: Analysis) -> str:
