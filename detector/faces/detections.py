@@ -33,6 +33,8 @@ class _Row(NamedTuple):
     contrast: Annotated[float, np.float64]  # of the crop, NaN where nobody looked; likewise those that follow
     sharpness: Annotated[float, np.float64]
     logit: Annotated[float, np.float64]
+    altered: Annotated[float, np.float32]  # logit of one of the second look's two answers; NaN without one
+    synthesised: Annotated[float, np.float32]  # likewise
     smoothed: Annotated[float, np.float64]  # probability, after the median along the track
 
 
@@ -71,7 +73,7 @@ class Detections:
     """Faces in order of time: ``rows`` (n,) has a field for whatever is known of them.
 
     Hours of video have a hundred thousand: what can be had again is not kept, and they are not held twice.
-    So ``logit`` and ``smoothed`` are filled in where they lie, by functions called ``fill_in_…``; whatever
+    So ``logit`` and what follows are filled in where they lie, by functions called ``fill_in_…``; whatever
     else changes detections returns new ones.
     """
 
@@ -170,6 +172,8 @@ class DetectionBuffer:
             contrast=quality.contrast,
             sharpness=quality.sharpness,
             logit=np.nan,
+            altered=np.nan,
+            synthesised=np.nan,
             smoothed=np.nan,
         )
         self._last.append(row)

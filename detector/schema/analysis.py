@@ -46,7 +46,7 @@ from detector.schema.model import Platt as Platt
 from detector.schema.model import Range as Range
 from detector.schema.model import Rate as Rate
 
-SCHEMA_VERSION = "1.22"
+SCHEMA_VERSION = "1.23"
 KEPT_WIDTH = 1280  # px: what frames, overlays and photographs are kept at is no wider
 FrameIndex = Annotated[
     int | None,
@@ -312,7 +312,8 @@ class Analysis(Value):
     kind: ManipulationKind | None = Field(
         default=None,
         description="of a verdict of manipulated: the question that the second look answers with yes for all "
-        "flagged faces; null: neither clearly outweighs the other, or none was taken; since 1.8",
+        "flagged faces, since 1.23 by what it says where they are flagged; null: neither clearly outweighs "
+        "the other, or none was taken; since 1.8",
     )
     reason: str = Field(description="the verdict's reason in words")
     probability: Probability | None = Field(

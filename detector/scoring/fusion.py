@@ -167,10 +167,13 @@ class Fusion:
         beyond: NDArray[np.bool_] = np.abs(self.apart(inputs)) > self.agreement
         return beyond
 
-    def halves(self, inputs: Floats) -> tuple[Floats, Floats]:
-        """Inputs (n, 5) to the published logits of both halves; the larger is that of both together."""
-        fused = self.logit(inputs)
-        altered = np.minimum(self._published(self.altered.logit(inputs)), fused)
+    def halves(self, inputs: Floats, raised: Floats | float = 0.0) -> tuple[Floats, Floats]:
+        """Inputs (n, 5) to the published logits of both halves; the larger is that of both together.
+
+        ``raised`` is as of :meth:`logit`.
+        """
+        fused = self.logit(inputs, raised)
+        altered = np.minimum(self._published(self.altered.logit(inputs) + raised), fused)
         synthesised = np.minimum(self._published(self.synthesised.logit(inputs)), fused)
         larger = altered >= synthesised
         return np.where(larger, fused, altered), np.where(larger, synthesised, fused)

@@ -188,6 +188,11 @@ class Scorer:
         """The logits (n,) that decide, from this network's ``logits`` at ``time`` of ``track``: the same."""
         return logits
 
+    def halves(self, track: NDArray[np.int32], time: Floats, logits: Floats) -> tuple[Floats, Floats]:
+        """Likewise both answers of a second look, *altered* and *synthesised*; no numbers without one."""
+        unknown = np.full(len(logits), np.nan)
+        return unknown, unknown
+
     def second_look_of(self, track: int) -> SecondLook | None:
         """What a second look found of the person of ``track``; without one, none."""
         return None

@@ -29,6 +29,7 @@ from detector.media.reader import MediaReader
 from detector.schema.analysis import Parameters
 from detector.scoring.first_pass.first_pass import BATCH, FirstPassResult
 from detector.scoring.scorer import Scorer
+from detector.scoring.second_look.second_look import fill_in_fused
 from detector.segments import findings
 
 _HELD = 192 * 1024 * 1024  # bytes of frames between two sampled ones, at most
@@ -208,9 +209,8 @@ class _GapScorer:
         self._score()
         added = self._gathered.take().rows
         usable = added["usable"]
-        added["logit"][usable] = self._scorer.fuse(
-            added["track"][usable], added["time"][usable], np.concatenate(self._logits)
-        )
+        added["logit"][usable] = np.concatenate(self._logits)
+        fill_in_fused(Detections(added), self._scorer)
         rows = np.concatenate([self._detections.rows, added])
         return Detections(rows[np.argsort(rows["time"], kind="stable")])
 

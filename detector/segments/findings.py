@@ -13,11 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from detector.faces.detections import Detection, Detections
-from detector.schema.analysis import MediaKind, Parameters, Person, Score, Scores, is_mostly_covered
+from detector.schema.analysis import Answers, MediaKind, Parameters, Person, Score, Scores, is_mostly_covered
 from detector.schema.boxes import rounded
 from detector.schema.formatting import name_of
 from detector.scoring.first_pass.first_pass import FirstPassResult
-from detector.scoring.scorer import Scorer
+from detector.scoring.scorer import Scorer, sigmoid
 from detector.segments import rules
 
 
@@ -99,7 +99,11 @@ def person(
     tracks = tuple(np.unique(group.rows["track"]).tolist())
     own = [f for f in found if f.person == name]
     # What covered faces say is nobody's figure where others say something.
-    levels = [f.level for f in own if not is_mostly_covered(f.covered)] or [f.level for f in own]
+    counting = [f for f in own if not is_mostly_covered(f.covered)] or own
+    levels = [f.level for f in counting]
+    look = scorer.second_look_of(tracks[0])
+    if look is not None:
+        look = look.model_copy(update={"in_segments": _answers(counting, rate)})
     if not levels and np.any(~np.isnan(group.rows["logit"])):
         levels = [_mean_logit(group, rate)]
     return Person(
@@ -113,7 +117,7 @@ def person(
         covered=sampled.share_of("covered"),
         quality=sampled.face_quality(),
         probability=max(map(scorer.person_probability, levels), default=None),
-        second_look=scorer.second_look_of(tracks[0]),
+        second_look=look,
         scores=Scores(
             Score(
                 time=s.time,
@@ -205,10 +209,26 @@ def reaching_in_few_frames(
     return few
 
 
+def _answers(found: Sequence[Candidate], rate: float) -> Answers | None:
+    """The second look's answers within ``found``, which are of one person; None where nothing was found."""
+    if not found:
+        return None
+    rows = np.concatenate([one.detections.rows for one in found])
+    altered, synthesised = (
+        sigmoid(_mean(Detections(rows), name, rate)) for name in ("altered", "synthesised")
+    )
+    return Answers(altered=altered, synthesised=synthesised)
+
+
 def _mean_logit(detections: Detections, rate: float) -> float:
     """The mean logit, of each sampling interval alike."""
+    return _mean(detections, "logit", rate)
+
+
+def _mean(detections: Detections, name: str, rate: float) -> float:
+    """The mean of the field ``name`` of those that are judged, of each sampling interval alike."""
     judged = detections.rows[~np.isnan(detections.rows["logit"])]
-    return float(np.mean(rules.mean_per_interval(judged["time"], judged["logit"], rate)))
+    return float(np.mean(rules.mean_per_interval(judged["time"], judged[name], rate)))
 
 
 def _known(detections: Detections, field: str) -> rules.Floats:

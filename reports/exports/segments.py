@@ -69,6 +69,7 @@ def segments_csv(analysis: Analysis) -> bytes:
     looks = {person.id: person.second_look for person in analysis.persons}
     for segment in in_order(analysis):
         look = looks.get(segment.person)
+        figures = None if look is None else look.in_segments or look
         peak = max(segment.peaks, key=lambda each: each.probability, default=None)
         rows.append(
             _Row(
@@ -91,8 +92,8 @@ def segments_csv(analysis: Analysis) -> bytes:
                 player_start_s=_player_time(segment.start, analysis.media),
                 player_end_s=_player_time(segment.end, analysis.media),
                 kind=kind_of(look),
-                altered=None if look is None else look.altered,
-                synthesised=None if look is None else look.synthesised,
+                altered=None if figures is None else figures.altered,
+                synthesised=None if figures is None else figures.synthesised,
             )
         )
     return csv_table(COLUMNS, rows)

@@ -141,13 +141,28 @@ def second_look(person: Person) -> str:
         stable = gettext("; the two networks contradict each other")
     return gettext(
         "scan alone %(scan)s; with the second look at %(moments)s: replaced or altered "
-        "%(altered)s, synthesised %(synthesised)s%(stable)s%(standing_out)s",
+        "%(altered)s, synthesised %(synthesised)s%(in_segments)s%(stable)s%(standing_out)s",
         scan=probability(look.scan),
         moments=plural(len(look.moments), "moment", "moments"),
         altered=probability(look.altered),
         synthesised=probability(look.synthesised),
+        in_segments=_in_segments(look),
         stable=stable,
         standing_out=_standing_out(look),
+    )
+
+
+def _in_segments(look: SecondLook) -> str:
+    """Both answers where the threshold is reached, if they are others there."""
+    if look.in_segments is None:
+        return ""
+    told = probability(look.in_segments.altered), probability(look.in_segments.synthesised)
+    if told == (probability(look.altered), probability(look.synthesised)):
+        return ""
+    return gettext(
+        " (%(altered)s and %(synthesised)s where the threshold for a finding is reached)",
+        altered=told[0],
+        synthesised=told[1],
     )
 
 

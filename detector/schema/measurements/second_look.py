@@ -67,6 +67,12 @@ class SecondLook(Value):
     )
     altered: Probability = Field(description="fused: that the face was replaced or altered, all moments")
     synthesised: Probability = Field(description="likewise: that it was synthesised")
+    in_segments: Answers | None = Field(
+        default=None,
+        description="both, over the frames in which the person reaches the threshold for a finding, with "
+        "what was added to *altered* there; the kind of manipulation is told by these; null: the threshold "
+        "is not reached, or a version before 1.23, which told it by the two above",
+    )
     stability: Probability | None = Field(
         description="share of views of the same moments (mirrored, shifted, scaled, re-encoded) that fall on "
         "the same side of the threshold; 0.5 where the networks contradict each other; null: clear enough "

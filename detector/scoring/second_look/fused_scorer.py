@@ -36,8 +36,11 @@ class FusedScorer(Scorer):
 
     def fuse(self, track: NDArray[np.int32], time: Floats, logits: Floats) -> Floats:
         """See :meth:`Scorer.fuse`. For people who were not looked at, the second network says nothing."""
-        added = amounts([one for look in self._looks for one in look.raised], track, time)
-        return self._networks.fusion.logit(self._inputs_at(track, time, logits), added)
+        return self._networks.fusion.logit(self._inputs_at(track, time, logits), self._raised(track, time))
+
+    def halves(self, track: NDArray[np.int32], time: Floats, logits: Floats) -> tuple[Floats, Floats]:
+        """See :meth:`Scorer.halves`; with what is raised of *altered*."""
+        return self._networks.fusion.halves(self._inputs_at(track, time, logits), self._raised(track, time))
 
     def second_look_of(self, track: int) -> schema.SecondLook | None:
         look = self._look_of(track)
@@ -104,6 +107,10 @@ class FusedScorer(Scorer):
             square = squares(moment, AS_IT_IS)[part.framing]
             return crop_in_view(moment, AS_IT_IS, part.framing, size), in_frame(square, moment, peak.box)
         return crop_square(image, part.square, size), part.square
+
+    def _raised(self, track: NDArray[np.int32], time: Floats) -> Floats:
+        """What is added (n,) to the altered half at ``time`` of ``track``."""
+        return amounts([one for look in self._looks for one in look.raised], track, time)
 
     def _inputs_at(self, track: NDArray[np.int32], time: Floats, scanned: Floats) -> Floats:
         """The fusion's inputs (n, 5) at ``time`` of ``track``; ``scanned`` are the scan's logits (n,)."""

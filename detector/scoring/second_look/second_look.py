@@ -85,6 +85,12 @@ def look_again(
 
 
 def fill_in_fused(detections: Detections, scorer: Scorer) -> None:
-    """Put logits as ``scorer`` fuses them in place of the scan's; those of a scan stay as they are."""
-    usable, logits = detections.scored, detections.rows["logit"]
-    logits[~np.isnan(logits)] = scorer.fuse(usable["track"], usable["time"], usable["logit"])
+    """Put logits as ``scorer`` fuses them in place of the scan's, and its two answers beside them.
+
+    Logits of a scan stay as they are.
+    """
+    usable, rows = detections.scored, detections.rows
+    judged = ~np.isnan(rows["logit"])
+    told = usable["track"], usable["time"], usable["logit"]
+    rows["logit"][judged] = scorer.fuse(*told)
+    rows["altered"][judged], rows["synthesised"][judged] = scorer.halves(*told)

@@ -232,7 +232,7 @@ def _answers(recorded: Analysis, again: Analysis, tolerance: Tolerance, same_eng
             apart = max(apart, abs(then - now))
     if apart > tolerance.probability:
         return [f"an answer of the second look differs by {apart:.3f}, more than {tolerance.probability:g}"]
-    near = any(is_near_border(each.second_look, 2 * tolerance.probability) for each in again.persons)
+    near = any(is_near_border(each.second_look, tolerance.probability) for each in again.persons)
     told_apart = recorded.kind and again.kind or (same_engine and not near)
     if told_apart and recorded.kind is not again.kind:
         here_kind, there_kind = again.kind or "not told", recorded.kind or "none"

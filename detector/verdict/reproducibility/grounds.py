@@ -176,6 +176,11 @@ def _of_person(there: Person, here: Person, interval: float, tolerance: Toleranc
             (f"second look ({each})", getattr(there.second_look, each), getattr(here.second_look, each))
             for each in ("scan", "altered", "synthesised")
         ]
+        if (then := there.second_look.in_segments) and (now := here.second_look.in_segments):
+            figures += [
+                (f"second look ({each}) in segments", getattr(then, each), getattr(now, each))
+                for each in ("altered", "synthesised")
+            ]
         if _apart(there.second_look.stability, here.second_look.stability) > _STABILITY:
             yield f"the stability of {name} differs"
         if there.second_look.contradiction is not here.second_look.contradiction:

@@ -36,7 +36,7 @@ def procedure(analysis: Analysis) -> str:
         together=_together(analysis),
         refined=_refined(analysis),
         doubt_threshold=shown(given.doubt_threshold, "g"),
-        few=f"{_in_few_frames(analysis)}{covered.procedure(analysis)}",
+        few=f"{_in_few_frames(analysis)}{covered.procedure(analysis)}{_kind(analysis)}",
     )
     seen = gettext(
         "Frames were sampled at %(sample_rate)s a second; faces were found with "
@@ -154,6 +154,17 @@ def _in_few_frames(analysis: Analysis) -> str:
         "So does one who reaches the opening threshold for as long as a segment takes, but in too few "
         "sampled frames for one. "
     )
+
+
+def _kind(analysis: Analysis) -> str:
+    if analysis.kind is None:
+        return ""
+    if not made_since(analysis, "1.23"):
+        return gettext(
+            "The version that made this analysis told the kind of manipulation by all of a person's time, "
+            "most of which may be unmanipulated where a short stretch is flagged. "
+        )
+    return gettext("The kind of manipulation was told by the answers where the person is flagged. ")
 
 
 def _refined(analysis: Analysis) -> str:

@@ -177,6 +177,17 @@ def test_the_sample_is_known_in_full(analysed_sample: Analysed) -> None:
     )
 
 
+def test_what_is_said_where_the_sample_is_altered_names_the_kind(analysed_sample: Analysed) -> None:
+    """A face is blended over another in a third of it; in the rest that person looks a little generated."""
+    analysis = analysed_sample.analysis
+    look = analysis.persons[0].second_look
+    assert look is not None and look.in_segments is not None
+    assert look.altered < look.synthesised < look.in_segments.synthesised < look.in_segments.altered
+    assert analysis.kind is ManipulationKind.EDITED
+    assert "the traces are those of a face that was replaced or altered" in analysis.reason
+    assert all(other.second_look.in_segments is None for other in analysis.persons[1:] if other.second_look)
+
+
 @pytest.mark.parametrize(("version", "interval"), [("1.0", 0.0), ("1.2", 0.0), ("1.3", 8.0)])
 def test_older_analyses_searched_every_frame(document: dict[str, Any], version: str, interval: float) -> None:
     old = json.loads(json.dumps(document)) | {"schema_version": version}

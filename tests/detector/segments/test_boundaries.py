@@ -97,6 +97,7 @@ def scorer(is_sequence: bool = False) -> Scorer:
             logits=logits,
             probability=lambda logit: float(1 / (1 + np.exp(-logit))),
             fuse=lambda track, time, logits: logits,
+            halves=lambda track, time, logits: (np.full(len(logits), np.nan),) * 2,
         ),
     )
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 from made_persons import DEFAULT, IMAGE, VIDEO, coverage, decide, person, segment
 
-from detector.schema.analysis import MediaKind, Person, Segment, Verdict
+from detector.schema.analysis import Answers, MediaKind, Person, Segment, Verdict
 from detector.schema.measurements.second_look import ManipulationKind, SecondLook, SecondLookContrast
-from detector.verdict.persons.kinds import manipulation_kind
+from detector.verdict.persons.kinds import kind_of, manipulation_kind
 from detector.verdict.verdict import answers, exhibit_probability
 from reports.text.finding import second_look
 
@@ -106,6 +107,32 @@ def test_the_kind_is_told_where_one_answer_outweighs_the_other_for_all_flagged()
     assert manipulation_kind(Verdict.NOT_FOUND, [edited], []) is None
     beside = looked("B", 0.1, 0.2)
     assert manipulation_kind(Verdict.MANIPULATED, [edited, beside], [segment()]) is ManipulationKind.EDITED
+
+
+@pytest.mark.parametrize(
+    ("where_flagged", "kind"),
+    [
+        (None, ManipulationKind.GENERATED),  # before schema 1.23
+        ((1.0, 0.93), ManipulationKind.EDITED),
+        ((0.93, 1.0), ManipulationKind.GENERATED),
+        ((0.65, 0.5), ManipulationKind.EDITED),
+        ((0.65, 0.51), None),
+        ((0.49, 0.2), None),  # no yes to either
+        ((1.0, 1.0), None),
+    ],
+)
+def test_the_kind_is_told_by_what_is_said_where_somebody_is_flagged(
+    where_flagged: tuple[float, float] | None, kind: ManipulationKind | None
+) -> None:
+    """Most of the video is as it was, and says of a person that they look a little generated."""
+    flagged = looked("A", 0.34, 0.51)
+    assert flagged.second_look is not None
+    if where_flagged is not None:
+        inside = Answers(altered=where_flagged[0], synthesised=where_flagged[1])
+        look = flagged.second_look.model_copy(update={"in_segments": inside})
+        flagged = flagged.model_copy(update={"second_look": look})
+    assert kind_of(flagged.second_look) is kind
+    assert manipulation_kind(Verdict.MANIPULATED, [flagged], [segment()]) is kind
 
 
 def test_nothing_flagged_among_enough_faces() -> None:

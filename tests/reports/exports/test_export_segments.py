@@ -13,11 +13,12 @@ from analyses import build, with_stability
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detector.schema.analysis import Analysis, ManipulationKind, MediaKind, SecondLook
+from detector.schema.analysis import Analysis, Answers, ManipulationKind, MediaKind, SecondLook
 from reports.errors import ExportError
 from reports.exports.csv_writing import csv_table, harmless
 from reports.exports.edl_otio import segments_edl
 from reports.exports.segments import COLUMNS, segments_csv, segments_json, segments_webvtt
+from reports.text.finding import second_look
 from reports.text.numbers import file_name, timecode
 
 
@@ -237,6 +238,21 @@ def test_a_photo_has_a_table_and_no_times(tmp_path: Path) -> None:
     assert document["kind"] == document["segments"][0]["kind"] == "face swap or edit"
     with pytest.raises(ExportError, match="photo"):
         segments_webvtt(analysis)
+
+
+def test_kind_and_answers_are_those_where_somebody_is_flagged(tmp_path: Path) -> None:
+    analysis = build(tmp_path, persons=1, segments=1, kept=False)
+    inside = Answers(altered=0.99, synthesised=0.9)
+    look = SecondLook(
+        scan=0.4, altered=0.34, synthesised=0.51, in_segments=inside, stability=None, moments=()
+    )
+    (person,) = analysis.persons
+    looked = analysis.model_copy(update={"persons": (person.model_copy(update={"second_look": look}),)})
+    (row,) = rows(segments_csv(looked))
+    assert (row["kind"], row["altered"], row["synthesised"]) == ("face swap or edit", "0.99", "0.9")
+    assert "synthesised 0.51 (0.99 and 0.90 where the threshold for a finding is reached)" in second_look(
+        looked.persons[0]
+    )
 
 
 def test_a_segment_that_other_views_do_not_confirm_is_not_called_flagged(tmp_path: Path) -> None:

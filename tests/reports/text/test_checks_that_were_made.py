@@ -9,7 +9,7 @@ from analyses import build
 
 from detector.models.loaded import load_model
 from detector.networks.base import architectures, is_sequence
-from detector.schema.analysis import Analysis, MediaKind, SecondLook, Verdict
+from detector.schema.analysis import Analysis, ManipulationKind, MediaKind, SecondLook, Verdict
 from detector.schema.model import SecondLookModel
 from reports.render.html import render_html
 from reports.text.glossary import glossary
@@ -54,6 +54,19 @@ def test_rules_that_came_later_are_not_told_of_older_analyses(tmp_path: Path) ->
     before = procedure(video.model_copy(update={"schema_version": "1.18"}))
     assert "laid end to end" in before and "did not ask whether somebody reaches the opening" in before
     assert "laid end to end" not in procedure(video.model_copy(update={"schema_version": "1.6"}))
+
+
+@pytest.mark.parametrize(
+    ("version", "told"),
+    [
+        ("1.22", "told the kind of manipulation by all of a person's time"),
+        ("1.23", "was told by the answers where the person is flagged"),
+    ],
+)
+def test_by_what_the_kind_of_manipulation_was_told(tmp_path: Path, version: str, told: str) -> None:
+    video = build(tmp_path, kept=False).model_copy(update={"schema_version": version})
+    assert "kind of manipulation" not in procedure(video)
+    assert told in procedure(video.model_copy(update={"kind": ManipulationKind.EDITED}))
 
 
 @pytest.mark.parametrize(

@@ -127,7 +127,9 @@ def measure_composed(
         analysis = analyze(listed.path, model=model)
         clips.append(Clip(listed.file, listed.fake, listed.generator, listed.truth, analysis))
         found = [(round(s.start, 2), round(s.end, 2), round(s.confidence, 2)) for s in analysis.segments]
-        report(f"{listed.file}: manipulated {listed.truth}, found {found}")
+        report(
+            f"{listed.file}: manipulated {listed.truth}, found {found}, kind {analysis.kind or 'not told'}"
+        )
     partly = timed([clip for clip in clips if clip.truth])
     figures = {f"AP at tIoU {least}": average_precision(partly, least) for least in (0.5, 0.75)}
     figures["splices"] = float(sum(bool(clip.truth) for clip in clips))

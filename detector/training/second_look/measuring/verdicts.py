@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -16,7 +16,8 @@ from sklearn.metrics import roc_auc_score
 from detector.engine import analyze
 from detector.models.card import deciding_sha256
 from detector.models.loaded import LoadedModel
-from detector.schema.analysis import Parameters, Verdict
+from detector.schema.analysis import Analysis, ManipulationKind, Parameters, Verdict
+from detector.training.second_look.examples.kinds import targets
 from detector.training.second_look.fitting.exhibits import develop_clips
 
 _SLOW = Parameters(search_interval=0, skip_unreferenced=False, interpolate_below=0, alternate_heads=False)
@@ -26,12 +27,16 @@ _WAYS = {AS_SHIPPED: Parameters(), "slow": _SLOW}
 
 @dataclass(frozen=True)
 class Answer:
-    """What was said of a clip; a ``probability`` of 0 where there was no face to judge."""
+    """What was said of a clip; a ``probability`` of 0 where there was no face to judge.
+
+    ``kind`` says whether the kind of manipulation is the clip's; None where none was named.
+    """
 
     file: str
     fake: bool
     verdict: Verdict
     probability: float
+    kind: bool | None = None
 
 
 def measure_verdicts(
@@ -51,7 +56,9 @@ def measure_verdicts(
             if path.name not in known:
                 fake = row["label"] == "fake"
                 analysis = analyze(path, model=model, parameters=parameters)
-                known[path.name] = Answer(path.name, fake, analysis.verdict, analysis.probability or 0.0)
+                known[path.name] = Answer(
+                    path.name, fake, analysis.verdict, analysis.probability or 0.0, _kind(analysis, row)
+                )
                 with kept.open("a") as file:
                     file.write(json.dumps(asdict(known[path.name])) + "\n")
             answers.setdefault(name, []).append(known[path.name])
@@ -59,6 +66,14 @@ def measure_verdicts(
     for line in changed(answers["slow"], answers[AS_SHIPPED]):
         report(line)
     return answers
+
+
+def _kind(analysis: Analysis, row: Mapping[str, str]) -> bool | None:
+    """Whether the kind that was named is one that a clip of this ``row`` is of."""
+    if analysis.kind is None:
+        return None
+    altered, synthesised = targets(row["generator"], row["label"] == "fake")
+    return (altered if analysis.kind is ManipulationKind.EDITED else synthesised) == 1
 
 
 def _read(kept: Path) -> list[Answer]:
@@ -74,13 +89,15 @@ def auc_of(answers: Sequence[Answer]) -> float:
 
 
 def told(answers: list[Answer]) -> str:
-    """AUC of the published probability, and how many clips of each truth got which verdict."""
+    """AUC of the published probability, how many clips of each truth got which verdict, and of what kind."""
     counted = Counter((each.fake, each.verdict) for each in answers)
     verdicts = (
         f"{'manipulated' if fake else 'unmanipulated'} {verdict} {counted[fake, verdict]}"
         for fake, verdict in sorted(counted)
     )
-    return f"AUC {auc_of(answers):.3f}; {', '.join(verdicts)}"
+    kinds = Counter(each.kind for each in answers if each.fake and each.verdict is Verdict.MANIPULATED)
+    of_kind = f"their kind right {kinds[True]}, wrong {kinds[False]}, not told {kinds[None]}"
+    return f"AUC {auc_of(answers):.3f}; {', '.join(verdicts)}; {of_kind}"
 
 
 def changed(before: list[Answer], after: list[Answer]) -> list[str]:

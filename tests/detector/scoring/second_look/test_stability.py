@@ -86,6 +86,10 @@ def test_what_stands_out_is_raised_if_other_views_agree(
         np.column_stack([at[2], checked.second_logits_at(*at)])
     )
     assert inside > 0.02 and outside == 0.0
+    both = np.array(scorer.halves(*at)) - networks.fusion.halves(
+        np.column_stack([at[2], checked.second_logits_at(*at)])
+    )
+    assert both[0, 0] > 0.02 and (both[0, 1], both[1, 1]) == (0.0, 0.0), "of the altered half alone"
     told = scorer.second_look_of(0)
     assert told is not None and told.contrasts[0].raised == checked.raised[0].amount
 

@@ -53,8 +53,15 @@ def scores(analysis: Analysis, change: Callable[[Score], dict[str, Any]]) -> Ana
 
 
 def look(altered: float, synthesised: float) -> SecondLook:
+    """The same said of all moments and of those in segments."""
     return SecondLook(
-        scan=0.9, altered=altered, synthesised=synthesised, stability=None, contradiction=False, moments=()
+        scan=0.9,
+        altered=altered,
+        synthesised=synthesised,
+        in_segments=Answers(altered=altered, synthesised=synthesised),
+        stability=None,
+        contradiction=False,
+        moments=(),
     )
 
 
@@ -213,6 +220,15 @@ def test_what_stands_out_of_a_track(recorded: Analysis) -> None:
         assert said and all("stands out from" in each for each in said)
 
 
+def test_what_the_second_look_says_where_somebody_is_flagged(recorded: Analysis) -> None:
+    here = person(recorded, second_look=look(0.9, 0.3))
+    (one,) = here.persons
+    assert one.second_look is not None
+    forged = one.second_look.model_copy(update={"in_segments": Answers(altered=0.3, synthesised=0.9)})
+    told = compare(person(here, second_look=forged), here)
+    assert any("second look (altered) in segments of person A" in each for each in told.problems)
+
+
 def with_answers(analysis: Analysis, altered: float, kind: ManipulationKind | None) -> Analysis:
     answers = Answers(altered=altered, synthesised=0.3)
     told = analysis.model_copy(update={"answers": answers, "kind": kind})
@@ -220,7 +236,7 @@ def with_answers(analysis: Analysis, altered: float, kind: ManipulationKind | No
 
 
 def kinds(recorded: Analysis, altered: float) -> Agreement:
-    """The kind left out, where both questions are answered alike."""
+    """The kind left out of one of both."""
     there = with_answers(recorded, altered, ManipulationKind.EDITED)
     return compare(there, with_answers(recorded, altered, None))
 
@@ -232,7 +248,18 @@ def test_answers_about_videos_are_compared_and_a_kind_may_differ_at_its_border(r
     assert not compare(recorded, there).agree
     assert not compare(there, with_answers(recorded, 0.9, ManipulationKind.GENERATED)).agree
     assert not kinds(recorded, 0.9).agree
-    assert kinds(recorded, 0.455).agree
+    assert kinds(recorded, 0.5).agree and not kinds(recorded, 0.51).agree
+
+
+def test_a_kind_told_by_the_rule_of_an_earlier_version_is_not_held_against_it(recorded: Analysis) -> None:
+    """Before schema 1.23 it was told by all moments of a video."""
+    there = person(with_answers(recorded, 0.4, ManipulationKind.GENERATED), second_look=before(0.4, 0.6))
+    there = changed(there, "software", source_sha256="b" * 64)
+    assert compare(there, with_answers(recorded, 0.9, ManipulationKind.EDITED)).agree
+
+
+def before(altered: float, synthesised: float) -> SecondLook:
+    return look(altered, synthesised).model_copy(update={"in_segments": None})
 
 
 def test_a_time_that_lay_in_the_future_may_have_passed(recorded: Analysis) -> None:

@@ -7,9 +7,10 @@ import shutil
 from pathlib import Path
 
 import pytest
+from analyses import build
 
 from detector.models.loaded import LoadedModel
-from detector.schema.analysis import Verdict
+from detector.schema.analysis import ManipulationKind, Verdict
 from detector.training.second_look.measuring import verdicts
 from detector.training.second_look.measuring.verdicts import Answer, changed, measure_verdicts, told
 
@@ -27,6 +28,31 @@ def test_verdicts_are_counted_by_truth_and_changed_ones_named() -> None:
     assert f"manipulated {FLAGGED} 2" in told(after)
     assert changed(before, before) == []
     assert changed(before, after) == [f"b.mp4: {OPEN} 0.50, then {FLAGGED} 0.70"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "generator", "right"),
+    [
+        (ManipulationKind.EDITED, "FF++ FaceSwap c23", True),
+        (ManipulationKind.GENERATED, "FF++ FaceSwap c23", False),
+        (ManipulationKind.GENERATED, "SadTalker", True),
+        (ManipulationKind.EDITED, "SadTalker", False),
+        (ManipulationKind.EDITED, "Wav2Lip on generated portrait", True),
+        (ManipulationKind.GENERATED, "Wav2Lip on generated portrait", True),
+        (None, "SadTalker", None),
+    ],
+)
+def test_whether_the_kind_is_right_follows_from_the_generator(
+    tmp_path: Path, kind: ManipulationKind | None, generator: str, right: bool | None
+) -> None:
+    analysis = build(tmp_path, kept=False).model_copy(update={"kind": kind})
+    assert verdicts._kind(analysis, {"generator": generator, "label": "fake"}) is right
+
+
+def test_kinds_are_counted_of_flagged_manipulated_clips() -> None:
+    fakes = [Answer(f"{n}.mp4", True, FLAGGED, 0.9, kind) for n, kind in enumerate((True, True, False, None))]
+    others = [Answer("x.mp4", False, FLAGGED, 0.9, False), Answer("y.mp4", True, OPEN, 0.5)]
+    assert told([*fakes, *others]).endswith("their kind right 2, wrong 1, not told 1")
 
 
 def test_both_ways_answer_and_answers_are_kept(
