@@ -43,8 +43,8 @@ from detector.scoring.first_pass.moments import MomentKeeper
 from detector.scoring.scorer import Scorer
 from detector.scoring.second_look.second_look import fill_in_fused, look_again
 from detector.segments.boundaries import refine_boundaries
+from detector.segments.candidates import Candidate
 from detector.segments.explained_peaks import explain_peaks
-from detector.segments.findings import Candidate
 from detector.verdict.examined.coverage import coverage_of
 from detector.verdict.persons.flagged import flagged_persons
 from detector.verdict.persons.kinds import manipulation_kind

@@ -9,7 +9,7 @@ from functools import partial
 from detector.schema.analysis import Answers, Coverage, Media, Parameters, Person, Segment, Verdict
 from detector.scoring.first_pass.first_pass import FirstPassResult
 from detector.scoring.scorer import Scorer
-from detector.segments import findings
+from detector.segments import candidates
 from detector.segments.screen_time import seconds_shown
 from detector.verdict.examined.coverage import DAMAGED
 from detector.verdict.examined.motion import motionless
@@ -36,35 +36,38 @@ def judge(
     parameters: Parameters,
     media: Media,
     coverage: Coverage,
-    explained: Callable[[Sequence[findings.Candidate]], tuple[Segment, ...]],
+    explained: Callable[[Sequence[candidates.Candidate]], tuple[Segment, ...]],
 ) -> ModelFindings:
     """What ``scorer`` concludes of a first pass whose rows have its logits.
 
     ``coverage`` is that of the first model, which decides what is judged; ``explained`` makes segments of
     candidates. Smoothed probabilities are filled in, in ``first_pass``.
     """
-    findings.fill_in_smoothed(first_pass.detections, scorer, parameters)
+    candidates.fill_in_smoothed(first_pass.detections, scorer, parameters)
     times = first_pass.times
     damaged = [span for span in coverage.not_examined if span.reason in DAMAGED]
     seconds = seconds_shown(times, media.duration, parameters.sample_rate, damaged)
-    people = findings.group_persons(first_pass, seconds)
-    found = findings.candidates_of_all(people, parameters, media.kind)
-    on_screen = partial(findings.screen_time, times=times, seconds=seconds)
-    persons = findings.persons_of(people, found, scorer, parameters.sample_rate, on_screen, first_pass.still)
+    people = candidates.group_persons(first_pass, seconds)
+    found = candidates.candidates_of_all(people, parameters, media.kind)
+    on_screen = partial(candidates.screen_time, times=times, seconds=seconds)
+    persons = candidates.persons_of(
+        people, found, scorer, parameters.sample_rate, on_screen, first_pass.still
+    )
     threshold = scorer.person_probability(scorer.logit(parameters.enter_threshold))
     over = {one.person for one in found}
     if outweighed := is_outweighed(media.kind, parameters, persons, over, threshold):
         found = []
     segments = explained(found)
     video = not media.still
-    few = findings.reaching_in_few_frames(people, found, parameters, times, seconds) if video else {}
+    few = candidates.reaching_in_few_frames(people, found, parameters, times, seconds) if video else {}
     verdict, reason = decide(media.kind, parameters, coverage, persons, segments, few)
     told = {segment.person for segment in segments}  # of those whom it is about, the reason speaks
     hidden = [each.id for each in persons if is_covered(each) and each.id not in told]
     following = [*beside.motionless(motionless(parameters, persons)), *beside.covered(hidden)]
     if video:
         following = [*beside.mostly_grey(coverage), *beside.other_codec(media.codec, coverage), *following]
-    # The figures are those by which it was asked whether there is a finding.
+    # The figures are those by which it was asked whether there is a finding: a photograph in which one of
+    # twenty faces lies above the threshold alone is not manipulated, but has the averaged odds that said so.
     counting = Verdict.MANIPULATED if outweighed else verdict
     return ModelFindings(
         verdict,

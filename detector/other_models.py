@@ -19,8 +19,8 @@ from detector.scoring.first_pass.first_pass import FirstPassResult
 from detector.scoring.first_pass.moments import MomentKeeper
 from detector.scoring.scorer import Scorer
 from detector.scoring.second_look.second_look import fill_in_fused, look_again
+from detector.segments.candidates import Candidate
 from detector.segments.explained_peaks import explain_peaks
-from detector.segments.findings import Candidate
 from detector.verdict.joint import joint
 
 

@@ -30,7 +30,7 @@ from detector.schema.analysis import Parameters
 from detector.scoring.first_pass.first_pass import BATCH, FirstPassResult
 from detector.scoring.scorer import Scorer
 from detector.scoring.second_look.second_look import fill_in_fused
-from detector.segments import findings
+from detector.segments import candidates
 
 _HELD = 192 * 1024 * 1024  # bytes of frames between two sampled ones, at most
 _APART = 1.5  # seconds between neighbouring sampled frames, at most
@@ -91,14 +91,14 @@ def refine_boundaries(
 
 def _intervals(detections: Detections, scorer: Scorer, parameters: Parameters) -> _ByTrack:
     """Start and end of the candidates of each track, in seconds."""
-    smoothed = findings.smooth(detections, scorer, parameters)[detections.rows["usable"]]
+    smoothed = candidates.smooth(detections, scorer, parameters)[detections.rows["usable"]]
     usable = detections.only(detections.rows["usable"])
     times = usable.rows["time"].tolist()
     return defaultdict(
         list,
         {
             track: [(times[one.first], times[one.last]) for one in intervals]
-            for track, intervals in findings.track_intervals(usable, smoothed, parameters).items()
+            for track, intervals in candidates.track_intervals(usable, smoothed, parameters).items()
         },
     )
 

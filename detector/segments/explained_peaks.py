@@ -16,7 +16,7 @@ from detector.media.reader import MediaReader
 from detector.schema.analysis import CloseUp, MediaKind, Peak, Segment
 from detector.schema.boxes import rounded
 from detector.scoring.scorer import Scorer
-from detector.segments.findings import Candidate
+from detector.segments.candidates import Candidate
 
 
 def explain_peaks(

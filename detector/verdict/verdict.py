@@ -90,8 +90,8 @@ def decide(
     """Verdict and reason. Nothing usable is inconclusive, never "no manipulation found".
 
     ``few`` is who reached the threshold for as long as a finding takes, but in so few frames that there is
-    none (:func:`~detector.segments.findings.reaching_in_few_frames`). That can be neither flagged nor passed
-    over.
+    none (:func:`~detector.segments.candidates.reaching_in_few_frames`). That can be neither flagged nor
+    passed over.
     """
     image = kind is MediaKind.IMAGE
     if flagged_persons(persons, segments):

@@ -161,7 +161,8 @@ class FirstPass:
         taken, features = self._taken()
         tracks, flaws = taken.rows["track"], taken.rows["flaw"]
         kept = np.isin(tracks, tracks[flaws != TOO_UNSURE])
-        which = np.cumsum(taken.rows["usable"])[kept] - 1  # of the features are each detection's
+        # The place of each kept detection's features; of what is not usable it says nothing.
+        feature_of = np.cumsum(taken.rows["usable"])[kept] - 1
         faces = taken.only(kept)
         discarded = len(taken) - len(faces)
         left = set(faces.rows["track"].tolist())
@@ -171,7 +172,7 @@ class FirstPass:
         still = self._stillness.still() if self._stillness is not None else None
         results = []
         for queue, own, detections in zip(self._queues, features, (faces, *copies), strict=True):
-            _fill_in_logits(detections, queue, own, which)
+            _fill_in_logits(detections, queue, own, feature_of)
             results.append(
                 FirstPassResult(detections, persons, self._times, self._cuts, discarded, from_damaged, still)
             )
@@ -225,13 +226,14 @@ def _features(batches: Sequence[tuple[Scorer, list[Image]]]) -> list[list[NDArra
 
 
 def _fill_in_logits(
-    detections: Detections, queue: CropQueue, features: NDArray[np.float32], which: NDArray[np.intp]
+    detections: Detections, queue: CropQueue, features: NDArray[np.float32], feature_of: NDArray[np.intp]
 ) -> None:
-    """Fill in the logits of what is usable, track by track; ``which`` (n,) of the features are each one's."""
+    """Fill in the logits of what is usable, track by track; ``feature_of`` (n,) is the place of each one's
+    among ``features`` (m, d)."""
     rows = detections.rows
     for track in detections.by_track().values():
         usable = track[rows["usable"][track]]
-        logits = queue.scorer.track_logits(features[which[usable]])
+        logits = queue.scorer.track_logits(features[feature_of[usable]])
         if queue.is_coarse:
             rows["interpolated"][usable] = fill_between(logits)
         rows["logit"][usable] = logits

@@ -135,15 +135,10 @@ class PersonLooker:
         Of other framings than these the second network says in other views what it said as they are. The
         heads of every other moment stand for all: from view to view these move as they do on average.
         """
-        moments, as_they_are = [look.moments[i] for i in chosen], look.second_logits[list(chosen)]
-        without = [framing for framing in framings if framing != HEAD or not self._alternate_heads]
-        own = [without if rank % 2 else framings for rank in range(len(moments))]
-        lacking = [
-            () if look.headed[i] or HEAD not in shown else (HEAD,)
-            for i, shown in zip(chosen, own, strict=True)
-        ]
-        heads = self._networks.second.of_moments(moments, AS_IT_IS, lacking)
-        as_they_are = np.where(np.isnan(heads), as_they_are, heads)
+        moments = [look.moments[i] for i in chosen]
+        but_heads = [framing for framing in framings if framing != HEAD or not self._alternate_heads]
+        shown = [but_heads if rank % 2 else framings for rank in range(len(moments))]
+        as_they_are = self._with_heads(look, chosen, [HEAD in each for each in shown])
         scan = self._networks.scan
         size = scan.card.input.size
         seen = np.empty((len(views), len(moments), len(INPUTS)))
@@ -151,8 +146,19 @@ class PersonLooker:
             into[:, SCAN] = scan.logits([crop_in_view(moment, view, INNER, size) for moment in moments])
             into[:, 1:] = as_they_are
             if view is not AS_IT_IS:
-                into[:, 1:] += _mended(self._networks.second.of_moments(moments, view, own) - as_they_are)
+                into[:, 1:] += _mended(self._networks.second.of_moments(moments, view, shown) - as_they_are)
         return seen
+
+    def _with_heads(self, look: PersonLook, chosen: Sequence[int], wanted: Sequence[bool]) -> Floats:
+        """What the second network says of ``chosen`` moments (m, 4), with the heads that are ``wanted``.
+
+        Of every other moment ``look`` has the inner face alone.
+        """
+        lacking = [
+            (HEAD,) if asked and not look.headed[i] else () for i, asked in zip(chosen, wanted, strict=True)
+        ]
+        heads = self._networks.second.of_moments([look.moments[i] for i in chosen], AS_IT_IS, lacking)
+        return np.where(np.isnan(heads), look.second_logits[list(chosen)], heads)
 
 
 def _mended(changes: Floats) -> Floats:

@@ -1,7 +1,7 @@
-"""From detections to findings: persons, and the intervals of each that reach the threshold for a finding.
+"""From detections to persons, and to candidates: intervals of each that reach the threshold for a finding.
 
-These are candidates, of which :mod:`detector.segments.explained_peaks` makes the published segments; on which
-of them a finding rests, :mod:`detector.verdict.persons.flagged` tells.
+:mod:`detector.segments.explained_peaks` makes the published segments of them; on which of these a finding
+rests, :mod:`detector.verdict.persons.flagged` tells.
 """
 
 from __future__ import annotations
@@ -160,7 +160,7 @@ def track_intervals(
     }
 
 
-def candidates(name: str, group: Detections, parameters: Parameters, kind: MediaKind) -> list[Candidate]:
+def candidates_of(name: str, group: Detections, parameters: Parameters, kind: MediaKind) -> list[Candidate]:
     """Intervals of one person that reach the threshold (:func:`rules.find_in_person`)."""
     usable = group.only(~np.isnan(group.rows["smoothed"]))
     times, smoothed, raw = (_known(usable, field) for field in ("time", "smoothed", "logit"))
@@ -180,7 +180,7 @@ def candidates_of_all(
     people: Mapping[str, Detections], parameters: Parameters, kind: MediaKind
 ) -> list[Candidate]:
     """Those of all persons, person by person."""
-    return [one for name, group in people.items() for one in candidates(name, group, parameters, kind)]
+    return [one for name, group in people.items() for one in candidates_of(name, group, parameters, kind)]
 
 
 def reaching_in_few_frames(
