@@ -46,7 +46,7 @@ class Search:
     since: date | None = None
     until: date | None = None
     like: str = ""  # id of an analysis: of exhibits that show the same as its exhibit, and of itself
-    grouped: bool = False  # of exhibits that are copies of one another, only the one to look at
+    grouped: bool = False  # of exhibits that are copies of one another, only those to look at
     sort: str = "newest"
 
     @property
@@ -194,8 +194,9 @@ def _like(analysis_id: str, row: Any) -> ColumnElement[bool]:
 def _better_copy(search: Search) -> ColumnElement[bool]:
     """Whether another analysis stands for the same exhibit, or for one that is a copy of it to the end.
 
-    That is the newest finished one of those that the search finds, or else the newest: no finding is hidden
-    behind an analysis that has none, or that is not shown.
+    That is the newest finished one of each verdict of those that the search finds, or else the newest: no
+    finding is hidden behind an analysis that has none, or that is not shown. A fake matches the original that
+    it was made from, and of one exhibit models may differ: no verdict is hidden behind another.
     """
     # Not as an entity: a narrowed session would add what who asks may see as a filter.
     better = AnalysisRow.__table__.alias("better").c
@@ -216,7 +217,8 @@ def _better_copy(search: Search) -> ColumnElement[bool]:
     # As a value, which has no index: by a filter's SQLite would go through all that fit it, for each row.
     fits = case((and_(seen(better), *_conditions(search, better)), 1), else_=0) == 1
     stands = _rank(better) > _rank(AnalysisRow)
-    return select(better.id).where(stands, same, fits).correlate(AnalysisRow).exists()
+    same_verdict = or_(AnalysisRow.verdict.is_(None), better.verdict == AnalysisRow.verdict)
+    return select(better.id).where(stands, same_verdict, same, fits).correlate(AnalysisRow).exists()
 
 
 def _rank(row: Any) -> ColumnElement[Any]:

@@ -205,6 +205,22 @@ def test_grouping_hides_no_finding_behind_an_analysis_without_one(app, client, e
     assert f'data-id="{again}"' in grouped and f'data-id="{fake.id}"' not in grouped
 
 
+def test_grouping_hides_no_verdict_behind_another(app, client):
+    """A fake matches the original that it was made from, and either may be analysed later."""
+    fake = finished(app, file="fake.mp4")
+    original = finished(app, file="original.mp4", segments=0)
+    matched(app, original, fake)
+    later = finished(app, file="fake copy.mp4", persons=2)
+    matched(app, later, fake)
+    matched(app, later, original)
+    assert fake.verdict == later.verdict != original.verdict
+    grouped = client.get("/analyses?grouped=yes").text
+    shown = [row for row in (fake, original, later) if f'data-id="{row.id}"' in grouped]
+    assert shown == [original, later]
+    listed = client.get("/api/v1/analyses?grouped=true").json["items"]
+    assert [each["id"] for each in listed] == [later.id, original.id]
+
+
 def test_grouping_hides_nothing_behind_a_copy_that_the_search_leaves_out(app, client, original, copy):
     """The copy is newer; a page of what is called otherwise does not show it."""
     grouped = client.get("/analyses?grouped=yes&q=original").text

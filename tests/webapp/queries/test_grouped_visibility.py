@@ -86,7 +86,8 @@ def expected(session: Session, asked: Search) -> set[str]:
 
     def stands_for(other: AnalysisRow, row: AnalysisRow) -> bool:
         same = other.exhibit_id == row.exhibit_id or (other.exhibit_id, row.exhibit_id) in copies
-        return same and rank(other) > rank(row)
+        no_other_verdict = row.verdict is None or other.verdict == row.verdict
+        return same and no_other_verdict and rank(other) > rank(row)
 
     return {row.id for row in fitting if not any(stands_for(other, row) for other in fitting)}
 

@@ -70,8 +70,8 @@ class Search(RequestModel):
     )
     grouped: bool = Field(
         default=False,
-        description="of exhibits that are copies of one another, only the newest analysis that fits, a "
-        "finished one before any other",
+        description="of exhibits that are copies of one another, only the newest finished analysis of each "
+        "verdict that fits, or else the newest",
     )
     limit: int = Field(default=25, ge=1, le=200)
     cursor: Annotated[str, Field(max_length=200, pattern=r"^[A-Za-z0-9_-]*$")] = Field(
