@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
 
+import pytest
 from flask import Flask
 from sqlalchemy import func, select
 
+from webapp.custody import log as custody_log
 from webapp.jobs import states
 from webapp.storage.tables import AnalysisRow, AnnotationRow, now
 
@@ -31,6 +36,15 @@ def say(database, analysis_id: str, **changes: object) -> None:
                 body=json.dumps(annotation),
             )
         )
+
+
+@contextmanager
+def earlier(monkeypatch: pytest.MonkeyPatch, **by: float) -> Iterator[None]:
+    """What becomes of jobs meanwhile happens earlier by this much (``hours=3``), by rows and custody log."""
+    with monkeypatch.context() as clock:
+        for module in (states, custody_log):
+            clock.setattr(module, "now", lambda: now() - timedelta(**by))
+        yield
 
 
 def retry(database, analysis_id: str) -> bool:

@@ -10,12 +10,14 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 
 from flask import current_app
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select, tuple_
 from sqlalchemy.orm import Session
 
+from detector import timestamps
+from webapp.jobs.states import QUEUED_BY
 from webapp.settings import QUEUES
 from webapp.storage.database import Database
-from webapp.storage.tables import JOBS, JobRow, State, now
+from webapp.storage.tables import JOBS, CustodyRow, JobRow, State, now
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +50,23 @@ def _ahead_of(row: JobRow, table: type[JobRow]) -> ColumnElement[bool]:
     earlier = tuple_(table.created, table.id) < tuple_(row.created, row.id)
     same = and_(table.priority == row.priority, earlier)
     return and_(table.state == State.QUEUED, or_(table.priority > row.priority, same))
+
+
+def waiting_since(session: Session) -> datetime | None:
+    """When that job was last queued which has been waiting longest; None: none waits.
+
+    A job is made once, and may be queued again weeks later; the custody log has each time.
+    """
+    found: list[datetime] = []
+    for table in JOBS:
+        acts = [f"{table.noun} {what}" for what in QUEUED_BY]
+        entries = select(CustodyRow.made).where(CustodyRow.analysis == table.id, CustodyRow.action.in_(acts))
+        last = entries.order_by(CustodyRow.number.desc()).limit(1).correlate(table).scalar_subquery()
+        waits = select(table.created, last.label("queued")).where(table.state == State.QUEUED).subquery().c
+        unrecorded = case((waits.queued.is_(None), waits.created))  # older than the log
+        queued, created = session.execute(select(func.min(waits.queued), func.min(unrecorded))).one()
+        found += [each for each in (queued and timestamps.parse(queued), created) if each]
+    return min(found, default=None)
 
 
 def lost_messages(

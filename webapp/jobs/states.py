@@ -21,6 +21,8 @@ from webapp.storage.tables import AnalysisRow, ComparisonRow, Exhibit, JobRow, P
 
 UNFINISHED = (State.QUEUED, State.RUNNING, State.PAUSED)
 ENDED = (State.DONE, State.FAILED, State.CANCELLED)
+QUEUED_BY = ("queued", "resumed", "retried")
+"""What is recorded of a job (:func:`record`) whenever it begins to wait."""
 
 
 def create(

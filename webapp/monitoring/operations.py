@@ -15,6 +15,7 @@ from webapp.custody import log as custody_log
 from webapp.custody import self_check
 from webapp.custody.self_check import LastCheck
 from webapp.jobs import heartbeat
+from webapp.jobs import queue as job_queue
 from webapp.jobs.heartbeat import AliveWorker
 from webapp.settings import Settings
 from webapp.storage.database import REVISION, Database
@@ -27,7 +28,7 @@ class Operations:
 
     moment: datetime
     states: dict[str, dict[str, int]]  # by kind of job, then by state
-    oldest: datetime | None  # of the jobs that wait
+    oldest: datetime | None  # since when that job waits which has been waiting longest
     workers: Sequence[AliveWorker]
     disk_free: int
     disk_size: int
@@ -42,21 +43,19 @@ class Operations:
 
     @property
     def waited(self) -> timedelta:
-        """How long the oldest job has been waiting."""
+        """How long a job has been waiting, at most."""
         return self.moment - self.oldest if self.oldest else timedelta()
 
 
 def gather(settings: Settings, database: Database) -> Operations:
     """Ask rows, workers and disk."""
     states: dict[str, dict[str, int]] = {}
-    oldest: list[datetime] = []
     with database.begin() as session:
         for table in JOBS:
             counted = session.execute(select(table.state, func.count()).group_by(table.state))
             of_state = {str(state): count for state, count in counted}
             states[table.__tablename__] = {str(state): of_state.get(str(state), 0) for state in State}
-            if first := session.scalar(select(func.min(table.created)).where(table.state == State.QUEUED)):
-                oldest.append(first)
+        oldest = job_queue.waiting_since(session)
         exhibits, size = session.execute(select(func.count(), func.sum(Exhibit.bytes))).one()
         waiting = select(func.count()).select_from(Delivery).where(Delivery.due.is_not(None))
         not_so = Exhibit.condition.is_not(None) & (Exhibit.condition != "fits")
@@ -71,7 +70,7 @@ def gather(settings: Settings, database: Database) -> Operations:
     return Operations(
         moment=now(),
         states=states,
-        oldest=min(oldest, default=None),
+        oldest=oldest,
         workers=heartbeat.alive(database),
         disk_free=disk.free,
         disk_size=disk.total,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import runpy
 import threading
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
+from made_comparisons import queued as queued_comparison
 from made_results import hand_in
-from made_rows import change, retry, row
+from made_rows import change, earlier, retry, row
 from sqlalchemy import select
 
 from webapp import create_app
@@ -18,7 +19,7 @@ from webapp.queries.analyses import count_ahead
 from webapp.settings import QUEUES, read_settings
 from webapp.storage import tables
 from webapp.storage.database import Database
-from webapp.storage.tables import AnalysisRow, CustodyRow, JobRow, Priority, State, now
+from webapp.storage.tables import AnalysisRow, ComparisonRow, CustodyRow, JobRow, Priority, State, now
 from webapp.worker import run_analysis, run_job
 from webapp.worker.supervisor import sweep
 
@@ -238,16 +239,44 @@ class TestPause:
         assert row(database, queued).state == "paused" and list(folders.analyses.iterdir()) == []
 
 
+def test_since_when_they_wait(app, database, monkeypatch):
+    def since() -> datetime | None:
+        with database.begin() as session:
+            return job_queue.waiting_since(session)
+
+    assert since() is None
+    with earlier(monkeypatch, hours=3):
+        pair = [hand_in(app, content) for content in (b"1", b"2")]
+    with earlier(monkeypatch, hours=2):
+        comparison = queued_comparison(app, *pair)
+    moment = now()
+    assert timedelta() <= moment - timedelta(hours=3) - since() < timedelta(minutes=1)
+    for each in pair:
+        states.cancel(database, each.id)
+    assert timedelta() <= moment - timedelta(hours=2) - since() < timedelta(minutes=1)
+    states.cancel(database, comparison.id, ComparisonRow)
+    assert since() is None
+    older = now() - timedelta(days=700)  # than the custody log
+    with database.begin() as session:
+        unrecorded = {"exhibit_id": pair[0].exhibit_id, "file": "x.mp4", "state": State.QUEUED, "stage": ""}
+        session.add(AnalysisRow(id="0" * 32, created=older, **unrecorded))
+    assert since() == older
+
+
 def test_on_postgresql(postgresql, tmp_path):
-    """Order, priorities and two workers that reach for the same row."""
+    """Order, priorities, since when they wait, and two workers that reach for the same row."""
     settings = {"REELPROOF_DATA": tmp_path / "data", "REELPROOF_DATABASE": postgresql.url}
     app = create_app({"TESTING": True} | settings)
     database = app.extensions["database"]
     ids = [hand_in(app, bytes([number])).id for number in range(8)]
     assert states.prioritise(database, ids[7], Priority.HIGH) and states.pause(database, ids[0])
+    with database.begin() as session:
+        assert timedelta() <= now() - job_queue.waiting_since(session) < timedelta(minutes=5)
     assert claimed(database) == ids[7]
     assert share_out(database, 6) == sorted(ids[1:7])
     assert claimed(database) is None
+    with database.begin() as session:
+        assert job_queue.waiting_since(session) is None
     assert states.pause(database, ids[7]) and row(database, ids[7]).attempt == 0
     assert states.resume(database, ids[0]) and claimed(database) == ids[0]
     with database.begin() as session:

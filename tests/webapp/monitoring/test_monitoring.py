@@ -7,12 +7,13 @@ import logging
 from datetime import timedelta
 
 from made_results import finished, hand_in
+from made_rows import earlier
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import text
 
 from webapp import logs
 from webapp.jobs import heartbeat, states
-from webapp.storage.tables import AnalysisRow, Milestone, WorkerRow, now
+from webapp.storage.tables import Milestone, WorkerRow, now
 
 
 def figures(client) -> dict[tuple, float]:
@@ -71,11 +72,10 @@ def test_the_age_of_a_heartbeat_is_told_by_the_clock_it_was_noted_by(app, client
     assert ", heard of just now" in client.get("/operations").text
 
 
-def test_figures_of_rows_and_disk(app, client, database):
+def test_figures_of_rows_and_disk(app, client, database, monkeypatch):
     finished(app)
-    waiting = hand_in(app, b"waits", "secret name.mp4")
-    with database.begin() as session:
-        session.get_one(AnalysisRow, waiting.id).created = now() - timedelta(seconds=100)
+    with earlier(monkeypatch, seconds=100):
+        waiting = hand_in(app, b"waits", "secret name.mp4")
     states.cancel(database, hand_in(app, b"c").id)
     states.pause(database, hand_in(app, b"p").id)
     heartbeat.record_worker(database, "here:1")

@@ -9,17 +9,18 @@ from datetime import timedelta
 
 import pytest
 from made_results import finished, hand_in
+from made_rows import earlier, retry
 from people import account, signed_in, with_login
 from sqlalchemy import select
 
 from webapp.cli import main as cli
 from webapp.custody import log as custody_log
 from webapp.custody import self_check
-from webapp.jobs import heartbeat
-from webapp.monitoring import alerts
+from webapp.jobs import claims, heartbeat, recovery, states
+from webapp.monitoring import alerts, operations
 from webapp.security.access.permissions import Role
 from webapp.services.backups import backup
-from webapp.storage.tables import AnalysisRow, CustodyRow, Delivery, Exhibit, Milestone, now
+from webapp.storage.tables import CustodyRow, Delivery, Exhibit, Milestone, now
 from webapp.webhooks import registry
 
 
@@ -45,11 +46,10 @@ def hook(app, database):
         registry.add(session, allowed, at, registry.OF_ANALYSES, "local user", "b" * 32)  # hears nothing
 
 
-def test_the_page_says_how_it_stands(app, client, database, tmp_path):
+def test_the_page_says_how_it_stands(app, client, database, tmp_path, monkeypatch):
     finished(app)
-    waiting = hand_in(app, b"waits")
-    with database.begin() as session:
-        session.get_one(AnalysisRow, waiting.id).created = now() - timedelta(hours=3)
+    with earlier(monkeypatch, hours=3):
+        hand_in(app, b"waits")
     heartbeat.record_worker(database, "here:1")
     page = client.get("/operations").text
     assert "1 waiting" in page and "1 done" in page and "3 hours ago" in page and "here:1" in page
@@ -73,13 +73,13 @@ def test_only_administrators_see_it(tmp_path, sent):
     app.extensions["database"].close()
 
 
-def test_alerts_are_told_once_and_again_when_they_are_over(app, client, database, hook):
-    waiting = hand_in(app, b"waits")
+def test_alerts_are_told_once_and_again_when_they_are_over(app, client, database, hook, monkeypatch):
+    hand_in(app, b"waits")
     assert look(app) == {}
     assert set_(client, queue=60, disk="", workers=1).status_code == 303
     assert set(look(app)) == {"workers"}
-    with database.begin() as session:
-        session.get_one(AnalysisRow, waiting.id).created = now() - timedelta(hours=3)
+    with earlier(monkeypatch, hours=3):
+        hand_in(app, b"waits longer")
     assert "180 minutes" in look(app)["queue"]
     assert set(look(app)) == {"workers", "queue"}
     assert told(database) == [("operations.alert", "workers"), ("operations.alert", "queue")]
@@ -95,6 +95,29 @@ def test_alerts_are_told_once_and_again_when_they_are_over(app, client, database
         entries = session.scalars(select(CustodyRow.details).where(CustodyRow.action == "configuration"))
         assert [json.loads(each)["queue"] for each in entries if '"alerts"' in each] == [60, "none"]
         assert session.scalars(select(Milestone).where(Milestone.name.startswith("alert "))).all() == []
+
+
+@pytest.mark.parametrize("act", ["retried", "resumed", "queued by its worker's end"])
+def test_a_job_waits_from_when_it_was_queued_last(app, client, database, monkeypatch, act):
+    set_(client, queue=60)
+    with earlier(monkeypatch, days=21):
+        analysis_id = hand_in(app).id
+        if act == "retried":
+            assert states.cancel(database, analysis_id)
+        elif act == "resumed":
+            assert states.pause(database, analysis_id)
+        else:
+            assert claims.claim(database, analysis_id)
+    assert look(app) == {} and "none</dd>" in client.get("/operations").text
+    if act == "retried":
+        assert retry(database, analysis_id)
+    elif act == "resumed":
+        assert states.resume(database, analysis_id)
+    else:
+        recovery.recover(database, count_attempt=True)
+    found = operations.gather(app.extensions["settings"], database)
+    assert found.states["analyses"]["queued"] == 1 and timedelta() <= found.waited < timedelta(minutes=5)
+    assert look(app) == {} and "just now" in client.get("/operations").text
 
 
 def test_what_else_is_watched(app, client, database, tmp_path):
