@@ -80,7 +80,7 @@ def listing() -> Webhooks:
 )
 def delete(webhook_id: str) -> None:
     """Delete a webhook, and its messages that are still to be sent."""
-    with this_app.database().begin() as session:
+    with this_app.database().alone() as session:
         if not webhook_registry.remove(session, webhook_id):
             raise _none()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import socket
 from datetime import timedelta
 
@@ -9,7 +10,8 @@ import pytest
 from made_results import finished
 from made_webhooks import API, hook, trip
 
-from webapp.storage.tables import now
+from webapp.custody import log as custody_log
+from webapp.storage.tables import CustodyRow, now
 from webapp.webhooks import delivery
 from webapp.webhooks.signature import secret
 
@@ -40,6 +42,32 @@ def test_a_deleted_webhook_is_told_nothing(lab, receiver):
     finished(lab)
     assert lab.test_client().delete(f"{API}/webhooks/{made['id']}").status_code == 204
     assert trip(lab) == 0 and receiver.got == []
+
+
+def test_making_and_removing_are_in_the_custody_log_without_what_may_be_secret(lab, receiver):
+    client, database = lab.test_client(), lab.extensions["database"]
+    url = f"{receiver.address}/hooks/hidden-path?token=hidden-query"
+    asked = {"json": {"url": url, "events": ["analysis.done"]}, "headers": {"Idempotency-Key": "k"}}
+    made, again = (client.post(f"{API}/webhooks", **asked).json for _ in range(2))
+    assert again == made
+    assert client.post(f"{API}/webhooks", json={"url": "https://elsewhere.example/in"}).status_code == 403
+    assert client.delete(f"{API}/webhooks/{made['id']}").status_code == 204
+    assert client.delete(f"{API}/webhooks/{made['id']}").status_code == 404
+    with database.begin() as session:
+        said = [
+            each.details for each in custody_log.entries_where(session, CustodyRow.action == "configuration")
+        ]
+        assert "hidden" not in (text := custody_log.export(session, None).decode())
+        assert made["secret"] not in text
+    whole = hashlib.sha256(url.encode()).hexdigest()
+    of = {
+        "webhook": made["id"],
+        "server": receiver.address,
+        "address sha256": whole,
+        "events": "analysis.done",
+    }
+    acts = [each for each in said if str(each["what"]).startswith("webhook ")]
+    assert acts == [{"what": "webhook made", **of}, {"what": "webhook removed", **of}]
 
 
 def test_an_allowance_taken_back_stops_messages(lab, receiver):
