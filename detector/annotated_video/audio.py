@@ -36,6 +36,11 @@ class Sound:
         self.state = "copied unchanged"
         self._source = stream
 
+    @property
+    def is_copied(self) -> bool:
+        """Whether it goes into the video."""
+        return self._source is not None
+
     def begin(self, container: av.container.OutputContainer, first: Fraction) -> None:
         """Add the track to ``container``. ``first`` is the first frame's time on the exhibit's clock.
 

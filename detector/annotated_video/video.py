@@ -147,6 +147,8 @@ class _Making:
                 panel = Panel(self._analysis, self._lanes, layout, self._sound.state)
                 writer = self._writer(layout)
                 self._sound.begin(self._container, first * self._reader.time_base)
+            if self._reader.clock_restarts and self._sound.is_copied:
+                raise SoundRefused  # the pictures' clock is carried on at the joint, the sound's is not
             moment = (pts - first) * self._reader.time_base
             image = self._drawing(frame, pts, float(moment), count, layout, panel)
             picture = self._to_yuv.reformat(

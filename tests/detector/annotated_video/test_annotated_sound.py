@@ -79,6 +79,23 @@ class TestSound:
             assert not container.streams.audio
             assert "left out (pcm_s16le)" in container.metadata["comment"]
 
+    def test_of_joined_streams_is_left_out_and_said_so(self, tmp_path: Path) -> None:
+        """On the second part's own clock it would count as heard before the first frame, and be lost."""
+        path = tmp_path / "clip.ts"
+        with path.open("wb") as joined:
+            for part, start in enumerate((20, 0)):
+                clip = write_clip(
+                    tmp_path / f"{part}.ts",
+                    map(picture, range(30 * part, 30 * part + 30)),
+                    sound=True,
+                    container_options={"output_ts_offset": str(start)},
+                )
+                joined.write(clip.read_bytes())
+        made = case(path)
+        result, frames = made.annotated()
+        assert result.sound == "left out (aac)"
+        assert len(frames) == 60
+
     def test_refused_by_the_container_is_left_out(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
