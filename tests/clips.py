@@ -13,6 +13,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+import PIL.Image
 
 from detector.schema.analysis import Analysis
 
@@ -88,6 +89,28 @@ def write_clip(
         if voice is not None:
             for packet in _hum(voice, 1):
                 container.mux(packet)
+    return path
+
+
+def write_erased(path: Path, codec: str, pix_fmt: str, count: int = 8) -> Path:
+    """Numbered frames whose lower half is grey (120) and wholly transparent."""
+    pictures = [np.full((HEIGHT, WIDTH, 4), 120, np.uint8) for _ in range(count)]
+    for number, picture in enumerate(pictures):
+        picture[: HEIGHT // 2, :, :3] = numbered(number)[: HEIGHT // 2]
+        picture[:, :, 3] = np.where(np.arange(HEIGHT) < HEIGHT // 2, 255, 0)[:, None]
+    if codec == "gif":  # FFmpeg writes none with transparent areas
+        first, *others = map(PIL.Image.fromarray, pictures)
+        first.save(path, save_all=True, append_images=others, duration=40, disposal=2)
+        return path
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=25)
+        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, pix_fmt
+        stream.options = {"auto-alt-ref": "0"} if codec.startswith("libvpx") else {}
+        for number, picture in enumerate(pictures):
+            frame = av.VideoFrame.from_ndarray(picture, format="rgba")
+            frame.pts = number
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
     return path
 
 

@@ -32,7 +32,6 @@ from detector.files import atomic_path, hashed
 from detector.media.encode import BT709, H264Writer, clock_of
 from detector.media.frame import Image
 from detector.media.open import open_container, open_media
-from detector.media.pictures import hdr
 from detector.media.reader import MediaReader
 from detector.schema.analysis import Analysis, Peak, Segment
 from detector.schema.formatting import not_rounded_up_to, timecode
@@ -225,7 +224,7 @@ class _Making:
             width, height = height, width
         guess = Colorspace.ITU709 if frame.height >= _HIGH_DEFINITION else Colorspace.ITU601
         unknown = frame.colorspace in (0, 2) and not frame.format.is_rgb
-        if frame.color_trc in hdr.NAMES:
+        if self._reader.is_converted(frame):
             frame = av.VideoFrame.from_ndarray(self._reader.rgb(frame, width, height), format="rgb24")
             unknown = False
         small = self._to_rgb.reformat(

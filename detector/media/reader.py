@@ -269,13 +269,20 @@ class MediaReader(FrameDecoder):
     def rgb(self, frame: av.VideoFrame, width: int, height: int) -> Image:
         """A frame as it lies in the file, at this size, in sRGB, on a plain ground."""
         image = self._colours(frame, width, height)
-        layout = frame.format
-        if not self.has_transparency:
-            return image
-        if not (layout.has_palette or any(component.is_alpha for component in layout.components)):
+        if not self._may_be_transparent(frame):
             return image
         whole = self._rgba.reformat(frame, width=width, height=height, format="rgba", threads=1).to_ndarray()
         return self.opaque(image, cast(NDArray[np.uint8], whole[:, :, 3]))
+
+    def is_converted(self, frame: av.VideoFrame) -> bool:
+        """Whether :meth:`rgb` shows a frame otherwise than its bare numbers do."""
+        return frame.color_trc in hdr.NAMES or self._may_be_transparent(frame)
+
+    def _may_be_transparent(self, frame: av.VideoFrame) -> bool:
+        layout = frame.format
+        return self.has_transparency and (
+            layout.has_palette or any(component.is_alpha for component in layout.components)
+        )
 
     def opaque(self, image: Image, alpha: NDArray[np.uint8]) -> Image:
         """``image`` on the ground on which viewers show such pictures: white, of a video black."""

@@ -122,6 +122,8 @@ def _check_streams(container: av.container.InputContainer, media: Media, mimetyp
         raise NotPlayable(N_("not every browser plays %(codec)s") % {"codec": codec_name(codec)})
     if stream.codec_context.pix_fmt not in _PIXELS or (codec == "h264" and profile not in _H264_PROFILES):
         raise NotPlayable(N_("its colours are stored in a way not every browser reads"))
+    if stream.metadata.get("alpha_mode", "0") != "0":  # of WebM, a second picture that FFmpeg leaves out
+        raise NotPlayable(N_("it states transparency, which is not read when it is examined"))
     for sound in container.streams.audio:
         name = sound.codec_context.codec.canonical_name if sound.codec_context else "of no known kind"
         if name not in _SOUND[mimetype]:

@@ -21,7 +21,6 @@ from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from detector.errors import MediaError
 from detector.media.encode import BT709, Colours, H264Writer, clock_of
 from detector.media.open import open_media
-from detector.media.pictures import hdr
 from detector.media.pictures.orientation import UPRIGHT, Orientation
 from detector.media.reader import MediaReader
 from detector.progress import Progress
@@ -90,12 +89,12 @@ def _video(
                     Fraction(media.frame_rate or 25),
                     _X264,
                     clock=clock_of(reader.time_base),
-                    colours=BT709 if changes or frame.color_trc in hdr.NAMES else _colours(frame),
+                    colours=BT709 if changes or reader.is_converted(frame) else _colours(frame),
                 )
             moment = (pts - first) * reader.time_base
             if changes:
                 frame = av.VideoFrame.from_ndarray(reader.upright(frame, size), format="rgb24")
-            elif frame.color_trc in hdr.NAMES:  # 8 bits hold standard range only
+            elif reader.is_converted(frame):  # as analysed: 8 bits of standard range, on a plain ground
                 frame = av.VideoFrame.from_ndarray(
                     reader.rgb(frame, frame.width, frame.height), format="rgb24"
                 )

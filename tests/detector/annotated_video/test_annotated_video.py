@@ -18,7 +18,7 @@ from annotated_clips import (
     picture,
     read,
 )
-from clips import write_clip, write_sound
+from clips import HEIGHT, number_of, write_clip, write_erased, write_sound
 
 from detector.annotated_video import annotate, video
 from detector.cli.main import main
@@ -103,6 +103,24 @@ def test_the_command_draws_in_a_confined_process(tmp_path: Path, monkeypatch: py
     out = tmp_path / "out" / "annotated.mp4"
     assert main(["annotate", str(made.path), str(tmp_path / "analysis.json"), "--out", str(out)]) == 0
     assert len(read(out)) == 5 and list(out.parent.iterdir()) == [out]
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "pix_fmt", "seen"),
+    [
+        ("deep.mov", "prores_ks", "yuva444p10le", 0),
+        ("plain.mov", "qtrle", "argb", 0),
+        ("a.gif", "gif", "", 255),
+    ],
+)
+def test_what_is_transparent_is_shown_as_it_was_examined(
+    tmp_path: Path, name: str, codec: str, pix_fmt: str, seen: int
+) -> None:
+    made = case(write_erased(tmp_path / name, codec, pix_fmt), lambda n: False)
+    _, frames = made.annotated()
+    shown = [frame.source(made.layout) for frame in frames]
+    assert [number_of(image) for image in shown] == list(range(8))
+    assert all(abs(image[HEIGHT // 2 + 8 :].astype(int) - seen).max() < 12 for image in shown)
 
 
 @pytest.mark.slow

@@ -12,7 +12,7 @@ import numpy as np
 import PIL.Image
 import pytest
 from analyses import media as facts_of
-from clips import UPRIGHT, cornered, corners, number_of, write_clip
+from clips import HEIGHT, UPRIGHT, cornered, corners, number_of, write_clip, write_erased
 from media_files import boxed_photo
 from PIL import ImageCms
 from preview_facts import SMALL, described, moments
@@ -180,6 +180,28 @@ def test_pixels_that_are_not_square_and_key_frames_far_apart(tmp_path):
     rare = {"crf": "30", "g": "9999", "preset": "ultrafast"}
     clip = write_clip(tmp_path / "rare.mp4", (SMALL[i % 30] for i in range(700)), options=rare)
     assert "key frames are too far apart" in decided(clip).reason
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "pix_fmt", "seen"),
+    [
+        ("deep.mov", "prores_ks", "yuva444p10le", 0),
+        ("plain.mov", "qtrle", "argb", 0),
+        ("a.gif", "gif", "", 255),
+        ("eight.webm", "libvpx", "yuva420p", 120),
+        ("nine.webm", "libvpx-vp9", "yuva420p", 120),
+    ],
+)
+def test_what_is_transparent_is_shown_as_it_was_examined(tmp_path, name, codec, pix_fmt, seen):
+    clip = write_erased(tmp_path / name, codec, pix_fmt)
+    found = decided(clip, tmp_path / "preview")
+    assert found.source == "preview"
+    assert ("it states transparency" in found.reason) == name.endswith(".webm")
+    assert numbers(tmp_path / "preview") == numbers(clip) == list(range(8))
+    for path in (clip, tmp_path / "preview"):
+        with open_media(path) as reader:
+            for frame in reader.frames(1000):
+                assert np.abs(frame.image[HEIGHT // 2 + 8 :].astype(int) - seen).max() < 12
 
 
 def test_sound_that_browsers_lack(tmp_path):
