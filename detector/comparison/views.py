@@ -3,7 +3,8 @@
 A guess comes from small pictures: the likely ones first (the same frame, the same without bars, one
 that fits by width or height, each also mirrored), then features (ORB, Rublee et al., 2011, with RANSAC),
 then templates of many sizes, which heavy compression leaves recognisable. Each guess is judged by how
-well the pictures agree under it, at the best moment of the reference.
+well the pictures agree under it, at the best moment of the reference: those pictures of the exhibit that
+agree best, as most of it may show something else.
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ SAME_PICTURE = 0.5
 """Agreement from which on two pictures may be one (docs/comparison.md)."""
 SURE_VIEW = 0.8
 """Agreement from which on no other guess need be tried."""
-_PROBES = 10  # pictures of the exhibit
+_FEWEST_PROBES, _MOST_PROBES = 10, 120  # pictures of the exhibit
+_PROBES_APART = 0.25  # seconds, where so many do: of what is shown for one, more than _SHOWING are seen
+_SHOWING = 3  # probes that agree best, by which a guess is judged: those of what the exhibit shows
 _MOST = 600  # pictures of the reference
 _MOST_MOMENTS = 1000  # of the exhibit at which single pictures of the reference are looked for
 _LEAST_COVERED = 0.15  # of the reference's picture, for an agreement to mean anything
@@ -76,7 +79,7 @@ class View:
 
 @dataclass(frozen=True, eq=False)
 class Guess:
-    """A view and its agreement, -1 to 1: the median of the probes' best over the reference."""
+    """A view and its agreement, -1 to 1: the median of the best probes', at their best moments."""
 
     view: View
     agreement: float
@@ -95,7 +98,7 @@ def textures(pictures: Grey) -> NDArray[np.float32]:
 
 def guess_view(exhibit: Strip, reference: Strip) -> Guess | None:
     """The most likely view; None where no guess could even be judged."""
-    judge = _Judge(exhibit, reference, evenly(len(exhibit), _PROBES), evenly(len(reference), _MOST))
+    judge = _Judge(exhibit, reference, _probes(exhibit), evenly(len(reference), _MOST))
     best: Guess | None = None
     for guesses in (_simple, _by_features, _by_templates):
         for matrix in guesses(exhibit, reference):
@@ -105,6 +108,12 @@ def guess_view(exhibit: Strip, reference: Strip) -> Guess | None:
         if best is not None and best.agreement >= SURE_VIEW:
             break
     return best
+
+
+def _probes(exhibit: Strip) -> Places:
+    """The places of some pictures of the exhibit: the longer it is, the more."""
+    wanted = int(exhibit.times[-1] / _PROBES_APART) + 1
+    return evenly(len(exhibit), min(max(wanted, _FEWEST_PROBES), _MOST_PROBES))
 
 
 def shown_of(exhibit: Strip, reference: Strip) -> tuple[NDArray[np.bool_], Floats] | None:
@@ -149,7 +158,9 @@ class _Judge:
 
     def guess(self, view: View) -> Guess | None:
         agreements = self.agreements(view)
-        return None if agreements is None else Guess(view, float(np.median(agreements.max(axis=1))))
+        if agreements is None:
+            return None
+        return Guess(view, float(np.median(np.sort(agreements.max(axis=1))[-_SHOWING:])))
 
 
 def warped(picture: Picture, matrix: Floats, size: tuple[int, int]) -> Picture:
@@ -222,7 +233,7 @@ def _by_features(exhibit: Strip, reference: Strip) -> Iterator[Floats]:
     orb = cv2.ORB.create(nfeatures=_FEATURES, fastThreshold=7, scaleFactor=1.2, nlevels=8)
     matcher = cv2.BFMatcher(cv2.NORM_HAMMING, crossCheck=True)
     known = [orb.detectAndCompute(picture, None) for picture in reference.large]
-    for place in evenly(len(exhibit.large), _PROBES // 2):
+    for place in evenly(len(exhibit.large), _FEWEST_PROBES // 2):
         picture = exhibit.large[place]
         for flipped in (False, True):
             points, words = orb.detectAndCompute(picture[:, ::-1].copy() if flipped else picture, None)
