@@ -32,6 +32,7 @@ from detector.schema.formatting import name_of
 from detector.schema.logistic import sigmoid
 from detector.segments import rules
 
+_CLEARLY = 0.5  # log, by which faces of a segment differ more than their surroundings: 1.3 times as much
 _MOST_WAITING = 4  # pairs of frames that are measured or wait for it
 
 
@@ -183,7 +184,7 @@ class PersonTracker:
 def find_segments(
     tracker: PersonTracker, parameters: ComparisonParameters
 ) -> tuple[tuple[ComparedPerson, ...], tuple[ComparedSegment, ...]]:
-    """Persons, and the segments in which their faces differ."""
+    """Persons, and the segments in which their faces differ, and clearly more than their surroundings."""
     rule = Parameters(
         sample_rate=parameters.sample_rate,
         enter_threshold=parameters.enter_threshold,
@@ -196,7 +197,11 @@ def find_segments(
         name = name_of(rank)
         faces = sorted((face for face in tracker.faces if face.track in group), key=lambda face: face.at.time)
         smoothed = _smoothed(faces, parameters)
-        intervals = _intervals(faces, smoothed, rule, tracker.kind)
+        intervals = [
+            one
+            for one in _intervals(faces, smoothed, rule, tracker.kind)
+            if _stands_out(faces[one.first : one.last + 1])
+        ]
         segments = [
             _segment(f"{name}{number}", name, faces, smoothed, one)
             for number, one in enumerate(intervals, start=1)
@@ -231,6 +236,15 @@ def _intervals(
     for number in np.unique(tracks):
         along += rules.find_in_track(times, smoothed, np.flatnonzero(tracks == number), rule)
     return rules.merged(times, sorted(along, key=lambda one: one.first), rule.merge_gap)
+
+
+def _stands_out(faces: list[_Compared]) -> bool:
+    """Whether faces differ more than what is around them, which is the control.
+
+    Where that rises with them, frames were matched badly or the whole picture was changed.
+    """
+    beyond = [face.measure.difference - face.measure.surroundings for face in faces]
+    return float(np.mean(beyond)) >= _CLEARLY
 
 
 def _segment(

@@ -50,7 +50,7 @@ def without_strays(
         return places
     seen, own = exhibit.times, around[:, KEPT]
     kept = found & ~_standing(seen, known, places, runs) & ~_stopped(seen, known, places, runs)
-    level = float(np.median(own[kept]))
+    level = _level(seen, known, around, places, kept, runs)
     low = np.zeros(len(places), bool)
     for first, last in runs:
         rows = np.arange(first, last + 1)[kept[first : last + 1]]
@@ -64,12 +64,33 @@ def without_strays(
         if way.only_resembles(first, last):
             kept[first : last + 1] = False
     # A picture that is held on shows what it showed before, for longer.
-    same = np.flatnonzero(_same_as_before(exhibit) & found & np.roll(found, 1))
+    same = np.flatnonzero(same_as_before(exhibit) & found & np.roll(found, 1))
     for row in same:
         kept[row] |= kept[row - 1]
     for row in same[::-1]:
         kept[row - 1] |= kept[row]
     return np.where(kept, places, NOWHERE)
+
+
+def _level(
+    seen: Floats,
+    known: Floats,
+    around: Matrix,
+    places: Places,
+    kept: NDArray[np.bool_],
+    runs: list[tuple[int, int]],
+) -> float:
+    """The agreement of most of the ``kept`` frames that show the reference.
+
+    Where there are stretches with a time that is known exactly, of those: most of an exhibit may be strays.
+    """
+    exact = np.zeros(len(places), bool)
+    most = _EXACT * float(np.median(np.diff(known)))
+    for first, last in _stretches(kept, runs):
+        piece = fit_piece(seen, known, around, places, first, last)
+        exact[first : last + 1] = piece is not None and piece.uncertainty <= most
+    own = around[:, KEPT]
+    return float(np.median(own[exact if exact.any() else kept]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,7 +200,7 @@ def _stretches(marked: NDArray[np.bool_], runs: list[tuple[int, int]]) -> Iterat
             yield first + start, first + end - 1
 
 
-def _same_as_before(exhibit: Strip) -> NDArray[np.bool_]:
+def same_as_before(exhibit: Strip) -> NDArray[np.bool_]:
     """Which frames are those before them once more."""
     out = np.zeros(len(exhibit), bool)
     for row in range(1, len(out)):

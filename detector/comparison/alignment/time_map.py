@@ -10,7 +10,8 @@ piece a line is fitted, whose slope is the speed (:mod:`.pieces`).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from detector.comparison.alignment.agreements import agreement_matrix, comparable
 from detector.comparison.alignment.best_way import NOWHERE, best_way
 from detector.comparison.alignment.pieces import KEPT, Piece, fit_piece
-from detector.comparison.alignment.strays import without_strays
+from detector.comparison.alignment.strays import same_as_before, without_strays
 from detector.comparison.strips import Floats, Strip
 from detector.comparison.views import Places, View
 
@@ -26,6 +27,8 @@ _RATE = 8.0  # steps a second of the first way
 _COARSE = 2  # small pictures are halved for it
 _AROUND = 1.5  # seconds: what stands still for so long says nothing of the time
 _FEWEST_STEPS = 4  # of a piece of the first way
+_SHORTEST = 0.5  # seconds of a piece that does not go on in time as its neighbour does
+_GOES_ON = 2.0  # frames of the reference by which it may be off and still do
 _SEARCHED = 0.45  # seconds before and after the first way in which frames are tried
 _BEYOND = 0.75  # seconds by which its stretches may go on
 _MOST_CELLS = 20_000_000  # pairs of pictures of the first way
@@ -108,10 +111,47 @@ def map_times(exhibit: Strip, reference: Strip, view: View, way: Sequence[Stretc
         for first, last in _runs(places, *times)
         if (piece := fit_piece(*times, around, places, first, last)) is not None
     ]
+    same = same_as_before(exhibit)
+    held = same | np.roll(same, -1)
+    pieces = [_within(piece, *times, held) for piece in _without_scraps(pieces, *times)]
     kept = np.zeros(count, bool)
     for piece in pieces:
         kept[piece.first : piece.last + 1] = True
     return TimeMap(tuple(pieces), np.where(kept, places, NOWHERE))
+
+
+def _without_scraps(pieces: list[Piece], seen: Floats, known: Floats) -> list[Piece]:
+    """``pieces`` without short ones whose time is another than that of those beside them.
+
+    So short a likeness may be chance. All of an exhibit that is no longer than that is none.
+    """
+    frame = float(np.median(np.diff(seen))) if len(seen) > 1 else 0.0
+    least = min(_SHORTEST, float(seen[-1]) + frame) - frame / 2
+    exact = _GOES_ON * float(np.median(np.diff(known))) if len(known) > 1 else 0.0
+    kept = {at for at, one in enumerate(pieces) if seen[one.last] - seen[one.first] + frame >= least}
+
+    def goes_on(one: Piece, near: Piece) -> bool:
+        middle = (seen[one.first] + seen[one.last]) / 2
+        off = (one.speed - near.speed) * middle + one.offset - near.offset
+        return bool(abs(off) <= max(exact, near.uncertainty))
+
+    for places in (range(len(pieces)), range(len(pieces) - 1, -1, -1)):
+        for before, at in pairwise(places):
+            if before in kept and at not in kept and goes_on(pieces[at], pieces[before]):
+                kept.add(at)
+    return [pieces[at] for at in sorted(kept)]
+
+
+def _within(piece: Piece, seen: Floats, known: Floats, held: NDArray[np.bool_]) -> Piece:
+    """``piece`` without frames that by its line come before or after all of the reference.
+
+    Those ``held`` (n,), of which the picture is that of a frame beside them, stay.
+    """
+    rows = np.arange(piece.first, piece.last + 1)
+    there = piece.speed * seen[rows] + piece.offset
+    slack = piece.uncertainty + (float(np.median(np.diff(known))) / 2 if len(known) > 1 else 0.0)
+    left = rows[((there >= known[0] - slack) & (there <= known[-1] + slack)) | held[rows]]
+    return replace(piece, first=int(left[0]), last=int(left[-1])) if len(left) else piece
 
 
 def _cut(way: Places, run: tuple[int, int], hole: int) -> list[tuple[int, int]]:

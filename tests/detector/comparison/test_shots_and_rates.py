@@ -193,6 +193,15 @@ def test_more_of_a_take_than_the_reference_has(tmp_path: Path, known: list[int])
     assert wrong <= 20 and lost <= 5  # of 35 to 110
 
 
+@pytest.mark.parametrize("first", [0, 60, 180])
+def test_most_of_a_take_is_more_than_the_reference_has(tmp_path: Path, first: int) -> None:
+    """How well frames agree that show it is not told by most frames, which only resemble it."""
+    known = WHOLE[first : first + 80]
+    times = of_one_take(tmp_path, WHOLE, known)
+    wrong, lost = beyond(times, WHOLE, known)
+    assert len(times.pieces) == 1 and wrong <= 10 and lost <= 8  # of 180
+
+
 @pytest.mark.parametrize("shown", [WHOLE[:180] + WHOLE[50:130], WHOLE[130:] + WHOLE[:130]])
 def test_a_take_edited_anew_is_shown_throughout(tmp_path: Path, shown: list[int]) -> None:
     times = of_one_take(tmp_path, shown, WHOLE)
