@@ -187,7 +187,7 @@ class _Comparing:
             exhibit_file,
             reference_file,
             _Found(
-                time_map=tuple(time_pieces(exhibit_strip, times)),
+                time_map=tuple(time_pieces(exhibit_strip, matched.reference_strip, times)),
                 gaps=tuple(gaps(exhibit_file, reference_file, exhibit_strip, matched.reference_strip, times)),
                 transform=transform(refined, exhibit_strip.size, matched.reference_strip.size),
                 persons=persons,

@@ -41,17 +41,25 @@ def facts(reader: MediaReader, strip: Strip, name: str, path: Path) -> ComparedF
     )
 
 
-def time_pieces(seen: Strip, times: TimeMap) -> Iterator[TimePiece]:
-    """The pieces of a time map, in seconds."""
+def time_pieces(seen: Strip, known: Strip, times: TimeMap) -> Iterator[TimePiece]:
+    """The pieces of a time map, in seconds, as far as the reference has the times of their lines.
+
+    A piece may go on beyond its first or last frame: where that is held, or by what its line is off.
+    """
     for piece in times.pieces:
-        start, end = float(seen.times[piece.first]), float(seen.times[piece.last])
-        from_, to = (max(0.0, piece.speed * at + piece.offset) for at in (start, end))
+        here = seen.times[piece.first : piece.last + 1]
+        there = piece.speed * here + piece.offset
+        slack = min(piece.uncertainty, known.interval)  # half a frame, or one where the line may be off
+        inside = (there >= known.times[0] - slack) & (there <= known.times[-1] + slack)
+        if inside.any():
+            here, there = here[inside], there[inside]
+        there = there.clip(known.times[0], known.times[-1])
         yield TimePiece(
-            exhibit=Interval(start=start, end=end),
-            reference=Interval(start=from_, end=to),
+            exhibit=Interval(start=float(here[0]), end=float(here[-1])),
+            reference=Interval(start=float(there[0]), end=float(there[-1])),
             speed=piece.speed,
             uncertainty=piece.uncertainty,
-            frames=piece.last - piece.first + 1,
+            frames=len(here),
             agreement=min(1.0, piece.agreement),
         )
 
@@ -62,14 +70,16 @@ def gaps(
     """What one file has and the other does not, where it is more than a frame or two."""
     if seen_file.kind is MediaKind.IMAGE:
         return
-    pieces = list(time_pieces(seen, times))
-    at = 0.0
-    shown_here = [(piece.exhibit.start, piece.exhibit.end) for piece in pieces]
-    for start, end in [*shown_here, (seen_file.duration, seen_file.duration)]:
-        if start - at > _FRAMES * seen.interval:
-            yield Gap(file="exhibit", start=at, end=start, reason=N_("shows nothing of the reference"))
-        at = end
-    shown = sorted((piece.reference.start, piece.reference.end) for piece in pieces)
+    pieces = list(time_pieces(seen, known, times))
+    # Frames that hold the reference's first or last one make no gap, though their times are none of its.
+    firsts = [*(float(seen.times[one.first]) for one in times.pieces), seen_file.duration]
+    lasts = [0.0, *(float(seen.times[one.last]) for one in times.pieces)]
+    ends = [0.0, *(one.exhibit.end for one in pieces)]
+    starts = [*(one.exhibit.start for one in pieces), seen_file.duration]
+    for first, last, start, end in zip(firsts, lasts, ends, starts, strict=True):
+        if first - last > _FRAMES * seen.interval:
+            yield Gap(file="exhibit", start=start, end=end, reason=N_("shows nothing of the reference"))
+    shown = sorted((one.reference.start, one.reference.end) for one in pieces)
     least = _FRAMES * max(seen.interval, known.interval)
     at = 0.0
     for start, end in [*shown, (known_file.duration, known_file.duration)]:
