@@ -26,6 +26,7 @@ SHIFT = 1.5  # seconds cut off at the start
 _CROP = 0.05  # on each side: a tenth of width and height
 _CAPTION = 0.12  # of the height
 _SPLICE = (0.3, 0.65)  # of a clip's frames that are taken from the fake
+_MIDDLE = (0.33, 0.67)  # of a clip's frames that are all that exhibit and reference have in common
 
 
 @dataclass(frozen=True)
@@ -186,6 +187,9 @@ def known_pairs(data: Path, role: str, each: int) -> Iterator[Known]:
         before = sets[names[rank - 1]][0]
         for shot in (real, fakes[rank % len(fakes)]):
             yield _shot(before, real, other, shot)
+            yield _among_others(before, real, other, shot)
+            yield _more_of_a_take(real, shot)
+        yield _only_others(before, real, other)
     if role == "develop":
         yield from _published(data / "videos")
 
@@ -262,13 +266,7 @@ def _shot(before: Path, real: Path, after: Path, shot: Path) -> Known:
 
     def edited(folder: Path) -> Path:
         films = [read_short_clip(path) for path in (before, real, after)]
-        height, width = films[1].frames[0].shape[:2]
-        frames = [
-            cv2.resize(frame, (width, height), interpolation=cv2.INTER_AREA)
-            for film in films
-            for frame in film.frames
-        ]
-        return write_short_clip(ShortClip(frames, films[1].rate), folder / "reference.mp4", 18)
+        return write_short_clip(_joined(films, films[1]), folder / "reference.mp4", 18)
 
     def write(folder: Path) -> Path:
         return write_short_clip(read_short_clip(shot), folder / "exhibit.mp4", 28)
@@ -277,6 +275,79 @@ def _shot(before: Path, real: Path, after: Path, shot: Path) -> Known:
     _, count = _rate_and_count(before)
     kind, spans = ("original", ()) if shot == real else ("fake", ((0.0, 1e9),))
     return Known(shot.name, kind, "one shot of three", edited, write, spans, shift=float(count / rate))
+
+
+def _joined(films: Sequence[ShortClip], like: ShortClip) -> ShortClip:
+    """One after the other, at the size and rate of ``like``."""
+    height, width = like.frames[0].shape[:2]
+    frames = [
+        np.asarray(cv2.resize(frame, (width, height), interpolation=cv2.INTER_AREA))
+        for film in films
+        for frame in film.frames
+    ]
+    return ShortClip(frames, like.rate)
+
+
+def _middle(count: int) -> slice:
+    first, last = (round(share * count) for share in _MIDDLE)
+    return slice(first, last)
+
+
+def _among_others(before: Path, real: Path, after: Path, shot: Path) -> Known:
+    """A little over a second of a clip between two others, as in a news item, against the whole original."""
+    rate, count = _rate_and_count(real)
+    _, ahead = _rate_and_count(before)
+    part = _middle(count)
+
+    def write(folder: Path) -> Path:
+        films = [read_short_clip(path) for path in (before, shot, after)]
+        films[1] = ShortClip(films[1].frames[part], films[1].rate)
+        return write_short_clip(_joined(films, films[1]), folder / "exhibit.mp4", 28)
+
+    start, end = float(ahead / rate), float((ahead + part.stop - part.start) / rate)
+    return Known(
+        shot.name,
+        "original" if shot == real else "fake",
+        "a sixth of the exhibit",
+        _as_it_is(real),
+        write,
+        () if shot == real else ((start, end),),
+        shift=float((part.start - ahead) / rate),
+    )
+
+
+def _more_of_a_take(real: Path, shot: Path) -> Known:
+    """A whole clip against a reference that holds only its middle."""
+    rate, count = _rate_and_count(real)
+    part = _middle(count)
+
+    def held(folder: Path) -> Path:
+        film = read_short_clip(real)
+        return write_short_clip(ShortClip(film.frames[part], film.rate), folder / "reference.mp4", 18)
+
+    def write(folder: Path) -> Path:
+        return write_short_clip(read_short_clip(shot), folder / "exhibit.mp4", 28)
+
+    spans = ((float(part.start / rate), float(part.stop / rate)),)
+    return Known(
+        shot.name,
+        "original" if shot == real else "fake",
+        "a third of its take",
+        held,
+        write,
+        () if shot == real else spans,
+        shift=-float(part.start / rate),
+    )
+
+
+def _only_others(before: Path, real: Path, after: Path) -> Known:
+    """Two clips in a row against a third one."""
+
+    def write(folder: Path) -> Path:
+        films = [read_short_clip(path) for path in (before, after)]
+        return write_short_clip(_joined(films, films[0]), folder / "exhibit.mp4", 28)
+
+    return Known(real.name, "unrelated", "two others", _as_it_is(real), write, (), False, None)
 
 
 def _published(videos: Path) -> Iterator[Known]:
