@@ -36,6 +36,16 @@ _LARGEST_ENTRY = 256 * 1024 * 1024
 _MOST_ENTRIES = 200_000
 _LARGEST_RATIO, _SMALL = 1000, 1000  # photos are compressed already; below so many bytes nothing is said
 
+UNREADABLE_ZIP = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    NotImplementedError,  # such as a version of the format that is not known
+    UnicodeDecodeError,  # a name that is said to be UTF-8
+)
+"""What :mod:`zipfile` raises for a zip, or for what is read of one, that is damaged or of a kind not read."""
+
 
 @dataclass(frozen=True)
 class File:
@@ -123,7 +133,9 @@ class InputFiles:
                     # A number, and never the entry's own name, which could lead elsewhere.
                     to = self.folder / f"{next(self._numbers)}{Path(entry.filename).suffix.lower()}"
                     yield File(entry.filename, to, path, _unpack(archive, entry, to))
-        except (MediaError, zipfile.BadZipFile, OSError) as error:
+        except UNREADABLE_ZIP:
+            yield File(str(path), path, path, "The zip is damaged or of a kind not read here.")
+        except (MediaError, OSError) as error:
             yield File(str(path), path, path, str(error))
 
 
@@ -161,14 +173,7 @@ def _unpack(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, to: Path) -> str:
         return "The entry unpacks to a thousand times its size, which no photo does."
     try:
         to.write_bytes(archive.read(entry))
-    except (
-        zipfile.BadZipFile,
-        zlib.error,
-        lzma.LZMAError,
-        EOFError,
-        RuntimeError,
-        NotImplementedError,
-        OSError,
-    ) as error:
+    # Encrypted; at a place that no file can have; the disk of the copy.
+    except (*UNREADABLE_ZIP, RuntimeError, ValueError, OSError) as error:
         return f"The entry cannot be unpacked: {error}"
     return ""

@@ -11,7 +11,6 @@ from __future__ import annotations
 import csv
 import hashlib
 import zipfile
-import zlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ from operator import attrgetter
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+from detector.batch.input_files import UNREADABLE_ZIP
 from detector.errors import ParameterError
 
 SPLITS = ("train", "val", "test")
@@ -143,7 +143,7 @@ def opened_zip(path: Path) -> Iterator[zipfile.ZipFile]:
     try:
         with zipfile.ZipFile(path) as archive:
             yield archive
-    except (zipfile.BadZipFile, zlib.error):
+    except UNREADABLE_ZIP:
         raise DataSetError(f"{path}: not a zip, or damaged. Copy or download it again.") from None
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import struct
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
-from batch_files import files
+from batch_files import PHOTO, files
+from odd_zips import ODD_ZIPS
 
 from detector.batch.input_files import File, InputFiles
 
@@ -63,3 +66,46 @@ class TestFolders:
         assert next(handed_in).path.name == "a.jpg"
         (folder / "below" / "c.mkv").unlink()
         assert "c.mkv" not in [file.path.name for file in handed_in]
+
+
+class TestZips:
+    @staticmethod
+    def found(path: Path, *more: Path, **options: Any) -> tuple[list[File], InputFiles]:
+        (path.parent / "unpacked").mkdir(exist_ok=True)
+        handed_in = InputFiles([path, *more], path.parent / "unpacked", **options)
+        return list(handed_in), handed_in
+
+    @pytest.mark.parametrize("odd", ODD_ZIPS)
+    @pytest.mark.parametrize("only_images", [False, True])
+    def test_an_odd_one_ends_nothing(self, tmp_path: Path, odd: str, only_images: bool) -> None:
+        (tmp_path / "odd.zip").write_bytes(ODD_ZIPS[odd])
+        (after,) = files(tmp_path, "after.jpg")
+        (bad, good), _ = self.found(tmp_path / "odd.zip", after, only_images=only_images)
+        assert bad.name == str(tmp_path / "odd.zip") and good.path == after
+        assert bad.error == "The zip is damaged or of a kind not read here."
+
+    def test_an_odd_entry_ends_nothing(self, tmp_path: Path) -> None:
+        path = tmp_path / "odd.zip"
+        with zipfile.ZipFile(path, "w") as archive:
+            for name in ("\u00e9.jpg", "far.jpg", "good.jpg"):
+                archive.writestr(name, PHOTO)
+        data = path.read_bytes().replace(
+            "\u00e9".encode(), b"\xe9\xe9", 1
+        )  # beside the entry, not in the list
+        with zipfile.ZipFile(path) as archive:
+            far = archive.getinfo("far.jpg")
+        # In the list it lies where no file has bytes.
+        at = data.index(b"PK\x01\x02", data.index(b"PK\x01\x02") + 4)
+        extra = struct.pack("<HHQ", 1, 8, 2**63)
+        end = data.index(b"PK\x05\x06")
+        listed = bytearray(data[at:end])
+        struct.pack_into("<H", listed, 30, len(extra))
+        struct.pack_into("<I", listed, 42, 0xFFFFFFFF)
+        listed[46 + len(far.filename) : 46 + len(far.filename)] = extra
+        tail = bytearray(data[end:])
+        (size,) = struct.unpack_from("<I", tail, 12)
+        struct.pack_into("<I", tail, 12, size + len(extra))
+        path.write_bytes(data[:at] + listed + tail)
+        (name, place, good), _ = self.found(path)
+        assert {each.error.split(":")[0] for each in (name, place)} == {"The entry cannot be unpacked"}
+        assert good.name == "good.jpg" and not good.error

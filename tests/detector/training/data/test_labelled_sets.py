@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from made_faces import crop, encoded, write_archive
+from odd_zips import ODD_ZIPS
 
 from detector.errors import ParameterError
 from detector.training.data.labelled_sets import DataSetError, Item, check_leakage, contents, read_set
@@ -146,6 +147,13 @@ def test_a_damaged_zip_is_named_where_splits_are_compared(tmp_path: Path, cut: i
     archive.write_bytes(whole[: cut or None])
     with pytest.raises(DataSetError, match=r"crops\.zip: not a zip, or damaged\. Copy or download it again"):
         check_leakage([Item(archive, name, 1, "a", "train"), Item(twin, None, 1, "b", "val")])
+
+
+@pytest.mark.parametrize("odd", ODD_ZIPS)
+def test_a_zip_that_is_not_read_is_named(tmp_path: Path, odd: str) -> None:
+    (tmp_path / "crops.zip").write_bytes(ODD_ZIPS[odd])
+    with pytest.raises(DataSetError, match=r"crops\.zip: not a zip, or damaged"):
+        read_set(tmp_path / "crops.zip")
 
 
 @pytest.mark.parametrize(
