@@ -13,6 +13,10 @@ class MediaError(ReelproofError):
     """The file cannot be read as a video or photo this program accepts."""
 
 
+class NotOpenedError(MediaError):
+    """The file cannot be opened, for a reason that may pass: it is not there now, or not to be read."""
+
+
 class ModelError(ReelproofError):
     """A model's weights or card are missing, damaged or do not fit together."""
 

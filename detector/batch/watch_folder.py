@@ -8,7 +8,7 @@ What was done stands in ``watched.jsonl`` beside the results, one JSON object a 
 by the SHA-256 of its bytes, so that a restart, a copy or a new name do no work twice. ``by`` is the same as
 long as model and parameters are: with others each file is analysed once more, and nothing is only because
 the program was upgraded. What failed for another reason than the file itself, such as a limit
-(``"again": true``), is tried anew after a restart.
+(``"again": true``), is tried anew after a restart; what is not there any more is not spoken of.
 The file is locked while a watch runs: two at once would do all the work twice.
 """
 
@@ -27,7 +27,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from detector.batch.results_file import deciding
-from detector.errors import MediaError, ParameterError, ReelproofError, last_line
+from detector.errors import MediaError, NotOpenedError, ParameterError, ReelproofError, last_line
 from detector.files import hashed
 from detector.sandbox import CrashError, UnexpectedError
 from detector.sandboxed_engine import Write, analyze_confined
@@ -173,7 +173,7 @@ class Watch:
         try:
             _, sha256 = hashed(path)
         except OSError as problem:
-            if not path.exists():
+            if self._gone(path):
                 return None
             return {"file": path.name, "error": f"The file cannot be opened: {problem.strerror}."}
         if sha256 in self._done:
@@ -190,7 +190,7 @@ class Watch:
             }
         except ReelproofError as problem:
             line |= {"error": str(problem)}
-            if not isinstance(problem, MediaError | CrashError):
+            if isinstance(problem, NotOpenedError) or not isinstance(problem, MediaError | CrashError):
                 line["again"] = True
         except UnexpectedError as problem:
             line |= {"error": f"An error nobody foresaw: {last_line(problem)}"}
@@ -200,12 +200,19 @@ class Watch:
             self._waiting[path] = replace(waiting, since=self.clock())
             return None
         except OSError as problem:  # such as a full disk, which may have room for the next one
-            if not path.exists():
-                return None
             line |= {"error": f"The result cannot be written: {problem.strerror or problem}.", "again": True}
+        if "error" in line and self._gone(path):
+            return None
         line["seconds"] = round(time.monotonic() - started, 3)
         self._note(line)
         return line
+
+    def _gone(self, path: Path) -> bool:
+        """Whether the file is not there any more: moved, say, or its share is away. It is new once it is."""
+        if os.path.exists(path):  # unlike that of Path False for whatever the share answers
+            return False
+        del self._seen[path]
+        return True
 
     def _analyse(self, path: Path, sha256: str) -> tuple[Analysis, Path]:
         place = self.out / path.name

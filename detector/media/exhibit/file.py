@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from detector.errors import MediaError
+from detector.errors import MediaError, NotOpenedError
 from detector.media.exhibit.signatures import ACCEPTED, HEAD, is_accepted, refuse_others
 from detector.schema.translatable import N_
 
@@ -22,12 +22,15 @@ UNREADABLE = (
 
 @contextmanager
 def opened(path: Path) -> Iterator[BinaryIO]:
-    """The open file at ``path``; raises :class:`MediaError` for what is no file or cannot be opened."""
+    """The open file at ``path``; raises :class:`MediaError` for what is no file or cannot be opened.
+
+    Of what cannot be opened it is :class:`NotOpenedError`.
+    """
     try:
         # A named pipe that nobody writes to would be waited for.
         number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
-        raise MediaError(
+        raise NotOpenedError(
             N_("The file cannot be opened: %(problem)s.") % {"problem": os.strerror(error.errno or 0)}
         ) from None
     mode = os.fstat(number).st_mode

@@ -19,9 +19,11 @@ from analyses import build, with_stability
 from detector.batch import watch_folder as watch_module
 from detector.batch.watch_folder import LOG, STILL_FOR, Watch
 from detector.cli.main import main
-from detector.errors import MediaError, ParameterError
+from detector.errors import MediaError, NotOpenedError, ParameterError
+from detector.files import hashed
 from detector.paths import ROOT
 from detector.sandbox import UnexpectedError
+from detector.sandboxed_engine import analyze_confined
 from detector.schema.analysis import Parameters
 
 
@@ -97,7 +99,14 @@ def test_a_restart_does_nothing_twice(tmp_path, analysed):
     assert [line["file"] for line in lines] == ["new.mp4"] and analysed == ["a.mp4", "bad.mp4", "new.mp4"]
 
 
-@pytest.mark.parametrize("reason", [ParameterError("The time limit was met."), UnexpectedError("a\nb")])
+@pytest.mark.parametrize(
+    "reason",
+    [
+        ParameterError("The time limit was met."),
+        UnexpectedError("a\nb"),
+        NotOpenedError("The file cannot be opened: Permission denied."),
+    ],
+)
 def test_what_failed_for_another_reason_than_the_file_is_tried_after_a_restart(
     tmp_path, analysed, monkeypatch, reason
 ):
@@ -162,6 +171,47 @@ def test_a_folder_that_is_away_for_a_while_is_waited_for(tmp_path, analysed):
     clock.plans = [*[lambda: None] * 4, *away, *back]
     assert [line["file"] for line in watch.lines()] == ["a.mp4", "b.mp4"]
     assert len(said) == 1 and "cannot be read" in said[0]
+
+
+def test_a_file_that_is_moved_between_its_hash_and_its_analysis(tmp_path, analysed, monkeypatch):
+    """By the real engine: it is not said to be broken, and done where it is found again."""
+    inbox, out = tmp_path / "inbox", tmp_path / "out"
+    inbox.mkdir()
+    (inbox / "a.mp4").write_bytes(b"one")
+
+    def moving(path):
+        told = hashed(path)
+        path.rename(tmp_path / "aside")
+        return told
+
+    with monkeypatch.context() as patched:
+        patched.setattr(watch_module, "hashed", moving)
+        patched.setattr(watch_module, "analyze_confined", analyze_confined)
+        watch = watching(inbox, Clock(), out)
+        watch.write = print  # something that another process knows
+        assert list(watch.lines(once=True)) == []
+    assert (out / LOG).read_text() == ""
+    (tmp_path / "aside").rename(inbox / "b.mp4")
+    (line,) = watching(inbox, Clock(), out).lines(once=True)
+    assert line["result"] == "b.mp4"
+
+
+@pytest.mark.parametrize("where", ["hashed", "analyze_confined"])
+def test_a_folder_that_goes_away_while_a_file_is_read(tmp_path, analysed, monkeypatch, where):
+    inbox, out, clock, read = tmp_path / "inbox", tmp_path / "out", Clock(), getattr(watch_module, where)
+    inbox.mkdir()
+    (inbox / "a.mp4").write_bytes(b"one")
+
+    def away(*given, **options):
+        monkeypatch.setattr(watch_module, where, read)
+        inbox.rename(tmp_path / "away")
+        clock.plans = [lambda: None, lambda: (tmp_path / "away").rename(inbox)]
+        return read(*given, **options)
+
+    monkeypatch.setattr(watch_module, where, away)
+    watch = watching(inbox, clock, out)
+    watch.stopping = lambda: clock.now > 60
+    assert [(line["file"], line["verdict"]) for line in watch.lines()] == [("a.mp4", "manipulated")]
 
 
 def test_half_a_line_in_the_log(tmp_path, analysed):
