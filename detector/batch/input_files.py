@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from detector.errors import MediaError
 from detector.media.exhibit.signatures import (
@@ -75,7 +75,8 @@ class InputFiles:
     A folder is searched with all folders below it, in order of names. Taken from there are files
     whose ending is known and those whose first bytes are a video's or photo's (with ``only_images``,
     a photo's ending and zips alone); the rest is counted in ``left_out``, by ending. What a name
-    that starts with a dot stands for is left out too. A file given by name is always taken.
+    that starts with a dot stands for is left out too, in zips also what a Mac adds to them. A file given by
+    name is always taken.
     """
 
     given: Sequence[Path]
@@ -126,7 +127,8 @@ class InputFiles:
                 return
             with zipfile.ZipFile(path) as archive:
                 _refuse_tricks(archive, path.stat().st_size)
-                entries = [e for e in archive.infolist() if Path(e.filename).suffix.lower() in IMAGES]
+                shown = [entry for entry in archive.infolist() if not _hidden(entry.filename)]
+                entries = [entry for entry in shown if Path(entry.filename).suffix.lower() in IMAGES]
                 if not entries:
                     raise MediaError(f"The zip holds no images ({PHOTOS_IN_WORDS}).")
                 for entry in entries:
@@ -161,6 +163,12 @@ def _refuse_tricks(archive: zipfile.ZipFile, size: int) -> None:
         raise MediaError(f"The zip has more than {_MOST_ENTRIES:,} entries. Split it into several.")
     if sum(entry.compress_size for entry in entries) > size:
         raise MediaError("The zip's entries overlap, so it unpacks to more than it holds. Make it anew.")
+
+
+def _hidden(name: str) -> bool:
+    """Whether an entry is no file of its own: hidden, or one of the shadows that a Mac puts beside files."""
+    parts = PurePosixPath(name).parts
+    return "__MACOSX" in parts or any(part.startswith(".") and part != ".." for part in parts)
 
 
 def _unpack(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, to: Path) -> str:

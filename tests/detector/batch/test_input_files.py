@@ -109,3 +109,12 @@ class TestZips:
         (name, place, good), _ = self.found(path)
         assert {each.error.split(":")[0] for each in (name, place)} == {"The entry cannot be unpacked"}
         assert good.name == "good.jpg" and not good.error
+
+    @pytest.mark.parametrize("only_images", [False, True])
+    def test_what_is_hidden_and_what_a_mac_adds(self, tmp_path: Path, only_images: bool) -> None:
+        names = ("a.jpg", "__MACOSX/._a.jpg", "b/._c.jpg", ".d/e.jpg", "b/__MACOSX/f.jpg", "../g.jpg")
+        with zipfile.ZipFile(tmp_path / "mac.zip", "w") as archive:
+            for name in names:
+                archive.writestr(name, PHOTO)
+        found, _ = self.found(tmp_path / "mac.zip", only_images=only_images)
+        assert [(file.name, file.error) for file in found] == [("a.jpg", ""), ("../g.jpg", "")]
