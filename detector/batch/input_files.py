@@ -12,7 +12,7 @@ import stat
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path, PurePosixPath
@@ -74,9 +74,9 @@ class InputFiles:
 
     A folder is searched with all folders below it, in order of names. Taken from there are files
     whose ending is known and those whose first bytes are a video's or photo's (with ``only_images``,
-    a photo's ending and zips alone); the rest is counted in ``left_out``, by ending. What a name
-    that starts with a dot stands for is left out too, in zips also what a Mac adds to them. A file given by
-    name is always taken.
+    a photo's ending and zips alone), from zips photos by their ending; the rest is counted in ``left_out``,
+    by ending. What a name that starts with a dot stands for is left out too, in zips, uncounted, also what a
+    Mac adds to them. A file given by name is always taken.
     """
 
     given: Sequence[Path]
@@ -103,13 +103,16 @@ class InputFiles:
                     taken += 1
                     yield from self._one(path)
                 else:
-                    self.left_out[path.suffix.lower() or "without ending"] += 1
+                    self._leave_out([path])
         for problem in closed:
             where = Path(str(problem.filename))
             yield File(str(where), where, where, f"The folder cannot be opened: {problem.strerror}.")
         if not taken and not closed:
             what = "photo" if self.only_images else "video or photo"
             yield File(str(folder), folder, folder, f"The folder holds no {what}.")
+
+    def _leave_out(self, files: Iterable[Path]) -> None:
+        self.left_out.update(file.suffix.lower() or "without ending" for file in files)
 
     def _takes(self, path: Path) -> bool:
         if path.name.startswith("."):
@@ -127,8 +130,10 @@ class InputFiles:
                 return
             with zipfile.ZipFile(path) as archive:
                 _refuse_tricks(archive, path.stat().st_size)
-                shown = [entry for entry in archive.infolist() if not _hidden(entry.filename)]
-                entries = [entry for entry in shown if Path(entry.filename).suffix.lower() in IMAGES]
+                held = [each for each in archive.infolist() if not (each.is_dir() or _hidden(each.filename))]
+                entries = [each for each in held if Path(each.filename).suffix.lower() in IMAGES]
+                names = (Path(each.filename) for each in held)
+                self._leave_out(name for name in names if name.suffix.lower() not in IMAGES)
                 if not entries:
                     raise MediaError(f"The zip holds no images ({PHOTOS_IN_WORDS}).")
                 for entry in entries:

@@ -103,9 +103,12 @@ class BatchRun:
             named = [f"{number:,} {ending}" for ending, number in self._left_out.items()]
             if len(named) > _MOST_ENDINGS:
                 named[_MOST_ENDINGS:] = ["others"]
-            kinds = "photo" if self.crops else "video, photo"
-            count = _files(sum(self._left_out.values()))
-            said.append(f"{count} left out of folders, by their names no {kinds} or zip: {', '.join(named)}.")
+            total = sum(self._left_out.values())
+            said.append(
+                f"{_files(total)} left out of folders and zips: {', '.join(named)}. "
+                f"{'Photos' if self.crops else 'Videos, photos'} and zips are taken from folders, "
+                "photos alone from zips."
+            )
         return said
 
 

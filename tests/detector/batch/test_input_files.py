@@ -118,3 +118,22 @@ class TestZips:
                 archive.writestr(name, PHOTO)
         found, _ = self.found(tmp_path / "mac.zip", only_images=only_images)
         assert [(file.name, file.error) for file in found] == [("a.jpg", ""), ("../g.jpg", "")]
+
+    @pytest.mark.parametrize("only_images", [False, True])
+    def test_what_is_no_photo_is_counted(self, tmp_path: Path, only_images: bool) -> None:
+        names = (
+            "a.jpg",
+            "below/",
+            "below/CLIP.MP4",
+            "b.mp4",
+            "more.zip",
+            "README",
+            ".hidden",
+            "__MACOSX/._b.mp4",
+        )
+        with zipfile.ZipFile(tmp_path / "given.zip", "w") as archive:
+            for name in names:
+                archive.writestr(name, b"" if name.endswith("/") else PHOTO)
+        found, handed_in = self.found(tmp_path / "given.zip", only_images=only_images)
+        assert [file.name for file in found] == ["a.jpg"]
+        assert handed_in.left_out == {".mp4": 2, ".zip": 1, "without ending": 1}

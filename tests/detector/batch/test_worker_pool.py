@@ -182,6 +182,19 @@ class TestProcesses:
             assert run.returncode == 128 + number
             assert sorted(path for path in tmp_path.iterdir()) == sorted(paths)
 
+    def test_what_was_left_out_is_said(self, tmp_path: Path) -> None:
+        files(tmp_path, "good.jpg", "notes.txt")
+        (tmp_path / "notes.txt").write_text("words")
+        with zipfile.ZipFile(tmp_path / "given.zip", "w") as archive:
+            for name in ("good-2.jpg", "clip.mp4", "other.mp4"):
+                archive.writestr(name, PHOTO)
+        lines, err, status = done(tmp_path)
+        assert len(lines) == 2 and status == 0
+        assert err == (
+            "reelproof: 3 files left out of folders and zips: 2 .mp4, 1 .txt. "
+            "Videos, photos and zips are taken from folders, photos alone from zips.\n"
+        )
+
     def test_no_more_is_unpacked_than_is_worked_on(self, tmp_path: Path) -> None:
         given = tmp_path / "given.zip"
         with zipfile.ZipFile(given, "w") as archive:
