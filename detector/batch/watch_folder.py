@@ -8,7 +8,8 @@ What was done stands in ``watched.jsonl`` beside the results, one JSON object a 
 by the SHA-256 of its bytes, so that a restart, a copy or a new name do no work twice. ``by`` is the same as
 long as model and parameters are: with others each file is analysed once more, and nothing is only because
 the program was upgraded. What failed for another reason than the file itself, such as a limit
-(``"again": true``), is tried anew after a restart; what is not there any more is not spoken of.
+(``"again": true``), is tried anew after a restart, a file that cannot be read also before that; what is not
+there any more is not spoken of.
 The file is locked while a watch runs: two at once would do all the work twice.
 """
 
@@ -39,6 +40,8 @@ LOOK_EVERY = 2.0
 """Seconds between two looks at the folder."""
 STILL_FOR = 4.0
 """Seconds for which size and time of a file must not have changed before it is taken to be whole."""
+OPENED_EVERY = 30.0
+"""Seconds between two tries to read a file that cannot be read."""
 
 # Names that programs give to what they have not finished writing.
 _UNFINISHED = (".part", ".partial", ".crdownload", ".download", ".tmp", ".filepart")
@@ -77,6 +80,7 @@ class Watch:
     warn: Callable[[str], None] = lambda _: None
     _waiting: dict[Path, _Waiting] = field(default_factory=dict)
     _seen: dict[Path, tuple[int, int]] = field(default_factory=dict)
+    _unread: set[Path] = field(default_factory=set)  # files of which it was said that they cannot be read
     _done: set[str] = field(default_factory=set)
     _name: str = ""  # of the model
     _by: str = ""
@@ -113,7 +117,7 @@ class Watch:
                         yield line
                     if self.stopping():
                         return
-                if once and not self._waiting:
+                if once and self._waiting.keys() <= self._unread:
                     return
                 self.sleep(LOOK_EVERY)
 
@@ -154,11 +158,12 @@ class Watch:
             waiting = self._waiting.get(path)
             if waiting is None or (waiting.size, waiting.changed) != facts:
                 self._waiting[path] = _Waiting(*facts, now)
-            elif now - waiting.since >= STILL_FOR:
+            elif now - waiting.since >= (OPENED_EVERY if path in self._unread else STILL_FOR):
                 found.append(path)
         for gone in set(self._waiting) - there:
             del self._waiting[gone]
         self._seen = {path: facts for path, facts in self._seen.items() if path in there}
+        self._unread &= there
         return found
 
     def _listed(self) -> list[os.DirEntry[str]]:
@@ -175,7 +180,13 @@ class Watch:
         except OSError as problem:
             if self._gone(path):
                 return None
-            return {"file": path.name, "error": f"The file cannot be opened: {problem.strerror}."}
+            del self._seen[path]  # it may be readable later on
+            if path in self._unread:
+                return None
+            self._unread.add(path)
+            words = f"The file cannot be opened: {problem.strerror}."
+            return {"file": path.name, "error": words, "again": True}
+        self._unread.discard(path)
         if sha256 in self._done:
             return None
         line: Line = {"file": path.name, "sha256": sha256, "model": self._name, "by": self._by}

@@ -214,6 +214,34 @@ def test_a_folder_that_goes_away_while_a_file_is_read(tmp_path, analysed, monkey
     assert [(line["file"], line["verdict"]) for line in watch.lines()] == [("a.mp4", "manipulated")]
 
 
+def test_a_file_that_cannot_be_read_yet_is_said_once_and_done_later(tmp_path, analysed, monkeypatch):
+    (tmp_path / "a.mp4").write_bytes(b"one")
+    (tmp_path / "b.mp4").write_bytes(b"two")
+    clock = Clock()
+
+    def denied(path):
+        if path.name == "a.mp4" and clock.now < 100:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return hashed(path)
+
+    monkeypatch.setattr(watch_module, "hashed", denied)
+    watch = watching(tmp_path, clock)
+    watch.stopping = lambda: clock.now > 200
+    first, second, third = watch.lines()
+    assert first == {"file": "a.mp4", "error": "The file cannot be opened: Permission denied.", "again": True}
+    assert second["result"] == "b.mp4"
+    assert third["result"] == "a.mp4" and analysed == ["b.mp4", "a.mp4"]
+
+
+def test_files_that_cannot_be_read_hold_up_no_end(tmp_path, analysed, monkeypatch):
+    clock = Clock()
+    (tmp_path / "a.mp4").write_bytes(b"one")
+    clock.plans = [lambda: (tmp_path / f"{len(clock.plans)}.mp4").write_bytes(b"more")] * 7
+    monkeypatch.setattr(watch_module, "hashed", lambda path: hashed(path / "below"))
+    lines = list(watching(tmp_path, clock).lines(once=True))
+    assert len(lines) == len({line["file"] for line in lines}) == 8 and clock.now < 60
+
+
 def test_half_a_line_in_the_log(tmp_path, analysed):
     (tmp_path / "a.mp4").write_bytes(b"one")
     (tmp_path / "results").mkdir()
