@@ -30,6 +30,7 @@ IMAGES = PHOTO_ENDINGS
 # Programs and translations end in .ts too: of these the first bytes are asked.
 VIDEOS = VIDEO_ENDINGS - {".ts"}
 _ZIP = ".zip"
+LINKED_FOLDER = "linked folder"  # in place of an ending
 
 # A zip entry larger than this is no face crop or photo.
 _LARGEST_ENTRY = 256 * 1024 * 1024
@@ -74,9 +75,10 @@ class InputFiles:
 
     A folder is searched with all folders below it, in order of names. Taken from there are files
     whose ending is known and those whose first bytes are a video's or photo's (with ``only_images``,
-    a photo's ending and zips alone), from zips photos by their ending; the rest is counted in ``left_out``,
-    by ending. What a name that starts with a dot stands for is left out too, in zips, uncounted, also what a
-    Mac adds to them. A file given by name is always taken.
+    a photo's ending and zips alone), from zips photos by their ending. The rest is counted in
+    ``left_out``, by ending, and so are links to folders, which are not followed. What a name that
+    starts with a dot stands for is left out too, in zips also what a Mac adds to them (of zips
+    neither is counted). A file given by name is always taken.
     """
 
     given: Sequence[Path]
@@ -97,6 +99,8 @@ class InputFiles:
         taken = 0
         for place, below, names in os.walk(folder, onerror=closed.append):
             below[:] = sorted(name for name in below if not name.startswith("."))
+            # They are not walked into: a link may lead up, or anywhere.
+            self.left_out.update(LINKED_FOLDER for name in below if os.path.islink(Path(place, name)))
             for name in sorted(names):
                 path = Path(place, name)
                 if self._takes(path):

@@ -15,7 +15,7 @@ from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from detector.batch.input_files import File, InputFiles
+from detector.batch.input_files import LINKED_FOLDER, File, InputFiles
 from detector.batch.other_model_names import ALONE, OtherModelNames
 from detector.batch.results_file import ResultsFile, run_key
 from detector.errors import ParameterError
@@ -100,12 +100,12 @@ class BatchRun:
             known = _files(self._taken_over)
             said.append(f"{known} known by their bytes from other names; their results were taken over.")
         if self._left_out:
-            named = [f"{number:,} {ending}" for ending, number in self._left_out.items()]
+            named = [f"{number:,} {_plural(ending, number)}" for ending, number in self._left_out.items()]
             if len(named) > _MOST_ENDINGS:
                 named[_MOST_ENDINGS:] = ["others"]
             total = sum(self._left_out.values())
             said.append(
-                f"{_files(total)} left out of folders and zips: {', '.join(named)}. "
+                f"{total:,} left out of folders and zips: {', '.join(named)}. "
                 f"{'Photos' if self.crops else 'Videos, photos'} and zips are taken from folders, "
                 "photos alone from zips."
             )
@@ -131,6 +131,10 @@ def _new(input_files: InputFiles, kept: ResultsFile, taken_over: list[Line]) -> 
             taken_over.append(line)
         if file.unpacked:
             file.path.unlink(missing_ok=True)
+
+
+def _plural(ending: str, number: int) -> str:
+    return f"{ending}s" if ending == LINKED_FOLDER and number > 1 else ending
 
 
 def _files(number: int) -> str:

@@ -188,10 +188,12 @@ class TestProcesses:
         with zipfile.ZipFile(tmp_path / "given.zip", "w") as archive:
             for name in ("good-2.jpg", "clip.mp4", "other.mp4"):
                 archive.writestr(name, PHOTO)
+        for number in range(2):
+            (tmp_path / f"elsewhere-{number}").symlink_to(tmp_path)
         lines, err, status = done(tmp_path)
         assert len(lines) == 2 and status == 0
         assert err == (
-            "reelproof: 3 files left out of folders and zips: 2 .mp4, 1 .txt. "
+            "reelproof: 5 left out of folders and zips: 2 linked folders, 2 .mp4, 1 .txt. "
             "Videos, photos and zips are taken from folders, photos alone from zips.\n"
         )
 
