@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 def add_commands(commands: Any) -> None:
     """Add both to the commands of ``python -m detector``."""
     watch = commands.add_parser("watch", help="analyse what arrives in a folder")
-    watch.add_argument("folder", type=Path, metavar="FOLDER")
+    watch.add_argument(
+        "folder", type=Path, metavar="FOLDER", help="where files arrive; subfolders are not looked into"
+    )
     watch.add_argument(
         "--out",
         type=Path,

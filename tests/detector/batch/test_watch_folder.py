@@ -351,6 +351,7 @@ def test_what_is_not_taken(tmp_path, analysed):
     folder.mkdir()
     (folder / "link.mp4").symlink_to(tmp_path / "elsewhere")
     (folder / "folder.mp4").mkdir()
+    (folder / "folder.mp4" / "a.mp4").write_bytes(b"a")
     (folder / ".hidden.mp4").write_bytes(b"1")
     (folder / "half.mp4.part").write_bytes(b"2")
     os.mkfifo(folder / "pipe.mp4")
@@ -380,6 +381,12 @@ def test_the_command_ends_cleanly(tmp_path, sample, number):
     out, error = process.communicate(timeout=200)
     assert process.returncode == 0 and out == "" and "stopped" in error and "Traceback" not in error
     assert {path.name: path.stat().st_size for path in results.iterdir()} == {LOG: 0}
+
+
+def test_its_help_says_that_subfolders_are_not_watched(capsys):
+    with pytest.raises(SystemExit):
+        main(["watch", "--help"])
+    assert "subfolders are not looked into" in " ".join(capsys.readouterr().out.split())
 
 
 def test_a_model_that_is_not_there_is_told_before_the_first_file(tmp_path, capsys):
