@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from fractions import Fraction
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,32 +12,16 @@ import cv2
 import numpy as np
 import pytest
 from clips import write_clip
+from moving_scenes import RATE, SIZE, mapped, scene
 
 from detector.comparison import strips
 from detector.comparison.alignment import locate
 from detector.comparison.alignment.best_way import NOWHERE, best_way
 from detector.comparison.alignment.time_map import Stretch
 from detector.comparison.compare import compare
-from detector.schema.comparison import Comparison, ComparisonParameters
+from detector.schema.comparison import Comparison
 
-RATE = 25
 LENGTH = 200  # frames of the reference: 8 s
-SIZE = (240, 136)
-# What is shown where is found first; faces and surroundings are then compared at this rate.
-mapped = partial(compare, parameters=ComparisonParameters(sample_rate=1))
-
-
-def scene(number: int, seed: int = 1) -> np.ndarray:
-    """A picture with fixed surroundings, in which several things move and never come back."""
-    rng = np.random.default_rng(seed)
-    coarse = rng.integers(0, 255, (9, 15, 3), np.uint8)
-    picture = cv2.resize(coarse, SIZE, interpolation=cv2.INTER_CUBIC)
-    for thing in range(6):
-        x = int(20 + (number * (0.9 + 0.13 * thing)) % 200)
-        y = int(20 + 18 * thing + 9 * np.sin(number / (7 + 2 * thing)))
-        colour = tuple(int(v) for v in rng.integers(0, 255, 3))
-        cv2.circle(picture, (x, y), 7 + thing, colour, -1, cv2.LINE_AA)
-    return picture
 
 
 @pytest.fixture(scope="module")
