@@ -30,6 +30,7 @@ from detector.process.gc_pause import gc_paused
 from detector.process.native_threads import native_threads, no_openblas_pool
 from detector.sandbox import KilledError, capabilities
 from detector.sandbox.kernel import end_with_parent
+from detector.sandbox.scratch import remove_abandoned
 from detector.sandboxed_engine import limits_of_environment
 from detector.schema.analysis import Parameters
 
@@ -153,6 +154,7 @@ class _WorkerPool:
             worker.process.terminate()
         for worker in self._workers:
             worker.close()
+        remove_abandoned(None)  # of those that had to be killed
 
 
 def _prepare(models: Sequence[str | None], several: bool) -> bool:

@@ -182,6 +182,18 @@ class TestProcesses:
             assert run.returncode == 128 + number
             assert sorted(path for path in tmp_path.iterdir()) == sorted(paths)
 
+    def test_a_worker_that_has_to_be_killed_leaves_no_folder(self, tmp_path: Path) -> None:
+        paths = files(tmp_path, "sleep-60.jpg", "sleep-61.jpg")
+        run = acting(*paths, "--workers", "2", env=os.environ | {"TMPDIR": str(tmp_path)})
+        with run:
+            until(lambda: len(session(run.pid)) >= 5, "one file only is read")
+            for worker in children(run.pid):
+                os.kill(worker, signal.SIGSTOP)  # as one that a busy machine keeps waiting
+            run.send_signal(signal.SIGTERM)
+            run.wait(60)
+        gone(run.pid)
+        assert sorted(path for path in tmp_path.iterdir()) == sorted(paths)
+
     def test_what_was_left_out_is_said(self, tmp_path: Path) -> None:
         files(tmp_path, "good.jpg", "notes.txt")
         (tmp_path / "notes.txt").write_text("words")
@@ -223,6 +235,11 @@ def session(leader: int) -> list[int]:
             if int(number) == leader and state != "Z":
                 found.append(int(place.parent.name))
     return found
+
+
+def children(parent: int) -> list[int]:
+    """The processes that ``parent`` began."""
+    return [int(one) for one in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()]
 
 
 def gone(leader: int) -> None:
