@@ -19,7 +19,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy import URL
 
-from detector.sandbox.kernel import PARENT
+from detector.process.parent import PARENT
 from detector.sandbox.limits import Limits
 from reports.plain_http import is_loopback
 from webapp import setting_values as values

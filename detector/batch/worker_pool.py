@@ -28,8 +28,8 @@ from detector.batch.other_model_names import ALONE, OtherModelNames, with_absolu
 from detector.models.loaded import LoadedModel
 from detector.process.gc_pause import gc_paused
 from detector.process.native_threads import native_threads, no_openblas_pool
+from detector.process.parent import end_with
 from detector.sandbox import KilledError, capabilities
-from detector.sandbox.kernel import end_with_parent
 from detector.sandbox.scratch import remove_abandoned
 from detector.sandboxed_engine import limits_of_environment
 from detector.schema.analysis import Parameters
@@ -193,7 +193,7 @@ def _live(pipe: Connection, work: Work) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _end)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPPING)
-    end_with_parent(work.parent)
+    end_with(work.parent)
     while True:
         try:
             file = pipe.recv()

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from detector.cli import analyze, annotate, compare, export, score, training, validate, watch_and_live
 from detector.errors import MediaError, ReelproofError
 from detector.process.native_threads import stay_forkable
+from detector.process.parent import end_with_starter
 from detector.process.sigterm import exit_status, sigterm_interrupts
 from detector.process.standard_files import prepare_standard_files
 from detector.schema.formatting import printable
@@ -20,6 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     130 after Ctrl-C, 143 after SIGTERM.
     """
+    end_with_starter()
     prepare_standard_files()
     options = argument_parser().parse_args(arguments)
     stay_forkable()  # what is confined or shares the work is forked, and need not import again what is here

@@ -6,7 +6,6 @@ import contextlib
 import ctypes
 import os
 import resource
-import signal
 import site
 import struct
 import sys
@@ -19,7 +18,7 @@ from detector.paths import FILES, ROOT
 from detector.sandbox import landlock, seccomp
 from detector.sandbox.limits import AllowedPaths, Limits
 
-_PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
+_PR_SET_NO_NEW_PRIVS = 38
 _NEW_USER, _NEW_NETWORK, _NEW_IPC = 0x10000000, 0x40000000, 0x08000000
 _CAPABILITIES_VERSION = 0x20080522
 _FILE_CAPABILITIES = 0b0110  # dac_override, dac_read_search: what root needs to open files
@@ -64,13 +63,6 @@ def confine(limits: Limits, places: AllowedPaths, scratch: Path, *, network: boo
     fenced = landlock.refuse_files(readable, writable, places.ports)
     filtered = seccomp.refuse_calls(network=bool(places.ports))
     return Capabilities(alone and not places.ports, filtered, landlock.version() if fenced else 0)
-
-
-def end_with_parent(parent: int) -> None:
-    """Have the kernel kill this process when the thread that started it ends; at once if it has."""
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
-    if os.getppid() != parent:
-        os._exit(1)
 
 
 @cache
@@ -152,18 +144,3 @@ def _program() -> list[Path]:
         *(Path("/etc", name) for name in _SETTINGS),
         *(home / name for name in _FONTS),
     ]
-
-
-# Set by `python -m webapp` to its own process id: a worker it started must not outlive it.
-PARENT = "REELPROOF_PARENT"
-
-
-def end_with(parent: int) -> None:
-    """Have the kernel kill this process when its parent ends, however that comes about.
-
-    Only Linux knows this; elsewhere a worker whose parent was killed ends with the terminal.
-    """
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
-    if os.getppid() != parent:  # it ended before the line above
-        sys.exit(1)

@@ -31,8 +31,9 @@ from detector import errors
 from detector.errors import ReelproofError
 from detector.process.gc_pause import gc_paused
 from detector.process.native_threads import NO_OPENBLAS_POOL, native_threads
+from detector.process.parent import end_with
 from detector.progress import Progress
-from detector.sandbox.kernel import capabilities, confine, end_with_parent
+from detector.sandbox.kernel import capabilities, confine
 from detector.sandbox.limits import AllowedPaths, Limits
 from detector.sandbox.monitor import (
     CrashError,
@@ -245,7 +246,7 @@ def live(job: _Job, writer: int) -> NoReturn:
             for name in job.modules:
                 importlib.import_module(name)
         confine(job.limits, job.places, job.scratch, network=job.own_network)
-        end_with_parent(job.parent)
+        end_with(job.parent)
         _say(writer, {"result": job.target(*job.arguments, _reporter(writer))})
         status = 0
     except BaseException as problem:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from detector.errors import ReelproofError
 from detector.process.native_threads import stay_forkable
+from detector.process.parent import end_with_starter
 from detector.process.sigterm import exit_status, sigterm_interrupts
 from detector.process.standard_files import prepare_standard_files
 from reports.cli import export, render, sign, verify
@@ -26,6 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     130 after Ctrl-C, 143 after SIGTERM.
     """
+    end_with_starter()
     prepare_standard_files()
     parser = argparse.ArgumentParser(prog="python -m reports", description="Evidence reports of Reelproof.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from detector.paths import ROOT
-from detector.sandbox.kernel import PARENT
+from detector.process.parent import PARENT
 from reports.plain_http import is_loopback
 from webapp.cli import main as cli
 from webapp.custody import actors

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from detector import timestamps
+from detector.process.parent import end_with_starter
 from detector.sandbox import AllowedPaths, Limits, capabilities, confine
-from detector.sandbox.kernel import end_with
 from detector.schema.analysis import Analysis
 from reports.custody.format import NAME as CUSTODY
 from reports.inputs.case import case_details
@@ -34,7 +34,7 @@ from webapp.storage.data_folder import Folders
 
 def main(analysis: Path, out: Path) -> None:
     """Render one report."""
-    end_with(os.getppid())
+    end_with_starter()
     os.nice(5)  # as the worker is: pages stay quick
     given = json.load(sys.stdin)
     # Pictures of comparisons were drawn by the engine from the exhibits.

@@ -17,6 +17,7 @@ from flask import send_file
 from werkzeug.wrappers import Response
 
 from detector.paths import ROOT
+from detector.process.parent import environment_of_child
 from reports.custody.format import NAME as CUSTODY
 from reports.text.translation.language import gettext
 from reports.text.translation.languages import DEFAULT
@@ -114,6 +115,7 @@ def _render(analysis: Path, given: dict[str, object], known: bytes | None, place
             ended = subprocess.run(
                 [sys.executable, "-m", "webapp.downloads.report_process", str(analysis), str(aside)],
                 cwd=ROOT,
+                env=environment_of_child(),
                 input=json.dumps(given).encode(),
                 timeout=_TIME_LIMIT,
             )

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from detector.paths import ROOT
+from detector.process.parent import environment_of_child
 from reports.signing.keys import SigningError, SigningKey, read_key
 from reports.signing.timestamps import authority
 from reports.text.translation.language import N_, gettext, translated
@@ -94,7 +95,14 @@ def _sign(settings: Settings, report: Path, to: Path) -> None:
     if settings.signing_password_file:
         command += ["--password-file", str(settings.signing_password_file)]
     try:
-        ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=_TIME_LIMIT)
+        ended = subprocess.run(
+            command,
+            cwd=ROOT,
+            env=environment_of_child(),
+            capture_output=True,
+            text=True,
+            timeout=_TIME_LIMIT,
+        )
     except subprocess.TimeoutExpired:
         raise SigningError("it took too long.") from None
     if ended.returncode:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from detector.errors import ModelError
 from detector.paths import ROOT
+from detector.process.parent import end_with_starter, environment_of_child
 from detector.schema.translatable import N_
 
 _TIME_LIMIT = 240  # seconds; on an idle machine it takes four
@@ -25,6 +26,7 @@ def refuse_unfit(card: Path) -> None:
         ended = subprocess.run(
             [sys.executable, "-m", __name__, str(card)],
             cwd=ROOT,
+            env=environment_of_child(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             timeout=_TIME_LIMIT,
@@ -49,6 +51,7 @@ def refuse_unfit(card: Path) -> None:
 
 def main(card: Path) -> int:
     """Check one pair; prints the reason of a refusal."""
+    end_with_starter()
     from detector.models.card_files import load_card
     from detector.models.validate import check_pair
     from detector.sandbox import AllowedPaths, Limits, capabilities, confine

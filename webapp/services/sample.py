@@ -16,6 +16,7 @@ from sqlalchemy import case, select
 from sqlalchemy.orm import Session
 
 from detector.paths import ROOT
+from detector.process.parent import environment_of_child
 from reports.text.translation.language import gettext
 from webapp.errors import UserError
 from webapp.intake.exhibits import take_in_file
@@ -123,6 +124,7 @@ def _make(clip: Path) -> None:
         subprocess.run(
             [sys.executable, "-m", "detector", "sample", str(clip)],
             cwd=ROOT,
+            env=environment_of_child(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             timeout=_TIME_LIMIT,

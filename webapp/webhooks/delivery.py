@@ -7,14 +7,13 @@ each attempt once the one before has failed.
 from __future__ import annotations
 
 import logging
-import os
 import time
 from datetime import datetime, timedelta
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from detector.sandbox.kernel import PARENT, end_with
+from detector.process.parent import end_with_starter
 from detector.version import __version__
 from webapp import logs, url_allowlist
 from webapp.settings import Settings, read_settings
@@ -113,8 +112,7 @@ def main() -> None:
     """Send until told to stop."""
     settings = read_settings()
     logs.prepare(as_json=settings.log_json)
-    if parent := os.environ.pop(PARENT, None):
-        end_with(int(parent))
+    end_with_starter()
     database = connect(settings)
     since = messages.first_look()
     while True:

@@ -24,7 +24,8 @@ from celery.exceptions import SecurityWarning, TimeLimitExceeded
 from celery.worker.request import Request
 
 from detector.process.gc_pause import gc_paused
-from detector.sandbox.kernel import PARENT, capabilities, end_with
+from detector.process.parent import end_with, end_with_starter
+from detector.sandbox.kernel import capabilities
 from webapp import logs
 from webapp.custody import actors
 from webapp.jobs import broker, recovery
@@ -126,8 +127,7 @@ def _child_gone(settings: Settings, process: int, problem: BaseException) -> Non
 
 def main() -> None:
     """Run a worker with the settings of the environment until it is told to stop."""
-    if parent := os.environ.pop(PARENT, None):
-        end_with(int(parent))
+    end_with_starter()
     # Celery warns root of pickled messages; these are JSON.
     warnings.filterwarnings("ignore", category=SecurityWarning)
     # The row and this module's own line say what happened; Celery's traceback shows only billiard.

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import subprocess
 import sys
 import time
@@ -19,7 +18,7 @@ from pathlib import Path
 
 from detector.files import hashed
 from detector.paths import ROOT
-from detector.sandbox.kernel import PARENT, end_with
+from detector.process.parent import end_with_starter, environment_of_child
 from reports.text.translation.language import gettext
 from webapp.errors import DamagedFile, StoreError
 from webapp.queries.results import refuse_damaged
@@ -113,11 +112,10 @@ def _put_result(folders: Folders, analysis_id: str, sha256: str) -> None:
 def _in_own_process(settings: Settings, tick: Callable[[], None], *arguments: str) -> None:
     """Run :func:`main` with these arguments in another process; its refusals are raised here."""
     assert settings.store is not None
-    environment = os.environ | {
+    environment = environment_of_child() | {
         "REELPROOF_DATA": str(settings.data),
         "REELPROOF_STORE": settings.store,
         "REELPROOF_STORE_ENDPOINT": settings.store_endpoint or "",
-        PARENT: str(os.getpid()),
     }
     process = subprocess.Popen(
         [sys.executable, "-m", __name__, *arguments],
@@ -150,8 +148,7 @@ def _in_own_process(settings: Settings, tick: Callable[[], None], *arguments: st
 
 def main(arguments: list[str], patience: float = BACK) -> int:
     """Do the transfer that is named first; tried again for ``patience`` seconds without a reachable store."""
-    if parent := os.environ.pop(PARENT, None):
-        end_with(int(parent))
+    end_with_starter()
     folders = Folders.of(read_settings())
     does: dict[str, Callable[..., None]] = {
         "fetch_inputs": _fetch_inputs,

@@ -21,7 +21,7 @@ from typing import TextIO
 from sqlalchemy.exc import SQLAlchemyError
 
 from detector.paths import ROOT
-from detector.sandbox.kernel import PARENT
+from detector.process.parent import environment_of_child
 from webapp.api.contract import idempotency
 from webapp.custody import actors
 from webapp.intake import resumable
@@ -51,9 +51,8 @@ class ChildProcess:
         """``what`` are the arguments of Python; one that is not ``wanted`` is never started."""
         self._what, self._wanted = what, wanted
         self.started_by = f"{os.getpid()}-{time.time_ns():x}"
-        self._environment = os.environ | {
+        self._environment = environment_of_child() | {
             "REELPROOF_DATA": str(settings.data),
-            PARENT: str(os.getpid()),
             actors.STARTED_BY: self.started_by,
         }
         self._process: subprocess.Popen[bytes] | None = None

@@ -22,6 +22,7 @@ from flask import current_app
 
 from detector.files import publish
 from detector.paths import ROOT
+from detector.process.parent import environment_of_child
 from reports.text.translation import language
 from reports.text.translation.language import gettext, translated
 from webapp import this_app
@@ -135,7 +136,12 @@ def _run_process(given: dict[str, object], out: Path) -> None:
     command = [sys.executable, "-m", "webapp.services.validations.process", str(out)]
     try:
         ended = subprocess.run(
-            command, cwd=ROOT, input=json.dumps(given).encode(), capture_output=True, timeout=_TIME_LIMIT
+            command,
+            cwd=ROOT,
+            env=environment_of_child(),
+            input=json.dumps(given).encode(),
+            capture_output=True,
+            timeout=_TIME_LIMIT,
         )
     except subprocess.TimeoutExpired:
         raise UserError(

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from detector.errors import ReelproofError
+from detector.process.parent import end_with_starter
 from detector.sandbox import AllowedPaths, Limits, capabilities, confine
-from detector.sandbox.kernel import end_with
 from detector.schema.analysis import Analysis, Parameters, Software
 from detector.schema.laboratory.quoted import NAME as LABORATORY
 from detector.schema.translatable import N_
@@ -37,7 +37,7 @@ _NOTHING_DONE = N_("No labelled exhibit has a finished analysis.")
 
 def main(out: Path) -> int:
     """Work out one validation."""
-    end_with(os.getppid())
+    end_with_starter()
     os.nice(5)  # as the worker is: pages stay quick
     given: dict[str, Any] = json.load(sys.stdin)
     card = Path(given["card"])

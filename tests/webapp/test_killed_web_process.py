@@ -1,0 +1,89 @@
+"""What the web process starts ends with it, also where it is killed and can stop nothing any more."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from warm import Script
+
+from detector.paths import ROOT
+
+pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc")
+
+_CHECK = """
+from pathlib import Path
+from webapp.services.model_check import refuse_unfit
+refuse_unfit(Path({folder!r}, "waits.json"))
+"""
+_SIGN = """
+from pathlib import Path
+from webapp.downloads.signing import _sign
+from webapp.settings import read_settings
+folder = Path({folder!r})
+_sign(read_settings(), folder / "report.pdf", folder / "made")
+"""
+_SAMPLE = """
+from pathlib import Path
+from webapp.services.sample import _make
+_make(Path({folder!r}, "made"))
+"""
+
+
+@pytest.mark.parametrize("code", [_CHECK, _SIGN, _SAMPLE], ids=["check", "sign", "sample"])
+def test_what_it_started_ends_with_it(tmp_path: Path, code: str) -> None:
+    os.mkfifo(tmp_path / "waits.json")  # whoever reads it, which the check does once it is confined, waits
+    (tmp_path / "report.pdf").write_bytes(b"%PDF-")
+    web = subprocess.Popen(
+        [sys.executable, "-c", Script(code.format(folder=str(tmp_path)))],
+        cwd=ROOT,
+        env=os.environ | {"REELPROOF_SIGNING_KEY": str(tmp_path / "waits.json")},
+    )
+    try:
+        (started,) = _wait_for_children(web)
+        writer = _writer_of(tmp_path / "waits.json") if code != _SAMPLE else None
+    finally:
+        web.send_signal(signal.SIGKILL)
+        web.wait()
+    _wait_until_gone(started)
+    if writer is not None:
+        os.close(writer)
+    assert not (tmp_path / "made").exists()
+
+
+def _wait_for_children(process: subprocess.Popen[bytes]) -> list[int]:
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    end = time.monotonic() + 60
+    while not (found := children.read_text().split()):
+        assert time.monotonic() < end and process.poll() is None
+        time.sleep(0.01)
+    return [int(each) for each in found]
+
+
+def _writer_of(fifo: Path) -> int:
+    """The pipe, open, as soon as somebody reads from it; nothing is ever written."""
+    end = time.monotonic() + 60
+    while True:
+        try:
+            return os.open(fifo, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError:  # nobody reads yet
+            assert time.monotonic() < end
+            time.sleep(0.02)
+
+
+def _wait_until_gone(process: int) -> None:
+    end = time.monotonic() + 20
+    while time.monotonic() < end:
+        try:
+            if Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
+                return
+        except OSError:
+            return
+        time.sleep(0.02)
+    os.kill(process, signal.SIGKILL)
+    pytest.fail("it outlived the process that started it")
