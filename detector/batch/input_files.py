@@ -54,7 +54,8 @@ class File:
 
     ``name`` is what its line calls it, ``path`` where its bytes are, ``source`` what was given or
     found: for a zip's entry the zip, else the same as ``path``. ``sha256`` is that of its bytes, where
-    whoever asks has hashed them: it is then known by them, wherever it lies.
+    whoever asks has hashed them: it is then known by them, wherever it lies. A zip may hold several
+    entries of one name: ``number`` tells them apart, in their order from one.
     """
 
     name: str
@@ -62,6 +63,7 @@ class File:
     source: Path
     error: str = ""
     sha256: str = ""
+    number: int = 1
 
     @property
     def unpacked(self) -> bool:
@@ -140,10 +142,13 @@ class InputFiles:
                 self._leave_out(name for name in names if name.suffix.lower() not in IMAGES)
                 if not entries:
                     raise MediaError(f"The zip holds no images ({PHOTOS_IN_WORDS}).")
+                numbers: Counter[str] = Counter()  # of the entries of each name
                 for entry in entries:
+                    numbers[entry.filename] += 1
                     # A number, and never the entry's own name, which could lead elsewhere.
                     to = self.folder / f"{next(self._numbers)}{Path(entry.filename).suffix.lower()}"
-                    yield File(entry.filename, to, path, _unpack(archive, entry, to))
+                    error = _unpack(archive, entry, to)
+                    yield File(entry.filename, to, path, error, number=numbers[entry.filename])
         except UNREADABLE_ZIP:
             yield File(str(path), path, path, "The zip is damaged or of a kind not read here.")
         except (MediaError, OSError) as error:

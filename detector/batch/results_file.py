@@ -2,8 +2,8 @@
 
 A kept line is a printed one and, beside it, what says whether it still holds: ``bytes`` and
 ``modified`` (nanoseconds since 1970) of the file that was read, ``sha256`` (not in lines of earlier
-versions), ``zip`` for an entry of one, and ``by``, which is the same as long as model, parameters and
-program are.
+versions), ``zip`` for an entry of one, ``number`` for the second and later entries of one name, and
+``by``, which is the same as long as model, parameters and program are.
 """
 
 from __future__ import annotations
@@ -25,9 +25,10 @@ from detector.models.card_files import load_card, read_second_look
 from detector.schema.analysis import Parameters
 
 Line = dict[str, object]
-_Known = tuple[str, str, int, int]  # name, zip, bytes, modified
-_KINDS = (str, str, int, int)
-_KEPT = frozenset({"bytes", "modified", "sha256", "zip", "by"})  # of a line, what is not printed
+_Name = tuple[str, str, int]  # name, zip, number
+_Known = tuple[str, str, int, int, int]  # name, zip, number, bytes, modified
+_KINDS = (str, str, int, int, int)
+_KEPT = frozenset({"bytes", "modified", "sha256", "zip", "number", "by"})  # of a line, what is not printed
 _BEGINNING = b'{"file": '  # of each line: what begins otherwise is not half of one
 
 
@@ -94,7 +95,7 @@ class ResultsFile:
         self._done: set[_Known] = set()
         self._unhashed: set[_Known] = set()  # of these, those of lines without SHA-256
         self._places: dict[str, tuple[int, int]] = {}  # by SHA-256, where in the file its line is
-        self._facts: dict[tuple[str, str], tuple[int, int]] = {}
+        self._facts: dict[_Name, tuple[int, int]] = {}
         if path.exists() and not (path.is_file() or path.is_dir()):
             raise ParameterError(
                 f"{path} is a device or a pipe, and lines are kept to be read again. Name a file with --out, "
@@ -124,7 +125,13 @@ class ResultsFile:
             place, whole = (whole, len(text)), whole + len(text)
             try:
                 line = json.loads(text)
-                known = line["file"], line.get("zip", ""), line.get("bytes", 0), line.get("modified", 0)
+                known = (
+                    line["file"],
+                    line.get("zip", ""),
+                    line.get("number", 1),
+                    line.get("bytes", 0),
+                    line.get("modified", 0),
+                )
                 if not all(isinstance(value, kind) for value, kind in zip(known, _KINDS, strict=True)):
                     raise TypeError
             except (ValueError, KeyError, TypeError):
@@ -172,6 +179,8 @@ class ResultsFile:
             kept["sha256"] = file.sha256
         if _zip(file):
             kept["zip"] = _zip(file)
+        if file.number > 1:
+            kept["number"] = file.number
         data = json.dumps(kept | {"by": self._by}).encode() + b"\n"
         if "sha256" in kept and "error" not in kept:
             self._places[file.sha256] = self._file.seek(0, os.SEEK_END), len(data)
@@ -202,8 +211,8 @@ def _facts(file: File) -> tuple[int, int] | None:
     return found.st_size, found.st_mtime_ns
 
 
-def _name(file: File) -> tuple[str, str]:
-    return file.name, _zip(file)
+def _name(file: File) -> _Name:
+    return file.name, _zip(file), file.number
 
 
 def _zip(file: File) -> str:

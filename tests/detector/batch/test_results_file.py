@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
+import warnings
+import zipfile
+from collections.abc import Generator, Iterator
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -13,7 +18,8 @@ from batch_files import PHOTO, files
 from detector import Parameters
 from detector.batch.input_files import File
 from detector.batch.other_model_names import OtherModelNames
-from detector.batch.results_file import ResultsFile, read_lines, run_key
+from detector.batch.results_file import Line, ResultsFile, read_lines, run_key
+from detector.batch.run import BatchRun
 from detector.errors import ParameterError
 from detector.models.card_files import MODELS, SECOND_LOOKS
 from detector.schema.joint_rule import JointRule
@@ -171,3 +177,32 @@ class TestKept:
             pytest.raises(ParameterError, match="another run"),
         ):
             ResultsFile(tmp_path / "out.jsonl", self.BY)
+
+
+class Told(BatchRun):
+    """A run whose networks say of each file what follows the photo in it."""
+
+    def _scored(self, files: Iterator[File]) -> Generator[tuple[File, Line]]:
+        for file in files:
+            yield file, {"file": file.name, "verdict": file.path.read_bytes()[len(PHOTO) :].decode()}
+
+
+def test_an_interrupted_run_goes_on_with_the_second_entry_of_a_name(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "photos.zip", "w") as archive:
+        for what in (b"first", b"second", b"third"):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # zipfile's, of a name that is there already
+                archive.writestr("face.jpg", PHOTO + what)
+
+    def lines(most: int | None = None) -> list[object]:
+        run = Told([tmp_path / "photos.zip"], None, DEFAULT, out=tmp_path / "out.jsonl").lines()
+        with contextlib.closing(run):
+            return [line["verdict"] for line in islice(run, most)]
+
+    assert lines(1) == ["first"]
+    assert lines(1) == ["second"]
+    assert lines() == ["third"]
+    assert lines() == []
+    kept = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert [line.get("number", 1) for line in kept] == [1, 2, 3]
+    assert all(line["sha256"] and line["bytes"] for line in kept)
