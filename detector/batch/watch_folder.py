@@ -43,6 +43,9 @@ STILL_FOR = 4.0
 OPENED_EVERY = 30.0
 """Seconds between two tries to read a file that cannot be read."""
 
+# Earlier versions kept lines of such files without "again", also of those that were moved meanwhile.
+_NOT_OPENED = "The file cannot be opened:"
+
 # Names that programs give to what they have not finished writing.
 _UNFINISHED = (".part", ".partial", ".crdownload", ".download", ".tmp", ".filepart")
 
@@ -184,7 +187,7 @@ class Watch:
             if path in self._unread:
                 return None
             self._unread.add(path)
-            words = f"The file cannot be opened: {problem.strerror}."
+            words = f"{_NOT_OPENED} {problem.strerror}."
             return {"file": path.name, "error": words, "again": True}
         self._unread.discard(path)
         if sha256 in self._done:
@@ -277,9 +280,8 @@ class Watch:
         for entry in text.splitlines():
             try:
                 line = json.loads(entry)
-                there = "result" not in line or (self.out / str(line["result"]) / "analysis.json").is_file()
                 # Lines of earlier versions do not say by what.
-                if there and not line.get("again") and line.get("by", self._by) == self._by:
+                if self._holds(line) and line.get("by", self._by) == self._by:
                     done.add(str(line["sha256"]))
             except (ValueError, KeyError, TypeError):
                 continue  # half a line, from a machine that lost its power: the file is done again
@@ -287,6 +289,12 @@ class Watch:
             with (self.out / LOG).open("a", encoding="utf-8") as log:
                 log.write("\n")
         return done
+
+    def _holds(self, line: Line) -> bool:
+        """Whether a line of the log says that its file is dealt with."""
+        if line.get("again") or str(line.get("error", "")).startswith(_NOT_OPENED):
+            return False
+        return "result" not in line or (self.out / str(line["result"]) / "analysis.json").is_file()
 
 
 def _facts(entry: os.DirEntry[str]) -> tuple[int, int] | None:

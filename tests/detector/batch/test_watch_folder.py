@@ -242,6 +242,20 @@ def test_files_that_cannot_be_read_hold_up_no_end(tmp_path, analysed, monkeypatc
     assert len(lines) == len({line["file"] for line in lines}) == 8 and clock.now < 60
 
 
+@pytest.mark.parametrize(
+    ("error", "done"),
+    [("The file cannot be opened: No such file or directory.", False), ("The file is damaged.", True)],
+)
+def test_a_file_that_an_earlier_version_could_not_open_is_tried(tmp_path, analysed, error, done):
+    """Its line does not say that it is to be tried again."""
+    (tmp_path / "a.mp4").write_bytes(b"one")
+    line = {"file": "a.mp4", "sha256": hashlib.sha256(b"one").hexdigest(), "error": error}
+    watch = watching(tmp_path, Clock())
+    (watch.out / LOG).write_text(json.dumps(line) + "\n")
+    assert len(list(watch.lines(once=True))) == (0 if done else 1)
+    assert list(watching(tmp_path, Clock()).lines(once=True)) == []
+
+
 def test_half_a_line_in_the_log(tmp_path, analysed):
     (tmp_path / "a.mp4").write_bytes(b"one")
     (tmp_path / "results").mkdir()
