@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, NamedTuple, cast, get_args
 
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
 from reports.review.second_review import (
@@ -32,7 +32,9 @@ from webapp.errors import UserError
 from webapp.security.access import permissions
 from webapp.security.access.permissions import Permission, Principal
 from webapp.storage.reviewed_analyses import loaded, subject, subject_rows, subjects
-from webapp.storage.tables import AnalysisRow, CaseReview, CaseRow, ReviewStatement, User
+from webapp.storage.tables import AnalysisRow, AnnotationRow, CaseReview, CaseRow, ReviewStatement, User
+
+_of_statement = AnalysisRow.__table__.alias()
 
 PAGE_SIZE = 50
 PARTS: tuple[Part, ...] = get_args(Part)
@@ -105,6 +107,19 @@ class InCase:
     standing: Standing
     given: tuple[str, ...]
     result: Outcome | None
+
+
+@dataclass(frozen=True)
+class BothJudged:
+    """The judgements of a review that has both, and where it stands.
+
+    ``alone`` is whether the first could not read what the second had annotated, as earlier versions let them.
+    """
+
+    first: Judgement
+    second: Judgement
+    standing: Standing
+    alone: bool
 
 
 def find(session: Session, row: AnalysisRow) -> Reviewed | None:
@@ -204,24 +219,39 @@ def open_in(session: Session, case: CaseRow) -> int:
     return sum(each.standing in ("awaited", "differs") for each in in_case(session, case))
 
 
-def both_in(session: Session) -> list[tuple[Judgement, Judgement, Standing]]:
-    """Of all reviews with both judgements, first and second one, and where it stands.
-
-    ``session`` is narrowed to what who asks may see.
-    """
-    query = select(ReviewStatement.analysis_id, ReviewStatement.body).join(
-        AnalysisRow, AnalysisRow.id == ReviewStatement.analysis_id
-    )
-    bodies: dict[str, list[str]] = defaultdict(list)
-    for analysis_id, body in session.execute(query):
-        bodies[analysis_id].append(body)
+def both_in(session: Session) -> list[BothJudged]:
+    """All reviews with both judgements; ``session`` is narrowed to what who asks may see."""
+    query = select(
+        ReviewStatement.analysis_id, AnalysisRow.case_id, AnalysisRow.exhibit_id, ReviewStatement.body
+    ).join(AnalysisRow, AnalysisRow.id == ReviewStatement.analysis_id)
+    bodies: dict[tuple[str, int | None, int], list[str]] = defaultdict(list)
+    for analysis_id, case_id, exhibit_id, body in session.execute(query):
+        bodies[analysis_id, case_id, exhibit_id].append(body)
+    annotated = _annotated(session) if bodies else {}
     found = []
-    for each in bodies.values():
-        statements = _parsed(each)
-        pair = _pair(statements)
-        if pair is not None:
-            found.append((*pair, standing(statements)))
+    for (_, case_id, exhibit_id), said in bodies.items():
+        statements = _parsed(said)
+        if (pair := _pair(statements)) is not None:
+            first, second = pair
+            since = annotated.get((case_id, exhibit_id, second.author))
+            alone = since is None or since >= first.made
+            found.append(BothJudged(first, second, standing(statements), alone))
     return found
+
+
+def _annotated(session: Session) -> dict[tuple[int | None, int, str], datetime]:
+    """Since when each author has annotated an exhibit that is reviewed, in any analysis of it in a case."""
+    reviewed = select(_of_statement.c.exhibit_id).where(_of_statement.c.id == ReviewStatement.analysis_id)
+    whose = AnalysisRow.case_id, AnalysisRow.exhibit_id, AnnotationRow.author
+    query = (
+        select(*whose, func.min(AnnotationRow.made))
+        .join(AnalysisRow, AnalysisRow.id == AnnotationRow.analysis_id)
+        .where(AnalysisRow.exhibit_id.in_(reviewed))
+        .group_by(*whose)
+    )
+    return {
+        (case_id, exhibit_id, author): since for case_id, exhibit_id, author, since in session.execute(query)
+    }
 
 
 def standing(statements: Sequence[Statement]) -> Standing:

@@ -96,19 +96,21 @@ class Agreement:
 class Reviews:
     """How far reviewers agree with one another: Krippendorff's alpha for names without an order.
 
-    ``table`` counts second reviews with both judgements, by conclusion of the first (rows) and of the second
-    (columns), in the order of :data:`CONCLUSIONS`. ``segments`` is of verified annotations of one segment by
-    two or more people, who may have seen what the others said.
+    ``table`` counts second reviews in which each judged alone, by conclusion of the first (rows) and of the
+    second (columns), in the order of :data:`CONCLUSIONS`. ``not_alone`` are those of earlier versions in
+    which the first could read what the second had annotated; they count for nothing. ``segments`` is of
+    verified annotations of one segment by two or more people, who may have seen what the others said.
     """
 
     judgements: Reliability
     table: tuple[tuple[int, ...], ...]
     standings: Counter[str]
+    not_alone: int
     segments: Reliability
 
     @property
     def total(self) -> int:
-        """Of second reviews with both judgements."""
+        """Of second reviews with both judgements, each made alone."""
         return self.standings.total()
 
 
@@ -223,15 +225,18 @@ def _opinions(session: Session) -> Iterator[Opinion]:
 def reviews(session: Session, opinions: Iterable[Opinion]) -> Reviews:
     """How far reviewers agree with one another, of what who asks may see."""
     both = second_reviews.both_in(session)
-    pairs = Counter((first.conclusion, second.conclusion) for first, second, _ in both)
+    alone = [each for each in both if each.alone]
+    concluded = [(each.first.conclusion, each.second.conclusion) for each in alone]
+    pairs = Counter(concluded)
     said: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
     for analysis_id, each in opinions:
         if isinstance(each, SegmentAnnotation):
             said[analysis_id, each.segment][each.author] = each.verdict
     return Reviews(
-        judgements=reliability((first.conclusion, second.conclusion) for first, second, _ in both),
+        judgements=reliability(concluded),
         table=tuple(tuple(pairs[row, column] for column in CONCLUSIONS) for row in CONCLUSIONS),
-        standings=Counter(standing for *_, standing in both),
+        standings=Counter(each.standing for each in alone),
+        not_alone=len(both) - len(alone),
         segments=reliability(tuple(each.values()) for each in said.values()),
     )
 

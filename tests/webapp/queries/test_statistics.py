@@ -267,6 +267,25 @@ def test_ten_thousand_analyses_are_counted_in_half_a_second(client, database, ov
     assert over_time[-2].total == 24 * 60 // 17 or over_time[-2].total == 24 * 60 // 17 + 1
 
 
+def test_a_review_whose_first_could_read_the_second_is_left_out(tmp_path, sent):
+    """As earlier versions let them; also where the second had annotated another analysis of the exhibit."""
+    made = review(tmp_path / "lab", sent)
+    with made.app.extensions["database"].begin() as session:
+        other = states.create(
+            session, session.get_one(AnalysisRow, made.row.id).exhibit, "b.mp4", "reelproof"
+        )
+        other.case_id = made.case
+    say(made.app.extensions["database"], other.id, author=made.users["ben"].display)
+    made.judge("ben", "manipulated")
+    made.judge("ada", "manipulated")
+    with made.app.extensions["database"].begin() as session:
+        seen = library_statistics.overview(session).reviews
+    assert (seen.not_alone, seen.total, seen.judgements.units, seen.standings) == (1, 0, 0, {})
+    page = made.clients["ada"].get("/statistics").text
+    assert "1 second review is not counted here" in page and "Krippendorff" not in page
+    made.app.extensions["database"].close()
+
+
 def test_agreement_between_reviewers(tmp_path, sent):
     made = review(tmp_path / "lab", sent)
     database = made.app.extensions["database"]
