@@ -273,6 +273,13 @@ def test_what_is_the_matter_with_a_named_file_is_found_again_behind_its_name() -
         assert language.translated("broken.mp4: Nobody has translated this.").endswith("translated this.")
 
 
+@pytest.mark.parametrize("domain", MAPPINGS)
+def test_a_face_has_one_word_in_spanish(domain: str) -> None:
+    """*Rostro*, and never *cara*."""
+    said = [form for each in kept("es", domain) for _, form in _by_form(each)]
+    assert [form for form in said if re.search(r"\bcaras?\b", form, re.IGNORECASE)] == []
+
+
 def test_a_median_is_not_called_a_mean() -> None:
     with language.speaking("de"):
         assert language.gettext("Median time") == "Mediane Dauer"
