@@ -57,6 +57,8 @@ class Playback:
     reason: Annotated[str, Field(max_length=2000)]
 
 
+# Raised where the same exhibit would be shown otherwise than before, as by version 1 what is transparent.
+_VERSION = 1
 _PLAYBACK = TypeAdapter(Playback)
 _USUAL_RATE = 25.0  # frames a second, where the file does not say
 
@@ -98,22 +100,34 @@ def frames_a_second(frame_rate: str | None) -> float:
 
 
 def recorded(folders: Folders, sha256: str) -> Playback | None:
-    """What was decided for the exhibit of this SHA-256."""
+    """What was decided for the exhibit of this SHA-256, by whichever version."""
+    return _recorded(folders, sha256)[0]
+
+
+def is_current(folders: Folders, sha256: str) -> bool:
+    """Whether what was decided is what this version would decide."""
+    return _recorded(folders, sha256)[1] == _VERSION
+
+
+def _recorded(folders: Folders, sha256: str) -> tuple[Playback | None, int]:
+    """The same, and the version that decided: 0 for files of earlier ones, which do not say."""
     try:
-        found = checked(json.loads(folders.playback(sha256).read_bytes()))
+        said = json.loads(folders.playback(sha256).read_bytes())
+        version = said.pop("version", 0) if isinstance(said, dict) else 0
+        found = checked(said)
     except (OSError, ValueError):
-        return None
+        return None, 0
     # In the store a preview is there before what was decided is.
     if found.source == "preview" and not (folders.store.elsewhere or folders.preview(sha256).is_file()):
-        return None
-    return found
+        return None, 0
+    return found, version
 
 
 def save_playback(folders: Folders, sha256: str, decided: Playback) -> None:
     """Write down what was decided, whole or not at all. A preview has to be in its place before."""
     place = folders.playback(sha256)
     aside = place.with_name(f".{place.name}.{os.getpid()}")
-    aside.write_text(json.dumps(asdict(decided)) + "\n")
+    aside.write_text(json.dumps(asdict(decided) | {"version": _VERSION}) + "\n")
     flush_file(aside)
     os.replace(aside, place)
     flush_folder(place.parent)

@@ -18,7 +18,7 @@ from detector.files import flush_file, flush_folder
 from detector.sandbox import AllowedPaths, LimitError, Limits, Sandbox, UnexpectedError
 from detector.schema.analysis import Media
 from detector.schema.translatable import N_
-from webapp.media.playback import NO_PREVIEW, Playback, checked, recorded, save_playback
+from webapp.media.playback import NO_PREVIEW, Playback, checked, is_current, recorded, save_playback
 from webapp.storage.data_folder import Folders
 
 log = logging.getLogger(__name__)
@@ -34,13 +34,16 @@ def prepare(
     progress: Callable[[float], None],
     limits: Limits,
 ) -> Playback:
-    """What plays of an exhibit; decided now unless an earlier analysis of it did.
+    """What plays of an exhibit; decided now unless an earlier analysis by this version did.
+
+    What an earlier version decided stays where nothing new can be made.
 
     Only ``progress``, called with the share done, may raise: whatever else goes wrong is the
     ``reason`` why nothing plays, and the next analysis of the exhibit tries again.
     """
     known = recorded(folders, media.sha256)
-    if known is not None and known.source != "none":
+    known = None if known is not None and known.source == "none" else known
+    if known is not None and is_current(folders, media.sha256):
         return known
     aside = folders.previews / f".{media.sha256}.{os.getpid()}.part"
 
@@ -54,6 +57,8 @@ def prepare(
     try:
         aside.touch(0o600)
         decided = _answer(start, media.sha256, progress)
+        if decided.source == "none" and known is not None:
+            return known
         if decided.source == "preview":
             flush_file(aside)
             os.replace(aside, folders.preview(media.sha256))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import json
 import os
 import signal
 import time
@@ -173,3 +174,22 @@ def _inside(folder: Path) -> list[str]:
             if os.readlink(place).startswith(str(folder)):
                 found.append(place.parent.name)
     return found
+
+
+def test_what_an_earlier_version_made_is_made_anew(folders, clip, monkeypatch):
+    """Such as a preview that shows what is transparent otherwise than it is examined now."""
+    media = described(clip)
+    made = preview_job.prepare(folders, clip, media, 0, nothing, LIMITS)
+    assert made.source == "preview"
+    place, preview = folders.playback(media.sha256), folders.preview(media.sha256)
+    earlier = {name: value for name, value in json.loads(place.read_text()).items() if name != "version"}
+    place.write_text(json.dumps(earlier))
+    preview.chmod(0o600)
+    preview.write_bytes(b"as it was")
+    assert playback.recorded(folders, media.sha256) == made  # until then it plays
+    with monkeypatch.context() as failing:
+        failing.setattr(preview_job, "_answer", lambda *_: Playback("none", "", 0.0, 0, 0, "no room"))
+        assert preview_job.prepare(folders, clip, media, 0, nothing, LIMITS) == made
+    assert preview.read_bytes() == b"as it was"
+    assert preview_job.prepare(folders, clip, media, 0, nothing, LIMITS) == made
+    assert preview.read_bytes() != b"as it was"
