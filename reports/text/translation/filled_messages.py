@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from functools import cache, lru_cache, reduce
 from typing import NamedTuple
 
+from detector.schema.translatable import N_
 from reports.text.translation.catalogues import catalogue, locale_of, source
 
 _PLACEHOLDER = re.compile(r"%\((\w+)\)s")
@@ -39,10 +40,15 @@ _PLACE = r"(?:file|(?:stream|track) \d+|PNG text|(?:JPEG|GIF) comment|EXIF|XMP)(
 _REST = r"(?<=\)) and \d+ more$"
 _LASTING = r"(?:the file|the stream of pictures|sound \(stream \d+\))"
 _OF_FILES = {
-    "listed": re.compile(rf"(?<=” \(){_PLACE}|{_REST}"),
+    "listed": re.compile(rf"(?<=[”“»] \(){_PLACE}|{_REST}"),
     "moments": re.compile(rf"(?<= \(){_PLACE}|{_REST}"),
     "told": re.compile(rf"{_LASTING}(?= \d{{2,}}:\d\d:\d\d\.\d{{3}}(?:$|, ))"),
 }
+_QUOTED_IN_LIST = re.compile(r"(?:(?<=^)|(?<=, ))“(.*?)”(?= \()")
+_QUOTED_NAME = re.compile(r"^“(.*)”$")
+# Which quotation marks in values are ours, by the placeholder they stand for.
+_QUOTATIONS = {"listed": _QUOTED_IN_LIST, "what": _QUOTED_NAME}
+_QUOTATION = N_("“%(text)s”")
 
 
 class _TooMuch(Exception):
@@ -211,6 +217,9 @@ def _value(code: str, name: str, value: str) -> str:
         return _either(code, value)
     if name in _OF_BOTH and " and " in value:
         return _both(code, value)
+    if (quotations := _QUOTATIONS.get(name)) is not None and quotations.search(value):
+        marked = catalogue(code).ugettext(_QUOTATION)
+        value = quotations.sub(lambda found: marked % {"text": found[1]}, value)
     if (ours := _OF_FILES.get(name)) is not None and ours.search(value):
         return ours.sub(lambda found: _translate(code, found[0]), value)
     if (clauses := _clauses(code, value)) is not None:

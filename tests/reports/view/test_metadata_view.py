@@ -437,7 +437,7 @@ def test_points_name_places_in_german_and_quote_the_rest(place: str, told: str) 
     with speaking("de"):
         said = [translated(each.observation).partition(": ")[2] for each in anomalies]
     assert said == [
-        ", ".join(f"“video, (file, {name}) Lavf” ({told}, {name})" for name in names[:4]) + " und 1 weitere.",
+        ", ".join(f"„video, (file, {name}) Lavf“ ({told}, {name})" for name in names[:4]) + " und 1 weitere.",
         ", ".join(f"{early} ({told}, {name})" for name in names[:4]) + " und 1 weitere.",
         f"no time ({told}, file).",
     ]
