@@ -173,9 +173,10 @@ class TestEnds:
         with pytest.raises(CrashError):
             run(lambda _report: ctypes.string_at(1))
 
-    def test_somebody_else(self, run):
+    @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
+    def test_somebody_else(self, run, number):
         with pytest.raises(KilledError):
-            run(lambda _report: os.kill(os.getpid(), signal.SIGKILL))
+            run(lambda _report: os.kill(os.getpid(), number))
 
     def test_without_a_word(self, run):
         with pytest.raises((UnexpectedError, CrashError)):
