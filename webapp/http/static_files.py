@@ -23,6 +23,7 @@ from flask_compress import Compress
 _KINDS = ("text/html", "text/css", "text/javascript", "application/json", "image/svg+xml")
 _FOREVER = "public, max-age=31536000, immutable"  # a year, which stands for always (RFC 8246)
 _HASH = 16
+_CODINGS = ("br", "gzip")
 
 
 def install(app: Flask) -> None:
@@ -34,7 +35,7 @@ def install(app: Flask) -> None:
         COMPRESS_REGISTER=False,
         COMPRESS_MIMETYPES=list(_KINDS),
         # Not zstd, the first by default: brotli makes these answers smaller, in about the same time.
-        COMPRESS_ALGORITHM=["br", "gzip"],
+        COMPRESS_ALGORITHM=list(_CODINGS),
         COMPRESS_STREAMS=False,  # static files aside, they are downloads
     )
     compress = Compress(app)
@@ -61,7 +62,15 @@ def install(app: Flask) -> None:
     def smaller(response: Response) -> Response:
         if response.mimetype == "text/html" and request.query_string:
             return response
+        _leave_out_refused()
         return compress.after_request(response)
+
+
+def _leave_out_refused() -> None:
+    """Write Accept-Encoding as Flask-Compress reads it: it takes a coding of ``q=0``, refused, for wanted."""
+    wanted = {name: request.accept_encodings[name] for name in (*_CODINGS, "identity")}
+    codings = ", ".join(f"{name};q={quality:g}" for name, quality in wanted.items() if quality > 0)
+    request.environ["HTTP_ACCEPT_ENCODING"] = codings
 
 
 @cache

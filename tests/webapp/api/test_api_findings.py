@@ -36,6 +36,15 @@ def test_the_result_is_handed_out_as_stored_and_once_by_its_hash(client, flagged
     assert again.status_code == 304 and not again.data
 
 
+def test_a_failed_condition_is_a_problem_document_without_the_result(client, flagged):
+    path, stored = flagged
+    answer = client.get(f"{path}/analysis.json", headers={"If-Match": '"another"'})
+    assert (answer.status_code, answer.mimetype) == (412, "application/problem+json")
+    assert answer.json["status"] == 412
+    same = client.get(f"{path}/analysis.json", headers={"If-Match": f'"{digest(stored)}"'})
+    assert same.status_code == 200 and same.data == stored
+
+
 def test_segments_are_those_of_the_result(client, flagged):
     path, stored = flagged
     segments = client.get(f"{path}/segments").json["segments"]

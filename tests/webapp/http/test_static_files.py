@@ -42,6 +42,24 @@ def test_text_is_compressed_as_asked_for(app: Flask, client: FlaskClient, encodi
             assert "Accept-Encoding" in small.headers["Vary"]
 
 
+@pytest.mark.parametrize(
+    ("accepted", "encoding"),
+    [
+        ("gzip;q=0, br;q=0", None),
+        ("gzip;q=0", None),
+        ("br;q=0, gzip", "gzip"),
+        ("br;q=0, *", "gzip"),
+        ("*", "br"),
+        ("gzip, deflate, br, zstd", "br"),
+        ("identity, gzip;q=0.5", None),
+    ],
+)
+def test_a_refused_encoding_is_not_sent(client: FlaskClient, accepted: str, encoding: str | None) -> None:
+    answer = client.get("/static/css/base.css", headers={"Accept-Encoding": accepted})
+    assert answer.headers.get("Content-Encoding") == encoding
+    assert answer.data and "Accept-Encoding" in answer.headers["Vary"]
+
+
 def test_what_is_compressed_in_itself_goes_as_it_is(
     app: Flask, client: FlaskClient, quick_reports: None
 ) -> None:

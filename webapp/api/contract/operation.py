@@ -17,6 +17,7 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 from pydantic import BaseModel, ValidationError
+from werkzeug.exceptions import PreconditionFailed
 from werkzeug.wrappers import Response as Answered
 
 from webapp import this_app
@@ -250,4 +251,6 @@ def _response(answered: Any) -> Answered:
         if answered.get_etag()[0] is None:
             answered.add_etag()
         answered.make_conditional(request)
+        if answered.status_code == 412:
+            raise PreconditionFailed  # as a problem document: the response would still hold the whole content
     return answered
