@@ -52,7 +52,7 @@ def problems(path):
         with zipfile.ZipFile(path) as archive:
             files = {name: archive.read(name) for name in archive.namelist()}
     sums = "".join(f"{sha256(files[name])}  {name}\n" for name in (NAME, SIGNATURE) if name in files)
-    if files[SUM] != sums.encode():
+    if files.get(SUM, sums.encode()) != sums.encode():
         yield f"{NAME}, {SIGNATURE} or {SUM}: changed"
     manifest = json.loads(files[NAME])
     listed = {entry["path"]: (entry["bytes"], entry["sha256"]) for entry in manifest["files"]}

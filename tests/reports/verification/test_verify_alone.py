@@ -63,7 +63,7 @@ def test_without_a_path_it_checks_the_folder_that_it_is_run_in(bundle: Path, tmp
     (tmp_path / "more.txt").write_bytes(b"more")
     assert alone(inside=tmp_path) == (1, "more.txt: not listed\n")
     (tmp_path / "manifest.sha256").unlink()
-    assert alone(inside=tmp_path) == (1, ".: cannot be read: KeyError('manifest.sha256')\n")
+    assert alone(inside=tmp_path) == (1, "manifest.sha256: missing\nmore.txt: not listed\n")
 
 
 def test_both_know_another_video_from_the_exhibit(tmp_path: Path) -> None:
