@@ -118,6 +118,8 @@ def webhooks(text: str) -> tuple[str, ...]:
             place(address)
             if address.count("://") > 1:
                 raise ValueError("more than one address")
+            if address.endswith(","):
+                raise ValueError("a comma at its end")
         except ValueError as problem:
             raise ValueError(
                 f" holds {address}, which is no address to send to: {problem}. "
@@ -190,7 +192,7 @@ def roles(text: str) -> frozenset[str]:
     names = {name.strip().lower() for name in text.split(",") if name.strip()}
     if names == {"all"}:
         return frozenset(ROLES)
-    if not names <= set(ROLES):
+    if not names <= set(ROLES) or (text and not names):  # commas alone: somebody meant roles
         raise ValueError(f"={text} must name roles out of {', '.join(ROLES)}, or be all.")
     return frozenset(names)
 

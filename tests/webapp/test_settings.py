@@ -191,6 +191,16 @@ ESCAPED = "in a password write / as %2F, ? as %3F, # as %23 and @ as %40."
             "as reelproof.example, separated by commas, without https://, port or *.",
         ),
         (
+            {"REELPROOF_WEBHOOKS": "https://a/, https://b/"},
+            "REELPROOF_WEBHOOKS holds https://a/,, which is no address to send to: a comma at its end. "
+            "Write addresses such as https://lab.example/hooks/, separated by spaces.",
+        ),
+        (
+            {"REELPROOF_SECOND_FACTOR": " , "},
+            "REELPROOF_SECOND_FACTOR= ,  must name roles out of reader, reviewer, examiner, administrator, "
+            "or be all.",
+        ),
+        (
             {"REELPROOF_WEBHOOKS": "https://a/,https://b/"},
             "REELPROOF_WEBHOOKS holds https://a/,https://b/, which is no address to send to: more than one "
             "address. Write addresses such as https://lab.example/hooks/, separated by spaces.",
