@@ -33,13 +33,20 @@ _ESCAPED = "in a password write / as %2F, ? as %3F, # as %23 and @ as %40"
 _BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]+(/[A-Za-z0-9_./-]+)?")
 
 
+def whole(value: float) -> int:
+    """A whole number; what stands behind its point would be cut off without a word."""
+    if value != int(value):
+        raise ValueError(f"={value:.15g} is no whole number.")
+    return int(value)
+
+
 @dataclass(frozen=True)
 class Number:
     """A number from ``least`` to ``most`` in the setting's own unit, and how it becomes the field's value."""
 
     least: float
     most: float
-    convert: Callable[[float], Any] = int
+    convert: Callable[[float], Any] = whole
 
     def __get_pydantic_core_schema__(self, _source: Any, _handler: Any) -> core_schema.CoreSchema:
         return core_schema.no_info_after_validator_function(self._checked, core_schema.float_schema())
@@ -94,6 +101,21 @@ def file(text: str) -> Path | None:
     return Path(text).absolute() if text.strip() else None
 
 
+def secret_file(text: str) -> Path | None:
+    """The absolute path of a file that is there."""
+    path = file(text)
+    if path is not None and not path.is_file():
+        raise ValueError(f"={text}: there is no such file.")
+    return path
+
+
+def claim(text: str) -> str:
+    """The name of a claim."""
+    if not text.strip():
+        raise ValueError(" names no claim; leave it out for the usual one.")
+    return text.strip()
+
+
 def custody_key(text: str, info: ValidationInfo) -> Path:
     """A file; by default in the data folder."""
     return Path(text or info.data["data"] / "custody.key").absolute()
@@ -139,7 +161,7 @@ def bucket(text: str) -> str | None:
 def endpoint(text: str) -> str | None:
     """URL of a server of objects."""
     endpoint = text.strip().rstrip("/")
-    if endpoint and not endpoint.startswith(("http://", "https://")):
+    if endpoint and not _is_url(endpoint):
         raise ValueError(" must be like https://store.example:9000.")
     return endpoint or None
 
@@ -179,6 +201,15 @@ def _leads_to_redis(url: str) -> bool:
     return re.fullmatch(r"/?\d*", parts.path) is not None and "@" not in parts.query and not parts.fragment
 
 
+def _is_url(url: str) -> bool:
+    """Whether it is of http or https, with a host, a port that is one, and no user."""
+    try:
+        place(url)
+    except ValueError:
+        return False
+    return True
+
+
 def _is_ipv6(text: str) -> bool:
     try:
         ipaddress.IPv6Address(text)
@@ -208,25 +239,32 @@ def issuer(text: str) -> str | None:
         raise ValueError(f"={url} is no issuer: {problem}.") from None
     if not is_confidential(url):
         raise ValueError(f"={url} must begin with https://.")
+    if "?" in url:
+        raise ValueError(f"={url} is no issuer: it has a query.")
     return url
 
 
 def time_authority(text: str) -> str | None:
     """URL of a timestamp authority, by https or on this machine."""
     url = text.strip()
-    if url and not is_confidential(url):
+    if not url:
+        return None
+    if not _is_url(url):  # not repeated: what stands before an @ may be a password
+        raise ValueError(" must be like https://tsa.example/timestamps, without a user.")
+    if not is_confidential(url):
         raise ValueError(f"={url} must begin with https://.")
-    return url or None
+    return url
 
 
 def role_mapping(text: str) -> dict[str, str]:
     """Groups and the role of each."""
-    mapping = {}
+    mapping: dict[str, str] = {}
     for pair in filter(None, (part.strip() for part in text.split(","))):
         group, _, role = (part.strip() for part in pair.rpartition("="))
         if not group or role not in ROLES:
             raise ValueError(f" holds {pair}, which is not GROUP=role with a role of {', '.join(ROLES)}.")
-        mapping[group] = role
+        if mapping.setdefault(group, role) != role:
+            raise ValueError(f" gives the group {group} two roles. Name each group once.")
     return mapping
 
 

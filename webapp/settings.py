@@ -90,10 +90,10 @@ class Settings(BaseSettings):
     oidc_client: Annotated[str, PlainValidator(str.strip)] = _setting(
         "REELPROOF_OIDC_CLIENT", "", "client id that the provider gave to this Reelproof"
     )
-    oidc_secret_file: Annotated[Path | None, PlainValidator(values.file)] = _setting(
+    oidc_secret_file: Annotated[Path | None, PlainValidator(values.secret_file)] = _setting(
         "REELPROOF_OIDC_SECRET_FILE", "", "file with the client's secret; without it a public client"
     )
-    oidc_claim: Annotated[str, PlainValidator(str.strip)] = _setting(
+    oidc_claim: Annotated[str, PlainValidator(values.claim)] = _setting(
         "REELPROOF_OIDC_CLAIM", "groups", "claim of the ID token that names somebody's groups"
     )
     oidc_roles: Annotated[dict[str, str], PlainValidator(values.role_mapping)] = _setting(
@@ -108,7 +108,9 @@ class Settings(BaseSettings):
         "address of the proxy that brings https, such as `127.0.0.1`; its `X-Forwarded-For`, `-Proto` and "
         "`-Host` are believed, nobody else's",
     )
-    quota: Annotated[int | None, Number(0, 1_000_000_000, lambda mb: in_bytes(mb) or None)] = _setting(
+    quota: Annotated[
+        int | None, Number(0, 1_000_000_000, lambda mb: max(in_bytes(mb), 1) if mb else None)
+    ] = _setting(
         "REELPROOF_QUOTA_MB",
         "0",
         "with login on, what the exhibits one person handed in may take together, in MB of 1,000,000 bytes; "
@@ -208,7 +210,7 @@ class Settings(BaseSettings):
         "4096",
         "disk space one analysis may fill with its result and temporary files, in MB of 1,000,000 bytes",
     )
-    upload_limit: Annotated[int, Number(0, 10_000_000, in_bytes)] = _setting(
+    upload_limit: Annotated[int, Number(0.001, 10_000_000, in_bytes)] = _setting(
         "REELPROOF_UPLOAD_LIMIT_MB", "8192", "largest exhibit accepted, in MB of 1,000,000 bytes"
     )
     spare: Annotated[int, Number(0, 1_000_000_000, in_bytes)] = _setting(
@@ -230,7 +232,7 @@ class Settings(BaseSettings):
         "PKCS#12 file (`.p12`) that bundles are [signed](evidence.md#signatures) with: their PDF and their "
         "manifest; without it none are",
     )
-    signing_password_file: Annotated[Path | None, PlainValidator(values.file)] = _setting(
+    signing_password_file: Annotated[Path | None, PlainValidator(values.secret_file)] = _setting(
         "REELPROOF_SIGNING_PASSWORD_FILE", "", "file whose first line is that key's password"
     )
     timestamps: Annotated[str | None, PlainValidator(values.time_authority)] = _setting(
@@ -263,6 +265,14 @@ class Settings(BaseSettings):
             raise ValueError(
                 "REELPROOF_OIDC_ISSUER needs REELPROOF_OIDC_CLIENT and REELPROOF_OIDC_ROLES beside it: "
                 "who this is, and who may sign in."
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _endpoint_needs_store(self) -> Self:
+        if self.store_endpoint and not self.store:
+            raise ValueError(
+                "REELPROOF_STORE_ENDPOINT needs REELPROOF_STORE beside it: which bucket of that server."
             )
         return self
 

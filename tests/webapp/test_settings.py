@@ -64,11 +64,35 @@ def test_the_address_listened_on_is_answered_to(host, shown):
         ("REELPROOF_LOGIN", "yes"),
         ("REELPROOF_PROXY", "proxy.example"),
         ("REELPROOF_IDLE_MINUTES", "0"),
+        ("REELPROOF_WORKERS", "1.5"),
+        ("REELPROOF_READY_SECONDS", "0.5"),
+        ("REELPROOF_UPLOAD_LIMIT_MB", "0"),
+        ("REELPROOF_OIDC_CLAIM", " "),
+        ("REELPROOF_OIDC_ISSUER", "https://lab.example/?realm=x"),
+        ("REELPROOF_OIDC_ROLES", "a=examiner,a=reader"),
+        ("REELPROOF_OIDC_SECRET_FILE", "nowhere/secret"),
+        ("REELPROOF_SIGNING_PASSWORD_FILE", "nowhere/password"),
+        ("REELPROOF_STORE_ENDPOINT", "https://store.example:9000"),
+        ("REELPROOF_STORE_ENDPOINT", "https://store.example:port"),
+        ("REELPROOF_TIMESTAMP_URL", "https://"),
+        ("REELPROOF_TIMESTAMP_URL", "https://tsa.example:port/"),
+        ("REELPROOF_TIMESTAMP_URL", "https://tsa.example/a b"),
     ],
 )
 def test_refuses_values_by_name(name, value):
     with pytest.raises(SettingError, match=name):
         read_settings({name: value})
+
+
+def test_a_password_in_an_address_is_not_repeated():
+    with pytest.raises(SettingError, match="without a user") as refused:
+        read_settings({"REELPROOF_TIMESTAMP_URL": "https://lab:hunter2@tsa.example/"})
+    assert "hunter2" not in str(refused.value)
+
+
+def test_a_quota_of_next_to_nothing_is_one():
+    assert read_settings({"REELPROOF_QUOTA_MB": "0.0000001"}).quota == 1
+    assert read_settings({"REELPROOF_QUOTA_MB": "0"}).quota is None
 
 
 @pytest.mark.parametrize("host", ["host name", "http://x", "0.0.0.0:8000", "::1:x:y", "lab.example/", "a."])
