@@ -30,7 +30,7 @@ def remainder(seen: Picture, known: Picture, background: Mask) -> Picture:
     """``seen`` less the mixture of ``known`` that explains it best on ``background``, outliers aside."""
     blurred = [cv2.GaussianBlur(known, (0, 0), blur) for blur in _BLURS]
     layers = [known, *blurred, np.ones_like(known)]
-    # Some thousand pixels settle four weights as well as all of them.
+    # Some thousand pixels decide four weights as well as all of them.
     places = np.flatnonzero(background)
     places = places[:: max(1, len(places) // _FITTED)]
     values = np.stack([layer.ravel()[places] for layer in layers], axis=-1).astype(np.float64)

@@ -22,7 +22,7 @@ FULL_SCALE = 48.0
 """Levels of difference, of 255, that are the brightest colour in every picture of every comparison."""
 _WIDEST = 960  # px of one picture
 _OPACITY = 0.75
-_FITTED = 20_000  # pixels that settle how colours were changed
+_FITTED = 20_000  # pixels that decide how colours were changed
 _SMOOTH = 1.5  # px: grain and the edges of blocks are no difference worth a look
 
 

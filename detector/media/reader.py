@@ -129,19 +129,19 @@ class MediaReader(FrameDecoder):
                 waiting.append(this)
             else:
                 passed = this
-            yield from self._settled(waiting)
+            yield from self._undamaged(waiting)
         if self.kind is MediaKind.VIDEO and passed and tally.last_pts == passed[1]:
             shown = self.duration - self._time(passed[1]) + Fraction(seconds_after(self))
             if shown > 1 / rate:
                 waiting.append(passed)
-        yield from self._settled(waiting)
+        yield from self._undamaged(waiting)
 
-    def _settled(
+    def _undamaged(
         self, waiting: deque[tuple[av.VideoFrame, int, int]]
     ) -> Iterator[tuple[av.VideoFrame, int, int]]:
         """Those of which it is known by now that they rest on nothing damaged; they are taken from there."""
         damage = self.tally.damage
-        while waiting and damage.is_settled(waiting[0][1]):
+        while waiting and damage.is_known(waiting[0][1]):
             one = waiting.popleft()
             if damage.rests_at(one[1]):
                 self.tally.not_sampled += 1

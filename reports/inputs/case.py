@@ -59,7 +59,7 @@ class CaseDetails(Value):
     """One case as its examiner describes it; what is blank is printed as "not stated".
 
     ``time_zone`` is the IANA name of the zone that local times are given in; blank until a
-    report is first written (:meth:`settled`). :mod:`reports.inputs.case_fields` names each field.
+    report is first written (:meth:`with_time_zone`). :mod:`reports.inputs.case_fields` names each field.
     """
 
     case_number: Line = ""
@@ -69,7 +69,7 @@ class CaseDetails(Value):
     paper: Paper = "A4"
     time_zone: Annotated[str, AfterValidator(_known_zone)] = ""
 
-    def settled(self) -> CaseDetails:
+    def with_time_zone(self) -> CaseDetails:
         """The same with a time zone: this machine's, or UTC where ``SOURCE_DATE_EPOCH`` asks for
         output that depends on no machine."""
         return self if self.time_zone else self.model_copy(update={"time_zone": _zone_here()})

@@ -23,7 +23,7 @@ def write_result(analysis: Analysis, folder: Path) -> None:
     ``folder`` holds the pictures the analysis names; the manifest lists them. Raises ``OSError`` where one of
     them cannot be read, :class:`~reports.errors.ReportError` where one lies outside the folder.
     """
-    case = CaseDetails().settled()
+    case = CaseDetails().with_time_zone()
     kept = report_view(analysis, folder, ReportInputs(case=case)).kept
     texts = {ANALYSIS: analysis.to_json().encode(), CASE: case.to_json().encode()}
     for name, data in texts.items():

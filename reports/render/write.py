@@ -54,7 +54,7 @@ def write_files(analysis: Analysis, text: bytes, folder: Path, out: Path, inputs
     What only an earlier result there had is removed; files that its manifest does not list stay.
     Laboratory and second review are those kept there unless given; comparisons are always those kept.
     """
-    case = (inputs.case or CaseDetails()).settled()
+    case = (inputs.case or CaseDetails()).with_time_zone()
     inputs = replace(
         _with_kept(inputs, folder),
         case=case,
@@ -90,7 +90,7 @@ def write_reports_alone(
     """
     case = read_case(folder) if inputs.case is None else inputs.case
     custody = kept(folder, CUSTODY) if inputs.custody is None else inputs.custody
-    inputs = replace(_with_kept(inputs, folder), case=case.settled(), custody=custody)
+    inputs = replace(_with_kept(inputs, folder), case=case.with_time_zone(), custody=custody)
     view = report_view(analysis, folder, inputs)
     page, document = _rendered(view, folder, attachments(analysis, text, inputs), inputs.comparisons)
     beside_it = {name: data for name, data in _stored_inputs(inputs).items() if name != CUSTODY}

@@ -117,7 +117,7 @@ def _differing(folder: Path) -> list[str]:
     analysis, spoken = Analysis.from_json(text), _LANGUAGE.search(given)
     inputs = ReportInputs(
         annotations=read_file(kept[ANNOTATIONS]).annotations if ANNOTATIONS in kept else (),
-        case=read_case(folder).settled(),
+        case=read_case(folder).with_time_zone(),
         custody=kept.get(CUSTODY),
         check=_stated_check(given),
         comparisons=kept_comparisons(folder, analysis.media.sha256),

@@ -118,7 +118,7 @@ def _kept_files(database: Database, folders: Folders, bundle: _Bundle) -> dict[s
     for name in (LABORATORY, SECOND_REVIEW):
         if (reports / name).is_file():
             files[name] = reports / name
-    files[CASE] = bundle.said.case.settled().to_json().encode()
+    files[CASE] = bundle.said.case.with_time_zone().to_json().encode()
     if bundle.with_log:
         with database.begin() as session:
             files[CUSTODY] = kept_reports.log_beside(session, row.exhibit.sha256, reports)

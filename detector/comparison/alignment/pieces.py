@@ -49,11 +49,11 @@ def fit_piece(
         return None
     x, y = seen[rows], known[places[rows]]
     frame = float(np.median(np.diff(known))) if len(known) > 1 else 0.0
-    line = _settled(x, places[rows], known, around[rows], 1.0, float(np.median(y - x)), frame)
+    line = _best_offset(x, places[rows], known, around[rows], 1.0, float(np.median(y - x)), frame)
     speed, offset = _slope(x, y)
     # Less than a frame over the whole piece is no other speed.
     if abs(speed - 1) * (x[-1] - x[0]) >= max(_LEAST_DRIFT, frame):
-        other = _settled(x, places[rows], known, around[rows], speed, offset, frame)
+        other = _best_offset(x, places[rows], known, around[rows], speed, offset, frame)
         gain = other.values - line.values
         if float(gain.mean()) > _chance(gain) and other.apart(x, y) < _NEARER * line.apart(x, y):
             line = other
@@ -90,7 +90,7 @@ def _slope(x: Floats, y: Floats) -> tuple[float, float]:
     return speed, offset
 
 
-def _settled(
+def _best_offset(
     x: Floats, places: Places, known: Floats, around: Matrix, speed: float, offset: float, frame: float
 ) -> _Line:
     """The offset at which the whole piece agrees best, at this speed."""

@@ -58,11 +58,11 @@ class PyramidSearch:
         if not smaller:
             return found
 
-        def is_settled(face: Face) -> bool:
+        def is_surely_found(face: Face) -> bool:
             return face.width * whole >= SURELY_FOUND and face.confidence >= self._sure
 
-        faces = [face for face in found if is_settled(face)]
-        rest = [*smaller, *(face for face in found if not is_settled(face))]
+        faces = [face for face in found if is_surely_found(face)]
+        rest = [*smaller, *(face for face in found if not is_surely_found(face))]
         for face in sorted(rest, key=lambda face: -face.confidence):
             if not among(face.box, faces) and not _part_of_one(face.box, faces):
                 faces.append(face)

@@ -97,7 +97,7 @@ class Damage:
             for shown in self._waiting:
                 shown.rests = shown.rests or shown.place > place
         if key is not None:
-            self._settle(key)
+            self._note_before(key)
 
     def is_whole(self, key: int | None) -> None:
         """A frame came that needs no other."""
@@ -115,7 +115,7 @@ class Damage:
                 self._forget_before(self._next if pts - self._starts[-1] > self.longest else 0)
             self.rests = self._is_spoilt(place, pts)
         self._waiting.append(_Shown(pts, place, until, self.rests))
-        self._settle(pts)
+        self._note_before(pts)
 
     def finish(self, end: int | None) -> None:
         """No frame is left; the last one is shown until PTS ``end``."""
@@ -124,7 +124,7 @@ class Damage:
         if self._open is not None and end is not None:
             self._ends[-1] = max(self._ends[-1], end)
 
-    def is_settled(self, pts: int) -> bool:
+    def is_known(self, pts: int) -> bool:
         """Whether :meth:`rests_at` will stay as it is of the frame at ``pts``."""
         return not self._waiting or pts < self._waiting[0].pts
 
@@ -177,7 +177,8 @@ class Damage:
             self._refreshed.append((self._refresh, self._pts.get(place, 0)))
             self._refresh = None
 
-    def _settle(self, pts: int) -> None:
+    def _note_before(self, pts: int) -> None:
+        """Note what is known of frames shown before ``pts``: nothing that comes can change it."""
         while self._waiting and (self._waiting[0].until <= pts or len(self._waiting) > _REORDERED):
             self._note(self._waiting.popleft())
 

@@ -28,17 +28,17 @@ def test_kept_in_a_folder_and_read_again(tmp_path: Path) -> None:
     assert read_case(tmp_path / "nowhere") == CaseDetails()
 
 
-def test_zone_is_settled_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_zone_is_chosen_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SOURCE_DATE_EPOCH", raising=False)
     monkeypatch.setattr("tzlocal.get_localzone_name", lambda: "America/New_York")
-    case = CaseDetails().settled()
+    case = CaseDetails().with_time_zone()
     assert case.time_zone == "America/New_York"
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "0")
-    assert CaseDetails().settled().time_zone == "UTC"
-    assert case.settled() is case
+    assert CaseDetails().with_time_zone().time_zone == "UTC"
+    assert case.with_time_zone() is case
     monkeypatch.delenv("SOURCE_DATE_EPOCH")
     monkeypatch.setattr("tzlocal.get_localzone_name", lambda: "Made/Up")
-    assert CaseDetails().settled().time_zone == "UTC"
+    assert CaseDetails().with_time_zone().time_zone == "UTC"
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,10 @@ def test_what_it_says_of_hashing_the_exhibit_again(
     (tmp_path / "analysis.json").write_text(analysis.to_json())
     (tmp_path / "annotations.json").write_text(data)
     inputs = ReportInputs(
-        annotations=[said], case=read_case(tmp_path).settled(), check=check, language_code=language_code
+        annotations=[said],
+        case=read_case(tmp_path).with_time_zone(),
+        check=check,
+        language_code=language_code,
     )
     view = report_view(analysis, tmp_path, inputs)
     enclosed = attachments(analysis, analysis.to_json().encode(), inputs)
@@ -72,7 +75,7 @@ def test_a_changed_page_of_an_unsigned_result(tmp_path: Path) -> None:
     (folder / "report.pdf").unlink()
     annotations = read_file(said).annotations
     check = ExhibitCheck(analysis.media.sha256, analysis.media.bytes, MOMENT)
-    case = read_case(folder).settled()
+    case = read_case(folder).with_time_zone()
     inputs = ReportInputs(annotations=annotations, case=case, custody=log, check=check)
     view = report_view(analysis, folder, inputs)
     enclosed = attachments(analysis, (folder / "analysis.json").read_bytes(), inputs)

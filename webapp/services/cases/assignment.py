@@ -23,7 +23,7 @@ def assign(session: Session, row: AnalysisRow, case_id: int | None) -> None:
         reviewer_service.refuse_taking_out(session, row)
         reviewer_service.refuse_from_second(session, case_id, row.owner_id, row.id)
         if row.case_id is not None:
-            ownership.settle(session, row)
+            ownership.hand_on(session, row)
     before, row.case_id = row.case_id, case_id
     custody_log.append_account_event(
         session, "case assigned", analysis=row.id, case=case_id or 0, before=before or 0

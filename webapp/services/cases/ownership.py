@@ -21,24 +21,24 @@ _AT_ONCE = 500  # analyses in one question
 
 
 def leave(session: Session, case_id: int, user: User) -> None:
-    """Settle whose the analyses are that somebody owns in a case they are in no longer."""
+    """Hand on the analyses that somebody owns in a case they are in no longer."""
     own = select(AnalysisRow).where(AnalysisRow.case_id == case_id, AnalysisRow.owner_id == user.id)
     rows = session.scalars(own).all()
     for start in range(0, len(rows), _AT_ONCE):
-        _settle(session, case_id, user.id, rows[start : start + _AT_ONCE])
+        _hand_on(session, case_id, user.id, rows[start : start + _AT_ONCE])
 
 
-def settle(session: Session, row: AnalysisRow) -> None:
+def hand_on(session: Session, row: AnalysisRow) -> None:
     """Take an analysis in a case from an owner who did not hand its exhibit in.
 
     It is left to the member of the case who did, the one with the oldest analysis of it there; where there is
     none, to administrators.
     """
     if row.case_id is not None and row.owner_id is not None:
-        _settle(session, row.case_id, row.owner_id, [row])
+        _hand_on(session, row.case_id, row.owner_id, [row])
 
 
-def _settle(session: Session, case_id: int, owner_id: int, rows: Sequence[AnalysisRow]) -> None:
+def _hand_on(session: Session, case_id: int, owner_id: int, rows: Sequence[AnalysisRow]) -> None:
     """The same for analyses of one owner in one case."""
     handed_in = _intake(Exhibit.sha256)
     exhibits = select(Exhibit.id).where(Exhibit.id.in_({row.exhibit_id for row in rows}))
@@ -65,7 +65,7 @@ def _settle(session: Session, case_id: int, owner_id: int, rows: Sequence[Analys
 
 
 def fill(database: Database, _folders: Folders) -> None:
-    """The same for who left a case before this was settled then."""
+    """The same for who left a case before they were handed on then."""
     inside = select(CaseMember.user_id).where(
         CaseMember.case_id == AnalysisRow.case_id, CaseMember.user_id == AnalysisRow.owner_id
     )
@@ -82,7 +82,7 @@ def fill(database: Database, _folders: Folders) -> None:
         with database.alone() as session:  # one at a time: others write meanwhile
             row = session.scalar(left.where(AnalysisRow.id == analysis_id))
             if row is not None:
-                settle(session, row)
+                hand_on(session, row)
 
 
 def _intake(sha256: Any) -> ColumnElement[bool]:

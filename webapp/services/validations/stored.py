@@ -121,7 +121,7 @@ def set_thresholds(validation_id: str, rate: float | None, cost: float | None, s
     written = _beside(place, _sha256(extract))
     with this_app.database().alone() as session:  # nobody removes it or has it quoted meanwhile
         find(validation_id)
-        _settle(session, place)
+        _finish_interrupted(session, place)
         chosen = session.get(Choice, _CHOICE)
         if chosen is not None and chosen.value.startswith(validation_id):
             _choose(session, validation_id, extract)
@@ -139,7 +139,7 @@ def _beside(place: Path, sha256: str) -> Path:
     return place.with_name(f"{place.stem}.{sha256}{place.suffix}")
 
 
-def _settle(session: Session, place: Path) -> None:
+def _finish_interrupted(session: Session, place: Path) -> None:
     """Put an extract in its place, or remove it, that a crash left beside it. The session must be alone."""
     for left in place.parent.glob(_beside(place, "*").name):
         if left == _beside(place, choice_records.own_extract(session, place.parent.name) or ""):
@@ -170,7 +170,7 @@ def quote(validation_id: str | None) -> None:
                 gettext("The custody log does not hold this validation as one that was made.")
             )
         place = folders.validation(validation_id) / LABORATORY
-        _settle(session, place)
+        _finish_interrupted(session, place)
         extract = place.read_bytes()
         _choose(session, validation_id, extract)
         details = {"what": choice_records.CHOSEN, "validation": validation_id}
@@ -209,7 +209,7 @@ def finish_interrupted(database: Database, folders: Folders) -> None:
             if made.get(place.name) is False:
                 _remove_files(folders, place.name)
             else:
-                _settle(session, place / LABORATORY)
+                _finish_interrupted(session, place / LABORATORY)
 
 
 def _remove_files(folders: Folders, validation_id: str) -> None:

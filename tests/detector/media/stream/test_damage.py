@@ -254,4 +254,4 @@ def test_one_wrong_time_does_not_keep_frames_back(tmp_path: Path) -> None:
         damage.add(packet)
     for pts in range(100):
         damage.shown(pts, pts)
-        assert damage.is_settled(pts - 20)
+        assert damage.is_known(pts - 20)

@@ -228,7 +228,7 @@ def test_what_nobody_in_the_case_handed_in_is_left_to_administrators(lab, elsewh
     ]
 
 
-def test_who_left_a_case_before_this_was_settled_keeps_no_more(lab):
+def test_who_left_a_case_before_analyses_were_handed_on_keeps_no_more(lab):
     first = lab.hand_in(lab.ada, b"one")
     again, own = lab.again(lab.eve, first), lab.hand_in(lab.eve, b"two")
     elsewhere = lab.of_eve_in_another_case()
