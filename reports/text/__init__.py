@@ -1,7 +1,7 @@
 """What reports say in words: standard sentences, terms, numbers and dates.
 
-- The finding: :mod:`~reports.text.finding` as a sentence, :mod:`~reports.text.meaning` and what it does not
-  mean, :mod:`~reports.text.inconclusive` where it is open, :mod:`~reports.text.not_examined`,
+- The verdict: :mod:`~reports.text.verdict_sentence`, :mod:`~reports.text.meaning` and what it does not mean,
+  :mod:`~reports.text.inconclusive` where it is open, :mod:`~reports.text.not_examined`,
   :mod:`~reports.text.covered` faces; :mod:`~reports.text.heatmaps`; the terms
   (:mod:`~reports.text.glossary`). How sure a figure is says :mod:`~reports.text.certainty`, how a finding
   came about :mod:`~reports.text.procedure`. Sentences are of videos; what a report about a photograph says

@@ -6,10 +6,10 @@ from detector.schema.analysis import Analysis, Coverage, Media
 from detector.schema.method.parameters import SURELY_FOUND
 from detector.verdict.examined.motion import motionless
 from reports.text import photographs
-from reports.text.finding import person_list
 from reports.text.made_since import made_since
 from reports.text.numbers import plural, shown
 from reports.text.translation.language import gettext
+from reports.text.verdict_sentence import person_list
 
 # Before, the first frame of each interval alone was sampled, however long others stayed.
 _ALL_THAT_STAYS = "1.18"

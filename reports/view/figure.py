@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from detector.schema.analysis import Analysis, Verdict
 from reports.text import numbers, photographs
 from reports.text.certainty.verbal_scale import Strength, strength
-from reports.text.finding import figure_name
 from reports.text.translation.language import capitalize_first
+from reports.text.verdict_sentence import figure_name
 from reports.view.summary import figure_interval, outside_words
 
 

@@ -9,9 +9,9 @@ from detector.verdict.persons.flagged import flagged_segments
 from detector.verdict.persons.kinds import kind_of
 from reports.text import numbers
 from reports.text.certainty import verbal_scale
-from reports.text.finding import second_look
 from reports.text.numbers import timecode
 from reports.text.translation.language import gettext
+from reports.text.verdict_sentence import second_look
 
 
 @dataclass(frozen=True)

@@ -18,11 +18,11 @@ from detector.verdict.persons.flagged import flagged_segments
 from reports.inputs.case import CaseDetails
 from reports.inputs.comparisons import files_of
 from reports.inputs.pictures import Picture, find_picture, heat_scale
-from reports.text.finding import finding
 from reports.text.glossary import glossary
 from reports.text.procedure.videos import procedure
 from reports.text.translation import language
 from reports.text.translation.language import UNTRANSLATED, gettext
+from reports.text.verdict_sentence import verdict_sentence
 from reports.view import facts, summary
 from reports.view.comparisons.view import ComparisonView, comparison_view
 from reports.view.contents import Section, contents
@@ -59,7 +59,7 @@ class ReportView:
     paper: str = field(metadata=UNTRANSLATED)
     head: HeadView
     verdict: str = field(metadata=UNTRANSLATED)
-    finding: str
+    verdict_sentence: str
     reason: str
     declared: DeclarationsView
     answers: tuple[summary.Answer, ...]
@@ -156,7 +156,7 @@ def _view(analysis: Analysis, folder: Path, inputs: ReportInputs) -> ReportView:
         paper=case.paper,
         head=head_view(analysis, case),
         verdict=analysis.verdict.value,
-        finding=finding(analysis),
+        verdict_sentence=verdict_sentence(analysis),
         reason=analysis.reason,
         declared=declarations_view(analysis),
         answers=_answers(analysis, sections, own, reviewed, references),

@@ -28,10 +28,10 @@ from reports.review.annotations import (
 )
 from reports.review.marked_stretches import Flagged, flagged_of
 from reports.text import dates
-from reports.text.finding import segment_name
 from reports.text.free_text import direction, one_line, readable
 from reports.text.numbers import plural, time_span
 from reports.text.translation.language import N_, UNTRANSLATED, gettext, ngettext
+from reports.text.verdict_sentence import segment_name
 
 _OPINION = {
     "agree": N_("Agrees with the machine"),

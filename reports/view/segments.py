@@ -13,10 +13,10 @@ from reports.inputs.pictures import Picture, find_picture
 from reports.text import numbers
 from reports.text.certainty.uncertainty import Interval, segment_interval
 from reports.text.certainty.verbal_scale import segment_phrase
-from reports.text.finding import segment_name
 from reports.text.heatmaps import SEQUENCES, check_words, is_confirmed
 from reports.text.numbers import grouped, shown, time_span, timecode
 from reports.text.translation.language import gettext, translated
+from reports.text.verdict_sentence import segment_name
 from reports.view import summary
 from reports.view.facts import Fact
 

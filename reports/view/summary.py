@@ -12,10 +12,10 @@ from detector.verdict.persons.whose_figure import figured_segment
 from reports.text import inconclusive, numbers, photographs
 from reports.text.certainty.uncertainty import Interval, exhibit_interval
 from reports.text.certainty.verbal_scale import strength
-from reports.text.finding import MOST_NAMED, figure_name, person_list
 from reports.text.not_examined import was_judged_from_damaged
 from reports.text.numbers import plural, shown, timecode
 from reports.text.translation.language import N_, capitalize_first, gettext, translated
+from reports.text.verdict_sentence import MOST_NAMED, figure_name, person_list
 from reports.view.contents import OTHERS, REFERENCE, Section
 from reports.view.validation.measured_errors import outside_of
 

@@ -88,7 +88,7 @@ def finished(app: Flask, fields: dict[str, Any] | None = None, /, **changes: obj
         stored.started = stored.finished = now()
         stored.verdict, stored.probability = analysis.verdict.value, analysis.probability
         stored.duration, stored.frame_rate = analysis.media.duration, analysis.media.frame_rate
-        stored.finding = json.dumps(summary_of(analysis))
+        stored.summary = json.dumps(summary_of(analysis))
         custody_log.append(
             session,
             "analysis finished",
@@ -96,7 +96,7 @@ def finished(app: Flask, fields: dict[str, Any] | None = None, /, **changes: obj
                 "attempt": 1,
                 "verdict": analysis.verdict.value,
                 "probability": result_records.probability(analysis.probability),
-                result_records.FINDING: result_records.sha256_of(stored.finding),
+                result_records.FINDING: result_records.sha256_of(stored.summary),
                 "manifest sha256": digest((folder / manifest.NAME).read_bytes()),
             },
             exhibit=row.exhibit.sha256,

@@ -48,7 +48,7 @@ class Finished:
             return gettext("The verdict in the database is not the one that the custody log holds.")
         if self.probability is not None and self.probability != probability(row.probability):
             return gettext("The probability in the database is not the one that the custody log holds.")
-        if self.finding != (None if row.finding is None else sha256_of(row.finding)):
+        if self.finding != (None if row.summary is None else sha256_of(row.summary)):
             return gettext("The answers in the database are not those that the custody log holds.")
         return None
 

@@ -74,7 +74,7 @@ class Result:
     probability: float | None
     duration: float | None = None  # of the exhibit, in seconds
     frame_rate: str | None = None  # of the exhibit, a fraction; none: a photo
-    finding: str | None = None  # JSON of detector.schema.summary.Summary
+    summary: str | None = None  # JSON of a `detector.schema.summary.Summary`
     made_of: custody_log.Details = field(default_factory=dict)  # what else the log is to say
 
 
@@ -143,7 +143,7 @@ def finish(database: Database, held: AnalysisClaim, result: Result) -> None:
                 finished=now(),
                 verdict=result.verdict,
                 probability=result.probability,
-                finding=result.finding,
+                summary=result.summary,
                 duration=result.duration,
                 frame_rate=result.frame_rate,
             )
@@ -155,7 +155,7 @@ def finish(database: Database, held: AnalysisClaim, result: Result) -> None:
             "attempt": held.attempt,
             "verdict": str(result.verdict),
             "probability": result_records.probability(result.probability),
-            **({result_records.FINDING: result_records.sha256_of(result.finding)} if result.finding else {}),
+            **({result_records.FINDING: result_records.sha256_of(result.summary)} if result.summary else {}),
             **result.made_of,
         }
         states.record(session, row, "finished", details)

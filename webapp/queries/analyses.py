@@ -262,7 +262,7 @@ def status_json(row: AnalysisRow, *, ahead: bool = True) -> dict[str, Any]:
         "verdict": row.verdict,
         "probability": row.probability,
         **NOTHING_TOLD,
-        **(json.loads(row.finding) if row.finding else {}),
+        **(json.loads(row.summary) if row.summary else {}),
     }
 
 

@@ -143,7 +143,7 @@ def _delivery(hook: WebhookRow, row: AnalysisRow | ComparisonRow, copies: int, w
             "verdict": None if withheld else row.verdict,
             # Webhooks are made by administrators, who see everything.
             "copies": copies,
-            "kind": json.loads(row.finding)["kind"] if row.finding and not withheld else None,
+            "kind": json.loads(row.summary)["kind"] if row.summary and not withheld else None,
         }
     if withheld:
         body["withheld"] = True

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from detector.schema.analysis import Analysis, Person, Scores, Segment
 from detector.verdict.persons.flagged import flagged_segments
-from reports.text.finding import segment_name
 from reports.text.numbers import plural, probability, time_span
 from reports.text.translation.language import gettext
+from reports.text.verdict_sentence import segment_name
 from reports.view.timeline.scale import LEFT, LETTER, RIGHT, Plot
 from reports.view.timeline.score_curves import curve, dots, strips
 

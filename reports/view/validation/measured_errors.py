@@ -16,10 +16,10 @@ from detector.verdict.validated_domain import (
 )
 from reports.text import numbers
 from reports.text.certainty.measured import PHOTOGRAPHS, concerns
-from reports.text.finding import person_list
 from reports.text.numbers import plural, shown
 from reports.text.photographs import rates_of_one_person
 from reports.text.translation.language import N_, gettext, in_parts, translated
+from reports.text.verdict_sentence import person_list
 from reports.view.validation.levels import RateRow, rate_row
 
 MEANINGS = (

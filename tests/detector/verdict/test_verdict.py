@@ -9,7 +9,7 @@ from detector.schema.analysis import Answers, MediaKind, Person, Segment, Verdic
 from detector.schema.measurements.second_look import ManipulationKind, SecondLook, SecondLookContrast
 from detector.verdict.persons.kinds import kind_of, manipulation_kind
 from detector.verdict.verdict import answers, exhibit_probability
-from reports.text.finding import second_look
+from reports.text.verdict_sentence import second_look
 
 
 def test_a_segment_makes_it_manipulated() -> None:

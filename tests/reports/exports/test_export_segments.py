@@ -18,8 +18,8 @@ from reports.errors import ExportError
 from reports.exports.csv_writing import csv_table, harmless
 from reports.exports.edl_otio import segments_edl
 from reports.exports.segments import COLUMNS, segments_csv, segments_json, segments_webvtt
-from reports.text.finding import second_look
 from reports.text.numbers import file_name, timecode
+from reports.text.verdict_sentence import second_look
 
 
 def rows(data: bytes) -> list[dict[str, str]]:

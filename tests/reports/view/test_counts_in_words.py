@@ -9,9 +9,9 @@ from analyses import build, media, with_stability
 
 from detector.schema.analysis import Analysis, MediaKind, Range
 from detector.schema.metadata import Details, Groups, Picture, Stream, Timing
-from reports.text.finding import second_look
 from reports.text.procedure.photographs import procedure
 from reports.text.translation.language import speaking
+from reports.text.verdict_sentence import second_look
 from reports.view.metadata.view import metadata_view
 from reports.view.validation.measured_errors import measured_errors
 

@@ -30,7 +30,7 @@ def test_finding_names_the_persons_and_the_flagged_time_once(tmp_path: Path) -> 
     view = report_view(build(tmp_path, persons=2, segments=4), tmp_path)
     assert view.verdict == "manipulated"
     # A1 and B1 cover the same 12 s, as do A2 and B2.
-    assert view.finding == (
+    assert view.verdict_sentence == (
         "The faces of persons A and B were judged to be manipulated in 4 segments of this video, "
         "00:00:24.000 of its 00:01:00.000."
     )
@@ -38,15 +38,17 @@ def test_finding_names_the_persons_and_the_flagged_time_once(tmp_path: Path) -> 
 
 def test_many_persons_are_counted_not_listed(tmp_path: Path) -> None:
     view = report_view(build(tmp_path, persons=20, segments=20, kept=False, peaks=1), tmp_path)
-    assert view.finding.startswith("The faces of 20 persons were judged")
+    assert view.verdict_sentence.startswith("The faces of 20 persons were judged")
 
 
 def test_verdicts_without_segments_claim_nothing_more(tmp_path: Path) -> None:
     clear = report_view(build(tmp_path, segments=0), tmp_path)
-    assert clear.finding == "No manipulation was found in the faces that were examined in this video."
+    assert (
+        clear.verdict_sentence == "No manipulation was found in the faces that were examined in this video."
+    )
     assert "It does not show that the file is unaltered." in clear.meaning.verdict_limits[0]
     open_ = report_view(build(tmp_path, segments=0, verdict=Verdict.INCONCLUSIVE), tmp_path)
-    assert open_.finding.startswith("It cannot be said")
+    assert open_.verdict_sentence.startswith("It cannot be said")
     figure = open_.figure
     assert figure.text == "not judged" and figure.strength is None and not figure.name
 
@@ -67,7 +69,7 @@ def test_still_image_has_faces_instead_of_intervals(tmp_path: Path) -> None:
     view = report_view(build(tmp_path, kind=MediaKind.IMAGE, segments=1), tmp_path)
     assert view.still and view.timeline.still
     assert view.segments[0].title == "Flagged face A1"
-    assert view.finding == "The face of person A was judged to be manipulated in this photograph."
+    assert view.verdict_sentence == "The face of person A was judged to be manipulated in this photograph."
     assert "Duration" not in {fact.name for fact in view.recording}
     assert not any("Sound" in line for line in view.not_examined.lines)
     shown = {row.name for row in view.parameters}
@@ -87,7 +89,7 @@ def test_a_photo_shows_both_answers_its_kind_and_its_boxed_faces(tmp_path: Path)
         "boxed": boxed,
     }
     view = report_view(analysis.model_copy(update=told), tmp_path)
-    assert view.finding.endswith("in this photograph: a generated face.")
+    assert view.verdict_sentence.endswith("in this photograph: a generated face.")
     assert view.figure.both == "Face swap or edit 0.12, generated face 0.93"
     assert (view.persons[0].altered, view.persons[0].synthesised) == ("0.12", "0.93")
     assert view.persons[0].kind == "generated face"

@@ -10,7 +10,7 @@ from analyses import build, with_stability
 
 from detector.schema.analysis import MediaKind, Platt, Scores, Verdict
 from reports.text.certainty.uncertainty import exhibit_interval, segment_interval
-from reports.text.finding import figure_name
+from reports.text.verdict_sentence import figure_name
 from reports.view.contents import contents
 from reports.view.report import ReportInputs, report_view
 from reports.view.summary import MOST_TIMES, interval_words, key_answers, segment_meaning
@@ -44,7 +44,7 @@ def test_only_those_whom_other_views_confirm_are_named_as_flagged(tmp_path: Path
     """Of A1, B1 and A2 the strongest is A1; of B1, which views do not confirm, nothing is said."""
     built = with_stability(build(tmp_path, persons=2, segments=3, kept=False), A=1.0, B=0.6)
     view = report_view(built, tmp_path)
-    assert view.finding == (
+    assert view.verdict_sentence == (
         "The face of person A was judged to be manipulated in 2 segments of this video, "
         "00:00:24.000 of its 00:01:00.000."
     )

@@ -39,7 +39,7 @@ def test_a_summary_kept_before_a_field_there_is_now(app, client):
     """Rows keep the summary as it was when the analysis ended."""
     row = finished(app, {})
     with app.extensions["database"].begin() as session:
-        session.get_one(AnalysisRow, row.id).finding = json.dumps({"kind": "generated face"})
+        session.get_one(AnalysisRow, row.id).summary = json.dumps({"kind": "generated face"})
     (told,) = client.get(f"{API}/analyses").json["items"]  # one alone is compared with the custody log
     assert {name: told[name] for name in NOTHING_TOLD} == NOTHING_TOLD | {"kind": "generated face"}
 

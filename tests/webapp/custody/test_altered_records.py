@@ -119,7 +119,7 @@ def test_changed_rows_are_refused(app, client, folders, capsys):
     change(removed, *listed)
     change(setting(AnalysisRow, row.id, verdict="inconclusive"), address, *handed_out)
     change(setting(AnalysisRow, row.id, probability=0.01), address, *handed_out)
-    change(setting(AnalysisRow, row.id, finding=None), address, *handed_out)
+    change(setting(AnalysisRow, row.id, summary=None), address, *handed_out)
     case = json.dumps({"case_number": "ST/2", "paper": "A4"})
     change(setting(CaseDetailsRow, row.id, body=case), address, *handed_out)
 

@@ -84,7 +84,8 @@ class AnalysisRow(JobRow):
     file: Mapped[str] = mapped_column(String(255))  # original file name of this upload
     verdict: Mapped[str | None] = mapped_column(String(40))
     probability: Mapped[float | None]
-    finding: Mapped[str | None] = mapped_column(Text)  # JSON of a `detector.schema.summary.Summary`
+    # JSON of a `detector.schema.summary.Summary`, in a column with the name of earlier versions
+    summary: Mapped[str | None] = mapped_column("finding", Text)
     unflagged: Mapped[str | None] = mapped_column(
         Text
     )  # JSON: ids of its segments looked at, not flagged; none: nobody annotated a segment

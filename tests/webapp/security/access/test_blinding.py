@@ -188,11 +188,11 @@ def test_handing_the_same_bytes_in_tells_nothing(tmp_path, sent) -> None:
     for ask in (by_parts, by_form):
         first = ask()
         assert first.status_code == 202 and first.json["sha256"] == made.row.exhibit.sha256, first.text
-        finding = made.row.finding
+        finding = made.row.summary
         with database.begin() as session:
             row = session.get_one(AnalysisRow, first.json["id"])
             row.state, row.verdict, row.probability = State.DONE, "manipulated", MACHINE
-            row.finding = finding
+            row.summary = finding
             for kept in session.scalars(select(KeyedRequest)):  # as if it had been cut off
                 kept.status, kept.started = None, now() - timedelta(hours=2)
         again = ask()

@@ -35,7 +35,8 @@ def test_filling_a_store_and_clearing_the_cache(app, client, bucket, folders, mo
     assert cli.run(["clear-cache", "--days", "0"]) == 0
     assert kept(folders.exhibits) == [] and not folders.result(analysis_id).exists()
     assert client.get(f"/analyses/{analysis_id}").status_code == 200
-    monkeypatch.setenv("REELPROOF_STORE", "")
+    for name in ("REELPROOF_STORE", "REELPROOF_STORE_ENDPOINT"):
+        monkeypatch.delenv(name, raising=False)
     assert cli.run(["fill-store"]) == 2
     assert "REELPROOF_STORE names no store" in capsys.readouterr().err
 

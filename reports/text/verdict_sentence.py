@@ -1,4 +1,4 @@
-"""The finding in words: the verdict as a sentence, what its figure is of, what both networks said."""
+"""The verdict in words: as a sentence, what its figure is of, what both networks said."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def segment_name(segment: str, *, still: bool, flagged: bool = True) -> str:
     return gettext("Flagged face %(id)s", id=segment) if still else gettext("Segment %(id)s", id=segment)
 
 
-def finding(analysis: Analysis) -> str:
+def verdict_sentence(analysis: Analysis) -> str:
     """The verdict as a sentence."""
     still = analysis.media.still
     match analysis.verdict:
