@@ -52,6 +52,11 @@ def problems(path):
     else:
         with zipfile.ZipFile(path) as archive:
             files = {name: archive.read(name) for name in archive.namelist()}
+    if NAME not in files:
+        if SUM in files:
+            yield f"{NAME}: missing. Without it nothing can be compared."
+            return
+        sys.exit(print(f"{str(path)!r}: holds no {NAME}. Nothing was checked.") or 2)
     sums = "".join(f"{sha256(files[name])}  {name}\n" for name in (NAME, SIGNATURE) if name in files)
     if files.get(SUM, sums.encode()) != sums.encode():
         yield f"{NAME}, {SIGNATURE} or {SUM}: changed or missing"
@@ -78,6 +83,8 @@ if not any([(path / NAME).is_file(), (path / SUM).is_file(), path.is_file() and 
     sys.exit(print(f"{str(path)!r}: no bundle (zip) and no folder with {NAME}. Nothing was checked.") or 2)
 try:
     found += problems(path)
+except zipfile.BadZipFile:
+    found.append(f"{path.name}: the rest cannot be read: the zip is damaged, or no zip. Copy it again.")
 except Exception as error:
     found.append(f"{path.name}: the rest cannot be read: {error!r}")
 print("\n".join(repr(line)[1:-1] for line in found) or "All files fit. Signatures were not checked.")

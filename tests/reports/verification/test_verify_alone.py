@@ -46,7 +46,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_it_is_short_and_in_every_bundle(bundle: Path) -> None:
     text = PROGRAM.read_bytes()
-    assert text.count(b"\n") <= 85
+    assert text.count(b"\n") <= 92
     with zipfile.ZipFile(bundle) as archive:
         assert archive.read("verify.py") == text
 
@@ -67,7 +67,17 @@ def test_a_damaged_zip_does_not_fit(bundle: Path, tmp_path: Path) -> None:
     half = tmp_path / "half.zip"
     half.write_bytes(bundle.read_bytes()[:-200])
     status, said = alone(half)
-    assert status == 1 and "half.zip: the rest cannot be read" in said
+    assert status == 1 and "half.zip: the rest cannot be read: the zip is damaged" in said
+
+
+def test_without_a_manifest_it_says_so_in_words(tmp_path: Path) -> None:
+    other = tmp_path / "other.zip"
+    with zipfile.ZipFile(other, "w") as archive:
+        archive.writestr("notes.txt", "x")
+    status, said = alone(other)
+    assert status == 2 and "holds no manifest.json. Nothing was checked." in said
+    (tmp_path / "manifest.sha256").write_text("x")
+    assert alone(tmp_path) == (1, "manifest.json: missing. Without it nothing can be compared.\n")
 
 
 def test_without_a_path_it_checks_the_folder_that_it_is_run_in(bundle: Path, tmp_path: Path) -> None:
