@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from flask import Flask, Response, g, jsonify, make_response, render_template, request
 from sqlalchemy.exc import OperationalError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from reports.text.translation import language
 from reports.text.translation.language import N_, gettext
@@ -105,6 +105,8 @@ def install(app: Flask) -> None:
         error, remedy = _WORDS.get(
             status, (problem.description or "", gettext("Go back to the page you came from."))
         )
+        if isinstance(problem, MethodNotAllowed) and problem.valid_methods and problem_details.is_api():
+            remedy = f"Use one of these methods: {', '.join(sorted(problem.valid_methods))}."
         response = answer(status, error, remedy)
         for name, value in problem.get_headers():
             if name in ("Allow", "Content-Range", "Retry-After", "WWW-Authenticate"):

@@ -96,6 +96,11 @@ def test_errors_are_problems(client, method, path, status):
     assert told["remedy"]
 
 
+def test_a_method_that_is_not_allowed_is_told_with_those_that_are(client):
+    told = problem(client.put(API + "/analyses"), 405)
+    assert told["remedy"] == "Use one of these methods: GET, HEAD, OPTIONS, POST."
+
+
 def test_a_bug_is_a_problem_without_a_traceback(app, client, monkeypatch, caplog):
     app.testing = False
     monkeypatch.setattr("webapp.api.analyses.library_search.fitting", lambda *_: 1 / 0)
