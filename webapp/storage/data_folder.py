@@ -181,7 +181,7 @@ class Folders:
         ):
             try:
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            except (FileExistsError, NotADirectoryError, PermissionError) as problem:
+            except (FileExistsError, FileNotFoundError, NotADirectoryError, PermissionError) as problem:
                 raise SettingError(
                     f"REELPROOF_DATA={self.data} cannot be the data folder: {folder} cannot be made "
                     f"({problem.strerror}). Name a folder that this user may write to."
