@@ -42,10 +42,7 @@ _WORDS = {
         N_("There is no page at this address."),
         N_("Check the address, or look for the analysis in the library."),
     ),
-    405: (
-        N_("This address does not take that kind of request."),
-        N_("Go back to the page you came from. To programs the header Allow names the kinds it takes."),
-    ),
+    405: (N_("This address does not take that kind of request."), N_("Go back to the page you came from.")),
     500: (
         N_("Reelproof met an error it did not expect. Exhibits and results are untouched."),
         N_(
