@@ -72,7 +72,7 @@ def test_a_verdict(app, client):
     finding = json.dumps({"verdict": "no manipulation found"})
 
     def forger(session):
-        forged = {"verdict": "no manipulation found", "probability": 0.01, "finding": finding}
+        forged = {"verdict": "no manipulation found", "probability": 0.01, "summary": finding}
         session.execute(update(AnalysisRow).values(**forged))
         sums = {result_records.FINDING: result_records.sha256_of(finding)}
         forge(session, "analysis finished", verdict=forged["verdict"], probability="0.01", **sums)

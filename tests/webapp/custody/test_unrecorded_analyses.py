@@ -187,7 +187,7 @@ def test_a_deletion_that_a_crash_interrupted_is_no_problem(app, client, folders,
 def test_a_queued_analysis_that_was_made_finished_is_refused(app, client, folders, capsys):
     row, waiting = finished(app), hand_in(app, file="waiting.mp4")
     shutil.copytree(folders.result(row.id), folders.result(waiting.id))
-    done = {name: getattr(row, name) for name in ("state", "finished", "verdict", "probability", "finding")}
+    done = {name: getattr(row, name) for name in ("state", "finished", "verdict", "probability", "summary")}
     with app.extensions["database"].begin() as session:
         session.execute(update(AnalysisRow).where(AnalysisRow.id == waiting.id).values(**done))
     unsaid = "The custody log does not say that this analysis was finished."
