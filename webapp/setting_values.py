@@ -161,7 +161,7 @@ def bucket(text: str) -> str | None:
 def endpoint(text: str) -> str | None:
     """URL of a server of objects."""
     endpoint = text.strip().rstrip("/")
-    if endpoint and not _is_url(endpoint):
+    if endpoint and not _has_host(endpoint):
         raise ValueError(" must be like https://store.example:9000.")
     return endpoint or None
 
@@ -208,6 +208,16 @@ def _is_url(url: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _has_host(url: str) -> bool:
+    """Whether it is of http or https, with a host, and a port that is one."""
+    try:
+        parts = urlsplit(url)
+        parts.port  # noqa: B018  (raises for one that is no number)
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname)
 
 
 def _is_ipv6(text: str) -> bool:

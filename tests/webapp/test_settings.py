@@ -74,6 +74,7 @@ def test_the_address_listened_on_is_answered_to(host, shown):
         ("REELPROOF_SIGNING_PASSWORD_FILE", "nowhere/password"),
         ("REELPROOF_STORE_ENDPOINT", "https://store.example:9000"),
         ("REELPROOF_STORE_ENDPOINT", "https://store.example:port"),
+        ("REELPROOF_STORE_ENDPOINT", "https://[::1"),
         ("REELPROOF_TIMESTAMP_URL", "https://"),
         ("REELPROOF_TIMESTAMP_URL", "https://tsa.example:port/"),
         ("REELPROOF_TIMESTAMP_URL", "https://tsa.example/a b"),
