@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import PlainValidator, ValidationInfo
 from pydantic_core import core_schema
@@ -193,31 +193,25 @@ def redis(text: str) -> str | None:
 
 def _leads_to_redis(url: str) -> bool:
     """Whether it is clear where the password ends, and the rest is a server, a port and a number."""
-    try:
-        parts = urlsplit(url)
-        parts.port  # noqa: B018  (raises for one that is no number)
-    except ValueError:
+    if (parts := _split(url)) is None:
         return False
     return re.fullmatch(r"/?\d*", parts.path) is not None and "@" not in parts.query and not parts.fragment
 
 
-def _is_url(url: str) -> bool:
-    """Whether it is of http or https, with a host, a port that is one, and no user."""
-    try:
-        place(url)
-    except ValueError:
-        return False
-    return True
-
-
 def _has_host(url: str) -> bool:
-    """Whether it is of http or https, with a host, and a port that is one."""
+    """Whether it is of http or https, with a host."""
+    parts = _split(url)
+    return parts is not None and parts.scheme in ("http", "https") and bool(parts.hostname)
+
+
+def _split(url: str) -> SplitResult | None:
+    """The parts of a URL; None where it is none, also by its port."""
     try:
         parts = urlsplit(url)
         parts.port  # noqa: B018  (raises for one that is no number)
     except ValueError:
-        return False
-    return parts.scheme in ("http", "https") and bool(parts.hostname)
+        return None
+    return parts
 
 
 def _is_ipv6(text: str) -> bool:
@@ -259,8 +253,10 @@ def time_authority(text: str) -> str | None:
     url = text.strip()
     if not url:
         return None
-    if not _is_url(url):  # not repeated: what stands before an @ may be a password
-        raise ValueError(" must be like https://tsa.example/timestamps, without a user.")
+    try:
+        place(url)
+    except ValueError:  # not repeated: what stands before an @ may be a password
+        raise ValueError(" must be like https://tsa.example/timestamps, without a user.") from None
     if not is_confidential(url):
         raise ValueError(f"={url} must begin with https://.")
     return url

@@ -101,26 +101,21 @@ def frames_a_second(frame_rate: str | None) -> float:
 
 def recorded(folders: Folders, sha256: str) -> Playback | None:
     """What was decided for the exhibit of this SHA-256, by whichever version."""
-    return _recorded(folders, sha256)[0]
+    return recorded_with_age(folders, sha256)[0]
 
 
-def is_current(folders: Folders, sha256: str) -> bool:
-    """Whether what was decided is what this version would decide."""
-    return _recorded(folders, sha256)[1] == _VERSION
-
-
-def _recorded(folders: Folders, sha256: str) -> tuple[Playback | None, int]:
-    """The same, and the version that decided: 0 for files of earlier ones, which do not say."""
+def recorded_with_age(folders: Folders, sha256: str) -> tuple[Playback | None, bool]:
+    """The same, and whether this version decided it; files of the first ones do not say which did."""
     try:
         said = json.loads(folders.playback(sha256).read_bytes())
         version = said.pop("version", 0) if isinstance(said, dict) else 0
         found = checked(said)
     except (OSError, ValueError):
-        return None, 0
+        return None, False
     # In the store a preview is there before what was decided is.
     if found.source == "preview" and not (folders.store.elsewhere or folders.preview(sha256).is_file()):
-        return None, 0
-    return found, version
+        return None, False
+    return found, version == _VERSION
 
 
 def save_playback(folders: Folders, sha256: str, decided: Playback) -> None:

@@ -18,7 +18,7 @@ from detector.files import flush_file, flush_folder
 from detector.sandbox import AllowedPaths, LimitError, Limits, Sandbox, UnexpectedError
 from detector.schema.analysis import Media
 from detector.schema.translatable import N_
-from webapp.media.playback import NO_PREVIEW, Playback, checked, is_current, recorded, save_playback
+from webapp.media.playback import NO_PREVIEW, Playback, checked, recorded_with_age, save_playback
 from webapp.storage.data_folder import Folders
 
 log = logging.getLogger(__name__)
@@ -41,9 +41,10 @@ def prepare(
     Only ``progress``, called with the share done, may raise: whatever else goes wrong is the
     ``reason`` why nothing plays, and the next analysis of the exhibit tries again.
     """
-    known = recorded(folders, media.sha256)
-    known = None if known is not None and known.source == "none" else known
-    if known is not None and is_current(folders, media.sha256):
+    known, is_current = recorded_with_age(folders, media.sha256)
+    if known is not None and known.source == "none":
+        known = None
+    if known is not None and is_current:
         return known
     aside = folders.previews / f".{media.sha256}.{os.getpid()}.part"
 

@@ -44,7 +44,7 @@ _OF_FILES = {
     "moments": re.compile(rf"(?<= \(){_PLACE}|{_REST}"),
     "told": re.compile(rf"{_LASTING}(?= \d{{2,}}:\d\d:\d\d\.\d{{3}}(?:$|, ))"),
 }
-_QUOTED_IN_LIST = re.compile(r"(?:(?<=^)|(?<=, ))“(.*?)”(?= \()")
+_QUOTED_IN_LIST = re.compile(r"(?:^|(?<=, ))“(.*?)”(?= \()")
 _QUOTED_NAME = re.compile(r"^“(.*)”$")
 # Which quotation marks in values are ours, by the placeholder they stand for.
 _QUOTATIONS = {"listed": _QUOTED_IN_LIST, "what": _QUOTED_NAME}
