@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import assert_never
 
 from detector.schema.analysis import Answers, Coverage, MediaKind, Parameters, Person, Segment, Verdict
-from detector.verdict.examined.judged_share import hardly_judged, high_if_hardly_judged, most_frames
-from detector.verdict.left_open import LeftOpen, doubtful_persons, left_open
+from detector.verdict.examined.judged_share import hardly_judged, high_if_hardly_judged
+from detector.verdict.left_open import left_open
 from detector.verdict.persons import averaged_odds
-from detector.verdict.persons.finding_basis import is_colourless, is_covered, is_unstable, weighed_faces
+from detector.verdict.persons.finding_basis import weighed_faces
 from detector.verdict.persons.flagged import covered_alone, flagged_persons, flagged_segments, who_reaches
 from detector.verdict.persons.who_counts import who_counts
 from detector.verdict.reasons import doubt, finding, no_finding, unjudged
+from detector.verdict.reasons.why_open import Undecided, names_of
 
 
 def exhibit_probability(
@@ -98,75 +98,13 @@ def decide(
         found = finding.manipulated(image, persons, flagged_segments(persons, segments))
         return Verdict.MANIPULATED, " ".join([found, *doubt.covered(covered_alone(persons, segments))])
     cause = left_open(kind, parameters, coverage, persons, segments)
-    why, named = _why_open(cause, kind, parameters, coverage, persons, segments, few)
+    why, named = Undecided(kind, parameters, coverage, persons, segments, few).why_open(cause)
     high = [one for one in high_if_hardly_judged(parameters, persons) if one.id not in named]
     if high:
-        why, named = [*why, unjudged.too_few_frames(parameters, high)], [*named, *_names(high)]
+        why, named = [*why, unjudged.too_few_frames(parameters, high)], [*named, *names_of(high)]
     reaching = [] if image else [name for name in who_reaches(persons, parameters) if name not in named]
     if cause or few:
         return Verdict.INCONCLUSIVE, " ".join([*why, *doubt.reached(parameters, reaching, few)])
     found = no_finding.nothing_found(image, parameters, coverage, persons, reaching)
     unsaid = no_finding.hardly_judged(parameters, hardly_judged(parameters, persons))
     return Verdict.NOT_FOUND, " ".join([found, *unsaid])
-
-
-def _why_open(
-    cause: LeftOpen | None,
-    kind: MediaKind,
-    parameters: Parameters,
-    coverage: Coverage,
-    persons: Sequence[Person],
-    segments: Sequence[Segment],
-    few: Mapping[str, int],
-) -> tuple[list[str], list[str]]:
-    """Sentences that say the cause, and names of those of whom they speak."""
-    image = kind is MediaKind.IMAGE
-    unstable = sorted(filter(is_unstable, persons), key=lambda person: person.id)
-    views = [doubt.unstable(parameters, unstable)] if unstable else []
-    doubtful = doubtful_persons(kind, parameters, persons)
-    if cause is LeftOpen.ALL_COVERED and (unstable or doubtful):  # what was seen all the same says more
-        cause = LeftOpen.UNSTABLE if unstable else LeftOpen.DOUBTFUL
-    match cause:
-        case LeftOpen.NO_FACE:
-            return [unjudged.no_face(image, coverage)], []
-        case LeftOpen.NONE_USABLE:
-            return [unjudged.none_usable(image, parameters, coverage)], []
-        case LeftOpen.UNCONFIRMED | LeftOpen.COLOURLESS | LeftOpen.COVERED:
-            grey = who_reaches(list(filter(is_colourless, persons)), parameters)
-            hidden = [name for name in covered_alone(persons, segments) if name not in grey]
-            told = [person for person in unstable if person.id not in (*grey, *hidden)]
-            views = [doubt.unstable(parameters, told)] if told else []
-            said = [*views, *doubt.colourless(grey), *doubt.covered(hidden)]
-            return said, [*_names(unstable), *grey, *hidden]
-        case LeftOpen.UNSTABLE:
-            return views, _names(unstable)
-        case LeftOpen.TOO_FEW_FRAMES:
-            high = [person for person in persons if (person.probability or 0.0) >= parameters.enter_threshold]
-            if not high:
-                return [unjudged.nobody_in_enough_frames(parameters, most_frames(persons))], []
-            return [unjudged.too_few_frames(parameters, high)], _names(high)
-        case LeftOpen.MOSTLY_DAMAGED:
-            return [unjudged.mostly_damaged(coverage)], []
-        case LeftOpen.OUTWEIGHED:
-            weighed = weighed_faces(persons)
-            reaching = who_reaches(weighed, parameters)
-            judged = [sum(person.probability is not None for person in each) for each in (weighed, persons)]
-            hides = any(map(is_covered, persons))
-            return [doubt.one_of_many(reaching, *judged, some_covered=hides), *views], reaching
-        case LeftOpen.MOSTLY_NOT_JUDGED:
-            return [unjudged.mostly_not_judged(image, coverage)], []
-        case LeftOpen.DOUBTFUL:
-            return doubt.doubtful(
-                image, parameters, doubtful, who_reaches(persons, parameters), few
-            ), doubtful
-        case LeftOpen.MOTIONLESS | LeftOpen.ALL_COVERED:
-            briefly = [] if image else [one for one in who_reaches(persons, parameters) if one not in few]
-            return [no_finding.nothing_found(image, parameters, coverage, persons, briefly)], briefly
-        case None | LeftOpen.HIGH_IN_FEW_FRAMES:  # the caller says who scored high
-            return [], []
-        case _:
-            assert_never(cause)
-
-
-def _names(persons: Sequence[Person]) -> list[str]:
-    return [person.id for person in persons]

@@ -40,60 +40,52 @@ def show(analysis_id: str) -> str | Answer:
             raise
         return redirect(url_for("second_reviews.show", analysis_id=blinded.analysis_id), 303)
     viewed(row)
-    its_case = analysis_queries.case_of(row)
-    copies, compares = copy_queries.of_exhibit(row.exhibit_id, row), _compares(row)
     stands = State(row.state)
-    if stands is State.DONE:
-        from reports.view.second_review import second_review_view
-
-        view = load(_folder(row)).view
-        with this_app.database().begin() as session:
-            case = case_details.stored(session, row.id)
-            reviewed = second_reviews.find(session, analysis_queries.still_there(session, row.id))
-            annotations = annotation_service.listed(session, row.id) if reviewed else ()
-            tells_first = blinding.tells_first(session, current().user_id, row.exhibit_id)
-            review_begun = bool(begun(session, [row.id]))
-        return render_template(
-            "pages/analysis/result.html",
-            row=row,
-            view=view,
-            others=analysis_queries.sibling_analyses(row),
-            compares=compares,
-            compared=reference_comparisons.listed(row.exhibit_id, as_reference=True),
-            case=case,
-            its_case=its_case,
-            review_words=second_review_view(reviewed.disclosed, row.duration or 0.0, annotations).summary
-            if reviewed
-            else "",
-            review_begun=review_begun,
-            tells_first=tells_first,
-            earlier=_earlier(row),
-            copies=copies,
-            report=_report(row),
-            exports=exports.links(view.still),
-        )
     match stands:
+        case State.DONE:
+            return render_template("pages/analysis/result.html", **_of_any(row), **_of_result(row))
         case State.FAILED | State.CANCELLED | State.PAUSED:
-            return render_template(
-                "pages/analysis/stopped.html",
-                row=row,
-                its_case=its_case,
-                earlier=_earlier(row),
-                copies=copies,
-                compares=compares,
-            )
+            return render_template("pages/analysis/stopped.html", **_of_any(row))
         case State.QUEUED | State.RUNNING:
-            return render_template(
-                "pages/analysis/progress.html",
-                row=row,
-                ahead=analysis_queries.count_ahead(row),
-                its_case=its_case,
-                earlier=_earlier(row),
-                copies=copies,
-                compares=compares,
-            )
+            ahead = analysis_queries.count_ahead(row)
+            return render_template("pages/analysis/progress.html", **_of_any(row), ahead=ahead)
         case _:
             assert_never(stands)
+
+
+def _of_any(row: AnalysisRow) -> dict[str, Any]:
+    """What the page of an analysis in any state shows."""
+    return {
+        "row": row,
+        "its_case": analysis_queries.case_of(row),
+        "earlier": _earlier(row),
+        "copies": copy_queries.of_exhibit(row.exhibit_id, row),
+        "compares": _compares(row),
+    }
+
+
+def _of_result(row: AnalysisRow) -> dict[str, Any]:
+    """What the page of a finished one shows besides."""
+    from reports.view.second_review import second_review_view
+
+    view = load(_folder(row)).view
+    with this_app.database().begin() as session:
+        reviewed = second_reviews.find(session, analysis_queries.still_there(session, row.id))
+        annotations = annotation_service.listed(session, row.id) if reviewed else ()
+        of_records = {
+            "case": case_details.stored(session, row.id),
+            "tells_first": blinding.tells_first(session, current().user_id, row.exhibit_id),
+            "review_begun": bool(begun(session, [row.id])),
+        }
+    review = second_review_view(reviewed.disclosed, row.duration or 0.0, annotations) if reviewed else None
+    return of_records | {
+        "view": view,
+        "others": analysis_queries.sibling_analyses(row),
+        "compared": reference_comparisons.listed(row.exhibit_id, as_reference=True),
+        "review_words": review.summary if review else "",
+        "report": _report(row),
+        "exports": exports.links(view.still),
+    }
 
 
 @blueprint.get("/analyses/<analysis_id>/copies")

@@ -1,0 +1,126 @@
+"""Which sentences say what leaves a verdict open, and of whom they speak."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, assert_never
+
+from detector.schema.analysis import Coverage, MediaKind, Parameters, Person, Segment
+from detector.verdict.examined.judged_share import most_frames
+from detector.verdict.left_open import LeftOpen, doubtful_persons
+from detector.verdict.persons.finding_basis import is_colourless, is_covered, is_unstable, weighed_faces
+from detector.verdict.persons.flagged import covered_alone, who_reaches
+from detector.verdict.reasons import doubt, no_finding, unjudged
+
+
+class Said(NamedTuple):
+    """Sentences, and the names of the persons of whom they speak."""
+
+    sentences: list[str]
+    names: list[str]
+
+
+@dataclass(frozen=True)
+class Undecided:
+    """What was found of an exhibit in which nobody is flagged.
+
+    ``few`` is who reached the threshold in too few frames
+    (:func:`~detector.segments.candidates.reaching_in_few_frames`).
+    """
+
+    kind: MediaKind
+    parameters: Parameters
+    coverage: Coverage
+    persons: Sequence[Person]
+    segments: Sequence[Segment]
+    few: Mapping[str, int]
+
+    def why_open(self, cause: LeftOpen | None) -> Said:
+        """What is to be said of ``cause``; nothing where it is none, or is said with who scored high."""
+        if cause is LeftOpen.ALL_COVERED and (seen := self._seen_all_the_same()):
+            cause = seen
+        match cause:
+            case LeftOpen.NO_FACE:
+                return Said([unjudged.no_face(self._image, self.coverage)], [])
+            case LeftOpen.NONE_USABLE:
+                return Said([unjudged.none_usable(self._image, self.parameters, self.coverage)], [])
+            case LeftOpen.UNCONFIRMED | LeftOpen.COLOURLESS | LeftOpen.COVERED:
+                return self._flawed_segments()
+            case LeftOpen.UNSTABLE:
+                return Said(self._views(self._unstable), names_of(self._unstable))
+            case LeftOpen.TOO_FEW_FRAMES:
+                return self._too_few_frames()
+            case LeftOpen.MOSTLY_DAMAGED:
+                return Said([unjudged.mostly_damaged(self.coverage)], [])
+            case LeftOpen.OUTWEIGHED:
+                return self._outweighed()
+            case LeftOpen.MOSTLY_NOT_JUDGED:
+                return Said([unjudged.mostly_not_judged(self._image, self.coverage)], [])
+            case LeftOpen.DOUBTFUL:
+                return self._doubtful()
+            case LeftOpen.MOTIONLESS | LeftOpen.ALL_COVERED:
+                return self._nothing_found()
+            case None | LeftOpen.HIGH_IN_FEW_FRAMES:
+                return Said([], [])
+            case _:
+                assert_never(cause)
+
+    @property
+    def _image(self) -> bool:
+        return self.kind is MediaKind.IMAGE
+
+    @property
+    def _unstable(self) -> list[Person]:
+        return sorted(filter(is_unstable, self.persons), key=lambda person: person.id)
+
+    def _seen_all_the_same(self) -> LeftOpen | None:
+        """What was seen of covered faces says more than that they are covered."""
+        if self._unstable:
+            return LeftOpen.UNSTABLE
+        return LeftOpen.DOUBTFUL if self._doubtful_names() else None
+
+    def _views(self, persons: Sequence[Person]) -> list[str]:
+        return [doubt.unstable(self.parameters, persons)] if persons else []
+
+    def _flawed_segments(self) -> Said:
+        """Everybody with a segment is unstable, without colour or covered."""
+        grey = who_reaches(list(filter(is_colourless, self.persons)), self.parameters)
+        hidden = [name for name in covered_alone(self.persons, self.segments) if name not in grey]
+        others = [person for person in self._unstable if person.id not in (*grey, *hidden)]
+        sentences = [*self._views(others), *doubt.colourless(grey), *doubt.covered(hidden)]
+        return Said(sentences, [*names_of(self._unstable), *grey, *hidden])
+
+    def _too_few_frames(self) -> Said:
+        threshold = self.parameters.enter_threshold
+        high = [person for person in self.persons if (person.probability or 0.0) >= threshold]
+        if high:
+            return Said([unjudged.too_few_frames(self.parameters, high)], names_of(high))
+        return Said([unjudged.nobody_in_enough_frames(self.parameters, most_frames(self.persons))], [])
+
+    def _outweighed(self) -> Said:
+        weighed = weighed_faces(self.persons)
+        reaching = who_reaches(weighed, self.parameters)
+        judged = [sum(one.probability is not None for one in each) for each in (weighed, self.persons)]
+        hides = any(map(is_covered, self.persons))
+        said = doubt.one_of_many(reaching, *judged, some_covered=hides)
+        return Said([said, *self._views(self._unstable)], reaching)
+
+    def _doubtful(self) -> Said:
+        names, reaching = self._doubtful_names(), who_reaches(self.persons, self.parameters)
+        return Said(doubt.doubtful(self._image, self.parameters, names, reaching, self.few), names)
+
+    def _doubtful_names(self) -> list[str]:
+        return doubtful_persons(self.kind, self.parameters, self.persons)
+
+    def _nothing_found(self) -> Said:
+        """What would be said if nothing were in the way."""
+        reaching = [] if self._image else who_reaches(self.persons, self.parameters)
+        briefly = [name for name in reaching if name not in self.few]
+        said = no_finding.nothing_found(self._image, self.parameters, self.coverage, self.persons, briefly)
+        return Said([said], briefly)
+
+
+def names_of(persons: Sequence[Person]) -> list[str]:
+    """Names of ``persons``."""
+    return [person.id for person in persons]
