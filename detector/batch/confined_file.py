@@ -110,7 +110,8 @@ def _scored(
     analysis = analyze(
         path, name=name, parameters=asked.parameters, model=model, also=also, joint=asked.others.rule
     )
-    return {**judged(analysis), **summary_of(analysis), **(more(analysis) if more else {})}
+    line = {**judged(analysis), "reason": analysis.reason, **summary_of(analysis)}
+    return {**line, **(more(analysis) if more else {})}
 
 
 def judged(analysis: Analysis) -> Line:

@@ -54,6 +54,7 @@ def score_crops(
                 "stability": None,
                 "faces": 1,
                 "duration": 0.0,
+                "reason": None,
                 **NOTHING_TOLD,
                 "declarations": list(crop.declarations),
                 "seconds": seconds,

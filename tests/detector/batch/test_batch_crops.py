@@ -32,7 +32,7 @@ from detector.scoring.single_crops import CROP_SCALE, CropScorer, framed_crop
 
 KEYS = (
     *("file", "verdict", "probability", "stability", "faces", "duration"),
-    *("kind", "answers", "declarations", "seconds"),
+    *("reason", "kind", "answers", "declarations", "seconds"),
 )
 DEFAULT = Parameters()
 

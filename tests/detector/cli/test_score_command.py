@@ -47,7 +47,7 @@ class TestScore:
 
     KEYS = (
         *("file", "verdict", "probability", "stability", "faces", "duration"),
-        *("kind", "answers", "declarations", "seconds"),
+        *("reason", "kind", "answers", "declarations", "seconds"),
     )
 
     def test_a_line_a_file(
@@ -62,6 +62,7 @@ class TestScore:
         assert 0 <= photo["probability"] == entry["probability"] <= 1
         assert (clip["verdict"], clip["probability"], clip["faces"]) == ("inconclusive", None, 0)
         assert clip["duration"] == pytest.approx(1.2)
+        assert clip["reason"].startswith("No face was found")
         assert photo["seconds"] > 0 and clip["seconds"] > 0
 
     def test_bad_files_do_not_stop_the_others(
