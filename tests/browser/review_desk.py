@@ -30,7 +30,7 @@ def now(page: Page) -> float:
     return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
 
 
-def settled(page: Page, time: float, within: float = 0.002) -> None:
+def shows_time(page: Page, time: float, within: float = 0.002) -> None:
     """Wait until the desk says a time; a key is answered once the video has sought."""
     until = monotonic() + 60
     while abs(now(page) - time) > within:

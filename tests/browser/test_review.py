@@ -8,7 +8,7 @@ import re
 import pytest
 from desk import Served, Workbench
 from playwright.sync_api import Browser, Page, expect
-from review_desk import go_to, heatmaps_drawn, now, of_desk, ready, settled
+from review_desk import go_to, heatmaps_drawn, now, of_desk, ready, shows_time
 
 from detector.demo_clip import MANIPULATED
 from webapp.storage.data_folder import Folders
@@ -49,13 +49,13 @@ def test_keys_move_by_analysed_frames_seconds_and_segments(desk: Page) -> None:
     frames = of_desk(desk, "[...desk.data.frames]")
     before = now(desk)
     desk.keyboard.press("ArrowRight")
-    settled(desk, min(f for f in frames if f > before + 0.002))
+    shows_time(desk, min(f for f in frames if f > before + 0.002))
     desk.keyboard.press("ArrowLeft")
     desk.keyboard.press("ArrowLeft")
     here = max(f for f in frames if f < before - 0.002)
-    settled(desk, here)
+    shows_time(desk, here)
     desk.keyboard.press("Shift+ArrowRight")
-    settled(desk, here + 1, within=0.05)
+    shows_time(desk, here + 1, within=0.05)
     desk.keyboard.press("n")
     desk.wait_for_function("() => !document.getElementById('video').seeking")
     assert MANIPULATED[0] - 0.5 <= now(desk) <= MANIPULATED[1] + 0.5
@@ -127,11 +127,11 @@ def test_a_frame_that_comes_late_takes_no_key_back(desk: Page) -> None:
         }"""
     )
     desk.keyboard.press("ArrowRight")
-    settled(desk, first)
+    shows_time(desk, first)
     desk.wait_for_function("() => window.hears")
     desk.evaluate("() => { window.holding = true; }")
     desk.keyboard.press("ArrowRight")
-    settled(desk, second)
+    shows_time(desk, second)
     desk.wait_for_function("() => window.late")
     desk.evaluate(
         """() => {
@@ -143,7 +143,7 @@ def test_a_frame_that_comes_late_takes_no_key_back(desk: Page) -> None:
             window.holding = false;
         }"""
     )
-    settled(desk, max(f for f in frames if f < first - 0.002))
+    shows_time(desk, max(f for f in frames if f < first - 0.002))
 
 
 def test_a_heatmap_lies_over_peak_frames_and_can_be_faded(desk: Page) -> None:

@@ -96,7 +96,7 @@ def finished(app: Flask, fields: dict[str, Any] | None = None, /, **changes: obj
                 "attempt": 1,
                 "verdict": analysis.verdict.value,
                 "probability": result_records.probability(analysis.probability),
-                result_records.FINDING: result_records.sha256_of(stored.summary),
+                result_records.SUMMARY: result_records.sha256_of(stored.summary),
                 "manifest sha256": digest((folder / manifest.NAME).read_bytes()),
             },
             exhibit=row.exhibit.sha256,

@@ -1,7 +1,7 @@
 """Whether the kept result of an analysis is still what the custody log says of it (:mod:`.altered`).
 
 The log's entry holds the SHA-256 of ``manifest.json``, which holds those of all other files, and what the row
-holds of the finding.
+holds of its summary.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from webapp.custody.altered import AlteredRecord, refuse_forged
 from webapp.storage.tables import AnalysisRow
 
 _MANIFEST = "manifest sha256"
-FINDING = "finding sha256"
-"""In an entry of a finished analysis: of what its row holds beside the verdict."""
+SUMMARY = "finding sha256"  # called so since the first log
+"""In an entry of a finished analysis: of the summary that its row holds beside the verdict."""
 
 
 @dataclass(frozen=True)
@@ -34,12 +34,12 @@ class Finished:
     manifest: str | None = None  # SHA-256
     verdict: str | None = None
     probability: str | None = None
-    finding: str | None = None  # SHA-256
+    summary: str | None = None  # SHA-256
 
     @classmethod
     def of(cls, entry: Entry) -> Finished:
         """What an entry that an analysis finished says."""
-        said = {name: entry.details.get(name) for name in (_MANIFEST, "verdict", "probability", FINDING)}
+        said = {name: entry.details.get(name) for name in (_MANIFEST, "verdict", "probability", SUMMARY)}
         return cls(*(None if value is None else str(value) for value in said.values()))
 
     def row_problem(self, row: AnalysisRow) -> str | None:
@@ -48,7 +48,7 @@ class Finished:
             return gettext("The verdict in the database is not the one that the custody log holds.")
         if self.probability is not None and self.probability != probability(row.probability):
             return gettext("The probability in the database is not the one that the custody log holds.")
-        if self.finding != (None if row.summary is None else sha256_of(row.summary)):
+        if self.summary != (None if row.summary is None else sha256_of(row.summary)):
             return gettext("The answers in the database are not those that the custody log holds.")
         return None
 

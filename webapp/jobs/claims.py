@@ -155,7 +155,7 @@ def finish(database: Database, held: AnalysisClaim, result: Result) -> None:
             "attempt": held.attempt,
             "verdict": str(result.verdict),
             "probability": result_records.probability(result.probability),
-            **({result_records.FINDING: result_records.sha256_of(result.summary)} if result.summary else {}),
+            **({result_records.SUMMARY: result_records.sha256_of(result.summary)} if result.summary else {}),
             **result.made_of,
         }
         states.record(session, row, "finished", details)

@@ -6,11 +6,6 @@ import errno
 import hashlib
 import json
 import os
-import shutil
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -18,10 +13,8 @@ from analyses import build, with_stability
 
 from detector.batch import watch_folder as watch_module
 from detector.batch.watch_folder import LOG, STILL_FOR, Watch
-from detector.cli.main import main
 from detector.errors import MediaError, NotOpenedError, ParameterError
 from detector.files import hashed
-from detector.paths import ROOT
 from detector.sandbox import UnexpectedError
 from detector.sandboxed_engine import analyze_confined
 from detector.schema.analysis import Parameters
@@ -377,50 +370,3 @@ def test_folders_that_cannot_be_watched(tmp_path):
         watching(tmp_path / "missing", Clock())
     with pytest.raises(ParameterError, match="another folder"):
         watching(tmp_path, Clock(), tmp_path)
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_the_command_ends_cleanly(tmp_path, sample, number):
-    """Stopped while it analyses: nothing half-made stays, and the next start does it all."""
-    shutil.copy(sample, tmp_path / "a.mp4")
-    command = [sys.executable, "-m", "detector", "watch", str(tmp_path)]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    results = tmp_path / "reelproof-results"
-    end = time.monotonic() + 300
-    while not list(results.glob(".watch-*")):
-        assert time.monotonic() < end and process.poll() is None
-        time.sleep(0.05)
-    time.sleep(0.5)
-    process.send_signal(number)
-    out, error = process.communicate(timeout=200)
-    assert process.returncode == 0 and out == "" and "stopped" in error and "Traceback" not in error
-    assert {path.name: path.stat().st_size for path in results.iterdir()} == {LOG: 0}
-
-
-def test_its_help_says_that_subfolders_are_not_watched(capsys):
-    with pytest.raises(SystemExit):
-        main(["watch", "--help"])
-    assert "subfolders are not looked into" in " ".join(capsys.readouterr().out.split())
-
-
-def test_a_model_that_is_not_there_is_told_before_the_first_file(tmp_path, capsys):
-    (tmp_path / "a.mp4").write_bytes(b"one")
-    assert main(["watch", str(tmp_path), "--once", "--model", "reelprof"]) == 2
-    told = capsys.readouterr()
-    assert "reelprof" in told.err and told.out == ""
-
-
-def test_the_command_once(tmp_path):
-    name = os.fsdecode(b"text\xff.mp4")  # no UTF-8, as names of other systems may be
-    (tmp_path / name).write_text("no video")
-    ended = subprocess.run(
-        [sys.executable, "-m", "detector", "watch", str(tmp_path), "--once", "--out", str(tmp_path / "out")],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert ended.returncode == 1, ended.stderr
-    line = json.loads(ended.stdout)
-    assert line["file"] == name and "cannot be read" in line["error"]
-    assert json.loads((tmp_path / "out" / LOG).read_text()) == line

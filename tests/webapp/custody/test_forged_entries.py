@@ -74,7 +74,7 @@ def test_a_verdict(app, client):
     def forger(session):
         forged = {"verdict": "no manipulation found", "probability": 0.01, "summary": finding}
         session.execute(update(AnalysisRow).values(**forged))
-        sums = {result_records.FINDING: result_records.sha256_of(finding)}
+        sums = {result_records.SUMMARY: result_records.sha256_of(finding)}
         forge(session, "analysis finished", verdict=forged["verdict"], probability="0.01", **sums)
 
     asked = page, f"{page}.json", f"{page}/state.json", *handed_out(row.id), api, f"{api}/segments"

@@ -1,4 +1,4 @@
-"""The custody log."""
+"""The table of the custody log, to which entries can only be added."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The API itself."""
+"""What the API says of itself, and whom it takes the caller for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The custody log."""
+"""Entries of the custody log as the API lists, finds and exports them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Exhibits."""
+"""Exhibits as the API lists them, each with its analyses."""
 
 from __future__ import annotations
 

@@ -1,0 +1,64 @@
+"""The command ``watch``: what it prints, how it ends, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from detector.batch.watch_folder import LOG
+from detector.cli.main import main
+from detector.paths import ROOT
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_the_command_ends_cleanly(tmp_path, sample, number):
+    """Stopped while it analyses: nothing half-made stays, and the next start does it all."""
+    shutil.copy(sample, tmp_path / "a.mp4")
+    command = [sys.executable, "-m", "detector", "watch", str(tmp_path)]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    results = tmp_path / "reelproof-results"
+    end = time.monotonic() + 300
+    while not list(results.glob(".watch-*")):
+        assert time.monotonic() < end and process.poll() is None
+        time.sleep(0.05)
+    time.sleep(0.5)
+    process.send_signal(number)
+    out, error = process.communicate(timeout=200)
+    assert process.returncode == 0 and out == "" and "stopped" in error and "Traceback" not in error
+    assert {path.name: path.stat().st_size for path in results.iterdir()} == {LOG: 0}
+
+
+def test_its_help_says_that_subfolders_are_not_watched(capsys):
+    with pytest.raises(SystemExit):
+        main(["watch", "--help"])
+    assert "subfolders are not looked into" in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_model_that_is_not_there_is_told_before_the_first_file(tmp_path, capsys):
+    (tmp_path / "a.mp4").write_bytes(b"one")
+    assert main(["watch", str(tmp_path), "--once", "--model", "reelprof"]) == 2
+    told = capsys.readouterr()
+    assert "reelprof" in told.err and told.out == ""
+
+
+def test_the_command_once(tmp_path):
+    name = os.fsdecode(b"text\xff.mp4")  # no UTF-8, as names of other systems may be
+    (tmp_path / name).write_text("no video")
+    ended = subprocess.run(
+        [sys.executable, "-m", "detector", "watch", str(tmp_path), "--once", "--out", str(tmp_path / "out")],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert ended.returncode == 1, ended.stderr
+    line = json.loads(ended.stdout)
+    assert line["file"] == name and "cannot be read" in line["error"]
+    assert json.loads((tmp_path / "out" / LOG).read_text()) == line
