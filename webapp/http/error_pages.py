@@ -65,64 +65,68 @@ _WORDS = {
 
 
 def install(app: Flask) -> None:
-    """Answer every error in words."""
+    """Answer every error in words; of the handlers that fit, Flask takes the one of the narrowest class."""
+    app.register_error_handler(UserError, _user_error)
+    app.register_error_handler(problem_details.FieldsError, _fields_at_fault)
+    app.register_error_handler(413, _request_too_large)
+    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(OperationalError, _no_database)
+    app.register_error_handler(Exception, _unexpected)
 
-    @app.errorhandler(UserError)
-    def in_words(problem: UserError) -> Response:
-        response = answer(
-            problem.status, problem.error, problem.remedy, title=problem.title, link=problem.link
+
+def _user_error(problem: UserError) -> Response:
+    response = answer(problem.status, problem.error, problem.remedy, title=problem.title, link=problem.link)
+    if problem.retry_after is not None:
+        response.headers["Retry-After"] = str(problem.retry_after)
+    return response
+
+
+def _fields_at_fault(problem: problem_details.FieldsError) -> Response:
+    words = (
+        gettext("Parts of this request cannot be used."),
+        gettext("Put right what “errors” names, then send it again."),
+    )
+    return problem_details.response(422, *words, problem.errors)
+
+
+def _request_too_large(_problem: HTTPException) -> Response:
+    # Werkzeug says 413 of too many parts and of a text field too large as well.
+    if (request.content_length or 0) <= (request.max_content_length or 0):
+        return answer(
+            400,
+            gettext("The form holds too many parts or too long a text."),
+            gettext("Hand in one file alone."),
         )
-        if problem.retry_after is not None:
-            response.headers["Retry-After"] = str(problem.retry_after)
-        return response
+    words = this_request().allowed().too_large()
+    return answer(words.status, words.error, words.remedy)
 
-    @app.errorhandler(problem_details.FieldsError)
-    def fields_at_fault(problem: problem_details.FieldsError) -> Response:
-        words = (
-            gettext("Parts of this request cannot be used."),
-            gettext("Put right what “errors” names, then send it again."),
-        )
-        return problem_details.response(422, *words, problem.errors)
 
-    @app.errorhandler(413)
-    def request_too_large(_problem: HTTPException) -> Response:
-        # Werkzeug says 413 of too many parts and of a text field too large as well.
-        if (request.content_length or 0) <= (request.max_content_length or 0):
-            return answer(
-                400,
-                gettext("The form holds too many parts or too long a text."),
-                gettext("Hand in one file alone."),
-            )
-        words = this_request().allowed().too_large()
-        return answer(words.status, words.error, words.remedy)
+def _http_error(problem: HTTPException) -> Response:
+    status = problem.code or 500
+    error, remedy = _WORDS.get(
+        status, (problem.description or "", gettext("Go back to the page you came from."))
+    )
+    if isinstance(problem, MethodNotAllowed) and problem.valid_methods and problem_details.is_api():
+        remedy = f"Use one of these methods: {', '.join(sorted(problem.valid_methods))}."
+    response = answer(status, error, remedy)
+    for name, value in problem.get_headers():
+        if name in ("Allow", "Content-Range", "Retry-After", "WWW-Authenticate"):
+            response.headers[name] = value
+    return response
 
-    @app.errorhandler(HTTPException)
-    def of_http(problem: HTTPException) -> Response:
-        status = problem.code or 500
-        error, remedy = _WORDS.get(
-            status, (problem.description or "", gettext("Go back to the page you came from."))
-        )
-        if isinstance(problem, MethodNotAllowed) and problem.valid_methods and problem_details.is_api():
-            remedy = f"Use one of these methods: {', '.join(sorted(problem.valid_methods))}."
-        response = answer(status, error, remedy)
-        for name, value in problem.get_headers():
-            if name in ("Allow", "Content-Range", "Retry-After", "WWW-Authenticate"):
-                response.headers[name] = value
-        return response
 
-    @app.errorhandler(OperationalError)
-    def no_database(problem: OperationalError) -> Response:
-        log.error("%s %s failed: %s", request.method, _route(), problem.orig)
-        if has_no_room(problem):
-            return answer(507, *_WORDS[507])
-        response = answer(503, *_WORDS[503])
-        response.headers["Retry-After"] = _DATABASE_AWAY
-        return response
+def _no_database(problem: OperationalError) -> Response:
+    log.error("%s %s failed: %s", request.method, _route(), problem.orig)
+    if has_no_room(problem):
+        return answer(507, *_WORDS[507])
+    response = answer(503, *_WORDS[503])
+    response.headers["Retry-After"] = _DATABASE_AWAY
+    return response
 
-    @app.errorhandler(Exception)
-    def unexpected(problem: Exception) -> Response:
-        log.error("%s %s failed", request.method, _route(), exc_info=problem)
-        return answer(500, *_WORDS[500])
+
+def _unexpected(problem: Exception) -> Response:
+    log.error("%s %s failed", request.method, _route(), exc_info=problem)
+    return answer(500, *_WORDS[500])
 
 
 def answer(
