@@ -1,1 +1,7 @@
-"""Keys, and signatures of PDFs and manifests. How signatures are checked is in `verification.signatures`."""
+"""Keys, and signatures of PDFs and manifests. How they are checked is in `verification.signatures`.
+
+:mod:`~reports.signing.keys` signs with a key, manifests itself; :mod:`~reports.signing.pdf` signs reports,
+which :mod:`~reports.signing.pdf_structure` keeps PDF/UA.
+:mod:`~reports.signing.timestamps` adds trusted time. :mod:`~reports.signing.validation` writes and signs the
+folder of a laboratory's validation.
+"""

@@ -1,4 +1,4 @@
-"""What the review page works out by itself agrees with what Python says of the same thing."""
+"""What the review desk works out by itself agrees with what Python says of the same thing."""
 
 from __future__ import annotations
 

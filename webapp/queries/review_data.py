@@ -1,4 +1,4 @@
-"""What the review page works with: one analysis as JSON, its words from the report's view.
+"""What the review desk works with: one analysis as JSON, its words from the report's view.
 
 Scores of a long analysis go in two levels (:mod:`webapp.queries.review_scores`). Times are seconds from the
 first frame to a ten-thousandth, boxes whole pixels.

@@ -1,4 +1,4 @@
-// Keys of the review page. Never while typing, never with a modifier that belongs to the browser.
+// Keys of the review desk. Never while typing, never with a modifier that belongs to the browser.
 
 import { _ } from "../language.js";
 

@@ -1,4 +1,4 @@
-"""The review page's data."""
+"""What the scripts of the review desk read, as JSON. Its page is :mod:`webapp.pages.analysis.show`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ blueprint = Blueprint("desk", __name__, url_prefix="/analyses/<analysis_id>")
 @blueprint.get("/review.json")
 @require(Permission.READ)
 def data(analysis_id: str) -> Response:
-    """The analysis as the review page reads it; ``scores=all`` for all of them at once, however many."""
+    """The analysis as the review desk reads it; ``scores=all`` for all of them at once, however many."""
     row, folder = finished(analysis_id, Discloses.FINDINGS)
     plays = playback(this_app.folders(), row)
     text = _text(folder, row.id, plays, language.current(), whole=request.args.get("scores") == "all")
@@ -67,7 +67,7 @@ def _columns(folder: Path) -> dict[str, review_scores.Columns]:
 
 @lru_cache(maxsize=4)
 def _text(folder: Path, analysis_id: str, plays: Playback | None, _spoken: str, whole: bool) -> str:
-    """The review page's data as text. ``_spoken``, the language spoken now, is there for the cache alone."""
+    """The review desk's data as text. ``_spoken``, the language spoken now, is there for the cache alone."""
     result = load(folder)
     address = f"/analyses/{analysis_id}/"
     where = review_data.Addresses(
