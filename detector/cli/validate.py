@@ -93,7 +93,7 @@ def _validate(options: argparse.Namespace) -> int:
         )
         show("writing the report", 0.0)
         from detector.validation.quoted import quoted
-        from reports.signing.validation import write_validation
+        from reports.signing.signed_validation import write_validation
 
         laboratory = quoted(validation, validation.to_json().encode()).to_json().encode()
         write_validation(validation, options.out, key, laboratory, options.language)

@@ -54,7 +54,7 @@ def signed(
 def sign_validation(settings: Settings, folder: Path) -> None:
     """Sign a validation's report and its ``validation.json``, where there is a key; raises as above."""
     from reports.bundle.manifest import sums
-    from reports.signing.validation import SIGNATURE, SUMS
+    from reports.signing.signed_validation import SIGNATURE, SUMS
 
     report, signed_report, text = (
         folder / name for name in ("validation.pdf", ".signed.pdf", "validation.json")

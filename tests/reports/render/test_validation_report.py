@@ -14,9 +14,9 @@ from pdf_rules import broken
 from detector.schema.analysis import MediaKind, Parameters
 from detector.schema.laboratory.validation import Validation
 from reports.render.validation import validation_files
-from reports.signing import validation as signing
+from reports.signing import signed_validation as signing
 from reports.signing.keys import read_key
-from reports.signing.validation import write_validation
+from reports.signing.signed_validation import write_validation
 from reports.verification.verify import verify
 from reports.view.validation.validation_report import validation_report
 

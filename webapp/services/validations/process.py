@@ -27,7 +27,7 @@ from detector.validation.measuring import Line, Measurements, Run, line_of
 from detector.validation.model_used import validated_model, why_not_the_same
 from detector.validation.quoted import quoted
 from detector.validation.versions import remarks_on
-from reports.signing.validation import write_validation
+from reports.signing.signed_validation import write_validation
 
 _NONE = N_("%(name)s is no exhibit here.")
 _SEVERAL = N_("%(name)s is the name of several exhibits: write their SHA-256.")
