@@ -50,7 +50,7 @@ def judge(
     people = candidates.group_persons(first_pass, seconds)
     found = candidates.candidates_of_all(people, parameters, media.kind)
     on_screen = partial(candidates.screen_time, times=times, seconds=seconds)
-    persons = candidates.persons_of(
+    persons = candidates.published_persons(
         people, found, scorer, parameters.sample_rate, on_screen, first_pass.still
     )
     threshold = scorer.person_probability(scorer.logit(parameters.enter_threshold))

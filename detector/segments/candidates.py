@@ -81,7 +81,7 @@ def smooth(detections: Detections, scorer: Scorer, parameters: Parameters) -> ru
     return probabilities
 
 
-def person(
+def published_person(
     name: str,
     group: Detections,
     found: Sequence[Candidate],
@@ -135,7 +135,7 @@ def person(
     )
 
 
-def persons_of(
+def published_persons(
     people: Mapping[str, Detections],
     found: Sequence[Candidate],
     scorer: Scorer,
@@ -143,9 +143,10 @@ def persons_of(
     on_screen: Callable[[Detections], float],
     still: Set[int] | None = None,
 ) -> tuple[Person, ...]:
-    """The published values of all persons; arguments as of :func:`person`."""
+    """The published values of all persons; arguments as of :func:`published_person`."""
     return tuple(
-        person(name, group, found, scorer, rate, on_screen(group), still) for name, group in people.items()
+        published_person(name, group, found, scorer, rate, on_screen(group), still)
+        for name, group in people.items()
     )
 
 

@@ -28,7 +28,7 @@ from detector.training.data.face_clips import MovingFace
 from detector.training.data.face_samples import Sample
 from detector.training.synthesis.animation import Animation, drift
 from detector.training.synthesis.blending import self_blend, swap_blend
-from detector.training.synthesis.sequence_degradations import degrade_sequence, eventful, timeline
+from detector.training.synthesis.sequence_degradations import degrade_sequence, eventful, frame_order
 from detector.training.synthesis.video_blending import Carried, Moving, interval, self_blended, swapped
 
 # A detector's box trembles: spread of centre and side in shares of the side, of the angle in degrees.
@@ -160,7 +160,7 @@ class Sequences(Dataset[tuple[torch.Tensor, float]]):
         image, landmarks = decode(sample.data), sample.landmarks
         if not sample.framed:
             image, landmarks = _reduced(image, landmarks, small)
-        moments = timeline(count, count + _SPARE, after)
+        moments = frame_order(count, count + _SPARE, after)
         length = int(moments.max()) + 1
         squares = _trembling(image, sample.framed, length, after)
         # A photograph is blended before it is animated (a perfect fake, it moves with the skin)
@@ -193,7 +193,7 @@ class Sequences(Dataset[tuple[torch.Tensor, float]]):
         self, kind: str, count: int, small: int, rng: np.random.Generator, after: np.random.Generator
     ) -> tuple[list[Image], NDArray[np.bool_]]:
         clip = self._clips[rng.integers(len(self._clips))]
-        moments = timeline(min(count, len(clip)), len(clip), after)
+        moments = frame_order(min(count, len(clip)), len(clip), after)
         used = slice(int(moments.min()), int(moments.max()) + 1)
         footage = _footage(clip, used, small)
         squares = _trembling(footage.frames[0], False, len(footage.frames), after)

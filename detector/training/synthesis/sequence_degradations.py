@@ -15,7 +15,7 @@ from detector.training.synthesis.degradations import degrade
 _RATE = 8  # frames a second of a sequence
 
 
-def timeline(count: int, available: int, rng: np.random.Generator) -> NDArray[np.int64]:
+def frame_order(count: int, available: int, rng: np.random.Generator) -> NDArray[np.int64]:
     """Which of ``available`` moments are shown as ``count`` frames, in order.
 
     Mostly a run of neighbours; one time in six a jump cut, frames dropped, or frames shown twice.
@@ -63,7 +63,7 @@ def compressed(crops: list[Image], crf: int, gop: int) -> list[Image]:
 
 
 def eventful(crops: list[Image], rng: np.random.Generator) -> list[Image]:
-    """A stretch compressed once more, or another exposure from some frame on; beside `timeline`'s cuts."""
+    """A stretch compressed once more, or another exposure from a frame on; beside cuts of `frame_order`."""
     crops = list(crops)
     start = int(rng.integers(1, len(crops) - 3))
     end = int(rng.integers(start + 3, len(crops) + 1))

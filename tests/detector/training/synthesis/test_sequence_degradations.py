@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from made_faces import crop
 
-from detector.training.synthesis.sequence_degradations import compressed, degrade_sequence, timeline
+from detector.training.synthesis.sequence_degradations import compressed, degrade_sequence, frame_order
 
 
 def test_timeline() -> None:
@@ -14,7 +14,7 @@ def test_timeline() -> None:
     kinds = {"run": 0, "jump": 0, "repeated": 0}
     for _ in range(600):
         count = int(rng.integers(10, 31))
-        shown = timeline(count, count + int(rng.integers(0, 20)), rng)
+        shown = frame_order(count, count + int(rng.integers(0, 20)), rng)
         steps = np.diff(shown)
         assert len(shown) == count and shown.min() >= 0 and (steps >= 0).all()
         kinds["run" if (steps == 1).all() else "jump" if steps.max() > 1 else "repeated"] += 1
@@ -25,7 +25,7 @@ def test_timeline_stays_inside() -> None:
     rng = np.random.default_rng(1)
     for _ in range(600):
         available = int(rng.integers(10, 40))
-        assert timeline(10, available, rng).max() < available
+        assert frame_order(10, available, rng).max() < available
 
 
 def test_compressed_keeps_order_and_number() -> None:
