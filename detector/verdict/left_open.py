@@ -1,4 +1,9 @@
-"""Why nobody flagged does not mean that nothing was found: the one rule, for the verdict and its texts."""
+"""Why nobody flagged does not mean that nothing was found: the one rule, for the verdict and its texts.
+
+A cause is a :class:`LeftOpen`. What ``Analysis.reason`` says of it is in
+:mod:`detector.verdict.reasons.why_open`, what reports say beside that, and what may help, in
+:mod:`reports.text.inconclusive`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The first page's answers, in plain words: what, when, whose face, how surely, what not, what next."""
+"""The first page's answers, in plain words: what, when, whose face, how surely, what not, what next.
+
+The few fields of an analysis that ``score`` and the API tell are :mod:`detector.schema.summary`.
+"""
 
 from __future__ import annotations
 
