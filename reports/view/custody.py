@@ -23,7 +23,7 @@ _NOT_KEPT = (
 
 
 @dataclass(frozen=True)
-class CustodyRow:
+class CustodyLine:
     """One entry as printed."""
 
     number: str
@@ -44,7 +44,7 @@ class CustodyView:
     problems: tuple[str, ...]
     notes: tuple[str, ...]
     facts: tuple[Fact, ...]
-    rows: tuple[CustodyRow, ...]
+    rows: tuple[CustodyLine, ...]
 
 
 def custody_view(data: bytes | None, exhibit_sha256: str) -> CustodyView:
@@ -74,7 +74,7 @@ def custody_view(data: bytes | None, exhibit_sha256: str) -> CustodyView:
             Fact(gettext("Head, SHA-256 of its last entry"), log.head, exact=True),
             Fact(gettext("MAC of the head"), log.head_mac, exact=True),
         ),
-        rows=tuple(_row(each) for each in own[-MOST_ROWS:]),
+        rows=tuple(_line(each) for each in own[-MOST_ROWS:]),
     )
 
 
@@ -132,9 +132,9 @@ def _moment(made: str) -> str:
     return made.replace("T", " ").removesuffix("Z")
 
 
-def _row(entry: Entry) -> CustodyRow:
+def _line(entry: Entry) -> CustodyLine:
     details = "; ".join(f"{name}: {value}" for name, value in entry.details.items())
-    return CustodyRow(
+    return CustodyLine(
         number=shown(entry.number, ","),
         made=_moment(entry.made),
         actor=one_line(entry.actor),

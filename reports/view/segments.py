@@ -11,7 +11,7 @@ from detector.verdict.persons.flagged import is_flagged
 from detector.verdict.reasons import doubt
 from reports.inputs.pictures import Picture, find_picture
 from reports.text import numbers
-from reports.text.certainty.uncertainty import Interval, segment_interval
+from reports.text.certainty.uncertainty import ProbabilityInterval, segment_interval
 from reports.text.certainty.verbal_scale import segment_phrase
 from reports.text.heatmaps import SEQUENCES, check_words, is_confirmed
 from reports.text.numbers import grouped, shown, time_span, timecode
@@ -144,7 +144,9 @@ def _index(index: int | None) -> str:
     return "–" if index is None else grouped(index)
 
 
-def _figures(analysis: Analysis, segment: Segment, interval: Interval | None, words: str) -> tuple[Fact, ...]:
+def _figures(
+    analysis: Analysis, segment: Segment, interval: ProbabilityInterval | None, words: str
+) -> tuple[Fact, ...]:
     """How high, in ``words`` too, how sure and of how many frames."""
     still = analysis.media.still
     found = [
@@ -174,13 +176,13 @@ def _figures(analysis: Analysis, segment: Segment, interval: Interval | None, wo
     return tuple(found)
 
 
-def _ends(interval: Interval | None) -> str:
+def _ends(interval: ProbabilityInterval | None) -> str:
     if interval is None or interval.says_nothing:
         return gettext("not known")
     return numbers.from_to(numbers.probability(interval.low), numbers.probability(interval.high))
 
 
-def _made_from(interval: Interval) -> str:
+def _made_from(interval: ProbabilityInterval) -> str:
     made = [gettext("too few independent moments for an interval")] if interval.says_nothing else []
     if interval.effective is not None and interval.frames is not None:
         made.append(

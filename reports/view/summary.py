@@ -13,7 +13,7 @@ from detector.schema.joint_rule import JointRule
 from detector.verdict.persons.flagged import flagged_segments
 from detector.verdict.persons.whose_figure import figured_segment
 from reports.text import inconclusive, numbers, photographs
-from reports.text.certainty.uncertainty import Interval, exhibit_interval
+from reports.text.certainty.uncertainty import ProbabilityInterval, exhibit_interval
 from reports.text.certainty.verbal_scale import strength
 from reports.text.not_examined import was_judged_from_damaged
 from reports.text.numbers import plural, shown, timecode
@@ -187,7 +187,7 @@ def figure_interval(analysis: Analysis) -> str:
     return interval_words(interval) if interval else ""
 
 
-def interval_words(interval: Interval) -> str:
+def interval_words(interval: ProbabilityInterval) -> str:
     """The ends of an interval as they stand in a sentence, or why it has none worth the name."""
     if interval.says_nothing:
         return gettext("too few independent moments for an interval")

@@ -37,7 +37,7 @@ from webapp.media import playback
 from webapp.media.playback import SUFFIXES, Playback
 from webapp.queries import reference_comparisons, review_data
 from webapp.queries.reference_comparisons import ComparisonResult
-from webapp.queries.results import Result, download_name, load, refuse_altered
+from webapp.queries.results import LoadedResult, download_name, load, refuse_altered
 from webapp.security.access.permissions import current
 from webapp.settings import Settings
 from webapp.storage.data_folder import Folders
@@ -69,7 +69,7 @@ class _Bundle:
     """
 
     row: AnalysisRow
-    result: Result
+    result: LoadedResult
     reports: Path  # the folder of reports that are handed out
     said: RenderedFrom
     made: datetime

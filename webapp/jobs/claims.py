@@ -67,7 +67,7 @@ class AnalysisClaim(JobClaim):
 
 
 @dataclass(frozen=True)
-class Result:
+class RecordedResult:
     """What the row, and the custody log, keep of a finished analysis."""
 
     verdict: str
@@ -130,7 +130,7 @@ def beat(database: Database, held: JobClaim, stage: str | None = None, progress:
             raise LostClaim(held.job_id)
 
 
-def finish(database: Database, held: AnalysisClaim, result: Result) -> None:
+def finish(database: Database, held: AnalysisClaim, result: RecordedResult) -> None:
     """Mark the analysis done; its files must be in place already. Raises :class:`LostClaim`."""
     with database.begin() as session:
         done = session.execute(

@@ -35,7 +35,7 @@ _MOST_CACHED = 12_000_000  # bytes of analysis.json; in memory they are four tim
 
 
 @dataclass(frozen=True)
-class Result:
+class LoadedResult:
     """What a result page shows, and the SHA-256 of the ``analysis.json`` it was read from."""
 
     analysis: Analysis
@@ -112,17 +112,17 @@ class _ResultCache:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._results: OrderedDict[_Key, tuple[Result, int]] = OrderedDict()
+        self._results: OrderedDict[_Key, tuple[LoadedResult, int]] = OrderedDict()
         self._bytes = 0
 
-    def get(self, key: _Key) -> Result | None:
+    def get(self, key: _Key) -> LoadedResult | None:
         with self._lock:
             if key not in self._results:
                 return None
             self._results.move_to_end(key)
             return self._results[key][0]
 
-    def add(self, key: _Key, result: Result, size: int) -> None:
+    def add(self, key: _Key, result: LoadedResult, size: int) -> None:
         with self._lock:
             if key in self._results:  # another thread was quicker
                 return
@@ -141,7 +141,7 @@ class _ResultCache:
 result_cache = _ResultCache()
 
 
-def load(folder: Path) -> Result:
+def load(folder: Path) -> LoadedResult:
     """The finished result in a folder."""
     from reports.view.report import report_view  # brings OpenCV; only result pages need it
     from reports.view.report_inputs import ReportInputs
@@ -153,7 +153,7 @@ def load(folder: Path) -> Result:
     with gc_paused():
         analysis = Analysis.from_json(text)
         view = report_view(analysis, folder, ReportInputs(language_code=spoken))
-    result = Result(analysis, view, hashlib.sha256(text).hexdigest())
+    result = LoadedResult(analysis, view, hashlib.sha256(text).hexdigest())
     result_cache.add((folder, spoken), result, len(text))
     return result
 

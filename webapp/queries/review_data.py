@@ -22,7 +22,7 @@ from detector.schema.analysis import (
 )
 from reports.text.certainty.verbal_scale import strength
 from reports.text.translation.language import gettext, translated
-from webapp.queries.results import Result
+from webapp.queries.results import LoadedResult
 from webapp.queries.review_scores import BUCKETS, columns_of, outline, stretch_length
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class Addresses:
 
 
 def document(
-    analysis_id: str, result: Result, playback: Playback | None = None, where: Addresses = Addresses()
+    analysis_id: str, result: LoadedResult, playback: Playback | None = None, where: Addresses = Addresses()
 ) -> dict[str, Any]:
     """The page's data; ``playback`` is what plays of the exhibit.
 

@@ -100,7 +100,7 @@ def _analyse(
     ready: ReadyEngine | None,
 ) -> None:
     analysis = run_analysis.result(settings, database, held, reporter(database, held), ready)
-    result = claims.Result(
+    result = claims.RecordedResult(
         analysis.verdict,
         analysis.probability,
         analysis.media.duration,

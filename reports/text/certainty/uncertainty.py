@@ -43,7 +43,7 @@ _WIDEST = 0.9  # an interval as wide as this says of a probability hardly more t
 
 
 @dataclass(frozen=True)
-class Interval:
+class ProbabilityInterval:
     """Ends of an interval of a probability, and what it was made from.
 
     ``frames`` is the number of sampling intervals, ``effective`` how many independent ones they are worth
@@ -70,19 +70,21 @@ def _logits(person: Person, segment: Segment, rate: float) -> list[float]:
     return mean_per_interval(times[inside], logits[inside], rate).tolist()
 
 
-def segment_interval(analysis: Analysis, segment: Segment) -> Interval | None:
+def segment_interval(analysis: Analysis, segment: Segment) -> ProbabilityInterval | None:
     """The interval of a segment's confidence; None where neither source of doubt is known."""
     return _interval(analysis, segment, segment.confidence, analysis.model.segment)
 
 
-def exhibit_interval(analysis: Analysis, segment: Segment) -> Interval | None:
+def exhibit_interval(analysis: Analysis, segment: Segment) -> ProbabilityInterval | None:
     """The same of the probability of the whole exhibit, where that is of ``segment``."""
     if analysis.probability is None:
         return None
     return _interval(analysis, segment, analysis.probability, analysis.model.exhibit)
 
 
-def _interval(analysis: Analysis, segment: Segment, figure: float, platt: Platt | None) -> Interval | None:
+def _interval(
+    analysis: Analysis, segment: Segment, figure: float, platt: Platt | None
+) -> ProbabilityInterval | None:
     """The interval of ``figure``, which the calibration ``platt`` made of the frames of ``segment``."""
     logits = [
         logit
@@ -101,7 +103,7 @@ def _interval(analysis: Analysis, segment: Segment, figure: float, platt: Platt 
         # The figure itself always lies inside, whatever a card's rounding does.
         low, high = min(low, figure), max(high, figure)
     moved = calibration or 0.0
-    return Interval(
+    return ProbabilityInterval(
         low=max(0.0, low - moved),
         high=min(1.0, high + moved),
         frames=len(logits) if spread is not None else None,

@@ -52,7 +52,7 @@ def test_the_whole_life_of_an_analysis_is_recorded(app, database):
     row = hand_in(app, b"bytes", "a clip.mp4", "reelproof")
     held = claims.claim(database, row.id)
     claims.finish(
-        database, held, claims.Result("inconclusive", None, 1.0, made_of={"model sha256": "a" * 64})
+        database, held, claims.RecordedResult("inconclusive", None, 1.0, made_of={"model sha256": "a" * 64})
     )
     sha256 = digest(b"bytes")
     entries = [entry for entry in log(database) if entry.exhibit == sha256]

@@ -58,7 +58,7 @@ def test_progress_and_end(app, database):
     assert (found.stage, found.progress) == ("scoring", 0.5)
     claims.beat(database, held, "scoring", 7.0)
     assert row(database, held.analysis_id).progress == 1.0
-    claims.finish(database, held, claims.Result("inconclusive", None))
+    claims.finish(database, held, claims.RecordedResult("inconclusive", None))
     done = row(database, held.analysis_id)
     assert (done.state, done.verdict, done.probability) == ("done", "inconclusive", None)
     assert done.finished >= done.started
@@ -73,7 +73,7 @@ def test_a_lost_attempt_cannot_touch_its_successor(app, database):
     with pytest.raises(claims.LostClaim):
         claims.beat(database, first, "scoring", 0.9)
     with pytest.raises(claims.LostClaim):
-        claims.finish(database, first, claims.Result("manipulated", 0.9))
+        claims.finish(database, first, claims.RecordedResult("manipulated", 0.9))
     claims.fail(database, first, failures.UNEXPECTED)
     found = row(database, queued.id)
     assert (found.state, found.stage, found.error) == ("running", "starting", None)

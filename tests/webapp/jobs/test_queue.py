@@ -197,7 +197,7 @@ class TestPause:
             with pytest.raises(claims.LostClaim):
                 claims.beat(database, held)
             with pytest.raises(claims.LostClaim):
-                claims.finish(database, held, claims.Result("manipulated", 0.9))
+                claims.finish(database, held, claims.RecordedResult("manipulated", 0.9))
             claims.fail(database, held, failures.UNEXPECTED)
             paused = row(database, queued)
             assert (paused.state, paused.stage, paused.progress) == ("paused", "", 0.0)

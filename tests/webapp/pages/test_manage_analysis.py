@@ -40,7 +40,7 @@ class TestCancel:
         for act in (
             lambda: claims.beat(database, held),
             lambda: claims.beat(database, held, "scoring", 0.5),
-            lambda: claims.finish(database, held, claims.Result("manipulated", 0.9, 60.0)),
+            lambda: claims.finish(database, held, claims.RecordedResult("manipulated", 0.9, 60.0)),
         ):
             with pytest.raises(claims.LostClaim):
                 act()
@@ -144,7 +144,7 @@ class TestRetry:
         with pytest.raises(claims.LostClaim):
             claims.beat(database, first, "scoring", 0.9)
         with pytest.raises(claims.LostClaim):
-            claims.finish(database, first, claims.Result("manipulated", 0.9))
+            claims.finish(database, first, claims.RecordedResult("manipulated", 0.9))
         claims.fail(database, first, failures.UNEXPECTED)
         assert row(database, queued.id).state == "running"
         claims.beat(database, second, "scoring", 0.1)

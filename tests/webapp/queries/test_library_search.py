@@ -179,7 +179,9 @@ def test_two_of_one_exhibit_can_be_compared(app, client, database, sent):
     client.post(f"/analyses/{first.id}/again", data={"model": "reelproof-lite0", "sample_rate": "4"})
     compare = f"/compare?a={first.id}&amp;b={sent[0]}"
     assert compare not in client.get("/analyses").text  # the other one is not finished
-    claims.finish(database, claims.claim(database, sent[0]), claims.Result("inconclusive", None, 60.0))
+    claims.finish(
+        database, claims.claim(database, sent[0]), claims.RecordedResult("inconclusive", None, 60.0)
+    )
     text = client.get("/analyses").text
     assert compare in text and f"/compare?a={sent[0]}&amp;b={first.id}" in text
     assert f"/compare?a={alone.id}" not in text
@@ -238,7 +240,7 @@ class TestSample:
 
     def test_after_it_was_deleted_it_is_made_anew(self, app, client, database, sent):
         client.post("/sample")
-        claims.finish(database, claims.claim(database, sent[0]), claims.Result("inconclusive", None))
+        claims.finish(database, claims.claim(database, sent[0]), claims.RecordedResult("inconclusive", None))
         client.post(f"/analyses/{sent[0]}/delete")
         assert client.post("/sample").location == f"/analyses/{sent[1]}"
         assert self.made == 2

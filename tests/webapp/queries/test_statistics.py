@@ -62,7 +62,7 @@ def test_verdicts_states_and_hours(app, client, database, overview):
     # An exhibit that was analysed twice was examined once.
     with database.begin() as session:
         queued = session.query(AnalysisRow).filter_by(state="queued").one().id
-    claims.finish(database, claims.claim(database, queued), claims.Result("manipulated", 0.9, 3600.0))
+    claims.finish(database, claims.claim(database, queued), claims.RecordedResult("manipulated", 0.9, 3600.0))
     seen = overview()
     assert (seen.videos, seen.seconds, seen.photos, seen.unmeasured) == (2, 5400.0, 1, 0)
     text = client.get("/statistics").text

@@ -117,7 +117,7 @@ def test_lost_messages_are_sent_again_once_there_is_room(app, database):
     assert sent == [first.id]  # as many as there is room for; the gap between two analyses is no loss
     sweep(database, settings, sent.append)
     assert len(sent) == 1
-    claims.finish(database, claims.claim(database, first.id), claims.Result("inconclusive", None))
+    claims.finish(database, claims.claim(database, first.id), claims.RecordedResult("inconclusive", None))
     sweep(database, settings, sent.append)
     assert sent == [first.id, second.id]
 

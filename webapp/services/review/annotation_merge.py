@@ -19,7 +19,7 @@ from reports.text import dates
 from reports.text.numbers import grouped
 from reports.text.translation.language import gettext, translated
 from webapp.errors import UserError
-from webapp.queries.results import Result
+from webapp.queries.results import LoadedResult
 from webapp.services.review.annotations import MOST_ANNOTATIONS, annotation_row, listed
 from webapp.storage.tables import AnalysisRow, now
 
@@ -41,7 +41,7 @@ class Merged:
 Checked = list[tuple[Annotation, str | None]]
 
 
-def check(row: AnalysisRow, result: Result, saved: AnnotationFile) -> Checked:
+def check(row: AnalysisRow, result: LoadedResult, saved: AnnotationFile) -> Checked:
     """Check what does not depend on the annotations that are kept, before the session is alone.
 
     Raises :class:`UserError` for a file of another analysis.
@@ -167,7 +167,7 @@ def _refuse_moment(annotation: Annotation, row: AnalysisRow) -> None:
     raise _refused(error, gettext("Set the clocks of both machines right, then annotate and save again."))
 
 
-def _refuse_others(analysis_id: str, result: Result, saved: AnnotationFile) -> None:
+def _refuse_others(analysis_id: str, result: LoadedResult, saved: AnnotationFile) -> None:
     if saved.exhibit_sha256 != result.analysis.media.sha256:
         raise _refused(
             gettext("These annotations are about another exhibit."),

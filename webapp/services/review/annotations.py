@@ -28,7 +28,7 @@ from webapp.custody import altered, review_records
 from webapp.custody import log as custody_log
 from webapp.errors import UserError
 from webapp.queries import analyses as analysis_queries
-from webapp.queries.results import Result, load, result_folder
+from webapp.queries.results import LoadedResult, load, result_folder
 from webapp.security.access import blinding
 from webapp.security.access.blinding import Discloses
 from webapp.security.access.permissions import Principal, current, login_is_on
@@ -181,7 +181,7 @@ def annotation_row(analysis_id: str, annotation: Annotation) -> AnnotationRow:
     )
 
 
-def result_of(row: AnalysisRow) -> Result:
+def result_of(row: AnalysisRow) -> LoadedResult:
     """The result that is annotated."""
     return load(result_folder(this_app.database(), this_app.folders(), row))
 

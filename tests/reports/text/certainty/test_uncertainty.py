@@ -8,7 +8,12 @@ import pytest
 from analyses import build
 
 from detector.schema.analysis import Analysis, Platt, Scores
-from reports.text.certainty.uncertainty import Interval, calibrated, mean_interval, segment_interval
+from reports.text.certainty.uncertainty import (
+    ProbabilityInterval,
+    calibrated,
+    mean_interval,
+    segment_interval,
+)
 
 
 def series(rng: np.random.Generator, count: int, correlation: float) -> np.ndarray:
@@ -105,7 +110,7 @@ def test_one_picture_has_the_cards_error_only(tmp_path: Path) -> None:
 
 def test_an_interval_of_all_figures_says_nothing() -> None:
     """As of a finding of 0.90 whose 26 sampled moments were worth three independent ones."""
-    wide = Interval(low=0.004, high=0.998, frames=26, effective=3.0, calibration=0.05)
+    wide = ProbabilityInterval(low=0.004, high=0.998, frames=26, effective=3.0, calibration=0.05)
     assert wide.says_nothing
     assert not replace(wide, low=0.4).says_nothing
     assert not replace(wide, frames=None, effective=None).says_nothing  # the calibration alone made it

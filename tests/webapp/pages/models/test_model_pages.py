@@ -206,7 +206,7 @@ class TestRemoving:
         row = hand_in(app, model="other")
         answer = client.post("/models/other/remove")
         assert answer.status_code == 409 and "not finished" in answer.text
-        claims.finish(database, claims.claim(database, row.id), claims.Result("manipulated", 0.9))
+        claims.finish(database, claims.claim(database, row.id), claims.RecordedResult("manipulated", 0.9))
         assert client.post("/models/other/remove").status_code == 303
 
     def test_one_that_is_to_judge_beside_another_stays_too(self, app, client, database):
