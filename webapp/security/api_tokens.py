@@ -59,31 +59,7 @@ def make(
 
     Raises :class:`TokenError` for a name, scopes or day that cannot be, and where there are :data:`MOST`.
     """
-    name, wanted = normalized(" ".join(name.split()), _LONGEST_NAME), sorted(set(scopes))
-    if not name:
-        raise TokenError(
-            gettext("A token needs a name."), gettext("Say in it what the token is for."), field="name"
-        )
-    if wrong := names.fault(name, _LONGEST_NAME):
-        raise TokenError(gettext("The name of the token cannot be used."), wrong, field="name")
-    unknown = [scope for scope in wanted if scope not in set(Permission)]
-    if unknown or not wanted:
-        raise TokenError(
-            gettext("A token needs scopes out of %(names)s.", names=", ".join(Permission)),
-            gettext("Choose at least one."),
-            field="scope",
-        )
-    beyond = [scope for scope in wanted if not principal.may(Permission(scope))]
-    if beyond:
-        raise TokenError(
-            gettext(
-                "%(display)s may not %(names)s, and so no token of theirs may.",
-                display=principal.display,
-                names=", ".join(beyond),
-            ),
-            gettext("Choose other scopes."),
-            field="scope",
-        )
+    name, wanted = _usable_name(name), _grantable_scopes(principal, scopes)
     if expires is not None and expires <= now():
         raise TokenError(
             gettext("The token would have expired already."), gettext("Choose a later day."), field="expires"
@@ -106,6 +82,42 @@ def make(
     session.add(row)
     custody_log.append_account_event(session, "token made", token=row.id, name=row.name, scopes=row.scopes)
     return NewToken(token, row)
+
+
+def _usable_name(name: str) -> str:
+    """``name`` as it is kept."""
+    name = normalized(" ".join(name.split()), _LONGEST_NAME)
+    if not name:
+        raise TokenError(
+            gettext("A token needs a name."), gettext("Say in it what the token is for."), field="name"
+        )
+    if wrong := names.fault(name, _LONGEST_NAME):
+        raise TokenError(gettext("The name of the token cannot be used."), wrong, field="name")
+    return name
+
+
+def _grantable_scopes(principal: Principal, scopes: Iterable[str]) -> list[str]:
+    """``scopes`` in order, each once; all are permissions that the person has."""
+    wanted = sorted(set(scopes))
+    unknown = [scope for scope in wanted if scope not in set(Permission)]
+    if unknown or not wanted:
+        raise TokenError(
+            gettext("A token needs scopes out of %(names)s.", names=", ".join(Permission)),
+            gettext("Choose at least one."),
+            field="scope",
+        )
+    beyond = [scope for scope in wanted if not principal.may(Permission(scope))]
+    if beyond:
+        raise TokenError(
+            gettext(
+                "%(display)s may not %(names)s, and so no token of theirs may.",
+                display=principal.display,
+                names=", ".join(beyond),
+            ),
+            gettext("Choose other scopes."),
+            field="scope",
+        )
+    return wanted
 
 
 def listed(session: Session, principal: Principal) -> Sequence[ApiToken]:

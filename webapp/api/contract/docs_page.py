@@ -64,8 +64,8 @@ class Response:
 
 
 @dataclass(frozen=True)
-class Operation:
-    """One method at one address."""
+class DocumentedOperation:
+    """One method at one address as shown; :mod:`webapp.api.contract.operation` is what declares it."""
 
     name: str
     method: str
@@ -84,7 +84,7 @@ class Area:
 
     name: str
     description: str
-    operations: tuple[Operation, ...]
+    operations: tuple[DocumentedOperation, ...]
 
 
 @dataclass(frozen=True)
@@ -134,9 +134,9 @@ def docs_page(document: Mapping[str, Any]) -> DocsPage:
     )
 
 
-def _operation(method: str, path: str, said: Mapping[str, Any]) -> Operation:
+def _operation(method: str, path: str, said: Mapping[str, Any]) -> DocumentedOperation:
     scopes = [scope for each in said["security"] for scope in each.get("token", ())]
-    return Operation(
+    return DocumentedOperation(
         said["operationId"],
         method.upper(),
         path,
