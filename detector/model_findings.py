@@ -10,7 +10,7 @@ from detector.schema.analysis import Answers, Coverage, Media, Parameters, Perso
 from detector.scoring.first_pass.first_pass import FirstPassResult
 from detector.scoring.scorer import Scorer
 from detector.segments import candidates
-from detector.segments.screen_time import seconds_shown
+from detector.segments.frame_seconds import seconds_shown
 from detector.verdict.examined.coverage import DAMAGED
 from detector.verdict.examined.motion import motionless
 from detector.verdict.persons.finding_basis import is_covered

@@ -48,7 +48,7 @@ def fill_in_smoothed(detections: Detections, scorer: Scorer, parameters: Paramet
 def group_persons(first_pass: FirstPassResult, seconds: rules.Floats) -> dict[str, Detections]:
     """Detections in order of time, by person, who are named in order of screen time.
 
-    ``seconds`` (n,) are those for which each sampled frame stands (:mod:`detector.segments.screen_time`).
+    ``seconds`` (n,) are those for which each sampled frame stands (:mod:`detector.segments.frame_seconds`).
     """
     by_track = first_pass.detections.by_track()
     groups = []
