@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
+import os
 import shutil
 import stat
 import time
@@ -16,6 +18,7 @@ from webapp.storage.object_store import NONE, Store, opened
 
 log = logging.getLogger(__name__)
 
+_NO_PLACE = (errno.EEXIST, errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.EPERM, errno.EROFS)
 _ABANDONED = 24 * 3600  # seconds; no analysis and no preview takes so long
 
 
@@ -181,11 +184,12 @@ class Folders:
         ):
             try:
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            except (FileExistsError, FileNotFoundError, NotADirectoryError, PermissionError) as problem:
-                raise SettingError(
-                    f"REELPROOF_DATA={self.data} cannot be the data folder: {folder} cannot be made "
-                    f"({problem.strerror}). Name a folder that this user may write to."
-                ) from None
+            except OSError as problem:
+                if problem.errno not in _NO_PLACE:
+                    raise
+                raise unusable_folder(self.data, f"{folder} cannot be made ({problem.strerror})") from None
+            if not os.access(folder, os.W_OK | os.X_OK):  # read-only, or of a user that ran this before
+                raise unusable_folder(self.data, f"nothing can be written to {folder}")
         for end in ("", "-wal", "-shm"):
             _withhold(self.data / f"{DATABASE}{end}")
 
@@ -219,6 +223,13 @@ class Folders:
     def _remove_unfinished(self, newest: float) -> None:
         for path in _older((*self.analyses.glob(".*"), *self.ready.glob(".*")), newest):
             shutil.rmtree(path, ignore_errors=True)
+
+
+def unusable_folder(data: Path, why: str) -> SettingError:
+    """What to say of a data folder that cannot be used, and what to do about it."""
+    return SettingError(
+        f"REELPROOF_DATA={data} cannot be the data folder: {why}. Name a folder that this user may write to."
+    )
 
 
 def _withhold(path: Path) -> None:

@@ -30,7 +30,7 @@ from webapp.jobs import queue as job_queue
 from webapp.monitoring import alerts
 from webapp.queries import live_sessions
 from webapp.settings import QUEUES, SettingError, Settings
-from webapp.storage.data_folder import Folders
+from webapp.storage.data_folder import Folders, unusable_folder
 from webapp.storage.database import Database
 
 log = logging.getLogger(__name__)
@@ -175,8 +175,15 @@ def processor_time_below(process: int) -> dict[int, float]:
 
 
 def lock(data: Path) -> TextIO:
-    """Hold the data folder for this process; raises :class:`SettingError` if another one has it."""
-    file = (data / "lock").open("a+")
+    """Hold the data folder for this process.
+
+    Raises :class:`SettingError` if another one has it, and where the lock cannot be written.
+    """
+    place = data / "lock"
+    try:
+        file = place.open("a+")
+    except OSError as problem:  # of another user, who ran this before
+        raise unusable_folder(data, f"{place} cannot be opened ({problem.strerror})") from None
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

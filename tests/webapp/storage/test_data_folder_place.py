@@ -1,13 +1,45 @@
-"""Where the data folder cannot be made."""
+"""Where the data folder cannot be made, or nothing can be written to it."""
 
 from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
 
 import pytest
 
 from webapp.settings import SettingError, read_settings
 from webapp.storage.data_folder import Folders
+from webapp.worker.supervisor import lock
 
 
 def test_a_place_that_takes_no_folders_is_refused_by_the_name_of_the_setting() -> None:
     with pytest.raises(SettingError, match="^REELPROOF_DATA=/proc/nope cannot be the data folder"):
         Folders.of(read_settings({"REELPROOF_DATA": "/proc/nope"})).create()
+
+
+def test_a_read_only_file_system_is_refused_in_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(folder: Path, *_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(folder))
+
+    monkeypatch.setattr(Path, "mkdir", refused)
+    with pytest.raises(SettingError, match=r"Read-only file system\)\. Name a folder"):
+        Folders.local(tmp_path / "data").create()
+
+
+def test_a_folder_that_takes_no_files_is_refused_before_an_upload_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Folders.local(tmp_path).create()
+    # What the kernel answers for a read-only mount and for folders of another user; root may write all.
+    monkeypatch.setattr(os, "access", lambda path, _mode: Path(path).name != "incoming")
+    with pytest.raises(SettingError, match=f"nothing can be written to {tmp_path}/incoming. Name a folder"):
+        Folders.local(tmp_path).create()
+
+
+def test_a_lock_that_cannot_be_opened_names_the_setting(tmp_path: Path) -> None:
+    (tmp_path / "lock").mkdir()
+    with pytest.raises(SettingError, match=f"^REELPROOF_DATA={tmp_path} cannot be .*lock cannot be opened"):
+        lock(tmp_path)
