@@ -12,6 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+_LONGEST_NAME = 255  # bytes, of Linux's file systems
+MADE_UP = 8  # bytes that tempfile adds to a prefix
+
 
 def hashed(path: Path) -> tuple[int, str]:
     """Bytes and SHA-256 of a file, read a piece at a time; raises ``OSError`` where it cannot be read."""
@@ -83,7 +86,7 @@ def atomic_path(path: Path, *, durable: bool = True) -> Iterator[Path]:
             yield whole
             put(whole, path)
         return
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
+    temporary = target.with_name(longer_name(f".{target.name}", f".{os.getpid()}.part"))
     try:
         yield temporary
         if durable:
@@ -92,6 +95,17 @@ def atomic_path(path: Path, *, durable: bool = True) -> Iterator[Path]:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def longer_name(name: str, ending: str, *, room: int = 0) -> str:
+    """``name`` with ``ending``, a name cut where file systems would not take both (255 bytes).
+
+    ``room`` is how many bytes something else will add.
+    """
+    left = _LONGEST_NAME - room - len(os.fsencode(ending))
+    while len(os.fsencode(name)) > left:
+        name = name[:-1]
+    return name + ending
 
 
 def replaced(path: Path) -> Path | None:

@@ -29,7 +29,7 @@ from pathlib import Path
 
 from detector.batch.results_file import deciding
 from detector.errors import MediaError, NotOpenedError, ParameterError, ReelproofError, last_line
-from detector.files import hashed
+from detector.files import hashed, longer_name
 from detector.sandbox import CrashError, UnexpectedError
 from detector.sandboxed_engine import Write, analyze_confined
 from detector.schema.analysis import Analysis, Parameters
@@ -231,9 +231,9 @@ class Watch:
     def _analyse(self, path: Path, sha256: str) -> tuple[Analysis, Path]:
         place = self.out / path.name
         if place.exists():  # another file had the name before
-            place = self.out / f"{path.name}-{sha256[:12]}"
+            place = self.out / longer_name(path.name, f"-{sha256[:12]}")
         if place.exists():  # this one was analysed with another model or other parameters
-            place = self.out / f"{path.name}-{sha256[:12]}-{self._by}"
+            place = self.out / longer_name(path.name, f"-{sha256[:12]}-{self._by}")
         # Made beside its place and renamed: what is interrupted leaves nothing that looks like a result.
         with tempfile.TemporaryDirectory(prefix=".watch-", dir=self.out) as aside:
             made = Path(aside, "result")

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from detector.files import open_atomically, write_atomically
+from detector.result_folder import temporary_beside
 
 
 def test_what_a_link_leads_to_is_written(tmp_path):
@@ -55,3 +56,18 @@ def test_nothing_is_written_where_it_fails(tmp_path):
         out.write(b"half")
         raise ZeroDivisionError
     assert place.read_bytes() == b"as it was" and os.listdir(tmp_path) == ["place"]
+
+
+LONGEST = ["o" * 251 + ".csv", "ü" * 127, os.fsdecode(b"\xff" * 255)]  # as many bytes as a name may have
+
+
+@pytest.mark.parametrize("name", LONGEST)
+def test_a_name_as_long_as_a_name_may_be_is_written(tmp_path, name):
+    write_atomically(tmp_path / name, b"whole")
+    assert (tmp_path / name).read_bytes() == b"whole" and os.listdir(tmp_path) == [name]
+
+
+@pytest.mark.parametrize("name", LONGEST)
+def test_a_folder_with_the_longest_name_has_a_temporary_one_beside_it(tmp_path, name):
+    with temporary_beside(tmp_path / name) as beside:
+        assert Path(beside).parent == tmp_path and Path(beside).is_dir()

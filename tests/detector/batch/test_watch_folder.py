@@ -332,6 +332,16 @@ def test_a_new_file_under_an_old_name(tmp_path, analysed):
     assert second["result"] == f"a.mp4-{second['sha256'][:12]}"
 
 
+def test_a_new_file_under_an_old_name_that_is_as_long_as_can_be(tmp_path, analysed):
+    clock, name = Clock(), "l" * 251 + ".mp4"
+    (tmp_path / name).write_bytes(b"one")
+    watched = watching(tmp_path, clock).lines()
+    next(watched)
+    clock.plans = [lambda: (tmp_path / name).write_bytes(b"other")]
+    second = next(watched)
+    assert second.get("result") == f"{'l' * 242}-{second['sha256'][:12]}"
+
+
 def test_two_at_once_do_not_do_the_work_twice(tmp_path, analysed, monkeypatch):
     for name in ("a.mp4", "b.mp4"):
         (tmp_path / name).write_bytes(name.encode())
