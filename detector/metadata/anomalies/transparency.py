@@ -10,6 +10,17 @@ from detector.schema.translatable import N_
 
 def of_transparency(details: Details) -> Iterator[Anomaly]:
     """Anomalies of a photo's or a video's transparency."""
+    # WebM keeps the transparency of VP8 and VP9 beside the pictures, where decoders leave it.
+    if any(tag.name.lower() == "alpha_mode" and tag.value == "1" for tag in details.tags):
+        yield Anomaly(
+            kind=N_("transparency that was not examined"),
+            observation=N_(
+                "The video says that it has transparent areas. Its whole pictures were examined, as if "
+                "nothing of them were transparent."
+            ),
+            concern=N_("Faces that players hide may have been examined, and the ground behind is missing."),
+            innocent=N_("Cut-out persons and lettering for video editing are stored this way."),
+        )
     share = details.picture.transparent if details.picture else None
     if not share:
         return

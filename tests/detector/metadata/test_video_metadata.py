@@ -344,3 +344,22 @@ def test_an_animation_has_no_rate(tmp_path: Path, kind: str) -> None:
     media, details = facts(path)
     assert media.variable_frame_rate and media.duration == pytest.approx(0.38)
     assert details.picture is not None and details.picture.declared_frame_rate is None
+
+
+@pytest.mark.parametrize("codec", ["libvpx", "libvpx-vp9"])
+@pytest.mark.parametrize("pixels", ["yuva420p", "yuv420p"])
+def test_transparency_that_webm_keeps_beside_its_pictures_is_told(
+    tmp_path: Path, codec: str, pixels: str
+) -> None:
+    with av.open(tmp_path / "clip.webm", "w") as container:
+        stream = container.add_stream(codec, rate=10, options={"auto-alt-ref": "0"})
+        stream.width, stream.height, stream.pix_fmt = 64, 48, pixels
+        for number in range(3):
+            frame = av.VideoFrame(64, 48, pixels)
+            for plane in frame.planes:
+                plane.update(bytes(plane.buffer_size))
+            frame.pts, frame.time_base = number, Fraction(1, 10)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    told = "transparency that was not examined" in kinds(tmp_path / "clip.webm")
+    assert told == (pixels == "yuva420p")
