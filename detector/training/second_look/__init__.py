@@ -3,8 +3,7 @@
 ``__main__`` names the steps, :mod:`.training_steps` and :mod:`.measuring_steps` run them; ``examples``,
 ``fitting`` and ``measuring`` lie below. In the order of docs/training.md:
 
-- :mod:`.kept_tokens` keeps what the transformer makes of examples; :mod:`.halves` trains its blocks on that,
-  :mod:`.distillation` the lower ones further on ever new examples.
+- :mod:`.kept_tokens` keeps what the transformer makes of examples; :mod:`.halves` trains its blocks on that.
 - :mod:`.linear_heads` has the regressions by which heads are fitted: on what was kept, and then, on
   :mod:`.features` of the finished blocks, :mod:`.photograph_heads`, :mod:`.clip_heads` and
   :mod:`.altered_head`.

@@ -25,8 +25,7 @@ from detector.training.second_look.scan_loop import head_loss
 
 LEFT_OUT = 4
 """The pretrained block the distilled half does without, counted from 0: tokens differ least without it."""
-LOWER = PRETRAINED.depth - UPPER_BLOCKS - 1
-"""Blocks below the kept tokens, of the network that is trained."""
+_LOWER = PRETRAINED.depth - UPPER_BLOCKS - 1
 _REPORT_EVERY = 20  # steps
 _CLIP_NORM = 1.0
 
@@ -65,8 +64,7 @@ _KEEP = 0.7  # share of the patches in training
 _SMOOTHING = 0.03
 _FEW = 50  # pieces of stored tokens by whose every fourth their spread is measured
 _AVERAGE = 0.99
-FEATURES = 0.3
-"""Weight of the lowest tap's features beside the tokens, in distillation."""
+_FEATURES = 0.3  # weight of the lowest tap's features beside the tokens
 
 
 def start_from(pretrained: ViTSmall14, network: ViTSmall14) -> None:
@@ -97,7 +95,7 @@ def tune_upper(network: ViTSmall14, kept: KeptTokens, recipe: BlockTraining, rep
     """
     torch.manual_seed(recipe.seed)  # which patches are seen, and what dropout leaves
     fit_linear_heads(network, np.asarray(kept.features), kept.framings, kept.targets)
-    blocks, width = range(LOWER, network.shape.depth), 3 * network.shape.width
+    blocks, width = range(_LOWER, network.shape.depth), 3 * network.shape.width
     upper = [network.backbone.blocks[block] for block in blocks]
     groups = [
         {
@@ -114,7 +112,7 @@ def tune_upper(network: ViTSmall14, kept: KeptTokens, recipe: BlockTraining, rep
         groups, lr=recipe.rate, betas=recipe.betas, weight_decay=recipe.weight_decay
     )
     trained = [parameter for group in optimiser.param_groups for parameter in group["params"]]
-    average = Average(trained)
+    average = [parameter.detach().clone() for parameter in trained]
     network.train()
     losses: list[float] = []
     for step, rows in enumerate(_batches(len(kept), recipe)):
@@ -124,20 +122,35 @@ def tune_upper(network: ViTSmall14, kept: KeptTokens, recipe: BlockTraining, rep
         judged = network.judged(torch.cat([low, high], dim=1))
         given = network.of_reading(judged, torch.from_numpy(kept.framings[rows]))
         loss = head_loss(given, torch.from_numpy(kept.targets[rows]), _SMOOTHING)
-        descend(optimiser, trained, loss, recipe.rate_at(step))
-        average.add(step)
+        _step(optimiser, trained, loss, recipe.rate_at(step))
+        share = min(_AVERAGE, (1 + step) / (10 + step))
+        with torch.no_grad():
+            for mean, now in zip(average, trained, strict=True):
+                mean.lerp_(now, 1 - share)
         losses = [*losses, float(loss.detach())][-_REPORT_EVERY:]
         if step % _REPORT_EVERY == 0:
             report(f"upper blocks: step {step} of {recipe.steps}, loss {np.mean(losses):.4f}")
-    average.put_in()
+    with torch.no_grad():
+        for mean, now in zip(average, trained, strict=True):
+            now.copy_(mean)
 
 
 def distil_lower(network: ViTSmall14, kept: KeptTokens, recipe: BlockTraining, report: Report) -> None:
     """Train the blocks below the ``kept`` tokens, and the embeddings, until they give tokens like them."""
-    blocks, width = range(LOWER), 3 * network.shape.width
+    blocks, width = range(_LOWER), 3 * network.shape.width
     of_token, of_feature = _spread(kept, width)
-    trained = lower_parameters(network)
-    optimiser = lower_optimiser(trained, recipe)
+    trained = [
+        parameter
+        for name, parameter in network.backbone.named_parameters()
+        if not name.startswith(("norm.", *(f"blocks.{n}." for n in range(_LOWER, network.shape.depth))))
+    ]
+    matrices = [parameter for parameter in trained if parameter.ndim > 1 and len(parameter) > 1]
+    others = [parameter for parameter in trained if parameter.ndim <= 1 or len(parameter) == 1]
+    groups = [
+        {"params": matrices, "peak": recipe.rate, "weight_decay": recipe.weight_decay},
+        {"params": others, "peak": recipe.rate, "weight_decay": 0.0},
+    ]
+    optimiser = torch.optim.AdamW(groups, lr=recipe.rate, betas=recipe.betas)
     network.train()
     for step, rows in enumerate(_batches(len(kept), recipe)):
         crops = torch.from_numpy(np.stack([kept.crops[row] for row in rows]))
@@ -146,32 +159,15 @@ def distil_lower(network: ViTSmall14, kept: KeptTokens, recipe: BlockTraining, r
         wanted_low = torch.from_numpy(np.stack([kept.features[row, :width] for row in rows]))
         of_tokens = F.smooth_l1_loss(tokens / of_token, wanted / of_token)
         of_features = F.smooth_l1_loss(low / of_feature, wanted_low / of_feature)
-        descend(optimiser, trained, of_tokens + FEATURES * of_features, recipe.rate_at(step))
+        _step(optimiser, trained, of_tokens + _FEATURES * of_features, recipe.rate_at(step))
         if step % _REPORT_EVERY == 0:
             report(f"lower blocks: step {step} of {recipe.steps}, tokens {float(of_tokens.detach()):.4f}")
-
-
-def lower_parameters(network: ViTSmall14) -> list[nn.Parameter]:
-    """Those of the embeddings and of the blocks below the kept tokens."""
-    above = ("norm.", *(f"blocks.{n}." for n in range(LOWER, network.shape.depth)))
-    return [value for name, value in network.backbone.named_parameters() if not name.startswith(above)]
-
-
-def lower_optimiser(trained: Sequence[nn.Parameter], recipe: BlockTraining) -> torch.optim.Optimizer:
-    """AdamW, with weight decay for matrices alone."""
-    matrices = [parameter for parameter in trained if parameter.ndim > 1 and len(parameter) > 1]
-    others = [parameter for parameter in trained if parameter.ndim <= 1 or len(parameter) == 1]
-    groups = [
-        {"params": matrices, "peak": recipe.rate, "weight_decay": recipe.weight_decay},
-        {"params": others, "peak": recipe.rate, "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, lr=recipe.rate, betas=recipe.betas)
 
 
 def join(lower: Path, upper: Path, start: Path) -> None:
     """Write to ``start`` the weights of a network of which each half was trained alone."""
     states = [torch.load(path, map_location="cpu", weights_only=True) for path in (lower, upper)]
-    of_upper = tuple(f"backbone.blocks.{n}." for n in range(LOWER, PRETRAINED.depth))
+    of_upper = tuple(f"backbone.blocks.{n}." for n in range(_LOWER, PRETRAINED.depth))
     of_upper += ("backbone.norm.", "judge.", "centre", "spread")
     whole = {name: states[name.startswith(of_upper)][name] for name in states[0]}
     with atomic_path(start) as temporary:
@@ -213,31 +209,9 @@ def _spread(kept: KeptTokens, width: int) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(of_token), torch.from_numpy(of_feature)
 
 
-class Average:
-    """A moving average of parameters while they are trained, to be put in their place at the end."""
-
-    def __init__(self, trained: Sequence[nn.Parameter]) -> None:
-        self._trained = trained
-        self._mean = [parameter.detach().clone() for parameter in trained]
-
-    @torch.no_grad()
-    def add(self, step: int) -> None:
-        """Take in what the parameters are after ``step``."""
-        share = min(_AVERAGE, (1 + step) / (10 + step))
-        for mean, now in zip(self._mean, self._trained, strict=True):
-            mean.lerp_(now, 1 - share)
-
-    @torch.no_grad()
-    def put_in(self) -> None:
-        """Let the parameters be their average."""
-        for mean, now in zip(self._mean, self._trained, strict=True):
-            now.copy_(mean)
-
-
-def descend(
+def _step(
     optimiser: torch.optim.Optimizer, trained: Sequence[nn.Parameter], loss: Tensor, share: float
 ) -> None:
-    """One step down ``loss``, with ``share`` of each group's peak rate and clipped gradients."""
     for group in optimiser.param_groups:
         group["lr"] = group["peak"] * share
     optimiser.zero_grad()

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from detector.errors import ParameterError
 from detector.faces.framing import HEAD, INNER
@@ -23,7 +22,6 @@ from detector.networks.vit_small_14 import PRETRAINED, ViTSmall14
 from detector.training.data.face_samples import harvest
 from detector.training.second_look.altered_head import fit_altered_head
 from detector.training.second_look.clip_heads import clip_frames, fit_clip_head
-from detector.training.second_look.distillation import FURTHER, FURTHER_SHARES, distil_further
 from detector.training.second_look.examples.blends import WithBlends
 from detector.training.second_look.examples.motion_pairs import motion_pairs
 from detector.training.second_look.examples.patches import SOURCES, load, training_patches
@@ -102,21 +100,6 @@ def upper(options: argparse.Namespace) -> None:
 def lower(options: argparse.Namespace) -> None:
     """Train the transformer's lower blocks on kept tokens."""
     _train_blocks(options, distil_lower, DISTILLED, "lower.pt")
-
-
-def further(options: argparse.Namespace) -> None:
-    """Distil the lower blocks of a trained network further."""
-    first, network = ViTSmall14(PRETRAINED), _network_of(options.of)
-    first.load_pretrained(pretrained(options.data))
-    sampler = Sampler(training_patches(options.data, options.out), shares=FURTHER_SHARES)
-    rng = np.random.default_rng(FURTHER.seed)
-
-    def draw(count: int) -> NDArray[np.uint8]:
-        return np.stack([example.crop(network.size) for example in sampler.batch(rng, count)])
-
-    recipe = dataclasses.replace(FURTHER, examples=options.examples or FURTHER.examples)
-    distil_further(network, first, draw, recipe, say)
-    _keep(network, run_folder(options) / "further.pt")
 
 
 def _train_blocks(

@@ -9,21 +9,18 @@ import numpy as np
 import pytest
 import torch
 from made_faces import samples
-from numpy.typing import NDArray
 from second_look_cases import patch
 
 from detector.errors import ParameterError
 from detector.faces.framing import HEAD, INNER
 from detector.networks.readings import HEADS
 from detector.networks.vit_small_14 import PRETRAINED, Shape, ViTSmall14
-from detector.training.second_look.distillation import FURTHER, distil_further
 from detector.training.second_look.examples.blends import WithBlends
 from detector.training.second_look.examples.sampling import HEAD_SHARES, Sampler
 from detector.training.second_look.fitting.patch_scores import logits
 from detector.training.second_look.halves import (
     DISTILLED,
     LEFT_OUT,
-    LOWER,
     UPPER,
     distil_lower,
     join,
@@ -115,31 +112,6 @@ def test_distilled_blocks_come_near_the_kept_tokens(first: ViTSmall14, kept: Kep
         name.startswith((f"backbone.blocks.{network.shape.depth - UPPER_BLOCKS}.", "judge"))
         for name in changed
     )
-
-
-def test_blocks_distilled_further_come_nearer_to_the_whole_pretrained_network(first: ViTSmall14) -> None:
-    network, said = started(first), []
-    sampler, rng = Sampler(REALS + FAKES, shares=HEAD_SHARES), np.random.default_rng(6)
-    recipe = dataclasses.replace(FURTHER, examples=100 * 8, batch=8, rate=2e-3, warm_up=2)
-
-    def draw(count: int) -> NDArray[np.uint8]:
-        return np.stack([example.crop(network.size) for example in sampler.batch(rng, count)])
-
-    crops = draw(16)
-    apart, upper = distance(network, first, crops), network.backbone.blocks[LOWER].attn.qkv.weight.clone()
-    distil_further(network, first, draw, recipe, said.append)
-    assert distance(network, first, crops) < 0.7 * apart
-    assert torch.equal(network.backbone.blocks[LOWER].attn.qkv.weight, upper)
-    assert len(said) == 5 and said[-1].startswith("lower blocks, further: step 80 of 100, loss ")
-
-
-@torch.inference_mode()
-def distance(network: ViTSmall14, first: ViTSmall14, crops: NDArray[np.uint8]) -> float:
-    """Mean difference of their tokens below the upper blocks; all patches are seen."""
-    seen = first.normalised(torch.from_numpy(crops))
-    own, _ = network.eval().through(network.embedded(seen), range(LOWER))
-    its, _ = first.through(first.embedded(seen), range(PRETRAINED.depth - UPPER_BLOCKS))
-    return float((own - its).abs().mean())
 
 
 def test_both_halves_together_tell_the_toys_classes_apart(
