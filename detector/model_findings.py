@@ -9,7 +9,7 @@ from functools import partial
 from detector.schema.analysis import Answers, Coverage, Media, Parameters, Person, Segment, Verdict
 from detector.scoring.first_pass.first_pass import FirstPassResult
 from detector.scoring.scorer import Scorer
-from detector.segments import candidates
+from detector.segments import candidates, published_persons
 from detector.segments.frame_seconds import seconds_shown
 from detector.verdict.examined.coverage import DAMAGED
 from detector.verdict.examined.motion import motionless
@@ -47,10 +47,10 @@ def judge(
     times = first_pass.times
     damaged = [span for span in coverage.not_examined if span.reason in DAMAGED]
     seconds = seconds_shown(times, media.duration, parameters.sample_rate, damaged)
-    people = candidates.group_persons(first_pass, seconds)
+    people = published_persons.group_persons(first_pass, seconds)
     found = candidates.candidates_of_all(people, parameters, media.kind)
-    on_screen = partial(candidates.screen_time, times=times, seconds=seconds)
-    persons = candidates.published_persons(
+    on_screen = partial(published_persons.screen_time, times=times, seconds=seconds)
+    persons = published_persons.published_persons(
         people, found, scorer, parameters.sample_rate, on_screen, first_pass.still
     )
     threshold = scorer.person_probability(scorer.logit(parameters.enter_threshold))

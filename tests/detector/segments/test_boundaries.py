@@ -26,8 +26,9 @@ from detector.models.loaded import LoadedModel
 from detector.schema.analysis import Analysis, Parameters
 from detector.scoring.first_pass.first_pass import FirstPassResult
 from detector.scoring.scorer import Scorer
-from detector.segments import boundaries, candidates
+from detector.segments import boundaries
 from detector.segments.boundaries import refine_boundaries
+from detector.segments.published_persons import group_persons
 
 RATE = 25
 SECONDS = 9
@@ -287,5 +288,5 @@ def test_letters_go_by_screen_time_all_the_same() -> None:
     first_pass = replace(first_pass, detections=both, persons=[[0], [1]])
     refined = refine_boundaries(first_pass, cast(MediaReader, footage), judge, PARAMETERS, lambda share: None)
     assert np.count_nonzero(refined.rows["track"] == 0) > np.count_nonzero(refined.rows["track"] == 1)
-    people = candidates.group_persons(replace(first_pass, detections=refined), np.ones(len(first_pass.times)))
+    people = group_persons(replace(first_pass, detections=refined), np.ones(len(first_pass.times)))
     assert [set(group.rows["track"].tolist()) for group in people.values()] == [{1}, {0}]
