@@ -77,13 +77,11 @@ def create(file: Path) -> None:
 def secret_key(data: Path) -> bytes:
     """The secret of a data folder, made if there is none.
 
-    Raises :class:`SettingError` for a file that is too short or that others on this machine may read.
+    Raises :class:`SettingError` for a file that is too short, that others on this machine may read, or that
+    this user may not.
     """
     path = data / "secret.key"
-    _make_once(path)
-    if shared := _others_may_read(path):
-        raise SettingError(shared)
-    key = path.read_bytes()
+    key = _private(path)
     if len(key) < BYTES:
         raise SettingError(
             f"{path} is too short to be Reelproof's key. Delete it: a new one is made, and everybody has to "
@@ -95,7 +93,7 @@ def secret_key(data: Path) -> bytes:
 def webhook_key(data: Path) -> bytes:
     """The key of a data folder's webhooks, made if there is none.
 
-    Raises :class:`SettingError` for a file that others on this machine may read.
+    Raises :class:`SettingError` for a file that others on this machine may read, or that this user may not.
     """
     return _private(data / "webhooks.key")
 
@@ -103,16 +101,22 @@ def webhook_key(data: Path) -> bytes:
 def factor_key(data: Path) -> bytes:
     """The key that secrets of second factors are encrypted with, made if there is none.
 
-    Raises :class:`SettingError` for a file that others on this machine may read.
+    Raises :class:`SettingError` for a file that others on this machine may read, or that this user may not.
     """
     return _private(data / "factors.key")
 
 
 def _private(path: Path) -> bytes:
-    _make_once(path)
-    if shared := _others_may_read(path):
-        raise SettingError(shared)
-    return path.read_bytes()
+    """The key in ``path``, made if there is none."""
+    try:
+        _make_once(path)
+        if shared := _others_may_read(path):
+            raise SettingError(shared)
+        return path.read_bytes()
+    except OSError as problem:  # as of another user, who ran this before
+        raise SettingError(
+            f"{path} cannot be read or made ({problem.strerror}). Correct its owner and mode."
+        ) from None
 
 
 def mac(key: bytes, purpose: str, text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from concurrent.futures import ThreadPoolExecutor
@@ -54,6 +55,18 @@ def test_a_key_others_may_read_or_write_is_refused(tmp_path, name, mode):
     MAKERS[name](tmp_path)
     (tmp_path / name).chmod(mode)
     with pytest.raises(SettingError, match=f"chmod 600 .*{name}"):
+        MAKERS[name](tmp_path)
+
+
+@pytest.mark.parametrize("name", ["secret.key", "webhooks.key"])
+def test_a_key_of_another_user_is_said_in_words(tmp_path, name, monkeypatch):
+    MAKERS[name](tmp_path)
+
+    def refused(path: Path) -> bytes:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+    monkeypatch.setattr(Path, "read_bytes", refused)  # root, who may run the tests, reads everything
+    with pytest.raises(SettingError, match=rf"{name} cannot be read or made \(Permission denied\)\. Correct"):
         MAKERS[name](tmp_path)
 
 
