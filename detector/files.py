@@ -77,7 +77,7 @@ def atomic_path(path: Path, *, durable: bool = True) -> Iterator[Path]:
     """A temporary path beside ``path``, which is renamed to it when the block ends, and removed if it raises.
 
     With ``durable`` its bytes are forced to disk first, so that a power cut leaves no empty file there.
-    Links and devices: :func:`replaced`.
+    Errors name ``path``. Links and devices: :func:`replaced`.
     """
     target = replaced(path)
     if target is None:
@@ -92,8 +92,11 @@ def atomic_path(path: Path, *, durable: bool = True) -> Iterator[Path]:
         if durable:
             flush_file(temporary)
         os.replace(temporary, target)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
+    except BaseException as problem:
+        with contextlib.suppress(OSError):  # it is not there, or its folder takes no changes
+            temporary.unlink()
+        if isinstance(problem, OSError) and problem.filename in (temporary, str(temporary)):
+            problem.filename = str(path)  # the one that was asked for
         raise
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 from pathlib import Path
@@ -56,6 +57,22 @@ def test_nothing_is_written_where_it_fails(tmp_path):
         out.write(b"half")
         raise ZeroDivisionError
     assert place.read_bytes() == b"as it was" and os.listdir(tmp_path) == ["place"]
+
+
+def test_an_error_names_the_file_that_was_asked_for(tmp_path):
+    place = tmp_path / "away" / "place"
+    with pytest.raises(FileNotFoundError) as failed:
+        write_atomically(place, b"whole")
+    assert failed.value.filename == str(place)
+
+
+def test_what_went_wrong_is_told_where_nothing_can_be_removed(tmp_path, monkeypatch):
+    def refused(path: Path) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+
+    monkeypatch.setattr(Path, "unlink", refused)
+    with pytest.raises(ZeroDivisionError), open_atomically(tmp_path / "place"):
+        raise ZeroDivisionError
 
 
 LONGEST = ["o" * 251 + ".csv", "ü" * 127, os.fsdecode(b"\xff" * 255)]  # as many bytes as a name may have
