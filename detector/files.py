@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import BinaryIO
 
 _LONGEST_NAME = 255  # bytes, of Linux's file systems
-MADE_UP = 8  # bytes that tempfile adds to a prefix
 
 
 def hashed(path: Path) -> tuple[int, str]:
@@ -100,12 +99,9 @@ def atomic_path(path: Path, *, durable: bool = True) -> Iterator[Path]:
         raise
 
 
-def longer_name(name: str, ending: str, *, room: int = 0) -> str:
-    """``name`` with ``ending``, a name cut where file systems would not take both (255 bytes).
-
-    ``room`` is how many bytes something else will add.
-    """
-    left = _LONGEST_NAME - room - len(os.fsencode(ending))
+def longer_name(name: str, ending: str) -> str:
+    """``name`` with ``ending``, a name cut where file systems would not take both (255 bytes)."""
+    left = _LONGEST_NAME - len(os.fsencode(ending))
     while len(os.fsencode(name)) > left:
         name = name[:-1]
     return name + ending

@@ -9,7 +9,6 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from detector.errors import ParameterError
-from detector.files import MADE_UP, longer_name
 
 
 def refuse_occupied(folder: Path, mark: str, earlier: str) -> None:
@@ -26,8 +25,7 @@ def refuse_occupied(folder: Path, mark: str, earlier: str) -> None:
 def temporary_beside(folder: Path) -> tempfile.TemporaryDirectory[str]:
     """A folder to make the result in: what fails leaves an earlier result as it was."""
     folder.parent.mkdir(parents=True, exist_ok=True)
-    prefix = longer_name(f".{folder.name}", "-", room=MADE_UP)
-    return tempfile.TemporaryDirectory(prefix=prefix, dir=folder.parent)
+    return tempfile.TemporaryDirectory(prefix=".result-", dir=folder.parent)
 
 
 def put(made: Path, folder: Path, *, pictures: str, earlier: Iterable[str] = ()) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from detector.errors import MediaError, ParameterError
-from detector.files import MADE_UP, longer_name, put, replaced
+from detector.files import put, replaced
 from detector.progress import Progress
 from detector.sandbox import AllowedPaths, Limits, Sandbox, refuse_links
 from detector.sandbox.limits import MEGABYTE
@@ -115,8 +115,7 @@ def annotate_confined(
     maps = {name: path.absolute() for name, path in maps.items()}
     target = replaced(out)
     beside = None if target is None else target.parent
-    prefix = longer_name(f".{out.name}", ".", room=MADE_UP)
-    with tempfile.TemporaryDirectory(prefix=prefix, dir=beside) as folder:
+    with tempfile.TemporaryDirectory(prefix=".annotated-", dir=beside) as folder:
         made = Path(folder, "annotated.mp4")
         places = AllowedPaths(readable=(exhibit, *maps.values()), writable=(made.parent,))
         what = (_annotated, exhibit, analysis.to_json(), made, maps)

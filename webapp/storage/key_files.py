@@ -113,7 +113,7 @@ def _private(path: Path) -> bytes:
         if shared := _others_may_read(path):
             raise SettingError(shared)
         return path.read_bytes()
-    except OSError as problem:  # as of another user, who ran this before
+    except PermissionError as problem:  # of another user, who ran this before
         raise SettingError(
             f"{path} cannot be read or made ({problem.strerror}). Correct its owner and mode."
         ) from None
