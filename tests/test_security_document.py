@@ -1,4 +1,4 @@
-"""docs/security.md speaks of every point of the standard, once, and of files that exist."""
+"""docs/asvs.md speaks of every point of the standard, once, and of files that exist."""
 
 from __future__ import annotations
 
@@ -10,10 +10,21 @@ import pytest
 
 from detector.paths import ROOT
 
-TEXT = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
+TEXT = (ROOT / "docs" / "asvs.md").read_text(encoding="utf-8")
 LIST = ROOT.parent / "shared" / "refs" / "asvs-5.0-levels-1-2.csv"
-_ROW = re.compile(r"^\| (V\d+\.\d+\.\d+) \| ([^|]*) \| ([^|]*) \|$", re.MULTILINE)
+_ROW = re.compile(r"^\| (V\d+\.\d+\.\d+)(?: to V\d+\.\d+\.(\d+))? \| ([^|]*) \| ([^|]*) \|$", re.MULTILINE)
 _FILE = re.compile(r"`((?:webapp|reports|detector|tests|docs|static|templates)/[\w/]+\.\w+)`")
+
+
+def rows() -> list[tuple[str, str, str]]:
+    """Point, state and reason; of a row that speaks of several points ("V4.4.1 to V4.4.4") each."""
+    found = []
+    for first, last, state, reason in _ROW.findall(TEXT):
+        part, _, number = first.rpartition(".")
+        points = [f"{part}.{each}" for each in range(int(number), int(last or number) + 1)]
+        assert points, first
+        found += [(point, state, reason) for point in points]
+    return found
 
 
 @pytest.mark.skipif(not LIST.is_file(), reason="the standard's list is not at hand")
@@ -21,15 +32,22 @@ def test_every_point_has_a_row():
     with LIST.open(encoding="utf-8", newline="") as file:
         points = {row["req_id"] for row in csv.DictReader(file)}
     assert len(points) > 250
-    assert {found[0] for found in _ROW.findall(TEXT)} == points
+    assert {row[0] for row in rows()} == points
 
 
 def test_every_row_says_something_once():
-    rows = _ROW.findall(TEXT)
-    assert [point for point, count in Counter(row[0] for row in rows).items() if count > 1] == []
-    assert {row[1] for row in rows} == {"met", "part", "no", "n/a"}
-    assert [row for row in rows if len(row[2]) < 3] == []
-    assert len(rows) == TEXT.count("\n| V")
+    said = rows()
+    assert len(said) > 250
+    assert [point for point, count in Counter(row[0] for row in said).items() if count > 1] == []
+    assert {row[1] for row in said} == {"met", "part", "no", "n/a"}
+    assert [row for row in said if len(row[2]) < 3] == []
+    assert len(_ROW.findall(TEXT)) == TEXT.count("\n| V")
+
+
+def test_the_summary_names_what_is_not_met():
+    summary = TEXT.partition("\n## What is not met, or in part\n")[2].partition("\n## ")[0]
+    named = [(point, "no" if rest else "part") for point, rest in re.findall(r"(V[\d.]+)( \(no\))?", summary)]
+    assert sorted(named) == sorted((point, state) for point, state, _ in rows() if state in ("no", "part"))
 
 
 def test_what_is_used_is_not_called_inapplicable():
@@ -37,9 +55,9 @@ def test_what_is_used_is_not_called_inapplicable():
     modules = (ROOT / "webapp" / "security").rglob("*.py")
     code = "\n".join(path.read_text(encoding="utf-8") for path in modules)
     assert "jwt.decode(" in code and "AESGCM(" in code  # otherwise these rows may change
-    rows = {point: state for point, state, _ in _ROW.findall(TEXT) if point.startswith(("V9.", "V11.3."))}
-    assert len(rows) == 10
-    assert {point for point, state in rows.items() if state == "n/a"} == {"V9.2.4"}  # issuers alone
+    said = {point: state for point, state, _ in rows() if point.startswith(("V9.", "V11.3."))}
+    assert len(said) == 10
+    assert {point for point, state in said.items() if state == "n/a"} == {"V9.2.4"}  # issuers alone
 
 
 def test_files_it_names_exist():

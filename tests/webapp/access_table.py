@@ -1,4 +1,4 @@
-"""Every route of an app and what it needs, as docs/security.md prints it."""
+"""Every route of an app and what it needs, as docs/access.md prints it."""
 
 from __future__ import annotations
 

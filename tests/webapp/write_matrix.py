@@ -1,4 +1,4 @@
-"""Writes the access matrix into docs/security.md: ``python tests/webapp/write_matrix.py`` from the root."""
+"""Writes the tables into docs/access.md: ``python tests/webapp/write_matrix.py`` from the root."""
 
 from __future__ import annotations
 

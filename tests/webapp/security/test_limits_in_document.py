@@ -13,20 +13,21 @@ from webapp.security.requests import rate_limits
 from webapp.security.sign_in import login_throttle
 
 _TEXT = (ROOT / "docs" / "security.md").read_text("utf-8")
-_WORDS = {"a": 1, "three": 3, "five": 5}
-_FREE = re.compile(r"(\w+)(?: are)? free, (?:at most|then each [\w ]+, up to) (\w+) minutes?")
+_COUNTED = re.compile(r"^\| ([\w ]+) \| [^|]+ \| (\d+) \| (\d+) minutes? \|$", re.MULTILINE)
 
 
 def _number(text: str) -> int:
-    return _WORDS.get(text.lower()) or int(text.replace(",", ""))
+    return int(text.replace(",", ""))
 
 
 def test_how_many_wrong_tries_are_free_and_how_long_the_longest_wait_is() -> None:
     account, address = login_throttle.buckets("ada", "10.0.0.1", None)
     (device,) = login_throttle.buckets("ada", "10.0.0.1", "browser")
     (code,) = login_throttle.code_bucket("ada")
-    told = [(_number(free), timedelta(minutes=_number(wait))) for free, wait in _FREE.findall(_TEXT)]
-    assert [(bucket.free, bucket.longest) for bucket in (account, device, address, code)] == told
+    told = {(by, int(free), timedelta(minutes=int(wait))) for by, free, wait in _COUNTED.findall(_TEXT)}
+    by = ("account and network address", account), ("account and browser", device)
+    by += ("network address", address), ("account", code)
+    assert {(name, bucket.free, bucket.longest) for name, bucket in by} == told
 
 
 def test_how_many_requests_a_minute() -> None:

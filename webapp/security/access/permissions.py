@@ -3,9 +3,9 @@
 Every endpoint says what it needs, with :func:`require`, :func:`public` or :func:`signed_in`
 on its view; one that says nothing is refused to everybody. The check is made before the
 view runs and before a byte of the request's body is looked at, but for what somebody wrote into a
-form that is refused (:mod:`webapp.http.unsent_texts`). ``docs/security.md`` prints the tables; a
-test holds them to what is here. Which analyses somebody may see is in
-:mod:`webapp.security.access.visibility`.
+form that is refused (:mod:`webapp.http.unsent_texts`). ``docs/security.md`` prints the tables,
+``docs/access.md`` what each route needs; tests hold them to what is here. Which analyses somebody may see
+is in :mod:`webapp.security.access.visibility`.
 
 Without login (loopback only) there is one person, the local administrator.
 """

@@ -1,6 +1,6 @@
-"""Every route and every role, nobody included, against the table of docs/security.md.
+"""Every route and every role, nobody included, against the tables of docs/access.md.
 
-The table is made from the app's own routes, so that a new one is tested, and missing from the
+They are made from the app's own routes, so that a new one is tested, and missing from the
 document, the moment it exists.
 """
 
@@ -20,7 +20,7 @@ from webapp.security.access.permissions import MEANINGS, PERMISSIONS, Asker, Nee
 from webapp.security.access.visibility import SAMPLE_FILE
 from webapp.storage.tables import AnalysisRow, SignInFailure
 
-DOCUMENT = ROOT / "docs" / "security.md"
+DOCUMENT, ROLES_DOCUMENT = ROOT / "docs" / "access.md", ROOT / "docs" / "security.md"
 ROLES = [str(role) for role in Role]
 _BEGIN, _END = "<!-- access matrix -->", "<!-- end of the access matrix -->"
 
@@ -35,15 +35,20 @@ def expected(need: Need, role: str | None) -> str:
 
 
 def printed(app) -> str:
-    """The table as the document has it."""
-    lines = [
-        f"| route | needs | nobody | {' | '.join(ROLES)} |",
-        f"|---|---|{'---|' * (len(ROLES) + 1)}",
-    ]
-    for method, address, _endpoint, need in table(app):
-        cells = [expected(need, role) for role in (None, *ROLES)]
-        lines.append(f"| `{method} {address}` | {words(need)} | {' | '.join(cells)} |")
+    """The tables as the document has them: what each need means for each role, then what each route needs."""
+    routes = table(app)
+    order = [*Asker, *Permission]
+    needs = sorted({words(need): need for *_, need in routes}.values(), key=lambda need: _place(need, order))
+    lines = [f"| needs | nobody | {' | '.join(ROLES)} |", f"|---|{'---|' * (len(ROLES) + 1)}"]
+    for need in needs:
+        lines.append(f"| {words(need)} | {' | '.join(expected(need, role) for role in (None, *ROLES))} |")
+    lines += ["", "| route | needs |", "|---|---|"]
+    lines += [f"| `{method} {address}` | {words(need)} |" for method, address, _endpoint, need in routes]
     return "\n".join(lines)
+
+
+def _place(need: Need, order: list[str]) -> tuple[int, bool]:
+    return order.index(need.permission or need.asker), need.confirmed
 
 
 def framed(text: str, matrix: str) -> str:
@@ -173,14 +178,14 @@ def test_without_the_token_nothing_changes(lab, role):
     assert client.get("/account").status_code == 200
 
 
-def test_the_document_has_the_table(lab):
+def test_the_document_has_the_tables(lab):
     app, *_ = lab
     text = DOCUMENT.read_text(encoding="utf-8")
     assert text == framed(text, printed(app)), "run: python tests/webapp/write_matrix.py"
 
 
 def test_the_document_has_the_permissions_of_each_role(lab):
-    text = DOCUMENT.read_text(encoding="utf-8")
+    text = ROLES_DOCUMENT.read_text(encoding="utf-8")
     for role, permissions in PERMISSIONS.items():
         row = f"| {role} | {', '.join(sorted(permissions))} |"
         assert row in text, row
@@ -189,7 +194,7 @@ def test_the_document_has_the_permissions_of_each_role(lab):
 @pytest.mark.parametrize("permission", Permission)
 def test_the_document_says_what_pages_say_of_a_permission(permission):
     """Word for word; after a semicolon it may say more."""
-    lines = DOCUMENT.read_text(encoding="utf-8").splitlines()
+    lines = ROLES_DOCUMENT.read_text(encoding="utf-8").splitlines()
     (row,) = (line for line in lines if line.startswith(f"| {permission} | "))
     meaning = row.removeprefix(f"| {permission} | ").removesuffix(" |")
     assert meaning.partition("; ")[0] == MEANINGS[permission]
