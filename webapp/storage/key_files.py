@@ -84,8 +84,8 @@ def secret_key(data: Path) -> bytes:
     key = _private(path)
     if len(key) < BYTES:
         raise SettingError(
-            f"{path} is too short to be Reelproof's key. Delete it: a new one is made, and everybody has to "
-            "sign in again."
+            f"{path} is too short to be Reelproof's key. Delete it: a new one is made. Who is signed in "
+            "stays so; forms that are open have to be reloaded."
         )
     return key
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from people import CHEAP, account, sign_in, with_login
+from people import CHEAP, account, sign_in, token, with_login
 
 from webapp.security.access.permissions import Role
 from webapp.security.sign_in import passwords
@@ -82,8 +82,24 @@ def test_a_secret_others_may_read_is_refused(app, tmp_path, sent):
         with_login(tmp_path / "data", sent)
     path.chmod(0o600)
     path.write_bytes(b"short")
-    with pytest.raises(SettingError, match="too short"):
+    with pytest.raises(SettingError, match="too short .* Who is signed in stays so"):
         with_login(tmp_path / "data", sent)
+
+
+def test_another_secret_ends_no_session_but_forms_made_before(app, client, tmp_path, sent):
+    """As the refusal of one that is too short says, and docs/security.md."""
+    sign_in(client, "ada")
+    before = token(client)
+    cookie = client.get_cookie("reelproof").value
+    (tmp_path / "data" / "secret.key").unlink()
+    with_new = with_login(tmp_path / "data", sent)
+    other = with_new.test_client()
+    other.set_cookie("reelproof", cookie)
+    assert other.get("/account").status_code == 200
+    assert other.post("/account/language", data={"csrf_token": before, "language": "en"}).status_code == 403
+    after = {"csrf_token": token(other), "language": "en"}
+    assert other.post("/account/language", data=after).status_code == 303
+    with_new.extensions["database"].close()
 
 
 def test_without_login_there_are_no_cookies_and_no_form(tmp_path, sent):
