@@ -1,7 +1,7 @@
 """Where a photograph that lies in a larger picture ends: on a plain ground, in a collage, on a screen.
 
 The second look never sees beyond a picture's edge (:mod:`detector.faces.framing`), and nobody taught it what
-a straight edge beside a head is: it takes one for a trace of generation (docs/engine.md has figures). So what
+a straight edge beside a head is: it takes one for a trace of generation (docs/faces.md has figures). So what
 lies beyond the edge of a pasted photograph is left out as if the picture ended there.
 
 An edge is told by its outer side: four lines of pixels of next to one colour, along the whole face and a part

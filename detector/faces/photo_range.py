@@ -1,7 +1,7 @@
 """Photographs that the networks were not made for: without colour, without detail, drawn.
 
 A network gives a figure for whatever it is shown. Three kinds of pictures can be told by simple means, with
-few false alarms (docs/engine.md has the figures), and their faces are not judged:
+few false alarms (docs/faces.md has the figures), and their faces are not judged:
 
 - *colour*: black and white, or toned in one colour (:mod:`detector.faces.colour`).
 - *detail*: enlarged from a tiny picture, or far out of focus. How much of the grey face is lost where it is

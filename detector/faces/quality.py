@@ -5,7 +5,7 @@ grey levels of 255. Sharpness is the mean absolute difference from the crop blur
 1.5 pixels, divided by the contrast: blur and strong video compression lower it, noise and
 the block edges of JPEG raise it, brightness does not change it. The thresholds in
 :class:`~detector.schema.analysis.Parameters` stand where the measured AUC falls to about 0.7
-(docs/engine.md has the table).
+(docs/faces.md has the table).
 """
 
 from __future__ import annotations

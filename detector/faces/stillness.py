@@ -2,7 +2,7 @@
 
 Where a face was seen first, its grey picture is compared in all frames of the track. However calm somebody
 sits, eyes, mouth and head move; of a still only what compression changes. How the limits were measured is in
-docs/engine.md.
+docs/faces.md.
 """
 
 from __future__ import annotations

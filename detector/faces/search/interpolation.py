@@ -2,7 +2,7 @@
 
 A second of a face need not be searched frame by frame: its pictures at both ends are found again on the way
 (:mod:`detector.faces.search.matching`), which is nearer to CenterFace's own boxes than these are to one
-another when only the size of what is searched differs (docs/engine.md). What looks different on the way is
+another when only the size of what is searched differs (docs/faces.md). What looks different on the way is
 looked for.
 """
 

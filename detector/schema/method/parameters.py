@@ -50,7 +50,7 @@ OF_SECOND_LOOK = frozenset({"second_look", "alternate_heads"})
 """Parameters that change nothing where one network decides alone."""
 
 SURELY_FOUND = 24.0
-"""Width from which CenterFace finds nearly every face, px as searched (docs/engine.md)."""
+"""Width from which CenterFace finds nearly every face, px as searched (docs/faces.md)."""
 
 
 class Parameters(Value):

@@ -36,7 +36,7 @@ _LEVELS = {
     "crops": "crops",
 }
 
-# What the validation data covered and where the tables of docs/models.md and docs/engine.md say that
+# What the validation data covered and where the tables of docs/models.md and docs/faces.md say that
 # the AUC over single faces falls by no more than 0.1 of what it is on undisturbed ones.
 VALIDATED = (
     Range(name="face width", unit="px", least=48, most=340,

@@ -21,7 +21,7 @@ def is_unstable(person: Person) -> bool:
 def is_colourless(person: Person) -> bool:
     """Whether most faces of a video by which a person was judged are without colour, or toned in one.
 
-    Networks score such faces higher, manipulated or not (docs/engine.md).
+    Networks score such faces higher, manipulated or not (docs/faces.md).
     """
     return person.grey is not None and person.grey > MOST_GREY
 
