@@ -1,7 +1,7 @@
 """``manifest.json``: every file of a result or a bundle with its SHA-256, and what they are about.
 
 Beside it lie ``manifest.sha256``, so that a damaged manifest is known as such, and
-``manifest.sig`` where a key was configured. ``docs/evidence.md`` defines the format.
+``manifest.sig`` where a key was configured. ``docs/evidence-format.md`` defines the format.
 """
 
 from __future__ import annotations

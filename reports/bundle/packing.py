@@ -1,4 +1,4 @@
-"""The review bundle, a zip, and how it is written. ``docs/evidence.md`` defines the format."""
+"""The review bundle, a zip, and how it is written. ``docs/evidence-format.md`` defines the format."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The review bundle of an analysis: which files it holds, and the zip that is sent.
 
-``docs/evidence.md`` defines it; :mod:`reports.bundle.packing` writes the zip.
+``docs/evidence-format.md`` defines it; :mod:`reports.bundle.packing` writes the zip.
 """
 
 from __future__ import annotations
