@@ -85,7 +85,7 @@ class Settings(BaseSettings):
         "",
         "with login on, issuer of an OpenID Connect provider for "
         "[single sign-on](security.md#single-sign-on), `https://login.example/realms/lab`; nothing is "
-        "asked of it before somebody signs in there",
+        "asked of it before somebody signs in there, or is signed out there",
     )
     oidc_client: Annotated[str, PlainValidator(str.strip)] = _setting(
         "REELPROOF_OIDC_CLIENT", "", "client id that the provider gave to this Reelproof"

@@ -1,7 +1,8 @@
 """Sign-in through an OpenID Connect provider: authorization code with PKCE, state and nonce (Authlib).
 
-Nothing is asked of any address until somebody chooses to sign in this way, and then only of the configured
-issuer and of the endpoints that its discovery document names: by https, without redirects and proxies.
+Nothing is asked of any address until somebody chooses to sign in this way, or a logout token arrives, and
+then only of the configured issuer and of the endpoints that its discovery document names: by https, without
+redirects and proxies.
 """
 
 from __future__ import annotations
