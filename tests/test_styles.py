@@ -15,7 +15,7 @@ _PHYSICAL = re.compile(
 )
 # Time runs from left to right in every language; what is centred has no side.
 EXCEPTIONS = {
-    "static/css/review.css": {
+    "static/css/desk.css": {
         ".playhead": "placed at its time",
         ".playhead::before": "the head of the line above",
         ".lanes-tip": "placed beside the pointer on the timeline",

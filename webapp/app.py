@@ -84,6 +84,7 @@ def _open_data(app: Flask, settings: Settings) -> None:
 def _register_pages(app: Flask) -> None:
     from webapp.pages import (
         cases,
+        comparisons,
         custody,
         health,
         help,
@@ -91,13 +92,13 @@ def _register_pages(app: Flask) -> None:
         live,
         models,
         operations,
+        second_reviews,
         statistics,
         upload,
         validations,
     )
-    from webapp.pages.analysis import case_details, downloads, manage, show
+    from webapp.pages.analysis import annotations, case_details, desk, downloads, manage, show, two_analyses
     from webapp.pages.people import account, accounts, api_tokens, login, provider, second_factor
-    from webapp.pages.review import annotations, comparisons, desk, second_reviews, two_analyses
 
     for area in (
         upload,

@@ -1,6 +1,6 @@
 """Where each person's face is at any time, and what was found of it.
 
-The rules are those of the review desk (``static/js/review/data.js``, ``boxAt``); a test holds
+The rules are those of the review desk (``static/js/desk/data.js``, ``boxAt``); a test holds
 the two together.
 """
 

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from reports.view.report import ReportView
 
 _STATIC = FILES / "static"
-_STYLES = ("base.css", "timeline.css", "result.css", "playback.css", "review.css", "comparison.css")
-_ENTRY = "review/offline.js"
+_STYLES = ("base.css", "timeline.css", "result.css", "playback.css", "desk.css", "comparison.css")
+_ENTRY = "desk/offline.js"
 _IMPORT = re.compile(r'^import \{[^}]*\} from "(\.\.?/[a-z_]+\.js)";\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=async function|function|class|const)", re.MULTILINE)
 
@@ -52,7 +52,7 @@ def page(
         "img-src 'self' file: data: blob:; media-src 'self' file: blob:; base-uri 'none'; form-action 'none'"
     )
     return render_template(
-        "review/offline.html",
+        "desk/offline.html",
         view=view,
         policy=policy,
         styles=Markup(styles),

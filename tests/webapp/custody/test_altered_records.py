@@ -15,7 +15,7 @@ from reports.bundle import manifest
 from webapp.custody import log as custody_log
 from webapp.custody import review_records
 from webapp.custody.audit import Audit
-from webapp.pages.review import desk
+from webapp.pages.analysis import desk
 from webapp.queries import results
 from webapp.security.access.permissions import Role
 from webapp.storage.tables import AnalysisRow, AnnotationRow, CaseDetailsRow, User

@@ -42,7 +42,7 @@ def ask(analysis_id: str) -> str:
         comparing.refuse_starting(session, row)
     text = request.args.get("q", "")[:200]
     offered = comparison_queries.references(row, text)
-    return render_template("pages/review/choose_reference.html", row=row, offered=offered, text=text)
+    return render_template("pages/comparisons/choose_reference.html", row=row, offered=offered, text=text)
 
 
 @blueprint.post("/analyses/<analysis_id>/compare")
@@ -75,12 +75,12 @@ def show(comparison_id: str) -> str:
     if row.state != State.DONE:
         ahead = comparison_queries.status_json(row).get("ahead")
         return render_template(
-            "pages/review/comparison_progress.html", row=row, sides=sides, ahead=ahead, **offered
+            "pages/comparisons/comparison_progress.html", row=row, sides=sides, ahead=ahead, **offered
         )
     found = comparison_queries.result(row)
     view, data = found.view, _players(found, sides)
     return render_template(
-        "pages/review/comparison.html",
+        "pages/comparisons/comparison.html",
         row=row,
         sides=sides,
         **offered,
@@ -118,7 +118,7 @@ def ask_to_delete(comparison_id: str) -> str:
     deletion.refuse_unfinished(row)
     with this_app.database().begin() as session:
         comparing.refuse_deleting(session, row)
-    return render_template("pages/review/delete_comparison.html", row=row)
+    return render_template("pages/comparisons/delete_comparison.html", row=row)
 
 
 @blueprint.post("/comparisons/<comparison_id>/delete")

@@ -51,7 +51,7 @@ def listing() -> str:
     """The queue: what waits for who asks, a page at a time."""
     with this_app.database().begin() as session:
         found = second_reviews.waiting_page(session, current(), request.args.get("page", 1, type=int))
-    return render_template("pages/review/second_reviews.html", waiting=found, tasks=_TASKS)
+    return render_template("pages/second_reviews/second_reviews.html", waiting=found, tasks=_TASKS)
 
 
 @blueprint.get("/reviews/<analysis_id>")
@@ -170,7 +170,7 @@ def _page(row: AnalysisRow, problem: UserError | None = None) -> str | Response:
     if length and plays is not None and plays.source != "none":
         step = 1 / playback.frames_a_second(frame_rates.of(row))
     return render_template(
-        "pages/review/second_review.html",
+        "pages/second_reviews/second_review.html",
         row=row,
         case=found.case,
         part=part,

@@ -51,7 +51,7 @@ def show() -> str:
         raise DifferentExhibits(row_a, row_b)
     first, second = load(folder_a), load(folder_b)
     return render_template(
-        "pages/review/two_analyses.html",
+        "pages/analysis/two_analyses.html",
         sides=({"row": row_a, "view": first.view}, {"row": row_b, "view": second.view}),
         pairs=two_analyses.persons(first.analysis, second.analysis),
         segments=two_analyses.segments(first.analysis, second.analysis),
