@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.annotated_video.lanes import Face, State
+from detector.annotated_video.lanes import DrawnFace, FaceState
 from detector.annotated_video.layout import Rect
 from detector.media.frame import Image
 from detector.schema.analysis import Box
@@ -18,18 +18,18 @@ Colour = tuple[int, int, int]  # RGB
 BLACK: Colour = (0, 0, 0)
 WHITE: Colour = (255, 255, 255)
 # As on the review desk.
-COLOURS: dict[State, Colour] = {
-    State.FLAGGED: (255, 122, 92),
-    State.RAISED: (242, 193, 78),
-    State.LOW: (127, 178, 238),
-    State.NOT_JUDGED: (195, 201, 209),
+COLOURS: dict[FaceState, Colour] = {
+    FaceState.FLAGGED: (255, 122, 92),
+    FaceState.RAISED: (242, 193, 78),
+    FaceState.LOW: (127, 178, 238),
+    FaceState.NOT_JUDGED: (195, 201, 209),
 }
 # (drawn, left out) px; the flagged line is unbroken, thick, and doubled.
-_DASHES: dict[State, tuple[int, int] | None] = {
-    State.FLAGGED: None,
-    State.RAISED: (12, 8),
-    State.LOW: None,
-    State.NOT_JUDGED: (2, 10),
+_DASHES: dict[FaceState, tuple[int, int] | None] = {
+    FaceState.FLAGGED: None,
+    FaceState.RAISED: (12, 8),
+    FaceState.LOW: None,
+    FaceState.NOT_JUDGED: (2, 10),
 }
 _OPACITY = 0.75  # of a heatmap, as in the kept overlays
 # Fonts inside OpenCV: one with the letters of most scripts, one that can be bold.
@@ -87,15 +87,15 @@ def placed(box: Box, picture: Rect, size: tuple[int, int]) -> tuple[int, int, in
     )
 
 
-def draw_faces(image: Image, faces: Iterable[Face], picture: Rect, size: tuple[int, int]) -> None:
+def draw_faces(image: Image, faces: Iterable[DrawnFace], picture: Rect, size: tuple[int, int]) -> None:
     """Boxes and then labels; nothing is drawn outside the picture. ``size`` is as for :func:`placed`."""
     part = image[picture.y : picture.bottom, picture.x : picture.right]
     inner = Rect(0, 0, picture.width, picture.height)
     found = [(face, placed(face.box, inner, size)) for face in faces]
     # Flagged faces over the others; their labels are the first to find a place.
-    found.sort(key=lambda each: each[0].state is State.FLAGGED)
+    found.sort(key=lambda each: each[0].state is FaceState.FLAGGED)
     for face, (left, top, right, bottom) in found:
-        colour, flagged = COLOURS[face.state], face.state is State.FLAGGED
+        colour, flagged = COLOURS[face.state], face.state is FaceState.FLAGGED
         # A dark line below the coloured one shows on any background.
         _rectangle(part, left, top, right, bottom, BLACK, 7 if flagged else 5, None)
         _rectangle(part, left, top, right, bottom, colour, 3 if flagged else 2, _DASHES[face.state])
@@ -107,13 +107,13 @@ def draw_faces(image: Image, faces: Iterable[Face], picture: Rect, size: tuple[i
         taken.append(_label(part, face, box, taken))
 
 
-def _label(part: Image, face: Face, box: tuple[int, int, int, int], taken: list[Rect]) -> Rect:
+def _label(part: Image, face: DrawnFace, box: tuple[int, int, int, int], taken: list[Rect]) -> Rect:
     """The words of a face on a dark plate: above its box, else below or inside, clear of ``taken``."""
     height, width = part.shape[:2]
     size, tall = 16, 22
     text = fitted(face.words, max(width - 12, 40), size)
     wide = width_of(text, size) + 12
-    gap = 10 if face.state is State.FLAGGED else 4
+    gap = 10 if face.state is FaceState.FLAGGED else 4
     left = min(max(box[0] - gap + 3, 0), max(0, width - wide))
     tops = (box[1] - gap - tall, box[3] + gap, box[1] + gap, box[3] - gap - tall, box[1] - gap - 2 * tall)
     plates = [Rect(left, top, wide, tall) for top in tops if 0 <= top <= height - tall]

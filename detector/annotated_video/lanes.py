@@ -20,7 +20,7 @@ _EXACT = 1e-3  # seconds; nearer than this to a judged frame its own box is take
 _ROUNDING = 1e-6
 
 
-class State(Enum):
+class FaceState(Enum):
     """What is said of a face at one moment; each is drawn with a line of its own kind."""
 
     FLAGGED = "flagged"
@@ -30,14 +30,14 @@ class State(Enum):
 
 
 @dataclass(frozen=True)
-class Face:
+class DrawnFace:
     """One person's face at one moment."""
 
     person: str
     box: Box
     score: float | None  # smoothed, of the nearest frame looked at; None where it could not be judged
     segment: str | None
-    state: State
+    state: FaceState
 
     @property
     def words(self) -> str:
@@ -46,7 +46,7 @@ class Face:
         return f"Person {self.person}: {probability(self.score)}{flagged}"
 
 
-class Lane:
+class DrawnLane:
     """One person through time, as arrays over that person's scores."""
 
     def __init__(self, person: Person, segments: tuple[Segment, ...], exit_threshold: float) -> None:
@@ -58,7 +58,7 @@ class Lane:
         self.smoothed = person.scores.smoothed
         self._exit = exit_threshold
 
-    def at(self, time: float) -> Face | None:
+    def at(self, time: float) -> DrawnFace | None:
         """The face at ``time``, in seconds from the first frame; None where it is not seen."""
         found = self.box_at(time)
         if found is None:
@@ -67,12 +67,12 @@ class Lane:
         score = None if np.isnan(self.smoothed[index]) else float(self.smoothed[index])
         segment = next((s.id for s in self.segments if s.start <= time <= s.end), None)
         if segment is not None:
-            state = State.FLAGGED
+            state = FaceState.FLAGGED
         elif score is None:
-            state = State.NOT_JUDGED
+            state = FaceState.NOT_JUDGED
         else:
-            state = State.RAISED if score >= self._exit else State.LOW
-        return Face(self.person, box, score, segment, state)
+            state = FaceState.RAISED if score >= self._exit else FaceState.LOW
+        return DrawnFace(self.person, box, score, segment, state)
 
     def box_at(self, time: float) -> tuple[int, Box] | None:
         """The nearest score and the box, between two scores in a straight line."""
@@ -98,8 +98,8 @@ class Lane:
         return left, top, right, bottom
 
 
-def lanes(analysis: Analysis) -> tuple[Lane, ...]:
+def lanes(analysis: Analysis) -> tuple[DrawnLane, ...]:
     """A lane for each person, in the analysis's order."""
     leave = analysis.parameters.exit_threshold
     segments = flagged_segments(analysis.persons, analysis.segments)
-    return tuple(Lane(person, segments, leave) for person in analysis.persons)
+    return tuple(DrawnLane(person, segments, leave) for person in analysis.persons)

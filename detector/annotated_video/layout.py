@@ -46,7 +46,7 @@ class Rect:
 
 
 @dataclass(frozen=True)
-class Layout:
+class FrameLayout:
     """The parts of an annotated frame. All sides of the whole are even, as 4:2:0 asks."""
 
     width: int
@@ -71,7 +71,7 @@ class Layout:
         return self.strip.x + round(share * (self.strip.width - 1))
 
 
-def arrange(width: int, height: int, pixel_aspect: Fraction, persons: int, heatmaps: bool) -> Layout:
+def arrange(width: int, height: int, pixel_aspect: Fraction, persons: int, heatmaps: bool) -> FrameLayout:
     """The layout for an upright frame of ``width`` × ``height`` pixels of that shape.
 
     Pictures are scaled down to 1280 px on their longer side; small ones up, four times at most.
@@ -92,7 +92,7 @@ def arrange(width: int, height: int, pixel_aspect: Fraction, persons: int, heatm
     strip = Rect(LABEL_COLUMN, panel + _CLOCK, right - LABEL_COLUMN, strip_height)
     bottom = panel + _CLOCK + body
     total = bottom + _FOOT
-    return Layout(
+    return FrameLayout(
         width=whole,
         height=total + total % 2,
         header=Rect(0, 0, whole, _HEADER),

@@ -23,8 +23,8 @@ from detector.annotated_video.drawing import (
     write,
     write_bold,
 )
-from detector.annotated_video.lanes import Lane, State
-from detector.annotated_video.layout import INSET, MARGIN, Layout, Rect
+from detector.annotated_video.lanes import DrawnLane, FaceState
+from detector.annotated_video.layout import INSET, MARGIN, FrameLayout, Rect
 from detector.media.frame import Image
 from detector.schema.analysis import Analysis
 from detector.schema.formatting import timecode
@@ -47,7 +47,7 @@ class Inset:
     time: float
 
 
-def shown_lanes(lanes: tuple[Lane, ...], most: int) -> tuple[Lane, ...]:
+def shown_lanes(lanes: tuple[DrawnLane, ...], most: int) -> tuple[DrawnLane, ...]:
     """Persons with a row of scores: those flagged first, then in the analysis's order."""
     flagged = [lane for lane in lanes if lane.segments]
     return (*flagged, *(lane for lane in lanes if not lane.segments))[:most]
@@ -56,7 +56,9 @@ def shown_lanes(lanes: tuple[Lane, ...], most: int) -> tuple[Lane, ...]:
 class Panel:
     """Draws header and panel of every frame of one video."""
 
-    def __init__(self, analysis: Analysis, lanes: tuple[Lane, ...], layout: Layout, sound: str) -> None:
+    def __init__(
+        self, analysis: Analysis, lanes: tuple[DrawnLane, ...], layout: FrameLayout, sound: str
+    ) -> None:
         self._layout = layout
         self._duration = analysis.media.duration
         self._enter = analysis.parameters.enter_threshold
@@ -100,7 +102,7 @@ class Panel:
             return
         image[place.y : place.bottom, place.x : place.right] = inset.picture
         cv2.rectangle(
-            image, (place.x, place.y), (place.right - 1, place.bottom - 1), COLOURS[State.FLAGGED], 2
+            image, (place.x, place.y), (place.right - 1, place.bottom - 1), COLOURS[FaceState.FLAGGED], 2
         )
         caption = fitted(inset.caption, INSET + MARGIN, 12)
         write(image, caption, place.right - width_of(caption, 12), place.bottom + 13, 12, WHITE)
@@ -118,7 +120,7 @@ class Panel:
         )
         write(base, fitted(text, header.width - 2 * MARGIN, 15), MARGIN, 44, 15, BLACK)
 
-    def _lane(self, lane: Lane, row: int) -> None:
+    def _lane(self, lane: DrawnLane, row: int) -> None:
         base, area = self._base, self._layout.lane(row)
         base[area.y : area.bottom, area.x : area.right] = _PLOT
         name = fitted(f"Person {lane.person}", area.x - MARGIN - 4, 14)
@@ -127,7 +129,7 @@ class Panel:
             left = self._layout.across(segment.start, self._duration)
             right = self._layout.across(segment.end, self._duration)
             left = min(left, area.right - 4)
-            hatch(base, Rect(left, area.y, max(right - left + 1, 4), area.height), COLOURS[State.FLAGGED])
+            hatch(base, Rect(left, area.y, max(right - left + 1, 4), area.height), COLOURS[FaceState.FLAGGED])
         enter = self._height(area, self._enter)
         for x in range(area.x, area.right, 10):
             cv2.line(base, (x, enter), (min(x + 4, area.right - 1), enter), _QUIET, 1)
@@ -139,12 +141,12 @@ class Panel:
             )
             wide = width_of(segment.id, 13)
             cv2.rectangle(base, (left - 2, area.y + 1), (left + wide + 3, area.y + 15), BLACK, cv2.FILLED)
-            write(base, segment.id, left, area.y + 13, 13, COLOURS[State.FLAGGED])
+            write(base, segment.id, left, area.y + 13, 13, COLOURS[FaceState.FLAGGED])
 
     def _height(self, area: Rect, score: float) -> int:
         return area.bottom - 2 - round(score * (area.height - 4))
 
-    def _curve(self, lane: Lane, area: Rect) -> None:
+    def _curve(self, lane: DrawnLane, area: Rect) -> None:
         """The smoothed scores as a line, broken where the track changes or the face is lost."""
         points: list[tuple[int, int]] = []
         last: tuple[float, int] | None = None

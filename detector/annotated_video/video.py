@@ -24,8 +24,8 @@ from numpy.typing import NDArray
 
 from detector.annotated_video.audio import Sound, SoundRefused
 from detector.annotated_video.drawing import draw_faces, draw_heat, placed
-from detector.annotated_video.lanes import Lane, lanes
-from detector.annotated_video.layout import Layout, arrange
+from detector.annotated_video.lanes import DrawnLane, lanes
+from detector.annotated_video.layout import FrameLayout, arrange
 from detector.annotated_video.panel import Inset, Panel, cropped
 from detector.errors import MediaError
 from detector.files import atomic_path, hashed
@@ -128,7 +128,7 @@ class _Making:
         self._to_rgb, self._to_yuv = VideoReformatter(), VideoReformatter()
         self._reader, self._analysis, self._container = reader, analysis, container
         self._maps, self._sound = maps, sound
-        self._lanes: tuple[Lane, ...] = lanes(analysis)
+        self._lanes: tuple[DrawnLane, ...] = lanes(analysis)
         self._peaks: dict[int, list[tuple[Segment, Peak]]] = defaultdict(list)
         for segment in analysis.segments:
             for peak in segment.peaks:
@@ -168,7 +168,7 @@ class _Making:
         kept = sum(len(peaks) for peaks in self._peaks.values())
         return Annotated(count, self._drawn, kept - self._drawn, self._sound.state)
 
-    def _layout(self, frame: av.VideoFrame) -> Layout:
+    def _layout(self, frame: av.VideoFrame) -> FrameLayout:
         if _changes_size(self._analysis):
             media = self._analysis.media
             return arrange(media.width, media.height, Fraction(1), len(self._lanes), bool(self._maps))
@@ -177,7 +177,7 @@ class _Making:
         aspect = 1 / self._reader.pixel_aspect if turned else self._reader.pixel_aspect
         return arrange(width, height, aspect, len(self._lanes), bool(self._maps))
 
-    def _writer(self, layout: Layout) -> H264Writer:
+    def _writer(self, layout: FrameLayout) -> H264Writer:
         return H264Writer(
             self._container,
             (layout.width, layout.height),
@@ -188,7 +188,7 @@ class _Making:
         )
 
     def _drawing(
-        self, frame: av.VideoFrame, pts: int, time: float, number: int, layout: Layout, panel: Panel
+        self, frame: av.VideoFrame, pts: int, time: float, number: int, layout: FrameLayout, panel: Panel
     ) -> Image:
         """The annotated frame. Only what belongs to this very frame is drawn over its picture."""
         area = layout.picture
@@ -214,7 +214,7 @@ class _Making:
         panel.add_inset(image, self._inset, time)
         return image
 
-    def _upright(self, frame: av.VideoFrame, layout: Layout) -> Image:
+    def _upright(self, frame: av.VideoFrame, layout: FrameLayout) -> Image:
         """The frame upright, RGB and at its final size."""
         width, height = layout.picture.width, layout.picture.height
         if _changes_size(self._analysis):

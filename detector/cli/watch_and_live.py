@@ -109,9 +109,11 @@ def _live(options: argparse.Namespace) -> int:
 
         shared = None
         if options.share:
-            from detector.live.publisher import Shared
+            from detector.live.publisher import SharedSession
 
-            shared = stack.enter_context(Shared(options.share, session, source, model.card.title, parameters))
+            shared = stack.enter_context(
+                SharedSession(options.share, session, source, model.card.title, parameters)
+            )
         played = play(
             source,
             session,

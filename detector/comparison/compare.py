@@ -16,7 +16,7 @@ from detector import timestamps
 from detector.comparison import statements
 from detector.comparison.alignment.best_way import NOWHERE
 from detector.comparison.alignment.locate import Located, locate
-from detector.comparison.alignment.refine import Pair, Refined, reduced, refine_view
+from detector.comparison.alignment.refine import FramePair, Refined, reduced, refine_view
 from detector.comparison.alignment.time_map import TimeMap
 from detector.comparison.frame_pairs import frame_pairs, sampled
 from detector.comparison.persons import PersonTracker, find_segments
@@ -288,7 +288,7 @@ def _refined(matched: _Matched, view: View) -> Refined | None:
     return refine_view(view, decoded) if decoded else None
 
 
-def _pair(here: Frame, there: Frame, detect: FaceDetector) -> Pair:
+def _pair(here: Frame, there: Frame, detect: FaceDetector) -> FramePair:
     """Two frames as :func:`refine_view` wants them, with the faces of the exhibit's hidden."""
     grey = [cv2.cvtColor(frame.image, cv2.COLOR_RGB2GRAY) for frame in (here, there)]
     small = [reduced(one) for one in grey]
@@ -302,4 +302,4 @@ def _pair(here: Frame, there: Frame, detect: FaceDetector) -> Pair:
     if hidden.mean() > 0.8:  # a face that fills the frame: better it than nothing
         hidden[:] = False
     sizes = tuple((one.shape[1], one.shape[0]) for one in grey)
-    return Pair(small[0], small[1], (sizes[0], sizes[1]), hidden)
+    return FramePair(small[0], small[1], (sizes[0], sizes[1]), hidden)

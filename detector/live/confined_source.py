@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from detector.errors import MediaError, ParameterError
-from detector.live.sources import Source, camera_device, open_source
+from detector.live.sources import LiveSource, camera_device, open_source
 from detector.media.exhibit.limits import Bounds
 from detector.media.frame import Frame
 from detector.progress import Progress
@@ -40,7 +40,7 @@ _PORTS = {"rtsp": 554, "rtsps": 322, "http": 80, "https": 443}
 
 @contextmanager
 def open_confined(
-    source: Source, sample_rate: float, stopped: Callable[[], bool] = lambda: False
+    source: LiveSource, sample_rate: float, stopped: Callable[[], bool] = lambda: False
 ) -> Iterator[Iterator[Frame]]:
     """The sampled frames of a source, in order, until it ends or ``stopped`` says so.
 
@@ -68,7 +68,7 @@ def open_confined(
         yield received(reader, confined, stopped)
 
 
-def _allowed(source: Source) -> tuple[Source, AllowedPaths]:
+def _allowed(source: LiveSource) -> tuple[LiveSource, AllowedPaths]:
     """The source as it is called from another folder, and what its process may use."""
     if source.kind == "camera":
         return source, AllowedPaths(writable=(camera_device(source),))
@@ -84,11 +84,11 @@ def _ports(address: str) -> tuple[int, ...]:
         parts = urlsplit(address)
         port = parts.port or _PORTS[parts.scheme.lower()]
     except ValueError:
-        raise ParameterError(f"{Source('stream', address).label}: the port is no number.") from None
+        raise ParameterError(f"{LiveSource('stream', address).label}: the port is no number.") from None
     return (port, _PORTS["https"]) if parts.scheme.lower() == "http" else (port,)
 
 
-def _decode(source: Source, sample_rate: float, writer: int, _report: Progress) -> int:
+def _decode(source: LiveSource, sample_rate: float, writer: int, _report: Progress) -> int:
     """Write each frame to the pipe; returns how many they were."""
     number = 0
     with open_source(source, sample_rate) as frames:

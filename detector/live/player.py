@@ -14,7 +14,7 @@ import numpy as np
 from detector.errors import ReelproofError
 from detector.live.confined_source import open_confined
 from detector.live.session import LiveSegment, LiveSession
-from detector.live.sources import Source
+from detector.live.sources import LiveSource
 from detector.media.frame import Frame
 from detector.schema.translatable import N_
 
@@ -77,7 +77,7 @@ class _Latest:
 
 
 def play(
-    source: Source,
+    source: LiveSource,
     session: LiveSession,
     sample_rate: float,
     *,
@@ -151,7 +151,7 @@ def _score_all(
 class _Reader(threading.Thread):
     """Reads the frames of a source into ``latest``; ``problem`` is what ended it, if not the source."""
 
-    def __init__(self, source: Source, sample_rate: float, latest: _Latest, *, pace: bool) -> None:
+    def __init__(self, source: LiveSource, sample_rate: float, latest: _Latest, *, pace: bool) -> None:
         super().__init__(name="frames", daemon=True)
         self._source, self._sample_rate, self._latest, self._pace = source, sample_rate, latest, pace
         self.problem: BaseException | None = None

@@ -18,7 +18,7 @@ import cv2
 from detector.errors import ParameterError, ReelproofError
 from detector.files import write_atomically
 from detector.live.session import LiveSession
-from detector.live.sources import Source
+from detector.live.sources import LiveSource
 from detector.live.state import (
     MOST_FACES,
     MOST_LANES,
@@ -39,7 +39,7 @@ _PICTURES = 8  # kept, for who read a state three seconds ago
 _DELAYS = 50
 
 
-class Shared:
+class SharedSession:
     """Writes ``session`` into a folder of its own below ``place`` while the ``with`` block runs.
 
     ``ended``, set before its end, says why it ended. Nothing here stops a session: where it cannot
@@ -48,7 +48,7 @@ class Shared:
     """
 
     def __init__(
-        self, place: Path, session: LiveSession, source: Source, model: str, parameters: Parameters
+        self, place: Path, session: LiveSession, source: LiveSource, model: str, parameters: Parameters
     ) -> None:
         if not place.is_dir():
             raise ParameterError(
@@ -67,7 +67,7 @@ class Shared:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._keep_writing, name="share", daemon=True)
 
-    def __enter__(self) -> Shared:
+    def __enter__(self) -> SharedSession:
         self._thread.start()
         return self
 

@@ -38,7 +38,7 @@ _ENDLESS = Bounds(frames=2**62, seconds=float("inf"))
 
 
 @dataclass(frozen=True)
-class Source:
+class LiveSource:
     """A camera by number or device, a stream by address, or a file. ``live``: it does not wait for us."""
 
     kind: Literal["camera", "stream", "file"]
@@ -62,12 +62,12 @@ class Source:
         return f"{scheme}://{'…' if '@' in rest[len(host) :] else host.rpartition('@')[2]}"
 
 
-def source_of(text: str) -> Source:
+def source_of(text: str) -> LiveSource:
     """What somebody means by ``text``. Raises :class:`ParameterError` where that cannot be told."""
     if re.fullmatch(r"\d{1,3}", text) or re.fullmatch(r"/dev/video\d{1,3}", text):
-        return Source("camera", text)
+        return LiveSource("camera", text)
     if _ADDRESS.fullmatch(text):
-        return Source("stream", text)
+        return LiveSource("stream", text)
     if "://" in text:
         raise ParameterError(f"{text}: addresses begin with rtsp://, rtsps://, http:// or https://.")
     if not Path(text).is_file():
@@ -75,16 +75,16 @@ def source_of(text: str) -> Source:
             f"{text} is no file. Name a video, a camera by its number (0) or device (/dev/video0), or the "
             "address of a stream (rtsp://…)."
         )
-    return Source("file", text)
+    return LiveSource("file", text)
 
 
-def camera_device(source: Source) -> Path:
+def camera_device(source: LiveSource) -> Path:
     """The device that a camera is."""
     return Path(f"/dev/video{_camera_number(source.name)}")
 
 
 @contextmanager
-def open_source(source: Source, sample_rate: float) -> Iterator[Iterator[Frame]]:
+def open_source(source: LiveSource, sample_rate: float) -> Iterator[Iterator[Frame]]:
     """The sampled frames of a source, in order, decoded in this process: call it in a confined one.
 
     Raises :class:`MediaError` when it cannot be opened.

@@ -33,7 +33,7 @@ _Pixel = Annotated[float, Field(ge=-1e6, le=1e6)]
 _Side = Annotated[int, Field(gt=0, le=100_000)]
 
 
-class Face(Value):
+class SharedFace(Value):
     """One face of the picture; ``probability`` is that frame's alone, null where it was not judged."""
 
     track: _Count
@@ -41,24 +41,24 @@ class Face(Value):
     probability: Probability | None
 
 
-class Picture(Value):
+class SharedPicture(Value):
     """The frame shown. Boxes are in pixels of the frame, ``width`` × ``height``; the JPEG may be smaller."""
 
     number: _Count
     time: _Time
     width: _Side
     height: _Side
-    faces: Annotated[tuple[Face, ...], Field(max_length=MOST_FACES)]
+    faces: Annotated[tuple[SharedFace, ...], Field(max_length=MOST_FACES)]
 
 
-class Lane(Value):
+class SharedLane(Value):
     """The latest smoothed scores of one track, as (time, probability), in order of time."""
 
     track: _Count
     scores: Annotated[tuple[tuple[_Time, Probability], ...], Field(max_length=MOST_SCORES)]
 
 
-class Open(Value):
+class OpenSegment(Value):
     """A stretch of a track that is flagged so far and may still go on."""
 
     track: _Count
@@ -66,7 +66,7 @@ class Open(Value):
     end: _Time
 
 
-class Segment(Value):
+class SharedSegment(Value):
     """A stretch of a track that was flagged, and that has closed."""
 
     track: _Count
@@ -91,10 +91,10 @@ class LiveState(Value):
     scored: _Count
     dropped: _Count
     delay: Annotated[float, Field(ge=0, le=1e10)] | None
-    picture: Picture | None
-    lanes: Annotated[tuple[Lane, ...], Field(max_length=MOST_LANES)]
-    open: Annotated[tuple[Open, ...], Field(max_length=MOST_LANES)]
-    segments: Annotated[tuple[Segment, ...], Field(max_length=MOST_SEGMENTS)]
+    picture: SharedPicture | None
+    lanes: Annotated[tuple[SharedLane, ...], Field(max_length=MOST_LANES)]
+    open: Annotated[tuple[OpenSegment, ...], Field(max_length=MOST_LANES)]
+    segments: Annotated[tuple[SharedSegment, ...], Field(max_length=MOST_SEGMENTS)]
     segments_in_all: _Count
     ended: _Text | None
 

@@ -52,7 +52,7 @@ class Explainable:
     logits: Callable[[Sequence[Sequence[Image]]], Floats]
 
 
-class Part(NamedTuple):
+class NetworkPart(NamedTuple):
     """What one network sees of a face: ``run`` gives its logits (n, c) of the fusion's inputs ``columns``.
 
     ``framing`` is :data:`~detector.faces.framing.INNER` or ``HEAD``.
@@ -72,7 +72,7 @@ class Part(NamedTuple):
 
 class _Answer(NamedTuple):
     column: int  # of the fusion's inputs
-    part: Part
+    part: NetworkPart
     crop: Image
     square: CropSquare
 
@@ -85,8 +85,8 @@ def explainable_of_fused(
     fusion: Fusion,
     inputs: Floats,
     added: Floats,
-    parts: Sequence[Part],
-    crop: Callable[[Part], tuple[Image, CropSquare]],
+    parts: Sequence[NetworkPart],
+    crop: Callable[[NetworkPart], tuple[Image, CropSquare]],
 ) -> Explainable:
     """What was seen of a face whose fusion's ``inputs`` are (1, 5), by each network that raised its score.
 
@@ -119,7 +119,7 @@ def explainable_of_fused(
     return Explainable(answers[0].square, tuple(one.seen() for one in answers), logit, logits)
 
 
-def _questions(fusion: Fusion, parts: Mapping[int, Part]) -> Iterator[tuple[int, ...]]:
+def _questions(fusion: Fusion, parts: Mapping[int, NetworkPart]) -> Iterator[tuple[int, ...]]:
     """The fusion's inputs that answer one question about one square."""
     for half in (fusion.altered, fusion.synthesised):
         for framing in (INNER, HEAD):

@@ -48,7 +48,7 @@ class _Open(Value):
     model_config = ConfigDict(extra="ignore")
 
 
-class Entry(_Open):
+class ManifestEntry(_Open):
     """One file."""
 
     path: Annotated[str, AfterValidator(_inside)] = Field(description="with / between folders")
@@ -56,7 +56,7 @@ class Entry(_Open):
     sha256: Sha256
 
 
-class Exhibit(_Open):
+class ManifestExhibit(_Open):
     """The file that was analysed, whether it is here or not."""
 
     file: str
@@ -95,12 +95,12 @@ class Manifest(_Open):
     made: str
     analysis: str | None = Field(default=None, description="id in the web app")
     software: dict[str, str]
-    exhibit: Exhibit
+    exhibit: ManifestExhibit
     model: Weights
     case: dict[str, Any] | None = None
     custody: CustodyHead | None = None
     signature: SignedBy | None = None
-    files: tuple[Entry, ...]
+    files: tuple[ManifestEntry, ...]
 
 
 class Signer(Protocol):
@@ -137,25 +137,27 @@ def new_manifest(
             "schema": analysis.schema_version,
             **{k: str(v) for k, v in software.items() if isinstance(v, str | int)},
         },
-        exhibit=Exhibit(file=analysis.media.file, bytes=analysis.media.bytes, sha256=analysis.media.sha256),
+        exhibit=ManifestExhibit(
+            file=analysis.media.file, bytes=analysis.media.bytes, sha256=analysis.media.sha256
+        ),
         model=Weights(name=analysis.model.name, sha256=analysis.model.sha256),
         files=(),
     )
 
 
-def file_entries(folder: Path, names: Iterable[str]) -> tuple[Entry, ...]:
+def file_entries(folder: Path, names: Iterable[str]) -> tuple[ManifestEntry, ...]:
     """The files ``names`` below ``folder``, sorted, with size and SHA-256."""
     return tuple(_entry(folder, name) for name in sorted(set(names)))
 
 
-def _entry(folder: Path, name: str) -> Entry:
+def _entry(folder: Path, name: str) -> ManifestEntry:
     size, digest = hashed(folder / name)
-    return Entry(path=name, bytes=size, sha256=digest)
+    return ManifestEntry(path=name, bytes=size, sha256=digest)
 
 
-def entry_of(name: str, data: bytes) -> Entry:
+def entry_of(name: str, data: bytes) -> ManifestEntry:
     """The file ``name`` of these bytes."""
-    return Entry(path=name, bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
+    return ManifestEntry(path=name, bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
 
 
 def manifest_files(

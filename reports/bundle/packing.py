@@ -10,8 +10,8 @@ from pathlib import Path
 from detector.paths import FILES
 from reports.bundle.archive import add_entry, chunks
 from reports.bundle.manifest import (
-    Entry,
     Manifest,
+    ManifestEntry,
     Signer,
     manifest_files,
 )
@@ -33,7 +33,7 @@ def write(
     What others check it by is added: a program in eighty lines, the sums as ``sha256sum`` reads
     them, and the manifest with its own. The same files make the same bytes, but for a signature's moment.
     """
-    listed: list[Entry] = []
+    listed: list[ManifestEntry] = []
     with zipfile.ZipFile(to, "w") as archive:
 
         def add(name: str, content: bytes | Path) -> None:
@@ -49,7 +49,7 @@ def write(
             _put(archive, name, data)
 
 
-def sums_of(entries: Iterable[Entry]) -> bytes:
+def sums_of(entries: Iterable[ManifestEntry]) -> bytes:
     """The text of ``sha256sums.txt`` over files."""
     return "".join(f"{entry.sha256}  {entry.path}\n" for entry in entries).encode()
 
@@ -58,7 +58,7 @@ def _bytes(content: bytes | Path) -> bytes:
     return content if isinstance(content, bytes) else content.read_bytes()
 
 
-def _put(archive: zipfile.ZipFile, name: str, content: bytes | Path) -> Entry:
+def _put(archive: zipfile.ZipFile, name: str, content: bytes | Path) -> ManifestEntry:
     digest, size = hashlib.sha256(), 0
 
     def counted(pieces: Iterable[bytes]) -> Iterable[bytes]:
@@ -73,4 +73,4 @@ def _put(archive: zipfile.ZipFile, name: str, content: bytes | Path) -> Entry:
     else:
         with content.open("rb") as stream:
             add_entry(archive, name, content.stat().st_size, counted(chunks(stream)))
-    return Entry.model_construct(path=name, bytes=size, sha256=digest.hexdigest())
+    return ManifestEntry.model_construct(path=name, bytes=size, sha256=digest.hexdigest())

@@ -16,7 +16,7 @@ from reports.bundle.manifest import (
     LARGEST_MANIFEST,
     NAME,
     OWN,
-    Entry,
+    ManifestEntry,
     ManifestError,
     read_manifest,
 )
@@ -46,7 +46,7 @@ def annotations_in(path: Path) -> tuple[bytes, AnnotationFile]:
     return text, saved
 
 
-def _check(archive: zipfile.ZipFile) -> dict[str, Entry]:
+def _check(archive: zipfile.ZipFile) -> dict[str, ManifestEntry]:
     """What the manifest lists, once all files are as it says."""
     try:
         listed = {entry.path: entry for entry in read_manifest(_text(archive, NAME, LARGEST_MANIFEST)).files}
@@ -67,7 +67,7 @@ def _check(archive: zipfile.ZipFile) -> dict[str, Entry]:
     return listed
 
 
-def _same(archive: zipfile.ZipFile, entry: Entry) -> bool:
+def _same(archive: zipfile.ZipFile, entry: ManifestEntry) -> bool:
     if archive.getinfo(entry.path).file_size != entry.bytes:
         return False
     digest = hashlib.sha256()

@@ -15,7 +15,7 @@ from reports.custody.format import (
     ZEROS,
     CustodyError,
     Entry,
-    Export,
+    ExportedLog,
     UnreadableEntry,
     entry_sha256,
     mac,
@@ -141,7 +141,7 @@ class ClockCheck:
 class EarlierExport:
     """An earlier export held against a later log, entry by entry."""
 
-    def __init__(self, export: Export, name: str) -> None:
+    def __init__(self, export: ExportedLog, name: str) -> None:
         self.export, self.name = export, name
         self._by_number = {entry.number: entry for entry in export.entries}
 
@@ -182,7 +182,7 @@ class EarlierExport:
 def check_log(
     entries: Iterable[Entry | UnreadableEntry],
     key: bytes | None = None,
-    earlier: Sequence[tuple[str, Export]] = (),
+    earlier: Sequence[tuple[str, ExportedLog]] = (),
 ) -> Iterator[str]:
     """What is wrong with a whole log, in order of its entries; nothing when it fits.
 
@@ -212,7 +212,7 @@ def check_export(text: bytes) -> list[str]:
         return [str(problem)]
 
 
-def export_clock(export: Export) -> ClockCheck:
+def export_clock(export: ExportedLog) -> ClockCheck:
     """What the times of the entries of an exported log show."""
     clock = ClockCheck()
     for entry in export.entries:
@@ -220,13 +220,13 @@ def export_clock(export: Export) -> ClockCheck:
     return clock
 
 
-def exported_too_early(export: Export) -> Entry | None:
+def exported_too_early(export: ExportedLog) -> Entry | None:
     """The last entry of an exported log, where it was made after the log says that it was exported."""
     last = export.entries[-1] if export.entries else None
     return last if last is not None and export.exported < last.made else None
 
 
-def export_notes(export: Export) -> Iterator[str]:
+def export_notes(export: ExportedLog) -> Iterator[str]:
     """What the times of an exported log show and is no problem by itself, in words."""
     yield from export_clock(export).notes()
     if (last := exported_too_early(export)) is not None:
@@ -254,7 +254,7 @@ def compare_exports(earlier: bytes, later: bytes) -> list[str]:
     return found + list(held.end(second.count))
 
 
-def _of_export(export: Export) -> Iterator[str]:
+def _of_export(export: ExportedLog) -> Iterator[str]:
     chain = ChainCheck(whole=export.exhibit is None)
     for entry in export.entries:
         yield from chain.problems(entry)

@@ -108,7 +108,7 @@ class Entry(EntryBody):
 
 
 @dataclass(frozen=True)
-class Export:
+class ExportedLog:
     """An exported log: the entries about one exhibit, or all of them, and where the log stood then."""
 
     exhibit: str | None
@@ -204,7 +204,7 @@ def is_export(data: bytes) -> bool:
     return f'"{_MARK}"'.encode() in data
 
 
-def read_export(data: bytes) -> Export:
+def read_export(data: bytes) -> ExportedLog:
     """Understand ``custody.json``, its form only; raises :class:`CustodyError` with the reason why not."""
     try:
         document = json.loads(data.decode("utf-8"), object_pairs_hook=_unique_names)
@@ -233,7 +233,7 @@ def read_export(data: bytes) -> Export:
         if isinstance(entry, UnreadableEntry):
             raise CustodyError(entry.problem)
         entries.append(entry)
-    return Export(
+    return ExportedLog(
         exhibit, count, document["head"], document["head_mac"], document["exported"], tuple(entries)
     )
 

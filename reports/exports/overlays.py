@@ -16,7 +16,7 @@ from detector.schema.translatable import N_
 from reports.errors import ExportError, PictureError
 from reports.exports.csv_writing import Cell, csv_table
 from reports.exports.segments import in_order
-from reports.inputs.pictures import PNG_SIGNATURE, Picture, find_picture
+from reports.inputs.pictures import PNG_SIGNATURE, ShownPicture, find_picture
 from reports.text.numbers import timecode
 
 INDEX = "index.csv"
@@ -50,7 +50,7 @@ class _Kept:
     number: int
     peak: Peak
     kind: str
-    picture: Picture
+    picture: ShownPicture
 
 
 def overlays_zip(analysis: Analysis, folder: Path, out: BinaryIO) -> None:

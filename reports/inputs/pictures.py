@@ -30,7 +30,7 @@ _SLIGHTLY = 1.5  # times as wide: what still shrinks well from the nearest four 
 
 
 @dataclass(frozen=True)
-class Picture:
+class ShownPicture:
     """One picture to show: its path relative to ``analysis.json``, or why there is none."""
 
     path: str | None = field(metadata=UNTRANSLATED)
@@ -50,14 +50,14 @@ class Picture:
 
 def find_picture(
     folder: Path, path: str | None, alt: str, part: tuple[float, float, float, float] | None = None
-) -> Picture:
+) -> ShownPicture:
     """Look up a picture that an analysis names, of which reports show ``part``.
 
     Raises :class:`PictureError` when the path would leave ``folder``: an analysis.json
     may come from anywhere, and a report must never pull in another file of the machine.
     """
     if path is None:
-        return Picture(None, alt, gettext("This picture was not kept."))
+        return ShownPicture(None, alt, gettext("This picture was not kept."))
     pure = PurePosixPath(path)
     inside = path and not escapes_folder(path)
     if not inside or not (folder / pure).resolve().is_relative_to(folder.resolve()):
@@ -66,10 +66,10 @@ def find_picture(
             "Use an analysis.json that Reelproof wrote, in the folder it was written to."
         )
     if not (folder / pure).is_file():
-        return Picture(
+        return ShownPicture(
             None, alt, gettext("The file %(file)s is missing from the folder of the analysis.", file=pure)
         )
-    return Picture(str(pure), alt, part=part)
+    return ShownPicture(str(pure), alt, part=part)
 
 
 def width_for(count: int) -> int:
@@ -78,7 +78,7 @@ def width_for(count: int) -> int:
 
 
 def embed(folder: Path, keys: Iterable[str], comparisons: Path | None = None) -> Mapping[str, bytes]:
-    """JPEG bytes of the pictures, or parts of them, of these :attr:`Picture.key`, sized to suit their number.
+    """JPEG bytes of pictures or parts of them, by their :attr:`ShownPicture.key`, sized to suit their number.
 
     Those below ``comparisons/`` are read from the folder ``comparisons`` where that is given.
     Raises :class:`PictureError` when one of them is not a PNG that can be read.

@@ -17,7 +17,7 @@ from markupsafe import Markup
 from detector import timestamps
 from detector.paths import FILES, ROOT
 from reports.errors import ReportError
-from reports.inputs.pictures import Picture, width_for
+from reports.inputs.pictures import ShownPicture, width_for
 from reports.render.attachments import Attachment
 from reports.text import numbers
 from reports.text.translation import language
@@ -47,7 +47,7 @@ def render_html(view: ReportView, pictures: Mapping[str, bytes], enclosed: Seque
     PDF carries, listed here with their SHA-256.
     """
 
-    def source(picture: Picture) -> str:
+    def source(picture: ShownPicture) -> str:
         data = base64.b64encode(pictures[picture.key]).decode("ascii")
         return f"data:image/jpeg;base64,{data}"
 
@@ -55,7 +55,7 @@ def render_html(view: ReportView, pictures: Mapping[str, bytes], enclosed: Seque
 
 
 def fill_template(
-    view: ReportView, medium: str, source: Callable[[Picture], str], enclosed: Sequence[Attachment]
+    view: ReportView, medium: str, source: Callable[[ShownPicture], str], enclosed: Sequence[Attachment]
 ) -> str:
     """The report's markup for ``screen`` or ``print``; ``source`` gives the address of a picture."""
     with language.speaking(view.language):

@@ -15,7 +15,7 @@ from weasyprint.urls import FatalURLFetchingError, URLFetcher, URLFetcherRespons
 from detector import timestamps
 from detector.process.gc_pause import gc_paused
 from reports.errors import ReportError
-from reports.inputs.pictures import Picture
+from reports.inputs.pictures import ShownPicture
 from reports.render.attachments import Attachment
 from reports.render.html import document_date, fill_template
 from reports.render.markup import Markup
@@ -68,7 +68,7 @@ def render_pdf(view: ReportView, pictures: Mapping[str, bytes], enclosed: Sequen
     # Numbered addresses: a path from an analysis.json never becomes part of a URL.
     address = {key: f"{SCHEME}{index}" for index, key in enumerate(pictures)}
 
-    def source(picture: Picture) -> str:
+    def source(picture: ShownPicture) -> str:
         return address[picture.key]
 
     markup = fill_template(view, "print", source, enclosed)

@@ -165,7 +165,7 @@ class SecondReview(Value):
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ReviewOutcome:
     """What holds in the end: agreement, a proposal that was accepted, or the third's decision."""
 
     conclusion: Conclusion
@@ -175,7 +175,7 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Difference:
+class ReviewDifference:
     """One point on which both differ; ``first`` and ``second`` are what each says, None: nothing."""
 
     about: Literal["conclusion", "stretch"]
@@ -237,29 +237,29 @@ def ordered(statements: Iterable[Statement]) -> tuple[Statement, ...]:
     return tuple(sorted(statements, key=lambda each: (each.made, each.id)))
 
 
-def differences(first: Judgement, second: Judgement) -> tuple[Difference, ...]:
+def differences(first: Judgement, second: Judgement) -> tuple[ReviewDifference, ...]:
     """Where both differ: their conclusions, and stretches that overlap none of the other's."""
     found = []
     if first.conclusion != second.conclusion:
-        found.append(Difference("conclusion", first.conclusion, second.conclusion))
-    alone = [Difference("stretch", each, None) for each in _alone(first, second)]
-    alone += [Difference("stretch", None, each) for each in _alone(second, first)]
+        found.append(ReviewDifference("conclusion", first.conclusion, second.conclusion))
+    alone = [ReviewDifference("stretch", each, None) for each in _alone(first, second)]
+    alone += [ReviewDifference("stretch", None, each) for each in _alone(second, first)]
     return (*found, *sorted(alone, key=_start))
 
 
-def outcome(review: SecondReview) -> Outcome | None:
+def outcome(review: SecondReview) -> ReviewOutcome | None:
     """What holds in the end; None where judgements are awaited, or a difference is not resolved."""
     first, second = review.judgement("first"), review.judgement("second")
     if first is None or second is None:
         return None
     if not differences(first, second):
-        return Outcome(first.conclusion, "agreement", max(first, second, key=lambda each: each.made))
+        return ReviewOutcome(first.conclusion, "agreement", max(first, second, key=lambda each: each.made))
     proposals = {each.id: each for each in review.statements if isinstance(each, Proposal)}
     for each in review.statements:
         if isinstance(each, Decision):
-            return Outcome(each.conclusion, "decision", each, each.reasons)
+            return ReviewOutcome(each.conclusion, "decision", each, each.reasons)
         if isinstance(each, Acceptance) and (made := proposals.get(each.about)) is not None:
-            return Outcome(made.conclusion, "conversation", each, made.reasons)
+            return ReviewOutcome(made.conclusion, "conversation", each, made.reasons)
     return None
 
 
@@ -290,7 +290,7 @@ def _alone(own: Judgement, other: Judgement) -> list[Stretch]:
     ]
 
 
-def _start(difference: Difference) -> float:
+def _start(difference: ReviewDifference) -> float:
     stretch = difference.first or difference.second
     return stretch.start if isinstance(stretch, Stretch) else 0.0
 

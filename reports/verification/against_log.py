@@ -18,7 +18,7 @@ from detector.timestamps import iso_milliseconds
 from reports.bundle.manifest import ANALYSIS
 from reports.bundle.packing import ANNOTATIONS
 from reports.custody.format import NAME as CUSTODY
-from reports.custody.format import Entry, Export
+from reports.custody.format import Entry, ExportedLog
 from reports.inputs.comparisons import FOLDER, RESULT
 from reports.review.annotation_file import AnnotationFile, checksum, to_json
 from reports.review.annotations import CLOCK_SKEW
@@ -46,7 +46,7 @@ class Enclosed:
     below: str = ""
 
 
-def check_against_log(log: Export, came: Enclosed, results: CheckResults) -> None:
+def check_against_log(log: ExportedLog, came: Enclosed, results: CheckResults) -> None:
     """Name what is not as the log holds it, what it does not hold, and what it holds and is not there."""
     exhibit = log.exhibit or (came.analysis.media.sha256 if came.analysis else None)
     own = [entry for entry in log.entries if entry.exhibit == exhibit]
@@ -127,7 +127,7 @@ class _Statements:
     """What the log holds of what people said. ``since``: all of it was said since the log began."""
 
     of_it: list[Entry]
-    log: Export
+    log: ExportedLog
     since: bool
     results: CheckResults
 

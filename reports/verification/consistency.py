@@ -17,7 +17,7 @@ from reports.bundle.manifest import ANALYSIS, SIGNATURE, CustodyHead, Manifest
 from reports.bundle.packing import ANNOTATIONS, SUMS, sums_of
 from reports.custody.chain import check_export, export_notes
 from reports.custody.format import NAME as CUSTODY
-from reports.custody.format import Export, read_export
+from reports.custody.format import ExportedLog, read_export
 from reports.errors import first_problem
 from reports.exports.scores import scores_csv
 from reports.inputs.case import NAME as CASE
@@ -237,7 +237,9 @@ def second_review(text: bytes | None) -> SecondReview | None:
         return None
 
 
-def check_custody(file: str, data: bytes, analysis: Analysis | None, results: CheckResults) -> Export | None:
+def check_custody(
+    file: str, data: bytes, analysis: Analysis | None, results: CheckResults
+) -> ExportedLog | None:
     """An exported custody log: its chain, and that it is about the exhibit; None where it does not fit."""
     log = unbroken_log(file, data, results)
     if log is None:
@@ -249,7 +251,7 @@ def check_custody(file: str, data: bytes, analysis: Analysis | None, results: Ch
     return log
 
 
-def unbroken_log(file: str, data: bytes, results: CheckResults) -> Export | None:
+def unbroken_log(file: str, data: bytes, results: CheckResults) -> ExportedLog | None:
     """An exported custody log whose chain holds; None where it does not."""
     for problem in check_export(data):
         results.add(file, "changed", problem)

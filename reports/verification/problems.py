@@ -9,7 +9,7 @@ Kind = Literal["changed", "missing", "not listed", "cannot be read", "does not f
 
 
 @dataclass(frozen=True)
-class Problem:
+class FileProblem:
     """One file, what is wrong with it in a word or three, and why that is said."""
 
     file: str
@@ -24,7 +24,7 @@ class Problem:
 class CheckResults:
     """All that a verification has to say; it fits when there are no problems."""
 
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[FileProblem] = field(default_factory=list)
     facts: dict[str, str] = field(default_factory=dict)  # by name, in the order they were learnt
     notes: list[str] = field(default_factory=list)
     signed: list[str] = field(default_factory=list)  # names of files with a signature that holds
@@ -32,7 +32,7 @@ class CheckResults:
 
     def add(self, file: str, kind: Kind, why: str) -> None:
         """Record a problem, once."""
-        problem = Problem(file, kind, why)
+        problem = FileProblem(file, kind, why)
         if problem not in self.problems:
             self.problems.append(problem)
 

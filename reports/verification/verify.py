@@ -42,7 +42,7 @@ from reports.verification.consistency import (
 from reports.verification.listed_files import check_files
 from reports.verification.page import check_page
 from reports.verification.pdf import check_pdf
-from reports.verification.problems import CheckResults, Problem
+from reports.verification.problems import CheckResults, FileProblem
 from reports.verification.signatures.trust import Trust
 from reports.verification.signatures.trusted_time import check_token
 from reports.verification.sources import Folder, Source, Unreadable, Zip
@@ -169,7 +169,7 @@ def _checked(
 
 def _take(done: Verified, told: dict[str, Any], out: Path) -> None:
     done.what, found = told["what"], told["results"]
-    problems = [Problem(**each) for each in found.pop("problems")]
+    problems = [FileProblem(**each) for each in found.pop("problems")]
     done.results = CheckResults(problems, **found)
     if (analysis := out / ANALYSIS).exists():
         done.analysis = Analysis.from_json(analysis.read_bytes())

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from reports.custody.chain import check_export, export_clock, exported_too_early
-from reports.custody.format import CustodyError, Entry, Export, read_export
+from reports.custody.format import CustodyError, Entry, ExportedLog, read_export
 from reports.text.dates import in_utc
 from reports.text.free_text import one_line
 from reports.text.numbers import plural, shown
@@ -78,7 +78,7 @@ def custody_view(data: bytes | None, exhibit_sha256: str) -> CustodyView:
     )
 
 
-def _summary(log: Export, own: list[Entry], wrong: bool) -> tuple[str, ...]:
+def _summary(log: ExportedLog, own: list[Entry], wrong: bool) -> tuple[str, ...]:
     lines = [
         gettext(
             "The log holds %(entries)s about this exhibit, of %(all)s in all when it was "
@@ -101,7 +101,7 @@ def _summary(log: Export, own: list[Entry], wrong: bool) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def _notes(log: Export) -> Iterator[str]:
+def _notes(log: ExportedLog) -> Iterator[str]:
     clock = export_clock(log)
     for entry, before in clock.set_back:
         yield gettext(

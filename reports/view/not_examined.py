@@ -10,7 +10,7 @@ from reports.text.numbers import timecode
 
 
 @dataclass(frozen=True)
-class Gap:
+class UnexaminedStretch:
     """A stretch of time that was not examined, and why."""
 
     start: str
@@ -24,7 +24,7 @@ class NotExaminedView:
     """Sentences about the whole exhibit, its gaps in order of time, and whether there are no others."""
 
     lines: tuple[str, ...]
-    gaps: tuple[Gap, ...]
+    gaps: tuple[UnexaminedStretch, ...]
     throughout: bool
 
 
@@ -32,10 +32,12 @@ def not_examined_view(analysis: Analysis) -> NotExaminedView:
     """What the analysis left out."""
     return NotExaminedView(
         lines=not_examined(analysis),
-        gaps=tuple(_gap(span) for span in analysis.coverage.not_examined),
+        gaps=tuple(_stretch(span) for span in analysis.coverage.not_examined),
         throughout=is_seen_throughout(analysis),
     )
 
 
-def _gap(span: Span) -> Gap:
-    return Gap(timecode(span.start), timecode(span.end), timecode(span.end - span.start), span.reason)
+def _stretch(span: Span) -> UnexaminedStretch:
+    return UnexaminedStretch(
+        timecode(span.start), timecode(span.end), timecode(span.end - span.start), span.reason
+    )

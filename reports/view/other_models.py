@@ -9,7 +9,7 @@ from pathlib import Path
 from detector.schema.analysis import Analysis, Model, Segment
 from detector.schema.onnx_network import OnnxNetwork
 from detector.verdict.persons.flagged import flagged_segments
-from reports.inputs.pictures import Picture
+from reports.inputs.pictures import ShownPicture
 from reports.text import numbers
 from reports.text.translation.language import UNTRANSLATED, gettext, translated
 from reports.view import facts
@@ -75,14 +75,14 @@ class OtherModelsView:
         return tuple(person.name for person in self.rows[0].persons)
 
     @property
-    def pictures(self) -> tuple[Picture, ...]:
+    def pictures(self) -> tuple[ShownPicture, ...]:
         """Those a report shows."""
         flagged = (one for model in self.models for one in model.segments if one.segment.flagged)
         shown = (one.peak.shown[1] for one in flagged if one.peak)
         return tuple(picture for picture in shown if picture.path)
 
     @property
-    def kept(self) -> Iterator[Picture]:
+    def kept(self) -> Iterator[ShownPicture]:
         """All that belong to the analysis."""
         for model in self.models:
             for one in model.segments:

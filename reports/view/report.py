@@ -17,7 +17,7 @@ from detector.schema.formatting import not_rounded_up_to
 from detector.verdict.persons.flagged import flagged_segments
 from reports.inputs.case import CaseDetails
 from reports.inputs.comparisons import files_of
-from reports.inputs.pictures import Picture, find_picture, heat_scale
+from reports.inputs.pictures import ShownPicture, find_picture, heat_scale
 from reports.text.glossary import glossary
 from reports.text.procedure.videos import procedure
 from reports.text.translation import language
@@ -74,8 +74,8 @@ class ReportView:
     persons: tuple[PersonView, ...]
     segments: tuple[SegmentView, ...]
     others: OtherModelsView | None
-    photo: Picture | None  # with each face boxed
-    clean: Picture | None  # the same without
+    photo: ShownPicture | None  # with each face boxed
+    clean: ShownPicture | None  # the same without
     heat_scale: tuple[str, ...]
     procedure: str
     coverage: tuple[Fact, ...]
@@ -105,7 +105,7 @@ class ReportView:
         return KEPT_WIDTH
 
     @property
-    def pictures(self) -> tuple[Picture, ...]:
+    def pictures(self) -> tuple[ShownPicture, ...]:
         """Every picture a report shows, in reading order."""
         both = [picture for peak in self._peaks() for picture in peak.shown]
         both += self.others.pictures if self.others else ()
@@ -224,5 +224,5 @@ def _answers(
     return tuple(found)
 
 
-def _photo(folder: Path, path: str | None, words: str) -> Picture | None:
+def _photo(folder: Path, path: str | None, words: str) -> ShownPicture | None:
     return find_picture(folder, path, words) if path else None

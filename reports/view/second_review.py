@@ -12,12 +12,12 @@ from reports.review.second_review import (
     ROLES,
     Acceptance,
     Decision,
-    Difference,
     Judgement,
     Message,
-    Outcome,
     Part,
     Proposal,
+    ReviewDifference,
+    ReviewOutcome,
     SecondReview,
     Statement,
     Stretch,
@@ -229,7 +229,7 @@ _NOT_ALONE = {
 }
 
 
-def _summary(review: SecondReview, ended: Outcome | None, alone: bool) -> str:
+def _summary(review: SecondReview, ended: ReviewOutcome | None, alone: bool) -> str:
     if len(review.given) < 2:
         return gettext(_AWAITED[review.given])
     if ended is None:
@@ -256,7 +256,7 @@ def _stretch(stretch: Stretch, duration: float) -> StretchView:
     return StretchView(start, end, interval, note, round(left, 1), round(width, 1))
 
 
-def _difference(each: Difference) -> DisagreementView:
+def _difference(each: ReviewDifference) -> DisagreementView:
     said = [
         gettext("manipulated, %(interval)s", interval=time_span(one.start, one.end))
         if isinstance(one, Stretch)
@@ -309,7 +309,7 @@ _HEADINGS = {
 }
 
 
-def _outcome(ended: Outcome, alone: bool) -> OutcomeView:
+def _outcome(ended: ReviewOutcome, alone: bool) -> OutcomeView:
     who, when = one_line(ended.ended.author), dates.moment(ended.ended.made)
     words = _WAYS[ended.way] if alone or ended.way != "agreement" else _NOT_ALONE["way"]
     way = gettext(words, who=who, when=when)

@@ -9,7 +9,7 @@ from detector.schema.analysis import Analysis, Box, CloseUp, Peak, Segment
 from detector.verdict.persons.finding_basis import is_colourless, is_covered
 from detector.verdict.persons.flagged import is_flagged
 from detector.verdict.reasons import doubt
-from reports.inputs.pictures import Picture, find_picture
+from reports.inputs.pictures import ShownPicture, find_picture
 from reports.text import numbers
 from reports.text.certainty.uncertainty import ProbabilityInterval, segment_interval
 from reports.text.certainty.verbal_scale import segment_phrase
@@ -34,28 +34,29 @@ class PeakView:
     score: str
     heat: str
     position: str
-    frame: Picture
-    overlay: Picture
-    map: Picture
-    near: tuple[Picture, Picture, Picture] | None  # the three of a small face of a photograph, at full size
+    frame: ShownPicture
+    overlay: ShownPicture
+    map: ShownPicture
+    # The three of a small face of a photograph, at full size.
+    near: tuple[ShownPicture, ShownPicture, ShownPicture] | None
     confirmed: bool
     effect: str
     check: tuple[tuple[str, str, str], ...]
 
     @property
-    def shown(self) -> tuple[Picture, Picture]:
+    def shown(self) -> tuple[ShownPicture, ShownPicture]:
         """What a report shows of it: without and with heatmap, close up where that was kept."""
         near = self.near
         return near[:2] if near and near[0].path and near[1].path else (self.frame, self.overlay)
 
     @property
-    def kept(self) -> tuple[Picture, ...]:
+    def kept(self) -> tuple[ShownPicture, ...]:
         """All pictures of it."""
         return self.frame, self.overlay, self.map, *(self.near or ())
 
 
 @dataclass(frozen=True)
-class Bound:
+class BoundingFrame:
     """The first or last frame of a segment; what was not recorded is a dash."""
 
     name: str
@@ -80,7 +81,7 @@ class SegmentView:
     strength: str
     between: str
     frames: str
-    bounds: tuple[Bound, ...]
+    bounds: tuple[BoundingFrame, ...]
     figures: tuple[Fact, ...]
     meaning: str
     peaks: tuple[PeakView, ...]
@@ -123,7 +124,7 @@ def _why_not(analysis: Analysis, segment: Segment) -> str:
     return " ".join(map(translated, said or [doubt.unstable(analysis.parameters, whose)]))
 
 
-def _bounds(analysis: Analysis, segment: Segment) -> tuple[Bound, ...]:
+def _bounds(analysis: Analysis, segment: Segment) -> tuple[BoundingFrame, ...]:
     """Where a segment starts and ends, three ways."""
     stamps = {
         time: str(pts)
@@ -132,7 +133,7 @@ def _bounds(analysis: Analysis, segment: Segment) -> tuple[Bound, ...]:
         for time, pts in zip(person.scores.time.tolist(), person.scores.pts.tolist(), strict=True)
     }
     return tuple(
-        Bound(name, timecode(time), _index(index), stamps.get(time, "–"))
+        BoundingFrame(name, timecode(time), _index(index), stamps.get(time, "–"))
         for name, time, index in (
             (gettext("Start"), segment.start, segment.start_frame),
             (gettext("End"), segment.end, segment.end_frame),
@@ -215,7 +216,7 @@ def _around(peak: Peak, whole: Box) -> tuple[float, float, float, float]:
 
 def _near(
     near: CloseUp, what: str, part: tuple[float, float, float, float], folder: Path
-) -> tuple[Picture, Picture, Picture]:
+) -> tuple[ShownPicture, ShownPicture, ShownPicture]:
     return (
         find_picture(folder, near.frame, gettext("Frame, %(what)s", what=what), part),
         find_picture(folder, near.overlay, gettext("Frame with heatmap, %(what)s", what=what), part),

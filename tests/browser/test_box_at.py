@@ -10,7 +10,7 @@ import pytest
 from analyses import build
 from playwright.sync_api import Page
 
-from detector.annotated_video.lanes import Lane
+from detector.annotated_video.lanes import DrawnLane
 from detector.schema.analysis import Score, Scores
 
 pytestmark = pytest.mark.browser
@@ -54,7 +54,7 @@ def test_boxes_are_where_the_review_desk_has_them(modules: Page, tmp_path: Path)
         }""",
         given,
     )
-    lane = Lane(person.model_copy(update={"scores": Scores(samples)}), (), 0.5)
+    lane = DrawnLane(person.model_copy(update={"scores": Scores(samples)}), (), 0.5)
     seen = 0
     for time, there in zip(asked, theirs, strict=True):
         here = lane.box_at(time)

@@ -22,8 +22,8 @@ from clips import HEIGHT, WIDTH, number_of, numbered
 
 from detector.annotated_video import Annotated, annotate
 from detector.annotated_video.drawing import COLOURS
-from detector.annotated_video.lanes import State
-from detector.annotated_video.layout import Layout, arrange
+from detector.annotated_video.lanes import FaceState
+from detector.annotated_video.layout import FrameLayout, arrange
 from detector.media.open import open_media
 from detector.schema.analysis import Analysis, Parameters, Person, Score, Scores, Segment
 
@@ -53,13 +53,13 @@ class Frame:
     time: Fraction
     image: np.ndarray
 
-    def source(self, layout: Layout) -> np.ndarray:
+    def source(self, layout: FrameLayout) -> np.ndarray:
         """The picture at the exhibit's own size."""
         area = layout.picture
         part = self.image[area.y : area.bottom, area.x : area.right]
         return cv2.resize(part, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
 
-    def columns(self, layout: Layout, state: State) -> tuple[float, float] | None:
+    def columns(self, layout: FrameLayout, state: FaceState) -> tuple[float, float] | None:
         """First and last column, in source px, of lines in the colour of ``state``."""
         area = layout.picture
         scale = area.width / WIDTH
@@ -76,7 +76,7 @@ class Case:
     path: Path
     analysis: Analysis
     times: list[Fraction]  # of its frames, from the first
-    layout: Layout
+    layout: FrameLayout
     folder: Path
 
     def annotated(self, maps: dict[str, Path] | None = None, **changes: Any) -> tuple[Annotated, list[Frame]]:
@@ -165,7 +165,7 @@ def flagged(made: Case, first: int, last: int, peaks: Iterable[int] = ()) -> tup
     return (template.model_copy(update={"id": "A1", "start": start, "end": end, "peaks": found}),)
 
 
-def assert_in_step(frames: list[Frame], made: Case, state: State = State.LOW) -> None:
+def assert_in_step(frames: list[Frame], made: Case, state: FaceState = FaceState.LOW) -> None:
     """Every frame is there once, at its time, with the box where the face is at that time."""
     assert [frame.time for frame in frames] == made.times
     scores = made.analysis.persons[0].scores

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from reports.verification.problems import Problem
+from reports.verification.problems import FileProblem
 from reports.verification.verify import verify
 
 
-def problems(path: Path) -> list[Problem]:
+def problems(path: Path) -> list[FileProblem]:
     return verify(path).results.problems
 
 

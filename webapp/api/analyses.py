@@ -142,7 +142,7 @@ def create(body: NewAnalysis) -> Response:
 )
 def listing(query: Search) -> Response:
     """List analyses, newest first."""
-    asked = library_search.Search(
+    asked = library_search.LibrarySearch(
         text=query.q,
         verdict=query.verdict or "",
         state=query.state or "",

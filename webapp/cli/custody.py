@@ -21,7 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from detector.files import atomic_path, replaced
 from reports.custody.chain import ClockCheck, check_log
-from reports.custody.format import NAME, CustodyError, Export, read_export
+from reports.custody.format import NAME, CustodyError, ExportedLog, read_export
 from reports.signing import timestamps as trusted_time
 from reports.signing.keys import SigningError
 from webapp.cli.existing_database import existing
@@ -94,7 +94,7 @@ class _Checked:
 
 
 def _checked(
-    database: Database, settings: Settings, key: bytes | None, earlier: Sequence[tuple[str, Export]]
+    database: Database, settings: Settings, key: bytes | None, earlier: Sequence[tuple[str, ExportedLog]]
 ) -> _Checked:
     """Check the log from its first entry to its last; without its ``key`` only the chain of hashes."""
     with database.snapshot() as session:

@@ -22,7 +22,7 @@ from detector.timestamps import compact
 from webapp.custody import actors, result_records
 from webapp.custody import log as custody_log
 from webapp.jobs import parameters, states
-from webapp.jobs.failures import Failure, failure_of
+from webapp.jobs.failures import JobFailure, failure_of
 from webapp.jobs.parameters import AskedOthers
 from webapp.storage.database import Database, clock
 from webapp.storage.tables import AnalysisRow, JobRow, State, now
@@ -161,7 +161,7 @@ def finish(database: Database, held: AnalysisClaim, result: RecordedResult) -> N
         states.record(session, row, "finished", details)
 
 
-def fail(database: Database, held: JobClaim, failure: Failure) -> None:
+def fail(database: Database, held: JobClaim, failure: JobFailure) -> None:
     """Mark the job failed, with words. Does nothing if it is no longer this attempt's."""
     with database.begin() as session:
         values = as_failed(failure_of(held.table.noun, failure))
@@ -184,7 +184,7 @@ def change_running(
             states.record(session, row, "queued", {"reason": "its worker ended", "worker": row.worker})
 
 
-def as_failed(failure: Failure) -> dict[str, Any]:
+def as_failed(failure: JobFailure) -> dict[str, Any]:
     """Values of a row that has failed."""
     return {
         "state": State.FAILED,

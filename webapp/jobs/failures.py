@@ -13,40 +13,40 @@ from webapp.errors import StoreError
 from webapp.storage.tables import AnalysisRow, ComparisonRow
 
 
-class Failure(NamedTuple):
+class JobFailure(NamedTuple):
     """What happened and what to do next, each a sentence or two; no remedy where the error holds it."""
 
     error: str
     remedy: str
 
 
-UNEXPECTED = Failure(
+UNEXPECTED = JobFailure(
     N_("Reelproof met an error it did not expect, so there is no result."),
     N_(
         "Hand the file in again. If it fails again, note this page's address and look at the messages in the "
         "terminal Reelproof runs in: they say what went wrong."
     ),
 )
-OUT_OF_TIME = Failure(
+OUT_OF_TIME = JobFailure(
     N_("The analysis was stopped because it took longer than the time limit."),
     N_("Cut out the part in question and hand that in, or raise REELPROOF_TIME_LIMIT."),
 )
-OUT_OF_MEMORY = Failure(
+OUT_OF_MEMORY = JobFailure(
     N_("There was not enough memory to analyse this file."),
     N_("Close other programs or hand in a shorter or smaller version, then try again."),
 )
-CRASHED = Failure(
+CRASHED = JobFailure(
     N_("The file made the decoder crash. Nothing else was affected, and there is no result."),
     N_(
         "The file is damaged or was built to do this. Play it in a video program, save it anew from there if "
         "that works, and hand that in; keep the original as it is."
     ),
 )
-DISK_FULL = Failure(
+DISK_FULL = JobFailure(
     N_("The disk that holds Reelproof's data is full, so the result could not be written."),
     N_("Free some space on it, then hand the file in again."),
 )
-WORKER_LOST = Failure(
+WORKER_LOST = JobFailure(
     N_("Worker lost: the process that analysed this file was ended from outside, three times."),
     N_(
         "This often means that the machine ran out of memory. Close other programs or hand in a shorter "
@@ -55,27 +55,27 @@ WORKER_LOST = Failure(
 )
 
 _OF_COMPARISONS = {
-    UNEXPECTED: Failure(
+    UNEXPECTED: JobFailure(
         UNEXPECTED.error,
         N_(
             "Compare the two files again. If it fails again, note this page's address and look at the "
             "messages in the terminal Reelproof runs in: they say what went wrong."
         ),
     ),
-    OUT_OF_TIME: Failure(
+    OUT_OF_TIME: JobFailure(
         N_("The comparison was stopped because it took longer than the time limit."),
         N_("Cut out the part in question, hand that in and compare it, or raise REELPROOF_TIME_LIMIT."),
     ),
-    OUT_OF_MEMORY: Failure(
+    OUT_OF_MEMORY: JobFailure(
         N_("There was not enough memory to compare these files."),
         N_("Close other programs or compare shorter or smaller versions, then try again."),
     ),
-    CRASHED: Failure(
+    CRASHED: JobFailure(
         N_("One of the two files made the decoder crash. Nothing else was affected, and there is no result."),
         CRASHED.remedy,
     ),
-    DISK_FULL: Failure(DISK_FULL.error, N_("Free some space on it, then compare the files again.")),
-    WORKER_LOST: Failure(
+    DISK_FULL: JobFailure(DISK_FULL.error, N_("Free some space on it, then compare the files again.")),
+    WORKER_LOST: JobFailure(
         N_("Worker lost: the process that compared these files was ended from outside, three times."),
         N_(
             "This often means that the machine ran out of memory. Close other programs or compare shorter "
@@ -84,7 +84,7 @@ _OF_COMPARISONS = {
     ),
 }
 
-_IN_WORDS_OF: dict[str, dict[Failure, Failure]] = {
+_IN_WORDS_OF: dict[str, dict[JobFailure, JobFailure]] = {
     AnalysisRow.noun: {},
     ComparisonRow.noun: _OF_COMPARISONS,
 }
@@ -96,23 +96,23 @@ CRASH_SIGNALS = frozenset(
 )
 
 
-def failure_of(noun: str, failure: Failure) -> Failure:
+def failure_of(noun: str, failure: JobFailure) -> JobFailure:
     """A failure in the words for this kind of job."""
     return _IN_WORDS_OF[noun].get(failure, failure)
 
 
-def explain(problem: Exception) -> Failure:
+def explain(problem: Exception) -> JobFailure:
     """A failure in words; the engine's own errors already say what to do."""
     if isinstance(problem, LimitError):
-        return OUT_OF_TIME if problem.of_time else Failure(problem.error, problem.remedy)
+        return OUT_OF_TIME if problem.of_time else JobFailure(problem.error, problem.remedy)
     if isinstance(problem, CrashError):
         return CRASHED
     if isinstance(problem, MediaError):
-        return Failure(str(problem), "")
+        return JobFailure(str(problem), "")
     if isinstance(problem, StoreError):
-        return Failure(problem.error, problem.remedy)
+        return JobFailure(problem.error, problem.remedy)
     if isinstance(problem, ReelproofError):
-        return Failure(str(problem), N_("Once that is put right, hand the file in again."))
+        return JobFailure(str(problem), N_("Once that is put right, hand the file in again."))
     if isinstance(problem, MemoryError):
         return OUT_OF_MEMORY
     if isinstance(problem, OSError) and problem.errno in (errno.ENOSPC, errno.EDQUOT):

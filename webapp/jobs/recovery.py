@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, case, func, select
 
 from webapp.jobs.claims import as_failed, attempt_name, change_running
-from webapp.jobs.failures import WORKER_LOST, Failure, failure_of
+from webapp.jobs.failures import WORKER_LOST, JobFailure, failure_of
 from webapp.jobs.states import as_queued
 from webapp.storage.database import Database, clock
 from webapp.storage.tables import JOBS, JobRow, State, now
@@ -20,7 +20,7 @@ MOST_ATTEMPTS = 3
 STALE_AFTER = timedelta(seconds=25)
 
 
-def fail_of_worker(database: Database, job_id: str, worker: str, failure: Failure) -> None:
+def fail_of_worker(database: Database, job_id: str, worker: str, failure: JobFailure) -> None:
     """Mark the job of a worker process that ended failed, with words."""
     with database.begin() as session:
         for table in JOBS:

@@ -32,7 +32,7 @@ _THRESHOLD, _RAISED = "threshold ", "alert "
 
 
 @dataclass(frozen=True)
-class Kind:
+class AlertKind:
     """One thing that can be watched: its name, what the number means, and the words once it is passed."""
 
     name: str
@@ -95,12 +95,12 @@ def _exhibits(found: Operations, most: int) -> str:
 
 
 KINDS = (
-    Kind("queue", N_("Minutes the oldest job may wait"), _queue),
-    Kind("disk", N_("MB that must be free on the data folder's disk"), _disk),
-    Kind("workers", N_("Worker services that must be there, each counted once"), _workers),
-    Kind("backup", N_("Days since the last backup"), _backup),
-    Kind("custody", N_("Days since the custody log was last found whole"), _check),
-    Kind("exhibits", N_("Exhibits that may be damaged or missing"), _exhibits),
+    AlertKind("queue", N_("Minutes the oldest job may wait"), _queue),
+    AlertKind("disk", N_("MB that must be free on the data folder's disk"), _disk),
+    AlertKind("workers", N_("Worker services that must be there, each counted once"), _workers),
+    AlertKind("backup", N_("Days since the last backup"), _backup),
+    AlertKind("custody", N_("Days since the custody log was last found whole"), _check),
+    AlertKind("exhibits", N_("Exhibits that may be damaged or missing"), _exhibits),
 )
 
 

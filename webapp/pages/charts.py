@@ -30,7 +30,7 @@ _MARKS = (
 
 
 @dataclass(frozen=True)
-class Piece:
+class BarPiece:
     """One kind's part of a bar; ``start`` and ``length`` along it."""
 
     kind: str
@@ -46,11 +46,11 @@ class Bar:
     label: str
     note: str
     total: int
-    pieces: tuple[Piece, ...]
+    pieces: tuple[BarPiece, ...]
 
 
 @dataclass(frozen=True)
-class Tick:
+class ChartTick:
     """A mark on an axis: its place and what stands there."""
 
     at: float
@@ -64,7 +64,7 @@ class Stack:
     bars: tuple[Bar, ...]
     kinds: tuple[str, ...]
     length: float
-    ticks: tuple[Tick, ...]
+    ticks: tuple[ChartTick, ...]
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class Cloud:
 
     points: tuple[tuple[float, float], ...]
     size: float
-    ticks: tuple[Tick, ...]
+    ticks: tuple[ChartTick, ...]
 
 
 def stack(counts: Sequence[Count], kinds: Sequence[str], length: float) -> Stack:
@@ -85,10 +85,10 @@ def stack(counts: Sequence[Count], kinds: Sequence[str], length: float) -> Stack
         start, pieces = 0.0, []
         for kind in kinds:
             if part := count.parts[kind]:
-                pieces.append(Piece(kind, part, round(start, 2), round(part * scale, 2)))
+                pieces.append(BarPiece(kind, part, round(start, 2), round(part * scale, 2)))
                 start += part * scale
         bars.append(Bar(count.label, count.note, count.total, tuple(pieces)))
-    ticks = tuple(Tick(round(value * scale, 2), shown(value, ",")) for value in range(0, end + 1, step))
+    ticks = tuple(ChartTick(round(value * scale, 2), shown(value, ",")) for value in range(0, end + 1, step))
     return Stack(tuple(bars), tuple(kinds), length, ticks)
 
 
@@ -108,7 +108,7 @@ def cloud(points: Sequence[tuple[float, float]], size: float) -> Cloud:
     def along(value: float) -> float:
         return math.log10(min(max(value, low), high) / low) * scale
 
-    ticks = tuple(Tick(round(along(mark), 2), label) for mark, label in _MARKS if low <= mark <= high)
+    ticks = tuple(ChartTick(round(along(mark), 2), label) for mark, label in _MARKS if low <= mark <= high)
     marks = tuple((round(along(x), 1), round(size - along(y), 1)) for x, y in points)
     return Cloud(marks, size, ticks)
 

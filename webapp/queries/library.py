@@ -35,7 +35,7 @@ _HEX = re.compile(r"[0-9a-fA-F]{6,64}")
 
 
 @dataclass(frozen=True)
-class Search:
+class LibrarySearch:
     """What the library is asked for; empty fields ask for nothing. Days are whole ones, in UTC."""
 
     text: str = ""
@@ -87,10 +87,10 @@ class Page:
         return (self.number - 1) * PAGE_SIZE + 1
 
 
-def read(args: Mapping[str, str]) -> Search:
+def read(args: Mapping[str, str]) -> LibrarySearch:
     """The search an address asks for. What cannot be is taken for not asked."""
     sort = args.get("sort", "")
-    return Search(
+    return LibrarySearch(
         text=normalized(args.get("q", ""), 200)[:200],
         verdict=_one_of(args.get("verdict", ""), Verdict),
         state=_one_of(args.get("state", ""), State),
@@ -104,7 +104,7 @@ def read(args: Mapping[str, str]) -> Search:
     )
 
 
-def find(session: Session, search: Search, number: int) -> Page:
+def find(session: Session, search: LibrarySearch, number: int) -> Page:
     """Page ``number`` of what fits; numbers past the end give the last page."""
     everything = session.scalar(select(func.count()).select_from(AnalysisRow)) or 0
     # Ids alone are sorted; a row with its exhibit is only read for those shown. What is left out has to be
@@ -140,7 +140,7 @@ def reviewers(session: Session) -> list[str]:
     return sorted(session.scalars(select(AnnotationRow.author).distinct()), key=str.casefold)
 
 
-def fitting(query: Select[*_Columns], search: Search) -> Select[*_Columns]:
+def fitting(query: Select[*_Columns], search: LibrarySearch) -> Select[*_Columns]:
     """The select, narrowed to what the search asks for; only what who asks may see hides its copies."""
     conditions = _conditions(search, AnalysisRow)
     if search.grouped:
@@ -148,7 +148,7 @@ def fitting(query: Select[*_Columns], search: Search) -> Select[*_Columns]:
     return query.where(*conditions)
 
 
-def _conditions(search: Search, row: Any) -> list[ColumnElement[bool]]:
+def _conditions(search: LibrarySearch, row: Any) -> list[ColumnElement[bool]]:
     """What the search asks of an analysis by itself."""
     conditions = [_word(word, row) for word in _ADDRESS.sub(r"\1", search.text).split()]
     if search.verdict:
@@ -191,7 +191,7 @@ def _like(analysis_id: str, row: Any) -> ColumnElement[bool]:
     )
 
 
-def _better_copy(search: Search) -> ColumnElement[bool]:
+def _better_copy(search: LibrarySearch) -> ColumnElement[bool]:
     """Whether another analysis stands for the same exhibit, or for one that is a copy of it to the end.
 
     That is the newest finished one of each verdict of those that the search finds, or else the newest: no

@@ -15,7 +15,16 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 
-from detector.live.state import SECONDS_SHOWN, STATE, Face, Lane, LiveState, Picture, is_id, read_state
+from detector.live.state import (
+    SECONDS_SHOWN,
+    STATE,
+    LiveState,
+    SharedFace,
+    SharedLane,
+    SharedPicture,
+    is_id,
+    read_state,
+)
 from reports.text.numbers import probability
 from reports.text.translation.language import gettext
 
@@ -63,7 +72,7 @@ class FaceView:
 
 
 @dataclass(frozen=True)
-class Band:
+class LiveBand:
     """A flagged stretch in the figure of a lane."""
 
     start: float
@@ -76,7 +85,7 @@ class LaneView:
 
     track: int
     line: str
-    bands: tuple[Band, ...]
+    bands: tuple[LiveBand, ...]
     latest: float
     flagged_since: float | None
     seen_until: float | None  # None: it is in the picture
@@ -172,7 +181,7 @@ def _age(moment: float) -> float:
     return abs(time.time() - moment)
 
 
-def _face(face: Face, picture: Picture, opened: set[int], threshold: float) -> FaceView:
+def _face(face: SharedFace, picture: SharedPicture, opened: set[int], threshold: float) -> FaceView:
     left, top, right, bottom = face.box
     kind = "flagged" if face.track in opened else "judged" if face.probability is not None else "unjudged"
     named = {"track": face.track, "score": probability(face.probability, threshold)}
@@ -190,7 +199,7 @@ def _face(face: Face, picture: Picture, opened: set[int], threshold: float) -> F
     )
 
 
-def _lane(state: LiveState, lane: Lane, there: bool) -> LaneView:
+def _lane(state: LiveState, lane: SharedLane, there: bool) -> LaneView:
     begin = state.time - SECONDS_SHOWN
     opened = [(each.start, each.end) for each in state.open if each.track == lane.track]
     closed = [(each.start, each.end) for each in state.segments if each.track == lane.track]
@@ -199,7 +208,9 @@ def _lane(state: LiveState, lane: Lane, there: bool) -> LaneView:
         lane.track,
         _line(lane, begin),
         tuple(
-            Band(_across(max(start, begin), begin), _across(end, begin) - _across(max(start, begin), begin))
+            LiveBand(
+                _across(max(start, begin), begin), _across(end, begin) - _across(max(start, begin), begin)
+            )
             for start, end in (*closed, *opened)
             if begin < end
         ),
@@ -209,7 +220,7 @@ def _lane(state: LiveState, lane: Lane, there: bool) -> LaneView:
     )
 
 
-def _line(lane: Lane, begin: float) -> str:
+def _line(lane: SharedLane, begin: float) -> str:
     parts, before = [], float("-inf")
     for at, value in lane.scores:
         # Of a score alone the end of the line is seen, which is round.

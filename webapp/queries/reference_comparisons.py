@@ -192,7 +192,7 @@ def side(exhibit_id: int) -> AnalysisRow:
 
 
 @dataclass(frozen=True)
-class References:
+class ReferenceChoices:
     """What may be chosen as a reference; ``alike`` are the exhibits known to show the same."""
 
     shown: Sequence[AnalysisRow]
@@ -200,14 +200,14 @@ class References:
     more: bool  # than fit into the list
 
 
-def references(row: AnalysisRow, text: str) -> References:
+def references(row: AnalysisRow, text: str) -> ReferenceChoices:
     """What may be chosen as the reference of an analysis's exhibit.
 
     One analysis an exhibit, known copies first, then those of the same case, then the newest; ``text`` is
     searched for as in the library. What could not be analysed could not be compared either, and a video
     cannot be compared with a photo.
     """
-    others = library.fitting(select(AnalysisRow), library.Search(text=text))
+    others = library.fitting(select(AnalysisRow), library.LibrarySearch(text=text))
     others = others.where(AnalysisRow.exhibit_id != row.exhibit_id, AnalysisRow.state != State.FAILED)
     if row.duration:  # a video, whose reference cannot be a photo
         others = others.where(or_(AnalysisRow.duration.is_(None), AnalysisRow.duration > 0))
@@ -222,7 +222,7 @@ def references(row: AnalysisRow, text: str) -> References:
     for each in rows:
         found.setdefault(each.exhibit_id, each)
     more = len(found) > MOST_OFFERED or len(rows) == _MOST_SEEN
-    return References(list(found.values())[:MOST_OFFERED], alike, more)
+    return ReferenceChoices(list(found.values())[:MOST_OFFERED], alike, more)
 
 
 def status_json(row: ComparisonRow) -> dict[str, Any]:

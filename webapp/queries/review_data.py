@@ -26,7 +26,7 @@ from webapp.queries.results import LoadedResult
 from webapp.queries.review_scores import BUCKETS, columns_of, outline, stretch_length
 
 if TYPE_CHECKING:
-    from reports.inputs.pictures import Picture
+    from reports.inputs.pictures import ShownPicture
     from reports.view.report import PeakView, ReportView, SegmentView
     from webapp.media.playback import Playback
 
@@ -160,7 +160,7 @@ def _segment(analysis: Analysis, segment: Segment, shown: SegmentView, pictures:
 
 
 def _peak(shown: SegmentView, peak: Peak, view: PeakView, pictures: str, when: str) -> dict[str, Any]:
-    def address(picture: Picture) -> str | None:
+    def address(picture: ShownPicture) -> str | None:
         return pictures + picture.path if picture.path else None
 
     return {
@@ -188,7 +188,7 @@ def _peak(shown: SegmentView, peak: Peak, view: PeakView, pictures: str, when: s
     }
 
 
-def _near(peak: Peak, view: PeakView, address: Callable[[Picture], str | None]) -> dict[str, Any] | None:
+def _near(peak: Peak, view: PeakView, address: Callable[[ShownPicture], str | None]) -> dict[str, Any] | None:
     """Pictures of a small face at full size, and the part of the exhibit that they show; else None."""
     if peak.close_up is None or view.near is None or not all(picture.path for picture in view.near):
         return None

@@ -16,8 +16,8 @@ from reports.review.second_review import (
     STATEMENT,
     Hidden,
     Judgement,
-    Outcome,
     Part,
+    ReviewOutcome,
     SecondReview,
     Statement,
     differences,
@@ -106,7 +106,7 @@ class InCase:
     row: AnalysisRow
     standing: Standing
     given: tuple[str, ...]
-    result: Outcome | None
+    result: ReviewOutcome | None
 
 
 @dataclass(frozen=True)
@@ -373,7 +373,7 @@ def _pair(statements: Sequence[Statement]) -> tuple[Judgement, Judgement] | None
     return (by_part["first"], by_part["second"]) if len(by_part) == 2 else None
 
 
-def _outcome(statements: Sequence[Statement]) -> Outcome | None:
+def _outcome(statements: Sequence[Statement]) -> ReviewOutcome | None:
     return outcome(_as_review(statements))
 
 

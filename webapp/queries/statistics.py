@@ -62,7 +62,7 @@ class Count:
 
 
 @dataclass(frozen=True)
-class Speed:
+class AnalysisSpeed:
     """How long analyses of exhibits of about one length took; seconds, medians."""
 
     label: str
@@ -72,7 +72,7 @@ class Speed:
 
 
 @dataclass(frozen=True)
-class Agreement:
+class AgreementWithMachine:
     """What reviewers say of the machine's findings, by their standing annotations whose authors are verified.
 
     ``exhibits`` has one row a verdict of the machine, ``reviewers`` one a person, exhibits and segments
@@ -93,7 +93,7 @@ class Agreement:
 
 
 @dataclass(frozen=True)
-class Reviews:
+class AgreementOfReviewers:
     """How far reviewers agree with one another: Krippendorff's alpha for names without an order.
 
     ``table`` counts second reviews in which each judged alone, by conclusion of the first (rows) and of the
@@ -127,10 +127,10 @@ class Overview:
     verdicts: Count
     states: Count
     models: tuple[Count, ...]
-    agreement: Agreement
-    reviews: Reviews
+    agreement: AgreementWithMachine
+    reviews: AgreementOfReviewers
     points: tuple[tuple[float, float], ...]  # seconds of the exhibit, seconds its analysis took
-    speeds: tuple[Speed, ...]
+    speeds: tuple[AnalysisSpeed, ...]
 
 
 def overview(session: Session) -> Overview:
@@ -178,7 +178,7 @@ def over_time(session: Session, weekly: bool, today: date) -> tuple[Count, ...]:
     return tuple(found)
 
 
-def agreement(session: Session, opinions: Iterable[Opinion]) -> Agreement:
+def agreement(session: Session, opinions: Iterable[Opinion]) -> AgreementWithMachine:
     """What reviewers say, each once on each thing, where it was not withdrawn."""
     judged_ones = select(AnalysisRow.id, AnalysisRow.verdict, AnalysisRow.unflagged).where(
         AnalysisRow.id.in_(select(AnnotationRow.analysis_id))
@@ -204,7 +204,7 @@ def agreement(session: Session, opinions: Iterable[Opinion]) -> Agreement:
             exhibits[verdicts[analysis_id] or UNFINISHED][each.verdict] += 1
         else:
             segments[each.verdict] += 1
-    return Agreement(
+    return AgreementWithMachine(
         exhibits=tuple(Count(verdict, exhibits[verdict]) for verdict in VERDICTS),
         segments=Count(gettext("flagged segments"), segments),
         reviewers=_most(Count(name, parts) for name, parts in people.items()),
@@ -222,7 +222,7 @@ def _opinions(session: Session) -> Iterator[Opinion]:
                 yield analysis_id, each
 
 
-def reviews(session: Session, opinions: Iterable[Opinion]) -> Reviews:
+def reviews(session: Session, opinions: Iterable[Opinion]) -> AgreementOfReviewers:
     """How far reviewers agree with one another, of what who asks may see."""
     both = second_reviews.both_in(session)
     alone = [each for each in both if each.alone]
@@ -232,7 +232,7 @@ def reviews(session: Session, opinions: Iterable[Opinion]) -> Reviews:
     for analysis_id, each in opinions:
         if isinstance(each, SegmentAnnotation):
             said[analysis_id, each.segment][each.author] = each.verdict
-    return Reviews(
+    return AgreementOfReviewers(
         judgements=reliability(concluded),
         table=tuple(tuple(pairs[row, column] for column in CONCLUSIONS) for row in CONCLUSIONS),
         standings=Counter(each.standing for each in alone),
@@ -241,7 +241,7 @@ def reviews(session: Session, opinions: Iterable[Opinion]) -> Reviews:
     )
 
 
-def speeds(points: Iterable[tuple[float, float]]) -> tuple[Speed, ...]:
+def speeds(points: Iterable[tuple[float, float]]) -> tuple[AnalysisSpeed, ...]:
     """Medians over exhibits of about one length; lengths nothing has are left out."""
     names = (*(name for name, _ in _LENGTHS), _LONGEST)
     groups: dict[str, list[tuple[float, float]]] = {name: [] for name in names}
@@ -249,7 +249,7 @@ def speeds(points: Iterable[tuple[float, float]]) -> tuple[Speed, ...]:
         name = next((name for name, most in _LENGTHS if length < most), _LONGEST)
         groups[name].append((length, taken))
     return tuple(
-        Speed(
+        AnalysisSpeed(
             name,
             len(group),
             statistics.median(taken for _, taken in group),

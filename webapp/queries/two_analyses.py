@@ -29,7 +29,7 @@ class SegmentRow:
 
 
 @dataclass(frozen=True)
-class Difference:
+class ParameterDifference:
     """A parameter in which the two differ, or what made them; the name of that is translated already."""
 
     name: str
@@ -81,21 +81,21 @@ def segments(first: Analysis, second: Analysis) -> tuple[SegmentRow, ...]:
     return tuple(row for _, row in sorted(rows, key=lambda pair: pair[0]))
 
 
-def differences(first: Analysis, second: Analysis) -> tuple[Difference, ...]:
+def differences(first: Analysis, second: Analysis) -> tuple[ParameterDifference, ...]:
     """The networks and the engine, by SHA-256, and the parameters in which they differ."""
     other: dict[str, ParameterView] = {each.name: each for each in parameters(second)}
     return _made_otherwise(first, second) + tuple(
-        Difference(each.name, each.value, other[each.name].value)
+        ParameterDifference(each.name, each.value, other[each.name].value)
         for each in parameters(first)
         if each.value != other[each.name].value
     )
 
 
-def _made_otherwise(first: Analysis, second: Analysis) -> tuple[Difference, ...]:
+def _made_otherwise(first: Analysis, second: Analysis) -> tuple[ParameterDifference, ...]:
     """Of what is told by its SHA-256 what differs: models of one name may have other weights, or fusions."""
     one, other = ({str(fact.name): fact for fact in decided_by(each)} for each in (first, second))
     return tuple(
-        Difference(name, _beginning(one.get(name)), _beginning(other.get(name)))
+        ParameterDifference(name, _beginning(one.get(name)), _beginning(other.get(name)))
         for name in {**one, **other}
         if name not in one or name not in other or one[name].value != other[name].value
     )

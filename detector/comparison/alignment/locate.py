@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.comparison.alignment.best_way import NOWHERE
-from detector.comparison.alignment.time_map import Stretch, TimeMap, first_way, map_times
+from detector.comparison.alignment.time_map import MappedStretch, TimeMap, first_way, map_times
 from detector.comparison.strips import (
     Floats,
     Report,
@@ -116,7 +116,7 @@ def _between_keys(
     return _joined(spans)
 
 
-def _every_frame(reference: MediaReader, known: Strip, way: Iterable[Stretch]) -> Strip:
+def _every_frame(reference: MediaReader, known: Strip, way: Iterable[MappedStretch]) -> Strip:
     """``known``, or every frame of what ``way`` passes through where some of them were not decoded."""
     rate = float(reference.frame_rate or 25)
     if known.interval <= 1.5 / rate:

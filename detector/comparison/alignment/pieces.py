@@ -20,7 +20,7 @@ _ROUNDS = 3  # of fitting a line
 
 
 @dataclass(frozen=True, eq=False)
-class Piece:
+class StripPiece:
     """Frames ``first`` to ``last`` of the exhibit's strip show the reference at ``speed * time + offset``.
 
     ``uncertainty`` is in seconds of the reference; ``agreement`` is the median of its frames'.
@@ -36,7 +36,7 @@ class Piece:
 
 def fit_piece(
     seen: Floats, known: Floats, around: Matrix, places: Places, first: int, last: int
-) -> Piece | None:
+) -> StripPiece | None:
     """The line along one stretch; None for one that is too short, too fast or slow, or does not agree.
 
     ``around`` (n, 17) are the agreements of each row with its place and those around it.
@@ -60,7 +60,7 @@ def fit_piece(
     if not 1 / MOST_SPEED <= line.speed <= MOST_SPEED:
         return None
     uncertainty = max(line.spread, line.apart(x, y))
-    return Piece(first, last, line.speed, line.offset, uncertainty, agreement)
+    return StripPiece(first, last, line.speed, line.offset, uncertainty, agreement)
 
 
 @dataclass(frozen=True, eq=False)

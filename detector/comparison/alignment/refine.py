@@ -30,7 +30,7 @@ _GAIN = 0.002  # of agreement for which a refined view is taken
 
 
 @dataclass(frozen=True, eq=False)
-class Pair:
+class FramePair:
     """The brightness of two frames that show the same moment, at most :data:`SIDE` px large.
 
     ``sizes`` are width and height of the upright frames; ``hidden`` marks pixels of the exhibit's
@@ -53,7 +53,7 @@ class Pair:
 
 
 def reduced(grey: Grey) -> Grey:
-    """``grey`` as a :class:`Pair` wants it."""
+    """``grey`` as a :class:`FramePair` wants it."""
     height, width = grey.shape
     size = small_size((width, height), SIDE)
     return np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), np.uint8)
@@ -72,7 +72,7 @@ class Refined:
     shown: Box
 
 
-def refine_view(view: View, pairs: Sequence[Pair]) -> Refined:
+def refine_view(view: View, pairs: Sequence[FramePair]) -> Refined:
     """The view that most of ``pairs`` agree on, starting at ``view``."""
     candidates = [view]
     if agreement(view, pairs) < _NEAR:
@@ -92,7 +92,7 @@ def refine_view(view: View, pairs: Sequence[Pair]) -> Refined:
     return Refined(best, error, agreement(best, pairs), uncovered(best, pairs))
 
 
-def agreement(view: View, pairs: Sequence[Pair], others: Sequence[View] = ()) -> float:
+def agreement(view: View, pairs: Sequence[FramePair], others: Sequence[View] = ()) -> float:
     """The median correlation of the pairs' structure where they overlap, hidden places left out.
 
     Only where they overlap under ``others`` as well: what is compared has to be the same.
@@ -113,7 +113,7 @@ def agreement(view: View, pairs: Sequence[Pair], others: Sequence[View] = ()) ->
     return float(np.median(values))
 
 
-def uncovered(view: View, pairs: Sequence[Pair]) -> Box:
+def uncovered(view: View, pairs: Sequence[FramePair]) -> Box:
     """The exhibit's picture without bars, of captions or of nothing, that cover the reference's at its edges.
 
     A bar differs over most of its length in every pair.
@@ -152,13 +152,13 @@ def _brought(picture: NDArray[np.float32], matrix: Floats, size: tuple[int, int]
     return warped(picture, cv2.invertAffineTransform(matrix), size)
 
 
-def _overlap(pair: Pair, matrix: Floats) -> NDArray[np.bool_]:
+def _overlap(pair: FramePair, matrix: Floats) -> NDArray[np.bool_]:
     height, width = pair.exhibit.shape
     inside = _brought(np.ones(pair.reference.shape, np.float32), matrix, (width, height))
     return (cv2.erode(inside, np.ones((5, 5))) > 0.99) & ~pair.hidden
 
 
-def _by_ecc(view: View, pair: Pair) -> View | None:
+def _by_ecc(view: View, pair: FramePair) -> View | None:
     """The affine view that maximises the correlation; None where there is none nearby."""
     scales = pair.scales
     matrix = view.between(*scales).astype(np.float32)
@@ -183,7 +183,7 @@ def _by_ecc(view: View, pair: Pair) -> View | None:
     return View.of_small(np.asarray(matrix, np.float64), *scales)
 
 
-def _from_features(pairs: Sequence[Pair]) -> View | None:
+def _from_features(pairs: Sequence[FramePair]) -> View | None:
     """A similarity through SIFT features (Lowe, 2004) of all pairs together, by RANSAC; mirrored ones too."""
     sift = cv2.SIFT.create(nfeatures=_FEATURES)
     matcher = cv2.BFMatcher(cv2.NORM_L2)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from detector.comparison.alignment.agreements import agreement_matrix, comparable
 from detector.comparison.alignment.best_way import NOWHERE, best_way
-from detector.comparison.alignment.pieces import KEPT, Piece, fit_piece
+from detector.comparison.alignment.pieces import KEPT, StripPiece, fit_piece
 from detector.comparison.alignment.strays import same_as_before, without_strays
 from detector.comparison.strips import Floats, Strip
 from detector.comparison.views import Places, View
@@ -36,7 +36,7 @@ _ROWS = 1500  # frames of the exhibit mapped at once
 
 
 @dataclass(frozen=True, eq=False)
-class Stretch:
+class MappedStretch:
     """Time of the exhibit, in seconds, and about the time of the reference that it shows.
 
     ``path`` are moments of both on the way from start to end, whose speed may change.
@@ -56,11 +56,11 @@ class TimeMap:
     They are :data:`NOWHERE` for frames that show nothing of it.
     """
 
-    pieces: tuple[Piece, ...]
+    pieces: tuple[StripPiece, ...]
     places: Places
 
 
-def first_way(exhibit: Strip, reference: Strip, view: View) -> list[Stretch]:
+def first_way(exhibit: Strip, reference: Strip, view: View) -> list[MappedStretch]:
     """The stretches that are shown, by a few pictures a second."""
     rate = _RATE
     while rate > 1 and len(_ticks(exhibit, rate)) * len(_ticks(reference, rate)) > _MOST_CELLS:
@@ -79,12 +79,14 @@ def first_way(exhibit: Strip, reference: Strip, view: View) -> list[Stretch]:
             here = exhibit.times[seen_at[first : last + 1]]
             there = reference.times[known_at[way[first : last + 1]]]
             out.append(
-                Stretch(float(here[0]), float(here[-1]), float(there[0]), float(there[-1]), (here, there))
+                MappedStretch(
+                    float(here[0]), float(here[-1]), float(there[0]), float(there[-1]), (here, there)
+                )
             )
     return out
 
 
-def map_times(exhibit: Strip, reference: Strip, view: View, way: Sequence[Stretch]) -> TimeMap:
+def map_times(exhibit: Strip, reference: Strip, view: View, way: Sequence[MappedStretch]) -> TimeMap:
     """Frame by frame along ``way`` (:func:`first_way`); ``reference`` holds every frame around it."""
     count = len(exhibit)
     places = np.full(count, NOWHERE, np.intp)
@@ -120,7 +122,7 @@ def map_times(exhibit: Strip, reference: Strip, view: View, way: Sequence[Stretc
     return TimeMap(tuple(pieces), np.where(kept, places, NOWHERE))
 
 
-def _without_scraps(pieces: list[Piece], seen: Floats, known: Floats) -> list[Piece]:
+def _without_scraps(pieces: list[StripPiece], seen: Floats, known: Floats) -> list[StripPiece]:
     """``pieces`` without short ones whose time is another than that of those beside them.
 
     So short a likeness may be chance. All of an exhibit that is no longer than that is none.
@@ -130,7 +132,7 @@ def _without_scraps(pieces: list[Piece], seen: Floats, known: Floats) -> list[Pi
     exact = _GOES_ON * float(np.median(np.diff(known))) if len(known) > 1 else 0.0
     kept = {at for at, one in enumerate(pieces) if seen[one.last] - seen[one.first] + frame >= least}
 
-    def goes_on(one: Piece, near: Piece) -> bool:
+    def goes_on(one: StripPiece, near: StripPiece) -> bool:
         middle = (seen[one.first] + seen[one.last]) / 2
         off = (one.speed - near.speed) * middle + one.offset - near.offset
         return bool(abs(off) <= max(exact, near.uncertainty))
@@ -142,7 +144,7 @@ def _without_scraps(pieces: list[Piece], seen: Floats, known: Floats) -> list[Pi
     return [pieces[at] for at in sorted(kept)]
 
 
-def _within(piece: Piece, seen: Floats, known: Floats, held: NDArray[np.bool_]) -> Piece:
+def _within(piece: StripPiece, seen: Floats, known: Floats, held: NDArray[np.bool_]) -> StripPiece:
     """``piece`` without frames that by its line come before or after all of the reference.
 
     Those ``held`` (n,), of which the picture is that of a frame beside them, stay.
@@ -174,7 +176,7 @@ def _ticks(strip: Strip, rate: float) -> Places:
     return np.asarray((after - earlier)[read], np.intp)
 
 
-def _near(seen: Floats, known: Floats, way: Sequence[Stretch]) -> NDArray[np.bool_]:
+def _near(seen: Floats, known: Floats, way: Sequence[MappedStretch]) -> NDArray[np.bool_]:
     """Which frames of the reference each of the exhibit is compared with.
 
     Those around the way of a stretch, around the line from its first to its last picture, and around the

@@ -22,7 +22,7 @@ _HEAD = 24  # bytes of a slice in which its number lies
 _MOST = 4096  # bytes read of any other unit
 
 
-class References(NamedTuple):
+class PictureReferences(NamedTuple):
     """What the headers of one packet say of its picture."""
 
     referred: bool
@@ -41,7 +41,7 @@ class ReferenceReader(Protocol):
     finds_lost: bool
     """Whether it notices lost pictures."""
 
-    def read(self, packet: memoryview) -> References | None:
+    def read(self, packet: memoryview) -> PictureReferences | None:
         """What is known of the packet's picture; None where it has none, or none that makes sense."""
 
 
@@ -63,7 +63,7 @@ class _Hevc:
         # Of a stream that does not say so in its header, by the first sequence parameter set.
         self._layers = extradata[_HVCC] >> 3 & 7 if boxed else 0
 
-    def read(self, packet: memoryview) -> References | None:
+    def read(self, packet: memoryview) -> PictureReferences | None:
         for unit in units(packet, self._length_size, _HEVC_SLICES, 1):
             if len(unit) < 3:
                 continue
@@ -72,7 +72,7 @@ class _Hevc:
                 self._layers = (unit[2] >> 1 & 7) + 1
             if kind in _HEVC_SLICES:
                 unreferenced = kind < _REFERENCED and kind % 2 == 0
-                return References(not (unreferenced and unit[1] & 7 == self._layers))
+                return PictureReferences(not (unreferenced and unit[1] & 7 == self._layers))
         return None
 
 
@@ -89,7 +89,7 @@ class _H264:
         for unit in _units_of_extradata(extradata):
             self._note(unit)
 
-    def read(self, packet: memoryview) -> References | None:
+    def read(self, packet: memoryview) -> PictureReferences | None:
         takes = None
         for unit in units(packet, self._length_size, _SLICES, 0):
             if not unit:
@@ -119,7 +119,7 @@ class _H264:
         except ValueError:
             pass
 
-    def _references(self, head: bytes, takes: int | None) -> References:
+    def _references(self, head: bytes, takes: int | None) -> PictureReferences:
         bits = Bits(head[1:])
         bits.number()  # first_mb_in_slice
         bits.number()  # slice_type
@@ -145,7 +145,7 @@ class _H264:
         ends = self._refresh is not None and (number - self._refresh[0]) % count >= self._refresh[1]
         if ends:
             self._refresh = None
-        return References(referred, follows_lost, begins, ends)
+        return PictureReferences(referred, follows_lost, begins, ends)
 
 
 def _sequence(bits: Bits) -> tuple[int, int, int, int]:

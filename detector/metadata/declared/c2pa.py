@@ -41,7 +41,7 @@ _MOST = 32
 _TRUST = frozenset({"signingCredential.untrusted", "timeStamp.untrusted"})
 
 
-class Role(StrEnum):
+class IngredientRole(StrEnum):
     """What the picture of a manifest is to the file's own."""
 
     OWN = "own"
@@ -53,7 +53,7 @@ class Role(StrEnum):
 class Claim:
     """One action of one manifest, or one type of source that it states; texts are clean."""
 
-    role: Role
+    role: IngredientRole
     action: str
     agent: str | None
     source_type: str | None
@@ -164,7 +164,7 @@ def _claims(store: dict[str, Any]) -> tuple[Claim, ...]:
     """Claims of the active manifest, then of those it was made from, as far as there are few."""
     manifests = _of(store.get("manifests"))
     found: list[Claim] = []
-    waiting = [(str(store.get("active_manifest") or ""), Role.OWN)]
+    waiting = [(str(store.get("active_manifest") or ""), IngredientRole.OWN)]
     seen: set[str] = set()
     while waiting and len(seen) < _MOST:
         label, role = waiting.pop(0)
@@ -174,14 +174,17 @@ def _claims(store: dict[str, Any]) -> tuple[Claim, ...]:
         manifest = _of(manifests[label])
         found += _claims_of(manifest, role)
         for ingredient in map(_of, _list(manifest.get("ingredients"))[:_MOST]):
-            is_parent = ingredient.get("relationship") == "parentOf" and role is not Role.COMPONENT
+            is_parent = ingredient.get("relationship") == "parentOf" and role is not IngredientRole.COMPONENT
             waiting.append(
-                (str(ingredient.get("active_manifest") or ""), Role.PARENT if is_parent else Role.COMPONENT)
+                (
+                    str(ingredient.get("active_manifest") or ""),
+                    IngredientRole.PARENT if is_parent else IngredientRole.COMPONENT,
+                )
             )
     return tuple(found[:_MOST])
 
 
-def _claims_of(manifest: dict[str, Any], role: Role) -> Iterator[Claim]:
+def _claims_of(manifest: dict[str, Any], role: IngredientRole) -> Iterator[Claim]:
     generator = _generator(manifest)
     for action in _raw_actions(manifest):
         named, source = str(action.get("action", "unnamed")), action.get("digitalSourceType")

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 
 from detector.media.exhibit.text import clean
 from detector.metadata.declared import known_programs
-from detector.metadata.declared.c2pa import Claim, Role
+from detector.metadata.declared.c2pa import Claim, IngredientRole
 from detector.metadata.declared.generation_texts import recognised
 from detector.metadata.declared.source_types import source_type
 from detector.metadata.formats.texts import Text
@@ -160,16 +160,16 @@ def _cameras(texts: list[Text]) -> Iterator[Declaration]:
 def _of_claims(claims: Iterable[Claim], credentials: Credentials) -> Iterator[Declaration]:
     standing = _standing(credentials)
     where = {
-        Role.OWN: N_("Content Credentials"),
-        Role.PARENT: N_("Content Credentials of the picture it was made from"),
-        Role.COMPONENT: N_("Content Credentials of a part of it"),
+        IngredientRole.OWN: N_("Content Credentials"),
+        IngredientRole.PARENT: N_("Content Credentials of the picture it was made from"),
+        IngredientRole.COMPONENT: N_("Content Credentials of a part of it"),
     }
     for claim in claims:
         source = f"{where[claim.role]}, {claim.action}"
         program = claim.agent or claim.generator
         if claim.source_type:
             code, meaning, words = source_type(claim.source_type)
-            if claim.role is Role.COMPONENT and meaning is Meaning.GENERATED:
+            if claim.role is IngredientRole.COMPONENT and meaning is Meaning.GENERATED:
                 meaning = Meaning.COMPOSITE_WITH_GENERATED
             says = ", ".join(part for part in (claim.action, claim.agent, code) if part)
             told = N_("Digital source type %(code)s: %(words)s. %(standing)s") % {
@@ -183,7 +183,7 @@ def _of_claims(claims: Iterable[Claim], credentials: Credentials) -> Iterator[De
                 "changes": claim.action.removeprefix("c2pa."),
                 "standing": standing,
             }
-        elif claim.role is Role.OWN and program and _is_generator(program):
+        elif claim.role is IngredientRole.OWN and program and _is_generator(program):
             meaning, says = Meaning.GENERATED, f"{claim.action}, {program}"
             told = N_("A program that generates pictures is named as having made it. %(standing)s") % {
                 "standing": standing

@@ -14,7 +14,7 @@ from detector.faces.framing import HEAD, INNER, head_square
 from detector.media.frame import Image
 from detector.schema import analysis as schema
 from detector.schema.logistic import sigmoid
-from detector.scoring.explainable import Explainable, Part, explainable_of_fused
+from detector.scoring.explainable import Explainable, NetworkPart, explainable_of_fused
 from detector.scoring.first_pass.moments import KeptMoment
 from detector.scoring.fusion import SCAN, Floats, inputs_of, second_logits_of
 from detector.scoring.scorer import Scorer
@@ -77,14 +77,14 @@ class FusedScorer(Scorer):
             partial(self._crop, image, peak),
         )
 
-    def _parts(self, image: Image, peak: Detection) -> tuple[Part, ...]:
+    def _parts(self, image: Image, peak: Detection) -> tuple[NetworkPart, ...]:
         height, width = image.shape[:2]
         inner, head = peak.square, head_square(peak.box, width, height)
         scan, second = self._networks.scan, self._networks.second
 
-        def of_second(framing: int, square: CropSquare) -> Part:
+        def of_second(framing: int, square: CropSquare) -> NetworkPart:
             outputs = second.outputs_of(framing)
-            return Part(
+            return NetworkPart(
                 inputs_of(framing),
                 second.model,
                 outputs,
@@ -94,12 +94,12 @@ class FusedScorer(Scorer):
             )
 
         return (
-            Part((SCAN,), scan.loaded, None, INNER, inner, lambda crops: scan.logits(crops)[:, None]),
+            NetworkPart((SCAN,), scan.loaded, None, INNER, inner, lambda crops: scan.logits(crops)[:, None]),
             of_second(INNER, inner),
             of_second(HEAD, head),
         )
 
-    def _crop(self, image: Image, peak: Detection, part: Part) -> tuple[Image, CropSquare]:
+    def _crop(self, image: Image, peak: Detection, part: NetworkPart) -> tuple[Image, CropSquare]:
         """What ``part`` sees of ``peak``, and where: of a photograph the very crop that was judged."""
         size, look = part.model.card.input.size, self._look_of(peak.track)
         if self.still and SCAN not in part.columns and look is not None:

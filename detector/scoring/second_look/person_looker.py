@@ -20,7 +20,7 @@ from detector.scoring.second_look.contrast import outliers
 from detector.scoring.second_look.person_look import PersonLook
 from detector.scoring.second_look.second_network import BothNetworks
 from detector.scoring.second_look.stability import StabilityCheck
-from detector.scoring.second_look.views import AS_IT_IS, View, crop_in_view
+from detector.scoring.second_look.views import AS_IT_IS, MomentView, crop_in_view
 
 _UNEVEN = 1.5  # of the altered half's logit: a track with such a contrast is looked at in more moments
 _CALM = 0.3  # of the published logit, from the threshold of doubt down to a calm person's moments on average
@@ -128,7 +128,7 @@ class PersonLooker:
         return look.altered(self._fusion, faces["track"], faces["time"], faces["logit"])
 
     def _in_views(
-        self, look: PersonLook, chosen: Sequence[int], framings: Sequence[int], views: Sequence[View]
+        self, look: PersonLook, chosen: Sequence[int], framings: Sequence[int], views: Sequence[MomentView]
     ) -> Floats:
         """The fusion's inputs (v, m, 5) of ``chosen`` moments of ``look`` in ``views``.
 

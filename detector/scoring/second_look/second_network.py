@@ -21,7 +21,7 @@ from detector.networks import readings
 from detector.scoring.first_pass.moments import KeptMoment
 from detector.scoring.fusion import SECOND, Floats, Fusion, second_logits_of
 from detector.scoring.scorer import Scorer, run_in_batches
-from detector.scoring.second_look.views import AS_IT_IS, View, crop_in_view
+from detector.scoring.second_look.views import AS_IT_IS, MomentView, crop_in_view
 
 _run = partial(run_in_batches, batch=8)
 
@@ -40,7 +40,7 @@ class SecondNetwork:
         return readings.outputs_of(readings.PHOTOGRAPH if self._still and framing == HEAD else framing)
 
     def of_moments(
-        self, moments: Sequence[KeptMoment], view: View, framings: Sequence[Sequence[int]]
+        self, moments: Sequence[KeptMoment], view: MomentView, framings: Sequence[Sequence[int]]
     ) -> Floats:
         """The logits (m, 4): altered and synthesised of the inner face, then of the head.
 

@@ -23,9 +23,9 @@ from detector.scoring.fusion import INPUTS, Floats, Fusion
 from detector.scoring.scorer import logit_of
 from detector.scoring.second_look.contrast import amounts
 from detector.scoring.second_look.person_look import PersonLook
-from detector.scoring.second_look.views import AS_IT_IS, OTHERS, View
+from detector.scoring.second_look.views import AS_IT_IS, OTHERS, MomentView
 
-See = Callable[[PersonLook, Sequence[int], Sequence[int], Sequence[View]], Floats]
+See = Callable[[PersonLook, Sequence[int], Sequence[int], Sequence[MomentView]], Floats]
 """The fusion's inputs (v, m, 5) of chosen moments of a look, in some framings, in each of some views."""
 
 _FIRST = 2  # of the other views, which are enough where with them all lie on one side of the threshold,

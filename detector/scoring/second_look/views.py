@@ -15,7 +15,7 @@ from detector.scoring.first_pass.moments import KeptMoment
 
 
 @dataclass(frozen=True)
-class View:
+class MomentView:
     """How the same moment is looked at once more; shift in sides of the square, ``quality`` of a JPEG."""
 
     mirrored: bool = False
@@ -25,11 +25,16 @@ class View:
     quality: int | None = None
 
 
-AS_IT_IS = View()
-OTHERS = (View(mirrored=True), View(dx=0.02, dy=0.012), View(scale=1.1), View(quality=60))
+AS_IT_IS = MomentView()
+OTHERS = (
+    MomentView(mirrored=True),
+    MomentView(dx=0.02, dy=0.012),
+    MomentView(scale=1.1),
+    MomentView(quality=60),
+)
 
 
-def crop_in_view(moment: KeptMoment, view: View, framing: int, size: int) -> Image:
+def crop_in_view(moment: KeptMoment, view: MomentView, framing: int, size: int) -> Image:
     """The inner face or the head, by its ``framing``, as ``view`` has it: (size, size, 3)."""
     crop = crop_square(moment.patch.image, squares(moment, view)[framing], size)
     if view.quality is not None:
@@ -40,7 +45,7 @@ def crop_in_view(moment: KeptMoment, view: View, framing: int, size: int) -> Ima
     return np.ascontiguousarray(crop[:, ::-1]) if view.mirrored else crop
 
 
-def squares(moment: KeptMoment, view: View) -> tuple[CropSquare, CropSquare]:
+def squares(moment: KeptMoment, view: MomentView) -> tuple[CropSquare, CropSquare]:
     """Where both lie in the moment's patch."""
     image, box, _ = moment.patch
     height, width = image.shape[:2]

@@ -19,14 +19,14 @@ _VARIED = 0.4  # share of all others on which something is drawn that covers not
 _SHADED = 0.15  # share of those cut out: with a shadow alone, since the rest would lie on top of the cover
 
 
-class Example(NamedTuple):
+class CoveredFaceExample(NamedTuple):
     """A crop (SEEN, SEEN, 3), RGB, and whether mouth or eyes of its face are covered."""
 
     crop: Image
     covered: bool
 
 
-def example(crops: Crops, rng: np.random.Generator) -> Example:
+def example(crops: Crops, rng: np.random.Generator) -> CoveredFaceExample:
     """One by chance."""
     which = rng.random()
     if which < _RECUT:
@@ -34,18 +34,18 @@ def example(crops: Crops, rng: np.random.Generator) -> Example:
         face = _either_way(crops.recut[number], rng)
         if rng.random() < _SHADED:
             face = bare.shadow(face, rng)
-        return Example(degraded(face, rng), bool(crops.covered[number]))
+        return CoveredFaceExample(degraded(face, rng), bool(crops.covered[number]))
     number = rng.integers(len(crops.faces))
     face, landmarks = crops.faces[number], crops.landmarks[number]
     if rng.random() < _VARIED:
         face = bare.varied(face, rng)
     if which < _RECUT + _PLAIN:
-        return Example(degraded(_either_way(face, rng), rng), covered=False)
+        return CoveredFaceExample(degraded(_either_way(face, rng), rng), covered=False)
     while True:
         cover = drawn(face, crops.pieces[rng.integers(len(crops.pieces))], rng)
         covered = cover.hides(landmarks)
         if covered or covered is False and rng.random() < 0.5:
-            return Example(degraded(_either_way(composed(face, cover, rng), rng), rng), covered)
+            return CoveredFaceExample(degraded(_either_way(composed(face, cover, rng), rng), rng), covered)
 
 
 def _either_way(face: Image, rng: np.random.Generator) -> Image:

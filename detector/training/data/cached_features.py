@@ -22,13 +22,13 @@ from detector.errors import ParameterError
 from detector.files import atomic_path
 from detector.networks.base import FeatureNetwork, Network
 from detector.training.config import FREE, Config
-from detector.training.data.sources import Source
+from detector.training.data.sources import BatchSource
 from detector.training.losses import Batch
 
 
 def featured(
-    source: Source, network: Network, config: Config, out: Path, seen: int, data: str = ""
-) -> Source:
+    source: BatchSource, network: Network, config: Config, out: Path, seen: int, data: str = ""
+) -> BatchSource:
     """``source``, opened at its first example, as features of ``network``, made unless ``out`` has them.
 
     ``data`` is a digest of the examples, where they are not the research data's.
@@ -39,7 +39,7 @@ def featured(
         raise ParameterError(f"{config.architecture} has no features to keep: leave [features] out.")
     features, labels = _kept(source.batches, network, config, out, data)
     tested = [_of(batch, network) for batch in source.validation()]
-    return Source(_Drawn(features, labels, config, seen), lambda: tested)
+    return BatchSource(_Drawn(features, labels, config, seen), lambda: tested)
 
 
 def _kept(

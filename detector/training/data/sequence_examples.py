@@ -64,7 +64,7 @@ _PARTLY = 0.2
 _EVENTFUL = 0.35
 
 
-class Example(NamedTuple):
+class SequenceExample(NamedTuple):
     """A sequence, its label, and which frames are manipulated."""
 
     frames: list[Image]  # (size, size, 3), RGB
@@ -121,7 +121,7 @@ class Sequences(Dataset[tuple[torch.Tensor, float]]):
         example = self.example(index)
         return torch.from_numpy(np.ascontiguousarray(stacked(example.frames))), example.label
 
-    def example(self, index: int) -> Example:
+    def example(self, index: int) -> SequenceExample:
         """Sequence number ``index`` with which of its frames are manipulated."""
         cv2.setNumThreads(0)
         rng = np.random.default_rng((self._seed, self._first + index))
@@ -144,7 +144,7 @@ class Sequences(Dataset[tuple[torch.Tensor, float]]):
             crops = [cv2.resize(crop, (self._size, self._size), interpolation=how) for crop in crops]
         if after.random() < 0.5:
             crops = [np.ascontiguousarray(crop[:, ::-1]) for crop in crops]
-        return Example(crops, float(fake.any()), fake, kind)
+        return SequenceExample(crops, float(fake.any()), fake, kind)
 
     def _resolution(self, rng: np.random.Generator) -> tuple[int, bool]:
         """The side at which a face is met, and whether it is degraded there; as for `crop_examples`."""

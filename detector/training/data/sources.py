@@ -32,14 +32,16 @@ _VALIDATED_SHARES = Shares(**dict.fromkeys(Shares.model_fields, 0.0) | {"still_r
 
 
 @dataclass(frozen=True)
-class Source:
+class BatchSource:
     """Training batches, once through; and validation batches, as often as asked for."""
 
     batches: Iterable[Batch]
     validation: Callable[[], list[Batch]]
 
 
-def open_source(config: Config, data: Path, out: Path, seen: int, failures: Path | None = None) -> Source:
+def open_source(
+    config: Config, data: Path, out: Path, seen: int, failures: Path | None = None
+) -> BatchSource:
     """The examples from number ``seen`` on; ``out`` keeps what is slow to gather.
 
     ``failures`` is an evaluation's ``failures.json``, for a pass of fine-tuning on them;
@@ -48,21 +50,21 @@ def open_source(config: Config, data: Path, out: Path, seen: int, failures: Path
     if config.set is not None:
         own = open_own_set(config, data, seen, failures)
         validation = _Loaded(own.validation, config, drop_last=False)
-        return Source(_Loaded(own.examples, config), lambda: list(validation))
+        return BatchSource(_Loaded(own.examples, config), lambda: list(validation))
     if config.sequences is not None:
         return _sequences(config, data, out, seen)
     return _mixed(config, data, out, seen)
 
 
-def _mixed(config: Config, data: Path, out: Path, seen: int) -> Source:
+def _mixed(config: Config, data: Path, out: Path, seen: int) -> BatchSource:
     assert config.mix is not None
     validation = validation_crops(data)
     samples = harvest(data, out / "harvest")
     examples = Examples(samples, config.mix, config.size, config.seed, seen, config.samples, config.hidden)
-    return Source(_Loaded(examples, config), lambda: list(framed_batches(validation, config)))
+    return BatchSource(_Loaded(examples, config), lambda: list(framed_batches(validation, config)))
 
 
-def _sequences(config: Config, data: Path, out: Path, seen: int) -> Source:
+def _sequences(config: Config, data: Path, out: Path, seen: int) -> BatchSource:
     """Validation is of animated validation crops: of the clips, ``develop`` must not choose weights."""
     assert config.sequences is not None
     validation = validation_crops(data)
@@ -79,7 +81,7 @@ def _sequences(config: Config, data: Path, out: Path, seen: int) -> Source:
         *lengths,
         _VALIDATED_SHARES,
     )
-    return Source(_Loaded(examples, config), lambda: list(_Loaded(held_out, config, drop_last=False)))
+    return BatchSource(_Loaded(examples, config), lambda: list(_Loaded(held_out, config, drop_last=False)))
 
 
 def validation_crops(data: Path) -> list[Sample]:

@@ -161,7 +161,7 @@ def _own_set(
 
 
 def _crop_level(
-    measured: Measured, scorer: Scorer, name: str, crops: Sequence[crops_.Crop], out: Path
+    measured: Measured, scorer: Scorer, name: str, crops: Sequence[crops_.EncodedCrop], out: Path
 ) -> None:
     logits = crops_.scores(scorer, crops)
     scored = crops_.scored_crops(crops, logits, scorer.card.temperature)

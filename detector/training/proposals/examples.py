@@ -24,7 +24,7 @@ Source = tuple[Image, NDArray[np.float32], NDArray[np.float32]]
 """A picture, the boxes (n, 4) of its faces and their confidence (n,)."""
 
 
-class Example(NamedTuple):
+class ProposalExample(NamedTuple):
     """A canvas (SIDE, SIDE, 3) and what :func:`detector.training.proposals.network.loss` wants of it."""
 
     canvas: Image
@@ -33,7 +33,7 @@ class Example(NamedTuple):
     boxes: NDArray[np.float32]
 
 
-def example(sources: Sequence[Source], rng: np.random.Generator) -> Example:
+def example(sources: Sequence[Source], rng: np.random.Generator) -> ProposalExample:
     """A canvas of pieces of random ``sources``."""
     canvas = np.full((SIDE, SIDE, 3), rng.integers(0, 256, 3), np.uint8)
     found: list[NDArray[np.float64]] = []  # rows: box, confidence, share that can be seen
@@ -60,7 +60,7 @@ def example(sources: Sequence[Source], rng: np.random.Generator) -> Example:
             ignored[0, at[1] : at[3] + 1, at[0] : at[2] + 1] = True
             continue
         _mark(wanted[0], boxes, x0, y0, x1, y1)
-    return Example(canvas, wanted, ignored & (wanted != 1), boxes)
+    return ProposalExample(canvas, wanted, ignored & (wanted != 1), boxes)
 
 
 def _mark(

@@ -29,7 +29,7 @@ _FRAME = 3  # which of a clip's patches is taken: the first may be a title's
 
 
 @dataclass(frozen=True)
-class Picture:
+class PhotographPatch:
     """A patch of role ``train`` as it is, or saved once more; raises ``RoleError`` for another role."""
 
     patch: Patch
@@ -50,7 +50,7 @@ class Picture:
         return resaved_crop(self.patch, HEAD, size, np.random.default_rng(seed))
 
 
-def photograph_examples(patches: Iterable[Patch]) -> list[Picture]:
+def photograph_examples(patches: Iterable[Patch]) -> list[PhotographPatch]:
     """Pictures made of ``patches``, all of role ``train``: of stills and clips."""
     stills, frames = [], defaultdict[str, list[Patch]](list)
     for patch in patches:
@@ -59,13 +59,13 @@ def photograph_examples(patches: Iterable[Patch]) -> list[Picture]:
         elif patch.source in {"clips", "videos"}:
             frames[patch.file].append(patch)
     saved = (False, True)
-    return [Picture(patch, resaved) for resaved in saved for patch in stills] + [
-        Picture(of_file[min(_FRAME, len(of_file) - 1)]) for of_file in frames.values()
+    return [PhotographPatch(patch, resaved) for resaved in saved for patch in stills] + [
+        PhotographPatch(of_file[min(_FRAME, len(of_file) - 1)]) for of_file in frames.values()
     ]
 
 
 def fit_photograph_heads(
-    network: ViTSmall14, pictures: Sequence[Picture], report: Callable[[str], None]
+    network: ViTSmall14, pictures: Sequence[PhotographPatch], report: Callable[[str], None]
 ) -> None:
     """Set the heads of ``network`` for photographs, which say nothing yet; its other heads stay."""
     features = features_of(network, (picture.crop(network.size) for picture in pictures), report)

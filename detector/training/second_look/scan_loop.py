@@ -72,7 +72,7 @@ class Drawn(Protocol):
         """What the network sees."""
 
 
-class Source(Protocol):
+class ExampleSource(Protocol):
     """Where examples come from."""
 
     def batch(self, rng: np.random.Generator, count: int) -> Sequence[Drawn]: ...
@@ -115,7 +115,7 @@ class Trainer:
         self.best = 0.0
         self._optimiser = torch.optim.AdamW(parameter_groups(network, recipe), betas=(0.9, 0.999))
 
-    def train_step(self, source: Source) -> float:
+    def train_step(self, source: ExampleSource) -> float:
         """One step on the examples ``source`` draws for it; the loss before it."""
         recipe = self.recipe
         cosine = 0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * self.step / recipe.steps))
@@ -186,7 +186,7 @@ Figures = dict[str, Any]
 
 def tune(
     trainer: Trainer,
-    source: Source,
+    source: ExampleSource,
     folder: Path,
     measure: Callable[[FramingNetwork], tuple[float, Figures]],
     report: Callable[[str], None],

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from detector.schema.analysis import MediaKind
 from detector.schema.comparison import ComparedPeak, Comparison
-from reports.inputs.pictures import PNG_SIGNATURE, Picture, find_picture
+from reports.inputs.pictures import PNG_SIGNATURE, ShownPicture, find_picture
 from reports.text.numbers import timecode
 from reports.text.translation.language import UNTRANSLATED, gettext
 
@@ -27,10 +27,10 @@ class Triple:
     title: str
     when: str
     time: float
-    exhibit: Picture
-    reference: Picture
-    difference: Picture
-    overlay: Picture
+    exhibit: ShownPicture
+    reference: ShownPicture
+    difference: ShownPicture
+    overlay: ShownPicture
     width: int
     height: int
 
@@ -88,10 +88,10 @@ def _triple(
         return None
     width, share = (size[0] - BETWEEN) // 2, (size[0] - BETWEEN) / 2 / size[0]
 
-    def half(left: float, words: str) -> Picture:
+    def half(left: float, words: str) -> ShownPicture:
         return find_picture(folder, both.path, words, (left, 0.0, share, 1.0))
 
-    def whole(path: str | None, words: str) -> Picture:
+    def whole(path: str | None, words: str) -> ShownPicture:
         return find_picture(folder, None if path is None else below + path, words)
 
     at = "" if still else gettext(" at %(here)s", here=here)

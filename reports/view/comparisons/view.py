@@ -12,7 +12,7 @@ from pathlib import Path
 
 from detector.schema.analysis import MediaKind
 from detector.schema.comparison import ComparedSegment, Comparison, Outcome, Region
-from reports.inputs.pictures import Picture
+from reports.inputs.pictures import ShownPicture
 from reports.text import numbers
 from reports.text.numbers import probability, shown, timecode
 from reports.text.translation.language import UNTRANSLATED, gettext, translated_view
@@ -85,7 +85,7 @@ class ComparisonView:
         return self.triples[:SHOWN_IN_REPORT]
 
     @property
-    def pictures(self) -> tuple[Picture, ...]:
+    def pictures(self) -> tuple[ShownPicture, ...]:
         """Every picture a report shows, in reading order."""
         every = [
             picture for each in self.shown for picture in (each.exhibit, each.reference, each.difference)

@@ -15,7 +15,7 @@ from detector.verdict.persons.flagged import flagged_segments
 from reports.text.numbers import number, plural
 from reports.text.translation.language import gettext
 from reports.view.timeline.lanes import LABEL_ROW, Lane, lane
-from reports.view.timeline.scale import LEFT, RIGHT, Plot, score_x, time_x
+from reports.view.timeline.scale import LEFT, RIGHT, LanePlot, score_x, time_x
 from reports.view.timeline.ticks import Tick, score_ticks, time_ticks
 
 WIDTH = 760.0
@@ -64,7 +64,7 @@ def draw(analysis: Analysis) -> Timeline:
     lanes = []
     for index, (model, one, person) in enumerate(_rows(analysis)):
         top = TOP + index * row + label
-        plot = Plot(span, top, top + height)
+        plot = LanePlot(span, top, top + height)
         lanes.append(lane(one, person, plot, roomy, model if several > 1 else 0))
     axis = TOP + row * max(len(lanes), 1)
     flags = {band.flagged for lane in lanes for band in lane.bands}

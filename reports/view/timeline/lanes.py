@@ -10,7 +10,7 @@ from detector.verdict.persons.flagged import flagged_segments
 from reports.text.numbers import plural, probability, time_span
 from reports.text.translation.language import gettext
 from reports.text.verdict_sentence import segment_name
-from reports.view.timeline.scale import LEFT, LETTER, RIGHT, Plot
+from reports.view.timeline.scale import LEFT, LETTER, RIGHT, LanePlot
 from reports.view.timeline.score_curves import curve, dots, strips
 
 LABEL_ROW = 13.0
@@ -56,7 +56,7 @@ class Lane:
     figure: str
 
 
-def lane(analysis: Analysis, person: Person, plot: Plot, roomy: bool, model: int) -> Lane:
+def lane(analysis: Analysis, person: Person, plot: LanePlot, roomy: bool, model: int) -> Lane:
     """The lane of one person by one model, drawn in ``plot`` with its label above.
 
     ``roomy`` lanes have room for a label of two lines; ``model`` is the model's number, 0 where there is
@@ -117,7 +117,7 @@ def _cut(name: str, letters: int) -> str:
 
 
 def _bands(
-    segments: Sequence[Segment], plot: Plot, bar: float | None, model: str, *, flagged: Set[str]
+    segments: Sequence[Segment], plot: LanePlot, bar: float | None, model: str, *, flagged: Set[str]
 ) -> tuple[Band, ...]:
     """Over the time of each segment; of a still image, which has none, over its ``bar``."""
     of_model = f", {model}" if model else ""

@@ -9,7 +9,7 @@ LETTER = 6.6  # width of one character of a band's label
 
 
 @dataclass(frozen=True)
-class Plot:
+class LanePlot:
     """The rectangle in which one lane shows ``span`` seconds: from score 1 at ``top`` to 0 at ``bottom``."""
 
     span: float

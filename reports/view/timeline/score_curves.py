@@ -14,13 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.schema.analysis import Scores
-from reports.view.timeline.scale import LEFT, RIGHT, Plot
+from reports.view.timeline.scale import LEFT, RIGHT, LanePlot
 
 GAP_STEPS = 2.5  # samples further apart than this are not joined by a line
 CELLS = 650  # finest cells of the strips: one unit of the view box each
 
 
-def curve(scores: Scores, step: float, plot: Plot, buckets: int) -> str:
+def curve(scores: Scores, step: float, plot: LanePlot, buckets: int) -> str:
     """The smoothed scores as one path, broken where the track changes or the face is lost.
 
     ``step`` is the sampling interval in seconds. Above two scores a bucket the path runs through each
@@ -47,7 +47,7 @@ def curve(scores: Scores, step: float, plot: Plot, buckets: int) -> str:
     return "".join(parts)
 
 
-def dots(scores: Scores, plot: Plot, buckets: int) -> str:
+def dots(scores: Scores, plot: LanePlot, buckets: int) -> str:
     """The frames' own scores as one path of dots; least and greatest of a bucket when crowded."""
     points = _points(scores, scores.probability)
     if len(points) > 2 * buckets:

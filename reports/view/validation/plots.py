@@ -23,7 +23,7 @@ Point = tuple[float, float]
 
 
 @dataclass(frozen=True)
-class Tick:
+class PlotTick:
     """A mark on an axis: its place and what stands there."""
 
     at: float
@@ -50,10 +50,10 @@ class Plot:
     text: str
     x_title: str
     y_title: str
-    x_ticks: tuple[Tick, ...]
-    y_ticks: tuple[Tick, ...]
+    x_ticks: tuple[PlotTick, ...]
+    y_ticks: tuple[PlotTick, ...]
     lines: tuple[Line, ...]
-    marks: tuple[Tick, ...]
+    marks: tuple[PlotTick, ...]
     height: float
     width: float = WIDTH
     left: float = LEFT
@@ -99,7 +99,7 @@ def error_curves(curve: Curve, used: float) -> Plot:
         _line(1, gettext("manipulated, not flagged"), axes.path(misses), _band(axes, beside)),
     )
     words = N_("shipped %(threshold)s") if is_shipped_threshold(used) else N_("used %(threshold)s")
-    mark = Tick(axes.across(used), gettext(words, threshold=shown(used, "g")))
+    mark = PlotTick(axes.across(used), gettext(words, threshold=shown(used, "g")))
     return Plot(
         title=N_("Error rates by threshold"),
         text=gettext(
@@ -140,7 +140,7 @@ def tippett(ratios: LikelihoodRatios) -> Plot:
         x_ticks=_ticks(axes.across, whole),
         y_ticks=_ticks(axes.up, [0, 0.2, 0.4, 0.6, 0.8, 1]),
         lines=tuple(lines),
-        marks=(Tick(axes.across(0.0), ""),),
+        marks=(PlotTick(axes.across(0.0), ""),),
         height=_height(len(lines)),
     )
 
@@ -184,9 +184,9 @@ def _height(lines: int) -> float:
     return BOTTOM + 42 + _LEGEND_ROW * lines
 
 
-def _ticks(place: Callable[[float], float], values: Sequence[float]) -> tuple[Tick, ...]:
+def _ticks(place: Callable[[float], float], values: Sequence[float]) -> tuple[PlotTick, ...]:
     """Ticks at ``values``, each where ``place`` puts it on its axis."""
-    return tuple(Tick(place(value), shown(value, "g").replace("-", "−")) for value in values)
+    return tuple(PlotTick(place(value), shown(value, "g").replace("-", "−")) for value in values)
 
 
 def _band(axes: _Axes, ends: Sequence[tuple[float, float, float]]) -> str:

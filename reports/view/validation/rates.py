@@ -21,7 +21,7 @@ _SHOWN_THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.65, 0.7, 0.8, 0.9, 0.95, 0.
 
 
 @dataclass(frozen=True)
-class Part:
+class RatesByAttribute:
     """The parts of one kind by one attribute."""
 
     title: str
@@ -75,7 +75,7 @@ class KindView:
     rates: tuple[RateRow, ...]
     plot: Plot | None
     thresholds: tuple[ThresholdRow, ...]
-    parts: tuple[Part, ...]
+    parts: tuple[RatesByAttribute, ...]
     covered: tuple[CoveredRow, ...]
     codecs: str
 
@@ -116,13 +116,13 @@ def _codecs(validation: Validation) -> str:
     return gettext("Codecs, with the number of clips: %(codecs)s.", codecs=", ".join(named))
 
 
-def _part(name: str, levels: Sequence[Level]) -> Part:
+def _part(name: str, levels: Sequence[Level]) -> RatesByAttribute:
     note = ""
     if name == "generator":
         note = gettext(
             "Each generator's files against all unmanipulated ones, whose rate is the same in each row."
         )
-    return Part(
+    return RatesByAttribute(
         gettext("By %(property)s", property=translated(name)), note, tuple(level_row(each) for each in levels)
     )
 

@@ -28,8 +28,8 @@ from annotated_clips import (
 from clips import HEIGHT, WIDTH, write_clip
 
 from detector.annotated_video import drawing
-from detector.annotated_video.lanes import State, lanes
-from detector.annotated_video.layout import Layout, arrange
+from detector.annotated_video.lanes import FaceState, lanes
+from detector.annotated_video.layout import FrameLayout, arrange
 from detector.schema.formatting import timecode
 
 GREEN = (0, 255, 0)
@@ -61,7 +61,7 @@ class TestHeatmaps:
         made.layout = arrange(WIDTH, HEIGHT, Fraction(1), 1, True)
         return made, maps
 
-    def green(self, frame: Frame, layout: Layout) -> list[int]:
+    def green(self, frame: Frame, layout: FrameLayout) -> list[int]:
         bottom = frame.source(layout)[HEIGHT - 5 : HEIGHT - 1].astype(int).mean(axis=0)
         return list(np.flatnonzero((bottom[:, 1] - bottom[:, 0] > 80) & (bottom[:, 1] - bottom[:, 2] > 80)))
 
@@ -136,9 +136,9 @@ class TestWhatIsSaid:
         unjudged = {"usable": False, "logit": None, "probability": None, "smoothed": None}
         shares = {}
         for state, change in {
-            State.LOW: {},
-            State.RAISED: {"smoothed": 0.6},
-            State.NOT_JUDGED: unjudged,
+            FaceState.LOW: {},
+            FaceState.RAISED: {"smoothed": 0.6},
+            FaceState.NOT_JUDGED: unjudged,
         }.items():
             persons = with_scores(made, lambda score, change=change: score.model_copy(update=change))
             frame = made.annotated(persons=persons)[1][10]
@@ -151,18 +151,19 @@ class TestWhatIsSaid:
                 made.layout.picture.y + round((BOTTOM - 3) * scale),
             )
             shares[state] = float((frame.image[rows, column].mean(axis=1) > 110).mean())
-        assert shares[State.LOW] == 1
-        assert 0.5 < shares[State.RAISED] < 0.9
-        assert 0.15 < shares[State.NOT_JUDGED] < 0.5
+        assert shares[FaceState.LOW] == 1
+        assert 0.5 < shares[FaceState.RAISED] < 0.9
+        assert 0.15 < shares[FaceState.NOT_JUDGED] < 0.5
 
     def test_a_flagged_face_is_framed_twice_and_only_in_its_segment(self, tmp_path: Path) -> None:
         made = case(write_clip(tmp_path / "clip.mp4", map(picture, CONSTANT)))
         frames = made.annotated(segments=flagged(made, 6, 18))[1]
         for number, frame in enumerate(frames):
-            state = State.FLAGGED if 6 <= number <= 18 else State.LOW
+            state = FaceState.FLAGGED if 6 <= number <= 18 else FaceState.LOW
             found = frame.columns(made.layout, state)
             assert found is not None, number
-            outside = 7 / 4 if state is State.FLAGGED else 0  # the outer line, 7 px of the 640 further out
+            # The outer line of a flagged face, 7 px of the 640 further out.
+            outside = 7 / 4 if state is FaceState.FLAGGED else 0
             expected = left_of(min(number, 27))  # the last frame sampled
             assert found[0] == pytest.approx(expected - outside, abs=0.9), number
 
@@ -284,7 +285,7 @@ class TestLayout:
 def test_nobody_is_said_to_be_flagged_whom_other_views_do_not_confirm(tmp_path: Path) -> None:
     analysis = with_stability(build(tmp_path, persons=2, segments=2, kept=False), A=1.0, B=0.6)
     states = [face.state for lane in lanes(analysis) if (face := lane.at(20.0))]
-    assert states == [State.FLAGGED, State.RAISED]
+    assert states == [FaceState.FLAGGED, FaceState.RAISED]
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from annotated_clips import (
 from clips import box, number_of, packets, write_clip
 
 from detector.annotated_video import Annotated
-from detector.annotated_video.lanes import State
+from detector.annotated_video.lanes import FaceState
 
 
 def rotated(path: Path, quarter_turns: int) -> Path:
@@ -129,14 +129,14 @@ class TestNothingOnTheWrongFrame:
             ),
         )
         for frame, left in zip(made.annotated(persons=moved)[1], lefts, strict=True):
-            found = frame.columns(made.layout, State.LOW)
+            found = frame.columns(made.layout, FaceState.LOW)
             assert found is not None and found[0] == pytest.approx(left, abs=0.8)
 
     def test_a_face_that_is_lost_has_no_box(self, tmp_path: Path) -> None:
         """Sampled at frames 0 to 5 and 24 to 29 only: shown for 0.15 s after, then not until it is back."""
         path = write_clip(tmp_path / "clip.mp4", map(picture, CONSTANT))
         made = case(path, lambda n: n <= 5 or n >= 24)
-        shown = [frame.columns(made.layout, State.LOW) is not None for frame in made.annotated()[1]]
+        shown = [frame.columns(made.layout, FaceState.LOW) is not None for frame in made.annotated()[1]]
         # 0.15 s after frame 5 (0.20 s) is 0.35 s; frame 8 is at 0.32 s, frame 9 at 0.36 s.
         assert [number for number, there in enumerate(shown) if not there] == list(range(9, 24))
 
@@ -147,8 +147,8 @@ class TestNothingOnTheWrongFrame:
         )  # frames 0, 6 and then 12 on
         frames = made.annotated(persons=changed)[1]
         for number in (7, 8, 9):  # the box stays where it was last seen
-            found = frames[number].columns(made.layout, State.LOW)
+            found = frames[number].columns(made.layout, FaceState.LOW)
             assert found is not None and found[0] == pytest.approx(left_of(6), abs=0.8)
-        assert frames[10].columns(made.layout, State.LOW) is None
-        found = frames[13].columns(made.layout, State.LOW)
+        assert frames[10].columns(made.layout, FaceState.LOW) is None
+        found = frames[13].columns(made.layout, FaceState.LOW)
         assert found is not None and found[0] == pytest.approx(left_of(13), abs=0.8)

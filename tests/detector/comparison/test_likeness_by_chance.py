@@ -7,7 +7,7 @@ from typing import cast
 
 import numpy as np
 
-from detector.comparison.alignment.pieces import Piece
+from detector.comparison.alignment.pieces import StripPiece
 from detector.comparison.alignment.time_map import _within, _without_scraps
 from detector.comparison.difference import FaceMeasure
 from detector.comparison.persons import ComparedTimes, PersonTracker, _Compared, find_segments
@@ -17,8 +17,8 @@ from detector.schema.comparison import ComparisonParameters
 RATE = 25
 
 
-def piece(first: int, last: int, offset: float, uncertainty: float = 0.02) -> Piece:
-    return Piece(first, last, 1.0, offset, uncertainty, 0.9)
+def piece(first: int, last: int, offset: float, uncertainty: float = 0.02) -> StripPiece:
+    return StripPiece(first, last, 1.0, offset, uncertainty, 0.9)
 
 
 def test_short_pieces_that_stand_alone_are_left_out() -> None:

@@ -17,7 +17,7 @@ from moving_scenes import RATE, SIZE, mapped, scene
 from detector.comparison import strips
 from detector.comparison.alignment import locate
 from detector.comparison.alignment.best_way import NOWHERE, best_way
-from detector.comparison.alignment.time_map import Stretch
+from detector.comparison.alignment.time_map import MappedStretch
 from detector.comparison.compare import compare
 from detector.schema.comparison import Comparison
 
@@ -70,7 +70,7 @@ def test_a_first_way_that_ends_half_a_second_early(
     """Where little moves it may be as far off as that; every frame's own place is tried all the same."""
     first_way = locate.first_way
 
-    def too_slow(*given: Any) -> list[Stretch]:
+    def too_slow(*given: Any) -> list[MappedStretch]:
         (one,) = first_way(*given)
         return [replace(one, reference_end=one.reference_end - 0.5)]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from detector.comparison.alignment.pieces import Piece
+from detector.comparison.alignment.pieces import StripPiece
 from detector.comparison.alignment.time_map import TimeMap
 from detector.comparison.result import gaps, time_pieces
 from detector.comparison.strips import Strip
@@ -36,7 +36,7 @@ def file(count: int) -> ComparedFile:
 def published(offset: float, first: int, last: int) -> tuple[TimePiece, list[tuple[str, float, float]]]:
     """The one piece and the gaps of an exhibit of 200 frames against a reference of 100."""
     seen, known = strip(200), strip(100)
-    times = TimeMap((Piece(first, last, 1.0, offset, 0.02, 0.9),), np.zeros(200, np.intp))
+    times = TimeMap((StripPiece(first, last, 1.0, offset, 0.02, 0.9),), np.zeros(200, np.intp))
     (one,) = time_pieces(seen, known, times)
     return one, [(gap.file, gap.start, gap.end) for gap in gaps(file(200), file(100), seen, known, times)]
 

@@ -14,7 +14,7 @@ from clips import number_of, numbered, write_clip
 from detector.errors import MediaError, ParameterError
 from detector.live import confined_source
 from detector.live.confined_source import open_confined, received
-from detector.live.sources import Source, open_source
+from detector.live.sources import LiveSource, open_source
 from detector.sandbox import CrashError, LimitError, capabilities
 
 
@@ -23,8 +23,8 @@ def clip(tmp_path_factory) -> Path:
     return write_clip(tmp_path_factory.mktemp("confined") / "clip.mp4", [numbered(n) for n in range(50)])
 
 
-def source(path: Path) -> Source:
-    return Source("file", str(path))
+def source(path: Path) -> LiveSource:
+    return LiveSource("file", str(path))
 
 
 def children() -> list[Path]:
@@ -114,13 +114,13 @@ def test_it_stops_while_nothing_comes():
     ],
 )
 def test_a_stream_may_connect_to_its_own_port(address, ports):
-    _, places = confined_source._allowed(Source("stream", address))
+    _, places = confined_source._allowed(LiveSource("stream", address))
     assert (places.readable, places.writable, places.ports) == ((), (), ports)
 
 
 def test_a_camera_may_open_its_device_alone():
     for name in ("3", "/dev/video3"):
-        _, places = confined_source._allowed(Source("camera", name))
+        _, places = confined_source._allowed(LiveSource("camera", name))
         assert (places.readable, places.writable, places.ports) == ((), (Path("/dev/video3"),), ())
 
 
@@ -128,7 +128,7 @@ def test_a_camera_may_open_its_device_alone():
 def test_an_address_whose_port_is_none(address):
     with (
         pytest.raises(ParameterError, match=r"camera\.example.*no number"),
-        open_confined(Source("stream", address), 8),
+        open_confined(LiveSource("stream", address), 8),
     ):
         pass
 

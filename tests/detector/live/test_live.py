@@ -21,7 +21,7 @@ from detector.errors import MediaError, ParameterError
 from detector.live import sources
 from detector.live.player import play
 from detector.live.session import LiveSession
-from detector.live.sources import Source, open_source, source_of
+from detector.live.sources import LiveSource, open_source, source_of
 from detector.media.frame import Frame
 from detector.paths import ROOT
 from detector.schema.analysis import Analysis, Parameters
@@ -90,7 +90,7 @@ def clip(tmp_path_factory) -> Path:
 
 def test_too_slow_drops_frames_and_does_not_fall_behind(clip):
     slow = Slow(0.5)
-    played = play(Source("file", str(clip)), slow, 8.0, pace=True)
+    played = play(LiveSource("file", str(clip)), slow, 8.0, pace=True)
     assert played.sampled == 16 and played.dropped >= 6  # what is scored takes 5 s and not 8
     assert played.scored + played.dropped == played.sampled
     # One frame is scored and one waits: none is older than that when it has been scored.
@@ -99,19 +99,19 @@ def test_too_slow_drops_frames_and_does_not_fall_behind(clip):
 
 
 def test_a_file_that_is_not_paced_waits(clip):
-    played = play(Source("file", str(clip)), Slow(0.02), 8.0)
+    played = play(LiveSource("file", str(clip)), Slow(0.02), 8.0)
     assert (played.sampled, played.scored, played.dropped) == (16, 16, 0)
 
 
 def test_pace_is_the_files_own(clip):
     started = time.monotonic()
-    play(Source("file", str(clip)), Slow(0), 8.0, pace=True)
+    play(LiveSource("file", str(clip)), Slow(0), 8.0, pace=True)
     assert time.monotonic() - started >= 1.8
 
 
 def test_it_stops_when_told_to(clip):
     slow = Slow(0.01)
-    played = play(Source("file", str(clip)), slow, 8.0, pace=True, stopping=lambda: slow.frames >= 3)
+    played = play(LiveSource("file", str(clip)), slow, 8.0, pace=True, stopping=lambda: slow.frames >= 3)
     assert played.ended == "stopped" and 3 <= played.scored <= 5
 
 
@@ -143,7 +143,7 @@ def test_sources(tmp_path):
     (tmp_path / "a.mp4").touch()
     assert source_of("0").kind == source_of("/dev/video2").kind == "camera"
     assert source_of("rtsp://camera.example/1").kind == source_of("HTTP://x/y.mp4").kind == "stream"
-    assert source_of(str(tmp_path / "a.mp4")) == Source("file", str(tmp_path / "a.mp4"))
+    assert source_of(str(tmp_path / "a.mp4")) == LiveSource("file", str(tmp_path / "a.mp4"))
     for text in ("ftp://x/y", "file:///etc/passwd", "concat:a|b", str(tmp_path / "missing.mp4")):
         with pytest.raises(ParameterError):
             source_of(text)

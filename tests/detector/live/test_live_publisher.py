@@ -15,8 +15,8 @@ from PIL import Image
 
 from detector.errors import MediaError, ParameterError
 from detector.live import publisher
-from detector.live.publisher import Shared
-from detector.live.sources import Source
+from detector.live.publisher import SharedSession
+from detector.live.sources import LiveSource
 from detector.live.state import (
     MOST_FACES,
     MOST_LANES,
@@ -68,8 +68,8 @@ def quick(monkeypatch):
     monkeypatch.setattr(publisher, "_EVERY", 0.01)
 
 
-def shared(place: Path, session: object) -> Shared:
-    return Shared(place, session, Source("camera", "0"), "a model", Parameters())  # type: ignore[arg-type]
+def shared(place: Path, session: object) -> SharedSession:
+    return SharedSession(place, session, LiveSource("camera", "0"), "a model", Parameters())  # type: ignore[arg-type]
 
 
 def until(true) -> None:
@@ -161,7 +161,7 @@ def test_a_folder_that_is_gone_stops_nothing(tmp_path, quick, capsys):
 
 def test_names_that_are_no_unicode_or_too_long(tmp_path):
     for name in ("a\udcff.mp4", "x" * 400):
-        with Shared(tmp_path, Seen(), Source("file", name), name, Parameters()) as told:
+        with SharedSession(tmp_path, Seen(), LiveSource("file", name), name, Parameters()) as told:
             told.ended = name
         state, _ = read_state(told.folder)
         assert state.source == state.model == state.ended == name.replace("\udcff", "\\udcff")[:300]
@@ -175,12 +175,12 @@ def test_no_folder_to_share_in(tmp_path):
 @pytest.mark.parametrize(
     ("source", "label"),
     [
-        (Source("camera", "/dev/video2"), "Camera /dev/video2"),
-        (Source("file", "/home/ada/secret case/clip.mp4"), "clip.mp4"),
-        (Source("stream", "rtsp://cam.example:554/1?key=secret"), "rtsp://cam.example:554"),
-        (Source("stream", "rtsp://ada:secret@cam.example/1"), "rtsp://cam.example"),
-        (Source("stream", "rtsp://ada:sec/ret@cam.example/1"), "rtsp://…"),
-        (Source("stream", "http://ada:sec?r@cam.example"), "http://…"),
+        (LiveSource("camera", "/dev/video2"), "Camera /dev/video2"),
+        (LiveSource("file", "/home/ada/secret case/clip.mp4"), "clip.mp4"),
+        (LiveSource("stream", "rtsp://cam.example:554/1?key=secret"), "rtsp://cam.example:554"),
+        (LiveSource("stream", "rtsp://ada:secret@cam.example/1"), "rtsp://cam.example"),
+        (LiveSource("stream", "rtsp://ada:sec/ret@cam.example/1"), "rtsp://…"),
+        (LiveSource("stream", "http://ada:sec?r@cam.example"), "http://…"),
     ],
 )
 def test_what_others_may_read_of_a_source(source, label):

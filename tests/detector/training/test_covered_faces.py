@@ -17,7 +17,7 @@ from detector.faces.search.centerface import FaceDetector
 from detector.media.frame import Image
 from detector.training.covered_faces import bare, train
 from detector.training.covered_faces.covers import DRAWN, SIDE, Cover, Draw, composed, letters
-from detector.training.covered_faces.examples import Example, example
+from detector.training.covered_faces.examples import CoveredFaceExample, example
 from detector.training.covered_faces.network import CoveredNetwork
 from detector.training.covered_faces.pictures import Crops, load
 from detector.training.covered_faces.ship import onnx_of
@@ -100,7 +100,7 @@ def test_the_shipped_network_does_not_take_it_for_a_cover(
 def test_it_learns(crops: Crops) -> None:
     """A few steps on one batch bring the loss down by far; examples are of both kinds."""
     rng = np.random.default_rng(1)
-    batch: list[Example] = [example(crops, rng) for _ in range(24)]
+    batch: list[CoveredFaceExample] = [example(crops, rng) for _ in range(24)]
     assert {one.covered for one in batch} == {True, False}
     assert all(one.crop.shape == (SEEN, SEEN, 3) and one.crop.dtype == np.uint8 for one in batch)
     torch.manual_seed(0)

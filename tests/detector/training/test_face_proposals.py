@@ -17,7 +17,7 @@ from detector.faces.search.centerface import FaceDetector
 from detector.faces.search.proposals import STRIDE
 from detector.media.frame import Image
 from detector.training.proposals import train
-from detector.training.proposals.examples import SIDE, Example, Source, example
+from detector.training.proposals.examples import SIDE, ProposalExample, Source, example
 from detector.training.proposals.network import ProposalNetwork, loss
 from detector.training.proposals.pictures import load, picture_of, prepare
 from detector.training.proposals.ship import onnx_of
@@ -30,7 +30,7 @@ def source(astronaut: Image) -> Source:
     return cv2.resize(astronaut, (448, 448)), kept.boxes, kept.confidence
 
 
-def learnt(one: Example) -> list[tuple[int, int]]:
+def learnt(one: ProposalExample) -> list[tuple[int, int]]:
     return [(int(row), int(column)) for row, column in zip(*np.nonzero(one.wanted[0] == 1), strict=True)]
 
 

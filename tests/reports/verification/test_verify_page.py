@@ -28,7 +28,7 @@ from reports.render.html import render_html, renderer
 from reports.review.annotation_file import file_text, read_file
 from reports.text.translation.languages import LANGUAGES
 from reports.verification.page import _alike, _differing, _put_there, _stated_check
-from reports.verification.problems import Problem
+from reports.verification.problems import FileProblem
 from reports.verification.verify import verify
 from reports.view.report import report_view
 from reports.view.report_inputs import ReportInputs
@@ -81,7 +81,7 @@ def test_a_changed_page_of_an_unsigned_result(tmp_path: Path) -> None:
     enclosed = attachments(analysis, (folder / "analysis.json").read_bytes(), inputs)
     page = render_html(view, embed(folder, [p.key for p in view.pictures]), enclosed)
 
-    def found(text: str) -> list[Problem]:
+    def found(text: str) -> list[FileProblem]:
         (folder / "report.html").write_text(text)
         names = [p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()]
         listed = file_entries(folder, set(names) - {"manifest.json", "manifest.sha256"})
@@ -91,7 +91,7 @@ def test_a_changed_page_of_an_unsigned_result(tmp_path: Path) -> None:
             (folder / name).write_bytes(data)
         done = verify(folder).results
         assert not done.notes or "another version" in done.notes[0]
-        return done.problems if not done.notes else [Problem("note", "changed", done.notes[0])]
+        return done.problems if not done.notes else [FileProblem("note", "changed", done.notes[0])]
 
     assert found(page) == [] and "The same: the kept file" in page
     figure = view.segments[0].confidence

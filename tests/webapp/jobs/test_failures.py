@@ -8,13 +8,13 @@ from reports.text.translation import language
 from webapp.jobs import failures
 from webapp.storage.tables import JOBS
 
-ALL = [each for each in vars(failures).values() if isinstance(each, failures.Failure)]
+ALL = [each for each in vars(failures).values() if isinstance(each, failures.JobFailure)]
 
 
 @pytest.mark.parametrize("noun", [table.noun for table in JOBS])
 @pytest.mark.parametrize("failure", ALL, ids=lambda failure: failure.error[:30])
 def test_every_kind_of_job_fails_in_words_of_the_language_spoken(
-    noun: str, failure: failures.Failure
+    noun: str, failure: failures.JobFailure
 ) -> None:
     told = failures.failure_of(noun, failure)
     for code in set(language.LANGUAGES) - {language.DEFAULT}:

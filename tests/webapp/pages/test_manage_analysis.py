@@ -307,7 +307,7 @@ def test_states_that_are_listed_know_cancelled(app, client, database):
 
 @pytest.mark.parametrize(
     ("failure", "offered"),
-    [(failures.Failure("This file holds no picture.", ""), False), (failures.OUT_OF_MEMORY, True)],
+    [(failures.JobFailure("This file holds no picture.", ""), False), (failures.OUT_OF_MEMORY, True)],
 )
 def test_a_file_that_cannot_be_read_is_not_offered_to_be_tried_again(app, client, database, failure, offered):
     failed = hand_in(app)

@@ -14,7 +14,7 @@ from test_library_search import FILTERS
 from werkzeug.datastructures import MultiDict
 
 from webapp.queries import library as library_search
-from webapp.queries.library import Search, read
+from webapp.queries.library import LibrarySearch, read
 from webapp.security.access.permissions import Principal, Role
 from webapp.security.access.visibility import visible_session
 from webapp.storage.tables import (
@@ -74,7 +74,7 @@ def _user(session: Session, name: str) -> User:
     return row
 
 
-def expected(session: Session, asked: Search) -> set[str]:
+def expected(session: Session, asked: LibrarySearch) -> set[str]:
     """By the definition: those that fit and of whose copies that fit none comes before."""
     ungrouped = read(MultiDict(asked.query(grouped="")))
     fitting = session.scalars(library_search.fitting(select(AnalysisRow), ungrouped)).all()
@@ -106,7 +106,9 @@ def test_one_of_the_copies_that_one_may_see_is_shown(member, asked):
 def test_not_everything_is_seen_and_something_is_grouped(member, database):
     with visible_session() as session:
         seen = session.scalars(select(AnalysisRow.id)).all()
-        shown = session.scalars(library_search.fitting(select(AnalysisRow.id), Search(grouped=True))).all()
+        shown = session.scalars(
+            library_search.fitting(select(AnalysisRow.id), LibrarySearch(grouped=True))
+        ).all()
     assert 20 < len(shown) < len(seen) < 200
     with database.begin() as session:
         hidden = select(AnalysisRow.id).where(

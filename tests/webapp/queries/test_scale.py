@@ -18,7 +18,7 @@ from warm import Script
 from webapp import create_app
 from webapp.jobs import queue as job_queue
 from webapp.queries import statistics as library_statistics
-from webapp.queries.library import Search, find
+from webapp.queries.library import LibrarySearch, find
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database
 from webapp.storage.tables import AnalysisRow, State, now
@@ -75,7 +75,7 @@ def test_pages_on_postgresql(app):
     with app.extensions["database"].begin() as session:
         (today,) = [c for c in library_statistics.over_time(session, False, date.today()) if c.total]
         assert today.total == 1
-        assert find(session, Search(text=done.exhibit.sha256[:12]), 1).total == 1
+        assert find(session, LibrarySearch(text=done.exhibit.sha256[:12]), 1).total == 1
     assert client.post(f"/analyses/{done.id}/delete", follow_redirects=True).status_code == 200
     assert client.get(f"/analyses/{done.id}").status_code == 410
 

@@ -28,7 +28,7 @@ class Limit:
 
 
 @dataclass(frozen=True)
-class Field:
+class DocumentedField:
     """A parameter of an operation, or a field of a body or schema."""
 
     name: str
@@ -50,7 +50,7 @@ class Content:
 
     media: str
     schema: JsonSchema | None
-    fields: tuple[Field, ...] = ()
+    fields: tuple[DocumentedField, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class DocumentedOperation:
     summary: str
     description: str
     scope: str  # what a token must have; empty: none is needed, ever
-    fields: tuple[Field, ...]
+    fields: tuple[DocumentedField, ...]
     bodies: tuple[Content, ...]
     responses: tuple[Response, ...]
 
@@ -94,7 +94,7 @@ class NamedSchema:
     name: str
     description: str
     schema: JsonSchema
-    fields: tuple[Field, ...]
+    fields: tuple[DocumentedField, ...]
 
 
 @dataclass(frozen=True)
@@ -149,16 +149,16 @@ def _operation(method: str, path: str, said: Mapping[str, Any]) -> DocumentedOpe
     )
 
 
-def _parameters(said: Iterable[Mapping[str, Any]]) -> Iterator[Field]:
+def _parameters(said: Iterable[Mapping[str, Any]]) -> Iterator[DocumentedField]:
     for each in said:
-        yield Field(
+        yield DocumentedField(
             each["name"], each["in"], each["required"], each.get("description", ""), each.get("schema", {})
         )
 
 
-def _properties(schema: JsonSchema) -> Iterator[Field]:
+def _properties(schema: JsonSchema) -> Iterator[DocumentedField]:
     for name, of in schema.get("properties", {}).items():
-        yield Field(name, "", name in schema.get("required", ()), of.get("description", ""), of)
+        yield DocumentedField(name, "", name in schema.get("required", ()), of.get("description", ""), of)
 
 
 def _contents(said: Mapping[str, Any]) -> Iterator[Content]:

@@ -61,7 +61,7 @@ class RepeatedRefusals:
             return before + 1 if str(before + 1).strip("0") == "1" else None
 
 
-class TooOften(UserError):
+class RateLimitExceeded(UserError):
     """Somebody asks more often than they may."""
 
     def __init__(self, seconds: int) -> None:
@@ -85,7 +85,7 @@ class Rates:
     def count(
         self, who: str, permission: Permission | None, endpoint: str = "", method: str = "POST"
     ) -> None:
-        """Count a request; raises :class:`TooOften`."""
+        """Count a request; raises :class:`RateLimitExceeded`."""
         dear = permission != Permission.ANALYSE or method == "POST"
         limits = (
             (self._all, "all"),
@@ -95,4 +95,4 @@ class Rates:
         for item, key in limits:
             if item is not None and not self._limiter.hit(item, who, key):
                 resets = self._limiter.get_window_stats(item, who, key).reset_time
-                raise TooOften(max(1, math.ceil(resets - time.time())))
+                raise RateLimitExceeded(max(1, math.ceil(resets - time.time())))

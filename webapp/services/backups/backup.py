@@ -26,7 +26,14 @@ from webapp.custody import log as custody_log
 from webapp.custody.lost_database import refuse_lost
 from webapp.errors import DamagedFile, UserError
 from webapp.services.backups import backup_manifest
-from webapp.services.backups.backup_manifest import CUSTODY_KEY, DATA, DATABASE, KEYS, ListedFile, Manifest
+from webapp.services.backups.backup_manifest import (
+    CUSTODY_KEY,
+    DATA,
+    DATABASE,
+    KEYS,
+    BackupManifest,
+    ListedFile,
+)
 from webapp.services.validations import stored as stored_validations
 from webapp.services.validations.stored import ChosenExtract
 from webapp.settings import Settings
@@ -58,7 +65,7 @@ class _Wanted:
     here: bool = False  # never in a store
 
 
-def make(database: Database, settings: Settings, place: Path, earlier: Path | None = None) -> Manifest:
+def make(database: Database, settings: Settings, place: Path, earlier: Path | None = None) -> BackupManifest:
     """Write a backup to a new or empty folder, and note it in the custody log.
 
     Files that an ``earlier`` backup on the same disk has as well, sound, become links to its own. Raises
@@ -85,7 +92,7 @@ def make(database: Database, settings: Settings, place: Path, earlier: Path | No
         raise UserError(409, "Too much was deleted meanwhile.", "Try again when nobody deletes analyses.")
     with closing(database_copy.file(copied)) as rows, rows.begin() as session:
         head = custody_log.head(session)
-    manifest = Manifest(
+    manifest = BackupManifest(
         made=iso_milliseconds(moment),
         version=__version__,
         revision=REVISION,

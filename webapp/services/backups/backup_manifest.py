@@ -54,7 +54,7 @@ class ListedFile(BaseModel):
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
-class Manifest(BaseModel):
+class BackupManifest(BaseModel):
     """``backup.json``."""
 
     model_config = ConfigDict(frozen=True)
@@ -76,10 +76,10 @@ class Manifest(BaseModel):
         write_atomically(place / NAME, self.model_dump_json(indent=1).encode())
 
 
-def read(place: Path) -> Manifest:
+def read(place: Path) -> BackupManifest:
     """The manifest of a backup; raises :class:`UserError` where there is none that can be used."""
     try:
-        return Manifest.model_validate_json((place / NAME).read_bytes())
+        return BackupManifest.model_validate_json((place / NAME).read_bytes())
     except FileNotFoundError:
         raise UserError(
             404, f"There is no whole backup in {place}: it has no {NAME}.", "Name the folder of a backup."
@@ -98,7 +98,7 @@ def located(place: Path, listed: ListedFile, keys: Path | None) -> Path:
     return keys / path.name if keys is not None and path.parts[0] == KEYS else place / path
 
 
-def problems(place: Path, manifest: Manifest, keys: Path | None) -> Iterator[str]:
+def problems(place: Path, manifest: BackupManifest, keys: Path | None) -> Iterator[str]:
     """What is not as it was written, in words.
 
     Which key is the custody log's is said by the log: backups of versions before may hold an older one.

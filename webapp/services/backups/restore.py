@@ -16,7 +16,7 @@ from webapp.custody import log as custody_log
 from webapp.custody import startup as custody_startup
 from webapp.errors import UserError
 from webapp.services.backups import backup_manifest
-from webapp.services.backups.backup_manifest import CUSTODY_KEY, DATA, DATABASE, KEYS, Manifest
+from webapp.services.backups.backup_manifest import CUSTODY_KEY, DATA, DATABASE, KEYS, BackupManifest
 from webapp.settings import Settings
 from webapp.storage import database_copy
 from webapp.storage.data_folder import Folders
@@ -27,7 +27,7 @@ _MOST = 20  # problems that are named
 _EXHIBITS = f"{DATA}/exhibits/"  # what the paths of exhibits in a backup begin with
 
 
-def restore(settings: Settings, place: Path, keys: Path | None = None) -> Manifest:
+def restore(settings: Settings, place: Path, keys: Path | None = None) -> BackupManifest:
     """Check a backup and put it back; the rows last, so that what was interrupted is no data folder.
 
     Raises :class:`UserError` for a backup that is damaged, and for a data folder or database in use. Nothing
@@ -61,7 +61,7 @@ def restore(settings: Settings, place: Path, keys: Path | None = None) -> Manife
     return manifest
 
 
-def _refuse_newer(manifest: Manifest) -> None:
+def _refuse_newer(manifest: BackupManifest) -> None:
     if manifest.revision > REVISION:
         raise UserError(
             409,
@@ -70,7 +70,7 @@ def _refuse_newer(manifest: Manifest) -> None:
         )
 
 
-def _refuse_used(settings: Settings, manifest: Manifest) -> None:
+def _refuse_used(settings: Settings, manifest: BackupManifest) -> None:
     if settings.data.exists() and not (settings.data.is_dir() and not any(settings.data.iterdir())):
         raise UserError(
             409,
@@ -105,7 +105,7 @@ def _put(source: Path, target: Path, *, read_only: bool) -> None:
     flush_file(target)
 
 
-def _rows(place: Path, database: Database, settings: Settings, manifest: Manifest) -> None:
+def _rows(place: Path, database: Database, settings: Settings, manifest: BackupManifest) -> None:
     """Put the rows in place, in one step: with tables of this version, and what a restore changes in them."""
     with tempfile.TemporaryDirectory(dir=Folders.local(settings.data).incoming) as aside:
         rows = Path(aside, DATABASE)
@@ -124,7 +124,7 @@ def _rows(place: Path, database: Database, settings: Settings, manifest: Manifes
     flush_folder(settings.data)
 
 
-def _forget(copied: Database, sha256: str, manifest: Manifest) -> None:
+def _forget(copied: Database, sha256: str, manifest: BackupManifest) -> None:
     """Nobody stays signed in, and unfinished uploads and workers of that time are gone."""
     with copied.alone() as session:
         for table in (SessionRow, SignInFailure, UploadRow, WorkerRow):

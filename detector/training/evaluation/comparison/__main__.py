@@ -23,7 +23,7 @@ import numpy as np
 
 from detector.comparison.compare import compare
 from detector.schema.comparison import ComparedPerson, ComparedSegment, Comparison
-from detector.training.evaluation.comparison.pairs import Known, clipped, known_pairs
+from detector.training.evaluation.comparison.pairs import KnownPair, clipped, known_pairs
 from detector.training.evaluation.figures.temporal_metrics import Timed, average_precision
 from detector.training.publish.error_rates import clopper_pearson
 from detector.training.run_step import run_step
@@ -32,7 +32,7 @@ _LINES = "outcomes.jsonl"
 
 
 @dataclass(frozen=True)
-class Outcome:
+class PairOutcome:
     """What one comparison said, beside what is true."""
 
     name: str
@@ -52,7 +52,7 @@ class Outcome:
         return bool(self.found)
 
 
-def measured(pair: Known) -> Outcome:
+def measured(pair: KnownPair) -> PairOutcome:
     """One pair, compared."""
     with tempfile.TemporaryDirectory() as folder:
         exhibit, reference = pair.write(Path(folder)), pair.reference(Path(folder))
@@ -60,7 +60,7 @@ def measured(pair: Known) -> Outcome:
         found = compare(exhibit, reference)
         seconds = time.process_time() - began
     right, others = _by_person(found, pair.side)
-    return Outcome(
+    return PairOutcome(
         pair.name,
         pair.kind,
         pair.variant,
@@ -104,7 +104,7 @@ def time_error(found: Comparison, shift: float, speed: float) -> float | None:
 
 
 @dataclass(frozen=True)
-class Figure:
+class TableFigure:
     """One number of the table; of a share also how many pairs, and its exact interval of 95 %."""
 
     value: float
@@ -118,14 +118,14 @@ class Figure:
         return f"{self.value:.3f} of {self.pairs} ({low:.3f} to {high:.3f})"
 
 
-def figures(outcomes: Iterable[Outcome]) -> dict[str, Figure]:
+def figures(outcomes: Iterable[PairOutcome]) -> dict[str, TableFigure]:
     """The table's numbers."""
     every = list(outcomes)
 
-    def of(*kinds: str) -> list[Outcome]:
+    def of(*kinds: str) -> list[PairOutcome]:
         return [one for one in every if one.kind in kinds]
 
-    out: dict[str, Figure] = {}
+    out: dict[str, TableFigure] = {}
     fakes, originals, duos = of("fake"), of("original", "control"), of("two people")
     for variant in sorted({one.variant for one in fakes}):
         own = [one for one in fakes if one.variant == variant]
@@ -139,11 +139,11 @@ def figures(outcomes: Iterable[Outcome]) -> dict[str, Figure]:
     if spliced:
         timed = [Timed(f"{n}", one.truth, one.found) for n, one in enumerate(spliced)]
         for least in (0.5, 0.75):
-            out[f"splices, AP at tIoU {least:g}"] = Figure(average_precision(timed, least), len(spliced))
+            out[f"splices, AP at tIoU {least:g}"] = TableFigure(average_precision(timed, least), len(spliced))
     errors = [one.time_error for one in every if one.time_error is not None and one.kind != "unrelated"]
     if errors:
-        out["time map, mean error in frames"] = Figure(float(np.mean(errors)), len(errors))
-        out["time map, largest error in frames"] = Figure(float(np.max(errors)), len(errors))
+        out["time map, mean error in frames"] = TableFigure(float(np.mean(errors)), len(errors))
+        out["time map, largest error in frames"] = TableFigure(float(np.max(errors)), len(errors))
         out["time map, error of at most half a frame"] = _share(error <= 0.5 for error in errors)
     out["unrelated, said to be"] = _share(not one.related for one in of("unrelated"))
     related = [one for one in every if one.kind != "unrelated"]
@@ -155,11 +155,11 @@ def figures(outcomes: Iterable[Outcome]) -> dict[str, Figure]:
     return out
 
 
-def _share(values: Iterable[bool]) -> Figure:
+def _share(values: Iterable[bool]) -> TableFigure:
     listed = list(values)
     if not listed:
-        return Figure(float("nan"), 0)
-    return Figure(sum(listed) / len(listed), len(listed), clopper_pearson(sum(listed), len(listed)))
+        return TableFigure(float("nan"), 0)
+    return TableFigure(sum(listed) / len(listed), len(listed), clopper_pearson(sum(listed), len(listed)))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -194,16 +194,18 @@ def _measure(options: argparse.Namespace) -> None:
         print(f"{name:45} {value}")
 
 
-def _key(one: Outcome) -> tuple[str, str, str]:
+def _key(one: PairOutcome) -> tuple[str, str, str]:
     return one.name, one.kind, one.variant
 
 
-def _kept(lines: Path) -> list[Outcome]:
+def _kept(lines: Path) -> list[PairOutcome]:
     if not lines.exists():
         return []
     read = [json.loads(line) for line in lines.read_text(encoding="utf-8").splitlines()]
     return [
-        Outcome(**{**one, "truth": tuple(map(tuple, one["truth"])), "found": tuple(map(tuple, one["found"]))})
+        PairOutcome(
+            **{**one, "truth": tuple(map(tuple, one["truth"])), "found": tuple(map(tuple, one["found"]))}
+        )
         for one in read
     ]
 

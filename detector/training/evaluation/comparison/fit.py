@@ -39,7 +39,7 @@ _HELD_BACK = 0.99  # of original clips that have to stay below the threshold
 
 
 @dataclass(frozen=True)
-class Row:
+class FrameRow:
     """Features of one frame; ``clip`` is a clip with one change made to it."""
 
     group: str
@@ -48,7 +48,7 @@ class Row:
     features: tuple[float, ...]
 
 
-def rows(data: Path, role: str) -> Iterator[Row]:
+def rows(data: Path, role: str) -> Iterator[FrameRow]:
     """Of all aligned clips."""
     detect = FaceDetector()
     for name, (real, fakes) in aligned_sets(data / "clips", role).items():
@@ -71,11 +71,11 @@ def rows(data: Path, role: str) -> Iterator[Row]:
                     measured = measure_face(changed[at], original[at], view, (x0, y0, x1, y1))
                     if measured is not None:
                         clip = f"{path.name} {scale:g} crf {crf}"
-                        yield Row(name, clip, path != real, measured.features)
+                        yield FrameRow(name, clip, path != real, measured.features)
         print(name, file=sys.stderr, flush=True)
 
 
-def fit(found: list[Row]) -> tuple[list[float], float, dict[str, float]]:
+def fit(found: list[FrameRow]) -> tuple[list[float], float, dict[str, float]]:
     """Weights, constant, and how well clips are told apart when their set was left out."""
     x, y = np.array([row.features for row in found]), np.array([row.fake for row in found])
     groups, clips = np.array([row.group for row in found]), np.array([row.clip for row in found])

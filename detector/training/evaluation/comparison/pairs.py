@@ -45,7 +45,7 @@ class Variant:
 
 
 @dataclass(frozen=True)
-class Known:
+class KnownPair:
     """One exhibit, written to a file by ``write``, with its reference and the truth about both.
 
     ``spans`` are the manipulated times of the person on ``side`` (of ``left``, ``right``; "" for a single
@@ -156,7 +156,7 @@ def aligned_sets(clips: Path, role: str) -> dict[str, tuple[Path, tuple[Path, ..
     return out
 
 
-def known_pairs(data: Path, role: str, each: int) -> Iterator[Known]:
+def known_pairs(data: Path, role: str, each: int) -> Iterator[KnownPair]:
     """All pairs of ``role``; of the variants ``each`` a clip, in turn, so that all are met equally often."""
     sets = aligned_sets(data / "clips", role)
     turn = 0
@@ -172,7 +172,7 @@ def known_pairs(data: Path, role: str, each: int) -> Iterator[Known]:
         real, fakes = sets[name]
         yield _spliced(real, fakes[rank % len(fakes)])
         other, other_fakes = sets[names[(rank + 1) % len(names)]]
-        yield Known(
+        yield KnownPair(
             f"{real.name} against {other.name}",
             "unrelated",
             "",
@@ -198,7 +198,7 @@ def _as_it_is(path: Path) -> Callable[[Path], Path]:
     return lambda folder: path
 
 
-def _changed(path: Path, real: Path, kind: str, variant: Variant) -> Known:
+def _changed(path: Path, real: Path, kind: str, variant: Variant) -> KnownPair:
     def write(folder: Path) -> Path:
         film = variant.change(read_short_clip(path))
         return write_short_clip(film, folder / "exhibit.mp4", variant.crf)
@@ -207,7 +207,7 @@ def _changed(path: Path, real: Path, kind: str, variant: Variant) -> Known:
     spans = ((0.0, film_end),) if kind == "fake" else ()
     rate, _ = _rate_and_count(path)
     shift = float(round(variant.shift * rate) / rate)  # whole frames are cut off
-    return Known(
+    return KnownPair(
         path.name, kind, variant.name, _as_it_is(real), write, spans, shift=shift, speed=variant.speed
     )
 
@@ -218,7 +218,7 @@ def _rate_and_count(path: Path) -> tuple[Fraction, int]:
         return stream.average_rate or Fraction(25), stream.frames
 
 
-def _spliced(real: Path, fake: Path) -> Known:
+def _spliced(real: Path, fake: Path) -> KnownPair:
     rate, count = _rate_and_count(real)
     first, last = (round(share * count) for share in _SPLICE)
 
@@ -227,12 +227,12 @@ def _spliced(real: Path, fake: Path) -> Known:
         frames = original.frames[:first] + other.frames[first:last] + original.frames[last:]
         return write_short_clip(ShortClip(frames, original.rate), folder / "exhibit.mp4", 23)
 
-    return Known(
+    return KnownPair(
         fake.name, "splice", "crf 23", _as_it_is(real), write, ((float(first / rate), float(last / rate)),)
     )
 
 
-def _duo(left: Path, right: Path, right_fake: Path) -> Known:
+def _duo(left: Path, right: Path, right_fake: Path) -> KnownPair:
     def side_by_side(second: Path, name: str) -> Callable[[Path], Path]:
         def write(folder: Path) -> Path:
             films = [read_short_clip(left), read_short_clip(second)]
@@ -250,7 +250,7 @@ def _duo(left: Path, right: Path, right_fake: Path) -> Known:
 
         return write
 
-    return Known(
+    return KnownPair(
         f"{left.name} beside {right_fake.name}",
         "two people",
         "crf 23",
@@ -261,7 +261,7 @@ def _duo(left: Path, right: Path, right_fake: Path) -> Known:
     )
 
 
-def _shot(before: Path, real: Path, after: Path, shot: Path) -> Known:
+def _shot(before: Path, real: Path, after: Path, shot: Path) -> KnownPair:
     """One shot alone against a reference in which it stands between two others."""
 
     def edited(folder: Path) -> Path:
@@ -274,7 +274,7 @@ def _shot(before: Path, real: Path, after: Path, shot: Path) -> Known:
     rate, _ = _rate_and_count(real)
     _, count = _rate_and_count(before)
     kind, spans = ("original", ()) if shot == real else ("fake", ((0.0, 1e9),))
-    return Known(shot.name, kind, "one shot of three", edited, write, spans, shift=float(count / rate))
+    return KnownPair(shot.name, kind, "one shot of three", edited, write, spans, shift=float(count / rate))
 
 
 def _joined(films: Sequence[ShortClip], like: ShortClip) -> ShortClip:
@@ -293,7 +293,7 @@ def _middle(count: int) -> slice:
     return slice(first, last)
 
 
-def _among_others(before: Path, real: Path, after: Path, shot: Path) -> Known:
+def _among_others(before: Path, real: Path, after: Path, shot: Path) -> KnownPair:
     """A little over a second of a clip between two others, as in a news item, against the whole original."""
     rate, count = _rate_and_count(real)
     _, ahead = _rate_and_count(before)
@@ -305,7 +305,7 @@ def _among_others(before: Path, real: Path, after: Path, shot: Path) -> Known:
         return write_short_clip(_joined(films, films[1]), folder / "exhibit.mp4", 28)
 
     start, end = float(ahead / rate), float((ahead + part.stop - part.start) / rate)
-    return Known(
+    return KnownPair(
         shot.name,
         "original" if shot == real else "fake",
         "a sixth of the exhibit",
@@ -316,7 +316,7 @@ def _among_others(before: Path, real: Path, after: Path, shot: Path) -> Known:
     )
 
 
-def _more_of_a_take(real: Path, shot: Path) -> Known:
+def _more_of_a_take(real: Path, shot: Path) -> KnownPair:
     """A whole clip against a reference that holds only its middle."""
     rate, count = _rate_and_count(real)
     part = _middle(count)
@@ -329,7 +329,7 @@ def _more_of_a_take(real: Path, shot: Path) -> Known:
         return write_short_clip(read_short_clip(shot), folder / "exhibit.mp4", 28)
 
     spans = ((float(part.start / rate), float(part.stop / rate)),)
-    return Known(
+    return KnownPair(
         shot.name,
         "original" if shot == real else "fake",
         "a third of its take",
@@ -340,17 +340,17 @@ def _more_of_a_take(real: Path, shot: Path) -> Known:
     )
 
 
-def _only_others(before: Path, real: Path, after: Path) -> Known:
+def _only_others(before: Path, real: Path, after: Path) -> KnownPair:
     """Two clips in a row against a third one."""
 
     def write(folder: Path) -> Path:
         films = [read_short_clip(path) for path in (before, after)]
         return write_short_clip(_joined(films, films[0]), folder / "exhibit.mp4", 28)
 
-    return Known(real.name, "unrelated", "two others", _as_it_is(real), write, (), False, None)
+    return KnownPair(real.name, "unrelated", "two others", _as_it_is(real), write, (), False, None)
 
 
-def _published(videos: Path) -> Iterator[Known]:
+def _published(videos: Path) -> Iterator[KnownPair]:
     """Spliced clips and controls in full frame, against the originals of their targets."""
     for name in ("splices", "controls"):
         for entry in json.loads((videos / f"{name}.json").read_text()):
@@ -358,7 +358,7 @@ def _published(videos: Path) -> Iterator[Known]:
             target = file.removesuffix(".mp4").split("-")[-1].split("_")[0]
             original = videos / f"ffpp-c40-original-{target}.mp4"
             spans = tuple((one["start"], one["end"]) for one in entry["segments"])
-            yield Known(
+            yield KnownPair(
                 file,
                 "splice" if spans else "control",
                 "as published",

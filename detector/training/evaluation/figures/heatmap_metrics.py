@@ -59,14 +59,14 @@ _INSIDE = 0.5  # of the mask's highest value, from where on a pixel counts as bl
 
 
 @dataclass(frozen=True)
-class Blended:
+class BlendedCrops:
     """Crops of self-blended faces, each with its mask of what was blended (n, size, size)."""
 
     crops: list[Image]
     masks: NDArray[np.bool_]
 
 
-def blended_faces(archive: Path, size: int, count: int = FACES) -> Blended:
+def blended_faces(archive: Path, size: int, count: int = FACES) -> BlendedCrops:
     """``count`` LFW photographs out of ``photos-real.zip``, self-blended with seeds 0, 1, 2 …"""
     detector = FaceDetector(0.5)
     crops, masks = [], []
@@ -84,7 +84,7 @@ def blended_faces(archive: Path, size: int, count: int = FACES) -> Blended:
             crops.append(crop_square(blend.image, square, size))
             mask = np.repeat((255 * blend.mask / blend.mask.max()).astype(np.uint8)[..., None], 3, axis=2)
             masks.append(crop_square(mask, square, size)[..., 0] > 255 * _INSIDE)
-    return Blended(crops, np.array(masks))
+    return BlendedCrops(crops, np.array(masks))
 
 
 def together_maps(scorer: Scorer, crops: Sequence[Image], archive: Path, count: int) -> Maps:

@@ -23,8 +23,8 @@ from detector.fingerprint.index import Entries, search
 from detector.fingerprint.match import Match
 from detector.fingerprint.matching import matches
 from detector.training.evaluation.fingerprints import other_hashes
-from detector.training.evaluation.fingerprints.copies import COPIES, Clip, clips, photo_copy, photos
-from detector.training.evaluation.fingerprints.kept_fingerprints import Maker, Seen, seen_photo
+from detector.training.evaluation.fingerprints.copies import COPIES, ResearchClip, clips, photo_copy, photos
+from detector.training.evaluation.fingerprints.kept_fingerprints import KnownHashes, Maker, seen_photo
 from detector.training.run_step import run_step
 
 _FALSE = 1e-4  # of unrelated pairs that may match
@@ -33,7 +33,7 @@ _SHARES = 10  # among which clips are divided; films are made of the first of th
 _PHOTOS = 400  # that copies are made of
 
 
-class Library:
+class FingerprintLibrary:
     """Fingerprints that are looked through, each with the scenes it may show."""
 
     def __init__(self, kept: Sequence[tuple[Fingerprint, frozenset[str]]]) -> None:
@@ -57,7 +57,7 @@ class Library:
         return self._kept[number][1]
 
 
-class Tally:
+class CopyTally:
     """What was found, and what should have been."""
 
     def __init__(self, what: str) -> None:
@@ -67,7 +67,9 @@ class Tally:
         self._kin = self._false = self._pairs = 0
         self._names: Counter[tuple[str, str]] = Counter()
 
-    def add(self, variant: str, library: Library, number: int, name: str, found: dict[int, Match]) -> None:
+    def add(
+        self, variant: str, library: FingerprintLibrary, number: int, name: str, found: dict[int, Match]
+    ) -> None:
         """Take down what was found for a copy of ``number``."""
         self._own[variant].append(number in found)
         if number in found:
@@ -107,11 +109,13 @@ def _share(values: Sequence[bool]) -> float:
     return sum(values) / len(values) if values else float("nan")
 
 
-def of_clips(maker: Maker, every: Sequence[Clip], most: int | None = None) -> dict[str, float]:
+def of_clips(maker: Maker, every: Sequence[ResearchClip], most: int | None = None) -> dict[str, float]:
     """Copies of clips of role ``develop``, the first ``most`` of them, among all clips."""
     kept = [maker.original(clip) for clip in every]
-    library = Library([(seen.fingerprint, clip.scenes) for seen, clip in zip(kept, every, strict=True)])
-    tally, copies = Tally("clips"), []
+    library = FingerprintLibrary(
+        [(seen.fingerprint, clip.scenes) for seen, clip in zip(kept, every, strict=True)]
+    )
+    tally, copies = CopyTally("clips"), []
     chosen = [number for number, clip in enumerate(every) if clip.role == "develop"][:most]
     for number in chosen:
         clip = every[number]
@@ -130,8 +134,10 @@ def of_photos(data: Path) -> dict[str, float]:
     """Copies of photographs among all photographs."""
     every = photos(data)
     kept = [seen_photo(photo.read()) for photo in every]
-    library = Library([(seen.fingerprint, photo.scenes) for seen, photo in zip(kept, every, strict=True)])
-    tally, copies = Tally("photographs"), []
+    library = FingerprintLibrary(
+        [(seen.fingerprint, photo.scenes) for seen, photo in zip(kept, every, strict=True)]
+    )
+    tally, copies = CopyTally("photographs"), []
     for number in np.random.default_rng(1).choice(len(every), _PHOTOS, replace=False).tolist():
         picture = every[number].read()
         for variant in COPIES:
@@ -141,7 +147,7 @@ def of_photos(data: Path) -> dict[str, float]:
     return tally.figures() | _of_libraries("photographs", kept, [photo.scenes for photo in every], copies)
 
 
-def of_parts(maker: Maker, every: Sequence[Clip]) -> dict[str, float]:
+def of_parts(maker: Maker, every: Sequence[ResearchClip]) -> dict[str, float]:
     """Five seconds of films that last minutes, found in these among all clips."""
     rng = np.random.default_rng(2)
     order = rng.permutation(len(every)).tolist()[: _SHARES * _CLIPS_A_FILM]
@@ -152,7 +158,7 @@ def of_parts(maker: Maker, every: Sequence[Clip]) -> dict[str, float]:
         print("film", number, films[-1][0].fingerprint.duration, "s", file=sys.stderr, flush=True)
     kept = [(seen.fingerprint, frozenset({path.name})) for seen, path in films]
     kept += [(maker.original(clip).fingerprint, clip.scenes) for clip in every]
-    library, found, timed = Library(kept), [], []
+    library, found, timed = FingerprintLibrary(kept), [], []
     for number, (film, path) in enumerate(films):
         for turn in range(_PARTS_A_FILM):
             start = float(rng.uniform(0, film.fingerprint.duration - _PART))
@@ -170,7 +176,10 @@ def of_parts(maker: Maker, every: Sequence[Clip]) -> dict[str, float]:
 
 
 def _of_libraries(
-    what: str, kept: Sequence[Seen], scenes: Sequence[frozenset[str]], copies: Sequence[tuple[str, int, Seen]]
+    what: str,
+    kept: Sequence[KnownHashes],
+    scenes: Sequence[frozenset[str]],
+    copies: Sequence[tuple[str, int, KnownHashes]],
 ) -> dict[str, float]:
     """The same of hashes of kept libraries, at thresholds that let through one unrelated pair in 10,000."""
     out: dict[str, float] = {}

@@ -39,7 +39,7 @@ COPIES: tuple[Variant, ...] = (
 
 
 @dataclass(frozen=True)
-class Clip:
+class ResearchClip:
     """A clip of the research data. Clips that share a value of ``scenes`` may show the same."""
 
     path: Path
@@ -48,7 +48,7 @@ class Clip:
 
 
 @dataclass(frozen=True)
-class Photo:
+class ResearchPhoto:
     """A photograph, likewise."""
 
     name: str
@@ -56,7 +56,7 @@ class Photo:
     read: Callable[[], Image]
 
 
-def clips(data: Path) -> list[Clip]:
+def clips(data: Path) -> list[ResearchClip]:
     """All clips and videos below ``data``."""
     out = []
     for folder in ("clips", "videos"):
@@ -68,15 +68,15 @@ def clips(data: Path) -> list[Clip]:
                 scenes |= {f"ffpp-{number}" for number in numbers}
             elif group.startswith("ffpp-"):
                 scenes |= {f"ffpp-{number}" for number in group.split("-")[1:]}
-            out.append(Clip(data / folder / row["file"], row["role"], frozenset(scenes - {""})))
+            out.append(ResearchClip(data / folder / row["file"], row["role"], frozenset(scenes - {""})))
     return out
 
 
-def photos(data: Path) -> list[Photo]:
+def photos(data: Path) -> list[ResearchPhoto]:
     """All photographs below ``data``: of LFW and UTKFace, and the stills, made-up ones among them."""
     groups = {row["file"]: row["group"] for row in read_csv(data / "stills.csv")}
     return [
-        Photo(name, frozenset({name, groups.get(name, name)}), reader)
+        ResearchPhoto(name, frozenset({name, groups.get(name, name)}), reader)
         for archive in ("photos-real.zip", "stills.zip")
         for name, reader in _pictures(data / archive)
     ]

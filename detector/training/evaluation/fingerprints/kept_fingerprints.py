@@ -18,7 +18,7 @@ from detector.fingerprint.sampling import fingerprint_of, reduced
 from detector.media.frame import Image
 from detector.training.evaluation.comparison.pairs import Variant
 from detector.training.evaluation.fingerprints import other_hashes
-from detector.training.evaluation.fingerprints.copies import SECONDS, Clip
+from detector.training.evaluation.fingerprints.copies import SECONDS, ResearchClip
 from detector.training.evaluation.fingerprints.other_hashes import Hashes
 from detector.training.evaluation.material.short_clips import ShortClip, read_short_clip, write_short_clip
 
@@ -27,7 +27,7 @@ _FILM_RATE = Fraction(25)
 
 
 @dataclass(frozen=True, eq=False)
-class Seen:
+class KnownHashes:
     """What is known of a clip or copy: its fingerprint, and hashes of other libraries if they are there."""
 
     fingerprint: Fingerprint
@@ -41,11 +41,11 @@ class Maker:
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True)
 
-    def original(self, clip: Clip) -> Seen:
+    def original(self, clip: ResearchClip) -> KnownHashes:
         """A clip as it is."""
         return self._kept(f"original {clip.path.name}") or self._keep(f"original {clip.path.name}", clip.path)
 
-    def copy(self, clip: Clip, variant: Variant) -> Seen:
+    def copy(self, clip: ResearchClip, variant: Variant) -> KnownHashes:
         """The beginning of a clip, changed and encoded again."""
         name = f"{variant.name} {clip.path.name}"
         if (kept := self._kept(name)) is not None:
@@ -55,7 +55,7 @@ class Maker:
         with tempfile.TemporaryDirectory() as place:
             return self._keep(name, write_short_clip(film, Path(place, "copy.mp4"), variant.crf))
 
-    def film(self, number: int, parts: list[Clip]) -> tuple[Seen, Path]:
+    def film(self, number: int, parts: list[ResearchClip]) -> tuple[KnownHashes, Path]:
         """A film of clips one after another, and its file."""
         path = self._folder / f"film-{number}.mp4"
         name = f"film {number}"
@@ -68,7 +68,7 @@ class Maker:
             write_short_clip(ShortClip(frames, _FILM_RATE), path, 23)
         return self._kept(name) or self._keep(name, path), path
 
-    def part(self, path: Path, start: float, seconds: float, variant: Variant) -> Seen:
+    def part(self, path: Path, start: float, seconds: float, variant: Variant) -> KnownHashes:
         """Some seconds of a film, changed and encoded again."""
         name = f"{variant.name} {path.name} {start:.2f} {seconds}"
         if (kept := self._kept(name)) is not None:
@@ -91,30 +91,30 @@ class Maker:
     def _place(self, name: str) -> Path:
         return self._folder / f"{sha256(name.encode()).hexdigest()[:24]}.npz"
 
-    def _kept(self, name: str) -> Seen | None:
+    def _kept(self, name: str) -> KnownHashes | None:
         place = self._place(name)
         if not place.exists():
             return None
         with np.load(place) as kept:
             every = {key: kept[key] for key in kept.files}
         made = Fingerprint.from_bytes(every.pop("fingerprint").tobytes())
-        return Seen(made, every)
+        return KnownHashes(made, every)
 
-    def _keep(self, name: str, path: Path) -> Seen:
+    def _keep(self, name: str, path: Path) -> KnownHashes:
         made = fingerprint_of(path)
         assert made is not None
         told = other_hashes.hashes(_sampled(path)) if other_hashes.available() else {}
         aside = self._place(name).with_suffix(f".{os.getpid()}.npz")
         np.savez(aside, fingerprint=np.frombuffer(made.to_bytes(), np.uint8), **told)  # type: ignore[arg-type]
         aside.rename(self._place(name))
-        return Seen(made, told)
+        return KnownHashes(made, told)
 
 
-def seen_photo(picture: Image) -> Seen:
+def seen_photo(picture: Image) -> KnownHashes:
     """A photograph."""
     size = picture.shape[1], picture.shape[0]
     told = other_hashes.hashes([picture]) if other_hashes.available() else {}
-    return Seen(Fingerprint(reduced(picture)[None], size, True), told)
+    return KnownHashes(Fingerprint(reduced(picture)[None], size, True), told)
 
 
 def _sampled(path: Path) -> list[Image]:

@@ -22,7 +22,7 @@ _BATCH = 50
 
 
 @dataclass(frozen=True)
-class Crop:
+class EncodedCrop:
     """One encoded crop, what it is, and where it came from."""
 
     path: str
@@ -31,17 +31,17 @@ class Crop:
     group: str
 
 
-def archived(archive: Path) -> list[Crop]:
+def archived(archive: Path) -> list[EncodedCrop]:
     """The crops of a DFDC zip, in the order of its CSV."""
     names = [row["file"] for row in read_csv(archive.with_suffix(".csv"))]
     samples = dfdc_samples(archive)
     return [
-        Crop(f"{archive.name}/{name}", s.data, s.label, s.group)
+        EncodedCrop(f"{archive.name}/{name}", s.data, s.label, s.group)
         for name, s in zip(names, samples, strict=True)
     ]
 
 
-def scores(scorer: Scorer, crops: Sequence[Crop], width: int | None = None) -> NDArray[np.float64]:
+def scores(scorer: Scorer, crops: Sequence[EncodedCrop], width: int | None = None) -> NDArray[np.float64]:
     """One logit a crop; ``width`` first reduces each to so many pixels."""
     logits: list[float] = []
     for start in range(0, len(crops), _BATCH):
@@ -52,12 +52,12 @@ def scores(scorer: Scorer, crops: Sequence[Crop], width: int | None = None) -> N
     return np.array(logits)
 
 
-def scored_crops(crops: Sequence[Crop], logits: NDArray[np.float64], temperature: float) -> Scored:
+def scored_crops(crops: Sequence[EncodedCrop], logits: NDArray[np.float64], temperature: float) -> Scored:
     """Crops and their ``logits`` (n,) as items to measure; resampling keeps a source video together."""
     return Scored.of([c.label for c in crops], logits, [c.group for c in crops], temperature)
 
 
-def small_faces(scorer: Scorer, crops: Sequence[Crop]) -> dict[str, float]:
+def small_faces(scorer: Scorer, crops: Sequence[EncodedCrop]) -> dict[str, float]:
     """AUC when faces are first reduced to so many pixels, which says from where on they can be judged."""
     labels = [crop.label for crop in crops]
     return {

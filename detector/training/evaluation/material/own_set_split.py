@@ -9,7 +9,7 @@ from pathlib import Path
 from detector.training.data.file_marks import marks
 from detector.training.data.labelled_sets import SPLITS, DataSetError, Item, contents, read_set
 from detector.training.evaluation.material.clips import Listed
-from detector.training.evaluation.material.crops import Crop
+from detector.training.evaluation.material.crops import EncodedCrop
 from detector.training.publish.origin import DATA_SET
 
 ALL = "all"
@@ -93,10 +93,10 @@ def own_set_clips(part: OwnSetPart) -> list[Listed]:
     ]
 
 
-def own_set_crops(part: OwnSetPart) -> list[Crop]:
+def own_set_crops(part: OwnSetPart) -> list[EncodedCrop]:
     """Its pictures, which are themselves crops of one face each."""
     items: Sequence[Item] = [item for item in part.items if not item.is_video]
-    return [Crop(_named(i, part.data), content, i.label, i.group) for i, content in contents(items)]
+    return [EncodedCrop(_named(i, part.data), content, i.label, i.group) for i, content in contents(items)]
 
 
 def _named(item: Item, data: Path) -> str:

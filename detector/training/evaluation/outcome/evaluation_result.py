@@ -9,7 +9,7 @@ from typing import Any
 from detector.models.card import Card
 from detector.schema.analysis import Parameters
 from detector.training.evaluation.figures.metrics import Scored
-from detector.training.evaluation.outcome.failures import Failure
+from detector.training.evaluation.outcome.failures import WrongJudgement
 
 Report = Callable[[str], None]
 
@@ -27,7 +27,7 @@ class Measured:
     robustness: list[dict[str, Any]] = field(default_factory=list)
     explanation: list[dict[str, Any]] = field(default_factory=list)
     left_out: dict[str, float] = field(default_factory=dict)
-    failures: list[Failure] = field(default_factory=list)
+    failures: list[WrongJudgement] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from detector.faces.patch import decode
 from detector.schema.analysis import Parameters, Verdict
 from detector.training.evaluation.figures.metrics import Scored
 from detector.training.evaluation.material.clips import Clip, write_thumbnail
-from detector.training.evaluation.material.crops import Crop
+from detector.training.evaluation.material.crops import EncodedCrop
 
 # Thumbnails of so many wrongly judged crops a set are written.
 _SHOWN = 60
@@ -21,7 +21,7 @@ _SIDE = 128
 
 
 @dataclass(frozen=True)
-class Failure:
+class WrongJudgement:
     """One wrong judgement. ``data`` says which set it comes from: never fine-tune on test or develop."""
 
     path: str
@@ -43,8 +43,8 @@ class Failure:
 
 
 def crop_failures(
-    crops: Sequence[Crop], scored: Scored, parameters: Parameters, data: str, out: Path
-) -> list[Failure]:
+    crops: Sequence[EncodedCrop], scored: Scored, parameters: Parameters, data: str, out: Path
+) -> list[WrongJudgement]:
     """Crops on the wrong side of the entry threshold, worst first; the worst are written as thumbnails."""
     said = scored.probabilities >= parameters.enter_threshold
     wrong = [i for i in range(len(crops)) if said[i] != bool(crops[i].label)]
@@ -58,7 +58,7 @@ def crop_failures(
             image = cv2.resize(decode(crop.data), (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
             write_thumbnail(out / thumbnail, image)
         failures.append(
-            Failure(
+            WrongJudgement(
                 path=crop.path,
                 label="fake" if crop.label else "real",
                 probability=round(float(scored.probabilities[i]), 4),
@@ -71,7 +71,7 @@ def crop_failures(
     return failures
 
 
-def clip_failures(clips: Sequence[Clip], data: str) -> list[Failure]:
+def clip_failures(clips: Sequence[Clip], data: str) -> list[WrongJudgement]:
     """Clips with a wrong verdict or none; thumbnails are where ``clips.analysed`` put them."""
     failures = []
     for clip in clips:
@@ -81,7 +81,7 @@ def clip_failures(clips: Sequence[Clip], data: str) -> list[Failure]:
             continue
         judged = clip.analysis.probability is not None
         failures.append(
-            Failure(
+            WrongJudgement(
                 path=clip.file,
                 label="fake" if clip.fake else "real",
                 probability=clip.analysis.probability,
@@ -96,7 +96,7 @@ def clip_failures(clips: Sequence[Clip], data: str) -> list[Failure]:
     return failures
 
 
-def write_failures(failures: Sequence[Failure], out: Path) -> list[Failure]:
+def write_failures(failures: Sequence[WrongJudgement], out: Path) -> list[WrongJudgement]:
     """``failures.json`` below ``out``, worst first; returns them in that order."""
     ordered = sorted(failures, key=lambda failure: (-failure.error, failure.path))
     (out / "failures.json").write_text(

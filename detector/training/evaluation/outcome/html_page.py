@@ -11,7 +11,7 @@ import numpy as np
 
 from detector.paths import FILES
 from detector.training.evaluation.figures.metrics import Scored, reliability, roc
-from detector.training.evaluation.outcome.failures import Failure
+from detector.training.evaluation.outcome.failures import WrongJudgement
 from detector.training.publish.calibration import BINS
 
 if TYPE_CHECKING:
@@ -69,8 +69,8 @@ def _figure(value: Any) -> str:
     return f"{value:.3f}" if isinstance(value, float) else str(value)
 
 
-def _grouped(failures: Sequence[Failure]) -> dict[str, list[Failure]]:
-    groups: dict[str, list[Failure]] = {}
+def _grouped(failures: Sequence[WrongJudgement]) -> dict[str, list[WrongJudgement]]:
+    groups: dict[str, list[WrongJudgement]] = {}
     for failure in failures:
         what = "manipulated, not flagged" if failure.label == "fake" else "unmanipulated, flagged"
         if failure.label == "real" and failure.verdict == "inconclusive":

@@ -34,7 +34,7 @@ _SMALLER = (0.55, 0.95)  # of the larger one's side
 
 
 @dataclass(frozen=True)
-class Pair:
+class ClipPair:
     """A fake and the unmanipulated clip it matches frame by frame."""
 
     real: Path
@@ -51,14 +51,14 @@ class Duo:
     right_is_manipulated: bool
 
 
-def develop_pairs(data: Path) -> list[Pair]:
+def develop_pairs(data: Path) -> list[ClipPair]:
     """One pair of each aligned set of role ``develop`` below ``data``, generators in turn."""
     rows = [row for row in read_csv(data / "clips" / "labels.csv") if row["role"] == "develop"]
     sets: dict[str, list[dict[str, str]]] = {}
     for row in rows:
         if row["aligned"]:
             sets.setdefault(row["aligned"], []).append(row)
-    out: list[Pair] = []
+    out: list[ClipPair] = []
     used: dict[str, int] = {}
     for _, members in sorted(sets.items(), key=lambda item: (len(item[1]), item[0])):
         real = next(row for row in members if row["label"] == "real")
@@ -66,11 +66,11 @@ def develop_pairs(data: Path) -> list[Pair]:
         fake = min(fakes, key=lambda row: used.get(row["generator"], 0))
         used[fake["generator"]] = used.get(fake["generator"], 0) + 1
         folder = data / "clips"
-        out.append(Pair(folder / real["file"], folder / fake["file"], fake["generator"]))
+        out.append(ClipPair(folder / real["file"], folder / fake["file"], fake["generator"]))
     return out
 
 
-def write_splices(pairs: Sequence[Pair], folder: Path) -> list[Listed]:
+def write_splices(pairs: Sequence[ClipPair], folder: Path) -> list[Listed]:
     """One splice of each pair that is long enough in ``folder``, with the interval that is manipulated."""
     rng = np.random.default_rng(_SEED)
     out = []
@@ -90,7 +90,7 @@ def write_splices(pairs: Sequence[Pair], folder: Path) -> list[Listed]:
     return out
 
 
-def write_duos(pairs: Sequence[Pair], folder: Path) -> list[Duo]:
+def write_duos(pairs: Sequence[ClipPair], folder: Path) -> list[Duo]:
     """As many clips of two people in ``folder``: the fake of each pair beside the next pair's real clip."""
     rng = np.random.default_rng(_SEED)
     out = []

@@ -13,10 +13,10 @@ from detector.training.evaluation.leaderboard import read_record, write_record
 from detector.training.publish.calibration import expected_calibration_error
 from detector.training.publish.error_rates import NOTES, counted_rate
 from detector.training.publish.publish import write_second_look
-from detector.training.second_look.measuring.verdicts import Answer, auc_of
+from detector.training.second_look.measuring.verdicts import ClipVerdict, auc_of
 
 
-def verdict_figures(answers: Sequence[Answer]) -> dict[str, float]:
+def verdict_figures(answers: Sequence[ClipVerdict]) -> dict[str, float]:
     """Of what was said of the develop clips, by the names of a card."""
     of = f"{PROGRAM}, {len(answers)} develop clips"
     error = expected_calibration_error(
@@ -30,7 +30,7 @@ def verdict_figures(answers: Sequence[Answer]) -> dict[str, float]:
     return figures
 
 
-def with_rates(card: SecondLookCard, answers: Sequence[Answer]) -> SecondLookCard:
+def with_rates(card: SecondLookCard, answers: Sequence[ClipVerdict]) -> SecondLookCard:
     """``card`` with the error rates of what was said of the develop clips, after the step's on the same."""
     clips = f"{len(answers)} develop clips"
     data = f"{PROGRAM}, {clips}"
@@ -58,7 +58,7 @@ def composed_figures(measured: Mapping[str, float]) -> dict[str, float]:
     }
 
 
-def update_card(model: str, figures: Mapping[str, float], answers: Sequence[Answer] = ()) -> Path:
+def update_card(model: str, figures: Mapping[str, float], answers: Sequence[ClipVerdict] = ()) -> Path:
     """Put ``figures`` onto the card of the second look of ``model``, and into the leaderboard beside it.
 
     With them go the error rates of ``answers``. ``model`` is a name or path as

@@ -20,7 +20,7 @@ _SHIFT = (1, 3)  # px: down and to the right
 
 
 @dataclass(frozen=True)
-class Change:
+class FrameChange:
     """What is done to every frame, and x264's rate factor afterwards."""
 
     name: str
@@ -44,10 +44,10 @@ def _smaller(image: Image) -> Image:
 
 
 CHANGES = (
-    Change("shifted by 1 and 3 px", _shifted),
-    Change("scaled by 0.9", _smaller),
-    Change("crf 23", _same, 23),
-    Change("crf 28", _same, 28),
+    FrameChange("shifted by 1 and 3 px", _shifted),
+    FrameChange("scaled by 0.9", _smaller),
+    FrameChange("crf 23", _same, 23),
+    FrameChange("crf 28", _same, 28),
 )
 
 

@@ -26,7 +26,7 @@ _WAYS = {AS_SHIPPED: Parameters(), "slow": _SLOW}
 
 
 @dataclass(frozen=True)
-class Answer:
+class ClipVerdict:
     """What was said of a clip; a ``probability`` of 0 where there was no face to judge.
 
     ``kind`` says whether the kind of manipulation is the clip's; None where none was named.
@@ -41,14 +41,14 @@ class Answer:
 
 def measure_verdicts(
     data: Path, model: LoadedModel, folder: Path, every: int, report: Callable[[str], None]
-) -> dict[str, list[Answer]]:
+) -> dict[str, list[ClipVerdict]]:
     """Answers for every ``every``-th develop clip, both ways.
 
     They are kept in ``folder`` for these weights and this fusion, so that an interrupted run goes on: empty
     it after a change of the engine.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    answers: dict[str, list[Answer]] = {}
+    answers: dict[str, list[ClipVerdict]] = {}
     for name, parameters in _WAYS.items():
         kept = folder / f"{deciding_sha256(model.card)[:12]}, {name}.jsonl"
         known = {answer.file: answer for answer in _read(kept)}
@@ -56,7 +56,7 @@ def measure_verdicts(
             if path.name not in known:
                 fake = row["label"] == "fake"
                 analysis = analyze(path, model=model, parameters=parameters)
-                known[path.name] = Answer(
+                known[path.name] = ClipVerdict(
                     path.name, fake, analysis.verdict, analysis.probability or 0.0, _kind(analysis, row)
                 )
                 with kept.open("a") as file:
@@ -76,19 +76,19 @@ def _kind(analysis: Analysis, row: Mapping[str, str]) -> bool | None:
     return (altered if analysis.kind is ManipulationKind.EDITED else synthesised) == 1
 
 
-def _read(kept: Path) -> list[Answer]:
+def _read(kept: Path) -> list[ClipVerdict]:
     if not kept.exists():
         return []
     told_before = [json.loads(line) for line in kept.read_text().splitlines()]
-    return [Answer(**{**each, "verdict": Verdict(each["verdict"])}) for each in told_before]
+    return [ClipVerdict(**{**each, "verdict": Verdict(each["verdict"])}) for each in told_before]
 
 
-def auc_of(answers: Sequence[Answer]) -> float:
+def auc_of(answers: Sequence[ClipVerdict]) -> float:
     """AUC of the published probability."""
     return float(roc_auc_score([each.fake for each in answers], [each.probability for each in answers]))
 
 
-def told(answers: list[Answer]) -> str:
+def told(answers: list[ClipVerdict]) -> str:
     """AUC of the published probability, how many clips of each truth got which verdict, and of what kind."""
     counted = Counter((each.fake, each.verdict) for each in answers)
     verdicts = (
@@ -100,7 +100,7 @@ def told(answers: list[Answer]) -> str:
     return f"AUC {auc_of(answers):.3f}; {', '.join(verdicts)}; {of_kind}"
 
 
-def changed(before: list[Answer], after: list[Answer]) -> list[str]:
+def changed(before: list[ClipVerdict], after: list[ClipVerdict]) -> list[str]:
     """A line for each clip whose verdict is another."""
     return [
         f"{one.file}: {one.verdict} {one.probability:.2f}, then {other.verdict} {other.probability:.2f}"

@@ -9,12 +9,12 @@ import av
 import pytest
 from clips import numbered, write_clip
 
-from detector.media.stream.references import References, reference_reader
+from detector.media.stream.references import PictureReferences, reference_reader
 
 _X264 = {"crf": "20", "preset": "veryfast", "sc_threshold": "0", "g": "60", "keyint_min": "60"}
 
 
-def read(path: Path, without: frozenset[int] = frozenset()) -> list[References]:
+def read(path: Path, without: frozenset[int] = frozenset()) -> list[PictureReferences]:
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
         reader = reference_reader(stream.codec_context.name, stream.codec_context.extradata)
@@ -74,7 +74,7 @@ def test_of_hevc_with_layers_in_time(told_by: str, layer: int, referred: bool) -
         extradata, packet = b"", b"\0\0\1" + bytes((33 << 1, 1, 1 << 1)) + b"\0\0\1" + picture[4:] + b"\0"
     reader = reference_reader("hevc", extradata)
     assert reader is not None
-    assert reader.read(memoryview(packet)) == References(referred)
+    assert reader.read(memoryview(packet)) == PictureReferences(referred)
 
 
 def test_noise_tells_nothing() -> None:

@@ -16,7 +16,7 @@ from PIL import ExifTags
 
 from detector.media.open import open_media
 from detector.metadata.collect import collect
-from detector.metadata.declared.c2pa import Claim, Role
+from detector.metadata.declared.c2pa import Claim, IngredientRole
 from detector.metadata.declared.declarations import declarations_of
 from detector.metadata.declared.source_types import source_type
 from detector.metadata.formats.png_text import png_texts
@@ -262,10 +262,10 @@ def test_thumbnails(tmp_path: Path, portrait: PIL.Image.Image) -> None:
 @pytest.mark.parametrize("signed", [True, False])
 def test_content_credentials(signed: bool) -> None:
     claims = [
-        Claim(Role.OWN, "c2pa.opened", None, None, "Adobe Photoshop 26"),
-        Claim(Role.OWN, "c2pa.color_adjustments", None, None, "Adobe Photoshop 26"),
-        Claim(Role.PARENT, "c2pa.created", "Firefly", f"{TYPES}trainedAlgorithmicMedia", None),
-        Claim(Role.COMPONENT, "c2pa.created", "Imager", f"{TYPES}trainedAlgorithmicMedia", None),
+        Claim(IngredientRole.OWN, "c2pa.opened", None, None, "Adobe Photoshop 26"),
+        Claim(IngredientRole.OWN, "c2pa.color_adjustments", None, None, "Adobe Photoshop 26"),
+        Claim(IngredientRole.PARENT, "c2pa.created", "Firefly", f"{TYPES}trainedAlgorithmicMedia", None),
+        Claim(IngredientRole.COMPONENT, "c2pa.created", "Imager", f"{TYPES}trainedAlgorithmicMedia", None),
     ]
     found = declarations_of([], None, Credentials(checked=True, found=True, valid=signed), claims)
     assert [(each.meaning, each.program) for each in found] == [

@@ -25,7 +25,7 @@ from detector.scoring.second_look.person_look import PersonLook
 from detector.scoring.second_look.person_looker import PersonLooker
 from detector.scoring.second_look.second_network import BothNetworks
 from detector.scoring.second_look.stability import StabilityCheck
-from detector.scoring.second_look.views import AS_IT_IS, OTHERS, View
+from detector.scoring.second_look.views import AS_IT_IS, OTHERS, MomentView
 
 
 def test_a_scan_that_the_second_look_contradicts_leaves_the_verdict_open(
@@ -121,10 +121,12 @@ def checked_in_views(
     sparing: bool = False,
 ) -> tuple[int, PersonLook]:
     """How many other views are looked at where they say ``others``, and what comes of it."""
-    seen: dict[View, float] = {AS_IT_IS: as_it_is, **dict(zip(OTHERS, others, strict=False))}
+    seen: dict[MomentView, float] = {AS_IT_IS: as_it_is, **dict(zip(OTHERS, others, strict=False))}
     asked = 0
 
-    def views(look: PersonLook, chosen: Sequence[int], framings: object, views: Sequence[View]) -> np.ndarray:
+    def views(
+        look: PersonLook, chosen: Sequence[int], framings: object, views: Sequence[MomentView]
+    ) -> np.ndarray:
         nonlocal asked
         asked += sum(view is not AS_IT_IS for view in views)
         told = np.zeros((len(views), len(chosen), 5))
@@ -185,7 +187,9 @@ def test_a_few_moments_above_the_threshold_of_a_calm_person_are_looked_at_in_vie
     """Nothing stands out enough to be raised, so a finding would rest on them alone."""
     asked: list[int] = []
 
-    def views(look: PersonLook, chosen: Sequence[int], framings: object, views: Sequence[View]) -> np.ndarray:
+    def views(
+        look: PersonLook, chosen: Sequence[int], framings: object, views: Sequence[MomentView]
+    ) -> np.ndarray:
         asked.extend(chosen)
         told = np.zeros((len(views), len(chosen), 5))
         told[:, :, 1] = highest + np.array([0.0, *others])[:, None]
@@ -209,7 +213,7 @@ def test_heads_are_not_looked_at_in_views_where_what_they_say_decides_nothing(
     asked: set[tuple[int, ...]] = set()
 
     def views(
-        look: PersonLook, chosen: Sequence[int], framings: Sequence[int], views: Sequence[View]
+        look: PersonLook, chosen: Sequence[int], framings: Sequence[int], views: Sequence[MomentView]
     ) -> np.ndarray:
         asked.add(tuple(framings))
         return np.zeros((len(views), len(chosen), 5))
@@ -230,7 +234,7 @@ def test_in_views_the_heads_of_every_other_moment_stand_for_all(
     asked: list[tuple[int, ...]] = []
 
     def second_logits(
-        moments: Sequence[KeptMoment], view: View, framings: Sequence[Sequence[int]]
+        moments: Sequence[KeptMoment], view: MomentView, framings: Sequence[Sequence[int]]
     ) -> np.ndarray:
         out = np.full((len(moments), 4), np.nan)
         for row, own in zip(out, framings, strict=True):

@@ -14,7 +14,7 @@ from detector.errors import ParameterError
 from detector.networks.base import FeatureNetwork, create
 from detector.training.config import DEFAULT_RECIPE, Config, FeaturesConfig, read_config
 from detector.training.data.cached_features import featured
-from detector.training.data.sources import Source
+from detector.training.data.sources import BatchSource
 from detector.training.losses import Batch
 
 
@@ -47,8 +47,8 @@ class Counted:
             yield Batch(levels[:, None, None, None].expand(-1, 3, 8, 8), (levels % 3 == 0).float())
 
 
-def source(examples: int = 1000) -> Source:
-    return Source(Counted(examples), lambda: list(Counted(6)))
+def source(examples: int = 1000) -> BatchSource:
+    return BatchSource(Counted(examples), lambda: list(Counted(6)))
 
 
 def recipe(**changes: object) -> Config:
@@ -59,7 +59,7 @@ def recipe(**changes: object) -> Config:
     )
 
 
-def numbers(given: Source) -> list[list[int]]:
+def numbers(given: BatchSource) -> list[list[int]]:
     """Which examples each batch holds, told by their level."""
     return [batch.crops[:, 0].int().tolist() for batch in given.batches]
 
@@ -139,7 +139,7 @@ def test_validation_is_computed_once_and_in_order(tmp_path: Path) -> None:
         return list(Counted(6))
 
     network = Mean()
-    made = featured(Source(Counted(1000), validation), network, recipe(), tmp_path, 0)
+    made = featured(BatchSource(Counted(1000), validation), network, recipe(), tmp_path, 0)
     first, second = made.validation(), made.validation()
     assert len(asked) == 1
     assert [b.crops[:, 0].tolist() for b in first] == [[0, 1, 2, 3], [4, 5]]

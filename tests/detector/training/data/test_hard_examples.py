@@ -10,7 +10,7 @@ from made_faces import crop, encoded
 
 from detector.training.data.hard_examples import read_failures
 from detector.training.data.labelled_sets import DataSetError, Item, check_leakage
-from detector.training.evaluation.outcome.failures import Failure, write_failures
+from detector.training.evaluation.outcome.failures import WrongJudgement, write_failures
 
 
 @pytest.fixture
@@ -63,8 +63,8 @@ def test_a_file_that_could_be_either_of_two(tmp_path: Path) -> None:
 def test_as_evaluation_writes_them(tmp_path: Path) -> None:
     """Its own function, so that neither side changes the form alone."""
     written = [
-        Failure("crops.zip/fake-2.png", "fake", 0.2, "two", "crop", "dfdc-val"),
-        Failure("clip.mp4", "real", None, "three", "video", "given", verdict="inconclusive"),
+        WrongJudgement("crops.zip/fake-2.png", "fake", 0.2, "two", "crop", "dfdc-val"),
+        WrongJudgement("clip.mp4", "real", None, "three", "video", "given", verdict="inconclusive"),
     ]
     write_failures(written, tmp_path)
     known = [

@@ -14,7 +14,7 @@ from detector.errors import ParameterError
 from detector.training.data.face_clips import MovingFace
 from detector.training.data.face_samples import MARGIN
 from detector.training.data.labelled_sets import DataSetError
-from detector.training.data.sequence_examples import Example, Sequences, Shares, padded
+from detector.training.data.sequence_examples import SequenceExample, Sequences, Shares, padded
 from detector.training.synthesis.blending import TEMPLATE
 
 SIZE = 64
@@ -91,7 +91,7 @@ def test_half_are_real_in_each_source() -> None:
         assert of_source[f"{source}_real"] == pytest.approx(sum(of_source.values()) / 2)
 
 
-def twins(real: str, fake: str, count: int) -> list[tuple[Example, Example]]:
+def twins(real: str, fake: str, count: int) -> list[tuple[SequenceExample, SequenceExample]]:
     """The same numbers drawn as one kind and as the other."""
     a, b = sequences(only(real), last=count), sequences(only(fake), last=count)
     return [(a.example(i), b.example(i)) for i in range(count)]

@@ -29,7 +29,7 @@ from detector.training.data.face_clips import MovingFace
 from detector.training.data.face_samples import MARGIN, Sample
 from detector.training.data.labelled_sets import DataSetError
 from detector.training.data.own_set_examples import OwnSetExamples
-from detector.training.data.sources import Source, _Loaded, framed_batches, open_shared, open_source
+from detector.training.data.sources import BatchSource, _Loaded, framed_batches, open_shared, open_source
 from detector.training.losses import Batch
 from detector.training.synthesis.blending import TEMPLATE
 
@@ -71,7 +71,7 @@ def gathered(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 class TestMixed:
-    def opened(self, folder: Path, out: Path, seen: int = 0) -> Source:
+    def opened(self, folder: Path, out: Path, seen: int = 0) -> BatchSource:
         return open_source(recipe(), folder, out, seen)
 
     def test_batches_are_whole_and_know_where_a_blend_lies(self, folder: Path, tmp_path: Path) -> None:
@@ -141,7 +141,7 @@ class TestShared:
 
 
 class TestSequences:
-    def opened(self, folder: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> Source:
+    def opened(self, folder: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> BatchSource:
         monkeypatch.setattr(sources, "_VALIDATION_SEQUENCES", 5)
         lengths = SequencesConfig(shortest=10, longest=13)
         return open_source(recipe(mix=None, sequences=lengths, samples=9), folder, out, 0)

@@ -14,7 +14,7 @@ from detector.training.second_look.examples.crops import resaved_crop
 from detector.training.second_look.examples.patches import Patch, RoleError
 from detector.training.second_look.fitting.patch_scores import logits
 from detector.training.second_look.photograph_heads import (
-    Picture,
+    PhotographPatch,
     fit_photograph_heads,
     photograph_examples,
     without_photograph_heads,
@@ -38,14 +38,14 @@ def test_stills_count_twice_and_clips_once() -> None:
     ]
     assert {one.targets for one in made if one.patch.source == "stills"} == {(0, 0), (-1, 1)}
     with pytest.raises(RoleError):
-        Picture(still(1, role="val"))
+        PhotographPatch(still(1, role="val"))
 
 
 def test_a_picture_saved_again_follows_from_its_name() -> None:
-    one = Picture(still(3), resaved=True)
+    one = PhotographPatch(still(3), resaved=True)
     assert np.array_equal(one.crop(56), one.crop(56))
-    assert not np.array_equal(one.crop(56), Picture(one.patch).crop(56))
-    other = Picture(still(3, frame=1), resaved=True)
+    assert not np.array_equal(one.crop(56), PhotographPatch(one.patch).crop(56))
+    other = PhotographPatch(still(3, frame=1), resaved=True)
     assert not np.array_equal(one.crop(56), other.crop(56))
 
 

@@ -101,7 +101,7 @@ def test_a_reading_session_finds_nothing_else(app, lab, name):
         assert set(session.scalars(select(other.id))) == ids
         for row in rows.values():
             assert (session.get(AnalysisRow, row.id) is not None) == (row.id in ids)
-        page = library_search.find(session, library_search.Search(), 1)
+        page = library_search.find(session, library_search.LibrarySearch(), 1)
         assert ({row.id for row in page.rows}, page.total, page.everything) == (ids, len(ids), len(ids))
         assert library_search.reviewers(session) == (["ada"] if name in ("ada", "root") else [])
 

@@ -9,7 +9,7 @@ from webapp.security import api_tokens
 from webapp.security.access.permissions import Permission, Role
 from webapp.security.accounts import principal
 from webapp.security.requests import rate_limits
-from webapp.security.requests.rate_limits import Rates, TooOften
+from webapp.security.requests.rate_limits import RateLimitExceeded, Rates
 from webapp.storage.tables import SessionRow
 
 
@@ -18,7 +18,7 @@ def test_rates_are_a_persons_own(monkeypatch):
     rates = Rates()
     for _ in range(3):
         rates.count("ada", None)
-    with pytest.raises(TooOften) as stopped:
+    with pytest.raises(RateLimitExceeded) as stopped:
         rates.count("ada", None)
     assert 1 <= stopped.value.retry_after <= 60
     rates.count("bob", None)

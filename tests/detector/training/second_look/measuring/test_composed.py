@@ -12,7 +12,7 @@ import pytest
 from detector.models.loaded import load_model
 from detector.training.evaluation.material.short_clips import ShortClip, read_short_clip, write_short_clip
 from detector.training.second_look.measuring.composed import (
-    Pair,
+    ClipPair,
     develop_pairs,
     write_duos,
     write_splices,
@@ -57,7 +57,7 @@ def test_pairs_are_of_role_develop_and_take_generators_in_turn(research: Path) -
 
 
 def test_a_splice_shows_the_fake_in_its_interval_and_nowhere_else(tmp_path: Path) -> None:
-    pair = Pair(clip(tmp_path / "real.mp4", 60), clip(tmp_path / "fake.mp4", 180), "Deepfakes")
+    pair = ClipPair(clip(tmp_path / "real.mp4", 60), clip(tmp_path / "fake.mp4", 180), "Deepfakes")
     (spliced,) = write_splices([pair], tmp_path)
     ((start, end),) = spliced.truth
     assert 1.2 <= end - start <= 3.0
@@ -65,13 +65,13 @@ def test_a_splice_shows_the_fake_in_its_interval_and_nowhere_else(tmp_path: Path
     times = np.arange(len(shown)) / 25
     inside = (times >= start) & (times < end)
     assert shown[inside].min() > 150 and shown[~inside].max() < 90
-    short = Pair(clip(tmp_path / "short.mp4", 60, 30), pair.fake, "Deepfakes")
+    short = ClipPair(clip(tmp_path / "short.mp4", 60, 30), pair.fake, "Deepfakes")
     assert write_splices([short], tmp_path) == [], "too short for an interval and what is around it"
 
 
 def test_of_two_people_one_is_the_fake(tmp_path: Path) -> None:
     pairs = [
-        Pair(clip(tmp_path / f"real{n}.mp4", 60, 4), clip(tmp_path / f"fake{n}.mp4", 180, 4), "Deepfakes")
+        ClipPair(clip(tmp_path / f"real{n}.mp4", 60, 4), clip(tmp_path / f"fake{n}.mp4", 180, 4), "Deepfakes")
         for n in range(4)
     ]
     duos = write_duos(pairs, tmp_path)

@@ -16,15 +16,15 @@ from detector.training.second_look.measuring.program_figures import (
     verdict_figures,
     with_rates,
 )
-from detector.training.second_look.measuring.verdicts import Answer
+from detector.training.second_look.measuring.verdicts import ClipVerdict
 
 
 def test_verdicts_are_shares_of_each_truth() -> None:
     answers = [
-        Answer("a", False, Verdict.NOT_FOUND, 0.1),
-        Answer("b", False, Verdict.INCONCLUSIVE, 0.5),
-        Answer("c", True, Verdict.MANIPULATED, 0.9),
-        Answer("d", True, Verdict.NOT_FOUND, 0.3),
+        ClipVerdict("a", False, Verdict.NOT_FOUND, 0.1),
+        ClipVerdict("b", False, Verdict.INCONCLUSIVE, 0.5),
+        ClipVerdict("c", True, Verdict.MANIPULATED, 0.9),
+        ClipVerdict("d", True, Verdict.NOT_FOUND, 0.3),
     ]
     assert verdict_figures(answers) == {
         "whole program, 4 develop clips, AUC": 0.75,
@@ -39,7 +39,7 @@ def test_verdicts_are_shares_of_each_truth() -> None:
 def test_rates_of_the_program_stand_after_those_of_the_step_on_the_same_clips() -> None:
     card = SecondLookCard.model_validate_json((MODELS / "second-look" / "reelproof.json").read_bytes())
     said = [Verdict.NOT_FOUND] * 63 + [Verdict.MANIPULATED] * 42 + [Verdict.INCONCLUSIVE] * 21
-    answers = [Answer(str(n), n >= 64, verdict, 0.5) for n, verdict in enumerate(said)]
+    answers = [ClipVerdict(str(n), n >= 64, verdict, 0.5) for n, verdict in enumerate(said)]
     rates = with_rates(card, answers).rates
     assert len(rates) == len(card.rates), "those it had are put anew"
     program = [rate for rate in rates if rate.data == "whole program, 126 develop clips"]

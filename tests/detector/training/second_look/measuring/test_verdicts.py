@@ -12,18 +12,18 @@ from analyses import build
 from detector.models.loaded import LoadedModel
 from detector.schema.analysis import ManipulationKind, Verdict
 from detector.training.second_look.measuring import verdicts
-from detector.training.second_look.measuring.verdicts import Answer, changed, measure_verdicts, told
+from detector.training.second_look.measuring.verdicts import ClipVerdict, changed, measure_verdicts, told
 
 PASSED, OPEN, FLAGGED = Verdict.NOT_FOUND, Verdict.INCONCLUSIVE, Verdict.MANIPULATED
 
 
 def test_verdicts_are_counted_by_truth_and_changed_ones_named() -> None:
     before = [
-        Answer("a.mp4", False, PASSED, 0.1),
-        Answer("b.mp4", True, OPEN, 0.5),
-        Answer("c.mp4", True, FLAGGED, 0.9),
+        ClipVerdict("a.mp4", False, PASSED, 0.1),
+        ClipVerdict("b.mp4", True, OPEN, 0.5),
+        ClipVerdict("c.mp4", True, FLAGGED, 0.9),
     ]
-    after = [*before[:1], Answer("b.mp4", True, FLAGGED, 0.7), *before[2:]]
+    after = [*before[:1], ClipVerdict("b.mp4", True, FLAGGED, 0.7), *before[2:]]
     assert told(before).startswith("AUC 1.000; ")
     assert f"manipulated {FLAGGED} 2" in told(after)
     assert changed(before, before) == []
@@ -50,8 +50,10 @@ def test_whether_the_kind_is_right_follows_from_the_generator(
 
 
 def test_kinds_are_counted_of_flagged_manipulated_clips() -> None:
-    fakes = [Answer(f"{n}.mp4", True, FLAGGED, 0.9, kind) for n, kind in enumerate((True, True, False, None))]
-    others = [Answer("x.mp4", False, FLAGGED, 0.9, False), Answer("y.mp4", True, OPEN, 0.5)]
+    fakes = [
+        ClipVerdict(f"{n}.mp4", True, FLAGGED, 0.9, kind) for n, kind in enumerate((True, True, False, None))
+    ]
+    others = [ClipVerdict("x.mp4", False, FLAGGED, 0.9, False), ClipVerdict("y.mp4", True, OPEN, 0.5)]
     assert told([*fakes, *others]).endswith("their kind right 2, wrong 1, not told 1")
 
 
