@@ -102,6 +102,11 @@ class Detections:
             out[name] = self.rows[name][judged]
         return out
 
+    def known(self, name: str) -> NDArray[np.float64]:
+        """The field ``name`` of those of which it is known."""
+        values: NDArray[np.float64] = self.rows[name]
+        return values[~np.isnan(values)]
+
     def share_of(self, name: str) -> float | None:
         """Of the judged ones the share of which the flag ``name`` is set; None without one."""
         so = self.rows[name][self.rows["usable"]]

@@ -16,6 +16,7 @@ from detector.faces.detections import Detection, Detections
 from detector.schema.analysis import MediaKind, Parameters
 from detector.scoring.scorer import Scorer
 from detector.segments import rules
+from detector.segments.judged_means import mean_logit
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ def track_intervals(
 def candidates_of(name: str, group: Detections, parameters: Parameters, kind: MediaKind) -> list[Candidate]:
     """Intervals of one person that reach the threshold (:func:`rules.find_in_person`)."""
     usable = group.only(~np.isnan(group.rows["smoothed"]))
-    times, smoothed, raw = (known(usable, field) for field in ("time", "smoothed", "logit"))
+    times, smoothed, raw = (usable.known(field) for field in ("time", "smoothed", "logit"))
     tracks = list(usable.by_track().values())
     intervals = rules.find_in_person(times, smoothed, tracks, parameters, kind is MediaKind.IMAGE)
     found = []
@@ -113,20 +114,3 @@ def reaching_in_few_frames(
                 if math.fsum(lasting[inside].tolist()) >= parameters.minimum_duration:
                     few[name] = max(few.get(name, 0), len(inside))
     return few
-
-
-def mean_logit(detections: Detections, rate: float) -> float:
-    """The mean logit, of each sampling interval alike."""
-    return mean_of(detections, "logit", rate)
-
-
-def mean_of(detections: Detections, name: str, rate: float) -> float:
-    """The mean of the field ``name`` of those that are judged, of each sampling interval alike."""
-    judged = detections.rows[~np.isnan(detections.rows["logit"])]
-    return float(np.mean(rules.mean_per_interval(judged["time"], judged[name], rate)))
-
-
-def known(detections: Detections, field: str) -> rules.Floats:
-    """One field of those of which it is known."""
-    values: rules.Floats = detections.rows[field]
-    return values[~np.isnan(values)]

@@ -14,7 +14,8 @@ from detector.schema.formatting import name_of
 from detector.scoring.first_pass.first_pass import FirstPassResult
 from detector.scoring.scorer import Scorer, sigmoid
 from detector.segments import rules
-from detector.segments.candidates import Candidate, known, mean_logit, mean_of
+from detector.segments.candidates import Candidate
+from detector.segments.judged_means import mean_logit, mean_of
 
 
 def group_persons(first_pass: FirstPassResult, seconds: rules.Floats) -> dict[str, Detections]:
@@ -70,7 +71,7 @@ def published_person(
         median_box=rounded(np.median(sampled.rows["box"], axis=0)),
         screen_time=on_screen,
         tracks=tracks,
-        usable_frames=len(known(sampled, "logit")),
+        usable_frames=len(sampled.known("logit")),
         motionless=None if still is None else still >= set(tracks),
         grey=None if still is None else sampled.share_of("grey"),
         covered=sampled.share_of("covered"),
