@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from detector.errors import ReelproofError
+from detector.process import ending_signals
 from detector.process.memory import memory_of
 from detector.sandbox.limits import MEGABYTE, Limits
 from detector.schema.translatable import N_
@@ -20,9 +21,6 @@ _LOOK_EVERY = 0.05  # seconds
 _WEIGH_EVERY = 1.0  # seconds between two looks at how much was written
 _CHUNK = 1 << 16
 _LONGEST_LINE = 1 << 26  # bytes of one message: more is no message but an attempt on this process's memory
-# With which somebody else ends a process: a service that stops, a closed terminal, Ctrl-C, a machine without
-# memory. None says anything about the file.
-_FROM_OUTSIDE = frozenset({signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT})
 # Of the memory limit: a process that crashes this close to it most likely met it.
 _CLOSE = 0.9
 _OF_TORCH = ("can't allocate memory", "not enough memory", "bad_alloc", "out of memory")
@@ -135,7 +133,7 @@ class Monitor:
                 return too_much_processor(self.limits)
             if number == signal.SIGXFSZ:
                 return too_much_written(self.limits)
-            if number in _FROM_OUTSIDE:
+            if number in ending_signals.FROM_OUTSIDE:
                 return KilledError()
             if self._data < _CLOSE * self.limits.memory:
                 return CrashError(number)

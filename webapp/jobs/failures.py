@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import signal
 from typing import NamedTuple
 
 from detector.errors import MediaError, ReelproofError
@@ -88,12 +87,6 @@ _IN_WORDS_OF: dict[str, dict[JobFailure, JobFailure]] = {
     AnalysisRow.noun: {},
     ComparisonRow.noun: _OF_COMPARISONS,
 }
-
-# A signal a process raises by its own doing. SIGKILL is not among them: that is somebody
-# else ending it, most often a machine out of memory, and worth another attempt.
-CRASH_SIGNALS = frozenset(
-    {signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE, signal.SIGABRT, signal.SIGSYS}
-)
 
 
 def failure_of(noun: str, failure: JobFailure) -> JobFailure:

@@ -23,6 +23,7 @@ from celery import Celery, signals
 from celery.exceptions import SecurityWarning, TimeLimitExceeded
 from celery.worker.request import Request
 
+from detector.process import ending_signals
 from detector.process.gc_pause import gc_paused
 from detector.process.parent import end_with, end_with_starter
 from detector.sandbox.kernel import capabilities
@@ -30,7 +31,7 @@ from webapp import logs
 from webapp.custody import actors
 from webapp.jobs import broker, recovery
 from webapp.jobs import queue as job_queue
-from webapp.jobs.failures import CRASH_SIGNALS, CRASHED, OUT_OF_TIME
+from webapp.jobs.failures import CRASHED, OUT_OF_TIME
 from webapp.services import fingerprints as fingerprint_service
 from webapp.services.sample import add_sample
 from webapp.settings import Settings, read_settings
@@ -119,7 +120,7 @@ def _child_gone(settings: Settings, process: int, problem: BaseException) -> Non
             shutil.rmtree(left, ignore_errors=True)
         if isinstance(problem, TimeLimitExceeded):
             recovery.fail_of_worker(database, job_id, worker, OUT_OF_TIME)
-        elif found and int(found[1]) in CRASH_SIGNALS:
+        elif found and int(found[1]) in ending_signals.CRASH:
             recovery.fail_of_worker(database, job_id, worker, CRASHED)
         elif recovery.requeue_of_worker(database, job_id, worker):
             broker.Sender(settings, database)(job_id)
