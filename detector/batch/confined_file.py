@@ -110,12 +110,19 @@ def _scored(
     analysis = analyze(
         path, name=name, parameters=asked.parameters, model=model, also=also, joint=asked.others.rule
     )
-    line = {**judged(analysis), "reason": analysis.reason, **summary_of(analysis)}
-    return {**line, **(more(analysis) if more else {})}
+    return {
+        **verdict_fields(analysis),
+        "reason": analysis.reason,
+        **summary_of(analysis),
+        **(more(analysis) if more else {}),
+    }
 
 
-def judged(analysis: Analysis) -> Line:
-    """What the line of any analysis begins with."""
+def verdict_fields(analysis: Analysis) -> Line:
+    """What the line of any analysis begins with: verdict and figures, and those of other models.
+
+    The sentences of ``Analysis.reason`` are not among them, nor what :func:`summary_of` has beside.
+    """
     line: Line = {
         "verdict": str(analysis.verdict),
         "probability": analysis.probability,

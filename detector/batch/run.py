@@ -2,9 +2,10 @@
 
 A line is a dictionary with ``file``, ``verdict``, ``probability`` (calibrated, of manipulation; None when
 nothing could be judged), ``stability`` (None where it was not measured), ``faces``, ``duration`` (seconds),
-what :class:`~detector.schema.summary.Summary` has (kind, answers, declarations), where other models were
-asked for ``others`` (verdict and probability of each) and ``joint`` (rule and verdict), and ``seconds`` (that
-it took), or with ``file`` and ``error``. One bad file never stops the others.
+``reason`` (why the verdict is what it is, in sentences; None of crops), what
+:class:`~detector.schema.summary.Summary` has (kind, answers, declarations), where other models were asked for
+``others`` (verdict and probability of each) and ``joint`` (rule and verdict), and ``seconds`` (that it took),
+or with ``file`` and ``error``. One bad file never stops the others.
 """
 
 from __future__ import annotations

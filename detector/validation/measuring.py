@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from detector.backends import selection as backends
-from detector.batch.confined_file import judged
+from detector.batch.confined_file import verdict_fields
 from detector.batch.input_files import File
 from detector.batch.other_model_names import ALONE, OtherModelNames
 from detector.batch.results_file import ResultsFile, read_lines, run_key
@@ -72,7 +72,7 @@ def told(analysis: Analysis) -> Line:
 
 def line_of(analysis: Analysis) -> Line:
     """The line of an analysis that is there already, without the name of its file."""
-    return {**judged(analysis), **told(analysis)}
+    return {**verdict_fields(analysis), **told(analysis)}
 
 
 def measure(material: Material, out: Path, run: Run, card: str, progress: Progress) -> Measurements:
