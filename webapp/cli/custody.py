@@ -130,42 +130,18 @@ def _verify(database: Database, settings: Settings, against: Sequence[Path]) -> 
     except CustodyKeyError as missing:
         without = str(missing)
     checked = _checked(database, settings, key, earlier)
-    last, found, differing = checked.last, checked.problems, checked.differing
     if key is not None:
         with contextlib.suppress(SQLAlchemyError), database.begin() as session:
-            self_check.note(session, fits=not found)  # the page of operations shows it
-    for problem in found:
-        print(problem)
-    if checked.more:
-        print(f"and {checked.more:,} more")
-    for note in checked.notes:
-        print(f"Note: {note}")
-    print(f"{last.count:,} entries; SHA-256 of the last one: {last.sha256}")
-    if without:
-        print(f"reelproof: Only the chain of hashes was checked. {without}", file=sys.stderr)
-    for problem in differing[:MOST]:
-        print(problem)
-    if len(differing) > MOST:
-        print(f"and {len(differing) - MOST:,} more")
-    if checked.elsewhere:
-        print(f"{checked.elsewhere:,} results are only in the store; each is checked when it is fetched.")
-    if found:
-        print("The custody log is not as it was written.")
-    if differing:
-        print("What is kept is not what the custody log says of it.")
-    if found or differing:
+            self_check.note(session, fits=not checked.problems)  # the page of operations shows it
+    _print_checked(checked, without)
+    if checked.problems or checked.differing:
         return DAMAGED
     with database.begin() as session:
         refuse_lost(session, settings)
     if without:
         return UNUSABLE
-    if not last.count and any(checked.recorded.values()):
-        rows = ", ".join(f"{count:,} {name}" for name, count in checked.recorded.items() if count)
-        print(
-            f"reelproof: The custody log is empty, although there are {rows}: its entries were removed. "
-            "Put the database back from a backup, and compare it with an earlier export (--against).",
-            file=sys.stderr,
-        )
+    if emptied := _emptied(checked):
+        print(f"reelproof: {emptied}", file=sys.stderr)
         return UNUSABLE
     print("Results, annotations, case details and roles are as the log says.")
     held = f", and it fits {len(against)} earlier export{'s'[: len(against) != 1]}" if against else ""
@@ -173,34 +149,48 @@ def _verify(database: Database, settings: Settings, against: Sequence[Path]) -> 
     return FITS
 
 
+def _print_checked(checked: _Checked, without: str) -> None:
+    """What was found, and what is wrong with it; ``without`` says why there was no key to check with."""
+    for problem in checked.problems:
+        print(problem)
+    if checked.more:
+        print(f"and {checked.more:,} more")
+    for note in checked.notes:
+        print(f"Note: {note}")
+    print(f"{checked.last.count:,} entries; SHA-256 of the last one: {checked.last.sha256}")
+    if without:
+        print(f"reelproof: Only the chain of hashes was checked. {without}", file=sys.stderr)
+    for problem in checked.differing[:MOST]:
+        print(problem)
+    if len(checked.differing) > MOST:
+        print(f"and {len(checked.differing) - MOST:,} more")
+    if checked.elsewhere:
+        print(f"{checked.elsewhere:,} results are only in the store; each is checked when it is fetched.")
+    if checked.problems:
+        print("The custody log is not as it was written.")
+    if checked.differing:
+        print("What is kept is not what the custody log says of it.")
+
+
+def _emptied(checked: _Checked) -> str:
+    """That a log without entries cannot be that of what is kept; empty where it can be."""
+    rows = ", ".join(f"{count:,} {name}" for name, count in checked.recorded.items() if count)
+    if checked.last.count or not rows:
+        return ""
+    return (
+        f"The custody log is empty, although there are {rows}: its entries were removed. "
+        "Put the database back from a backup, and compare it with an earlier export (--against)."
+    )
+
+
 def _export(database: Database, settings: Settings, exhibit: str | None, out: Path) -> int:
-    place = replaced(out)
-    into_stream = place is None  # such as /dev/stdout: nothing but the export belongs there
-    # Told before the log says that it was handed out.
-    if place is not None and (place.is_dir() or not os.access(place.parent, os.W_OK)):
-        raise CustodyError(f"{out} cannot be written. Name a file in a folder that is there and yours.")
-    if into_stream and settings.timestamps is not None:
-        raise CustodyError(f"The timestamp is kept beside the file, and {out} is none. Name a file.")
+    into_stream = replaced(out) is None  # such as /dev/stdout: nothing but the export belongs there
     stamp = out.with_name(out.name + trusted_time.SUFFIX)
-    if settings.timestamps is None and stamp.exists():
-        raise CustodyError(
-            f"{stamp} is the timestamp of an earlier export, and no authority is set for another "
-            "(REELPROOF_TIMESTAMP_URL). Name another file with --out, and keep both."
-        )
+    _refuse_place(out, stamp, settings)
     with contextlib.ExitStack() as files:  # so that both come, or an earlier pair stays
         token = files.enter_context(atomic_path(stamp)) if settings.timestamps is not None else None
         unfinished = files.enter_context(atomic_path(out))
-        with database.alone() as session:
-            last = custody_log.head(session)
-            number = _write(custody_log.export_parts(session, exhibit, last), unfinished)
-            if exhibit is not None and not number:
-                raise CustodyError("The log has no entry about this exhibit. Check its SHA-256.")
-            details = {
-                **custody_log.export_details(NAME, unfinished, log=None),
-                "log count": last.count,
-                "log head": last.sha256,
-            }
-            custody_log.append(session, "export", details, exhibit=exhibit, actor="local user")
+        number = _write_recorded(database, exhibit, unfinished)
         if token is not None and settings.timestamps is not None:
             try:
                 token.write_bytes(trusted_time.token(unfinished.read_bytes(), settings.timestamps))
@@ -211,6 +201,39 @@ def _export(database: Database, settings: Settings, exhibit: str | None, out: Pa
     if settings.timestamps is not None:
         print(f"{stamp}: a timestamp of {settings.timestamps}")
     return FITS
+
+
+def _refuse_place(out: Path, stamp: Path, settings: Settings) -> None:
+    """Raise :class:`CustodyError` where ``out`` cannot be written, or its timestamp ``stamp`` not beside it.
+
+    So that it is told before the log says that it was handed out.
+    """
+    place = replaced(out)
+    if place is not None and (place.is_dir() or not os.access(place.parent, os.W_OK)):
+        raise CustodyError(f"{out} cannot be written. Name a file in a folder that is there and yours.")
+    if place is None and settings.timestamps is not None:
+        raise CustodyError(f"The timestamp is kept beside the file, and {out} is none. Name a file.")
+    if settings.timestamps is None and stamp.exists():
+        raise CustodyError(
+            f"{stamp} is the timestamp of an earlier export, and no authority is set for another "
+            "(REELPROOF_TIMESTAMP_URL). Name another file with --out, and keep both."
+        )
+
+
+def _write_recorded(database: Database, exhibit: str | None, place: Path) -> int:
+    """Write the entries to ``place`` and record that; how many they are."""
+    with database.alone() as session:
+        last = custody_log.head(session)
+        number = _write(custody_log.export_parts(session, exhibit, last), place)
+        if exhibit is not None and not number:
+            raise CustodyError("The log has no entry about this exhibit. Check its SHA-256.")
+        details = {
+            **custody_log.export_details(NAME, place, log=None),
+            "log count": last.count,
+            "log head": last.sha256,
+        }
+        custody_log.append(session, "export", details, exhibit=exhibit, actor="local user")
+    return number
 
 
 def _write(parts: Iterator[str], place: Path) -> int:

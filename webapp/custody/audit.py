@@ -6,25 +6,19 @@ nobody opened as well.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Literal, assert_never, cast, get_args
+from typing import ClassVar
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from reports.custody.format import Action, Entry, UnreadableEntry
+from reports.custody.format import Entry, UnreadableEntry
 from reports.inputs.case import CaseDetails
-from webapp.custody import (
-    account_records,
-    comparison_records,
-    job_records,
-    result_records,
-    review_records,
-)
+from webapp.custody import comparison_records, result_records, review_records
 from webapp.custody.comparison_records import FinishedComparison
+from webapp.custody.logged_state import LoggedState
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database
 from webapp.storage.tables import (
@@ -45,21 +39,10 @@ from webapp.storage.tables import (
 _UNDONE = "The custody log says that it was finished, and the database that it is %s."
 _BACK = "The custody log says that it was deleted, and the database has it again."
 _MOST_NAMED = 10
-_OfJob = Literal[
-    "analysis queued",
-    "analysis finished",
-    "comparison queued",
-    "comparison finished",
-    "annotation",
-    "second review",
-    "case details",
-    "deletion",
-]
-"""Entries about one analysis or comparison that its rows and files are compared with."""
 
 
 class Audit:
-    """What the log says is kept; first every entry is noted, then rows are compared, then files.
+    """All that is kept against the log: first every entry is noted, then rows are compared, then files.
 
     Entries and rows must be read in one snapshot (:meth:`webapp.storage.database.Database.snapshot`): what is
     recorded in between would pass for a forgery. Files take hours, and need none.
@@ -67,135 +50,24 @@ class Audit:
 
     def __init__(self) -> None:
         self.elsewhere = 0  # results that only the store has; they are checked when they are fetched
-        self._before: dict[str, int] = {}  # how many analyses and exhibits there were when the log began
-        self._jobs: dict[str, job_records.Standing] = defaultdict(job_records.Standing)
-        self._taken_in: set[str] = set()  # exhibits by SHA-256, since the log began
-        self._deleted_exhibits: set[str] = set()
-        self._older_exhibits = 0  # of those, that were not taken in since the log began
-        self._analyses: set[str] = set()  # queued since the log began, and not deleted
-        self._finished: dict[str, result_records.Finished] = {}
-        self._comparisons: set[str] = set()
-        self._compared: dict[str, FinishedComparison] = {}
-        self._annotations: dict[str, dict[str, str | None]] = defaultdict(dict)
-        self._cases: dict[str, dict[str, str | int]] = defaultdict(dict)
-        self._reviews: dict[str, dict[str, str]] = defaultdict(dict)
-        self._named: dict[int, str] = {}  # by case, who reviews it
-        self._purged: dict[int, str] = {}  # the same of purged ones, of which an interrupted purge leaves it
-        self._accounts = account_records.Accounts()
+        self._log = LoggedState()
         self._results: list[_Result] = []  # whose files are still to be compared
 
     def noting(self, entries: Iterable[Entry | UnreadableEntry]) -> Iterator[Entry | UnreadableEntry]:
         """The same entries, each taken in as it passes."""
         for entry in entries:
             if isinstance(entry, Entry):
-                self._note(entry)
+                self._log.note(entry)
             yield entry
-
-    def _note(self, entry: Entry) -> None:
-        if entry.exhibit is not None:
-            self._note_exhibit(entry, entry.exhibit)
-        if entry.analysis is not None:
-            self._jobs[entry.analysis].note(entry)
-        if entry.action not in get_args(Action):  # of a newer version, which knows more
-            return
-        action = cast(Action, entry.action)
-        match action:
-            case "log begun":
-                self._before = {name: int(entry.details.get(name, 0)) for name in ("analyses", "exhibits")}
-            case "account":
-                self._accounts.note(entry)
-            case "reviewers named":
-                self._named[int(entry.details.get("case", 0))] = str(entry.details.get("named"))
-            case "purge":
-                if (case := int(entry.details.get("case", 0))) in self._named:
-                    self._purged[case] = self._named.pop(case)
-            case (
-                "analysis queued"
-                | "analysis finished"
-                | "comparison queued"
-                | "comparison finished"
-                | "annotation"
-                | "second review"
-                | "case details"
-                | "deletion"
-            ):
-                if entry.analysis is not None:
-                    self._note_job(action, entry.analysis, entry)
-            case "intake":
-                pass  # noted with its exhibit
-            case (
-                "intake again"
-                | "analysis started"
-                | "analysis failed"
-                | "analysis cancelled"
-                | "analysis retried"
-                | "analysis paused"
-                | "analysis resumed"
-                | "analysis prioritised"
-                | "comparison started"
-                | "comparison failed"
-                | "comparison cancelled"
-                | "view"
-                | "import"
-                | "export"
-                | "configuration"
-                | "integrity check"
-                | "backup"
-                | "restore"
-            ):
-                pass  # told, and compared with no row here
-            case _:
-                assert_never(action)
-
-    def _note_job(self, action: _OfJob, about: str, entry: Entry) -> None:
-        match action:
-            case "analysis queued":
-                self._analyses.add(about)
-            case "analysis finished":
-                self._finished[about] = result_records.Finished.of(entry)
-            case "comparison queued":
-                self._comparisons.add(about)
-            case "comparison finished":
-                self._compared[about] = FinishedComparison.of(entry)
-            case "annotation":
-                sha256 = entry.details.get("sha256")
-                own = self._annotations[about]
-                own[str(entry.details.get("id"))] = None if sha256 is None else str(sha256)
-            case "second review":
-                self._reviews[about][str(entry.details.get("id"))] = str(entry.details.get("sha256"))
-            case "case details":
-                self._cases[about] |= entry.details
-            case "deletion":
-                self._analyses.discard(about)
-                self._comparisons.discard(about)
-                for kept in (self._finished, self._compared, self._annotations, self._cases, self._reviews):
-                    kept.pop(about, None)
-            case _:
-                assert_never(action)
-
-    def _note_exhibit(self, entry: Entry, sha256: str) -> None:
-        if entry.action == "intake":
-            self._taken_in.add(sha256)
-            self._deleted_exhibits.discard(sha256)
-        elif entry.action == "deletion" and entry.details.get("exhibit") == "deleted with it":
-            self._older_exhibits += sha256 not in self._taken_in
-            self._deleted_exhibits.add(sha256)
 
     def problems(self, session: Session) -> Iterator[str]:
         """What rows hold and is not what the log says, in words."""
         yield from self._of_analyses(session)
         yield from self._of_comparisons(session)
         yield from self._of_exhibits(session)
-        for review in session.scalars(select(CaseReview).order_by(CaseReview.case_id)):
-            told = self._named.get(review.case_id, self._purged.get(review.case_id))
-            if told != review_records.naming(review):
-                yield f"Case {review.case_id}: who reviews it is not what the custody log holds."
-            self._named.pop(review.case_id, None)
-        for case_id, named in sorted(self._named.items()):
-            if named != review_records.naming(None) and session.get(CaseRow, case_id) is not None:
-                yield f"Case {case_id}: the custody log names its reviewers, and the database does not."
+        yield from self._of_reviewers(session)
         for user in session.scalars(select(User).order_by(User.name)):
-            if altered := self._accounts.problem(user):
+            if altered := self._log.accounts.problem(user):
                 yield altered
 
     def file_problems(self, database: Database, folders: Folders) -> Iterator[str]:
@@ -212,53 +84,63 @@ class Audit:
                     yield f"{each.table.noun.capitalize()} {each.id}: {problem}"
 
     def _of_analyses(self, session: Session) -> Iterator[str]:
-        there, older = set(), []  # of what the log says nothing, as of what was there before it
-        before = self._before.get("analyses", 0)
+        there, older = set(), []  # the log says nothing of the latter: they have to be from before it
+        before = self._log.before.get("analyses", 0)
         for row in session.scalars(select(AnalysisRow).order_by(AnalysisRow.created, AnalysisRow.id)):
             there.add(row.id)
-            standing = self._jobs[row.id]
-            may_be_older = before > 0 and row.exhibit.sha256 not in self._taken_in
+            standing = self._log.jobs[row.id]
+            may_be_older = before > 0 and row.exhibit.sha256 not in self._log.exhibits
             if unknown := standing.problem(row.noun, may_be_older=may_be_older):
                 yield f"Analysis {row.id}: {unknown}"
                 continue
             if not standing.known:
                 older.append(row.id)
             for problem in self._of_analysis(
-                session, row, since=row.id in self._analyses or not may_be_older
+                session, row, since=row.id in self._log.analyses or not may_be_older
             ):
                 yield f"Analysis {row.id}: {problem}"
         yield from _more_than_before(
-            "analyses", before - sum(each.older for each in self._jobs.values()), older
+            "analyses", before - sum(each.older for each in self._log.jobs.values()), older
         )
-        for lost in sorted(self._analyses - there):
+        for lost in sorted(self._log.analyses - there):
             yield f"Analysis {lost}: it is not in the database, and the custody log has no deletion of it."
 
     def _of_exhibits(self, session: Session) -> Iterator[str]:
         older = []
         for sha256 in session.scalars(select(Exhibit.sha256).order_by(Exhibit.id)):
-            if sha256 in self._deleted_exhibits:
+            if sha256 in self._log.deleted_exhibits:
                 yield f"Exhibit {sha256}: {_BACK}"
-            elif sha256 not in self._taken_in:
+            elif sha256 not in self._log.exhibits:
                 older.append(sha256)
-        before = self._before.get("exhibits", 0) - self._older_exhibits
+        before = self._log.before.get("exhibits", 0) - self._log.older_exhibits
         yield from _more_than_before("exhibits", before, older)
+
+    def _of_reviewers(self, session: Session) -> Iterator[str]:
+        missing = dict(self._log.reviewers)  # of which there is no row
+        for review in session.scalars(select(CaseReview).order_by(CaseReview.case_id)):
+            told = missing.pop(review.case_id, self._log.purged.get(review.case_id))
+            if told != review_records.naming(review):
+                yield f"Case {review.case_id}: who reviews it is not what the custody log holds."
+        for case_id, named in sorted(missing.items()):
+            if named != review_records.naming(None) and session.get(CaseRow, case_id) is not None:
+                yield f"Case {case_id}: the custody log names its reviewers, and the database does not."
 
     def _of_comparisons(self, session: Session) -> Iterator[str]:
         there = set()
         for row in session.scalars(select(ComparisonRow).order_by(ComparisonRow.created, ComparisonRow.id)):
             there.add(row.id)
-            if unknown := self._jobs[row.id].problem(row.noun, may_be_older=False):
+            if unknown := self._log.jobs[row.id].problem(row.noun, may_be_older=False):
                 yield f"Comparison {row.id}: {unknown}"
             elif row.state == State.DONE:
                 for problem in self._of_comparison(row):
                     yield f"Comparison {row.id}: {problem}"
-            elif row.id in self._compared:
+            elif row.id in self._log.finished_comparisons:
                 yield f"Comparison {row.id}: {_UNDONE % row.state}"
-        for lost in sorted(self._comparisons - there):
+        for lost in sorted(self._log.comparisons - there):
             yield f"Comparison {lost}: it is not in the database, and the custody log has no deletion of it."
 
     def _of_comparison(self, row: ComparisonRow) -> Iterator[str]:
-        told = self._compared.get(row.id)
+        told = self._log.finished_comparisons.get(row.id)
         if told is None:
             yield "The custody log does not say that it was finished."
             return
@@ -269,20 +151,20 @@ class Audit:
     def _of_analysis(self, session: Session, row: AnalysisRow, *, since: bool) -> Iterator[str]:
         if row.state == State.DONE:
             yield from self._of_result(row, since)
-        elif row.id in self._finished:
+        elif row.id in self._log.finished_analyses:
             yield _UNDONE % row.state
         said = session.scalars(select(AnnotationRow).where(AnnotationRow.analysis_id == row.id)).all()
-        yield from review_records.annotation_problems(said, self._annotations.get(row.id, {}), since)
+        yield from review_records.annotation_problems(said, self._log.annotations.get(row.id, {}), since)
         reviewed = select(ReviewStatement).where(ReviewStatement.analysis_id == row.id)
         statements = session.scalars(reviewed).all()
-        yield from review_records.review_problems(statements, self._reviews.get(row.id, {}))
+        yield from review_records.review_problems(statements, self._log.reviews.get(row.id, {}))
         case = session.get(CaseDetailsRow, row.id)
         details = (CaseDetails.model_validate_json(case.body) if case else CaseDetails()).model_dump()
-        if problem := review_records.case_problem(details, self._cases.get(row.id, {}), since):
+        if problem := review_records.case_problem(details, self._log.case_details.get(row.id, {}), since):
             yield problem
 
     def _of_result(self, row: AnalysisRow, since: bool) -> Iterator[str]:
-        told = self._finished.get(row.id)
+        told = self._log.finished_analyses.get(row.id)
         if told is None:
             if since:
                 yield "The custody log does not say that this analysis was finished."
