@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from detector.metadata.anomalies.programs import listed
-from detector.schema.metadata import Anomaly, Details
+from detector.schema.metadata import Anomaly, Details, Photo, Tag
 from detector.schema.translatable import N_
 
 # Below this correlation thumbnail and picture differ; docs/exhibit.md says what was measured.
@@ -15,9 +15,15 @@ _WITH_MAIN = frozenset({"HEIF", "AVIF"})  # one picture, at any place, is the pr
 
 def of_photo(details: Details) -> Iterator[Anomaly]:
     """Anomalies of a photo file."""
-    photo = details.photo
-    if photo is None:
+    if details.photo is None:
         return
+    yield from _thumbnail(details.photo)
+    yield from _tables(details.photo, details.tags)
+    yield from _colours(details.photo)
+    yield from _further_pictures(details.photo)
+
+
+def _thumbnail(photo: Photo) -> Iterator[Anomaly]:
     thumb = photo.thumbnail
     if thumb is not None and thumb.correlation is not None and thumb.correlation < _UNLIKE:
         yield Anomaly(
@@ -30,7 +36,10 @@ def of_photo(details: Details) -> Iterator[Anomaly]:
             concern=N_("The picture may have been changed by a program that kept the old thumbnail."),
             innocent=N_("Cropping, turning, filters and some phones' own processing have the same effect."),
         )
-    software = [t for t in details.tags if t.name in {"Software", "CreatorTool", "ProcessingSoftware"}]
+
+
+def _tables(photo: Photo, tags: Sequence[Tag]) -> Iterator[Anomaly]:
+    software = [t for t in tags if t.name in {"Software", "CreatorTool", "ProcessingSoftware"}]
     if photo.tables and not all(table.exact for table in photo.tables) and software:
         yield Anomaly(
             kind=N_("unusual compression tables"),
@@ -39,6 +48,9 @@ def of_photo(details: Details) -> Iterator[Anomaly]:
             concern=N_("Programs have tables of their own, so the picture was perhaps saved by one."),
             innocent=N_("Most cameras have tables of their own too and name their firmware in the same tag."),
         )
+
+
+def _colours(photo: Photo) -> Iterator[Anomaly]:
     if photo.colours == "unusable":
         yield Anomaly(
             kind=N_("unusable colour profile"),
@@ -49,6 +61,9 @@ def of_photo(details: Details) -> Iterator[Anomaly]:
             concern=N_("A program that makes something of it shows other colours than those examined."),
             innocent=N_("Some programs write damaged profiles, or those of another kind of picture."),
         )
+
+
+def _further_pictures(photo: Photo) -> Iterator[Anomaly]:
     if photo.frames > 1:
         yield Anomaly(
             kind=N_("more than one picture"),

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from detector.schema.analysis import Media
 from detector.schema.formatting import timecode
-from detector.schema.metadata import Anomaly, Details
+from detector.schema.metadata import Anomaly, Details, Edit
 from detector.schema.translatable import N_
 
 # A frame's length and the rounding of containers.
@@ -110,31 +110,15 @@ def _edits(details: Details) -> Iterator[Anomaly]:
     # Frames shown before those they are decoded after make the first one wait for two intervals at most.
     interval = (details.timing.median_interval if details.timing else None) or 0.0
     late = max(_SAME_LENGTH, _REORDERED * interval)
-    by_track: dict[int, list[str]] = {}
+    by_track: dict[int, list[Edit]] = {}
     for edit in details.structure.edits:
-        by_track.setdefault(edit.track, [])
-        if edit.media_start is None:
-            if edit.duration > _SAME_LENGTH:
-                by_track[edit.track].append(N_("waits %(duration)s s") % {"duration": f"{edit.duration:.3f}"})
-        elif edit.media_start > late:
-            by_track[edit.track].append(
-                N_("begins %(media_start)s s into its material") % {"media_start": f"{edit.media_start:.3f}"}
-            )
-        if edit.rate != 1 and edit.media_start is not None:
-            by_track[edit.track].append(N_("plays at rate %(rate)s") % {"rate": f"{edit.rate:g}"})
-    played = [e for e in details.structure.edits if e.media_start is not None]
-    for track in by_track:
-        if sum(e.track == track for e in played) > 1:
-            by_track[track].append(
-                N_("is put together of %(played)s stretches")
-                % {"played": sum(e.track == track for e in played)}
-            )
-    hidden = details.timing.packets_not_shown if details.timing else 0
+        by_track.setdefault(edit.track, []).append(edit)
     told = [
         N_("track %(track)s %(said)s") % {"track": track, "said": ", ".join(said)}
-        for track, said in by_track.items()
-        if said
+        for track, edits in by_track.items()
+        if (said := list(_edits_of_track(edits, late)))
     ]
+    hidden = details.timing.packets_not_shown if details.timing else 0
     if hidden:
         told.append(N_("%(hidden)s frames are in the file and not shown") % {"hidden": f"{hidden:,}"})
     if told:
@@ -148,6 +132,24 @@ def _edits(details: Details) -> Iterator[Anomaly]:
                 "of sound are stored this way."
             ),
         )
+
+
+def _edits_of_track(edits: Sequence[Edit], late: float) -> Iterator[str]:
+    """What the edits of one track change; from ``late`` seconds on its material begins late."""
+    for edit in edits:
+        if edit.media_start is None:
+            if edit.duration > _SAME_LENGTH:
+                yield N_("waits %(duration)s s") % {"duration": f"{edit.duration:.3f}"}
+            continue
+        if edit.media_start > late:
+            yield N_("begins %(media_start)s s into its material") % {
+                "media_start": f"{edit.media_start:.3f}"
+            }
+        if edit.rate != 1:
+            yield N_("plays at rate %(rate)s") % {"rate": f"{edit.rate:g}"}
+    played = sum(edit.media_start is not None for edit in edits)
+    if played > 1:
+        yield N_("is put together of %(played)s stretches") % {"played": played}
 
 
 def _joints(details: Details) -> Iterator[Anomaly]:

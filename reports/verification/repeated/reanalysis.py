@@ -20,6 +20,8 @@ from reports.verification.problems import CheckResults, Kind
 from reports.verification.repeated.pictures import compare_pictures
 from reports.verification.sources import Source
 
+_GROUNDS = "reason, persons, coverage, peaks, facts of the file, the model's card"
+
 
 class ReanalysisError(ReportError):
     """The analysis cannot be made again here; the message says what is needed."""
@@ -65,56 +67,68 @@ def reanalyse(
     or those of the ``others``, as they decided then, :class:`~detector.errors.MediaError`, and
     :mod:`detector.sandbox`'s errors: the exhibit is read in a confined process.
     """
+    if not _is_the_exhibit(recorded, exhibit, results):
+        return None
+    settings = _models(recorded, weights, others)
+    if pictures is not None:
+        settings["write"] = _keep  # with it pictures are made
+    compared, before = 0, len(results.problems)
+    with tempfile.TemporaryDirectory(prefix="reelproof-") as folder:
+        made = analyze_confined(
+            exhibit,
+            Path(folder),
+            name=recorded.media.file,
+            parameters=recorded.parameters,
+            **settings,
+        )
+        other_engine = another_engine(recorded.software, made.software)
+        if pictures is not None and not other_engine:
+            compared = compare_pictures(recorded, made, pictures, Path(folder), results)
+    pictures_fit = len(results.problems) == before
+    agreement = compare(recorded, made)
+    _tell_differences(recorded, made, agreement, other_engine, results)
+    besides = _besides(bool(other_engine), compared, pictures)
+    return Reanalysis(agreement, _machine(recorded), _machine(made), besides, pictures_fit)
+
+
+def _is_the_exhibit(recorded: Analysis, exhibit: Path, results: CheckResults) -> bool:
+    """Whether the file is the one that was analysed; another one is a problem."""
     try:
         _, sha256 = hashed(exhibit)
     except OSError as error:
         raise ReanalysisError(f"{exhibit}: {error.strerror}. Name the exhibit that was analysed.") from None
-    if sha256 != recorded.media.sha256:
-        why = f"its SHA-256 is {sha256}, where the analysis was made of {recorded.media.sha256}"
-        results.add(exhibit.name, "does not fit", why)
-        return None
+    if sha256 == recorded.media.sha256:
+        return True
+    why = f"its SHA-256 is {sha256}, where the analysis was made of {recorded.media.sha256}"
+    results.add(exhibit.name, "does not fit", why)
+    return False
+
+
+def _models(recorded: Analysis, weights: Path | None, others: Sequence[Path | None]) -> dict[str, Any]:
+    """By which models to analyse, as arguments of :func:`~detector.sandboxed_engine.analyze_confined`."""
     if weights is None:
         raise ReanalysisError(
             f"The model that judged is not here: {recorded.model.name}, SHA-256 of its weights "
             f"{recorded.model.sha256}. Name it with --model FILE.{_made_by(recorded)}"
         )
     _require_second_look(recorded, weights)
-    more: dict[str, Any] = {}
+    models: dict[str, Any] = {"model": str(weights)}
     if recorded.joint is not None:
-        more = {"also": [str(path) for path in _required(recorded, others)], "joint": recorded.joint.rule}
-
-    compared, before = 0, len(results.problems)
-    with tempfile.TemporaryDirectory(prefix="reelproof-") as folder:
-        if pictures is not None:
-            more["write"] = _keep  # with it pictures are made
-        made = analyze_confined(
-            exhibit,
-            Path(folder),
-            name=recorded.media.file,
-            parameters=recorded.parameters,
-            model=str(weights),
-            **more,
-        )
-        other = another_engine(recorded.software, made.software)
-        if pictures is not None and not other:
-            compared = compare_pictures(recorded, made, pictures, Path(folder), results)
-    fits = len(results.problems) == before
-    agreement = compare(recorded, made)
-    _tell_differences(recorded, made, agreement, other, results)
-    besides = _besides(bool(other), compared, pictures)
-    return Reanalysis(agreement, _machine(recorded), _machine(made), besides, fits)
+        models["also"] = [str(path) for path in _required(recorded, others)]
+        models["joint"] = recorded.joint.rule
+    return models
 
 
 def _tell_differences(
-    recorded: Analysis, made: Analysis, agreement: Agreement, other: str, results: CheckResults
+    recorded: Analysis, made: Analysis, agreement: Agreement, other_engine: str, results: CheckResults
 ) -> None:
-    """Put into ``results`` where both differ; ``other`` says that another version of the engine made one."""
-    if not other and (chosen := chosen_otherwise(recorded, made)):
+    """Put into ``results`` where both differ; ``other_engine`` is what :func:`another_engine` says of it."""
+    if not other_engine and (chosen := chosen_otherwise(recorded, made)):
         results.notes.append(
             f"Not compared: heat and what hiding the hottest area changes, of {', '.join(chosen)}: "
             "another frame was chosen here in its place."
         )
-    kind: Kind = "not repeated" if other else "does not fit"
+    kind: Kind = "not repeated" if other_engine else "does not fit"
     for problem in agreement.problems:
         results.add("analysis.json", kind, f"analysed again, {problem}")
     same_libraries = recorded.software.libraries == made.software.libraries
@@ -125,15 +139,12 @@ def _tell_differences(
             "Other versions of libraries, such as FFmpeg, read the file here than when the analysis was "
             "made. They may tell its facts otherwise, which says nothing against the file."
         )
-    if other:
-        results.notes.append(other)
+    if other_engine:
+        results.notes.append(other_engine)
 
 
 def _keep(analysis: Analysis, folder: Path) -> None:
     (folder / ANALYSIS).write_text(analysis.to_json(), encoding="utf-8")
-
-
-_GROUNDS = "reason, persons, coverage, peaks, facts of the file, the model's card"
 
 
 def _besides(another: bool, compared: int, pictures: Source | None) -> str:

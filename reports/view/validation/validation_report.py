@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from detector.schema.analysis import Parameters
-from detector.schema.laboratory.validation import Validation, ValidationItem
+from detector.schema.laboratory.validation import Repetition, Validation, ValidationItem
 from reports.text import dates, numbers
 from reports.text.numbers import grouped, plural, shown
 from reports.text.translation import language
@@ -106,15 +106,8 @@ def validation_report(validation: Validation, language_code: str = language.DEFA
 
 def _view(validation: Validation) -> ValidationReport:
     created, created_iso = dates.in_utc(validation.created)
-    there = {
-        "others": bool(validation.others),
-        "ratios": bool(validation.likelihood_ratios),
-        "time": bool(validation.temporal),
-    }
-    present = [(key, title) for key, title in _SECTIONS if there.get(key, True)]
-    sections = {key: Section(key, number, title) for number, (key, title) in enumerate(present, start=1)}
     return ValidationReport(
-        sections=sections,
+        sections=_sections(validation),
         title=numbers.file_name(validation.title),
         running=gettext(
             "Validation of %(date)s, %(model)s",
@@ -134,27 +127,11 @@ def _view(validation: Validation) -> ValidationReport:
         others=other_models_tables(
             validation.model.title, validation.levels, validation.others, validation.joint
         ),
-        other_models=tuple(
-            Fact(Quoted(f"{each.model.title} ({each.model.name})"), each.model.sha256, exact=True)
-            for each in validation.others
-        ),
+        other_models=_other_models(validation),
         model_title=validation.model.title,
         ratios=tuple(map(ratio_view, validation.likelihood_ratios)),
-        time=tuple(
-            Fact(name, gettext("none") if value is None else numbers.number(value))
-            for name, value in validation.temporal.items()
-        ),
-        repetitions=tuple(
-            RepetitionRow(
-                each.how,
-                str(each.items),
-                str(each.verdicts_changed),
-                shown(each.largest_difference, ".6f"),
-                str(each.segments_changed),
-                f"{shown(each.largest_edge, '.3f')} s",
-            )
-            for each in validation.repetitions
-        ),
+        time=_time(validation),
+        repetitions=tuple(map(_repetition_row, validation.repetitions)),
         limits=validation.limits,
         model=_model(validation),
         versions=_versions(validation),
@@ -162,6 +139,17 @@ def _view(validation: Validation) -> ValidationReport:
         glossary=GLOSSARY if validation.likelihood_ratios else (),
         annex=tuple(map(_annex_row, validation.items)),
     )
+
+
+def _sections(validation: Validation) -> dict[str, Section]:
+    """Those that this validation has, numbered from 1."""
+    there = {
+        "others": bool(validation.others),
+        "ratios": bool(validation.likelihood_ratios),
+        "time": bool(validation.temporal),
+    }
+    present = [(key, title) for key, title in _SECTIONS if there.get(key, True)]
+    return {key: Section(key, number, title) for number, (key, title) in enumerate(present, start=1)}
 
 
 def _facts(validation: Validation, created: str) -> tuple[Fact, ...]:
@@ -189,6 +177,13 @@ def _model(validation: Validation) -> tuple[Fact, ...]:
     return tuple(found)
 
 
+def _other_models(validation: Validation) -> tuple[Fact, ...]:
+    return tuple(
+        Fact(Quoted(f"{each.model.title} ({each.model.name})"), each.model.sha256, exact=True)
+        for each in validation.others
+    )
+
+
 def _versions(validation: Validation) -> tuple[Fact, ...]:
     used = validation.versions
     commit = gettext(", commit %(commit)s", commit=used.commit) if used.commit else ""
@@ -209,6 +204,24 @@ def _parameters(given: Parameters) -> tuple[tuple[str, str, str], ...]:
         if value != parameter.default:
             found.append((name, numbers.number(value), numbers.number(parameter.default)))
     return tuple(found)
+
+
+def _time(validation: Validation) -> tuple[Fact, ...]:
+    return tuple(
+        Fact(name, gettext("none") if value is None else numbers.number(value))
+        for name, value in validation.temporal.items()
+    )
+
+
+def _repetition_row(repeated: Repetition) -> RepetitionRow:
+    return RepetitionRow(
+        repeated.how,
+        str(repeated.items),
+        str(repeated.verdicts_changed),
+        shown(repeated.largest_difference, ".6f"),
+        str(repeated.segments_changed),
+        f"{shown(repeated.largest_edge, '.3f')} s",
+    )
 
 
 def _annex_row(item: ValidationItem) -> AnnexRow:
