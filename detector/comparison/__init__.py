@@ -7,8 +7,8 @@
   the other is a *view* (:mod:`~detector.comparison.views`).
 - :mod:`~detector.comparison.frame_pairs`: frames of both that show the same moment, at full size.
 - :mod:`~detector.comparison.persons`: faces followed through these, each pair measured
-  (:mod:`~detector.comparison.difference`, :mod:`~detector.comparison.explained_difference`), and the segments
-  in which they differ.
+  (:mod:`~detector.comparison.difference`, :mod:`~detector.comparison.explained_difference`);
+  :mod:`~detector.comparison.differing_segments`: the segments in which they differ.
 - :mod:`~detector.comparison.regions`: other parts of the picture that differ, after a change of tones
   (:mod:`~detector.comparison.tones`) is taken out.
 - :mod:`~detector.comparison.result` and :mod:`~detector.comparison.statements`: the published value, and what

@@ -18,8 +18,9 @@ from detector.comparison.alignment.best_way import NOWHERE
 from detector.comparison.alignment.locate import Located, locate
 from detector.comparison.alignment.refine import FramePair, Refined, reduced, refine_view
 from detector.comparison.alignment.time_map import TimeMap
+from detector.comparison.differing_segments import find_segments
 from detector.comparison.frame_pairs import frame_pairs, sampled
-from detector.comparison.persons import PersonTracker, find_segments
+from detector.comparison.persons import PersonTracker
 from detector.comparison.pictures import write_peaks
 from detector.comparison.regions import find_regions
 from detector.comparison.result import facts, gaps, region, time_pieces, transform

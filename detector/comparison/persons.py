@@ -1,4 +1,4 @@
-"""Faces followed through the compared frames, their differences over time, and the segments these make."""
+"""Faces followed through the compared frames, and by how much each differs from the reference."""
 
 from __future__ import annotations
 
@@ -21,18 +21,8 @@ from detector.media.frame import Frame
 from detector.media.pictures.cuts import CutDetector
 from detector.schema.analysis import Box, MediaKind, Parameters
 from detector.schema.boxes import rounded
-from detector.schema.comparison import (
-    ComparedPeak,
-    ComparedPerson,
-    ComparedSegment,
-    ComparisonParameters,
-    FaceDifference,
-)
-from detector.schema.formatting import name_of
-from detector.schema.logistic import sigmoid
-from detector.segments import rules
+from detector.schema.comparison import ComparedPeak, ComparisonParameters
 
-_CLEARLY = 0.5  # log, by which faces of a segment differ more than their surroundings: 1.3 times as much
 _MOST_WAITING = 4  # pairs of frames that are measured or wait for it
 
 
@@ -60,7 +50,7 @@ class ComparedTimes:
 
 
 @dataclass(frozen=True)
-class _Compared:
+class ComparedFace:
     """One face in one pair of frames."""
 
     track: int
@@ -101,7 +91,7 @@ class PersonTracker:
         self._waiting: deque[Future[_Measured]] = deque()
         self.pairs: list[ComparedTimes] = []
         self.grids: list[FrameGrid] = []
-        self.faces: list[_Compared] = []
+        self.faces: list[ComparedFace] = []
         self._too_small = self._not_shown = 0
 
     def process(self, exhibit: Frame, reference: Frame, broken: bool) -> None:
@@ -109,12 +99,12 @@ class PersonTracker:
         is_cut = self.kind is MediaKind.VIDEO and self._cuts.process_frame(exhibit.image, exhibit.shape)
         self._references[exhibit.pts] = reference
         for frame, cut, faces in self._search.process_frame(exhibit, is_cut or broken):
-            self._compare(frame, cut, faces)
+            self._follow(frame, cut, faces)
 
     def finish(self) -> None:
         """Compare what still waits."""
         for frame, cut, faces in self._search.flush():
-            self._compare(frame, cut, faces)
+            self._follow(frame, cut, faces)
         while self._waiting:
             self._keep(self._waiting.popleft().result())
         numbers = np.array([face.track for face in self.faces], np.int32)
@@ -151,151 +141,32 @@ class PersonTracker:
         if self._not_shown:
             yield statements.of_faces_not_shown(self._not_shown)
 
-    def _compare(self, frame: Frame, cut: bool, faces: list[Face]) -> None:
+    def _follow(self, frame: Frame, cut: bool, faces: list[Face]) -> None:
+        """Tell the faces' tracks, and have them measured beside."""
         reference = self._references.pop(frame.pts)
-        numbers = self._tracker.process_frame(float(frame.time), frame.image, faces, cut)
+        tracks = self._tracker.process_frame(float(frame.time), frame.image, faces, cut)
         boxes = [face.box for face in faces]
-        self._waiting.append(self._beside.submit(self._measured, frame, reference, boxes, numbers))
+        self._waiting.append(self._beside.submit(self._measure, frame, reference, boxes, tracks))
         while len(self._waiting) > _MOST_WAITING:
             self._keep(self._waiting.popleft().result())
 
-    def _measured(self, frame: Frame, reference: Frame, boxes: list[Box], numbers: list[int]) -> _Measured:
+    def _measure(self, frame: Frame, reference: Frame, boxes: list[Box], tracks: list[int]) -> _Measured:
         at = ComparedTimes(float(frame.time), float(reference.time), frame.pts, reference.pts)
         grid = compare_frame(at.time, frame.image, reference.image, self._view, boxes)
         measured = []
-        for rank, (number, box) in enumerate(zip(numbers, boxes, strict=True)):
+        for rank, (track, box) in enumerate(zip(tracks, boxes, strict=True)):
             if (box[2] - box[0]) * min(1.0, 1 / self._view.scale) >= self._parameters.minimum_face:
                 others = boxes[:rank] + boxes[rank + 1 :]
                 images = frame.image, reference.image
-                measured.append((number, box, measure_face(*images, self._view, box, others, self._shown)))
+                measured.append((track, box, measure_face(*images, self._view, box, others, self._shown)))
         return _Measured(at, grid, measured, len(boxes) - len(measured))
 
     def _keep(self, measured: _Measured) -> None:
         self.pairs.append(measured.at)
         self.grids.append(measured.grid)
         self._too_small += measured.too_small
-        for number, box, measure in measured.faces:
+        for track, box, measure in measured.faces:
             if measure is None:
                 self._not_shown += 1
             else:
-                self.faces.append(_Compared(number, measured.at, box, measure))
-
-
-def find_segments(
-    tracker: PersonTracker, parameters: ComparisonParameters
-) -> tuple[tuple[ComparedPerson, ...], tuple[ComparedSegment, ...]]:
-    """Persons, and the segments in which their faces differ, and clearly more than their surroundings."""
-    rule = Parameters(
-        sample_rate=parameters.sample_rate,
-        enter_threshold=parameters.enter_threshold,
-        exit_threshold=parameters.exit_threshold,
-        merge_gap=parameters.merge_gap,
-        minimum_duration=parameters.minimum_duration,
-    )
-    found_persons, found_segments = [], []
-    for rank, group in enumerate(tracker.people()):
-        name = name_of(rank)
-        faces = sorted((face for face in tracker.faces if face.track in group), key=lambda face: face.at.time)
-        smoothed = _smoothed(faces, parameters)
-        intervals = [
-            one
-            for one in _intervals(faces, smoothed, rule, tracker.kind)
-            if _stands_out(faces[one.first : one.last + 1])
-        ]
-        segments = [
-            _segment(f"{name}{number}", name, faces, smoothed, one)
-            for number, one in enumerate(intervals, start=1)
-        ]
-        found_segments += segments
-        found_persons.append(_person(name, faces, smoothed, segments))
-    return tuple(found_persons), tuple(found_segments)
-
-
-def _smoothed(faces: list[_Compared], parameters: ComparisonParameters) -> rules.Floats:
-    """Probabilities after the sliding median along each track."""
-    out = np.empty(len(faces))
-    tracks = np.array([face.track for face in faces])
-    for number in np.unique(tracks):
-        own = np.flatnonzero(tracks == number)
-        times = np.array([faces[at].at.time for at in own])
-        logits = np.array([faces[at].measure.logit for at in own])
-        medians = rules.sliding_median(times, logits, parameters.median_window)
-        out[own] = [sigmoid(one) for one in medians]
-    return out
-
-
-def _intervals(
-    faces: list[_Compared], smoothed: rules.Floats, rule: Parameters, kind: MediaKind
-) -> list[rules.Interval]:
-    if kind is MediaKind.IMAGE:
-        over = np.flatnonzero(smoothed >= rule.enter_threshold).tolist()
-        return [rules.Interval(at, at) for at in over]
-    times = np.array([face.at.time for face in faces])
-    tracks = np.array([face.track for face in faces])
-    along = []
-    for number in np.unique(tracks):
-        along += rules.find_in_track(times, smoothed, np.flatnonzero(tracks == number), rule)
-    return rules.merged(times, sorted(along, key=lambda one: one.first), rule.merge_gap)
-
-
-def _stands_out(faces: list[_Compared]) -> bool:
-    """Whether faces differ more than what is around them, which is the control.
-
-    Where that rises with them, frames were matched badly or the whole picture was changed.
-    """
-    beyond = [face.measure.difference - face.measure.surroundings for face in faces]
-    return float(np.mean(beyond)) >= _CLEARLY
-
-
-def _segment(
-    name: str, person: str, faces: list[_Compared], smoothed: rules.Floats, interval: rules.Interval
-) -> ComparedSegment:
-    inside = faces[interval.first : interval.last + 1]
-    times = np.array([face.at.time for face in faces])
-    raw = np.array([face.measure.logit for face in faces])
-    first, last = inside[0].at, inside[-1].at
-    segment = ComparedSegment(
-        id=name,
-        person=person,
-        start=first.time,
-        end=last.time,
-        reference_start=first.reference_time,
-        reference_end=last.reference_time,
-        confidence=sigmoid(float(np.mean([face.measure.logit for face in inside]))),
-        difference=float(np.mean([face.measure.difference for face in inside])),
-        surroundings=float(np.mean([face.measure.surroundings for face in inside])),
-        frames=len(inside),
-        peaks=tuple(
-            faces[at].at.as_peak(faces[at].box) for at in rules.peaks(times, smoothed, raw, interval)
-        ),
-        statement="",
-    )
-    return segment.model_copy(update={"statement": statements.of_segment(segment)})
-
-
-def _person(
-    name: str, faces: list[_Compared], smoothed: rules.Floats, segments: list[ComparedSegment]
-) -> ComparedPerson:
-    boxes = np.array([face.box for face in faces])
-    level = float(np.mean([face.measure.logit for face in faces]))
-    strongest = max((segment.confidence for segment in segments), default=sigmoid(level))
-    return ComparedPerson(
-        id=name,
-        median_box=rounded(np.median(boxes, axis=0)),
-        frames=len(faces),
-        probability=strongest,
-        differences=tuple(
-            FaceDifference(
-                time=face.at.time,
-                reference_time=face.at.reference_time,
-                pts=face.at.pts,
-                reference_pts=face.at.reference_pts,
-                box=rounded(face.box),
-                difference=face.measure.difference,
-                surroundings=face.measure.surroundings,
-                probability=sigmoid(face.measure.logit),
-                smoothed=float(smooth),
-            )
-            for face, smooth in zip(faces, smoothed, strict=True)
-        ),
-    )
+                self.faces.append(ComparedFace(track, measured.at, box, measure))

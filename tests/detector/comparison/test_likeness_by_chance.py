@@ -10,7 +10,8 @@ import numpy as np
 from detector.comparison.alignment.pieces import StripPiece
 from detector.comparison.alignment.time_map import _within, _without_scraps
 from detector.comparison.difference import FaceMeasure
-from detector.comparison.persons import ComparedTimes, PersonTracker, _Compared, find_segments
+from detector.comparison.differing_segments import find_segments
+from detector.comparison.persons import ComparedFace, ComparedTimes, PersonTracker
 from detector.schema.analysis import MediaKind
 from detector.schema.comparison import ComparisonParameters
 
@@ -54,7 +55,7 @@ def segments_of(difference: float, surroundings: float) -> int:
     """How many segments faces make that certainly differ, two seconds long, beside such surroundings."""
     measure = FaceMeasure(difference, surroundings, 2.0, ())
     faces = [
-        _Compared(1, ComparedTimes(at / 8, at / 8, at, at), (10.0, 10.0, 60.0, 60.0), measure)
+        ComparedFace(1, ComparedTimes(at / 8, at / 8, at, at), (10.0, 10.0, 60.0, 60.0), measure)
         for at in range(16)
     ]
     tracker = SimpleNamespace(people=lambda: [[1]], faces=faces, kind=MediaKind.VIDEO)

@@ -17,39 +17,24 @@ import av
 import cv2
 import numpy as np
 
-from detector.media.frame import Image
 from detector.training.data.face_samples import read_csv
+from detector.training.evaluation.comparison.variants import RETIMED, VARIANTS, Variant
 from detector.training.evaluation.figures.temporal_metrics import Span
 from detector.training.evaluation.material.short_clips import ShortClip, read_short_clip, write_short_clip
 
-SHIFT = 1.5  # seconds cut off at the start
-_CROP = 0.05  # on each side: a tenth of width and height
-_CAPTION = 0.12  # of the height
 _SPLICE = (0.3, 0.65)  # of a clip's frames that are taken from the fake
 _MIDDLE = (0.33, 0.67)  # of a clip's frames that are all that exhibit and reference have in common
-
-
-@dataclass(frozen=True)
-class Variant:
-    """A change made to an exhibit.
-
-    ``shift`` is by how many seconds the reference then runs ahead, about, ``speed`` how many of its seconds
-    pass in one of the exhibit's.
-    """
-
-    name: str
-    change: Callable[[ShortClip], ShortClip]
-    crf: int = 23
-    shift: float = 0.0
-    speed: float = 1.0
+_TO_THE_END = 1e9  # seconds: ends a span with its clip (:func:`clipped`)
 
 
 @dataclass(frozen=True)
 class KnownPair:
-    """One exhibit, written to a file by ``write``, with its reference and the truth about both.
+    """One exhibit with its reference, and the truth about both.
 
+    ``write`` and ``reference`` give their files, made below a folder unless they are there already.
     ``spans`` are the manipulated times of the person on ``side`` (of ``left``, ``right``; "" for a single
-    one); ``shift`` is None where the two are unrelated or the map is not one line of slope ``speed``.
+    one). The reference shows a ``time`` of the exhibit at ``speed * time + shift``; ``shift`` is None where
+    the two are unrelated, or no one line is right.
     """
 
     name: str
@@ -62,83 +47,6 @@ class KnownPair:
     shift: float | None = 0.0
     side: str = ""
     speed: float = 1.0
-
-
-def _each(change: Callable[[Image], Image]) -> Callable[[ShortClip], ShortClip]:
-    return lambda film: ShortClip([change(frame) for frame in film.frames], film.rate)
-
-
-def _scaled(scale: float) -> Callable[[ShortClip], ShortClip]:
-    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    return _each(
-        lambda picture: np.asarray(cv2.resize(picture, None, fx=scale, fy=scale, interpolation=method))
-    )
-
-
-def _cropped(picture: Image) -> Image:
-    height, width = picture.shape[:2]
-    down, across = round(_CROP * height), round(_CROP * width)
-    return picture[down : height - down, across : width - across]
-
-
-def _captioned(picture: Image) -> Image:
-    height, width = picture.shape[:2]
-    bar = round(_CAPTION * height)
-    out = picture.copy()
-    out[height - bar :] = (20, 20, 60)
-    where = (width // 20, height - bar // 3)
-    cv2.putText(
-        out, "BREAKING NEWS", where, cv2.FONT_HERSHEY_SIMPLEX, bar / 45, (255, 255, 255), 2, cv2.LINE_AA
-    )
-    return out
-
-
-def _later(film: ShortClip) -> ShortClip:
-    return ShortClip(film.frames[round(SHIFT * film.rate) :], film.rate)
-
-
-def _at_other_rate(film: ShortClip) -> ShortClip:
-    """24 frames a second, or 30 of a film that has fewer: frames are dropped or shown twice."""
-    rate = Fraction(24) if film.rate > 26 else Fraction(30)
-    count = int(len(film.frames) / film.rate * rate)
-    return ShortClip(
-        [film.frames[min(len(film.frames) - 1, int(at / rate * film.rate))] for at in range(count)], rate
-    )
-
-
-def _played(speed: float) -> Callable[[ShortClip], ShortClip]:
-    """Frames dropped or shown twice, at the same rate."""
-    return lambda film: ShortClip(
-        [film.frames[int(at * speed + 0.5)] for at in range(int((len(film.frames) - 1) / speed))], film.rate
-    )
-
-
-def _thinned(every: int) -> Callable[[ShortClip], ShortClip]:
-    return lambda film: ShortClip(film.frames[::every], film.rate / every)
-
-
-VARIANTS = (
-    Variant("crf 28", lambda film: film, crf=28),
-    Variant("crf 40", lambda film: film, crf=40),
-    Variant("scale 0.5", _scaled(0.5)),
-    Variant("scale 1.3", _scaled(1.3)),
-    Variant("crop 10 %", _each(_cropped)),
-    Variant("mirrored", _each(lambda picture: picture[:, ::-1])),
-    Variant(f"shifted by {SHIFT} s", _later, shift=SHIFT),
-    Variant("24 or 30 fps", _at_other_rate),
-    Variant("caption bar", _each(_captioned)),
-)
-_PAL = Fraction(25, 24)
-RETIMED = (
-    Variant("4 % faster", lambda film: ShortClip(film.frames, film.rate * _PAL), speed=float(_PAL)),
-    Variant("4 % slower", lambda film: ShortClip(film.frames, film.rate / _PAL), speed=float(1 / _PAL)),
-    Variant("every third frame", _thinned(3)),
-    Variant("1.25 times as fast", _played(1.25), speed=1.25),
-    Variant("every twelfth frame", _thinned(12)),
-    Variant("half as fast", _played(0.5), speed=0.5),
-    Variant("twice as fast", _played(2.0), speed=2.0),
-)
-"""Copies at other rates and speeds, of which each clip is met in one."""
 
 
 def aligned_sets(clips: Path, role: str) -> dict[str, tuple[Path, tuple[Path, ...]]]:
@@ -179,8 +87,8 @@ def known_pairs(data: Path, role: str, each: int) -> Iterator[KnownPair]:
             _as_it_is(other),
             _as_it_is(real),
             (),
-            False,
-            None,
+            related=False,
+            shift=None,
         )
         if rank % 2 == 0:
             yield _duo(real, other, other_fakes[0])
@@ -203,8 +111,7 @@ def _changed(path: Path, real: Path, kind: str, variant: Variant) -> KnownPair:
         film = variant.change(read_short_clip(path))
         return write_short_clip(film, folder / "exhibit.mp4", variant.crf)
 
-    film_end = 1e9
-    spans = ((0.0, film_end),) if kind == "fake" else ()
+    spans = ((0.0, _TO_THE_END),) if kind == "fake" else ()
     rate, _ = _rate_and_count(path)
     shift = float(round(variant.shift * rate) / rate)  # whole frames are cut off
     return KnownPair(
@@ -256,7 +163,7 @@ def _duo(left: Path, right: Path, right_fake: Path) -> KnownPair:
         "crf 23",
         side_by_side(right, "reference.mp4"),
         side_by_side(right_fake, "exhibit.mp4"),
-        ((0.0, 1e9),),
+        ((0.0, _TO_THE_END),),
         side="right",
     )
 
@@ -273,7 +180,7 @@ def _shot(before: Path, real: Path, after: Path, shot: Path) -> KnownPair:
 
     rate, _ = _rate_and_count(real)
     _, count = _rate_and_count(before)
-    kind, spans = ("original", ()) if shot == real else ("fake", ((0.0, 1e9),))
+    kind, spans = ("original", ()) if shot == real else ("fake", ((0.0, _TO_THE_END),))
     return KnownPair(shot.name, kind, "one shot of three", edited, write, spans, shift=float(count / rate))
 
 
@@ -347,7 +254,9 @@ def _only_others(before: Path, real: Path, after: Path) -> KnownPair:
         films = [read_short_clip(path) for path in (before, after)]
         return write_short_clip(_joined(films, films[0]), folder / "exhibit.mp4", 28)
 
-    return KnownPair(real.name, "unrelated", "two others", _as_it_is(real), write, (), False, None)
+    return KnownPair(
+        real.name, "unrelated", "two others", _as_it_is(real), write, (), related=False, shift=None
+    )
 
 
 def _published(videos: Path) -> Iterator[KnownPair]:

@@ -16,7 +16,7 @@ import numpy as np
 from detector.media.frame import Image
 from detector.training.data.face_samples import read_csv
 from detector.training.data.labelled_sets import opened_zip
-from detector.training.evaluation.comparison.pairs import VARIANTS, Variant
+from detector.training.evaluation.comparison.variants import VARIANTS, Variant
 from detector.training.evaluation.material.short_clips import ShortClip
 
 _RATE = Fraction(25)

@@ -16,7 +16,7 @@ import numpy as np
 from detector.fingerprint.fingerprint import RATE, Fingerprint
 from detector.fingerprint.sampling import fingerprint_of, reduced
 from detector.media.frame import Image
-from detector.training.evaluation.comparison.pairs import Variant
+from detector.training.evaluation.comparison.variants import Variant
 from detector.training.evaluation.fingerprints import other_hashes
 from detector.training.evaluation.fingerprints.copies import SECONDS, ResearchClip
 from detector.training.evaluation.fingerprints.other_hashes import Hashes
