@@ -1,4 +1,4 @@
-"""How well a generator is told that nothing here has learnt from.
+"""How well generators are recognised that were left out of learning: one figure for each.
 
 The shipped network's upper blocks were tuned on examples of all generators, so leaving one out of its heads
 would say little. Here the blocks are those of the pretrained start, which has seen no generator's name, and
@@ -79,6 +79,33 @@ class Pairs:
     share: float
 
 
+@dataclass(frozen=True)
+class _FeatureStore:
+    """Features by ``network``, made once and kept in files of ``folder``."""
+
+    network: ViTSmall14
+    folder: Path
+    report: Callable[[str], None]
+
+    def patches(self, name: str, patches: Sequence[Patch], framing: int) -> Known:
+        """Those of the set of patches that is called ``name``, in one framing."""
+        crops = (plain_crop(patch, framing, self.network.size) for patch in patches)
+        return Known(patches, self._kept(f"{name}{'-inner' if framing == INNER else ''}", crops))
+
+    def pairs(self, name: str, pairs: Iterable[Pair], share: float) -> Pairs:
+        """Those of pairs, with ``share`` of a head's weight."""
+        return Pairs(self._kept(name, pair_crops(pairs, self.network.size)), share)
+
+    def _kept(self, name: str, crops: Iterable[Image]) -> Features:
+        path = self.folder / f"{name}.npy"
+        if not path.is_file():
+            features = features_of(self.network, crops, self.report)
+            with atomic_path(path) as temporary, temporary.open("wb") as file:
+                np.save(file, features)
+        kept: Features = np.load(path)
+        return kept
+
+
 def measure_left_out(
     out: Path,
     faces: Sequence[Patch],
@@ -92,44 +119,42 @@ def measure_left_out(
     unmanipulated ones blended and moved. Features are kept in ``folder``.
     """
     stills, clips = load(out, "stills"), [*load(out, "clips"), *load(out, "videos")]
-    sets = {
-        "train-stills": [p for p in stills if p.role == TRAIN],
-        "train-clips": every_nth_frame([p for p in clips if p.role == TRAIN], LEARNT_FRAMES),
-        "train-crops": [p for p in faces if p.source in _LARGE][::_CROPS_EVERY],
-        "val-stills": [p for p in stills if p.role == "val"],
-        "develop-clips": every_nth_frame([p for p in clips if p.role == "develop"], TOLD_FRAMES),
-    }
-    require_training([*sets["train-stills"], *sets["train-clips"], *sets["train-crops"]], None)
+    train_stills = [p for p in stills if p.role == TRAIN]
+    train_clips = every_nth_frame([p for p in clips if p.role == TRAIN], LEARNT_FRAMES)
+    train_crops = [p for p in faces if p.source in _LARGE][::_CROPS_EVERY]
+    val_stills = [p for p in stills if p.role == "val"]
+    develop_clips = every_nth_frame([p for p in clips if p.role == "develop"], TOLD_FRAMES)
+    require_training([*train_stills, *train_clips, *train_crops], None)
 
-    def kept(name: str, framing: int) -> Known:
-        crops = (plain_crop(patch, framing, network.size) for patch in sets[name])
-        path = folder / f"{name}{'-inner' if framing == INNER else ''}.npy"
-        return Known(sets[name], _kept(path, network, crops, report))
+    store = _FeatureStore(network, folder, report)
+    heads = store.patches("train-clips", train_clips, HEAD)
+    pictures = store.patches("train-stills", train_stills, HEAD) + heads
+    told = _each_left_out(PICTURES, pictures, store.patches("val-stills", val_stills, HEAD), report)
+    moved = store.pairs("moved", motion_pairs(faces), MOVED)
+    held_out = store.patches("develop-clips", develop_clips, HEAD)
+    told |= _each_left_out(TALKING_HEADS, heads, held_out, report, moved)
+    blends = store.pairs("blends", blend_pairs(faces, BLENDED), BLENDS)
+    inner = store.patches("train-crops", train_crops, INNER) + store.patches(
+        "train-clips", train_clips, INNER
+    )
+    held_out = store.patches("develop-clips", develop_clips, INNER)
+    told |= _each_left_out(ALTERED_FACES, inner, held_out, report, blends, EXAMPLES_STRENGTH)
+    return told
 
+
+def _each_left_out(
+    generators: Sequence[str],
+    learnt: Known,
+    held_out: Known,
+    report: Callable[[str], None],
+    pairs: Pairs | None = None,
+    strength: float = STRENGTH,
+) -> dict[str, tuple[float, int]]:
+    """:func:`left_out_auc` of each of ``generators``, by its name."""
     told = {}
-
-    def kept_pairs(name: str, pairs: Iterable[Pair], share: float) -> Pairs:
-        crops = pair_crops(pairs, network.size)
-        return Pairs(_kept(folder / f"{name}.npy", network, crops, report), share)
-
-    def leave_out(
-        generators: Sequence[str],
-        learnt: Known,
-        held_out: Known,
-        pairs: Pairs | None = None,
-        strength: float = STRENGTH,
-    ) -> None:
-        for name in generators:
-            auc, count = told[name] = left_out_auc(learnt, held_out, name, pairs, strength)
-            report(f"{name}: AUC {auc:.3f} over {count} of it")
-
-    heads = kept("train-clips", HEAD)
-    leave_out(PICTURES, kept("train-stills", HEAD) + heads, kept("val-stills", HEAD))
-    moved = kept_pairs("moved", motion_pairs(faces), MOVED)
-    leave_out(TALKING_HEADS, heads, kept("develop-clips", HEAD), moved)
-    blends = kept_pairs("blends", blend_pairs(faces, BLENDED), BLENDS)
-    inner = kept("train-crops", INNER) + kept("train-clips", INNER)
-    leave_out(ALTERED_FACES, inner, kept("develop-clips", INNER), blends, EXAMPLES_STRENGTH)
+    for name in generators:
+        auc, count = told[name] = left_out_auc(learnt, held_out, name, pairs, strength)
+        report(f"{name}: AUC {auc:.3f} over {count} of it")
     return told
 
 
@@ -180,12 +205,3 @@ def _by_source(patches: Sequence[Patch], labels: NDArray[np.int64]) -> NDArray[n
 
 def _target(patch: Patch, head: int) -> int:
     return targets(patch.generator, patch.fake)[head]
-
-
-def _kept(path: Path, network: ViTSmall14, crops: Iterable[Image], report: Callable[[str], None]) -> Features:
-    if not path.is_file():
-        features = features_of(network, crops, report)
-        with atomic_path(path) as temporary, temporary.open("wb") as file:
-            np.save(file, features)
-    kept: Features = np.load(path)
-    return kept
