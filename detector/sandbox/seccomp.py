@@ -178,6 +178,11 @@ def refuse_calls(*, network: bool = False) -> bool:
 
 
 def _filter(network: bool) -> bytes | None:
+    """The program that Linux runs before each call; None on a processor whose calls are not known here.
+
+    A step jumps over as many of the next ones as it names, when it is so and when not; ``column`` is where
+    the tables have this processor's numbers of calls.
+    """
     found = _ARCHITECTURES.get(platform.machine())
     if found is None:
         return None
@@ -197,37 +202,49 @@ def _filter(network: bool) -> bytes | None:
         for numbers in () if network and name == _NETWORK else family.values():
             if (number := numbers[column]) is not None:
                 program += [_step(_EQUAL, number, 0, 1), _step(_RETURN, no)]
-    # Its flags lie in memory, where no filter sees them; the C library then makes threads by clone.
-    program += [_step(_EQUAL, _CLONE3[column], 0, 1), _step(_RETURN, _ERRNO | errno.ENOSYS)]
-    program += [
+    program += [*_threads_alone(column, no), *_itself_alone(column, no), _step(_RETURN, _ALLOW)]
+    return b"".join(program)
+
+
+def _threads_alone(column: int, no: int) -> list[bytes]:
+    """Clone makes threads, and no processes."""
+    return [
+        # Its flags lie in memory, where no filter sees them; the C library then makes threads by clone.
+        _step(_EQUAL, _CLONE3[column], 0, 1),
+        _step(_RETURN, _ERRNO | errno.ENOSYS),
         _step(_EQUAL, _CLONE[column], 0, 4),
         _step(_LOAD, _FIRST_ARGUMENT),
         _step(_ANY_BIT, _CLONE_THREAD, 0, 1),
         _step(_RETURN, _ALLOW),
         _step(_RETURN, no),
     ]
-    for numbers_of_call in _TO_ITSELF:
-        program += [
-            _step(_EQUAL, numbers_of_call[column], 0, 4),
+
+
+def _itself_alone(column: int, no: int) -> list[bytes]:
+    """Calls about a process are about this one, which some of them name by 0 as well."""
+    steps = []
+    for numbers in _TO_ITSELF:
+        steps += [
+            _step(_EQUAL, numbers[column], 0, 4),
             _step(_LOAD, _FIRST_ARGUMENT),
             _step(_EQUAL, os.getpid(), 0, 1),
             _step(_RETURN, _ALLOW),
             _step(_RETURN, no),
         ]
-    for numbers_of_call in _OF_ITSELF:
-        program += [
-            _step(_EQUAL, numbers_of_call[column], 0, 5),
+    for numbers in _OF_ITSELF:
+        steps += [
+            _step(_EQUAL, numbers[column], 0, 5),
             _step(_LOAD, _FIRST_ARGUMENT),
             _step(_EQUAL, 0, 1, 0),
             _step(_EQUAL, os.getpid(), 0, 1),
             _step(_RETURN, _ALLOW),
             _step(_RETURN, no),
         ]
-    program.append(_step(_RETURN, _ALLOW))
-    return b"".join(program)
+    return steps
 
 
 def _kept_network(column: int, no: int) -> list[bytes]:
+    """Sockets are of the families and protocols that stay allowed, and what is sent opens no connection."""
     steps = [
         _step(_EQUAL, _SOCKET[column], 0, 10),
         _step(_LOAD, _FIRST_ARGUMENT),

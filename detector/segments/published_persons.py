@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence, Set
 
 import numpy as np
 
-from detector.faces.detections import Detections
+from detector.faces.detections import Detection, Detections
 from detector.schema.analysis import Answers, Person, Score, Scores, is_mostly_covered
 from detector.schema.boxes import rounded
 from detector.schema.formatting import name_of
@@ -78,20 +78,7 @@ def published_person(
         quality=sampled.face_quality(),
         probability=max(map(scorer.person_probability, levels), default=None),
         second_look=look,
-        scores=Scores(
-            Score(
-                time=s.time,
-                pts=s.pts,
-                track=s.track,
-                box=rounded(s.box),
-                usable=s.usable,
-                logit=s.logit,
-                probability=None if s.logit is None else scorer.probability(s.logit),
-                smoothed=s.smoothed,
-                interpolated=s.interpolated,
-            )
-            for s in group
-        ),
+        scores=Scores(_score(each, scorer) for each in group),
     )
 
 
@@ -107,6 +94,20 @@ def published_persons(
     return tuple(
         published_person(name, group, found, scorer, rate, on_screen(group), still)
         for name, group in people.items()
+    )
+
+
+def _score(seen: Detection, scorer: Scorer) -> Score:
+    return Score(
+        time=seen.time,
+        pts=seen.pts,
+        track=seen.track,
+        box=rounded(seen.box),
+        usable=seen.usable,
+        logit=seen.logit,
+        probability=None if seen.logit is None else scorer.probability(seen.logit),
+        smoothed=seen.smoothed,
+        interpolated=seen.interpolated,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from detector.schema.analysis import Analysis, Box, CloseUp, Peak, Segment
+from detector.schema.analysis import Analysis, Box, CloseUp, HideAndRescore, Peak, Segment
 from detector.verdict.persons.finding_basis import is_colourless, is_covered
 from detector.verdict.persons.flagged import is_flagged
 from detector.verdict.reasons import doubt
@@ -234,10 +234,8 @@ def _peak(analysis: Analysis, segment: Segment, peak: Peak, index: int, folder: 
         person=segment.person,
     )
     if media.still:
-        what, part = (
-            gettext("face %(id)s, person %(person)s", id=segment.id, person=segment.person),
-            _around(peak, (0, 0, media.width, media.height)),
-        )
+        what = gettext("face %(id)s, person %(person)s", id=segment.id, person=segment.person)
+        part = _around(peak, (0, 0, media.width, media.height))
     near = _near(peak.close_up, what, _around(peak, peak.close_up.part), folder) if peak.close_up else None
     return PeakView(
         number=index,
@@ -253,20 +251,23 @@ def _peak(analysis: Analysis, segment: Segment, peak: Peak, index: int, folder: 
         near=near,
         confirmed=is_confirmed(check),
         effect=check_words(check, alone=not media.still and analysis.model.architecture in SEQUENCES),
-        check=(
-            (gettext("Nothing"), numbers.probability(check.probability), "–"),
-            (
-                gettext("Hottest %(area)s", area=shown(check.area, ".0%")),
-                numbers.probability(check.hidden_highlight),
-                numbers.signed(-check.drop_highlight),
-            ),
-            (
-                gettext(
-                    "Random %(area)s",
-                    area=shown(check.area, ".0%"),
-                ),
-                numbers.probability(check.hidden_random),
-                numbers.signed(-check.drop_random),
-            ),
+        check=_check_rows(check),
+    )
+
+
+def _check_rows(check: HideAndRescore) -> tuple[tuple[str, str, str], ...]:
+    """What was hidden, the probability then, and by how much that is another."""
+    area = shown(check.area, ".0%")
+    return (
+        (gettext("Nothing"), numbers.probability(check.probability), "–"),
+        (
+            gettext("Hottest %(area)s", area=area),
+            numbers.probability(check.hidden_highlight),
+            numbers.signed(-check.drop_highlight),
+        ),
+        (
+            gettext("Random %(area)s", area=area),
+            numbers.probability(check.hidden_random),
+            numbers.signed(-check.drop_random),
         ),
     )

@@ -5,10 +5,10 @@ The few fields of an analysis that ``score`` and the API tell are :mod:`detector
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import assert_never
 
-from detector.schema.analysis import Analysis, Segment, Verdict
+from detector.schema.analysis import Analysis, Coverage, Media, Segment, Verdict
 from detector.schema.joint_rule import JointRule
 from detector.verdict.persons.flagged import flagged_segments
 from detector.verdict.persons.whose_figure import figured_segment
@@ -199,28 +199,14 @@ def interval_words(interval: ProbabilityInterval) -> str:
 
 
 def _not_examined(analysis: Analysis, section: int) -> str:
+    """What was not examined, in one sentence; ``section`` has the whole list."""
     coverage, media = analysis.coverage, analysis.media
     found = []
     if not media.still:
         found.append(gettext("sound") if media.has_sound else gettext("sound (the file has none)"))
     found.append(gettext("everything that is not a face"))
     if not media.still:
-        damaged = media.frames_from_damaged or 0
-        left = max(media.frames - damaged - coverage.frames_sampled - coverage.frames_between, 0)
-        found.append(
-            gettext(
-                "%(left)s of %(frames)s, between those judged",
-                left=shown(left, ","),
-                frames=plural(media.frames, "frame", "frames"),
-            )
-        )
-        if damaged:
-            found.append(
-                gettext(
-                    "%(frames)s that rest on damaged or missing ones",
-                    frames=plural(damaged, "frame", "frames"),
-                )
-            )
+        found += _frames_left(media, coverage)
     if coverage.faces_unusable:
         found.append(
             gettext(
@@ -230,14 +216,7 @@ def _not_examined(analysis: Analysis, section: int) -> str:
                 flaws=", ".join(map(translated, coverage.flaws)) or gettext("too small, unclear or unsure"),
             )
         )
-    if media.details and (others := media.details.other_pictures):
-        found.append(plural(len(others), "other picture track", "other picture tracks"))
-    if media.still and media.details and (pages := media.details.other_pages):
-        found.append(
-            gettext("%(pictures)s of the file", pictures=plural(pages, "other picture", "other pictures"))
-        )
-    if media.details and media.details.photo and media.details.photo.appended_video:
-        found.append(gettext("a video behind the picture"))
+    found += _other_pictures(media)
     if media.frames_undecodable or media.frames_from_damaged:
         found.append(gettext("parts that could not be decoded"))
     if was_judged_from_damaged(analysis):
@@ -248,6 +227,31 @@ def _not_examined(analysis: Analysis, section: int) -> str:
         listed=capitalize_first(listed),
         section=section,
     )
+
+
+def _frames_left(media: Media, coverage: Coverage) -> Iterator[str]:
+    """Frames of a video that were not looked at."""
+    damaged = media.frames_from_damaged or 0
+    left = max(media.frames - damaged - coverage.frames_sampled - coverage.frames_between, 0)
+    yield gettext(
+        "%(left)s of %(frames)s, between those judged",
+        left=shown(left, ","),
+        frames=plural(media.frames, "frame", "frames"),
+    )
+    if damaged:
+        yield gettext(
+            "%(frames)s that rest on damaged or missing ones", frames=plural(damaged, "frame", "frames")
+        )
+
+
+def _other_pictures(media: Media) -> Iterator[str]:
+    """What else of pictures the file holds, beside those examined."""
+    if media.details and (others := media.details.other_pictures):
+        yield plural(len(others), "other picture track", "other picture tracks")
+    if media.still and media.details and (pages := media.details.other_pages):
+        yield gettext("%(pictures)s of the file", pictures=plural(pages, "other picture", "other pictures"))
+    if media.details and media.details.photo and media.details.photo.appended_video:
+        yield gettext("a video behind the picture")
 
 
 def next_steps(analysis: Analysis, section: int | None = None) -> str:

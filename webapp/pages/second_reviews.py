@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import Any, cast, get_args
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
-from reports.review.second_review import CONCLUSIONS, Hidden, Judgement, open_proposal
+from reports.review.second_review import CONCLUSIONS, Hidden, Judgement, Part, open_proposal
 from reports.text.translation.language import N_, gettext
 from webapp import this_app
 from webapp.downloads import exhibits as exhibit_downloads
 from webapp.errors import UserError
 from webapp.http.row_numbers import row_number
 from webapp.media import playback
+from webapp.media.playback import Playback
 from webapp.pages import cases
 from webapp.pages.form_again import form_again
 from webapp.queries import analyses as analysis_queries
@@ -146,6 +148,7 @@ def _row(analysis_id: str) -> AnalysisRow:
 
 
 def _page(row: AnalysisRow, problem: UserError | None = None) -> str | Response:
+    """The page of the review ``row`` belongs to; ``problem`` is that of a form, which is shown as sent."""
     from reports.view.second_review import HIDDEN, judgement_view, second_review_view
 
     who = current()
@@ -159,35 +162,34 @@ def _page(row: AnalysisRow, problem: UserError | None = None) -> str | Response:
         row = _row(found.row.id)  # who sees one of them need not see the other
     part = found.part_of(who.user_id)
     own, review, length = found.own_judgement(part), found.disclosed, row.duration or 0.0
-    view = second_review_view(review, length, annotations)
     standing = second_reviews.standing(found.statements)
-    judges = part in ("first", "second") and own is None and not found.case.closed
-    resolves = part is not None and standing == "differs" and not found.case.closed
-    if problem is not None and not _offered(judges, resolves, part):
+    forms = _Forms(
+        part,
+        judges=part in ("first", "second") and own is None and not found.case.closed,
+        resolves=part is not None and standing == "differs" and not found.case.closed,
+    )
+    if problem is not None and not forms.have_the_sent_one():
         raise changing.closed_case_error() if found.case.closed else problem
     plays = playback.playback(this_app.folders(), row)
-    step = 0.0
-    if length and plays is not None and plays.source != "none":
-        step = 1 / playback.frames_a_second(frame_rates.of(row))
     return render_template(
         "pages/second_reviews/second_review.html",
         row=row,
         case=found.case,
         part=part,
-        view=view,
+        view=second_review_view(review, length, annotations),
         standing=standing,
         own=judgement_view(own, length) if isinstance(own, Judgement) else None,
         hidden=HIDDEN[hiding.hidden] if hiding else "",
         sees_findings=hiding is None or hiding.hidden != "findings",
         sees_all=hiding is None,
-        judges=judges,
-        resolves=resolves,
+        judges=forms.judges,
+        resolves=forms.resolves,
         proposal=open_proposal(review),
         has_third=review.third is not None,
         conclusions=CONCLUSIONS,
         plays=plays,
         still=not length,
-        step=step,
+        step=_step(row, plays),
         problem=problem,
         sent=cast(str, request.endpoint).rpartition(".")[2],
         form=request.form,
@@ -195,16 +197,31 @@ def _page(row: AnalysisRow, problem: UserError | None = None) -> str | Response:
     )
 
 
-def _offered(judges: bool, resolves: bool, part: str | None) -> bool:
-    """Whether the page still has the form that was sent."""
-    match request.endpoint:
-        case "second_reviews.judge":
-            return judges
-        case "second_reviews.propose":
-            return resolves and part != "third"
-        case "second_reviews.decide":
-            return resolves and part == "third"
-    return resolves
+@dataclass(frozen=True)
+class _Forms:
+    """Which forms the page has for somebody who takes part as ``part``."""
+
+    part: Part | None
+    judges: bool
+    resolves: bool
+
+    def have_the_sent_one(self) -> bool:
+        """Whether the form that was sent is still among them."""
+        match request.endpoint:
+            case "second_reviews.judge":
+                return self.judges
+            case "second_reviews.propose":
+                return self.resolves and self.part != "third"
+            case "second_reviews.decide":
+                return self.resolves and self.part == "third"
+        return self.resolves
+
+
+def _step(row: AnalysisRow, plays: Playback | None) -> float:
+    """Seconds from one frame to the next in the player; 0 without one."""
+    if not row.duration or plays is None or plays.source == "none":
+        return 0.0
+    return 1 / playback.frames_a_second(frame_rates.of(row))
 
 
 def _conclusion() -> dict[str, Any]:

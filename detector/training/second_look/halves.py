@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,9 +26,17 @@ from detector.training.second_look.scan_loop import head_loss
 
 LEFT_OUT = 4
 """The pretrained block the distilled half does without, counted from 0: tokens differ least without it."""
-_LOWER = PRETRAINED.depth - UPPER_BLOCKS - 1
+_LOWER = PRETRAINED.depth - UPPER_BLOCKS - 1  # blocks of the lower half
 _REPORT_EVERY = 20  # steps
 _CLIP_NORM = 1.0
+# Of the upper half.
+_HEAD_RATE = 1e-5
+_KEEP = 0.7  # share of the patches in training
+_SMOOTHING = 0.03  # of labels
+_AVERAGE = 0.99  # share of the average that stays at a step
+# Of the lower half.
+_FEW = 50  # pieces of stored tokens by whose every fourth their spread is measured
+_FEATURES = 0.3  # weight of the lowest tap's features beside the tokens
 
 Report = Callable[[str], None]
 
@@ -59,12 +68,6 @@ class BlockTraining:
 UPPER = BlockTraining(examples=13_600, batch=32, rate=4e-5, betas=(0.9, 0.999), least=0.02, falling=0.85)
 UPPER_AGAIN = BlockTraining(examples=8_640, batch=24, rate=5e-5, betas=(0.9, 0.999), least=0.02, falling=0.95)
 DISTILLED = BlockTraining(examples=4_800, batch=8, rate=1.5e-4, betas=(0.9, 0.98), least=0.03)
-_HEAD_RATE = 1e-5
-_KEEP = 0.7  # share of the patches in training
-_SMOOTHING = 0.03
-_FEW = 50  # pieces of stored tokens by whose every fourth their spread is measured
-_AVERAGE = 0.99
-_FEATURES = 0.3  # weight of the lowest tap's features beside the tokens
 
 
 def start_from(pretrained: ViTSmall14, network: ViTSmall14) -> None:
@@ -95,24 +98,12 @@ def tune_upper(network: ViTSmall14, kept: KeptTokens, recipe: BlockTraining, rep
     """
     torch.manual_seed(recipe.seed)  # which patches are seen, and what dropout leaves
     fit_linear_heads(network, np.asarray(kept.features), kept.framings, kept.targets)
-    blocks, width = range(_LOWER, network.shape.depth), 3 * network.shape.width
-    upper = [network.backbone.blocks[block] for block in blocks]
-    groups = [
-        {
-            "params": list(block.parameters()),
-            "peak": recipe.rate * recipe.falling ** (len(upper) - 1 - number),
-        }
-        for number, block in enumerate(upper)
-    ]
-    groups += [
-        {"params": list(network.backbone.norm.parameters()), "peak": recipe.rate},
-        {"params": list(network.judge.parameters()), "peak": _HEAD_RATE},
-    ]
+    blocks, width = range(_LOWER, network.shape.depth), _tap_width(network)
     optimiser = torch.optim.AdamW(
-        groups, lr=recipe.rate, betas=recipe.betas, weight_decay=recipe.weight_decay
+        _upper_groups(network, recipe), lr=recipe.rate, betas=recipe.betas, weight_decay=recipe.weight_decay
     )
     trained = [parameter for group in optimiser.param_groups for parameter in group["params"]]
-    average = [parameter.detach().clone() for parameter in trained]
+    average = _Average(trained)
     network.train()
     losses: list[float] = []
     for step, rows in enumerate(_batches(len(kept), recipe)):
@@ -123,26 +114,63 @@ def tune_upper(network: ViTSmall14, kept: KeptTokens, recipe: BlockTraining, rep
         given = network.of_reading(judged, torch.from_numpy(kept.framings[rows]))
         loss = head_loss(given, torch.from_numpy(kept.targets[rows]), _SMOOTHING)
         _step(optimiser, trained, loss, recipe.rate_at(step))
-        share = min(_AVERAGE, (1 + step) / (10 + step))
-        with torch.no_grad():
-            for mean, now in zip(average, trained, strict=True):
-                mean.lerp_(now, 1 - share)
+        average.add(step)
         losses = [*losses, float(loss.detach())][-_REPORT_EVERY:]
         if step % _REPORT_EVERY == 0:
             report(f"upper blocks: step {step} of {recipe.steps}, loss {np.mean(losses):.4f}")
-    with torch.no_grad():
-        for mean, now in zip(average, trained, strict=True):
+    average.give_back()
+
+
+def _upper_groups(network: ViTSmall14, recipe: BlockTraining) -> list[dict[str, Any]]:
+    """What of the upper half is trained, with the highest rate of each: blocks, last norm, heads."""
+    upper = network.backbone.blocks[_LOWER:]
+    groups = [
+        {
+            "params": list(block.parameters()),
+            "peak": recipe.rate * recipe.falling ** (len(upper) - 1 - number),
+        }
+        for number, block in enumerate(upper)
+    ]
+    return [
+        *groups,
+        {"params": list(network.backbone.norm.parameters()), "peak": recipe.rate},
+        {"params": list(network.judge.parameters()), "peak": _HEAD_RATE},
+    ]
+
+
+class _Average:
+    """A moving average of parameters while they are trained."""
+
+    def __init__(self, trained: Sequence[nn.Parameter]) -> None:
+        self._trained = trained
+        self._means = [parameter.detach().clone() for parameter in trained]
+
+    @torch.no_grad()
+    def add(self, step: int) -> None:
+        """Take in the parameters after ``step``; at first the average follows them faster."""
+        share = min(_AVERAGE, (1 + step) / (10 + step))
+        for mean, now in zip(self._means, self._trained, strict=True):
+            mean.lerp_(now, 1 - share)
+
+    @torch.no_grad()
+    def give_back(self) -> None:
+        """Put the average in the parameters' place."""
+        for mean, now in zip(self._means, self._trained, strict=True):
             now.copy_(mean)
+
+
+def _tap_width(network: ViTSmall14) -> int:
+    """How many of the features are those of the lowest tap, which come first."""
+    return 3 * network.shape.width
 
 
 def distil_lower(network: ViTSmall14, kept: KeptTokens, recipe: BlockTraining, report: Report) -> None:
     """Train the blocks below the ``kept`` tokens, and the embeddings, until they give tokens like them."""
-    blocks, width = range(_LOWER), 3 * network.shape.width
+    blocks, width = range(_LOWER), _tap_width(network)
     of_token, of_feature = _spread(kept, width)
+    above = ("norm.", *(f"blocks.{n}." for n in range(_LOWER, network.shape.depth)))
     trained = [
-        parameter
-        for name, parameter in network.backbone.named_parameters()
-        if not name.startswith(("norm.", *(f"blocks.{n}." for n in range(_LOWER, network.shape.depth))))
+        parameter for name, parameter in network.backbone.named_parameters() if not name.startswith(above)
     ]
     matrices = [parameter for parameter in trained if parameter.ndim > 1 and len(parameter) > 1]
     others = [parameter for parameter in trained if parameter.ndim <= 1 or len(parameter) == 1]
@@ -166,10 +194,12 @@ def distil_lower(network: ViTSmall14, kept: KeptTokens, recipe: BlockTraining, r
 
 def join(lower: Path, upper: Path, start: Path) -> None:
     """Write to ``start`` the weights of a network of which each half was trained alone."""
-    states = [torch.load(path, map_location="cpu", weights_only=True) for path in (lower, upper)]
+    whole = torch.load(lower, map_location="cpu", weights_only=True)
     of_upper = tuple(f"backbone.blocks.{n}." for n in range(_LOWER, PRETRAINED.depth))
     of_upper += ("backbone.norm.", "judge.", "centre", "spread")
-    whole = {name: states[name.startswith(of_upper)][name] for name in states[0]}
+    for name, value in torch.load(upper, map_location="cpu", weights_only=True).items():
+        if name.startswith(of_upper):
+            whole[name] = value
     with atomic_path(start) as temporary:
         torch.save(whole, temporary)
 

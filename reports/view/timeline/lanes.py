@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from detector.schema.analysis import Analysis, Person, Scores, Segment
 from detector.verdict.persons.flagged import flagged_segments
@@ -56,6 +57,14 @@ class Lane:
     figure: str
 
 
+class _Label(NamedTuple):
+    """Fields of a :class:`Lane`."""
+
+    name: str
+    detail: str
+    figure: str
+
+
 def lane(analysis: Analysis, person: Person, plot: LanePlot, roomy: bool, model: int) -> Lane:
     """The lane of one person by one model, drawn in ``plot`` with its label above.
 
@@ -70,20 +79,11 @@ def lane(analysis: Analysis, person: Person, plot: LanePlot, roomy: bool, model:
     usable, unusable = strips(scores, step, plot.span)
     buckets = 400 if roomy else 160
     bar = (RIGHT - LEFT) * (person.probability or 0.0) if still else 0.0
-    note = "" if person.usable_frames else gettext("no usable face")
-    name = gettext("Person %(id)s", id=person.id)
-    detail = probability(person.probability) if still else plural(person.usable_frames, "frame", "frames")
-    figure = ""
-    if model:
-        by_model = _cut(
-            f"{model} {analysis.model.name}", NAME_LETTERS if roomy else LOW_LETTERS - len(person.id)
-        )
-        figure, detail = detail if still else "", by_model
-        name = name if roomy else f"{person.id} {by_model}"
+    label = _label(analysis, person, roomy, model)
     return Lane(
         person=person.id,
-        name=name,
-        detail=detail,
+        name=label.name,
+        detail=label.detail,
         top=plot.top,
         bottom=plot.bottom,
         enter=plot.y(enter),
@@ -105,10 +105,21 @@ def lane(analysis: Analysis, person: Person, plot: LanePlot, roomy: bool, model:
         usable=usable,
         unusable=unusable,
         strip=plot.bottom + 4.0,
-        note=note,
+        note="" if person.usable_frames else gettext("no usable face"),
         bar=round(bar, 1),
-        figure=figure,
+        figure=label.figure,
     )
+
+
+def _label(analysis: Analysis, person: Person, roomy: bool, model: int) -> _Label:
+    """Who a lane is of, and how much was judged; of several models which one judged takes its place."""
+    still = analysis.media.still
+    name = gettext("Person %(id)s", id=person.id)
+    detail = probability(person.probability) if still else plural(person.usable_frames, "frame", "frames")
+    if not model:
+        return _Label(name, detail, "")
+    by_model = _cut(f"{model} {analysis.model.name}", NAME_LETTERS if roomy else LOW_LETTERS - len(person.id))
+    return _Label(name if roomy else f"{person.id} {by_model}", by_model, detail if still else "")
 
 
 def _cut(name: str, letters: int) -> str:

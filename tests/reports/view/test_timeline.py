@@ -173,7 +173,7 @@ def test_crowded_labels_are_left_out_and_owned_up_to(tmp_path: Path) -> None:
 
 
 def test_the_review_desk_has_the_same_ruler_and_lane_limit() -> None:
-    scripts = ROOT / "static" / "js" / "review"
+    scripts = ROOT / "static" / "js" / "desk"
     drawing, timeline = (
         (scripts / name).read_text(encoding="utf-8") for name in ("timeline_drawing.js", "timeline.js")
     )

@@ -98,6 +98,17 @@ def make(
     new = secrets.token_hex(16)
     if not _MAKING.acquire(timeout=_PATIENCE):
         raise UserError(503, gettext("Another validation is being made."), gettext("Try again in a minute."))
+    try:
+        _make(given, new, title, folders, sign)
+    finally:
+        _MAKING.release()
+    return new
+
+
+def _make(
+    given: dict[str, object], new: str, title: str, folders: Folders, sign: Callable[[Path], None]
+) -> None:
+    """Make the folder of the validation ``new``, and record it; whole, or none is there."""
     aside, place = folders.validations / f".{new}", folders.validation(new)
     try:
         aside.mkdir(mode=0o700)
@@ -113,9 +124,7 @@ def make(
             place.rename(aside)
         raise
     finally:
-        _MAKING.release()
         shutil.rmtree(aside, ignore_errors=True)
-    return new
 
 
 def _for_validation(folders: Folders, row: AnalysisRow) -> dict[str, object]:
