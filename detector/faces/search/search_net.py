@@ -2,7 +2,7 @@
 
 OpenVINO does a fifth to a quarter less work a frame, once it has compiled a network for frames of one size.
 To full precision: in bfloat16 it takes 2.4 times less than OpenCV, but boxes move by up to 5 % of a face's
-width and with them every score (docs/performance.md).
+width and with them every score (docs/experiments-speed.md).
 
 Both classes have what :class:`deface.centerface.CenterFace` uses of ``cv2.dnn.Net``, for its attribute
 ``net``. Neither is to be shared between threads.
