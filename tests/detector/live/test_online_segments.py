@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -76,6 +77,26 @@ def test_any_track(steps, parameters):
 def test_runs_at_any_rate(logits, rate):
     parameters = Parameters(sample_rate=rate)
     same(np.arange(len(logits)) / rate, np.array(logits), parameters)
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [DEFAULT, Parameters(median_window=0), Parameters(median_window=0, merge_gap=1.0, minimum_duration=1.5)],
+    ids=["default", "no median", "other lengths"],
+)
+def test_what_is_joined_and_what_is_too_short_is_decided_as_in_the_whole_track(parameters):
+    """Tracks of stretches, high, low and missing ones, about as long as the rules ask for.
+
+    Scores drawn one by one hardly ever make such tracks.
+    """
+    rng = np.random.default_rng(7)
+    for _ in range(40):
+        steps, logits = [], []
+        for _ in range(30):
+            length = int(rng.integers(1, 9))
+            steps += [int(rng.choice([1, 1, 1, 5, 6, 7])), *[1] * (length - 1)]
+            logits += [float(rng.choice([-3.0, 0.3, 3.0, 3.0]))] * length
+        same(np.cumsum(steps) / 8, np.array(logits), parameters)
 
 
 def test_a_segment_is_known_soon_after_it_ends():
