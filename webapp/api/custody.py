@@ -13,6 +13,7 @@ from webapp.api.contract.schemas.custody import CustodyEntries, CustodyExport, C
 from webapp.api.exhibits import latest
 from webapp.custody import log as custody_log
 from webapp.downloads import custody_access
+from webapp.downloads.download_record import record_download
 from webapp.errors import UserError
 from webapp.security.access.permissions import Permission, current
 from webapp.security.access.visibility import visible_session
@@ -39,7 +40,7 @@ def of_exhibit(sha256: str) -> Response:
     with this_app.database().begin() as session:
         custody_access.require_full_log(session, current(), sha256)
         text = custody_log.export(session, sha256)
-    custody_access.log_download(row, NAME, text, log=text)
+    record_download(row, NAME, text, log=text)
     return Response(text, content_type="application/json")
 
 

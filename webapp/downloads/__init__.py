@@ -10,6 +10,6 @@
 - :mod:`~webapp.downloads.exports` hands out an analysis in other formats, :mod:`~webapp.downloads.exhibits`
   the exhibit itself, hashed before.
 
-:mod:`~webapp.downloads.custody_access` puts downloads into the log, and says who may have the log of an
-exhibit.
+:mod:`~webapp.downloads.download_record` puts a download into the log;
+:mod:`~webapp.downloads.custody_access` says who may have the log of an exhibit.
 """

@@ -28,6 +28,7 @@ from webapp import this_app
 from webapp.custody.comparison_records import RESULT, SUMS
 from webapp.downloads import custody_access, kept_reports, offline_page, signing
 from webapp.downloads.bundle_readme import readme
+from webapp.downloads.download_record import record_download
 from webapp.downloads.exhibits import sound_exhibit
 from webapp.downloads.kept_reports import RenderedFrom
 from webapp.downloads.reports import current_report
@@ -220,7 +221,7 @@ def make(row: AnalysisRow, folder: Path, *, video: bool, language_code: str, in_
     try:
         log = files.get(CUSTODY)
         assert log is None or isinstance(log, bytes)
-        custody_access.log_download(row, "bundle.zip", place, log=log)
+        record_download(row, "bundle.zip", place, log=log)
     except BaseException:
         place.unlink(missing_ok=True)
         raise

@@ -1,4 +1,4 @@
-"""The custody log and what is handed out: a download is recorded, and who may have the log of an exhibit.
+"""Who may have the custody log of an exhibit, and what of it others are shown.
 
 The log of an exhibit holds everything done with these bytes, whoever handed them in, and as a
 chain it cannot be cut. Somebody who may not see all of the analyses it speaks of gets none.
@@ -7,47 +7,18 @@ chain it cannot be cut. Somebody who may not see all of the analyses it speaks o
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
-from flask import request
 from sqlalchemy import select
 from sqlalchemy.orm import Session
-from werkzeug.wrappers import Response
 
 from reports.custody.format import Entry
 from reports.text.translation.language import gettext
-from webapp import this_app
-from webapp.custody import log as custody_log
 from webapp.errors import UserError
 from webapp.security.access import blinding
 from webapp.security.access.blinding import Discloses
 from webapp.security.access.permissions import Principal
 from webapp.security.access.visibility import visible
-from webapp.storage.tables import JOBS, AnalysisRow, CustodyRow, Exhibit
-
-
-def log_download(
-    row: AnalysisRow,
-    name: str,
-    content: Path | bytes,
-    log: bytes | None = None,
-    answer: Response | None = None,
-) -> None:
-    """Put the export of a file into the custody log.
-
-    ``log`` is the ``custody.json`` that the file holds: where the log stood then is recorded.
-    ``answer`` is what sends the file, where that may be a part of it: a part beyond the start of a
-    file that the same person had before is no further export. Nor are requests for headers alone.
-    """
-    if request.method == "HEAD":
-        return
-    details = custody_log.export_details(name, content, log)
-    # What was asked for says nothing: many a file is sent whole whatever part is asked for.
-    goes_on = answer is not None and answer.status_code == 206 and answer.content_range.start != 0
-    with this_app.database().begin() as session:
-        if goes_on and custody_log.has_exported(session, row.exhibit.sha256, row.id, str(details["sha256"])):
-            return
-        custody_log.append(session, "export", details, exhibit=row.exhibit.sha256, analysis=row.id)
+from webapp.storage.tables import JOBS, CustodyRow, Exhibit
 
 
 def hidden_analyses(session: Session, who: Principal, sha256: str) -> frozenset[str]:

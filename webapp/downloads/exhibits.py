@@ -13,7 +13,7 @@ from reports.text.translation.language import gettext
 from webapp import this_app
 from webapp.custody import integrity
 from webapp.custody.altered import AlteredRecord
-from webapp.downloads import custody_access
+from webapp.downloads.download_record import record_download
 from webapp.errors import DamagedFile
 from webapp.queries import second_reviews
 from webapp.storage.data_folder import Folders
@@ -36,7 +36,7 @@ def send(row: AnalysisRow) -> Response:
     path = sound_exhibit(this_app.database(), this_app.folders(), row)
     # No browser shows it on this site: whatever it is, it is saved.
     answer = send_file(path, mimetype="application/octet-stream", as_attachment=True, download_name=row.file)
-    custody_access.log_download(row, "exhibit", path, answer=answer)
+    record_download(row, "exhibit", path, answer=answer)
     return answer
 
 

@@ -11,7 +11,7 @@ from reports.errors import ReportError
 from reports.exports.formats import FORMATS, suited
 from reports.text.translation.language import gettext, translated
 from webapp import this_app
-from webapp.downloads import custody_access
+from webapp.downloads.download_record import record_download
 from webapp.errors import UserError
 from webapp.http.range_responses import send_and_forget
 from webapp.queries.results import download_name, load, refuse_altered
@@ -41,7 +41,7 @@ def send(row: AnalysisRow, folder: Path, name: str) -> Response:
     try:
         with place.open("xb") as out:
             chosen.write(load(folder).analysis, folder, out)
-        custody_access.log_download(row, chosen.ending, place)
+        record_download(row, chosen.ending, place)
         kind = chosen.mimetype.partition(";")[0]  # the response adds the charset of what is text
         response = send_and_forget(place, kind)
     except ReportError as problem:

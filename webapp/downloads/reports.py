@@ -23,6 +23,7 @@ from reports.text.translation.language import gettext
 from reports.text.translation.languages import DEFAULT
 from webapp import this_app
 from webapp.downloads import custody_access, kept_reports
+from webapp.downloads.download_record import record_download
 from webapp.downloads.kept_reports import KeptReport
 from webapp.downloads.places import Places
 from webapp.errors import UserError
@@ -158,7 +159,7 @@ def send(row: AnalysisRow, folder: Path, name: str, language_code: str = DEFAULT
         as_attachment=not page,
         download_name=download_name(row, name),
     )
-    custody_access.log_download(row, name, folder / name, log=log, answer=response)
+    record_download(row, name, folder / name, log=log, answer=response)
     if page:
         response.headers["Content-Security-Policy"] = REPORT_POLICY
     return response

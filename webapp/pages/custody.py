@@ -10,6 +10,7 @@ from reports.custody.format import NAME, CustodyError, read_export
 from webapp import this_app
 from webapp.custody import log as custody_log
 from webapp.downloads import custody_access
+from webapp.downloads.download_record import record_download
 from webapp.queries import analyses as analysis_queries
 from webapp.queries.results import viewed
 from webapp.security.access.permissions import Permission, current, require
@@ -55,7 +56,7 @@ def as_json(analysis_id: str) -> Response:
     with this_app.database().begin() as session:
         custody_access.require_full_log(session, current(), row.exhibit.sha256)
         text = custody_log.export(session, row.exhibit.sha256)
-    custody_access.log_download(row, NAME, text, log=text)
+    record_download(row, NAME, text, log=text)
     response = Response(text, mimetype="application/json")
     response.headers.set("Content-Disposition", "attachment", filename=_name(row))
     return response
