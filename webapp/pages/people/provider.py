@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response
 
 from reports.text.translation.language import DEFAULT, gettext, speaking, translated
 from webapp import this_app
-from webapp.custody import log
+from webapp.custody import log as custody_log
 from webapp.errors import UserError
 from webapp.pages.people.login import begin_session, page, renewed
 from webapp.security import accounts as account_store
@@ -80,7 +80,9 @@ def back_channel_logout() -> Response:
     with this_app.database().begin() as session:
         name, number = provider_accounts.end_sessions(session, this_app.settings(), who)
         if number:
-            log.append_account_event(session, "sign-out", account=name, by="provider", sessions=number)
+            custody_log.append_account_event(
+                session, "sign-out", account=name, by="provider", sessions=number
+            )
     return jsonify(ended=number)
 
 

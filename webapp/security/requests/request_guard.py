@@ -17,7 +17,7 @@ from werkzeug.wrappers import Response as Answer
 
 from reports.text.translation.language import gettext
 from webapp import this_app
-from webapp.custody import log
+from webapp.custody import log as custody_log
 from webapp.errors import UserError
 from webapp.http import interface_language, unsent_texts
 from webapp.http.client_address import network
@@ -161,7 +161,9 @@ def record_refusal(what: str, **details: str) -> None:
     if times > 1:
         details["times"] = f"{times:,} within an hour"
     with this_app.database().begin() as session:
-        log.append_account_event(session, what, **details, method=request.method, path=request.path[:200])
+        custody_log.append_account_event(
+            session, what, **details, method=request.method, path=request.path[:200]
+        )
 
 
 def sign_in_first(need: Need) -> Answer:
