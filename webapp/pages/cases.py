@@ -19,8 +19,8 @@ from webapp.security.access import blinding
 from webapp.security.access.permissions import Permission, current, login_is_on, require
 from webapp.services.case_rules import changing
 from webapp.services.cases import assignment, closing
+from webapp.services.cases import making as case_making
 from webapp.services.cases import members as case_members
-from webapp.services.cases import naming as case_naming
 from webapp.services.cases.details import SHOWN
 from webapp.services.review import reviewers as reviewer_service
 from webapp.storage.tables import CaseReview
@@ -51,7 +51,7 @@ def listing(problem: UserError | None = None) -> str:
 def make() -> Response:
     """Make a case with a ``name`` and a ``description``."""
     with this_app.database().begin() as session:
-        case = case_naming.make(
+        case = case_making.make(
             session, current(), request.form.get("name", ""), request.form.get("description", "")
         )
     return _to(case.id)
@@ -98,7 +98,7 @@ def change(case_id: int) -> Response:
     """Name and describe it anew."""
     with this_app.database().alone() as session:
         case = case_queries.find(session, current(), case_id)
-        case_naming.change(session, case, _said("name", case.name), _said("description", case.description))
+        case_making.change(session, case, _said("name", case.name), _said("description", case.description))
     return _to(case_id)
 
 
