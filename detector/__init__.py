@@ -11,7 +11,7 @@ analysis = analyze("clip.mp4")
 - :mod:`~detector.model_findings` goes from scored faces to a verdict, for each model of an analysis;
   :mod:`~detector.other_models` has further models judge beside the first.
 - :mod:`~detector.environment` and :mod:`~detector.version` say what an analysis was made with.
-- :mod:`~detector.export` writes a model for other programs, :mod:`~detector.demo_clip` the sample.
+- :mod:`~detector.model_export` writes a model for other programs, :mod:`~detector.demo_clip` the sample.
 - :mod:`~detector.result_folder` is the folder that commands, those of reports too, write a result to.
 - :mod:`~detector.files`, :mod:`~detector.paths`, :mod:`~detector.timestamps`, :mod:`~detector.progress` and
   :mod:`~detector.errors` are used everywhere.

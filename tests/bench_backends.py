@@ -21,7 +21,7 @@ import torch
 from numpy.typing import NDArray
 
 from detector.backends import selection as backends
-from detector.export import faces
+from detector.model_export import faces
 from detector.models.loaded import LoadedModel, load_model
 from detector.scoring.scorer import Scorer
 

@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from detector.cli import analyze, annotate, compare, export, score, training, validate, watch_and_live
+from detector.cli import analyze, annotate, compare, score, shipped, training, validate, watch_and_live
 from detector.errors import MediaError, ReelproofError
 from detector.process.native_threads import stay_forkable
 from detector.process.parent import end_with_starter
@@ -58,7 +58,7 @@ def argument_parser() -> argparse.ArgumentParser:
         prog="python -m detector", description="Find manipulated faces in videos and photos."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for each in (analyze, score, compare, watch_and_live, annotate, export):
+    for each in (analyze, score, compare, watch_and_live, annotate, shipped):
         each.add_commands(commands)
     setup_check = commands.add_parser("setup-check", help="say what is missing on this machine")
     setup_check.set_defaults(run=_setup_check)

@@ -14,7 +14,7 @@ from engine_clips import ALL_FLAGGED, room
 from detector import analyze
 from detector.batch.run import BatchRun
 from detector.errors import ModelError
-from detector.export import export
+from detector.model_export import export
 from detector.models.card_files import load_card
 from detector.models.loaded import load_model
 from detector.schema.analysis import Analysis, Parameters

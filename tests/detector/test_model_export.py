@@ -12,12 +12,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from detector import export as exporting
+from detector import model_export as exporting
 from detector.backends.onnxruntime import imported
 from detector.backends.openvino import core
 from detector.cli.main import main
 from detector.errors import ModelError
-from detector.export import TOLERANCE, export, faces
+from detector.model_export import TOLERANCE, export, faces
 from detector.models.loaded import LoadedModel, load_model
 from detector.networks import graphs
 from detector.networks.base import Network, SequenceNetwork

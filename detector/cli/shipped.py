@@ -43,7 +43,7 @@ def _sample(options: argparse.Namespace) -> int:
 
 
 def _export(options: argparse.Namespace) -> int:
-    from detector.export import export
+    from detector.model_export import export
 
     facts = export(options.model, options.to, options.format)
     for part in facts["parts"]:
