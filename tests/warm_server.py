@@ -162,9 +162,9 @@ def _become(request: dict[str, Any], files: list[int]) -> None:
     sys.stderr = open(2, "w", buffering=1, closefd=False, errors="backslashreplace")  # noqa: SIM115
     sys.path[:] = request["path"]
     if "job" in request:
-        from detector.sandbox.process import live
+        from detector.sandbox.process import run_confined
 
-        live(pickle.loads(request["job"]), request["files"][-1])
+        run_confined(pickle.loads(request["job"]), request["files"][-1])
     _run(request["arguments"])
 
 

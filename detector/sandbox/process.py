@@ -49,8 +49,8 @@ from detector.sandbox.scratch import folder_of_this_process
 _AFRESH = """
 import pickle, sys
 sys.path[:] = pickle.load(sys.stdin.buffer)
-from detector.sandbox.process import live
-live(pickle.load(sys.stdin.buffer), int(sys.argv[1]))
+from detector.sandbox.process import run_confined
+run_confined(pickle.load(sys.stdin.buffer), int(sys.argv[1]))
 """
 _RAISED = {
     name: kind
@@ -217,7 +217,7 @@ def _forked(job: _Job, writer: int) -> int:
     sys.stderr.flush()
     if not (process := os.fork()):
         gc.freeze()  # nothing of the parent's is ever cleaned up here, where its files are closed
-        live(job, writer)
+        run_confined(job, writer)
     return process
 
 
@@ -233,7 +233,7 @@ def _afresh(job: _Job, writer: int) -> int:
         return os.posix_spawn(sys.executable, command, os.environ | NO_OPENBLAS_POOL, file_actions=actions)
 
 
-def live(job: _Job, writer: int) -> NoReturn:
+def run_confined(job: _Job, writer: int) -> NoReturn:
     """The whole life of a confined process."""
     status = 1
     try:
