@@ -59,8 +59,10 @@ def judge(
         found = []
     segments = explained(found)
     video = not media.still
-    few = candidates.reaching_in_few_frames(people, found, parameters, times, seconds) if video else {}
-    verdict, reason = decide(media.kind, parameters, coverage, persons, segments, few)
+    in_few_frames = (
+        candidates.reaching_in_few_frames(people, found, parameters, times, seconds) if video else {}
+    )
+    verdict, reason = decide(media.kind, parameters, coverage, persons, segments, in_few_frames)
     told = {segment.person for segment in segments}  # of those whom it is about, the reason speaks
     hidden = [each.id for each in persons if is_covered(each) and each.id not in told]
     following = [*beside.motionless(motionless(parameters, persons)), *beside.covered(hidden)]

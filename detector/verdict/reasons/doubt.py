@@ -76,30 +76,30 @@ def doubtful(
     parameters: Parameters,
     names: Sequence[str],
     reaching: Collection[str],
-    few: Mapping[str, int],
+    in_few_frames: Mapping[str, int],
 ) -> list[str]:
     """Nothing was flagged, but the scores of the persons ``names`` are too high to rule a finding out.
 
-    Of those ``reaching`` the threshold, the ones in ``few`` do for long, but in so few frames at a time.
+    Of those ``reaching`` the threshold, some do for long, but ``in_few_frames`` at a time: in how many.
     """
     if image:
         high = N_("%(who)s: the score is below the threshold for a finding, yet is too high to rule one out.")
         return [high % {"who": who(names)}]
-    long = [name for name in names if name in few]
+    long = [name for name in names if name in in_few_frames]
     said = (
         (
             [name for name in names if name not in reaching],
             N_("no stretch reaches the threshold for a finding"),
         ),
         (
-            [name for name in names if name in reaching and name not in few],
+            [name for name in names if name in reaching and name not in in_few_frames],
             N_("the threshold for a finding is reached, but for less than %(minimum_duration)s s at a time")
             % {"minimum_duration": f"{parameters.minimum_duration:g}"},
         ),
         (
             long,
             N_("the threshold for a finding is reached, but in no more than %(frames)s at a time")
-            % {"frames": _most_of(long, few)},
+            % {"frames": _most_of(long, in_few_frames)},
         ),
     )
     return [
@@ -110,10 +110,10 @@ def doubtful(
     ]
 
 
-def reached(parameters: Parameters, names: Sequence[str], few: Mapping[str, int]) -> list[str]:
-    """Who reached the threshold and is not flagged: too briefly, or (``few``) in too few frames at a time."""
-    briefly = [name for name in names if name not in few]
-    long = [name for name in names if name in few]
+def reached(parameters: Parameters, names: Sequence[str], in_few_frames: Mapping[str, int]) -> list[str]:
+    """Who reached the threshold and is not flagged: too briefly, or ``in_few_frames`` at a time."""
+    briefly = [name for name in names if name not in in_few_frames]
+    long = [name for name in names if name in in_few_frames]
     seconds = f"{parameters.minimum_duration:g}"
     found = []
     if long:
@@ -121,7 +121,7 @@ def reached(parameters: Parameters, names: Sequence[str], few: Mapping[str, int]
             "%(who)s reached the threshold for a finding for at least %(minimum_duration)s s, but in no more "
             "than %(frames)s at a time, too few for one and too long to rule one out."
         )
-        frames = _most_of(long, few)
+        frames = _most_of(long, in_few_frames)
         found.append(words % {"who": who(long), "minimum_duration": seconds, "frames": frames})
     if briefly:
         words = N_(
@@ -132,8 +132,8 @@ def reached(parameters: Parameters, names: Sequence[str], few: Mapping[str, int]
     return found
 
 
-def _most_of(names: Sequence[str], few: Mapping[str, int]) -> str:
-    return counted(max((few[name] for name in names), default=0), "sampled frame")
+def _most_of(names: Sequence[str], in_few_frames: Mapping[str, int]) -> str:
+    return counted(max((in_few_frames[name] for name in names), default=0), "sampled frame")
 
 
 def one_of_many(names: Sequence[str], weighed: int, judged: int, *, some_covered: bool = False) -> str:

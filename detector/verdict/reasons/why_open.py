@@ -25,7 +25,7 @@ class Said(NamedTuple):
 class Undecided:
     """What was found of an exhibit in which nobody is flagged.
 
-    ``few`` is who reached the threshold in too few frames
+    ``in_few_frames``: who reached the threshold, and in how many at a time
     (:func:`~detector.segments.candidates.reaching_in_few_frames`).
     """
 
@@ -34,7 +34,7 @@ class Undecided:
     coverage: Coverage
     persons: Sequence[Person]
     segments: Sequence[Segment]
-    few: Mapping[str, int]
+    in_few_frames: Mapping[str, int]
 
     def why_open(self, cause: LeftOpen | None) -> Said:
         """What is to be said of ``cause``; nothing where it is none, or is said with who scored high."""
@@ -108,7 +108,7 @@ class Undecided:
 
     def _doubtful(self) -> Said:
         names, reaching = self._doubtful_names(), who_reaches(self.persons, self.parameters)
-        return Said(doubt.doubtful(self._image, self.parameters, names, reaching, self.few), names)
+        return Said(doubt.doubtful(self._image, self.parameters, names, reaching, self.in_few_frames), names)
 
     def _doubtful_names(self) -> list[str]:
         return doubtful_persons(self.kind, self.parameters, self.persons)
@@ -116,7 +116,7 @@ class Undecided:
     def _nothing_found(self) -> Said:
         """What would be said if nothing were in the way."""
         reaching = [] if self._image else who_reaches(self.persons, self.parameters)
-        briefly = [name for name in reaching if name not in self.few]
+        briefly = [name for name in reaching if name not in self.in_few_frames]
         said = no_finding.nothing_found(self._image, self.parameters, self.coverage, self.persons, briefly)
         return Said([said], briefly)
 
