@@ -9,7 +9,7 @@ from detector.comparison.alignment.time_map import TimeMap
 from detector.comparison.strips import Strip
 from detector.media.frame import Frame
 from detector.media.reader import MediaReader
-from detector.segments.rules import interval_index, is_held
+from detector.segments.sampling_intervals import interval_index, is_held
 
 Wanted = tuple[int, int]  # PTS in the exhibit and in the reference
 

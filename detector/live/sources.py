@@ -168,10 +168,10 @@ def _captured(capture: cv2.VideoCapture) -> Iterator[Image]:
 def _sampled(pictures: Iterator[Image], sample_rate: float) -> Iterator[Frame]:
     """The first picture of each 1/``sample_rate`` seconds on this machine's clock, PTS in milliseconds."""
     first = time.monotonic()
-    last_bin = -1
+    last_interval = -1
     for picture in pictures:
         passed = time.monotonic() - first
-        if int(passed * sample_rate) > last_bin:
-            last_bin = int(passed * sample_rate)
+        if int(passed * sample_rate) > last_interval:
+            last_interval = int(passed * sample_rate)
             pts = round(passed * 1000)
             yield Frame(pts, Fraction(pts, 1000), picture)

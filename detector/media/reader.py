@@ -109,7 +109,7 @@ class MediaReader(FrameDecoder):
 
     def _sampled(self, rate: Fraction, all_decoded: bool) -> Iterator[tuple[av.VideoFrame, int, int]]:
         """The frames of :meth:`frames` as the decoder gives them, each with its PTS and its number."""
-        tally, last_bin, spoilt_bin = self.tally, -1, -1
+        tally, last_interval, spoilt_interval = self.tally, -1, -1
         # The last frame, where it is not sampled so far: how long it is shown tells the next one.
         passed: tuple[av.VideoFrame, int, int] | None = None
         # Chosen, but shown before others on which they may rest.
@@ -118,14 +118,14 @@ class MediaReader(FrameDecoder):
             if passed and tally.before_last == passed[1] and (pts - passed[1]) * self.time_base > 1 / rate:
                 waiting.append(passed)
             this = frame, pts, tally.frames - 1
-            number = int(self._time(pts) * rate)
+            interval = int(self._time(pts) * rate)
             passed = None
             if tally.damage.rests:
-                tally.not_sampled += number > max(last_bin, spoilt_bin)
-                spoilt_bin = number
-            elif number > last_bin:
-                tally.not_sampled -= number == spoilt_bin
-                last_bin = number
+                tally.not_sampled += interval > max(last_interval, spoilt_interval)
+                spoilt_interval = interval
+            elif interval > last_interval:
+                tally.not_sampled -= interval == spoilt_interval
+                last_interval = interval
                 waiting.append(this)
             else:
                 passed = this

@@ -17,6 +17,7 @@ from detector.schema.analysis import MediaKind, Parameters
 from detector.scoring.scorer import Scorer
 from detector.segments import rules
 from detector.segments.judged_means import mean_logit
+from detector.segments.sampling_intervals import sample_weights
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ def smooth(detections: Detections, scorer: Scorer, parameters: Parameters) -> ru
     for track in detections.by_track().values():
         usable = track[~np.isnan(rows["logit"][track])]
         times, logits = rows["time"][usable], rows["logit"][usable]
-        weights = rules.sample_weights(times, parameters.sample_rate)
+        weights = sample_weights(times, parameters.sample_rate)
         smoothed = rules.sliding_median(times, logits, parameters.median_window, weights)
         probabilities[usable] = np.fromiter(map(scorer.probability, smoothed), np.float64, len(usable))
     return probabilities

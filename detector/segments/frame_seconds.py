@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from detector.schema.analysis import Span
-from detector.segments.rules import Floats
+from detector.segments.sampling_intervals import Floats
 
 _ROUNDING = 1e-6  # of a sampling interval
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from detector.faces.detections import Detections
-from detector.segments.rules import mean_per_interval
+from detector.segments.sampling_intervals import mean_per_interval
 
 
 def mean_logit(detections: Detections, rate: float) -> float:

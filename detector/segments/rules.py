@@ -6,7 +6,6 @@ Times are seconds. Nothing here knows of files, frames or networks.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -14,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.schema.analysis import Parameters
+from detector.segments.sampling_intervals import interval_index, numbered_intervals, seconds_sampled
 
 Floats = NDArray[np.float64]
 # Peak frames of one segment: at most so many, at least so many seconds apart.
@@ -51,54 +51,6 @@ def sliding_median(times: Floats, values: Floats, window: float, weights: Floats
     return out
 
 
-def sample_weights(times: Floats, rate: float) -> Floats:
-    """The weight of each of ``times`` such that each 1/``rate`` seconds that has any weighs 1.
-
-    So that where every frame is judged no more weight lies than where one of several was.
-    """
-    which, counts = _sampling_intervals(times, rate)
-    weights: Floats = 1 / counts[which]
-    return weights
-
-
-def mean_per_interval(times: Floats, values: Floats, rate: float) -> Floats:
-    """The mean of ``values`` in each 1/``rate`` seconds that has any, in order of time."""
-    which, counts = _sampling_intervals(times, rate)
-    means: Floats = np.bincount(which, values) / counts
-    return means
-
-
-def interval_index(times: Floats, rate: float) -> Floats:
-    """The number of the 1/``rate`` seconds that each of ``times`` lies in, whose first frame is sampled."""
-    numbers: Floats = np.floor(times * rate + _ROUNDING)
-    return numbers
-
-
-def is_sampled(times: Floats, rate: float) -> NDArray[np.bool_]:
-    """(n,): which of the ``times`` of scores, in order, are of sampled frames.
-
-    Those are the first of each 1/``rate`` seconds, and each that is shown for longer. Others are scored
-    between two of them only.
-    """
-    sampled = np.zeros(len(times), np.bool_)
-    sampled[np.unique(interval_index(times, rate), return_index=True)[1]] = True
-    return sampled | is_held(times, rate)
-
-
-def is_held(times: Floats, rate: float) -> NDArray[np.bool_]:
-    """(n,): which of the ``times`` are over 1/``rate`` seconds before the next; the last, as far as known."""
-    held = np.ones(len(times), np.bool_)
-    held[:-1] = np.diff(times) > 1 / rate + _ROUNDING
-    return held
-
-
-def _sampling_intervals(times: Floats, rate: float) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """The number of each one's interval, and how many lie in each."""
-    numbers = interval_index(times, rate)
-    _, which, counts = np.unique(numbers, return_inverse=True, return_counts=True)
-    return which, counts
-
-
 def hysteresis(times: Floats, values: Floats, enter: float, leave: float, most_gap: float) -> list[Interval]:
     """Runs at or above ``leave`` that somewhere reach ``enter``; a gap over ``most_gap`` ends a run."""
     intervals = []
@@ -132,7 +84,7 @@ def find_reaching(times: Floats, smoothed: Floats, parameters: Parameters) -> li
     """Intervals of one track that reach the threshold for a finding, however short."""
     # Frames that are themselves far apart are neighbours all the same; how far is measured between the
     # first ones of sampling intervals, as if no others had been judged.
-    which, _ = _sampling_intervals(times, parameters.sample_rate)
+    which, _ = numbered_intervals(times, parameters.sample_rate)
     apart = np.diff(times[np.flatnonzero(np.diff(which, prepend=-1))])
     most_gap = parameters.bridge_gap
     if len(apart):
@@ -155,11 +107,6 @@ def find_in_track(
         Interval(int(track[one.first]), int(track[one.last]))
         for one in find_intervals(times[track], smoothed[track], parameters)
     ]
-
-
-def seconds_sampled(first: float, last: float, rate: float) -> float:
-    """How long samples from ``first`` to ``last`` last, the sampling interval of the last one included."""
-    return (math.floor(last * rate + _ROUNDING) - math.floor(first * rate + _ROUNDING) + 1) / rate
 
 
 def is_long_enough(first: float, last: float, parameters: Parameters) -> bool:

@@ -20,7 +20,7 @@ from detector.schema.analysis import Analysis, MediaKind, Score, Segment, Softwa
 from detector.schema.boxes import overlap
 from detector.schema.declarations import DeclarationKind
 from detector.schema.formatting import timecode
-from detector.segments.rules import interval_index, is_sampled
+from detector.segments.sampling_intervals import interval_index, is_sampled
 from detector.verdict.persons.averaged_odds import could_be, persons_averaged
 from detector.verdict.persons.kinds import is_near_border
 from detector.verdict.reproducibility import grounds

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from detector.schema.analysis import Analysis, Peak, Person, Platt, Scores, Segment
 from detector.schema.logistic import sigmoid
 from detector.segments import rules
+from detector.segments.sampling_intervals import is_sampled, mean_per_interval, sample_weights
 
 _EXACT = 1e-6  # seconds, probabilities: both are stored as the nearest float
 _ROUNDED = 0.02  # px; boxes are rounded to a hundredth before and after their median
@@ -83,7 +84,7 @@ def _smoothed_fits(scores: Scores, analysis: Analysis, told: bool, this_version:
             return False
         if this_version and told:
             times, parameters = scores.time[here], analysis.parameters
-            weights = rules.sample_weights(times, parameters.sample_rate)
+            weights = sample_weights(times, parameters.sample_rate)
             medians = rules.sliding_median(times, scores.logit[here], parameters.median_window, weights)
             if not _close(_probability(medians, analysis), smoothed):
                 return False
@@ -133,7 +134,7 @@ def _by_these_rules(person: Person, segments: list[Segment], analysis: Analysis,
     """Which segments a person has, and how sure that is, by the rules of this version."""
     scores, parameters = person.scores, analysis.parameters
     if len(scores):
-        sampled = rules.is_sampled(scores.time, parameters.sample_rate)
+        sampled = is_sampled(scores.time, parameters.sample_rate)
         if np.abs(np.median(scores.box[sampled], axis=0) - person.median_box).max() > _ROUNDED:
             yield f"the middle place of person {person.id} is not that of its faces"
     judged = np.flatnonzero(~np.isnan(scores.logit))
@@ -154,7 +155,7 @@ def _by_these_rules(person: Person, segments: list[Segment], analysis: Analysis,
         if told_tops != [pts for pts in tops if pts in told_tops]:
             yield f"the peaks of segment {segment.id} are not those that follow from its scores"
         inside = slice(one.first, one.last + 1)
-        level = rules.mean_per_interval(times[inside], logits[inside], parameters.sample_rate).mean()
+        level = mean_per_interval(times[inside], logits[inside], parameters.sample_rate).mean()
         if told and abs(_confidence(level, analysis.model.segment, analysis) - segment.confidence) > _EXACT:
             yield f"the confidence of segment {segment.id} does not follow from its scores"
 

@@ -32,7 +32,7 @@ import numpy as np
 
 from detector.schema.analysis import Analysis, Person, Platt, Segment
 from detector.schema.logistic import sigmoid
-from detector.segments.rules import mean_per_interval
+from detector.segments.sampling_intervals import mean_per_interval
 from reports.text.certainty.measured import calibration_error
 
 LEVEL = 0.95

@@ -1,11 +1,8 @@
-"""From scores to segments: golden examples."""
+"""The rules that make segments of scores, each by examples: a change of one fails here first."""
 
 from __future__ import annotations
 
-from fractions import Fraction
-
 import numpy as np
-import pytest
 
 from detector.schema.analysis import Parameters
 from detector.segments.rules import (
@@ -13,10 +10,8 @@ from detector.segments.rules import (
     find_in_pieces,
     find_intervals,
     hysteresis,
-    mean_per_interval,
     merged,
     peaks,
-    sample_weights,
     sliding_median,
 )
 
@@ -50,13 +45,13 @@ class TestSlidingMedian:
         times = np.array([0, 10, 20, 30, 40.0])
         assert sliding_median(times, np.array([0, 0, 9, 0, 0.0]), 0.9)[2] == 0
 
-    def test_nothing_in_nothing_out(self) -> None:
+    def test_no_frames_have_no_median(self) -> None:
         assert len(sliding_median(np.empty(0), np.empty(0), 0.9)) == 0
 
-    def test_one_frame(self) -> None:
+    def test_the_only_frame_keeps_its_score(self) -> None:
         assert sliding_median(np.array([3.0]), np.array([0.4]), 0.9).tolist() == [0.4]
 
-    def test_weights(self) -> None:
+    def test_scores_that_weigh_a_third_each_count_as_one(self) -> None:
         """Three scores that weigh a third each are one; of two middles the lower is taken."""
         values = np.array([9, 9, 9, 1, 1.0])
         times = np.arange(5) / 100
@@ -66,33 +61,8 @@ class TestSlidingMedian:
         assert sliding_median(times[:4], values[:4], 1.0, weights[:4]).tolist() == [1.0] * 4
 
 
-class TestSamplingIntervals:
-    TIMES = np.array([0, 0.04, 0.08, 0.16, 0.28, 1.0])
-
-    def test_each_weighs_one(self) -> None:
-        assert sample_weights(self.TIMES, 8.0) == pytest.approx([1 / 3, 1 / 3, 1 / 3, 1, 1, 1])
-
-    def test_means(self) -> None:
-        values = np.array([3.0, 6, 9, 1, 2, 4])
-        assert mean_per_interval(self.TIMES, values, 8.0).tolist() == [6, 1, 2, 4]
-        assert len(mean_per_interval(np.empty(0), np.empty(0), 8.0)) == 0
-
-    @pytest.mark.parametrize("rate", [8.0, 12.5, 25.0, 30.0, 120.0])
-    def test_samples_are_never_thrown_together(self, rate: float) -> None:
-        """Their times are fractions; the nearest floats must not fall into a neighbour's interval."""
-        times = np.array([float(Fraction(-(-number * 25 // Fraction(rate)), 25)) for number in range(5000)])
-        times = np.unique(times)
-        assert sample_weights(times, min(rate, 25.0)).tolist() == [1.0] * len(times)
-
-    def test_a_gap_is_one_between_samples(self) -> None:
-        """Many scores close together do not make a gap of seconds between the others."""
-        times = np.concatenate([np.arange(0, 3, 0.04), np.arange(3.0, 20.0)])
-        found = find_intervals(times, np.full(len(times), 0.9), Parameters(sample_rate=1.0))
-        assert [(one.first, one.last) for one in found] == [(0, len(times) - 1)]
-
-
-class TestGolden:
-    def test_a_plain_segment(self) -> None:
+class TestFindIntervals:
+    def test_frames_at_the_threshold_or_above_are_one_segment(self) -> None:
         assert spans("1111 8888 8888 1111") == [(4, 11)]
 
     def test_it_reaches_out_to_where_it_leaves(self) -> None:
@@ -126,7 +96,7 @@ class TestGolden:
     def test_short_ones_may_merge_to_a_long_one(self) -> None:
         assert spans("1118 8811 8881 1111") == [(3, 10)]
 
-    def test_to_the_very_ends(self) -> None:
+    def test_a_segment_may_reach_from_end_to_end_of_a_track(self) -> None:
         assert spans("8888 8888") == [(0, 7)]
 
     def test_a_long_gap_in_the_series_ends_a_run(self) -> None:
@@ -134,25 +104,31 @@ class TestGolden:
         found = find_intervals(times, np.full(16, 0.9), DEFAULT)
         assert found == [Interval(0, 7), Interval(8, 15)]
 
-    def test_a_bridged_gap_does_not(self) -> None:
+    def test_a_gap_that_is_bridged_ends_no_run(self) -> None:
         times = np.r_[EIGHTHS[:8], EIGHTHS[:8] + 7 / 8 + 0.75]
         assert find_intervals(times, np.full(16, 0.9), DEFAULT) == [Interval(0, 15)]
 
-    def test_an_empty_series(self) -> None:
+    def test_a_gap_is_one_between_samples(self) -> None:
+        """Many scores close together do not make a gap of seconds between the others."""
+        times = np.concatenate([np.arange(0, 3, 0.04), np.arange(3.0, 20.0)])
+        found = find_intervals(times, np.full(len(times), 0.9), Parameters(sample_rate=1.0))
+        assert [(one.first, one.last) for one in found] == [(0, len(times) - 1)]
+
+    def test_no_frames_have_no_segments(self) -> None:
         assert find_intervals(np.empty(0), np.empty(0), DEFAULT) == []
 
-    def test_hysteresis_alone(self) -> None:
+    def test_a_run_opens_at_the_upper_threshold_and_holds_down_to_the_lower(self) -> None:
         values = series("0587 5405 5055 7")
         assert hysteresis(EIGHTHS[:13], values, 0.7, 0.5, 0.75) == [Interval(1, 4), Interval(10, 12)]
 
-    def test_merging_alone(self) -> None:
+    def test_intervals_exactly_the_merge_gap_apart_stay_apart(self) -> None:
         intervals = [Interval(0, 4), Interval(7, 9), Interval(13, 20)]
         assert merged(EIGHTHS, intervals, 0.5) == [Interval(0, 9), Interval(13, 20)]
         assert merged(EIGHTHS, intervals, 0.51) == [Interval(0, 20)]
         assert merged(EIGHTHS, [], 0.5) == []
 
 
-class TestPieces:
+class TestFindInPieces:
     """Cuts every 0.3 s leave tracks of two or three samples, none of which can hold a segment."""
 
     TRACKS = tuple(np.arange(6).reshape(2, 3))
@@ -190,9 +166,9 @@ class TestPeaks:
         smooth, raw = series("8888 8"), series("6697 8")
         assert peaks(EIGHTHS[:5], smooth, raw, Interval(0, 4))[0] == 2
 
-    def test_only_inside(self) -> None:
+    def test_what_is_higher_outside_the_interval_is_no_peak(self) -> None:
         values = series("9977 8779 9")
         assert peaks(EIGHTHS[:9], values, values, Interval(2, 6)) == [4]
 
-    def test_a_still(self) -> None:
+    def test_the_only_frame_of_a_still_is_its_peak(self) -> None:
         assert peaks(np.zeros(1), np.array([0.9]), np.array([0.9]), Interval(0, 0)) == [0]

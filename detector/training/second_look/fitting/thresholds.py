@@ -18,6 +18,7 @@ from detector.schema.analysis import Parameters, Platt, Rate
 from detector.scoring.fusion import INPUTS, Floats, Fusion
 from detector.scoring.scorer import logit_of
 from detector.segments import rules
+from detector.segments.sampling_intervals import sample_weights
 from detector.training.publish.error_rates import counted_rate
 from detector.training.second_look.examples.kinds import REAL, TALKING_HEAD
 from detector.training.second_look.fitting import fusion
@@ -38,7 +39,7 @@ def peak(clip: ClipRecord, formula: Fusion, parameters: Parameters) -> float:
             times = person.time[mine]
             if not rules.is_long_enough(times[0], times[-1], parameters):
                 continue
-            weights = rules.sample_weights(times, parameters.sample_rate)
+            weights = sample_weights(times, parameters.sample_rate)
             smoothed = rules.sliding_median(times, logits[mine], parameters.median_window, weights)
             highest = max(highest, float(smoothed.max()))
     return highest

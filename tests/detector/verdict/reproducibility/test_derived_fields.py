@@ -24,6 +24,7 @@ from detector.schema.analysis import (
 from detector.schema.logistic import sigmoid
 from detector.schema.model import SecondLookModel
 from detector.segments import rules
+from detector.segments.sampling_intervals import interval_index, mean_per_interval, sample_weights
 from detector.verdict.reproducibility.derived_fields import contradictions
 
 
@@ -36,7 +37,7 @@ def as_it_follows(analysis: Analysis) -> Analysis:
     tracks = [np.flatnonzero(scores.track[judged] == number) for number in np.unique(scores.track[judged])]
     smoothed = np.empty(len(judged))
     for track in tracks:
-        weights = rules.sample_weights(times[track], parameters.sample_rate)
+        weights = sample_weights(times[track], parameters.sample_rate)
         medians = rules.sliding_median(times[track], logits[track], parameters.median_window, weights)
         smoothed[track] = [sigmoid(each / temperature) for each in medians]
     told = dict(zip(judged.tolist(), zip(logits.tolist(), smoothed.tolist(), strict=True), strict=True))
@@ -49,7 +50,7 @@ def as_it_follows(analysis: Analysis) -> Analysis:
     found = rules.find_in_person(times, smoothed, tracks, parameters, still)
     for number, one in enumerate(found, start=1):
         inside = slice(one.first, one.last + 1)
-        level = float(rules.mean_per_interval(times[inside], logits[inside], parameters.sample_rate).mean())
+        level = float(mean_per_interval(times[inside], logits[inside], parameters.sample_rate).mean())
         tops = [new[int(judged[at])] for at in rules.peaks(times, smoothed, logits, one)]
         start, end = float(times[one.first]), float(times[one.last])
         segments.append(
@@ -65,7 +66,7 @@ def as_it_follows(analysis: Analysis) -> Analysis:
                 peaks=tuple(peak_of(score) for score in tops),
             )
         )
-    sampled = np.unique(rules.interval_index(new.time, parameters.sample_rate), return_index=True)[1]
+    sampled = np.unique(interval_index(new.time, parameters.sample_rate), return_index=True)[1]
     middle = tuple(np.median(new.box[sampled], axis=0).tolist())
     tracks_of = tuple(np.unique(new.track).tolist())
     person = person.model_copy(update={"scores": new, "median_box": middle, "tracks": tracks_of})
