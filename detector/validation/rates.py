@@ -14,7 +14,7 @@ from detector.schema.analysis import MediaKind, Rate, Verdict
 from detector.schema.laboratory.validation import Curve, CurvePoint, Level, Outcomes, ValidationItem
 from detector.schema.translatable import N_
 from detector.training.evaluation.figures.metrics import Scored, measure
-from detector.training.publish.error_rates import DRAWN, DRAWN_ERROR
+from detector.training.publish.error_rates import BOOTSTRAP, BOOTSTRAP_OF_ERROR
 from detector.validation.shares import Chosen, Share, shares
 
 THRESHOLDS = tuple(round(0.01 * step, 2) for step in range(1, 100))
@@ -193,7 +193,7 @@ def _rates(kind: MediaKind, scored: Scored, threshold: float, data: str) -> tupl
         for figure, of_class, wrong in zip(_FIGURES, (~is_fake, is_fake), (said, ~said), strict=True)
         if of_class.any()
     ]
-    for figure, made in (("AUC", DRAWN), ("expected calibration error", DRAWN_ERROR)):
+    for figure, made in (("AUC", BOOTSTRAP), ("expected calibration error", BOOTSTRAP_OF_ERROR)):
         if figure in figures:
             value = figures[figure].as_json()
             found.append(

@@ -16,9 +16,9 @@ from detector.schema.model import LEARNT
 from detector.schema.translatable import N_
 
 EXACT = N_("Clopper–Pearson, each taken as independent")
-DRAWN = N_("bootstrap over sources")
+BOOTSTRAP = N_("bootstrap over sources")
 # An error that is never negative only grows by chance, so resampled ones lean high.
-DRAWN_ERROR = N_("bootstrap over sources, which leans high for this figure")
+BOOTSTRAP_OF_ERROR = N_("bootstrap over sources, which leans high for this figure")
 NOTES = {
     "develop clips": N_("thresholds were chosen on these clips, so the figures flatter"),
     "frames of develop clips": N_("thresholds were chosen on these clips, so the figures flatter"),
@@ -84,7 +84,7 @@ def measured_rates(levels: Mapping[str, Mapping[str, Any]], learnt: bool = False
                     value=value["value"],
                     low=value["from"],
                     high=value["to"],
-                    interval=DRAWN if figure == "AUC" else DRAWN_ERROR,
+                    interval=BOOTSTRAP if figure == "AUC" else BOOTSTRAP_OF_ERROR,
                     items=level["items"],
                     unit=unit,
                     groups=level["groups"],
@@ -111,7 +111,7 @@ def _decisions(data: str, unit: str, level: Mapping[str, Any], note: str | None)
     )  # fmt: skip
     rates = []
     for figure, events, items, low, high in both:
-        interval = DRAWN
+        interval = BOOTSTRAP
         if exact or events in {0, items} or low is None or high is None:
             interval, (low, high) = EXACT, clopper_pearson(events, items)
         rates.append(

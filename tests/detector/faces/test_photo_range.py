@@ -11,7 +11,8 @@ from PIL import Image
 
 from detector import Parameters, Verdict, analyze, engine
 from detector.faces import photo_range
-from detector.faces.photo_range import DRAWN, WITHOUT_COLOUR, WITHOUT_DETAIL, flaw_of_photo, looks_of_photo
+from detector.faces.flaws import DRAWN, WITHOUT_COLOUR, WITHOUT_DETAIL
+from detector.faces.photo_range import flaw_of_photo, looks_of_photo
 from detector.faces.search.centerface import FaceDetector
 from detector.faces.search.turned import turn_with_faces
 from detector.models.loaded import LoadedModel

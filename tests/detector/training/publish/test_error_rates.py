@@ -9,8 +9,8 @@ from scipy.stats import binomtest
 from detector.models.card_files import DEFAULT, MODELS, load_card, read_card
 from detector.schema.model import LEARNT
 from detector.training.publish.error_rates import (
-    DRAWN,
-    DRAWN_ERROR,
+    BOOTSTRAP,
+    BOOTSTRAP_OF_ERROR,
     EXACT,
     VALIDATED,
     clopper_pearson,
@@ -61,7 +61,7 @@ def test_clips_are_counted_exactly_and_crops_by_source() -> None:
     assert clips.high == pytest.approx(0.2471, abs=1e-4)
     assert clips.note is not None and "flatter" in clips.note
     missed = by["dfdc-test crops", "false negative rate"]
-    assert (missed.value, missed.low, missed.high, missed.interval) == (0.25, 0.1, 0.4, DRAWN)
+    assert (missed.value, missed.low, missed.high, missed.interval) == (0.25, 0.1, 0.4, BOOTSTRAP)
     assert (missed.events, missed.items, missed.unit, missed.threshold) == (25, 100, "crops", 0.65)
     assert by["dfdc-test crops", "expected calibration error"].low is None
     assert len(rates) == 8
@@ -69,7 +69,7 @@ def test_clips_are_counted_exactly_and_crops_by_source() -> None:
 
 def test_photographs_are_counted_by_verdict_and_exactly_where_none_repeats() -> None:
     of_few = measured_rates({"photographs": level(5, 1, 1, 5)})[0]
-    assert (of_few.unit, of_few.threshold, of_few.interval) == ("photographs", None, DRAWN)
+    assert (of_few.unit, of_few.threshold, of_few.interval) == ("photographs", None, BOOTSTRAP)
     each = measured_rates({"photographs": level(5, 1, 1, 5) | {"groups": 12}})[0]
     assert each.interval == EXACT and each.events == 1 and each.items == 6
 
@@ -99,7 +99,7 @@ def test_shipped_cards_have_rates_that_agree_with_their_figures(name: str) -> No
         assert by[data, "AUC"].value == card.figures[f"{data}, AUC"]
     for rate in card.rates:
         assert rate.low is not None and rate.high is not None and rate.value <= rate.high
-        assert rate.low <= rate.value or rate.interval == DRAWN_ERROR
+        assert rate.low <= rate.value or rate.interval == BOOTSTRAP_OF_ERROR
     assert card.validated == (VALIDATED_WITH_SECOND_LOOK if name == DEFAULT else VALIDATED)
 
 
