@@ -67,52 +67,52 @@ def set_head(network: ViTSmall14, reading: int, head: int, weight: NDArray[np.fl
 
 
 def linear_heads(
-    z: NDArray[np.float32], targets: NDArray[np.float32]
+    features: NDArray[np.float32], targets: NDArray[np.float32]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Weights (heads, f) and biases of a logistic regression for each head."""
-    weight, bias = np.zeros((HEADS, z.shape[1]), np.float32), np.zeros(HEADS, np.float32)
+    weight, bias = np.zeros((HEADS, features.shape[1]), np.float32), np.zeros(HEADS, np.float32)
     for head in range(HEADS):
         asked = targets[:, head] >= 0
-        weight[head], bias[head] = linear_head(z[asked], targets[asked, head])
+        weight[head], bias[head] = linear_head(features[asked], targets[asked, head])
     return weight, bias
 
 
 def linear_head(
-    z: NDArray[np.float32],
+    features: NDArray[np.float32],
     labels: NDArray[np.generic],
     strength: float = STRENGTH,
     weights: NDArray[np.float64] | None = None,
 ) -> tuple[NDArray[np.float32], float]:
-    """Weights (f,) and bias of a logistic regression on ``z`` (n, f) with ``labels`` (n,).
+    """Weights (f,) and bias of a logistic regression on ``features`` (n, f) with ``labels`` (n,).
 
     Classes count alike; ``weights`` (n,) say what an example counts among those of its class. ``strength`` is
     the regression's C, for weights that add up to the number of examples.
     """
-    among = np.ones(len(z)) if weights is None else weights.copy()
+    among = np.ones(len(features)) if weights is None else weights.copy()
     for chosen in (labels == 1, labels != 1):
-        share_out(among, chosen, len(z) / 2)
-    model = LogisticRegression(C=strength, max_iter=300).fit(z, labels, sample_weight=among)
+        share_out(among, chosen, len(features) / 2)
+    model = LogisticRegression(C=strength, max_iter=300).fit(features, labels, sample_weight=among)
     return model.coef_[0].astype(np.float32), float(model.intercept_[0])
 
 
 def head_with_pairs(
-    z: NDArray[np.float32],
+    features: NDArray[np.float32],
     labels: NDArray[np.generic],
     pairs: NDArray[np.float32],
     share: float,
     strength: float,
     weights: NDArray[np.float64] | None = None,
 ) -> tuple[NDArray[np.float32], float]:
-    """Weights (f,) and bias of a logistic regression on ``z`` (n, f) with ``labels`` (n,), and on ``pairs``.
+    """Weights (f,) and bias of a logistic regression on ``features`` (n, f) of ``labels`` (n,) and on pairs.
 
-    Of the pairs (2 m, f) every other row is of something made. They have ``share`` of the weight, which adds
-    up to one; ``strength`` is the regression's C for that. In both parts the classes count alike; ``weights``
-    (n,) say what an example counts among those of its class.
+    Of the ``pairs`` (2 m, f) every other row is of something made. They have ``share`` of the weight, which
+    adds up to one; ``strength`` is the regression's C for that. In both parts the classes count alike;
+    ``weights`` (n,) say what an example counts among those of its class.
     """
-    every = np.concatenate([z, pairs])
+    every = np.concatenate([features, pairs])
     is_made = np.concatenate([labels, np.tile([0, 1], len(pairs) // 2)]) == 1
-    among = np.concatenate([np.ones(len(z)) if weights is None else weights, np.ones(len(pairs))])
-    is_pair = np.arange(len(every)) >= len(z)
+    among = np.concatenate([np.ones(len(features)) if weights is None else weights, np.ones(len(pairs))])
+    is_pair = np.arange(len(every)) >= len(features)
     for part, of_all in ((~is_pair, 1 - share), (is_pair, share)):
         for chosen in (part & is_made, part & ~is_made):
             share_out(among, chosen, of_all / 2)

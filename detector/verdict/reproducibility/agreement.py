@@ -141,13 +141,13 @@ def _compared_findings(
     if [s.id for s in recorded.segments] != [s.id for s in again.segments]:
         problems.append(f"the segments are {_named(again)}, where {_named(recorded)} are recorded")
     else:
-        for a, b in zip(recorded.segments, again.segments, strict=True):
-            difference = max(difference, abs(a.confidence - b.confidence))
-            edge = max(edge, abs(a.start - b.start), abs(a.end - b.end))
-            if _moved(recorded, a, b) > tolerance.frames:
+        for there, here in zip(recorded.segments, again.segments, strict=True):
+            difference = max(difference, abs(there.confidence - here.confidence))
+            edge = max(edge, abs(there.start - here.start), abs(there.end - here.end))
+            if _moved(recorded, there, here) > tolerance.frames:
                 problems.append(
-                    f"segment {a.id} is {timecode(b.start)} to {timecode(b.end)}, "
-                    f"where {timecode(a.start)} to {timecode(a.end)} is recorded"
+                    f"segment {there.id} is {timecode(here.start)} to {timecode(here.end)}, "
+                    f"where {timecode(there.start)} to {timecode(there.end)} is recorded"
                 )
     if recorded.verdict is not again.verdict:
         problems.append(f"the verdict is {again.verdict}, where {recorded.verdict} is recorded")
@@ -306,14 +306,16 @@ def _judged(analysis: Analysis) -> list[tuple[str, Score]]:
     return [(person.id, score) for person in analysis.persons for score in person.scores if score.usable]
 
 
-def _moved(recorded: Analysis, a: Segment, b: Segment) -> int:
+def _moved(recorded: Analysis, there: Segment, here: Segment) -> int:
     """Sampled frames of the person between the edges of two segments, the larger of both ends."""
     rate = recorded.parameters.sample_rate
-    times = next((person.scores.time for person in recorded.persons if person.id == a.person), np.empty(0))
+    times = next(
+        (person.scores.time for person in recorded.persons if person.id == there.person), np.empty(0)
+    )
 
     def between(one: float, other: float) -> int:
         low, high = min(one, other) - _EXACT, max(one, other) + _EXACT
         inside = times[(low <= times) & (times <= high)]
         return max(0, len(np.unique(interval_index(inside, rate))) - 1)
 
-    return max(between(a.start, b.start), between(a.end, b.end))
+    return max(between(there.start, here.start), between(there.end, here.end))

@@ -49,8 +49,8 @@ class StillAnswered(UserError):
         )
 
 
-def once(do: Callable[[], Answered], secret: Callable[[str], str] | None = None) -> Answered:
-    """Do it, unless a request with the same key was answered already: then that answer again.
+def once(act: Callable[[], Answered], secret: Callable[[str], str] | None = None) -> Answered:
+    """Do what ``act`` does, unless a request with the same key was answered already: then that answer again.
 
     ``secret`` derives that of what was created from its id, where the answer has one as ``secret``.
     Raises :class:`UserError` for a key that cannot be used, that another request was sent with, or
@@ -59,7 +59,7 @@ def once(do: Callable[[], Answered], secret: Callable[[str], str] | None = None)
     """
     key = request.headers.get(HEADER)
     if key is None:
-        return do()
+        return act()
     if not _KEY.fullmatch(key):
         raise UserError(
             400,
@@ -78,7 +78,7 @@ def once(do: Callable[[], Answered], secret: Callable[[str], str] | None = None)
         row.started = now()
         g.identity = row.identity
     try:
-        answered = do()
+        answered = act()
     except BaseException:
         _forget(who, key)
         raise
