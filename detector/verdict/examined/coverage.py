@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
 from detector.faces.flaws import either
 from detector.media.stream.packet_stats import MOST_FAILURES
@@ -32,28 +33,13 @@ def coverage_of(first_pass: FirstPassResult, media: Media, missing: float, rate:
     flaws: dict[float, set[str]] = defaultdict(set)
     for time, flaw in rows[["time", "flaw"]][~np.isin(rows["time"], usable)].tolist():
         flaws[time].add(flaw)
-    spans: list[Span] = []
     damaged = list(damaged_spans(media))
+    spans: list[Span] = []
     if not media.still:
-        for i in np.flatnonzero(~np.isin(first_pass.times, usable)).tolist():
-            time = first_pass.times[i]
-            reason = "no face found"
-            if time in flaws:
-                reason = N_("faces %(flaws)s to judge") % {"flaws": either(sorted(flaws[time]))}
-            end = first_pass.times[i + 1] if i + 1 < len(first_pass.times) else media.duration
-            end = min([end, *(span.start for span in damaged if time < span.start)])
-            if spans and spans[-1].reason == reason and spans[-1].end == time:
-                spans[-1] = Span(start=spans[-1].start, end=end, reason=reason)
-            else:
-                spans.append(Span(start=time, end=max(end, time), reason=reason))
+        spans = _without_usable_face(first_pass.times, usable, flaws, damaged, media.duration)
     spans += [*damaged, *gaps_of(media, first_pass.times, rate)]
     spans.sort(key=lambda span: span.start)
-    if media.lost_at_end:
-        end = media.duration
-        spans.append(Span(start=end, end=end + media.lost_at_end, reason=NOT_DECODED))
-    if missing:
-        end = media.duration + media.lost_at_end
-        spans.append(Span(start=end, end=end + missing, reason="the file breaks off here"))
+    spans += _behind_the_end(media, missing)
     return Coverage(
         frames_sampled=len(first_pass.times),
         frames_from_damaged=first_pass.from_damaged,
@@ -69,6 +55,42 @@ def coverage_of(first_pass: FirstPassResult, media: Media, missing: float, rate:
         not_examined=tuple(spans),
         quality=sampled.face_quality(),
     )
+
+
+def _without_usable_face(
+    times: Sequence[float],
+    usable: NDArray[np.float64],
+    flaws: Mapping[float, Iterable[str]],
+    damaged: Sequence[Span],
+    duration: float,
+) -> list[Span]:
+    """Stretches between those of the sampled ``times`` at which a face could be judged, joined by reason.
+
+    ``flaws`` are, by time, those of the faces at the others.
+    """
+    spans: list[Span] = []
+    for i in np.flatnonzero(~np.isin(times, usable)).tolist():
+        time = times[i]
+        reason = "no face found"
+        if time in flaws:
+            reason = N_("faces %(flaws)s to judge") % {"flaws": either(sorted(flaws[time]))}
+        end = times[i + 1] if i + 1 < len(times) else duration
+        end = min([end, *(span.start for span in damaged if time < span.start)])
+        if spans and spans[-1].reason == reason and spans[-1].end == time:
+            spans[-1] = Span(start=spans[-1].start, end=end, reason=reason)
+        else:
+            spans.append(Span(start=time, end=max(end, time), reason=reason))
+    return spans
+
+
+def _behind_the_end(media: Media, missing: float) -> Iterator[Span]:
+    """What follows the last frame that was decoded."""
+    end = media.duration
+    if media.lost_at_end:
+        yield Span(start=end, end=end + media.lost_at_end, reason=NOT_DECODED)
+        end += media.lost_at_end
+    if missing:
+        yield Span(start=end, end=end + missing, reason="the file breaks off here")
 
 
 def damaged_spans(media: Media) -> Iterator[Span]:
