@@ -1,3 +1,5 @@
+"""What a process holds is counted, and what it frees goes back to the system."""
+
 from __future__ import annotations
 
 import platform

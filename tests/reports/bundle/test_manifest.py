@@ -1,3 +1,5 @@
+"""The manifest lists every file of a result with its SHA-256, and reads those of earlier versions."""
+
 from __future__ import annotations
 
 import hashlib

@@ -1,3 +1,5 @@
+"""``python -m reports``: what its commands write, what they leave alone, and what they refuse."""
+
 from __future__ import annotations
 
 import argparse

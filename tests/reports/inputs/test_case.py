@@ -1,3 +1,5 @@
+"""Case details: kept, read again, and refused in words where they cannot be used."""
+
 from __future__ import annotations
 
 import argparse

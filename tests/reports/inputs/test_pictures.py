@@ -1,3 +1,5 @@
+"""Pictures of an analysis as reports embed them; what is no sound PNG is refused."""
+
 from __future__ import annotations
 
 import struct

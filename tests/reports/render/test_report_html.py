@@ -1,3 +1,5 @@
+"""The HTML report: every fact is in it, nothing outside is asked for, no text of others is markup."""
+
 from __future__ import annotations
 
 import base64

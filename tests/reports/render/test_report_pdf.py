@@ -1,3 +1,5 @@
+"""The PDF report as readers see it: text, pages, bookmarks, tags, and what has to fit."""
+
 from __future__ import annotations
 
 import io

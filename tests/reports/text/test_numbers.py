@@ -1,3 +1,5 @@
+"""Numbers, times and names in words: no rounding reaches certainty, or a threshold that is not reached."""
+
 from __future__ import annotations
 
 from pathlib import Path

@@ -1,3 +1,5 @@
+"""The view model says in words what an analysis holds, and no more."""
+
 from __future__ import annotations
 
 from pathlib import Path

@@ -1,3 +1,5 @@
+"""The timeline: what lies where, what is left out of it, and how large it may become."""
+
 from __future__ import annotations
 
 import json

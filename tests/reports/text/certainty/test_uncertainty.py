@@ -1,3 +1,5 @@
+"""The interval of a segment's probability covers the true mean, and is no wider than it has to be."""
+
 from __future__ import annotations
 
 from dataclasses import replace
