@@ -58,24 +58,34 @@ def judge(
     if outweighed := is_outweighed(media.kind, parameters, persons, over, threshold):
         found = []
     segments = explained(found)
-    video = not media.still
-    in_few_frames = (
-        candidates.reaching_in_few_frames(people, found, parameters, times, seconds) if video else {}
-    )
+    in_few_frames: dict[str, int] = {}
+    if not media.still:
+        in_few_frames = candidates.reaching_in_few_frames(people, found, parameters, times, seconds)
     verdict, reason = decide(media.kind, parameters, coverage, persons, segments, in_few_frames)
-    told = {segment.person for segment in segments}  # of those whom it is about, the reason speaks
-    hidden = [each.id for each in persons if is_covered(each) and each.id not in told]
-    following = [*beside.motionless(motionless(parameters, persons)), *beside.covered(hidden)]
-    if video:
-        following = [*beside.mostly_grey(coverage), *beside.other_codec(media.codec, coverage), *following]
     # The figures are those by which it was asked whether there is a finding: a photograph in which one of
     # twenty faces lies above the threshold alone is not manipulated, but has the averaged odds that said so.
     counting = Verdict.MANIPULATED if outweighed else verdict
     return ModelFindings(
         verdict,
-        " ".join([reason, *following]),
+        " ".join([reason, *_following(parameters, media, coverage, persons, segments)]),
         exhibit_probability(media.kind, parameters, counting, persons, segments),
         answers(media.kind, parameters, counting, persons, segments),
         segments,
         persons,
     )
+
+
+def _following(
+    parameters: Parameters,
+    media: Media,
+    coverage: Coverage,
+    persons: Sequence[Person],
+    segments: Sequence[Segment],
+) -> list[str]:
+    """What follows the reason, whatever the verdict is."""
+    told = {segment.person for segment in segments}  # of those whom it is about, the reason speaks
+    hidden = [each.id for each in persons if is_covered(each) and each.id not in told]
+    following = [*beside.motionless(motionless(parameters, persons)), *beside.covered(hidden)]
+    if media.still:
+        return following
+    return [*beside.mostly_grey(coverage), *beside.other_codec(media.codec, coverage), *following]
