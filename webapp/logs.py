@@ -1,4 +1,4 @@
-"""The log: as text, or with ``REELPROOF_LOG=json`` as one JSON object a line, requests included.
+"""The log: as text, or with ``REELPROOF_LOG=json`` as one JSON object a line, with requests and jobs done.
 
 Of a request it says the route, never the query or a file's name: a log is kept and passed on
 where evidence is not.
@@ -19,6 +19,7 @@ from detector import timestamps
 HEADER = "X-Request-Id"
 _TEXT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 _log = logging.getLogger("webapp.requests")
+_AS_JSON_ALONE = (_log.name, "webapp.worker.stage_times")  # loggers of lines that text does not have
 
 
 class JsonLines(logging.Formatter):
@@ -47,7 +48,8 @@ def prepare(*, as_json: bool) -> None:
     handler.setFormatter(JsonLines() if as_json else logging.Formatter(_TEXT))
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     if as_json:
-        _log.setLevel(logging.INFO)
+        for name in _AS_JSON_ALONE:
+            logging.getLogger(name).setLevel(logging.INFO)
 
 
 def early_answer(method: str, status: int) -> str:

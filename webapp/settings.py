@@ -149,7 +149,9 @@ class Settings(BaseSettings):
         "without it nothing is sent anywhere",
     )
     log_json: Annotated[bool, either("json", "text")] = _setting(
-        "REELPROOF_LOG", "text", "`json`: the log as one JSON object a line, requests included"
+        "REELPROOF_LOG",
+        "text",
+        "`json`: the log as one JSON object a line, requests and finished jobs included",
     )
     workers: Annotated[int, Number(0, 64)] = _setting(
         "REELPROOF_WORKERS", "1", "analyses that run at the same time; 0: pages only, workers run elsewhere"

@@ -7,5 +7,6 @@ for each job. That goes through :mod:`~webapp.worker.run_job`, and has the resul
 :mod:`~webapp.worker.fingerprint_jobs` keeps its fingerprint; after it, :mod:`~webapp.worker.prepared_report`
 renders its first report. :mod:`~webapp.worker.database_retries` waits for a database that restarts;
 :mod:`~webapp.worker.store_transfer` fetches from the object store and puts into it.
-:mod:`~webapp.worker.standalone` runs workers without pages. States and the queue are in :mod:`webapp.jobs`.
+:mod:`~webapp.worker.stage_times` logs how long stages took; :mod:`~webapp.worker.standalone` runs workers
+without pages. States and the queue are in :mod:`webapp.jobs`.
 """

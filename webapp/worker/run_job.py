@@ -32,6 +32,7 @@ from webapp.storage.database import Database, opened
 from webapp.worker import run_analysis, run_comparison
 from webapp.worker.database_retries import retry_while_unreachable
 from webapp.worker.ready_engine import ReadyEngine
+from webapp.worker.stage_times import StageTimes
 
 log = logging.getLogger(__name__)
 
@@ -99,7 +100,8 @@ def _analyse(
     around_finish: Callable[[Settings, Database, Folders, str], Around],
     ready: ReadyEngine | None,
 ) -> None:
-    analysis = run_analysis.result(settings, database, held, reporter(database, held), ready)
+    times = StageTimes(reporter(database, held))
+    analysis = run_analysis.result(settings, database, held, times, ready)
     result = claims.RecordedResult(
         analysis.verdict,
         analysis.probability,
@@ -111,13 +113,16 @@ def _analyse(
     _remove_fetched(folders, held)
     with around_finish(settings, database, folders, held.analysis_id):
         retry_while_unreachable(lambda: claims.finish(database, held, result))
+        times.log_done(held)
 
 
 def _compare(settings: Settings, database: Database, folders: Folders, held: ComparisonClaim) -> None:
-    comparison = run_comparison.result(settings, database, held, reporter(database, held))
+    times = StageTimes(reporter(database, held))
+    comparison = run_comparison.result(settings, database, held, times)
     made_of = run_comparison.made_of(folders, held)
     _remove_fetched(folders, held)
     retry_while_unreachable(lambda: comparisons.finish(database, held, comparison, made_of))
+    times.log_done(held)
 
 
 def _remove_fetched(folders: Folders, held: next_job.Claim) -> None:

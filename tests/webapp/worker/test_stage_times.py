@@ -1,0 +1,57 @@
+"""What the log says of a finished job: how long each of its stages took."""
+
+from __future__ import annotations
+
+import json
+import logging
+
+import pytest
+from made_results import engine, hand_in
+
+from webapp import logs
+from webapp.jobs import claims
+from webapp.worker import run_analysis, run_job, stage_times
+from webapp.worker.stage_times import StageTimes
+
+
+def test_each_stage_has_its_time(app, database, caplog):
+    held, clock, told = claims.claim(database, hand_in(app).id), 10.0, []
+    times = StageTimes(lambda *said: told.append(said), clock=lambda: clock)
+    for moment, stage, fraction in ((10.5, "reading", 0.0), (11.0, "looking", 0.1), (14.0, "looking", 0.6)):
+        clock = moment
+        times(stage, fraction)
+    for moment, stage in ((15.0, "drawing"), (15.25, "looking"), (17.25, "drawing")):
+        clock = moment
+        times(stage, 0.9)
+    clock = 18.25
+    with caplog.at_level(logging.INFO, stage_times.log.name):
+        times.log_done(held)
+    assert told[:3] == [("reading", 0.0), ("looking", 0.1), ("looking", 0.6)] and len(told) == 6
+    (line,) = (json.loads(logs.JsonLines().format(record)) for record in caplog.records)
+    assert line["analysis"] == held.job_id and line["attempt"] == 1 and line["seconds"] == 8.25
+    assert line["stages"] == {"reading": 0.5, "looking": 6.0, "drawing": 1.25}
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_a_finished_job_has_a_line_where_the_log_is_json(
+    app, settings, database, monkeypatch, capfd, restored_logging, as_json
+):
+    monkeypatch.setattr(run_analysis, "make_result", engine)
+    analysis_id = hand_in(app, b"bytes", "secret name.mp4").id
+    logs.prepare(as_json=as_json)
+    run_job.work(settings)
+    said = capfd.readouterr().err
+    lines = [json.loads(line) for line in said.splitlines()] if as_json else []
+    assert [line.get("analysis") for line in lines] == [analysis_id] * as_json
+    assert "secret" not in said
+
+
+@pytest.fixture
+def restored_logging():
+    """Handlers and levels as they were."""
+    root, names = logging.getLogger(), (None, *logs._AS_JSON_ALONE)
+    handlers, levels = root.handlers[:], [logging.getLogger(name).level for name in names]
+    yield
+    root.handlers[:] = handlers
+    for name, level in zip(names, levels, strict=True):
+        logging.getLogger(name).setLevel(level)
