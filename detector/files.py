@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
+import io
 import os
 import shutil
 import stat
@@ -16,10 +18,25 @@ _LONGEST_NAME = 255  # bytes, of Linux's file systems
 
 
 def hashed(path: Path) -> tuple[int, str]:
-    """Bytes and SHA-256 of a file, read a piece at a time; raises ``OSError`` where it cannot be read."""
-    with path.open("rb") as file:
+    """Bytes and SHA-256 of a file, read a piece at a time; raises ``OSError`` where it cannot be read.
+
+    So it does of a device or a pipe: these may never end.
+    """
+    with _opened(path) as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
         return file.tell(), digest
+
+
+def _opened(path: Path) -> io.BufferedReader:
+    # A named pipe that nobody writes to would be waited for.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    mode = os.fstat(descriptor).st_mode
+    if stat.S_ISREG(mode):
+        return os.fdopen(descriptor, "rb")
+    os.close(descriptor)
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    raise OSError(errno.EINVAL, "It is a device or a pipe, not a file", str(path))
 
 
 def flush_file(path: Path) -> None:

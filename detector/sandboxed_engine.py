@@ -13,6 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from detector.backends.selection import SETTING as BACKEND_SETTING
 from detector.errors import MediaError, ParameterError
 from detector.files import put, replaced
 from detector.progress import Progress
@@ -37,10 +38,12 @@ def analyze_confined(
     progress: Progress | None = None,
     also: Sequence[str] = (),
     joint: JointRule = JointRule.FIRST,
+    backend: str | None = None,
 ) -> Analysis:
     """Analyse ``path`` in a confined process; the result comes back by way of ``folder``, an empty one.
 
-    ``name`` is the exhibit's own file name where ``path`` is not.
+    ``name`` is the exhibit's own file name where ``path`` is not; ``backend`` is what runs the networks,
+    instead of what the environment names.
     With ``write``, pictures are kept there and it is called, in that process, with the analysis and
     the folder; it has to write ``analysis.json``. ``get_ready`` is called there, in a thread of its own while
     the analysis goes on: what is written with takes as long to import as a short clip to be looked at.
@@ -56,7 +59,7 @@ def analyze_confined(
             readable.append(Path(one).parent)
         named.append(one)
     places = AllowedPaths(readable=tuple(readable), writable=(folder,))
-    what = (_analyzed, path, folder, name, parameters, named, joint, write, get_ready)
+    what = (_analyzed, path, folder, name, parameters, named, joint, backend, write, get_ready)
     with Sandbox(
         *what,
         limits=limits_of_environment(),
@@ -75,12 +78,15 @@ def _analyzed(
     parameters: Parameters | None,
     models: Sequence[str | None],
     joint: JointRule,
+    backend: str | None,
     write: Write | None,
     get_ready: Callable[[], None] | None,
     progress: Progress,
 ) -> None:
     from detector.engine import analyze
 
+    if backend:
+        os.environ[BACKEND_SETTING] = backend  # this process is this analysis's own
     if get_ready:
         threading.Thread(target=get_ready, name="get-ready", daemon=True).start()
     images = folder if write else None

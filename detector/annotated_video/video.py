@@ -7,7 +7,6 @@ from the first frame; a frame is matched with a finding by them and by nothing e
 
 from __future__ import annotations
 
-import os
 import struct
 from collections import defaultdict
 from collections.abc import Callable, Mapping
@@ -81,7 +80,7 @@ def _check(exhibit: Path, analysis: Analysis) -> None:
     try:
         _, found = hashed(exhibit)
     except OSError as error:
-        raise MediaError(f"The file cannot be opened: {os.strerror(error.errno or 0)}.") from None
+        raise MediaError(f"The file cannot be opened: {error.strerror}.") from None
     if found != analysis.media.sha256:
         raise MediaError(
             f"This is not the exhibit of the analysis: its SHA-256 starts with {found[:16]}, the "

@@ -27,3 +27,8 @@ class Backend(Protocol):
 
     def run(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Crops (n, size, size, 3), RGB, n of at least 1, to logits (n,) or features (n, d)."""
+
+
+def kind_of_numbers(precision: str | None) -> str:
+    """``float32`` or ``bfloat16`` alone of a :attr:`Backend.precision`; empty where none is recorded."""
+    return (precision or "").partition(",")[0]

@@ -20,7 +20,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from detector.backends.base import Backend
+from detector.backends.base import Backend, kind_of_numbers
 from detector.errors import ModelError, ParameterError
 from detector.models.loaded import graph_path
 from detector.models.onnx_file import bound_onnx, read_onnx, shape_of
@@ -72,6 +72,16 @@ def requested() -> str | None:
     """The back end that the environment's ``REELPROOF_BACKEND`` names; None where it leaves the choice."""
     name = os.environ.get(SETTING, "")
     return require(name) if name else None
+
+
+def rounding_as(precision: str | None) -> str | None:
+    """The back end that rounds as ``precision`` (:attr:`~detector.backends.base.Backend.precision`) says.
+
+    None for full precision, where the environment names a back end, and where it is not installed.
+    """
+    if kind_of_numbers(precision) != "bfloat16" or requested():
+        return None
+    return next((name for name in sorted(ROUGH) if not _lacking(name)), None)
 
 
 def open_backend(model: LoadedModel, name: str | None = None) -> Backend:

@@ -38,7 +38,7 @@ class CheckResults:
 
     @property
     def only_not_repeated(self) -> bool:
-        """Whether all that speaks against it is that another version of the engine came to other findings."""
+        """Whether nothing else speaks against it than what another engine or other arithmetic found."""
         return all(problem.kind == "not repeated" for problem in self.problems)
 
     def wrong(self, file: str) -> bool:

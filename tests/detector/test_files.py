@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from detector.files import open_atomically, write_atomically
+from detector.files import hashed, open_atomically, write_atomically
 from detector.result_folder import temporary_beside
 
 
@@ -88,3 +88,12 @@ def test_a_name_as_long_as_a_name_may_be_is_written(tmp_path, name):
 def test_a_folder_with_the_longest_name_has_a_temporary_one_beside_it(tmp_path, name):
     with temporary_beside(tmp_path / name) as beside:
         assert Path(beside).parent == tmp_path and Path(beside).is_dir()
+
+
+def test_what_never_ends_is_not_hashed(tmp_path):
+    os.mkfifo(pipe := tmp_path / "pipe")
+    for path in (pipe, Path("/dev/zero")):
+        with pytest.raises(OSError, match="a device or a pipe, not a file"):
+            hashed(path)
+    with pytest.raises(IsADirectoryError):
+        hashed(tmp_path)

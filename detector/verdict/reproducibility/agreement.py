@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from detector.backends.base import kind_of_numbers
 from detector.schema.analysis import Analysis, MediaKind, Score, Segment, Software
 from detector.schema.boxes import overlap
 from detector.schema.declarations import DeclarationKind
@@ -94,6 +95,12 @@ def made_by_one_engine(one: Software, other: Software) -> bool:
         getattr(one, name) == getattr(other, name)
         for name in ("source_sha256", "face_proposals_sha256", "covered_faces_sha256")
     )
+
+
+def same_arithmetic(one: Software, other: Software) -> bool:
+    """Whether both computed in the same kind of numbers, as far as is recorded."""
+    kinds = {kind_of_numbers(each.precision) for each in (one, other)}
+    return "" in kinds or len(kinds) == 1
 
 
 class _Scores(NamedTuple):
@@ -189,8 +196,8 @@ def _premises(recorded: Analysis, again: Analysis) -> list[str]:
         found.append("the models are not the same")
     if recorded.parameters != again.parameters:
         found.append("the settings are not the same")
-    one, other = (_arithmetic(each.software.precision) for each in (recorded, again))
-    if one and other and one != other:
+    one, other = (kind_of_numbers(each.software.precision) for each in (recorded, again))
+    if not same_arithmetic(recorded.software, again.software):
         found.append(
             f"the arithmetic is not the same: {other}, where {one} is recorded; see REELPROOF_BACKEND"
         )
@@ -256,11 +263,6 @@ def _declarations(recorded: Analysis, again: Analysis) -> list[str]:
     if there == here:
         return []
     return [f"what the file declares differs: {len(there - here)} gone, {len(here - there)} new"]
-
-
-def _arithmetic(precision: str | None) -> str:
-    """The kind of numbers alone: what else is said of precision lies within the tolerance."""
-    return (precision or "").partition(",")[0]
 
 
 def _named(analysis: Analysis) -> str:

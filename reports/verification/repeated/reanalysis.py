@@ -8,11 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from detector.backends.base import kind_of_numbers
+from detector.backends.selection import rounding_as
 from detector.files import hashed
 from detector.models.card_files import load_card, read_second_look
 from detector.sandboxed_engine import analyze_confined
 from detector.schema.analysis import Analysis, Software
-from detector.verdict.reproducibility.agreement import TOLERANCE, Agreement, compare, made_by_one_engine
+from detector.verdict.reproducibility.agreement import (
+    TOLERANCE,
+    Agreement,
+    compare,
+    made_by_one_engine,
+    same_arithmetic,
+)
 from detector.verdict.reproducibility.segments import chosen_otherwise
 from reports.bundle.manifest import ANALYSIS
 from reports.errors import ReportError
@@ -72,6 +80,8 @@ def reanalyse(
     settings = _models(recorded, weights, others)
     if pictures is not None:
         settings["write"] = _keep  # with it pictures are made
+    if backend := rounding_as(recorded.software.precision):
+        settings["backend"] = backend
     compared, before = 0, len(results.problems)
     with tempfile.TemporaryDirectory(prefix="reelproof-") as folder:
         made = analyze_confined(
@@ -82,12 +92,14 @@ def reanalyse(
             **settings,
         )
         other_engine = another_engine(recorded.software, made.software)
-        if pictures is not None and not other_engine:
+        rounded = other_arithmetic(recorded.software, made.software)
+        if pictures is not None and not other_engine and not rounded:
             compared = compare_pictures(recorded, made, pictures, Path(folder), results)
     pictures_fit = len(results.problems) == before
     agreement = compare(recorded, made)
-    _tell_differences(recorded, made, agreement, other_engine, results)
-    besides = _besides(bool(other_engine), compared, pictures)
+    made_otherwise = [note for note in (other_engine, rounded) if note]
+    _tell_differences(recorded, made, agreement, made_otherwise, results)
+    besides = _besides(bool(other_engine), bool(rounded), compared, pictures)
     return Reanalysis(agreement, _machine(recorded), _machine(made), besides, pictures_fit)
 
 
@@ -120,15 +132,22 @@ def _models(recorded: Analysis, weights: Path | None, others: Sequence[Path | No
 
 
 def _tell_differences(
-    recorded: Analysis, made: Analysis, agreement: Agreement, other_engine: str, results: CheckResults
+    recorded: Analysis,
+    made: Analysis,
+    agreement: Agreement,
+    made_otherwise: Sequence[str],
+    results: CheckResults,
 ) -> None:
-    """Put into ``results`` where both differ; ``other_engine`` is what :func:`another_engine` says of it."""
-    if not other_engine and (chosen := chosen_otherwise(recorded, made)):
+    """Put into ``results`` where both differ.
+
+    ``made_otherwise`` is what :func:`another_engine` and :func:`other_arithmetic` say of it.
+    """
+    if not made_otherwise and (chosen := chosen_otherwise(recorded, made)):
         results.notes.append(
             f"Not compared: heat and what hiding the hottest area changes, of {', '.join(chosen)}: "
             "another frame was chosen here in its place."
         )
-    kind: Kind = "not repeated" if other_engine else "does not fit"
+    kind: Kind = "not repeated" if made_otherwise else "does not fit"
     for problem in agreement.problems:
         results.add("analysis.json", kind, f"analysed again, {problem}")
     same_libraries = recorded.software.libraries == made.software.libraries
@@ -139,18 +158,19 @@ def _tell_differences(
             "Other versions of libraries, such as FFmpeg, read the file here than when the analysis was "
             "made. They may tell its facts otherwise, which says nothing against the file."
         )
-    if other_engine:
-        results.notes.append(other_engine)
+    results.notes += made_otherwise
 
 
 def _keep(analysis: Analysis, folder: Path) -> None:
     (folder / ANALYSIS).write_text(analysis.to_json(), encoding="utf-8")
 
 
-def _besides(another: bool, compared: int, pictures: Source | None) -> str:
+def _besides(another: bool, rounded: bool, compared: int, pictures: Source | None) -> str:
     """What else was compared, and what not."""
     if another:
         return f"Not compared, since another version made them: {_GROUNDS}, pictures."
+    if rounded:
+        return f"Compared besides: {_GROUNDS}. Not compared, since they were computed otherwise: pictures."
     if pictures is None:
         return f"Compared besides: {_GROUNDS}. Not compared: pictures, which a PDF holds as printed only."
     return f"Compared besides: {_GROUNDS}, and {compared:,} pictures."
@@ -164,6 +184,17 @@ def another_engine(then: Software, now: Software) -> str:
         f"Another version of the engine made this analysis ({_version(then)}). It need not come to the "
         "findings of the one here: where they differ, this says nothing against the file. Repeat it with "
         "that version."
+    )
+
+
+def other_arithmetic(then: Software, now: Software) -> str:
+    """What to know where an analysis was made in numbers rounded otherwise; empty where it was not."""
+    if same_arithmetic(then, now):
+        return ""
+    one, other = (kind_of_numbers(each.precision) for each in (then, now))
+    return (
+        f"This analysis was computed in {one}, and here in {other}: where the findings differ, this says "
+        f"nothing against the file. Repeat it without REELPROOF_BACKEND, on a processor that knows {one}."
     )
 
 

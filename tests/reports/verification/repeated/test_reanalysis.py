@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -105,6 +106,47 @@ def test_differing_findings_of_another_version_of_the_engine_are_not_held_agains
     monkeypatch.setattr(reanalysis, "analyze_confined", lambda path, folder, **options: same)
     assert main(command) == 0
     assert "Everything fits." in capsys.readouterr().out
+
+
+def test_rounded_arithmetic_is_repeated_as_it_was(
+    case: tuple[Path, Path, Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, exhibit, weights = case
+    full = recorded(folder)
+    rounded = full.software.model_copy(update={"precision": "bfloat16"})
+    listed(folder, full.model_copy(update={"software": rounded}))
+    asked: list[object] = []
+
+    def analyze(_path: Path, _folder: Path, **options: object) -> Analysis:
+        asked.append(options.get("backend"))
+        return recorded(folder)
+
+    monkeypatch.delenv("REELPROOF_BACKEND", raising=False)
+    monkeypatch.setattr(reanalysis, "analyze_confined", analyze)
+    command = ["verify", str(folder), "--reanalyse", str(exhibit), "--model", str(weights)]
+    assert main(command) == 0
+    monkeypatch.setenv("REELPROOF_BACKEND", "torch")
+    assert main(command) == 0
+    assert asked == ["openvino-bf16", None]
+
+    capsys.readouterr()
+    in_full = full.software.model_copy(update={"precision": "float32, as torch has it"})
+    monkeypatch.setattr(
+        reanalysis,
+        "analyze_confined",
+        lambda path, folder, **options: full.model_copy(update={"software": in_full}),
+    )
+    assert main(command) == 1
+    said = capsys.readouterr().out
+    assert "NOT REPEATED: 1 found" in said and "computed in bfloat16, and here in float32" in said
+    assert "computed otherwise: pictures" in said
+
+
+def test_the_exhibit_is_no_pipe(case: tuple[Path, Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
+    folder, _, weights = case
+    os.mkfifo(pipe := folder.with_name("pipe"))
+    assert main(["verify", str(folder), "--reanalyse", str(pipe), "--model", str(weights)]) == 2
+    assert "It is a device or a pipe, not a file. Name the exhibit" in capsys.readouterr().err
 
 
 @pytest.fixture

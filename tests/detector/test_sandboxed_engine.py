@@ -1,0 +1,17 @@
+"""An analysis in a confined process, as the shell's commands make it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from clips import numbered, write_clip
+
+from detector.sandboxed_engine import analyze_confined
+
+
+def test_the_back_end_that_is_asked_for_runs_the_networks(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("REELPROOF_BACKEND", "openvino")
+    (folder := tmp_path / "result").mkdir()
+    clip = write_clip(tmp_path / "clip.mp4", map(numbered, range(4)))
+    made = analyze_confined(clip, folder, backend="onnxruntime")
+    assert made.software.backend and made.software.backend.startswith("ONNX Runtime")
