@@ -88,8 +88,7 @@ def command(
     ``backend`` is named only where another would give other findings; ``others`` are further models, which
     decide together with the first one by ``rule``.
     """
-    name = f"./{file}" if file.startswith("-") else file
-    words = ["python", "-m", "detector", "analyze", name, "--model", model]
+    words = ["python", "-m", "detector", "analyze", no_option(file), "--model", model]
     for other in others:
         words += ["--also", other]
     words += ["--joint", rule] if rule is not JointRule.FIRST else []
@@ -99,6 +98,11 @@ def command(
             words += ["--set", f"{field}={value!r}"]
     words += ["--backend", backend] if backend else []
     return shlex.join([*words, "--out", "again"])
+
+
+def no_option(file: str) -> str:
+    """A file's name as a command takes it: one that begins with a hyphen would be an option."""
+    return f"./{file}" if file.startswith("-") else file
 
 
 def repeated_with(analysis: Analysis, others: Sequence[str], rule: JointRule) -> Software:

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+_OF_WRITING = frozenset({errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EFBIG})
 _LONGEST_NAME = 255  # bytes, of Linux's file systems
 
 
@@ -111,9 +112,34 @@ def atomic_path(path: Path, *, durable: bool = True) -> Iterator[Path]:
     except BaseException as problem:
         with contextlib.suppress(OSError):  # it is not there, or its folder takes no changes
             temporary.unlink()
-        if isinstance(problem, OSError) and problem.filename in (temporary, str(temporary)):
-            problem.filename = str(path)  # the one that was asked for
+        if isinstance(problem, OSError) and _is_of(problem, temporary):
+            raise _naming(path, problem) from problem
         raise
+
+
+@contextlib.contextmanager
+def temporary_folder(prefix: str, where: Path | None, asked: Path) -> Iterator[str]:
+    """A temporary folder in ``where`` to make ``asked`` in, which errors of writing name in its place."""
+    made = None
+    try:
+        with tempfile.TemporaryDirectory(prefix=prefix, dir=where) as made:
+            yield made
+    except OSError as problem:
+        if made is None or _is_of(problem, Path(made)):
+            raise _naming(asked, problem) from problem
+        raise
+
+
+def _is_of(problem: OSError, temporary: Path) -> bool:
+    """Whether ``problem`` is of writing ``temporary`` or into it; one of writing may name no file."""
+    if problem.filename is None:
+        return problem.errno in _OF_WRITING
+    return Path(os.fsdecode(problem.filename)).is_relative_to(temporary)
+
+
+def _naming(path: Path, problem: OSError) -> OSError:
+    """``problem`` as one of ``path``, the file that was asked for; PyAV's take no other name themselves."""
+    return OSError(problem.errno, problem.strerror, str(path))
 
 
 def longer_name(name: str, ending: str) -> str:
@@ -152,5 +178,8 @@ def put(made: Path, path: Path) -> None:
         return
     # Appended: what an open file holds already was written by others.
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND)
-    with made.open("rb") as source, os.fdopen(descriptor, "wb") as out:
-        shutil.copyfileobj(source, out)
+    try:
+        with made.open("rb") as source, os.fdopen(descriptor, "wb") as out:
+            shutil.copyfileobj(source, out)
+    except OSError as problem:  # of a device that is full, it names no file
+        raise _naming(path, problem) from problem

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +26,7 @@ from detector.demo_clip import portraits
 from detector.errors import ModelError
 from detector.faces.crop import crop_square, square_for_face
 from detector.faces.search.centerface import FaceDetector
-from detector.files import hashed
+from detector.files import hashed, temporary_folder
 from detector.media.frame import Image
 from detector.models.loaded import LoadedModel, load_model
 from detector.networks import graphs
@@ -53,7 +52,7 @@ def export(model: str | Path | None, folder: Path, form: str = "onnx") -> dict[s
     folder.mkdir(parents=True, exist_ok=True)
     crops = faces(size)
     parts = _parts(loaded, crops)
-    with tempfile.TemporaryDirectory(prefix=".export-", dir=folder) as beside:
+    with temporary_folder(".export-", folder, folder) as beside:
         made = Path(beside)
         told = [_written(part, card.name, form, made) for part in parts]
         facts = {

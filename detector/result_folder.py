@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from detector.errors import ParameterError
+from detector.files import temporary_folder
 
 
 def refuse_occupied(folder: Path, mark: str, earlier: str) -> None:
@@ -22,10 +23,10 @@ def refuse_occupied(folder: Path, mark: str, earlier: str) -> None:
         raise ParameterError(f"{folder} is not empty and holds no {earlier}. Name another folder.")
 
 
-def temporary_beside(folder: Path) -> tempfile.TemporaryDirectory[str]:
+def temporary_beside(folder: Path) -> AbstractContextManager[str]:
     """A folder to make the result in: what fails leaves an earlier result as it was."""
     folder.parent.mkdir(parents=True, exist_ok=True)
-    return tempfile.TemporaryDirectory(prefix=".result-", dir=folder.parent)
+    return temporary_folder(".result-", folder.parent, folder)
 
 
 def put(made: Path, folder: Path, *, pictures: str, earlier: Iterable[str] = ()) -> None:

@@ -6,7 +6,6 @@ The web app's worker does the same in its own way, since it has a row to keep up
 from __future__ import annotations
 
 import os
-import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
@@ -15,7 +14,7 @@ from typing import Any
 
 from detector.backends.selection import SETTING as BACKEND_SETTING
 from detector.errors import MediaError, ParameterError
-from detector.files import put, replaced
+from detector.files import put, replaced, temporary_folder
 from detector.progress import Progress
 from detector.sandbox import AllowedPaths, Limits, Sandbox, refuse_links
 from detector.sandbox.limits import MEGABYTE
@@ -121,7 +120,7 @@ def annotate_confined(
     maps = {name: path.absolute() for name, path in maps.items()}
     target = replaced(out)
     beside = None if target is None else target.parent
-    with tempfile.TemporaryDirectory(prefix=".annotated-", dir=beside) as folder:
+    with temporary_folder(".annotated-", beside, out) as folder:
         made = Path(folder, "annotated.mp4")
         places = AllowedPaths(readable=(exhibit, *maps.values()), writable=(made.parent,))
         what = (_annotated, exhibit, analysis.to_json(), made, maps)

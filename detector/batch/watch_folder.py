@@ -21,7 +21,6 @@ import hashlib
 import json
 import os
 import stat
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -29,7 +28,7 @@ from pathlib import Path
 
 from detector.batch.results_file import deciding
 from detector.errors import MediaError, NotOpenedError, ParameterError, ReelproofError, last_line
-from detector.files import hashed, longer_name
+from detector.files import hashed, longer_name, temporary_folder
 from detector.sandbox import CrashError, UnexpectedError
 from detector.sandboxed_engine import Write, analyze_confined
 from detector.schema.analysis import Analysis, Parameters
@@ -235,7 +234,7 @@ class Watch:
         if place.exists():  # this one was analysed with another model or other parameters
             place = self.out / longer_name(path.name, f"-{sha256[:12]}-{self._by}")
         # Made beside its place and renamed: what is interrupted leaves nothing that looks like a result.
-        with tempfile.TemporaryDirectory(prefix=".watch-", dir=self.out) as aside:
+        with temporary_folder(".watch-", self.out, self.out) as aside:
             made = Path(aside, "result")
             made.mkdir()
             analysis = analyze_confined(

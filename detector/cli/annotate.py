@@ -24,14 +24,14 @@ def add_commands(commands: Any) -> None:
 def _annotate(options: argparse.Namespace) -> int:
     from detector.sandboxed_engine import annotate_confined
     from reports.exports.overlays import kept_maps
-    from reports.inputs.analysis_file import parse_analysis
+    from reports.inputs.analysis_file import parse_analysis, read_analysis
 
     out: Path = options.out
     if out.suffix.lower() != ".mp4" or out.is_dir():
         raise ParameterError(f"{out}: the video is an MP4 file. Give a name that ends in .mp4.")
     if not out.parent.is_dir():
         raise ParameterError(f"{out}: there is no such folder. Make it first.")
-    analysis = parse_analysis(options.analysis.read_bytes(), options.analysis)
+    analysis = parse_analysis(read_analysis(options.analysis), options.analysis)
     maps = kept_maps(analysis, options.analysis.parent)
     with progress_bar() as show:
         made = annotate_confined(options.file, analysis, out, maps, show)

@@ -9,7 +9,7 @@ from detector.files import open_atomically
 from reports.bundle.manifest import OWN, manifest_in
 from reports.errors import ExportError
 from reports.exports.formats import FORMATS
-from reports.inputs.analysis_file import parse_analysis
+from reports.inputs.analysis_file import parse_analysis, read_analysis
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -32,7 +32,7 @@ def run(options: argparse.Namespace) -> None:
     Raises :class:`~reports.errors.ReportError` or ``OSError``.
     """
     out: Path = options.out
-    analysis = parse_analysis(options.analysis.read_bytes(), options.analysis)
+    analysis = parse_analysis(read_analysis(options.analysis), options.analysis)
     if out.is_dir():
         raise ExportError(f"{out} is a folder. Name a file.")
     if not out.parent.is_dir():

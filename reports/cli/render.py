@@ -10,7 +10,7 @@ from reports.bundle.manifest import NAME, holds_bundle, read_manifest
 from reports.cli.case_options import add_case_options, given_case
 from reports.custody.format import NAME as CUSTODY
 from reports.errors import ReportError
-from reports.inputs.analysis_file import parse_analysis
+from reports.inputs.analysis_file import parse_analysis, read_analysis
 from reports.inputs.paths import kept
 from reports.render.write import write_files
 from reports.review.annotation_file import NAME as ANNOTATIONS
@@ -47,7 +47,7 @@ def run(options: argparse.Namespace) -> None:
     Raises :class:`~reports.errors.ReportError` where it would take the place of a bundle's or of another
     exhibit's, and :class:`~detector.errors.ParameterError` among other things.
     """
-    text = options.analysis.read_bytes()
+    text = read_analysis(options.analysis)
     folder = options.analysis.parent
     if holds_bundle(options.out or folder):
         raise ReportError(

@@ -10,6 +10,13 @@ from detector.schema.analysis import Analysis
 from reports.errors import ReportError, first_problem
 
 
+def read_analysis(path: Path) -> bytes:
+    """The bytes of the file at ``path``; raises :class:`ReportError` for a folder, ``OSError``."""
+    if path.is_dir():
+        raise ReportError(f"{path} is a folder. Name the analysis.json in it.")
+    return path.read_bytes()
+
+
 def parse_analysis(text: bytes, path: Path) -> Analysis:
     """The analysis that ``text``, read from ``path``, holds.
 

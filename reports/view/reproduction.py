@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from detector.environment import command as command_of
+from detector.environment import no_option
 from detector.models.card_files import DEFAULT
 from detector.schema.analysis import Analysis, Model, Parameters
 from detector.schema.model import SecondLookModel
@@ -149,4 +150,5 @@ def _name_now(model: Model) -> str:
 
 def _comparison(analysis: Analysis) -> str:
     """The command that runs it again with all its settings and says whether the findings agree."""
-    return shlex.join(["python", "-m", "reports", "verify", "report.pdf", "--reanalyse", analysis.media.file])
+    name = no_option(analysis.media.file)
+    return shlex.join(["python", "-m", "reports", "verify", "report.pdf", "--reanalyse", name])

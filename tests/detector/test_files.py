@@ -7,9 +7,10 @@ import os
 import threading
 from pathlib import Path
 
+import av
 import pytest
 
-from detector.files import hashed, open_atomically, write_atomically
+from detector.files import atomic_path, hashed, open_atomically, temporary_folder, write_atomically
 from detector.result_folder import temporary_beside
 
 
@@ -97,3 +98,31 @@ def test_what_never_ends_is_not_hashed(tmp_path):
             hashed(path)
     with pytest.raises(IsADirectoryError):
         hashed(tmp_path)
+
+
+def test_an_error_of_a_decoder_names_the_file_that_was_asked_for(tmp_path):
+    """Its name cannot be changed."""
+    place = tmp_path / "place"
+    for name in (True, False):
+        with pytest.raises(OSError, match="full") as failed, atomic_path(place) as unfinished:
+            raise av.error.OSError(errno.ENOSPC, "full", str(unfinished) if name else None)
+        assert failed.value.filename == str(place)
+
+
+def test_a_full_disk_is_told_of_the_file_that_was_asked_for():
+    with pytest.raises(OSError, match="No space left") as failed:
+        write_atomically(Path("/dev/full"), b"more than there is room for")
+    assert failed.value.filename == "/dev/full"
+
+
+def test_what_a_folder_is_made_beside_is_named_by_errors(tmp_path):
+    asked = tmp_path / "away" / "result"
+    with pytest.raises(FileNotFoundError) as failed, temporary_folder(".result-", asked.parent, asked):
+        pass
+    assert failed.value.filename == str(asked)
+    for problem in (OSError(errno.ENOSPC, "full"), None, OSError(errno.ENOSPC, "full", "elsewhere")):
+        with pytest.raises(OSError) as failed, temporary_folder(".result-", tmp_path, asked) as made:
+            if problem:
+                raise problem
+            Path(made, "away", "part").write_bytes(b"")
+        assert failed.value.filename == ("elsewhere" if problem and problem.filename else str(asked))

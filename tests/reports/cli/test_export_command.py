@@ -87,6 +87,8 @@ def test_a_place_that_cannot_hold_it(
     result: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert "folder" in refused(capsys, str(result), "--format", "csv", "--out", str(tmp_path))
+    said = refused(capsys, str(result.parent), "--format", "csv", "--out", str(tmp_path / "x.csv"))
+    assert "is a folder. Name the analysis.json in it." in said
     nowhere = tmp_path / "no" / "x.csv"
     assert "no such folder" in refused(capsys, str(result), "--format", "csv", "--out", str(nowhere))
 

@@ -16,7 +16,7 @@ from detector.models.card_files import DEFAULT, load_card
 from detector.schema.analysis import Analysis, Parameters, Rate, Software
 from detector.schema.method.parameters import LACKING
 from reports.view.report import report_view
-from reports.view.reproduction import DEFAULT_WEIGHTS, EARLIER_DEFAULTS, _command
+from reports.view.reproduction import DEFAULT_WEIGHTS, EARLIER_DEFAULTS, _command, reproduction_view
 
 
 def with_card(analysis: Analysis) -> Analysis:
@@ -125,3 +125,10 @@ def test_the_command_names_the_weights_that_decided_by_the_name_they_have_now(tm
     assert named(DEFAULT, DEFAULT_WEIGHTS) == DEFAULT
     assert named(DEFAULT, "c" * 64) == "reelproof.safetensors"
     assert named("mine", "c" * 64) == "mine"
+
+
+def test_a_name_that_begins_with_a_hyphen_is_no_option(tmp_path: Path) -> None:
+    made = build(tmp_path, kept=False)
+    media = made.media.model_copy(update={"file": "-rf clip.mp4"})
+    commands = reproduction_view(made.model_copy(update={"media": media}))
+    assert shlex.split(commands.comparison)[-2:] == ["--reanalyse", "./-rf clip.mp4"]
