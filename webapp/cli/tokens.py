@@ -59,6 +59,7 @@ def _add(database: Database, asked: argparse.Namespace) -> None:
 
 def _list(database: Database, asked: argparse.Namespace) -> None:
     with database.begin() as session:
+        others = [] if asked.user else api_tokens.owners(session)
         for row in api_tokens.listed(session, _owner(session, asked.user)):
             state = (
                 "revoked"
@@ -69,13 +70,21 @@ def _list(database: Database, asked: argparse.Namespace) -> None:
             )
             used = f"used {timestamps.day(row.used)}" if row.used else "never used"
             print(f"{row.id}  {row.name:<24}  {row.scopes}  ({state}, {used})")
+    if others:
+        print(
+            f"Tokens of accounts are listed with --user NAME; these have some: {', '.join(others)}.",
+            file=sys.stderr,
+        )
 
 
 def _revoke(database: Database, asked: argparse.Namespace) -> None:
     with database.begin() as session:
         row = api_tokens.revoke(session, _owner(session, asked.user), asked.id)
         if row is None:
-            raise TokenError("There is no such token.", "python -m webapp list-tokens shows those there are.")
+            raise TokenError(
+                "There is no such token.",
+                "python -m webapp list-tokens shows those there are, with --user NAME those of an account.",
+            )
     print(f"{row.name} works no longer.")
 
 

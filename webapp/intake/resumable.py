@@ -134,21 +134,17 @@ def append(
 
     ``checksum`` is the name of one of :data:`CHECKSUMS` and its digest. Raises
     :class:`~webapp.errors.UserError` where the part starts elsewhere, is damaged or is too long, and where
-    the upload is gone.
+    the upload is gone. One that an analysis was made of takes what any whole one takes: no bytes at its end.
     """
     folders = Folders.local(settings.data)
+    if row.analysis_id is not None:  # its file is an exhibit now
+        _refuse_another_start(row, offset)
+        if body.read(1):
+            raise _too_long(row)
+        return row
     with _held(folders.upload(row.id)) as file:
         row = _still_there(database, row.id)  # as it is now that nobody else writes
-        if offset != row.received:
-            raise UserError(
-                409,
-                gettext(
-                    "This part starts at byte %(offset)s, but %(received)s bytes are here.",
-                    offset=shown(offset, ","),
-                    received=shown(row.received, ","),
-                ),
-                gettext("Ask with HEAD where to go on, then send the part that starts there."),
-            )
+        _refuse_another_start(row, offset)
         if shutil.disk_usage(folders.uploads).free < settings.spare:  # it filled since
             raise no_space()
         received = _write(file, row, body, checksum)
@@ -157,6 +153,27 @@ def append(
                 raise _gone()
             kept.received, kept.expires = received, now() + LIFETIME
         return kept
+
+
+def _refuse_another_start(row: UploadRow, offset: int) -> None:
+    if offset != row.received:
+        raise UserError(
+            409,
+            gettext(
+                "This part starts at byte %(offset)s, but %(received)s bytes are here.",
+                offset=shown(offset, ","),
+                received=shown(row.received, ","),
+            ),
+            gettext("Ask with HEAD where to go on, then send the part that starts there."),
+        )
+
+
+def _too_long(row: UploadRow) -> UserError:
+    return UserError(
+        413,
+        gettext("More came than the %(size)s bytes announced.", size=shown(row.size, ",")),
+        gettext("Nothing of this part was kept."),
+    )
 
 
 def _write(file: BinaryIO, row: UploadRow, body: IO[bytes], checksum: tuple[str, bytes] | None) -> int:
@@ -168,11 +185,7 @@ def _write(file: BinaryIO, row: UploadRow, body: IO[bytes], checksum: tuple[str,
         while chunk := body.read(_CHUNK):
             received += len(chunk)
             if received > row.size:
-                raise UserError(
-                    413,
-                    gettext("More came than the %(size)s bytes announced.", size=shown(row.size, ",")),
-                    gettext("Nothing of this part was kept."),
-                )
+                raise _too_long(row)
             file.write(chunk)
             if digest is not None:
                 digest.update(chunk)

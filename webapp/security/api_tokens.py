@@ -126,6 +126,13 @@ def listed(session: Session, principal: Principal) -> Sequence[ApiToken]:
     return session.scalars(own.order_by(ApiToken.made.desc())).all()
 
 
+def owners(session: Session) -> Sequence[str]:
+    """Names of the accounts that have tokens, revoked ones too."""
+    return session.scalars(
+        select(User.name).where(User.id.in_(select(ApiToken.user_id))).order_by(User.name)
+    ).all()
+
+
 def revoke(session: Session, principal: Principal, token_id: str) -> ApiToken | None:
     """End a token of this person for good; none if it is not theirs."""
     row = session.get(ApiToken, token_id)

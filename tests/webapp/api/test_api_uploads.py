@@ -63,6 +63,20 @@ def test_a_file_in_parts_becomes_an_analysis(app, client, sent):
     assert not list(folders.uploads.iterdir()) and client.get(place).json["analysis"] == made.json["id"]
 
 
+def test_one_that_was_analysed_is_whole_for_every_method(client, sent):
+    place = begin(client).headers["Location"]
+    send(client, place, 0, CONTENT)
+    for _ in range(2):  # before and after the analysis
+        assert client.head(place, headers=TUS).headers["Upload-Offset"] == str(len(CONTENT))
+        whole = send(client, place, len(CONTENT), b"")
+        assert (whole.status_code, whole.headers["Upload-Offset"]) == (204, str(len(CONTENT)))
+        assert send(client, place, 0, b"x").status_code == 409
+        assert send(client, place, len(CONTENT), b"x").status_code == 413
+        assert client.post(f"{place}/analysis", json={}).status_code == 202
+    assert len(sent) == 1 and client.delete(place, headers=TUS).status_code == 204
+    assert send(client, place, len(CONTENT), b"").status_code == 404
+
+
 def test_headers_are_those_of_the_protocol(app, client):
     told = client.options(f"{API}/uploads").headers
     assert (told["Tus-Version"], told["Tus-Resumable"]) == ("1.0.0", "1.0.0")

@@ -233,7 +233,20 @@ def test_commands(app, client, monkeypatch, capsys):
     assert cli.run(["revoke-token", listed.split()[0]]) == 0
     assert ask(client, token).status_code == 401
     assert cli.run(["revoke-token", "nothing"]) == 2
+    assert "with --user NAME those of an account" in capsys.readouterr().err
     assert cli.run(["add-token", "--name", "x", "--scope", "read", "--user", "nobody"]) == 2
     for days in ("0", "99999999", "9" * 5000):
         with pytest.raises(SystemExit):
             cli.run(["add-token", "--name", "x", "--scope", "read", "--days", days])
+
+
+def test_the_list_of_those_without_an_account_says_which_accounts_have_some(lab, monkeypatch, capsys):
+    app, ada, _bob = lab
+    monkeypatch.setenv("REELPROOF_DATA", str(app.extensions["settings"].data))
+    assert cli.run(["list-tokens"]) == 0 and capsys.readouterr() == ("", "")
+    made(app, ada)
+    assert cli.run(["list-tokens"]) == 0
+    assert "with --user NAME; these have some: ada." in capsys.readouterr().err
+    assert cli.run(["list-tokens", "--user", "ada"]) == 0
+    listed = capsys.readouterr()
+    assert "test" in listed.out and not listed.err
