@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 from urllib.parse import urlsplit
 
@@ -14,7 +15,7 @@ from reports.text.translation.language import N_, gettext
 from webapp.errors import UserError
 from webapp.http import problem_details, unsent_texts
 from webapp.intake.upload_request import this_request
-from webapp.storage.database import has_no_room
+from webapp.storage.database import has_no_room, takes_no_changes
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +63,15 @@ _WORDS = {
         N_("Make room on it, then try again. Exhibits and results are untouched."),
     ),
 }
+
+
+_NO_CHANGES = (
+    N_(
+        "The disk that holds Reelproof's data takes no changes: it is read-only, or failed. "
+        "Nothing was saved."
+    ),
+    N_("Whoever runs Reelproof has to check that disk and make it writable; then try again."),
+)
 
 
 def install(app: Flask) -> None:
@@ -119,13 +129,21 @@ def _no_database(problem: OperationalError) -> Response:
     log.error("%s %s failed: %s", request.method, _route(), problem.orig)
     if has_no_room(problem):
         return answer(507, *_WORDS[507])
+    if takes_no_changes(problem):
+        return _no_changes()
     response = answer(503, *_WORDS[503])
     response.headers["Retry-After"] = _DATABASE_AWAY
     return response
 
 
+def _no_changes() -> Response:
+    return answer(503, *_NO_CHANGES, title=N_("The disk takes no changes"))
+
+
 def _unexpected(problem: Exception) -> Response:
     log.error("%s %s failed", request.method, _route(), exc_info=problem)
+    if isinstance(problem, OSError) and problem.errno == errno.EROFS:
+        return _no_changes()
     return answer(500, *_WORDS[500])
 
 

@@ -45,6 +45,10 @@ DISK_FULL = JobFailure(
     N_("The disk that holds Reelproof's data is full, so the result could not be written."),
     N_("Free some space on it, then hand the file in again."),
 )
+DISK_READ_ONLY = JobFailure(
+    N_("The disk that holds Reelproof's data is read-only, so the result could not be written."),
+    N_("Whoever runs Reelproof has to check it and make it writable. Then hand the file in again."),
+)
 WORKER_LOST = JobFailure(
     N_("Worker lost: the process that analysed this file was ended from outside, three times."),
     N_(
@@ -74,6 +78,10 @@ _OF_COMPARISONS = {
         CRASHED.remedy,
     ),
     DISK_FULL: JobFailure(DISK_FULL.error, N_("Free some space on it, then compare the files again.")),
+    DISK_READ_ONLY: JobFailure(
+        DISK_READ_ONLY.error,
+        N_("Whoever runs Reelproof has to check it and make it writable. Then compare the files again."),
+    ),
     WORKER_LOST: JobFailure(
         N_("Worker lost: the process that compared these files was ended from outside, three times."),
         N_(
@@ -110,4 +118,6 @@ def explain(problem: Exception) -> JobFailure:
         return OUT_OF_MEMORY
     if isinstance(problem, OSError) and problem.errno in (errno.ENOSPC, errno.EDQUOT):
         return DISK_FULL
+    if isinstance(problem, OSError) and problem.errno == errno.EROFS:
+        return DISK_READ_ONLY
     return UNEXPECTED

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -84,7 +85,10 @@ def _room(settings: Settings, _database: Database) -> str:
 
 def _folder(settings: Settings, _database: Database) -> str:
     place = Folders.local(settings.data).incoming
-    return "" if os.access(place, os.W_OK | os.X_OK) else N_("The data folder cannot be written.")
+    if not os.access(place, os.W_OK | os.X_OK):
+        return N_("The data folder cannot be written.")
+    with tempfile.TemporaryFile(dir=place):  # a disk that became read-only after an error says otherwise
+        return ""
 
 
 def _store(settings: Settings, _database: Database) -> str:

@@ -200,6 +200,12 @@ def has_no_room(problem: SQLAlchemyError) -> bool:
     )
 
 
+def takes_no_changes(problem: SQLAlchemyError) -> bool:
+    """Whether the disk of an SQLite database refuses what is written to it: it is read-only, or failed."""
+    code = getattr(getattr(problem, "orig", None), "sqlite_errorcode", None) or 0
+    return code & 0xFF in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR)  # extended codes lie above
+
+
 def connect(settings: Settings) -> Database:
     """The database of these settings; its sessions can record in the custody log."""
     return Database(settings.database_url, session_info(settings))

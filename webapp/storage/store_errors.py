@@ -16,6 +16,7 @@ from webapp.errors import StoreError
 log = logging.getLogger(__name__)
 
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+_OF_DISK_HERE = (*_DISK_FULL, errno.EROFS)
 _NO_ENTRY = frozenset(
     {"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "401", "403"}
 )
@@ -26,7 +27,8 @@ _FULL = frozenset({"XMinioStorageFull", "XMinioAdminBucketQuotaExceeded", "Quota
 def in_words(url: str, endpoint: str | None) -> Iterator[None]:
     """Say in words what is wrong with the store at ``url``: raises :class:`StoreError`.
 
-    ``FileNotFoundError`` stays what it is, and so does the ``OSError`` of a disk here that is full.
+    ``FileNotFoundError`` stays what it is, and so does the ``OSError`` of a disk here that is full or
+    read-only.
     """
     try:
         yield
@@ -36,7 +38,7 @@ def in_words(url: str, endpoint: str | None) -> Iterator[None]:
         code = _code(problem)
         if isinstance(problem, FileNotFoundError) and code != "NoSuchBucket":
             raise
-        if isinstance(problem, OSError) and problem.errno in _DISK_FULL and not code:
+        if isinstance(problem, OSError) and problem.errno in _OF_DISK_HERE and not code:
             raise
         log.warning("%s at %s: %s", url, endpoint or "its usual address", problem)
         if code == "NoSuchBucket":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+
 import pytest
 
 from reports.text.translation import language
@@ -20,6 +22,12 @@ def test_every_kind_of_job_fails_in_words_of_the_language_spoken(
     for code in set(language.LANGUAGES) - {language.DEFAULT}:
         with language.speaking(code):
             assert all(language.translated(text) != text for text in told)
+
+
+def test_a_disk_that_takes_nothing_is_told_from_what_nobody_foresaw() -> None:
+    assert failures.explain(OSError(errno.EROFS, "")) is failures.DISK_READ_ONLY
+    assert failures.explain(OSError(errno.ENOSPC, "")) is failures.DISK_FULL
+    assert failures.explain(OSError(errno.EIO, "")) is failures.UNEXPECTED
 
 
 def test_a_kind_of_job_without_words_is_noticed() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 from datetime import timedelta
@@ -47,6 +48,13 @@ def test_not_ready_says_why(app, client, database, monkeypatch):
 
     monkeypatch.setattr("webapp.monitoring.readiness.shutil.disk_usage", lambda _: Full)
     assert "1 MB are free" in client.get("/readyz").json["checks"]["disk"]
+    monkeypatch.undo()
+
+    def read_only(**_place: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr("webapp.monitoring.readiness.tempfile.TemporaryFile", read_only)
+    assert "Read-only file system" in client.get("/readyz").json["checks"]["data folder"]
     monkeypatch.undo()
     with database.begin() as session:
         session.execute(text("UPDATE alembic_version SET version_num = '0001'"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sqlite3
 from datetime import timedelta
 
@@ -24,13 +25,13 @@ def app(tmp_path):
     app.extensions["database"].close()
 
 
-def fill(app) -> None:
+def fill(app, words: str = "database or disk is full", code: int = sqlite3.SQLITE_FULL) -> None:
     """From now on nothing can be written."""
 
     def write(_cursor, statement: str, *_more: object) -> None:
         if statement.lstrip().upper().startswith(("INSERT", "UPDATE", "DELETE")):
-            problem = sqlite3.OperationalError("database or disk is full")
-            problem.sqlite_errorcode = sqlite3.SQLITE_FULL
+            problem = sqlite3.OperationalError(words)
+            problem.sqlite_errorcode = code
             raise problem
 
     event.listen(app.extensions["database"].engine, "do_execute", write)
@@ -50,6 +51,28 @@ def test_who_is_signed_in_reads_on(app):
     assert now() - seen > timedelta(minutes=1) and used is None
     answer = client.post("/cases", data={"name": "A"})
     assert answer.status_code == 507 and "The disk of the database is full" in answer.text
+
+
+@pytest.mark.parametrize("code", [sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR_WRITE])
+def test_of_a_disk_that_became_read_only_it_is_said_what_to_do(app, code):
+    account(app, "ada", Role.EXAMINER)
+    client = signed_in(app, "ada")
+    fill(app, "disk I/O error", code)
+    assert client.get("/analyses").status_code == 200
+    answer = client.post("/cases", data={"name": "A"})
+    assert answer.status_code == 503 and "The disk takes no changes" in answer.text
+    assert "has to check that disk" in answer.text
+
+
+def test_so_it_is_where_a_file_cannot_be_written(app, monkeypatch):
+    def refused(*_args: object, **_more: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system", "somewhere")
+
+    account(app, "ada", Role.EXAMINER)
+    client = signed_in(app, "ada")
+    monkeypatch.setattr("webapp.pages.library.render_template", refused)
+    answer = client.get("/analyses")
+    assert answer.status_code == 503 and "takes no changes: it is read-only" in answer.text
 
 
 def test_sqlite_says_so(app):
