@@ -23,7 +23,7 @@ from detector.media.exhibit.isobmff import read_layout
 from detector.media.exhibit.limits import Bounds
 from detector.media.exhibit.signatures import DEMUXERS, is_animated_webp, is_boxed_picture, refuse_mismatch
 from detector.media.pictures.colour_profile import to_srgb
-from detector.media.pictures.gif_file import has_uncontrolled_pictures
+from detector.media.pictures.gif_file import has_uncontrolled_pictures, whole_pictures
 from detector.media.pictures.orientation import photo_orientation
 from detector.media.pictures.photo_file import (
     has_transparency,
@@ -33,6 +33,7 @@ from detector.media.pictures.photo_file import (
 )
 from detector.media.pillow_reader import UNREAD, open_with_pillow
 from detector.media.reader import MediaReader
+from detector.schema.analysis import MediaKind
 
 
 class _Nameless:
@@ -72,6 +73,7 @@ def open_media(path: Path, bounds: Bounds | None = None) -> Iterator[MediaReader
             raise MediaError(UNREAD)
         transparency = has_transparency(file)
         beyond = is_tiff_beyond_ffmpeg(file) or has_uncontrolled_pictures(file)
+        whole = whole_pictures(file)
         file.seek(0)
         with open_container(file) as container:
             refuse_mismatch(head, container.format.name)
@@ -90,6 +92,7 @@ def open_media(path: Path, bounds: Bounds | None = None) -> Iterator[MediaReader
                 reader.to_srgb, reader.has_transparency = colours, transparency
                 reader.is_whole = partial(is_whole, file)
                 reader.played = played
+                reader.whole_pictures = whole if reader.kind is MediaKind.VIDEO else None
                 yield reader
 
 

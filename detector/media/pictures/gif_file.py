@@ -1,38 +1,58 @@
-"""Which GIF animations FFmpeg shows in part only: it tells pictures apart by their control extensions."""
+"""The pictures of a GIF animation: which of them FFmpeg shows wrongly, without a word.
+
+It tells pictures apart by their control extensions, and shows one that breaks off as far as it goes.
+"""
 
 from __future__ import annotations
 
-from typing import BinaryIO
+from collections.abc import Iterator
+from itertools import islice
+from typing import BinaryIO, NamedTuple
 
 # GIF89a, sections 18 to 26.
 _HEADER = 13
 _EXTENSION, _CONTROL, _PICTURE = 0x21, 0xF9, 0x2C
 
 
+class _Picture(NamedTuple):
+    controlled: bool  # by an extension of its own
+    whole: bool
+
+
 def has_uncontrolled_pictures(file: BinaryIO) -> bool:
     """Whether a picture after the first has no control extension: it becomes one with that before it."""
+    return not all(picture.controlled for picture in islice(_pictures(file), 1, None))
+
+
+def whole_pictures(file: BinaryIO) -> int | None:
+    """How many pictures there are before the one in which a GIF breaks off; None where none does."""
+    return next((number for number, picture in enumerate(_pictures(file)) if not picture.whole), None)
+
+
+def _pictures(file: BinaryIO) -> Iterator[_Picture]:
+    """Those of a GIF in order; none of another file."""
     file.seek(0)
     header = file.read(_HEADER)
     if not header.startswith((b"GIF87a", b"GIF89a")) or len(header) < _HEADER:
-        return False
+        return
     file.seek(_colours(header[10]), 1)
-    begun = controlled = False
+    controlled = False
     while kind := file.read(1):
-        if kind[0] == _EXTENSION:
-            controlled |= file.read(1) == bytes([_CONTROL])
-        elif kind[0] == _PICTURE:
+        is_picture = kind[0] == _PICTURE
+        if is_picture:
             descriptor = file.read(9)
             if len(descriptor) < 9:
-                break
-            if begun and not controlled:
-                return True
-            begun, controlled = True, False
+                return
             file.seek(_colours(descriptor[8]) + 1, 1)  # and the size of its codes
+        elif kind[0] == _EXTENSION:
+            controlled |= file.read(1) == bytes([_CONTROL])
         else:
-            break
+            return
         while (size := file.read(1)) and size[0]:
             file.seek(size[0], 1)
-    return False
+        if is_picture:
+            yield _Picture(controlled, whole=bool(size))
+            controlled = False
 
 
 def _colours(flags: int) -> int:

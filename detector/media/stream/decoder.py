@@ -34,6 +34,8 @@ class FrameDecoder(PictureStream):
         self._keys = array("q")  # PTS of key frames
         self.clock_restarts = False
         """Whether the clock was met to begin anew: then PTS are known from the first byte on only."""
+        self.whole_pictures: int | None = None
+        """How many frames come before one that breaks off without the decoder's saying so; to be set."""
         self._others = [
             stream
             for stream in container.streams
@@ -109,9 +111,9 @@ class FrameDecoder(PictureStream):
         """Intact frames with their PTS; those without any before the first that has one are counted back."""
         held: list[av.VideoFrame] = []
         begun = False
-        for frame in self._raw(tally, needed):
+        for number, frame in enumerate(self._raw(tally, needed)):
             self._bounds.refuse_count(tally.frames + tally.undecodable + tally.out_of_order)
-            if frame.is_corrupt:
+            if frame.is_corrupt or (self.whole_pictures is not None and number >= self.whole_pictures):
                 tally.undecodable += 1
                 tally.packets.failed(frame.pts, "a frame decoded with errors")
                 tally.damage.corrupt(key_of(frame))

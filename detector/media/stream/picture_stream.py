@@ -8,6 +8,7 @@ from fractions import Fraction
 import av
 
 from detector.errors import MediaError
+from detector.media.exhibit.file import UNREADABLE
 from detector.media.exhibit.limits import Bounds
 from detector.media.exhibit.signatures import ACCEPTED, PHOTO_DEMUXERS
 from detector.schema.analysis import MediaKind
@@ -132,6 +133,8 @@ def _picture_stream(container: av.container.InputContainer) -> av.VideoStream:
                 N_("The file holds sound but no picture, and Reelproof examines faces. %(accepted)s")
                 % {"accepted": ACCEPTED}
             )
+        if not container.streams:  # not even one of data: its table of contents breaks off
+            raise MediaError(UNREADABLE)
         raise MediaError(N_("The file holds no picture. %(accepted)s") % {"accepted": ACCEPTED})
     # What a player shows is what is examined; the others are named.
     return next((s for s in streams if s.disposition & av.stream.Disposition.default), streams[0])

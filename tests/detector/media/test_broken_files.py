@@ -41,6 +41,11 @@ class TestBrokenFiles:
             assert len(list(reader.frames(EVERY_FRAME))) == 8
             assert missing_seconds(reader) == 0
 
+    def test_a_file_that_breaks_off_in_its_table_of_contents(self, tmp_path: Path) -> None:
+        path = write_clip(tmp_path / "a.mp4", (numbered(i) for i in range(8)))
+        path.write_bytes(path.read_bytes()[:-400])
+        assert "copied only in part" in refusal(path)
+
     def test_missing(self, tmp_path: Path) -> None:
         assert "cannot be opened: No such file" in refusal(tmp_path / "gone.mp4")
 

@@ -117,6 +117,18 @@ class TestDamage:
             (again,) = reader.at({frames[7].pts})
             assert number_of(again.image) == 7
 
+    @pytest.mark.parametrize("left", [0.5, 0.95])
+    def test_the_picture_in_which_a_gif_breaks_off_is_damaged(self, tmp_path: Path, left: float) -> None:
+        """FFmpeg shows it without a word, as far as it goes."""
+        path = tmp_path / "a.gif"
+        first, *others = (PIL.Image.fromarray(numbered(number)) for number in range(12))
+        first.save(path, save_all=True, append_images=others, duration=40)
+        path.write_bytes(path.read_bytes()[: int(left * path.stat().st_size)])
+        with open_media(path) as reader:
+            shown = [number_of(frame.image) for frame in reader.frames(EVERY_FRAME)]
+            assert 4 < len(shown) < 12 and shown == list(range(len(shown)))
+            assert reader.stream.frames == len(shown) + 1 and reader.tally.undecodable == 1
+
     def test_what_cannot_be_decoded_in_the_middle_is_a_gap(self, tmp_path: Path) -> None:
         path = write_clip(tmp_path / "a.mp4", map(numbered, range(75)), options={"g": "25"})
         break_packets(path, range(25, 50))
