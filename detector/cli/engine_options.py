@@ -64,7 +64,7 @@ def parameters_from(options: argparse.Namespace) -> Parameters:
             )
         given[name] = value
     try:
-        return Parameters.model_validate(given)
+        parameters = Parameters.model_validate(given)
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0])
@@ -72,3 +72,11 @@ def parameters_from(options: argparse.Namespace) -> Parameters:
             "--sample-rate" if name == "sample_rate" and options.sample_rate is not None else f"--set {name}"
         )
         raise ParameterError(f"{option}: {first['msg']}.") from None
+    if parameters.closes_where_it_opens:
+        enter = f"{parameters.enter_threshold:g}"
+        raise ParameterError(
+            f"--set exit_threshold: {parameters.exit_threshold:g} must not be above enter_threshold, "
+            f"{enter}. "
+            f"Set both, as --set enter_threshold={enter} --set exit_threshold={enter}."
+        )
+    return parameters

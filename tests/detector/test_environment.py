@@ -64,6 +64,11 @@ def test_defaults_are_not_spelled_out() -> None:
     [
         ("seed", "write NAME=VALUE. Names are sample_rate"),
         ("speed=3", "write NAME=VALUE"),
+        (
+            "enter_threshold=0.4",
+            "--set exit_threshold: 0.5 must not be above enter_threshold, 0.4. "
+            "Set both, as --set enter_threshold=0.4 --set exit_threshold=0.4.",
+        ),
         ("enter_threshold=2", "--set enter_threshold: Input should be less than 1"),
         ("seed=x", "--set seed: Input should be a valid integer"),
     ],

@@ -98,11 +98,13 @@ def require_finished(
 
 def asked_analysis(body: NewAnalysis | OfUpload | Again, identity: str | None) -> AskedAnalysis:
     """How a request has an exhibit analysed; ``identity`` is the id the analysis is to have."""
+    where = "form" if isinstance(body, NewAnalysis) else "body"
     if body.joint != JointRule.FIRST and not body.also:
-        where = f"{'form' if isinstance(body, NewAnalysis) else 'body'}.joint"
-        raise FieldsError(
-            (FieldProblem(where=where, problem="It is for several models: “also” names them."),)
-        )
+        problem = "It is for several models: “also” names them."
+        raise FieldsError((FieldProblem(where=f"{where}.joint", problem=problem),))
+    if body.parameters and body.parameters.closes_where_it_opens:
+        problem = f"It must not be above enter_threshold, {body.parameters.enter_threshold:g}."
+        raise FieldsError((FieldProblem(where=f"{where}.parameters.exit_threshold", problem=problem),))
     given = body.parameters.model_dump(exclude_unset=True) if body.parameters else {}
     changes = given | analysis_service.asked_others(body.also, body.model, body.joint)
     return AskedAnalysis(body.model, changes, analysis_service.priority_of(body.priority), identity)

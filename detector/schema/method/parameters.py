@@ -206,6 +206,14 @@ class Parameters(Value):
         """Of doubt and of a finding."""
         return self.doubt_threshold, self.enter_threshold
 
+    @property
+    def closes_where_it_opens(self) -> bool:
+        """Whether scores that open a segment would close it: only those that reach the higher one count then.
+
+        Refused where parameters are given, not here: analyses that were made so are read.
+        """
+        return self.exit_threshold > self.enter_threshold
+
 
 def as_before(names: Iterable[str]) -> dict[str, Any]:
     """Those of :data:`LACKING` as they are where they had no name yet: 0, each of its type."""

@@ -127,6 +127,25 @@ def test_cancel_retry_again_delete(app, client, sent):
     problem(client.get(path), 410)
 
 
+def test_a_segment_is_not_closed_by_scores_that_open_it(client):
+    """As in the form of the browser: otherwise only the higher one counts, and the report names the lower."""
+    given = {"enter_threshold": 0.4}
+    answer = problem(client.post(f"{API}/analyses", **form(b"x", parameters=json.dumps(given))), 422)
+    (wrong,) = answer["errors"]
+    assert wrong["where"] == "form.parameters.exit_threshold" and "enter_threshold, 0.4" in wrong["problem"]
+    assert client.post(f"{API}/analyses", **form(b"x")).status_code == 202
+    place = f"{API}/exhibits/{digest(b'x')}/analyses"
+    (wrong,) = problem(client.post(place, json={"parameters": given}), 422)["errors"]
+    assert wrong["where"] == "body.parameters.exit_threshold"
+    both = given | {"exit_threshold": 0.4}
+    assert client.post(place, json={"parameters": both}).status_code == 202
+
+
+def test_what_a_check_of_ours_says_is_a_sentence(client):
+    (wrong,) = problem(client.get(f"{API}/analyses?from=yesterday"), 422)["errors"]
+    assert wrong == {"where": "query.from", "problem": "A day is written as 2026-11-20."}
+
+
 def test_what_would_be_ignored_is_refused(client, sent):
     """A rule for several models without others, and a field that is given twice."""
     rule = problem(client.post(f"{API}/analyses", **form(b"x", joint="majority")), 422)

@@ -228,10 +228,16 @@ def checked(read: Callable[[], BaseModel], where: str) -> BaseModel:
             raise UserError(400, "The body is no JSON.", "Send one JSON object in UTF-8.") from None
         raise FieldsError(
             tuple(
-                FieldProblem(where=".".join((where, *map(str, each["loc"]))), problem=f"{each['msg']}.")
+                FieldProblem(where=".".join((where, *map(str, each["loc"]))), problem=_sentence(each["msg"]))
                 for each in found[:20]
             )
         ) from None
+
+
+def _sentence(told: str) -> str:
+    """What pydantic says, as a sentence; of a validator of ours without what kind of error it raised."""
+    words = told.removeprefix("Value error, ")
+    return f"{words[:1].upper()}{words[1:]}."
 
 
 def _response(answered: Any) -> Answered:
