@@ -197,9 +197,8 @@ def join(lower: Path, upper: Path, start: Path) -> None:
     whole = torch.load(lower, map_location="cpu", weights_only=True)
     of_upper = tuple(f"backbone.blocks.{n}." for n in range(_LOWER, PRETRAINED.depth))
     of_upper += ("backbone.norm.", "judge.", "centre", "spread")
-    for name, value in torch.load(upper, map_location="cpu", weights_only=True).items():
-        if name.startswith(of_upper):
-            whole[name] = value
+    tuned = torch.load(upper, map_location="cpu", weights_only=True)
+    whole |= {name: tuned[name] for name in whole if name.startswith(of_upper)}
     with atomic_path(start) as temporary:
         torch.save(whole, temporary)
 

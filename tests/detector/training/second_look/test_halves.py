@@ -129,6 +129,15 @@ def test_both_halves_together_tell_the_toys_classes_apart(
     assert (fake.mean(axis=0) > real.mean(axis=0) + 0.1).all()
 
 
+def test_halves_of_which_the_upper_one_is_not_whole_are_not_joined(tmp_path: Path) -> None:
+    state = narrow().state_dict()
+    torch.save(state, tmp_path / "lower.pt")
+    torch.save({name: state[name] for name in state if name != "centre"}, tmp_path / "upper.pt")
+    with pytest.raises(KeyError, match="centre"):
+        join(tmp_path / "lower.pt", tmp_path / "upper.pt", tmp_path / "start.pt")
+    assert not (tmp_path / "start.pt").exists()
+
+
 def test_tuning_again_gives_the_same(first: ViTSmall14, kept: KeptTokens) -> None:
     tuned = []
     for before in (1, 2):  # whatever was drawn before
