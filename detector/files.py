@@ -131,8 +131,8 @@ def temporary_folder(prefix: str, where: Path | None, asked: Path) -> Iterator[s
 
 
 def _is_of(problem: OSError, temporary: Path) -> bool:
-    """Whether ``problem`` is of writing ``temporary`` or into it; one of writing may name no file."""
-    if problem.filename is None:
+    """Whether ``problem`` is of writing ``temporary`` or into it; one of writing may name no path."""
+    if not isinstance(problem.filename, str | bytes):
         return problem.errno in _OF_WRITING
     return Path(os.fsdecode(problem.filename)).is_relative_to(temporary)
 
