@@ -72,11 +72,11 @@ def parameters_from(options: argparse.Namespace) -> Parameters:
             "--sample-rate" if name == "sample_rate" and options.sample_rate is not None else f"--set {name}"
         )
         raise ParameterError(f"{option}: {first['msg']}.") from None
-    if parameters.closes_where_it_opens:
-        enter = f"{parameters.enter_threshold:g}"
+    if parameters.crossed:
+        name, other = parameters.crossed
+        most = f"{getattr(parameters, other):g}"
         raise ParameterError(
-            f"--set exit_threshold: {parameters.exit_threshold:g} must not be above enter_threshold, "
-            f"{enter}. "
-            f"Set both, as --set enter_threshold={enter} --set exit_threshold={enter}."
+            f"--set {name}: {getattr(parameters, name):g} must not be above {other}, {most}. "
+            f"Set both, as --set {other}={most} --set {name}={most}."
         )
     return parameters

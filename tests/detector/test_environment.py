@@ -69,6 +69,11 @@ def test_defaults_are_not_spelled_out() -> None:
             "--set exit_threshold: 0.5 must not be above enter_threshold, 0.4. "
             "Set both, as --set enter_threshold=0.4 --set exit_threshold=0.4.",
         ),
+        (
+            "minimum_sharpness=0.5",
+            "--set minimum_sharpness: 0.5 must not be above maximum_sharpness, 0.25. "
+            "Set both, as --set maximum_sharpness=0.25 --set minimum_sharpness=0.25.",
+        ),
         ("enter_threshold=2", "--set enter_threshold: Input should be less than 1"),
         ("seed=x", "--set seed: Input should be a valid integer"),
     ],

@@ -102,9 +102,10 @@ def asked_analysis(body: NewAnalysis | OfUpload | Again, identity: str | None) -
     if body.joint != JointRule.FIRST and not body.also:
         problem = "It is for several models: “also” names them."
         raise FieldsError((FieldProblem(where=f"{where}.joint", problem=problem),))
-    if body.parameters and body.parameters.closes_where_it_opens:
-        problem = f"It must not be above enter_threshold, {body.parameters.enter_threshold:g}."
-        raise FieldsError((FieldProblem(where=f"{where}.parameters.exit_threshold", problem=problem),))
+    if body.parameters and body.parameters.crossed:
+        name, other = body.parameters.crossed
+        problem = f"It must not be above {other}, {getattr(body.parameters, other):g}."
+        raise FieldsError((FieldProblem(where=f"{where}.parameters.{name}", problem=problem),))
     given = body.parameters.model_dump(exclude_unset=True) if body.parameters else {}
     changes = given | analysis_service.asked_others(body.also, body.model, body.joint)
     return AskedAnalysis(body.model, changes, analysis_service.priority_of(body.priority), identity)

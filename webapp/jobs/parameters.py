@@ -141,7 +141,7 @@ def from_form(form: Mapping[str, str]) -> tuple[dict[str, float], dict[str, str]
             problems[field.name] = gettext("This must be a number.")
     if not problems:
         chosen = Parameters.model_validate(changes)
-        if chosen.closes_where_it_opens:
+        if chosen.exit_threshold > chosen.enter_threshold:  # the other pair that may cross has no field
             problems["exit_threshold"] = gettext(
                 "This must not be above the score that opens a segment, %(score)s.",
                 score=numbers.number(chosen.enter_threshold),

@@ -207,12 +207,17 @@ class Parameters(Value):
         return self.doubt_threshold, self.enter_threshold
 
     @property
-    def closes_where_it_opens(self) -> bool:
-        """Whether scores that open a segment would close it: only those that reach the higher one count then.
+    def crossed(self) -> tuple[str, str] | None:
+        """A name whose value must not be above that of the other; None where all fit together.
 
-        Refused where parameters are given, not here: analyses that were made so are read.
+        Scores that open a segment would close it, or no crop be sharp enough and free of noise. Refused
+        where parameters are given, not here: analyses that were made so are read.
         """
-        return self.exit_threshold > self.enter_threshold
+        if self.exit_threshold > self.enter_threshold:
+            return "exit_threshold", "enter_threshold"
+        if self.minimum_sharpness > self.maximum_sharpness:
+            return "minimum_sharpness", "maximum_sharpness"
+        return None
 
 
 def as_before(names: Iterable[str]) -> dict[str, Any]:

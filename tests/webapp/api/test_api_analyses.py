@@ -137,6 +137,8 @@ def test_a_segment_is_not_closed_by_scores_that_open_it(client):
     place = f"{API}/exhibits/{digest(b'x')}/analyses"
     (wrong,) = problem(client.post(place, json={"parameters": given}), 422)["errors"]
     assert wrong["where"] == "body.parameters.exit_threshold"
+    (wrong,) = problem(client.post(place, json={"parameters": {"maximum_sharpness": 0}}), 422)["errors"]
+    assert wrong["where"] == "body.parameters.minimum_sharpness"
     both = given | {"exit_threshold": 0.4}
     assert client.post(place, json={"parameters": both}).status_code == 202
 
