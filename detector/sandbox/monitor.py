@@ -71,7 +71,9 @@ def too_much_memory(limits: Limits) -> LimitError:
 def too_much_processor(limits: Limits) -> LimitError:
     """The same of processor time."""
     return LimitError(
-        N_("The analysis needed more processor time than the %(cpu)s seconds allowed.")
+        N_("The analysis needed more processor time than the one second allowed.")
+        if limits.cpu == 1
+        else N_("The analysis needed more processor time than the %(cpu)s seconds allowed.")
         % {"cpu": f"{limits.cpu:,}"},
         N_("Cut out the part in question and hand that in, or raise REELPROOF_CPU_LIMIT."),
     )
@@ -80,7 +82,10 @@ def too_much_processor(limits: Limits) -> LimitError:
 def too_long(limits: Limits) -> LimitError:
     """The same of time on the clock."""
     return LimitError(
-        N_("The analysis took longer than the %(wall)s seconds allowed.") % {"wall": f"{limits.wall:,g}"},
+        N_("The analysis took longer than the one second allowed.")
+        if limits.wall == 1
+        else N_("The analysis took longer than the %(wall)s seconds allowed.")
+        % {"wall": f"{limits.wall:,g}"},
         N_("Cut out the part in question and hand that in, or raise REELPROOF_TIME_LIMIT."),
         of_time=True,
     )

@@ -11,6 +11,8 @@ from people import account, signed_in, with_login
 
 from detector.errors import MediaError
 from detector.media.exhibit import signatures
+from detector.sandbox.limits import Limits
+from detector.sandbox.monitor import too_long, too_much_processor
 from reports.text.translation import language
 from webapp.security.access.permissions import Role
 from webapp.security.requests.csrf import CSRF_HEADER
@@ -83,7 +85,10 @@ def test_every_kind_that_is_refused_has_a_name(code: str) -> None:
 
 def test_kept_words_are_translated_with_their_figures() -> None:
     kept = "The analysis needed more processor time than the 1,200 seconds allowed."
+    one = (str(too_much_processor(Limits(cpu=1))), str(too_long(Limits(wall=1))))
+    assert all("one second allowed" in told for told in one)
     with language.speaking("de"):
+        assert all("erlaubte eine Sekunde" in language.translated(told) for told in one)
         assert (
             language.translated(kept)
             == "Die Analyse brauchte mehr Rechenzeit als die erlaubten 1.200 Sekunden."
