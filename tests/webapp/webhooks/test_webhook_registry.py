@@ -44,6 +44,15 @@ def test_a_deleted_webhook_is_told_nothing(lab, receiver):
     assert trip(lab) == 0 and receiver.got == []
 
 
+def test_an_unknown_event_is_one_problem(lab):
+    """Not also that the list, without it, is too short."""
+    asked = {"url": "https://lab.example/in", "events": ["analysis.begun"]}
+    (wrong,) = lab.test_client().post(f"{API}/webhooks", json=asked).json["errors"]
+    assert wrong["where"] == "body.events.0"
+    (wrong,) = lab.test_client().post(f"{API}/webhooks", json=asked | {"events": []}).json["errors"]
+    assert wrong["where"] == "body.events"
+
+
 def test_making_and_removing_are_in_the_custody_log_without_what_may_be_secret(lab, receiver):
     client, database = lab.test_client(), lab.extensions["database"]
     url = f"{receiver.address}/hooks/hidden-path?token=hidden-query"

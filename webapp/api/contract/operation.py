@@ -11,9 +11,9 @@ be the Flask class and reads every field of a form as JSON, files' names and all
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Response, request
 from pydantic import BaseModel, ValidationError
@@ -29,6 +29,9 @@ from webapp.intake.incoming import Incoming, UploadLimit
 from webapp.intake.upload_request import this_request
 from webapp.security.access.permissions import Permission, public, require
 from webapp.settings import Settings
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 PREFIX = "/api/v1"
 JSON = "application/json"
@@ -229,9 +232,15 @@ def checked(read: Callable[[], BaseModel], where: str) -> BaseModel:
         raise FieldsError(
             tuple(
                 FieldProblem(where=".".join((where, *map(str, each["loc"]))), problem=_sentence(each["msg"]))
-                for each in found[:20]
+                for each in _innermost(found)[:20]
             )
         ) from None
+
+
+def _innermost(found: Sequence[ErrorDetails]) -> list[ErrorDetails]:
+    """Without what is said of a list only because the values in it are wrong, as that it has too few."""
+    places = [each["loc"] for each in found]
+    return [each for each in found if not any(other[:-1] == each["loc"] for other in places if other)]
 
 
 def _sentence(told: str) -> str:
