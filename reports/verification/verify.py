@@ -201,6 +201,9 @@ def verify_against(
                 f"{done.path} holds no analysis.json that can be read: nothing to compare with."
             )
         return
+    if (surplus := models[1:]) and not (exhibit is not None and done.analysis.others):
+        why = "with --reanalyse, of an analysis by several models, more than one is looked at"
+        done.results.notes.append(f"--model {', '.join(map(str, surplus))} was not looked at: only {why}.")
     weights = check_model(done.analysis, next(iter(models), None), done.results)
     if exhibit is None:
         return

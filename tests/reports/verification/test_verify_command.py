@@ -76,6 +76,9 @@ def test_a_swapped_model_is_named(bundle: Path, tmp_path: Path, capsys: pytest.C
     assert main(["verify", str(bundle), "--model", str(other)]) == 1
     assert "efficientnet_lite0_faces.safetensors: does not fit" in capsys.readouterr().out
     assert main(["verify", str(bundle), "--model", str(tmp_path)]) == 1
+    assert "not looked at" not in capsys.readouterr().out
+    assert main(["verify", str(bundle), "--model", str(other), "--model", "surplus.onnx"]) == 1
+    assert "Note: --model surplus.onnx was not looked at" in capsys.readouterr().out
 
 
 def test_a_bundle_of_which_only_the_report_is_signed_is_said_to_be(
