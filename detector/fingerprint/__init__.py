@@ -4,7 +4,7 @@ Made from frames that an analysis decodes anyway (:mod:`~detector.fingerprint.sa
 in a confined process (:mod:`~detector.fingerprint.sandboxed`), and compared without the files. A
 :mod:`~detector.fingerprint.fingerprint` is small pictures, and has their :mod:`~detector.fingerprint.codes`.
 :mod:`~detector.fingerprint.index` finds by codes which others may show the same;
-:mod:`~detector.fingerprint.matching` compares it with each of these, and says in a
+:mod:`~detector.fingerprint.find_match` compares it with each of these, and says in a
 :mod:`~detector.fingerprint.match` what they have in common, and where they differ all the same
 (:mod:`~detector.fingerprint.place_of_difference`).
 

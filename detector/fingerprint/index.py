@@ -1,7 +1,7 @@
 """Looking for the exhibits that a fingerprint may be a copy of, among very many, by their codes alone.
 
 A scan: all coarse codes (64 bits) are compared, and of those that come near the other 192 bits. What is found
-is compared in earnest by :mod:`~detector.fingerprint.matching`.
+is compared in earnest by :mod:`~detector.fingerprint.find_match`.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.fingerprint.codes import Codes, codes, mirrored
+from detector.fingerprint.find_match import COARSE
 from detector.fingerprint.fingerprint import Fingerprint
-from detector.fingerprint.matching import COARSE
 
 MOST_FOUND = 40
 MOST_ALIKE = 200

@@ -13,7 +13,7 @@ from sqlalchemy import Row, and_, or_, select
 from sqlalchemy.orm import Session
 
 from detector.errors import FingerprintError
-from detector.fingerprint import matching
+from detector.fingerprint import find_match
 from detector.fingerprint.fingerprint import VERSION, Fingerprint
 from detector.fingerprint.index import Entries, search
 from detector.fingerprint.match import Match
@@ -48,7 +48,7 @@ def keep_and_match(database: Database, sha256: str, made: Fingerprint | None) ->
             return 0
         rows = FingerprintRow
         later = select(rows.exhibit_id, rows.body).where(rows.id > newest, rows.exhibit_id != own)
-        found |= matching.matches(made, _readable(session.execute(later)))
+        found |= find_match.matches(made, _readable(session.execute(later)))
         there = set(session.scalars(select(Exhibit.id).where(Exhibit.id.in_(found))))
         for other in there:
             what = found[other]
@@ -90,13 +90,13 @@ def matches(database: Database, sha256: str, own: Fingerprint) -> Iterator[tuple
     """Ids of other exhibits that show the same as one, or a part of it, each with what was found."""
     with database.begin() as session:
         candidates = search(entries(session), own)
-    yield from matching.matches(own, _readable(_bodies(database, candidates, sha256)))
+    yield from find_match.matches(own, _readable(_bodies(database, candidates, sha256)))
 
 
 def _bodies(database: Database, candidates: Sequence[int], sha256: str) -> Iterator[tuple[int, bytes | None]]:
     """Exhibits and fingerprints of candidates, in their order, but those of one exhibit; a few at a time."""
-    for start in range(0, len(candidates), matching.PATIENCE):
-        few = candidates[start : start + matching.PATIENCE]
+    for start in range(0, len(candidates), find_match.PATIENCE):
+        few = candidates[start : start + find_match.PATIENCE]
         query = (
             select(FingerprintRow.id, FingerprintRow.exhibit_id, FingerprintRow.body)
             .join(Exhibit, Exhibit.id == FingerprintRow.exhibit_id)

@@ -12,8 +12,8 @@ from made_fingerprints import scene
 
 from detector import analyze
 from detector.errors import MediaError
+from detector.fingerprint.find_match import match
 from detector.fingerprint.fingerprint import Fingerprint
-from detector.fingerprint.matching import match
 from detector.fingerprint.sampling import FingerprintSampler, fingerprint_of
 from detector.fingerprint.sandboxed import fingerprint_confined
 from detector.media.frame import Frame

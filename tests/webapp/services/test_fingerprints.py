@@ -8,7 +8,7 @@ from made_results import hand_in
 from made_rows import count
 from sqlalchemy import select
 
-from detector.fingerprint import matching
+from detector.fingerprint import find_match
 from detector.fingerprint.fingerprint import Fingerprint
 from detector.fingerprint.match import Match
 from webapp.jobs import states
@@ -138,7 +138,7 @@ def test_what_ends_while_it_compares_finds_them_the_next_time(app, database, mon
     first, copy = exhibit(app, "first"), exhibit(app, "copy")
     fingerprints.keep_and_match(database, first.sha256, fingerprint(FILM))
     with monkeypatch.context() as stopped:
-        stopped.setattr(matching, "match", lambda *_: 1 / 0)
+        stopped.setattr(find_match, "match", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             fingerprints.keep_and_match(database, copy.sha256, fingerprint(FILM))
     assert fingerprints.keep_and_match(database, copy.sha256, fingerprint(FILM)) == 1

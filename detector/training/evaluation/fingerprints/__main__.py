@@ -18,10 +18,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from detector.fingerprint.find_match import matches
 from detector.fingerprint.fingerprint import Fingerprint
 from detector.fingerprint.index import Entries, search
 from detector.fingerprint.match import Match
-from detector.fingerprint.matching import matches
 from detector.training.evaluation.fingerprints import other_hashes
 from detector.training.evaluation.fingerprints.copies import COPIES, ResearchClip, clips, photo_copy, photos
 from detector.training.evaluation.fingerprints.kept_fingerprints import KnownHashes, Maker, seen_photo

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from made_fingerprints import HEIGHT, WIDTH, captioned, film, fingerprint, noisy, scene
 
+from detector.fingerprint.find_match import match
 from detector.fingerprint.index import MOST_ALIKE, MOST_FOUND, Entries, search
 from detector.fingerprint.match import Match, View
-from detector.fingerprint.matching import match
 
 FILM = film(1, 2, 3)
 
