@@ -122,7 +122,7 @@ class TestLimits:
             while True:
                 pass
 
-        with pytest.raises(LimitError, match="processor time than the 1 seconds.*CPU_LIMIT"):
+        with pytest.raises(LimitError, match="processor time than the one second allowed.*CPU_LIMIT"):
             run(target, limits=Limits(cpu=1))
 
     def test_the_clock(self, run):
