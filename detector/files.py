@@ -23,12 +23,16 @@ def hashed(path: Path) -> tuple[int, str]:
 
     So it does of a device or a pipe: these may never end.
     """
-    with _opened(path) as file:
+    with open_file(path) as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
         return file.tell(), digest
 
 
-def _opened(path: Path) -> io.BufferedReader:
+def open_file(path: Path) -> io.BufferedReader:
+    """The open file at ``path``, to be read; raises ``OSError`` where it cannot be opened.
+
+    Of a folder it is ``IsADirectoryError``, of a device or a pipe ``shutil.SpecialFileError``.
+    """
     # A named pipe that nobody writes to would be waited for.
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     mode = os.fstat(descriptor).st_mode
@@ -37,7 +41,7 @@ def _opened(path: Path) -> io.BufferedReader:
     os.close(descriptor)
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-    raise OSError(errno.EINVAL, "It is a device or a pipe, not a file", str(path))
+    raise shutil.SpecialFileError(errno.EINVAL, "It is a device or a pipe, not a file", str(path))
 
 
 def flush_file(path: Path) -> None:

@@ -18,6 +18,7 @@ from itertools import count
 from pathlib import Path, PurePosixPath
 
 from detector.errors import MediaError
+from detector.files import open_file
 from detector.media.exhibit.signatures import (
     HEAD,
     PHOTO_ENDINGS,
@@ -162,12 +163,11 @@ def is_video_or_photo(path: Path) -> bool:
 
 def _looks_accepted(path: Path) -> bool:
     try:
-        # A named pipe that nobody writes to would be waited for.
-        number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        file = open_file(path)
     except OSError:
         return False
-    with os.fdopen(number, "rb") as file:
-        return stat.S_ISREG(os.fstat(number).st_mode) and is_accepted(file.read(HEAD))
+    with file:
+        return is_accepted(file.read(HEAD))
 
 
 def _refuse_tricks(archive: zipfile.ZipFile, size: int) -> None:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import errno
 import os
-import stat
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
 from detector.errors import MediaError, NotOpenedError
+from detector.files import open_file
 from detector.media.exhibit.signatures import ACCEPTED, HEAD, is_accepted, refuse_others
 from detector.schema.translatable import N_
 
@@ -27,18 +27,14 @@ def opened(path: Path) -> Iterator[BinaryIO]:
     Of what cannot be opened it is :class:`NotOpenedError`.
     """
     try:
-        # A named pipe that nobody writes to would be waited for.
-        number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        file = open_file(path)
+    except (IsADirectoryError, shutil.SpecialFileError) as error:
+        raise MediaError(N_("The file cannot be opened: %(what)s.") % {"what": error.strerror}) from None
     except OSError as error:
         raise NotOpenedError(
             N_("The file cannot be opened: %(problem)s.") % {"problem": os.strerror(error.errno or 0)}
         ) from None
-    mode = os.fstat(number).st_mode
-    if not stat.S_ISREG(mode):
-        os.close(number)
-        what = os.strerror(errno.EISDIR) if stat.S_ISDIR(mode) else "It is a device or a pipe, not a file"
-        raise MediaError(N_("The file cannot be opened: %(what)s.") % {"what": what})
-    with os.fdopen(number, "rb") as file:
+    with file:
         yield file
 
 
