@@ -289,8 +289,8 @@ def test_a_key_of_a_file_stays_as_it_is() -> None:
     with language.speaking("de"):
         assert language.translated("exhibit") != "exhibit"
         told = language.translated(
-            "Model card x.json is malformed at exhibit: Field required. Correct it; docs/models.md has an "
-            "example."
+            "Model card x.json is malformed at exhibit: Field required. Correct it; "
+            "docs/external-models.md has an example."
         )
     assert told.startswith("Die Modellkarte (x.json) ist bei exhibit fehlerhaft: ")
 

@@ -54,7 +54,7 @@ def load_card(model: str | Path | None = None) -> tuple[Card, Path]:
             N_(
                 "%(card)s beside %(weights)s is the card of a %(suffix)s file. That of an ONNX file "
                 "has a part onnx, which says how faces are framed and what the output means "
-                "(docs/models.md)."
+                "(docs/external-models.md)."
             )
             % {"card": card_path.name, "weights": path.name, "suffix": card.suffix}
         )
@@ -67,7 +67,7 @@ def _require(needed: Path, given: Path, by_path: bool) -> None:
         return
     beside = f" It belongs beside {given.name}." if by_path and needed.name != given.name else ""
     if given.suffix == ".onnx" and needed.suffix == ".json":
-        beside += " It says how faces are framed and what the output means (docs/models.md)."
+        beside += " It says how faces are framed and what the output means (docs/external-models.md)."
     raise ModelError(
         N_("Model file %(name)s not found.%(beside)s %(models_here)s")
         % {"name": needed.name, "beside": beside, "models_here": _models_here()}
@@ -134,13 +134,13 @@ def _malformed(name: str, error: ValidationError) -> ModelError:
         return ModelError(
             N_(
                 "Model card %(name)s is malformed at its top level: %(problem)s. Correct it; "
-                "docs/models.md has an example."
+                "docs/external-models.md has an example."
             )
             % told
         )
     return ModelError(
         N_(
-            "Model card %(name)s is malformed at %(key)s: %(problem)s. Correct it; docs/models.md "
+            "Model card %(name)s is malformed at %(key)s: %(problem)s. Correct it; docs/external-models.md "
             "has an example."
         )
         % told

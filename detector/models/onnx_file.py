@@ -236,7 +236,7 @@ def _refuse_nodes(model: ModelProto, name: str) -> None:
             raise ModelError(
                 N_(
                     "%(name)s uses the operator %(op_type)s, which is not on the list of those "
-                    "accepted (docs/models.md). Export the network in evaluation mode and without "
+                    "accepted (docs/external-models.md). Export the network in evaluation mode and without "
                     "control flow."
                 )
                 % {"name": name, "op_type": repr(node.op_type[:40])}

@@ -1,4 +1,4 @@
-"""The complete example of docs/models.md: what it writes is a model that the Models page would take."""
+"""The example of docs/external-models.md: what it writes is a model that the Models page would take."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from webapp.services.model_check import refuse_unfit
 def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the example was executed."""
     folder = tmp_path_factory.mktemp("example")
-    text = (ROOT / "docs" / "models.md").read_text("utf-8")
+    text = (ROOT / "docs" / "external-models.md").read_text("utf-8")
     (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch's exporter uses what torch itself has given up
         patch.chdir(folder)
-        exec(compile(code, "docs/models.md", "exec"), {})
+        exec(compile(code, "docs/external-models.md", "exec"), {})
     return folder
 
 

@@ -109,7 +109,7 @@ class TestAdding:
         card, weights = pair("new", temperature=0)
         answer = add_model(client, card, weights, **{"Accept-Language": "de"})
         assert "Die Modellkarte (übergeben) ist bei temperature fehlerhaft: " in answer.text
-        assert "docs/models.md hat ein Beispiel." in answer.text
+        assert "docs/external-models.md hat ein Beispiel." in answer.text
 
     @pytest.mark.parametrize("kind", ["pickle", "torch.save", "zip", "name"])
     def test_pickled_checkpoints_are_refused_and_never_opened(
