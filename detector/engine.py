@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from fractions import Fraction
@@ -164,48 +165,34 @@ def _analyzed(job: _Job, progress: Progress) -> Analysis:
     The stages in order. Each leaves ``first_pass`` with more: faces with logits, then fused ones in their
     place, then those of the frames around the ends of segments, then smoothed probabilities.
     """
-    path, parameters = job.path, job.parameters
-
-    def stage_progress(stage: str, start: float, end: float) -> Callable[[float], None]:
-        return lambda share: progress(stage, start + (end - start) * share)
-
     progress("reading", 0.0)
-    with open_media(path, job.bounds) as reader:
-        reader.turned = job.turn or 0
-        reader.canvas = job.canvas[::-1] if job.canvas and reader.turned % 2 else job.canvas
-        reader.refuses_growth = job.canvas is None and reader.kind is MediaKind.VIDEO
-        still = reader.kind is MediaKind.IMAGE
+    with _opened(job) as reader:
+        parameters, still = job.parameters, reader.kind is MediaKind.IMAGE
         loaded, others = job.models()
         scorer, *other_scorers = [Scorer(one, still=still, codec=reader.codec) for one in (loaded, *others)]
-        size, digest = hashed(path)
+        size, digest = hashed(job.path)
         looking = any(one.second_look is not None for one in (loaded, *others))
         keeper = MomentKeeper(parameters.second_look, still=still) if looking else None
         prepare = _preparation(reader, loaded, scorer)
-        photo, (first_pass, *other_passes) = _run_first_pass(
-            job,
-            reader,
-            FirstPass(reader, parameters, scorer, keeper=keeper, others=other_scorers, on_first_face=prepare),
-            progress,
+        first = FirstPass(
+            reader, parameters, scorer, keeper=keeper, others=other_scorers, on_first_face=prepare
         )
+        photo, (first_pass, *other_passes) = _run_first_pass(job, reader, first, parameters, progress)
         if job.turn is None and (turn := _turn_wanted(first_pass, reader, parameters)):
             raise _OnTheirSideError(turn)
         if keeper is not None and loaded.second_look is not None:
-            give_back()  # with the second network an analysis holds most: what it finds free is in pieces
-            looked = stage_progress("looking again", _SCORED, _LOOKED)
-            scorer = look_again(loaded, scorer, first_pass, keeper, parameters, looked)
-            fill_in_fused(first_pass.detections, scorer)
-            give_back()  # what compiling it took
+            scorer = _look_at_persons(loaded, scorer, first_pass, keeper, parameters, progress)
         if not still:
-            refine = stage_progress("finding where segments begin and end", _LOOKED, _REFINED)
+            refine = _of_stage(progress, "finding where segments begin and end", _LOOKED, _REFINED)
             refined = refine_boundaries(first_pass, reader, scorer, parameters, refine)
             first_pass = replace(first_pass, detections=refined)
+        facts = media_facts(reader, printable_name(job.name or job.path.name), size, digest)
+        media, declared = with_metadata(facts, reader, job.path)
+        show = _of_stage(progress, "explaining", _REFINED, 1.0)
 
         def explained(found: Sequence[Candidate]) -> tuple[Segment, ...]:
-            show = stage_progress("explaining", _REFINED, 1.0)
             return explain_peaks(found, reader, scorer, job.images, parameters.seed, show)
 
-        facts = media_facts(reader, printable_name(job.name or path.name), size, digest)
-        media, declared = with_metadata(facts, reader, path)
         analysis = conclude(first_pass, media, missing_seconds(reader), scorer, parameters, explained)
         added: dict[str, object] = {"declarations": declared} | _pictures(job, photo, reader.width, analysis)
         if others:
@@ -213,6 +200,38 @@ def _analyzed(job: _Job, progress: Progress) -> Analysis:
             added |= judging.fields(other_passes, other_scorers, job.others.rule)
             added["software"] = repeated_with(analysis, [one.card.name for one in others], job.others.rule)
         return analysis.model_copy(update=added)
+
+
+@contextmanager
+def _opened(job: _Job) -> Iterator[MediaReader]:
+    """The exhibit, whose frames come as large and turned as the job says."""
+    with open_media(job.path, job.bounds) as reader:
+        reader.turned = job.turn or 0
+        reader.canvas = job.canvas[::-1] if job.canvas and reader.turned % 2 else job.canvas
+        reader.refuses_growth = job.canvas is None and reader.kind is MediaKind.VIDEO
+        yield reader
+
+
+def _of_stage(progress: Progress, stage: str, start: float, end: float) -> Callable[[float], None]:
+    """What is told the share of ``stage``, which goes from ``start`` to ``end`` of the whole."""
+    return lambda share: progress(stage, start + (end - start) * share)
+
+
+def _look_at_persons(
+    loaded: LoadedModel,
+    scan: Scorer,
+    first_pass: FirstPassResult,
+    keeper: MomentKeeper,
+    parameters: Parameters,
+    progress: Progress,
+) -> Scorer:
+    """The scorer that decides after the second look, whose logits are then those of ``first_pass``."""
+    give_back()  # with the second network an analysis holds most: what it finds free is in pieces
+    looked = _of_stage(progress, "looking again", _SCORED, _LOOKED)
+    scorer = look_again(loaded, scan, first_pass, keeper, parameters, looked)
+    fill_in_fused(first_pass.detections, scorer)
+    give_back()  # what compiling it took
+    return scorer
 
 
 def _pictures(job: _Job, photo: Image | None, width: int, analysis: Analysis) -> dict[str, object]:
@@ -226,17 +245,17 @@ def _pictures(job: _Job, photo: Image | None, width: int, analysis: Analysis) ->
 
 
 def _run_first_pass(
-    job: _Job, reader: MediaReader, first_pass: FirstPass, progress: Progress
+    job: _Job, reader: MediaReader, first_pass: FirstPass, parameters: Parameters, progress: Progress
 ) -> tuple[Image | None, list[FirstPassResult]]:
     """Put all sampled frames through the first pass and the fingerprint; a photo is kept, and returned.
 
     Beside it, what the first pass leaves: by the first model, then by each of the others.
     """
-    still, rate = reader.kind is MediaKind.IMAGE, job.parameters.sample_rate
+    still = reader.kind is MediaKind.IMAGE
     # The fingerprint is of the picture as the file means it, not as it was turned to find faces.
     sampler = FingerprintSampler(still=still) if job.fingerprint and not reader.turned else None
     photo = None
-    sampled = reader.frames(rate, all_decoded=not job.parameters.skip_unreferenced)
+    sampled = reader.frames(parameters.sample_rate, all_decoded=not parameters.skip_unreferenced)
     with ahead(first_pass.with_cuts(sampled), _depth(reader)) as frames:
         for frame, is_cut in frames:
             first_pass.process_frame(frame, is_cut)
