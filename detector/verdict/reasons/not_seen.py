@@ -16,16 +16,28 @@ def not_seen(media: Media, missing: float) -> list[str]:
 
     ``missing`` is the number of seconds that its end breaks off early.
     """
+    return [
+        *_turned(media),
+        *_other_pictures(media),
+        *_under_and_behind(media),
+        *_out_of_order(media),
+        *_damaged(media, missing),
+    ]
+
+
+def _turned(media: Media) -> list[str]:
+    if not media.turned:
+        return []
+    words = N_(
+        "Its faces do not stand upright as the file is stored; it was examined turned by %(turned)s° "
+        "clockwise."
+    )
+    return [words % {"turned": media.turned}]
+
+
+def _other_pictures(media: Media) -> list[str]:
+    """Picture tracks beside the one that was examined, and pictures beside the photo."""
     found = []
-    if media.turned:
-        found.append(
-            N_(
-                "Its faces do not stand upright as the file is stored; it was examined turned by "
-                "%(turned)s° clockwise."
-            )
-            % {"turned": media.turned}
-        )
-    lost = media.frames_undecodable + media.frames_from_damaged > _FEW_LOST * media.frames
     if media.details and (others := media.details.other_pictures):
         named = ", ".join(N_("stream %(index)s") % {"index": stream.index} for stream in others)
         found.append(
@@ -39,6 +51,12 @@ def not_seen(media: Media, missing: float) -> list[str]:
         found.append(
             N_("The file holds %(count)s, not looked at.") % {"count": counted(pages, "more picture")}
         )
+    return found
+
+
+def _under_and_behind(media: Media) -> list[str]:
+    """What lies under transparent parts, and behind the picture."""
+    found = []
     if media.picture and (media.picture.transparent or 0) >= _FEW_SEEN:
         found.append(
             N_("Parts of the picture are transparent; what the file holds under them was not looked at.")
@@ -47,21 +65,24 @@ def not_seen(media: Media, missing: float) -> list[str]:
         found.append(
             N_("Behind the picture the file holds a video, as motion photos do; it was not looked at.")
         )
-    found += _out_of_order(media)
-    if media.still and media.frames_undecodable:
-        found.append(N_("The file is damaged: a part of the picture is missing and was not looked at."))
-    elif missing or lost or media.lost_at_start or media.lost_at_end:
-        told = [*_lost_at_start(media), *(_lost_within(media) if lost else [])]
-        if media.lost_at_end:
-            told.append(
-                N_("the last %(seconds)s s cannot be decoded") % {"seconds": f"{media.lost_at_end:.1f}"}
-            )
-        told += [N_("%(missing)s s are missing at its end") % {"missing": f"{missing:.1f}"}] * bool(missing)
-        found.append(N_("The file is damaged or incomplete: %(told)s.") % {"told": "; ".join(told)})
     return found
 
 
+def _damaged(media: Media, missing: float) -> list[str]:
+    if media.still and media.frames_undecodable:
+        return [N_("The file is damaged: a part of the picture is missing and was not looked at.")]
+    told = [*_lost_at_start(media), *_lost_within(media)]
+    if media.lost_at_end:
+        words = N_("the last %(seconds)s s cannot be decoded")
+        told.append(words % {"seconds": f"{media.lost_at_end:.1f}"})
+    if missing:
+        told.append(N_("%(missing)s s are missing at its end") % {"missing": f"{missing:.1f}"})
+    return [N_("The file is damaged or incomplete: %(told)s.") % {"told": "; ".join(told)}] if told else []
+
+
 def _lost_within(media: Media) -> list[str]:
+    if media.frames_undecodable + media.frames_from_damaged <= _FEW_LOST * media.frames:
+        return []
     told = []
     if media.frames_undecodable:
         told.append(
