@@ -28,12 +28,13 @@ from detector.schema.laboratory.validation import (
 from detector.schema.translatable import N_
 from detector.training.evaluation.figures import temporal_metrics
 from detector.training.evaluation.figures.temporal_metrics import Timed
-from detector.validation import other_models, rates, versions
+from detector.validation import other_models, rates
 from detector.validation.likelihood import likelihood_ratios
 from detector.validation.limits import limits_found
 from detector.validation.material import LabelledFile, Material, read_material
 from detector.validation.measuring import Line, Measurements, Run, measure
 from detector.validation.model_used import validated_model, why_not_comparable
+from detector.validation.versions import versions_of
 from detector.verdict.validated_domain import YES_OR_NO
 
 _KINDS = (MediaKind.VIDEO, MediaKind.IMAGE)
@@ -93,18 +94,13 @@ def concluded(
     repetitions = _repetitions(material, found)
     if other_machine is not None:
         repetitions += _elsewhere(items, other_machine)
-    covered = _covered(items)
     return Validation(
         title=title or material.title,
         laboratory=laboratory,
         created=timestamps.iso_seconds(datetime.now(UTC)),
         model=model,
         parameters=run.parameters,
-        versions=(
-            versions.of_analyses(made_with, _backends(found.first))
-            if made_with
-            else versions.of_this_process(_backends(found.first))
-        ),
+        versions=versions_of(made_with, _backends(found.first)),
         labelled=material.labelled,
         remarks=material.remarks,
         levels=levels,
@@ -114,7 +110,7 @@ def concluded(
         likelihood_ratios=ratios,
         temporal=_temporal(items),
         repetitions=repetitions,
-        covered=covered,
+        covered=_covered(items),
         codecs=_codecs(items),
         limits=limits_found(items, levels, ratios, repetitions, material.labelled),
         material_sha256=_material_sha256(items),
@@ -185,13 +181,11 @@ def _temporal(items: Sequence[ValidationItem]) -> dict[str, float | None]:
 
 
 def _repetitions(material: Material, found: Measurements) -> tuple[Repetition, ...]:
-    ran = sorted({str(line["backend"]) for line in found.first.values() if "backend" in line})
-    here = N_("again, the same back end (%(backend)s)") % {"backend": ", ".join(ran)}
+    here = N_("again, the same back end (%(backend)s)") % {"backend": ", ".join(_backends(found.first))}
     passes = [(here, found.again)]
     if found.other:
-        other = sorted({str(line["backend"]) for line in found.other.values() if "backend" in line})
-        how = N_("again, another back end (%(backend)s)")
-        passes.append((how % {"backend": ", ".join(other) or found.other_backend}, found.other))
+        other = ", ".join(_backends(found.other)) or found.other_backend
+        passes.append((N_("again, another back end (%(backend)s)") % {"backend": other}, found.other))
     repeated = []
     for how, lines in passes:
         pairs = [
@@ -274,6 +268,7 @@ def _codecs(items: Sequence[ValidationItem]) -> tuple[CoveredCodec, ...]:
 
 
 def _backends(lines: Mapping[str, Line]) -> list[str]:
+    """Names of the back ends that ran the network."""
     return sorted({str(line["backend"]) for line in lines.values() if "backend" in line})
 
 

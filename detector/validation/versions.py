@@ -12,8 +12,15 @@ from detector.schema.translatable import N_
 from detector.version import __version__
 
 
-def of_this_process(backends: Sequence[str]) -> Versions:
-    """The versions of the process that measures, and the ``backends`` that ran the network."""
+def versions_of(made_with: Sequence[Software], backends: Sequence[str]) -> Versions:
+    """Those that made the analyses ``made_with`` them, of this process where there are none.
+
+    ``backends`` are the names of those that ran the network.
+    """
+    return _of_analyses(made_with, backends) if made_with else _of_this_process(backends)
+
+
+def _of_this_process(backends: Sequence[str]) -> Versions:
     return Versions(
         reelproof=__version__,
         commit=environment.commit(environment.ROOT),
@@ -26,7 +33,7 @@ def of_this_process(backends: Sequence[str]) -> Versions:
     )
 
 
-def of_analyses(made_with: Sequence[Software], backends: Sequence[str]) -> Versions:
+def _of_analyses(made_with: Sequence[Software], backends: Sequence[str]) -> Versions:
     """The versions that made analyses, by the newest of them.
 
     Commit and source are left open where they are not those of all: then no single version was validated.
