@@ -180,45 +180,52 @@ class Watch:
         try:
             _, sha256 = hashed(path)
         except OSError as problem:
-            if self._gone(path):
-                return None
-            del self._seen[path]  # it may be readable later on
-            if path in self._unread:
-                return None
-            self._unread.add(path)
-            words = f"{_NOT_OPENED} {problem.strerror}."
-            return {"file": path.name, "error": words, "again": True}
+            return self._not_read(path, problem)
         self._unread.discard(path)
         if sha256 in self._done:
             return None
         line: Line = {"file": path.name, "sha256": sha256, "model": self._name, "by": self._by}
         try:
-            analysis, place = self._analyse(path, sha256)
-            line |= {
-                "verdict": str(analysis.verdict),
-                "reason": analysis.reason,
-                "probability": analysis.probability,
-                "segments": len(flagged_segments(analysis.persons, analysis.segments)),
-                "result": place.name,
-            }
-        except ReelproofError as problem:
-            line |= {"error": str(problem)}
-            if isinstance(problem, NotOpenedError) or not isinstance(problem, MediaError | CrashError):
-                line["again"] = True
-        except UnexpectedError as problem:
-            line |= {"error": f"An error nobody foresaw: {last_line(problem)}"}
-            line["again"] = True
+            line |= self._outcome(path, sha256)
         except _Changed:  # a copy that had stalled went on
             del self._seen[path]
             self._waiting[path] = replace(waiting, since=self.clock())
             return None
-        except OSError as problem:  # such as a full disk, which may have room for the next one
-            line |= {"error": f"The result cannot be written: {problem.strerror or problem}.", "again": True}
         if "error" in line and self._gone(path):
             return None
         line["seconds"] = round(time.monotonic() - started, 3)
         self._note(line)
         return line
+
+    def _not_read(self, path: Path, problem: OSError) -> Line | None:
+        """What is said of a file that cannot be read, once; it may be readable later on."""
+        if self._gone(path):
+            return None
+        del self._seen[path]
+        if path in self._unread:
+            return None
+        self._unread.add(path)
+        return {"file": path.name, "error": f"{_NOT_OPENED} {problem.strerror}.", "again": True}
+
+    def _outcome(self, path: Path, sha256: str) -> Line:
+        """What was found in a file, or why nothing was, and whether it is tried ``again``."""
+        try:
+            analysis, place = self._analyse(path, sha256)
+        except ReelproofError as problem:
+            if isinstance(problem, MediaError | CrashError) and not isinstance(problem, NotOpenedError):
+                return {"error": str(problem)}
+            return {"error": str(problem), "again": True}
+        except UnexpectedError as problem:
+            return {"error": f"An error nobody foresaw: {last_line(problem)}", "again": True}
+        except OSError as problem:  # such as a full disk, which may have room for the next one
+            return {"error": f"The result cannot be written: {problem.strerror or problem}.", "again": True}
+        return {
+            "verdict": str(analysis.verdict),
+            "reason": analysis.reason,
+            "probability": analysis.probability,
+            "segments": len(flagged_segments(analysis.persons, analysis.segments)),
+            "result": place.name,
+        }
 
     def _gone(self, path: Path) -> bool:
         """Whether the file is not there any more: moved, say, or its share is away. It is new once it is."""
