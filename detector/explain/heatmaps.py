@@ -33,7 +33,7 @@ from detector.scoring.scorer import Scorer
 
 HIDDEN_AREA = 0.15
 _MOST_AREAS, _LEAST_AREAS = 2 * RANDOM_AREAS, 2  # of all maps of one photograph; of one map
-_TOKENS_TOGETHER = 0.7  # tokens: standard deviation of the blur of a transformer's map
+_TOKEN_BLUR = 0.7  # tokens: standard deviation of the blur of a transformer's map
 # Of an occlusion map: the side of what is hidden, as a share of the crop's; places across and down.
 _HIDDEN_SIDE, _PLACES = 0.25, 8
 _AT_ONCE = 16  # changed crops scored together
@@ -103,7 +103,7 @@ def _of_network(seen: Seen) -> Heat:
     if network.gives_tokens:
         # Single tokens stand out by chance; what is hot together is what the answer rests on.
         shares = of_layers[:, 0].sum(axis=0)
-        together = cv2.GaussianBlur(shares, (0, 0), _TOKENS_TOGETHER, borderType=cv2.BORDER_REPLICATE)
+        together = cv2.GaussianBlur(shares, (0, 0), _TOKEN_BLUR, borderType=cv2.BORDER_REPLICATE)
         return _above_mean(together, size)
     there, back = np.maximum(of_layers, 0).swapaxes(0, 1)
     common = _in_common([_above_mean(each, size) for each in (there + back[..., ::-1]) / 2])

@@ -1,7 +1,8 @@
-"""The logistic function."""
+"""The logistic function, and its inverse."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, overload
 
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _LARGEST = 60.0  # of logits, beyond which a probability is 0 or 1
+_LEAST = 1e-9  # of a probability, and of what is left to 1, so that its logit is finite
 
 
 @overload
@@ -23,3 +25,9 @@ def sigmoid(logits: float | Sequence[float] | NDArray[Any]) -> float | NDArray[n
     """The probability that a logit stands for; of several, each one's."""
     out = 1 / (1 + np.exp(-np.clip(np.asarray(logits, np.float64), -_LARGEST, _LARGEST)))
     return out if isinstance(out, np.ndarray) else float(out)
+
+
+def finite_logit(probability: float) -> float:
+    """The logit of a ``probability``, a finite one also where it is rounded to 0 or 1."""
+    inside = min(max(probability, _LEAST), 1 - _LEAST)
+    return math.log(inside / (1 - inside))

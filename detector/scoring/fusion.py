@@ -41,8 +41,8 @@ INPUTS = (
     "head synthesised",
 )
 SCAN = 0  # of INPUTS
-SECOND = len(INPUTS) - 1
-"""How many inputs are the second network's: its logits (m, 4) of a face are those after the scan's."""
+SECOND_LOGITS = len(INPUTS) - 1
+"""How many inputs are the second network's: its logits (m, 4) of a face are all those after the scan's."""
 _SAME_QUESTION = (0, 1)  # of INPUTS: is the inner face altered?
 _LEAST, _MOST = -6.0, 8.0  # standard deviations
 _HELD = 0.05  # slope of what a bound holds back

@@ -8,9 +8,9 @@ from pydantic import Field
 
 from detector.schema.base import Probability, Seconds, Value
 
-VIEWS_ASKED = -1.2, 1.5
-"""Of the logit, from the threshold for a finding: where a person of a video lies between, other views of the
-pictures are looked at."""
+NEAR_THRESHOLD = -1.2, 1.5
+"""Logits from the threshold for a finding: where the fused score of a person of a video lies between, other
+views of the pictures are looked at."""
 
 
 class ManipulationKind(StrEnum):

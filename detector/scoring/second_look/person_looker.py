@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from detector.faces.framing import HEAD, INNER
 from detector.scoring.first_pass.moments import KeptMoment, evenly, spread
-from detector.scoring.fusion import INPUTS, SCAN, SECOND, Floats, second_logits_of
+from detector.scoring.fusion import INPUTS, SCAN, SECOND_LOGITS, Floats, second_logits_of
 from detector.scoring.scorer import logit_of
 from detector.scoring.second_look.contrast import outliers
 from detector.scoring.second_look.person_look import PersonLook
@@ -56,7 +56,7 @@ class PersonLooker:
         moments = spread(kept, faces["time"], most)
         if not moments:
             return None
-        logits = np.full((len(moments), SECOND), np.nan)
+        logits = np.full((len(moments), SECOND_LOGITS), np.nan)
         if doubt is not None and len(moments) >= _LEAST_HALVED:
             logits[::2] = self._completed(logits[::2], moments[::2])
             half = PersonLook.of(group, moments[::2], logits[::2], faces)

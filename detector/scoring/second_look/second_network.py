@@ -19,7 +19,7 @@ from detector.media.frame import Image
 from detector.models.loaded import LoadedModel
 from detector.networks import readings
 from detector.scoring.first_pass.moments import KeptMoment
-from detector.scoring.fusion import SECOND, Floats, Fusion, second_logits_of
+from detector.scoring.fusion import SECOND_LOGITS, Floats, Fusion, second_logits_of
 from detector.scoring.scorer import Scorer, run_in_batches
 from detector.scoring.second_look.views import AS_IT_IS, MomentView, crop_in_view
 
@@ -49,7 +49,7 @@ class SecondNetwork:
         """
         size = self.model.card.input.size
         places = [(i, framing) for i, own in enumerate(framings) for framing in own]
-        seen = np.full((len(moments), SECOND), np.nan)
+        seen = np.full((len(moments), SECOND_LOGITS), np.nan)
         if not places:
             return seen
         crops = [crop_in_view(moments[i], view, framing, size) for i, framing in places]

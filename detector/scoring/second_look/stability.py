@@ -3,10 +3,10 @@
 Views are asked where the fused score is not clearly on one side of the threshold, something stands out, or
 a few moments of a calm person reach the threshold: mirrored, shifted, scaled and re-encoded. The first two
 are enough where they leave no doubt, of a photograph only where they show no manipulation. Their mean counts.
-The stability is the share of views on that side of
-the threshold where most of them lie; of a photograph, which is a single moment, where their mean lies. It is
-one half where the two networks lie further apart on the same question than on anyone they were measured on,
-as with pictures made to mislead the first (adversarial examples).
+The stability is the share of views on that side of the threshold where most of them lie; of a photograph,
+which is a single moment, where their mean lies. It is one half where the two networks lie further apart on
+the same question than on anyone they were measured on, as with pictures made to mislead the first
+(adversarial examples).
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from detector.faces.framing import HEAD, INNER
-from detector.schema.measurements.second_look import VIEWS_ASKED
+from detector.schema.measurements.second_look import NEAR_THRESHOLD
 from detector.scoring.first_pass.moments import evenly
 from detector.scoring.fusion import INPUTS, Floats, Fusion
 from detector.scoring.scorer import logit_of
 from detector.scoring.second_look.contrast import amounts
 from detector.scoring.second_look.person_look import PersonLook
-from detector.scoring.second_look.views import AS_IT_IS, OTHERS, MomentView
+from detector.scoring.second_look.views import AS_IT_IS, OTHER_VIEWS, MomentView
 
 See = Callable[[PersonLook, Sequence[int], Sequence[int], Sequence[MomentView]], Floats]
 """The fusion's inputs (v, m, 5) of chosen moments of a look, in some framings, in each of some views."""
 
-_FIRST = 2  # of the other views, which are enough where with them all lie on one side of the threshold,
+_FIRST_VIEWS = 2  # of the other views, which are enough where with them all lie on one side of the threshold,
 _SURE = 0.5  # of the logit, so far from it
 _LEADS = 1.5  # of the logit, by which the altered half exceeds the other: what the head says decides nothing
 _IN_VIEWS = 3  # moments inside an interval that stands out, and outside, that further views are of
@@ -54,7 +54,7 @@ class StabilityCheck:
             return replace(look, contradiction=True, stability=_ONE_OF_TWO)
         threshold = logit_of(enter)
         distance = float(self.fusion.logit(look.inputs)[0]) - threshold
-        lowest, highest = (-VIEWS_ASKED[1], VIEWS_ASKED[1]) if self.still else VIEWS_ASKED
+        lowest, highest = (-NEAR_THRESHOLD[1], NEAR_THRESHOLD[1]) if self.still else NEAR_THRESHOLD
         if look.raised and distance < highest:
             look = self._check_contrast(look)
         elif distance < lowest:
@@ -84,13 +84,13 @@ class StabilityCheck:
         So far below the threshold as ``sure`` in the first views, others are not asked.
         """
         chosen = range(0, len(look.moments), 2)
-        seen = self.see(look, chosen, framings, (AS_IT_IS, *OTHERS[:_FIRST])).mean(axis=1)
+        seen = self.see(look, chosen, framings, (AS_IT_IS, *OTHER_VIEWS[:_FIRST_VIEWS])).mean(axis=1)
         moved: Floats = seen - seen[0] + look.inputs
         distances = self.fusion.logit(moved) - threshold
         # A photograph has this one moment: before it is flagged, all views are looked at.
         if (distances <= -sure).all() or not self.still and (distances >= _SURE).all():
             return moved
-        more = self.see(look, chosen, framings, OTHERS[_FIRST:]).mean(axis=1)
+        more = self.see(look, chosen, framings, OTHER_VIEWS[_FIRST_VIEWS:]).mean(axis=1)
         return np.concatenate([moved, more - seen[0] + look.inputs])
 
     def _check_peak(self, look: PersonLook, threshold: float) -> PersonLook:
@@ -118,7 +118,7 @@ class StabilityCheck:
         logit: Callable[[Floats], Floats],
     ) -> Floats:
         """What ``logit`` makes of ``chosen`` moments (m,) as they are and in every other view: (v, m)."""
-        seen = self.see(look, chosen, framings, (AS_IT_IS, *OTHERS))
+        seen = self.see(look, chosen, framings, (AS_IT_IS, *OTHER_VIEWS))
         return logit(seen.reshape(-1, len(INPUTS))).reshape(seen.shape[:2])
 
     def _check_contrast(self, look: PersonLook) -> PersonLook:

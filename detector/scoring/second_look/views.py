@@ -26,7 +26,7 @@ class MomentView:
 
 
 AS_IT_IS = MomentView()
-OTHERS = (
+OTHER_VIEWS = (
     MomentView(mirrored=True),
     MomentView(dx=0.02, dy=0.012),
     MomentView(scale=1.1),

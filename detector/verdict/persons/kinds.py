@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from itertools import product
 
 from detector.schema.analysis import ManipulationKind, Person, SecondLook, Segment, Verdict
+from detector.schema.logistic import finite_logit
 from detector.verdict.persons.flagged import flagged_persons
 
 # So much must one answer of the second look exceed the other to name the kind of manipulation by it: of the
@@ -14,7 +14,6 @@ from detector.verdict.persons.flagged import flagged_persons
 # the middle of the scale is the same.
 _CLEARLY = 0.6
 _CLEARLY_BEFORE = 0.15
-_ALMOST_SURE = 1e-9  # of the way to 0 or 1
 
 
 def kind_of(look: SecondLook | None) -> ManipulationKind | None:
@@ -55,14 +54,9 @@ def common_kind(persons: Sequence[Person], flagged: Sequence[str]) -> Manipulati
 
 
 def _kind(altered: float, synthesised: float) -> ManipulationKind | None:
-    clearly = abs(_logit(altered) - _logit(synthesised)) >= _CLEARLY
+    clearly = abs(finite_logit(altered) - finite_logit(synthesised)) >= _CLEARLY
     return _larger(altered, synthesised) if clearly and max(altered, synthesised) >= 0.5 else None
 
 
 def _larger(altered: float, synthesised: float) -> ManipulationKind:
     return ManipulationKind.EDITED if altered > synthesised else ManipulationKind.GENERATED
-
-
-def _logit(probability: float) -> float:
-    bounded = min(max(probability, _ALMOST_SURE), 1 - _ALMOST_SURE)
-    return math.log(bounded / (1 - bounded))

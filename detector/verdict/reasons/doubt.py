@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Mapping, Sequence
 
 from detector.schema.analysis import Parameters, Person
-from detector.schema.measurements.second_look import VIEWS_ASKED
+from detector.schema.logistic import finite_logit
+from detector.schema.measurements.second_look import NEAR_THRESHOLD
 from detector.schema.translatable import N_
 from detector.verdict.reasons.words import counted, who
-
-_LEAST = 1e-9  # of a probability, whose logit is finite
 
 
 def unstable(parameters: Parameters, persons: Sequence[Person]) -> str:
@@ -63,12 +61,7 @@ def _calm(person: Person, parameters: Parameters) -> bool:
     """Whether a person of a video scores so low that views were asked about a part of it alone."""
     if person.probability is None or person.usable_frames == 1:
         return False
-    return _logit(person.probability) < _logit(parameters.enter_threshold) + VIEWS_ASKED[0]
-
-
-def _logit(probability: float) -> float:
-    inside = min(max(probability, _LEAST), 1 - _LEAST)
-    return math.log(inside / (1 - inside))
+    return finite_logit(person.probability) < finite_logit(parameters.enter_threshold) + NEAR_THRESHOLD[0]
 
 
 def doubtful(

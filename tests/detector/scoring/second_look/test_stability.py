@@ -25,7 +25,7 @@ from detector.scoring.second_look.person_look import PersonLook
 from detector.scoring.second_look.person_looker import PersonLooker
 from detector.scoring.second_look.second_network import BothNetworks
 from detector.scoring.second_look.stability import StabilityCheck
-from detector.scoring.second_look.views import AS_IT_IS, OTHERS, MomentView
+from detector.scoring.second_look.views import AS_IT_IS, OTHER_VIEWS, MomentView
 
 
 def test_a_scan_that_the_second_look_contradicts_leaves_the_verdict_open(
@@ -121,7 +121,7 @@ def checked_in_views(
     sparing: bool = False,
 ) -> tuple[int, PersonLook]:
     """How many other views are looked at where they say ``others``, and what comes of it."""
-    seen: dict[MomentView, float] = {AS_IT_IS: as_it_is, **dict(zip(OTHERS, others, strict=False))}
+    seen: dict[MomentView, float] = {AS_IT_IS: as_it_is, **dict(zip(OTHER_VIEWS, others, strict=False))}
     asked = 0
 
     def views(
@@ -247,7 +247,9 @@ def test_in_views_the_heads_of_every_other_moment_stand_for_all(
     networks.second.of_moments = second_logits
     rows = np.zeros(1, [("track", np.int32), ("time", float), ("logit", float)])
     look = PersonLook.of([0], moments_of(astronaut, (9.0, 9.0))[:4], np.ones((4, 4)), rows)
-    seen = PersonLooker(networks, alternate)._in_views(look, range(4), (INNER, HEAD), (AS_IT_IS, OTHERS[0]))
+    seen = PersonLooker(networks, alternate)._in_views(
+        look, range(4), (INNER, HEAD), (AS_IT_IS, OTHER_VIEWS[0])
+    )
     assert seen[0, :, 1:].tolist() == [[1.0] * 4] * 4 and seen[1, :, 1:].tolist() == [[3.0] * 4] * 4
     both, inner = (INNER, HEAD), (INNER,)
     assert asked == ([both, inner] * 2 if alternate else [both] * 4)
