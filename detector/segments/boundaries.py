@@ -73,20 +73,20 @@ def refine_boundaries(
     if not gaps:
         return detections
     wanted = sorted(gaps)
-    judge = _GapScorer(detections, scorer, parameters)
+    scoring = _GapScorer(detections, scorer, parameters)
     with ahead(reader.spans(_joined(wanted)), 1) as frames:
         for pair, shown in _by_pair(frames, wanted):
             progress((pair[0] - wanted[0][0]) / (wanted[-1][1] - wanted[0][0]))
             for gap in gaps[pair]:
-                judge.process_gap(gap, shown)
+                scoring.process_gap(gap, shown)
             del shown  # or they would be held while the next are gathered
-    refined = judge.post_process()
+    refined = scoring.post_process()
     while True:  # what is dropped may leave less of another interval
         holding = refined.only(np.isin(refined.rows["track"], list(found)))
-        unfounded = _unsupported(refined, found, _intervals(holding, scorer, parameters), reach)
-        if not unfounded.any():
+        unsupported = _unsupported(refined, found, _intervals(holding, scorer, parameters), reach)
+        if not unsupported.any():
             return refined
-        refined = refined.only(~unfounded)
+        refined = refined.only(~unsupported)
 
 
 def _intervals(detections: Detections, scorer: Scorer, parameters: Parameters) -> _ByTrack:
@@ -123,13 +123,13 @@ def _gaps(detections: Detections, times: Sequence[float], found: _ByTrack, reach
 def _unsupported(refined: Detections, found: _ByTrack, left: _ByTrack, reach: float) -> NDArray[np.bool_]:
     """What was added around intervals of which nothing is left, and around such as were not there before."""
     rows = refined.rows
-    unfounded = np.zeros(len(rows), np.bool_)
+    unsupported = np.zeros(len(rows), np.bool_)
     for track, intervals in found.items():
         added = np.flatnonzero(rows["between"] & (rows["track"] == track))
         times = rows["time"][added]
         for start, end in _without(intervals, left[track]) + _without(left[track], intervals):
-            unfounded[added[(times >= start - reach - _APART) & (times <= end + reach + _APART)]] = True
-    return unfounded
+            unsupported[added[(times >= start - reach - _APART) & (times <= end + reach + _APART)]] = True
+    return unsupported
 
 
 def _without(

@@ -26,7 +26,11 @@ from detector.verdict.persons.flagged import flagged_persons
 
 
 class LeftOpen(Enum):
-    """What keeps a verdict from being either of the others, in the order in which it is asked."""
+    """What keeps a verdict from being either of the others, in the order in which it is asked.
+
+    One cause is none of these, since a finished analysis does not tell it: who reaches the threshold for long
+    enough, but in too few sampled frames (:func:`~detector.segments.candidates.reaching_in_few_frames`).
+    """
 
     NO_FACE = auto()
     NONE_USABLE = auto()
@@ -119,7 +123,7 @@ def all_covered(kind: MediaKind, parameters: Parameters, persons: Sequence[Perso
 
 
 def why(analysis: Analysis) -> LeftOpen | None:
-    """The same of a finished analysis."""
+    """The same of a finished analysis; None also where it is inconclusive by what is not among them."""
     return left_open(
         analysis.media.kind, analysis.parameters, analysis.coverage, analysis.persons, analysis.segments
     )

@@ -89,22 +89,26 @@ def decide(
 ) -> tuple[Verdict, str]:
     """Verdict and reason. Nothing usable is inconclusive, never "no manipulation found".
 
-    ``in_few_frames``: who reached the threshold for as long as a finding takes, but in so few frames that
-    there is none (:func:`~detector.segments.candidates.reaching_in_few_frames`). That can be neither flagged
-    nor passed over.
+    What leaves it open is one of :class:`~detector.verdict.left_open.LeftOpen`, or ``in_few_frames``: who
+    reached the threshold for as long as a finding takes, but in so few frames that there is none
+    (:func:`~detector.segments.candidates.reaching_in_few_frames`). That can be neither flagged nor passed
+    over.
     """
     image = kind is MediaKind.IMAGE
     if flagged_persons(persons, segments):
         found = finding.manipulated(image, persons, flagged_segments(persons, segments))
         return Verdict.MANIPULATED, " ".join([found, *doubt.covered(covered_alone(persons, segments))])
     cause = left_open(kind, parameters, coverage, persons, segments)
-    why, named = Undecided(kind, parameters, coverage, persons, segments, in_few_frames).why_open(cause)
+    undecided = Undecided(kind, parameters, coverage, persons, segments, in_few_frames)
+    sentences, named = undecided.why_open(cause)
     high = [one for one in high_if_hardly_judged(parameters, persons) if one.id not in named]
     if high:
-        why, named = [*why, unjudged.too_few_frames(parameters, high)], [*named, *names_of(high)]
+        sentences = [*sentences, unjudged.too_few_frames(parameters, high)]
+        named = [*named, *names_of(high)]
     reaching = [] if image else [name for name in who_reaches(persons, parameters) if name not in named]
     if cause or in_few_frames:
-        return Verdict.INCONCLUSIVE, " ".join([*why, *doubt.reached(parameters, reaching, in_few_frames)])
+        sentences = [*sentences, *doubt.reached(parameters, reaching, in_few_frames)]
+        return Verdict.INCONCLUSIVE, " ".join(sentences)
     found = no_finding.nothing_found(image, parameters, coverage, persons, reaching)
     unsaid = no_finding.hardly_judged(parameters, hardly_judged(parameters, persons))
     return Verdict.NOT_FOUND, " ".join([found, *unsaid])
