@@ -56,13 +56,18 @@ def scan_logits(scorer: Scorer, patches: Sequence[Patch]) -> NDArray[np.float64]
 
 @dataclass(frozen=True)
 class ClipScores:
-    """Scores by clip: (clips, columns), means over a clip's frames."""
+    """``scores`` (clips, columns), means over a clip's frames: of one network, or the fusion's inputs."""
 
     files: list[str]
     fake: NDArray[np.bool_]
     family: list[str]
     group: list[str]
     scores: NDArray[np.float64]
+
+    @property
+    def talking(self) -> NDArray[np.bool_]:
+        """Which clips (n,) are talking heads, whose whole face is generated."""
+        return np.array([kind == TALKING_HEAD for kind in self.family])
 
 
 def by_clip(patches: Sequence[Patch], scores: NDArray[np.floating]) -> ClipScores:

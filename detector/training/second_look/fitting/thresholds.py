@@ -20,7 +20,7 @@ from detector.scoring.scorer import logit_of
 from detector.segments import rules
 from detector.segments.sampling_intervals import sample_weights
 from detector.training.publish.error_rates import counted_rate
-from detector.training.second_look.examples.kinds import REAL, TALKING_HEAD
+from detector.training.second_look.examples.kinds import REAL
 from detector.training.second_look.fitting import fusion
 from detector.training.second_look.fitting.exhibits import ClipRecord, clip_inputs, everyone_inputs
 from detector.training.second_look.fitting.patch_scores import clip_aucs
@@ -50,15 +50,14 @@ def level(clip: ClipRecord, formula: Fusion) -> float:
     return max((float(p.fused(formula).mean()) for p in clip.persons), default=-np.inf)
 
 
-def left_out(records: Sequence[ClipRecord], parameters: Parameters) -> tuple[Floats, Floats]:
+def left_out_peaks_and_levels(records: Sequence[ClipRecord], parameters: Parameters) -> tuple[Floats, Floats]:
     """Peak and level of every clip, by fusions that have not seen its group."""
     clips = clip_inputs(records)
     groups = np.array(clips.group)
-    talking = np.array([kind == TALKING_HEAD for kind in clips.family])
     out = {}
     for group in sorted({r.group for r in records}):
         others = groups != group
-        formula = fusion.fit(clips.scores[others], clips.fake[others], talking[others])
+        formula = fusion.fit(clips.scores[others], clips.fake[others], clips.talking[others])
         for r in records:
             if r.group == group:
                 out[r.file] = peak(r, formula, parameters), level(r, formula)
@@ -91,9 +90,8 @@ def fitted_card(
     it, it rises as a logistic regression of the label does.
     """
     clips = clip_inputs(records)
-    talking = np.array([kind == TALKING_HEAD for kind in clips.family])
-    formula = fusion.fit(clips.scores, clips.fake, talking)
-    peaks, levels = left_out(records, parameters)
+    formula = fusion.fit(clips.scores, clips.fake, clips.talking)
+    peaks, levels = left_out_peaks_and_levels(records, parameters)
     fake = np.array([r.fake for r in records])
     platt = probability_for(*thresholds(peaks, levels, fake), parameters)
     slope = fusion.platt(levels, fake).scale
@@ -111,6 +109,21 @@ def fitted_card(
     return card.model_copy(update=changed)
 
 
+def _left_out_verdicts(
+    records: Sequence[ClipRecord], parameters: Parameters
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Which clips (n,) are flagged, and which are not but in doubt; each judged without its group."""
+    peaks, levels = left_out_peaks_and_levels(records, parameters)
+    fake, groups = np.array([r.fake for r in records]), np.array([r.group for r in records])
+    flagged, doubted = np.zeros(len(fake), bool), np.zeros(len(fake), bool)
+    for group in set(groups.tolist()):
+        mine = groups == group
+        enter, doubt = thresholds(peaks[~mine], levels[~mine], fake[~mine])
+        flagged[mine] = peaks[mine] >= enter
+        doubted[mine] = ~flagged[mine] & (levels[mine] >= min(doubt, enter))
+    return flagged, doubted
+
+
 def measured_card(
     records: Sequence[ClipRecord], card: SecondLookCard, parameters: Parameters, report: Callable[[str], None]
 ) -> SecondLookCard:
@@ -119,19 +132,12 @@ def measured_card(
     Every clip is judged by a fusion and thresholds that have not seen its group.
     """
     clips = clip_inputs(records)
-    talking = np.array([kind == TALKING_HEAD for kind in clips.family])
     for number, name in enumerate(INPUTS):
         report(f"{name:20} {clip_aucs(clips, clips.scores[:, number])}")
-    scores = fusion.left_out_logits(clips.scores, clips.fake, talking, clips.group)
+    scores = fusion.left_out_logits(clips.scores, clips.fake, clips.talking, clips.group)
     report(f"{'fused, left out':20} {clip_aucs(clips, scores)}")
-    peaks, levels = left_out(records, parameters)
     fake, groups = np.array([r.fake for r in records]), np.array([r.group for r in records])
-    flagged, doubted = np.zeros(len(fake), bool), np.zeros(len(fake), bool)
-    for group in set(groups.tolist()):
-        mine = groups == group
-        enter, doubt = thresholds(peaks[~mine], levels[~mine], fake[~mine])
-        flagged[mine] = peaks[mine] >= enter
-        doubted[mine] = ~flagged[mine] & (levels[mine] >= min(doubt, enter))
+    flagged, doubted = _left_out_verdicts(records, parameters)
     for name, chosen in (("unmanipulated", ~fake), ("manipulated", fake)):
         report(
             f"{name}: of {chosen.sum()} flagged {flagged[chosen].sum()}, in doubt {doubted[chosen].sum()}; "

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from detector.files import atomic_path, hashed
 from detector.scoring.scorer import Scorer
-from detector.training.second_look.examples.kinds import TALKING_HEAD
 from detector.training.second_look.examples.patches import Patch, load
 from detector.training.second_look.examples.source_probe import clip_covariates, matched_auc
 from detector.training.second_look.fitting import fusion
@@ -62,13 +61,12 @@ class Inputs:
 def report_checkpoint(inputs: Inputs, report: Report) -> None:
     """Report AUC by input, fusion and family, and decisions with a fusion fitted on the same patches."""
     clips = inputs.clips("clips")
-    talking = np.array([kind == TALKING_HEAD for kind in clips.family])
     for number, name in enumerate(fusion.INPUTS):
         report(f"{name:20} {clip_aucs(clips, clips.scores[:, number])}")
-    fitted = fusion.fit(clips.scores, clips.fake, talking)
+    fitted = fusion.fit(clips.scores, clips.fake, clips.talking)
     fused = fitted.logit(clips.scores)
     report(f"{'fused, fit on all':20} {clip_aucs(clips, fused)}")
-    left_out = fusion.left_out_logits(clips.scores, clips.fake, talking, clips.group)
+    left_out = fusion.left_out_logits(clips.scores, clips.fake, clips.talking, clips.group)
     report(f"{'fused, left out':20} {clip_aucs(clips, left_out)}")
     for share in (0.03, 0.05, 0.1):
         said = fusion.left_out_decisions(left_out, clips.fake, clips.group, share)
