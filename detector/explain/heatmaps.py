@@ -80,6 +80,8 @@ def joined_map(seen: Sequence[Seen]) -> Heat:
 
 
 def _of_network(seen: Seen) -> Heat:
+    """The map of one network, enlarged to its crop: from 4 × 4 places of the shipped scan, 16 × 16 of the
+    second network."""
     # Imported here: few files have anything to explain, and torch takes seconds.
     from detector.backends.torch import images_of
     from detector.explain.grad_cam import (

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from detector.faces.tracks import Track
 
-_ALIKE = 0.85  # correlation of the mean pictures of two tracks, at least
+_ALIKE = 0.85  # correlation of the mean pictures of two tracks, at least; set by hand (docs/faces.md)
 _NEVER = np.float32(-2)  # in place of that of two which can be no one person
 
 
