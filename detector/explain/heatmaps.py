@@ -53,14 +53,22 @@ class Explained:
     check: HideAndRescore
 
 
-def heatmaps(scorer: Scorer, crops: list[Image]) -> list[Heat]:
-    """Grad-CAM of the logit of ``scorer``'s network above its mean over the crop, at the crop's size.
+def explain(
+    scorer: Scorer,
+    face: Explainable,
+    name: str,
+    box: Box,
+    seed: int,
+    places: Sequence[int] = range(RANDOM_AREAS),
+) -> Explained:
+    """Map and check of ``face``, whose box in its frame is ``box``."""
+    heat = heatmap_of(face)
+    return Explained(name, face.square, box, heat, occlusion_check(scorer, face, heat, seed, places))
 
-    In units of the logit's gradient; of an ONNX file, of the logit.
-    """
-    if scorer.card.onnx:
-        return [occlusion_map(crop, scorer.logits) for crop in crops]
-    return [_of_network(Seen(crop, scorer.network, scorer.card.input)) for crop in crops]
+
+def shared_maximum(explained: Iterable[Explained]) -> float:
+    """The value that is full colour on the analysis's shared scale; 1 if no map has any."""
+    return max((float(e.heat.max()) for e in explained), default=0.0) or 1.0
 
 
 def heatmap_of(face: Explainable) -> Heat:
@@ -77,6 +85,16 @@ def joined_map(seen: Sequence[Seen]) -> Heat:
     """
     size = max(one.crop.shape[0] for one in seen)
     return _in_common([_resized(_of_network(one), size) for one in seen])
+
+
+def maps_of_crops(scorer: Scorer, crops: list[Image]) -> list[Heat]:
+    """For measuring: the maps of ``scorer``'s own network, each at its crop's size; analyses :func:`explain`.
+
+    What lies above a map's mean is in units of the logit's gradient; of an ONNX file, of the logit.
+    """
+    if scorer.card.onnx:
+        return [occlusion_map(crop, scorer.logits) for crop in crops]
+    return [_of_network(Seen(crop, scorer.network, scorer.card.input)) for crop in crops]
 
 
 def _of_network(seen: Seen) -> Heat:
@@ -202,21 +220,3 @@ def _hidden_in(face: Explainable, masks: Sequence[Heat]) -> list[list[Image]]:
         fitting = [cv2.resize(m, size, interpolation=cv2.INTER_AREA) if m.shape != size else m for m in masks]
         copies.append(hide_each(one.crop, fitting))
     return copies
-
-
-def explain(
-    scorer: Scorer,
-    face: Explainable,
-    name: str,
-    box: Box,
-    seed: int,
-    places: Sequence[int] = range(RANDOM_AREAS),
-) -> Explained:
-    """Map and check of ``face``, whose box in its frame is ``box``."""
-    heat = heatmap_of(face)
-    return Explained(name, face.square, box, heat, occlusion_check(scorer, face, heat, seed, places))
-
-
-def shared_maximum(explained: Iterable[Explained]) -> float:
-    """The value that is full colour on the analysis's shared scale; 1 if no map has any."""
-    return max((float(e.heat.max()) for e in explained), default=0.0) or 1.0

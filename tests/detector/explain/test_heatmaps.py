@@ -15,7 +15,7 @@ from detector.explain.heatmaps import (
     HIDDEN_AREA,
     Explained,
     heatmap_of,
-    heatmaps,
+    maps_of_crops,
     occlusion_check,
     random_places,
     shared_maximum,
@@ -43,7 +43,7 @@ def hooks(scorer: Scorer) -> int:
 
 class TestHeatmaps:
     def test_not_negative_and_of_the_crops_size(self, scorer: Scorer, crop: np.ndarray) -> None:
-        (heat,) = heatmaps(scorer, [crop])
+        (heat,) = maps_of_crops(scorer, [crop])
         assert heat.shape == crop.shape[:2]
         assert heat.min() >= 0 and np.isfinite(heat).all()
 
@@ -71,26 +71,26 @@ class TestHeatmaps:
             large = np.maximum(cv2.resize(coarse, crop.shape[:2], interpolation=cv2.INTER_CUBIC), 0)
             of_layers.append(np.maximum(large - large.mean(), 0))
         first, second = of_layers
-        (heat,) = heatmaps(scorer, [crop])
+        (heat,) = maps_of_crops(scorer, [crop])
         common = np.sqrt(first * second)
         expected = np.maximum(common - common.mean(), 0)
         assert heat.any() and heat == pytest.approx(expected, rel=1e-3, abs=1e-5)
 
     def test_no_crop_changes_anothers_scale(self, scorer: Scorer, crop: np.ndarray) -> None:
         faint = cv2.addWeighted(crop, 0.2, np.full_like(crop, 128), 0.8, 0)
-        alone = [heatmaps(scorer, [one])[0] for one in (crop, faint)]
-        together = heatmaps(scorer, [crop, faint])
+        alone = [maps_of_crops(scorer, [one])[0] for one in (crop, faint)]
+        together = maps_of_crops(scorer, [crop, faint])
         for a, b in zip(alone, together, strict=True):
             assert a == pytest.approx(b, rel=1e-2, abs=1e-4)
         assert together[0].max() != pytest.approx(together[1].max(), rel=1e-3)
 
     def test_deterministic(self, scorer: Scorer, crop: np.ndarray) -> None:
-        first, second = (heatmaps(scorer, [crop])[0] for _ in range(2))
+        first, second = (maps_of_crops(scorer, [crop])[0] for _ in range(2))
         assert np.array_equal(first, second)
 
     def test_nothing_is_left_behind(self, scorer: Scorer, crop: np.ndarray) -> None:
         before = scorer.logits([crop])
-        heatmaps(scorer, [crop])
+        maps_of_crops(scorer, [crop])
         assert hooks(scorer) == 0
         assert all(p.grad is None for p in scorer.network.parameters())
         assert not any(p.requires_grad for p in scorer.network.parameters())
@@ -99,7 +99,7 @@ class TestHeatmaps:
 
     def test_hooks_are_released_when_it_fails(self, scorer: Scorer) -> None:
         with pytest.raises(RuntimeError):
-            heatmaps(scorer, [np.zeros((4, 4, 0), np.uint8)])
+            maps_of_crops(scorer, [np.zeros((4, 4, 0), np.uint8)])
         assert hooks(scorer) == 0
 
 
@@ -137,7 +137,7 @@ class TestTransformers:
 
 class TestHideAndRescore:
     def test_figures_fit_together(self, scorer: Scorer, crop: np.ndarray) -> None:
-        (heat,) = heatmaps(scorer, [crop])
+        (heat,) = maps_of_crops(scorer, [crop])
         check = occlusion_check(scorer, face_of(scorer, crop), heat, seed=0)
         assert check.area == pytest.approx(HIDDEN_AREA, abs=0.001) and HIDDEN_AREA == 0.15
         logit = float(scorer.logits([crop])[0])
@@ -147,7 +147,7 @@ class TestHideAndRescore:
         )
 
     def test_deterministic_by_seed(self, scorer: Scorer, crop: np.ndarray) -> None:
-        (heat,) = heatmaps(scorer, [crop])
+        (heat,) = maps_of_crops(scorer, [crop])
         first, again, other = (
             occlusion_check(scorer, face_of(scorer, crop), heat, seed) for seed in (1, 1, 2)
         )
@@ -174,7 +174,7 @@ class TestHideAndRescore:
         assert {of_all.count(place) for place in range(8)} == {5}
 
     def test_fewer_areas_are_scored_and_said(self, scorer: Scorer, crop: np.ndarray) -> None:
-        (heat,) = heatmaps(scorer, [crop])
+        (heat,) = maps_of_crops(scorer, [crop])
         asked: list[int] = []
 
         def counted(changed: Sequence[Sequence[np.ndarray]]) -> np.ndarray:

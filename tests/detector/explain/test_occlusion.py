@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from detector.explain.heatmaps import heatmap_of, heatmaps, occlusion_check, occlusion_map
+from detector.explain.heatmaps import heatmap_of, maps_of_crops, occlusion_check, occlusion_map
 from detector.explain.occlusion import hide
 from detector.faces.crop import CropSquare
 from detector.models.loaded import load_model
@@ -106,7 +106,7 @@ class TestOcclusionMap:
         scorer = Scorer(load_model(onnx_models.put(tmp_path, "tiny")))
         side = onnx_models.SIZE
         crop = np.random.default_rng(1).integers(0, 256, (side, side, 3), np.uint8)
-        (heat,) = heatmaps(scorer, [crop])
+        (heat,) = maps_of_crops(scorer, [crop])
         logit = float(scorer.logits([crop])[0])
         face = Explainable(
             CropSquare(0, 0, 1, 0),

@@ -12,7 +12,7 @@ from pytorch_grad_cam import EigenCAM, GradCAM, GradCAMPlusPlus, HiResCAM, Layer
 from pytorch_grad_cam.activations_and_gradients import ActivationsAndGradients
 from torch import nn
 
-from detector.explain.heatmaps import heatmaps
+from detector.explain.heatmaps import maps_of_crops
 from detector.media.frame import Image
 from detector.networks.base import Network
 from detector.scoring.scorer import Scorer
@@ -35,7 +35,7 @@ def all_maps(
     scorer: Scorer, crops: Sequence[Image], methods: Sequence[str] = tuple(METHODS)
 ) -> Iterator[tuple[str, str, Maps]]:
     """Method, layer and maps of ``crops``: the engine's own, then each method at each layer."""
-    yield ENGINE, "", np.stack([m for some in batches(crops) for m in heatmaps(scorer, list(some))])
+    yield ENGINE, "", np.stack([m for some in batches(crops) for m in maps_of_crops(scorer, list(some))])
     own = _own_maps(scorer, crops)
     if own is not None:
         yield OWN, "", own

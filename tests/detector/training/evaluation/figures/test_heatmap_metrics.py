@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from detector.explain.heatmaps import heatmaps
+from detector.explain.heatmaps import maps_of_crops
 from detector.scoring.scorer import Scorer
 from detector.training.data.labelled_sets import DataSetError
 from detector.training.evaluation.figures.heatmap_methods import (
@@ -72,7 +72,7 @@ def test_methods_at_layers(scorer: Scorer, crops: list[np.ndarray]) -> None:
     # The engine's is hot nowhere that Grad-CAM, of the crop and of its mirror image, is cold.
     mirrored = [np.ascontiguousarray(crop[:, ::-1]) for crop in crops]
     back = {at: maps[..., ::-1] for _, at, maps in cam_maps(scorer, mirrored, ["Grad-CAM"], some)}
-    engine = np.stack(heatmaps(scorer, crops))
+    engine = np.stack(maps_of_crops(scorer, crops))
     for at in some:
         assert engine.any() and not engine[made["Grad-CAM", at] + back[at] == 0].any()
 
