@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 from detector.schema.analysis import Answers, Coverage, Media, Parameters, Person, Segment, Verdict
 from detector.scoring.first_pass.first_pass import FirstPassResult
@@ -49,9 +48,8 @@ def judge(
     seconds = seconds_shown(times, media.duration, parameters.sample_rate, damaged)
     people = published_persons.group_persons(first_pass, seconds)
     found = candidates.candidates_of_all(people, parameters, media.kind)
-    on_screen = partial(published_persons.screen_time, times=times, seconds=seconds)
     persons = published_persons.published_persons(
-        people, found, scorer, parameters.sample_rate, on_screen, first_pass.still
+        people, found, scorer, parameters.sample_rate, first_pass, seconds
     )
     threshold = scorer.person_probability(scorer.logit(parameters.enter_threshold))
     over = {one.person for one in found}

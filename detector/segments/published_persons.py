@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 
 import numpy as np
 
@@ -87,12 +87,16 @@ def published_persons(
     found: Sequence[Candidate],
     scorer: Scorer,
     rate: float,
-    on_screen: Callable[[Detections], float],
-    still: Set[int] | None = None,
+    first_pass: FirstPassResult,
+    seconds: rules.Floats,
 ) -> tuple[Person, ...]:
-    """The published values of all persons; arguments as of :func:`published_person`."""
+    """The published values of all ``people``, of :func:`group_persons` with the same last two arguments.
+
+    Others are as of :func:`published_person`.
+    """
+    times, still = first_pass.times, first_pass.still
     return tuple(
-        published_person(name, group, found, scorer, rate, on_screen(group), still)
+        published_person(name, group, found, scorer, rate, screen_time(group, times, seconds), still)
         for name, group in people.items()
     )
 
