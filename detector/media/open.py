@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
@@ -81,18 +81,19 @@ def open_media(path: Path, bounds: Bounds | None = None) -> Iterator[MediaReader
             colours = to_srgb(file, _colour_code(container))
             played = read_layout(file).played if _waits(container) else {}
             file.seek(place)
-            if is_boxed_picture(head) or is_animated_webp(head) or beyond or colours.of_cmyk:
-                with open_with_pillow(container, file, bounds) as pictures:
-                    pictures.to_srgb, pictures.has_transparency = colours, transparency
-                    if colours.of_cmyk:
-                        pictures.is_whole = partial(is_whole, file)
-                    yield pictures
-            else:
-                reader = MediaReader(container, photo, bounds)
+            by_pillow = is_boxed_picture(head) or is_animated_webp(head) or beyond or colours.of_cmyk
+            opening: AbstractContextManager[MediaReader] = (
+                open_with_pillow(container, file, bounds)
+                if by_pillow
+                else nullcontext(MediaReader(container, photo, bounds))
+            )
+            with opening as reader:
                 reader.to_srgb, reader.has_transparency = colours, transparency
-                reader.is_whole = partial(is_whole, file)
-                reader.played = played
-                reader.whole_pictures = whole if reader.kind is MediaKind.VIDEO else None
+                if colours.of_cmyk or not by_pillow:
+                    reader.is_whole = partial(is_whole, file)
+                if not by_pillow:
+                    reader.played = played
+                    reader.whole_pictures = whole if reader.kind is MediaKind.VIDEO else None
                 yield reader
 
 
