@@ -13,7 +13,7 @@ import json
 import math
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -162,24 +162,22 @@ def markdown(rows: Sequence[Row], shipped: set[str]) -> str:
         if note:
             notes.append(f"{len(notes) + 1}. `{row.name}`: {note}")
             mark = f" ({len(notes)})"
-        cells = [f"`{row.name}`{mark}", f"`{row.architecture}`, {row.size} px"]
-        for _, name, _ in COLUMNS:
-            value = row.figures.get(name)
-            text = "–" if value is None else f"{value:.3f}"
-            cells.append(f"**{text}**" if value is not None and value == best[name] else text)
-        cells += [f"{row.parameters / 1e6:.1f}", f"{row.megabytes:.1f}"]
-        speed = row.speed
-        cells += (
-            [
-                f"{speed.one_thread:.0f}",
-                f"{speed.all_threads:.0f} ({speed.threads})",
-                f"{speed.ratio_one:.2f}",
-            ]
-            if speed
-            else ["–"] * 3
-        )
-        lines.append("| " + " | ".join(cells) + " |")
+        lines.append("| " + " | ".join(_cells(row, mark, best)) + " |")
     return "\n".join([*lines, "", *notes, ""] if notes else [*lines, ""])
+
+
+def _cells(row: Row, mark: str, best: Mapping[str, float | None]) -> list[str]:
+    """A line of the table; ``mark`` is that of its note, ``best`` the best figure of each column."""
+    cells = [f"`{row.name}`{mark}", f"`{row.architecture}`, {row.size} px"]
+    for _, name, _ in COLUMNS:
+        value = row.figures.get(name)
+        text = "–" if value is None else f"{value:.3f}"
+        cells.append(f"**{text}**" if value is not None and value == best[name] else text)
+    cells += [f"{row.parameters / 1e6:.1f}", f"{row.megabytes:.1f}"]
+    if (speed := row.speed) is None:
+        return [*cells, *["–"] * 3]
+    both = f"{speed.one_thread:.0f}", f"{speed.all_threads:.0f} ({speed.threads})"
+    return [*cells, *both, f"{speed.ratio_one:.2f}"]
 
 
 def measure_speed(scorers: dict[str, Scorer], threads: int) -> dict[str, float]:
