@@ -28,11 +28,11 @@ class _Row(NamedTuple):
     between: Annotated[bool, np.bool_]  # in a frame between those sampled
     interpolated: Annotated[bool, np.bool_]  # not scored itself: its logit lies between those beside it
     flaw: Annotated[str | None, object]  # why it is not judged, one of a few constants, or None
-    box: Annotated[Box, np.float64, 4]
+    box: Annotated[Box, np.float64, 4]  # px of the upright frame
     roll: Annotated[float, np.float64]  # degrees clockwise (detector.faces.crop.roll)
     contrast: Annotated[float, np.float64]  # of the crop, NaN where nobody looked; likewise those that follow
     sharpness: Annotated[float, np.float64]
-    logit: Annotated[float, np.float64]
+    logit: Annotated[float, np.float64]  # of the scan, after the second look the fused one
     altered: Annotated[float, np.float32]  # logit of one of the second look's two answers; NaN without one
     synthesised: Annotated[float, np.float32]  # likewise
     smoothed: Annotated[float, np.float64]  # probability, after the median along the track
@@ -50,7 +50,7 @@ _UNKNOWN = Quality(np.nan, np.nan)
 
 @dataclass(frozen=True, slots=True)
 class Detection:
-    """One face in one frame; None for what was not found out of it."""
+    """One face in one frame; fields are those of :class:`Detections`, None for what is not known."""
 
     pts: int
     time: float

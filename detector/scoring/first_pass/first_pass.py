@@ -36,7 +36,8 @@ BATCH = 32  # crops scored at once
 class FirstPassResult:
     """What a first pass leaves: detections in order of time, and what it saw on the way.
 
-    Later stages fill in two fields of their rows in place (:class:`~detector.faces.detections.Detections`).
+    Later stages fill in fields of their rows in place (:class:`~detector.faces.detections.Detections`): the
+    second look fused logits and its two answers, then come smoothed probabilities.
     """
 
     detections: Detections
