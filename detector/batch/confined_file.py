@@ -16,7 +16,7 @@ from pathlib import Path
 from detector.batch.input_files import File
 from detector.batch.other_model_names import OtherModelNames
 from detector.errors import ReelproofError, last_line
-from detector.models.card_files import WEIGHTS
+from detector.models.card_files import WEIGHTS, second_look_path
 from detector.models.loaded import LoadedModel, load_model
 from detector.sandbox import AllowedPaths, Limits, Sandbox, UnexpectedError
 from detector.schema.analysis import Analysis, Parameters
@@ -66,7 +66,8 @@ def line_of(file: File, work: Work) -> Line:
     """The line of one file; whatever goes wrong with it is the line's ``error``."""
     path, started = file.path.absolute(), time.perf_counter()
     files = [Path(one) for one in work.asked.models if one and Path(one).suffix]
-    models = [one.with_suffix(ending) for one in files for ending in (".json", *WEIGHTS)]
+    pairs = [*files, *map(second_look_path, files)]
+    models = [one.with_suffix(ending) for one in pairs for ending in (".json", *WEIGHTS)]
     try:
         with Sandbox(
             partial(_scored, more=work.more) if work.more else _scored,

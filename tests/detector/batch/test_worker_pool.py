@@ -21,15 +21,18 @@ import cv2
 import numpy as np
 import pytest
 from batch_files import PHOTO, files
+from unconfined import Unconfined
 from warm import Script
 
 from detector import Parameters
+from detector.batch import confined_file
 from detector.batch.input_files import File
 from detector.batch.other_model_names import OtherModelNames
 from detector.batch.run import BatchRun
 from detector.batch.worker_pool import score_files
 from detector.errors import ModelError, ReelproofError
 from detector.paths import ROOT
+from detector.sandbox import Limits
 from detector.schema.joint_rule import JointRule
 from tests.detector.models.onnx_models import put
 
@@ -272,6 +275,27 @@ def test_a_process_that_loaded_everything_still_has_one_thread(tmp_path: Path, c
     command = [sys.executable, "-c", ASKED, *map(str, paths)]
     ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert ended.stderr.split() == ["fork"]
+
+
+def test_a_second_look_beside_a_model_elsewhere_may_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For a process that is started afresh, and so has loaded nothing before it is confined."""
+    readable: list[Path] = []
+
+    class Noted(Unconfined):
+        def __init__(self, _target: Callable[..., Any], *_arguments: Any, **confinement: Any) -> None:
+            readable.extend(confinement["places"].readable)
+            super().__init__(lambda _report: {})
+
+    monkeypatch.setattr(confined_file, "Sandbox", Noted)
+    asked = confined_file.Asked(str(tmp_path / "own.json"), DEFAULT, OtherModelNames())
+    work = confined_file.Work(asked, Limits(), 1, os.getpid())
+    assert "error" not in confined_file.line_of(File("x", tmp_path / "x", tmp_path / "x"), work)
+    pairs = tmp_path / "own", tmp_path / "second-look" / "own"
+    assert {pair.with_suffix(ending) for pair in pairs for ending in (".json", ".safetensors")} < set(
+        readable
+    )
 
 
 class TestFromAProcessWithThreads:
