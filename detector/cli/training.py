@@ -14,6 +14,13 @@ _SPLITS = ("train", "val", "test")  # detector.training.data.labelled_sets: not 
 
 def add_commands(commands: Any) -> None:
     """Add them to the commands of ``python -m detector``."""
+    _add_train(commands)
+    _add_calibrate(commands)
+    _add_evaluate(commands)
+    _add_leaderboard(commands)
+
+
+def _add_train(commands: Any) -> None:
     train = commands.add_parser("train", help="train a recipe and publish the model")
     train.add_argument(
         "configs",
@@ -32,6 +39,8 @@ def add_commands(commands: Any) -> None:
     )
     train.set_defaults(run=_train)
 
+
+def _add_calibrate(commands: Any) -> None:
     calibrate = commands.add_parser("calibrate", help="fit how sure segments and exhibits are")
     calibrate.add_argument("model", metavar="MODEL", help="a model in models/, or the path of one")
     calibrate.add_argument("data", type=Path, metavar="DATA", help="research folder")
@@ -40,6 +49,8 @@ def add_commands(commands: Any) -> None:
     )
     calibrate.set_defaults(run=_calibrate)
 
+
+def _add_evaluate(commands: Any) -> None:
     evaluate = commands.add_parser("evaluate", help="measure a model: crops, clips, segments, heatmaps")
     evaluate.add_argument("model", metavar="MODEL", help="a model in models/, or the path of one")
     evaluate.add_argument(
@@ -63,6 +74,8 @@ def add_commands(commands: Any) -> None:
     )
     evaluate.set_defaults(run=_evaluate)
 
+
+def _add_leaderboard(commands: Any) -> None:
     leaderboard = commands.add_parser("leaderboard", help="measure every model alike: models/LEADERBOARD.md")
     leaderboard.add_argument("models", nargs="*", metavar="MODEL", help="names or paths (default: models/)")
     leaderboard.add_argument("--data", type=Path, required=True, metavar="DIR", help="research folder")

@@ -17,7 +17,12 @@ if TYPE_CHECKING:
 
 
 def add_commands(commands: Any) -> None:
-    """Add it to the commands of ``python -m detector``."""
+    """Add them to the commands of ``python -m detector``."""
+    _add_validate(commands)
+    _add_threshold(commands)
+
+
+def _add_validate(commands: Any) -> None:
     validate = commands.add_parser("validate", help="measure error rates on a laboratory's own material")
     validate.add_argument(
         "data",
@@ -52,6 +57,8 @@ def add_commands(commands: Any) -> None:
     add_other_models(validate, joint=False)
     validate.set_defaults(run=_validate)
 
+
+def _add_threshold(commands: Any) -> None:
     threshold = commands.add_parser("threshold", help="set a laboratory's own thresholds from its validation")
     threshold.add_argument("validation", type=Path, metavar="FILE", help="validation.json")
     chosen = threshold.add_mutually_exclusive_group(required=True)

@@ -23,7 +23,7 @@ from detector.schema.translatable import N_
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from onnx import GraphProto, ModelProto, NodeProto, TensorProto
+    from onnx import GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto
 
     from detector.models.card import Input
 
@@ -138,13 +138,7 @@ def bound_onnx(model: ModelProto, given: Input, card: OnnxNetwork, shape: OnnxSh
     from onnx import TensorProto, helper, numpy_helper
 
     graph = model.graph
-    outputs = [each for each in graph.output if card.output.name in (None, each.name)]
-    if len(outputs) != 1:
-        there = ", ".join(each.name[:40] for each in graph.output)
-        raise ModelError(
-            N_("%(name)s has the outputs %(there)s. Name one of them in its card (onnx.output.name).")
-            % {"name": name, "there": there}
-        )
+    output = _output(graph, card, name)
     order = [0, 1, 2] if card.channels == "rgb" else [2, 1, 0]
     mean, std = (np.array(by, np.float64)[order] for by in (given.mean, given.std))
     # Of three constants and of what each node before the network gives; the last for an input called as ours.
@@ -173,10 +167,22 @@ def bound_onnx(model: ModelProto, given: Input, card: OnnxNetwork, shape: OnnxSh
     batch = 1 if shape.one_by_one else "n"
     size = given.size
     graph.input.append(helper.make_tensor_value_info(CROPS, TensorProto.UINT8, [batch, size, size, 3]))
-    graph.output.append(outputs[0])
+    graph.output.append(output)
     model.ir_version = max(4, model.ir_version)  # from which on tensors need not be inputs as well
     data: bytes = model.SerializeToString()
     return data
+
+
+def _output(graph: GraphProto, card: OnnxNetwork, name: str) -> ValueInfoProto:
+    """The output that counts; raises :class:`ModelError` where the card does not say which."""
+    outputs = [each for each in graph.output if card.output.name in (None, each.name)]
+    if len(outputs) != 1:
+        there = ", ".join(each.name[:40] for each in graph.output)
+        raise ModelError(
+            N_("%(name)s has the outputs %(there)s. Name one of them in its card (onnx.output.name).")
+            % {"name": name, "there": there}
+        )
+    return outputs[0]
 
 
 def _free_names(graph: GraphProto, count: int) -> list[str]:

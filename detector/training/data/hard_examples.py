@@ -82,6 +82,15 @@ def read_failures(path: Path, known: Sequence[Item]) -> list[Hard]:
         else:
             error = _UNJUDGED if entry.probability is None else abs(entry.truth - entry.probability)
             hard.append(Hard(replace(found[0], split="train"), error))
+    _refuse(path, forbidden, unknown)
+    mean = sum(error for _, error in hard) / len(hard)
+    if not mean:
+        raise DataSetError(f"{path}: each probability in it is exactly right; there is nothing to learn.")
+    return [Hard(item, error / mean) for item, error in hard if error]
+
+
+def _refuse(path: Path, forbidden: Sequence[str], unknown: Sequence[str]) -> None:
+    """Raise :class:`DataSetError` for failures that may not be trained on, or that nobody can place."""
     if forbidden:
         raise DataSetError(
             f"{path}: {len(forbidden)} failures belong to data that is there to measure on: "
@@ -94,10 +103,6 @@ def read_failures(path: Path, known: Sequence[Item]) -> list[Hard]:
             f"nobody can tell whether they belong to a test split: {', '.join(unknown[:_NAMED])}. Give the "
             "sets that were evaluated."
         )
-    mean = sum(error for _, error in hard) / len(hard)
-    if not mean:
-        raise DataSetError(f"{path}: each probability in it is exactly right; there is nothing to learn.")
-    return [Hard(item, error / mean) for item, error in hard if error]
 
 
 def _read(path: Path) -> list[_Entry]:

@@ -35,7 +35,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(required=True, metavar="STEP")
     _add_training(commands)
+    _add_fitting(commands)
     _add_measuring(commands)
+    _add_ship(commands)
     _add_scan(commands)
     return parser
 
@@ -77,8 +79,8 @@ def _add_training(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     step.set_defaults(step=training_steps.join)
 
 
-def _add_measuring(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """The steps that measure and fit what the weights give, and ship them."""
+def _add_fitting(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """The steps that measure and fit what given weights say."""
     step = commands.add_parser(
         "report", help="measure on the develop clips; the fusion fitted for it is not kept"
     )
@@ -98,6 +100,10 @@ def _add_measuring(commands: argparse._SubParsersAction[argparse.ArgumentParser]
     )
     _add_architecture(step)
     step.set_defaults(step=measuring_steps.fit)
+
+
+def _add_measuring(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """The steps that measure what is shipped, and what it rests on."""
     step = commands.add_parser("composed", help="compose splices and duos, and measure the model on them")
     _add_update_card(step)
     step.set_defaults(step=measuring_steps.composed)
@@ -129,6 +135,9 @@ def _add_measuring(commands: argparse._SubParsersAction[argparse.ArgumentParser]
     step.set_defaults(step=measuring_steps.left_out)
     step = commands.add_parser("probe-sources", help="tell labels by sharpness, size and bytes alone")
     step.set_defaults(step=measuring_steps.probe_sources)
+
+
+def _add_ship(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     step = commands.add_parser("ship", help="write weights and description")
     step.add_argument("weights", type=Path)
     step.add_argument("to", type=Path, metavar="DIR", help="folder of the models")
