@@ -63,7 +63,7 @@ class Stillness:
             brightest=np.maximum(seen.brightest, now),
         )
 
-    def still(self) -> frozenset[int]:
+    def motionless(self) -> frozenset[int]:
         """Numbers of the tracks that do not move."""
         return frozenset(track for track, seen in self._tracks.items() if seen.is_still())
 

@@ -48,12 +48,12 @@ def published_person(
     scorer: Scorer,
     rate: float,
     on_screen: float,
-    still: Set[int] | None = None,
+    motionless: Set[int] | None = None,
 ) -> Person:
     """The published value of one person; ``found`` are the candidates of all.
 
-    ``rate`` is that of sampling, ``on_screen`` the person's :func:`screen_time`; ``still`` are tracks that
-    show one picture (:mod:`detector.faces.stillness`), if that is known.
+    ``rate`` is that of sampling, ``on_screen`` the person's :func:`screen_time`; ``motionless`` are tracks
+    that show one picture (:mod:`detector.faces.stillness`); None where that was not asked, as of photos.
     """
     sampled = group.sampled
     tracks = tuple(np.unique(group.rows["track"]).tolist())
@@ -72,8 +72,8 @@ def published_person(
         screen_time=on_screen,
         tracks=tracks,
         usable_frames=len(sampled.known("logit")),
-        motionless=None if still is None else still >= set(tracks),
-        grey=None if still is None else sampled.share_of("grey"),
+        motionless=None if motionless is None else motionless >= set(tracks),
+        grey=None if motionless is None else sampled.share_of("grey"),
         covered=sampled.share_of("covered"),
         quality=sampled.face_quality(),
         probability=max(map(scorer.person_probability, levels), default=None),
@@ -94,9 +94,9 @@ def published_persons(
 
     Others are as of :func:`published_person`.
     """
-    times, still = first_pass.times, first_pass.still
+    times, motionless = first_pass.times, first_pass.motionless
     return tuple(
-        published_person(name, group, found, scorer, rate, screen_time(group, times, seconds), still)
+        published_person(name, group, found, scorer, rate, screen_time(group, times, seconds), motionless)
         for name, group in people.items()
     )
 

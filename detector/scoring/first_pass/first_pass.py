@@ -46,7 +46,7 @@ class FirstPassResult:
     cuts: Sequence[float]  # likewise
     discarded: int  # faces that turned out to be none
     from_damaged: int = 0  # frames not sampled because they rest on damaged or missing pictures
-    still: frozenset[int] | None = None  # tracks of one picture that does not move; None: not asked
+    motionless: frozenset[int] | None = None  # tracks of one picture that does not move; None: not asked
 
 
 class FirstPass:
@@ -170,12 +170,14 @@ class FirstPass:
         persons = group_tracks([track for track in self._tracker.tracks if track.number in left])
         copies = [Detections(faces.rows.copy()) for _ in self._queues[1:]]
         from_damaged = self._reader.tally.not_sampled if self._reader is not None else 0
-        still = self._stillness.still() if self._stillness is not None else None
+        motionless = self._stillness.motionless() if self._stillness is not None else None
         results = []
         for queue, own, detections in zip(self._queues, features, (faces, *copies), strict=True):
             _fill_in_logits(detections, queue, own, feature_of)
             results.append(
-                FirstPassResult(detections, persons, self._times, self._cuts, discarded, from_damaged, still)
+                FirstPassResult(
+                    detections, persons, self._times, self._cuts, discarded, from_damaged, motionless
+                )
             )
         return results
 

@@ -78,7 +78,7 @@ def look_again(
     looks = []
     for done, person in enumerate(kept_of_persons(first_pass, keeper, parameters)):
         progress(done / len(first_pass.persons))
-        look = looker.look(*person, parameters.doubt_threshold)
+        look = looker.look(person.group, person.faces, person.kept, person.most, parameters.doubt_threshold)
         if look is not None:
             looks.append(looker.check_stability(look, parameters.enter_threshold, sparing))
     return FusedScorer(networks, looks)

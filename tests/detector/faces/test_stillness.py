@@ -48,7 +48,7 @@ def is_still(show: Callable[[int], Picture], frames: int = 24, rate: float = 8.0
         # A detector's boxes tremble, which moves nothing.
         box = tuple(edge + number % 3 for edge in BOX)
         stillness.add(7, number / rate, show(number), box)  # type: ignore[arg-type]
-    return stillness.still() == {7}
+    return stillness.motionless() == {7}
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_tracks_are_told_apart() -> None:
     for number in range(24):
         stillness.add(0, number / 8, picture, BOX)
         stillness.add(1, number / 8, moving(picture, number), (*BOX[:3], 400.0))
-    assert stillness.still() == {0}
+    assert stillness.motionless() == {0}
 
 
 @pytest.mark.parametrize("still", [True, False])

@@ -142,7 +142,7 @@ def persons_of(path: Path, model: LoadedModel) -> tuple[PersonRecord, ...]:
     for person in kept_of_persons(left, keeper, parameters):
         if not len(person.faces):
             continue
-        look = looker.look(*person)
+        look = looker.look(person.group, person.faces, person.kept, person.most)
         if look is not None:
             look = dataclasses.replace(look, moments=())
         track, time, scanned = (person.faces[name].copy() for name in ("track", "time", "logit"))
