@@ -1,4 +1,4 @@
-"""Why a peak frame scored as it did: Grad-CAM, and a check that the map tells the truth.
+"""Why a peak frame scored as it did: Grad-CAM, checked by :mod:`detector.explain.occlusion_check`.
 
 Grad-CAM is that of Selvaraju et al. (2017), by the package ``grad-cam``; of transformers it is the variant
 HiResCAM (:class:`detector.explain.grad_cam.UnscaledHiResCAM`), added up over the last blocks. Maps of a
@@ -10,9 +10,6 @@ out, for the same reason.
 
 Of a network in an ONNX file only scores can be had. Its map is an occlusion map (Zeiler and Fergus, 2014):
 squares of the face are hidden one after the other, and a place is as hot as the score falls without it.
-
-The check is a deletion test: blur the hottest area covering 15 % of the face, score
-again, and compare with blurring areas of the same size and shape elsewhere.
 """
 
 from __future__ import annotations
@@ -25,14 +22,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.explain.occlusion import hide_each
+from detector.explain.occlusion_check import occlusion_check
 from detector.faces.crop import CropSquare
 from detector.media.frame import Image
 from detector.schema.analysis import RANDOM_AREAS, Box, HideAndRescore
 from detector.scoring.explainable import Explainable, Seen
 from detector.scoring.scorer import Scorer
 
-HIDDEN_AREA = 0.15
-_MOST_AREAS, _LEAST_AREAS = 2 * RANDOM_AREAS, 2  # of all maps of one photograph; of one map
 _TOKEN_BLUR = 0.7  # tokens: standard deviation of the blur of a transformer's map
 # Of an occlusion map: the side of what is hidden, as a share of the crop's; places across and down.
 _HIDDEN_SIDE, _PLACES = 0.25, 8
@@ -171,52 +167,3 @@ def _above_mean(values: Heat, size: int) -> Heat:
 def _resized(heat: Heat, size: int) -> Heat:
     # Cubic interpolation of a 4×4 map overshoots below zero.
     return np.maximum(cv2.resize(heat, (size, size), interpolation=cv2.INTER_CUBIC), 0)
-
-
-def random_places(number: int, faces: int) -> tuple[int, ...]:
-    """With which of the eight random places check ``number`` compares where ``faces`` are explained.
-
-    Each is one more crop for the slowest network, so that several faces of one photograph share what two
-    would take. They take turns, so that no place counts more than another over all of them.
-    """
-    count = min(RANDOM_AREAS, max(_LEAST_AREAS, _MOST_AREAS // max(1, faces)))
-    return tuple((number * count + place) % RANDOM_AREAS for place in range(count))
-
-
-def occlusion_check(
-    scorer: Scorer, face: Explainable, heat: Heat, seed: int, places: Sequence[int] = range(RANDOM_AREAS)
-) -> HideAndRescore:
-    """Blur the hottest 15 % of what was seen of ``face``, and for comparison that shape at random places.
-
-    ``places`` are numbers of those.
-    """
-    size = heat.shape[0]
-    rng = np.random.default_rng(seed)
-    # Equal values, as in a map without any heat, go in random order and not from the top.
-    order = np.lexsort((rng.random(size * size), heat.ravel()))
-    mask = np.zeros(size * size, np.float32)
-    mask[order[-round(HIDDEN_AREA * size * size) :]] = 1
-    mask = mask.reshape(size, size)
-    # Rolling wraps round the edge, so each random area has exactly the same size.
-    moves = rng.integers(size // 8, size - size // 8, (RANDOM_AREAS, 2))[list(places)]
-    elsewhere = [np.roll(mask, tuple(map(int, move)), axis=(0, 1)) for move in moves]
-    before, (hidden, *others) = face.logit, face.logits(_hidden_in(face, [mask, *elsewhere]))
-    return HideAndRescore(
-        area=float(mask.mean()),
-        probability=scorer.probability(before),
-        hidden_highlight=scorer.probability(hidden),
-        hidden_random=float(np.mean([scorer.probability(logit) for logit in others])),
-        drop_highlight=float(before - hidden),
-        drop_random=float(before - np.mean(others)),
-        areas=len(places),
-    )
-
-
-def _hidden_in(face: Explainable, masks: Sequence[Heat]) -> list[list[Image]]:
-    """Of each crop of ``face`` a copy for each of ``masks``, which may be larger than the crop."""
-    copies = []
-    for one in face.seen:
-        size = one.crop.shape[:2]
-        fitting = [cv2.resize(m, size, interpolation=cv2.INTER_AREA) if m.shape != size else m for m in masks]
-        copies.append(hide_each(one.crop, fitting))
-    return copies

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from detector.explain import heatmaps, overlays
 from detector.explain.boxed_photo import PHOTO
+from detector.explain.occlusion_check import random_places
 from detector.faces.detections import Detection
 from detector.media.frame import Image
 from detector.media.prefetch import ahead
@@ -51,7 +52,7 @@ def explain_peaks(
                     name,
                     rounded(peak.box),
                     seed,
-                    heatmaps.random_places(len(maps) % faces, faces),
+                    random_places(len(maps) % faces, faces),
                 )
                 if pictures is not None:
                     pictures.keep(maps[name], frame.image)

@@ -12,14 +12,12 @@ import torch
 from explained_faces import with_heat
 
 from detector.explain.heatmaps import (
-    HIDDEN_AREA,
     Explained,
     heatmap_of,
     maps_of_crops,
-    occlusion_check,
-    random_places,
     shared_maximum,
 )
+from detector.explain.occlusion_check import HIDDEN_AREA, occlusion_check, random_places
 from detector.faces.crop import CropSquare
 from detector.models.card import Input
 from detector.networks.vit_small_14 import Shape, ViTSmall14

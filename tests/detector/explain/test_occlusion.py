@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from detector.explain.heatmaps import heatmap_of, maps_of_crops, occlusion_check, occlusion_map
+from detector.explain.heatmaps import heatmap_of, maps_of_crops, occlusion_map
 from detector.explain.occlusion import hide
+from detector.explain.occlusion_check import occlusion_check
 from detector.faces.crop import CropSquare
 from detector.models.loaded import load_model
 from detector.scoring.explainable import Explainable, Seen

@@ -2,8 +2,8 @@
 
 One face of each manipulated develop clip: in both framings the higher answer of the transformer alone, and
 the altered half of the fusion, on which it and the scan decide together. The figures are those of the check
-that every report prints (:func:`detector.explain.heatmaps.occlusion_check`): by how much the logit falls when
-the hottest 15 % are hidden, and when as much is hidden elsewhere.
+that every report prints (:mod:`detector.explain.occlusion_check`): by how much the logit falls when the
+hottest 15 % are hidden, and when as much is hidden elsewhere.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.explain.heatmaps import heatmap_of, occlusion_check
+from detector.explain.heatmaps import heatmap_of
+from detector.explain.occlusion_check import occlusion_check
 from detector.faces.crop import CropSquare
 from detector.faces.framing import HEAD, INNER
 from detector.media.frame import Image
