@@ -126,6 +126,8 @@ Annotation = Annotated[
     Field(discriminator="kind"),
 ]
 ANNOTATION: TypeAdapter[Annotation] = TypeAdapter(Annotation)
+WithVerdict = SegmentAnnotation | ExhibitAnnotation | SpanAnnotation
+"""Annotations that judge; the others name, merge or split persons, or withdraw an annotation."""
 
 
 def sort_key(annotation: Annotation) -> tuple[datetime, str]:

@@ -20,6 +20,7 @@ from reports.review.annotations import (
     SegmentAnnotation,
     SpanAnnotation,
     Withdrawal,
+    WithVerdict,
     current,
     sort_key,
     subject,
@@ -95,9 +96,7 @@ def reviewer_view(analysis: Analysis, annotations: Iterable[Annotation]) -> Revi
     """Put annotations of an analysis into words."""
     said = sorted(annotations, key=sort_key)
     stands = [each for each in current(said) if verified(each)]
-    opinions = [
-        each for each in stands if isinstance(each, SegmentAnnotation | ExhibitAnnotation | SpanAnnotation)
-    ]
+    opinions = [each for each in stands if isinstance(each, WithVerdict)]
     acts = [each for each in stands if isinstance(each, PersonRename | PersonMerge | PersonSplit)]
     starts = {segment.id: segment.start for segment in analysis.segments}
 

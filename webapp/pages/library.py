@@ -15,6 +15,7 @@ from webapp.errors import UserError
 from webapp.queries import analyses as analysis_queries
 from webapp.queries import copies as copy_queries
 from webapp.queries import library as library_search
+from webapp.queries import library_rows
 from webapp.security.access.blinding import Discloses
 from webapp.security.access.permissions import Permission, require
 from webapp.security.access.visibility import visible_session
@@ -37,10 +38,8 @@ def listing() -> str:
     with visible_session() as session:
         page = library_search.find(session, asked, request.args.get("page", 1, type=int))
         known_models, reviewers = library_search.models_used(session), library_search.reviewers(session)
-        comparable, annotations = (
-            analysis_queries.comparable_analyses(session, page.rows),
-            analysis_queries.annotation_counts(session, page.rows),
-        )
+        comparable = library_rows.comparable_analyses(session, page.rows)
+        annotations = library_rows.annotation_counts(session, page.rows)
         copies = copy_queries.counts(session, {row.exhibit_id for row in page.rows})
         like = session.get(AnalysisRow, asked.like) if asked.like else None
         reviewed = begun(session, [row.id for row in page.rows])
@@ -56,7 +55,7 @@ def listing() -> str:
         annotations=annotations,
         copies=copies,
         reviewed=reviewed,
-        read_only=analysis_queries.in_read_only_cases(page.rows),
+        read_only=library_rows.in_read_only_cases(page.rows),
         like=like,
         verdicts=[str(verdict) for verdict in Verdict],
         states=[str(state) for state in State],

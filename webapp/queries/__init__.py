@@ -1,8 +1,9 @@
 """What pages and API read. Nothing here changes a row; :func:`webapp.queries.results.viewed` appends to the
 custody log who looked.
 
-Rows as somebody may see them: :mod:`~webapp.queries.analyses`, :mod:`~webapp.queries.library` (searching
-them), :mod:`~webapp.queries.cases`, :mod:`~webapp.queries.second_reviews`,
+Rows as somebody may see them: :mod:`~webapp.queries.analyses`; the library, which searches them
+(:mod:`~webapp.queries.library`) and tells more of each it shows (:mod:`~webapp.queries.library_rows`);
+:mod:`~webapp.queries.cases`, :mod:`~webapp.queries.second_reviews`,
 :mod:`~webapp.queries.reference_comparisons`, :mod:`~webapp.queries.copies`. Results from their folders:
 :mod:`~webapp.queries.results`, for the desk :mod:`~webapp.queries.review_data` and
 :mod:`~webapp.queries.review_scores`, two of one exhibit :mod:`~webapp.queries.two_analyses`,

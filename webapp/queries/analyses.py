@@ -1,27 +1,17 @@
-"""Reading rows for pages: one analysis, the latest ones, the place in the queue, what belongs together."""
+"""One analysis: its row, its case, where it stands, and others of its exhibit."""
 
 from __future__ import annotations
 
 import json
-from collections import Counter, defaultdict
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from detector.schema.summary import NOTHING_TOLD
 from detector.timestamps import iso_milliseconds
-from reports.review.annotations import (
-    ANNOTATION,
-    Annotation,
-    ExhibitAnnotation,
-    SegmentAnnotation,
-    SpanAnnotation,
-    current,
-)
 from reports.text import dates
 from reports.text.translation.language import gettext
 from webapp import this_app
@@ -31,10 +21,7 @@ from webapp.jobs import queue as job_queue
 from webapp.security.access import blinding, permissions, visibility
 from webapp.security.access.blinding import Discloses
 from webapp.security.access.visibility import visible_session
-from webapp.storage.tables import AnalysisRow, AnnotationRow, CaseRow, Exhibit, JobRow, Priority, State
-
-MOST_COMPARABLE = 5
-ANNOTATIONS = (SegmentAnnotation, ExhibitAnnotation, SpanAnnotation)
+from webapp.storage.tables import AnalysisRow, CaseRow, Exhibit, JobRow, Priority, State
 
 
 def get_or_404(analysis_id: str, discloses: Discloses = Discloses.JUDGEMENTS) -> AnalysisRow:
@@ -180,17 +167,6 @@ def case_of(row: AnalysisRow) -> ItsCase | None:
     return ItsCase(row.case_id, name, closed)
 
 
-def in_read_only_cases(shown: Sequence[AnalysisRow]) -> frozenset[str]:
-    """Ids of the analyses among these in whose case who asks changes nothing: see :class:`ItsCase`."""
-    cased = [row for row in shown if row.case_id is not None]
-    theirs = select(CaseRow.id).where(
-        CaseRow.id.in_({row.case_id for row in cased}), CaseRow.closed.is_(None)
-    )
-    with visible_session() as session:
-        known = set(session.scalars(theirs))
-    return frozenset(row.id for row in cased if row.case_id not in known)
-
-
 @dataclass(frozen=True)
 class EarlierAnalyses:
     """Analyses of an exhibit that were there when it was handed in once more."""
@@ -209,46 +185,6 @@ def earlier_analyses(row: AnalysisRow) -> EarlierAnalyses | None:
     with visible_session() as session:
         count, first = session.execute(counted).one()
         return EarlierAnalyses(count, first, tuple(session.scalars(newest).all())) if count else None
-
-
-class SiblingAnalysis(NamedTuple):
-    """Another finished analysis of the same exhibit, as far as a link to it says."""
-
-    id: str
-    model: str | None
-    created: datetime
-
-
-def comparable_analyses(session: Session, shown: Sequence[AnalysisRow]) -> dict[str, list[SiblingAnalysis]]:
-    """By id, the latest other finished analyses of the same exhibit."""
-    done = [row for row in shown if row.state == State.DONE]
-    # The state is looked at here: SQLite would go through all that are done instead of these few exhibits.
-    query = select(
-        AnalysisRow.exhibit_id, AnalysisRow.state, AnalysisRow.id, AnalysisRow.model, AnalysisRow.created
-    ).where(AnalysisRow.exhibit_id.in_({row.exhibit_id for row in done}))
-    finished: dict[int, list[SiblingAnalysis]] = defaultdict(list)
-    for exhibit, state, analysis_id, model, created in session.execute(query):
-        if state == State.DONE:
-            finished[exhibit].append(SiblingAnalysis(analysis_id, model, created))
-    for found in finished.values():
-        found.sort(key=lambda other: other.created, reverse=True)
-    return {
-        row.id: [other for other in finished[row.exhibit_id] if other.id != row.id][:MOST_COMPARABLE]
-        for row in done
-    }
-
-
-def annotation_counts(session: Session, shown: Sequence[AnalysisRow]) -> Counter[str]:
-    """By id, the number of current annotations."""
-    ids = [row.id for row in shown]
-    query = select(AnnotationRow.analysis_id, AnnotationRow.body).where(AnnotationRow.analysis_id.in_(ids))
-    said: dict[str, list[Annotation]] = defaultdict(list)
-    for analysis_id, body in session.execute(query):
-        said[analysis_id].append(ANNOTATION.validate_json(body))
-    counts: Counter[str] = Counter()
-    for analysis_id, all_said in said.items():
-        counts[analysis_id] = sum(isinstance(a, ANNOTATIONS) for a in current(all_said))
-    return counts
 
 
 def status_json(row: AnalysisRow, *, ahead: bool = True) -> dict[str, Any]:

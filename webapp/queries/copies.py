@@ -14,10 +14,9 @@ from sqlalchemy import Select, case, func, or_, select, union_all
 from sqlalchemy.orm import Session
 
 from detector.fingerprint.match import ABOUT_ALL, Match
-from reports.review.annotations import ANNOTATION, Annotation, current
+from reports.review.annotations import ANNOTATION, Annotation, WithVerdict, current
 from reports.text.numbers import shown
 from reports.text.translation.language import N_, gettext
-from webapp.queries.analyses import ANNOTATIONS
 from webapp.security.access.visibility import visible_session
 from webapp.storage.tables import AnalysisRow, AnnotationRow, ComparisonRow, Exhibit, MatchRow, State
 
@@ -80,7 +79,7 @@ class Copy:
         """What each author of ``said`` says; apart from it, what others imported for them."""
         found: dict[tuple[str, bool], dict[str, None]] = defaultdict(dict)
         for each in self.said:
-            if isinstance(each, ANNOTATIONS):
+            if isinstance(each, WithVerdict):
                 found[each.author, each.imported_by is not None][each.verdict] = None
         return {who: tuple(verdicts) for who, verdicts in found.items()}
 
@@ -217,6 +216,6 @@ def _standing_annotations(session: Session, analyses: Sequence[str]) -> dict[str
         every[analysis_id].append(ANNOTATION.validate_json(body))
     out: dict[str, list[Annotation]] = defaultdict(list)
     for analysis_id, said in every.items():
-        now = [each for each in current(said) if isinstance(each, ANNOTATIONS)]
+        now = [each for each in current(said) if isinstance(each, WithVerdict)]
         out[analysis_id] = sorted(now, key=lambda each: each.made, reverse=True)
     return out

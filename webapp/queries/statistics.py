@@ -20,6 +20,7 @@ from reports.review.annotations import (
     ExhibitAnnotation,
     SegmentAnnotation,
     SpanAnnotation,
+    WithVerdict,
     current,
     verified,
 )
@@ -43,7 +44,7 @@ _LENGTHS = (
 )
 _LONGEST = N_("1 h and longer")
 
-Opinion = tuple[str, ExhibitAnnotation | SegmentAnnotation | SpanAnnotation]
+Opinion = tuple[str, WithVerdict]
 """The id of an analysis, and a standing annotation of a finding in it."""
 
 
@@ -218,7 +219,7 @@ def _opinions(session: Session) -> Iterator[Opinion]:
     query = select(AnnotationRow.analysis_id, AnnotationRow.body).order_by(AnnotationRow.analysis_id)
     for analysis_id, said in groupby(session.execute(query), key=lambda row: row[0]):
         for each in current(ANNOTATION.validate_json(body) for _, body in said):
-            if verified(each) and isinstance(each, ExhibitAnnotation | SegmentAnnotation | SpanAnnotation):
+            if verified(each) and isinstance(each, WithVerdict):
                 yield analysis_id, each
 
 
