@@ -26,7 +26,7 @@ MOST_STRETCHES = 100
 Conclusion = Literal["manipulated", "no manipulation found", "inconclusive"]
 CONCLUSIONS: tuple[Conclusion, ...] = ("manipulated", "no manipulation found", "inconclusive")
 Part = Literal["first", "second", "third"]
-ROLES: dict[Part, str] = {
+PART_NAMES: dict[Part, str] = {
     "first": N_("First reviewer"),
     "second": N_("Second reviewer"),
     "third": N_("Third reviewer"),

@@ -9,7 +9,7 @@ from typing import assert_never
 from reports.review.annotation_file import checksum
 from reports.review.annotations import Annotation
 from reports.review.second_review import (
-    ROLES,
+    PART_NAMES,
     Acceptance,
     Decision,
     Judgement,
@@ -164,7 +164,7 @@ def named(review: SecondReview, part: Part) -> str:
 
 
 def _role(part: Part) -> str:
-    return gettext(ROLES[part])
+    return gettext(PART_NAMES[part])
 
 
 def judgement_view(judgement: Judgement, duration: float) -> JudgementView:

@@ -30,7 +30,7 @@ from webapp.errors import UserError
 from webapp.http.row_numbers import row_number
 from webapp.queries import analyses as analysis_queries
 from webapp.queries import cases as case_queries
-from webapp.queries import second_reviews
+from webapp.queries import second_reviews, waiting_reviews
 from webapp.queries.second_reviews import Reviewed
 from webapp.security import accounts
 from webapp.security.access.blinding import Discloses
@@ -52,7 +52,7 @@ blueprint = Blueprint("api_reviews", __name__)
 def waiting() -> WaitingReviews:
     """List the second reviews that wait for you."""
     with this_app.database().begin() as session:
-        found = second_reviews.waiting(session, current())
+        found = waiting_reviews.waiting(session, current())
     return WaitingReviews(
         items=tuple(
             WaitingReview(

@@ -22,7 +22,7 @@ from webapp.pages import cases
 from webapp.pages.form_again import form_again
 from webapp.queries import analyses as analysis_queries
 from webapp.queries import cases as case_queries
-from webapp.queries import second_reviews
+from webapp.queries import second_reviews, waiting_reviews
 from webapp.queries.second_reviews import Reviewed
 from webapp.security.access import blinding
 from webapp.security.access.blinding import Discloses
@@ -52,7 +52,7 @@ _OFFERED = 3  # rows of stretches in the empty form
 def listing() -> str:
     """The queue: what waits for who asks, a page at a time."""
     with this_app.database().begin() as session:
-        found = second_reviews.waiting_page(session, current(), request.args.get("page", 1, type=int))
+        found = waiting_reviews.waiting_page(session, current(), request.args.get("page", 1, type=int))
     return render_template("pages/second_reviews/second_reviews.html", waiting=found, tasks=_TASKS)
 
 

@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from detector.paths import FILES
 from reports.inputs.case_fields import ASKED, STATED
-from reports.review.second_review import ROLES
+from reports.review.second_review import PART_NAMES
 from reports.text import dates, numbers
 from reports.text.certainty.verbal_scale import flagged_phrase
 from reports.text.numbers import shown
@@ -19,7 +19,7 @@ from reports.text.translation.language import N_, gettext, ngettext
 from reports.text.verdict_marks import MARKS
 from webapp import this_app
 from webapp.jobs import parameters, recovery
-from webapp.queries import live_sessions, second_reviews
+from webapp.queries import live_sessions, waiting_reviews
 from webapp.security.access import permissions
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, Condition, Exhibit, Priority, State, now
@@ -60,12 +60,12 @@ def install(app: Flask) -> None:
     place = Folders.local(app.extensions["settings"].data).live
     app.jinja_env.globals["live_sessions"] = lambda: live_sessions.has_sessions(place)
     app.jinja_env.globals.update(case_labels=STATED, case_asked=ASKED)
-    app.jinja_env.globals.update(review_hides=_HIDES, review_roles=ROLES)
+    app.jinja_env.globals.update(review_hides=_HIDES, part_names=PART_NAMES)
 
     def reviews_waiting() -> int | None:
         """How many second reviews wait for who asks; None for somebody who reviews nothing."""
         with this_app.database().begin() as session:
-            return second_reviews.waiting_count(session, permissions.somebody())
+            return waiting_reviews.waiting_count(session, permissions.somebody())
 
     app.jinja_env.globals["reviews_waiting"] = reviews_waiting
 

@@ -1,15 +1,14 @@
-"""Second reviews: that of an analysis as far as somebody may see it, and what waits for somebody."""
+"""Second reviews: that of an analysis, and where those of a case, or all of them, stand."""
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, NamedTuple, cast, get_args
+from typing import Literal, cast, get_args
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from reports.review.second_review import (
@@ -22,7 +21,6 @@ from reports.review.second_review import (
     Statement,
     differences,
     judgement_of,
-    open_proposal,
     ordered,
     outcome,
 )
@@ -30,16 +28,14 @@ from reports.text.translation.language import gettext
 from webapp.custody import altered, review_records
 from webapp.errors import UserError
 from webapp.security.access import permissions
-from webapp.security.access.permissions import Permission, Principal
-from webapp.storage.reviewed_analyses import loaded, subject, subject_rows, subjects
+from webapp.security.access.permissions import Permission
+from webapp.storage.reviewed_analyses import subject, subjects
 from webapp.storage.tables import AnalysisRow, AnnotationRow, CaseReview, CaseRow, ReviewStatement, User
 
 _of_statement = AnalysisRow.__table__.alias()
 
-PAGE_SIZE = 50
 PARTS: tuple[Part, ...] = get_args(Part)
 Standing = Literal["awaited", "agreed", "differs", "resolved"]
-Task = Literal["judge", "answer", "resolve", "decide"]
 
 
 @dataclass(frozen=True)
@@ -76,27 +72,6 @@ class Reviewed:
             given=tuple(part for part in ("first", "second") if part in given),
             statements=self.statements if len(given) == 2 else (),
         )
-
-
-@dataclass(frozen=True)
-class Waiting:
-    """Something that waits for somebody: what they are to do with which exhibit, and since when."""
-
-    task: Task
-    part: Part
-    row: AnalysisRow
-    case: CaseRow
-    since: datetime
-
-
-@dataclass(frozen=True)
-class WaitingPage:
-    """One page of what waits for somebody; ``total`` is all of it."""
-
-    rows: tuple[Waiting, ...]
-    number: int
-    pages: int
-    total: int
 
 
 @dataclass(frozen=True)
@@ -176,36 +151,13 @@ def reviewers(session: Session, naming: CaseReview) -> dict[Part, User]:
     return {part: session.get_one(User, user_id) for part, user_id in ids if user_id is not None}
 
 
-def waiting(session: Session, who: Principal | None) -> list[Waiting]:
-    """What waits for somebody, the longest first. Needs nobody's permission: it tells no more than that."""
-    return _loaded(session, _tasks(session, who))
-
-
-def waiting_page(session: Session, who: Principal | None, number: int) -> WaitingPage:
-    """A part of the same; numbers past the end give the last page."""
-    found = _tasks(session, who)
-    pages = max(1, math.ceil(len(found) / PAGE_SIZE))
-    number = min(max(number, 1), pages)
-    rows = _loaded(session, found[(number - 1) * PAGE_SIZE : number * PAGE_SIZE])
-    return WaitingPage(tuple(rows), number, pages, len(found))
-
-
-def waiting_count(session: Session, who: Principal | None) -> int | None:
-    """How much waits for somebody; None where they take part in no review."""
-    if who is None or who.user_id is None:
-        return None
-    if session.scalar(select(CaseReview.case_id).where(_names(who.user_id)).limit(1)) is None:
-        return None
-    return len(_tasks(session, who))
-
-
 def in_case(session: Session, case: CaseRow) -> list[InCase]:
     """Where each exhibit of a case stands, by name."""
     rows = subjects(session, [case.id])
-    said = _statements(session, [row.id for row in rows])
+    said = statements_by_analysis(session, [row.id for row in rows])
     found = []
     for row in sorted(rows, key=lambda each: (each.file, each.id)):
-        statements = _parsed(said.get(row.id, ()))
+        statements = parsed(said.get(row.id, ()))
         given = tuple(e.part for e in statements if isinstance(e, Judgement))
         result = _outcome(statements)
         found.append(InCase(row, standing(statements), given, result))
@@ -230,7 +182,7 @@ def both_in(session: Session) -> list[BothJudged]:
     annotated = _annotated(session) if bodies else {}
     found = []
     for (_, case_id, exhibit_id), said in bodies.items():
-        statements = _parsed(said)
+        statements = parsed(said)
         if (pair := _pair(statements)) is not None:
             first, second = pair
             since = annotated.get((case_id, exhibit_id, second.author))
@@ -264,97 +216,8 @@ def standing(statements: Sequence[Statement]) -> Standing:
     return "resolved" if _outcome(statements) else "differs"
 
 
-def _names(user_id: int) -> ColumnElement[bool]:
-    return or_(
-        *(each == user_id for each in (CaseReview.first_id, CaseReview.second_id, CaseReview.third_id))
-    )
-
-
-class _Task(NamedTuple):
-    since: datetime
-    analysis_id: str
-    task: Task
-    part: Part
-    case_id: int
-
-
-def _tasks(session: Session, who: Principal | None) -> list[_Task]:
-    """What waits for somebody, the longest first.
-
-    The number of them stands on every page: rows are not loaded, and what was said is only read where both
-    judgements are in and nobody has ended it.
-    """
-    if who is None or who.user_id is None:
-        return []
-    open_cases = select(CaseReview).join(CaseRow, CaseRow.id == CaseReview.case_id)
-    open_cases = open_cases.where(_names(who.user_id), CaseRow.closed.is_(None))
-    named = {naming.case_id: naming for naming in session.scalars(open_cases)}
-    if not named:
-        return []
-    rows = subject_rows(session, named)
-    said = _kinds(session, named)
-    both: list[tuple[str, CaseReview, Part]] = []
-    found = []
-    for row in rows:
-        naming = named[row.case_id or 0]
-        part = _part(naming, who.user_id)
-        kinds = said.get(row.id, set())
-        if part != "third" and ("judgement", part) not in kinds:
-            since = max(naming.named, row.finished or row.created)
-            found.append(_Task(since, row.id, "judge", part, naming.case_id))
-        elif {("judgement", "first"), ("judgement", "second")} <= kinds and not _ENDED & {
-            kind for kind, _part_of_it in kinds
-        }:
-            both.append((row.id, naming, part))
-    bodies = _statements(session, [analysis_id for analysis_id, *_rest in both])
-    for analysis_id, naming, part in both:
-        statements = _parsed(bodies.get(analysis_id, ()))
-        task = _difference_task(naming, part, statements)
-        if task is not None:
-            since = max(each.made for each in statements)
-            found.append(_Task(since, analysis_id, task, part, naming.case_id))
-    return sorted(found)
-
-
-_ENDED = {"acceptance", "decision"}  # kinds of statements after which nothing waits for anybody
-
-
-def _loaded(session: Session, tasks: Sequence[_Task]) -> list[Waiting]:
-    rows = loaded(session, [each.analysis_id for each in tasks])
-    return [
-        Waiting(each.task, each.part, row, session.get_one(CaseRow, each.case_id), each.since)
-        for each, row in zip(tasks, rows, strict=True)
-    ]
-
-
-def _part(naming: CaseReview, user_id: int) -> Part:
-    return "first" if naming.first_id == user_id else "second" if naming.second_id == user_id else "third"
-
-
-def _difference_task(naming: CaseReview, part: Part, statements: Sequence[Statement]) -> Task | None:
-    """What is to be done once both judgements are in."""
-    if standing(statements) != "differs":
-        return None
-    proposal = open_proposal(_as_review(statements))
-    if proposal is not None and part != "third" and proposal.part != part:
-        return "answer"
-    if part == "third":
-        return "decide"
-    return "resolve" if naming.third_id is None and proposal is None else None
-
-
-def _kinds(session: Session, cases: Iterable[int]) -> dict[str, set[tuple[str, str]]]:
-    """Kind and part of all that was said of analyses of these cases."""
-    query = select(ReviewStatement.analysis_id, ReviewStatement.kind, ReviewStatement.part).join(
-        AnalysisRow, AnalysisRow.id == ReviewStatement.analysis_id
-    )
-    found: dict[str, set[tuple[str, str]]] = defaultdict(set)
-    for analysis_id, kind, part in session.execute(query.where(AnalysisRow.case_id.in_(list(cases)))):
-        found[analysis_id].add((kind, part))
-    return dict(found)
-
-
-def _statements(session: Session, analyses: Sequence[str]) -> dict[str, list[str]]:
+def statements_by_analysis(session: Session, analyses: Sequence[str]) -> dict[str, list[str]]:
+    """By id of these analyses, the JSON of all that was said; nothing of one of which nothing was."""
     query = select(ReviewStatement.analysis_id, ReviewStatement.body).where(
         ReviewStatement.analysis_id.in_(list(analyses))
     )
@@ -364,7 +227,8 @@ def _statements(session: Session, analyses: Sequence[str]) -> dict[str, list[str
     return dict(found)
 
 
-def _parsed(bodies: Iterable[str]) -> tuple[Statement, ...]:
+def parsed(bodies: Iterable[str]) -> tuple[Statement, ...]:
+    """The statements that this JSON holds, in order of time."""
     return ordered(STATEMENT.validate_json(body) for body in bodies)
 
 
@@ -374,9 +238,9 @@ def _pair(statements: Sequence[Statement]) -> tuple[Judgement, Judgement] | None
 
 
 def _outcome(statements: Sequence[Statement]) -> ReviewOutcome | None:
-    return outcome(_as_review(statements))
+    return outcome(as_review(statements))
 
 
-def _as_review(statements: Sequence[Statement]) -> SecondReview:
+def as_review(statements: Sequence[Statement]) -> SecondReview:
     """Statements alone as a review: who is named in it does not matter."""
     return SecondReview.model_construct(statements=tuple(statements))

@@ -13,7 +13,7 @@ from sqlalchemy import event
 from sqlalchemy.orm import Session
 
 from reports.review.second_review import parse, statement_json
-from webapp.queries import second_reviews
+from webapp.queries import second_reviews, waiting_reviews
 from webapp.security.access.permissions import Principal, Role
 from webapp.storage.database import Database
 from webapp.storage.tables import AnalysisRow, CaseReview, CaseRow, Exhibit, ReviewStatement, State
@@ -100,14 +100,14 @@ def test_what_waits_for_whom(people, name):
         reviewed(session, case(session, who, closed=True), f"{name}, closed", said)
     with database.begin() as session:
         for person, task in zip(("ada", "ben", "cleo"), expected, strict=True):
-            found = second_reviews.waiting(session, who[person])
+            found = waiting_reviews.waiting(session, who[person])
             assert [each.task for each in found] == ([] if task is None else [task]), person
             named = third or person != "cleo"
-            assert second_reviews.waiting_count(session, who[person]) == (len(found) if named else 0)
+            assert waiting_reviews.waiting_count(session, who[person]) == (len(found) if named else 0)
             for each in found:  # of two analyses that of which something was said
                 spoken_of = f"{name}{1 if said else 2}"
                 assert each.row.id == hashlib.md5(spoken_of.encode()).hexdigest()
-        assert second_reviews.waiting_count(session, who["dora"]) is None
+        assert waiting_reviews.waiting_count(session, who["dora"]) is None
 
 
 def test_the_number_is_counted_without_reading_what_decides_nothing(people, monkeypatch):
@@ -132,7 +132,7 @@ def test_the_number_is_counted_without_reading_what_decides_nothing(people, monk
     event.listen(AnalysisRow, "load", on_load := lambda *_: loaded.append(1))
     try:
         with database.begin() as session:
-            assert second_reviews.waiting_count(session, who["ben"]) == 6
+            assert waiting_reviews.waiting_count(session, who["ben"]) == 6
     finally:
         event.remove(AnalysisRow, "load", on_load)
     assert len(parsed) == 3 * 3 and loaded == []  # of those that differ, both judgements and a message
@@ -145,10 +145,10 @@ def test_a_page_at_a_time(people, monkeypatch):
         one = case(session, who)
         for number in range(5):
             reviewed(session, one, f"clip {number}.mp4")
-    monkeypatch.setattr(second_reviews, "PAGE_SIZE", 2)
+    monkeypatch.setattr(waiting_reviews, "PAGE_SIZE", 2)
     with app.extensions["database"].begin() as session:
-        everything = [each.row.id for each in second_reviews.waiting(session, who["ada"])]
-        pages = [second_reviews.waiting_page(session, who["ada"], number) for number in (0, 1, 2, 3, 9)]
+        everything = [each.row.id for each in waiting_reviews.waiting(session, who["ada"])]
+        pages = [waiting_reviews.waiting_page(session, who["ada"], number) for number in (0, 1, 2, 3, 9)]
     assert [(page.number, page.pages, page.total) for page in pages] == [
         (1, 3, 5), (1, 3, 5), (2, 3, 5), (3, 3, 5), (3, 3, 5)
     ]  # fmt: skip

@@ -18,7 +18,8 @@ from reports.review.second_review import (
     Words,
 )
 from webapp.api.contract.schemas.base import Id, Moment, RequestModel, Sha256
-from webapp.queries.second_reviews import Standing, Task
+from webapp.queries.second_reviews import Standing
+from webapp.queries.waiting_reviews import Task
 
 AccountName = Annotated[str, Field(min_length=1, max_length=40, description="what they sign in as")]
 
