@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 from detector.schema.analysis import Analysis
 from reports.inputs.case import NOT_STATED, CaseDetails
+from reports.inputs.case_fields import STATED
 from reports.text import dates, numbers
-from reports.text.translation.language import UNTRANSLATED, gettext
-from reports.view import facts
+from reports.text.translation.language import UNTRANSLATED, Quoted, gettext, translated
 from reports.view.facts import Fact
 
 
@@ -34,7 +34,7 @@ def head_view(analysis: Analysis, case: CaseDetails) -> HeadView:
     created, created_iso = dates.in_utc(software.created)
     file = numbers.file_name(media.file)
     return HeadView(
-        case=facts.case(case),
+        case=case_facts(case),
         running=_running(case),
         file=file,
         file_short=numbers.shortened(file),
@@ -44,6 +44,15 @@ def head_view(analysis: Analysis, case: CaseDetails) -> HeadView:
         created_local=dates.in_zone(software.created, case.time_zone),
         zone=case.time_zone,
         reelproof=software.reelproof,
+    )
+
+
+def case_facts(details: CaseDetails) -> tuple[Fact, ...]:
+    """Numbers of case and exhibit, examiner, organisation; what was not given is said to be so."""
+    given = details.model_dump()
+    return tuple(
+        Fact(translated(label), Quoted(numbers.file_name(given[name])) or gettext(NOT_STATED))
+        for name, label in STATED.items()
     )
 
 

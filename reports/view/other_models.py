@@ -12,8 +12,8 @@ from detector.verdict.persons.flagged import flagged_segments
 from reports.inputs.pictures import ShownPicture
 from reports.text import numbers
 from reports.text.translation.language import UNTRANSLATED, gettext, translated
-from reports.view import facts
-from reports.view.facts import Fact, ModelView
+from reports.view.facts import Fact
+from reports.view.method import ModelView, model_view
 from reports.view.segments import PeakView, SegmentView, segment_view
 from reports.view.summary import together
 
@@ -123,7 +123,7 @@ def _row(number: int, one: Analysis) -> ModelRow:
 def _other(number: int, one: Analysis, folder: Path) -> OtherView:
     return OtherView(
         number=number,
-        model=facts.model(one.model, still=one.media.still),
+        model=model_view(one.model, still=one.media.still),
         onnx=onnx_facts(one.model),
         segments=tuple(_segment(one, segment, folder) for segment in one.segments),
         reason=translated(one.reason),

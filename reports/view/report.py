@@ -23,16 +23,18 @@ from reports.text.procedure.videos import procedure
 from reports.text.translation import language
 from reports.text.translation.language import UNTRANSLATED, gettext
 from reports.text.verdict_sentence import verdict_sentence
-from reports.view import facts, summary
+from reports.view import summary
 from reports.view.comparisons.view import ComparisonView, comparison_view
 from reports.view.contents import Section, contents
 from reports.view.custody import CustodyView, custody_view
 from reports.view.declarations import DeclarationsView, declarations_view
-from reports.view.facts import Fact, ModelView, ParameterView
+from reports.view.exhibit import exhibit_facts, recording_facts
+from reports.view.facts import Fact
 from reports.view.figure import FigureView, figure_view
 from reports.view.head import HeadView, head_view
 from reports.view.meaning import MeaningView, meaning_view
 from reports.view.metadata.view import MetadataView, metadata_view
+from reports.view.method import ModelView, ParameterView, coverage_facts, model_view, parameter_views
 from reports.view.not_examined import NotExaminedView, not_examined_view
 from reports.view.other_models import OtherModelsView, other_models_view
 from reports.view.persons import PersonView, person_view
@@ -76,7 +78,6 @@ class ReportView:
     others: OtherModelsView | None
     photo: ShownPicture | None  # with each face boxed
     clean: ShownPicture | None  # the same without
-    heat_scale: tuple[str, ...]
     procedure: str
     coverage: tuple[Fact, ...]
     parameters: tuple[ParameterView, ...]
@@ -103,6 +104,11 @@ class ReportView:
     def kept_width(self) -> int:
         """What kept frames and photographs are at most wide, in px."""
         return KEPT_WIDTH
+
+    @property
+    def heat_scale(self) -> tuple[str, ...]:
+        """The colours of heatmaps, from none to hottest."""
+        return heat_scale()
 
     @property
     def pictures(self) -> tuple[ShownPicture, ...]:
@@ -137,21 +143,12 @@ def report_view(analysis: Analysis, folder: Path, inputs: ReportInputs = ALONE) 
 
 def _view(analysis: Analysis, folder: Path, inputs: ReportInputs) -> ReportView:
     media, case, check = analysis.media, inputs.case or CaseDetails(), inputs.check
-    still = media.still
     own, reviewed = _laboratory(analysis, inputs), _second_review(analysis, inputs)
-    references = tuple(
-        comparison_view(each.comparison, each.root, each.sha256, each.below) for each in inputs.comparisons
-    )
-    sections = contents(
-        still,
-        compared=bool(references),
-        reviewed=reviewed is not None,
-        several=analysis.joint is not None,
-        confirmed=not analysis.segments or bool(flagged_segments(analysis.persons, analysis.segments)),
-    )
+    references = _references(inputs)
+    sections = _sections(analysis, reviewed, references)
     return ReportView(
         language=language.current(),
-        still=still,
+        still=media.still,
         sections=sections,
         paper=case.paper,
         head=head_view(analysis, case),
@@ -162,8 +159,8 @@ def _view(analysis: Analysis, folder: Path, inputs: ReportInputs) -> ReportView:
         answers=_answers(analysis, sections, own, reviewed, references),
         next_steps=summary.next_steps(analysis),
         figure=figure_view(analysis),
-        exhibit=facts.exhibit(media, check),
-        recording=facts.recording(media, analysis.coverage.frames_between),
+        exhibit=exhibit_facts(media, check),
+        recording=recording_facts(media, analysis.coverage.frames_between),
         metadata=metadata_view(media),
         measured_errors=measured_errors(analysis),
         laboratory=own,
@@ -173,12 +170,11 @@ def _view(analysis: Analysis, folder: Path, inputs: ReportInputs) -> ReportView:
         others=other_models_view(analysis, folder),
         photo=_photo(folder, analysis.boxed, gettext("The photograph with each face boxed and named")),
         clean=_photo(folder, analysis.picture, gettext("The photograph")),
-        heat_scale=heat_scale(),
         procedure=procedure(analysis),
-        coverage=facts.coverage(analysis),
-        parameters=facts.parameters(analysis),
+        coverage=coverage_facts(analysis),
+        parameters=parameter_views(analysis),
         reproduction=reproduction_view(analysis),
-        model=facts.model(analysis.model, still),
+        model=model_view(analysis.model, media.still),
         not_examined=not_examined_view(analysis),
         meaning=meaning_view(analysis, sections["model"].number if own and own.ratio else None),
         glossary=glossary(analysis, sections["limits"].number),
@@ -192,6 +188,18 @@ def _view(analysis: Analysis, folder: Path, inputs: ReportInputs) -> ReportView:
     )
 
 
+def _sections(
+    analysis: Analysis, reviewed: SecondReviewView | None, references: Sequence[ComparisonView]
+) -> dict[str, Section]:
+    return contents(
+        analysis.media.still,
+        compared=bool(references),
+        reviewed=reviewed is not None,
+        several=analysis.joint is not None,
+        confirmed=not analysis.segments or bool(flagged_segments(analysis.persons, analysis.segments)),
+    )
+
+
 def _laboratory(analysis: Analysis, inputs: ReportInputs) -> LaboratoryView | None:
     quoted = inputs.quoted_laboratory()
     return laboratory_view(quoted, analysis) if quoted else None
@@ -202,6 +210,12 @@ def _second_review(analysis: Analysis, inputs: ReportInputs) -> SecondReviewView
     if review is None:
         return None
     return second_review_view(review, 0.0 if media.still else media.duration, inputs.annotations)
+
+
+def _references(inputs: ReportInputs) -> tuple[ComparisonView, ...]:
+    return tuple(
+        comparison_view(each.comparison, each.root, each.sha256, each.below) for each in inputs.comparisons
+    )
 
 
 def _answers(

@@ -9,7 +9,8 @@ from detector.schema.analysis import Analysis, Segment
 from detector.verdict.persons.flagged import flagged_segments
 from reports.text.numbers import probability, shown, timecode
 from reports.text.translation.language import gettext
-from reports.view.facts import Fact, ParameterView, parameters
+from reports.view.facts import Fact
+from reports.view.method import ParameterView, parameter_views
 from reports.view.reproduction import decided_by
 
 _SAME_FACE = 0.3  # least overlap (intersection over union) of two persons' median boxes
@@ -83,10 +84,10 @@ def segments(first: Analysis, second: Analysis) -> tuple[SegmentRow, ...]:
 
 def differences(first: Analysis, second: Analysis) -> tuple[ParameterDifference, ...]:
     """The networks and the engine, by SHA-256, and the parameters in which they differ."""
-    other: dict[str, ParameterView] = {each.name: each for each in parameters(second)}
+    other: dict[str, ParameterView] = {each.name: each for each in parameter_views(second)}
     return _made_otherwise(first, second) + tuple(
         ParameterDifference(each.name, each.value, other[each.name].value)
-        for each in parameters(first)
+        for each in parameter_views(first)
         if each.value != other[each.name].value
     )
 

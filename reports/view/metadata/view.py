@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from detector.schema.analysis import Media
-from detector.schema.metadata import Anomaly, Details, Stream
+from detector.schema.metadata import Anomaly, Details, Moment, Stream
 from reports.text import numbers
 from reports.text.numbers import plural, shown, timecode
 from reports.text.translation.language import N_, UNTRANSLATED, Quoted, gettext, translated
@@ -55,21 +55,8 @@ def metadata_view(media: Media) -> MetadataView:
             (translated(tag.place), numbers.file_name(tag.name), numbers.file_name(tag.value))
             for tag in details.tags
         ),
-        tags_note=(
-            gettext("%(tags)s left out.", tags=plural(details.tags_left_out, "further tag", "further tags"))
-            if details.tags_left_out
-            else ""
-        ),
-        times=tuple(
-            (
-                Quoted(f"{translated(moment.place)}, {moment.name}"),
-                Quoted(
-                    numbers.file_name(moment.written) if moment.utc is None else moment.utc.replace("T", " ")
-                ),
-                gettext("as written; zone unknown") if moment.utc is None else "",
-            )
-            for moment in details.times
-        ),
+        tags_note=_tags_note(details),
+        times=tuple(_time(moment) for moment in details.times),
         anomalies=media.anomalies,
         anomalies_note=ANOMALIES if media.anomalies else NO_ANOMALY,
         credentials=credential_facts(media.credentials),
@@ -79,15 +66,33 @@ def metadata_view(media: Media) -> MetadataView:
             (gettext("not known") if each.time is None else timecode(each.time), each.what)
             for each in failures[:_MOST_FAILURES]
         ),
-        failures_note=(
-            gettext(
-                "The first %(most_failures)s of %(frames_undecodable)s.",
-                most_failures=_MOST_FAILURES,
-                frames_undecodable=shown(media.frames_undecodable + media.frames_out_of_order, ","),
-            )
-            if media.frames_undecodable + media.frames_out_of_order > _MOST_FAILURES
-            else ""
-        ),
+        failures_note=_failures_note(media),
+    )
+
+
+def _tags_note(details: Details) -> str:
+    if not details.tags_left_out:
+        return ""
+    return gettext("%(tags)s left out.", tags=plural(details.tags_left_out, "further tag", "further tags"))
+
+
+def _time(moment: Moment) -> tuple[str, str, str]:
+    """Where the file says it, when that is, and what is not known of it."""
+    place = Quoted(f"{translated(moment.place)}, {moment.name}")
+    if moment.utc is None:
+        return place, Quoted(numbers.file_name(moment.written)), gettext("as written; zone unknown")
+    return place, Quoted(moment.utc.replace("T", " ")), ""
+
+
+def _failures_note(media: Media) -> str:
+    """How many failures there are where not all of them are listed."""
+    failed = media.frames_undecodable + media.frames_out_of_order
+    if failed <= _MOST_FAILURES:
+        return ""
+    return gettext(
+        "The first %(most_failures)s of %(frames_undecodable)s.",
+        most_failures=_MOST_FAILURES,
+        frames_undecodable=shown(failed, ","),
     )
 
 

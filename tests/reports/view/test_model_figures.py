@@ -8,7 +8,7 @@ from analyses import build
 
 from detector.models.loaded import load_model
 from detector.schema.analysis import Analysis, MediaKind
-from reports.view import facts
+from reports.view.method import model_view
 from reports.view.validation.measured_errors import measured_errors
 
 
@@ -17,7 +17,7 @@ def told(folder: Path, kind: MediaKind) -> tuple[set[str], set[str]]:
     card = load_model().card
     analysis: Analysis = build(folder, kind=kind, kept=False)
     analysis = analysis.model_copy(update={"model": card.fused.as_model()})
-    figures = facts.model(analysis.model, kind is MediaKind.IMAGE).figures
+    figures = model_view(analysis.model, kind is MediaKind.IMAGE).figures
     return {figure.name for figure in figures}, {table.data for table in measured_errors(analysis).rates}
 
 
@@ -70,4 +70,4 @@ def test_what_attacks_did_stands_on_the_card_alone(tmp_path: Path) -> None:
 
 def test_of_a_card_that_tells_nothing_of_photos_all(tmp_path: Path) -> None:
     analysis = build(tmp_path, kind=MediaKind.IMAGE, kept=False)
-    assert len(facts.model(analysis.model, True).figures) == len(analysis.model.figures) > 0
+    assert len(model_view(analysis.model, True).figures) == len(analysis.model.figures) > 0
