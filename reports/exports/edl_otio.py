@@ -8,6 +8,7 @@ frame is inside, as it is in a segment: an out point, which is the first frame a
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from detector.schema.analysis import Analysis, Segment
@@ -19,6 +20,9 @@ from reports.exports.segments import NOT_FLAGGED, in_order, refuse_still
 from reports.exports.timecode import Grid, named, own_grid, timecode_grid
 from reports.text.certainty.verbal_scale import segment_phrase
 from reports.text.numbers import file_name, shortened, timecode
+
+if TYPE_CHECKING:
+    import opentimelineio as otio
 
 _MOST_EVENTS = 999  # an event's number has three digits
 _TITLE_ROOM = 50
@@ -79,35 +83,18 @@ def segments_otio(analysis: Analysis) -> bytes:
     import opentimelineio as otio
 
     grid = own_grid(analysis.media)
-    rate = float(grid.rate)
-    flagged = flagged_segments(analysis.persons, analysis.segments)
-
-    def time_range(first: int, after: int) -> otio.opentime.TimeRange:
-        return otio.opentime.TimeRange(
-            otio.opentime.RationalTime(first, rate), otio.opentime.RationalTime(after - first, rate)
-        )
-
-    def marker(segment: Segment, first: int, after: int) -> otio.schema.Marker:
-        return otio.schema.Marker(
-            name=f"{file_name(segment.id)} person {file_name(segment.person)} "
-            f"{probability(segment.confidence)}",
-            marked_range=time_range(first, after),
-            color=otio.schema.MarkerColor.RED if segment in flagged else otio.schema.MarkerColor.WHITE,
-            comment=_described(analysis, segment),
-            metadata={"reelproof": _exact(segment)},
-        )
-
     spans = [(segment, *_span(segment, grid)) for segment in in_order(analysis)]
     length = max([grid.frame(analysis.media.duration), 1, *(after for _, _, after in spans)])
+    whole = _time_range(grid, 0, length)
     name = file_name(analysis.media.file)
 
     def track(kind: str, markers: list[otio.schema.Marker]) -> otio.schema.Track:
         clip = otio.schema.Clip(
             name=name,
-            source_range=time_range(0, length),
+            source_range=whole,
             # The exhibit's own name, beside the timeline: no path of the machine that examined it.
             media_reference=otio.schema.ExternalReference(
-                target_url=quote(analysis.media.file, safe=""), available_range=time_range(0, length)
+                target_url=quote(analysis.media.file, safe=""), available_range=whole
             ),
             markers=markers,
         )
@@ -115,13 +102,34 @@ def segments_otio(analysis: Analysis) -> bytes:
 
     timeline = otio.schema.Timeline(
         name=f"Reelproof {shortened(name, _TITLE_ROOM)}",
-        global_start_time=otio.opentime.RationalTime(0, rate),
+        global_start_time=otio.opentime.RationalTime(0, float(grid.rate)),
         metadata={"reelproof": _facts(analysis, grid)},
     )
-    timeline.tracks.append(track(otio.schema.TrackKind.Video, [marker(*one) for one in spans]))
+    markers = [_marker(analysis, segment, _time_range(grid, first, after)) for segment, first, after in spans]
+    timeline.tracks.append(track(otio.schema.TrackKind.Video, markers))
     if analysis.media.has_sound:
         timeline.tracks.append(track(otio.schema.TrackKind.Audio, []))
     return (timeline.to_json_string(indent=2) + "\n").encode()
+
+
+def _time_range(grid: Grid, first: int, after: int) -> otio.opentime.TimeRange:
+    from opentimelineio import opentime
+
+    rate = float(grid.rate)
+    return opentime.TimeRange(opentime.RationalTime(first, rate), opentime.RationalTime(after - first, rate))
+
+
+def _marker(analysis: Analysis, segment: Segment, marked: otio.opentime.TimeRange) -> otio.schema.Marker:
+    from opentimelineio.schema import Marker, MarkerColor
+
+    flagged = segment in flagged_segments(analysis.persons, analysis.segments)
+    return Marker(
+        name=f"{file_name(segment.id)} person {file_name(segment.person)} {probability(segment.confidence)}",
+        marked_range=marked,
+        color=MarkerColor.RED if flagged else MarkerColor.WHITE,
+        comment=_described(analysis, segment),
+        metadata={"reelproof": _exact(segment)},
+    )
 
 
 def _span(segment: Segment, grid: Grid) -> tuple[int, int]:

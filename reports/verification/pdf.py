@@ -54,13 +54,8 @@ def check_pdf(
     listed by a manifest of version 1.0, when reports had no digest of themselves.
     """
     whole = pdf_digest.covered_length(data)
-    if whole is None and without_digest and not pdf_digest.states_digest(data):
-        results.notes.append(f"{file} was made before reports had a digest of themselves.")
-    elif whole is None:
-        why = "its bytes are not those its digest of itself was made of"
-        if not pdf_digest.states_digest(data):
-            why = "it has no digest of itself: damaged, or no report of this version of Reelproof"
-        results.add(file, "changed", why)
+    if whole is None:
+        _note_digest(file, pdf_digest.states_digest(data), without_digest, results)
     signed = check_embedded(file, data, whole, trust, results)
     if trust.asked_by and not signed and alone:
         results.add(file, "does not fit", f"it is not signed, where {trust.asked_by} asks for it")
@@ -70,6 +65,31 @@ def check_pdf(
     except (*_OF_DAMAGE, ValueError, TypeError, KeyError, OSError) as error:
         results.add(file, "cannot be read", f"it is damaged ({' '.join(str(error).split())[:120]})")
         return {}
+    _check_attachments(file, attached, text, beside, results)
+    if not attached:
+        results.notes.append(f"{file} has no {ANALYSIS} attached: its text alone cannot be compared.")
+    return attached
+
+
+def _note_digest(file: str, stated: bool, without_digest: bool, results: CheckResults) -> None:
+    """Say of a report that no digest of itself fits: whether one is ``stated``, or none is to be expected."""
+    if stated:
+        results.add(file, "changed", "its bytes are not those its digest of itself was made of")
+    elif without_digest:
+        results.notes.append(f"{file} was made before reports had a digest of themselves.")
+    else:
+        why = "it has no digest of itself: damaged, or no report of this version of Reelproof"
+        results.add(file, "changed", why)
+
+
+def _check_attachments(
+    file: str,
+    attached: Mapping[str, bytes],
+    text: str,
+    beside: Callable[[str], bytes | None],
+    results: CheckResults,
+) -> None:
+    """What a report has attached, against its ``text`` on integrity and the files that came along."""
     for name in (*HOLDS, *sorted(set(_COMPARISON.findall(text)))):
         if name not in attached and _stated(text, name) and beside(name) is None:
             results.add(f"{file}/{name}", "missing", "the report's text gives its SHA-256")
@@ -81,9 +101,6 @@ def check_pdf(
         there = beside(name)
         if there is not None and (why := _differs(name, content, there)):
             results.add(f"{file}/{name}", "does not fit", f"it is not the {name} beside the report: {why}")
-    if not attached:
-        results.notes.append(f"{file} has no {ANALYSIS} attached: its text alone cannot be compared.")
-    return attached
 
 
 def _differs(name: str, attached: bytes, beside: bytes) -> str:

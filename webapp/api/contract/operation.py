@@ -71,10 +71,8 @@ class Operation:
 
     method: str
     path: str  # Flask's rule below the prefix
-    name: str
     area: str
-    summary: str
-    description: str
+    view: View
     permission: Permission | None
     answers: Mapping[int, Answer]
     errors: tuple[int, ...]
@@ -82,6 +80,21 @@ class Operation:
     body: type[BaseModel] | Form | Bytes | None = None
     headers: tuple[str, ...] = ()
     keyed: bool = False  # an Idempotency-Key is kept, with the answer
+
+    @property
+    def name(self) -> str:
+        """By which programs made from ``openapi.json`` call it."""
+        return f"{self.area}_{self.view.__name__}"
+
+    @property
+    def summary(self) -> str:
+        """The first line of the view's docstring."""
+        return (self.view.__doc__ or "").strip().partition("\n")[0].rstrip(".")
+
+    @property
+    def description(self) -> str:
+        """The rest of it, in one line."""
+        return " ".join((self.view.__doc__ or "").strip().partition("\n")[2].split())
 
 
 OPERATIONS: list[Operation] = []
@@ -108,15 +121,11 @@ def operation(
     """
 
     def declare(view: View) -> View:
-        summary, _, rest = (view.__doc__ or "").strip().partition("\n")
-        area = blueprint.name.removeprefix("api_")
         declared = Operation(
             method=method,
             path=path,
-            name=f"{area}_{view.__name__}",
-            area=area,
-            summary=summary.rstrip("."),
-            description=" ".join(rest.split()),
+            area=blueprint.name.removeprefix("api_"),
+            view=view,
             permission=permission,
             answers=answers,
             errors=errors,
@@ -126,20 +135,26 @@ def operation(
             keyed=keyed,
         )
         OPERATIONS.append(declared)
-
-        @functools.wraps(view)
-        def answer(**path_fields: Any) -> Answered:
-            arguments = path_fields | _request_arguments(declared)
-            if declared.keyed:
-                return idempotency.once(lambda: _response(view(**arguments)), secret)
-            return _response(view(**arguments))
-
         takes_files = isinstance(body, Form)
         need = public if permission is None else require(permission, takes_files=takes_files)
-        blueprint.add_url_rule(path, view.__name__, need(answer), methods=[method])
+        blueprint.add_url_rule(path, view.__name__, need(_answering(declared, secret)), methods=[method])
         return view
 
     return declare
+
+
+def _answering(declared: Operation, secret: Callable[[str], str] | None) -> View:
+    """The view as Flask calls it: given the path's fields alone, it answers with a response."""
+    view = declared.view
+
+    @functools.wraps(view)
+    def answer(**path_fields: Any) -> Answered:
+        arguments = path_fields | _request_arguments(declared)
+        if declared.keyed:
+            return idempotency.once(lambda: _response(view(**arguments)), secret)
+        return _response(view(**arguments))
+
+    return answer
 
 
 def _request_arguments(declared: Operation) -> dict[str, Any]:
