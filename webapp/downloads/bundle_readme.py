@@ -69,26 +69,7 @@ def readme(file: str, sha256: str, verdict: str, made: datetime, media: str | No
             *_paragraph(_media(media)),
             "",
             *_heading(gettext("To check it"), "-"),
-            *_paragraph(
-                gettext(
-                    "Where Reelproof is installed: python -m reports verify BUNDLE.zip. It checks most: "
-                    "signatures, the PDF's attachments, the exhibit analysed again. Without Reelproof, in "
-                    "the folder, run one of"
-                )
-            ),
-            "",
-            "    python3 verify.py .",
-            "    sha256sum --check sha256sums.txt",
-            "",
-            *_paragraph(
-                gettext(
-                    "(on macOS: shasum -a 256 --check sha256sums.txt; on Windows compare with certutil "
-                    "-hashfile NAME SHA256). Each file must be OK. That shows that nothing was damaged or "
-                    "changed since the sums were made. It does not show who made them: for that there must "
-                    "be a signature, checked with a certificate you trust, or you compare the SHA-256 of "
-                    "manifest.json (in manifest.sha256) with one you got another way."
-                )
-            ),
+            *_checking(),
             "",
         )
     )
@@ -114,6 +95,31 @@ def _media(media: str | None) -> str:
         "%(media)s is a preview, made because not every browser plays the exhibit. It is not evidence.",
         media=media,
     )
+
+
+def _checking() -> list[str]:
+    return [
+        *_paragraph(
+            gettext(
+                "Where Reelproof is installed: python -m reports verify BUNDLE.zip. It checks most: "
+                "signatures, the PDF's attachments, the exhibit analysed again. Without Reelproof, in "
+                "the folder, run one of"
+            )
+        ),
+        "",
+        "    python3 verify.py .",
+        "    sha256sum --check sha256sums.txt",
+        "",
+        *_paragraph(
+            gettext(
+                "(on macOS: shasum -a 256 --check sha256sums.txt; on Windows compare with certutil "
+                "-hashfile NAME SHA256). Each file must be OK. That shows that nothing was damaged or "
+                "changed since the sums were made. It does not show who made them: for that there must "
+                "be a signature, checked with a certificate you trust, or you compare the SHA-256 of "
+                "manifest.json (in manifest.sha256) with one you got another way."
+            )
+        ),
+    ]
 
 
 def _heading(text: str, line: str) -> tuple[str, ...]:

@@ -162,12 +162,7 @@ def _page(row: AnalysisRow, problem: UserError | None = None) -> str | Response:
         row = _row(found.row.id)  # who sees one of them need not see the other
     part = found.part_of(who.user_id)
     own, review, length = found.own_judgement(part), found.disclosed, row.duration or 0.0
-    standing = second_reviews.standing(found.statements)
-    forms = _Forms(
-        part,
-        judges=part in ("first", "second") and own is None and not found.case.closed,
-        resolves=part is not None and standing == "differs" and not found.case.closed,
-    )
+    forms = _forms_for(found, part)
     if problem is not None and not forms.have_the_sent_one():
         raise changing.closed_case_error() if found.case.closed else problem
     plays = playback.playback(this_app.folders(), row)
@@ -177,7 +172,7 @@ def _page(row: AnalysisRow, problem: UserError | None = None) -> str | Response:
         case=found.case,
         part=part,
         view=second_review_view(review, length, annotations),
-        standing=standing,
+        standing=second_reviews.standing(found.statements),
         own=judgement_view(own, length) if isinstance(own, Judgement) else None,
         hidden=HIDDEN[hiding.hidden] if hiding else "",
         sees_findings=hiding is None or hiding.hidden != "findings",
@@ -215,6 +210,16 @@ class _Forms:
             case "second_reviews.decide":
                 return self.resolves and self.part == "third"
         return self.resolves
+
+
+def _forms_for(found: Reviewed, part: Part | None) -> _Forms:
+    if found.case.closed or part is None:
+        return _Forms(part, judges=False, resolves=False)
+    return _Forms(
+        part,
+        judges=part != "third" and found.own_judgement(part) is None,
+        resolves=second_reviews.standing(found.statements) == "differs",
+    )
 
 
 def _step(row: AnalysisRow, plays: Playback | None) -> float:

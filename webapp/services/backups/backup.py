@@ -14,6 +14,7 @@ import os
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
@@ -79,17 +80,8 @@ def make(database: Database, settings: Settings, place: Path, earlier: Path | No
         refuse_lost(session, settings)
     known = {each.path: each for each in backup_manifest.read(earlier).files} if earlier else {}
     place.mkdir(mode=0o700, parents=True, exist_ok=True)
-    copying = _Copying(Folders.of(settings), place, earlier, known)
-    for _ in range(_TRIES):
-        copied = place / DATABASE
-        copied.unlink(missing_ok=True)
-        moment = now()
-        database_copy.snapshot(database, copied)
-        copying.keys(settings)
-        if copying.all_of(copied, database):
-            break
-    else:
-        raise UserError(409, "Too much was deleted meanwhile.", "Try again when nobody deletes analyses.")
+    copying, copied = _Copying(Folders.of(settings), place, earlier, known), place / DATABASE
+    moment = _copy_consistently(database, settings, copying, copied)
     with closing(database_copy.file(copied)) as rows, rows.begin() as session:
         head = custody_log.head(session)
     manifest = BackupManifest(
@@ -114,6 +106,21 @@ def make(database: Database, settings: Settings, place: Path, earlier: Path | No
     with database.begin() as session:
         custody_log.append(session, "backup", details)
     return manifest
+
+
+def _copy_consistently(database: Database, settings: Settings, copying: _Copying, copied: Path) -> datetime:
+    """Copy the rows to ``copied``, the keys and every file that these rows speak of; of when the rows are.
+
+    What is deleted meanwhile has all of it tried anew.
+    """
+    for _ in range(_TRIES):
+        copied.unlink(missing_ok=True)
+        moment = now()
+        database_copy.snapshot(database, copied)
+        copying.keys(settings)
+        if copying.all_of(copied, database):
+            return moment
+    raise UserError(409, "Too much was deleted meanwhile.", "Try again when nobody deletes analyses.")
 
 
 class _Copying:

@@ -142,18 +142,20 @@ def add(
         annotation = parse({**said, **own})
     except AnnotationFileError as problem:
         raise UserError(400, translated(str(problem)), gettext("Nothing was recorded.")) from None
-    if (
-        isinstance(annotation, SpanAnnotation)
-        and analysis.media.duration
-        and annotation.start == annotation.end
-    ):
+    _refuse_unfit(analysis, annotation, known if seen is None else seen)
+    session.add(annotation_row(analysis_id, annotation))
+    return annotation
+
+
+def _refuse_unfit(analysis: Analysis, annotation: Annotation, seen: Sequence[Annotation]) -> None:
+    """Raise :class:`UserError` for an annotation of nothing in the analysis, or of nothing in ``seen``."""
+    empty = isinstance(annotation, SpanAnnotation) and annotation.start == annotation.end
+    if empty and analysis.media.duration:
         raise UserError(
             400, gettext("The stretch has no length."), gettext("Nothing was recorded. Choose a later end.")
         )
-    if reason := rejection_reason(analysis, annotation, known if seen is None else seen):
+    if reason := rejection_reason(analysis, annotation, seen):
         raise UserError(400, translated(reason), _remedy(analysis, annotation))
-    session.add(annotation_row(analysis_id, annotation))
-    return annotation
 
 
 def _remedy(analysis: Analysis, annotation: Annotation) -> str:
