@@ -21,13 +21,13 @@ from reports.bundle.manifest import (
     read_manifest,
 )
 from reports.bundle.packing import ANNOTATIONS
-from reports.review.annotation_file import LARGEST_ANNOTATION_FILE, AnnotationFile, read_file
+from reports.review.annotation_file import LARGEST_ANNOTATION_FILE, SavedAnnotations, read_file
 from reports.text.translation.language import N_
 
 _NAMED = 12  # files in an error message, at most
 
 
-def annotations_in(path: Path) -> tuple[bytes, AnnotationFile]:
+def annotations_in(path: Path) -> tuple[bytes, SavedAnnotations]:
     """The annotation file in a bundle, as text and read, once every file was found as the manifest says.
 
     A bundle that was unpacked and packed again will do. Raises :class:`BundleError` that names

@@ -52,7 +52,7 @@ class NoAnnotationFileError(AnnotationFileError, WrongFileError):
 
 
 @dataclass(frozen=True)
-class AnnotationFile:
+class SavedAnnotations:
     """The content of an annotation file, with its checksum verified; ``annotations`` in order of time."""
 
     analysis: str
@@ -116,7 +116,7 @@ def file_text(
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
-def read_file(data: bytes) -> AnnotationFile:
+def read_file(data: bytes) -> SavedAnnotations:
     """Parse an annotation file; raises :class:`AnnotationFileError` with the reason why not."""
     try:
         document = (
@@ -146,7 +146,7 @@ def read_file(data: bytes) -> AnnotationFile:
         raise AnnotationFileError(
             N_("The file was changed after it was saved, so nothing of it is taken in.")
         )
-    return AnnotationFile(**about, annotations=_parse_all(given))
+    return SavedAnnotations(**about, annotations=_parse_all(given))
 
 
 def annotations_of(text: bytes | None, analysis: bytes) -> tuple[Annotation, ...]:

@@ -20,7 +20,7 @@ from reports.bundle.packing import ANNOTATIONS
 from reports.custody.format import NAME as CUSTODY
 from reports.custody.format import Entry, ExportedLog
 from reports.inputs.comparisons import FOLDER, RESULT
-from reports.review.annotation_file import AnnotationFile, checksum, to_json
+from reports.review.annotation_file import SavedAnnotations, checksum, to_json
 from reports.review.annotations import CLOCK_SKEW
 from reports.review.second_review import NAME as SECOND_REVIEW
 from reports.review.second_review import SecondReview, statement_json
@@ -38,7 +38,7 @@ class Enclosed:
     """
 
     analysis: Analysis | None
-    annotations: AnnotationFile | None = None
+    annotations: SavedAnnotations | None = None
     second_review: SecondReview | None = None
     comparisons: Mapping[str, bytes] = field(default_factory=dict)
     analysis_id: str | None = None

@@ -24,8 +24,8 @@ from reports.inputs.case import NAME as CASE
 from reports.render.attachments import SCORES
 from reports.review.annotation_file import (
     LARGEST_ANNOTATION_FILE,
-    AnnotationFile,
     AnnotationFileError,
+    SavedAnnotations,
     read_file,
 )
 from reports.review.second_review import NAME as SECOND_REVIEW
@@ -214,7 +214,7 @@ def check_scores(
 
 def check_annotations(
     file: str, data: bytes, analysis: bytes | None, results: CheckResults
-) -> AnnotationFile | None:
+) -> SavedAnnotations | None:
     """An annotation file: its checksum, and that it is about the analysis it came with; None: unreadable."""
     if len(data) > LARGEST_ANNOTATION_FILE:
         results.add(file, "cannot be read", "it is too large for annotations")

@@ -18,8 +18,8 @@ kinds.
 
 from __future__ import annotations
 
-from .analyses import Analyses
-from .comparisons import Comparisons
+from .analyses import AnalysisCalls
+from .comparisons import ComparisonCalls
 from .errors import (
     AnalysisFailed,
     ClientError,
@@ -32,9 +32,9 @@ from .errors import (
     TooOften,
     Unusable,
 )
-from .findings import Findings
-from .reviews import Reviews
-from .uploads import PART, Uploads
+from .findings import FindingCalls
+from .reviews import ReviewCalls
+from .uploads import PART, UploadCalls
 
 __all__ = [
     "PART",
@@ -52,5 +52,5 @@ __all__ = [
 ]
 
 
-class Client(Uploads, Analyses, Findings, Reviews, Comparisons):
+class Client(UploadCalls, AnalysisCalls, FindingCalls, ReviewCalls, ComparisonCalls):
     """One Reelproof. ``address`` is that of its start page; ``token`` is needed where people sign in."""

@@ -9,7 +9,7 @@ from .connection import Connection, without_none
 from .errors import AnalysisFailed
 
 
-class Analyses(Connection):
+class AnalysisCalls(Connection):
     """Analyses, the exhibits they are of, and the models they can be made with."""
 
     def get(self, analysis_id: str) -> dict[str, Any]:

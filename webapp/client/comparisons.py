@@ -11,7 +11,7 @@ from .connection import Connection, without_none
 from .errors import ComparisonFailed
 
 
-class Comparisons(Connection):
+class ComparisonCalls(Connection):
     """Comparisons, by the SHA-256 of both exhibits."""
 
     def compare(self, exhibit: str, reference: str, *, priority: str | None = None) -> dict[str, Any]:

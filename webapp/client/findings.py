@@ -12,7 +12,7 @@ from .connection import Connection
 _LONGEST_WAIT = 150.0  # seconds for a report that is being made
 
 
-class Findings(Connection):
+class FindingCalls(Connection):
     """The result of an analysis."""
 
     def analysis(self, analysis_id: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 from .connection import Connection, without_none
 
 
-class Reviews(Connection):
+class ReviewCalls(Connection):
     """Second reviews."""
 
     def name_reviewers(

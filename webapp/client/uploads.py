@@ -17,7 +17,7 @@ from .retries import PASSING, Retries
 PART = 8 * 1024 * 1024  # bytes of one part: what a broken line costs
 
 
-class Uploads(Connection):
+class UploadCalls(Connection):
     """Handing in files."""
 
     def create(

@@ -14,7 +14,7 @@ from made_comparison_results import comparison_of
 
 from detector.schema.analysis import Analysis
 from reports.custody.format import read_export
-from reports.review.annotation_file import AnnotationFile, checksum, file_text, to_json
+from reports.review.annotation_file import SavedAnnotations, checksum, file_text, to_json
 from reports.review.annotations import Annotation
 from reports.review.second_review import Judgement, SecondReview, statement_json
 from reports.verification.against_log import Enclosed, check_against_log
@@ -36,8 +36,8 @@ def entry(each: Annotation) -> tuple[str, str, dict[str, str]]:
     return "annotation", ANALYSIS_ID, {"id": each.id, "sha256": checksum([to_json(each)])}
 
 
-def file(*annotations: Annotation, of: str = ANALYSIS_ID) -> AnnotationFile:
-    return AnnotationFile(of, "", "", annotations)
+def file(*annotations: Annotation, of: str = ANALYSIS_ID) -> SavedAnnotations:
+    return SavedAnnotations(of, "", "", annotations)
 
 
 def found(analysis: Analysis, entries: Sequence, **came) -> CheckResults:

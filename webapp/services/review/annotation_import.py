@@ -11,7 +11,7 @@ import threading
 from reports.bundle.archive import is_zip
 from reports.bundle.returned import annotations_in
 from reports.errors import ReportError, WrongFileError
-from reports.review.annotation_file import LARGEST_ANNOTATION_FILE, AnnotationFile, read_file
+from reports.review.annotation_file import LARGEST_ANNOTATION_FILE, SavedAnnotations, read_file
 from reports.review.annotations import Annotation
 from reports.text.translation.language import N_, gettext, translated
 from webapp import this_app
@@ -91,7 +91,7 @@ def _import(row: AnalysisRow, stream: Incoming) -> tuple[Merged, tuple[Annotatio
     return merged, everything
 
 
-def _annotation_file(stream: Incoming) -> tuple[bytes, AnnotationFile]:
+def _annotation_file(stream: Incoming) -> tuple[bytes, SavedAnnotations]:
     """The annotation file that was handed in, on its own or in a bundle, as text and read."""
     if is_zip(stream.path):
         return annotations_in(stream.path)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
-from reports.review.annotation_file import AnnotationFile, to_json
+from reports.review.annotation_file import SavedAnnotations, to_json
 from reports.review.annotations import CLOCK_SKEW, Annotation, References, Withdrawal, verified
 from reports.text import dates
 from reports.text.numbers import grouped
@@ -41,7 +41,7 @@ class Merged:
 Checked = list[tuple[Annotation, str | None]]
 
 
-def check(row: AnalysisRow, result: LoadedResult, saved: AnnotationFile) -> Checked:
+def check(row: AnalysisRow, result: LoadedResult, saved: SavedAnnotations) -> Checked:
     """Check what does not depend on the annotations that are kept, before the session is alone.
 
     Raises :class:`UserError` for a file of another analysis.
@@ -167,7 +167,7 @@ def _refuse_moment(annotation: Annotation, row: AnalysisRow) -> None:
     raise _refused(error, gettext("Set the clocks of both machines right, then annotate and save again."))
 
 
-def _refuse_others(analysis_id: str, result: LoadedResult, saved: AnnotationFile) -> None:
+def _refuse_others(analysis_id: str, result: LoadedResult, saved: SavedAnnotations) -> None:
     if saved.exhibit_sha256 != result.analysis.media.sha256:
         raise _refused(
             gettext("These annotations are about another exhibit."),
