@@ -30,7 +30,7 @@ def write(
 ) -> None:
     """Write a bundle of ``files``, contents or paths by name; ``manifest`` says what they are about.
 
-    What others check it by is added: a program in eighty lines, the sums as ``sha256sum`` reads
+    What others check it by is added: a program of ninety lines, the sums as ``sha256sum`` reads
     them, and the manifest with its own. The same files make the same bytes, but for a signature's moment.
     """
     listed: list[ManifestEntry] = []

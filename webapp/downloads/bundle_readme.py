@@ -41,7 +41,7 @@ _FILES = (
     ("sha256sums.txt", N_("the same sums for the program sha256sum")),
     (
         "verify.py",
-        N_("checks all of it with nothing but Python: eighty lines that anybody can read; it speaks English"),
+        N_("checks all of it with nothing but Python: ninety lines that anybody can read; it speaks English"),
     ),
 )
 

@@ -1,4 +1,4 @@
-"""The eighty lines that go along with each bundle, alone in an interpreter, against ``reports verify``."""
+"""The ninety lines that go along with each bundle, alone in an interpreter, against ``reports verify``."""
 
 from __future__ import annotations
 
