@@ -10,7 +10,7 @@ from webapp import this_app
 from webapp.api.contract import pagination
 from webapp.api.contract.operation import Answer, operation
 from webapp.api.contract.schemas.custody import CustodyEntries, CustodyExport, CustodySearch
-from webapp.api.exhibits import latest
+from webapp.api.exhibits import latest_or_404
 from webapp.custody import log as custody_log
 from webapp.downloads import custody_access
 from webapp.downloads.download_record import record_download
@@ -36,7 +36,7 @@ def of_exhibit(sha256: str) -> Response:
     Handing it out is an entry of the log itself, made after it.
     """
     with visible_session() as session:
-        row = latest(session, sha256)
+        row = latest_or_404(session, sha256)
     with this_app.database().begin() as session:
         custody_access.require_full_log(session, current(), sha256)
         text = custody_log.export(session, sha256)

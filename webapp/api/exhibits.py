@@ -80,7 +80,7 @@ def get(sha256: str) -> ExhibitShape:
 def analyse(sha256: str, body: Again) -> Response:
     """Analyse an exhibit that is here already: its bytes need not be sent again."""
     with visible_session() as session:
-        row = latest(session, sha256)
+        row = latest_or_404(session, sha256)
     analysis_service.refuse_unknown_model(body.model)
     return accepted_response(analysis_service.reanalyse(row, asked_analysis(body, identity())))
 
@@ -89,19 +89,19 @@ def find(session: Session, sha256: str) -> Exhibit:
     """An exhibit that who asks may see; ``session`` is of :mod:`webapp.security.access.visibility`."""
     row = session.scalar(select(Exhibit).where(Exhibit.sha256 == sha256))
     if row is None:
-        raise _is_unknown()
+        raise _unknown_exhibit()
     return row
 
 
-def latest(session: Session, sha256: str) -> AnalysisRow:
+def latest_or_404(session: Session, sha256: str) -> AnalysisRow:
     """The latest analysis of such an exhibit."""
     row = analysis_queries.latest_of(session, sha256)
     if row is None:
-        raise _is_unknown()
+        raise _unknown_exhibit()
     return row
 
 
-def _is_unknown() -> UserError:
+def _unknown_exhibit() -> UserError:
     return UserError(404, "There is no exhibit with this SHA-256.", "Hand the file in.")
 
 

@@ -82,7 +82,7 @@ def delete(webhook_id: str) -> None:
     """Delete a webhook, and its messages that are still to be sent."""
     with this_app.database().alone() as session:
         if not webhook_registry.remove(session, webhook_id):
-            raise _none()
+            raise _unknown_webhook()
 
 
 @operation(
@@ -98,7 +98,7 @@ def deliveries(webhook_id: str) -> Deliveries:
     own = select(Delivery).where(Delivery.webhook_id == webhook_id)
     with this_app.database().begin() as session:
         if session.get(WebhookRow, webhook_id) is None:
-            raise _none()
+            raise _unknown_webhook()
         found = session.scalars(own.order_by(Delivery.happened.desc()).limit(_LATEST)).all()
     told = (
         DeliveryShape(
@@ -122,5 +122,5 @@ def _plain(row: WebhookRow) -> dict[str, object]:
     return {"id": row.id, "url": row.url, "events": row.events.split(), "made": moment(row.made)}
 
 
-def _none() -> UserError:
+def _unknown_webhook() -> UserError:
     return UserError(404, "There is no such webhook.", "List those there are.")

@@ -30,7 +30,7 @@ from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database
 from webapp.storage.tables import UploadRow, now
 
-LIFETIME = timedelta(days=1)  # after the last part
+LIFETIME = timedelta(days=1)  # after the last part; _too_many and documents say “a day”
 MOST_AT_A_TIME = 20  # unfinished ones of one person
 _SHARE = 4  # with login on, one person's may fill this part of the room, or be one file
 CHECKSUMS = {"sha1": hashlib.sha1, "sha256": hashlib.sha256}
@@ -91,13 +91,11 @@ def _refuse_without_room(session: Session, settings: Settings, folders: Folders,
     """Raise an answer where ``who`` has too many unfinished uploads, or one of ``size`` bytes has no room."""
     unfinished = UploadRow.analysis_id.is_(None)
     if (session.scalar(select(func.count()).where(unfinished, UploadRow.who == who)) or 0) >= MOST_AT_A_TIME:
-        raise UserError(
-            429,
+        raise _too_many(
             gettext(
                 "There are %(most_at_a_time)s unfinished uploads of yours, the most there can be.",
                 most_at_a_time=MOST_AT_A_TIME,
-            ),
-            gettext("Finish or delete one of them; each goes by itself a day after its last part."),
+            )
         )
     sums = select(func.sum(UploadRow.size), func.sum(UploadRow.received)).where(unfinished)
     announced, received = (int(found or 0) for found in session.execute(sums).one())
@@ -106,14 +104,17 @@ def _refuse_without_room(session: Session, settings: Settings, folders: Folders,
         raise no_space()
     share = max(settings.upload_limit, (free + received) // _SHARE)
     if settings.login and announced_bytes(session, who) + size > share:
-        raise UserError(
-            429,
+        raise _too_many(
             gettext(
                 "Your unfinished uploads may have %(megabytes)s MB in all, so that others have room.",
                 megabytes=shown(share / 1000000.0, ",.10g"),
-            ),
-            gettext("Finish or delete one of them; each goes by itself a day after its last part."),
+            )
         )
+
+
+def _too_many(error: str) -> UserError:
+    remedy = gettext("Finish or delete one of them; each goes by itself a day after its last part.")
+    return UserError(429, error, remedy)
 
 
 def announced_bytes(session: Session, who: str, but: str | None = None) -> int:

@@ -163,7 +163,7 @@ def in_words(text: str | None) -> list[tuple[str, str]]:
     ]
 
 
-def refuse(problems: Mapping[str, str]) -> UserError:
+def refusal(problems: Mapping[str, str]) -> UserError:
     """The answer to a program that sent parameters which cannot be used."""
     labels = {field.name: field.label for field in FIELDS}
     lines = (f"{gettext(labels[name])}: {problem}" for name, problem in problems.items())

@@ -125,7 +125,7 @@ def again(analysis_id: str) -> Response:
     chosen = request.form.get("model")
     analysis_service.refuse_unknown_model(chosen)
     if problems:
-        raise parameters.refuse(problems)
+        raise parameters.refusal(problems)
     others = analysis_service.asked_others(request.form.getlist("also"), chosen, request.form.get("joint"))
     new = analysis_service.reanalyse(row, AskedAnalysis(chosen, changes | others))
     return redirect(url_for("show.show", analysis_id=new.id), 303)
