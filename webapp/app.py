@@ -42,7 +42,6 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     logs.install(app)
     metrics.install(app)
     security_headers.install(app, settings)
-    api.recognise(app)
     request_guard.install(app)
     nul_characters.install(app)
     error_pages.install(app)

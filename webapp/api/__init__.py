@@ -15,25 +15,9 @@ What operations have in common is in ``contract``. What they do is mostly in `se
 
 from flask import Flask
 
-from webapp.security import api_tokens
-from webapp.security.access.permissions import Principal
-from webapp.settings import Settings
-from webapp.storage.database import Database
-
-
-def recognise(app: Flask) -> None:
-    """Tell the request guard how to find out whose token a request brings."""
-
-    def read(token: str, used: bool) -> Principal | None:
-        database: Database = app.extensions["database"]
-        settings: Settings = app.extensions["settings"]
-        return api_tokens.recognise(database, token, login=settings.login, used=used)
-
-    app.extensions["token reader"] = read
-
 
 def install(app: Flask) -> None:
-    """Register the areas. Imported here: they need the app's other parts, which need :func:`recognise`."""
+    """Register the areas. Imported here: whoever needs a part of ``contract`` alone does without them."""
     from webapp.api import (
         about,
         analyses,

@@ -9,7 +9,6 @@ written into it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from flask import Flask, current_app, g, redirect, request, url_for
@@ -25,10 +24,12 @@ from webapp.http.error_pages import answer, wants_json
 from webapp.http.problem_details import is_api
 from webapp.intake.upload_request import this_request
 from webapp.security import accounts as account_store
+from webapp.security import api_tokens
 from webapp.security.access.permissions import LOCAL, Asker, Need, Principal, login_is_on, need_of, refused
 from webapp.security.requests import csrf
 from webapp.security.requests.rate_limits import Rates, RepeatedRefusals
 from webapp.security.sign_in import cookies, second_factor, sessions
+from webapp.settings import Settings
 from webapp.storage.database import Database
 from webapp.storage.key_files import secret_key
 from webapp.storage.tables import SessionRow, now
@@ -39,9 +40,6 @@ _BEARER = "bearer"  # schemes are written in small letters or large ones (RFC 91
 _OF_PROXIES = frozenset({"basic", "digest", "negotiate", "ntlm"})
 # A page left open asks by itself: for where something stands, and for pictures of live sessions.
 _ASKED_BY_PAGES = ("state.json", ".jpg")
-
-# Reads an API token, and notes or not that it was used: whom it stands for, if anybody. The API sets it.
-TokenReader = Callable[[str, bool], Principal | None]
 
 
 class FormRefused(UserError):
@@ -62,7 +60,6 @@ def install(app: Flask) -> None:
     app.extensions["secret"] = secret_key(app.extensions["settings"].data)
     app.extensions["rates"] = Rates()
     app.extensions["refusals"] = RepeatedRefusals()
-    app.extensions.setdefault("token reader", None)
     app.jinja_env.globals.update(csrf_token=csrf.csrf_token, csrf_input=csrf.csrf_input)
     app.before_request(_check)
     app.context_processor(lambda: {"who": g.get("principal"), "login_on": login_is_on()})
@@ -232,16 +229,16 @@ def identify(
     ``used``: the request shows that somebody is there, which is noted. Otherwise nothing is written, and so
     nobody else's writing is waited for.
     """
-    settings = app.extensions["settings"]
-    read: TokenReader | None = app.extensions["token reader"]
+    settings: Settings = app.extensions["settings"]
+    database: Database = app.extensions["database"]
     if _scheme(authorization) == _BEARER:
-        return (read(authorization.strip()[len(_BEARER) :].strip(), used) if read else None), None
+        token = authorization.strip()[len(_BEARER) :].strip()
+        return api_tokens.recognise(database, token, login=settings.login, used=used), None
     if not settings.login:
         return LOCAL, None
     if not cookie:
         return None, None
     moment = now()
-    database: Database = app.extensions["database"]
     with database.begin() as session:
         row = sessions.find(session, settings, cookie, moment)
         if row is None:
