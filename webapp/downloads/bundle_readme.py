@@ -11,7 +11,7 @@ from reports.text.translation.language import N_, gettext, translated
 
 _WIDTH = 104
 _COLUMN = 20  # where the meanings of the files begin
-_FILES = (
+_MEANINGS = (
     ("index.html", N_("the review page, all in one file")),
     (
         "report.pdf",
@@ -64,7 +64,7 @@ def readme(file: str, sha256: str, verdict: str, made: datetime, media: str | No
             ),
             "",
             *_heading(gettext("What is in it"), "-"),
-            *(line for name, meaning in _FILES for line in _row(name, gettext(meaning))),
+            *(line for name, meaning in _MEANINGS for line in _row(name, gettext(meaning))),
             "",
             *_paragraph(_media(media)),
             "",

@@ -49,7 +49,7 @@ _WITHOUT = Playback(
     "none", "", 0.0, 0, 0, N_("This bundle was made without the video; its kept frames are shown.")
 )
 # What index.html leads to, and the words for it.
-_FILES = {
+_LINKED = {
     "report.pdf": N_("PDF report"),
     "report.html": N_("HTML report"),
     "analysis.json": "analysis.json",
@@ -154,7 +154,7 @@ def _index_page(
     media: _Media,
     files: Container[str],
 ) -> bytes:
-    """``index.html``, which links to those of :data:`_FILES` that are among ``files``."""
+    """``index.html``, which links to those of :data:`_LINKED` that are among ``files``."""
     from reports.view.comparisons.view import comparison_view  # brings OpenCV, as the report's view does
 
     where = review_data.Addresses(media=media.name)
@@ -164,7 +164,7 @@ def _index_page(
         for each in compared
     ]
     linked = {
-        name: gettext(words) for name, words in _FILES.items() if name in files or name not in _NOT_ALWAYS
+        name: gettext(words) for name, words in _LINKED.items() if name in files or name not in _NOT_ALWAYS
     }
     return offline_page.page(bundle.result.view, data, bundle.said.annotations, linked, references).encode()
 
