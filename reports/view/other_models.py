@@ -15,7 +15,7 @@ from reports.text.translation.language import UNTRANSLATED, gettext, translated
 from reports.view.facts import Fact
 from reports.view.method import ModelView, model_view
 from reports.view.segments import PeakView, SegmentView, segment_view
-from reports.view.summary import together
+from reports.view.summary import rule_and_verdicts
 
 _SHOWN_PERSONS = 4  # as many columns as a page has room for
 
@@ -97,7 +97,7 @@ def other_models_view(analysis: Analysis, folder: Path) -> OtherModelsView | Non
     told = [analysis, *(analysis.by(other) for other in analysis.others)]
     return OtherModelsView(
         verdict=gettext(analysis.joint.verdict.value),
-        reason=together(analysis),
+        reason=rule_and_verdicts(analysis),
         rows=tuple(_row(number, one) for number, one in enumerate(told, start=1)),
         models=tuple(_other(number, one, folder) for number, one in enumerate(told[1:], start=2)),
     )

@@ -232,9 +232,9 @@ def _answers(
     if reviewed:
         found.append((gettext("Second review"), reviewed.summary))
     if analysis.joint:
-        found += summary.models(analysis, sections)
+        found.append(summary.models_answer(analysis, sections))
     if references:
-        found += summary.references([each.title for each in references], sections)
+        found.append(summary.references_answer([each.title for each in references], sections))
     return tuple(found)
 
 

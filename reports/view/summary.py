@@ -53,7 +53,7 @@ _RULES = {
 }
 
 
-def together(analysis: Analysis) -> str:
+def rule_and_verdicts(analysis: Analysis) -> str:
     """By which rule several models decide together, and what each says."""
     assert analysis.joint is not None
     by_verdict: dict[str, list[str]] = {}
@@ -66,32 +66,27 @@ def together(analysis: Analysis) -> str:
     return " ".join((gettext(_RULES[analysis.joint.rule]), *said))
 
 
-def models(analysis: Analysis, sections: dict[str, Section]) -> tuple[Answer, ...]:
+def models_answer(analysis: Analysis, sections: dict[str, Section]) -> Answer:
     """What several models amount to together."""
     assert analysis.joint is not None
     verdict = gettext(str(analysis.joint.verdict))
     said = gettext(
         "%(verdict)s. %(reason)s Section %(section)s shows what each says.",
         verdict=capitalize_first(verdict),
-        reason=together(analysis),
+        reason=rule_and_verdicts(analysis),
         section=sections[OTHERS].number,
     )
-    return ((gettext("%(count)s models together", count=len(analysis.others) + 1), said),)
+    return gettext("%(count)s models together", count=len(analysis.others) + 1), said
 
 
-def references(titles: Sequence[str], sections: dict[str, Section]) -> tuple[Answer, ...]:
+def references_answer(titles: Sequence[str], sections: dict[str, Section]) -> Answer:
     """What comparisons with references found, each in a few words."""
-    found = "; ".join(dict.fromkeys(titles))
-    return (
-        (
-            gettext("Compared with a reference"),
-            gettext(
-                "%(found)s. Section %(number)s says what that proves.",
-                found=found,
-                number=sections[REFERENCE].number,
-            ),
-        ),
+    said = gettext(
+        "%(found)s. Section %(number)s says what that proves.",
+        found="; ".join(dict.fromkeys(titles)),
+        number=sections[REFERENCE].number,
     )
+    return gettext("Compared with a reference"), said
 
 
 def _when(segments: Sequence[Segment], section: int) -> str:

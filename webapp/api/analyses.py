@@ -145,18 +145,7 @@ def create(body: NewAnalysis) -> Response:
 )
 def listing(query: Search) -> Response:
     """List analyses, newest first."""
-    asked = library_search.LibrarySearch(
-        text=query.q,
-        verdict=query.verdict or "",
-        state=query.state or "",
-        model=query.model,
-        reviewer=query.reviewer,
-        since=query.since if query.since is None or query.since.year > 1 else None,
-        until=query.until if query.until is None or query.until.year < 9999 else None,
-        like=query.like or "",
-        grouped=query.grouped,
-    )
-    fitting = library_search.fitting(select(AnalysisRow), asked)
+    fitting = library_search.fitting(select(AnalysisRow), _library_search(query))
     after = pagination.read(query.cursor)
     if after is not None:
         fitting = fitting.where(tuple_(AnalysisRow.created, AnalysisRow.id) < tuple_(*after))
@@ -170,6 +159,21 @@ def listing(query: Search) -> Response:
     if rest:
         response.headers["Link"] = f'<{rest}>; rel="next"'
     return response
+
+
+def _library_search(query: Search) -> library_search.LibrarySearch:
+    """The same as the library is asked it. The first and last years of the calendar leave nothing out."""
+    return library_search.LibrarySearch(
+        text=query.q,
+        verdict=query.verdict or "",
+        state=query.state or "",
+        model=query.model,
+        reviewer=query.reviewer,
+        since=query.since if query.since and query.since.year > 1 else None,
+        until=query.until if query.until and query.until.year < 9999 else None,
+        like=query.like or "",
+        grouped=query.grouped,
+    )
 
 
 @operation(

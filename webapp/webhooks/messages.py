@@ -50,7 +50,7 @@ def queue_ended(session: Session, since: datetime) -> int:
     new = 0
     for hook in session.scalars(select(WebhookRow)).all():
         for table in JOBS:
-            new += _queue_ended(session, hook, table, since, MOST_QUEUED - new)
+            new += _queue_jobs(session, hook, table, since, MOST_QUEUED - new)
     session.execute(delete(Delivery).where(Delivery.due.is_(None), Delivery.happened < now() - _KEPT))
     return new
 
@@ -72,7 +72,7 @@ def queue_alert(session: Session, event: str, name: str, words: str, happened: d
         session.add(_message(hook, identity, name, event, happened, body))
 
 
-def _queue_ended(
+def _queue_jobs(
     session: Session,
     hook: WebhookRow,
     table: type[AnalysisRow] | type[ComparisonRow],
@@ -92,7 +92,7 @@ def _queue_ended(
     rows: Sequence[Any] = session.scalars(ended.order_by(table.finished).limit(most)).all()
     hidden = _hidden(session, {each for row in rows for each in _exhibits(row)})
     for row in rows:
-        session.add(_delivery(hook, row, _copies(session, row), not hidden.isdisjoint(_exhibits(row))))
+        session.add(_of_job(hook, row, _copies(session, row), not hidden.isdisjoint(_exhibits(row))))
     return len(rows)
 
 
@@ -113,7 +113,7 @@ def _hidden(session: Session, exhibits: Set[int]) -> Set[int]:
     return set(session.scalars(select(Exhibit.id).where(Exhibit.id.in_(exhibits), hidden)))
 
 
-def _delivery(hook: WebhookRow, row: AnalysisRow | ComparisonRow, copies: int, withheld: bool) -> Delivery:
+def _of_job(hook: WebhookRow, row: AnalysisRow | ComparisonRow, copies: int, withheld: bool) -> Delivery:
     """The message: what happened and where to look, and nothing of the exhibit but its SHA-256.
 
     ``withheld``: who reviews it second is not to know the finding, and may read what the webhook feeds.
