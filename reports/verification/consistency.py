@@ -63,17 +63,20 @@ def check_consistency(source: Source, manifest: Manifest | None, results: CheckR
     check_beside(read, analysis, results, manifest=manifest, compared=comparisons.names(source))
     if manifest:
         _against_custody(read(CUSTODY), manifest, results)
-        case = read(CASE)
-        if (json.loads(case) if case and not results.wrong(CASE) else manifest.case) != manifest.case:
-            results.add(CASE, "does not fit", "the manifest gives other details of the case")
-        sums = read(SUMS)
-        due = sums_of(entry for entry in manifest.files if entry.path != SUMS)
-        if sums is not None and sums != due and not results.wrong(SUMS):
-            results.add(SUMS, "does not fit", "its sums are not those of the manifest")
+        _case_and_sums(read(CASE), read(SUMS), manifest, results)
     page = read("report.html")
     if page is not None and text is not None and hashlib.sha256(text).hexdigest().encode() not in page:
         results.add("report.html", "does not fit", f"it was made of another {ANALYSIS}")
     return analysis
+
+
+def _case_and_sums(case: bytes | None, sums: bytes | None, manifest: Manifest, results: CheckResults) -> None:
+    """What the manifest says again of the case, and what the sums do of its files."""
+    if (json.loads(case) if case and not results.wrong(CASE) else manifest.case) != manifest.case:
+        results.add(CASE, "does not fit", "the manifest gives other details of the case")
+    due = sums_of(entry for entry in manifest.files if entry.path != SUMS)
+    if sums is not None and sums != due and not results.wrong(SUMS):
+        results.add(SUMS, "does not fit", "its sums are not those of the manifest")
 
 
 def check_beside(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, NamedTuple
@@ -20,6 +20,7 @@ from webapp.storage.tables import AnalysisRow, CaseReview, CaseRow, ReviewStatem
 
 PAGE_SIZE = 50
 Task = Literal["judge", "answer", "resolve", "decide"]
+_BOTH = {("judgement", "first"), ("judgement", "second")}
 _ENDED = {"acceptance", "decision"}  # kinds of statements after which nothing waits for anybody
 
 
@@ -105,18 +106,20 @@ def _tasks(session: Session, who: Principal | None) -> list[_Task]:
         if part != "third" and ("judgement", part) not in kinds:
             since = max(naming.named, row.finished or row.created)
             found.append(_Task(since, row.id, "judge", part, naming.case_id))
-        elif {("judgement", "first"), ("judgement", "second")} <= kinds and not _ENDED & {
-            kind for kind, _part_of_it in kinds
-        }:
+        elif kinds >= _BOTH and _ENDED.isdisjoint(kind for kind, _of_part in kinds):
             both.append((row.id, naming, part))
+    return sorted([*found, *_after_judgements(session, both)])
+
+
+def _after_judgements(session: Session, both: Sequence[tuple[str, CaseReview, Part]]) -> Iterator[_Task]:
+    """What waits in reviews, by id of their analysis, that have both judgements and have not ended."""
     bodies = statements_by_analysis(session, [analysis_id for analysis_id, *_rest in both])
     for analysis_id, naming, part in both:
         statements = parsed(bodies.get(analysis_id, ()))
         task = _difference_task(naming, part, statements)
         if task is not None:
             since = max(each.made for each in statements)
-            found.append(_Task(since, analysis_id, task, part, naming.case_id))
-    return sorted(found)
+            yield _Task(since, analysis_id, task, part, naming.case_id)
 
 
 def _loaded(session: Session, tasks: Sequence[_Task]) -> list[Waiting]:

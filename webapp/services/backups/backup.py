@@ -151,39 +151,55 @@ class _Copying:
             with rows.begin() as session:
                 quoted = stored_validations.chosen_extract(session, self._folders)
         for each in wanted:
-            inside = each.path.relative_to(self._folders.data)
-            try:
-                if each.path not in self._taken:
-                    store = NONE if each.here else self._folders.store
-                    with store.held(each.path, folder=each.folder) as there:
-                        self._take(each.path, there)
-                self._listed_now |= self._taken[each.path]
-            except (FileNotFoundError, DamagedFile, _Unreadable) as problem:
-                if each.derived:
-                    continue
-                if not _row_is_there(database, each):
-                    return False
-                what = "is missing" if isinstance(problem, FileNotFoundError) else "cannot be read"
-                self.missing.append(f"{each.name}: {inside} {what}.")
-                continue
-            if each.sha256 and each.sha256 != self._listed[f"{DATA}/{inside}"].sha256:
-                self.missing.append(f"{each.name}: {inside} is not what was handed in; copied as it is.")
+            if not self._copy_wanted(each, database):
+                return False
         for kept in (self._folders.models, self._folders.validations):
             for folder in sorted(kept.glob("[!.]*")):
-                try:
-                    self._take(folder, folder, anew=kept == self._folders.validations)
-                    self._listed_now |= self._taken[folder]
-                except FileNotFoundError:
-                    if folder.exists():  # what is in it changed meanwhile
-                        return False
-                except _Unreadable:
-                    self.missing.append(f"{folder.relative_to(self._folders.data)} cannot be read.")
-        if quoted is not None and not self._holds(quoted):
-            with database.alone() as session:  # an extract is put in its place just after its row
-                if stored_validations.chosen_extract(session, self._folders) != quoted:
+                if not self._copy_folder(folder, anew=kept == self._folders.validations):
                     return False
-            inside = quoted.path.relative_to(self._folders.data)
-            self.missing.append(f"{inside}, which reports quote, is missing or not the one that was chosen.")
+        if quoted is not None and not self._holds(quoted):
+            return self._note_quoted(quoted, database)
+        return True
+
+    def _copy_wanted(self, each: _Wanted, database: Database) -> bool:
+        """Copy a file, or folder, that a row speaks of; false where the row was deleted meanwhile."""
+        inside = each.path.relative_to(self._folders.data)
+        try:
+            if each.path not in self._taken:
+                store = NONE if each.here else self._folders.store
+                with store.held(each.path, folder=each.folder) as there:
+                    self._take(each.path, there)
+            self._listed_now |= self._taken[each.path]
+        except (FileNotFoundError, DamagedFile, _Unreadable) as problem:
+            if each.derived:
+                return True
+            if not _row_is_there(database, each):
+                return False
+            what = "is missing" if isinstance(problem, FileNotFoundError) else "cannot be read"
+            self.missing.append(f"{each.name}: {inside} {what}.")
+            return True
+        if each.sha256 and each.sha256 != self._listed[f"{DATA}/{inside}"].sha256:
+            self.missing.append(f"{each.name}: {inside} is not what was handed in; copied as it is.")
+        return True
+
+    def _copy_folder(self, folder: Path, *, anew: bool) -> bool:
+        """Copy a folder that no row speaks of; false where what is in it changed meanwhile."""
+        try:
+            self._take(folder, folder, anew=anew)
+            self._listed_now |= self._taken[folder]
+        except FileNotFoundError:
+            return not folder.exists()
+        except _Unreadable:
+            self.missing.append(f"{folder.relative_to(self._folders.data)} cannot be read.")
+        return True
+
+    def _note_quoted(self, quoted: ChosenExtract, database: Database) -> bool:
+        """Note that what reports quote was not copied as it was chosen; false where another was meanwhile."""
+        with database.alone() as session:  # an extract is put in its place just after its row
+            if stored_validations.chosen_extract(session, self._folders) != quoted:
+                return False
+        inside = quoted.path.relative_to(self._folders.data)
+        self.missing.append(f"{inside}, which reports quote, is missing or not the one that was chosen.")
         return True
 
     def _holds(self, quoted: ChosenExtract) -> bool:
