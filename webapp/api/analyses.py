@@ -18,7 +18,7 @@ from webapp.api.contract.operation import Answer, Form, operation, uploaded
 from webapp.api.contract.schemas.analyses import Again, AnalysisStatus, Listing, NewAnalysis, Search
 from webapp.api.contract.schemas.jobs import Prioritised
 from webapp.api.contract.schemas.uploads import OfUpload
-from webapp.downloads import kept_reports
+from webapp.downloads import report_lock
 from webapp.errors import UserError
 from webapp.http.problem_details import FieldProblem, FieldsError
 from webapp.intake.exhibits import clean_name
@@ -81,7 +81,7 @@ def to_status(row: AnalysisRow, *, ahead: bool = True) -> AnalysisStatus:
     known = status_json(row, ahead=ahead) | {"case": row.case_id}
     if ahead:
         known["copies"] = copy_queries.count(row.exhibit_id)
-        known["report"] = kept_reports.status(this_app.folders(), row)
+        known["report"] = report_lock.status(this_app.folders(), row)
     return AnalysisStatus.model_validate(known)
 
 

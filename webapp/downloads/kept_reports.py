@@ -1,15 +1,12 @@
-"""Reports kept until more is said or done: where they lie, who renders them, whether they were changed.
+"""Reports kept until more is said or done: what goes into them, where they lie, whether they were changed.
 
 A report lies in a folder named after all that goes into it, so that one which no longer says everything is
-not found. One process at a time renders those of an analysis; it holds a lock of the operating system
-meanwhile, which goes with it however it ends. So whether a report is being made is never written down: what a
-killed process left behind is nothing but a report that is not there, and is rendered when it is asked for.
+not found. Whoever renders one holds the lock of :mod:`webapp.downloads.report_lock`.
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import os
@@ -19,7 +16,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -42,19 +39,18 @@ from webapp.queries import analyses as analysis_queries
 from webapp.queries import second_reviews
 from webapp.services.cases import details as case_details
 from webapp.services.review import annotations as annotation_service
-from webapp.services.validations import stored as stored_validations
+from webapp.services.validations import quoted_extract
 from webapp.storage import key_files
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database
 from webapp.storage.key_files import mac
-from webapp.storage.tables import AnalysisRow, CustodyRow, Exhibit, State
+from webapp.storage.tables import AnalysisRow, CustodyRow, Exhibit
 
 Render = Callable[[Path, dict[str, object], bytes | None, Path], None]
 """Renders a report from ``analysis.json``, what is given beside it and the text of the log, at a place."""
 
 _SUMS = "macs.json"
 _INPUTS = "inputs.json"
-_LOOK_EVERY = 0.05  # seconds
 _HANDED_OUT = 600  # seconds after it was asked for in which a report may still be read, say into a bundle
 # What is done so often, and changes nothing in a report, that none is rendered anew for it.
 _PASSING = ("view", "export", "integrity check")
@@ -168,7 +164,7 @@ class KeptReport:
             case=case_details.stored(session, row.id).model_dump(),
             last_act=_last_act(session, row.exhibit.sha256) if self.with_log else "without the log",
             condition=session.scalar(select(Exhibit.condition).where(Exhibit.id == row.exhibit_id)) or "fits",
-            laboratory=stored_validations.in_reports(session, self.folders),
+            laboratory=quoted_extract.in_reports(session, self.folders),
             second_review=_second_review(session, row),
         )
 
@@ -218,55 +214,6 @@ class KeptReport:
             path.name: mac(key_files.read(self.key), "report", f"{of}/{path.name}\0{hashed(path)[1]}")
             for path in files
         }
-
-
-@contextlib.contextmanager
-def hold(folders: Folders, analysis_id: str, patience: float) -> Iterator[bool]:
-    """Hold the lock for rendering reports of an analysis; False if another had it for ``patience`` seconds.
-
-    Where the file system knows no locks of folders everybody gets it: then a report may be rendered twice.
-    """
-    place = folders.reports_of(analysis_id)
-    place.mkdir(mode=0o700, parents=True, exist_ok=True)
-    lock, until = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC), time.monotonic() + patience
-    try:
-        while not (mine := _locked(lock, fcntl.LOCK_EX)) and time.monotonic() < until:
-            time.sleep(_LOOK_EVERY)
-        yield mine
-    finally:
-        os.close(lock)
-
-
-def status(folders: Folders, row: AnalysisRow) -> Literal["being made", "available"] | None:
-    """How the report of an analysis stands, for programs and pages; None before the analysis is done.
-
-    One that is not kept is available too: it is rendered when somebody asks for it.
-    """
-    if row.state != State.DONE:
-        return None
-    return "being made" if being_made(folders, row.id) else "available"
-
-
-def being_made(folders: Folders, analysis_id: str) -> bool:
-    """Whether a report of an analysis is rendered now, on this machine or one that shares its locks."""
-    try:
-        lock = os.open(folders.reports_of(analysis_id), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        return not _locked(lock, fcntl.LOCK_SH)
-    finally:
-        os.close(lock)
-
-
-def _locked(lock: int, kind: int) -> bool:
-    try:
-        fcntl.flock(lock, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:
-        return True
-    return True
 
 
 @contextlib.contextmanager

@@ -22,7 +22,7 @@ from reports.custody.format import NAME as CUSTODY
 from reports.text.translation.language import gettext
 from reports.text.translation.languages import DEFAULT
 from webapp import this_app
-from webapp.downloads import custody_access, kept_reports
+from webapp.downloads import custody_access, kept_reports, report_lock
 from webapp.downloads.download_record import record_download
 from webapp.downloads.kept_reports import KeptReport
 from webapp.downloads.places import Places
@@ -94,7 +94,7 @@ def current_report(
     with ExitStack() as waiting, ExitStack() as held:
         if in_line:
             waiting.enter_context(_LINE.place(current().user_id))
-        if not held.enter_context(kept_reports.hold(folders, row.id, _PATIENCE)):
+        if not held.enter_context(report_lock.hold(folders, row.id, _PATIENCE)):
             raise ReportBeingMade(gettext("The report of this analysis is being made at the moment."))
         if place := report.kept():
             return place

@@ -19,7 +19,7 @@ from sqlalchemy.exc import OperationalError
 
 from detector.progress import Progress
 from detector.sandbox import AllowedPaths, Limits, Sandbox, refuse_links
-from webapp.downloads import kept_reports
+from webapp.downloads import kept_reports, report_lock
 from webapp.downloads.kept_reports import KeptReport
 from webapp.jobs import queue as job_queue
 from webapp.settings import Settings
@@ -46,7 +46,7 @@ def prepared(settings: Settings, database: Database, folders: Folders, analysis_
         # A full disk: then the findings may be all there is; a database that restarts: they come first.
         with contextlib.suppress(OSError, OperationalError):
             if not folders.store.elsewhere and not _a_job_waits(database, settings):
-                mine = held.enter_context(kept_reports.hold(folders, analysis_id, _PATIENCE))
+                mine = held.enter_context(report_lock.hold(folders, analysis_id, _PATIENCE))
         yield
         if mine:
             try:

@@ -34,7 +34,7 @@ from webapp.client import (
     retries,
     uploads,
 )
-from webapp.downloads import kept_reports, reports
+from webapp.downloads import report_lock, reports
 from webapp.jobs import claims, failures
 from webapp.jobs.parameters import others
 from webapp.storage.data_folder import Folders
@@ -69,7 +69,7 @@ def test_a_report_that_is_being_made_is_waited_for(app, live, tmp_path, monkeypa
     monkeypatch.setattr(reports, "_PATIENCE", 0.01)
     monkeypatch.setattr(reports.ReportBeingMade, "retry_after", 1)
     with contextlib.ExitStack() as making:
-        assert making.enter_context(kept_reports.hold(folders, row.id, 0.0))
+        assert making.enter_context(report_lock.hold(folders, row.id, 0.0))
         pauses = []
 
         def pause(seconds: float) -> None:

@@ -17,7 +17,7 @@ from made_results import hand_in
 from made_rows import retry, row_of
 
 from webapp import create_app
-from webapp.downloads import kept_reports
+from webapp.downloads import report_lock
 from webapp.jobs import broker, claims, failures, recovery
 from webapp.jobs import queue as job_queue
 from webapp.jobs import states as jobs_states
@@ -156,7 +156,7 @@ def test_a_worker_that_was_killed_is_replaced(app, start):
 
 
 def being_made(app, analysis_id: str) -> bool:
-    return kept_reports.being_made(Folders.local(app.extensions["settings"].data), analysis_id)
+    return report_lock.being_made(Folders.local(app.extensions["settings"].data), analysis_id)
 
 
 def until(true: Callable[[], bool]) -> None:

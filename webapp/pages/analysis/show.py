@@ -10,7 +10,7 @@ from flask import Blueprint, Response, jsonify, redirect, render_template, reque
 from werkzeug.wrappers import Response as Answer
 
 from webapp import this_app
-from webapp.downloads import exports, kept_reports
+from webapp.downloads import exports, report_lock
 from webapp.pages.job_words import in_words
 from webapp.queries import analyses as analysis_queries
 from webapp.queries import copies as copy_queries
@@ -130,7 +130,7 @@ def _compares(row: AnalysisRow) -> bool:
 
 
 def _report(row: AnalysisRow) -> str | None:
-    return kept_reports.status(this_app.folders(), row)
+    return report_lock.status(this_app.folders(), row)
 
 
 def _earlier(row: AnalysisRow) -> analysis_queries.EarlierAnalyses | None:

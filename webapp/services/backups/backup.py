@@ -35,8 +35,8 @@ from webapp.services.backups.backup_manifest import (
     BackupManifest,
     ListedFile,
 )
-from webapp.services.validations import stored as stored_validations
-from webapp.services.validations.stored import ChosenExtract
+from webapp.services.validations import quoted_extract
+from webapp.services.validations.quoted_extract import ChosenExtract
 from webapp.settings import Settings
 from webapp.storage import database_copy
 from webapp.storage.data_folder import Folders
@@ -149,7 +149,7 @@ class _Copying:
         with closing(database_copy.file(copied)) as rows:
             wanted = list(_spoken_of(rows, self._folders))
             with rows.begin() as session:
-                quoted = stored_validations.chosen_extract(session, self._folders)
+                quoted = quoted_extract.chosen_extract(session, self._folders)
         for each in wanted:
             if not self._copy_wanted(each, database):
                 return False
@@ -196,7 +196,7 @@ class _Copying:
     def _note_quoted(self, quoted: ChosenExtract, database: Database) -> bool:
         """Note that what reports quote was not copied as it was chosen; false where another was meanwhile."""
         with database.alone() as session:  # an extract is put in its place just after its row
-            if stored_validations.chosen_extract(session, self._folders) != quoted:
+            if quoted_extract.chosen_extract(session, self._folders) != quoted:
                 return False
         inside = quoted.path.relative_to(self._folders.data)
         self.missing.append(f"{inside}, which reports quote, is missing or not the one that was chosen.")

@@ -1,14 +1,13 @@
 """Validations of the data folder: listed, given thresholds of one's own, quoted in reports, removed.
 
 Each lies in a folder of its own, as ``python -m detector validate`` writes it;
-:mod:`webapp.services.validations.making` makes one of analyses that are done. Which one reports quote is a
-choice of the data folder, with the SHA-256 of the extract they quote, so that a changed one is not quoted.
+:mod:`webapp.services.validations.making` makes one of analyses that are done. What of one reports then say is
+in :mod:`webapp.services.validations.quoted_extract`.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import re
 import shutil
 from collections.abc import Iterator
@@ -30,9 +29,11 @@ from webapp.custody import log as custody_log
 from webapp.custody.altered import AlteredRecord
 from webapp.errors import UserError
 from webapp.services import models as model_service
+from webapp.services.validations import quoted_extract
+from webapp.services.validations.quoted_extract import sha256_of
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database
-from webapp.storage.tables import Choice, now
+from webapp.storage.tables import Choice
 
 FILES = {
     "validation.html": "text/html",
@@ -42,7 +43,6 @@ FILES = {
     "sha256sums.txt": "text/plain",
     "validation.sig": "application/pkcs7-signature",
 }
-_CHOICE = "validation"
 _NAME = re.compile(r"[0-9a-f]{32}")
 
 
@@ -97,7 +97,7 @@ def set_thresholds(validation_id: str, rate: float | None, cost: float | None, s
 
     folders, was = this_app.folders(), find(validation_id)
     text = (folders.validation(validation_id) / "validation.json").read_bytes()
-    if _sha256(text) != was.about.validation_sha256:
+    if sha256_of(text) != was.about.validation_sha256:
         raise AlteredRecord(gettext("The validation is not the one its extract was made of."))
     whole = Validation.from_json(text)
     own: tuple[OwnThreshold, ...] = ()
@@ -116,33 +116,25 @@ def set_thresholds(validation_id: str, rate: float | None, cost: float | None, s
     extract = quoted(whole, text, own).to_json().encode()
     told = "; ".join(f"{each.kind} {each.threshold:g} by {each.by}" for each in own) or "none"
     details = {"what": choice_records.THRESHOLDS, "validation": validation_id, "thresholds": told}
-    details[choice_records.EXTRACT] = _sha256(extract)
+    details[choice_records.EXTRACT] = sha256_of(extract)
     place = folders.validation(validation_id) / LABORATORY
-    written = _beside(place, _sha256(extract))
+    written = quoted_extract.beside(place, sha256_of(extract))
     with this_app.database().alone() as session:  # nobody removes it or has it quoted meanwhile
         find(validation_id)
         _finish_interrupted(session, place)
-        chosen = session.get(Choice, _CHOICE)
+        chosen = session.get(Choice, quoted_extract.CHOICE)
         if chosen is not None and chosen.value.startswith(validation_id):
-            _choose(session, validation_id, extract)
+            quoted_extract.choose(session, validation_id, extract)
         custody_log.append(session, "configuration", details)
         session.flush()
         write_atomically(written, extract)  # last: once the rows are as good as written
     _put_in_place(written, place)
 
 
-def _beside(place: Path, sha256: str) -> Path:
-    """Where an extract lies until its rows are written: the one in its place is quoted until then.
-
-    Whenever a crash comes, one of the two is what the rows speak of.
-    """
-    return place.with_name(f"{place.stem}.{sha256}{place.suffix}")
-
-
 def _finish_interrupted(session: Session, place: Path) -> None:
     """Put an extract in its place, or remove it, that a crash left beside it. The session must be alone."""
-    for left in place.parent.glob(_beside(place, "*").name):
-        if left == _beside(place, choice_records.own_extract(session, place.parent.name) or ""):
+    for left in place.parent.glob(quoted_extract.beside(place, "*").name):
+        if left == quoted_extract.beside(place, choice_records.own_extract(session, place.parent.name) or ""):
             _put_in_place(left, place)
         else:
             left.unlink(missing_ok=True)
@@ -159,7 +151,7 @@ def quote(validation_id: str | None) -> None:
     folders = this_app.folders()
     with this_app.database().alone() as session:  # nobody removes it meanwhile
         if validation_id is None:
-            if (chosen := session.get(Choice, _CHOICE)) is not None:
+            if (chosen := session.get(Choice, quoted_extract.CHOICE)) is not None:
                 session.delete(chosen)
             none = {"what": choice_records.CHOSEN, "validation": "none"}
             custody_log.append(session, "configuration", none)
@@ -172,9 +164,9 @@ def quote(validation_id: str | None) -> None:
         place = folders.validation(validation_id) / LABORATORY
         _finish_interrupted(session, place)
         extract = place.read_bytes()
-        _choose(session, validation_id, extract)
+        quoted_extract.choose(session, validation_id, extract)
         details = {"what": choice_records.CHOSEN, "validation": validation_id}
-        details[choice_records.EXTRACT] = _sha256(extract)
+        details[choice_records.EXTRACT] = sha256_of(extract)
         custody_log.append(session, "configuration", details)
 
 
@@ -223,76 +215,13 @@ def _places(folders: Folders) -> list[Path]:
     return sorted(place for place in folders.validations.iterdir() if _NAME.fullmatch(place.name))
 
 
-def _choose(session: Session, validation_id: str, extract: bytes) -> None:
-    session.merge(Choice(name=_CHOICE, value=_chosen(validation_id, extract), made=now()))
-
-
-def _chosen(validation_id: str, extract: bytes) -> str:
-    return f"{validation_id} {_sha256(extract)}"
-
-
-@dataclass(frozen=True)
-class ChosenExtract:
-    """The ``laboratory.json`` that reports quote, and the SHA-256 it had when it was chosen."""
-
-    path: Path
-    sha256: str
-
-    @property
-    def paths(self) -> tuple[Path, Path]:
-        """Where it is: in its place or, after a crash, beside it."""
-        return self.path, _beside(self.path, self.sha256)
-
-
-def chosen_extract(session: Session, folders: Folders) -> ChosenExtract | None:
-    """Which one reports quote; None: none."""
-    if (chosen := session.get(Choice, _CHOICE)) is None:
-        return None
-    validation_id, _, sha256 = chosen.value.partition(" ")
-    return ChosenExtract(folders.validation(validation_id) / LABORATORY, sha256)
-
-
-def in_reports(session: Session, folders: Folders) -> bytes | None:
-    """The text of the ``laboratory.json`` that reports quote, if any.
-
-    Raises :class:`AlteredRecord` for one that is not the one that was chosen.
-    """
-    return _in_reports(session, folders, keyed=True)
-
-
-def _in_reports(session: Session, folders: Folders, *, keyed: bool) -> bytes | None:
-    _refuse_unlogged(session, keyed=keyed)
-    if (chosen := chosen_extract(session, folders)) is None:
-        return None
-    for path in (*chosen.paths, chosen.path):  # again: it may have been put in its place between the two
-        with contextlib.suppress(OSError):
-            if _sha256(text := path.read_bytes()) == chosen.sha256:
-                return text
-    raise AlteredRecord(gettext("The validation that reports quote is not the one that was chosen."))
-
-
-def _refuse_unlogged(session: Session, *, keyed: bool) -> None:
-    """Raise :class:`AlteredRecord` where the choice in the database is not that of the custody log."""
-    before: object = ()
-    while True:
-        row = session.get(Choice, _CHOICE, populate_existing=True)
-        chosen, told = (row.value if row else None), choice_records.chosen_validation(session, keyed=keyed)
-        if chosen == (None if told is None else " ".join(told)):
-            return
-        if told == before:  # else somebody chose another one between the two questions
-            raise AlteredRecord(
-                gettext("The validation that reports quote is not the one that the custody log holds.")
-            )
-        before = told
-
-
 def problems(session: Session, folders: Folders) -> Iterator[str]:
     """Why reports cannot quote what they should, in words; without it none can be rendered.
 
     And which validations the custody log does not hold. Who asks checks the MACs of the log's entries.
     """
     try:
-        _in_reports(session, folders, keyed=False)
+        quoted_extract.in_reports(session, folders, keyed=False)
     except AlteredRecord as altered:
         yield altered.error
     made = choice_records.made_validations(session, keyed=False)
@@ -309,7 +238,7 @@ def _listed(folders: Folders, validation_id: str) -> ListedValidation | None:
     except (OSError, ValidationError):
         return None
     with this_app.database().begin() as session:
-        chosen = session.get(Choice, _CHOICE)
+        chosen = session.get(Choice, quoted_extract.CHOICE)
         default = model_service.default(session, folders)
     try:
         now = validated_model(model_service.card_path(folders, default), about.parameters)
@@ -318,7 +247,3 @@ def _listed(folders: Folders, validation_id: str) -> ListedValidation | None:
         ended = str(problem)
     is_quoted = chosen is not None and chosen.value.startswith(validation_id)
     return ListedValidation(validation_id, about, is_quoted, ended)
-
-
-def _sha256(text: bytes) -> str:
-    return hashlib.sha256(text).hexdigest()

@@ -17,7 +17,7 @@ from detector.schema.laboratory.quoted import Laboratory
 from detector.validation.model_used import validated_model
 from webapp.cli import main as cli
 from webapp.custody import log as custody_log
-from webapp.services.validations import making
+from webapp.services.validations import making, quoted_extract
 from webapp.services.validations import stored as stored_validations
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import Choice, now
@@ -26,7 +26,7 @@ from webapp.storage.tables import Choice, now
 def own_threshold(app) -> bool | None:
     """Whether what reports quote has thresholds of the laboratory's own; None: they quote nothing."""
     with app.extensions["database"].begin() as session:
-        text = stored_validations.in_reports(session, Folders.local(app.extensions["settings"].data))
+        text = quoted_extract.in_reports(session, Folders.local(app.extensions["settings"].data))
     return None if text is None else bool(Laboratory.from_json(text).thresholds)
 
 

@@ -14,6 +14,7 @@ from detector.validation.quoted import quoted as extract_of
 from webapp.cli import main as cli
 from webapp.custody import log as custody_log
 from webapp.services.backups import backup, backup_manifest
+from webapp.services.validations import quoted_extract
 from webapp.services.validations import stored as stored_validations
 from webapp.storage import database_copy
 from webapp.storage.data_folder import Folders
@@ -57,7 +58,7 @@ def test_thresholds_that_change_meanwhile_are_those_of_the_rows(app, quoted, tmp
     )
     settings = put_back(tmp_path / "kept", tmp_path / "again")
     with opened(settings) as database, database.begin() as session:
-        assert stored_validations.in_reports(session, Folders.of(settings)) is not None
+        assert quoted_extract.in_reports(session, Folders.of(settings)) is not None
 
 
 @pytest.mark.parametrize("problem", [FileNotFoundError, backup._Unreadable])
