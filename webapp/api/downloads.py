@@ -16,7 +16,7 @@ from webapp.queries.results import load
 from webapp.security.access.blinding import Discloses
 from webapp.security.access.permissions import Permission
 
-blueprint = Blueprint("api_files", __name__)
+blueprint = Blueprint("api_files", __name__)  # openapi.json names its operations by it
 
 _ERRORS = (404, 409, 503)
 
