@@ -42,9 +42,9 @@ class ReaderView:
     one_person: str = ""
 
 
-def of_analysis(analysis: Analysis) -> ReaderView:
+def reader_view(analysis: Analysis) -> ReaderView:
     """The annex of an analysis."""
-    view = of_model(analysis.model, analysis.media.still)
+    view = reader_view_of_model(analysis.model, analysis.media.still)
     names = not_as_measured(analysis)
     if not names:
         return replace(view, one_person=rates_of_one_person(analysis))
@@ -58,7 +58,7 @@ def of_analysis(analysis: Analysis) -> ReaderView:
     return replace(view, errors=(), apart=apart)
 
 
-def of_model(model: Model, still: bool) -> ReaderView:
+def reader_view_of_model(model: Model, still: bool) -> ReaderView:
     """The annex of a model, measured on photos (``still``) or on videos.
 
     Rates by verdict count, or else the first measured, but none of what the model learnt from. Where the

@@ -38,13 +38,13 @@ from reports.view.method import ModelView, ParameterView, coverage_facts, model_
 from reports.view.not_examined import NotExaminedView, not_examined_view
 from reports.view.other_models import OtherModelsView, other_models_view
 from reports.view.persons import PersonView, person_view
-from reports.view.reader import ReaderView, of_analysis
+from reports.view.reader import ReaderView, reader_view
 from reports.view.report_inputs import ALONE, ReportInputs
 from reports.view.reproduction import ReproductionView, reproduction_view
 from reports.view.reviewers import ReviewerView, reviewer_view
 from reports.view.second_review import SecondReviewView, second_review_view
 from reports.view.segments import PeakView, SegmentView, segment_view
-from reports.view.timeline.drawing import Timeline, draw
+from reports.view.timeline.drawing import Timeline, draw_timeline
 from reports.view.validation.laboratory import THRESHOLD, LaboratoryView, laboratory_view
 from reports.view.validation.measured_errors import MeasuredErrors, measured_errors
 
@@ -164,7 +164,7 @@ def _view(analysis: Analysis, folder: Path, inputs: ReportInputs) -> ReportView:
         metadata=metadata_view(media),
         measured_errors=measured_errors(analysis),
         laboratory=own,
-        timeline=draw(analysis),
+        timeline=draw_timeline(analysis),
         persons=tuple(person_view(analysis, person) for person in analysis.persons),
         segments=tuple(segment_view(analysis, segment, folder) for segment in analysis.segments),
         others=other_models_view(analysis, folder),
@@ -182,7 +182,7 @@ def _view(analysis: Analysis, folder: Path, inputs: ReportInputs) -> ReportView:
         second_review=reviewed,
         references=references,
         custody=custody_view(inputs.custody, media.sha256),
-        reader=of_analysis(analysis),
+        reader=reader_view(analysis),
         check=f"{check.sha256} {check.bytes} {timestamps.iso_seconds(check.checked)}" if check else "",
         beside=tuple(f"{one.below}{path}" for one in inputs.comparisons for path in files_of(one.comparison)),
     )

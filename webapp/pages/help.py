@@ -7,7 +7,7 @@ from flask import Blueprint, render_template
 from reports.text.certainty.verbal_scale import STRENGTHS, strengths
 from reports.text.glossary import general_glossary
 from reports.text.translation.language import translated_view
-from reports.view.reader import of_model
+from reports.view.reader import reader_view_of_model
 from webapp.security.access.permissions import signed_in
 from webapp.services import models
 
@@ -25,5 +25,5 @@ def guide() -> str:
         strengths=translated_view(
             [strengths(told, still=still) if told is not None else STRENGTHS for still in (False, True)]
         ),
-        readers=[of_model(told, still) for still in (False, True)] if told is not None else (),
+        readers=[reader_view_of_model(told, still) for still in (False, True)] if told is not None else (),
     )

@@ -52,7 +52,7 @@ class Timeline:
     description: str
 
 
-def draw(analysis: Analysis) -> Timeline:
+def draw_timeline(analysis: Analysis) -> Timeline:
     """Lay out the timeline of an analysis; a still image gets one bar a person instead."""
     still = analysis.media.still
     several = len(analysis.others) + 1

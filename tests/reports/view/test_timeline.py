@@ -18,7 +18,7 @@ from reports.render.html import TEMPLATES
 from reports.text.translation import language
 from reports.view.report import report_view
 from reports.view.timeline import ticks as timeline_ticks
-from reports.view.timeline.drawing import ROOMY_LANES, draw
+from reports.view.timeline.drawing import ROOMY_LANES, draw_timeline
 from reports.view.timeline.scale import LEFT, RIGHT
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -59,7 +59,7 @@ def test_every_segment_has_a_hatched_labelled_band(tmp_path: Path) -> None:
 
 
 def test_band_and_line_lie_where_their_times_are(tmp_path: Path) -> None:
-    timeline = draw(build(tmp_path, kept=False))
+    timeline = draw_timeline(build(tmp_path, kept=False))
     band = timeline.lanes[0].bands[0]
     assert band.x == pytest.approx(LEFT + (RIGHT - LEFT) * 6 / 60, abs=0.1)
     assert band.width == pytest.approx((RIGHT - LEFT) * 12 / 60, abs=0.1)
@@ -70,7 +70,7 @@ def test_band_and_line_lie_where_their_times_are(tmp_path: Path) -> None:
 
 
 def test_line_breaks_where_the_face_is_lost_and_the_strips_say_why(tmp_path: Path) -> None:
-    lost, whole = draw(build(tmp_path, kept=False)).lanes
+    lost, whole = draw_timeline(build(tmp_path, kept=False)).lanes
     sample = (RIGHT - LEFT) / 60 / 8
     for lane in (lost, whole):
         for part in lane.line.split("M")[1:]:
@@ -82,7 +82,7 @@ def test_line_breaks_where_the_face_is_lost_and_the_strips_say_why(tmp_path: Pat
 
 def test_ticks_are_round_and_few(tmp_path: Path) -> None:
     for duration in (0.4, 5, 59, 600, 7200, 200_000):
-        ticks = draw(build(tmp_path, kept=False, duration=duration, count=10)).ticks
+        ticks = draw_timeline(build(tmp_path, kept=False, duration=duration, count=10)).ticks
         assert 2 <= len(ticks) <= 9
         assert ticks[0].label.startswith("00:00:00")
         labels = [tick.label for tick in ticks if tick.label]
@@ -111,7 +111,7 @@ def test_fifty_thousand_scores_stay_small_and_lose_no_spike(tmp_path: Path) -> N
     long = analysis.model_copy(
         update={"persons": (person,), "media": analysis.media.model_copy(update={"duration": 6250.0})}
     )
-    lane = draw(long).lanes[0]
+    lane = draw_timeline(long).lanes[0]
     assert len(lane.line) + len(lane.dots) < 40_000
     spike = lane.bottom - (lane.bottom - lane.top) * 0.99
     for path in (lane.line, lane.dots):
@@ -134,7 +134,7 @@ def test_unsteady_tracks_stay_bounded(tmp_path: Path) -> None:
     )
     analysis = build(tmp_path, persons=1, segments=0, duration=2500.0)
     person = analysis.persons[0].model_copy(update={"scores": scores})
-    lane = draw(analysis.model_copy(update={"persons": (person,)})).lanes[0]
+    lane = draw_timeline(analysis.model_copy(update={"persons": (person,)})).lanes[0]
     assert sum(map(len, (lane.line, lane.dots, lane.usable, lane.unusable))) < 60_000
 
 
@@ -156,7 +156,8 @@ def test_no_person_and_no_usable_face_are_said(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("persons", [1, 6, 7, 20])
 def test_lanes_never_overlap_and_stay_inside(tmp_path: Path, persons: int) -> None:
-    timeline = draw(build(tmp_path, persons=persons, segments=persons, kept=False, peaks=1, count=40))
+    made = build(tmp_path, persons=persons, segments=persons, kept=False, peaks=1, count=40)
+    timeline = draw_timeline(made)
     for upper, lower in zip(timeline.lanes, timeline.lanes[1:], strict=False):
         assert upper.strip < lower.top
     assert timeline.lanes[-1].strip < timeline.axis < timeline.legend < timeline.height < 960
