@@ -16,7 +16,7 @@ from detector.errors import ReelproofError
 from reports.text.numbers import file_name
 
 if TYPE_CHECKING:
-    from reports.verification.verify import Verified
+    from reports.verification.verified import Verified
 
 _SPACES = re.compile(r"\s{2,}")
 _WHAT = {

@@ -16,7 +16,8 @@ from reports.bundle.manifest import new_manifest
 from reports.cli.main import main
 from reports.signing.keys import SigningKey
 from reports.signing.pdf import sign_pdf
-from reports.verification.verify import VerifyError, verify
+from reports.verification.verified import VerifyError
+from reports.verification.verify import verify
 
 
 def test_the_command(bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

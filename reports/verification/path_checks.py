@@ -1,0 +1,191 @@
+"""What a path is, and all checks that apply to it by itself, in order.
+
+Zip, PDF, JSON, signatures and pictures of whoever made them are read here: :mod:`reports.verification.verify`
+has it done in a confined process.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Collection, Mapping
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from reports.bundle.archive import UNREADABLE, BundleError, differences, is_zip, lists_whole, open_zip
+from reports.bundle.manifest import ANALYSIS, NAME, OWN, SIGNATURE, SUM, Manifest
+from reports.custody.chain import export_notes
+from reports.custody.format import NAME as CUSTODY
+from reports.custody.format import is_export
+from reports.signing.timestamps import SUFFIX
+from reports.verification.comparisons import check_attached, check_comparisons
+from reports.verification.consistency import (
+    check_analysis,
+    check_beside,
+    check_consistency,
+    check_scores,
+    unbroken_log,
+)
+from reports.verification.listed_files import check_files
+from reports.verification.page import check_page
+from reports.verification.pdf import check_pdf
+from reports.verification.problems import CheckResults
+from reports.verification.signatures.trust import Trust
+from reports.verification.signatures.trusted_time import check_token
+from reports.verification.sources import Folder, Source, Unreadable, Zip
+from reports.verification.verified import Verified, VerifyError, What
+
+_NAMED = 12
+_OF_CASE = "analyses/*.zip"  # in the export of a whole case
+
+
+def kind_of(path: Path) -> What:
+    """What is at a path, by its first bytes and its name; raises :class:`VerifyError` for none of these."""
+    if path.is_dir():
+        return "result"
+    if not path.is_file():
+        raise VerifyError(f"{path} is neither a file nor a folder.")
+    with path.open("rb") as stream:
+        head = stream.read(5)
+    # By name too: the first byte may be the damaged one.
+    if head == b"%PDF-" or (path.suffix.lower() == ".pdf" and not is_zip(path)):
+        return "report"
+    if path.name == CUSTODY or (path.suffix.lower() == ".json" and is_export(path.read_bytes())):
+        return "log"
+    if is_zip(path) or path.suffix.lower() == ".zip":
+        return "bundle"
+    raise VerifyError(
+        f"{path} is no review bundle (zip), report (PDF), exported custody log (JSON), or folder that "
+        "analyze --out wrote. Of a file in such a folder, name the folder."
+    )
+
+
+def check_path(done: Verified, trust: Trust) -> None:
+    """Add to ``done`` what its path shows by itself; raises :class:`VerifyError` for something else."""
+    if done.what == "report":
+        _verify_pdf(done, trust)
+    elif done.what == "log":
+        _verify_log(done, trust)
+    elif done.what == "result":
+        _refuse_others(done.path, Folder(done.path).names)
+        _verify_files(done, Folder(done.path), trust)
+    else:
+        _verify_zip(done, trust)
+
+
+def _refuse_others(path: Path, names: Collection[str]) -> None:
+    """Raise :class:`VerifyError` for what has not one file of a manifest: it is something else."""
+    if not set(OWN).isdisjoint(names):
+        return
+    what, to_do = f"holds no {NAME}", "Name another one."
+    if any(fnmatchcase(name, _OF_CASE) for name in names):
+        what, to_do = "is a whole case", "Verify each bundle of its folder analyses/."
+    made_by = "it is no review bundle and no folder that analyze --out wrote"
+    raise VerifyError(f"{path} {what}: {made_by}. {to_do}")
+
+
+def _verify_zip(done: Verified, trust: Trust) -> None:
+    try:
+        with open_zip(done.path) as archive:
+            if lists_whole(done.path, archive):
+                _refuse_others(done.path, archive.namelist())
+            manifest = _verify_files(done, Zip(archive), trust)
+            if manifest and manifest.manifest_version != "1.0":
+                _check_container(done.path, archive, manifest, done.results)
+            elif manifest:
+                done.results.notes.append("Made before the bytes of a zip were all determined by its files.")
+    except BundleError as error:
+        done.results.add(done.path.name, "cannot be read", str(error))
+
+
+def _check_container(path: Path, archive: zipfile.ZipFile, manifest: Manifest, results: CheckResults) -> None:
+    """Every byte of the zip that is no file's: headers, list of files, end."""
+    names = [entry.path for entry in manifest.files]
+    names += [NAME, SUM, *([SIGNATURE] if manifest.signature else [])]
+    if set(names) != {entry.filename for entry in archive.infolist()}:
+        if not results.problems:  # folders have entries of their own
+            results.add(path.name, "changed", "the zip holds entries that are no files")
+        return
+    others = [e for e in archive.infolist() if e.compress_type or e.date_time[:3] != (1980, 1, 1)]
+    if 2 * len(others) > len(names):
+        why = "the zip was packed again by another program. Unpack it and verify the folder."
+        results.add(path.name, "changed", why)
+        return
+    try:
+        found = differences(path, names)
+    except (*UNREADABLE, RuntimeError, KeyError) as error:
+        if not results.problems:
+            results.add(path.name, "cannot be read", " ".join(str(error).split()))
+        return
+    for name, why in found[:_NAMED]:
+        results.add(name or path.name, "changed", why if name else f"the zip itself: {why}")
+    if len(found) > _NAMED:
+        results.add(path.name, "changed", f"the zip differs in {len(found) - _NAMED} more places")
+
+
+def _verify_files(done: Verified, source: Source, trust: Trust) -> Manifest | None:
+    results = done.results
+    manifest = check_files(source, trust, results)
+    if manifest:
+        done.what = manifest.contents
+        results.facts |= {
+            "made": f"{manifest.made} by Reelproof {manifest.software.get('reelproof', '')}",
+            "exhibit": f"{manifest.exhibit.file}, {manifest.exhibit.bytes:,} bytes, "
+            f"SHA-256 {manifest.exhibit.sha256}",
+            "model": f"{manifest.model.name}, SHA-256 {manifest.model.sha256}",
+        }
+        if manifest.custody:
+            head = manifest.custody
+            results.facts["custody log"] = f"{head.count:,} entries then, the last one {head.head}"
+    done.analysis = check_consistency(source, manifest, results)
+
+    def beside(name: str) -> bytes | None:
+        try:
+            return source.read(name) if name in source.names else None
+        except Unreadable:
+            return None
+
+    attached: Mapping[str, bytes] = {}
+    if (report := beside("report.pdf")) is not None:
+        old = manifest is not None and manifest.manifest_version == "1.0"
+        attached = check_pdf("report.pdf", report, trust, results, beside, without_digest=old)
+        check_scores("report.pdf", attached, done.analysis, results)
+    done.comparisons = check_comparisons(source, done.analysis, attached, results)
+    check_page(source, done.analysis, attached, results)
+    return manifest
+
+
+def _verify_log(done: Verified, trust: Trust) -> None:
+    """An exported custody log, and the timestamp beside it: if there is one, with ``trust`` in any case."""
+    results, name = done.results, done.path.name
+    text = done.path.read_bytes()
+    results.files = 1
+    told = unbroken_log(name, text, results)
+    if told is None:
+        return
+    results.notes.extend(export_notes(told))
+    results.facts["custody log"] = f"{told.count:,} entries then, the last one {told.head}"
+    stamp = stamp_of(done.path)
+    if stamp.exists():
+        check_token(stamp.name, text, stamp.read_bytes(), trust, results)
+    elif asked_by := trust.time_asked_by or trust.asked_by:
+        results.add(stamp.name, "missing", f"the log has no timestamp, where {asked_by} asks for one")
+
+
+def stamp_of(path: Path) -> Path:
+    """Where the token beside a log lies, if there is one."""
+    return path.with_name(path.name + SUFFIX)
+
+
+def _verify_pdf(done: Verified, trust: Trust) -> None:
+    results, name = done.results, done.path.name
+    attached = check_pdf(name, done.path.read_bytes(), trust, results, alone=True)
+    text = attached.get(ANALYSIS)
+    if text is not None:
+        done.analysis = check_analysis(f"{name}/{ANALYSIS}", text, results)
+    check_scores(name, attached, done.analysis, results)
+    check_beside(attached.get, done.analysis, results, below=f"{name}/")
+    check_attached(name, attached, done.analysis, results)
+    if done.analysis:
+        media, model = done.analysis.media, done.analysis.model
+        results.facts["exhibit"] = f"{media.file}, {media.bytes:,} bytes, SHA-256 {media.sha256}"
+        results.facts["model"] = f"{model.name}, SHA-256 {model.sha256}"
