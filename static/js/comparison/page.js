@@ -25,6 +25,28 @@ function moveHeads(time, reference, files) {
   }
 }
 
+/** Goes to the next segment, or with a `direction` of -1 to the one before. */
+function toSegment(players, segments, direction) {
+  const starts = segments.map((one) => one.start).sort((a, b) => a - b);
+  const near = players.frame;
+  const found = direction > 0
+    ? starts.find((start) => start > players.time + near)
+    : starts.findLast((start) => start < players.time - near);
+  if (found !== undefined) players.seek(found);
+}
+
+/** Has the buttons that name a moment lead there, and to the pictures kept of it. */
+function leadToMoments(players, pictures) {
+  for (const button of document.querySelectorAll("[data-seek]")) {
+    button.disabled = false;
+    button.addEventListener("click", () => {
+      players.pause();
+      players.seek(Number(button.dataset.seek));
+      pictures?.about(button.dataset.about);
+    });
+  }
+}
+
 /** Connects both players to the controls, the time map and the kept pictures. */
 function playTogether(data, pictures) {
   const seek = byId("seek");
@@ -48,14 +70,7 @@ function playTogether(data, pictures) {
     else await players.play();
     players.onTime(players.time, players.map.reference(players.time));
   };
-  const segment = (direction) => {
-    const starts = data.segments.map((one) => one.start).sort((a, b) => a - b);
-    const near = players.frame;
-    const found = direction > 0
-      ? starts.find((start) => start > players.time + near)
-      : starts.findLast((start) => start < players.time - near);
-    if (found !== undefined) players.seek(found);
-  };
+  const segment = (direction) => toSegment(players, data.segments, direction);
   play.addEventListener("click", toggle);
   byId("frame-back").addEventListener("click", () => players.step(-1));
   byId("frame-on").addEventListener("click", () => players.step(1));
@@ -65,14 +80,7 @@ function playTogether(data, pictures) {
     if (players.playing) players.pause();
     players.seek(Number(seek.value));
   });
-  for (const button of document.querySelectorAll("[data-seek]")) {
-    button.disabled = false;
-    button.addEventListener("click", () => {
-      players.pause();
-      players.seek(Number(button.dataset.seek));
-      pictures?.about(button.dataset.about);
-    });
-  }
+  leadToMoments(players, pictures);
   listen({
     space: toggle,
     ArrowLeft: () => players.step(-1),

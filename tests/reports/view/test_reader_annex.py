@@ -12,14 +12,14 @@ from detector.schema.analysis import Analysis, MediaKind, Parameters
 from detector.schema.model import LEARNT, Model, Rate
 from detector.validation.model_used import not_as_measured
 from reports.render.html import render_html
-from reports.view.reader import of_model
+from reports.view.reader import reader_view_of_model
 from reports.view.report import report_view
 from reports.view.report_inputs import ReportInputs
 
 
 def test_photographs_are_told_of_photographs_and_videos_of_videos() -> None:
     shipped: Model = load_model().card.fused.as_model()
-    videos, photos = (of_model(shipped, still) for still in (False, True))
+    videos, photos = (reader_view_of_model(shipped, still) for still in (False, True))
     assert all(" clips" in error.words for error in videos.errors)
     assert all(" photographs" in error.words for error in photos.errors)
     assert [error.filled for error in videos.errors] != [error.filled for error in photos.errors]
@@ -27,7 +27,7 @@ def test_photographs_are_told_of_photographs_and_videos_of_videos() -> None:
 
 def test_of_the_step_and_the_whole_program_the_higher_rate_stands_there() -> None:
     model = load_model().card.fused.as_model()
-    false_alarms, misses = of_model(model, still=False).errors
+    false_alarms, misses = reader_view_of_model(model, still=False).errors
     by = {(rate.data, rate.figure): rate for rate in model.rates if rate.unit == "clips"}
     step, program = "126 develop clips", "whole program, 126 develop clips"
     alarms, missed = (
@@ -45,7 +45,7 @@ def test_what_was_not_measured_of_photographs_is_that_of_videos() -> None:
     )
     model = load_model().card.fused.as_model().model_copy(update={"rates": (measured,)})
     for still in (False, True):
-        false_alarms, misses = of_model(model, still).errors
+        false_alarms, misses = reader_view_of_model(model, still).errors
         assert false_alarms.filled == 2 and "not measured" in misses.words
 
 
@@ -120,4 +120,4 @@ def test_what_the_model_learnt_from_tells_no_error_rates() -> None:
     )
     model = load_model().card.as_model().model_copy(update={"rates": (learnt,)})
     for still in (False, True):
-        assert all("not measured" in error.words for error in of_model(model, still).errors)
+        assert all("not measured" in error.words for error in reader_view_of_model(model, still).errors)

@@ -14,7 +14,7 @@ from made_results import finished, hand_in
 from detector.models.loaded import load_model
 from detector.schema.analysis import KEPT_WIDTH, Analysis, MediaKind, Verdict
 from reports.text.translation.languages import LANGUAGES
-from reports.view.reader import of_model
+from reports.view.reader import reader_view_of_model
 from webapp.jobs import claims, failures
 from webapp.queries.library import PAGE_SIZE
 from webapp.storage.data_folder import Folders
@@ -45,7 +45,7 @@ def test_help_states_the_error_rates_of_scan_and_second_look_together(client):
     told = load_model().card.fused.as_model()
     text = html.unescape(client.get("/help").text)
     for still in (False, True):
-        for error in of_model(told, still).errors:
+        for error in reader_view_of_model(told, still).errors:
             assert error.words in text
     assert "<h4>Videos</h4>" in text and "<h4>Photographs</h4>" in text
 
