@@ -160,7 +160,9 @@ class AdmittedRequest(HTTPRequestParser):
         return consumed
 
     def _admit(self) -> None:
-        entered = self._admission.enter(self.headers, None if self.chunked else self.content_length)
+        length = None if self.chunked else self.content_length
+        # Only parts of uploads are sent by PATCH.
+        entered = self._admission.enter(self.headers, length, is_part=self.command == "PATCH")
         if isinstance(entered, UserError):
             self._refuse(entered)
             return

@@ -62,6 +62,10 @@ def parameters_from(options: argparse.Namespace) -> Parameters:
             raise ParameterError(
                 f"--set {setting}: write NAME=VALUE. Names are {', '.join(Parameters.model_fields)}."
             )
+        if name in given and not _same(given[name], value):
+            raise ParameterError(
+                f"{name} is given twice, as {given[name]} and as {value}. Name the one that is meant."
+            )
         given[name] = value
     try:
         parameters = Parameters.model_validate(given)
@@ -80,3 +84,11 @@ def parameters_from(options: argparse.Namespace) -> Parameters:
             f"Set both, as --set {other}={most} --set {name}={most}."
         )
     return parameters
+
+
+def _same(first: object, second: str) -> bool:
+    """Whether two values of one parameter say the same, be they written as 8 and 8.0."""
+    try:
+        return float(str(first)) == float(second)
+    except ValueError:
+        return first == second

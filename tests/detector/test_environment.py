@@ -83,6 +83,36 @@ def test_a_wrong_setting_is_named(capsys: pytest.CaptureFixture[str], setting: s
     assert said in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--set", "seed=1", "--set", "seed=2"], "seed is given twice, as 1 and as 2."),
+        (["--sample-rate", "4", "--set", "sample_rate=6"], "sample_rate is given twice, as 4.0 and as 6."),
+    ],
+)
+def test_settings_that_contradict_each_other_are_refused(capsys, options: list[str], said: str) -> None:
+    assert main(["analyze", "clip.mp4", *options]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_a_setting_may_be_given_twice_alike() -> None:
+    options = argument_parser().parse_args(
+        [
+            "score",
+            "a.mp4",
+            "--sample-rate",
+            "4",
+            "--set",
+            "sample_rate=4.0",
+            "--set",
+            "seed=3",
+            "--set",
+            "seed=3",
+        ]
+    )
+    assert parameters_from(options) == Parameters(sample_rate=4, seed=3)
+
+
 def test_versions_of_this_environment() -> None:
     import av
     import numpy

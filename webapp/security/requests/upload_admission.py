@@ -31,20 +31,27 @@ def _later(status: int, error: str, remedy: str, seconds: int) -> UserError:
     return refusal
 
 
+_NOT_SIGNED_IN = "You are not signed in, or your token does not work (any more)."
 NOT_SIGNED_IN = UserError(
     401,
-    "You are not signed in, or your token does not work (any more).",
+    _NOT_SIGNED_IN,
     "Sign in, or send a token of the account page; then hand the file in again.",
+)
+# Of a part of an upload: those that came before are kept.
+NOT_SIGNED_IN_FOR_PART = UserError(
+    401,
+    _NOT_SIGNED_IN,
+    "Send a token of the account page. The parts that arrived are kept for a day: ask with HEAD where to "
+    "go on, then send the part that starts there.",
 )
 NOT_ALLOWED = UserError(403, "Your role does not hand in files.", "Ask an administrator for another one.")
 TOO_MANY = _later(
     429, "You are sending as many files as you may at once.", "Wait until one has arrived.", seconds=5
 )
-UNKNOWN = _later(
-    503,
-    "The database cannot be reached, or is busy.",
-    "Try again in a minute. Nothing of the file was kept.",
-    seconds=10,
+_UNKNOWN = "The database cannot be reached, or is busy."
+UNKNOWN = _later(503, _UNKNOWN, "Try again in a minute. Nothing of the file was kept.", seconds=10)
+UNKNOWN_FOR_PART = _later(
+    503, _UNKNOWN, "Send the same part again in a minute: those before it are kept.", seconds=10
 )
 _BRINGS_FILES = (Permission.ANALYSE, Permission.ANNOTATE, Permission.CONFIGURE)
 
@@ -57,10 +64,13 @@ class Admission:
         self._settings: Settings = app.extensions["settings"]
         self._under_way: Counter[str] = Counter()
 
-    def enter(self, headers: Mapping[str, str], length: int | None) -> UserError | str:
+    def enter(
+        self, headers: Mapping[str, str], length: int | None, *, is_part: bool = False
+    ) -> UserError | str:
         """Why a body of ``length`` bytes (none: not said) is refused, or who sends it, for :meth:`leave`.
 
-        An empty name needs no leaving. ``headers`` are named as waitress names them.
+        An empty name needs no leaving. ``headers`` are named as waitress names them. ``is_part`` says that it
+        is one of an upload that can be gone on with.
         """
         if not self._settings.login or (length is not None and length <= SMALL):
             return ""
@@ -70,9 +80,9 @@ class Admission:
             who, row = request_guard.identify(self._app, authorization, cookie, used=False)
         except SQLAlchemyError as problem:
             log.error("an upload is refused: %s", getattr(problem, "orig", problem))
-            return UNKNOWN
+            return UNKNOWN_FOR_PART if is_part else UNKNOWN
         if who is None or (row is not None and row.user.one_time):
-            return NOT_SIGNED_IN
+            return NOT_SIGNED_IN_FOR_PART if is_part else NOT_SIGNED_IN
         if not any(who.may(permission) for permission in _BRINGS_FILES):
             return NOT_ALLOWED
         if self._under_way[who.name] >= self._settings.uploads_at_once:

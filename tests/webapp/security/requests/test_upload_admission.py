@@ -140,16 +140,36 @@ def test_programs_are_told_in_a_problem(app, port, monkeypatch, caplog):
         assert headers["Content-Type"] == "application/problem+json"
         assert told["status"] == code and told["title"] and told["detail"] and told["remedy"]
         assert ("WWW-Authenticate" in headers) == (code == 401)
+        assert ("HEAD" in told["remedy"]) == (code == 401)
         assert caplog.records[-1].fields["request"] == headers["X-Request-Id"]
         assert caplog.records[-1].fields["status"] == code
     monkeypatch.setattr(Room, "takes", lambda *_: False)
     status, headers, body = answered("/api/v1/uploads/x", examiner)
     assert json.loads(body)["status"] == 507 and "disk space" in json.loads(body)["detail"]
-    monkeypatch.setattr("webapp.security.requests.upload_admission.Admission.enter", lambda *_: TOO_MANY)
+    monkeypatch.setattr(
+        "webapp.security.requests.upload_admission.Admission.enter", lambda *_, **__: TOO_MANY
+    )
     status, headers, body = answered("/api/v1/uploads/x", examiner)
     assert b" 429 " in status and headers["Retry-After"] == "5" and "Retry-After" not in json.loads(body)
     status, headers, body = answered("/analyses", examiner)
     assert headers["Content-Type"].startswith("text/plain") and headers["Retry-After"] == "5"
+
+
+def test_who_sends_a_part_is_told_how_to_go_on(app, monkeypatch):
+    """A token that ends in the middle of an upload costs one part, not the file."""
+    admission = Admission(app)
+    whole, part = (admission.enter({}, BIG, is_part=each) for each in (False, True))
+    assert whole.status == part.status == 401
+    assert "hand the file in again" in whole.remedy and "hand the file in again" not in part.remedy
+    assert "ask with HEAD where to go on" in part.remedy
+
+    def gone(*_: object, **__: object) -> None:
+        raise OperationalError("", {}, Exception("no server"))
+
+    monkeypatch.setattr("webapp.security.requests.request_guard.identify", gone)
+    whole, part = (admission.enter({}, BIG, is_part=each) for each in (False, True))
+    assert whole.status == part.status == 503 and whole.retry_after == part.retry_after == 10
+    assert "Nothing of the file was kept" in whole.remedy and "those before it are kept" in part.remedy
 
 
 @pytest.fixture
