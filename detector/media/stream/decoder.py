@@ -18,7 +18,7 @@ from detector.media.stream.picture_stream import PictureStream
 from detector.media.stream.references import reference_reader
 from detector.media.stream.restarted_clock import FORMATS, RestartedClock
 from detector.media.stream.tally import Tally
-from detector.media.stream.unreferenced import PICTURE_PACKETS, NeededPackets
+from detector.media.stream.unreferenced import MP4, PICTURE_PACKETS, NeededPackets
 from detector.schema.analysis import MediaKind
 
 _MOST_THREADS = 64  # of a decoder
@@ -140,6 +140,9 @@ class FrameDecoder(PictureStream):
         for packet in self._packets(tally):
             tally.packets.add(packet, self.codec)
             tally.damage.add(packet)
+            if self._is_cut_off(packet):
+                self._refuse(key_of(packet), "a packet that the file holds in part", tally)
+                continue
             if needed is not None and (tally.undecodable or tally.out_of_order or tally.damage.is_met):
                 needed.distrust()
             yield from self._frames_of([packet] if needed is None else needed.offer(packet), tally, fed)
@@ -192,11 +195,25 @@ class FrameDecoder(PictureStream):
             except MemoryError:  # of this machine, not of the file; FFmpeg's own is one of both
                 raise
             except av.FFmpegError:
-                tally.undecodable += 1
                 refused = self._refused_of(fed) if packet.size else None
-                tally.packets.failed(refused, "a packet the decoder refused")
-                tally.damage.refused(refused)
+                self._refuse(refused, "a packet the decoder refused", tally)
                 self._bounds.refuse_count(tally.frames + tally.undecodable)
+
+    def _is_cut_off(self, packet: av.Packet) -> bool:
+        """Whether the file ends within this packet, which then is the last one.
+
+        Given to a decoder with several threads it would be refused at the flush, and the whole pictures that
+        these still hold be lost with it.
+        """
+        whole = not packet.size or not packet.is_corrupt
+        return self.kind is MediaKind.VIDEO and self.container_format == MP4 and not whole
+
+    @staticmethod
+    def _refuse(key: int | None, why: str, tally: Tally) -> None:
+        """Count a packet of which no frame comes."""
+        tally.undecodable += 1
+        tally.packets.failed(key, why)
+        tally.damage.refused(key)
 
     def _refused_of(self, fed: deque[int | None]) -> int | None:
         """Of which packet an error speaks: threads, each with a packet, answer in turn. None: not known."""

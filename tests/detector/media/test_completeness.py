@@ -154,6 +154,24 @@ class TestAnEditListThatWaits:
         assert "missing at its end" in " ".join(not_seen(media, missing))
 
 
+@pytest.mark.parametrize("whole", [1, 2, 3])
+def test_what_is_whole_of_an_mp4_cut_within_a_packet_is_examined(tmp_path: Path, whole: int) -> None:
+    """Decoders with several threads would keep the last frames back, and of so few files all of them."""
+    path = write_clip(tmp_path / "a.mp4", map(numbered, range(20)), options={"bf": "2"})
+    moved = tmp_path / "table-first.mp4"
+    with av.open(str(path)) as given, av.open(str(moved), "w", options={"movflags": "faststart"}) as made:
+        stream = made.add_stream_from_template(given.streams.video[0])
+        for packet in given.demux(given.streams.video[0]):
+            if packet.size:
+                packet.stream = stream
+                made.mux(packet)
+    offset, size, _key = packets(moved)[whole]
+    moved.write_bytes(moved.read_bytes()[: offset + size // 2])
+    media, _missing, shown = facts_of(moved)
+    assert len(shown) == whole and shown[0] == 0
+    assert media.frames_undecodable == 20 - whole
+
+
 def test_intact_frames_whose_time_repeats_are_no_damage(tmp_path: Path) -> None:
     encoder = av.CodecContext.create("libvpx", "w")
     encoder.width, encoder.height, encoder.pix_fmt = WIDTH, HEIGHT, "yuv420p"
