@@ -86,13 +86,20 @@ def _few(levels: Sequence[Level]) -> Iterator[str]:
             (_UNMANIPULATED[level.kind], level.unmanipulated),
         ):
             if outcomes.total < FEW:
-                yield N_("Only %(count)s %(what)s were measured: rates over them are hardly known.") % {
-                    "count": f"{outcomes.total:,}",
-                    "what": what,
-                }
+                words = (
+                    N_("Of %(what)s only one was measured: rates over them are hardly known.")
+                    if outcomes.total == 1
+                    else N_("Only %(count)s %(what)s were measured: rates over them are hardly known.")
+                )
+                yield words % {"count": f"{outcomes.total:,}", "what": what}
             silent = outcomes.inconclusive + outcomes.not_judged
             if outcomes.total and silent / outcomes.total > 0.1:
-                yield N_("%(silent)s of %(total)s %(what)s were left inconclusive.") % {
+                words = (
+                    N_("%(silent)s of %(total)s %(what)s was left inconclusive.")
+                    if silent == 1
+                    else N_("%(silent)s of %(total)s %(what)s were left inconclusive.")
+                )
+                yield words % {
                     "silent": f"{silent:,}",
                     "total": f"{outcomes.total:,}",
                     "what": what,

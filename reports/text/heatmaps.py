@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from detector.schema.analysis import RANDOM_AREAS, HideAndRescore, Model
 from reports.text.numbers import probability, shown
-from reports.text.translation.language import gettext
+from reports.text.translation.language import gettext, ngettext
 
 # A map counts as confirmed when hiding its hottest area lowers the logit by at least this
 # much more than hiding random areas does, and at least this many times as far. Both are a
@@ -60,9 +60,12 @@ def check_words(check: HideAndRescore, *, alone: bool = False) -> str:
         hidden_random=probability(check.hidden_random),
     )
     if check.areas < RANDOM_AREAS:
-        figures = gettext(
+        figures = ngettext(
+            "%(figures)s That average is of %(areas)s random area only, not of %(usual)s, as many faces of "
+            "this photograph share the time for such checks: it is rough.",
             "%(figures)s That average is of %(areas)s random areas only, not of %(usual)s, as many faces of "
             "this photograph share the time for such checks: it is rough.",
+            check.areas,
             figures=figures,
             areas=check.areas,
             usual=RANDOM_AREAS,

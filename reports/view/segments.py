@@ -15,7 +15,7 @@ from reports.text.certainty.uncertainty import ProbabilityInterval, segment_inte
 from reports.text.certainty.verbal_scale import segment_phrase
 from reports.text.heatmaps import SEQUENCES, check_words, is_confirmed
 from reports.text.numbers import grouped, shown, time_span, timecode
-from reports.text.translation.language import gettext, translated
+from reports.text.translation.language import gettext, ngettext, translated
 from reports.text.verdict_sentence import segment_name
 from reports.view import summary
 from reports.view.facts import Fact
@@ -187,8 +187,10 @@ def _made_from(interval: ProbabilityInterval) -> str:
     made = [gettext("too few independent moments for an interval")] if interval.says_nothing else []
     if interval.effective is not None and interval.frames is not None:
         made.append(
-            gettext(
+            ngettext(
+                "%(frames)s sampled moments worth %(effective)s independent one",
                 "%(frames)s sampled moments worth %(effective)s independent ones",
+                round(interval.effective),
                 frames=shown(interval.frames, ","),
                 effective=shown(interval.effective, ".0f"),
             )

@@ -22,7 +22,7 @@ from sqlalchemy.orm import Session
 
 from detector.files import flush_folder
 from reports.text.numbers import shown
-from reports.text.translation.language import gettext
+from reports.text.translation.language import gettext, ngettext
 from webapp.errors import UserError
 from webapp.intake.incoming import UploadLimit, disk_full_in_words, no_space
 from webapp.settings import Settings
@@ -160,8 +160,10 @@ def _refuse_another_start(row: UploadRow, offset: int) -> None:
     if offset != row.received:
         raise UserError(
             409,
-            gettext(
+            ngettext(
+                "This part starts at byte %(offset)s, but %(received)s byte is here.",
                 "This part starts at byte %(offset)s, but %(received)s bytes are here.",
+                row.received,
                 offset=shown(offset, ","),
                 received=shown(row.received, ","),
             ),
@@ -172,7 +174,12 @@ def _refuse_another_start(row: UploadRow, offset: int) -> None:
 def _too_long(row: UploadRow) -> UserError:
     return UserError(
         413,
-        gettext("More came than the %(size)s bytes announced.", size=shown(row.size, ",")),
+        ngettext(
+            "More came than the %(size)s byte announced.",
+            "More came than the %(size)s bytes announced.",
+            row.size,
+            size=shown(row.size, ","),
+        ),
         gettext("Nothing of this part was kept."),
     )
 
@@ -220,8 +227,10 @@ def finish(
         if row.received != row.size:
             raise UserError(
                 409,
-                gettext(
+                ngettext(
+                    "The file is not whole: %(received)s of %(size)s byte is here.",
                     "The file is not whole: %(received)s of %(size)s bytes are here.",
+                    row.size,
                     received=shown(row.received, ","),
                     size=shown(row.size, ","),
                 ),

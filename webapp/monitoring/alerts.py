@@ -51,8 +51,13 @@ def _older(then: str, never: str, moment: datetime | None, at: datetime, days: i
 def _queue(found: Operations, minutes: int) -> str:
     waited = found.waited
     late = waited > timedelta(minutes=minutes)
-    words = N_("The oldest job has been waiting for %(minutes)s minutes.")
-    return words % {"minutes": f"{waited.total_seconds() / 60:,.0f}"} if late else ""
+    told = round(waited.total_seconds() / 60)
+    words = (
+        N_("The oldest job has been waiting for %(minutes)s minute.")
+        if told == 1
+        else N_("The oldest job has been waiting for %(minutes)s minutes.")
+    )
+    return words % {"minutes": f"{told:,}"} if late else ""
 
 
 def _disk(found: Operations, megabytes: int) -> str:
@@ -63,7 +68,11 @@ def _disk(found: Operations, megabytes: int) -> str:
 
 def _workers(found: Operations, least: int) -> str:
     heard = len(found.workers)
-    words = N_("%(heard)s of %(least)s worker services are there.")
+    words = (
+        N_("%(heard)s of %(least)s worker service is there.")
+        if least == 1
+        else N_("%(heard)s of %(least)s worker services are there.")
+    )
     return words % {"heard": heard, "least": least} if heard < least else ""
 
 
@@ -90,7 +99,11 @@ def _backup(found: Operations, days: int) -> str:
 
 
 def _exhibits(found: Operations, most: int) -> str:
-    words = N_("%(damaged)s exhibits are damaged or missing.")
+    words = (
+        N_("%(damaged)s exhibit is damaged or missing.")
+        if found.damaged == 1
+        else N_("%(damaged)s exhibits are damaged or missing.")
+    )
     return words % {"damaged": found.damaged} if found.damaged > most else ""
 
 

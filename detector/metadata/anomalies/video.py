@@ -120,7 +120,12 @@ def _edits(details: Details) -> Iterator[Anomaly]:
     ]
     hidden = details.timing.packets_not_shown if details.timing else 0
     if hidden:
-        told.append(N_("%(hidden)s frames are in the file and not shown") % {"hidden": f"{hidden:,}"})
+        words = (
+            N_("%(hidden)s frame is in the file and not shown")
+            if hidden == 1
+            else N_("%(hidden)s frames are in the file and not shown")
+        )
+        told.append(words % {"hidden": f"{hidden:,}"})
     if told:
         yield Anomaly(
             kind=N_("edit list"),

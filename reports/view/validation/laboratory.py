@@ -22,7 +22,7 @@ from detector.verdict.validated_domain import (
 )
 from reports.text import dates, numbers
 from reports.text.numbers import plural, shown
-from reports.text.translation.language import N_, Quoted, gettext, translated
+from reports.text.translation.language import N_, Quoted, gettext, ngettext, translated
 from reports.view.validation.levels import LevelRow, RateCell, full_level_name, level_row, rate_cell
 from reports.view.validation.measured_errors import property_of
 from reports.view.validation.ratios import ratio_words
@@ -67,8 +67,10 @@ def laboratory_view(laboratory: Laboratory, analysis: Analysis) -> LaboratoryVie
     speaks = not refused
     return LaboratoryView(
         heading=gettext("This laboratory's validation of %(date)s", date=date),
-        about=gettext(
+        about=ngettext(
+            "“%(material)s”%(laboratory)s, %(files)s labelled file, %(model)s.",
             "“%(material)s”%(laboratory)s, %(files)s labelled files, %(model)s.",
+            laboratory.files,
             material=laboratory.title,
             laboratory=whose,
             files=shown(laboratory.files, ","),

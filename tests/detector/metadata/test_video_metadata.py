@@ -318,6 +318,18 @@ def test_sound_is_named_and_not_examined(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("hidden", "said"), [(1, "1 frame is in the file and not"), (2, "2 frames are in the file and not")]
+)
+def test_hidden_frames_are_counted(tmp_path: Path, hidden: int, said: str) -> None:
+    media, details = facts(clip(tmp_path / "a.mp4"))
+    assert details.timing is not None
+    timing = details.timing.model_copy(update={"packets_not_shown": hidden})
+    found = anomalies_of(media, details.model_copy(update={"timing": timing}), NOW)
+    (told,) = (each.observation for each in found if each.kind == "edit list")
+    assert said in told
+
+
 def test_frames_out_of_order_at_one_a_second_are_no_edit_list(tmp_path: Path) -> None:
     """x264 lets the first frame wait for two others, which here is two seconds."""
     path = write_clip(

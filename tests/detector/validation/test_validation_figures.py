@@ -131,6 +131,8 @@ def test_limits_name_what_is_worse_and_what_is_missing() -> None:
     few = " ".join(validation(items(8)).limits)
     assert "Only 8 manipulated clips were measured" in few
     assert "No likelihood ratios for clips" in few
+    one = " ".join(validation((items(8)[0], *(each for each in items(8) if not each.manipulated))).limits)
+    assert "Of manipulated clips only one was measured" in one
 
 
 def test_what_a_clip_has_or_has_not_is_no_range() -> None:

@@ -300,6 +300,12 @@ def test_each_part_renews_the_day(app, client):
     assert timedelta(hours=23) < parsedate_to_datetime(told) - now() <= timedelta(days=1)
 
 
+def test_one_byte_is_counted_as_one(app, client):
+    place = begin(client).headers["Location"]
+    send(client, place, 0, CONTENT[:1])
+    assert "but 1 byte is here" in send(client, place, 0, CONTENT[:1]).json["detail"]
+
+
 def test_a_part_that_waited_for_another_is_measured_by_what_is_there_then(app, client):
     place = begin(client).headers["Location"]
     with app.extensions["database"].begin() as session:

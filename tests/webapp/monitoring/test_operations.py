@@ -6,6 +6,7 @@ import json
 import sqlite3
 from contextlib import closing
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 from made_results import finished, hand_in
@@ -84,7 +85,7 @@ def test_alerts_are_told_once_and_again_when_they_are_over(app, client, database
     assert set(look(app)) == {"workers", "queue"}
     assert told(database) == [("operations.alert", "workers"), ("operations.alert", "queue")]
     page = client.get("/operations").text
-    assert "0 of 1 worker services are there" in page and "180 minutes" in page
+    assert "0 of 1 worker service is there" in page and "180 minutes" in page
     assert 'reelproof_alert{name="queue"} 1.0' in client.get("/metrics").text
     heartbeat.record_worker(database, "here:1")
     assert set(look(app)) == {"queue"}
@@ -95,6 +96,15 @@ def test_alerts_are_told_once_and_again_when_they_are_over(app, client, database
         entries = session.scalars(select(CustodyRow.details).where(CustodyRow.action == "configuration"))
         assert [json.loads(each)["queue"] for each in entries if '"alerts"' in each] == [60, "none"]
         assert session.scalars(select(Milestone).where(Milestone.name.startswith("alert "))).all() == []
+
+
+def test_alerts_count_one_as_one():
+    found = SimpleNamespace(waited=timedelta(seconds=70), workers=(), damaged=1)
+    said = {kind.name: kind.passed for kind in alerts.KINDS}
+    assert said["queue"](found, 1) == "The oldest job has been waiting for 1 minute."
+    assert said["workers"](found, 1) == "0 of 1 worker service is there."
+    assert said["workers"](found, 2) == "0 of 2 worker services are there."
+    assert said["exhibits"](found, 0) == "1 exhibit is damaged or missing."
 
 
 @pytest.mark.parametrize("act", ["retried", "resumed", "queued by its worker's end"])
