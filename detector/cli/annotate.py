@@ -35,7 +35,8 @@ def _annotate(options: argparse.Namespace) -> int:
     maps = kept_maps(analysis, options.analysis.parent)
     with progress_bar() as show:
         made = annotate_confined(options.file, analysis, out, maps, show)
-    print(f"{out}: {made['frames']:,} frames, {made['heatmaps']} with a heatmap. Sound: {made['sound']}.")
+    frames = "1 frame" if made["frames"] == 1 else f"{made['frames']:,} frames"
+    print(f"{out}: {frames}, {made['heatmaps']} with a heatmap. Sound: {made['sound']}.")
     if made["heatmaps_missing"]:
         print(f"Heatmaps that were not kept or cannot be read: {made['heatmaps_missing']}.")
     return 0

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from detector.errors import ReelproofError
-from reports.text.numbers import file_name
+from reports.text.numbers import file_name, plural
 
 if TYPE_CHECKING:
     from reports.verification.verified import Verified
@@ -99,7 +99,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _in_words(done: Verified, refused: ReelproofError | None) -> str:
     results = done.results
-    lines = [_plain(f"{done.path}: {_WHAT[done.what]}, {results.files:,} files compared")]
+    lines = [_plain(f"{done.path}: {_WHAT[done.what]}, {plural(results.files, 'file', 'files')} compared")]
     facts = [(_plain(name), _plain(value)) for name, value in results.facts.items()]
     width = max((len(name) for name, _ in facts), default=0)
     lines += [f"  {name:{width}}  {value}" for name, value in facts]

@@ -17,6 +17,7 @@ from reports.custody.chain import export_notes
 from reports.custody.format import NAME as CUSTODY
 from reports.custody.format import is_export
 from reports.signing.timestamps import SUFFIX
+from reports.text.numbers import plural
 from reports.verification.comparisons import check_attached, check_comparisons
 from reports.verification.consistency import (
     check_analysis,
@@ -135,7 +136,7 @@ def _verify_files(done: Verified, source: Source, trust: Trust) -> Manifest | No
         }
         if manifest.custody:
             head = manifest.custody
-            results.facts["custody log"] = f"{head.count:,} entries then, the last one {head.head}"
+            results.facts["custody log"] = _entries(head.count, head.head)
     done.analysis = check_consistency(source, manifest, results)
 
     def beside(name: str) -> bytes | None:
@@ -163,7 +164,7 @@ def _verify_log(done: Verified, trust: Trust) -> None:
     if told is None:
         return
     results.notes.extend(export_notes(told))
-    results.facts["custody log"] = f"{told.count:,} entries then, the last one {told.head}"
+    results.facts["custody log"] = _entries(told.count, told.head)
     stamp = stamp_of(done.path)
     if stamp.exists():
         check_token(stamp.name, text, stamp.read_bytes(), trust, results)
@@ -189,3 +190,8 @@ def _verify_pdf(done: Verified, trust: Trust) -> None:
         media, model = done.analysis.media, done.analysis.model
         results.facts["exhibit"] = f"{media.file}, {media.bytes:,} bytes, SHA-256 {media.sha256}"
         results.facts["model"] = f"{model.name}, SHA-256 {model.sha256}"
+
+
+def _entries(count: int, last: str) -> str:
+    """How many entries a log had, and the hash of the last one."""
+    return f"{plural(count, 'entry', 'entries')} then, the last one {last}"

@@ -24,6 +24,7 @@ from reports.custody.chain import ClockCheck, check_log
 from reports.custody.format import NAME, CustodyError, ExportedLog, read_export
 from reports.signing import timestamps as trusted_time
 from reports.signing.keys import SigningError
+from reports.text.numbers import plural
 from webapp.cli.existing_database import existing
 from webapp.custody import log as custody_log
 from webapp.custody import self_check
@@ -157,7 +158,8 @@ def _print_checked(checked: _Checked, without: str) -> None:
         print(f"and {checked.more:,} more")
     for note in checked.notes:
         print(f"Note: {note}")
-    print(f"{checked.last.count:,} entries; SHA-256 of the last one: {checked.last.sha256}")
+    entries = plural(checked.last.count, "entry", "entries")
+    print(f"{entries}; SHA-256 of the last one: {checked.last.sha256}")
     if without:
         print(f"reelproof: Only the chain of hashes was checked. {without}", file=sys.stderr)
     for problem in checked.differing[:MOST]:
@@ -196,7 +198,7 @@ def _export(database: Database, settings: Settings, exhibit: str | None, out: Pa
                 token.write_bytes(trusted_time.token(unfinished.read_bytes(), settings.timestamps))
             except SigningError as problem:
                 raise SigningError(f"{problem} Nothing was written; try again later.") from None
-    words = f"{out}: {number:,} entries"
+    words = f"{out}: {plural(number, 'entry', 'entries')}"
     print(words, file=sys.stderr if into_stream else sys.stdout)
     if settings.timestamps is not None:
         print(f"{stamp}: a timestamp of {settings.timestamps}")

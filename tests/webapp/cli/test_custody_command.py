@@ -13,6 +13,7 @@ import pytest
 from made_results import hand_in
 from time_authority import TimeAuthority
 
+from reports.cli.main import main as reports_cli
 from reports.custody.chain import check_export
 from reports.custody.format import entry_body, read_export, sign_entry, to_json
 from reports.verification.signatures.trust import read_trust
@@ -170,6 +171,17 @@ def test_a_clock_that_was_set_back_is_noted(app, folder, capsys, tmp_path, monke
     assert cli.run(["export-log", "--out", str(tmp_path / "all.json")]) == 0
     done = verify_files(tmp_path / "all.json").results
     assert done.problems == [] and done.notes == [note.removeprefix("Note: ")]
+
+
+def test_one_entry_is_counted_as_one(folder, capsys, tmp_path):
+    touch(folder, "DELETE FROM custody WHERE number > 1")
+    cli.run(["verify-log"])
+    assert "1 entry; SHA-256 of the last one: " in capsys.readouterr().out
+    cli.run(["export-log", "--out", str(tmp_path / "one.json")])
+    assert "one.json: 1 entry\n" in capsys.readouterr().out
+    reports_cli(["verify", str(tmp_path / "one.json")])
+    said = capsys.readouterr().out
+    assert "1 file compared" in said and "1 entry then" in said
 
 
 def test_another_key_and_none(folder, capsys):
