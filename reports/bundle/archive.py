@@ -8,6 +8,7 @@ by writing it again, onto itself: :func:`differences`.
 from __future__ import annotations
 
 import bisect
+import hashlib
 import io
 import zipfile
 import zlib
@@ -66,6 +67,13 @@ def chunks(stream: IO[bytes]) -> Iterator[bytes]:
     """The rest of ``stream``, a piece at a time."""
     while chunk := stream.read(CHUNK):
         yield chunk
+
+
+def hashed_entry(archive: zipfile.ZipFile, name: str) -> tuple[int, str]:
+    """Bytes and SHA-256 of a file in a zip; raises one of ``UNREADABLE``, or KeyError where there is none."""
+    with archive.open(name) as stream:
+        digest = hashlib.file_digest(stream, "sha256")  # type: ignore[arg-type]  # it has what is needed
+        return stream.tell(), digest.hexdigest()
 
 
 def is_zip(path: Path) -> bool:

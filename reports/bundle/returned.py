@@ -6,11 +6,10 @@ what the manifest says of them.
 
 from __future__ import annotations
 
-import hashlib
 import zipfile
 from pathlib import Path
 
-from reports.bundle.archive import BundleError, NoBundleError, chunks, open_zip
+from reports.bundle.archive import BundleError, NoBundleError, hashed_entry, open_zip
 from reports.bundle.manifest import (
     ANALYSIS,
     LARGEST_MANIFEST,
@@ -70,14 +69,10 @@ def _check(archive: zipfile.ZipFile) -> dict[str, ManifestEntry]:
 def _same(archive: zipfile.ZipFile, entry: ManifestEntry) -> bool:
     if archive.getinfo(entry.path).file_size != entry.bytes:
         return False
-    digest = hashlib.sha256()
     try:
-        with archive.open(entry.path) as stream:
-            for chunk in chunks(stream):
-                digest.update(chunk)
+        return hashed_entry(archive, entry.path)[1] == entry.sha256
     except zipfile.BadZipFile:  # its own checksum already says so
         return False
-    return digest.hexdigest() == entry.sha256
 
 
 def _text(archive: zipfile.ZipFile, name: str, most: int) -> bytes:

@@ -9,7 +9,7 @@ import zipfile
 from pathlib import Path
 from typing import IO, Protocol
 
-from reports.bundle.archive import UNREADABLE, chunks
+from reports.bundle.archive import UNREADABLE, hashed_entry
 
 LARGEST = 512_000_000  # of a file that is taken into memory: two hours of scores are a tenth of it
 
@@ -74,15 +74,10 @@ class Zip:
 
     def measured(self, name: str) -> tuple[int, str]:
         """Bytes and SHA-256 of a file."""
-        digest, size = hashlib.sha256(), 0
         try:
-            with self._archive.open(name) as stream:
-                for chunk in chunks(stream):
-                    digest.update(chunk)
-                    size += len(chunk)
+            return hashed_entry(self._archive, name)
         except UNREADABLE_IN_ZIP as error:
             raise Unreadable(_reason(error)) from None
-        return size, digest.hexdigest()
 
     def read(self, name: str) -> bytes:
         """A whole file."""
