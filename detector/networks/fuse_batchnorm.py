@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from itertools import pairwise
 
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
@@ -22,7 +23,7 @@ def fused(network: Network) -> Network:
 
 def _fuse(module: nn.Module) -> None:
     children = list(module.named_children())
-    for (first, conv), (second, norm) in zip(children, children[1:], strict=False):
+    for (first, conv), (second, norm) in pairwise(children):
         if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
             setattr(module, first, fuse_conv_bn_eval(conv, norm))
             # timm's normalisations carry their activation with them.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -119,16 +120,11 @@ def _by_measure(kind: MediaKind, items: Sequence[ValidationItem], threshold: flo
         if kind not in each.kinds:
             continue
         known = [item for item in items if each.name in item.values]
-        for ends in _classes(each):
+        for ends in pairwise((None, *each.edges, None)):
             some = [item for item in known if class_of(each, item.values[each.name]) == ends]
             if some:
                 found.append(_level(kind, some, threshold, each.name, _named(each, ends), ends))
     return found
-
-
-def _classes(measure_: Measure) -> list[tuple[float | None, float | None]]:
-    ends = (None, *measure_.edges, None)
-    return list(zip(ends, ends[1:], strict=False))
 
 
 def _named(measure_: Measure, ends: tuple[float | None, float | None]) -> str:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +37,7 @@ def overlap(truth: Sequence[Span], found: Sequence[Span]) -> float:
     """Intersection over union of two sets of intervals on one time line; 0 when both are empty."""
     marks = sorted({t for span in (*truth, *found) for t in span})
     both = either = 0.0
-    for start, end in zip(marks, marks[1:], strict=False):
+    for start, end in pairwise(marks):
         middle = (start + end) / 2
         inside = [any(a <= middle < b for a, b in spans) for spans in (truth, found)]
         both += (end - start) * all(inside)
