@@ -108,7 +108,7 @@ def _analyzed(
 
 
 def annotate_confined(
-    exhibit: Path, analysis: Analysis, out: Path, maps: Mapping[str, Path], progress: Progress | None = None
+    exhibit: Path, analysis: Analysis, out: Path, maps: Mapping[str, Path], progress: Progress | None
 ) -> dict[str, Any]:
     """:func:`detector.annotated_video.annotate` in a confined process; returns the fields of what it returns.
 

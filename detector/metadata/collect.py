@@ -164,7 +164,7 @@ def _times(tags: Iterable[Tag], layout: Layout | None) -> Iterable[Moment]:
             yield Moment(place=tag.place, name=tag.name, written=tag.value, utc=iso_time(tag.value))
 
 
-def exif_time(written: str, offset: str = "") -> str | None:
+def exif_time(written: str, offset: str) -> str | None:
     """An EXIF time in UTC; None without a zone, since a camera's clock says only what it was set to."""
     if not offset:
         return None

@@ -57,7 +57,7 @@ class Batch:
         return network.judge(padded, self.present)
 
 
-def loss_of(network: Network, batch: Batch, config: Config, soft_targets: Tensor | None = None) -> Tensor:
+def loss_of(network: Network, batch: Batch, config: Config, soft_targets: Tensor | None) -> Tensor:
     """Weighted binary cross-entropy with smoothed labels, and what else the recipe asks for.
 
     ``soft_targets`` (n,) are a teacher's probabilities. Nothing here waits for the device.

@@ -29,7 +29,7 @@ _KINDS = {
 }
 
 
-def segment_name(segment: str, *, still: bool, flagged: bool = True) -> str:
+def segment_name(segment: str, *, still: bool, flagged: bool) -> str:
     """What a segment with this id is called: of a photograph (``still``) it is a face.
 
     It is not ``flagged`` where no finding rests on it.

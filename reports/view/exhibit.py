@@ -29,7 +29,7 @@ CONTAINERS = {
 }
 
 
-def exhibit_facts(media: Media, check: ExhibitCheck | None = None) -> tuple[Fact, ...]:
+def exhibit_facts(media: Media, check: ExhibitCheck | None) -> tuple[Fact, ...]:
     """What identifies the exhibit: its name and its SHA-256, and whether that was found again."""
     found = [Fact(gettext("File name"), Quoted(numbers.file_name(media.file)))]
     if not media.file.isascii() or found[0].value != media.file:
@@ -77,7 +77,7 @@ def _compared(media: Media, check: ExhibitCheck) -> tuple[Fact, ...]:
     )
 
 
-def recording_facts(media: Media, between: int = 0) -> tuple[Fact, ...]:
+def recording_facts(media: Media, between: int) -> tuple[Fact, ...]:
     """What the exhibit holds, as read from its bytes.
 
     ``between`` frames were judged besides those sampled, which are decoded after all others.

@@ -20,7 +20,7 @@ class MeaningView:
     interval_made: str
 
 
-def meaning_view(analysis: Analysis, ratio_in: int | None = None) -> MeaningView:
+def meaning_view(analysis: Analysis, ratio_in: int | None) -> MeaningView:
     """The sentences that fit this analysis; ``ratio_in`` as :func:`reports.text.meaning.scale` takes it."""
     return MeaningView(
         verdict_meaning=meaning.verdict_meaning(analysis),

@@ -28,7 +28,7 @@ def confined_thumbnail(
     exhibit: Path,
     to: Path,
     limits: Limits,
-    report: Progress | None = None,
+    report: Progress,
 ) -> None:
     """:func:`make_thumbnail` in a confined process. One that cannot be made fails nothing.
 

@@ -15,9 +15,9 @@ _BACK = 60.0  # seconds in which a database that is started anew should be there
 _Answer = TypeVar("_Answer")
 
 
-def retry_while_unreachable(ask: Callable[[], _Answer], patience: float = _BACK) -> _Answer:
-    """Read or write, again and again for ``patience`` seconds where the database cannot be reached."""
-    until = time.monotonic() + patience
+def retry_while_unreachable(ask: Callable[[], _Answer]) -> _Answer:
+    """Read or write, again and again for a minute where the database cannot be reached."""
+    until = time.monotonic() + _BACK
     while True:
         try:
             return ask()

@@ -137,12 +137,12 @@ def _rest(share: float | None) -> float | None:
     return None if share is None else 1 - share
 
 
-def clopper_pearson(events: float, items: int, level: float = 0.95) -> tuple[float, float]:
-    """The exact interval of a share (Clopper and Pearson, 1934): never narrower than it says.
+def clopper_pearson(events: float, items: int) -> tuple[float, float]:
+    """The exact 95 % interval of a share (Clopper and Pearson, 1934): never narrower than it says.
 
     ``events`` may be a fraction where ``items`` is an effective sample size (Korn and Graubard, 1998).
     """
-    tail = (1 - level) / 2
+    tail = (1 - 0.95) / 2
     low = 0.0 if events == 0 else float(beta.ppf(tail, events, items - events + 1))
     high = 1.0 if events == items else float(beta.ppf(1 - tail, events + 1, items - events))
     return low, high

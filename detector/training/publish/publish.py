@@ -101,7 +101,7 @@ def in_half_precision(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     }
 
 
-def write_card(card: Card, folder: Path = MODELS) -> None:
+def write_card(card: Card, folder: Path) -> None:
     """Write the card as JSON and, generated from it, as Markdown."""
     (folder / f"{card.name}.json").write_text(
         card.model_dump_json(indent=2, exclude_none=True) + "\n", encoding="utf-8"

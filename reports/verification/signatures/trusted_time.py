@@ -78,7 +78,7 @@ def check_stamp(
     file: str,
     stamp: TimestampSignatureStatus | None,
     results: CheckResults,
-    demanded: str = "",
+    demanded: str,
     of_several: str = "",
 ) -> bool:
     """Say what a signature's timestamp is worth; whether there is one that fits.

@@ -32,7 +32,7 @@ _BATCH = 25
 
 
 def all_maps(
-    scorer: Scorer, crops: Sequence[Image], methods: Sequence[str] = tuple(METHODS)
+    scorer: Scorer, crops: Sequence[Image], methods: Sequence[str]
 ) -> Iterator[tuple[str, str, Maps]]:
     """Method, layer and maps of ``crops``: the engine's own, then each method at each layer."""
     yield ENGINE, "", np.stack([m for some in batches(crops) for m in maps_of_crops(scorer, list(some))])
