@@ -10,6 +10,7 @@ from __future__ import annotations
 import bisect
 import hashlib
 import io
+import lzma
 import zipfile
 import zlib
 from collections import Counter
@@ -26,6 +27,7 @@ UNREADABLE = (
     zipfile.BadZipFile,
     zipfile.LargeZipFile,
     zlib.error,
+    lzma.LZMAError,
     NotImplementedError,
     EOFError,
     ValueError,

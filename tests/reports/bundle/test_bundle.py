@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from reports.bundle.archive import BundleError, is_zip
+from reports.bundle.archive import BundleError, hashed_entry, is_zip, open_zip
 from reports.bundle.manifest import Manifest
 from reports.bundle.packing import write
 from reports.bundle.returned import annotations_in
@@ -255,6 +255,18 @@ def test_too_many_files_and_passwords_are_refused(bundle: Path) -> None:
     assert "more than 20,000 files" in refusal(
         remade(bundle, lambda content: content.update({f"{n}.txt": b"" for n in range(20_001)}))
     )
+
+
+def test_a_file_packed_again_by_lzma_and_damaged_is_said_to_be_damaged(tmp_path: Path) -> None:
+    path = tmp_path / "bundle.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr("data.json", bytes(range(256)) * 40)
+        start = archive.getinfo("data.json").compress_size
+    data = bytearray(path.read_bytes())
+    data[60 : 60 + start // 2] = bytes(start // 2)
+    path.write_bytes(data)
+    with pytest.raises(BundleError, match="damaged"), open_zip(path) as archive:
+        hashed_entry(archive, "data.json")
 
 
 @pytest.mark.parametrize("share", [0.2, 0.5, 0.99])
