@@ -114,7 +114,10 @@ $(INNER)/clips.pt: $(INNER)/photographs.pt
 $(INNER)/altered.pt: $(INNER)/clips.pt
 	$(SECOND_LOOK) --run inner altered --of $<
 
-train-second-look: $(INNER)/altered.pt
+$(INNER)/patch-heads.pt: $(INNER)/altered.pt
+	$(SECOND_LOOK) --run inner patch-heads --of $<
+
+train-second-look: $(INNER)/patch-heads.pt
 	$(SECOND_LOOK) --scan $(MODEL) fit $<
 
 evaluate: $(READY)

@@ -119,7 +119,7 @@ _SHIPPED = frozenset(
     }
 )
 # Of the second look: gives several logits a crop and decides nothing alone.
-_SECOND_LOOK = frozenset({"vit_small_14"})
+_SECOND_LOOK = frozenset({"vit_small_14", "vit_small_14_patch_heads"})
 
 
 def register(name: str) -> Callable[[type[Network]], type[Network]]:

@@ -23,6 +23,7 @@ SHIPPED = (
     ("resnet18", 128),
     ("resnet18_features_mlp", 128),
     ("vit_small_14", 224),
+    ("vit_small_14_patch_heads", 224),
 )
 
 

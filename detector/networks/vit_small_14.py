@@ -8,6 +8,7 @@ after blocks 5, 8 and 11: traces of generated pictures are strongest in the midd
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from detector.networks.framings import FramingNetwork
 from detector.networks.readings import HEADS, READINGS
 
 PATCH = 14  # px
-_CLIPPED = 8.0  # standard deviations; single features lie far outside on unusual pictures
+CLIPPED = 8.0  # standard deviations; single features lie far outside on unusual pictures
 
 
 @dataclass(frozen=True)
@@ -88,22 +89,27 @@ class ViTSmall14(FramingNetwork):
         tokens: Tensor = net.norm_pre(net.patch_drop(net._pos_embed(net.patch_embed(crops))))
         return tokens
 
-    def through(self, tokens: Tensor, blocks: range) -> tuple[Tensor, Tensor]:
-        """``tokens`` through ``blocks``: tokens, and features (n, 3 · taps among them · width)."""
-        net = self.backbone
-        parts = [tokens[:, 0, :0]]
+    def tapped(self, tokens: Tensor, blocks: range) -> tuple[Tensor, list[Tensor]]:
+        """``tokens`` through ``blocks``: tokens (n, 1 + patches, width), and these after each tap."""
+        net, taps = self.backbone, []
         for block in blocks:
             tokens = net.blocks[block](tokens)
             if block + 1 in self.shape.taps:
-                tapped = net.norm(tokens) if block + 1 == self.shape.depth else tokens
-                patches = tapped[:, 1:]
-                deviation = patches.var(dim=1, unbiased=False).add(1e-6).sqrt()
-                parts += [tapped[:, 0], patches.mean(dim=1), deviation]
-        return tokens, torch.cat(parts, dim=1)
+                taps.append(net.norm(tokens) if block + 1 == self.shape.depth else tokens)
+        return tokens, taps
+
+    def through(self, tokens: Tensor, blocks: range) -> tuple[Tensor, Tensor]:
+        """``tokens`` through ``blocks``: tokens, and features (n, 3 · taps among them · width)."""
+        tokens, taps = self.tapped(tokens, blocks)
+        return tokens, pooled(taps) if taps else tokens[:, 0, :0]
 
     def features(self, crops: Tensor) -> Tensor:
         """Crops to features (n, 3 · taps · width), not standardised."""
-        return self.through(self.embedded(crops), range(self.shape.depth))[1]
+        return pooled(self.all_taps(crops))
+
+    def all_taps(self, crops: Tensor) -> list[Tensor]:
+        """Crops to tokens (n, 1 + patches, width) after each tap."""
+        return self.tapped(self.embedded(crops), range(self.shape.depth))[1]
 
     @property
     def cam_layers(self) -> tuple[nn.Module, ...]:
@@ -112,12 +118,22 @@ class ViTSmall14(FramingNetwork):
 
     def judged(self, features: Tensor) -> Tensor:
         """Features to logits (n, readings · heads)."""
-        standardised = ((features - self.centre) / self.spread).clamp(-_CLIPPED, _CLIPPED)
+        standardised = ((features - self.centre) / self.spread).clamp(-CLIPPED, CLIPPED)
         logits: Tensor = self.judge(self.dropout(standardised))
         return logits
 
     def forward(self, crops: Tensor) -> Tensor:
         return self.judged(self.features(crops))
+
+
+def pooled(taps: Sequence[Tensor]) -> Tensor:
+    """Tokens after each tap to features (n, 3 · taps · width): class token, mean and deviation of patches."""
+    parts = []
+    for tokens in taps:
+        patches = tokens[:, 1:]
+        deviation = patches.var(dim=1, unbiased=False).add(1e-6).sqrt()
+        parts += [tokens[:, 0], patches.mean(dim=1), deviation]
+    return torch.cat(parts, dim=1)
 
 
 def pretrained_state(weights: Path) -> dict[str, Tensor]:

@@ -6,7 +6,7 @@
 - :mod:`.kept_tokens` keeps what the transformer makes of examples; :mod:`.halves` trains its blocks on that.
 - :mod:`.linear_heads` has the regressions by which heads are fitted: on what was kept, and then, on
   :mod:`.features` of the finished blocks, :mod:`.photograph_heads`, :mod:`.clip_heads` and
-  :mod:`.altered_head`.
+  :mod:`.altered_head`. :mod:`.patch_heads` trains the perceptron that reads single patches.
 - After the step ``fit``, :mod:`.ship` writes weights and card, with the sentences of :mod:`.card_text`.
 - :mod:`.scan` has the scan's network and its examples of the same patches, :mod:`.scan_loop` trains it.
   :mod:`.left_out_scan` does so without some generators, and measures how well it tells these.

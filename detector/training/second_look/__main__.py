@@ -75,6 +75,11 @@ def _add_training(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     )
     step.add_argument("--of", type=Path, metavar="FILE", required=True, help="weights to fit it for")
     step.set_defaults(step=training_steps.altered)
+    step = commands.add_parser(
+        "patch-heads", help="train the heads for single patches on blends, after the step altered"
+    )
+    step.add_argument("--of", type=Path, metavar="FILE", required=True, help="weights to train them for")
+    step.set_defaults(step=training_steps.patch_heads)
     step = commands.add_parser("join", help="make the start of a training of both halves")
     step.set_defaults(step=training_steps.join)
 

@@ -54,6 +54,7 @@ from detector.training.second_look.halves import (
 )
 from detector.training.second_look.kept_tokens import KeptTokens, head_examples, keep_tokens
 from detector.training.second_look.linear_heads import fit_linear_heads
+from detector.training.second_look.patch_heads import drawn_pairs, fit_patch_heads, with_patch_heads
 from detector.training.second_look.photograph_heads import (
     fit_photograph_heads,
     photograph_examples,
@@ -143,6 +144,15 @@ def altered(options: argparse.Namespace) -> None:
     network = _network_of(options.of)
     fit_altered_head(network, training_patches(options.data, options.out), say)
     _keep(network, run_folder(options) / "altered.pt")
+
+
+def patch_heads(options: argparse.Namespace) -> None:
+    """Train the heads for single patches on blends, and let inner faces' *altered* say that as well."""
+    network, folder = with_patch_heads(_network_of(options.of)), run_folder(options)
+    pairs = drawn_pairs(training_patches(options.data, options.out))
+    held_out = [p for name in ("dfdc", "ffpp") for p in load(options.out, name) if p.role == "val"]
+    fit_patch_heads(network, pairs, [p for p in held_out if not p.fake], folder, say)
+    _keep(network, folder / "patch-heads.pt")
 
 
 def join(options: argparse.Namespace) -> None:

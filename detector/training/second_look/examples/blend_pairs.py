@@ -8,15 +8,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from detector.faces.crop import crop_square
 from detector.faces.framing import INNER
 from detector.faces.patch import decode
 from detector.media.frame import Image
-from detector.training.second_look.examples.crops import handed_on, square_of
+from detector.training.second_look.examples.crops import handed_on, handed_on_with_mask, square_of
 from detector.training.second_look.examples.patches import Patch, require_training
-from detector.training.synthesis.blending import TEMPLATE, self_blend_pair
+from detector.training.synthesis.blending import TEMPLATE, Mask, self_blend_pair
 
 _SIDE = 256  # px, at which a face is blended
 _SEED = 41
@@ -35,16 +36,22 @@ class BlendPair:
 
     def crops(self, size: int) -> tuple[Image, Image]:
         """Without and with it, (size, size, 3)."""
+        return self.masked(size, 1)[:2]
+
+    def masked(self, size: int, cells: int) -> tuple[Image, Image, Mask]:
+        """The same, and how much of each of ``cells`` × ``cells`` equal parts of the second is blended."""
         rng = np.random.default_rng(self.seed)
         face = crop_square(decode(self.patch.data), square_of(self.patch, INNER, rng), _SIDE)
         landmarks = (TEMPLATE * _SIDE).astype(np.float32)  # where an inner face has them
         without, blend = self_blend_pair(face, landmarks, rng)
-        return handed_on(without, self.patch, size, rng), handed_on(blend.image, self.patch, size, rng)
+        mask = cv2.resize(blend.mask, (cells, cells), interpolation=cv2.INTER_AREA)
+        first = handed_on(without, self.patch, size, rng)
+        return first, *handed_on_with_mask(blend.image, mask, self.patch, size, rng)
 
 
-def blend_pairs(patches: Sequence[Patch], counts: dict[str, int]) -> list[BlendPair]:
+def blend_pairs(patches: Sequence[Patch], counts: dict[str, int], seed: int = _SEED) -> list[BlendPair]:
     """So many of the unmanipulated ``patches`` of each source, or all there are."""
-    rng = np.random.default_rng(_SEED)
+    rng = np.random.default_rng(seed)
     pairs = []
     for source, count in counts.items():
         faces = [patch for patch in patches if patch.source == source and not patch.fake]

@@ -13,6 +13,7 @@ from detector.faces.framing import INNER, Box, head_square, inner_square
 from detector.faces.patch import decode
 from detector.media.frame import Image
 from detector.training.second_look.examples.patches import Patch
+from detector.training.synthesis.blending import Mask
 from detector.training.synthesis.degradations import degrade, degrade_h264
 
 # The inner framing in ready-made crops: side and centre in units of the crop, measured with CenterFace.
@@ -24,6 +25,7 @@ _TWICE = 0.3  # share of those that are saved twice
 _WEBP = 0.15  # share of savings of whole photographs that are WebP
 _AS_VIDEO = 0.85  # share of the other photographs that go through a video codec
 _LARGEST = 240  # px; of a degraded crop
+_NO_MASK: Mask = np.zeros((1, 1), np.float32)
 
 
 def square_of(patch: Patch, framing: int, rng: np.random.Generator | None = None) -> CropSquare:
@@ -88,12 +90,21 @@ def augmented_crop(patch: Patch, framing: int, size: int, rng: np.random.Generat
 
 def handed_on(crop: Image, patch: Patch, size: int, rng: np.random.Generator) -> Image:
     """A ``crop`` of ``patch`` that is already made, degraded much as :func:`augmented_crop` does."""
+    return handed_on_with_mask(crop, _NO_MASK, patch, size, rng)[0]
+
+
+def handed_on_with_mask(
+    crop: Image, mask: Mask, patch: Patch, size: int, rng: np.random.Generator
+) -> tuple[Image, Mask]:
+    """The same, and a ``mask`` of any size mirrored as the crop is."""
     crop = _through_video(crop, patch, rng)
     if rng.random() >= _CLEAN:
         side = int(np.clip(crop.shape[0] * np.exp(rng.uniform(np.log(0.45), 0.0)), 56, _LARGEST)) // 2 * 2
         crop = degrade(cv2.resize(crop, (side, side), interpolation=cv2.INTER_AREA), rng)
     crop = _at_size(crop, size, linear=rng.random() < 0.5)
-    return np.ascontiguousarray(crop[:, ::-1] if rng.random() < 0.5 else crop)
+    if rng.random() < 0.5:
+        crop, mask = crop[:, ::-1], mask[:, ::-1]
+    return np.ascontiguousarray(crop), mask
 
 
 def _through_video(crop: Image, patch: Patch, rng: np.random.Generator) -> Image:

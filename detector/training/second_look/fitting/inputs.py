@@ -19,6 +19,7 @@ from detector.models.weights import StoredTensor, mismatch
 from detector.networks.base import create
 from detector.networks.framings import FramingNetwork
 from detector.networks.vit_small_14 import ViTSmall14
+from detector.networks.vit_small_14_patch_heads import ViTSmall14PatchHeads
 from detector.scoring.scorer import Scorer
 from detector.training.second_look.examples.patches import Patch
 from detector.training.second_look.fitting.patch_scores import logits, scan_logits
@@ -27,11 +28,12 @@ from detector.training.second_look.fitting.patch_scores import logits, scan_logi
 def read_network(weights: Path, architecture: str | None = None) -> FramingNetwork:
     """The network of a checkpoint, or of weights as they ship, in evaluation mode.
 
-    Without a name its ``architecture`` is what the head of a safetensors file says, or the shipped one.
+    Without a name its ``architecture`` is what the head of a safetensors file says, or that
+    of the shipped ones, with heads for patches or without.
     Raises :class:`~detector.errors.ModelError` for tensors or a name that are of no such network.
     """
     stated, state = _stored(weights)
-    name = architecture or stated or ViTSmall14.architecture
+    name = architecture or stated or _shipped(state)
     network = create(name)
     if not isinstance(network, FramingNetwork):
         raise ModelError(f"{name} is no FramingNetwork, as those of the second look are. Name another.")
@@ -46,6 +48,11 @@ def read_network(weights: Path, architecture: str | None = None) -> FramingNetwo
         )
     network.load_state_dict(state)
     return network.eval()
+
+
+def _shipped(state: Mapping[str, Tensor]) -> str:
+    has_patch_heads = any(name.startswith("patch_") for name in state)
+    return (ViTSmall14PatchHeads if has_patch_heads else ViTSmall14).architecture
 
 
 def _stored(weights: Path) -> tuple[str | None, dict[str, Tensor]]:

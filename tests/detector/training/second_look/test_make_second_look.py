@@ -24,6 +24,7 @@ STEPS = [
     "inner photographs",
     "inner clips",
     "inner altered",
+    "inner patch-heads",
     "fit",
 ]
 # Says what it was asked for, fails where it is told to, and leaves what the step leaves.
@@ -41,6 +42,7 @@ case "$*" in
   *" photographs "*) what="$run photographs" file={RUNS}/$run/photographs.pt ;;
   *" clips "*) what="$run clips" file={RUNS}/$run/clips.pt ;;
   *" altered "*) what="$run altered" file={RUNS}/$run/altered.pt ;;
+  *" patch-heads "*) what="$run patch-heads" file={RUNS}/$run/patch-heads.pt ;;
 esac
 case "$*" in "--run vit "*start.pt*) what="$what again" ;; esac
 echo "$what" >> asked
