@@ -8,7 +8,7 @@ import threading
 import pytest
 from made_results import hand_in, made_result
 
-from webapp.downloads import kept_reports
+from webapp.downloads import report_lock
 from webapp.downloads import reports as report_downloads
 from webapp.services import deletion
 from webapp.storage.tables import AnalysisRow
@@ -126,7 +126,7 @@ def test_nothing_fails_for_want_of_it(app, client, monkeypatch, quick_reports, w
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr(prepared_report if where == "_render_confined" else kept_reports, where, broken)
+        patched.setattr(prepared_report if where == "_render_confined" else report_lock, where, broken)
         analysis_id = hand_in(app).id
         work(app)
     assert client.get(f"/analyses/{analysis_id}/state.json").json["state"] == "done"
