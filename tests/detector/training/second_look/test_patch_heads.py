@@ -13,7 +13,7 @@ from detector.faces.framing import INNER
 from detector.networks.readings import ALTERED, HEADS
 from detector.networks.vit_small_14_patch_heads import ViTSmall14PatchHeads
 from detector.training.second_look.examples.blend_pairs import BlendPair, blend_pairs
-from detector.training.second_look.examples.crops import plain_crop
+from detector.training.second_look.examples.crops import handed_on_with_mask, plain_crop
 from detector.training.second_look.fitting.inputs import read_network
 from detector.training.second_look.patch_heads import (
     SHARE,
@@ -44,18 +44,23 @@ def test_new_heads_add_nothing(network: ViTSmall14PatchHeads) -> None:
     assert torch.equal(network(crops), before(crops))
 
 
-def test_masks_lie_where_the_blend_differs() -> None:
-    """Whatever way the pair was mirrored."""
-    agreeing = []
+def test_a_mask_is_mirrored_as_its_crop_is() -> None:
+    image, mask = np.zeros((96, 96, 3), np.uint8), np.zeros((12, 12), np.float32)
+    image[:, :48], mask[:, :6] = 255, 1.0
+    sides = set()
     for seed in range(12):
-        pair = BlendPair(patch(seed), seed)
-        without, blend, mask = pair.masked(96, 12)
-        assert mask.shape == (12, 12) and mask.min() >= 0 and mask.max() <= 1.001
-        assert all(np.array_equal(*both) for both in zip(pair.crops(96), (without, blend), strict=True))
-        # The picture is the same on both sides but for noise: only what is changed has a side.
-        moved = np.abs(blend.astype(float) - without).mean(axis=2).reshape(12, 8, 12, 8).mean(axis=(1, 3))
-        agreeing.append(np.corrcoef(moved.ravel(), mask.ravel())[0, 1] > 0)
-    assert sum(agreeing) >= 7
+        crop, moved = handed_on_with_mask(image, mask, patch(1), 56, np.random.default_rng(seed))
+        bright = crop[:, :14].mean() > 128
+        assert bool(moved[0, 0]) == bright and bool(moved[0, -1]) != bright
+        sides.add(bright)
+    assert sides == {True, False}
+
+
+def test_a_pair_with_its_mask_is_the_pair() -> None:
+    pair = BlendPair(patch(3), 3)
+    without, blend, mask = pair.masked(96, 12)
+    assert mask.shape == (12, 12) and mask.min() >= 0 and 0.5 < mask.max() <= 1.001
+    assert all(np.array_equal(*both) for both in zip(pair.crops(96), (without, blend), strict=True))
 
 
 @pytest.fixture
