@@ -13,6 +13,7 @@ import av
 
 from detector.errors import MediaError
 from detector.media.exhibit.limits import Bounds
+from detector.media.exhibit.signatures import MP4
 from detector.media.open import open_container, open_media
 from detector.media.pictures.orientation import UPRIGHT, photo_orientation
 from detector.schema.analysis import Media
@@ -22,7 +23,6 @@ from reports.view.exhibit import CONTAINERS
 from webapp.media.jpeg_orientation import browsers_turn
 from webapp.media.playback import Playback
 
-_MP4 = "mov,mp4,m4a,3gp,3g2,mj2"
 _MATROSKA = "matroska,webm"
 _PHOTOS = {
     "jpeg_pipe": "image/jpeg",
@@ -99,7 +99,7 @@ def _check_photo(path: Path, mimetype: str) -> None:
 
 
 def _mimetype(path: Path, media: Media) -> str:
-    if media.container == _MP4:
+    if media.container == MP4:
         return "video/mp4"
     if media.container == _MATROSKA:
         with path.open("rb") as file:

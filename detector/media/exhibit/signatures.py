@@ -137,7 +137,8 @@ def _is_animated_png(head: bytes) -> bool:
     return head.startswith(b"\x89PNG") and b"acTL" in head.partition(b"IDAT")[0]
 
 
-_BOXES = "mov,mp4,m4a,3gp,3g2,mj2"
+MP4 = "mov,mp4,m4a,3gp,3g2,mj2"
+"""What FFmpeg calls its demuxer of MP4, QuickTime and their relatives."""
 CONTAINERS = (
     Container(N_("a JPEG photo"), True, ("jpeg_pipe",), starts=(b"\xff\xd8\xff",), endings=(".jpg", ".jpeg")),
     Container(N_("a PNG picture"), True, ("png_pipe",), starts=(b"\x89PNG\r\n\x1a\n",), endings=(".png",)),
@@ -145,7 +146,7 @@ CONTAINERS = (
     Container(
         N_("an AVIF or HEIF photo"),
         True,
-        (_BOXES,),
+        (MP4,),
         brands=_PICTURE_BRANDS,
         endings=(".heic", ".heif", ".avif"),
     ),
@@ -194,7 +195,7 @@ CONTAINERS = (
     Container(
         N_("an mp4 or mov video"),
         False,
-        (_BOXES,),
+        (MP4,),
         # QuickTime files need no `ftyp`, and may begin with any of the others.
         boxes=(b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot", b"uuid"),
         endings=(".mp4", ".mov", ".m4v", ".3gp"),

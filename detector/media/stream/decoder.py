@@ -12,13 +12,14 @@ import av
 from av.codec.codec import Capabilities
 
 from detector.media.exhibit.limits import Bounds
+from detector.media.exhibit.signatures import MP4
 from detector.media.stream.damage import Damage, key_of
 from detector.media.stream.nal_units import length_size_of
 from detector.media.stream.picture_stream import PictureStream
 from detector.media.stream.references import reference_reader
 from detector.media.stream.restarted_clock import FORMATS, RestartedClock
 from detector.media.stream.tally import Tally
-from detector.media.stream.unreferenced import MP4, PICTURE_PACKETS, NeededPackets
+from detector.media.stream.unreferenced import PICTURE_PACKETS, NeededPackets
 from detector.schema.analysis import MediaKind
 
 _MOST_THREADS = 64  # of a decoder

@@ -18,11 +18,11 @@ from typing import NamedTuple
 
 import av
 
+from detector.media.exhibit.signatures import MP4
 from detector.media.stream.nal_units import unreferenced_kind
 
 # A picture may be shown at most 16 pictures later than it is decoded (H.264 A.3.1), each at most two fields.
 _HELD = 32
-MP4 = "mov,mp4,m4a,3gp,3g2,mj2"  # what FFmpeg calls its demuxer of MP4 and QuickTime
 PICTURE_PACKETS = frozenset({MP4, "matroska,webm"})
 """Containers in which a packet is a whole picture."""
 

@@ -57,29 +57,28 @@ def _add_training(commands: argparse._SubParsersAction[argparse.ArgumentParser])
         step.add_argument("--examples", type=int, metavar="N")
         step.add_argument("--of", type=Path, metavar="FILE", help="train on from these weights")
         step.set_defaults(step=train)
-    step = commands.add_parser("heads", help="fit heads that say nothing yet on kept features")
-    step.add_argument("--of", type=Path, metavar="FILE", required=True, help="weights to fit them for")
-    step.set_defaults(step=training_steps.heads)
-    step = commands.add_parser(
-        "photographs", help="fit the heads for photographs on features of the finished network"
-    )
-    step.add_argument("--of", type=Path, metavar="FILE", required=True, help="weights to fit them for")
-    step.set_defaults(step=training_steps.photographs)
-    step = commands.add_parser(
-        "clips", help="fit what whole heads of footage say of synthesis, on clips alone"
-    )
-    step.add_argument("--of", type=Path, metavar="FILE", required=True, help="weights to fit it for")
-    step.set_defaults(step=training_steps.clips)
-    step = commands.add_parser(
-        "altered", help="fit what inner faces say of alteration, on generators' examples and on blends"
-    )
-    step.add_argument("--of", type=Path, metavar="FILE", required=True, help="weights to fit it for")
-    step.set_defaults(step=training_steps.altered)
-    step = commands.add_parser(
-        "patch-heads", help="train the heads for single patches on blends, after the step altered"
-    )
-    step.add_argument("--of", type=Path, metavar="FILE", required=True, help="weights to train them for")
-    step.set_defaults(step=training_steps.patch_heads)
+    for name, fit, does in (
+        ("heads", training_steps.heads, "fit heads that say nothing yet on kept features"),
+        (
+            "photographs",
+            training_steps.photographs,
+            "fit the heads for photographs on features of the finished network",
+        ),
+        ("clips", training_steps.clips, "fit what whole heads of footage say of synthesis, on clips alone"),
+        (
+            "altered",
+            training_steps.altered,
+            "fit what inner faces say of alteration, on generators' examples and on blends",
+        ),
+        (
+            "patch-heads",
+            training_steps.patch_heads,
+            "train the heads for single patches on blends, after the step altered",
+        ),
+    ):
+        step = commands.add_parser(name, help=does)
+        step.add_argument("--of", type=Path, metavar="FILE", required=True, help="weights to fit them for")
+        step.set_defaults(step=fit)
     step = commands.add_parser("join", help="make the start of a training of both halves")
     step.set_defaults(step=training_steps.join)
 

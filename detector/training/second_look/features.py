@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from detector.backends.openvino import knows_bfloat16
 from detector.media.frame import Image
-from detector.networks.vit_small_14 import ViTSmall14
+from detector.networks.vit_small_14 import ViTSmall14, pooled
 
 _BATCH = 8
 _REPORT_EVERY = 50  # batches
@@ -24,13 +25,19 @@ def features_of(
     network.eval()
     out: list[NDArray[np.float32]] = []
     for some in batched(crops):
-        # Twice as fast where the processor knows bfloat16; features differ by a hundredth.
-        with torch.autocast("cpu", torch.bfloat16, enabled=knows_bfloat16()):
-            seen = network.features(network.normalised(torch.from_numpy(np.stack(some))))
-        out.append(seen.float().numpy())
+        out.append(pooled(taps_of(network, some)).numpy())
         if len(out) % _REPORT_EVERY == 0:
             report(f"features of {len(out) * _BATCH} crops")
     return np.concatenate(out)
+
+
+@torch.inference_mode()
+def taps_of(network: ViTSmall14, crops: Sequence[Image]) -> list[Tensor]:
+    """Tokens (n, 1 + patches, width) of crops of the network's size after each tap, in single precision."""
+    # Twice as fast where the processor knows bfloat16; features differ by a hundredth.
+    with torch.autocast("cpu", torch.bfloat16, enabled=knows_bfloat16()):
+        taps = network.all_taps(network.normalised(torch.from_numpy(np.stack(crops))))
+    return [tokens.float() for tokens in taps]
 
 
 def batched(crops: Iterable[Image]) -> Iterator[list[Image]]:

@@ -22,7 +22,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from detector.backends.openvino import knows_bfloat16
 from detector.faces.framing import INNER
 from detector.media.frame import Image
 from detector.networks.readings import ALTERED, HEADS
@@ -31,7 +30,7 @@ from detector.networks.vit_small_14_patch_heads import ViTSmall14PatchHeads
 from detector.training.second_look.examples.blend_pairs import BlendPair, blend_pairs
 from detector.training.second_look.examples.crops import plain_crop
 from detector.training.second_look.examples.patches import Patch
-from detector.training.second_look.features import batched
+from detector.training.second_look.features import batched, taps_of
 
 Report = Callable[[str], None]
 Patches = NDArray[np.float16]
@@ -123,18 +122,11 @@ def _kept(
 
     at = 0
     for count, some in enumerate(batched(crops()), 1):
-        patches[at : at + len(some)] = network.patches(_taps(network, some)).numpy()
+        patches[at : at + len(some)] = network.patches(taps_of(network, some)).numpy()
         at += len(some)
         if count % _REPORT_EVERY == 0:
             report(f"patches of {at} crops")
     return patches, masks
-
-
-@torch.inference_mode()
-def _taps(network: ViTSmall14PatchHeads, crops: Sequence[Image]) -> list[Tensor]:
-    with torch.autocast("cpu", torch.bfloat16, enabled=knows_bfloat16()):
-        taps = network.all_taps(network.normalised(torch.from_numpy(np.stack(crops))))
-    return [tokens.float() for tokens in taps]
 
 
 def _trained(
@@ -183,7 +175,7 @@ def _said(network: ViTSmall14PatchHeads, judge: nn.Linear, crops: Iterable[Image
     """Of each crop the linear head's logit, and the mean of what ``judge`` says of its patches, both (n,)."""
     linear, added = [], []
     for some in batched(crops):
-        taps = _taps(network, some)
+        taps = taps_of(network, some)
         linear.append(network.judged(pooled(taps))[:, _ROW])
         units = network.patch_units(network.patches(taps))
         added.append(judge(units)[..., 0].mean(dim=1))

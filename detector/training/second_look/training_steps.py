@@ -24,7 +24,7 @@ from detector.training.second_look.altered_head import fit_altered_head
 from detector.training.second_look.clip_heads import clip_frames, fit_clip_head
 from detector.training.second_look.examples.blends import WithBlends
 from detector.training.second_look.examples.motion_pairs import motion_pairs
-from detector.training.second_look.examples.patches import SOURCES, load, training_patches
+from detector.training.second_look.examples.patches import SOURCES, Patch, load, training_patches
 from detector.training.second_look.examples.prepare import prepare as prepare_sources
 from detector.training.second_look.examples.sampling import (
     HEAD_SHARES,
@@ -150,8 +150,8 @@ def patch_heads(options: argparse.Namespace) -> None:
     """Train the heads for single patches on blends, and let inner faces' *altered* say that as well."""
     network, folder = with_patch_heads(_network_of(options.of)), run_folder(options)
     pairs = drawn_pairs(training_patches(options.data, options.out))
-    held_out = [p for name in ("dfdc", "ffpp") for p in load(options.out, name) if p.role == "val"]
-    fit_patch_heads(network, pairs, [p for p in held_out if not p.fake], folder, say)
+    held_out = [patch for crops in _validation_crops(options.out).values() for patch in crops]
+    fit_patch_heads(network, pairs, [patch for patch in held_out if not patch.fake], folder, say)
     _keep(network, folder / "patch-heads.pt")
 
 
@@ -170,6 +170,11 @@ def _measure(out: Path, network: FramingNetwork) -> dict[str, Any]:
     total = clip_aucs(clips, clips.scores.sum(axis=1))
     inner, head = (clip_aucs(clips, column) for column in clips.scores.T)
     return {"inner": inner, "head": head, "sum": total}
+
+
+def _validation_crops(out: Path) -> dict[str, list[Patch]]:
+    """Those of role ``val`` of each large set of crops."""
+    return {name: [patch for patch in load(out, name) if patch.role == "val"] for name in ("dfdc", "ffpp")}
 
 
 def _keep(network: ViTSmall14, path: Path) -> None:
@@ -191,7 +196,7 @@ def scan(options: argparse.Namespace) -> None:
     source = ScanSource(patches, harvest(options.data, options.out / "harvest"), recipe.seed)
     develop = [patch for patch in load(options.out, "clips") if patch.role == "develop"]
     network = ScanNetwork.from_model(scan_model(options), options.put_back)
-    crops = {name: [p for p in load(options.out, name) if p.role == "val"] for name in ("dfdc", "ffpp")}
+    crops = _validation_crops(options.out)
     say(str(measure(develop, crops, network)[1]))
     tune(Trainer(network, recipe), source, folder, partial(measure, develop, crops), say)
 
@@ -207,7 +212,7 @@ def publish_scan(options: argparse.Namespace) -> None:
         raise ParameterError(f"{last} is missing. Run the step `scan` first.")
     start = ScanNetwork.from_model(scan_model(options), options.put_back)
     state = between(start, last, options.share)
-    validation = [p for source in ("dfdc", "ffpp") for p in load(options.out, source) if p.role == "val"]
+    validation = [patch for crops in _validation_crops(options.out).values() for patch in crops]
     card, _ = load_card(options.scan)
     if options.model == card.name:
         raise ParameterError(f"{card.name} is the model that the scan began with. Give it a name of its own.")
